@@ -1,0 +1,107 @@
+import js from '@eslint/js';
+import importX from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+/**
+ * Which room may import which. The picture is in docs/decisions/0001-rooms.md: pure decisions in core,
+ * effects at the edges, and webhook, reconciler and agent never see each other.
+ */
+const rooms = {
+  core: [],
+  kube: ['core'],
+  webhook: ['core'],
+  reconciler: ['core', 'kube'],
+  agent: ['core'],
+  controlplane: ['core'],
+  manager: ['core', 'kube', 'webhook', 'reconciler'],
+  demo: ['core', 'kube', 'controlplane'],
+  cli: ['core', 'kube', 'webhook', 'reconciler', 'agent', 'manager', 'controlplane', 'demo'],
+};
+
+const importZones = Object.entries(rooms).map(([room, mayImport]) => ({
+  target: `./src/${room}`,
+  from: './src',
+  except: [room, ...mayImport].map((name) => `./${name}`),
+  message: `src/${room} may import only: ${['itself', ...mayImport].join(', ')}`,
+}));
+
+/** The effects that must not appear in a pure decision. */
+const effects = [
+  'node:fs',
+  'node:fs/promises',
+  'node:http',
+  'node:https',
+  'node:net',
+  'node:tls',
+  'node:child_process',
+  'node:process',
+  'pino',
+  'express',
+  '@kubernetes/client-node',
+  'undici',
+];
+
+export default tseslint.config(
+  { ignores: ['dist', 'node_modules', 'coverage'] },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { 'import-x': importX },
+    rules: {
+      'import-x/no-restricted-paths': ['error', { zones: importZones }],
+      'import-x/no-cycle': 'error',
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      'max-lines': ['error', { max: 350 }],
+      'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  {
+    files: ['src/core/**/*.ts'],
+    rules: {
+      'no-restricted-imports': ['error', { paths: effects }],
+      'no-restricted-globals': ['error', 'process', 'console', 'fetch', 'setTimeout', 'setInterval'],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+          message: 'core has no clock: take the time as a parameter',
+        },
+        {
+          selector: "MemberExpression[object.name='Date'][property.name='now']",
+          message: 'core has no clock: take the time as a parameter',
+        },
+        {
+          selector: "MemberExpression[object.name='Math'][property.name='random']",
+          message: 'core has no dice: take random numbers as a parameter',
+        },
+      ],
+    },
+  },
+  {
+    files: ['src/agent/**/*.ts'],
+    rules: { 'no-restricted-imports': ['error', { paths: ['@kubernetes/client-node'] }] },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      'max-lines-per-function': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+    },
+  },
+  {
+    files: ['**/*.js', '**/*.mjs'],
+    languageOptions: {
+      globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly' },
+    },
+  },
+);

@@ -1,0 +1,69 @@
+/**
+ * The slices of Kubernetes objects that decisions read and write, as raw JSON: unlike the generated client types
+ * they keep fields this project has never heard of, which an admission patch must not lose.
+ */
+
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
+export type JsonObject = Record<string, JsonValue>;
+
+/** Seconds and names below are Kubernetes' own: https://kubernetes.io/docs/reference/kubernetes-api/ */
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+  readonly blockOwnerDeletion?: boolean;
+}
+
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly generateName?: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly generation?: number;
+  /** RFC 3339. */
+  readonly creationTimestamp?: string;
+  /** RFC 3339; set once deletion has been asked for. */
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly ownerReferences?: readonly OwnerReference[];
+  readonly finalizers?: readonly string[];
+}
+
+export interface KubernetesObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+}
+
+export interface ConfigMap extends KubernetesObject {
+  readonly data?: Readonly<Record<string, string>>;
+  readonly binaryData?: Readonly<Record<string, string>>;
+  readonly immutable?: boolean;
+}
+
+export interface ServiceAccount extends KubernetesObject {
+  readonly secrets?: readonly { readonly name?: string }[];
+}
+
+/** `namespace/name`: the identity of a namespaced object, and the reconcile key of an InferenceService. */
+export type ObjectKey = string & { readonly __brand: 'ObjectKey' };
+
+/** Neither part of a Kubernetes name can hold a slash, so the key is unambiguous. */
+export function objectKey(namespace: string, name: string): ObjectKey {
+  return `${namespace}/${name}` as ObjectKey;
+}
+
+/** The key of an object that came from the API server. */
+export function keyOf(object: KubernetesObject): ObjectKey {
+  return objectKey(object.metadata.namespace ?? '', object.metadata.name);
+}
+
+/** The two parts of a key made by {@link objectKey}. */
+export function splitKey(key: ObjectKey): { namespace: string; name: string } {
+  const slash = key.indexOf('/');
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}

@@ -1,0 +1,8 @@
+/** The part of pino's logger that the rooms use; pino itself is chosen at the entry point. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  child(fields: Record<string, unknown>): Logger;
+}

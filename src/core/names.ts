@@ -1,0 +1,65 @@
+/**
+ * Every name of KServe's contract that this project speaks, once. Source: KServe v0.17, `pkg/constants`, and the pods
+ * recorded in test/unit/core/goldens.
+ */
+
+export const INFERENCE_SERVICE_API_VERSION = 'serving.kserve.io/v1beta1';
+export const INFERENCE_SERVICE_KIND = 'InferenceService';
+export const TRAINED_MODEL_API_VERSION = 'serving.kserve.io/v1alpha1';
+
+/** On every pod of an InferenceService; the value is the InferenceService's name. */
+export const INFERENCE_SERVICE_LABEL = 'serving.kserve.io/inferenceservice';
+/** `predictor`, `transformer` or `explainer`. */
+export const COMPONENT_LABEL = 'component';
+export const PREDICTOR_COMPONENT = 'predictor';
+
+/** Annotations that KServe's controller puts on the pods of a multi-model predictor. */
+export const AGENT_ANNOTATIONS = {
+  agent: 'internal.serving.kserve.io/agent',
+  configVolumeName: 'internal.serving.kserve.io/configVolumeName',
+  configMountPath: 'internal.serving.kserve.io/configMountPath',
+  modelDir: 'internal.serving.kserve.io/modelDir',
+} as const;
+
+/** Annotations that KServe's webhook stamps on every pod of an InferenceService, injected or not. */
+export const METRIC_ANNOTATIONS = {
+  aggregation: 'serving.kserve.io/enable-metric-aggregation',
+  scraping: 'serving.kserve.io/enable-prometheus-scraping',
+} as const;
+
+export const CONTAINERS = {
+  modelServer: 'kserve-container',
+  transformer: 'transformer-container',
+  queueProxy: 'queue-proxy',
+  agent: 'agent',
+} as const;
+
+export const VOLUMES = { modelConfig: 'model-config', modelDir: 'model-dir' } as const;
+
+export const DEFAULT_CONFIG_MOUNT_PATH = '/mnt/configs';
+export const DEFAULT_MODEL_DIR = '/mnt/models';
+
+export const AGENT_PORT = 9081;
+export const AGENT_PORT_NAME = 'agent-port';
+/** The port a model server is assumed to listen on when its container declares none. */
+export const DEFAULT_COMPONENT_PORT = 8080;
+
+/** The key of the ConfigMap, and so the file name in the agent's mounted directory. */
+export const MODELS_JSON = 'models.json';
+
+/** KServe's system configuration: the ConfigMap and the key with the agent's image and resources. */
+export const SYSTEM_CONFIG = {
+  namespace: 'kserve',
+  name: 'inferenceservice-config',
+  agentKey: 'agent',
+} as const;
+
+/** Marks the ConfigMaps this project keeps, so that one watch by label sees them all and no other. */
+export const MODEL_CONFIG_LABEL = 'kserve-mms/model-config';
+/** On the namespace of the manager and on everything `manifests/` installs. */
+export const PART_OF = 'kserve-mms';
+
+/** The ConfigMap of one shard of an InferenceService; KServe itself only ever uses shard 0. */
+export function modelConfigName(inferenceService: string, shard: number): string {
+  return `modelconfig-${inferenceService}-${shard}`;
+}
