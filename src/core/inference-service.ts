@@ -1,0 +1,82 @@
+import type { KubernetesObject } from './kubernetes.ts';
+import { bytes, parseQuantity, toBytes } from './quantity.ts';
+import type { Bytes } from './quantity.ts';
+import { CONTAINERS } from './names.ts';
+
+/** `serving.kserve.io/v1beta1`, as far as multi-model serving reads it. The rest of the predictor is left unread. */
+export interface InferenceService extends KubernetesObject {
+  readonly spec?: { readonly predictor?: Predictor };
+}
+
+export interface Predictor {
+  readonly containers?: readonly PredictorContainer[];
+  /** KServe's several storage URIs for one predictor. */
+  readonly storageUris?: readonly unknown[];
+  readonly [implementation: string]: unknown;
+}
+
+export interface PredictorContainer {
+  readonly name?: string;
+  readonly env?: readonly { readonly name?: string; readonly value?: string }[];
+  readonly resources?: { readonly limits?: Readonly<Record<string, string | number>> };
+}
+
+/** One framework's block of a predictor, `model` included. */
+export interface Implementation {
+  readonly modelFormat?: { readonly name?: unknown };
+  readonly storageUri?: unknown;
+  readonly storage?: unknown;
+  readonly resources?: PredictorContainer['resources'];
+}
+
+/**
+ * The fields of a predictor that can hold its implementation, in the order in which KServe looks for them
+ * (`PredictorSpec.GetImplementations`).
+ */
+export const IMPLEMENTATION_FIELDS = [
+  'xgboost',
+  'pytorch',
+  'triton',
+  'sklearn',
+  'tensorflow',
+  'onnx',
+  'pmml',
+  'lightgbm',
+  'paddle',
+  'huggingface',
+  'model',
+] as const;
+
+export type ImplementationField = (typeof IMPLEMENTATION_FIELDS)[number];
+
+/** The first implementation that is set, with the field it was found in. */
+export function implementationOf(
+  predictor: Predictor,
+): { readonly field: ImplementationField; readonly implementation: Implementation } | undefined {
+  for (const field of IMPLEMENTATION_FIELDS) {
+    const value = Object.hasOwn(predictor, field) ? predictor[field] : undefined;
+    if (typeof value === 'object' && value !== null) return { field, implementation: value };
+  }
+  return undefined;
+}
+
+/** True for a predictor that brings its own containers; they stand before any framework. */
+export function isCustomPredictor(predictor: Predictor): boolean {
+  return Array.isArray(predictor.containers) && predictor.containers.length > 0;
+}
+
+/**
+ * The memory limit of the predictor's model server: what the models of an InferenceService may add up to.
+ * Undefined when no limit is set, or none that can be read.
+ */
+export function memoryLimitOf(inferenceService: InferenceService): Bytes | undefined {
+  const predictor = inferenceService.spec?.predictor;
+  if (predictor === undefined) return undefined;
+  const resources = isCustomPredictor(predictor)
+    ? (predictor.containers?.find(({ name }) => name === CONTAINERS.modelServer) ?? predictor.containers?.[0])?.resources
+    : implementationOf(predictor)?.implementation.resources;
+  const limit = resources?.limits?.['memory'];
+  const quantity = limit === undefined ? undefined : parseQuantity(limit);
+  if (quantity === undefined) return undefined;
+  return quantity.nano < 0n ? bytes(0) : toBytes(quantity);
+}

@@ -1,0 +1,34 @@
+import type { Bytes } from './quantity.ts';
+
+/** One model's claim on the memory of its predictor. */
+export interface MemoryClaim<T> {
+  readonly claimant: T;
+  readonly memory: Bytes;
+}
+
+export interface MemoryLedger<T> {
+  readonly granted: readonly T[];
+  readonly refused: readonly { readonly claimant: T; readonly memory: Bytes; readonly free: Bytes }[];
+  /** The sum of what was granted. */
+  readonly used: Bytes;
+}
+
+/**
+ * Grants claims in the order given, as long as they fit; a claim that does not fit is passed over, and a smaller one
+ * behind it may still be granted. KServe's rule: the sum of the declared memory of an InferenceService's models must
+ * not exceed the memory limit of its predictor container. No limit grants everything.
+ */
+export function keepMemoryLedger<T>(claims: Iterable<MemoryClaim<T>>, limit: Bytes | undefined): MemoryLedger<T> {
+  const granted: T[] = [];
+  const refused: { claimant: T; memory: Bytes; free: Bytes }[] = [];
+  let used = 0n;
+  for (const { claimant, memory } of claims) {
+    if (limit !== undefined && used + memory > limit) {
+      refused.push({ claimant, memory, free: (limit - used) as Bytes });
+    } else {
+      used += memory;
+      granted.push(claimant);
+    }
+  }
+  return { granted, refused, used: used as Bytes };
+}

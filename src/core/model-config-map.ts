@@ -1,0 +1,152 @@
+import type { InferenceService } from './inference-service.ts';
+import type { ConfigMap, ObjectMeta, OwnerReference } from './kubernetes.ts';
+import { decodeModelConfig, encodeModelConfig, meansSameModels } from './model-config.ts';
+import type { ShardPlan } from './model-config-plan.ts';
+import {
+  INFERENCE_SERVICE_API_VERSION,
+  INFERENCE_SERVICE_KIND,
+  MODEL_CONFIG_LABEL,
+  MODELS_JSON,
+} from './names.ts';
+
+/** What has to happen to one ConfigMap, and why. */
+export type ConfigMapChange =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'create'; readonly configMap: ConfigMap }
+  | { readonly kind: 'replace'; readonly configMap: ConfigMap; readonly because: readonly string[] }
+  /** Somebody else's: it must be left alone, and a person told. */
+  | { readonly kind: 'conflict'; readonly message: string };
+
+/**
+ * Compares one shard with its ConfigMap as it is. Foreign keys, labels and annotations stay; text that is equal in
+ * meaning stays, so that KServe's own controller can keep the same ConfigMap without a fight.
+ */
+export function configMapChange(
+  inferenceService: InferenceService,
+  shard: ShardPlan,
+  existing: ConfigMap | undefined,
+): ConfigMapChange {
+  const owner = ownerReferenceTo(inferenceService);
+  if (existing === undefined) return { kind: 'create', configMap: newConfigMap(inferenceService, shard, owner) };
+  const controller = existing.metadata.ownerReferences?.find((reference) => reference.controller === true);
+  if (controller !== undefined && !sameOwner(controller, owner)) {
+    const message =
+      `ConfigMap ${shard.configMapName} belongs to ${controller.kind} ${controller.name}; ` +
+      `delete or rename it, so that InferenceService ${owner.name} can have its own`;
+    return { kind: 'conflict', message };
+  }
+  if (existing.immutable === true) {
+    const message = `ConfigMap ${shard.configMapName} is immutable; delete it, and it will be made anew`;
+    return { kind: 'conflict', message };
+  }
+  return changeOf(existing, shard, wantedLabels(inferenceService), owner);
+}
+
+function changeOf(
+  existing: ConfigMap,
+  shard: ShardPlan,
+  labels: Readonly<Record<string, string>>,
+  owner: OwnerReference,
+): ConfigMapChange {
+  const because: string[] = [];
+  const text = existing.data?.[MODELS_JSON];
+  const sameModels = text !== undefined && meansSameModels(text, shard.models);
+  if (!sameModels) because.push(describeModelChange(text, shard));
+  if (Object.entries(labels).some(([key, value]) => existing.metadata.labels?.[key] !== value)) because.push('labels');
+  if (!hasOwner(existing.metadata, owner)) because.push('owner reference');
+  if (because.length === 0) return { kind: 'none' };
+  const configMap: ConfigMap = {
+    ...existing,
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      ...existing.metadata,
+      labels: { ...existing.metadata.labels, ...labels },
+      ownerReferences: withOwner(existing.metadata.ownerReferences ?? [], owner),
+    },
+    data: sameModels ? (existing.data ?? {}) : { ...existing.data, [MODELS_JSON]: encodeModelConfig(shard.models) },
+  };
+  return { kind: 'replace', configMap, because };
+}
+
+function describeModelChange(text: string | undefined, shard: ShardPlan): string {
+  if (text === undefined) return `${MODELS_JSON} was missing`;
+  const before = decodeModelConfig(text);
+  if (before.faults.length > 0) return `${MODELS_JSON} was damaged: ${before.faults[0]?.message ?? ''}`;
+  return `models, ${before.models.length} before and ${shard.models.length} now`;
+}
+
+function newConfigMap(inferenceService: InferenceService, shard: ShardPlan, owner: OwnerReference): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      name: shard.configMapName,
+      namespace: inferenceService.metadata.namespace ?? '',
+      labels: wantedLabels(inferenceService),
+      ownerReferences: [owner],
+    },
+    data: { [MODELS_JSON]: encodeModelConfig(shard.models) },
+  };
+}
+
+/** KServe's contract: the ConfigMap carries the InferenceService's labels. Ours is what the watch selects by. */
+function wantedLabels(inferenceService: InferenceService): Readonly<Record<string, string>> {
+  return { ...inferenceService.metadata.labels, [MODEL_CONFIG_LABEL]: 'true' };
+}
+
+function ownerReferenceTo(inferenceService: InferenceService): OwnerReference {
+  return {
+    apiVersion: INFERENCE_SERVICE_API_VERSION,
+    kind: INFERENCE_SERVICE_KIND,
+    name: inferenceService.metadata.name,
+    uid: inferenceService.metadata.uid ?? '',
+    controller: true,
+    blockOwnerDeletion: true,
+  };
+}
+
+/** Group and name, not uid: an InferenceService that was deleted and made anew is still the same owner by right. */
+function sameOwner(a: OwnerReference, b: OwnerReference): boolean {
+  return groupOf(a.apiVersion) === groupOf(b.apiVersion) && a.kind === b.kind && a.name === b.name;
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.slice(0, apiVersion.indexOf('/'));
+}
+
+function hasOwner(metadata: ObjectMeta, owner: OwnerReference): boolean {
+  return (
+    metadata.ownerReferences?.some(({ uid, controller }) => uid === owner.uid && controller === true) === true &&
+    // A reference to the deleted namesake would make the garbage collector wait for, or take, the wrong one.
+    metadata.ownerReferences.every((reference) => !sameOwner(reference, owner) || reference.uid === owner.uid)
+  );
+}
+
+function withOwner(references: readonly OwnerReference[], owner: OwnerReference): OwnerReference[] {
+  return [...references.filter((reference) => !sameOwner(reference, owner)), owner];
+}
+
+/**
+ * Whether a ConfigMap that no plan asks for may be deleted: only one that an InferenceService of this name controls
+ * and that this project keeps. KServe's and people's own are never deleted.
+ */
+export function isDisposable(configMap: ConfigMap, inferenceService: string): boolean {
+  return (
+    configMap.metadata.labels?.[MODEL_CONFIG_LABEL] === 'true' &&
+    configMap.metadata.ownerReferences?.some(
+      (reference) =>
+        reference.controller === true &&
+        reference.kind === INFERENCE_SERVICE_KIND &&
+        reference.name === inferenceService &&
+        groupOf(reference.apiVersion) === groupOf(INFERENCE_SERVICE_API_VERSION),
+    ) === true
+  );
+}
+
+/** The InferenceService that a ConfigMap kept by this project belongs to. */
+export function ownerNameOf(configMap: ConfigMap): string | undefined {
+  return configMap.metadata.ownerReferences?.find(
+    ({ controller, kind }) => controller === true && kind === INFERENCE_SERVICE_KIND,
+  )?.name;
+}

@@ -1,0 +1,119 @@
+/**
+ * Kubernetes resource quantities: `1Gi`, `500M`, `0.5Gi`, `1e9`, `100m`.
+ * Grammar and canonical form: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+ */
+
+/** A quantity as whole numbers only: its value is `nano` × 10⁻⁹, the finest step Kubernetes keeps. */
+export interface Quantity {
+  readonly nano: bigint;
+  /** Which family of suffixes it was written in; its canonical form stays in that family. */
+  readonly format: 'binary' | 'decimal' | 'exponent';
+}
+
+/** Bytes, whole. */
+export type Bytes = bigint & { readonly __unit: 'bytes' };
+
+/** Marks a whole number of bytes. */
+export function bytes(value: bigint | number): Bytes {
+  return BigInt(value) as Bytes;
+}
+
+const NANO = 1_000_000_000n;
+/** Kubernetes caps quantities at 2^63-1; anything above is no honest amount of memory. */
+const MAX_NANO = (2n ** 63n - 1n) * NANO;
+
+/** Powers of 1024, largest first. */
+const BINARY: readonly (readonly [string, bigint])[] = [
+  ['Ei', 2n ** 60n],
+  ['Pi', 2n ** 50n],
+  ['Ti', 2n ** 40n],
+  ['Gi', 2n ** 30n],
+  ['Mi', 2n ** 20n],
+  ['Ki', 2n ** 10n],
+];
+
+/** Powers of 1000 with their decimal exponent, largest first. */
+const DECIMAL: readonly (readonly [string, number])[] = [
+  ['E', 18],
+  ['P', 15],
+  ['T', 12],
+  ['G', 9],
+  ['M', 6],
+  ['k', 3],
+  ['', 0],
+  ['m', -3],
+  ['u', -6],
+  ['n', -9],
+];
+
+const SYNTAX = /^([+-]?)(\d*)(?:\.(\d*))?(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?$/;
+
+/**
+ * Reads a quantity; undefined when it is not one. Fractions finer than 10⁻⁹ are rounded away from zero, as Kubernetes
+ * does.
+ */
+export function parseQuantity(text: string | number): Quantity | undefined {
+  const match = SYNTAX.exec(String(text).trim());
+  if (match === null) return undefined;
+  const [, sign = '', whole = '', fraction = '', binary, decimal, exponent] = match;
+  if (whole === '' && fraction === '') return undefined;
+  const digits = BigInt(`${whole}${fraction}`);
+  const scale = scaleOf(binary, decimal, exponent);
+  const magnitude = divideUp(digits * scale.factor * NANO, 10n ** BigInt(fraction.length) * scale.divisor);
+  if (magnitude > MAX_NANO) return undefined;
+  return { nano: sign === '-' ? -magnitude : magnitude, format: scale.format };
+}
+
+interface Scale {
+  readonly factor: bigint;
+  readonly divisor: bigint;
+  readonly format: Quantity['format'];
+}
+
+function scaleOf(binary: string | undefined, decimal: string | undefined, exponent: string | undefined): Scale {
+  if (binary !== undefined) {
+    const factor = BINARY.find(([suffix]) => suffix === binary)?.[1] ?? 1n;
+    return { factor, divisor: 1n, format: 'binary' };
+  }
+  const power = exponent === undefined ? (DECIMAL.find(([suffix]) => suffix === (decimal ?? ''))?.[1] ?? 0) : Number(exponent);
+  const format = exponent === undefined ? 'decimal' : 'exponent';
+  return power >= 0
+    ? { factor: 10n ** BigInt(power), divisor: 1n, format }
+    : { factor: 1n, divisor: 10n ** BigInt(-power), format };
+}
+
+function divideUp(value: bigint, by: bigint): bigint {
+  return (value + by - 1n) / by;
+}
+
+/** Whole bytes, rounded up as Go's `Quantity.Value()` does. */
+export function toBytes(quantity: Quantity): Bytes {
+  const { nano } = quantity;
+  return (nano >= 0n ? divideUp(nano, NANO) : -(-nano / NANO)) as Bytes;
+}
+
+/**
+ * The form KServe's own controller writes: the largest suffix of the quantity's family that needs no fraction
+ * (`1024Mi` becomes `1Gi`, `0.5Gi` becomes `512Mi`, `1500M` stays).
+ */
+export function formatQuantity(quantity: Quantity): string {
+  const { nano, format } = quantity;
+  const magnitude = nano < 0n ? -nano : nano;
+  const sign = nano < 0n ? '-' : '';
+  if (magnitude === 0n) return '0';
+  if (format === 'binary' && magnitude % NANO === 0n) {
+    const whole = magnitude / NANO;
+    // Below 1024 the binary family has no suffix of its own.
+    const unit = BINARY.find(([, factor]) => whole % factor === 0n);
+    return unit === undefined ? `${sign}${whole}` : `${sign}${whole / unit[1]}${unit[0]}`;
+  }
+  const unit = DECIMAL.find(([, power]) => magnitude % 10n ** BigInt(power + 9) === 0n) ?? (['n', -9] as const);
+  const amount = magnitude / 10n ** BigInt(unit[1] + 9);
+  if (format === 'exponent') return unit[1] === 0 ? `${sign}${amount}` : `${sign}${amount}e${unit[1]}`;
+  return `${sign}${amount}${unit[0]}`;
+}
+
+/** For people: the canonical form of a number of bytes in the binary family. */
+export function formatBytes(amount: Bytes): string {
+  return formatQuantity({ nano: amount * NANO, format: 'binary' });
+}

@@ -1,0 +1,62 @@
+import type { KubernetesObject } from './kubernetes.ts';
+import type { ModelConfigEntry } from './model-config.ts';
+import { parseQuantity, toBytes } from './quantity.ts';
+import type { Bytes } from './quantity.ts';
+
+/** `serving.kserve.io/v1alpha1`. Fields are unknown: a CRD without a schema, or another writer, may store anything. */
+export interface TrainedModel extends KubernetesObject {
+  readonly spec?: {
+    readonly inferenceService?: unknown;
+    readonly model?: {
+      readonly storageUri?: unknown;
+      readonly framework?: unknown;
+      /** A quantity; Kubernetes lets it be written as a number too. */
+      readonly memory?: unknown;
+    };
+  };
+}
+
+/** The label with which KServe's controller marks a model that has its memory. */
+export const ALLOCATED_LABEL = 'serving.kserve.io/trainedmodel-allocated';
+
+/** The name rule of KServe's validating webhook: the name becomes a directory and a part of a URL. */
+const MODEL_NAME = /^[a-zA-Z0-9_-]+$/;
+
+/** The InferenceService a model asks for, in the model's own namespace; undefined when the field is not a name. */
+export function inferenceServiceOf(model: TrainedModel): string | undefined {
+  const name = model.spec?.inferenceService;
+  return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+export type TrainedModelReading =
+  | { readonly kind: 'usable'; readonly entry: ModelConfigEntry; readonly memory: Bytes }
+  | { readonly kind: 'unusable'; readonly reason: 'InvalidName' | 'InvalidSpec'; readonly message: string };
+
+/** What a TrainedModel asks for, or why it cannot be served as it is written. */
+export function readTrainedModel(model: TrainedModel): TrainedModelReading {
+  const { name } = model.metadata;
+  if (!MODEL_NAME.test(name)) {
+    return unusable('InvalidName', `the name ${name} may hold only letters, digits, "-" and "_"`);
+  }
+  const { storageUri, framework, memory } = model.spec?.model ?? {};
+  if (typeof storageUri !== 'string' || storageUri === '') return missing('storageUri');
+  if (typeof framework !== 'string' || framework === '') return missing('framework');
+  if (typeof memory !== 'string' && typeof memory !== 'number') return missing('memory');
+  const quantity = parseQuantity(memory);
+  if (quantity === undefined || quantity.nano < 0n) {
+    return unusable('InvalidSpec', `spec.model.memory is ${memory}; it must be a quantity such as 256Mi, not negative`);
+  }
+  return {
+    kind: 'usable',
+    entry: { modelName: name, modelSpec: { storageUri, framework, memory: String(memory) } },
+    memory: toBytes(quantity),
+  };
+}
+
+function unusable(reason: 'InvalidName' | 'InvalidSpec', message: string): TrainedModelReading {
+  return { kind: 'unusable', reason, message };
+}
+
+function missing(field: string): TrainedModelReading {
+  return unusable('InvalidSpec', `spec.model.${field} is missing or of the wrong type`);
+}
