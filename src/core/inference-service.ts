@@ -73,7 +73,8 @@ export function memoryLimitOf(inferenceService: InferenceService): Bytes | undef
   const predictor = inferenceService.spec?.predictor;
   if (predictor === undefined) return undefined;
   const resources = isCustomPredictor(predictor)
-    ? (predictor.containers?.find(({ name }) => name === CONTAINERS.modelServer) ?? predictor.containers?.[0])?.resources
+    ? (predictor.containers?.find(({ name }) => name === CONTAINERS.modelServer) ?? predictor.containers?.[0])
+        ?.resources
     : implementationOf(predictor)?.implementation.resources;
   const limit = resources?.limits?.['memory'];
   const quantity = limit === undefined ? undefined : parseQuantity(limit);

@@ -18,7 +18,10 @@ export interface MemoryLedger<T> {
  * behind it may still be granted. KServe's rule: the sum of the declared memory of an InferenceService's models must
  * not exceed the memory limit of its predictor container. No limit grants everything.
  */
-export function keepMemoryLedger<T>(claims: Iterable<MemoryClaim<T>>, limit: Bytes | undefined): MemoryLedger<T> {
+export function keepMemoryLedger<T>(
+  claims: Iterable<MemoryClaim<T>>,
+  limit: Bytes | undefined,
+): MemoryLedger<T> {
   const granted: T[] = [];
   const refused: { claimant: T; memory: Bytes; free: Bytes }[] = [];
   let used = 0n;

@@ -34,13 +34,15 @@ export function isMMSPredictor(predictor: Predictor | undefined): MmsDecision {
   const { field, implementation } = found;
   const against: MmsReason[] = [];
   if (isSet(predictor['huggingface'])) against.push({ code: 'HuggingFace', field: 'huggingface' });
-  else if (formatNameOf(predictor['model']) === 'huggingface') against.push({ code: 'HuggingFace', field: 'model' });
+  else if (formatNameOf(predictor['model']) === 'huggingface')
+    against.push({ code: 'HuggingFace', field: 'model' });
   // KServe compares with nil; an empty URI names no storage either, and is treated as absent here.
   if (isSet(implementation.storageUri) && implementation.storageUri !== '') {
     against.push({ code: 'HasStorageUri', field });
   }
   if (isSet(implementation.storage)) against.push({ code: 'HasStorage', field });
-  if (Array.isArray(predictor.storageUris) && predictor.storageUris.length > 0) against.push({ code: 'HasStorageUris' });
+  if (Array.isArray(predictor.storageUris) && predictor.storageUris.length > 0)
+    against.push({ code: 'HasStorageUris' });
   return against.length > 0 ? no(...against) : { isMms: true, reasons: [{ code: 'NoStorage', field }] };
 }
 
@@ -48,7 +50,9 @@ function customPredictor(predictor: Predictor): MmsDecision {
   // Only the first container counts, and only a literal "true".
   const env = predictor.containers?.[0]?.env ?? [];
   const optsIn = env.some(({ name, value }) => name === MULTI_MODEL_SERVER_ENV && value === 'true');
-  return optsIn ? { isMms: true, reasons: [{ code: 'CustomPredictorOptsIn' }] } : no({ code: 'CustomPredictorDoesNotOptIn' });
+  return optsIn
+    ? { isMms: true, reasons: [{ code: 'CustomPredictorOptsIn' }] }
+    : no({ code: 'CustomPredictorDoesNotOptIn' });
 }
 
 function no(...reasons: MmsReason[]): MmsDecision {

@@ -108,7 +108,10 @@ function placeModels(
 /** Models that are placed come first, so that nobody new takes a running model's memory; then the oldest. */
 function inOrderOfPrecedence(models: readonly TrainedModel[], placed: ReadonlySet<string>): TrainedModel[] {
   const rank = (model: TrainedModel): number =>
-    placed.has(model.metadata.name) || model.metadata.labels?.[ALLOCATED_LABEL] === model.spec?.inferenceService ? 0 : 1;
+    placed.has(model.metadata.name) ||
+    model.metadata.labels?.[ALLOCATED_LABEL] === model.spec?.inferenceService
+      ? 0
+      : 1;
   return [...models].sort(
     (a, b) =>
       rank(a) - rank(b) ||

@@ -38,7 +38,8 @@ export function decodeModelConfig(text: string): DecodedModelConfig {
   try {
     parsed = JSON.parse(text);
   } catch (thrown) {
-    const why = text.trim() === '' ? 'is empty' : `is not JSON: ${thrown instanceof Error ? thrown.message : ''}`;
+    const why =
+      text.trim() === '' ? 'is empty' : `is not JSON: ${thrown instanceof Error ? thrown.message : ''}`;
     return { models: [], faults: [{ path: '', message: `${why}; a set without models is written []` }] };
   }
   if (!Array.isArray(parsed)) return { models: [], faults: [{ path: '', message: 'is not a JSON array' }] };

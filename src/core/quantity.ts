@@ -70,12 +70,19 @@ interface Scale {
   readonly format: Quantity['format'];
 }
 
-function scaleOf(binary: string | undefined, decimal: string | undefined, exponent: string | undefined): Scale {
+function scaleOf(
+  binary: string | undefined,
+  decimal: string | undefined,
+  exponent: string | undefined,
+): Scale {
   if (binary !== undefined) {
     const factor = BINARY.find(([suffix]) => suffix === binary)?.[1] ?? 1n;
     return { factor, divisor: 1n, format: 'binary' };
   }
-  const power = exponent === undefined ? (DECIMAL.find(([suffix]) => suffix === (decimal ?? ''))?.[1] ?? 0) : Number(exponent);
+  const power =
+    exponent === undefined
+      ? (DECIMAL.find(([suffix]) => suffix === (decimal ?? ''))?.[1] ?? 0)
+      : Number(exponent);
   const format = exponent === undefined ? 'decimal' : 'exponent';
   return power >= 0
     ? { factor: 10n ** BigInt(power), divisor: 1n, format }
@@ -107,7 +114,8 @@ export function formatQuantity(quantity: Quantity): string {
     const unit = BINARY.find(([, factor]) => whole % factor === 0n);
     return unit === undefined ? `${sign}${whole}` : `${sign}${whole / unit[1]}${unit[0]}`;
   }
-  const unit = DECIMAL.find(([, power]) => magnitude % 10n ** BigInt(power + 9) === 0n) ?? (['n', -9] as const);
+  const unit =
+    DECIMAL.find(([, power]) => magnitude % 10n ** BigInt(power + 9) === 0n) ?? (['n', -9] as const);
   const amount = magnitude / 10n ** BigInt(unit[1] + 9);
   if (format === 'exponent') return unit[1] === 0 ? `${sign}${amount}` : `${sign}${amount}e${unit[1]}`;
   return `${sign}${amount}${unit[0]}`;
