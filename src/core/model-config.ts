@@ -1,3 +1,4 @@
+import { isRecord } from './kubernetes.ts';
 import { formatQuantity, parseQuantity } from './quantity.ts';
 
 /** What an agent is told of one model; the shape and field order are KServe's `modelconfig.ModelConfig`. */
@@ -67,10 +68,6 @@ function readEntry(element: unknown, path: string): ModelConfigEntry | ModelConf
     return { path: `${path}.modelSpec.memory`, message: 'is not a quantity such as 256Mi' };
   }
   return { modelName, modelSpec: { storageUri, framework, memory: String(memory) } };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function notText(path: string): ModelConfigFault {
