@@ -126,5 +126,8 @@ export function meansSameSpec(a: ModelSpec, b: ModelSpec): boolean {
 }
 
 function sameMemory(a: string, b: string): boolean {
-  return a === b || parseQuantity(a)?.nano === parseQuantity(b)?.nano;
+  if (a === b) return true;
+  const nano = parseQuantity(a)?.nano;
+  // Two texts that are no quantities have nothing in common.
+  return nano !== undefined && nano === parseQuantity(b)?.nano;
 }
