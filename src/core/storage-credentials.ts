@@ -39,10 +39,12 @@ const NOTHING: CredentialParts = { env: [], volumes: [], volumeMounts: [] };
 
 /**
  * Credentials for the agent, from one Secret. The first kind that fits counts, in KServe's order: S3, GCS, Azure,
- * https, Hugging Face. The order of variables is KServe's too (`pkg/credentials`).
+ * https, Hugging Face. The order of variables is KServe's too (`pkg/credentials`). A Secret with only one half of the
+ * S3 keys is none: a reference to the other half would keep the pod from starting.
  */
 export function credentialsFromSecret(secret: SecretFacts, settings: CredentialSettings): CredentialParts {
-  if (secret.keys.has(settings.s3SecretAccessKeyName)) return { ...NOTHING, env: s3Env(secret, settings) };
+  const s3Keys = [settings.s3AccessKeyIdName, settings.s3SecretAccessKeyName];
+  if (s3Keys.every((key) => secret.keys.has(key))) return { ...NOTHING, env: s3Env(secret, settings) };
   if (secret.keys.has(GCS_FILE)) return gcsParts(secret);
   const azure = azureEnv(secret);
   if (azure.length > 0) return { ...NOTHING, env: azure };
