@@ -18,7 +18,14 @@ export const READINESS_PROBE_ENV = 'SERVING_READINESS_PROBE';
 export const USER_PORT_ENV = 'USER_PORT';
 
 /** The flag by which an agent downloads models at all; KServe's logger and batcher agents go without. */
-export const ENABLE_PULLER_FLAG = '--enable-puller';
+const ENABLE_PULLER_FLAG = '--enable-puller';
+
+/** Whether an agent is called with the puller, in either of the ways Go reads a switch. */
+export function hasPuller(agent: Container): boolean {
+  return (
+    agent.args?.some((arg) => arg === ENABLE_PULLER_FLAG || arg === `${ENABLE_PULLER_FLAG}=true`) === true
+  );
+}
 
 /** The arguments that turn an agent into a puller of models. */
 export function pullerArgs(pod: Pod): string[] {
@@ -60,7 +67,7 @@ export function agentContainer(pod: Pod, settings: AgentSettings, credentials: C
         httpHeaders: [{ name: 'K-Network-Probe', value: 'queue' }],
       },
     },
-    ...(securityContext === undefined ? {} : { securityContext: structuredClone(securityContext) }),
+    ...(securityContext == null ? {} : { securityContext: structuredClone(securityContext) }),
   };
 }
 
@@ -92,4 +99,9 @@ export function mergeEnv(base: readonly EnvVar[], added: readonly EnvVar[]): Env
 /** The container of that name among the pod's main containers. */
 export function containerNamed(pod: Pod, name: string): Container | undefined {
   return pod.spec.containers.find((container) => container.name === name);
+}
+
+/** Whether two mount paths are the same directory: Kubernetes compares the text, but a slash at the end changes nothing. */
+export function samePath(a: string, b: string): boolean {
+  return a.replace(/(?<=.)\/+$/, '') === b.replace(/(?<=.)\/+$/, '');
 }

@@ -1,9 +1,10 @@
 import {
   agentContainer,
   containerNamed,
-  ENABLE_PULLER_FLAG,
+  hasPuller,
   mergeEnv,
   pullerArgs,
+  samePath,
   USER_PORT_ENV,
 } from './agent-container.ts';
 import type { InferenceService } from './inference-service.ts';
@@ -123,7 +124,7 @@ function skipped(
 
 function injected(input: InjectionInput, stamped: Pod, configMap: string): InjectionDecision {
   const agent = containerNamed(stamped, CONTAINERS.agent);
-  if (agent?.args?.includes(ENABLE_PULLER_FLAG) === true && isWired(stamped, agent)) {
+  if (agent !== undefined && hasPuller(agent) && isWired(stamped, agent)) {
     return skipped(stamped, 'AlreadyInjected', 'the pod has its agent already');
   }
   const pod = structuredClone(stamped);
@@ -164,8 +165,7 @@ function isWired(pod: Pod, agent: Container): boolean {
 
 /** KServe's agent for logging or batching: the puller's arguments go first, where KServe puts them itself. */
 function completeAgent(pod: Pod, agent: Container, credentials: CredentialParts): void {
-  const args = agent.args ?? [];
-  if (!args.includes(ENABLE_PULLER_FLAG)) agent.args = [...pullerArgs(pod), ...args];
+  if (!hasPuller(agent)) agent.args = [...pullerArgs(pod), ...(agent.args ?? [])];
   const env = mergeEnv(agent.env ?? [], credentials.env);
   if (env.length > 0) agent.env = env;
   for (const mount of credentials.volumeMounts) addMount(agent, mount.name, mount.mountPath, mount);
@@ -182,7 +182,7 @@ function redirectQueueProxy(pod: Pod): void {
 
 function addMount(container: Container, name: string, mountPath: string, mount?: VolumeMount): void {
   const mounts = (container.volumeMounts ??= []);
-  if (mounts.some((existing) => existing.name === name && existing.mountPath === mountPath)) return;
+  if (mounts.some((existing) => existing.name === name && samePath(existing.mountPath, mountPath))) return;
   mounts.push(mount ?? { name, mountPath });
 }
 
@@ -196,9 +196,14 @@ function addVolumes(pod: Pod, volumes: readonly Volume[]): void {
 function combine(parts: readonly CredentialParts[]): CredentialParts {
   return {
     env: parts.reduce<CredentialParts['env']>((env, part) => mergeEnv(env, part.env), []),
-    volumes: parts.flatMap(({ volumes }) => volumes),
-    volumeMounts: parts.flatMap(({ volumeMounts }) => volumeMounts),
+    volumes: firstOfEachName(parts.flatMap(({ volumes }) => volumes)),
+    volumeMounts: firstOfEachName(parts.flatMap(({ volumeMounts }) => volumeMounts)),
   };
+}
+
+/** Two Secrets of a kind ask for the same volume, and Kubernetes refuses a pod that mounts twice at one path. */
+function firstOfEachName<T extends { readonly name: string }>(items: readonly T[]): T[] {
+  return items.filter(({ name }, index) => items.findIndex((item) => item.name === name) === index);
 }
 
 /** KServe's webhook says on each pod of an InferenceService whether its metrics are aggregated and scraped. */
@@ -220,11 +225,14 @@ function warningsFor(pod: Pod): string[] {
       `the pod has no container "${CONTAINERS.modelServer}": none of its containers can see the models under ${DEFAULT_MODEL_DIR}`,
     );
   }
-  const modelDir = pod.metadata.annotations?.[AGENT_ANNOTATIONS.modelDir];
-  if (modelDir !== undefined && modelDir !== DEFAULT_MODEL_DIR) {
-    warnings.push(
-      `${AGENT_ANNOTATIONS.modelDir} is ${modelDir}, but the models volume is mounted at ${DEFAULT_MODEL_DIR}`,
-    );
+  for (const [annotation, volume, mountPath] of [
+    [AGENT_ANNOTATIONS.modelDir, VOLUMES.modelDir, DEFAULT_MODEL_DIR],
+    [AGENT_ANNOTATIONS.configMountPath, VOLUMES.modelConfig, DEFAULT_CONFIG_MOUNT_PATH],
+  ] as const) {
+    const wanted = pod.metadata.annotations?.[annotation];
+    if (wanted !== undefined && !samePath(wanted, mountPath)) {
+      warnings.push(`${annotation} is ${wanted}, but volume "${volume}" is mounted at ${mountPath}`);
+    }
   }
   return warnings;
 }

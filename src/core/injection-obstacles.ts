@@ -1,9 +1,10 @@
-import { containerNamed, ENABLE_PULLER_FLAG } from './agent-container.ts';
+import { containerNamed, hasPuller, samePath } from './agent-container.ts';
 import {
   AGENT_ANNOTATIONS,
   AGENT_PORT,
   AGENT_PORT_NAME,
   CONTAINERS,
+  DEFAULT_CONFIG_MOUNT_PATH,
   DEFAULT_MODEL_DIR,
   VOLUMES,
 } from './names.ts';
@@ -39,7 +40,7 @@ function isKServeAgent(agent: Container): boolean {
   const hasPort = agent.ports?.some(
     ({ name, containerPort }) => name === AGENT_PORT_NAME || containerPort === AGENT_PORT,
   );
-  return flags.has(ENABLE_PULLER_FLAG) || (flags.has('--component-port') && hasPort === true);
+  return hasPuller(agent) || (flags.has('--component-port') && hasPort === true);
 }
 
 function foreignVolume(pod: Pod, configMap: string): Obstacle | undefined {
@@ -56,16 +57,26 @@ function foreignVolume(pod: Pod, configMap: string): Obstacle | undefined {
   };
 }
 
+/** The mounts that injection adds: in which container, of which volume, where. */
+const MOUNTS = [
+  [CONTAINERS.modelServer, VOLUMES.modelDir, DEFAULT_MODEL_DIR],
+  [CONTAINERS.agent, VOLUMES.modelDir, DEFAULT_MODEL_DIR],
+  [CONTAINERS.agent, VOLUMES.modelConfig, DEFAULT_CONFIG_MOUNT_PATH],
+] as const;
+
 function takenMountPath(pod: Pod): Obstacle | undefined {
-  const modelServer = containerNamed(pod, CONTAINERS.modelServer);
-  const taken = modelServer?.volumeMounts?.find(
-    ({ name, mountPath }) => mountPath === DEFAULT_MODEL_DIR && name !== VOLUMES.modelDir,
-  );
-  if (taken === undefined) return undefined;
-  return {
-    reason: 'MountPathTaken',
-    message:
-      `container ${CONTAINERS.modelServer} mounts volume "${taken.name}" at ${DEFAULT_MODEL_DIR}, where the models ` +
-      `have to go; mount it elsewhere, or name it "${VOLUMES.modelDir}" to have the models put into it`,
-  };
+  for (const [container, volume, path] of MOUNTS) {
+    const taken = containerNamed(pod, container)?.volumeMounts?.find(
+      ({ name, mountPath }) => name !== volume && samePath(mountPath, path),
+    );
+    if (taken === undefined) continue;
+    return {
+      reason: 'MountPathTaken',
+      message:
+        `container ${container} mounts volume "${taken.name}" at ${path}, where volume "${volume}" has to go; ` +
+        `mount it elsewhere` +
+        (volume === VOLUMES.modelDir ? `, or name it "${volume}" to have the models put into it` : ''),
+    };
+  }
+  return undefined;
 }
