@@ -101,8 +101,11 @@ async function keepShard(
   const fields = { configMap: key, models: shard.models.length };
   let change = configMapChange(inferenceService, shard, known);
   if (change.kind === 'create') {
-    if ((await writer.create(change.configMap)) !== undefined)
-      return logger.info(fields, 'ConfigMap created');
+    const created = await writer.create(change.configMap);
+    if (created !== undefined) {
+      logger.info(fields, 'ConfigMap created');
+      return;
+    }
     // KServe's, or a person's: it has no label of ours yet, so the watch does not see it. It is taken over.
     change = configMapChange(inferenceService, shard, await writer.read(key));
   }
