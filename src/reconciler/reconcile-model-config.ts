@@ -124,7 +124,7 @@ async function keepShard(
 }
 
 /** Somebody deleted a ConfigMap between our two looks at it. */
-class ConfigMapVanishedError extends MmsError {
+export class ConfigMapVanishedError extends MmsError {
   readonly code = 'CONFIG_MAP_VANISHED';
   readonly retryable = true;
 }
