@@ -18,8 +18,10 @@ export interface ConfigMapStore extends ModelConfigWriter {
   newest(cached: ConfigMap): ConfigMap;
   /** Our own writes that the watch has not shown yet. */
   unseen(): Iterable<ConfigMap>;
-  /** To be told of every change that the watch brings. */
+  /** To be told of every ConfigMap that the watch shows. */
   seen(configMap: ConfigMap): void;
+  /** To be told of every ConfigMap that the watch, or a list after it, shows as deleted. */
+  gone(configMap: ConfigMap): void;
 }
 
 /** Who the fields of our ConfigMaps belong to. */
@@ -61,6 +63,7 @@ export function createConfigMapStore(client: ApiClient, clock: Clock): ConfigMap
       const own = remembered(keyOf(configMap));
       if (own !== undefined && !isNewer(own, configMap)) forget(configMap);
     },
+    gone: forget,
     async create(configMap) {
       try {
         return remember(await client.create(CONFIG_MAPS, configMap, { fieldManager: FIELD_MANAGER }));
