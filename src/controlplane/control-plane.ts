@@ -34,8 +34,6 @@ export interface ControlPlaneOptions {
   readonly serviceAccountAdmission?: boolean;
   /** Further flags of kube-apiserver, such as `--watch-cache=false`. */
   readonly apiServerFlags?: readonly string[];
-  /** Leave the servers running when this process ends (default: they end with it, however it ends). */
-  readonly detached?: boolean;
   readonly readyTimeout?: Milliseconds;
 }
 
@@ -55,6 +53,8 @@ export interface ControlPlane {
   killApiServer(): Promise<void>;
   /** Starts kube-apiserver again on the same port and data; resolves once it is ready. */
   startApiServer(): Promise<void>;
+  /** Lets the servers outlive this process; without it they end with it, however it ends. */
+  leaveRunning(): Promise<void>;
 }
 
 /** One attempt's servers, and what is needed to start, restart and end them. */
@@ -75,8 +75,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const directory = temporary ? await mkdtemp(join(tmpdir(), 'kserve-mms-')) : resolve(options.directory);
   const layout = layoutOf(directory);
   const token = await prepareLayout(layout, options.users ?? []);
-  const guard =
-    options.detached === true ? undefined : guardDirectory(directory, temporary ? 'temporary' : 'permanent');
+  const guard = guardDirectory(directory, temporary ? 'temporary' : 'permanent');
   try {
     const running = await startOnFreePorts(options, layout, token);
     return controlPlaneOf(options, running, guard);
@@ -86,11 +85,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
-function controlPlaneOf(
-  options: ControlPlaneOptions,
-  running: Running,
-  guard: Guard | undefined,
-): ControlPlane {
+function controlPlaneOf(options: ControlPlaneOptions, running: Running, guard: Guard): ControlPlane {
   const { layout, access } = running;
   const temporary = options.directory === undefined;
   return {
@@ -112,6 +107,7 @@ function controlPlaneOf(
       if (running.apiServer !== undefined && running.apiServer.ended === undefined) return;
       await startApiServer(options, running);
     },
+    leaveRunning: () => guard.dismiss(),
   };
 }
 
@@ -194,7 +190,7 @@ async function endServers({ etcd, apiServer }: Running, grace: Milliseconds): Pr
   await etcd?.end(grace);
 }
 
-async function cleanUp(temporary: boolean, directory: string, guard: Guard | undefined): Promise<void> {
+async function cleanUp(temporary: boolean, directory: string, guard: Guard): Promise<void> {
   if (temporary) await rm(directory, { recursive: true, force: true });
-  await guard?.dismiss();
+  await guard.dismiss();
 }

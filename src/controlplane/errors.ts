@@ -50,3 +50,9 @@ export class ControlPlaneStartError extends MmsError {
   readonly code = 'CONTROL_PLANE_START_FAILED';
   readonly retryable = true;
 }
+
+/** No cluster of that name runs (or not all of it). */
+export class ClusterNotRunningError extends MmsError {
+  readonly code = 'CLUSTER_NOT_RUNNING';
+  readonly retryable = false;
+}
