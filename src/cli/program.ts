@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { MmsError } from '../core/errors.ts';
 import { clusterCommand } from './cluster.ts';
+import { injectCommand } from './inject.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 
@@ -11,7 +12,7 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 /** Every command of `mms`; a new one is a function `(io) => Command` in a file of its own, added to this list. */
-const COMMANDS: readonly ((io: CommandIo) => Command)[] = [clusterCommand];
+const COMMANDS: readonly ((io: CommandIo) => Command)[] = [clusterCommand, injectCommand];
 
 /** The whole command line. */
 export function createProgram(io: CommandIo): Command {

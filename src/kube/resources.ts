@@ -1,4 +1,7 @@
-import type { ConfigMap, KubernetesObject, ObjectMeta, ServiceAccount } from '../core/kubernetes.ts';
+import type { InferenceService } from '../core/inference-service.ts';
+import type { ConfigMap, KubernetesObject, ObjectMeta, Secret, ServiceAccount } from '../core/kubernetes.ts';
+import type { TrainedModel } from '../core/trained-model.ts';
+import type { WebhookConfiguration } from '../core/webhook-configuration.ts';
 import { MmsError } from '../core/errors.ts';
 
 /** One kind of object as the API server addresses it. `T` is what its JSON is read as; it has no run-time trace. */
@@ -17,13 +20,6 @@ export interface Resource<T extends KubernetesObject = KubernetesObject> {
 export interface ObjectReference {
   readonly namespace?: string;
   readonly name: string;
-}
-
-/** A Secret as the API server sends it; values are base64. */
-export interface Secret extends KubernetesObject {
-  readonly type?: string;
-  readonly data?: Readonly<Record<string, string>>;
-  readonly stringData?: Readonly<Record<string, string>>;
 }
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/ */
@@ -47,14 +43,14 @@ export interface CustomObject extends KubernetesObject {
 
 const core = { group: '', version: 'v1' };
 
-export const INFERENCE_SERVICES: Resource<CustomObject> = {
+export const INFERENCE_SERVICES: Resource<InferenceService> = {
   group: 'serving.kserve.io',
   version: 'v1beta1',
   plural: 'inferenceservices',
   kind: 'InferenceService',
   namespaced: true,
 };
-export const TRAINED_MODELS: Resource<CustomObject> = {
+export const TRAINED_MODELS: Resource<TrainedModel> = {
   group: 'serving.kserve.io',
   version: 'v1alpha1',
   plural: 'trainedmodels',
@@ -83,7 +79,7 @@ export const LEASES: Resource<Lease> = {
   kind: 'Lease',
   namespaced: true,
 };
-export const MUTATING_WEBHOOK_CONFIGURATIONS: Resource = {
+export const MUTATING_WEBHOOK_CONFIGURATIONS: Resource<WebhookConfiguration> = {
   group: 'admissionregistration.k8s.io',
   version: 'v1',
   plural: 'mutatingwebhookconfigurations',

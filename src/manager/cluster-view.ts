@@ -95,7 +95,13 @@ export function watchCluster(options: ClusterViewOptions): ClusterView {
 /** The reflectors that must be synced before anything is decided. */
 export function reflectorsOf(view: ClusterView): readonly Reflector<never>[] {
   const { inferenceServices, trainedModels, modelConfigs, serviceAccounts, systemConfig } = view;
-  return [inferenceServices, trainedModels, modelConfigs, serviceAccounts, systemConfig] as unknown as Reflector<never>[];
+  return [
+    inferenceServices,
+    trainedModels,
+    modelConfigs,
+    serviceAccounts,
+    systemConfig,
+  ] as unknown as Reflector<never>[];
 }
 
 /** Status is written often and decides nothing here. */

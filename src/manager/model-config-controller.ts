@@ -47,9 +47,12 @@ export function createModelConfigController(options: ModelConfigControllerOption
   }
 
   function configMapsOf(key: ObjectKey, view: ClusterView): ConfigMap[] {
-    const cached = new Map([...view.modelConfigsByKey.group(key)].map((configMap) => [keyOf(configMap), configMap]));
+    const cached = new Map(
+      [...view.modelConfigsByKey.group(key)].map((configMap) => [keyOf(configMap), configMap]),
+    );
     for (const configMap of store.unseen()) {
-      if (!cached.has(keyOf(configMap)) && keysOfConfigMap(configMap).includes(key)) cached.set(keyOf(configMap), configMap);
+      if (!cached.has(keyOf(configMap)) && keysOfConfigMap(configMap).includes(key))
+        cached.set(keyOf(configMap), configMap);
     }
     return [...cached.values()].map((configMap) => store.newest(configMap));
   }
@@ -70,7 +73,8 @@ export function createModelConfigController(options: ModelConfigControllerOption
         ...[...view.inferenceServices.cache.list()].map((object) => keyOf(object)),
         ...[...view.modelConfigs.cache.list()].flatMap(keysOfConfigMap),
       ]),
-    reconcile: (key, view) => reconcileModelConfig(key, { world: worldOf(view), writer: store, logger, observe }),
+    reconcile: (key, view) =>
+      reconcileModelConfig(key, { world: worldOf(view), writer: store, logger, observe }),
   };
 
   function enqueueEach(keys: readonly (ObjectKey | undefined)[]): void {

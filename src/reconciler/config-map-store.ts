@@ -94,7 +94,10 @@ export function createConfigMapStore(client: ApiClient, clock: Clock): ConfigMap
     },
     async delete(configMap) {
       const { uid, resourceVersion } = configMap.metadata;
-      const preconditions = { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+      const preconditions = {
+        ...(uid === undefined ? {} : { uid }),
+        ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      };
       try {
         await client.delete(CONFIG_MAPS, splitKey(keyOf(configMap)), { preconditions });
       } catch (thrown) {

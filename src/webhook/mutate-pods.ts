@@ -25,12 +25,15 @@ export interface MutatePodsOptions {
 }
 
 /** Answers the reviews of pods that are about to be created, at `/mutate-pods`. */
-export function mutatePods(options: MutatePodsOptions): (request: AdmissionRequest) => Promise<AdmissionDecision> {
+export function mutatePods(
+  options: MutatePodsOptions,
+): (request: AdmissionRequest) => Promise<AdmissionDecision> {
   return async (request) => {
     const { object } = request;
     if (request.kind.kind !== 'Pod' || request.operation !== 'CREATE') return notForUs(request);
     if (!isPod(object)) {
-      const message = 'the object is not a pod that can be read: metadata or spec.containers is missing or malformed';
+      const message =
+        'the object is not a pod that can be read: metadata or spec.containers is missing or malformed';
       return { kind: 'denied', code: 400, reason: 'BadRequest', message };
     }
     // The namespace stands in the request; in the pod it may be missing still.
@@ -57,7 +60,10 @@ async function decide(
   const system = options.systemConfig();
   const candidacy = candidacyOf(pod);
   if (candidacy.kind === 'skip') {
-    return { decision: decideInjection({ pod, inferenceService: undefined, system, credentials: [] }), warnings: [] };
+    return {
+      decision: decideInjection({ pod, inferenceService: undefined, system, credentials: [] }),
+      warnings: [],
+    };
   }
   const key = objectKey(namespace, candidacy.inferenceService);
   const inferenceService = options.inferenceServices.get(key) ?? (await options.readInferenceService(key));
@@ -66,7 +72,9 @@ async function decide(
   const decision = decideInjection({ pod, inferenceService, system, credentials });
   const warnings =
     decision.outcome === 'inject'
-      ? missing.map((name) => `Secret ${name} of the pod's service account does not exist; the agent goes without it`)
+      ? missing.map(
+          (name) => `Secret ${name} of the pod's service account does not exist; the agent goes without it`,
+        )
       : [];
   return { decision, warnings };
 }
