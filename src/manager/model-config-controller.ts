@@ -10,7 +10,8 @@ import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
 import type { Delta } from '../kube/reflector.ts';
 import { INFERENCE_SERVICES } from '../kube/resources.ts';
-import { createConfigMapStore } from '../reconciler/config-map-store.ts';
+import { createConfigMapWriter } from '../reconciler/config-map-writer.ts';
+import { createOwnWrites } from '../reconciler/own-writes.ts';
 import { reconcileModelConfig } from '../reconciler/reconcile-model-config.ts';
 import type { ModelConfigWorld } from '../reconciler/reconcile-model-config.ts';
 import type { ClusterListeners, ClusterView } from './cluster-view.ts';
@@ -35,7 +36,8 @@ export interface ModelConfigControllerOptions {
 
 export function createModelConfigController(options: ModelConfigControllerOptions): ModelConfigController {
   const { client, clock, logger, enqueue, observe } = options;
-  const store = createConfigMapStore(client, clock);
+  const ownWrites = createOwnWrites(clock);
+  const writer = createConfigMapWriter(client, ownWrites);
 
   function worldOf(view: ClusterView): ModelConfigWorld {
     return {
@@ -50,11 +52,11 @@ export function createModelConfigController(options: ModelConfigControllerOption
     const cached = new Map(
       [...view.modelConfigsByKey.group(key)].map((configMap) => [keyOf(configMap), configMap]),
     );
-    for (const configMap of store.unseen()) {
+    for (const configMap of ownWrites.unseen()) {
       if (!cached.has(keyOf(configMap)) && keysOfConfigMap(configMap).includes(key))
         cached.set(keyOf(configMap), configMap);
     }
-    return [...cached.values()].map((configMap) => store.newest(configMap));
+    return [...cached.values()].map((configMap) => ownWrites.newest(configMap));
   }
 
   return {
@@ -63,8 +65,8 @@ export function createModelConfigController(options: ModelConfigControllerOption
       // Both the one it names now and the one it named before: a model that moves leaves the old one.
       trainedModel: (delta) => enqueueEach(objectsOf(delta).map(keyOfTrainedModel)),
       modelConfig: (delta) => {
-        if (delta.type === 'deleted') store.gone(delta.object);
-        else for (const configMap of objectsOf(delta)) store.seen(configMap);
+        if (delta.type === 'deleted') ownWrites.forget(delta.object);
+        else for (const configMap of objectsOf(delta)) ownWrites.seen(configMap);
         enqueueEach(objectsOf(delta).flatMap(keysOfConfigMap));
       },
     },
@@ -73,8 +75,7 @@ export function createModelConfigController(options: ModelConfigControllerOption
         ...[...view.inferenceServices.cache.list()].map((object) => keyOf(object)),
         ...[...view.modelConfigs.cache.list()].flatMap(keysOfConfigMap),
       ]),
-    reconcile: (key, view) =>
-      reconcileModelConfig(key, { world: worldOf(view), writer: store, logger, observe }),
+    reconcile: (key, view) => reconcileModelConfig(key, { world: worldOf(view), writer, logger, observe }),
   };
 
   function enqueueEach(keys: readonly (ObjectKey | undefined)[]): void {
