@@ -12,9 +12,8 @@ import { isPod } from '../core/pod.ts';
 import type { Pod } from '../core/pod.ts';
 import { credentialsFromSecret, factsOfSecret } from '../core/storage-credentials.ts';
 import type { CredentialParts } from '../core/storage-credentials.ts';
-import { defaultSystemConfig, readSystemConfig } from '../core/system-config.ts';
+import { readSystemConfig } from '../core/system-config.ts';
 import type { SystemConfig } from '../core/system-config.ts';
-import { DEFAULT_AGENT_IMAGE } from './default-images.ts';
 import { InputFileError, ofKind, readDocuments } from './documents.ts';
 import type { Document } from './documents.ts';
 import { newCommand } from './io.ts';
@@ -24,7 +23,7 @@ interface InjectOptions {
   readonly filename: string;
   readonly inferenceService?: string;
   readonly objects: readonly string[];
-  readonly agentImage: string;
+  readonly agentImage?: string;
   readonly output: 'yaml' | 'json' | 'patch';
 }
 
@@ -46,12 +45,7 @@ export function injectCommand(io: CommandIo): Command {
       (file: string, files: readonly string[]) => [...files, file],
       [] as readonly string[],
     )
-    .option(
-      '--agent-image <image>',
-      "the agent's image, unless inferenceservice-config names one",
-      nonEmpty,
-      DEFAULT_AGENT_IMAGE,
-    )
+    .option('--agent-image <image>', "the agent's image, whatever inferenceservice-config says", nonEmpty)
     .addOption(
       new Option('-o, --output <format>', 'what to print').choices(['yaml', 'json', 'patch']).default('yaml'),
     )
@@ -122,11 +116,15 @@ function inNamespaceOf(pod: Pod, namespace: string | undefined): boolean {
   );
 }
 
-function systemConfigIn(documents: readonly Document[], agentImage: string, io: CommandIo): SystemConfig {
+function systemConfigIn(
+  documents: readonly Document[],
+  agentImage: string | undefined,
+  io: CommandIo,
+): SystemConfig {
   const found = ofKind(documents, '', 'ConfigMap')
     .map(({ object }) => object as unknown as ConfigMap)
     .find(({ metadata }) => metadata.name === SYSTEM_CONFIG.name);
-  const { config, faults } = readSystemConfig(found?.data, defaultSystemConfig(agentImage));
+  const { config, faults } = readSystemConfig(found?.data, agentImage);
   for (const { key, message } of faults)
     io.stderr.write(`warning: ${SYSTEM_CONFIG.name} ${key} ${message}\n`);
   return config;
