@@ -1,3 +1,4 @@
+import { isRecord } from './kubernetes.ts';
 import type { KubernetesObject } from './kubernetes.ts';
 import { bytes, parseQuantity, toBytes } from './quantity.ts';
 import type { Bytes } from './quantity.ts';
@@ -55,7 +56,7 @@ export function implementationOf(
 ): { readonly field: ImplementationField; readonly implementation: Implementation } | undefined {
   for (const field of IMPLEMENTATION_FIELDS) {
     const value = Object.hasOwn(predictor, field) ? predictor[field] : undefined;
-    if (typeof value === 'object' && value !== null) return { field, implementation: value };
+    if (isRecord(value)) return { field, implementation: value };
   }
   return undefined;
 }

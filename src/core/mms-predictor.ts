@@ -1,5 +1,6 @@
 import { implementationOf, isCustomPredictor } from './inference-service.ts';
 import type { ImplementationField, Predictor } from './inference-service.ts';
+import { isRecord } from './kubernetes.ts';
 
 /** Why a predictor is, or is not, multi-model. Stable codes; the sentences are {@link describeMmsDecision}'s. */
 export type MmsReason =
@@ -27,7 +28,7 @@ export const MULTI_MODEL_SERVER_ENV = 'MULTI_MODEL_SERVER';
  * crash, on a predictor without any implementation, the answer is no.
  */
 export function isMMSPredictor(predictor: Predictor | undefined): MmsDecision {
-  if (predictor === undefined) return no({ code: 'NoPredictor' });
+  if (!isRecord(predictor)) return no({ code: 'NoPredictor' });
   if (isCustomPredictor(predictor)) return customPredictor(predictor);
   const found = implementationOf(predictor);
   if (found === undefined) return no({ code: 'NoImplementation' });
@@ -48,8 +49,13 @@ export function isMMSPredictor(predictor: Predictor | undefined): MmsDecision {
 
 function customPredictor(predictor: Predictor): MmsDecision {
   // Only the first container counts, and only a literal "true".
-  const env = predictor.containers?.[0]?.env ?? [];
-  const optsIn = env.some(({ name, value }) => name === MULTI_MODEL_SERVER_ENV && value === 'true');
+  const first: unknown = predictor.containers?.[0];
+  const env: unknown = isRecord(first) ? first['env'] : undefined;
+  const optsIn =
+    Array.isArray(env) &&
+    env.some(
+      (entry) => isRecord(entry) && entry['name'] === MULTI_MODEL_SERVER_ENV && entry['value'] === 'true',
+    );
   return optsIn
     ? { isMms: true, reasons: [{ code: 'CustomPredictorOptsIn' }] }
     : no({ code: 'CustomPredictorDoesNotOptIn' });

@@ -1,3 +1,4 @@
+import { isRecord } from './kubernetes.ts';
 import { formatQuantity, parseQuantity } from './quantity.ts';
 
 /** What an agent is told of one model; the shape and field order are KServe's `modelconfig.ModelConfig`. */
@@ -69,10 +70,6 @@ function readEntry(element: unknown, path: string): ModelConfigEntry | ModelConf
   return { modelName, modelSpec: { storageUri, framework, memory: String(memory) } };
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function notText(path: string): ModelConfigFault {
   return { path, message: 'is missing or not a string' };
 }
@@ -129,5 +126,8 @@ export function meansSameSpec(a: ModelSpec, b: ModelSpec): boolean {
 }
 
 function sameMemory(a: string, b: string): boolean {
-  return a === b || parseQuantity(a)?.nano === parseQuantity(b)?.nano;
+  if (a === b) return true;
+  const nano = parseQuantity(a)?.nano;
+  // Two texts that are no quantities have nothing in common.
+  return nano !== undefined && nano === parseQuantity(b)?.nano;
 }

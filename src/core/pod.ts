@@ -1,3 +1,4 @@
+import { isRecord } from './kubernetes.ts';
 import type { ObjectMeta } from './kubernetes.ts';
 
 /** A pod as raw JSON: the fields that injection reads or writes are typed, all others are carried along untouched. */
@@ -108,8 +109,4 @@ function isTextMap(value: unknown): boolean {
 
 function isListOf(value: unknown, holds: (element: unknown) => boolean): value is unknown[] {
   return Array.isArray(value) && value.every(holds);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

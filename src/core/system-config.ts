@@ -1,3 +1,4 @@
+import { isRecord } from './kubernetes.ts';
 import { parseQuantity } from './quantity.ts';
 import { DEFAULT_AGENT_IMAGE, SYSTEM_CONFIG } from './names.ts';
 
@@ -120,10 +121,6 @@ function section(
 function nested(value: Readonly<Record<string, unknown>>, key: string): Readonly<Record<string, unknown>> {
   const inner = value[key];
   return isRecord(inner) ? inner : {};
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function text(from: Readonly<Record<string, unknown>>, field: string, otherwise: string): string {
