@@ -42,7 +42,7 @@ const effects = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'coverage'] },
+  { ignores: ['dist', 'dist.new-*', 'node_modules', 'coverage'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

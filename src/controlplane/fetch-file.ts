@@ -94,6 +94,6 @@ function watchdogFor() {
 
 /** `fetch failed` says nothing; its cause says why (ENOTFOUND, ECONNREFUSED, …). */
 function causeOf(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
+  const cause = typeof error === 'object' && error !== null && 'cause' in error ? error.cause : undefined;
   return cause === undefined ? messageOf(error) : `${messageOf(error)} (${messageOf(cause)})`;
 }

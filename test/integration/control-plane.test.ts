@@ -1,5 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AuthenticationV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import { identifyProcess } from '../../src/controlplane/process-identity.ts';
@@ -61,3 +67,66 @@ describe('stopping a control plane', () => {
     await controlPlane.stop();
   });
 });
+
+describe('a program that is killed', () => {
+  it.each(['SIGKILL', 'SIGTERM'] as const)('takes its control plane with it (%s)', async (signal) => {
+    const script = join(import.meta.dirname, '..', 'support', 'start-and-wait.ts');
+    const program = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [line] = (await once(program.stdout, 'data')) as [Buffer];
+    const { pids, directory } = JSON.parse(line.toString()) as Pick<ControlPlane, 'pids' | 'directory'>;
+    expect(await identifyProcess(pids.apiserver)).toBeDefined();
+    program.kill(signal);
+    for (const pid of [pids.etcd, pids.apiserver]) {
+      while ((await identifyProcess(pid)) !== undefined) await sleep(20);
+    }
+    while (existsSync(directory)) await sleep(20);
+  });
+});
+
+describe('a control plane in a given directory', () => {
+  it('is started again with its data, for a user of its own and with ServiceAccount admission on', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'control-plane-test-'));
+    const users = [{ name: 'viewer', token: 'let-"me",in', groups: ['readers', 'others'] }];
+    try {
+      const first = await testControlPlane({ directory });
+      const body = { metadata: { name: 'kept' }, data: { answer: '42' } };
+      await apiOf(first).createNamespacedConfigMap({ namespace: 'default', body });
+      await first.stop();
+
+      const second = await testControlPlane({ directory, users, serviceAccountAdmission: true });
+      const api = apiOf(second);
+      expect((await api.readNamespacedConfigMap({ namespace: 'default', name: 'kept' })).data).toEqual(
+        body.data,
+      );
+      const pod = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+      await expect(api.createNamespacedPod({ namespace: 'default', body: pod })).rejects.toMatchObject({
+        code: 403,
+      });
+      expect(await whoIs(second, users[0]!.token)).toMatchObject({ username: 'viewer' });
+      await second.stop();
+      expect(existsSync(directory)).toBe(true);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  it('fails with the end of the log, and leaves nothing, when the API server does not start', async () => {
+    const failing = testControlPlane({ apiServerFlags: ['--no-such-flag'] });
+    await expect(failing).rejects.toMatchObject({
+      code: 'CONTROL_PLANE_START_FAILED',
+      message: expect.stringMatching(/kube-apiserver did not start[^]*unknown flag: --no-such-flag/),
+    });
+  });
+});
+
+async function whoIs(controlPlane: ControlPlane, token: string) {
+  const config = new KubeConfig();
+  const caData = (await readFile(controlPlane.caFile)).toString('base64');
+  config.loadFromClusterAndUser(
+    { name: 'c', server: controlPlane.server, caData, skipTLSVerify: false },
+    { name: 'u', token },
+  );
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
+  const review = await config.makeApiClient(AuthenticationV1Api).createSelfSubjectReview({ body });
+  return review.status?.userInfo;
+}
