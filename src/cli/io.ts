@@ -9,6 +9,11 @@ export interface CommandIo {
   readonly stdout: Writable;
   /** Progress, warnings and errors. */
   readonly stderr: Writable;
+  /**
+   * Aborts at the first SIGINT or SIGTERM; a second one ends the process at once. A command that does not ask for it is
+   * ended by the first.
+   */
+  readonly interruption: () => AbortSignal;
 }
 
 /** A command that writes to the given streams and throws CommanderError instead of ending the process. */

@@ -1,18 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { MmsError } from '../core/errors.ts';
 import { clusterCommand } from './cluster.ts';
+import { demoCommand } from './demo.ts';
 import { injectCommand } from './inject.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
+import { packageVersion } from './version.ts';
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 /** Every command of `mms`; a new one is a function `(io) => Command` in a file of its own, added to this list. */
-const COMMANDS: readonly ((io: CommandIo) => Command)[] = [clusterCommand, injectCommand];
+const COMMANDS: readonly ((io: CommandIo) => Command)[] = [clusterCommand, demoCommand, injectCommand];
 
 /** The whole command line. */
 export function createProgram(io: CommandIo): Command {
@@ -46,10 +47,4 @@ function describe(error: unknown): string {
   return error instanceof Error
     ? `unexpected error, please report it: ${error.stack ?? error.message}`
     : String(error);
-}
-
-/** The same file from src/cli and from dist/cli. */
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
