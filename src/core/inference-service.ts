@@ -72,13 +72,18 @@ export function isCustomPredictor(predictor: Predictor): boolean {
  */
 export function memoryLimitOf(inferenceService: InferenceService): Bytes | undefined {
   const predictor = inferenceService.spec?.predictor;
-  if (predictor === undefined) return undefined;
+  if (!isRecord(predictor)) return undefined;
   const resources = isCustomPredictor(predictor)
-    ? (predictor.containers?.find(({ name }) => name === CONTAINERS.modelServer) ?? predictor.containers?.[0])
-        ?.resources
+    ? modelServerOf(predictor)?.resources
     : implementationOf(predictor)?.implementation.resources;
-  const limit = resources?.limits?.['memory'];
-  const quantity = limit === undefined ? undefined : parseQuantity(limit);
+  const limit: unknown = resources?.limits?.['memory'];
+  const quantity = typeof limit === 'string' || typeof limit === 'number' ? parseQuantity(limit) : undefined;
   if (quantity === undefined) return undefined;
   return quantity.nano < 0n ? bytes(0) : toBytes(quantity);
+}
+
+/** Containers may be junk: a CRD without a schema lets it through. */
+function modelServerOf(predictor: Predictor): PredictorContainer | undefined {
+  const containers = (predictor.containers ?? []).filter(isRecord) as PredictorContainer[];
+  return containers.find(({ name }) => name === CONTAINERS.modelServer) ?? containers[0];
 }
