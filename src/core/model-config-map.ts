@@ -69,8 +69,14 @@ function changeOf(
     data: sameModels
       ? (existing.data ?? {})
       : { ...existing.data, [MODELS_JSON]: encodeModelConfig(shard.models) },
+    ...(existing.binaryData === undefined ? {} : { binaryData: withoutModels(existing.binaryData) }),
   };
   return { kind: 'replace', configMap, because };
+}
+
+/** Kubernetes refuses a key that is in both data and binaryData. */
+function withoutModels(binaryData: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(binaryData).filter(([key]) => key !== MODELS_JSON));
 }
 
 function describeModelChange(text: string | undefined, shard: ShardPlan): string {
@@ -142,20 +148,16 @@ function withOwner(references: readonly OwnerReference[], owner: OwnerReference)
  */
 export function isDisposable(configMap: ConfigMap, inferenceService: string): boolean {
   return (
-    configMap.metadata.labels?.[MODEL_CONFIG_LABEL] === 'true' &&
-    configMap.metadata.ownerReferences?.some(
-      (reference) =>
-        reference.controller === true &&
-        reference.kind === INFERENCE_SERVICE_KIND &&
-        reference.name === inferenceService &&
-        groupOf(reference.apiVersion) === groupOf(INFERENCE_SERVICE_API_VERSION),
-    ) === true
+    configMap.metadata.labels?.[MODEL_CONFIG_LABEL] === 'true' && ownerNameOf(configMap) === inferenceService
   );
 }
 
 /** The InferenceService that a ConfigMap kept by this project belongs to. */
 export function ownerNameOf(configMap: ConfigMap): string | undefined {
   return configMap.metadata.ownerReferences?.find(
-    ({ controller, kind }) => controller === true && kind === INFERENCE_SERVICE_KIND,
+    ({ controller, kind, apiVersion }) =>
+      controller === true &&
+      kind === INFERENCE_SERVICE_KIND &&
+      groupOf(apiVersion) === groupOf(INFERENCE_SERVICE_API_VERSION),
   )?.name;
 }
