@@ -50,6 +50,12 @@ export interface ConfigMap extends KubernetesObject {
   readonly immutable?: boolean;
 }
 
+/** Values are base64. */
+export interface Secret extends KubernetesObject {
+  readonly type?: string;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
 export interface ServiceAccount extends KubernetesObject {
   readonly secrets?: readonly { readonly name?: string }[];
 }

@@ -1,3 +1,4 @@
+import type { Secret } from './kubernetes.ts';
 import type { EnvVar, Volume, VolumeMount } from './pod.ts';
 import type { CredentialSettings } from './system-config.ts';
 
@@ -11,6 +12,27 @@ export interface SecretFacts {
   readonly annotations: Readonly<Record<string, string>>;
   /** Only for a Secret with the keys `https-host` and `headers`. */
   readonly https?: { readonly host: string; readonly headers: string };
+}
+
+/** The facts of a Secret. Of its values only https headers leave this function. */
+export function factsOfSecret(secret: Secret): SecretFacts {
+  const data = new Map(Object.entries(secret.data ?? {}));
+  const host = data.get('https-host');
+  const headers = data.get('headers');
+  const https =
+    host === undefined || headers === undefined
+      ? undefined
+      : { host: decode(host), headers: decode(headers) };
+  return {
+    name: secret.metadata.name,
+    keys: new Set(data.keys()),
+    annotations: secret.metadata.annotations ?? {},
+    ...(https === undefined ? {} : { https }),
+  };
+}
+
+function decode(base64: string): string {
+  return new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
 }
 
 export interface CredentialParts {

@@ -1,6 +1,6 @@
 import { isRecord } from './kubernetes.ts';
 import { parseQuantity } from './quantity.ts';
-import { SYSTEM_CONFIG } from './names.ts';
+import { DEFAULT_AGENT_IMAGE, SYSTEM_CONFIG } from './names.ts';
 
 /** How the agent's container is made: KServe's `agent` entry of ConfigMap `inferenceservice-config`. */
 export interface AgentSettings {
@@ -36,29 +36,33 @@ export interface SystemConfigFault {
   readonly message: string;
 }
 
-/** What holds without a ConfigMap. Resources are upstream's; the image is the operator's to choose. */
-export function defaultSystemConfig(agentImage: string): SystemConfig {
-  return {
-    agent: {
-      image: agentImage,
-      memoryRequest: '100Mi',
-      memoryLimit: '1Gi',
-      cpuRequest: '100m',
-      cpuLimit: '1',
-    },
-    credentials: { s3AccessKeyIdName: 'AWS_ACCESS_KEY_ID', s3SecretAccessKeyName: 'AWS_SECRET_ACCESS_KEY' },
-    metrics: { enableMetricAggregation: 'false', enablePrometheusScraping: 'false' },
-  };
-}
+/** What holds without a ConfigMap; all but the image is KServe's default. */
+export const DEFAULT_SYSTEM_CONFIG: SystemConfig = {
+  agent: {
+    image: DEFAULT_AGENT_IMAGE,
+    memoryRequest: '100Mi',
+    memoryLimit: '1Gi',
+    cpuRequest: '100m',
+    cpuLimit: '1',
+  },
+  credentials: {
+    s3AccessKeyIdName: 'AWS_ACCESS_KEY_ID',
+    s3SecretAccessKeyName: 'AWS_SECRET_ACCESS_KEY',
+  },
+  metrics: { enableMetricAggregation: 'false', enablePrometheusScraping: 'false' },
+};
 
 /**
  * Reads KServe's system ConfigMap over the defaults, field by field. (KServe's own webhook crashes on JSON it cannot
  * read; here the field's default stays and the fault is told.)
+ *
+ * @param agentImage what the operator has set on the command line; it stands above the ConfigMap
  */
 export function readSystemConfig(
   data: Readonly<Record<string, string>> | undefined,
-  defaults: SystemConfig,
+  agentImage: string | undefined,
 ): { readonly config: SystemConfig; readonly faults: readonly SystemConfigFault[] } {
+  const defaults = DEFAULT_SYSTEM_CONFIG;
   const faults: SystemConfigFault[] = [];
   const agent = section(data, SYSTEM_CONFIG.agentKey, faults);
   const s3 = nested(section(data, 'credentials', faults), 's3');
@@ -71,7 +75,7 @@ export function readSystemConfig(
   };
   const config: SystemConfig = {
     agent: {
-      image: text(agent, 'image', defaults.agent.image),
+      image: agentImage ?? text(agent, 'image', defaults.agent.image),
       memoryRequest: quantity('memoryRequest'),
       memoryLimit: quantity('memoryLimit'),
       cpuRequest: quantity('cpuRequest'),
