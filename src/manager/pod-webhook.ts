@@ -25,7 +25,13 @@ export interface PodWebhookOptions {
 }
 
 /** The webhook for pods: caches for what is known, one GET for what is too new to be. */
-export function podWebhook({ client, view, systemConfig, metrics, options }: PodWebhookOptions): AdmissionHandler {
+export function podWebhook({
+  client,
+  view,
+  systemConfig,
+  metrics,
+  options,
+}: PodWebhookOptions): AdmissionHandler {
   const { clock, injectCredentials, logger } = options;
   const reading =
     <T extends KubernetesObject>(resource: Resource<T>) =>

@@ -46,7 +46,12 @@ export function createReconciling(options: ReconcilingOptions): Reconciling {
 
   async function work(signal: AbortSignal): Promise<void> {
     await waitForSync(caches, { clock, timeout: SYNC_WITHIN, signal });
-    const working = startWorkQueue<ObjectKey>({ ...options, workers: WORKERS, backoff: BACKOFF, coalesce: COALESCE });
+    const working = startWorkQueue<ObjectKey>({
+      ...options,
+      workers: WORKERS,
+      backoff: BACKOFF,
+      coalesce: COALESCE,
+    });
     queue = working;
     while (!signal.aborted) {
       for (const key of allKeys()) working.add(key);
