@@ -1,36 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 import type { Pod } from '../../src/core/pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
-import { INFERENCE_SERVICES, PODS, TRAINED_MODELS } from '../../src/kube/resources.ts';
+import { INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import { clientOf, createService, inferenceService } from '../support/cluster-client.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { inParallel } from '../support/parallel.ts';
+import { dryRunContainers, dryRunPod, predictorPod } from '../support/predictor-pod.ts';
 import { report } from '../support/report.ts';
 
 const PODS_TO_CREATE = 1000;
 const CALLERS = 16;
-
-/** The example pod, for an InferenceService of the test's. */
-function predictorPod(
-  name: string,
-  service: string,
-  change: (pod: Pod) => void = () => undefined,
-): KubernetesObject {
-  const file = new URL('../../manifests/examples/predictor-pod.yaml', import.meta.url);
-  const pod = parse(readFileSync(file, 'utf8')) as Pod;
-  const labels = { 'serving.kserve.io/inferenceservice': service, component: 'predictor' };
-  const result = { ...pod, metadata: { name, namespace: 'default', labels } };
-  change(result);
-  return result as unknown as KubernetesObject;
-}
 
 describe('pods through the real API server', () => {
   let controlPlane: ControlPlane;
@@ -53,13 +38,8 @@ describe('pods through the real API server', () => {
     await controlPlane.stop();
   });
 
-  async function dryRun(pod: KubernetesObject): Promise<Pod> {
-    return (await client.create(PODS, pod, { dryRun: true })) as unknown as Pod;
-  }
-
-  async function containersOf(pod: KubernetesObject): Promise<string[]> {
-    return (await dryRun(pod)).spec.containers.map(({ name }) => name);
-  }
+  const dryRun = (pod: KubernetesObject): Promise<Pod> => dryRunPod(client, pod);
+  const containersOf = (pod: KubernetesObject): Promise<string[]> => dryRunContainers(client, pod);
 
   async function refusal(pod: KubernetesObject): Promise<string> {
     const answer: unknown = await dryRun(pod).then(
