@@ -20,3 +20,18 @@ export async function eventually<T>(
     }
   }
 }
+
+/** The same for a condition that is true or not; `what` says in the failure what was waited for. */
+export function eventuallyTrue(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  withinMs = 60_000,
+): Promise<void> {
+  return eventually(
+    async () => {
+      if (!(await condition())) throw new Error(`still not so: ${what}`);
+    },
+    withinMs,
+    10,
+  );
+}
