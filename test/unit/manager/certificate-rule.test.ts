@@ -11,7 +11,7 @@ import {
 import { signerOf } from '../../support/paper-certificates.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
-const SCHEDULES = 150;
+const SCHEDULES = 60;
 const STEPS = 500;
 
 describe('the rule: whatever a ready replica serves, every API server trusts', () => {
