@@ -106,6 +106,11 @@ export class CertificateCluster {
     }
   }
 
+  /** What a watch does: everybody looks at once. */
+  poke(): void {
+    for (const replica of this.replicas) replica.nextTickAt = this.now;
+  }
+
   setBundles(bundles: readonly string[]): void {
     this.#past = this.#past.filter(({ until }) => until > this.now - API_SERVER_LAG);
     this.#past.push({ until: this.now, bundles: this.bundles });
@@ -117,10 +122,11 @@ export class CertificateCluster {
     this.story.push(`${new Date(this.now).toISOString()} ${event}`);
   }
 
-  /** Lets one replica look, or one call to the API go on. */
-  async step(): Promise<void> {
+  /** Lets one replica look, or one call to the API go on. False when nobody has anything to do. */
+  async step(): Promise<boolean> {
     const due = this.replicas.filter((each) => !each.frozen && !each.ticking && each.nextTickAt <= this.now);
     const turns = this.#turns.filter(({ of }) => !of.frozen);
+    if (due.length + turns.length === 0) return false;
     const chosen = Math.floor(this.#random() * (due.length + turns.length));
     const replica = due[chosen];
     const turn = turns[chosen - due.length];
@@ -130,6 +136,7 @@ export class CertificateCluster {
       turn.take();
     }
     await new Promise((resolve) => setImmediate(resolve));
+    return true;
   }
 
   /** The rule, broken: replicas that call themselves ready and serve what some API server may not trust. */
