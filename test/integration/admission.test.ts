@@ -5,7 +5,8 @@ import type { Pod } from '../../src/core/pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
 import { INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
-import { clientOf, createService, inferenceService } from '../support/cluster-client.ts';
+import { createService, inferenceService } from '../support/cluster-client.ts';
+import { clientFor } from '../support/api-access.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestManager } from '../support/manager.ts';
@@ -24,7 +25,7 @@ describe('pods through the real API server', () => {
 
   beforeAll(async () => {
     controlPlane = await testControlPlane();
-    client = clientOf(controlPlane);
+    client = clientFor(controlPlane);
     manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
     await createService(client, inferenceService('known'));
     await eventually(async () =>

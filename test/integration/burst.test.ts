@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import {
-  clientOf,
   createModel,
   createService,
   inferenceService,
   modelNames,
   trainedModel,
 } from '../support/cluster-client.ts';
+import { clientFor } from '../support/api-access.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestManager } from '../support/manager.ts';
@@ -26,7 +26,7 @@ describe(`${MODELS} TrainedModels created at once on one InferenceService`, () =
 
   beforeAll(async () => {
     controlPlane = await testControlPlane();
-    client = clientOf(controlPlane);
+    client = clientFor(controlPlane);
     manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
     await createService(client, inferenceService('burst'));
     await eventually(async () => expect(await modelNames(client, 'burst')).toEqual([]));

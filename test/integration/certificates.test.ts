@@ -5,7 +5,8 @@ import { messageOf } from '../../src/core/errors.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
 import { SECRETS } from '../../src/kube/resources.ts';
-import { clientOf, createService, inferenceService } from '../support/cluster-client.ts';
+import { createService, inferenceService } from '../support/cluster-client.ts';
+import { clientFor } from '../support/api-access.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestManager } from '../support/manager.ts';
@@ -25,7 +26,7 @@ describe('certificates swapped every 5 s for a minute under load', () => {
 
   beforeAll(async () => {
     controlPlane = await testControlPlane();
-    client = clientOf(controlPlane);
+    client = clientFor(controlPlane);
     manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
     await createService(client, inferenceService('sk'));
     await eventually(async () => expect(await admitted()).toBe(true));

@@ -11,7 +11,7 @@ import {
 } from '../../src/kube/leader-election.ts';
 import { LEASES, type Lease } from '../../src/kube/resources.ts';
 import { clientFor } from '../support/api-access.ts';
-import { realClock } from '../support/clocks.ts';
+import { systemClock } from '../../src/cli/system-clock.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { recordingLogger } from '../support/logs.ts';
@@ -64,7 +64,7 @@ describe('leader election, with leases of a real API server', () => {
       namespace: 'default',
       name,
       identity,
-      clock: realClock,
+      clock: systemClock,
       random: Math.random,
       logger: recordingLogger(),
       durations: SHORT_DURATIONS,

@@ -19,7 +19,7 @@ import {
 } from '../../src/kube/resources.ts';
 import { waitForSync } from '../../src/kube/wait-for-sync.ts';
 import { clientFor } from '../support/api-access.ts';
-import { realClock } from '../support/clocks.ts';
+import { systemClock } from '../../src/cli/system-clock.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { recordingLogger } from '../support/logs.ts';
@@ -79,7 +79,7 @@ describe('a reflector of a real API server', () => {
       client: remote,
       resource: CONFIG_MAPS,
       namespace,
-      clock: realClock,
+      clock: systemClock,
       random: Math.random,
       logger,
       onDelta: (delta) => deltas.push(delta),
@@ -198,10 +198,10 @@ describe('a reflector of a real API server', () => {
     await eventuallyTrue('it tries again', () => count('retry') >= 3);
     expect(reflector.cache.synced).toBe(false);
     expect(reflector.lastError).toMatchObject({ code: 'API_UNREACHABLE' });
-    const hasty = waitForSync([reflector], { clock: realClock, timeout: milliseconds(1) });
+    const hasty = waitForSync([reflector], { clock: systemClock, timeout: milliseconds(1) });
     await expect(hasty).rejects.toMatchObject({ code: 'CACHE_NOT_SYNCED' });
     proxy.mode = 'pass';
-    await waitForSync([reflector], { clock: realClock, timeout: seconds(60) });
+    await waitForSync([reflector], { clock: systemClock, timeout: seconds(60) });
     expect(reflector.cache.get(objectKey(namespace, 'patient'))).toBeDefined();
     expect(reflector.lastError).toBeUndefined();
   });
@@ -303,7 +303,7 @@ describe('a reflector of a real API server', () => {
     const reflector = startReflector({
       client: remote,
       resource: TRAINED_MODELS,
-      clock: realClock,
+      clock: systemClock,
       random: Math.random,
       logger: recordingLogger(),
       observe: (event) => events.push(event),

@@ -3,7 +3,6 @@ import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { CONFIG_MAPS, INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import {
-  clientOf,
   createModel,
   createService,
   inferenceService,
@@ -11,6 +10,7 @@ import {
   readConfigMap,
   trainedModel,
 } from '../support/cluster-client.ts';
+import { clientFor } from '../support/api-access.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestManager } from '../support/manager.ts';
@@ -28,7 +28,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
 
   beforeAll(async () => {
     controlPlane = await testControlPlane();
-    client = clientOf(controlPlane);
+    client = clientFor(controlPlane);
     manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
   });
 

@@ -4,13 +4,13 @@ import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS } from '../../src/kube/resources.ts';
 import {
-  clientOf,
   createModel,
   createService,
   inferenceService,
   modelNames,
   trainedModel,
 } from '../support/cluster-client.ts';
+import { clientFor } from '../support/api-access.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestManager } from '../support/manager.ts';
@@ -26,7 +26,7 @@ describe('two managers', () => {
 
   beforeAll(async () => {
     controlPlane = await testControlPlane();
-    client = clientOf(controlPlane);
+    client = clientFor(controlPlane);
     for (let count = 0; count < 2; count += 1) {
       managers.push(await startTestManager({ kubeconfig: controlPlane.kubeconfigPath }));
     }

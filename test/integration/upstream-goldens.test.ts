@@ -4,7 +4,8 @@ import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
-import { clientOf, createService, inferenceService } from '../support/cluster-client.ts';
+import { createService, inferenceService } from '../support/cluster-client.ts';
+import { clientFor } from '../support/api-access.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestManager } from '../support/manager.ts';
@@ -32,7 +33,7 @@ describe('a pod through the real API server comes out as from KServe v0.17.0', (
 
   beforeAll(async () => {
     controlPlane = await testControlPlane();
-    client = clientOf(controlPlane);
+    client = clientFor(controlPlane);
     manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
     await prepare(client);
     // The system configuration is followed by a watch.

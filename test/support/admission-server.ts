@@ -7,9 +7,9 @@ import {
 } from '../../src/webhook/admission-server.ts';
 import { certificateMaker, makeIssue } from '../../src/webhook/certificates.ts';
 import { quietLogger } from './quiet-logger.ts';
-import { realClock } from './real-clock.ts';
+import { systemClock } from '../../src/cli/system-clock.ts';
 
-export const maker = certificateMaker(realClock, DEFAULT_CERTIFICATE_POLICY);
+export const maker = certificateMaker(systemClock, DEFAULT_CERTIFICATE_POLICY);
 
 /** A certificate for 127.0.0.1 and the PEM of the authority to trust for it. */
 export async function loopbackIssue(): Promise<{
@@ -31,7 +31,7 @@ export async function startLoopbackServer(
     certificate,
     logger: quietLogger,
     observe: () => undefined,
-    clock: realClock,
+    clock: systemClock,
     drain: milliseconds(0),
     ...options,
   });

@@ -1,7 +1,7 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { createApiClient, type ApiClient, type ApiClientOptions } from '../../src/kube/api-client.ts';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import { realClock } from './clocks.ts';
+import { systemClock } from '../../src/cli/system-clock.ts';
 
 /** The kubeconfig of a test's control plane, by way of another port when one is given. */
 export function kubeConfigFor(controlPlane: ControlPlane, port?: number): KubeConfig {
@@ -20,7 +20,7 @@ export function clientFor(
 ): ApiClient {
   const { port, kubeConfig = kubeConfigFor(controlPlane, port), ...rest } = options;
   return createApiClient(kubeConfig, {
-    clock: realClock,
+    clock: systemClock,
     userAgent: 'kserve-mms/test',
     ...rest,
   });

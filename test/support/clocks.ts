@@ -1,12 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock, EpochMs, Milliseconds } from '../../src/core/clock.ts';
-
-/** The machine's own clock, for tests against real servers. */
-export const realClock: Clock = {
-  now: () => Date.now() as EpochMs,
-  sleep: (span, signal) =>
-    sleep(span, undefined, signal === undefined ? {} : { signal }).catch(() => undefined),
-};
 
 /** A clock that stands still until the test moves it. */
 export interface FakeClock extends Clock {

@@ -1,19 +1,8 @@
-import { KubeConfig } from '@kubernetes/client-node';
-import { systemClock } from '../../src/cli/system-clock.ts';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ConfigMap, KubernetesObject } from '../../src/core/kubernetes.ts';
 import { decodeModelConfig } from '../../src/core/model-config.ts';
-import { createApiClient } from '../../src/kube/api-client.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
 import { CONFIG_MAPS, INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
-
-/** A client of a test's own, with the admin's rights. */
-export function clientOf(controlPlane: Pick<ControlPlane, 'kubeconfigPath'>): ApiClient {
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromFile(controlPlane.kubeconfigPath);
-  return createApiClient(kubeConfig, { clock: systemClock, userAgent: 'kserve-mms-test' });
-}
 
 /** An InferenceService that is multi-model unless told otherwise. */
 export function inferenceService(

@@ -2,7 +2,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { createApiClient } from '../../src/kube/api-client.ts';
 import { startLeaderElection } from '../../src/kube/leader-election.ts';
 import type { Logger } from '../../src/core/log.ts';
-import { realClock } from './clocks.ts';
+import { systemClock } from '../../src/cli/system-clock.ts';
 import { SHORT_DURATIONS } from './short-durations.ts';
 
 /** Competes for a lease until killed, and prints `leading` each time it wins: node elector-process.ts KUBECONFIG NAME IDENTITY */
@@ -17,11 +17,11 @@ const silent: Logger = {
   child: () => silent,
 };
 startLeaderElection({
-  client: createApiClient(kubeConfig, { clock: realClock, userAgent: 'kserve-mms/test' }),
+  client: createApiClient(kubeConfig, { clock: systemClock, userAgent: 'kserve-mms/test' }),
   namespace: 'default',
   name,
   identity,
-  clock: realClock,
+  clock: systemClock,
   random: Math.random,
   logger: silent,
   durations: SHORT_DURATIONS,

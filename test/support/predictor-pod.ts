@@ -16,7 +16,7 @@ export function predictorPod(
   const labels = { 'serving.kserve.io/inferenceservice': service, component: 'predictor' };
   const result = { ...pod, metadata: { name, namespace: 'default', labels } };
   change(result);
-  return result as unknown as KubernetesObject;
+  return result;
 }
 
 /** The pod as the API server would store it, without storing it. */

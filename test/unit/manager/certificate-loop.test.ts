@@ -3,9 +3,9 @@ import type { EpochMs } from '../../../src/core/clock.ts';
 import { startCertificateLoop } from '../../../src/manager/certificate-loop.ts';
 import { StaleWriteError } from '../../../src/manager/certificate-stores.ts';
 import { quietLogger } from '../../support/quiet-logger.ts';
-import { realClock } from '../../support/real-clock.ts';
+import { systemClock } from '../../../src/cli/system-clock.ts';
 
-const NEVER = (): Promise<EpochMs> => Promise.resolve((realClock.now() + 86_400_000) as EpochMs);
+const NEVER = (): Promise<EpochMs> => Promise.resolve((systemClock.now() + 86_400_000) as EpochMs);
 
 /** Runs the ticks one after the other, and resolves when the last of them was asked for. */
 function runThrough(ticks: (() => Promise<EpochMs>)[]) {
@@ -18,14 +18,14 @@ function runThrough(ticks: (() => Promise<EpochMs>)[]) {
     if (looked === ticks.length) last();
     return (next ?? NEVER)();
   };
-  const context = { clock: realClock, random: () => 0, logger: quietLogger, signal: stop.signal };
+  const context = { clock: systemClock, random: () => 0, logger: quietLogger, signal: stop.signal };
   const loop = startCertificateLoop({ tick }, context);
   return { loop, lastLook, stop, looks: () => looked };
 }
 
 describe('the loop around the keeper', () => {
   it('looks again when the keeper wants to, after a failure, and after somebody else was faster', async () => {
-    const soon = (): Promise<EpochMs> => Promise.resolve(realClock.now());
+    const soon = (): Promise<EpochMs> => Promise.resolve(systemClock.now());
     const { lastLook, stop, loop, looks } = runThrough([
       soon,
       () => Promise.reject(new StaleWriteError('changed')),

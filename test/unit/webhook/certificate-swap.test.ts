@@ -6,7 +6,7 @@ import { milliseconds } from '../../../src/core/clock.ts';
 import { makeIssue } from '../../../src/webhook/certificates.ts';
 import { answeredReview, call, reviewOf } from '../../support/admission-client.ts';
 import { maker, startLoopbackServer } from '../../support/admission-server.ts';
-import { realClock } from '../../support/real-clock.ts';
+import { systemClock } from '../../../src/cli/system-clock.ts';
 
 const SWAPS = 30;
 const EVERY = milliseconds(50);
@@ -53,11 +53,11 @@ describe('a certificate that is swapped under load', () => {
       const old = caBundle;
       caBundle = old + authority.pem;
       // The grace: nobody connects any more who has not heard of the new authority.
-      while ([...connecting.values()].includes(old)) await realClock.sleep(milliseconds(1));
+      while ([...connecting.values()].includes(old)) await systemClock.sleep(milliseconds(1));
       server.setCertificate({ certificate: issue.leaf.pem, key: issue.leaf.key });
       served.add(await servedCertificate(port, caBundle));
       caBundle = authority.pem;
-      await realClock.sleep(EVERY);
+      await systemClock.sleep(EVERY);
     };
 
     const callers = Array.from({ length: CALLERS }, () => [keptAlive(), newConnections()]).flat();

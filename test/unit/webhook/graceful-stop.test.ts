@@ -5,7 +5,7 @@ import { milliseconds, type Clock } from '../../../src/core/clock.ts';
 import type { AdmissionHandler } from '../../../src/webhook/review-endpoint.ts';
 import { answeredReview, call, reviewOf } from '../../support/admission-client.ts';
 import { startLoopbackServer } from '../../support/admission-server.ts';
-import { realClock } from '../../support/real-clock.ts';
+import { systemClock } from '../../../src/cli/system-clock.ts';
 
 const DRAIN = milliseconds(15_000);
 const body = reviewOf('uid-1', {});
@@ -14,8 +14,9 @@ const body = reviewOf('uid-1', {});
 function clockWithDrain(): { clock: Clock; endDrain: () => void } {
   let endDrain = (): void => undefined;
   const drained = new Promise<void>((resolve) => (endDrain = resolve));
-  const sleep: Clock['sleep'] = (span, signal) => (span === DRAIN ? drained : realClock.sleep(span, signal));
-  return { clock: { now: () => realClock.now(), sleep }, endDrain };
+  const sleep: Clock['sleep'] = (span, signal) =>
+    span === DRAIN ? drained : systemClock.sleep(span, signal);
+  return { clock: { now: () => systemClock.now(), sleep }, endDrain };
 }
 
 describe('a graceful stop', () => {
