@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../core/errors.ts';
-import { lookUpMinor, missingPrograms } from './binary-cache.ts';
+import { isExecutable, lookUpMinor, missingPrograms } from './binary-cache.ts';
 import { downloadEnvtest } from './envtest-download.ts';
 import { BinariesNotFoundError } from './errors.ts';
 import type { BinarySource, FailedAttempt } from './errors.ts';
@@ -28,10 +28,12 @@ export interface BinaryOptions {
   readonly progress: Progress;
 }
 
-/** Paths of the two programs, and where they came from. */
+/** Paths of the programs, and where they came from. */
 export interface ControlPlaneBinaries {
   readonly etcd: string;
   readonly kubeApiserver: string;
+  /** The one beside them, else the one in PATH, if there is one: just `kubectl`. */
+  readonly kubectl: string;
   readonly directory: string;
   readonly source: BinarySource;
 }
@@ -58,7 +60,8 @@ async function attempt(
   try {
     const directory = await find();
     const [etcd, kubeApiserver] = [join(directory, 'etcd'), join(directory, 'kube-apiserver')];
-    return { etcd, kubeApiserver, directory, source };
+    const kubectl = (await isExecutable(join(directory, 'kubectl'))) ? join(directory, 'kubectl') : 'kubectl';
+    return { etcd, kubeApiserver, kubectl, directory, source };
   } catch (error) {
     attempts.push({ source, reason: messageOf(error) });
     return undefined;

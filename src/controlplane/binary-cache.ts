@@ -4,7 +4,7 @@ import { guardDirectory } from './guard.ts';
 import { compareVersions, formatVersion, parseReleaseVersion } from './version.ts';
 import type { MinorVersion, ReleaseVersion } from './version.ts';
 
-/** The programs of a control plane; kubectl is welcome and not needed. */
+/** The programs of a control plane; kubectl is for whoever uses it, and not needed to run one. */
 export const REQUIRED_PROGRAMS = ['etcd', 'kube-apiserver'] as const;
 export const OPTIONAL_PROGRAMS = ['kubectl'] as const;
 
@@ -74,7 +74,8 @@ async function moveInto(cache: string, version: ReleaseVersion, filled: string, 
   return target;
 }
 
-async function isExecutable(path: string): Promise<boolean> {
+/** Whether there is a file that may be run. */
+export async function isExecutable(path: string): Promise<boolean> {
   try {
     await access(path, constants.X_OK);
     return (await stat(path)).isFile();

@@ -14,6 +14,7 @@ const PROGRESS_INTERVAL = seconds(15);
 const PACKAGES = [
   { program: 'etcd', package: 'go.etcd.io/etcd/server/v3', took: 'half a minute' },
   { program: 'kube-apiserver', package: 'k8s.io/kubernetes/cmd/kube-apiserver', took: 'five minutes' },
+  { program: 'kubectl', package: 'k8s.io/kubernetes/cmd/kubectl', took: 'one minute' },
 ] as const;
 
 /** What a build needs to know. */

@@ -77,9 +77,16 @@ describe('etcd and kube-apiserver come from', () => {
     expect(found).toEqual({
       etcd: join(assetsDirectory, 'etcd'),
       kubeApiserver: join(assetsDirectory, 'kube-apiserver'),
+      kubectl: 'kubectl',
       directory: assetsDirectory,
       source: 'KUBEBUILDER_ASSETS',
     });
+  });
+
+  it('KUBEBUILDER_ASSETS, with the kubectl that lies there', async () => {
+    const assetsDirectory = await withPrograms(join(work, 'assets'), ['etcd', 'kube-apiserver', 'kubectl']);
+    const found = await findBinaries(options({ assetsDirectory }));
+    expect(found.kubectl).toBe(join(assetsDirectory, 'kubectl'));
   });
 
   it('the newest complete directory of the wanted minor in the cache, before a download', async () => {

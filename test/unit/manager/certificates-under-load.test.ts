@@ -14,7 +14,7 @@ import { certificateReader } from '../../../src/webhook/certificates.ts';
 import { answeredReview, call, reviewOf } from '../../support/admission-client.ts';
 import { maker } from '../../support/admission-server.ts';
 import { quietLogger } from '../../support/quiet-logger.ts';
-import { realClock } from '../../support/real-clock.ts';
+import { systemClock } from '../../../src/cli/system-clock.ts';
 
 const policy = { ...DEFAULT_CERTIFICATE_POLICY, grace: seconds(1) };
 const DELETIONS = 4;
@@ -78,7 +78,7 @@ describe('two replicas with real certificates', () => {
             if (certificates.size > 1) replica.server?.setCertificate(certificate);
             else void startServer(certificate).then((server) => (replica.server = server));
           },
-          clock: realClock,
+          clock: systemClock,
           logger: quietLogger,
         }),
       };
@@ -92,14 +92,14 @@ describe('two replicas with real certificates', () => {
         handlers: new Map([['/mutate', () => Promise.resolve({ kind: 'allowed' } as const)]]),
         logger: quietLogger,
         observe: () => undefined,
-        clock: realClock,
+        clock: systemClock,
         drain: milliseconds(0),
       });
     const replicas = [startReplica(true), startReplica(false)];
-    const context = { clock: realClock, random: Math.random, logger: quietLogger, signal: stop.signal };
+    const context = { clock: systemClock, random: Math.random, logger: quietLogger, signal: stop.signal };
     const loops = replicas.map(({ keeper }) => startCertificateLoop(keeper, context));
     const until = async (condition: () => boolean): Promise<void> => {
-      while (!condition()) await realClock.sleep(milliseconds(10));
+      while (!condition()) await systemClock.sleep(milliseconds(10));
     };
     await until(() => replicas.every(({ server }) => server !== undefined));
 

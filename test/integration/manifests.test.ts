@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import {
+  DEFAULT_AGENT_IMAGE,
+  MUTATE_PODS_PATH,
+  PART_OF,
+  WEBHOOK_CERTIFICATE_SECRET,
+  WEBHOOK_SERVICE,
+} from '../../src/core/names.ts';
+import { testControlPlane } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { kubectl, kubectlWithInput } from '../support/kubectl.ts';
+
+const manifests = (path: string): string =>
+  fileURLToPath(new URL(`../../manifests/${path}`, import.meta.url));
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly rules?: readonly {
+    readonly resources: readonly string[];
+    readonly verbs: readonly string[];
+    readonly resourceNames?: readonly string[];
+  }[];
+}
+
+describe('the manifests', () => {
+  let controlPlane: ControlPlane;
+
+  beforeAll(async () => {
+    controlPlane = await testControlPlane();
+  });
+
+  afterAll(async () => {
+    await controlPlane.stop();
+  });
+
+  const render = async (path: string): Promise<Manifest[]> =>
+    parseAllDocuments(await kubectl(controlPlane.kubeconfigPath, 'kustomize', manifests(path))).map(
+      (document) => document.toJS() as Manifest,
+    );
+  const apply = (path: string): Promise<string> =>
+    kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests(path));
+  const get = (...args: readonly string[]): Promise<string> =>
+    kubectl(controlPlane.kubeconfigPath, 'get', ...args);
+
+  it('of a whole installation are taken by the API server, and taken again without a change', async () => {
+    await apply('default');
+    const again = await apply('default');
+    expect(again.split('\n').filter((line) => line !== '' && !line.endsWith('unchanged'))).toEqual([]);
+  });
+
+  it('beside KServe bring no CustomResourceDefinition, and all else', async () => {
+    const [all, beside] = [await render('default'), await render('overlays/beside-kserve')];
+    const names = (rendered: readonly Manifest[]): string[] =>
+      rendered.map(({ kind, metadata }) => `${kind}/${metadata.name}`).sort();
+    expect(names(beside)).toEqual(names(all).filter((name) => !name.startsWith('CustomResourceDefinition/')));
+  });
+
+  it('define the kinds as KServe does: short names, status apart, printer columns', async () => {
+    await eventually(async () => {
+      await apply('examples');
+    });
+    expect(await get('-n', 'mms-example', 'tm')).toMatch(/^NAME\s+URL\s+READY\s+AGE\n/);
+    expect(await get('-n', 'mms-example', 'isvc', '-o', 'name')).toBe(
+      'inferenceservice.serving.kserve.io/flowers\n',
+    );
+    const status = {
+      status: { url: 'http://x', conditions: [{ type: 'Ready', status: 'True' }], unknown: 'pruned' },
+    };
+    const patch = ['-n', 'mms-example', '--type=merge', '-p', JSON.stringify(status)];
+    await kubectl(controlPlane.kubeconfigPath, 'patch', 'tm', 'iris', '--subresource=status', ...patch);
+    expect(await get('-n', 'mms-example', 'tm', 'iris', '--no-headers')).toMatch(/^iris\s+http:\/\/x\s+True/);
+    expect(await get('-n', 'mms-example', 'tm', 'iris', '-o', 'jsonpath={.status.unknown}')).toBe('');
+  });
+
+  it.each(['inferenceService', 'model'])('let no TrainedModel in without spec.%s', async (field) => {
+    const spec = {
+      inferenceService: 'a',
+      model: { storageUri: 's3://b/m', framework: 'sklearn', memory: '1Gi' },
+    };
+    const broken = {
+      apiVersion: 'serving.kserve.io/v1alpha1',
+      kind: 'TrainedModel',
+      metadata: { name: 'broken', namespace: 'default' },
+      spec: { ...spec, [field]: undefined },
+    };
+    const args = [
+      'create',
+      '--raw',
+      '/apis/serving.kserve.io/v1alpha1/namespaces/default/trainedmodels',
+      '-f',
+      '-',
+    ];
+    await expect(kubectlWithInput(controlPlane.kubeconfigPath, JSON.stringify(broken), args)).rejects.toThrow(
+      `spec.${field}`,
+    );
+  });
+
+  it('speak the names that the code speaks', async () => {
+    const text = JSON.stringify(await render('default'));
+    for (const name of [
+      DEFAULT_AGENT_IMAGE,
+      MUTATE_PODS_PATH,
+      PART_OF,
+      WEBHOOK_CERTIFICATE_SECRET,
+      WEBHOOK_SERVICE,
+    ]) {
+      expect(text).toContain(`"${name}"`);
+    }
+  });
+
+  it('let the manager read Secrets one by one, and list or watch only its own', async () => {
+    const roles = (await render('rbac')).filter(({ rules }) => rules !== undefined);
+    const onSecrets = roles.flatMap(({ kind, rules = [] }) =>
+      rules
+        .filter(({ resources }) => resources.includes('secrets'))
+        .map(({ verbs, resourceNames }) => ({ kind, verbs, resourceNames })),
+    );
+    expect(onSecrets).toEqual([
+      { kind: 'Role', verbs: ['create'], resourceNames: undefined },
+      {
+        kind: 'Role',
+        verbs: ['get', 'list', 'watch', 'update'],
+        resourceNames: [WEBHOOK_CERTIFICATE_SECRET],
+      },
+      { kind: 'ClusterRole', verbs: ['get'], resourceNames: undefined },
+    ]);
+  });
+});

@@ -1,0 +1,30 @@
+import { execFile } from 'node:child_process';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { binaryOptions } from '../../src/cli/binary-options.ts';
+import { findBinaries } from '../../src/controlplane/binaries.ts';
+
+const run = promisify(execFile);
+
+/** The kubectl that belongs to the control plane under test. */
+export async function findKubectl(): Promise<{ readonly path: string; readonly assets: string }> {
+  const { kubectl, etcd } = await findBinaries(binaryOptions(process.env, () => undefined));
+  return { path: kubectl, assets: dirname(etcd) };
+}
+
+/** Runs kubectl against a cluster and resolves with what it printed; rejects with its error output. */
+export function kubectl(kubeconfig: string, ...args: readonly string[]): Promise<string> {
+  return kubectlWithInput(kubeconfig, '', args);
+}
+
+/** The same, with something for its stdin. */
+export async function kubectlWithInput(
+  kubeconfig: string,
+  input: string,
+  args: readonly string[],
+): Promise<string> {
+  const { path } = await findKubectl();
+  const running = run(path, ['--kubeconfig', kubeconfig, ...args], { maxBuffer: 64 * 1024 * 1024 });
+  running.child.stdin?.end(input);
+  return (await running).stdout;
+}
