@@ -21,6 +21,11 @@ export interface Credentials {
    * @throws {ApiError} API_CREDENTIALS when they cannot be had, for instance when an exec plugin fails
    */
   prepare(path: string): Promise<PreparedRequest>;
+  /**
+   * Gives later requests new connections; those under way keep theirs. For when a request got no answer: its connection may have
+   * died silently, and so may the idle ones beside it.
+   */
+  retire(dispatcher: Dispatcher): void;
   /** Drops all connections. */
   close(): Promise<void>;
 }
@@ -36,13 +41,22 @@ const TCP_KEEP_ALIVE_MS = 30_000;
  */
 export function createCredentials(kubeConfig: KubeConfig): Credentials {
   let pool: { readonly fingerprint: string; readonly dispatcher: Dispatcher } | undefined;
+  const retired = new Set<Dispatcher>();
+
+  function retire(dispatcher: Dispatcher): void {
+    if (pool?.dispatcher !== dispatcher) return;
+    pool = undefined;
+    retired.add(dispatcher);
+    const forget = (): boolean => retired.delete(dispatcher);
+    dispatcher.close().then(forget, forget);
+  }
 
   async function poolFor(cluster: Cluster, options: RequestOptions): Promise<Dispatcher> {
     const fingerprint = fingerprintOf(cluster, options);
     if (pool?.fingerprint === fingerprint) return pool.dispatcher;
     const dispatcher = await createDispatcher(kubeConfig, cluster, options);
     // Requests under way, watches among them, finish on the old identity.
-    pool?.dispatcher.close().catch(() => undefined);
+    if (pool !== undefined) retire(pool.dispatcher);
     pool = { fingerprint, dispatcher };
     return dispatcher;
   }
@@ -63,9 +77,10 @@ export function createCredentials(kubeConfig: KubeConfig): Credentials {
         });
       }
     },
+    retire,
     async close() {
-      await pool?.dispatcher.destroy();
-      pool = undefined;
+      if (pool !== undefined) retire(pool.dispatcher);
+      await Promise.all([...retired].map((dispatcher) => dispatcher.destroy()));
     },
   };
 }

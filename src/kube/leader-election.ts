@@ -65,7 +65,12 @@ export function startLeaderElection(options: LeaderElectionOptions): LeaderElect
     options,
     durations,
     stopping: new AbortController(),
-    lock: createLeaseLock({ ...options, duration: durations.lease }),
+    lock: createLeaseLock({
+      ...options,
+      duration: durations.lease,
+      // A request on a connection that died must leave time for one on another.
+      timeout: milliseconds(durations.renewDeadline / 3),
+    }),
     term: undefined,
   };
   const finished = compete(context);

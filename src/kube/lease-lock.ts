@@ -18,6 +18,8 @@ export interface LeaseLockOptions {
   readonly name: string;
   readonly identity: string;
   readonly duration: Milliseconds;
+  /** For one request. */
+  readonly timeout: Milliseconds;
   readonly clock: Clock;
 }
 
@@ -32,7 +34,7 @@ export interface LeaseLock {
 }
 
 export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
-  const { client, identity } = options;
+  const { client, identity, timeout } = options;
   const reference = { namespace: options.namespace, name: options.name };
   /** Spans that were slept through are monotonic, which the wall clock is not. */
   let unchanged = { resourceVersion: '', span: milliseconds(0) };
@@ -40,8 +42,9 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
   async function write(lease: Lease | undefined, signal: AbortSignal): Promise<LeaseAttempt> {
     const spec = nextSpec(options, lease);
     try {
-      if (lease === undefined) await client.create(LEASES, { metadata: reference, spec }, { signal });
-      else await client.replace(LEASES, { ...lease, spec }, { signal });
+      if (lease === undefined)
+        await client.create(LEASES, { metadata: reference, spec }, { signal, timeout });
+      else await client.replace(LEASES, { ...lease, spec }, { signal, timeout });
       return { held: true };
     } catch (error) {
       // Someone else was faster; who it was shows at the next read.
@@ -52,7 +55,7 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
 
   return {
     async acquireOrRenew(signal) {
-      const lease = await read(client, reference, signal);
+      const lease = await read(options, signal);
       const holder = lease?.spec?.holderIdentity ?? '';
       if (lease === undefined || holder === '' || holder === identity) return write(lease, signal);
       const resourceVersion = lease.metadata.resourceVersion ?? '';
@@ -67,23 +70,20 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
       unchanged = { ...unchanged, span: milliseconds(unchanged.span + span) };
     },
     async release(signal) {
-      const lease = await read(client, reference, signal);
+      const lease = await read(options, signal);
       if (lease?.spec?.holderIdentity !== identity) return;
       const renewTime = microTime(options.clock);
       // One second, as client-go: a duration of 0 is invalid.
       const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime };
-      await client.replace(LEASES, { ...lease, spec }, { signal });
+      await client.replace(LEASES, { ...lease, spec }, { signal, timeout });
     },
   };
 }
 
-async function read(
-  client: ApiClient,
-  reference: { readonly namespace: string; readonly name: string },
-  signal: AbortSignal,
-): Promise<Lease | undefined> {
+async function read(options: LeaseLockOptions, signal: AbortSignal): Promise<Lease | undefined> {
+  const { client, namespace, name, timeout } = options;
   try {
-    return await client.get(LEASES, reference, { signal });
+    return await client.get(LEASES, { namespace, name }, { signal, timeout });
   } catch (error) {
     if (isApiError(error, 'API_NOT_FOUND')) return undefined;
     throw error;

@@ -19,7 +19,7 @@ import { compareResourceVersions } from './resource-version.ts';
 import type { Resource } from './resources.ts';
 import { openWatch, type WatchEvent } from './watch-stream.ts';
 
-export type EndReason = 'closed' | 'periodic-relist' | 'failed' | ApiErrorCode;
+export type EndReason = 'closed' | 'periodic-relist' | 'went-back' | 'failed' | ApiErrorCode;
 
 /** What happens in a reflector, for metrics and logs. */
 export type ReflectorEvent =
@@ -72,6 +72,8 @@ interface LoopState {
   /** In a row, without any progress between them. */
   failures: number;
   relistAt: EpochMs;
+  /** The position came from a list just now, so the server surely has it. */
+  fresh: boolean;
 }
 
 /** A watch that lives so long counts as working, even if nothing happened in it. */
@@ -80,6 +82,9 @@ const HEALTHY_WATCH = seconds(5);
 const SHORT_WATCH_FAILURES = 2;
 /** The server ends each watch after 5 to 10 minutes, as client-go asks for: connections then spread over its replicas. */
 const WATCH_SECONDS = { least: 300, spread: 300 };
+
+/** For asking the server's version: short, since the connection it goes out on may have died while it was idle. */
+const PROBE_TIMEOUT = seconds(10);
 
 /** Failures to open or keep a watch that say nothing about the position it started from. */
 const POSITION_KEPT: readonly ApiErrorCode[] = [
@@ -98,7 +103,7 @@ export async function followKind<T extends KubernetesObject>(
   sink: LoopSink<T>,
 ): Promise<void> {
   const stopped = (): boolean => options.signal.aborted;
-  const state: LoopState = { position: undefined, failures: 0, relistAt: options.clock.now() };
+  const state: LoopState = { position: undefined, failures: 0, relistAt: options.clock.now(), fresh: false };
   while (!stopped()) {
     const { position } = state;
     const ending =
@@ -128,6 +133,7 @@ async function relist<T extends KubernetesObject>(
     if (signal.aborted) return 'listed';
     sink.deltas(store.replaceAll(snapshot.objects));
     state.position = snapshot.resourceVersion;
+    state.fresh = true;
     state.relistAt = jitteredFrom(clock.now(), timing.relistEvery, options.random);
     sink.listed();
     const duration = milliseconds(Math.max(0, clock.now() - startedAt));
@@ -185,6 +191,10 @@ async function consume<T extends KubernetesObject>(
   const query = { ...selectionOf(options), resourceVersion: position, timeoutSeconds };
   const { client, clock, timing } = options;
   try {
+    if (!state.fresh && (await wentBack(position, options, signal))) {
+      return { reason: 'went-back', relist: true };
+    }
+    state.fresh = false;
     const events = openWatch(options.resource, query, {
       client,
       clock,
@@ -202,6 +212,24 @@ async function consume<T extends KubernetesObject>(
     const error = errorOf(thrown);
     return { reason: reasonOf(error), relist: !isApiError(error, ...POSITION_KEPT), error };
   }
+}
+
+/**
+ * True when the server is at an older version than we are, as after its etcd was restored from a backup. It would accept a
+ * watch from a version that is yet to come and say nothing until then (seen on 1.36), leaving the cache wrong for as long.
+ */
+async function wentBack<T extends KubernetesObject>(
+  position: string,
+  options: LoopOptions<T>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { client, resource, namespace, timing } = options;
+  // Without the selectors: the version is the same, and the first object found will do.
+  const query = { limit: 1, ...(namespace !== undefined && { namespace }) };
+  const timeout = milliseconds(Math.min(PROBE_TIMEOUT, timing.idleLimit));
+  const { metadata } = await client.list(resource, query, { signal, timeout });
+  const compared = compareResourceVersions(metadata.resourceVersion, position);
+  return compared !== undefined && compared < 0;
 }
 
 /** Applies one event; returns an ending when the watch is of no more use. */

@@ -78,11 +78,13 @@ export function createTransport(options: TransportOptions): Transport {
     json: (what) =>
       observed(what, async () => {
         const deadline = startDeadline(clock, what.timeout ?? options.timeout, what.signal);
+        let used: Dispatcher | undefined;
         try {
-          const response = await send(options, what, deadline.signal);
+          const response = await send(options, what, deadline.signal, (dispatcher) => (used = dispatcher));
           const text = await response.body.text();
           return { status: response.statusCode, result: parseBody(what, text) };
         } catch (cause) {
+          if (deadline.expired && used !== undefined) options.credentials.retire(used);
           throw asApiError(what, cause, deadline.expired, what.signal);
         } finally {
           deadline.clear();
@@ -105,8 +107,9 @@ async function send(
   options: TransportOptions,
   what: ApiRequest,
   signal: AbortSignal,
+  onDispatch?: (dispatcher: Dispatcher) => void,
 ): Promise<Dispatcher.ResponseData> {
-  const response = await untilAborted(signal, () => dispatch(options, what, signal));
+  const response = await untilAborted(signal, () => dispatch(options, what, signal, onDispatch));
   if (response.statusCode >= 200 && response.statusCode < 300) return response;
   const retryAfter = response.headers['retry-after'];
   throw errorFromResponse(
@@ -137,8 +140,10 @@ async function dispatch(
   options: TransportOptions,
   what: ApiRequest,
   signal: AbortSignal,
+  onDispatch?: (dispatcher: Dispatcher) => void,
 ): Promise<Dispatcher.ResponseData> {
   const prepared = await options.credentials.prepare(what.path);
+  onDispatch?.(prepared.dispatcher);
   return request(prepared.url, {
     method: what.method,
     dispatcher: prepared.dispatcher,

@@ -175,6 +175,18 @@ describe('leader election, with leases of a real API server', () => {
     },
   );
 
+  it('keeps leading when only the connection died', async () => {
+    newLease();
+    const first = elect('a', { client: partitioned });
+    await eventually('a leads', () => first.isLeader());
+    // Connections that are open stay dead, new ones work.
+    proxy.mode = 'stall';
+    proxy.mode = 'pass';
+    const stalledAt = Date.now();
+    await eventually('a renews', async () => Date.parse((await lease()).spec!.renewTime!) > stalledAt);
+    expect(history).toEqual(['a starts']);
+  });
+
   it('ends leading when someone else took the lease', async () => {
     newLease();
     const first = elect('a');

@@ -17,13 +17,16 @@ export interface TcpProxy {
   /** Connections open now. */
   readonly open: number;
   mode: ProxyMode;
+  /** The port that new connections are passed on to. */
+  target: number;
   /** Resets every open connection. */
   cutAll(): void;
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+export async function startTcpProxy(firstTarget: number): Promise<TcpProxy> {
   let mode: ProxyMode = 'pass';
+  let target = firstTarget;
   let accepted = 0;
   const pairs = new Set<{ client: Socket; upstream: Socket }>();
 
@@ -34,7 +37,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       client.resetAndDestroy();
       return;
     }
-    const upstream = createConnection({ host: '127.0.0.1', port: targetPort });
+    const upstream = createConnection({ host: '127.0.0.1', port: target });
     const pair = { client, upstream };
     pairs.add(pair);
     const end = (): void => {
@@ -57,6 +60,12 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     },
     get open() {
       return pairs.size;
+    },
+    get target() {
+      return target;
+    },
+    set target(port) {
+      target = port;
     },
     get mode() {
       return mode;
