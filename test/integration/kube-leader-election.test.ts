@@ -178,12 +178,12 @@ describe('leader election, with leases of a real API server', () => {
   it('keeps leading when only the connection died', async () => {
     newLease();
     const first = elect('a', { client: partitioned });
-    await eventually('a leads', () => first.isLeader());
+    await eventuallyTrue('a leads', () => first.isLeader());
     // Connections that are open stay dead, new ones work.
     proxy.mode = 'stall';
     proxy.mode = 'pass';
     const stalledAt = Date.now();
-    await eventually('a renews', async () => Date.parse((await lease()).spec!.renewTime!) > stalledAt);
+    await eventuallyTrue('a renews', async () => Date.parse((await lease()).spec!.renewTime!) > stalledAt);
     expect(history).toEqual(['a starts']);
   });
 

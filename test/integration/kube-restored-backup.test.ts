@@ -8,9 +8,9 @@ import { startReflector } from '../../src/kube/reflector.ts';
 import type { ReflectorEvent } from '../../src/kube/reflector-loop.ts';
 import { CONFIG_MAPS } from '../../src/kube/resources.ts';
 import { clientFor, kubeConfigFor } from '../support/api-access.ts';
-import { realClock } from '../support/clocks.ts';
+import { systemClock } from '../../src/cli/system-clock.ts';
 import { testControlPlane } from '../support/control-plane.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
 import { recordingLogger } from '../support/logs.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
@@ -61,7 +61,7 @@ describe('a reflector of a cluster whose etcd is restored from a backup', () => 
       client: remote,
       resource: CONFIG_MAPS,
       namespace: 'default',
-      clock: realClock,
+      clock: systemClock,
       random: Math.random,
       logger: recordingLogger(),
       observe: (event) => events.push(event),
@@ -75,9 +75,9 @@ describe('a reflector of a cluster whose etcd is restored from a backup', () => 
 
     const restored = await start();
     proxy.target = restored.port;
-    await eventually('the lost objects are gone', () => names(reflector.cache.list()).join() === 'kept');
+    await eventuallyTrue('the lost objects are gone', () => names(reflector.cache.list()).join() === 'kept');
     expect(events).toContainEqual({ type: 'watch-ended', reason: 'went-back' });
     await restored.client.create(CONFIG_MAPS, put('new'));
-    await eventually('the new one is seen', () => names(reflector.cache.list()).join() === 'kept,new');
+    await eventuallyTrue('the new one is seen', () => names(reflector.cache.list()).join() === 'kept,new');
   });
 });
