@@ -50,11 +50,16 @@ async function installDependencies() {
   const cli = process.env.npm_execpath ?? '';
   // Started by npm: the same npm. It may not be on the PATH.
   const [command, ...first] = cli.endsWith('npm-cli.js') ? [process.execPath, cli] : ['npm'];
-  const code = await run(command, [...first, 'ci', '--include=dev', '--no-audit', '--no-fund']).catch(
-    (error) => {
-      throw new SetupError(`npm cannot be started (${error.code}). It comes with Node: https://nodejs.org`);
-    },
-  );
+  const code = await run(command, [
+    ...first,
+    'ci',
+    '--include=dev',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ]).catch((error) => {
+    throw new SetupError(`npm cannot be started (${error.code}). It comes with Node: https://nodejs.org`);
+  });
   if (code !== 0) {
     throw new SetupError(`\`npm ci\` failed with exit code ${code}; its messages are above.
 It needs a package registry (\`npm config get registry\`) and room in ${root}.`);

@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,13 +30,15 @@ export function demoCommand(io: CommandIo): Command {
 async function demo(io: CommandIo, { keep }: DemoOptions): Promise<void> {
   const interrupted = io.interruption();
   const say = (line: string): void => void io.stdout.write(`${line}\n`);
-  const { controlPlane, manager } = await start(io, say, interrupted);
+  const { controlPlane, manager, logs } = await start(io, say, interrupted);
   try {
     if (interrupted.aborted) return;
     await play(say, controlPlane, manager);
     say('');
     say('All of it held.');
     if (keep) await stay(say, controlPlane, interrupted);
+    // Kept when something did not hold.
+    await rm(logs, { recursive: true, force: true });
   } finally {
     await manager.stop();
     await controlPlane.stop();
@@ -47,7 +49,7 @@ async function start(
   io: CommandIo,
   say: (line: string) => void,
   interrupted: AbortSignal,
-): Promise<{ controlPlane: ControlPlane; manager: ManagerProcess }> {
+): Promise<{ controlPlane: ControlPlane; manager: ManagerProcess; logs: string }> {
   const { findBinaries } = await import('../controlplane/binaries.ts');
   const { startControlPlane } = await import('../controlplane/control-plane.ts');
   const { freePorts } = await import('../controlplane/ports.ts');
@@ -59,14 +61,15 @@ async function start(
   try {
     say(`A real kube-apiserver runs at ${controlPlane.server} (${binaries.source}).`);
     const [webhook = 0, metrics = 0, health = 0] = await freePorts(3);
-    const logFile = join(await mkdtemp(join(tmpdir(), 'kserve-mms-demo-')), 'manager.log');
+    const logs = await mkdtemp(join(tmpdir(), 'kserve-mms-demo-'));
+    const logFile = join(logs, 'manager.log');
     interrupted.throwIfAborted();
     const manager = await startManagerProcess({
       ...{ launcher: LAUNCHER, kubeconfig: controlPlane.kubeconfigPath, logFile, clock: systemClock },
       ports: { webhook, metrics, health },
     });
     say(`The manager is ready: caches synced, webhook registered, certificate served. Its log: ${logFile}`);
-    return { controlPlane, manager };
+    return { controlPlane, manager, logs };
   } catch (thrown) {
     await controlPlane.stop();
     throw thrown;

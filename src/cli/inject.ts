@@ -149,7 +149,7 @@ function credentialsFor(pod: Pod, documents: readonly Document[], system: System
 
 function report({ outcome, reason, message, warnings }: InjectionDecision, io: CommandIo): void {
   if (outcome !== 'refuse') io.stderr.write(`${outcome}: ${reason}: ${message}\n`);
-  for (const warning of warnings) io.stderr.write(`warning: ${warning}\n`);
+  for (const warning of warnings.filter((text) => text !== message)) io.stderr.write(`warning: ${warning}\n`);
 }
 
 function render(before: Pod, after: Pod, output: InjectOptions['output']): string {
