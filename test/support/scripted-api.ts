@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { KubeConfig } from '@kubernetes/client-node';
 import { createApiClient, type ApiClient } from '../../src/kube/api-client.ts';
-import { realClock } from './clocks.ts';
+import { systemClock } from '../../src/cli/system-clock.ts';
 
 /** One answer to a list or a watch. */
 export type Answer = (response: ServerResponse) => void;
@@ -37,7 +37,7 @@ export async function scriptedApi(script: { lists: Answer[]; watches: Answer[] }
   const { port } = server.address() as AddressInfo;
   const cluster = { name: 'scripted', server: `http://127.0.0.1:${port}`, skipTLSVerify: true };
   kubeConfig.loadFromClusterAndUser(cluster, { name: 'nobody' });
-  const client = createApiClient(kubeConfig, { clock: realClock, userAgent: 'kserve-mms/test' });
+  const client = createApiClient(kubeConfig, { clock: systemClock, userAgent: 'kserve-mms/test' });
   return {
     client,
     requests,

@@ -4,8 +4,8 @@ import type { ConfigMap } from '../../../src/core/kubernetes.ts';
 import { startReflector, type Delta, type Reflector } from '../../../src/kube/reflector.ts';
 import type { ReflectorEvent } from '../../../src/kube/reflector-loop.ts';
 import { CONFIG_MAPS } from '../../../src/kube/resources.ts';
-import { realClock } from '../../support/clocks.ts';
-import { eventually } from '../../support/eventually.ts';
+import { systemClock } from '../../../src/cli/system-clock.ts';
+import { eventuallyTrue } from '../../support/eventually.ts';
 import { recordingLogger } from '../../support/logs.ts';
 import {
   configMap,
@@ -41,7 +41,7 @@ describe('a reflector of an API server that misbehaves', () => {
     const reflector = startReflector({
       client: api.client,
       resource: CONFIG_MAPS,
-      clock: realClock,
+      clock: systemClock,
       random: () => 0,
       logger: recordingLogger(),
       onDelta: note,
@@ -73,7 +73,7 @@ describe('a reflector of an API server that misbehaves', () => {
     const good = json(list([configMap('a', '1')], '5'));
     const watches = [watch([{ type: 'ERROR', object: expired() }], 'end'), watch([])];
     const following = await follow({ lists: [broken, good, broken, good], watches });
-    await eventually(
+    await eventuallyTrue(
       'it watches for good',
       () => following.api.requests.filter((q) => q.has('watch')).length === 2,
     );
@@ -88,7 +88,7 @@ describe('a reflector of an API server that misbehaves', () => {
   ])('lists anew after %s in a watch', async (_what, lines, reason) => {
     const lists = [json(list([configMap('a', '1')], '5')), json(list([configMap('b', '6')], '7'))];
     const following = await follow({ lists, watches: [watch(lines, 'end'), watch([])] });
-    await eventually('it has the new list', () => names(following) === 'b');
+    await eventuallyTrue('it has the new list', () => names(following) === 'b');
     expect(ended(following)).toEqual([reason]);
     expect(following.told).toEqual(['added a', 'synced', 'deleted a', 'added b']);
   });
@@ -126,7 +126,7 @@ describe('a reflector of an API server that misbehaves', () => {
     const following = await follow({ lists: [json(list([], '5'))], watches });
     const positions = (): (string | null)[] =>
       following.api.requests.filter((q) => q.has('watch')).map((q) => q.get('resourceVersion'));
-    await eventually('the third watch is open', () => positions().length === 3);
+    await eventuallyTrue('the third watch is open', () => positions().length === 3);
     expect(positions()).toEqual(['5', '7', '20']);
     expect(
       following.api.requests.filter((q) => q.has('watch')).map((q) => q.get('allowWatchBookmarks')),
@@ -141,14 +141,14 @@ describe('a reflector of an API server that misbehaves', () => {
     ];
     const watches = [watch(again, 'end'), watch([{ type: 'MODIFIED', object: configMap('a', '9') }])];
     const following = await follow({ lists: [json(list([configMap('a', '8')], '8'))], watches });
-    await eventually('the change arrives', () => following.told.includes('updated a'));
+    await eventuallyTrue('the change arrives', () => following.told.includes('updated a'));
     expect(following.told).toEqual(['added a', 'synced', 'updated a']);
     expect(following.api.requests.at(-1)?.get('resourceVersion')).toBe('8');
   });
 
   it('waits between watches that end at once', async () => {
     const following = await follow({ lists: [json(list([], '5'))], watches: [watch([], 'end')] });
-    await eventually('it has tried five times', () => ended(following).length >= 5);
+    await eventuallyTrue('it has tried five times', () => ended(following).length >= 5);
     const retries = following.events.filter((event) => event.type === 'retry');
     expect(retries.length).toBeGreaterThanOrEqual(4);
   });
