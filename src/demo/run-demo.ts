@@ -7,6 +7,7 @@ import type { ApiClient } from '../kube/api-client.ts';
 import { INFERENCE_SERVICES } from '../kube/resources.ts';
 import { demoCluster, DemoExpectationError, INFERENCE_SERVICE, NAMESPACE } from './demo-cluster.ts';
 import type { DemoCluster } from './demo-cluster.ts';
+import { examplePod } from './examples.ts';
 import { describePodChanges } from './pod-changes.ts';
 
 export interface DemoScript {
@@ -50,7 +51,7 @@ async function showInjection({ say, client }: DemoScript, cluster: DemoCluster):
   say(
     '2. A predictor pod is created: the API server asks the webhook, and stores this instead of what was sent',
   );
-  const sent = await cluster.examplePod();
+  const sent = await examplePod(INFERENCE_SERVICE);
   const stored = await cluster.createPod(sent);
   for (const line of describePodChanges(sent, stored)) say(`   ${line}`);
   const inferenceService: InferenceService = await client.get(INFERENCE_SERVICES, {
@@ -74,7 +75,7 @@ async function showComingAndGoing({ say }: DemoScript, cluster: DemoCluster): Pr
   await cluster.deleteModel('tulip');
   const fewer = await cluster.untilModels((names) => !names.includes('tulip'), 'models.json without tulip');
   say(`   deleted TrainedModel tulip: ${list(fewer)}`);
-  await cluster.createModel('lily', '256Mi');
+  await cluster.createModel({ name: 'lily', memory: '256Mi' });
   const more = await cluster.untilModels((names) => names.includes('lily'), 'models.json with lily');
   say(`   created TrainedModel lily:  ${list(more)}`);
 }
@@ -84,8 +85,8 @@ async function showMemoryLimit({ say, client }: DemoScript, cluster: DemoCluster
   say(
     "4. A model that does not fit into the predictor's memory limit stays out; a smaller one still gets in",
   );
-  await cluster.createModel('redwood', '4Gi');
-  await cluster.createModel('moss', '64Mi');
+  await cluster.createModel({ name: 'redwood', memory: '4Gi' });
+  await cluster.createModel({ name: 'moss', memory: '64Mi' });
   const names = await cluster.untilModels((models) => models.includes('moss'), 'models.json with moss');
   if (names.includes('redwood'))
     throw new DemoExpectationError('redwood is in models.json though it does not fit');
@@ -112,7 +113,7 @@ async function showBurst({ say, clock, configMapWrites }: DemoScript, cluster: D
   say(`6. ${BURST} TrainedModels at once become a few writes`);
   const before = await configMapWrites();
   const names = Array.from({ length: BURST }, (_, index) => `bulk-${index}`);
-  await Promise.all(names.map((name) => cluster.createModel(name, '1Mi')));
+  await Promise.all(names.map((name) => cluster.createModel({ name, memory: '1Mi' })));
   const created = clock.now();
   const wanted = new Set(names);
   await cluster.untilModels(
