@@ -28,11 +28,7 @@ export type PullResult =
 
 export interface Puller {
   /** Never rejects: every failure, an abort too, is a `failed` result. When it settles, nothing half-made is left. */
-  pull(
-    request: PullRequest,
-    signal: AbortSignal,
-    onProgress: (p: PullProgress) => void,
-  ): Promise<PullResult>;
+  pull(request: PullRequest, signal: AbortSignal, onProgress: (p: PullProgress) => void): Promise<PullResult>;
   /** Ends the pulls under way as aborted and frees what the puller holds. */
   stop(): Promise<void>;
 }
