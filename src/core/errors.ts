@@ -16,5 +16,8 @@ export abstract class MmsError extends Error {
 
 /** The message of anything that was thrown, for logs and conditions. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  // Not `instanceof Error`: an error of another realm (node:vm, which jest runs tests in) is none by that.
+  const message =
+    typeof thrown === 'object' && thrown !== null && 'message' in thrown ? thrown.message : undefined;
+  return typeof message === 'string' ? message : String(thrown);
 }

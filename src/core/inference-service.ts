@@ -1,3 +1,4 @@
+import { isRecord } from './kubernetes.ts';
 import type { KubernetesObject } from './kubernetes.ts';
 import { bytes, parseQuantity, toBytes } from './quantity.ts';
 import type { Bytes } from './quantity.ts';
@@ -55,7 +56,7 @@ export function implementationOf(
 ): { readonly field: ImplementationField; readonly implementation: Implementation } | undefined {
   for (const field of IMPLEMENTATION_FIELDS) {
     const value = Object.hasOwn(predictor, field) ? predictor[field] : undefined;
-    if (typeof value === 'object' && value !== null) return { field, implementation: value };
+    if (isRecord(value)) return { field, implementation: value };
   }
   return undefined;
 }
@@ -71,12 +72,18 @@ export function isCustomPredictor(predictor: Predictor): boolean {
  */
 export function memoryLimitOf(inferenceService: InferenceService): Bytes | undefined {
   const predictor = inferenceService.spec?.predictor;
-  if (predictor === undefined) return undefined;
+  if (!isRecord(predictor)) return undefined;
   const resources = isCustomPredictor(predictor)
-    ? (predictor.containers?.find(({ name }) => name === CONTAINERS.modelServer) ?? predictor.containers?.[0])?.resources
+    ? modelServerOf(predictor)?.resources
     : implementationOf(predictor)?.implementation.resources;
-  const limit = resources?.limits?.['memory'];
-  const quantity = limit === undefined ? undefined : parseQuantity(limit);
+  const limit: unknown = resources?.limits?.['memory'];
+  const quantity = typeof limit === 'string' || typeof limit === 'number' ? parseQuantity(limit) : undefined;
   if (quantity === undefined) return undefined;
   return quantity.nano < 0n ? bytes(0) : toBytes(quantity);
+}
+
+/** Containers may be junk: a CRD without a schema lets it through. */
+function modelServerOf(predictor: Predictor): PredictorContainer | undefined {
+  const containers = (predictor.containers ?? []).filter(isRecord) as PredictorContainer[];
+  return containers.find(({ name }) => name === CONTAINERS.modelServer) ?? containers[0];
 }

@@ -6,6 +6,11 @@
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = Record<string, JsonValue>;
 
+/** Whether untrusted JSON is an object, whose fields then may still hold anything. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** Seconds and names below are Kubernetes' own: https://kubernetes.io/docs/reference/kubernetes-api/ */
 export interface OwnerReference {
   readonly apiVersion: string;
@@ -43,6 +48,12 @@ export interface ConfigMap extends KubernetesObject {
   readonly data?: Readonly<Record<string, string>>;
   readonly binaryData?: Readonly<Record<string, string>>;
   readonly immutable?: boolean;
+}
+
+/** Values are base64. */
+export interface Secret extends KubernetesObject {
+  readonly type?: string;
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 export interface ServiceAccount extends KubernetesObject {

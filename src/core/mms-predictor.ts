@@ -1,5 +1,6 @@
 import { implementationOf, isCustomPredictor } from './inference-service.ts';
 import type { ImplementationField, Predictor } from './inference-service.ts';
+import { isRecord } from './kubernetes.ts';
 
 /** Why a predictor is, or is not, multi-model. Stable codes; the sentences are {@link describeMmsDecision}'s. */
 export type MmsReason =
@@ -27,28 +28,37 @@ export const MULTI_MODEL_SERVER_ENV = 'MULTI_MODEL_SERVER';
  * crash, on a predictor without any implementation, the answer is no.
  */
 export function isMMSPredictor(predictor: Predictor | undefined): MmsDecision {
-  if (predictor === undefined) return no({ code: 'NoPredictor' });
+  if (!isRecord(predictor)) return no({ code: 'NoPredictor' });
   if (isCustomPredictor(predictor)) return customPredictor(predictor);
   const found = implementationOf(predictor);
   if (found === undefined) return no({ code: 'NoImplementation' });
   const { field, implementation } = found;
   const against: MmsReason[] = [];
   if (isSet(predictor['huggingface'])) against.push({ code: 'HuggingFace', field: 'huggingface' });
-  else if (formatNameOf(predictor['model']) === 'huggingface') against.push({ code: 'HuggingFace', field: 'model' });
+  else if (formatNameOf(predictor['model']) === 'huggingface')
+    against.push({ code: 'HuggingFace', field: 'model' });
   // KServe compares with nil; an empty URI names no storage either, and is treated as absent here.
   if (isSet(implementation.storageUri) && implementation.storageUri !== '') {
     against.push({ code: 'HasStorageUri', field });
   }
   if (isSet(implementation.storage)) against.push({ code: 'HasStorage', field });
-  if (Array.isArray(predictor.storageUris) && predictor.storageUris.length > 0) against.push({ code: 'HasStorageUris' });
+  if (Array.isArray(predictor.storageUris) && predictor.storageUris.length > 0)
+    against.push({ code: 'HasStorageUris' });
   return against.length > 0 ? no(...against) : { isMms: true, reasons: [{ code: 'NoStorage', field }] };
 }
 
 function customPredictor(predictor: Predictor): MmsDecision {
   // Only the first container counts, and only a literal "true".
-  const env = predictor.containers?.[0]?.env ?? [];
-  const optsIn = env.some(({ name, value }) => name === MULTI_MODEL_SERVER_ENV && value === 'true');
-  return optsIn ? { isMms: true, reasons: [{ code: 'CustomPredictorOptsIn' }] } : no({ code: 'CustomPredictorDoesNotOptIn' });
+  const first: unknown = predictor.containers?.[0];
+  const env: unknown = isRecord(first) ? first['env'] : undefined;
+  const optsIn =
+    Array.isArray(env) &&
+    env.some(
+      (entry) => isRecord(entry) && entry['name'] === MULTI_MODEL_SERVER_ENV && entry['value'] === 'true',
+    );
+  return optsIn
+    ? { isMms: true, reasons: [{ code: 'CustomPredictorOptsIn' }] }
+    : no({ code: 'CustomPredictorDoesNotOptIn' });
 }
 
 function no(...reasons: MmsReason[]): MmsDecision {

@@ -27,7 +27,8 @@ export function configMapChange(
   existing: ConfigMap | undefined,
 ): ConfigMapChange {
   const owner = ownerReferenceTo(inferenceService);
-  if (existing === undefined) return { kind: 'create', configMap: newConfigMap(inferenceService, shard, owner) };
+  if (existing === undefined)
+    return { kind: 'create', configMap: newConfigMap(inferenceService, shard, owner) };
   const controller = existing.metadata.ownerReferences?.find((reference) => reference.controller === true);
   if (controller !== undefined && !sameOwner(controller, owner)) {
     const message =
@@ -52,7 +53,8 @@ function changeOf(
   const text = existing.data?.[MODELS_JSON];
   const sameModels = text !== undefined && meansSameModels(text, shard.models);
   if (!sameModels) because.push(describeModelChange(text, shard));
-  if (Object.entries(labels).some(([key, value]) => existing.metadata.labels?.[key] !== value)) because.push('labels');
+  if (Object.entries(labels).some(([key, value]) => existing.metadata.labels?.[key] !== value))
+    because.push('labels');
   if (!hasOwner(existing.metadata, owner)) because.push('owner reference');
   if (because.length === 0) return { kind: 'none' };
   const configMap: ConfigMap = {
@@ -64,9 +66,17 @@ function changeOf(
       labels: { ...existing.metadata.labels, ...labels },
       ownerReferences: withOwner(existing.metadata.ownerReferences ?? [], owner),
     },
-    data: sameModels ? (existing.data ?? {}) : { ...existing.data, [MODELS_JSON]: encodeModelConfig(shard.models) },
+    data: sameModels
+      ? (existing.data ?? {})
+      : { ...existing.data, [MODELS_JSON]: encodeModelConfig(shard.models) },
+    ...(existing.binaryData === undefined ? {} : { binaryData: withoutModels(existing.binaryData) }),
   };
   return { kind: 'replace', configMap, because };
+}
+
+/** Kubernetes refuses a key that is in both data and binaryData. */
+function withoutModels(binaryData: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(binaryData).filter(([key]) => key !== MODELS_JSON));
 }
 
 function describeModelChange(text: string | undefined, shard: ShardPlan): string {
@@ -76,7 +86,11 @@ function describeModelChange(text: string | undefined, shard: ShardPlan): string
   return `models, ${before.models.length} before and ${shard.models.length} now`;
 }
 
-function newConfigMap(inferenceService: InferenceService, shard: ShardPlan, owner: OwnerReference): ConfigMap {
+function newConfigMap(
+  inferenceService: InferenceService,
+  shard: ShardPlan,
+  owner: OwnerReference,
+): ConfigMap {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
@@ -117,7 +131,8 @@ function groupOf(apiVersion: string): string {
 
 function hasOwner(metadata: ObjectMeta, owner: OwnerReference): boolean {
   return (
-    metadata.ownerReferences?.some(({ uid, controller }) => uid === owner.uid && controller === true) === true &&
+    metadata.ownerReferences?.some(({ uid, controller }) => uid === owner.uid && controller === true) ===
+      true &&
     // A reference to the deleted namesake would make the garbage collector wait for, or take, the wrong one.
     metadata.ownerReferences.every((reference) => !sameOwner(reference, owner) || reference.uid === owner.uid)
   );
@@ -133,20 +148,16 @@ function withOwner(references: readonly OwnerReference[], owner: OwnerReference)
  */
 export function isDisposable(configMap: ConfigMap, inferenceService: string): boolean {
   return (
-    configMap.metadata.labels?.[MODEL_CONFIG_LABEL] === 'true' &&
-    configMap.metadata.ownerReferences?.some(
-      (reference) =>
-        reference.controller === true &&
-        reference.kind === INFERENCE_SERVICE_KIND &&
-        reference.name === inferenceService &&
-        groupOf(reference.apiVersion) === groupOf(INFERENCE_SERVICE_API_VERSION),
-    ) === true
+    configMap.metadata.labels?.[MODEL_CONFIG_LABEL] === 'true' && ownerNameOf(configMap) === inferenceService
   );
 }
 
 /** The InferenceService that a ConfigMap kept by this project belongs to. */
 export function ownerNameOf(configMap: ConfigMap): string | undefined {
   return configMap.metadata.ownerReferences?.find(
-    ({ controller, kind }) => controller === true && kind === INFERENCE_SERVICE_KIND,
+    ({ controller, kind, apiVersion }) =>
+      controller === true &&
+      kind === INFERENCE_SERVICE_KIND &&
+      groupOf(apiVersion) === groupOf(INFERENCE_SERVICE_API_VERSION),
   )?.name;
 }

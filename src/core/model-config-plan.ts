@@ -33,7 +33,7 @@ export interface ShardPlan {
 }
 
 export interface ModelConfigPlan {
-  /** Empty when the InferenceService has no business with ConfigMaps: absent, going away, or not multi-model. */
+  /** Empty when the InferenceService has no business with ConfigMaps: absent, or not multi-model. */
   readonly shards: readonly ShardPlan[];
   readonly waiting: readonly WaitingModel[];
   /** Undefined when there is no InferenceService to decide upon. */
@@ -85,30 +85,40 @@ function placeModels(
   const limit = memoryLimitOf(inferenceService);
   const waiting: WaitingModel[] = [];
   const claims = [];
-  for (const model of inOrderOfPrecedence(models, placed)) {
+  for (const model of inOrderOfPrecedence(models, placed, inferenceService.metadata.name)) {
     const reading = readTrainedModel(model);
     if (reading.kind === 'usable') claims.push({ claimant: reading.entry, memory: reading.memory });
     else waiting.push({ name: model.metadata.name, reason: reading.reason, message: reading.message });
   }
-  const ledger = keepMemoryLedger(claims, limit);
+  const ledger = keepMemoryLedger(claims, limit, roomInConfigMap(capacity));
   for (const { claimant, memory, free } of ledger.refused) {
     const message = `needs ${formatBytes(memory)}, but ${formatBytes(free)} of the predictor's ${formatBytes(limit ?? free)} were free`;
     waiting.push({ name: claimant.modelName, reason: 'MemoryResourceNotAvailable', message });
   }
-  const { fitting, left } = fillConfigMap(ledger.granted, capacity);
-  for (const entry of left) {
+  for (const entry of ledger.placeless) {
     const message = `the ConfigMap is full: its models.json may hold ${capacity} bytes`;
     waiting.push({ name: entry.modelName, reason: 'ConfigMapFull', message });
   }
   // KServe itself only ever uses shard 0.
-  const shard = { configMapName: modelConfigName(inferenceService.metadata.name, 0), models: fitting };
-  return { shards: [shard], waiting, memory: { used: ledger.used, limit } };
+  const configMapName = modelConfigName(inferenceService.metadata.name, 0);
+  return {
+    shards: [{ configMapName, models: ledger.granted }],
+    waiting,
+    memory: { used: ledger.used, limit },
+  };
 }
 
-/** Models that are placed come first, so that nobody new takes a running model's memory; then the oldest. */
-function inOrderOfPrecedence(models: readonly TrainedModel[], placed: ReadonlySet<string>): TrainedModel[] {
-  const rank = (model: TrainedModel): number =>
-    placed.has(model.metadata.name) || model.metadata.labels?.[ALLOCATED_LABEL] === model.spec?.inferenceService ? 0 : 1;
+/**
+ * Models that are placed come first, so that nobody new takes a running model's memory; then those that KServe's
+ * controller had let in, in case their ConfigMap is lost; then the oldest.
+ */
+function inOrderOfPrecedence(
+  models: readonly TrainedModel[],
+  placed: ReadonlySet<string>,
+  inferenceService: string,
+): TrainedModel[] {
+  const rank = ({ metadata }: TrainedModel): number =>
+    placed.has(metadata.name) ? 0 : metadata.labels?.[ALLOCATED_LABEL] === inferenceService ? 1 : 2;
   return [...models].sort(
     (a, b) =>
       rank(a) - rank(b) ||
@@ -121,22 +131,16 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function fillConfigMap(
-  entries: readonly ModelConfigEntry[],
-  capacity: number,
-): { fitting: ModelConfigEntry[]; left: ModelConfigEntry[] } {
-  const fitting: ModelConfigEntry[] = [];
-  const left: ModelConfigEntry[] = [];
-  // The two brackets; the last entry's comma is counted though not written.
-  let used = 2;
-  for (const entry of entries) {
+/** Takes entries as long as their text stays within the capacity. */
+function roomInConfigMap(capacity: number): (entry: ModelConfigEntry) => boolean {
+  // Two brackets, and every entry with a comma, of which the last is not written.
+  let used = 1;
+  return (entry) => {
     const size = encodedSize(entry);
-    if (used + size <= capacity) {
-      used += size;
-      fitting.push(entry);
-    } else left.push(entry);
-  }
-  return { fitting, left };
+    if (used + size > capacity) return false;
+    used += size;
+    return true;
+  };
 }
 
 function allWaiting(models: readonly TrainedModel[], reason: WaitingReason, message: string): WaitingModel[] {

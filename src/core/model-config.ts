@@ -1,3 +1,4 @@
+import { isRecord } from './kubernetes.ts';
 import { formatQuantity, parseQuantity } from './quantity.ts';
 
 /** What an agent is told of one model; the shape and field order are KServe's `modelconfig.ModelConfig`. */
@@ -38,7 +39,8 @@ export function decodeModelConfig(text: string): DecodedModelConfig {
   try {
     parsed = JSON.parse(text);
   } catch (thrown) {
-    const why = text.trim() === '' ? 'is empty' : `is not JSON: ${thrown instanceof Error ? thrown.message : ''}`;
+    const why =
+      text.trim() === '' ? 'is empty' : `is not JSON: ${thrown instanceof Error ? thrown.message : ''}`;
     return { models: [], faults: [{ path: '', message: `${why}; a set without models is written []` }] };
   }
   if (!Array.isArray(parsed)) return { models: [], faults: [{ path: '', message: 'is not a JSON array' }] };
@@ -66,10 +68,6 @@ function readEntry(element: unknown, path: string): ModelConfigEntry | ModelConf
     return { path: `${path}.modelSpec.memory`, message: 'is not a quantity such as 256Mi' };
   }
   return { modelName, modelSpec: { storageUri, framework, memory: String(memory) } };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function notText(path: string): ModelConfigFault {
@@ -128,5 +126,8 @@ export function meansSameSpec(a: ModelSpec, b: ModelSpec): boolean {
 }
 
 function sameMemory(a: string, b: string): boolean {
-  return a === b || parseQuantity(a)?.nano === parseQuantity(b)?.nano;
+  if (a === b) return true;
+  const nano = parseQuantity(a)?.nano;
+  // Two texts that are no quantities have nothing in common.
+  return nano !== undefined && nano === parseQuantity(b)?.nano;
 }

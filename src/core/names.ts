@@ -44,6 +44,9 @@ export const AGENT_PORT_NAME = 'agent-port';
 /** The port a model server is assumed to listen on when its container declares none. */
 export const DEFAULT_COMPONENT_PORT = 8080;
 
+/** The one image of manager and agent, as `manifests/manager` names it too. */
+export const DEFAULT_AGENT_IMAGE = 'kserve-mms:0.1.0';
+
 /** The key of the ConfigMap, and so the file name in the agent's mounted directory. */
 export const MODELS_JSON = 'models.json';
 

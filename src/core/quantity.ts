@@ -19,8 +19,8 @@ export function bytes(value: bigint | number): Bytes {
 }
 
 const NANO = 1_000_000_000n;
-/** Kubernetes caps quantities at 2^63-1; anything above is no honest amount of memory. */
-const MAX_NANO = (2n ** 63n - 1n) * NANO;
+/** Go caps what is written with a binary suffix here; decimal amounts may be larger. */
+const MAX_BINARY_NANO = (2n ** 63n - 1n) * NANO;
 
 /** Powers of 1024, largest first. */
 const BINARY: readonly (readonly [string, bigint])[] = [
@@ -46,21 +46,29 @@ const DECIMAL: readonly (readonly [string, number])[] = [
   ['n', -9],
 ];
 
-const SYNTAX = /^([+-]?)(\d*)(?:\.(\d*))?(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?$/;
+/**
+ * The pattern of a CRD's schema, which wants a digit where Go would read "Gi" as zero. Exponents end at three digits,
+ * so that no text makes numbers of a size that stops the process.
+ */
+const SYNTAX = /^([+-]?)(\d*)(?:\.(\d*))?(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?0*\d{1,3}))?$/;
+/** No honest quantity is longer, and the time to read digits grows faster than their number. */
+const MAX_LENGTH = 1_000;
 
 /**
- * Reads a quantity; undefined when it is not one. Fractions finer than 10⁻⁹ are rounded away from zero, as Kubernetes
- * does.
+ * Reads a quantity as Go's `resource.Quantity` does; undefined when it is not one. Fractions finer than 10⁻⁹ are
+ * rounded away from zero.
  */
 export function parseQuantity(text: string | number): Quantity | undefined {
-  const match = SYNTAX.exec(String(text).trim());
+  const written = String(text);
+  if (written.length > MAX_LENGTH) return undefined;
+  const match = SYNTAX.exec(written.trim());
   if (match === null) return undefined;
   const [, sign = '', whole = '', fraction = '', binary, decimal, exponent] = match;
   if (whole === '' && fraction === '') return undefined;
   const digits = BigInt(`${whole}${fraction}`);
   const scale = scaleOf(binary, decimal, exponent);
-  const magnitude = divideUp(digits * scale.factor * NANO, 10n ** BigInt(fraction.length) * scale.divisor);
-  if (magnitude > MAX_NANO) return undefined;
+  const exact = divideUp(digits * scale.factor * NANO, 10n ** BigInt(fraction.length) * scale.divisor);
+  const magnitude = scale.format === 'binary' && exact > MAX_BINARY_NANO ? MAX_BINARY_NANO : exact;
   return { nano: sign === '-' ? -magnitude : magnitude, format: scale.format };
 }
 
@@ -70,12 +78,19 @@ interface Scale {
   readonly format: Quantity['format'];
 }
 
-function scaleOf(binary: string | undefined, decimal: string | undefined, exponent: string | undefined): Scale {
+function scaleOf(
+  binary: string | undefined,
+  decimal: string | undefined,
+  exponent: string | undefined,
+): Scale {
   if (binary !== undefined) {
     const factor = BINARY.find(([suffix]) => suffix === binary)?.[1] ?? 1n;
     return { factor, divisor: 1n, format: 'binary' };
   }
-  const power = exponent === undefined ? (DECIMAL.find(([suffix]) => suffix === (decimal ?? ''))?.[1] ?? 0) : Number(exponent);
+  const power =
+    exponent === undefined
+      ? (DECIMAL.find(([suffix]) => suffix === (decimal ?? ''))?.[1] ?? 0)
+      : Number(exponent);
   const format = exponent === undefined ? 'decimal' : 'exponent';
   return power >= 0
     ? { factor: 10n ** BigInt(power), divisor: 1n, format }
@@ -86,7 +101,7 @@ function divideUp(value: bigint, by: bigint): bigint {
   return (value + by - 1n) / by;
 }
 
-/** Whole bytes, rounded up as Go's `Quantity.Value()` does. */
+/** Whole bytes, rounded up as Go's `Quantity.Value()` does; exact where Go's 64 bits overflow. */
 export function toBytes(quantity: Quantity): Bytes {
   const { nano } = quantity;
   return (nano >= 0n ? divideUp(nano, NANO) : -(-nano / NANO)) as Bytes;
@@ -101,16 +116,28 @@ export function formatQuantity(quantity: Quantity): string {
   const magnitude = nano < 0n ? -nano : nano;
   const sign = nano < 0n ? '-' : '';
   if (magnitude === 0n) return '0';
-  if (format === 'binary' && magnitude % NANO === 0n) {
+  // Below 1024 the binary family has no suffix of its own, and fractions it has none at all.
+  if (format === 'binary' && magnitude >= 1024n * NANO && magnitude % NANO === 0n) {
     const whole = magnitude / NANO;
-    // Below 1024 the binary family has no suffix of its own.
     const unit = BINARY.find(([, factor]) => whole % factor === 0n);
     return unit === undefined ? `${sign}${whole}` : `${sign}${whole / unit[1]}${unit[0]}`;
   }
-  const unit = DECIMAL.find(([, power]) => magnitude % 10n ** BigInt(power + 9) === 0n) ?? (['n', -9] as const);
-  const amount = magnitude / 10n ** BigInt(unit[1] + 9);
-  if (format === 'exponent') return unit[1] === 0 ? `${sign}${amount}` : `${sign}${amount}e${unit[1]}`;
-  return `${sign}${amount}${unit[0]}`;
+  return `${sign}${format === 'exponent' ? withExponent(magnitude) : withDecimalSuffix(magnitude)}`;
+}
+
+function withDecimalSuffix(magnitude: bigint): string {
+  const unit =
+    DECIMAL.find(([, power]) => magnitude % 10n ** BigInt(power + 9) === 0n) ?? (['n', -9] as const);
+  return `${magnitude / 10n ** BigInt(unit[1] + 9)}${unit[0]}`;
+}
+
+/** Exponents come in steps of three, and unlike suffixes they have no end. */
+function withExponent(magnitude: bigint): string {
+  const digits = String(magnitude);
+  const zeros = digits.length - digits.replace(/0+$/, '').length;
+  const steps = Math.floor(zeros / 3) * 3;
+  const amount = digits.slice(0, digits.length - steps);
+  return steps === 9 ? amount : `${amount}e${steps - 9}`;
 }
 
 /** For people: the canonical form of a number of bytes in the binary family. */

@@ -44,7 +44,10 @@ export function readTrainedModel(model: TrainedModel): TrainedModelReading {
   if (typeof memory !== 'string' && typeof memory !== 'number') return missing('memory');
   const quantity = parseQuantity(memory);
   if (quantity === undefined || quantity.nano < 0n) {
-    return unusable('InvalidSpec', `spec.model.memory is ${memory}; it must be a quantity such as 256Mi, not negative`);
+    return unusable(
+      'InvalidSpec',
+      `spec.model.memory is ${memory}; it must be a quantity such as 256Mi, not negative`,
+    );
   }
   return {
     kind: 'usable',

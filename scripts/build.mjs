@@ -1,0 +1,36 @@
+/** Compiles src/ to dist/, whole or not at all, and notes in dist/ which sources it is of. `npm run build` runs it. */
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { hashOf, packagedNode, readIfThere, root, run, runMain, SetupError } from './run.mjs';
+
+const SOURCES = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+const dist = join(root, 'dist');
+const STAMP = '.sources';
+
+/** True when dist/ was built from the sources as they are. */
+export function buildIsCurrent() {
+  return readIfThere(join(dist, STAMP)) === hashOf(SOURCES);
+}
+
+async function build() {
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  if (!existsSync(compiler) || !existsSync(packagedNode)) {
+    throw new SetupError('the dependencies are not installed; run: npm ci');
+  }
+  const sources = hashOf(SOURCES);
+  // Beside dist/, so that source maps point to the same place; and no file of an earlier build stays in it.
+  const fresh = join(root, `dist.new-${process.pid}`);
+  try {
+    const code = await run(packagedNode, [compiler, '-p', 'tsconfig.build.json', '--outDir', fresh]);
+    if (code !== 0) return code;
+    writeFileSync(join(fresh, STAMP), sources);
+    rmSync(dist, { recursive: true, force: true });
+    renameSync(fresh, dist);
+    return 0;
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await runMain(build);

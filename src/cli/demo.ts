@@ -1,0 +1,115 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import type { ControlPlane } from '../controlplane/control-plane.ts';
+import type { ManagerProcess } from '../demo/manager-process.ts';
+import { binaryOptions } from './binary-options.ts';
+import { newCommand } from './io.ts';
+import type { CommandIo } from './io.ts';
+import { systemClock } from './system-clock.ts';
+import { userAgent } from './version.ts';
+
+interface DemoOptions {
+  readonly keep: boolean;
+}
+
+/** The same from src/cli and from dist/cli. */
+const LAUNCHER = fileURLToPath(new URL('../../bin/mms.js', import.meta.url));
+
+/** `mms demo`: the whole system at work on a real API server, in one go. */
+export function demoCommand(io: CommandIo): Command {
+  return newCommand('demo', io)
+    .description('show the whole system at work on a real kube-apiserver of its own')
+    .option('--keep', 'leave control plane and manager running until Ctrl-C', false)
+    .addHelpText('after', '\nExit code 0 only when all that is shown held.')
+    .action((options: DemoOptions) => demo(io, options));
+}
+
+async function demo(io: CommandIo, { keep }: DemoOptions): Promise<void> {
+  const interrupted = io.interruption();
+  const say = (line: string): void => void io.stdout.write(`${line}\n`);
+  const { controlPlane, manager } = await start(io, say, interrupted);
+  try {
+    if (interrupted.aborted) return;
+    await play(say, controlPlane, manager);
+    say('');
+    say('All of it held.');
+    if (keep) await stay(say, controlPlane, interrupted);
+  } finally {
+    await manager.stop();
+    await controlPlane.stop();
+  }
+}
+
+async function start(
+  io: CommandIo,
+  say: (line: string) => void,
+  interrupted: AbortSignal,
+): Promise<{ controlPlane: ControlPlane; manager: ManagerProcess }> {
+  const { findBinaries } = await import('../controlplane/binaries.ts');
+  const { startControlPlane } = await import('../controlplane/control-plane.ts');
+  const { freePorts } = await import('../controlplane/ports.ts');
+  const { startManagerProcess } = await import('../demo/manager-process.ts');
+  const binaries = await findBinaries(
+    binaryOptions(io.environment, (line) => void io.stderr.write(`${line}\n`)),
+  );
+  const controlPlane = await startControlPlane({ binaries });
+  try {
+    say(`A real kube-apiserver runs at ${controlPlane.server} (${binaries.source}).`);
+    const [webhook = 0, metrics = 0, health = 0] = await freePorts(3);
+    const logFile = join(await mkdtemp(join(tmpdir(), 'kserve-mms-demo-')), 'manager.log');
+    interrupted.throwIfAborted();
+    const manager = await startManagerProcess({
+      ...{ launcher: LAUNCHER, kubeconfig: controlPlane.kubeconfigPath, logFile, clock: systemClock },
+      ports: { webhook, metrics, health },
+    });
+    say(`The manager is ready: caches synced, webhook registered, certificate served. Its log: ${logFile}`);
+    return { controlPlane, manager };
+  } catch (thrown) {
+    await controlPlane.stop();
+    throw thrown;
+  }
+}
+
+async function play(
+  say: (line: string) => void,
+  controlPlane: ControlPlane,
+  manager: ManagerProcess,
+): Promise<void> {
+  const { KubeConfig } = await import('@kubernetes/client-node');
+  const { createApiClient } = await import('../kube/api-client.ts');
+  const { runDemo } = await import('../demo/run-demo.ts');
+  const { configMapWrites } = await import('../demo/manager-metrics.ts');
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(controlPlane.kubeconfigPath);
+  const client = createApiClient(kubeConfig, { clock: systemClock, userAgent: userAgent() });
+  try {
+    await runDemo({
+      client,
+      clock: systemClock,
+      say,
+      configMapWrites: () => configMapWrites(manager.metricsUrl),
+    });
+  } finally {
+    await client.close();
+  }
+}
+
+async function stay(
+  say: (line: string) => void,
+  controlPlane: ControlPlane,
+  interrupted: AbortSignal,
+): Promise<void> {
+  say('');
+  say('It goes on running; in another terminal:');
+  say(`  export KUBECONFIG=${controlPlane.kubeconfigPath}`);
+  say('  kubectl -n mms-example get trainedmodels,configmaps,pods');
+  say('Ctrl-C ends it and removes everything.');
+  if (!interrupted.aborted) {
+    await new Promise((resolve) => {
+      interrupted.addEventListener('abort', resolve, { once: true });
+    });
+  }
+}

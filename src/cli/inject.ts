@@ -1,0 +1,163 @@
+import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
+import jsonPatch from 'fast-json-patch';
+import { stringify } from 'yaml';
+import { decideInjection } from '../core/agent-injection.ts';
+import type { InjectionDecision } from '../core/agent-injection.ts';
+import { MmsError } from '../core/errors.ts';
+import type { InferenceService } from '../core/inference-service.ts';
+import type { ConfigMap, Secret, ServiceAccount } from '../core/kubernetes.ts';
+import { INFERENCE_SERVICE_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
+import { isPod } from '../core/pod.ts';
+import type { Pod } from '../core/pod.ts';
+import { credentialsFromSecret, factsOfSecret } from '../core/storage-credentials.ts';
+import type { CredentialParts } from '../core/storage-credentials.ts';
+import { readSystemConfig } from '../core/system-config.ts';
+import type { SystemConfig } from '../core/system-config.ts';
+import { InputFileError, ofKind, readDocuments } from './documents.ts';
+import type { Document } from './documents.ts';
+import { newCommand } from './io.ts';
+import type { CommandIo } from './io.ts';
+
+interface InjectOptions {
+  readonly filename: string;
+  readonly inferenceService?: string;
+  readonly objects: readonly string[];
+  readonly agentImage?: string;
+  readonly output: 'yaml' | 'json' | 'patch';
+}
+
+/** The webhook would turn this pod away. */
+class PodRefusedError extends MmsError {
+  readonly code = 'POD_REFUSED';
+  readonly retryable = false;
+}
+
+/** `mms inject`: what the webhook would make of a pod, without a cluster; the very same decision. */
+export function injectCommand(io: CommandIo): Command {
+  return newCommand('inject', io)
+    .description('show what the webhook would make of a pod, and why, without a cluster')
+    .requiredOption('-f, --filename <file>', 'the pod, as YAML or JSON; - for stdin')
+    .option('--inference-service <file>', 'its InferenceService; may also stand in the file of the pod')
+    .option(
+      '--objects <file>',
+      'ServiceAccounts, Secrets and the ConfigMap inferenceservice-config to take into account; may be repeated',
+      (file: string, files: readonly string[]) => [...files, file],
+      [] as readonly string[],
+    )
+    .option('--agent-image <image>', "the agent's image, whatever inferenceservice-config says", nonEmpty)
+    .addOption(
+      new Option('-o, --output <format>', 'what to print').choices(['yaml', 'json', 'patch']).default('yaml'),
+    )
+    .addHelpText(
+      'after',
+      `
+The pod goes to stdout, the decision and its reason to stderr. Exit code 1 when the pod would be refused.
+
+Examples:
+  mms inject -f pod.yaml --inference-service isvc.yaml
+  kubectl get pod flowers-predictor -o yaml | mms inject -f - --inference-service isvc.yaml -o patch`,
+    )
+    .action((options: InjectOptions) => inject(io, options));
+}
+
+async function inject(io: CommandIo, options: InjectOptions): Promise<void> {
+  const files = [options.filename, options.inferenceService, ...options.objects].filter(
+    (file) => file !== undefined,
+  );
+  if (files.filter((file) => file === '-').length > 1)
+    throw new InputFileError('only one file can come from stdin');
+  const documents: Document[] = [];
+  for (const file of files) documents.push(...(await readDocuments(file, io)));
+  const pod = onlyPod(documents, options.filename);
+  const system = systemConfigIn(documents, options.agentImage, io);
+  const decision = decideInjection({
+    pod,
+    inferenceService: inferenceServiceFor(pod, documents),
+    system,
+    credentials: credentialsFor(pod, documents, system),
+  });
+  report(decision, io);
+  if (decision.outcome === 'refuse')
+    throw new PodRefusedError(`the pod would be refused: ${decision.message}`);
+  io.stdout.write(render(pod, decision.pod, options.output));
+}
+
+function onlyPod(documents: readonly Document[], file: string): Pod {
+  const [pod, another] = ofKind(documents, '', 'Pod');
+  if (pod === undefined) {
+    const kinds = [...new Set(documents.map(({ kind }) => kind))].join(', ');
+    throw new InputFileError(
+      `${file} holds no Pod but ${kinds}; for a Deployment, give a pod with its template's labels`,
+    );
+  }
+  if (another !== undefined)
+    throw new InputFileError(`there are several Pods in the files; give one at a time`);
+  if (!isPod(pod.object)) {
+    throw new InputFileError(
+      `the Pod in ${pod.source} is malformed: metadata and spec.containers must be there`,
+    );
+  }
+  return pod.object;
+}
+
+/** As in a cluster, where namespace and name find it; a file without the namespace stands for the pod's. */
+function inferenceServiceFor(pod: Pod, documents: readonly Document[]): InferenceService | undefined {
+  const wanted = pod.metadata.labels?.[INFERENCE_SERVICE_LABEL];
+  const all = ofKind(documents, 'serving.kserve.io', 'InferenceService').map(
+    ({ object }) => object as unknown as InferenceService,
+  );
+  return all.find(({ metadata }) => metadata.name === wanted && inNamespaceOf(pod, metadata.namespace));
+}
+
+function inNamespaceOf(pod: Pod, namespace: string | undefined): boolean {
+  return (
+    namespace === undefined || pod.metadata.namespace === undefined || namespace === pod.metadata.namespace
+  );
+}
+
+function systemConfigIn(
+  documents: readonly Document[],
+  agentImage: string | undefined,
+  io: CommandIo,
+): SystemConfig {
+  const found = ofKind(documents, '', 'ConfigMap')
+    .map(({ object }) => object as unknown as ConfigMap)
+    .find(({ metadata }) => metadata.name === SYSTEM_CONFIG.name);
+  const { config, faults } = readSystemConfig(found?.data, agentImage);
+  for (const { key, message } of faults)
+    io.stderr.write(`warning: ${SYSTEM_CONFIG.name} ${key} ${message}\n`);
+  return config;
+}
+
+function credentialsFor(pod: Pod, documents: readonly Document[], system: SystemConfig): CredentialParts[] {
+  const accountName = pod.spec.serviceAccountName ?? 'default';
+  const account = ofKind(documents, '', 'ServiceAccount')
+    .map(({ object }) => object as unknown as ServiceAccount)
+    .find(({ metadata }) => metadata.name === accountName && inNamespaceOf(pod, metadata.namespace));
+  const secrets = new Map(
+    ofKind(documents, '', 'Secret').map(({ object }) => {
+      const secret = object as unknown as Secret;
+      return [secret.metadata.name, secret] as const;
+    }),
+  );
+  return (account?.secrets ?? [])
+    .map(({ name }) => secrets.get(name ?? ''))
+    .filter((secret) => secret !== undefined)
+    .map((secret) => credentialsFromSecret(factsOfSecret(secret), system.credentials));
+}
+
+function report({ outcome, reason, message, warnings }: InjectionDecision, io: CommandIo): void {
+  if (outcome !== 'refuse') io.stderr.write(`${outcome}: ${reason}: ${message}\n`);
+  for (const warning of warnings) io.stderr.write(`warning: ${warning}\n`);
+}
+
+function render(before: Pod, after: Pod, output: InjectOptions['output']): string {
+  if (output === 'yaml') return stringify(after);
+  return `${JSON.stringify(output === 'json' ? after : jsonPatch.compare(before, after), undefined, 2)}\n`;
+}
+
+function nonEmpty(value: string): string {
+  if (value.trim() === '') throw new InvalidArgumentError('It must not be empty.');
+  return value;
+}

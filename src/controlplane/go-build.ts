@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { seconds } from '../core/clock.ts';
+import { addToCache } from './binary-cache.ts';
+import { ProgramError } from './errors.ts';
+import type { Progress } from './progress.ts';
+import { runProgram } from './run-program.ts';
+import { formatVersion, parseReleaseVersion } from './version.ts';
+import type { ReleaseVersion } from './version.ts';
+
+const PROGRESS_INTERVAL = seconds(15);
+
+/** The packages that `go.mod` names as tools, under the names their programs go by. */
+const PACKAGES = [
+  { program: 'etcd', package: 'go.etcd.io/etcd/server/v3', took: 'half a minute' },
+  { program: 'kube-apiserver', package: 'k8s.io/kubernetes/cmd/kube-apiserver', took: 'five minutes' },
+] as const;
+
+/** What a build needs to know. */
+export interface GoBuildRequest {
+  readonly cache: string;
+  /** The directory with the go.mod and go.sum that pin what is built. */
+  readonly moduleDirectory: string;
+  /** The environment `go` runs in: PATH, HOME, GOPROXY and the like. */
+  readonly environment: NodeJS.ProcessEnv;
+  readonly progress: Progress;
+}
+
+/**
+ * Builds the programs from the Go module proxy into the cache and resolves with their directory.
+ * @throws ProgramError when Go is missing or the build fails.
+ */
+export async function buildWithGo(request: GoBuildRequest): Promise<string> {
+  const { cache, moduleDirectory, progress } = request;
+  const environment = { ...request.environment, CGO_ENABLED: '0' };
+  const version = pinnedVersion(await readFile(join(moduleDirectory, 'go.mod'), 'utf8'));
+  await runProgram({ command: 'go', args: ['version'], environment });
+  return addToCache(cache, version, async (directory, guardedDirectory) => {
+    for (const { program, package: goPackage, took } of PACKAGES) {
+      progress(`building ${program} with Go (a first build took ${took} on two cores)`);
+      await reporting(program, progress, () =>
+        runProgram({
+          command: 'go',
+          args: buildArguments(version, join(directory, program), goPackage),
+          cwd: moduleDirectory,
+          environment,
+          guardedDirectory,
+        }),
+      );
+    }
+  });
+}
+
+/**
+ * Without the version linked in, the server calls itself `v0.0.0-master+$Format:%H$`, which kubectl cannot parse.
+ * Source of the variables: k8s.io/component-base/version/base.go.
+ */
+export function buildArguments(version: ReleaseVersion, output: string, goPackage: string): string[] {
+  const variable = 'k8s.io/component-base/version';
+  const stamps = [
+    `-X ${variable}.gitVersion=${formatVersion(version)}`,
+    `-X ${variable}.gitMajor=${version.major}`,
+    `-X ${variable}.gitMinor=${version.minor}`,
+  ];
+  return ['build', '-trimpath', '-ldflags', ['-s -w', ...stamps].join(' '), '-o', output, goPackage];
+}
+
+/** The version of k8s.io/kubernetes that go.mod requires. @throws ProgramError when it requires none. */
+export function pinnedVersion(goMod: string): ReleaseVersion {
+  const version = parseReleaseVersion(/^\s*(?:require )?k8s\.io\/kubernetes (\S+)/m.exec(goMod)?.[1] ?? '');
+  if (version === undefined) throw new ProgramError('go.mod does not require a release of k8s.io/kubernetes');
+  return version;
+}
+
+async function reporting<T>(program: string, progress: Progress, work: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  const timer = setInterval(() => {
+    progress(`  … ${program}: ${Math.round((performance.now() - started) / 1000)} s`);
+  }, PROGRESS_INTERVAL);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}

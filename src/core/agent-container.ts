@@ -1,0 +1,107 @@
+import {
+  AGENT_ANNOTATIONS,
+  AGENT_PORT,
+  AGENT_PORT_NAME,
+  CONTAINERS,
+  DEFAULT_COMPONENT_PORT,
+  DEFAULT_CONFIG_MOUNT_PATH,
+  DEFAULT_MODEL_DIR,
+  VOLUMES,
+} from './names.ts';
+import type { Container, EnvVar, Pod } from './pod.ts';
+import type { CredentialParts } from './storage-credentials.ts';
+import type { AgentSettings } from './system-config.ts';
+
+/** The agent's environment variable with the readiness probe that it carries out on the server's behalf. */
+export const READINESS_PROBE_ENV = 'SERVING_READINESS_PROBE';
+/** Knative's variable: the port to which queue-proxy sends traffic. */
+export const USER_PORT_ENV = 'USER_PORT';
+
+/** The flag by which an agent downloads models at all; KServe's logger and batcher agents go without. */
+const ENABLE_PULLER_FLAG = '--enable-puller';
+
+/** Whether an agent is called with the puller, in either of the ways Go reads a switch. */
+export function hasPuller(agent: Container): boolean {
+  return (
+    agent.args?.some((arg) => arg === ENABLE_PULLER_FLAG || arg === `${ENABLE_PULLER_FLAG}=true`) === true
+  );
+}
+
+/** The arguments that turn an agent into a puller of models. */
+export function pullerArgs(pod: Pod): string[] {
+  const annotations = pod.metadata.annotations ?? {};
+  return [
+    ENABLE_PULLER_FLAG,
+    '--config-dir',
+    annotations[AGENT_ANNOTATIONS.configMountPath] ?? DEFAULT_CONFIG_MOUNT_PATH,
+    '--model-dir',
+    annotations[AGENT_ANNOTATIONS.modelDir] ?? DEFAULT_MODEL_DIR,
+  ];
+}
+
+/** The agent's container for a pod that has none, field for field as KServe's webhook builds it. */
+export function agentContainer(pod: Pod, settings: AgentSettings, credentials: CredentialParts): Container {
+  const securityContext = pod.spec.containers[0]?.securityContext;
+  const env = mergeEnv(agentEnv(pod), credentials.env);
+  return {
+    name: CONTAINERS.agent,
+    image: settings.image,
+    args: [...pullerArgs(pod), '--component-port', componentPort(pod)],
+    ports: [{ name: AGENT_PORT_NAME, containerPort: AGENT_PORT, protocol: 'TCP' }],
+    ...(env.length > 0 ? { env } : {}),
+    resources: {
+      limits: { cpu: settings.cpuLimit, memory: settings.memoryLimit },
+      requests: { cpu: settings.cpuRequest, memory: settings.memoryRequest },
+    },
+    volumeMounts: [
+      ...credentials.volumeMounts,
+      { name: VOLUMES.modelDir, mountPath: DEFAULT_MODEL_DIR },
+      { name: VOLUMES.modelConfig, mountPath: DEFAULT_CONFIG_MOUNT_PATH },
+    ],
+    // The path is always "/", whatever the mirrored probe's path: the agent answers by the header alone.
+    readinessProbe: {
+      httpGet: {
+        path: '/',
+        port: AGENT_PORT,
+        scheme: 'HTTP',
+        httpHeaders: [{ name: 'K-Network-Probe', value: 'queue' }],
+      },
+    },
+    ...(securityContext == null ? {} : { securityContext: structuredClone(securityContext) }),
+  };
+}
+
+/** Where the agent sends traffic: the transformer when the pod has one, else the model server. */
+function componentPort(pod: Pod): string {
+  const target = containerNamed(pod, CONTAINERS.transformer) ?? containerNamed(pod, CONTAINERS.modelServer);
+  return String(target?.ports?.[0]?.containerPort ?? DEFAULT_COMPONENT_PORT);
+}
+
+function agentEnv(pod: Pod): EnvVar[] {
+  const queueProxy = containerNamed(pod, CONTAINERS.queueProxy);
+  // Behind Knative the agent takes over queue-proxy's role, with the port that it had in mind.
+  if (queueProxy !== undefined) return structuredClone(queueProxy.env ?? []);
+  const mirrored = (containerNamed(pod, CONTAINERS.transformer) ?? pod.spec.containers[0])?.readinessProbe;
+  if (mirrored == null || (mirrored.httpGet == null && mirrored.tcpSocket == null)) return [];
+  return [{ name: READINESS_PROBE_ENV, value: JSON.stringify(mirrored) }];
+}
+
+/** Added variables replace those of the same name in place, as KServe merges them; new ones are appended. */
+export function mergeEnv(base: readonly EnvVar[], added: readonly EnvVar[]): EnvVar[] {
+  const replacements = new Map(added.map((variable) => [variable.name, variable]));
+  const known = new Set(base.map(({ name }) => name));
+  return [
+    ...base.map((variable) => replacements.get(variable.name) ?? variable),
+    ...added.filter(({ name }) => !known.has(name)),
+  ];
+}
+
+/** The container of that name among the pod's main containers. */
+export function containerNamed(pod: Pod, name: string): Container | undefined {
+  return pod.spec.containers.find((container) => container.name === name);
+}
+
+/** Whether two mount paths are the same directory: Kubernetes compares the text, but a slash at the end changes nothing. */
+export function samePath(a: string, b: string): boolean {
+  return a.replace(/(?<=.)\/+$/, '') === b.replace(/(?<=.)\/+$/, '');
+}

@@ -1,0 +1,82 @@
+import { containerNamed, hasPuller, samePath } from './agent-container.ts';
+import {
+  AGENT_ANNOTATIONS,
+  AGENT_PORT,
+  AGENT_PORT_NAME,
+  CONTAINERS,
+  DEFAULT_CONFIG_MOUNT_PATH,
+  DEFAULT_MODEL_DIR,
+  VOLUMES,
+} from './names.ts';
+import type { Container, Pod } from './pod.ts';
+
+/** Something in a pod that makes injection impossible, told so that a person can mend it. */
+export interface Obstacle {
+  readonly reason: 'ForeignAgentContainer' | 'ForeignModelConfigVolume' | 'MountPathTaken';
+  readonly message: string;
+}
+
+/** What stands in the way, if anything. KServe would go on silently and leave a pod that cannot work. */
+export function findObstacle(pod: Pod, configMap: string): Obstacle | undefined {
+  return foreignAgent(pod) ?? foreignVolume(pod, configMap) ?? takenMountPath(pod);
+}
+
+function foreignAgent(pod: Pod): Obstacle | undefined {
+  const agent = containerNamed(pod, CONTAINERS.agent);
+  const initAgent = pod.spec.initContainers?.some(({ name }) => name === CONTAINERS.agent) === true;
+  if (!initAgent && (agent === undefined || isKServeAgent(agent))) return undefined;
+  const kind = initAgent ? 'an init container' : 'a container of its own';
+  return {
+    reason: 'ForeignAgentContainer',
+    message:
+      `the pod has ${kind} named "${CONTAINERS.agent}", a name that the multi-model agent needs; ` +
+      `rename that container, or set the annotation ${AGENT_ANNOTATIONS.agent}: "false" to go without the agent`,
+  };
+}
+
+/** KServe's agent, whoever built its image, is known by what it is called with and the port that it serves. */
+function isKServeAgent(agent: Container): boolean {
+  const flags = new Set((agent.args ?? []).map((arg) => arg.split('=', 1)[0] ?? ''));
+  const hasPort = agent.ports?.some(
+    ({ name, containerPort }) => name === AGENT_PORT_NAME || containerPort === AGENT_PORT,
+  );
+  return hasPuller(agent) || (flags.has('--component-port') && hasPort === true);
+}
+
+function foreignVolume(pod: Pod, configMap: string): Obstacle | undefined {
+  const volume = pod.spec.volumes?.find(({ name }) => name === VOLUMES.modelConfig);
+  if (volume === undefined || volume.configMap?.name === configMap) return undefined;
+  const source =
+    volume.configMap == null ? 'another source' : `ConfigMap ${volume.configMap.name ?? '(unnamed)'}`;
+  return {
+    reason: 'ForeignModelConfigVolume',
+    message:
+      `the pod's volume "${VOLUMES.modelConfig}" comes from ${source}, but the agent needs it from ConfigMap ` +
+      `${configMap}; remove or rename that volume, or name its ConfigMap in the annotation ` +
+      AGENT_ANNOTATIONS.configVolumeName,
+  };
+}
+
+/** The mounts that injection adds: in which container, of which volume, where. */
+const MOUNTS = [
+  [CONTAINERS.modelServer, VOLUMES.modelDir, DEFAULT_MODEL_DIR],
+  [CONTAINERS.agent, VOLUMES.modelDir, DEFAULT_MODEL_DIR],
+  [CONTAINERS.agent, VOLUMES.modelConfig, DEFAULT_CONFIG_MOUNT_PATH],
+] as const;
+
+function takenMountPath(pod: Pod): Obstacle | undefined {
+  for (const [container, volume, path] of MOUNTS) {
+    const taken = containerNamed(pod, container)?.volumeMounts?.find(
+      ({ name, mountPath }) => name !== volume && samePath(mountPath, path),
+    );
+    if (taken === undefined) continue;
+    return {
+      reason: 'MountPathTaken',
+      message:
+        `container ${container} mounts volume "${taken.name}" at ${path}, where volume "${volume}" has to go; ` +
+        `mount it elsewhere` +
+        (volume === VOLUMES.modelDir ? `, or name it "${volume}" to have the models put into it` : ''),
+    };
+  }
+  return undefined;
+}

@@ -1,0 +1,61 @@
+import type { KubernetesObject } from './kubernetes.ts';
+
+/** A MutatingWebhookConfiguration, as far as it is read or changed here; other fields are carried along. */
+export interface WebhookConfiguration extends KubernetesObject {
+  readonly webhooks?: readonly Webhook[];
+}
+
+export interface Webhook {
+  readonly name: string;
+  readonly clientConfig?: WebhookClientConfig;
+  readonly [field: string]: unknown;
+}
+
+export interface WebhookClientConfig {
+  readonly url?: string;
+  readonly service?: { readonly name: string; readonly namespace: string; readonly path?: string };
+  /** Base64 of concatenated PEM certificates. */
+  readonly caBundle?: string;
+}
+
+/** The PEM text that every webhook of a configuration trusts; undefined when one has none or they differ. */
+export function caBundleOf(configuration: WebhookConfiguration): string | undefined {
+  const bundles = new Set((configuration.webhooks ?? []).map(({ clientConfig }) => clientConfig?.caBundle));
+  const [bundle] = bundles;
+  if (bundles.size !== 1 || bundle === undefined || bundle === '') return undefined;
+  return new TextDecoder().decode(Uint8Array.from(atob(bundle), (character) => character.charCodeAt(0)));
+}
+
+/** The same configuration, trusting this PEM text in every webhook. */
+export function withCaBundle(configuration: WebhookConfiguration, pem: string): WebhookConfiguration {
+  const caBundle = btoa(pem);
+  return mapClients(configuration, (clientConfig) => ({ ...clientConfig, caBundle }));
+}
+
+/** The base URL (`https://127.0.0.1:9443`) that the webhooks are called at; undefined for those behind a Service. */
+export function baseUrlOf(configuration: WebhookConfiguration): string | undefined {
+  const url = configuration.webhooks?.[0]?.clientConfig?.url;
+  return url === undefined || !URL.canParse(url) ? undefined : new URL(url).origin;
+}
+
+/**
+ * The same configuration for a manager outside the cluster: called by URL instead of through the Service. A URL in a
+ * webhook configuration must be https and a host that the API server reaches.
+ */
+export function atBaseUrl(configuration: WebhookConfiguration, baseUrl: string): WebhookConfiguration {
+  return mapClients(configuration, ({ service, url, caBundle }) => {
+    const path = service?.path ?? (url === undefined ? '/' : new URL(url).pathname);
+    return { url: `${baseUrl}${path}`, ...(caBundle === undefined ? {} : { caBundle }) };
+  });
+}
+
+function mapClients(
+  configuration: WebhookConfiguration,
+  change: (clientConfig: WebhookClientConfig) => WebhookClientConfig,
+): WebhookConfiguration {
+  const webhooks = (configuration.webhooks ?? []).map((webhook) => ({
+    ...webhook,
+    clientConfig: change(webhook.clientConfig ?? {}),
+  }));
+  return { ...configuration, webhooks };
+}

@@ -1,0 +1,263 @@
+import type { KubeConfig } from '@kubernetes/client-node';
+import { seconds, type Clock, type Milliseconds } from '../core/clock.ts';
+import type { KubernetesObject } from '../core/kubernetes.ts';
+import { ApiError } from './api-error.ts';
+import { createCredentials } from './credentials.ts';
+import { createTransport, type RequestObserver, type Transport } from './transport.ts';
+import {
+  apiVersionOf,
+  collectionPath,
+  InvalidNameError,
+  objectPath,
+  type ObjectReference,
+  type Resource,
+} from './resources.ts';
+
+export interface ApiClientOptions {
+  readonly clock: Clock;
+  /** Sent as User-Agent, so that audit logs say who asked: `kserve-mms/0.1.0`. */
+  readonly userAgent: string;
+  /** How long one request may take unless the call says otherwise; 30 s. A watch has no such bound. */
+  readonly timeout?: Milliseconds;
+  /** Told of each finished request; must not throw. */
+  readonly observe?: RequestObserver;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  readonly timeout?: Milliseconds;
+}
+
+export interface WriteOptions extends CallOptions {
+  /** Who the changed fields belong to; also the identity that server-side apply compares. */
+  readonly fieldManager?: string;
+  /** Go through admission and validation, store nothing. */
+  readonly dryRun?: boolean;
+  /** `status`, for kinds that have the subresource. */
+  readonly subresource?: 'status';
+}
+
+export interface DeleteOptions extends CallOptions {
+  /** Delete only this very object, in this very state; otherwise the call fails with API_CONFLICT. */
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+  readonly propagationPolicy?: 'Orphan' | 'Background' | 'Foreground';
+}
+
+export interface ListQuery {
+  /** Absent: every namespace. */
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** Objects a page; the answer's `metadata.continue` is there while more follow. */
+  readonly limit?: number;
+  readonly continue?: string;
+  /** Absent: the most recent state, by a quorum read. */
+  readonly resourceVersion?: string;
+}
+
+export interface WatchQuery {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly resourceVersion: string;
+  /** After this the server ends the watch by itself. */
+  readonly timeoutSeconds: number;
+}
+
+export interface ObjectList<T extends KubernetesObject> {
+  readonly metadata: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly items: readonly T[];
+}
+
+export type Patch =
+  /** RFC 7386. */
+  | { readonly type: 'merge'; readonly body: object }
+  /** RFC 6902. */
+  | { readonly type: 'json'; readonly body: readonly object[] }
+  /** Server-side apply: `body` holds just the fields of this manager. `force` takes over fields others hold. */
+  | { readonly type: 'apply'; readonly body: object; readonly fieldManager: string; readonly force: boolean };
+
+/**
+ * A thin JSON client of the API server. Each call makes one request and rejects with an `ApiError`, or with an
+ * `InvalidNameError` when the name cannot stand in a path; retrying is the caller's.
+ */
+export interface ApiClient {
+  get<T extends KubernetesObject>(
+    resource: Resource<T>,
+    reference: ObjectReference,
+    options?: CallOptions,
+  ): Promise<T>;
+  /** One page; see `ListQuery.limit`. Fails with API_BAD_RESPONSE when the answer has no `items`. */
+  list<T extends KubernetesObject>(
+    resource: Resource<T>,
+    query?: ListQuery,
+    options?: CallOptions,
+  ): Promise<ObjectList<T>>;
+  create<T extends KubernetesObject>(resource: Resource<T>, object: T, options?: WriteOptions): Promise<T>;
+  /** PUT: fails with API_CONFLICT when `metadata.resourceVersion` is given and no longer the current one. */
+  replace<T extends KubernetesObject>(resource: Resource<T>, object: T, options?: WriteOptions): Promise<T>;
+  patch<T extends KubernetesObject>(
+    resource: Resource<T>,
+    reference: ObjectReference,
+    patch: Patch,
+    options?: WriteOptions,
+  ): Promise<T>;
+  delete(resource: Resource, reference: ObjectReference, options?: DeleteOptions): Promise<void>;
+  /**
+   * The raw bytes of one watch: a JSON object a line. The promise settles once the server has answered; the bytes end when
+   * it closes the watch and throw an `ApiError` when the connection breaks. Aborting the signal frees the connection.
+   */
+  watch(resource: Resource, query: WatchQuery, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** Drops every connection; requests under way fail. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_TIMEOUT = seconds(30);
+
+const PATCH_CONTENT_TYPES: Readonly<Record<Patch['type'], string>> = {
+  merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
+  // JSON is YAML; the API server knows apply by this type only: meta/v1, types.go, ApplyYAMLPatchType.
+  apply: 'application/apply-patch+yaml',
+};
+
+/** A client that speaks as the current context of the kubeconfig. */
+export function createApiClient(kubeConfig: KubeConfig, options: ApiClientOptions): ApiClient {
+  const credentials = createCredentials(kubeConfig);
+  const transport = createTransport({
+    credentials,
+    clock: options.clock,
+    userAgent: options.userAgent,
+    timeout: options.timeout ?? DEFAULT_TIMEOUT,
+    observe: options.observe ?? (() => undefined),
+  });
+  return {
+    ...readCalls(transport),
+    ...writeCalls(transport),
+    close: () => credentials.close(),
+  };
+}
+
+function readCalls(transport: Transport): Pick<ApiClient, 'get' | 'list' | 'watch'> {
+  return {
+    async get<T extends KubernetesObject>(
+      resource: Resource<T>,
+      reference: ObjectReference,
+      options?: CallOptions,
+    ) {
+      const path = objectPath(resource, reference);
+      return (await transport.json({ verb: 'get', method: 'GET', resource, path, ...options })) as T;
+    },
+    async list<T extends KubernetesObject>(
+      resource: Resource<T>,
+      query: ListQuery = {},
+      options?: CallOptions,
+    ) {
+      const { namespace, ...rest } = query;
+      const path = collectionPath(resource, namespace) + queryString(rest);
+      const answer = await transport.json({ verb: 'list', method: 'GET', resource, path, ...options });
+      if (isObjectList<T>(answer)) return answer;
+      throw new ApiError(`list ${path}: the answer has no items, so it says nothing about what exists`, {
+        code: 'API_BAD_RESPONSE',
+      });
+    },
+    async watch(resource, query, signal) {
+      const { namespace, ...rest } = query;
+      const path =
+        collectionPath(resource, namespace) +
+        queryString({ ...rest, watch: true, allowWatchBookmarks: true });
+      return transport.stream({ verb: 'watch', method: 'GET', resource, path, signal });
+    },
+  };
+}
+
+function writeCalls(transport: Transport): Pick<ApiClient, 'create' | 'replace' | 'patch' | 'delete'> {
+  return {
+    async create<T extends KubernetesObject>(resource: Resource<T>, object: T, options?: WriteOptions) {
+      const path = createPath(resource, object) + writeQuery(options);
+      const body = typed(resource, object);
+      return (await transport.json({
+        verb: 'create',
+        method: 'POST',
+        resource,
+        path,
+        body,
+        ...options,
+      })) as T;
+    },
+    async replace<T extends KubernetesObject>(resource: Resource<T>, object: T, options?: WriteOptions) {
+      const path = objectPath(resource, object.metadata, options?.subresource) + writeQuery(options);
+      const body = typed(resource, object);
+      return (await transport.json({
+        verb: 'update',
+        method: 'PUT',
+        resource,
+        path,
+        body,
+        ...options,
+      })) as T;
+    },
+    async patch<T extends KubernetesObject>(
+      resource: Resource<T>,
+      reference: ObjectReference,
+      patch: Patch,
+      options?: WriteOptions,
+    ) {
+      const query =
+        patch.type === 'apply'
+          ? writeQuery({ ...options, fieldManager: patch.fieldManager }, patch.force)
+          : writeQuery(options);
+      const path = objectPath(resource, reference, options?.subresource) + query;
+      const body = patch.type === 'apply' ? typed(resource, patch.body) : patch.body;
+      const contentType = PATCH_CONTENT_TYPES[patch.type];
+      const request = { verb: 'patch', method: 'PATCH', resource, path, body, contentType } as const;
+      return (await transport.json({ ...request, ...options })) as T;
+    },
+    async delete(resource, reference, options = {}) {
+      const { preconditions, propagationPolicy, ...call } = options;
+      const body = {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        ...(preconditions && { preconditions }),
+        ...(propagationPolicy && { propagationPolicy }),
+      };
+      const path = objectPath(resource, reference);
+      await transport.json({ verb: 'delete', method: 'DELETE', resource, path, body, ...call });
+    },
+  };
+}
+
+function createPath(resource: Resource, object: KubernetesObject): string {
+  const { namespace, name } = object.metadata;
+  if (resource.namespaced && namespace === undefined) {
+    throw new InvalidNameError(`${resource.kind} ${JSON.stringify(name)} needs a namespace`);
+  }
+  return collectionPath(resource, namespace);
+}
+
+/** Items of a list lack apiVersion and kind, and the API server wants both in what it is sent. */
+function typed(resource: Resource, object: object): object {
+  return { apiVersion: apiVersionOf(resource), kind: resource.kind, ...object };
+}
+
+function writeQuery(options: WriteOptions | undefined, force?: boolean): string {
+  return queryString({
+    fieldManager: options?.fieldManager,
+    dryRun: options?.dryRun === true ? 'All' : undefined,
+    force: force === true ? true : undefined,
+  });
+}
+
+function queryString(parameters: Readonly<Record<string, string | number | boolean | undefined>>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined) search.set(name, String(value));
+  }
+  return search.size === 0 ? '' : `?${search.toString()}`;
+}
+
+function isObjectList<T extends KubernetesObject>(answer: unknown): answer is ObjectList<T> {
+  if (typeof answer !== 'object' || answer === null) return false;
+  const { items, metadata } = answer as { items?: unknown; metadata?: unknown };
+  return Array.isArray(items) && typeof metadata === 'object' && metadata !== null;
+}

@@ -1,0 +1,287 @@
+import { backoffDelay } from '../core/backoff.ts';
+import {
+  milliseconds,
+  seconds,
+  type Clock,
+  type EpochMs,
+  type Milliseconds,
+  type Random,
+} from '../core/clock.ts';
+import type { KubernetesObject } from '../core/kubernetes.ts';
+import type { Logger } from '../core/log.ts';
+import type { ApiClient } from './api-client.ts';
+import { ApiError, isApiError, type ApiErrorCode } from './api-error.ts';
+import { startDeadline } from './deadline.ts';
+import { listAll } from './list-all.ts';
+import type { ObjectDelta, ObjectStore } from './object-store.ts';
+import type { ReflectorTiming } from './reflector.ts';
+import { compareResourceVersions } from './resource-version.ts';
+import type { Resource } from './resources.ts';
+import { openWatch, type WatchEvent } from './watch-stream.ts';
+
+export type EndReason = 'closed' | 'periodic-relist' | 'failed' | ApiErrorCode;
+
+/** What happens in a reflector, for metrics and logs. */
+export type ReflectorEvent =
+  | { readonly type: 'listed'; readonly objects: number; readonly duration: Milliseconds }
+  | { readonly type: 'watch-opened'; readonly resourceVersion: string }
+  | { readonly type: 'watch-ended'; readonly reason: EndReason }
+  | { readonly type: 'retry'; readonly reason: EndReason; readonly after: Milliseconds }
+  | { readonly type: 'handler-failed'; readonly error: unknown };
+
+export interface LoopOptions<T extends KubernetesObject> {
+  readonly client: ApiClient;
+  readonly resource: Resource<T>;
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly store: ObjectStore<T>;
+  readonly shape: (object: T) => T;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly observe: (event: ReflectorEvent) => void;
+  readonly pageSize: number;
+  readonly timing: ReflectorTiming;
+  readonly signal: AbortSignal;
+}
+
+/** Where the loop's news go. */
+export interface LoopSink<T extends KubernetesObject> {
+  deltas(deltas: readonly ObjectDelta<T>[]): void;
+  /** After each complete list, once its deltas are out. */
+  listed(): void;
+  health(error: Error | undefined): void;
+}
+
+/** How a list or a watch ended, and so how to go on. */
+interface Ending {
+  readonly reason: EndReason;
+  /** Something was learned: the waits start small again. */
+  readonly progress: boolean;
+  /** The position is of no use any more: list again. */
+  readonly relist: boolean;
+  /** The server accepted the watch before it ended. */
+  readonly opened: boolean;
+  readonly error?: Error;
+}
+
+interface LoopState {
+  /** The version up to which the cache is known to be right; undefined: list. */
+  position: string | undefined;
+  /** In a row, without any progress between them. */
+  failures: number;
+  relistAt: EpochMs;
+}
+
+/** A watch that lives so long counts as working, even if nothing happened in it. */
+const HEALTHY_WATCH = seconds(5);
+/** The most failures that count towards the wait after a watch that did open: the server is there, so look again soon. */
+const SHORT_WATCH_FAILURES = 2;
+/** The server ends each watch after 5 to 10 minutes, as client-go asks for: connections then spread over its replicas. */
+const WATCH_SECONDS = { least: 300, spread: 300 };
+
+/** Failures to open or keep a watch that say nothing about the position it started from. */
+const POSITION_KEPT: readonly ApiErrorCode[] = [
+  'API_UNREACHABLE',
+  'API_TIMEOUT',
+  'API_TOO_MANY_REQUESTS',
+  'API_SERVER_ERROR',
+  'API_UNAUTHORIZED',
+  'API_FORBIDDEN',
+  'API_CREDENTIALS',
+];
+
+/** Lists, watches, waits, one after the other and never two at once, until the signal aborts. Never rejects. */
+export async function followKind<T extends KubernetesObject>(
+  options: LoopOptions<T>,
+  sink: LoopSink<T>,
+): Promise<void> {
+  const stopped = (): boolean => options.signal.aborted;
+  const state: LoopState = { position: undefined, failures: 0, relistAt: options.clock.now() };
+  while (!stopped()) {
+    const { position } = state;
+    const ending =
+      position === undefined
+        ? await relist(options, sink, state)
+        : await watchFrom(position, options, sink, state);
+    if (stopped()) return;
+    if (ending === 'listed') continue;
+    if (ending.error !== undefined) sink.health(ending.error);
+    if (ending.relist) state.position = undefined;
+    state.failures = ending.progress ? 0 : state.failures + 1;
+    if (state.failures > 0) await pause(options, ending, state.failures);
+  }
+}
+
+/** A list that succeeds is no progress by itself: one that is always followed by a failing watch must not spin. */
+async function relist<T extends KubernetesObject>(
+  options: LoopOptions<T>,
+  sink: LoopSink<T>,
+  state: LoopState,
+): Promise<Ending | 'listed'> {
+  const { clock, signal, timing, store } = options;
+  const startedAt = clock.now();
+  try {
+    const { listTimeout: timeout } = timing;
+    const snapshot = await listAll({ ...options, query: selectionOf(options), timeout });
+    if (signal.aborted) return 'listed';
+    sink.deltas(store.replaceAll(snapshot.objects));
+    state.position = snapshot.resourceVersion;
+    state.relistAt = jitteredFrom(clock.now(), timing.relistEvery, options.random);
+    sink.listed();
+    const duration = milliseconds(Math.max(0, clock.now() - startedAt));
+    options.observe({ type: 'listed', objects: snapshot.objects.length, duration });
+    return 'listed';
+  } catch (thrown) {
+    const error = errorOf(thrown);
+    return { reason: reasonOf(error), progress: false, relist: true, opened: false, error };
+  }
+}
+
+async function watchFrom<T extends KubernetesObject>(
+  position: string,
+  options: LoopOptions<T>,
+  sink: LoopSink<T>,
+  state: LoopState,
+): Promise<Ending> {
+  const { clock } = options;
+  const untilRelist = startDeadline(
+    clock,
+    milliseconds(Math.max(0, state.relistAt - clock.now())),
+    options.signal,
+  );
+  const startedAt = clock.now();
+  const seen = { opened: false };
+  const onOpen = (): void => {
+    seen.opened = true;
+    sink.health(undefined);
+    options.observe({ type: 'watch-opened', resourceVersion: position });
+  };
+  const outcome = await consume(position, options, sink, state, untilRelist.signal, onOpen);
+  untilRelist.clear();
+
+  const progress =
+    state.position !== position ||
+    (seen.opened && clock.now() - startedAt >= HEALTHY_WATCH) ||
+    untilRelist.expired;
+  const ending: Ending = untilRelist.expired
+    ? { reason: 'periodic-relist', progress, relist: true, opened: seen.opened }
+    : { ...outcome, progress, opened: seen.opened };
+  options.observe({ type: 'watch-ended', reason: ending.reason });
+  return ending;
+}
+
+/** Takes in one watch to its end; moves `state.position` along. */
+async function consume<T extends KubernetesObject>(
+  position: string,
+  options: LoopOptions<T>,
+  sink: LoopSink<T>,
+  state: LoopState,
+  signal: AbortSignal,
+  onOpen: () => void,
+): Promise<Pick<Ending, 'reason' | 'relist' | 'error'>> {
+  const timeoutSeconds = WATCH_SECONDS.least + Math.floor(options.random() * WATCH_SECONDS.spread);
+  const query = { ...selectionOf(options), resourceVersion: position, timeoutSeconds };
+  const { client, clock, timing } = options;
+  try {
+    const events = openWatch(options.resource, query, {
+      client,
+      clock,
+      signal,
+      idleLimit: timing.idleLimit,
+      onOpen,
+    });
+    for await (const event of events) {
+      if (signal.aborted) break;
+      const end = take(event, options, sink, state);
+      if (end !== undefined) return end;
+    }
+    return { reason: 'closed', relist: false };
+  } catch (thrown) {
+    const error = errorOf(thrown);
+    return { reason: reasonOf(error), relist: !isApiError(error, ...POSITION_KEPT), error };
+  }
+}
+
+/** Applies one event; returns an ending when the watch is of no more use. */
+function take<T extends KubernetesObject>(
+  event: WatchEvent<T>,
+  options: LoopOptions<T>,
+  sink: LoopSink<T>,
+  state: LoopState,
+): Pick<Ending, 'reason' | 'relist' | 'error'> | undefined {
+  switch (event.kind) {
+    case 'change': {
+      const object = options.shape(event.object);
+      const deltas = event.type === 'DELETED' ? options.store.remove(object) : options.store.put(object);
+      advance(state, object.metadata.resourceVersion);
+      sink.deltas(deltas);
+      return undefined;
+    }
+    case 'bookmark':
+      advance(state, event.resourceVersion);
+      return undefined;
+    case 'error':
+      // As client-go: only "too many requests" leaves the position worth resuming from.
+      return {
+        reason: event.error.code,
+        relist: event.error.code !== 'API_TOO_MANY_REQUESTS',
+        error: event.error,
+      };
+    case 'malformed': {
+      const error = new ApiError(`watch ${options.resource.plural}: not a watch event: ${event.detail}`, {
+        code: 'API_BAD_RESPONSE',
+      });
+      return { reason: error.code, relist: true, error };
+    }
+  }
+}
+
+/** Never back: a repeated event must not make the next watch repeat everything since. */
+function advance(state: LoopState, version: string | undefined): void {
+  if (version === undefined) return;
+  const compared = compareResourceVersions(version, state.position);
+  if (compared === undefined || compared > 0) state.position = version;
+}
+
+async function pause<T extends KubernetesObject>(
+  options: LoopOptions<T>,
+  ending: Ending,
+  failures: number,
+): Promise<void> {
+  const counted = ending.opened ? Math.min(failures, SHORT_WATCH_FAILURES) : failures;
+  const wait = backoffDelay(counted, options.timing.backoff, options.random);
+  const asked = isApiError(ending.error) ? (ending.error.retryAfter ?? 0) : 0;
+  const after = milliseconds(Math.max(wait, asked));
+  const fields = { err: ending.error, reason: ending.reason, failures, retryInMs: Math.round(after) };
+  if (ending.error === undefined) options.logger.debug(fields, 'a watch ended early; opening it again');
+  else options.logger.warn(fields, 'the API server could not be followed; trying again');
+  options.observe({ type: 'retry', reason: ending.reason, after });
+  await options.clock.sleep(after, options.signal);
+}
+
+function selectionOf(options: {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}): { namespace?: string; labelSelector?: string; fieldSelector?: string } {
+  return {
+    ...(options.namespace !== undefined && { namespace: options.namespace }),
+    ...(options.labelSelector !== undefined && { labelSelector: options.labelSelector }),
+    ...(options.fieldSelector !== undefined && { fieldSelector: options.fieldSelector }),
+  };
+}
+
+/** Between 80 and 120 % of the span, so that reflectors started together do not list together for ever. */
+function jitteredFrom(now: EpochMs, span: Milliseconds, random: Random): EpochMs {
+  return (now + span * (0.8 + 0.4 * random())) as EpochMs;
+}
+
+function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+function reasonOf(error: Error): EndReason {
+  return isApiError(error) ? error.code : 'failed';
+}

@@ -1,0 +1,148 @@
+import type { InferenceService } from '../core/inference-service.ts';
+import type { ConfigMap, KubernetesObject, ObjectMeta, Secret, ServiceAccount } from '../core/kubernetes.ts';
+import type { TrainedModel } from '../core/trained-model.ts';
+import type { WebhookConfiguration } from '../core/webhook-configuration.ts';
+import { MmsError } from '../core/errors.ts';
+
+/** One kind of object as the API server addresses it. `T` is what its JSON is read as; it has no run-time trace. */
+export interface Resource<T extends KubernetesObject = KubernetesObject> {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /** Never present: carries `T`, so that a client call knows what it returns. */
+  readonly __object?: T;
+}
+
+/** Which object of a kind; `namespace` must be given exactly for namespaced kinds. */
+export interface ObjectReference {
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/ */
+export interface Lease extends KubernetesObject {
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly leaseDurationSeconds?: number;
+    /** RFC 3339 with microseconds. */
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
+    readonly leaseTransitions?: number;
+  };
+}
+
+/** An object of a custom kind, whose schema lives elsewhere: read its parts with the functions in core. */
+export interface CustomObject extends KubernetesObject {
+  readonly metadata: ObjectMeta;
+  readonly spec?: unknown;
+  readonly status?: unknown;
+}
+
+const core = { group: '', version: 'v1' };
+
+export const INFERENCE_SERVICES: Resource<InferenceService> = {
+  group: 'serving.kserve.io',
+  version: 'v1beta1',
+  plural: 'inferenceservices',
+  kind: 'InferenceService',
+  namespaced: true,
+};
+export const TRAINED_MODELS: Resource<TrainedModel> = {
+  group: 'serving.kserve.io',
+  version: 'v1alpha1',
+  plural: 'trainedmodels',
+  kind: 'TrainedModel',
+  namespaced: true,
+};
+export const CONFIG_MAPS: Resource<ConfigMap> = {
+  ...core,
+  plural: 'configmaps',
+  kind: 'ConfigMap',
+  namespaced: true,
+};
+export const SECRETS: Resource<Secret> = { ...core, plural: 'secrets', kind: 'Secret', namespaced: true };
+export const SERVICE_ACCOUNTS: Resource<ServiceAccount> = {
+  ...core,
+  plural: 'serviceaccounts',
+  kind: 'ServiceAccount',
+  namespaced: true,
+};
+export const PODS: Resource<CustomObject> = { ...core, plural: 'pods', kind: 'Pod', namespaced: true };
+export const NAMESPACES: Resource = { ...core, plural: 'namespaces', kind: 'Namespace', namespaced: false };
+export const LEASES: Resource<Lease> = {
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  plural: 'leases',
+  kind: 'Lease',
+  namespaced: true,
+};
+export const MUTATING_WEBHOOK_CONFIGURATIONS: Resource<WebhookConfiguration> = {
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  plural: 'mutatingwebhookconfigurations',
+  kind: 'MutatingWebhookConfiguration',
+  namespaced: false,
+};
+export const CUSTOM_RESOURCE_DEFINITIONS: Resource<CustomObject> = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  plural: 'customresourcedefinitions',
+  kind: 'CustomResourceDefinition',
+  namespaced: false,
+};
+
+/** A name that cannot stand in a URL path, or that is missing where one is needed. */
+export class InvalidNameError extends MmsError {
+  readonly code = 'API_INVALID_NAME';
+  readonly retryable = false;
+}
+
+/** `group/version`, or `v1` for the core group: the `apiVersion` of its objects. */
+export function apiVersionOf(resource: Resource): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+}
+
+/**
+ * The path of a collection: of one namespace, or over all of them when `namespace` is absent.
+ *
+ * @throws {InvalidNameError} for a namespace that cannot be one, or one given for a cluster-scoped kind
+ */
+export function collectionPath(resource: Resource, namespace?: string): string {
+  const root = resource.group === '' ? '/api/v1' : `/apis/${resource.group}/${resource.version}`;
+  if (namespace === undefined) return `${root}/${resource.plural}`;
+  if (!resource.namespaced) {
+    throw new InvalidNameError(
+      `${resource.kind} is cluster-scoped: leave out the namespace ${JSON.stringify(namespace)}`,
+    );
+  }
+  return `${root}/namespaces/${pathSegment('namespace', namespace)}/${resource.plural}`;
+}
+
+/**
+ * The path of one object, or of a subresource of it such as `status`.
+ *
+ * @throws {InvalidNameError} when the name cannot be one, or a namespaced kind has no namespace
+ */
+export function objectPath(resource: Resource, reference: ObjectReference, subresource?: string): string {
+  if (resource.namespaced && reference.namespace === undefined) {
+    throw new InvalidNameError(`${resource.kind} ${JSON.stringify(reference.name)} needs a namespace`);
+  }
+  const path = `${collectionPath(resource, reference.namespace)}/${pathSegment('name', reference.name)}`;
+  return subresource === undefined ? path : `${path}/${subresource}`;
+}
+
+/**
+ * An empty segment would address the whole collection, and a URL parser resolves `.` and `..` even when they are
+ * percent-encoded: https://url.spec.whatwg.org/#double-dot-path-segment. The API server allows neither, nor `/` and `%`.
+ */
+function pathSegment(what: string, value: string): string {
+  if (value === '' || value === '.' || value === '..' || /[/%]/.test(value)) {
+    throw new InvalidNameError(
+      `${JSON.stringify(value)} cannot be the ${what} of a Kubernetes object; use letters, digits, "-" and "."`,
+    );
+  }
+  return encodeURIComponent(value);
+}

@@ -1,0 +1,181 @@
+import { request, type Dispatcher } from 'undici';
+import { milliseconds, type Clock, type Milliseconds } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
+import { ApiError, errorFromResponse, isApiError, type ApiErrorCode } from './api-error.ts';
+import type { Credentials } from './credentials.ts';
+import { startDeadline } from './deadline.ts';
+import type { Resource } from './resources.ts';
+
+/** The API server's own word for what a request does, as in RBAC rules and its metrics. */
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
+
+/** One finished request; a watch counts as finished once it is open. */
+export interface RequestEvent {
+  readonly verb: Verb;
+  readonly group: string;
+  /** The plural, as in RBAC rules. */
+  readonly resource: string;
+  /** The HTTP status, or what kept an answer from coming. */
+  readonly code: number | ApiErrorCode;
+  readonly duration: Milliseconds;
+}
+
+export type RequestObserver = (event: RequestEvent) => void;
+
+export interface ApiRequest {
+  readonly verb: Verb;
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly resource: Resource;
+  /** Path and query. */
+  readonly path: string;
+  readonly body?: object;
+  /** Of the body; `application/json` unless given. */
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+  readonly timeout?: Milliseconds;
+}
+
+/** HTTP to the API server, with every failure as an `ApiError`. */
+export interface Transport {
+  /** The parsed body of a 2xx answer. */
+  json(request: ApiRequest): Promise<unknown>;
+  /** The bytes of a 2xx answer, however long it goes on. Bounded by the signal alone. */
+  stream(request: ApiRequest & { readonly signal: AbortSignal }): Promise<AsyncIterable<Uint8Array>>;
+}
+
+export interface TransportOptions {
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  readonly userAgent: string;
+  readonly timeout: Milliseconds;
+  readonly observe: RequestObserver;
+}
+
+export function createTransport(options: TransportOptions): Transport {
+  const { clock } = options;
+
+  async function observed<R>(
+    what: ApiRequest,
+    work: () => Promise<{ status: number; result: R }>,
+  ): Promise<R> {
+    const startedAt = clock.now();
+    let code: number | ApiErrorCode = 'API_UNREACHABLE';
+    try {
+      const { status, result } = await work();
+      code = status;
+      return result;
+    } catch (error) {
+      if (isApiError(error)) code = error.status ?? error.code;
+      throw error;
+    } finally {
+      const { group, plural } = what.resource;
+      const duration = milliseconds(Math.max(0, clock.now() - startedAt));
+      options.observe({ verb: what.verb, group, resource: plural, code, duration });
+    }
+  }
+
+  return {
+    json: (what) =>
+      observed(what, async () => {
+        const deadline = startDeadline(clock, what.timeout ?? options.timeout, what.signal);
+        try {
+          const response = await send(options, what, deadline.signal);
+          const text = await response.body.text();
+          return { status: response.statusCode, result: parseBody(what, text) };
+        } catch (cause) {
+          throw asApiError(what, cause, deadline.expired, what.signal);
+        } finally {
+          deadline.clear();
+        }
+      }),
+    stream: (what) =>
+      observed(what, async () => {
+        try {
+          const response = await send(options, what, what.signal);
+          return { status: response.statusCode, result: bytesOf(what, response) };
+        } catch (cause) {
+          throw asApiError(what, cause, false, what.signal);
+        }
+      }),
+  };
+}
+
+/** The answer when it is 2xx; any other is read to its end and thrown. Time limits are the signal's business alone. */
+async function send(
+  options: TransportOptions,
+  what: ApiRequest,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
+  signal.throwIfAborted();
+  const prepared = await options.credentials.prepare(what.path);
+  const response = await request(prepared.url, {
+    method: what.method,
+    dispatcher: prepared.dispatcher,
+    headers: {
+      ...prepared.headers,
+      accept: 'application/json',
+      'user-agent': options.userAgent,
+      ...(what.body && { 'content-type': what.contentType ?? 'application/json' }),
+    },
+    body: what.body === undefined ? null : JSON.stringify(what.body),
+    signal,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  if (response.statusCode >= 200 && response.statusCode < 300) return response;
+  const retryAfter = response.headers['retry-after'];
+  throw errorFromResponse(
+    describe(what),
+    response.statusCode,
+    await response.body.text(),
+    typeof retryAfter === 'string' ? retryAfter : undefined,
+  );
+}
+
+async function* bytesOf(
+  what: ApiRequest,
+  response: Dispatcher.ResponseData,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) yield chunk;
+  } catch (cause) {
+    throw asApiError(what, cause, false, what.signal);
+  }
+}
+
+function parseBody(what: ApiRequest, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ApiError(
+      `${describe(what)}: the answer is not JSON, so something other than a Kubernetes API server sent it; check the server address`,
+      { code: 'API_BAD_RESPONSE', cause },
+    );
+  }
+}
+
+function asApiError(
+  what: ApiRequest,
+  cause: unknown,
+  expired: boolean,
+  signal: AbortSignal | undefined,
+): ApiError {
+  if (isApiError(cause)) return cause;
+  if (expired) {
+    return new ApiError(`${describe(what)}: no complete answer in time; the server may be overloaded`, {
+      code: 'API_TIMEOUT',
+      cause,
+    });
+  }
+  if (signal?.aborted === true) {
+    return new ApiError(`${describe(what)}: given up by the caller`, { code: 'API_ABORTED', cause });
+  }
+  return new ApiError(`${describe(what)}: the API server cannot be reached: ${messageOf(cause)}`, {
+    code: 'API_UNREACHABLE',
+    cause,
+  });
+}
+
+function describe(what: ApiRequest): string {
+  return `${what.verb} ${what.path}`;
+}

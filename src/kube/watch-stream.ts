@@ -1,0 +1,147 @@
+import type { Clock, Milliseconds } from '../core/clock.ts';
+import { milliseconds } from '../core/clock.ts';
+import type { KubernetesObject } from '../core/kubernetes.ts';
+import type { ApiClient, WatchQuery } from './api-client.ts';
+import { ApiError, errorFromStatus, isApiError } from './api-error.ts';
+import { createLineSplitter } from './line-splitter.ts';
+import type { Resource } from './resources.ts';
+
+/** What one line of a watch can say. */
+export type WatchEvent<T extends KubernetesObject> =
+  | { readonly kind: 'change'; readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
+  /** Nothing changed up to this version: where to go on after the connection breaks. */
+  | { readonly kind: 'bookmark'; readonly resourceVersion: string }
+  /** The server gave up inside the stream; API_GONE means that only a new list helps. The stream ends after it. */
+  | { readonly kind: 'error'; readonly error: ApiError }
+  /** Something that is no watch event, so that a change may have been missed. The stream ends after it. */
+  | { readonly kind: 'malformed'; readonly detail: string };
+
+export interface WatchOptions {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** A connection on which not one byte arrives for so long is taken for dead. */
+  readonly idleLimit: Milliseconds;
+  /** Called once, when the server has accepted the watch. */
+  readonly onOpen?: () => void;
+}
+
+/**
+ * One HTTP watch from opening to end, whichever way it ends; whoever stops iterating frees the connection.
+ *
+ * @throws {ApiError} when it cannot be opened or breaks; API_TIMEOUT for a connection that went silent
+ */
+export async function* openWatch<T extends KubernetesObject>(
+  resource: Resource<T>,
+  query: WatchQuery,
+  options: WatchOptions,
+): AsyncGenerator<WatchEvent<T>, void, undefined> {
+  const watchdog = startWatchdog(options);
+  const splitter = createLineSplitter();
+  try {
+    const bytes = await options.client.watch(resource, query, watchdog.signal);
+    options.onOpen?.();
+    for await (const chunk of bytes) {
+      watchdog.alive();
+      for (const line of splitter.push(chunk)) {
+        const event = parseLine<T>(line, resource);
+        yield event;
+        if (event.kind === 'error' || event.kind === 'malformed') return;
+      }
+    }
+    const rest = splitter.rest();
+    if (rest !== '') yield { kind: 'malformed', detail: `the stream ended inside a line: ${excerpt(rest)}` };
+  } catch (thrown) {
+    throw watchdog.bit && isApiError(thrown, 'API_ABORTED') ? silenceError(resource, options) : thrown;
+  } finally {
+    watchdog.stop();
+  }
+}
+
+function silenceError(resource: Resource, options: WatchOptions): ApiError {
+  return new ApiError(
+    `watch ${resource.plural}: nothing arrived for ${options.idleLimit / 1000} s, so the connection is taken for dead`,
+    { code: 'API_TIMEOUT' },
+  );
+}
+
+interface Watchdog {
+  /** Aborts with the caller's signal, after too long a silence, and on stop. */
+  readonly signal: AbortSignal;
+  /** True once silence was the reason. */
+  readonly bit: boolean;
+  alive(): void;
+  stop(): void;
+}
+
+/** One sleeper a connection, not one timer a chunk: it looks back, when it wakes, at what came meanwhile. */
+function startWatchdog(options: WatchOptions): Watchdog {
+  const { clock, idleLimit } = options;
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  let lastByteAt = clock.now();
+  let bit = false;
+  if (options.signal.aborted) abort();
+  options.signal.addEventListener('abort', abort, { once: true });
+
+  async function guard(): Promise<void> {
+    let remaining = idleLimit;
+    for (;;) {
+      await clock.sleep(remaining, controller.signal);
+      if (controller.signal.aborted) return;
+      remaining = milliseconds(Math.min(idleLimit, lastByteAt + idleLimit - clock.now()));
+      if (remaining <= 0) break;
+    }
+    bit = true;
+    abort();
+  }
+  void guard();
+
+  return {
+    signal: controller.signal,
+    get bit() {
+      return bit;
+    },
+    alive() {
+      lastByteAt = clock.now();
+    },
+    stop() {
+      options.signal.removeEventListener('abort', abort);
+      abort();
+    },
+  };
+}
+
+function parseLine<T extends KubernetesObject>(line: string, resource: Resource<T>): WatchEvent<T> {
+  const event = parseJson(line);
+  if (event === undefined) return { kind: 'malformed', detail: `not JSON: ${excerpt(line)}` };
+  const object = event.object;
+  if (typeof object !== 'object' || object === null)
+    return { kind: 'malformed', detail: `no object: ${excerpt(line)}` };
+  if (event.type === 'ERROR') {
+    return { kind: 'error', error: errorFromStatus(`watch ${resource.plural}`, object) };
+  }
+  const metadata = (object as { metadata?: { name?: unknown; resourceVersion?: unknown } }).metadata;
+  const resourceVersion = metadata?.resourceVersion;
+  if (typeof resourceVersion !== 'string') {
+    return { kind: 'malformed', detail: `no resourceVersion: ${excerpt(line)}` };
+  }
+  if (event.type === 'BOOKMARK') return { kind: 'bookmark', resourceVersion };
+  if (event.type === 'ADDED' || event.type === 'MODIFIED' || event.type === 'DELETED') {
+    if (typeof metadata?.name === 'string') return { kind: 'change', type: event.type, object: object as T };
+  }
+  return { kind: 'malformed', detail: `neither a change, a bookmark nor an error: ${excerpt(line)}` };
+}
+
+function parseJson(line: string): { type?: unknown; object?: unknown } | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function excerpt(text: string): string {
+  return JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text);
+}

@@ -1,0 +1,23 @@
+import { run } from './cli/program.ts';
+
+// The only place that reads argv and ends the process. bin/mms.js imports it once it runs on a Node that is new enough.
+const code = await run(process.argv.slice(2), {
+  environment: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  interruption,
+});
+// Idle keep-alive connections must not hold a finished command back. Pipes and files are written synchronously.
+process.exit(code);
+
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(1);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}

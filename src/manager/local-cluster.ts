@@ -1,0 +1,100 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import { seconds } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
+import { MmsError } from '../core/errors.ts';
+import type { KubernetesObject } from '../core/kubernetes.ts';
+import type { Logger } from '../core/log.ts';
+import { PART_OF } from '../core/names.ts';
+import type { WebhookConfiguration } from '../core/webhook-configuration.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { isApiError } from '../kube/api-error.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES } from '../kube/resources.ts';
+import type { CustomObject } from '../kube/resources.ts';
+
+/** The manifests of this package; the same path from src/manager and from dist/manager. */
+const MANIFESTS = fileURLToPath(new URL('../../manifests', import.meta.url));
+
+/** A CustomResourceDefinition was accepted but is not served. */
+class DefinitionNotEstablishedError extends MmsError {
+  readonly code = 'CRD_NOT_ESTABLISHED';
+  readonly retryable = true;
+}
+
+const ESTABLISHED_WITHIN = seconds(30);
+const POLL = seconds(0.1);
+
+/** The webhook configuration as it is installed, before it has a caBundle. */
+export async function packagedWebhookConfiguration(): Promise<WebhookConfiguration> {
+  const [configuration] = await readManifest('webhook/mutating-webhook.yaml');
+  return configuration as WebhookConfiguration;
+}
+
+/**
+ * What `kubectl apply -k` would have installed, as far as a manager outside of the cluster needs it: the
+ * CustomResourceDefinitions that are missing, and the namespace for lease and certificate. What is there is left as it is.
+ */
+export async function prepareLocalCluster(
+  client: ApiClient,
+  namespace: string,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): Promise<void> {
+  const files = (await readdir(`${MANIFESTS}/crds`)).filter((file) => file !== 'kustomization.yaml');
+  const definitions = (await Promise.all(files.map((file) => readManifest(`crds/${file}`)))).flat();
+  for (const definition of definitions) await ensureDefinition(client, definition, logger);
+  await createUnlessThere(() =>
+    client.create(NAMESPACES, {
+      metadata: {
+        name: namespace,
+        labels: { 'app.kubernetes.io/part-of': PART_OF, 'control-plane': PART_OF },
+      },
+    }),
+  );
+  for (const { metadata } of definitions) await untilEstablished(client, metadata.name, clock);
+}
+
+async function ensureDefinition(client: ApiClient, definition: CustomObject, logger: Logger): Promise<void> {
+  const { name } = definition.metadata;
+  try {
+    await client.get(CUSTOM_RESOURCE_DEFINITIONS, { name });
+    return;
+  } catch (thrown) {
+    if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
+  }
+  if (await createUnlessThere(() => client.create(CUSTOM_RESOURCE_DEFINITIONS, definition))) {
+    logger.info({ name }, 'CustomResourceDefinition created');
+  }
+}
+
+async function createUnlessThere(create: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await create();
+    return true;
+  } catch (thrown) {
+    if (isApiError(thrown, 'API_ALREADY_EXISTS')) return false;
+    throw thrown;
+  }
+}
+
+async function untilEstablished(client: ApiClient, name: string, clock: Clock): Promise<void> {
+  const deadline = clock.now() + ESTABLISHED_WITHIN;
+  while (clock.now() < deadline) {
+    if (isEstablished(await client.get(CUSTOM_RESOURCE_DEFINITIONS, { name }))) return;
+    await clock.sleep(POLL);
+  }
+  throw new DefinitionNotEstablishedError(
+    `CustomResourceDefinition ${name} is not served after ${ESTABLISHED_WITHIN / 1000} s; ` +
+      `see: kubectl get crd ${name} -o yaml`,
+  );
+}
+
+function isEstablished({ status }: CustomObject): boolean {
+  const { conditions = [] } = (status ?? {}) as { conditions?: readonly { type: string; status: string }[] };
+  return conditions.some(({ type, status: is }) => type === 'Established' && is === 'True');
+}
+
+async function readManifest(path: string): Promise<CustomObject[]> {
+  const text = await readFile(`${MANIFESTS}/${path}`, 'utf8');
+  return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
+}

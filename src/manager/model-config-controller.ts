@@ -1,0 +1,99 @@
+import type { Clock } from '../core/clock.ts';
+import type { InferenceService } from '../core/inference-service.ts';
+import type { ConfigMap, ObjectKey } from '../core/kubernetes.ts';
+import { keyOf, splitKey } from '../core/kubernetes.ts';
+import type { Logger } from '../core/log.ts';
+import type { ModelConfigPlan } from '../core/model-config-plan.ts';
+import { keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
+import type { TrainedModel } from '../core/trained-model.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { isApiError } from '../kube/api-error.ts';
+import type { Delta } from '../kube/reflector.ts';
+import { INFERENCE_SERVICES } from '../kube/resources.ts';
+import { createConfigMapWriter } from '../reconciler/config-map-writer.ts';
+import { createOwnWrites } from '../reconciler/own-writes.ts';
+import { reconcileModelConfig } from '../reconciler/reconcile-model-config.ts';
+import type { ModelConfigWorld } from '../reconciler/reconcile-model-config.ts';
+import type { ClusterListeners, ClusterView } from './cluster-view.ts';
+
+/** The reconciler, wired to the watches and to a queue that the leader alone works off. */
+export interface ModelConfigController {
+  readonly listeners: Pick<ClusterListeners, 'inferenceService' | 'trainedModel' | 'modelConfig'>;
+  /** Every key that could need a look; for a new leader, which has heard of no change yet. */
+  allKeys(view: ClusterView): ReadonlySet<ObjectKey>;
+  /** One key, from the state as it is now. */
+  reconcile(key: ObjectKey, view: ClusterView): Promise<void>;
+}
+
+export interface ModelConfigControllerOptions {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called with each key that a change touches. */
+  readonly enqueue: (key: ObjectKey) => void;
+  readonly observe: (key: ObjectKey, plan: ModelConfigPlan) => void;
+}
+
+export function createModelConfigController(options: ModelConfigControllerOptions): ModelConfigController {
+  const { client, clock, logger, enqueue, observe } = options;
+  const ownWrites = createOwnWrites(clock);
+  const writer = createConfigMapWriter(client, ownWrites);
+
+  function worldOf(view: ClusterView): ModelConfigWorld {
+    return {
+      inferenceService: (key) => view.inferenceServices.cache.get(key),
+      trainedModels: (key) => [...view.trainedModelsByKey.group(key)],
+      configMaps: (key) => configMapsOf(key, view),
+      isInferenceServiceGone: (key) => isGone(client, key),
+    };
+  }
+
+  function configMapsOf(key: ObjectKey, view: ClusterView): ConfigMap[] {
+    const cached = new Map(
+      [...view.modelConfigsByKey.group(key)].map((configMap) => [keyOf(configMap), configMap]),
+    );
+    for (const configMap of ownWrites.unseen()) {
+      if (!cached.has(keyOf(configMap)) && keysOfConfigMap(configMap).includes(key))
+        cached.set(keyOf(configMap), configMap);
+    }
+    return [...cached.values()].map((configMap) => ownWrites.newest(configMap));
+  }
+
+  return {
+    listeners: {
+      inferenceService: (delta) => enqueueEach(objectsOf(delta).map((object) => keyOf(object))),
+      // Both the one it names now and the one it named before: a model that moves leaves the old one.
+      trainedModel: (delta) => enqueueEach(objectsOf(delta).map(keyOfTrainedModel)),
+      modelConfig: (delta) => {
+        if (delta.type === 'deleted') ownWrites.forget(delta.object);
+        else for (const configMap of objectsOf(delta)) ownWrites.seen(configMap);
+        enqueueEach(objectsOf(delta).flatMap(keysOfConfigMap));
+      },
+    },
+    allKeys: (view) =>
+      new Set([
+        ...[...view.inferenceServices.cache.list()].map((object) => keyOf(object)),
+        ...[...view.modelConfigs.cache.list()].flatMap(keysOfConfigMap),
+      ]),
+    reconcile: (key, view) => reconcileModelConfig(key, { world: worldOf(view), writer, logger, observe }),
+  };
+
+  function enqueueEach(keys: readonly (ObjectKey | undefined)[]): void {
+    for (const key of keys) if (key !== undefined) enqueue(key);
+  }
+}
+
+function objectsOf<T extends InferenceService | TrainedModel | ConfigMap>(delta: Delta<T>): T[] {
+  if (delta.type === 'synced') return [];
+  return delta.type === 'updated' ? [delta.object, delta.previous] : [delta.object];
+}
+
+async function isGone(client: ApiClient, key: ObjectKey): Promise<boolean> {
+  try {
+    await client.get(INFERENCE_SERVICES, splitKey(key));
+    return false;
+  } catch (thrown) {
+    if (isApiError(thrown, 'API_NOT_FOUND')) return true;
+    throw thrown;
+  }
+}

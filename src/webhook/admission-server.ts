@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:https';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { seconds, type Clock, type Milliseconds } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import type { ReadinessCheck } from '../core/readiness.ts';
+import type { ServingCertificate } from '../core/serving-certificate.ts';
+import { listen } from './listen.ts';
+import { answerAndHangUp } from './request-body.ts';
+import { reviewEndpoint, type AdmissionHandler, type AdmissionObservation } from './review-endpoint.ts';
+
+export interface AdmissionServerOptions {
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly host: string;
+  readonly certificate: ServingCertificate;
+  /** By URL path. */
+  readonly handlers: ReadonlyMap<string, AdmissionHandler>;
+  readonly logger: Logger;
+  readonly observe: (observation: AdmissionObservation) => void;
+  readonly clock: Clock;
+  /** How long it goes on serving after readiness has failed; longer than the endpoints need to follow. */
+  readonly drain: Milliseconds;
+  /** How long a client may take to send one request. */
+  readonly requestTimeout?: Milliseconds;
+}
+
+export interface AdmissionServer {
+  readonly port: number;
+  /** New connections get this certificate; those that are open go on. Throws when key and certificate do not match. */
+  setCertificate(certificate: ServingCertificate): void;
+  readonly readiness: ReadinessCheck;
+  /** Fails readiness, drains, lets the calls in flight finish, closes. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The API server keeps an idle connection for 90 s and does not repeat a call that dies on one which was closed at
+ * the other end; so this end must outlast it. Source: idleConnTimeout in k8s.io/apimachinery/pkg/util/net/http.go.
+ */
+const KEEP_ALIVE_TIMEOUT = seconds(100);
+const HEADERS_TIMEOUT = seconds(10);
+const HANDSHAKE_TIMEOUT = seconds(10);
+const REQUEST_TIMEOUT = seconds(30);
+/** Node looks for requests that take too long only this often, and by default every 30 s. */
+const TIMEOUT_CHECK_INTERVAL = seconds(1);
+/** HTTP/1.1 needs one connection a call; an API server has at most 600 calls in flight by default. */
+const MAX_CONNECTIONS = 4096;
+/** What a call in flight may still take once the drain is over. */
+const CLOSE_TIMEOUT = seconds(5);
+
+/**
+ * Serves admission webhooks over HTTPS, HTTP/1.1 only: Node's https does not offer h2 by ALPN, and the API server then
+ * does without. Resolves once it listens; throws PortUnavailableError.
+ */
+export async function startAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
+  const { host, port, certificate, clock, drain, logger } = options;
+  const state = { draining: false };
+  const server = createServer(
+    {
+      ...tlsOptions(certificate),
+      handshakeTimeout: HANDSHAKE_TIMEOUT,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      headersTimeout: Math.min(HEADERS_TIMEOUT, options.requestTimeout ?? REQUEST_TIMEOUT),
+      requestTimeout: options.requestTimeout ?? REQUEST_TIMEOUT,
+      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL,
+      noDelay: true,
+    },
+    application(options, state),
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on('tlsClientError', (error) => logger.debug({ error: error.message }, 'TLS handshake failed'));
+  const boundPort = await listen(server, { host, port, flag: '--webhook-port' });
+  server.on('error', (error) => logger.error({ error: error.message }, 'the webhook server failed'));
+  let stopping: Promise<void> | undefined;
+  return {
+    port: boundPort,
+    setCertificate: (next) => server.setSecureContext(tlsOptions(next)),
+    readiness: () => (state.draining ? 'the webhook server is shutting down' : undefined),
+    stop: () => {
+      state.draining = true;
+      return (stopping ??= clock.sleep(drain).then(() => close(server, clock)));
+    },
+  };
+}
+
+/** setSecureContext forgets what it is not given again, the lowest TLS version too. */
+function tlsOptions({ certificate, key }: ServingCertificate): {
+  cert: string;
+  key: string;
+  minVersion: 'TLSv1.2';
+} {
+  return { cert: certificate, key, minVersion: 'TLSv1.2' };
+}
+
+function application(options: AdmissionServerOptions, state: { readonly draining: boolean }): Express {
+  const { handlers, clock, logger, observe } = options;
+  const app = express();
+  app.disable('x-powered-by').disable('etag').disable('query parser').enable('case sensitive routing');
+  app.use((_request: Request, response: Response, next: NextFunction) => {
+    // Whoever has this connection shall open its next one elsewhere.
+    if (state.draining) response.setHeader('Connection', 'close');
+    next();
+  });
+  for (const [path, handler] of handlers) {
+    app.post(path, reviewEndpoint({ path, handler, clock, logger, observe }));
+    app.all(path, (request: Request, response: Response) => {
+      response.setHeader('Allow', 'POST');
+      refuse(request, response, clock, 405, `${request.method} is not served here; send POST\n`);
+    });
+  }
+  app.use((request: Request, response: Response) => {
+    refuse(request, response, clock, 404, `no webhook here; there is ${[...handlers.keys()].join(', ')}\n`);
+  });
+  // Express knows an error handler by its four parameters.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    logger.error({ error: messageOf(error), err: error }, 'a request failed; please report this');
+    if (response.headersSent) response.destroy();
+    else refuse(request, response, clock, 500, 'the webhook server failed; its log has the reason\n');
+  });
+  return app;
+}
+
+function refuse(request: Request, response: Response, clock: Clock, status: number, text: string): void {
+  answerAndHangUp(request, response, clock, { status, contentType: 'text/plain; charset=utf-8', text });
+}
+
+async function close(server: Server, clock: Clock): Promise<void> {
+  const closed = once(server, 'close');
+  const inTime = new AbortController();
+  server.close();
+  await Promise.race([closed, clock.sleep(CLOSE_TIMEOUT, inTime.signal)]);
+  inTime.abort();
+  server.closeAllConnections();
+  // What is left can only be connections in their TLS handshake, and that has a timeout.
+  await closed;
+}

@@ -1,0 +1,75 @@
+import type { ObjectCache } from '../core/cache.ts';
+import type { Clock, EpochMs, Milliseconds } from '../core/clock.ts';
+import { objectKey } from '../core/kubernetes.ts';
+import type { ObjectKey, Secret, ServiceAccount } from '../core/kubernetes.ts';
+import { factsOfSecret } from '../core/storage-credentials.ts';
+import type { SecretFacts } from '../core/storage-credentials.ts';
+
+/** The storage credentials that a pod's service account names. */
+export interface PodCredentials {
+  /** @throws when the API server cannot be asked; a Secret that does not exist is told by name instead */
+  of(namespace: string, serviceAccountName: string | undefined): Promise<CredentialLookup>;
+}
+
+export interface CredentialLookup {
+  readonly secrets: readonly SecretFacts[];
+  /** Secrets that the service account names and that do not exist. */
+  readonly missing: readonly string[];
+}
+
+export interface PodCredentialsOptions {
+  readonly serviceAccounts: ObjectCache<ServiceAccount>;
+  /** One GET; undefined when there is no such Secret. */
+  readonly readSecret: (key: ObjectKey) => Promise<Secret | undefined>;
+  readonly clock: Clock;
+  /** How long the facts of a Secret are believed. */
+  readonly ttl: Milliseconds;
+}
+
+/** Facts are small and this many service accounts with storage is a lot; the oldest go first. */
+const MAX_REMEMBERED = 1000;
+
+/** For a manager that may not read Secrets: no pod gets credentials. */
+export const NO_CREDENTIALS: PodCredentials = {
+  of: () => Promise.resolve({ secrets: [], missing: [] }),
+};
+
+/**
+ * Looks credentials up for the pods being admitted. Service accounts come from the cache. A Secret is read only when a
+ * service account names it, and of it only key names and annotations are remembered, for a moment, so that a rollout
+ * of many pods costs one read; https headers, which are values, are read anew each time.
+ */
+export function createPodCredentials(options: PodCredentialsOptions): PodCredentials {
+  const { serviceAccounts, readSecret, clock, ttl } = options;
+  const remembered = new Map<ObjectKey, { readonly facts: SecretFacts; readonly until: EpochMs }>();
+
+  async function factsOf(key: ObjectKey): Promise<SecretFacts | undefined> {
+    const known = remembered.get(key);
+    if (known !== undefined && known.until > clock.now()) return known.facts;
+    remembered.delete(key);
+    const secret = await readSecret(key);
+    if (secret === undefined) return undefined;
+    const facts = factsOfSecret(secret);
+    if (facts.https === undefined) remember(key, facts);
+    return facts;
+  }
+
+  function remember(key: ObjectKey, facts: SecretFacts): void {
+    const [oldest] = remembered.keys();
+    if (remembered.size >= MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
+    remembered.set(key, { facts, until: (clock.now() + ttl) as EpochMs });
+  }
+
+  return {
+    async of(namespace, serviceAccountName) {
+      // Kubernetes runs a pod that names none as `default`.
+      const account = serviceAccounts.get(objectKey(namespace, serviceAccountName ?? 'default'));
+      const names = (account?.secrets ?? []).map(({ name }) => name).filter((name) => name !== undefined);
+      const found = await Promise.all(names.map((name) => factsOf(objectKey(namespace, name))));
+      return {
+        secrets: found.filter((facts) => facts !== undefined),
+        missing: names.filter((_, index) => found[index] === undefined),
+      };
+    },
+  };
+}

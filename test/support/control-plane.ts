@@ -1,0 +1,19 @@
+import { binaryOptions } from '../../src/cli/binary-options.ts';
+import { findBinaries } from '../../src/controlplane/binaries.ts';
+import { startControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ControlPlane, ControlPlaneOptions } from '../../src/controlplane/control-plane.ts';
+
+/**
+ * A real etcd and kube-apiserver of the test file's own, in a temporary directory. Start it in beforeAll and
+ * stop() it in afterAll. Where no binaries can be had the test fails; it is never skipped.
+ */
+export async function testControlPlane(
+  options: Omit<ControlPlaneOptions, 'binaries'> = {},
+): Promise<ControlPlane> {
+  const binaries = await findBinaries(
+    binaryOptions(process.env, (line) => {
+      process.stderr.write(`${line}\n`);
+    }),
+  );
+  return startControlPlane({ ...options, binaries });
+}
