@@ -100,14 +100,17 @@ type Corner = (kind: 'staging' | 'previous' | 'loaded' | 'trash', name?: string)
 
 async function recover(modelDir: string, corner: Corner): Promise<ReadonlyMap<string, StoredModel>> {
   for (const kind of ['staging', 'trash'] as const) {
-    for (const left of await readdir(corner(kind))) await rm(corner(kind, left), { recursive: true, force: true });
+    for (const left of await readdir(corner(kind)))
+      await rm(corner(kind, left), { recursive: true, force: true });
   }
   for (const name of await readdir(corner('previous'))) {
     // The agent died between the two renames of an update: the old version goes back.
     if (!(await exists(join(modelDir, name)))) await moved(corner('previous', name), join(modelDir, name));
   }
   const entries = await readdir(modelDir, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isDirectory() && isModelName(entry.name)).map(({ name }) => name);
+  const names = entries
+    .filter((entry) => entry.isDirectory() && isModelName(entry.name))
+    .map(({ name }) => name);
   const found = await Promise.all(
     names.map(async (name): Promise<[string, StoredModel]> => {
       const [stored, previous, note] = await Promise.all([

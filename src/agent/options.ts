@@ -1,7 +1,15 @@
 import { MmsError } from '../core/errors.ts';
-import { AGENT_PORT, DEFAULT_COMPONENT_PORT, DEFAULT_MODEL_DIR, DEFAULT_CONFIG_MOUNT_PATH } from '../core/names.ts';
+import {
+  AGENT_PORT,
+  DEFAULT_COMPONENT_PORT,
+  DEFAULT_MODEL_DIR,
+  DEFAULT_CONFIG_MOUNT_PATH,
+} from '../core/names.ts';
+import { DEFAULT_SOURCE_SETTINGS, type SourceSettings } from './sources/settings.ts';
 
-/** Not 8080 to 8082 and 9000 to 9003 (model servers), 9081 (this agent), 9090 and 9091 (Prometheus, queue-proxy). */
+/**
+ * Not 8080 to 8082 and 9000 to 9003 (model servers), 9081 (this agent), 9090 and 9091 (Prometheus, queue-proxy).
+ */
 export const DEFAULT_STATUS_PORT = 9082;
 
 /** The agent's command line, as text; the names are KServe's flags and ours. */
@@ -16,6 +24,9 @@ export interface AgentFlags {
   readonly drainSeconds: string;
   readonly downloads: string;
   readonly loads: string;
+  readonly pvcRoot: string;
+  readonly fileRoot: readonly string[];
+  readonly denyNetwork: readonly string[];
 }
 
 /** What the agent runs with, checked. */
@@ -32,6 +43,7 @@ export interface AgentOptions {
   readonly drainSeconds: number;
   readonly downloads: number;
   readonly loads: number;
+  readonly sources: SourceSettings;
 }
 
 export const FLAG_DEFAULTS = {
@@ -44,6 +56,9 @@ export const FLAG_DEFAULTS = {
   drainSeconds: '20',
   downloads: '16',
   loads: '8',
+  pvcRoot: DEFAULT_SOURCE_SETTINGS.pvcRoot,
+  fileRoot: DEFAULT_SOURCE_SETTINGS.fileRoots,
+  denyNetwork: DEFAULT_SOURCE_SETTINGS.deniedNetworks,
 } as const;
 
 /** Every fault of the command line at once. */
@@ -86,6 +101,12 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
     drainSeconds: number('drain-seconds', flags.drainSeconds, 0, 3_600),
     downloads: number('downloads', flags.downloads, 1, 256),
     loads: number('loads', flags.loads, 1, 256),
+    sources: {
+      ...DEFAULT_SOURCE_SETTINGS,
+      pvcRoot: directory('pvc-root', flags.pvcRoot),
+      fileRoots: flags.fileRoot.map((root) => directory('file-root', root)),
+      deniedNetworks: flags.denyNetwork,
+    },
   };
   const { port, statusPort } = options;
   if (port !== 0 && port === statusPort) faults.push(`--port and --status-port are both ${port}`);

@@ -36,7 +36,8 @@ export function createReadiness(probe: () => Promise<string | undefined>): Readi
     },
     observe: (name, phase) => {
       if (pending?.has(name) !== true) return;
-      if (phase === 'Loaded' || phase === 'Failed' || phase === 'gone' || phase === 'Unloading') pending.delete(name);
+      if (phase === 'Loaded' || phase === 'Failed' || phase === 'gone' || phase === 'Unloading')
+        pending.delete(name);
       else pending.set(name, phase);
     },
     check: () => {
@@ -77,9 +78,13 @@ function askTcp({ host, port, timeoutSeconds }: ComponentProbe): Promise<string 
       socket.destroy();
       resolve(reason);
     };
-    socket.setTimeout(timeoutSeconds * 1000, () => finish(`${host}:${port} does not accept a connection in time`));
+    socket.setTimeout(timeoutSeconds * 1000, () =>
+      finish(`${host}:${port} does not accept a connection in time`),
+    );
     socket.on('connect', () => finish(undefined));
-    socket.on('error', (error: NodeJS.ErrnoException) => finish(`${host}:${port}: ${error.code ?? error.message}`));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      finish(`${host}:${port}: ${error.code ?? error.message}`),
+    );
   });
 }
 

@@ -4,7 +4,6 @@ import { type Logger } from '../core/log.ts';
 import { type ModelSpec } from '../core/model-config.ts';
 import { readComponentProbe } from '../core/readiness-probe.ts';
 import { type ConfigReading, watchModelConfig } from './config/config-watcher.ts';
-import { type EngineLimits } from './engine/context.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 import { httpCaller } from './model-server/http-call.ts';
 import { monitorModelServer } from './model-server/monitor.ts';
@@ -33,8 +32,6 @@ export interface AgentDeps {
   readonly log: Logger;
   /** Where to listen; all addresses when absent. */
   readonly address?: string;
-  /** For tests that cannot wait. */
-  readonly limits?: Partial<EngineLimits>;
 }
 
 export interface RunningAgent {
@@ -47,12 +44,11 @@ export interface RunningAgent {
 /** Requests may still arrive for this long after the last one, until every gateway knows that the pod is going. */
 const QUIET_BEFORE_CLOSE = seconds(5);
 
-/** How slow is too slow. */
-const LIMITS: Omit<EngineLimits, 'fetches' | 'loads'> = {
-  slowAfter: seconds(1),
-  stalledAfter: seconds(60),
-  minimumBytes: 60 * 1024,
-};
+/** Between two looks at a readiness that nobody asks for. */
+const LOOK_EVERY = milliseconds(500);
+
+/** A step that takes longer gives its slot to the next. */
+const SLOW_AFTER = seconds(1);
 
 /** Starts the agent; it is serving when this resolves, and ready once its first models are settled. */
 export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
@@ -83,12 +79,29 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   const status = await startStatusServer({ ...listening, port: options.statusPort, board, metrics });
   if (options.enablePuller) engine = await startPulling(deps, { readiness, board, metrics }, ending.signal);
   else readiness.setFirstSet([]);
-  log.info({ port: proxy.port, statusPort: status.port, puller: options.enablePuller }, 'the agent is serving');
+  // The status should say so as soon as the pod could be ready, whoever asks.
+  void lookUntil(() => board.facts().ready, notReady, clock, ending.signal);
+  log.info(
+    { port: proxy.port, statusPort: status.port, puller: options.enablePuller },
+    'the agent is serving',
+  );
   return {
     port: proxy.port,
     statusPort: status.port,
     stop: () => stopAgent(deps, { proxy, status, readiness, engine, ending }),
   };
+}
+
+async function lookUntil(
+  done: () => boolean,
+  look: () => Promise<unknown>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!done() && !signal.aborted) {
+    await look();
+    await clock.sleep(LOOK_EVERY, signal);
+  }
 }
 
 interface Reporters {
@@ -106,7 +119,7 @@ async function startPulling(deps: AgentDeps, reporters: Reporters, signal: Abort
     ...deps,
     store,
     adapter,
-    limits: { ...LIMITS, fetches: options.downloads, loads: options.loads, ...deps.limits },
+    limits: { slowAfter: SLOW_AFTER, fetches: options.downloads, loads: options.loads },
     observer: {
       changed: (model) => {
         readiness.observe(model.name, model.phase.phase);
@@ -145,11 +158,12 @@ function takeReading(reading: ConfigReading, { engine, readiness, board, log, fo
     log.info({ models: reading.models.size, hash: reading.hash }, 'models.json was read');
     board.setFacts({ config: { state: 'good', message: '', hash: reading.hash } });
     readiness.setFirstSet(reading.models.keys());
-    return engine.wish(reading.models);
+    engine.wish(reading.models);
+    return;
   }
   log.error({}, `${reading.message}; the models stay as they are`);
   readiness.setConfigFault(reading.message);
-  const { hash } = board.document().config;
+  const { hash } = board.facts().config;
   board.setFacts({ config: { state: 'faulty', message: reading.message, hash } });
   // A restarted agent that never saw a good set keeps what its predecessor had on disk.
   const recovered = recoveredSet(found);
@@ -161,7 +175,9 @@ function takeReading(reading: ConfigReading, { engine, readiness, board, log, fo
 
 function recoveredSet(found: ReadonlyMap<string, StoredModel>): ModelSet {
   return new Map(
-    [...found].flatMap(([name, { stored }]): [string, ModelSpec][] => (stored === undefined ? [] : [[name, stored]])),
+    [...found].flatMap(([name, { stored }]): [string, ModelSpec][] =>
+      stored === undefined ? [] : [[name, stored]],
+    ),
   );
 }
 
@@ -173,7 +189,10 @@ interface Parts {
   readonly ending: AbortController;
 }
 
-async function stopAgent(deps: AgentDeps, { proxy, status, readiness, engine, ending }: Parts): Promise<void> {
+async function stopAgent(
+  deps: AgentDeps,
+  { proxy, status, readiness, engine, ending }: Parts,
+): Promise<void> {
   const { clock, log, stopwatch, options } = deps;
   log.info({ drainSeconds: options.drainSeconds }, 'draining');
   readiness.startDraining();
@@ -181,8 +200,10 @@ async function stopAgent(deps: AgentDeps, { proxy, status, readiness, engine, en
   engine?.stop();
   ending.abort();
   const began = stopwatch();
-  const left = (): Milliseconds => milliseconds(Math.max(0, options.drainSeconds * 1000 - (stopwatch() - began)));
-  while (left() > 0 && !isQuiet(proxy, stopwatch, began)) await clock.sleep(milliseconds(Math.min(100, left())));
+  const left = (): Milliseconds =>
+    milliseconds(Math.max(0, options.drainSeconds * 1000 - (stopwatch() - began)));
+  while (left() > 0 && !isQuiet(proxy, stopwatch, began))
+    await clock.sleep(milliseconds(Math.min(100, left())));
   await Promise.all([proxy.close(AbortSignal.timeout(left())), deps.puller.stop()]);
   status.close();
   log.info({}, 'stopped');

@@ -88,7 +88,9 @@ export function phaseOf(view: ModelView, activity: ModelActivity): ModelPhase {
   if (desired === undefined) return { phase: 'Unloading' };
   if (served.kind === 'loaded' && meansSameSpec(served.spec, desired)) return { phase: 'Loaded' };
   if (activity.fetch === 'running') return { phase: 'Downloading', bytes: activity.bytes };
-  const onDisk = [view.stored, view.staged].some((spec) => spec !== undefined && meansSameSpec(spec, desired));
+  const onDisk = [view.stored, view.staged].some(
+    (spec) => spec !== undefined && meansSameSpec(spec, desired),
+  );
   if (activity.serve === 'running' && onDisk) return { phase: 'Loading' };
   if (failure !== undefined && meansSameSpec(failure.spec, desired)) {
     return { phase: 'Failed', reason: failure.reason, message: failure.message, retryAt: failure.retryAt };

@@ -114,7 +114,9 @@ function decideLoad(view: ModelView, desired: ModelSpec, serverUp: boolean, now:
   }
   if (!serverUp) return idle('waiting for the model server');
   const reason =
-    view.served.kind === 'absent' ? 'the model server does not have it' : 'the model server has another version';
+    view.served.kind === 'absent'
+      ? 'the model server does not have it'
+      : 'the model server has another version';
   return { kind: 'load', spec: desired, reason };
 }
 
@@ -124,7 +126,11 @@ function decideFallback(view: ModelView, serverUp: boolean, now: EpochMs): Serve
   if (stored === undefined) return idle('the files are not there yet');
   if (view.served.kind !== 'absent') return idle('another version answers until the files are there');
   if (!serverUp) return idle('waiting for the model server');
-  if (fallbackFailure !== undefined && isVersion(fallbackFailure.spec, stored) && fallbackFailure.retryAt > now) {
+  if (
+    fallbackFailure !== undefined &&
+    isVersion(fallbackFailure.spec, stored) &&
+    fallbackFailure.retryAt > now
+  ) {
     return { kind: 'wait', until: fallbackFailure.retryAt, reason: fallbackFailure.message };
   }
   return { kind: 'load', spec: stored, reason: 'the version before answers until the new one is there' };

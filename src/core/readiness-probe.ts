@@ -41,7 +41,7 @@ function readProbe(text: string | undefined, componentPort: number): ProbeReadin
   const remarks: string[] = [];
   const fallback: ComponentProbe = { kind: 'tcp', host: LOCALHOST, port: componentPort, timeoutSeconds: 1 };
   if (text === undefined || text.trim() === '') return { probe: fallback, remarks };
-  const parsed = parse(text);
+  const parsed = firstUsable(parse(text));
   if (!isRecord(parsed)) {
     remarks.push('SERVING_READINESS_PROBE is not a JSON object; the component port is probed instead');
     return { probe: fallback, remarks };
@@ -55,7 +55,9 @@ function readProbe(text: string | undefined, componentPort: number): ProbeReadin
     const { host, port } = target(tcpSocket, componentPort, remarks);
     return { probe: { kind: 'tcp', host, port, timeoutSeconds }, remarks };
   }
-  remarks.push('SERVING_READINESS_PROBE has neither httpGet nor tcpSocket; the component port is probed instead');
+  remarks.push(
+    'SERVING_READINESS_PROBE has neither httpGet nor tcpSocket; the component port is probed instead',
+  );
   return { probe: { ...fallback, timeoutSeconds }, remarks };
 }
 
@@ -109,6 +111,15 @@ function portNumber(port: unknown): number | undefined {
 
 function positive(value: unknown): number | undefined {
   return typeof value === 'number' && value > 0 ? value : undefined;
+}
+
+/** With ENABLE_MULTI_CONTAINER_PROBES Knative writes a list of probes. */
+function firstUsable(parsed: unknown): unknown {
+  if (!Array.isArray(parsed)) return parsed;
+  const probes = parsed as unknown[];
+  return probes.find(
+    (probe) => isRecord(probe) && (isRecord(probe['httpGet']) || isRecord(probe['tcpSocket'])),
+  );
 }
 
 function parse(text: string): unknown {

@@ -57,8 +57,13 @@ async function readConfig(path: string): Promise<{ content: string; reading: Con
   return { content, reading: { kind: 'faulty', message: `${path}: ${describeFaults(desired.faults)}` } };
 }
 
+interface Bell {
+  readonly ring: () => void;
+  readonly wait: (clock: Clock, signal: AbortSignal) => Promise<void>;
+}
+
 /** Wakes the reader on an event, at the latest after a poll interval. */
-function newBell(): { ring(): void; wait(clock: Clock, signal: AbortSignal): Promise<void> } {
+function newBell(): Bell {
   let rung = false;
   let wake = new AbortController();
   return {

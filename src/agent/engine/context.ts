@@ -12,17 +12,18 @@ export interface EngineLimits {
   readonly loads: number;
   /** A fetch or load that takes longer gives its slot to the next, and goes on beside it. */
   readonly slowAfter: Milliseconds;
-  /** A fetch slower than `minimumBytes` in this span is given up, and tried again later. */
-  readonly stalledAfter: Milliseconds;
-  readonly minimumBytes: number;
 }
 
 /** What an outside observer (status, metrics, readiness) is told. */
 export interface EngineObserver {
-  changed(model: Readonly<TrackedModel>): void;
-  forgotten(name: string): void;
+  readonly changed: (model: Readonly<TrackedModel>) => void;
+  readonly forgotten: (name: string) => void;
   /** A step ended: `outcome` is `ok` or the reason of the failure. */
-  stepped(step: 'queued' | 'download' | 'load' | 'unload', took: Milliseconds, outcome: string): void;
+  readonly stepped: (
+    step: 'queued' | 'download' | 'load' | 'unload',
+    took: Milliseconds,
+    outcome: string,
+  ) => void;
 }
 
 export interface EngineDeps {
@@ -41,9 +42,9 @@ export interface EngineContext extends EngineDeps {
   readonly fetchSlots: Slots;
   readonly loadSlots: Slots;
   readonly stopping: AbortSignal;
-  serverUp(): boolean;
+  readonly serverUp: () => boolean;
   /** The server's port refuses connections: nothing is loaded any more. */
-  serverGone(): void;
+  readonly serverGone: () => void;
   /** Decides anew for one model. */
-  consider(model: TrackedModel): void;
+  readonly consider: (model: TrackedModel) => void;
 }

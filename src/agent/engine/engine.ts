@@ -9,7 +9,14 @@ import { createSlots } from '../slots.ts';
 import { type EngineContext, type EngineDeps } from './context.ts';
 import { abortObsoleteFetch, startFetch } from './fetch-lane.ts';
 import { startServe } from './serve-lane.ts';
-import { newTrackedModel, refreshPhase, setServed, setWish, type TrackedModel, viewOf } from './tracked-model.ts';
+import {
+  newTrackedModel,
+  refreshPhase,
+  setServed,
+  setWish,
+  type TrackedModel,
+  viewOf,
+} from './tracked-model.ts';
 
 /** Which models answered when the server was asked, and how things stood when the question was put. */
 export interface ServerIndex {
@@ -136,7 +143,10 @@ function consider(context: EngineContext, table: Map<string, TrackedModel>, mode
     const operation = decideServe(viewOf(model), context.serverUp(), now);
     if (operation.kind === 'wait') waits.push(operation.until);
     else if (operation.kind !== 'idle') startServe(context, model, operation);
-    else if (isForgotten(model)) return forget(context, table, model);
+    else if (isForgotten(model)) {
+      forget(context, table, model);
+      return;
+    }
   }
   wakeAt(context, model, waits);
   refreshPhase(model, now);
@@ -148,7 +158,9 @@ function dropObsoleteStaging({ store, log }: EngineContext, model: TrackedModel)
   if (staged === undefined || model.serve === 'running') return;
   if (desired !== undefined && meansSameSpec(staged.spec, desired)) return;
   model.staged = undefined;
-  store.discard(staged.path).catch((thrown: unknown) => log.warn({ model: model.name, thrown }, 'discard failed'));
+  store
+    .discard(staged.path)
+    .catch((thrown: unknown) => log.warn({ model: model.name, thrown }, 'discard failed'));
 }
 
 function isForgotten(model: TrackedModel): boolean {

@@ -5,7 +5,7 @@ import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
 import { type PullResult } from '../puller/contract.ts';
 import { type Slot } from '../slots.ts';
 import { type EngineContext } from './context.ts';
-import { type FetchRun, type TrackedModel } from './tracked-model.ts';
+import { type FetchRun, refreshPhase, type TrackedModel } from './tracked-model.ts';
 
 /** Fetches one version into the staging directory and leaves it there, sealed; the caller has decided that it should. */
 export function startFetch(context: EngineContext, model: TrackedModel, spec: ModelSpec): void {
@@ -40,12 +40,14 @@ async function fetchVersion(context: EngineContext, model: TrackedModel, run: Fe
   observer.changed(model);
   context.consider(model);
   const destination = store.newStagingPath(model.name);
-  const result = await pullWatched(context, model, run, slot, destination, signal);
-  slot.release();
+  const result = await pullSharing(context, model, run, slot, destination, signal);
   if (signal.aborted) return discardIfThere(context, destination, result);
   const took = span(started, clock.now());
   observer.stepped('download', took, result.kind === 'pulled' ? 'ok' : result.reason);
-  if (result.kind === 'failed') return failed(context, model, run, result);
+  if (result.kind === 'failed') {
+    failed(context, model, run, result);
+    return;
+  }
   try {
     await store.seal(destination, run.spec);
   } catch (thrown) {
@@ -76,8 +78,8 @@ async function discardIfThere(context: EngineContext, path: string, result: Pull
   if (result.kind === 'pulled') await context.store.discard(path);
 }
 
-/** Pulls while watching the pace: a slow one gives its slot away, a stalled one is ended as failed. */
-async function pullWatched(
+/** Pulls; what takes long gives its slot to the next, so that no slow source holds up the others. */
+async function pullSharing(
   context: EngineContext,
   model: TrackedModel,
   run: FetchRun,
@@ -85,44 +87,30 @@ async function pullWatched(
   destination: string,
   signal: AbortSignal,
 ): Promise<PullResult> {
-  const { limits } = context;
-  const stalled = new AbortController();
   const finished = new AbortController();
-  void watchPace(context, model, run, slot, finished.signal).then((pace) => {
-    if (pace === 'stalled') stalled.abort();
-  });
-  const result = await context.puller.pull(
-    { id: model.name, storageUri: run.spec.storageUri, destination },
-    AbortSignal.any([signal, stalled.signal]),
-    ({ bytes }) => {
+  void shareWhenSlow(context, model, slot, finished.signal);
+  const request = { id: model.name, storageUri: run.spec.storageUri, destination };
+  try {
+    return await context.puller.pull(request, signal, ({ bytes }) => {
       run.bytes = bytes;
-    },
-  );
-  finished.abort();
-  if (!stalled.signal.aborted || result.kind === 'pulled') return result;
-  const message = `fewer than ${limits.minimumBytes} bytes arrived in ${limits.stalledAfter / 1000} s; will try again`;
-  return { kind: 'failed', reason: 'NoProgress', message, retry: 'soon' };
+    });
+  } finally {
+    finished.abort();
+    slot.release();
+  }
 }
 
-async function watchPace(
-  context: EngineContext,
+async function shareWhenSlow(
+  { clock, limits, observer }: EngineContext,
   model: TrackedModel,
-  run: FetchRun,
   slot: Slot,
   finished: AbortSignal,
-): Promise<'finished' | 'stalled'> {
-  const { clock, limits, observer } = context;
-  let windowStart = clock.now();
-  let windowBytes = 0;
-  for (;;) {
+): Promise<void> {
+  while (!finished.aborted) {
     await clock.sleep(limits.slowAfter, finished);
-    if (finished.aborted) return 'finished';
     slot.release();
+    refreshPhase(model, clock.now());
     observer.changed(model);
-    if (run.bytes - windowBytes >= limits.minimumBytes) {
-      windowBytes = run.bytes;
-      windowStart = clock.now();
-    } else if (clock.now() - windowStart >= limits.stalledAfter) return 'stalled';
   }
 }
 

@@ -23,7 +23,11 @@ export function startServe(context: EngineContext, model: TrackedModel, operatio
     .catch((thrown: unknown) => {
       const full = (thrown as NodeJS.ErrnoException).code === 'ENOSPC';
       const reason = full ? 'DiskFull' : 'StorageFailed';
-      fail(context, model, model.desired ?? model.stored, { reason, message: messageOf(thrown), pace: 'soon' });
+      fail(context, model, model.desired ?? model.stored, {
+        reason,
+        message: messageOf(thrown),
+        pace: 'soon',
+      });
     })
     .finally(() => {
       model.serve = 'none';
@@ -108,7 +112,10 @@ async function load(context: EngineContext, model: TrackedModel, spec: ModelSpec
   const took = milliseconds(clock.now() - started);
   observer.stepped('load', took, answer.kind === 'done' ? 'ok' : answer.reason);
   if (answer.kind === 'refused') return refusedLoad(context, model, spec, answer);
-  if (answer.kind === 'unavailable') return unavailable(context, model, spec, answer);
+  if (answer.kind === 'unavailable') {
+    unavailable(context, model, spec, answer);
+    return;
+  }
   log.info({ model: model.name, tookMs: took }, 'loaded');
   setServed(model, { kind: 'loaded', spec });
   model.times = { ...model.times, load: took };
@@ -141,8 +148,16 @@ async function refusedLoad(
   if (ready === false) setServed(model, { kind: 'absent' });
 }
 
-function unavailable(context: EngineContext, model: TrackedModel, spec: ModelSpec, answer: Unavailable): void {
-  if (answer.gone) return context.serverGone();
+function unavailable(
+  context: EngineContext,
+  model: TrackedModel,
+  spec: ModelSpec,
+  answer: Unavailable,
+): void {
+  if (answer.gone) {
+    context.serverGone();
+    return;
+  }
   fail(context, model, spec, { ...answer, pace: 'soon', serverAway: true });
 }
 
@@ -154,9 +169,13 @@ async function unload(context: EngineContext, model: TrackedModel): Promise<void
   observer.stepped('unload', took, answer.kind === 'done' ? 'ok' : answer.reason);
   if (answer.kind === 'done') {
     log.info({ model: model.name, tookMs: took }, 'unloaded');
-    return setServed(model, { kind: 'absent' });
+    setServed(model, { kind: 'absent' });
+    return;
   }
-  if (answer.kind === 'unavailable' && answer.gone) return context.serverGone();
+  if (answer.kind === 'unavailable' && answer.gone) {
+    context.serverGone();
+    return;
+  }
   fail(context, model, model.stored, { ...answer, pace: 'soon', serverAway: answer.kind === 'unavailable' });
 }
 
@@ -186,6 +205,7 @@ function fail(
     refetch: pace === 'refused' && model.refusals % REFUSALS_BEFORE_REFETCH === 0,
     serverAway,
   };
-  if (model.desired === undefined || spec === undefined || meansSameSpec(model.desired, spec)) model.failure = failure;
+  if (model.desired === undefined || spec === undefined || meansSameSpec(model.desired, spec))
+    model.failure = failure;
   else model.fallbackFailure = failure;
 }

@@ -6,7 +6,12 @@ export type ServerAnswer =
   /** It answered, and said no: the model's fault, or lack of room. */
   | { readonly kind: 'refused'; readonly reason: string; readonly message: string }
   /** No answer, or one that says it cannot answer now; `gone`: nothing listens at its port. */
-  | { readonly kind: 'unavailable'; readonly reason: string; readonly message: string; readonly gone: boolean };
+  | {
+      readonly kind: 'unavailable';
+      readonly reason: string;
+      readonly message: string;
+      readonly gone: boolean;
+    };
 
 /** Whether the process behind the port answers requests. `gone`: nothing listens, so nothing is loaded. */
 export type ServerHealth = 'up' | 'busy' | 'gone';

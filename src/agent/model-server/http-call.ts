@@ -42,9 +42,15 @@ export function httpCaller(baseUrl: URL): HttpCall {
           if (size > LARGEST_ANSWER_BYTES) failed('EMSGSIZE', 'the answer is longer than 32 MiB');
           else chunks.push(chunk);
         });
-        response.on('error', (error: NodeJS.ErrnoException) => failed(error.code ?? 'EUNKNOWN', error.message));
+        response.on('error', (error: NodeJS.ErrnoException) =>
+          failed(error.code ?? 'EUNKNOWN', error.message),
+        );
         response.on('end', () =>
-          resolve({ kind: 'answer', status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
+          resolve({
+            kind: 'answer',
+            status: response.statusCode ?? 0,
+            body: Buffer.concat(chunks).toString(),
+          }),
         );
       });
       call.end(body);

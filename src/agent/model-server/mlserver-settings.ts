@@ -23,7 +23,11 @@ const IMPLEMENTATIONS = new Map([
  * implementation; for the others MLSERVER_MODEL_IMPLEMENTATION of the server decides. An artifact with one keeps it,
  * only its `name` is made the model's: two models from one artifact would both answer to the artifact's name.
  */
-export async function writeMlserverSettings(name: string, directory: string, framework: string): Promise<void> {
+export async function writeMlserverSettings(
+  name: string,
+  directory: string,
+  framework: string,
+): Promise<void> {
   const path = join(directory, SETTINGS_FILE);
   const settings = await readSettings(path);
   if (settings === 'unreadable' || settings?.['name'] === name) return;

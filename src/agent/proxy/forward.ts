@@ -19,7 +19,12 @@ const CLIENT_GONE = 499;
  * client that goes away ends the request at the component, and a component that breaks off ends the client's
  * connection, so that a cut answer is not taken for a whole one.
  */
-export function forward(incoming: IncomingMessage, outgoing: ServerResponse, upstream: Upstream, done: Forwarded): void {
+export function forward(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  upstream: Upstream,
+  done: Forwarded,
+): void {
   const { host, port, agent } = upstream;
   const call = request({
     host,
@@ -57,7 +62,10 @@ export function forward(incoming: IncomingMessage, outgoing: ServerResponse, ups
 /** Answers in the agent's own name, in the shape of the V2 protocol's errors. */
 export function refuse(outgoing: ServerResponse, status: number, error: string): void {
   const body = JSON.stringify({ error });
-  outgoing.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  outgoing.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+  });
   outgoing.end(body);
 }
 
@@ -65,7 +73,8 @@ function requestHeaders(incoming: IncomingMessage): string[] {
   const { rawHeaders } = incoming;
   const headers = endToEndHeaders(rawHeaders);
   // The length of the body is said by one of the two; Node's parser has refused requests that carry both.
-  if (headerValue(rawHeaders, 'transfer-encoding') !== undefined) headers.push('Transfer-Encoding', 'chunked');
+  if (headerValue(rawHeaders, 'transfer-encoding') !== undefined)
+    headers.push('Transfer-Encoding', 'chunked');
   if (/\btrailers\b/i.test(headerValue(rawHeaders, 'te') ?? '')) headers.push('TE', 'trailers');
   const client = incoming.socket.remoteAddress;
   if (client !== undefined) headers.push('X-Forwarded-For', client.replace(/^::ffff:/, ''));
@@ -100,6 +109,7 @@ function addTrailers(
 ): void {
   if (raw.length === 0) return;
   const pairs: [string, string][] = [];
-  for (let index = 0; index + 1 < raw.length; index += 2) pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);
+  for (let index = 0; index + 1 < raw.length; index += 2)
+    pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);
   message.addTrailers(pairs);
 }

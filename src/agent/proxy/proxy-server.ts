@@ -146,7 +146,9 @@ function lookFirst(http: Server, h2c: (socket: Socket) => void): void {
 
 /** Kubelet says who it is; KServe's agent answers it the same way, whatever the path. */
 function isKubeletProbe({ headers }: IncomingMessage): boolean {
-  return headers['k-kubelet-probe'] !== undefined || headers['user-agent']?.startsWith('kube-probe/') === true;
+  return (
+    headers['k-kubelet-probe'] !== undefined || headers['user-agent']?.startsWith('kube-probe/') === true
+  );
 }
 
 async function answerProbe(
@@ -157,10 +159,18 @@ async function answerProbe(
   incoming.resume();
   const asked = incoming.headers[PROBE_HEADER];
   if (asked !== undefined && asked !== PROBE_VALUE) {
-    return refuse(outgoing, 400, `unexpected probe header value: ${JSON.stringify(asked)}; expected "${PROBE_VALUE}"`);
+    refuse(
+      outgoing,
+      400,
+      `unexpected probe header value: ${JSON.stringify(asked)}; expected "${PROBE_VALUE}"`,
+    );
+    return;
   }
   const reason = await notReady();
-  if (reason !== undefined) return refuse(outgoing, 503, reason);
+  if (reason !== undefined) {
+    refuse(outgoing, 503, reason);
+    return;
+  }
   outgoing.writeHead(200, { 'content-type': 'text/plain', 'content-length': PROBE_VALUE.length });
   outgoing.end(PROBE_VALUE);
 }

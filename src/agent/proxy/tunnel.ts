@@ -28,7 +28,13 @@ export function tunnel(client: Socket, host: string, port: number): Socket {
  * Forwards a request to upgrade (WebSocket) and joins the connections. The component's own answer, agreement or not,
  * goes back as it is.
  */
-export function upgrade(incoming: IncomingMessage, client: Duplex, head: Buffer, host: string, port: number): void {
+export function upgrade(
+  incoming: IncomingMessage,
+  client: Duplex,
+  head: Buffer,
+  host: string,
+  port: number,
+): void {
   const component = connect({ host, port, noDelay: true });
   let connected = false;
   component.on('connect', () => {
@@ -39,7 +45,9 @@ export function upgrade(incoming: IncomingMessage, client: Duplex, head: Buffer,
   });
   component.on('error', (error: NodeJS.ErrnoException) => {
     if (connected) return;
-    const body = JSON.stringify({ error: `the component at port ${port} does not answer: ${error.code ?? ''}` });
+    const body = JSON.stringify({
+      error: `the component at port ${port} does not answer: ${error.code ?? ''}`,
+    });
     client.end(
       `HTTP/1.1 502 ${STATUS_CODES[502] ?? ''}\r\nContent-Type: application/json\r\n` +
         `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,

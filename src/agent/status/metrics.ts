@@ -10,11 +10,11 @@ const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900];
 
 export interface AgentMetrics {
   readonly contentType: string;
-  text(): Promise<string>;
-  stepped(step: string, took: Milliseconds, outcome: string): void;
+  readonly text: () => Promise<string>;
+  readonly stepped: (step: string, took: Milliseconds, outcome: string) => void;
   /** Counts one proxied request; those for no model, or for one the agent does not know, share a label. */
-  requested(path: string, status: number, took: Milliseconds): void;
-  forgotten(model: string): void;
+  readonly requested: (path: string, status: number, took: Milliseconds) => void;
+  readonly forgotten: (model: string) => void;
 }
 
 /** The agent's metrics in a registry of their own; `models` is read at every scrape. */

@@ -45,31 +45,48 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
   };
 }
 
-async function answer(options: StatusServerOptions, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+async function answer(
+  options: StatusServerOptions,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
   const { board, metrics } = options;
   const url = new URL(incoming.url ?? '/', 'http://agent');
   if (incoming.method !== 'GET' && incoming.method !== 'HEAD') {
-    return json(outgoing, 405, { error: 'the status can only be read: use GET' });
+    json(outgoing, 405, { error: 'the status can only be read: use GET' });
+    return;
   }
   switch (url.pathname) {
-    case '/healthz':
-      return text(outgoing, 200, 'ok');
+    case '/healthz': {
+      text(outgoing, 200, 'ok');
+      return;
+    }
     case '/readyz': {
       const reason = await options.notReady();
-      return text(outgoing, reason === undefined ? 200 : 503, reason ?? 'ok');
+      text(outgoing, reason === undefined ? 200 : 503, reason ?? 'ok');
+      return;
     }
     case '/metrics':
       outgoing.writeHead(200, { 'content-type': metrics.contentType });
       return void outgoing.end(await metrics.text());
-    case '/v1/models':
-      return json(outgoing, 200, board.document());
-    case '/v1/models/watch':
-      return stream(board, url.searchParams, outgoing);
+    case '/v1/models': {
+      json(outgoing, 200, board.document());
+      return;
+    }
+    case '/v1/models/watch': {
+      stream(board, url.searchParams, outgoing);
+      return;
+    }
   }
   const name = /^\/v1\/models\/([^/]+)$/.exec(url.pathname)?.[1];
   const model = name === undefined ? undefined : board.model(decodeURIComponent(name));
-  if (model !== undefined) return json(outgoing, 200, model);
-  json(outgoing, 404, { error: 'not here; there are /healthz /readyz /metrics /v1/models /v1/models/NAME /v1/models/watch' });
+  if (model !== undefined) {
+    json(outgoing, 200, model);
+    return;
+  }
+  json(outgoing, 404, {
+    error: 'not here; there are /healthz /readyz /metrics /v1/models /v1/models/NAME /v1/models/watch',
+  });
 }
 
 /** One JSON document a line, from a snapshot or the number that the reader knows. */
