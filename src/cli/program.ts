@@ -4,6 +4,7 @@ import { MmsError } from '../core/errors.ts';
 import { clusterCommand } from './cluster.ts';
 import { demoCommand } from './demo.ts';
 import { injectCommand } from './inject.ts';
+import { managerCommand } from './manager.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 import { packageVersion } from './version.ts';
@@ -13,7 +14,12 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 /** Every command of `mms`; a new one is a function `(io) => Command` in a file of its own, added to this list. */
-const COMMANDS: readonly ((io: CommandIo) => Command)[] = [clusterCommand, demoCommand, injectCommand];
+const COMMANDS: readonly ((io: CommandIo) => Command)[] = [
+  clusterCommand,
+  demoCommand,
+  injectCommand,
+  managerCommand,
+];
 
 /** The whole command line. */
 export function createProgram(io: CommandIo): Command {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { text } from 'node:stream/consumers';
 import { messageOf } from '../core/errors.ts';
@@ -32,18 +33,21 @@ export async function runProgram(run: ProgramRun): Promise<string> {
     ...(run.cwd === undefined ? {} : { cwd: run.cwd }),
     ...(run.environment === undefined ? {} : { env: run.environment }),
   });
-  const exit = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  // Read from the first moment on: what a child has written is thrown away when it ends with nobody reading.
+  const ended = Promise.all([
+    once(child, 'close'),
+    outputOf(child.stdout, run.outputFile),
+    text(child.stderr),
+  ]);
+  ended.catch(() => undefined);
   const pidFile =
     run.guardedDirectory !== undefined && child.pid !== undefined
       ? join(run.guardedDirectory, `${child.pid}.pid`)
       : undefined;
   try {
     if (pidFile !== undefined) await writeFile(pidFile, String(child.pid));
-    const output =
-      run.outputFile === undefined
-        ? text(child.stdout)
-        : pipeline(child.stdout, createWriteStream(run.outputFile, { flags: 'wx' })).then(() => '');
-    const [[code, signal], stdout, stderr] = await Promise.all([exit, output, text(child.stderr)]);
+    const [exit, stdout, stderr] = await ended;
+    const [code, signal] = exit as [number | null, NodeJS.Signals | null];
     if (code === 0) return stdout;
     throw new ProgramError(
       `\`${run.command} ${run.args[0] ?? ''}\` ended with ${signal ?? `exit code ${code ?? '?'}`}: ` +
@@ -55,4 +59,10 @@ export async function runProgram(run: ProgramRun): Promise<string> {
   } finally {
     if (pidFile !== undefined) await rm(pidFile, { force: true });
   }
+}
+
+async function outputOf(stdout: Readable, file: string | undefined): Promise<string> {
+  if (file === undefined) return text(stdout);
+  await pipeline(stdout, createWriteStream(file, { flags: 'wx' }));
+  return '';
 }

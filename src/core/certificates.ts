@@ -17,12 +17,6 @@ export interface Certificate extends CertificateFacts {
   readonly pem: string;
 }
 
-/** An authority of the trust bundle. */
-export interface Authority extends Certificate {
-  /** Since when nothing that is or will be served is signed by it; absent while something is. */
-  readonly retiredAt?: EpochMs;
-}
-
 /** A server certificate with its private key. */
 export interface Leaf extends Certificate {
   readonly key: string;
@@ -40,7 +34,7 @@ export interface Issue {
 /** What the replicas share, and what may be published as caBundle. */
 export interface CertificateState {
   /** Every authority that must be trusted, oldest first. */
-  readonly authorities: readonly Authority[];
+  readonly authorities: readonly Certificate[];
   /** What the replicas serve. */
   readonly serving: Issue;
   /** What they will serve once its authority has been published long enough. */
@@ -67,8 +61,8 @@ export interface CertificatePolicy {
   /** How long an authority must have been published before something it signed is served. */
   readonly grace: Milliseconds;
   /**
-   * How long a retired authority stays trusted. A replica that has not seen the shared Secret for half of this must
-   * not count as ready, since it may serve what is no longer trusted.
+   * How long an authority stays trusted after its last use. A replica that could not look at the shared Secret for
+   * half of this must not count as ready, since it may serve what is no longer trusted.
    */
   readonly overlap: Milliseconds;
 }
@@ -83,7 +77,7 @@ export const DEFAULT_CERTIFICATE_POLICY: CertificatePolicy = {
   renewAt: 2 / 3,
   // An API server follows its webhook configurations by a watch: well under a second.
   grace: 5000 as Milliseconds,
-  overlap: (10 * MINUTE) as Milliseconds,
+  overlap: (60 * MINUTE) as Milliseconds,
 };
 
 const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;

@@ -66,3 +66,10 @@ export const PART_OF = 'kserve-mms';
 export function modelConfigName(inferenceService: string, shard: number): string {
   return `modelconfig-${inferenceService}-${shard}`;
 }
+
+/** The Service in front of the webhook, in the manager's namespace. */
+export const WEBHOOK_SERVICE = 'kserve-mms-webhook';
+/** The Secret with the webhook's certificate, in the manager's namespace. */
+export const WEBHOOK_CERTIFICATE_SECRET = 'kserve-mms-webhook-certificate';
+/** The path of the pod webhook. */
+export const MUTATE_PODS_PATH = '/mutate-pods';

@@ -93,7 +93,7 @@ function isContainer(value: unknown): boolean {
     (value['args'] == null || isListOf(value['args'], (arg) => typeof arg === 'string')) &&
     (value['env'] == null || isListOf(value['env'], isNamed)) &&
     (value['ports'] == null || isListOf(value['ports'], isRecord)) &&
-    (value['volumeMounts'] == null || isListOf(value['volumeMounts'], isNamed)) &&
+    (value['volumeMounts'] == null || isListOf(value['volumeMounts'], isMount)) &&
     (value['readinessProbe'] == null || isRecord(value['readinessProbe'])) &&
     (value['securityContext'] == null || isRecord(value['securityContext']))
   );
@@ -101,6 +101,10 @@ function isContainer(value: unknown): boolean {
 
 function isNamed(value: unknown): value is Record<string, unknown> {
   return isRecord(value) && typeof value['name'] === 'string';
+}
+
+function isMount(value: unknown): boolean {
+  return isNamed(value) && typeof value['mountPath'] === 'string';
 }
 
 function isTextMap(value: unknown): boolean {

@@ -14,7 +14,10 @@ export interface SecretFacts {
   readonly https?: { readonly host: string; readonly headers: string };
 }
 
-/** The facts of a Secret. Of its values only https headers leave this function. */
+/**
+ * The facts of a Secret. Of its values only https headers leave this function. The host loses the line break that
+ * `echo` leaves behind it: in a variable's name it would make the whole pod invalid.
+ */
 export function factsOfSecret(secret: Secret): SecretFacts {
   const data = new Map(Object.entries(secret.data ?? {}));
   const host = data.get('https-host');
@@ -22,7 +25,7 @@ export function factsOfSecret(secret: Secret): SecretFacts {
   const https =
     host === undefined || headers === undefined
       ? undefined
-      : { host: decode(host), headers: decode(headers) };
+      : { host: decode(host).trim(), headers: decode(headers) };
   return {
     name: secret.metadata.name,
     keys: new Set(data.keys()),
@@ -87,7 +90,7 @@ function s3Env(secret: SecretFacts, settings: CredentialSettings): EnvVar[] {
     if (value !== undefined && value !== '') env.push({ name, value });
   };
   const endpoint = annotation('s3-endpoint');
-  if (endpoint !== undefined) {
+  if (endpoint !== undefined && endpoint !== '') {
     const useHttps = annotation('s3-usehttps');
     add('S3_USE_HTTPS', useHttps);
     add('S3_ENDPOINT', endpoint);

@@ -62,68 +62,111 @@ export function readSystemConfig(
   data: Readonly<Record<string, string>> | undefined,
   agentImage: string | undefined,
 ): { readonly config: SystemConfig; readonly faults: readonly SystemConfigFault[] } {
-  const defaults = DEFAULT_SYSTEM_CONFIG;
   const faults: SystemConfigFault[] = [];
-  const agent = section(data, SYSTEM_CONFIG.agentKey, faults);
-  const s3 = nested(section(data, 'credentials', faults), 's3');
-  const metrics = section(data, 'metricsAggregator', faults);
-  const quantity = (field: keyof AgentSettings): string => {
-    const value = text(agent, field, defaults.agent[field]);
-    if (parseQuantity(value) !== undefined) return value;
-    faults.push({ key: `${SYSTEM_CONFIG.agentKey}.${field}`, message: `${value} is not a quantity` });
-    return defaults.agent[field];
-  };
+  const { agent, credentials, metrics } = DEFAULT_SYSTEM_CONFIG;
+  const agentSection = section(data, SYSTEM_CONFIG.agentKey, faults);
+  const credentialsSection = section(data, 'credentials', faults);
+  const s3 = nested(credentialsSection, 's3', faults);
+  const metricsSection = section(data, 'metricsAggregator', faults);
+  const image = text(agentSection, 'image', agent.image, faults);
   const config: SystemConfig = {
-    agent: {
-      image: agentImage ?? text(agent, 'image', defaults.agent.image),
-      memoryRequest: quantity('memoryRequest'),
-      memoryLimit: quantity('memoryLimit'),
-      cpuRequest: quantity('cpuRequest'),
-      cpuLimit: quantity('cpuLimit'),
-    },
+    agent: { image: agentImage ?? image, ...resources(agentSection, faults) },
     credentials: {
-      s3AccessKeyIdName: text(s3, 's3AccessKeyIDName', defaults.credentials.s3AccessKeyIdName),
-      s3SecretAccessKeyName: text(s3, 's3SecretAccessKeyName', defaults.credentials.s3SecretAccessKeyName),
+      s3AccessKeyIdName: text(s3, 's3AccessKeyIDName', credentials.s3AccessKeyIdName, faults),
+      s3SecretAccessKeyName: text(s3, 's3SecretAccessKeyName', credentials.s3SecretAccessKeyName, faults),
     },
     metrics: {
       enableMetricAggregation: text(
-        metrics,
+        metricsSection,
         'enableMetricAggregation',
-        defaults.metrics.enableMetricAggregation,
+        metrics.enableMetricAggregation,
+        faults,
       ),
       enablePrometheusScraping: text(
-        metrics,
+        metricsSection,
         'enablePrometheusScraping',
-        defaults.metrics.enablePrometheusScraping,
+        metrics.enablePrometheusScraping,
+        faults,
       ),
     },
   };
   return { config, faults };
 }
 
+/** One JSON object of the ConfigMap, with the way to it for faults. */
+interface Section {
+  readonly path: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
 function section(
   data: Readonly<Record<string, string>> | undefined,
   key: string,
   faults: SystemConfigFault[],
-): Readonly<Record<string, unknown>> {
+): Section {
   const raw = data?.[key];
-  if (raw === undefined) return {};
+  if (raw === undefined) return { path: key, fields: {} };
   try {
     const parsed: unknown = JSON.parse(raw);
-    if (isRecord(parsed)) return parsed;
+    if (isRecord(parsed)) return { path: key, fields: parsed };
     faults.push({ key, message: 'is not a JSON object' });
   } catch (thrown) {
     faults.push({ key, message: `is not JSON: ${thrown instanceof Error ? thrown.message : ''}` });
   }
-  return {};
+  return { path: key, fields: {} };
 }
 
-function nested(value: Readonly<Record<string, unknown>>, key: string): Readonly<Record<string, unknown>> {
-  const inner = value[key];
-  return isRecord(inner) ? inner : {};
+function nested({ path, fields }: Section, key: string, faults: SystemConfigFault[]): Section {
+  const inner = { path: `${path}.${key}`, fields: {} };
+  const value = fields[key];
+  if (value == null) return inner;
+  if (isRecord(value)) return { ...inner, fields: value };
+  faults.push({ key: inner.path, message: 'is not a JSON object' });
+  return inner;
 }
 
-function text(from: Readonly<Record<string, unknown>>, field: string, otherwise: string): string {
-  const value = from[field];
-  return typeof value === 'string' && value !== '' ? value : otherwise;
+/** KServe takes an empty text for none given. */
+function text(
+  { path, fields }: Section,
+  field: string,
+  otherwise: string,
+  faults: SystemConfigFault[],
+): string {
+  const value = fields[field];
+  if (typeof value === 'string') return value === '' ? otherwise : value;
+  if (value != null) faults.push({ key: `${path}.${field}`, message: 'is not a string' });
+  return otherwise;
+}
+
+function resources(agent: Section, faults: SystemConfigFault[]): Omit<AgentSettings, 'image'> {
+  const [memoryRequest, memoryLimit] = range(agent, 'memoryRequest', 'memoryLimit', faults);
+  const [cpuRequest, cpuLimit] = range(agent, 'cpuRequest', 'cpuLimit', faults);
+  return { memoryRequest, memoryLimit, cpuRequest, cpuLimit };
+}
+
+type ResourceField = keyof Omit<AgentSettings, 'image'>;
+
+/** Kubernetes refuses a pod that requests more than its limit, so that a request may be lowered here. */
+function range(
+  agent: Section,
+  requestField: ResourceField,
+  limitField: ResourceField,
+  faults: SystemConfigFault[],
+): [string, string] {
+  const request = quantity(agent, requestField, faults);
+  const limit = quantity(agent, limitField, faults);
+  if ((parseQuantity(request)?.nano ?? 0n) <= (parseQuantity(limit)?.nano ?? 0n)) return [request, limit];
+  const message = `${request} is more than ${limitField}, ${limit}, which stands in for it`;
+  faults.push({ key: `${agent.path}.${requestField}`, message });
+  return [limit, limit];
+}
+
+function quantity(agent: Section, field: ResourceField, faults: SystemConfigFault[]): string {
+  const otherwise = DEFAULT_SYSTEM_CONFIG.agent[field];
+  const value = text(agent, field, otherwise, faults);
+  const parsed = parseQuantity(value);
+  if (parsed !== undefined && parsed.nano >= 0n) return value;
+  const message = `${value} is not a quantity of zero or more; ${otherwise} stands in for it`;
+  faults.push({ key: `${agent.path}.${field}`, message });
+  return otherwise;
 }

@@ -106,9 +106,40 @@ async function send(
   what: ApiRequest,
   signal: AbortSignal,
 ): Promise<Dispatcher.ResponseData> {
+  const response = await untilAborted(signal, () => dispatch(options, what, signal));
+  if (response.statusCode >= 200 && response.statusCode < 300) return response;
+  const retryAfter = response.headers['retry-after'];
+  throw errorFromResponse(
+    describe(what),
+    response.statusCode,
+    await response.body.text(),
+    typeof retryAfter === 'string' ? retryAfter : undefined,
+  );
+}
+
+/**
+ * Rejects as soon as the signal aborts. undici hears of it only once a request has a connection (8.12, api-request.js), and
+ * an exec plugin for credentials never; what they come up with later is of no interest, and undici frees it itself.
+ */
+async function untilAborted<R>(signal: AbortSignal, work: () => Promise<R>): Promise<R> {
   signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(new Error('aborted'));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+async function dispatch(
+  options: TransportOptions,
+  what: ApiRequest,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
   const prepared = await options.credentials.prepare(what.path);
-  const response = await request(prepared.url, {
+  return request(prepared.url, {
     method: what.method,
     dispatcher: prepared.dispatcher,
     headers: {
@@ -122,14 +153,6 @@ async function send(
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  if (response.statusCode >= 200 && response.statusCode < 300) return response;
-  const retryAfter = response.headers['retry-after'];
-  throw errorFromResponse(
-    describe(what),
-    response.statusCode,
-    await response.body.text(),
-    typeof retryAfter === 'string' ? retryAfter : undefined,
-  );
 }
 
 async function* bytesOf(

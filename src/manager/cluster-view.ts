@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
-import type { ConfigMap, ServiceAccount } from '../core/kubernetes.ts';
+import type { ConfigMap, KubernetesObject, Secret, ServiceAccount } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import { MODEL_CONFIG_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
 import { keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
@@ -11,7 +11,14 @@ import type { ObjectIndex } from '../kube/object-index.ts';
 import { startReflector } from '../kube/reflector.ts';
 import type { Delta, Reflector, ReflectorOptions } from '../kube/reflector.ts';
 import type { ReflectorEvent } from '../kube/reflector-loop.ts';
-import { CONFIG_MAPS, INFERENCE_SERVICES, SERVICE_ACCOUNTS, TRAINED_MODELS } from '../kube/resources.ts';
+import type { Syncing } from '../kube/wait-for-sync.ts';
+import {
+  CONFIG_MAPS,
+  INFERENCE_SERVICES,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+  TRAINED_MODELS,
+} from '../kube/resources.ts';
 
 /** All that the manager knows of the cluster: one watch a kind, shared by webhook and reconciler. */
 export interface ClusterView {
@@ -25,6 +32,8 @@ export interface ClusterView {
   readonly serviceAccounts: Reflector<ServiceAccount>;
   /** KServe's `inferenceservice-config`, if there is one. */
   readonly systemConfig: Reflector<ConfigMap>;
+  /** The webhook's own; only that it changes is of interest. */
+  readonly certificate: Reflector<Secret>;
 }
 
 /** Who is told of changes. */
@@ -33,10 +42,12 @@ export interface ClusterListeners {
   readonly trainedModel: (delta: Delta<TrainedModel>) => void;
   readonly modelConfig: (delta: Delta<ConfigMap>) => void;
   readonly systemConfig: (delta: Delta<ConfigMap>) => void;
+  readonly certificate: (delta: Delta<Secret>) => void;
 }
 
 export interface ClusterViewOptions {
   readonly client: ApiClient;
+  readonly certificateSecret: { readonly namespace: string; readonly name: string };
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -46,7 +57,7 @@ export interface ClusterViewOptions {
 
 /** Starts every watch of the manager; see {@link ClusterView}. */
 export function watchCluster(options: ClusterViewOptions): ClusterView {
-  const { listeners, observe, ...shared } = options;
+  const { listeners, observe, certificateSecret, ...shared } = options;
   const base = (plural: string): typeof shared & Pick<ReflectorOptions<never>, 'observe'> => ({
     ...shared,
     observe: (event) => observe(plural, event),
@@ -89,25 +100,45 @@ export function watchCluster(options: ClusterViewOptions): ClusterView {
       fieldSelector: `metadata.name=${SYSTEM_CONFIG.name}`,
       onDelta: listeners.systemConfig,
     }),
+    certificate: startReflector({
+      ...base('webhook-certificate'),
+      resource: SECRETS,
+      namespace: certificateSecret.namespace,
+      fieldSelector: `metadata.name=${certificateSecret.name}`,
+      onDelta: listeners.certificate,
+      project: withoutData,
+    }),
   };
 }
 
-/** The reflectors that must be synced before anything is decided. */
-export function reflectorsOf(view: ClusterView): readonly Reflector<never>[] {
-  const { inferenceServices, trainedModels, modelConfigs, serviceAccounts, systemConfig } = view;
-  return [
-    inferenceServices,
-    trainedModels,
-    modelConfigs,
-    serviceAccounts,
-    systemConfig,
-  ] as unknown as Reflector<never>[];
+/** What is needed of every reflector, whatever it holds: to wait for it and to stop it. */
+export type AnyReflector = Syncing & Pick<Reflector<KubernetesObject>, 'stop'>;
+
+/** All of them; each must be synced before anything is decided. */
+export function reflectorsOf(view: ClusterView): readonly AnyReflector[] {
+  const { inferenceServices, trainedModels, modelConfigs, serviceAccounts, systemConfig, certificate } = view;
+  return [inferenceServices, trainedModels, modelConfigs, serviceAccounts, systemConfig, certificate];
+}
+
+/** What is not there yet, and why; undefined when every cache is complete. */
+export function missingFrom(view: ClusterView): string | undefined {
+  const missing = reflectorsOf(view).filter(({ cache }) => !cache.synced);
+  if (missing.length === 0) return undefined;
+  const each = missing.map(
+    ({ resource, lastError }) => `${resource.plural} (${lastError?.message ?? 'still listing'})`,
+  );
+  return `waiting for the first list of ${each.join('; ')}`;
 }
 
 /** Status is written often and decides nothing here. */
 function withoutStatus<T extends object>(object: T): T {
   delete (object as { status?: unknown }).status;
   return object;
+}
+
+/** A private key has no business in a cache. */
+function withoutData({ metadata }: Secret): Secret {
+  return { metadata };
 }
 
 /** Of the many service accounts of a cluster only the names of their Secrets are kept. */

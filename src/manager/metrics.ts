@@ -1,10 +1,10 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Milliseconds } from '../core/clock.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
 import type { InjectionDecision } from '../core/agent-injection.ts';
 import type { ModelConfigPlan } from '../core/model-config-plan.ts';
 import type { RequestEvent } from '../kube/transport.ts';
 import type { ReflectorEvent } from '../kube/reflector-loop.ts';
+import type { WorkQueueEvent } from '../reconciler/work-queue.ts';
 import type { AdmissionObservation } from '../webhook/review-endpoint.ts';
 
 /** Everything the manager counts, and the functions by which its parts tell of it. */
@@ -14,8 +14,7 @@ export interface ManagerMetrics {
   injection(decision: Pick<InjectionDecision, 'outcome' | 'reason'>): void;
   apiRequest(request: RequestEvent): void;
   reflector(resource: string, event: ReflectorEvent): void;
-  reconciled(result: 'done' | 'retried' | 'gave-up', duration: Milliseconds): void;
-  queueDepth(depth: number): void;
+  workQueue(event: WorkQueueEvent<ObjectKey>): void;
   planned(key: ObjectKey, plan: ModelConfigPlan): void;
   leading(isLeader: boolean): void;
   /** Seconds since the epoch. */
@@ -86,7 +85,7 @@ function clusterMetrics(registry: Registry): Pick<ManagerMetrics, 'apiRequest' |
   };
 }
 
-function modelMetrics(registry: Registry): Pick<ManagerMetrics, 'reconciled' | 'queueDepth' | 'planned'> {
+function modelMetrics(registry: Registry): Pick<ManagerMetrics, 'workQueue' | 'planned'> {
   const registers = [registry];
   const reconciles = new Histogram({
     name: 'mms_reconcile_duration_seconds',
@@ -113,8 +112,10 @@ function modelMetrics(registry: Registry): Pick<ManagerMetrics, 'reconciled' | '
     },
   });
   return {
-    reconciled: (result, duration) => reconciles.observe({ result }, duration / 1000),
-    queueDepth: (waiting) => depth.set(waiting),
+    workQueue: (event) => {
+      if (event.type === 'depth') depth.set(event.depth);
+      if (event.type === 'finished') reconciles.observe({ result: event.outcome }, event.duration / 1000);
+    },
     planned: (key, plan) => {
       const states = countStates(plan);
       if (states.size === 0) counts.delete(key);

@@ -26,7 +26,7 @@ export interface CertificateMaker {
 }
 
 /** A {@link CertificateMaker} over selfsigned. */
-export function certificateMaker(clock: Clock, policy: CertificatePolicy): CertificateMaker {
+export function certificateMaker(clock: Pick<Clock, 'now'>, policy: CertificatePolicy): CertificateMaker {
   return {
     authority: async () => {
       const now = clock.now();

@@ -19,6 +19,8 @@ export interface CredentialLookup {
 
 export interface PodCredentialsOptions {
   readonly serviceAccounts: ObjectCache<ServiceAccount>;
+  /** One GET, for a service account that the cache does not know yet; undefined when there is none. */
+  readonly readServiceAccount: (key: ObjectKey) => Promise<ServiceAccount | undefined>;
   /** One GET; undefined when there is no such Secret. */
   readonly readSecret: (key: ObjectKey) => Promise<Secret | undefined>;
   readonly clock: Clock;
@@ -26,6 +28,8 @@ export interface PodCredentialsOptions {
   readonly ttl: Milliseconds;
 }
 
+/** As whom Kubernetes runs a pod that names no service account. */
+const DEFAULT_ACCOUNT = 'default';
 /** Facts are small and this many service accounts with storage is a lot; the oldest go first. */
 const MAX_REMEMBERED = 1000;
 
@@ -40,7 +44,7 @@ export const NO_CREDENTIALS: PodCredentials = {
  * of many pods costs one read; https headers, which are values, are read anew each time.
  */
 export function createPodCredentials(options: PodCredentialsOptions): PodCredentials {
-  const { serviceAccounts, readSecret, clock, ttl } = options;
+  const { serviceAccounts, readServiceAccount, readSecret, clock, ttl } = options;
   const remembered = new Map<ObjectKey, { readonly facts: SecretFacts; readonly until: EpochMs }>();
 
   async function factsOf(key: ObjectKey): Promise<SecretFacts | undefined> {
@@ -60,10 +64,17 @@ export function createPodCredentials(options: PodCredentialsOptions): PodCredent
     remembered.set(key, { facts, until: (clock.now() + ttl) as EpochMs });
   }
 
+  async function accountOf(namespace: string, name: string): Promise<ServiceAccount | undefined> {
+    const key = objectKey(namespace, name);
+    const known = serviceAccounts.get(key);
+    // Kubernetes turns away a pod whose service account does not exist, so one that is not cached is new. `default`
+    // alone is never asked for: each namespace has it, and one that is too new for the cache names no Secrets yet.
+    return known ?? (name === DEFAULT_ACCOUNT ? undefined : await readServiceAccount(key));
+  }
+
   return {
     async of(namespace, serviceAccountName) {
-      // Kubernetes runs a pod that names none as `default`.
-      const account = serviceAccounts.get(objectKey(namespace, serviceAccountName ?? 'default'));
+      const account = await accountOf(namespace, serviceAccountName ?? DEFAULT_ACCOUNT);
       const names = (account?.secrets ?? []).map(({ name }) => name).filter((name) => name !== undefined);
       const found = await Promise.all(names.map((name) => factsOf(objectKey(namespace, name))));
       return {

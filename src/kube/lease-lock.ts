@@ -1,0 +1,111 @@
+import { milliseconds, type Clock, type Milliseconds } from '../core/clock.ts';
+import type { ApiClient } from './api-client.ts';
+import { isApiError } from './api-error.ts';
+import { LEASES, type Lease } from './resources.ts';
+
+/** The outcome of one try. */
+export interface LeaseAttempt {
+  readonly held: boolean;
+  /** Who else holds it; absent when this try could not tell. */
+  readonly holder?: string;
+  /** How long the holder's lease still counts if it is not renewed. */
+  readonly freeIn?: Milliseconds;
+}
+
+export interface LeaseLockOptions {
+  readonly client: ApiClient;
+  readonly namespace: string;
+  readonly name: string;
+  readonly identity: string;
+  readonly duration: Milliseconds;
+  readonly clock: Clock;
+}
+
+/** Reads and writes one Lease. Every write carries the version that was read, so that of two racing ones only one succeeds. */
+export interface LeaseLock {
+  /** Renews the lease when it is ours; takes it when it is free or has been seen unchanged for its whole duration. */
+  acquireOrRenew(signal: AbortSignal): Promise<LeaseAttempt>;
+  /** So much time has passed for certain: counts towards the other holder's duration. */
+  waited(span: Milliseconds): void;
+  /** Gives the lease back when it is still ours. */
+  release(signal: AbortSignal): Promise<void>;
+}
+
+export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
+  const { client, identity } = options;
+  const reference = { namespace: options.namespace, name: options.name };
+  /** Spans that were slept through are monotonic, which the wall clock is not. */
+  let unchanged = { resourceVersion: '', span: milliseconds(0) };
+
+  async function write(lease: Lease | undefined, signal: AbortSignal): Promise<LeaseAttempt> {
+    const spec = nextSpec(options, lease);
+    try {
+      if (lease === undefined) await client.create(LEASES, { metadata: reference, spec }, { signal });
+      else await client.replace(LEASES, { ...lease, spec }, { signal });
+      return { held: true };
+    } catch (error) {
+      // Someone else was faster; who it was shows at the next read.
+      if (isApiError(error, 'API_CONFLICT', 'API_ALREADY_EXISTS')) return { held: false };
+      throw error;
+    }
+  }
+
+  return {
+    async acquireOrRenew(signal) {
+      const lease = await read(client, reference, signal);
+      const holder = lease?.spec?.holderIdentity ?? '';
+      if (lease === undefined || holder === '' || holder === identity) return write(lease, signal);
+      const resourceVersion = lease.metadata.resourceVersion ?? '';
+      if (resourceVersion !== unchanged.resourceVersion) {
+        unchanged = { resourceVersion, span: milliseconds(0) };
+      }
+      const freeIn = (lease.spec?.leaseDurationSeconds ?? 0) * 1000 - unchanged.span;
+      if (freeIn > 0) return { held: false, holder, freeIn: milliseconds(freeIn) };
+      return write(lease, signal);
+    },
+    waited(span) {
+      unchanged = { ...unchanged, span: milliseconds(unchanged.span + span) };
+    },
+    async release(signal) {
+      const lease = await read(client, reference, signal);
+      if (lease?.spec?.holderIdentity !== identity) return;
+      const renewTime = microTime(options.clock);
+      // One second, as client-go: a duration of 0 is invalid.
+      const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime };
+      await client.replace(LEASES, { ...lease, spec }, { signal });
+    },
+  };
+}
+
+async function read(
+  client: ApiClient,
+  reference: { readonly namespace: string; readonly name: string },
+  signal: AbortSignal,
+): Promise<Lease | undefined> {
+  try {
+    return await client.get(LEASES, reference, { signal });
+  } catch (error) {
+    if (isApiError(error, 'API_NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+function nextSpec(options: LeaseLockOptions, lease: Lease | undefined): NonNullable<Lease['spec']> {
+  const { identity, duration, clock } = options;
+  const before = lease?.spec;
+  const renewTime = microTime(clock);
+  const renewal = before?.holderIdentity === identity;
+  return {
+    ...before,
+    holderIdentity: identity,
+    leaseDurationSeconds: duration / 1000,
+    renewTime,
+    acquireTime: renewal ? (before.acquireTime ?? renewTime) : renewTime,
+    leaseTransitions: (before?.leaseTransitions ?? 0) + (renewal || lease === undefined ? 0 : 1),
+  };
+}
+
+/** `MicroTime` wants six digits after the second; for people to read, no decision rests on it. */
+function microTime(clock: Clock): string {
+  return new Date(clock.now()).toISOString().replace('Z', '000Z');
+}

@@ -1,0 +1,32 @@
+import type { ApiClient } from '../kube/api-client.ts';
+import { isApiError } from '../kube/api-error.ts';
+import { SECRETS } from '../kube/resources.ts';
+import { StaleWriteError } from './certificate-stores.ts';
+import type { SecretStore } from './certificate-stores.ts';
+
+/** The Secret with the webhook's certificate, in the cluster. */
+export function certificateSecretStore(
+  client: ApiClient,
+  reference: { readonly namespace: string; readonly name: string },
+): SecretStore {
+  return {
+    async read() {
+      try {
+        return await client.get(SECRETS, reference);
+      } catch (thrown) {
+        if (isApiError(thrown, 'API_NOT_FOUND')) return undefined;
+        throw thrown;
+      }
+    },
+    async write(secret) {
+      try {
+        if (secret.metadata.resourceVersion === undefined) await client.create(SECRETS, secret);
+        else await client.replace(SECRETS, secret);
+      } catch (thrown) {
+        // Not found: it was deleted between our reading and our writing, which is a change like any other.
+        if (!isApiError(thrown, 'API_ALREADY_EXISTS', 'API_CONFLICT', 'API_NOT_FOUND')) throw thrown;
+        throw new StaleWriteError('the certificate Secret was changed meanwhile', { cause: thrown });
+      }
+    },
+  };
+}

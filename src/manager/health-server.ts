@@ -1,0 +1,66 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { ReadinessCheck } from '../core/readiness.ts';
+import { listen } from '../webhook/listen.ts';
+
+/** A plain HTTP server of the manager. */
+export interface PlainServer {
+  readonly port: number;
+  /** Closes at once. Never rejects. */
+  stop(): Promise<void>;
+}
+
+export interface HealthServerOptions {
+  readonly port: number;
+  readonly host: string;
+  /** By name; the manager is ready when each of them is. */
+  readonly checks: ReadonlyMap<string, ReadinessCheck>;
+}
+
+/**
+ * `/healthz` says that the process runs; `/readyz` lists what is not ready yet, and with `?verbose` every check, in
+ * the format of the API server's own. Throws PortUnavailableError.
+ */
+export function startHealthServer({ port, host, checks }: HealthServerOptions): Promise<PlainServer> {
+  const server = createServer((request, response) => {
+    // Not by URL, which throws on what strangers may ask for: `//`.
+    const [path, query] = (request.url ?? '').split('?', 2);
+    if (path === '/healthz') answer(response, 200, 'ok\n');
+    else if (path === '/readyz') answerReady(response, checks, new URLSearchParams(query).has('verbose'));
+    else answer(response, 404, 'nothing here; there is /healthz and /readyz\n');
+  });
+  return startPlainServer(server, { port, host, flag: '--health-port' });
+}
+
+function answerReady(
+  response: ServerResponse,
+  checks: ReadonlyMap<string, ReadinessCheck>,
+  verbose: boolean,
+): void {
+  const results = [...checks].map(([name, check]) => ({ name, missing: check() }));
+  const ready = results.every(({ missing }) => missing === undefined);
+  const shown = verbose ? results : results.filter(({ missing }) => missing !== undefined);
+  const lines = shown.map(({ name, missing }) =>
+    missing === undefined ? `[+]${name} ok` : `[-]${name} not ready: ${missing}`,
+  );
+  answer(response, ready ? 200 : 503, [...lines, ready ? 'ok' : 'not ready', ''].join('\n'));
+}
+
+function answer(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(text);
+}
+
+/** Listens, and gives the handle to stop with. Throws PortUnavailableError. */
+export async function startPlainServer(
+  server: Server,
+  address: { readonly port: number; readonly host: string; readonly flag: string },
+): Promise<PlainServer> {
+  const port = await listen(server, address);
+  return {
+    port,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,177 @@
+import { milliseconds, seconds } from '../core/clock.ts';
+import { messageOf, MmsError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { MUTATE_PODS_PATH, PART_OF, WEBHOOK_CERTIFICATE_SECRET, WEBHOOK_SERVICE } from '../core/names.ts';
+import type { ReadinessCheck } from '../core/readiness.ts';
+import { createApiClient } from '../kube/api-client.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { startLeaderElection } from '../kube/leader-election.ts';
+import { missingFrom, reflectorsOf, watchCluster } from './cluster-view.ts';
+import { startHealthServer } from './health-server.ts';
+import { packagedWebhookConfiguration, prepareLocalCluster } from './local-cluster.ts';
+import { createManagerMetrics } from './metrics.ts';
+import type { ManagerMetrics } from './metrics.ts';
+import { startMetricsServer } from './metrics-server.ts';
+import { createModelConfigController } from './model-config-controller.ts';
+import type { ManagerOptions } from './options.ts';
+import { podWebhook } from './pod-webhook.ts';
+import { createReconciling } from './reconciling.ts';
+import { isServed } from './served-address.ts';
+import { systemConfigSource } from './system-config-source.ts';
+import { installedRegistration, localRegistration } from './webhook-registration.ts';
+import type { WebhookRegistration } from './webhook-registration.ts';
+import { keepCertificate, startWebhookServer } from './webhook.ts';
+
+/** Both the webhook configuration and the lease are called so. */
+const NAME = PART_OF;
+const PREPARE_RETRY = seconds(2);
+/** A neighbour that does not even complete a handshake in this time is not serving. */
+const NEIGHBOUR_TIMEOUT = milliseconds(1000);
+
+/**
+ * Shorter than client-go's, so that a replica that dies is replaced in ten seconds or so: at worst the others notice the
+ * last renewal one try late, wait for the whole lease, and take it one try later.
+ */
+const LEASE = { lease: seconds(8), renewDeadline: seconds(5), retryPeriod: seconds(1) };
+
+/**
+ * Runs a manager until the signal aborts, and then ends it in order: the webhook drains, the lease is given back.
+ *
+ * @throws {MmsError} when it cannot start: a port is taken, the cluster refuses what a local manager has to create
+ */
+export async function runManager(options: ManagerOptions, signal: AbortSignal): Promise<void> {
+  const { clock, kubeConfig, logger, ports, userAgent } = options;
+  const host = options.mode === 'local' ? '127.0.0.1' : '0.0.0.0';
+  const metrics = createManagerMetrics();
+  const checks = new Map<string, ReadinessCheck>([['start', () => 'the manager is starting']]);
+  const health = await startHealthServer({ host, port: ports.health, checks });
+  const scrape = await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger });
+  const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
+  try {
+    if (options.mode === 'local') await prepared(client, options, signal);
+    if (!signal.aborted) await serve({ options, host, client, metrics, checks }, signal);
+  } finally {
+    await Promise.all([health.stop(), scrape.stop()]);
+    await client.close();
+    logger.info({}, 'the manager has ended');
+  }
+}
+
+/** Creates what a manager outside of the cluster needs, as often as it takes. */
+async function prepared(client: ApiClient, options: ManagerOptions, signal: AbortSignal): Promise<void> {
+  const { clock, logger, namespace } = options;
+  while (!signal.aborted) {
+    try {
+      await prepareLocalCluster(client, namespace, options);
+      return;
+    } catch (thrown) {
+      if (thrown instanceof MmsError && !thrown.retryable) throw thrown;
+      logger.warn({ error: messageOf(thrown) }, 'the cluster could not be prepared; trying again');
+      await clock.sleep(PREPARE_RETRY, signal);
+    }
+  }
+}
+
+interface Running {
+  readonly options: ManagerOptions;
+  readonly host: string;
+  readonly client: ApiClient;
+  readonly metrics: ManagerMetrics;
+  readonly checks: Map<string, ReadinessCheck>;
+}
+
+async function serve(
+  { options, host, client, metrics, checks }: Running,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, random, logger, namespace, identity } = options;
+  const secret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
+  const systemConfig = systemConfigSource(options.agentImage, logger);
+  const controller = createModelConfigController({
+    ...{ client, clock, logger, observe: metrics.planned },
+    enqueue: (key) => reconciling.enqueue(key),
+  });
+  const view = watchCluster({
+    ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
+    listeners: {
+      ...controller.listeners,
+      systemConfig: systemConfig.changed,
+      certificate: () => certificate.poke(),
+    },
+  });
+  const reconciling = createReconciling({
+    ...{ caches: reflectorsOf(view), clock, random, logger, observe: metrics.workQueue },
+    allKeys: () => controller.allKeys(view),
+    process: (key) => controller.reconcile(key, view),
+  });
+  const names = webhookNames(options);
+  const server = await startWebhookServer({
+    ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics },
+    handlers: new Map([[MUTATE_PODS_PATH, podWebhook({ client, view, systemConfig, metrics, options })]]),
+  });
+  const registration = await registrationFor(options, client, server.port);
+  const election = startLeaderElection({
+    ...{ client, namespace, name: NAME, identity, clock, random, logger, durations: LEASE },
+    onStartedLeading: (leading) => {
+      metrics.leading(true);
+      certificate.poke();
+      return reconciling.lead(leading);
+    },
+    onStoppedLeading: () => metrics.leading(false),
+  });
+  const background = new AbortController();
+  const certificate = keepCertificate({
+    ...{ client, registration, names, clock, random, logger, metrics, secret, signal: background.signal },
+    isLeader: election.isLeader,
+    serve: server.setCertificate,
+  });
+  checks.set('caches', () => missingFrom(view)).set('certificate', certificate.readiness);
+  checks.set('webhook', server.readiness).delete('start');
+
+  await aborted(signal);
+  logger.info({}, 'ending: the webhook drains, the lease is given back');
+  await Promise.all([withdraw(registration, logger).then(() => server.stop()), election.stop()]);
+  background.abort();
+  await Promise.all([certificate.finished, ...reflectorsOf(view).map((reflector) => reflector.stop())]);
+}
+
+/** What the API server calls the webhook by, and so what the certificate must be made out to. */
+function webhookNames({ mode, namespace }: ManagerOptions): readonly string[] {
+  if (mode === 'local') return ['127.0.0.1', 'localhost'];
+  // The API server calls a Service by this one name: k8s.io/apiserver, pkg/util/webhook/client.go.
+  return [`${WEBHOOK_SERVICE}.${namespace}.svc`];
+}
+
+async function registrationFor(
+  { mode, logger }: ManagerOptions,
+  client: ApiClient,
+  port: number,
+): Promise<WebhookRegistration> {
+  if (mode === 'in-cluster') return installedRegistration(client, NAME);
+  return localRegistration({
+    client,
+    template: await packagedWebhookConfiguration(),
+    baseUrl: `https://127.0.0.1:${port}`,
+    isServed: (baseUrl) => isServed(baseUrl, NEIGHBOUR_TIMEOUT),
+    logger,
+  });
+}
+
+/** A webhook that nobody serves any more would turn away every pod. */
+async function withdraw(registration: WebhookRegistration, logger: Logger): Promise<void> {
+  try {
+    await registration.withdraw();
+  } catch (thrown) {
+    logger.warn(
+      { error: messageOf(thrown) },
+      'the webhook could not be taken back; the next manager will take it over',
+    );
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,29 @@
+import { createServer } from 'node:http';
+import type { Registry } from 'prom-client';
+import { messageOf } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { startPlainServer, type PlainServer } from './health-server.ts';
+
+/** `/metrics` in the Prometheus text format. Throws PortUnavailableError. */
+export function startMetricsServer(options: {
+  readonly port: number;
+  readonly host: string;
+  readonly registry: Registry;
+  readonly logger: Logger;
+}): Promise<PlainServer> {
+  const { port, host, registry, logger } = options;
+  const server = createServer((request, response) => {
+    if (request.url?.split('?', 1)[0] !== '/metrics') {
+      response.writeHead(404, { 'Content-Type': 'text/plain' }).end('nothing here; there is /metrics\n');
+      return;
+    }
+    registry.metrics().then(
+      (text) => response.writeHead(200, { 'Content-Type': registry.contentType }).end(text),
+      (error: unknown) => {
+        logger.error({ error: messageOf(error) }, 'the metrics could not be collected');
+        response.writeHead(500, { 'Content-Type': 'text/plain' }).end('the metrics could not be collected\n');
+      },
+    );
+  });
+  return startPlainServer(server, { port, host, flag: '--metrics-port' });
+}

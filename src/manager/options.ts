@@ -1,0 +1,25 @@
+import type { KubeConfig } from '@kubernetes/client-node';
+import type { Clock, Milliseconds, Random } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+
+/** Everything that a manager is told from outside. */
+export interface ManagerOptions {
+  readonly kubeConfig: KubeConfig;
+  readonly userAgent: string;
+  /** `local`: outside of the cluster, on 127.0.0.1, registered by URL; brings the CustomResourceDefinitions along. */
+  readonly mode: 'in-cluster' | 'local';
+  /** Of the lease, the certificate and, in the cluster, the Service. */
+  readonly namespace: string;
+  /** Unique among the replicas: the pod's name. */
+  readonly identity: string;
+  readonly ports: { readonly webhook: number; readonly metrics: number; readonly health: number };
+  /** Stands above the image in KServe's system configuration. */
+  readonly agentImage: string | undefined;
+  /** Whether Secrets of service accounts are looked up for storage credentials. */
+  readonly injectCredentials: boolean;
+  /** How long the webhook goes on after it has stopped being ready. */
+  readonly drain: Milliseconds;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}

@@ -1,0 +1,71 @@
+import { seconds } from '../core/clock.ts';
+import { splitKey } from '../core/kubernetes.ts';
+import type { KubernetesObject, ObjectKey } from '../core/kubernetes.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { isApiError } from '../kube/api-error.ts';
+import { INFERENCE_SERVICES, SECRETS, SERVICE_ACCOUNTS } from '../kube/resources.ts';
+import type { Resource } from '../kube/resources.ts';
+import { mutatePods } from '../webhook/mutate-pods.ts';
+import { createPodCredentials, NO_CREDENTIALS } from '../webhook/pod-credentials.ts';
+import type { AdmissionHandler } from '../webhook/review-endpoint.ts';
+import type { ClusterView } from './cluster-view.ts';
+import type { ManagerMetrics } from './metrics.ts';
+import type { ManagerOptions } from './options.ts';
+import type { SystemConfigSource } from './system-config-source.ts';
+
+/** Long enough for a rollout to read each Secret once, short enough that a changed one is soon noticed. */
+const SECRETS_BELIEVED_FOR = seconds(5);
+
+export interface PodWebhookOptions {
+  readonly client: ApiClient;
+  readonly view: ClusterView;
+  readonly systemConfig: SystemConfigSource;
+  readonly metrics: ManagerMetrics;
+  readonly options: Pick<ManagerOptions, 'clock' | 'injectCredentials' | 'logger'>;
+}
+
+/** The webhook for pods: caches for what is known, one GET for what is too new to be. */
+export function podWebhook({
+  client,
+  view,
+  systemConfig,
+  metrics,
+  options,
+}: PodWebhookOptions): AdmissionHandler {
+  const { clock, injectCredentials, logger } = options;
+  const reading =
+    <T extends KubernetesObject>(resource: Resource<T>) =>
+    (key: ObjectKey): Promise<T | undefined> =>
+      readUnlessGone(client, resource, key);
+  const credentials = injectCredentials
+    ? createPodCredentials({
+        serviceAccounts: view.serviceAccounts.cache,
+        readServiceAccount: reading(SERVICE_ACCOUNTS),
+        readSecret: reading(SECRETS),
+        ttl: SECRETS_BELIEVED_FOR,
+        clock,
+      })
+    : NO_CREDENTIALS;
+  return mutatePods({
+    inferenceServices: view.inferenceServices.cache,
+    readInferenceService: reading(INFERENCE_SERVICES),
+    credentials,
+    systemConfig: () => systemConfig.current(view),
+    logger: logger.child({ part: 'webhook' }),
+    observe: metrics.injection,
+  });
+}
+
+/** Not found is an answer; every other failure is for the API server to try again. */
+async function readUnlessGone<T extends KubernetesObject>(
+  client: ApiClient,
+  resource: Resource<T>,
+  key: ObjectKey,
+): Promise<T | undefined> {
+  try {
+    return await client.get(resource, splitKey(key));
+  } catch (thrown) {
+    if (isApiError(thrown, 'API_NOT_FOUND')) return undefined;
+    throw thrown;
+  }
+}

@@ -1,0 +1,76 @@
+import { DEFAULT_CERTIFICATE_POLICY } from '../core/certificates.ts';
+import type { Clock, Milliseconds, Random } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { ReadinessCheck } from '../core/readiness.ts';
+import type { ServingCertificate } from '../core/serving-certificate.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { startAdmissionServer } from '../webhook/admission-server.ts';
+import type { AdmissionServer } from '../webhook/admission-server.ts';
+import { certificateMaker, certificateReader, makeIssue } from '../webhook/certificates.ts';
+import type { AdmissionHandler } from '../webhook/review-endpoint.ts';
+import { certificateKeeper } from './certificate-keeper.ts';
+import type { CertificateKeeper } from './certificate-keeper.ts';
+import { startCertificateLoop } from './certificate-loop.ts';
+import { certificateSecretStore } from './certificate-secret-store.ts';
+import type { ManagerMetrics } from './metrics.ts';
+import type { WebhookRegistration } from './webhook-registration.ts';
+
+export interface WebhookServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly handlers: ReadonlyMap<string, AdmissionHandler>;
+  readonly drain: Milliseconds;
+  /** By which the API server calls us; the certificate is made out to them. */
+  readonly names: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: ManagerMetrics;
+}
+
+/**
+ * Listens at once, so that a port that is taken is told of at once. Until the certificate that all replicas share is
+ * there it serves a passing one that nobody trusts; readiness does not hold before that.
+ */
+export async function startWebhookServer(options: WebhookServerOptions): Promise<AdmissionServer> {
+  const { names, clock, logger, metrics } = options;
+  const { issue } = await makeIssue(certificateMaker(clock, DEFAULT_CERTIFICATE_POLICY), names);
+  return startAdmissionServer({
+    ...options,
+    certificate: { certificate: issue.leaf.pem, key: issue.leaf.key },
+    logger: logger.child({ part: 'webhook' }),
+    observe: metrics.admission,
+  });
+}
+
+export interface CertificateOptions {
+  readonly client: ApiClient;
+  readonly secret: { readonly namespace: string; readonly name: string };
+  readonly registration: WebhookRegistration;
+  readonly names: readonly string[];
+  readonly isLeader: () => boolean;
+  readonly serve: (certificate: ServingCertificate) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Keeps the certificate of the webhook, and its authority in the registration, for as long as the signal lets it. */
+export function keepCertificate(options: CertificateOptions): {
+  readonly poke: () => void;
+  readonly readiness: ReadinessCheck;
+  readonly finished: Promise<void>;
+} {
+  const { client, secret, registration, clock, logger } = options;
+  const keeper: CertificateKeeper = certificateKeeper({
+    ...options,
+    secrets: certificateSecretStore(client, secret),
+    publisher: registration,
+    maker: certificateMaker(clock, DEFAULT_CERTIFICATE_POLICY),
+    reader: certificateReader,
+    policy: DEFAULT_CERTIFICATE_POLICY,
+    logger: logger.child({ part: 'certificates' }),
+  });
+  const loop = startCertificateLoop(keeper, { ...options, logger: logger.child({ part: 'certificates' }) });
+  return { poke: loop.poke, readiness: keeper.readiness, finished: loop.finished };
+}

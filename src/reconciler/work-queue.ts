@@ -1,0 +1,220 @@
+import { backoffDelay, type BackoffPolicy } from '../core/backoff.ts';
+import { milliseconds, type Clock, type EpochMs, type Milliseconds, type Random } from '../core/clock.ts';
+import { MmsError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { createKeyTimers, type KeyTimers } from './key-timers.ts';
+
+type Outcome = 'done' | 'retry' | 'gave-up';
+
+/** What happens in the queue, for metrics. */
+export type WorkQueueEvent<K extends string> =
+  /** Keys that are due and wait for a worker. */
+  | { readonly type: 'depth'; readonly depth: number }
+  /** `waited`: since the key became due. */
+  | { readonly type: 'started'; readonly key: K; readonly waited: Milliseconds }
+  | {
+      readonly type: 'finished';
+      readonly key: K;
+      readonly outcome: Outcome;
+      readonly duration: Milliseconds;
+    };
+
+/**
+ * The least time between two starts of one key: `first`, and twice as long each time that the key was added again before
+ * the time was over, up to `cap`.
+ */
+export interface CoalescingPolicy {
+  readonly first: Milliseconds;
+  readonly cap: Milliseconds;
+}
+
+export interface WorkQueueOptions<K extends string> {
+  /** Brings the world in line for one key; it must read the state itself, since a key may stand for many changes. */
+  readonly process: (key: K, signal: AbortSignal) => Promise<void>;
+  /** How many keys are processed at once. */
+  readonly workers: number;
+  /** Waits after failures of one key. */
+  readonly backoff: BackoffPolicy;
+  /** So that a burst of changes becomes few runs; none unless given. */
+  readonly coalesce?: CoalescingPolicy;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Must not throw. */
+  readonly observe?: (event: WorkQueueEvent<K>) => void;
+}
+
+/** Keys to be processed: each is in it at most once, and never with two workers. */
+export interface WorkQueue<K extends string> {
+  /** The key is due now, or again once the run under way has ended, or once its coalescing window is over. */
+  add(key: K): void;
+  /** The key becomes due after the span; the earlier of two such times counts. */
+  addAfter(key: K, span: Milliseconds): void;
+  /** Forgets past failures and a retry that is pending: for a key whose object is gone. */
+  forget(key: K): void;
+  /** Keys that are due and wait for a worker. */
+  readonly depth: number;
+  /**
+   * Takes no more keys, and resolves once the runs under way have ended. Their signal aborts after `grace`; at once unless given,
+   * as when the lead is lost.
+   */
+  stop(grace?: Milliseconds): Promise<void>;
+}
+
+/**
+ * Starts the workers. A run that fails is repeated with growing waits; one that fails with an error that is not retryable
+ * waits for the key to be added again. Nothing that `process` does becomes an unhandled rejection.
+ */
+export function startWorkQueue<K extends string>(options: WorkQueueOptions<K>): WorkQueue<K> {
+  const queue = createQueue(options);
+  return {
+    add: (key) => add(queue, key),
+    addAfter: (key, span) => queue.delayed.set(key, span),
+    forget: (key) => {
+      queue.failures.delete(key);
+      queue.retries.cancel(key);
+    },
+    get depth() {
+      return queue.due.size;
+    },
+    stop: (grace = milliseconds(0)) => stop(queue, grace),
+  };
+}
+
+interface Queue<K extends string> {
+  readonly options: WorkQueueOptions<K>;
+  readonly observe: (event: WorkQueueEvent<K>) => void;
+  readonly stopping: AbortController;
+  readonly aborting: AbortController;
+  /** In the order in which they became due, with the time of that. */
+  readonly due: Map<K, EpochMs>;
+  readonly running: Map<K, Promise<void>>;
+  /** Added while they could not become due: running, or in their window. */
+  readonly again: Set<K>;
+  /** In a row, by key. */
+  readonly failures: Map<K, number>;
+  /** Keys that were started so lately that they must wait. */
+  readonly windows: KeyTimers<K>;
+  /** How long that is, for the keys of a burst. */
+  readonly spans: Map<K, Milliseconds>;
+  readonly delayed: KeyTimers<K>;
+  readonly retries: KeyTimers<K>;
+}
+
+function createQueue<K extends string>(options: WorkQueueOptions<K>): Queue<K> {
+  const stopping = new AbortController();
+  const timers = (onTime: (key: K) => void): KeyTimers<K> =>
+    createKeyTimers(options.clock, stopping.signal, onTime);
+  const queue: Queue<K> = {
+    options,
+    observe: options.observe ?? (() => undefined),
+    stopping,
+    aborting: new AbortController(),
+    due: new Map(),
+    running: new Map(),
+    again: new Set(),
+    failures: new Map(),
+    windows: timers((key) => {
+      if (!queue.again.has(key)) queue.spans.delete(key);
+      addAgain(queue, key);
+    }),
+    spans: new Map(),
+    delayed: timers((key) => add(queue, key)),
+    retries: timers((key) => add(queue, key)),
+  };
+  return queue;
+}
+
+function add<K extends string>(queue: Queue<K>, key: K): void {
+  if (queue.stopping.signal.aborted || queue.due.has(key)) return;
+  if (queue.running.has(key) || queue.windows.has(key)) {
+    queue.again.add(key);
+    return;
+  }
+  queue.due.set(key, queue.options.clock.now());
+  queue.observe({ type: 'depth', depth: queue.due.size });
+  startRuns(queue);
+}
+
+/** Once nothing holds the key back any more. */
+function addAgain<K extends string>(queue: Queue<K>, key: K): void {
+  if (queue.running.has(key) || queue.windows.has(key)) return;
+  if (queue.again.delete(key)) add(queue, key);
+}
+
+function startRuns<K extends string>(queue: Queue<K>): void {
+  const { options, due, running } = queue;
+  for (const [key, since] of due) {
+    if (running.size >= options.workers) return;
+    due.delete(key);
+    // What is about to run covers what a retry would.
+    queue.retries.cancel(key);
+    openWindow(queue, key);
+    queue.observe({ type: 'depth', depth: due.size });
+    queue.observe({ type: 'started', key, waited: elapsed(queue, since) });
+    running.set(key, run(queue, key));
+  }
+}
+
+function openWindow<K extends string>({ options, spans, windows }: Queue<K>, key: K): void {
+  const { coalesce } = options;
+  if (coalesce === undefined) return;
+  const last = spans.get(key);
+  const span = last === undefined ? coalesce.first : milliseconds(Math.min(last * 2, coalesce.cap));
+  spans.set(key, span);
+  windows.set(key, span);
+}
+
+async function run<K extends string>(queue: Queue<K>, key: K): Promise<void> {
+  const { options } = queue;
+  const startedAt = options.clock.now();
+  let outcome: Outcome = 'done';
+  try {
+    // Not in the same turn as add(): a caller that adds keys in a loop is not held up by the work.
+    await Promise.resolve();
+    await options.process(key, queue.aborting.signal);
+    queue.failures.delete(key);
+  } catch (error) {
+    outcome = failed(queue, key, error);
+  }
+  queue.running.delete(key);
+  queue.observe({ type: 'finished', key, outcome, duration: elapsed(queue, startedAt) });
+  addAgain(queue, key);
+  startRuns(queue);
+}
+
+function failed<K extends string>(queue: Queue<K>, key: K, error: unknown): Outcome {
+  const { logger, backoff, random } = queue.options;
+  // A run cut short by the stop is nobody's fault.
+  if (queue.aborting.signal.aborted) return 'gave-up';
+  if (error instanceof MmsError && !error.retryable) {
+    queue.failures.delete(key);
+    logger.error({ err: error, key }, 'a key cannot be processed until something about it changes');
+    return 'gave-up';
+  }
+  const count = (queue.failures.get(key) ?? 0) + 1;
+  queue.failures.set(key, count);
+  const after = backoffDelay(count, backoff, random);
+  logger.warn(
+    { err: error, key, failures: count, retryInMs: Math.round(after) },
+    'a key failed; trying again',
+  );
+  queue.retries.set(key, after);
+  return 'retry';
+}
+
+async function stop<K extends string>(queue: Queue<K>, grace: Milliseconds): Promise<void> {
+  queue.stopping.abort();
+  queue.due.clear();
+  queue.again.clear();
+  const ended = Promise.all(queue.running.values());
+  const timer = new AbortController();
+  if (grace > 0) await Promise.race([ended, queue.options.clock.sleep(grace, timer.signal)]);
+  timer.abort();
+  queue.aborting.abort();
+  await ended;
+}
+
+function elapsed<K extends string>(queue: Queue<K>, since: EpochMs): Milliseconds {
+  return milliseconds(Math.max(0, queue.options.clock.now() - since));
+}

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import type { Pod } from '../../src/core/pod.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { isApiError } from '../../src/kube/api-error.ts';
+import { INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
+import { clientOf, createService, inferenceService } from '../support/cluster-client.ts';
+import { testControlPlane } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { startTestManager } from '../support/manager.ts';
+import type { TestManager } from '../support/manager.ts';
+import { inParallel } from '../support/parallel.ts';
+import { dryRunContainers, dryRunPod, predictorPod } from '../support/predictor-pod.ts';
+import { report } from '../support/report.ts';
+
+const PODS_TO_CREATE = 1000;
+const CALLERS = 16;
+
+describe('pods through the real API server', () => {
+  let controlPlane: ControlPlane;
+  let manager: TestManager;
+  let client: ApiClient;
+
+  beforeAll(async () => {
+    controlPlane = await testControlPlane();
+    client = clientOf(controlPlane);
+    manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
+    await createService(client, inferenceService('known'));
+    await eventually(async () =>
+      expect(await containersOf(predictorPod('first', 'known'))).toContain('agent'),
+    );
+  });
+
+  afterAll(async () => {
+    await manager.stop();
+    await client.close();
+    await controlPlane.stop();
+  });
+
+  const dryRun = (pod: KubernetesObject): Promise<Pod> => dryRunPod(client, pod);
+  const containersOf = (pod: KubernetesObject): Promise<string[]> => dryRunContainers(client, pod);
+
+  async function refusal(pod: KubernetesObject): Promise<string> {
+    const answer: unknown = await dryRun(pod).then(
+      () => 'admitted',
+      (thrown: unknown) => thrown,
+    );
+    if (!isApiError(answer)) throw new Error(`not refused: ${JSON.stringify(answer)}`);
+    return answer.message;
+  }
+
+  it('are injected for an InferenceService made a moment before, which no watch has shown yet', async () => {
+    for (const index of [1, 2, 3, 4, 5]) {
+      await createService(client, inferenceService(`fresh-${index}`));
+      expect(await containersOf(predictorPod('a', `fresh-${index}`))).toEqual(['kserve-container', 'agent']);
+    }
+  });
+
+  it('are left alone when their InferenceService has storage, or does not exist', async () => {
+    await createService(client, inferenceService('single', { sklearn: { storageUri: 's3://bucket/m' } }));
+    expect(await containersOf(predictorPod('a', 'single'))).toEqual(['kserve-container']);
+    expect(await containersOf(predictorPod('a', 'nobody'))).toEqual(['kserve-container']);
+  });
+
+  it('are injected once, however often they come by', async () => {
+    const once = await dryRun(predictorPod('a', 'known'));
+    const { metadata, spec } = once;
+    const again = await dryRun({
+      metadata: { ...metadata, resourceVersion: undefined, uid: undefined },
+      spec,
+    } as unknown as KubernetesObject);
+    expect(again.spec).toEqual(once.spec);
+  });
+
+  it('never reach the webhook without the label of an InferenceService', async () => {
+    const before = await manager.metric('mms_admission_duration_seconds_count');
+    const plain = predictorPod('a', 'known', (pod) => (pod.metadata = { ...pod.metadata, labels: {} }));
+    expect(await containersOf(plain)).toEqual(['kserve-container']);
+    expect(await manager.metric('mms_admission_duration_seconds_count')).toBe(before);
+  });
+
+  it('are refused with what to change when something foreign stands in the way', async () => {
+    const foreignAgent = predictorPod('a', 'known', (pod) => {
+      pod.spec.containers.push({ name: 'agent', image: 'something-else' });
+    });
+    expect(await refusal(foreignAgent)).toContain('rename that container');
+    const foreignVolume = predictorPod('a', 'known', (pod) => {
+      pod.spec.volumes = [{ name: 'model-config', configMap: { name: 'other' } }];
+    });
+    expect(await refusal(foreignVolume)).toContain('modelconfig-known-0');
+  });
+
+  it('see nothing of names that a prototype has', async () => {
+    for (const name of ['constructor', 'tostring', 'valueof']) {
+      await createService(client, inferenceService(name));
+      expect(await containersOf(predictorPod('a', name))).toEqual(['kserve-container', 'agent']);
+    }
+  });
+
+  it(`are created ${PODS_TO_CREATE} times by ${CALLERS} callers without a failure or a read of ours`, async () => {
+    const reads = (): Promise<number> => manager.metric('mms_api_requests_total', { verb: 'get' });
+    const injected = (): Promise<number> => manager.metric('mms_injections_total', { reason: 'Injected' });
+    const [readsBefore, injectedBefore] = [await secretAndObjectReads(), await injected()];
+    const started = performance.now();
+    const names = Array.from({ length: PODS_TO_CREATE }, (_, index) => `pod-${index}`);
+    await inParallel(CALLERS, names, async (name) => {
+      expect(await containersOf(predictorPod(name, 'known'))).toContain('agent');
+    });
+    const seconds = (performance.now() - started) / 1000;
+    report('dry-run pod creations, 16 callers', {
+      'pods a second': PODS_TO_CREATE / seconds,
+      'gets by the manager in all': await reads(),
+    });
+    expect((await injected()) - injectedBefore).toBe(PODS_TO_CREATE);
+    expect(await secretAndObjectReads()).toBe(readsBefore);
+    // A tenth of what is promised.
+    expect(PODS_TO_CREATE / seconds).toBeGreaterThan(50);
+  });
+
+  /** What a pod could cost: its InferenceService, its service account, a Secret. The certificate's own Secret is read by time. */
+  async function secretAndObjectReads(): Promise<number> {
+    const resources = [
+      INFERENCE_SERVICES.plural,
+      TRAINED_MODELS.plural,
+      'serviceaccounts',
+      'configmaps',
+      'pods',
+    ];
+    const counts = await Promise.all(
+      resources.map((resource) => manager.metric('mms_api_requests_total', { verb: 'get', resource })),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+});

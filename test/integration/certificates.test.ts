@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import { messageOf } from '../../src/core/errors.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { isApiError } from '../../src/kube/api-error.ts';
+import { SECRETS } from '../../src/kube/resources.ts';
+import { clientOf, createService, inferenceService } from '../support/cluster-client.ts';
+import { testControlPlane } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { startTestManager } from '../support/manager.ts';
+import type { TestManager } from '../support/manager.ts';
+import { dryRunContainers, predictorPod } from '../support/predictor-pod.ts';
+import { report } from '../support/report.ts';
+
+const MINUTE = 60_000;
+const SWAP_EVERY = 5_000;
+const CALLERS = 4;
+const SECRET = { namespace: 'kserve-mms-system', name: 'kserve-mms-webhook-certificate' };
+
+describe('certificates swapped every 5 s for a minute under load', () => {
+  let controlPlane: ControlPlane;
+  let manager: TestManager;
+  let client: ApiClient;
+
+  beforeAll(async () => {
+    controlPlane = await testControlPlane();
+    client = clientOf(controlPlane);
+    manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
+    await createService(client, inferenceService('sk'));
+    await eventually(async () => expect(await admitted()).toBe(true));
+  });
+
+  afterAll(async () => {
+    await manager.stop();
+    await client.close();
+    await controlPlane.stop();
+  });
+
+  const admitted = async (): Promise<boolean> =>
+    (await dryRunContainers(client, predictorPod('a', 'sk'))).includes('agent');
+
+  it('cost no admission', async () => {
+    const until = performance.now() + MINUTE;
+    const failures: string[] = [];
+    let admissions = 0;
+    const caller = async (): Promise<void> => {
+      while (performance.now() < until) {
+        try {
+          if (!(await admitted())) failures.push('a pod came back without its agent');
+          admissions += 1;
+        } catch (thrown) {
+          failures.push(messageOf(thrown));
+        }
+      }
+    };
+    let swaps = 0;
+    const swapper = async (): Promise<void> => {
+      while (performance.now() < until) {
+        // The hardest way: the Secret is gone, authority and all, and everything has to be made anew.
+        await client.delete(SECRETS, SECRET).catch((thrown: unknown) => {
+          if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
+        });
+        swaps += 1;
+        await delay(SWAP_EVERY);
+      }
+    };
+    await Promise.all([swapper(), ...Array.from({ length: CALLERS }, caller)]);
+    const served = manager
+      .log()
+      .split('\n')
+      .filter((line) => line.includes('serving a certificate')).length;
+    report('certificate swaps for a minute', {
+      swaps,
+      'certificates served': served,
+      admissions,
+      failures: failures.length,
+    });
+    expect(failures).toEqual([]);
+    expect(admissions).toBeGreaterThan(0);
+    expect(served).toBeGreaterThan(1);
+  });
+});

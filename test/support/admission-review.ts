@@ -1,0 +1,26 @@
+import { randomUUID } from 'node:crypto';
+import { request } from 'node:https';
+import { text } from 'node:stream/consumers';
+import type { AdmissionReview } from '../../src/core/admission.ts';
+import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+
+/** Sends a review of a pod's creation straight to a webhook, whoever has signed its certificate. */
+export async function reviewAt(port: number, object: KubernetesObject): Promise<AdmissionReview> {
+  const uid = randomUUID();
+  const kind = { group: '', version: 'v1', kind: 'Pod' };
+  const review = {
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: { uid, kind, operation: 'CREATE', namespace: 'default', dryRun: true, object },
+  };
+  const body = await new Promise<string>((resolve, reject) => {
+    const call = request(
+      { host: '127.0.0.1', port, path: '/mutate-pods', method: 'POST', rejectUnauthorized: false },
+      (response) => void text(response).then(resolve, reject),
+    );
+    call.setHeader('Content-Type', 'application/json');
+    call.once('error', reject);
+    call.end(JSON.stringify(review));
+  });
+  return JSON.parse(body) as AdmissionReview;
+}

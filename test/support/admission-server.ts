@@ -1,0 +1,39 @@
+import { DEFAULT_CERTIFICATE_POLICY } from '../../src/core/certificates.ts';
+import { milliseconds } from '../../src/core/clock.ts';
+import {
+  startAdmissionServer,
+  type AdmissionServer,
+  type AdmissionServerOptions,
+} from '../../src/webhook/admission-server.ts';
+import { certificateMaker, makeIssue } from '../../src/webhook/certificates.ts';
+import { quietLogger } from './quiet-logger.ts';
+import { realClock } from './real-clock.ts';
+
+export const maker = certificateMaker(realClock, DEFAULT_CERTIFICATE_POLICY);
+
+/** A certificate for 127.0.0.1 and the PEM of the authority to trust for it. */
+export async function loopbackIssue(): Promise<{
+  ca: string;
+  certificate: { certificate: string; key: string };
+}> {
+  const { authority, issue } = await makeIssue(maker, ['127.0.0.1']);
+  return { ca: authority.pem, certificate: { certificate: issue.leaf.pem, key: issue.leaf.key } };
+}
+
+/** The real server on a free port of 127.0.0.1. */
+export async function startLoopbackServer(
+  options: Pick<AdmissionServerOptions, 'handlers'> & Partial<AdmissionServerOptions>,
+): Promise<AdmissionServer & { ca: string }> {
+  const { ca, certificate } = await loopbackIssue();
+  const server = await startAdmissionServer({
+    host: '127.0.0.1',
+    port: 0,
+    certificate,
+    logger: quietLogger,
+    observe: () => undefined,
+    clock: realClock,
+    drain: milliseconds(0),
+    ...options,
+  });
+  return { ...server, ca };
+}

@@ -1,0 +1,71 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import { systemClock } from '../../src/cli/system-clock.ts';
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ConfigMap, KubernetesObject } from '../../src/core/kubernetes.ts';
+import { decodeModelConfig } from '../../src/core/model-config.ts';
+import { createApiClient } from '../../src/kube/api-client.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { isApiError } from '../../src/kube/api-error.ts';
+import { CONFIG_MAPS, INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
+
+/** A client of a test's own, with the admin's rights. */
+export function clientOf(controlPlane: Pick<ControlPlane, 'kubeconfigPath'>): ApiClient {
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(controlPlane.kubeconfigPath);
+  return createApiClient(kubeConfig, { clock: systemClock, userAgent: 'kserve-mms-test' });
+}
+
+/** An InferenceService that is multi-model unless told otherwise. */
+export function inferenceService(
+  name: string,
+  predictor: object = { sklearn: {} },
+  namespace = 'default',
+): KubernetesObject {
+  return { metadata: { name, namespace }, spec: { predictor } } as KubernetesObject;
+}
+
+export function trainedModel(
+  name: string,
+  owner: string,
+  model: { storageUri?: string; framework?: string; memory?: string } = {},
+  namespace = 'default',
+): KubernetesObject {
+  const { storageUri = `s3://bucket/${name}`, framework = 'sklearn', memory = '1Mi' } = model;
+  return {
+    metadata: { name, namespace },
+    spec: { inferenceService: owner, model: { storageUri, framework, memory } },
+  } as KubernetesObject;
+}
+
+export const createService = (client: ApiClient, object: KubernetesObject): Promise<unknown> =>
+  client.create(INFERENCE_SERVICES, object);
+
+export const createModel = (client: ApiClient, object: KubernetesObject): Promise<unknown> =>
+  client.create(TRAINED_MODELS, object);
+
+/** The ConfigMap, or undefined. */
+export async function readConfigMap(
+  client: ApiClient,
+  name: string,
+  namespace = 'default',
+): Promise<ConfigMap | undefined> {
+  try {
+    return await client.get(CONFIG_MAPS, { namespace, name });
+  } catch (thrown) {
+    if (isApiError(thrown, 'API_NOT_FOUND')) return undefined;
+    throw thrown;
+  }
+}
+
+/** The model names in models.json of shard 0, sorted; undefined when there is no ConfigMap. */
+export async function modelNames(
+  client: ApiClient,
+  service: string,
+  namespace = 'default',
+): Promise<string[] | undefined> {
+  const configMap = await readConfigMap(client, `modelconfig-${service}-0`, namespace);
+  if (configMap === undefined) return undefined;
+  const { models, faults } = decodeModelConfig(configMap.data?.['models.json'] ?? '');
+  if (faults.length > 0) throw new Error(`models.json is damaged: ${JSON.stringify(faults)}`);
+  return models.map(({ modelName }) => modelName).sort();
+}

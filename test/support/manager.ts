@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { freePorts } from '../../src/controlplane/ports.ts';
+import { eventually } from './eventually.ts';
+
+const LAUNCHER = fileURLToPath(new URL('../../bin/mms.js', import.meta.url));
+
+/** A real `mms manager --local`, in a process of its own. */
+export interface TestManager {
+  readonly pid: number;
+  readonly ports: { readonly webhook: number; readonly metrics: number; readonly health: number };
+  /** Its log so far, one JSON object a line. */
+  log(): string;
+  /** The value of a metric, summed over all label sets that contain these. */
+  metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
+  ready(): Promise<boolean>;
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** SIGTERM; resolves with the exit code. Safe to call when it has ended already. */
+  stop(): Promise<number | null>;
+}
+
+export interface TestManagerOptions {
+  readonly kubeconfig: string;
+  readonly args?: readonly string[];
+  /** Resolve at once instead of when it is ready. */
+  readonly waitUntilReady?: boolean;
+}
+
+export async function startTestManager(options: TestManagerOptions): Promise<TestManager> {
+  const [webhook = 0, metrics = 0, health = 0] = await freePorts(3);
+  const ports = { webhook, metrics, health };
+  const child = spawn(
+    process.execPath,
+    [
+      ...[LAUNCHER, 'manager', '--local', '--kubeconfig', options.kubeconfig],
+      ...[
+        '--webhook-port',
+        String(webhook),
+        '--metrics-port',
+        String(metrics),
+        '--health-port',
+        String(health),
+      ],
+      ...(options.args ?? []),
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const log = (): string => Buffer.concat(chunks).toString('utf8');
+  const manager: TestManager = {
+    pid: child.pid ?? 0,
+    ports,
+    log,
+    metric: (name, labels = {}) => readMetric(metrics, name, labels),
+    ready: () => answersOk(`http://127.0.0.1:${health}/readyz`),
+    kill: (signal) => end(child, signal),
+    async stop() {
+      await end(child, 'SIGTERM');
+      return child.exitCode;
+    },
+  };
+  if (options.waitUntilReady !== false) {
+    await eventually(async () => {
+      if (hasEnded(child)) throw new Error(`the manager ended: ${log()}`);
+      if (!(await manager.ready())) throw new Error(`not ready: ${log()}`);
+    }, 60_000);
+  }
+  return manager;
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (hasEnded(child)) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
+}
+
+async function answersOk(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+async function readMetric(
+  port: number,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+    .filter((line) => wanted.every((label) => line.includes(label)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}

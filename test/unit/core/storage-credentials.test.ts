@@ -1,0 +1,175 @@
+import { describe, expect, it } from '@jest/globals';
+import { credentialsFromSecret, factsOfSecret } from '../../../src/core/storage-credentials.ts';
+import type { SecretFacts } from '../../../src/core/storage-credentials.ts';
+import { DEFAULT_SYSTEM_CONFIG } from '../../../src/core/system-config.ts';
+
+const settings = DEFAULT_SYSTEM_CONFIG.credentials;
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const secret = (keys: readonly string[], rest: Partial<SecretFacts> = {}): SecretFacts => ({
+  name: 's',
+  keys: new Set(keys),
+  annotations: {},
+  ...rest,
+});
+const from = (name: string, key = name) => ({ name, valueFrom: { secretKeyRef: { name: 's', key } } });
+
+const S3 = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
+const GCS = 'gcloud-application-credentials.json';
+const https = { host: 'models.example', headers: 'Authorization: x' };
+const s3Env = S3.map((name) => from(name));
+const annotated = (annotations: Record<string, string>) =>
+  secret(S3, {
+    annotations: Object.fromEntries(
+      Object.entries(annotations).map(([key, value]) => [`serving.kserve.io/${key}`, value]),
+    ),
+  });
+
+describe('variables from a Secret', () => {
+  it.each([
+    { name: 'S3', facts: secret(S3), env: s3Env },
+    { name: 'S3 with other keys beside', facts: secret([...S3, 'x']), env: s3Env },
+    { name: 'half of S3', facts: secret(['AWS_SECRET_ACCESS_KEY']), env: [] },
+    { name: 'the other half of S3', facts: secret(['AWS_ACCESS_KEY_ID']), env: [] },
+    {
+      name: 'an endpoint',
+      facts: annotated({ 's3-endpoint': 'e:9000' }),
+      env: [
+        ...s3Env,
+        { name: 'S3_ENDPOINT', value: 'e:9000' },
+        { name: 'AWS_ENDPOINT_URL', value: 'https://e:9000' },
+      ],
+    },
+    {
+      name: 'an endpoint over http',
+      facts: annotated({ 's3-endpoint': 'e:9000', 's3-usehttps': '0' }),
+      env: [
+        ...s3Env,
+        { name: 'S3_USE_HTTPS', value: '0' },
+        { name: 'S3_ENDPOINT', value: 'e:9000' },
+        { name: 'AWS_ENDPOINT_URL', value: 'http://e:9000' },
+      ],
+    },
+    {
+      name: 'an endpoint over https',
+      facts: annotated({ 's3-endpoint': 'e', 's3-usehttps': '1' }),
+      env: [
+        ...s3Env,
+        { name: 'S3_USE_HTTPS', value: '1' },
+        { name: 'S3_ENDPOINT', value: 'e' },
+        { name: 'AWS_ENDPOINT_URL', value: 'https://e' },
+      ],
+    },
+    { name: 'an empty endpoint is none', facts: annotated({ 's3-endpoint': '' }), env: s3Env },
+    {
+      name: 'region, verification, anonymity',
+      facts: annotated({ 's3-region': 'r', 's3-verifyssl': '0', 's3-useanoncredential': 'true' }),
+      env: [
+        ...s3Env,
+        { name: 'S3_VERIFY_SSL', value: '0' },
+        { name: 'awsAnonymousCredential', value: 'true' },
+        { name: 'AWS_DEFAULT_REGION', value: 'r' },
+      ],
+    },
+    {
+      name: 'empty annotations are none',
+      facts: annotated({ 's3-region': '', 's3-verifyssl': '' }),
+      env: s3Env,
+    },
+    {
+      name: 'annotations of others',
+      facts: secret(S3, { annotations: { 's3-region': 'r', 'x/s3-region': 'r', constructor: 'x' } }),
+      env: s3Env,
+    },
+    {
+      name: 'Azure',
+      facts: secret(['AZURE_CLIENT_ID', 'AZURE_CLIENT_SECRET', 'AZURE_SUBSCRIPTION_ID', 'AZURE_TENANT_ID']),
+      env: [
+        from('AZURE_SUBSCRIPTION_ID'),
+        from('AZURE_TENANT_ID'),
+        from('AZURE_CLIENT_ID'),
+        from('AZURE_CLIENT_SECRET'),
+      ],
+    },
+    {
+      name: "Azure's older keys",
+      facts: secret(['AZ_CLIENT_ID', 'AZ_CLIENT_SECRET', 'AZ_SUBSCRIPTION_ID', 'AZ_TENANT_ID']),
+      env: [
+        from('AZURE_SUBSCRIPTION_ID', 'AZ_SUBSCRIPTION_ID'),
+        from('AZURE_TENANT_ID', 'AZ_TENANT_ID'),
+        from('AZURE_CLIENT_ID', 'AZ_CLIENT_ID'),
+        from('AZURE_CLIENT_SECRET', 'AZ_CLIENT_SECRET'),
+      ],
+    },
+    {
+      name: 'https',
+      facts: secret(['https-host', 'headers'], { https }),
+      env: [{ name: 'models.example-headers', value: 'Authorization: x' }],
+    },
+    { name: 'half of https', facts: secret(['https-host']), env: [] },
+    { name: 'Hugging Face', facts: secret(['HF_TOKEN']), env: [from('HF_TOKEN')] },
+    { name: 'nothing known', facts: secret(['password', '__proto__', 'constructor']), env: [] },
+    { name: 'nothing', facts: secret([]), env: [] },
+    { name: 'S3 before Azure', facts: secret(['AZURE_CLIENT_SECRET', ...S3]), env: s3Env },
+    {
+      name: 'Azure before https',
+      facts: secret(['AZURE_CLIENT_SECRET'], { https }),
+      env: [from('AZURE_CLIENT_SECRET')],
+    },
+    {
+      name: 'https before Hugging Face',
+      facts: secret(['HF_TOKEN'], { https }),
+      env: [{ name: 'models.example-headers', value: 'Authorization: x' }],
+    },
+  ])('$name', ({ facts, env }) => {
+    expect(credentialsFromSecret(facts, settings)).toEqual({ env, volumes: [], volumeMounts: [] });
+  });
+
+  it('Google: a file, mounted', () => {
+    expect(credentialsFromSecret(secret([GCS, 'AZURE_CLIENT_SECRET']), settings)).toEqual({
+      env: [{ name: 'GOOGLE_APPLICATION_CREDENTIALS', value: `/var/secrets/${GCS}` }],
+      volumes: [{ name: 'user-gcp-sa', secret: { secretName: 's' } }],
+      volumeMounts: [{ name: 'user-gcp-sa', readOnly: true, mountPath: '/var/secrets/' }],
+    });
+  });
+
+  it('S3 under renamed keys, and no longer under the usual ones', () => {
+    const renamed = { s3AccessKeyIdName: 'id', s3SecretAccessKeyName: 'key' };
+    expect(credentialsFromSecret(secret(['id', 'key']), renamed).env).toEqual([
+      from('AWS_ACCESS_KEY_ID', 'id'),
+      from('AWS_SECRET_ACCESS_KEY', 'key'),
+    ]);
+    expect(credentialsFromSecret(secret(S3), renamed).env).toEqual([]);
+  });
+});
+
+describe('what is kept of a Secret', () => {
+  const whole = {
+    metadata: { name: 's', annotations: { a: 'b' } },
+    data: { password: base64('hidden'), AWS_SECRET_ACCESS_KEY: base64('hidden') },
+  };
+
+  it('its key names and annotations, none of its values', () => {
+    const facts = factsOfSecret(whole);
+    expect(facts).toEqual({ name: 's', keys: new Set(Object.keys(whole.data)), annotations: { a: 'b' } });
+    expect(JSON.stringify({ ...facts, keys: [...facts.keys] })).not.toMatch(/hidden|aGlkZGVu/);
+  });
+
+  it.each([
+    { name: 'plain', host: 'models.example', kept: 'models.example' },
+    { name: 'with the line break of echo', host: 'models.example\n', kept: 'models.example' },
+    { name: 'beyond ASCII', host: 'mödels.example', kept: 'mödels.example' },
+  ])('an https host and its headers: $name', ({ host, kept }) => {
+    const data = { 'https-host': base64(host), headers: base64('A: ü\nB: 1') };
+    expect(factsOfSecret({ metadata: { name: 's' }, data }).https).toEqual({
+      host: kept,
+      headers: 'A: ü\nB: 1',
+    });
+  });
+
+  it.each([{ data: {} }, { data: { 'https-host': base64('h') } }, { data: { headers: base64('h') } }, {}])(
+    'no https without both keys: %j',
+    (change) => {
+      expect(factsOfSecret({ metadata: { name: 's' }, ...change })).not.toHaveProperty('https');
+    },
+  );
+});

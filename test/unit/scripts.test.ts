@@ -1,0 +1,193 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { writeProgram } from '../support/envtest-mirror.ts';
+
+const REPOSITORY = join(import.meta.dirname, '..', '..');
+/** Makes the Node that runs a script look too old to it. */
+const OLD_NODE = [
+  '--import',
+  `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'18.1.0'}})`,
+];
+
+/** A repository with the real scripts, one source file, and an npm that notes its calls. */
+let clone: string;
+
+beforeEach(async () => {
+  clone = await mkdtemp(join(tmpdir(), 'scripts-test-'));
+  for (const name of ['scripts', '.ci']) {
+    await cp(join(REPOSITORY, name), join(clone, name), { recursive: true });
+  }
+  const options = {
+    compilerOptions: { rootDir: 'src', target: 'ES2024', module: 'NodeNext', types: [] },
+    include: ['src'],
+  };
+  await write('package.json', { type: 'module' });
+  await write('tsconfig.json', options);
+  await write('tsconfig.build.json', options);
+  await writeLock('1.0.0');
+  await mkdir(join(clone, 'src'));
+  await writeFile(join(clone, 'src', 'main.ts'), 'export const one: number = 1;\n');
+  await withNpm(installing());
+});
+afterEach(() => rm(clone, { recursive: true }));
+
+function write(name: string, value: unknown): Promise<void> {
+  return writeFile(join(clone, name), JSON.stringify(value));
+}
+
+function writeLock(version: string): Promise<void> {
+  const packages = {
+    '': {},
+    'node_modules/a': { version },
+    'node_modules/other-platform': { version, optional: true },
+  };
+  return write('package-lock.json', { packages });
+}
+
+function withNpm(script: string): Promise<void> {
+  return writeProgram(join(clone, 'npm-bin'), 'npm', `echo "$@" >> npm-calls\n${script}`);
+}
+
+/** What `npm ci` leaves behind, as far as the scripts look at it. */
+function installing(): string {
+  const modules = join(REPOSITORY, 'node_modules');
+  return `rm -rf node_modules; mkdir -p node_modules/.bin
+sed 's/,"node_modules.other-platform":{[^}]*}//' package-lock.json > node_modules/.package-lock.json
+ln -s ${process.execPath} node_modules/.bin/node; ln -s ${modules}/typescript node_modules/typescript`;
+}
+
+async function npmCalls(): Promise<number> {
+  return existsSync(join(clone, 'npm-calls'))
+    ? (await readFile(join(clone, 'npm-calls'), 'utf8')).trimEnd().split('\n').length
+    : 0;
+}
+
+async function execute(command: string, args: string[], path = join(clone, 'npm-bin')) {
+  const PATH = `${path}:${dirname(process.execPath)}:/usr/bin:/bin`;
+  const child = spawn(command, args, {
+    cwd: tmpdir(),
+    env: { PATH: path === '' ? '' : PATH, HOME: clone },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [[code], stdout, stderr] = await Promise.all([
+    once(child, 'exit'),
+    text(child.stdout),
+    text(child.stderr),
+  ]);
+  return { code: code as number, stdout, stderr };
+}
+
+const setup = (path?: string) => execute(process.execPath, [join(clone, 'scripts', 'setup.mjs')], path);
+
+describe('setting up', () => {
+  it('installs and builds once, from any directory', async () => {
+    expect(await setup()).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/npm ci[^]*building[^]*ready/),
+    });
+    expect(existsSync(join(clone, 'dist', 'main.js'))).toBe(true);
+    expect(await setup()).toEqual({ code: 0, stdout: '', stderr: 'ready\n' });
+    expect(await npmCalls()).toBe(1);
+  });
+
+  it('builds again, and only that, when a source changed; what is no longer there leaves dist', async () => {
+    await setup();
+    await rm(join(clone, 'src', 'main.ts'));
+    await writeFile(join(clone, 'src', 'other.ts'), 'export {};\n');
+    expect((await setup()).code).toBe(0);
+    expect(existsSync(join(clone, 'dist', 'other.js'))).toBe(true);
+    expect(existsSync(join(clone, 'dist', 'main.js'))).toBe(false);
+    expect(await npmCalls()).toBe(1);
+  });
+
+  it('keeps the last good build when the new one fails', async () => {
+    await setup();
+    await writeFile(join(clone, 'src', 'main.ts'), 'export const one: number = "1";\n');
+    const { code, stdout, stderr } = await setup();
+    expect(code).toBe(1);
+    expect(stdout + stderr).toMatch(/TS2322[^]*the build failed/);
+    expect(await readFile(join(clone, 'dist', 'main.js'), 'utf8')).toContain('one = 1');
+  });
+
+  it('installs again when package-lock.json asks for other versions', async () => {
+    await setup();
+    await writeLock('1.0.1');
+    expect((await setup()).code).toBe(0);
+    expect(await npmCalls()).toBe(2);
+  });
+
+  it('says what to do without npm', async () => {
+    const { code, stderr } = await setup('');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/npm cannot be started \(ENOENT\)[^]*nodejs\.org/);
+  });
+
+  it('says what to do when npm fails', async () => {
+    await withNpm('exit 7');
+    const { code, stderr } = await setup();
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/`npm ci` failed with exit code 7[^]*registry/);
+  });
+
+  it('says what to do when npm did not bring a Node along', async () => {
+    await withNpm(`${installing()}; rm node_modules/.bin/node`);
+    const { code, stderr } = await setup();
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/ignore-scripts/);
+  });
+
+  it('says what to do on a Node that is too old', async () => {
+    const { code, stderr } = await execute(process.execPath, [
+      ...OLD_NODE,
+      join(clone, 'scripts', 'setup.mjs'),
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Node 20 or later is needed/);
+    expect(await npmCalls()).toBe(0);
+  });
+});
+
+describe('the last line of a check', () => {
+  it.each<[string, object | undefined, string, number]>([
+    ['all passed', { success: true, numPassedTests: 3 }, '3 passed, 0 failed', 0],
+    ['some failed', { success: false, numPassedTests: 3, numFailedTests: 2 }, '3 passed, 2 failed', 1],
+    [
+      'a file could not be run',
+      { success: false, numPassedTests: 3, numRuntimeErrorTestSuites: 1 },
+      '3 passed, 1 failed',
+      1,
+    ],
+    [
+      'tests were skipped',
+      { success: true, numPassedTests: 3, numPendingTests: 1, numTodoTests: 1 },
+      '3 passed, 2 failed',
+      1,
+    ],
+    ['nothing was tested', { success: true, numPassedTests: 0 }, '0 passed, 1 failed', 1],
+    ['jest failed without a failed test', { success: false, numPassedTests: 3 }, '3 passed, 1 failed', 1],
+    ['there is no result', undefined, '0 passed, 1 failed', 1],
+  ])('when %s', async (_what, result, line, exitCode) => {
+    await mkdir(join(clone, 'test-results'));
+    if (result !== undefined) await write('test-results/jest.json', result);
+    const { code, stdout } = await execute(process.execPath, [join(clone, 'scripts', 'summary.mjs')]);
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe(line);
+    expect(code).toBe(exitCode);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['the set-up', 'exit 1', /Set up failed with exit code 1/],
+    ['lint', `[ "$1" = ci ] || exit 5\n${installing()}`, /Lint failed with exit code 5/],
+  ])('is there when %s fails before the tests', async (_what, npm, failure) => {
+    await withNpm(npm);
+    const { code, stdout } = await execute(join(clone, '.ci', 'run'), []);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(failure);
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('0 passed, 1 failed');
+  });
+});

@@ -1,0 +1,15 @@
+import { describe, expect, it } from '@jest/globals';
+import { settle } from '../support/clocks.ts';
+import { watchUnhandled } from '../support/unhandled.ts';
+
+describe('the watcher for unhandled rejections that other tests rely on', () => {
+  it('sees one, even where the test runner lets it pass because it is handled late', async () => {
+    const watcher = watchUnhandled();
+    const late = Promise.reject(new Error('on purpose'));
+    await settle();
+    late.catch(() => undefined);
+    await settle();
+    watcher.stop();
+    expect(watcher.seen).toEqual([expect.objectContaining({ message: 'on purpose' })]);
+  });
+});
