@@ -73,7 +73,8 @@ function parseNumber(text: string): bigint | undefined {
 
 function parseIpv6(text: string): IpAddress | undefined {
   const [head = '', tail, ...rest] = text.split('::');
-  if (rest.length > 0) return undefined;
+  const dottedBeforeGap = tail !== undefined && head.includes('.');
+  if (rest.length > 0 || dottedBeforeGap) return undefined;
   const before = parseGroups(head);
   const after = tail === undefined ? [] : parseGroups(tail);
   if (before === undefined || after === undefined) return undefined;

@@ -4,6 +4,7 @@ import { extract } from 'tar-stream';
 import type { Extract, Header } from 'tar-stream';
 import { archiveFault } from './archive.ts';
 import { BadArchiveError, LimitExceededError, UnsafeEntryError } from './errors.ts';
+import { isError } from './is-error.ts';
 import { printable } from './redact.ts';
 import type { ModelLimits } from './settings.ts';
 import type { TreeWriter } from './tree-writer.ts';
@@ -54,24 +55,26 @@ export async function unpackTar(
 
 async function feed(packed: AsyncIterable<Uint8Array>, entries: Extract, limits: ModelLimits): Promise<void> {
   const chunks = packed[Symbol.asyncIterator]();
-  const first = await chunks.next();
-  if (first.done === true) throw new BadArchiveError('the archive is empty');
   const counter = { packedBytes: 0 };
-  async function* counted(): AsyncGenerator<Uint8Array> {
-    for (let next: IteratorResult<Uint8Array> = first; next.done !== true;) {
-      counter.packedBytes += next.value.length;
-      yield next.value;
-      next = await chunks.next();
+  async function* counted(first: Uint8Array): AsyncGenerator<Uint8Array> {
+    for (let chunk = first; ;) {
+      counter.packedBytes += chunk.length;
+      yield chunk;
+      const next = await chunks.next();
+      if (next.done === true) return;
+      chunk = next.value;
     }
   }
   const checked = (unpacked: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> =>
     inspected(unpacked as AsyncIterable<Uint8Array>, counter, limits);
   try {
+    const first = await chunks.next();
+    if (first.done === true) throw new BadArchiveError('the archive is empty');
     const decoder = decoderFor(first.value);
-    const stages = [counted, ...(decoder === undefined ? [] : [decoder]), checked, entries];
+    const stages = [counted(first.value), ...(decoder === undefined ? [] : [decoder]), checked, entries];
     await pipeline(stages as unknown as readonly NodeJS.ReadWriteStream[]);
   } catch (error) {
-    entries.destroy(error instanceof Error ? error : undefined);
+    entries.destroy(isError(error) ? error : undefined);
     throw error;
   } finally {
     await chunks.return?.(undefined);

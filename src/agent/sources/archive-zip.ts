@@ -75,6 +75,8 @@ async function unpackEntry(zip: ZipFile, entry: Entry, tree: TreeWriter): Promis
     return;
   }
   const stream = await zip.openReadStreamPromise(entry);
+  // The parser may report a fault once more after the reader has seen it and gone.
+  stream.on('error', () => undefined);
   const executable = (mode & OWNER_MAY_EXECUTE) !== 0;
   await tree.writeFile(name, crcChecked(stream as AsyncIterable<Uint8Array>, entry, name), { executable });
 }

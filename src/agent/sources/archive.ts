@@ -1,4 +1,5 @@
 import { BadArchiveError, PullError } from './errors.ts';
+import { isError } from './is-error.ts';
 import { printable } from './redact.ts';
 import type { ArchiveKind } from './source.ts';
 
@@ -40,11 +41,11 @@ export function archiveFault(thrown: readonly unknown[]): unknown {
   if (ours !== undefined) return ours;
   const system = thrown.find(isSystemError);
   if (system !== undefined) return system;
-  const parser = thrown.find((error) => error instanceof Error);
+  const parser = thrown.find((error) => isError(error));
   const detail = parser === undefined ? 'it cannot be read' : printable(parser.message);
   return new BadArchiveError(`the archive is damaged or not of its kind: ${detail}`, { cause: parser });
 }
 
 function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error && 'errno' in error;
+  return isError(error) && 'syscall' in error && 'errno' in error;
 }

@@ -6,6 +6,7 @@ import type { GetObjectCommandOutput, S3ClientConfig } from '@aws-sdk/client-s3'
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { ExpectedDigest } from './digest.ts';
 import { ChecksumMismatchError, InvalidUriError } from './errors.ts';
+import { isError } from './is-error.ts';
 import { bucketAndPrefix, filesBelow } from './prefix.ts';
 import type { StoredObject } from './prefix.ts';
 import { shownUri } from './redact.ts';
@@ -124,7 +125,7 @@ function opened(answer: GetObjectCommandOutput, offset: number, shown: string): 
     digests: digestsOf(answer),
     // The SDK checks x-amz-checksum-* itself and throws a plain Error; the network's errors have a code.
     faultOf: (error) =>
-      error instanceof Error && !('code' in error) && error.name === 'Error'
+      isError(error) && !('code' in error) && error.name === 'Error'
         ? new ChecksumMismatchError(`${shown}: its checksum is not the one that the store recorded`, {
             cause: error,
           })
