@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,9 +8,10 @@ import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { PullProgress, PullResult, Puller } from '../../src/agent/puller/contract.ts';
-import { startFaultServer } from '../support/fault-server.ts';
+import { drained, startFaultServer } from '../support/fault-server.ts';
 import type { FaultServer } from '../support/fault-server.ts';
 import { startFileServer } from '../support/file-server.ts';
+import { tarHeader } from '../support/tar-writer.ts';
 import { testForkedPuller } from '../support/forked-puller.ts';
 
 const MIB = 1024 ** 2;
@@ -170,6 +173,29 @@ describe('the puller in a process of its own', () => {
     expect((await residentMib('self')) - before).toBeLessThan(60);
     await small.stop();
     await large.stop();
+  });
+});
+
+describe('a large member of an archive', () => {
+  it('1.1 GiB in a tar arrive whole, where KServe cuts at 1 GiB', async () => {
+    const block = Buffer.from(Array.from({ length: MIB }, (_, index) => (index * 7919) & 255));
+    const blocks = 1126;
+    const header = tarHeader({ name: 'weights.bin', size: blocks * MIB });
+    const url = server.serve('model.tar', async (_, response) => {
+      response.write(header);
+      for (let sent = 0; sent < blocks && !response.destroyed; sent += 1) {
+        if (!response.write(block)) await drained(response);
+      }
+      response.end(Buffer.alloc(1024));
+    });
+    const { result } = start('m1', url);
+    expect(await result).toMatchObject({ kind: 'pulled', bytes: blocks * MIB, files: 1 });
+    const sum = createHash('sha256');
+    const expected = createHash('sha256');
+    for await (const chunk of createReadStream(join(directory, 'm1', 'weights.bin')))
+      sum.update(chunk as Buffer);
+    for (let index = 0; index < blocks; index += 1) expected.update(block);
+    expect(sum.digest('hex')).toBe(expected.digest('hex'));
   });
 });
 

@@ -89,7 +89,8 @@ async function send(response: ServerResponse, bytes: number): Promise<void> {
   }
 }
 
-function drained(response: ServerResponse): Promise<void> {
+/** Until the client has taken what was written, or is gone. */
+export function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       response.off('drain', done).off('close', done);

