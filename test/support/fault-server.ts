@@ -23,6 +23,8 @@ export interface FaultServer {
   readonly url: string;
   /** @param path what the URL ends in, such as `model.tar.gz`. */
   serve(path: string, handler: Handler): string;
+  /** Where exactly the path is given. */
+  serveAt(pathname: string, handler: Handler): void;
   body(path: string, body: Uint8Array | string, headers?: Readonly<Record<string, string>>): string;
   file(file: GeneratedFile): string;
   resume(): void;
@@ -55,6 +57,7 @@ export async function startFaultServer(): Promise<FaultServer> {
     url,
     requests,
     serve,
+    serveAt: (pathname, handler) => void handlers.set(pathname, handler),
     body: (path, body, headers = {}) =>
       serve(path, (_, response) => void response.writeHead(200, headers).end(body)),
     file: (file) => serve('model.bin', (_, response) => sendGenerated(response, file, resumed)),

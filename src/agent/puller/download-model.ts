@@ -9,7 +9,7 @@ import { NotFoundError } from '../sources/errors.ts';
 import { shownUri } from '../sources/redact.ts';
 import { baseName } from '../sources/relative-path.ts';
 import type { SourceSettings } from '../sources/settings.ts';
-import type { ArchiveKind, RemoteFile, Source } from '../sources/source.ts';
+import type { RemoteFile, Source, Unpacking } from '../sources/source.ts';
 import { transfer } from '../sources/transfer.ts';
 import { createTreeWriter } from '../sources/tree-writer.ts';
 import type { TreeWriter } from '../sources/tree-writer.ts';
@@ -82,13 +82,11 @@ async function fill(download: Download): Promise<string | undefined> {
   const watch = createWatch({ settings, clock: context.clock, signal, shown: shownUri(uri) });
   try {
     const model = await watch.over(context.sources.find(uri, watch.signal));
-    const files = watched(model.files, watch);
-    if (model.archive !== undefined) await unpack(download, files, model.archive);
-    else {
-      const { shared, settings: own } = context;
-      const options = { perModel: own.downloadsPerModel, shared, giveUp: download.giveUp };
-      await eachDownload(files, options, (file) => store(download, file));
-    }
+    const { shared, settings: own } = context;
+    const options = { perModel: own.downloadsPerModel, shared, giveUp: download.giveUp };
+    await eachDownload(unpacked(download, watched(model.files, watch)), options, (file) =>
+      store(download, file),
+    );
     return model.version;
   } finally {
     watch.stop();
@@ -108,26 +106,26 @@ async function store(download: Download, file: RemoteFile): Promise<void> {
   await withRoom(download, file, (content) => download.tree.writeFile(file.path, content));
 }
 
-async function unpack(
-  download: Download,
-  files: AsyncIterable<RemoteFile>,
-  kind: ArchiveKind,
-): Promise<void> {
+/** Unpacks the archives among the files as they come, and passes on the others. */
+async function* unpacked(download: Download, files: AsyncIterable<RemoteFile>): AsyncGenerator<RemoteFile> {
+  for await (const file of files) {
+    if (file.unpacking === undefined) yield file;
+    else await unpack(download, file, file.unpacking);
+  }
+}
+
+async function unpack(download: Download, file: RemoteFile, { kind, rename }: Unpacking): Promise<void> {
   const { context, staging, tree } = download;
   const { limits } = context.settings;
-  for await (const file of files) {
-    if (kind === 'tar') {
-      await withRoom(download, file, (content) => unpackTar(content, tree, { limits }));
-      continue;
-    }
-    // A zip is read from its end, so it has to be whole first.
-    const archive = join(staging, 'archive.zip');
-    await withRoom(download, file, (content) =>
-      pipeline(content, createWriteStream(archive, { flags: 'wx' })),
-    );
-    await unpackZip(archive, tree, limits);
-    await rm(archive);
+  if (kind === 'tar') {
+    await withRoom(download, file, (content) => unpackTar(content, tree, { limits, rename }));
+    return;
   }
+  // A zip is read from its end, so it has to be whole first.
+  const archive = join(staging, 'archive.zip');
+  await withRoom(download, file, (content) => pipeline(content, createWriteStream(archive, { flags: 'wx' })));
+  await unpackZip(archive, tree, limits);
+  await rm(archive);
 }
 
 async function withRoom(

@@ -12,7 +12,7 @@ import type { TreeWriter } from './tree-writer.ts';
 export interface TarOptions {
   readonly limits: ModelLimits;
   /** Another name for an entry, or undefined to leave it out before its type is looked at. */
-  readonly rename?: (name: string, type: EntryType) => string | undefined;
+  readonly rename?: ((name: string, type: EntryType) => string | undefined) | undefined;
 }
 
 /** Null for a type that the parser does not know. */

@@ -30,7 +30,7 @@ export function createAzureSource({ env }: SourceContext): Source {
         list: (startsWith) => listBlobs(container, startsWith, signal),
         open: (blob) => openBlob(container, blob),
       });
-      return { files, archive: undefined, version: undefined };
+      return { files, version: undefined };
     },
     close: () => Promise.resolve(),
   };

@@ -24,7 +24,7 @@ export function createFileSource({ settings }: SourceContext): Source {
       const files = info.isDirectory()
         ? below(wanted, '', new Set([wanted.path]))
         : only(await fileAt(wanted, basename(wanted.path)));
-      return { files: notEmpty(files, uri), archive: undefined, version: undefined };
+      return { files: notEmpty(files, uri), version: undefined };
     },
     close: () => Promise.resolve(),
   };

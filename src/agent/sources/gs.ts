@@ -59,7 +59,7 @@ export function createGcsSource(context: SourceContext): Source {
           return { ...opened, tag: object.generation };
         },
       });
-      return { files, archive: undefined, version: undefined };
+      return { files, version: undefined };
     },
     close: () => Promise.resolve(),
   } satisfies Source;

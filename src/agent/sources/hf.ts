@@ -49,7 +49,6 @@ export function createHuggingFaceSource({ env, http }: SourceContext): Source {
       const tree = new URL(`${api}/tree/${commit}?recursive=true`);
       return {
         files: filesOf(hub, tree, `${endpoint}/${repo}/resolve/${commit}`),
-        archive: undefined,
         version: commit,
       };
     },

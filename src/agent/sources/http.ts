@@ -39,9 +39,10 @@ export function createHttpSource({ env, http }: SourceContext): Source {
         if (taken !== undefined) discard(taken);
         return openHttpFile({ http, url, headersFor }, range, fileSignal);
       };
+      const kind = archiveKindOf(name, response.headers.get('content-type'));
+      const unpacking = kind === undefined ? {} : { unpacking: { kind } };
       return {
-        files: only({ path: name === '' ? NAMELESS : name, size, open }),
-        archive: archiveKindOf(name, response.headers.get('content-type')),
+        files: only({ path: name === '' ? NAMELESS : name, size, open, ...unpacking }),
         version: response.headers.get('etag'),
       };
     },

@@ -37,7 +37,7 @@ export function createS3Source({ env, settings }: SourceContext): Source {
         list: (startsWith) => listObjects(s3, place.bucket, startsWith, signal),
         open: (object) => openObject(s3, place.bucket, object.key),
       });
-      return { files, archive: undefined, version: undefined };
+      return { files, version: undefined };
     },
     close: async () => (await client?.catch(() => undefined))?.destroy(),
   };

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../core/clock.ts';
+import type { TarOptions } from './archive-tar.ts';
 import type { ExpectedDigest } from './digest.ts';
 import type { PullError } from './errors.ts';
 import type { HttpClient } from './http-client.ts';
@@ -9,6 +10,13 @@ import type { SourceSettings } from './settings.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export type ArchiveKind = 'tar' | 'zip';
+
+/** The file is an archive, and its content rather than itself belongs to the model. */
+export interface Unpacking {
+  readonly kind: ArchiveKind;
+  /** For a tar: another name for an entry, or undefined to leave it out. */
+  readonly rename?: TarOptions['rename'];
+}
 
 /** What a protocol needs from outside. */
 export interface SourceContext {
@@ -41,14 +49,14 @@ export interface RemoteFile {
   readonly path: string;
   /** Bytes, where the listing says. */
   readonly size: number | undefined;
+  readonly unpacking?: Unpacking;
   /** @throws SourceChangedError when `from.tag` names a state that is gone. */
   open(from: ByteRange, signal: AbortSignal): Promise<OpenedFile>;
 }
 
 export interface RemoteModel {
+  /** An archive is unpacked before the next file is asked for. */
   readonly files: AsyncIterable<RemoteFile>;
-  /** The one file is an archive and its content is the model. */
-  readonly archive: ArchiveKind | undefined;
   /** The source's own name for this state of the whole model. */
   readonly version: string | undefined;
 }

@@ -4,7 +4,7 @@ import { printable, shownUri } from './redact.ts';
 import type { RemoteModel, Source, SourceContext } from './source.ts';
 
 type CreateSource = (context: SourceContext) => Source;
-type Protocol = 's3' | 'gs' | 'azure' | 'http' | 'hf' | 'file';
+type Protocol = 's3' | 'gs' | 'azure' | 'http' | 'hf' | 'oci' | 'file';
 
 /** Each client is imported when the first URI asks for it: the SDKs cost 20 to 40 MiB each. */
 const CREATE: Readonly<Record<Protocol, () => Promise<CreateSource>>> = {
@@ -13,6 +13,7 @@ const CREATE: Readonly<Record<Protocol, () => Promise<CreateSource>>> = {
   azure: async () => (await import('./azure.ts')).createAzureSource,
   http: async () => (await import('./http.ts')).createHttpSource,
   hf: async () => (await import('./hf.ts')).createHuggingFaceSource,
+  oci: async () => (await import('./oci.ts')).createOciSource,
   file: async () => (await import('./file.ts')).createFileSource,
 };
 
@@ -24,6 +25,7 @@ const BY_SCHEME: ReadonlyMap<string, Protocol> = new Map([
   ['http', 'http'],
   ['https', 'http'],
   ['hf', 'hf'],
+  ['oci', 'oci'],
   ['pvc', 'file'],
   ['file', 'file'],
 ]);

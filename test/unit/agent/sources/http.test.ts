@@ -131,7 +131,7 @@ beforeAll(async () => {
 describe('URIs that no source takes', () => {
   it.each([
     ['ftp://host/model', 'UnsupportedSource'],
-    ['oci://registry/model:v1', 'UnsupportedSource'],
+    ['oci://registry/model:v1', 'InvalidUri'],
     ['constructor://x', 'UnsupportedSource'],
     ['model', 'InvalidUri'],
     ['', 'InvalidUri'],
