@@ -1,4 +1,7 @@
-/** Two projects: `unit` needs nothing but Node; `integration` starts a real etcd and kube-apiserver. */
+/**
+ * `unit` needs nothing but Node; `integration` starts a real etcd and kube-apiserver; `agent` starts real object stores
+ * and model servers.
+ */
 const shared = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
@@ -15,5 +18,6 @@ export default {
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
     { ...shared, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.test.ts'] },
+    { ...shared, displayName: 'agent', testMatch: ['<rootDir>/test/agent/**/*.test.ts'] },
   ],
 };

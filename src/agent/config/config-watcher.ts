@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { type FSWatcher, watch } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, milliseconds, seconds } from '../../core/clock.ts';
+import { describeFaults, type ModelSet, readDesiredModels } from '../../core/desired-models.ts';
+import { messageOf } from '../../core/errors.ts';
+import { MODELS_JSON } from '../../core/names.ts';
+
+/** Kubelet's swap is seen at once by the watch; the poll is for filesystems and moments where the watch is blind. */
+const POLL = seconds(2);
+/** A swap makes several events; they are read as one. */
+const SETTLE = milliseconds(5);
+
+export type ConfigReading =
+  | { readonly kind: 'good'; readonly models: ModelSet; readonly hash: string }
+  /** `message` says what is wrong and where; whatever was good before stays. */
+  | { readonly kind: 'faulty'; readonly message: string };
+
+/**
+ * Reads `<configDir>/models.json` and again whenever its content changes, until the signal aborts. The directory may be
+ * missing at first, or be replaced: kubelet swaps the symlink `..data` in it, others write or rename the file itself.
+ * The same content, good or faulty, is reported once.
+ */
+export async function watchModelConfig(
+  configDir: string,
+  clock: Clock,
+  signal: AbortSignal,
+  report: (reading: ConfigReading) => void,
+): Promise<void> {
+  let last: string | undefined;
+  const bell = newBell();
+  const directory = watchDirectory(configDir, bell.ring);
+  while (!signal.aborted) {
+    directory.ensure();
+    const { content, reading } = await readConfig(join(configDir, MODELS_JSON));
+    if (content !== last) report(reading);
+    last = content;
+    await bell.wait(clock, signal);
+  }
+  directory.close();
+}
+
+async function readConfig(path: string): Promise<{ content: string; reading: ConfigReading }> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (thrown) {
+    const message = `cannot read ${path}: ${messageOf(thrown)}`;
+    return { content: `unreadable ${message}`, reading: { kind: 'faulty', message } };
+  }
+  const content = createHash('sha256').update(text).digest('hex');
+  const desired = readDesiredModels(text);
+  if (desired.kind === 'good') {
+    return { content, reading: { kind: 'good', models: desired.models, hash: content } };
+  }
+  return { content, reading: { kind: 'faulty', message: `${path}: ${describeFaults(desired.faults)}` } };
+}
+
+interface Bell {
+  readonly ring: () => void;
+  readonly wait: (clock: Clock, signal: AbortSignal) => Promise<void>;
+}
+
+/** Wakes the reader on an event, at the latest after a poll interval. */
+function newBell(): Bell {
+  let rung = false;
+  let wake = new AbortController();
+  return {
+    ring: () => {
+      rung = true;
+      wake.abort();
+    },
+    wait: async (clock, signal) => {
+      if (!rung) await clock.sleep(POLL, AbortSignal.any([signal, wake.signal]));
+      await clock.sleep(SETTLE, signal);
+      rung = false;
+      wake = new AbortController();
+    },
+  };
+}
+
+/** A watch that is set up again when the directory went away or was replaced. */
+function watchDirectory(path: string, ring: () => void): { ensure(): void; close(): void } {
+  let watcher: FSWatcher | undefined;
+  const drop = () => {
+    watcher?.close();
+    watcher = undefined;
+  };
+  return {
+    close: drop,
+    ensure: () => {
+      if (watcher !== undefined) return;
+      try {
+        watcher = watch(path, (event, name) => {
+          // The directory itself was moved or removed: this watch sees nothing of what comes in its place.
+          if (event === 'rename' && name === lastPart(path)) drop();
+          ring();
+        });
+        watcher.on('error', drop);
+      } catch {
+        // Not there yet; the poll comes back here.
+      }
+    },
+  };
+}
+
+function lastPart(path: string): string {
+  return path.replace(/\/+$/, '').split('/').at(-1) ?? '';
+}

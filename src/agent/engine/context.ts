@@ -1,0 +1,50 @@
+import { type Clock, type Milliseconds, type Random } from '../../core/clock.ts';
+import { type Logger } from '../../core/log.ts';
+import { type ModelServerAdapter } from '../model-server/adapter.ts';
+import { type ModelStore } from '../model-store.ts';
+import { type Puller } from '../puller/contract.ts';
+import { type Slots } from '../slots.ts';
+import { type TrackedModel } from './tracked-model.ts';
+
+/** How much goes on at once, and when a slow one stops counting. */
+export interface EngineLimits {
+  readonly fetches: number;
+  readonly loads: number;
+  /** A fetch or load that takes longer gives its slot to the next, and goes on beside it. */
+  readonly slowAfter: Milliseconds;
+}
+
+/** What an outside observer (status, metrics, readiness) is told. */
+export interface EngineObserver {
+  readonly changed: (model: Readonly<TrackedModel>) => void;
+  readonly forgotten: (name: string) => void;
+  /** A step ended: `outcome` is `ok` or the reason of the failure. */
+  readonly stepped: (
+    step: 'queued' | 'download' | 'load' | 'unload',
+    took: Milliseconds,
+    outcome: string,
+  ) => void;
+}
+
+export interface EngineDeps {
+  readonly store: ModelStore;
+  readonly adapter: ModelServerAdapter;
+  readonly puller: Puller;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly observer: EngineObserver;
+  readonly limits: EngineLimits;
+}
+
+/** What the two lanes share. */
+export interface EngineContext extends EngineDeps {
+  readonly fetchSlots: Slots;
+  readonly loadSlots: Slots;
+  readonly stopping: AbortSignal;
+  readonly serverUp: () => boolean;
+  /** The server's port refuses connections: nothing is loaded any more. */
+  readonly serverGone: () => void;
+  /** Decides anew for one model. */
+  readonly consider: (model: TrackedModel) => void;
+}

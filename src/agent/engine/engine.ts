@@ -1,0 +1,197 @@
+import { type EpochMs } from '../../core/clock.ts';
+import { type ModelSet } from '../../core/desired-models.ts';
+import { meansSameSpec } from '../../core/model-config.ts';
+import { specHash } from '../../core/model-marker.ts';
+import { decideFetch, decideServe, type ServedModel } from '../../core/model-operations.ts';
+import { milliseconds } from '../../core/clock.ts';
+import { type StoredModel } from '../model-store.ts';
+import { createSlots } from '../slots.ts';
+import { type EngineContext, type EngineDeps } from './context.ts';
+import { abortObsoleteFetch, startFetch } from './fetch-lane.ts';
+import { startServe } from './serve-lane.ts';
+import {
+  newTrackedModel,
+  refreshPhase,
+  setServed,
+  setWish,
+  type TrackedModel,
+  viewOf,
+} from './tracked-model.ts';
+
+/** Which models answered when the server was asked, and how things stood when the question was put. */
+export interface ServerIndex {
+  readonly ready: ReadonlyMap<string, boolean>;
+  readonly askedAt: ReadonlyMap<string, number>;
+}
+
+/**
+ * Keeps every model moving from what is to what should be. Level-triggered: each call only says what is known now, and
+ * the next operation of a model follows from that.
+ */
+export interface Engine {
+  /** Takes over what a restarted agent found on disk; before the first wish. */
+  adopt(found: ReadonlyMap<string, StoredModel>): void;
+  /** The set of models to serve; all others are unloaded and removed. */
+  wish(models: ModelSet): void;
+  serverUp(): void;
+  serverGone(): void;
+  /** `servedRevision` of every model now, to be given back with the index that is asked for. */
+  revisions(): ReadonlyMap<string, number>;
+  applyIndex(index: ServerIndex): void;
+  models(): Iterable<Readonly<TrackedModel>>;
+  /** Ends all fetches and starts nothing more; the model server keeps what it has. */
+  stop(): void;
+}
+
+/** Makes an engine that knows no model and believes the server to be away. */
+export function createEngine(deps: EngineDeps): Engine {
+  const table = new Map<string, TrackedModel>();
+  const stopping = new AbortController();
+  let up = false;
+  const context: EngineContext = {
+    ...deps,
+    fetchSlots: createSlots(deps.limits.fetches),
+    loadSlots: createSlots(deps.limits.loads),
+    stopping: stopping.signal,
+    serverUp: () => up,
+    serverGone: () => engine.serverGone(),
+    consider: (model) => consider(context, table, model),
+  };
+  const considerAll = () => {
+    for (const model of [...table.values()]) context.consider(model);
+  };
+  const engine: Engine = {
+    models: () => table.values(),
+    revisions: () => new Map([...table].map(([name, model]) => [name, model.servedRevision])),
+    stop: () => stopping.abort(),
+    adopt: (found) => {
+      for (const [name, stored] of found) table.set(name, newTrackedModel(name, stored, deps.clock.now()));
+    },
+    wish: (models) => {
+      for (const model of takeWish(table, models, deps.clock.now())) context.consider(model);
+    },
+    serverUp: () => {
+      up = true;
+      for (const model of table.values()) forgetServerFailure(model);
+      considerAll();
+    },
+    serverGone: () => {
+      up = false;
+      for (const model of table.values()) {
+        if (model.served.kind !== 'absent') setServed(model, { kind: 'absent' });
+      }
+      considerAll();
+    },
+    applyIndex: (index) => {
+      for (const model of [...table.values()]) {
+        if (applyIndexTo(model, index)) context.consider(model);
+      }
+    },
+  };
+  return engine;
+}
+
+/** Gives every model its wish; returns those for which it is a new one. */
+function takeWish(table: Map<string, TrackedModel>, models: ModelSet, now: EpochMs): TrackedModel[] {
+  const changed: TrackedModel[] = [];
+  for (const [name, spec] of models) {
+    let model = table.get(name);
+    if (model === undefined) table.set(name, (model = newTrackedModel(name, undefined, now)));
+    if (setWish(model, spec, now)) changed.push(model);
+  }
+  for (const model of table.values()) {
+    if (!models.has(model.name) && setWish(model, undefined, now)) changed.push(model);
+  }
+  return changed;
+}
+
+/** A server that answers again starts with a clean record; models that it refused do not. */
+function forgetServerFailure(model: TrackedModel): void {
+  if (model.failure?.serverAway === true) model.failure = undefined;
+  if (model.fallbackFailure?.serverAway === true) model.fallbackFailure = undefined;
+}
+
+/** True when the index told something new. */
+function applyIndexTo(model: TrackedModel, { ready, askedAt }: ServerIndex): boolean {
+  if (model.serve !== 'none' || askedAt.get(model.name) !== model.servedRevision) return false;
+  const served = servedAfter(model, ready.get(model.name) === true);
+  if (served.kind === model.served.kind) return false;
+  setServed(model, served);
+  return true;
+}
+
+function servedAfter(model: TrackedModel, answers: boolean): ServedModel {
+  if (!answers) return { kind: 'absent' };
+  if (model.served.kind === 'loaded') return model.served;
+  const { stored, loadedHash } = model;
+  if (stored === undefined || loadedHash !== specHash(stored)) return { kind: 'unknown' };
+  return { kind: 'loaded', spec: stored };
+}
+
+function consider(context: EngineContext, table: Map<string, TrackedModel>, model: TrackedModel): void {
+  if (context.stopping.aborted || table.get(model.name) !== model) return;
+  const now = context.clock.now();
+  abortObsoleteFetch(model);
+  dropObsoleteStaging(context, model);
+  const waits: EpochMs[] = [];
+  if (model.fetch === undefined) {
+    const operation = decideFetch(viewOf(model), now);
+    if (operation.kind === 'pull') startFetch(context, model, operation.spec);
+    else if (operation.kind === 'wait') waits.push(operation.until);
+  }
+  if (model.serve === 'none') {
+    const operation = decideServe(viewOf(model), context.serverUp(), now);
+    if (operation.kind === 'wait') waits.push(operation.until);
+    else if (operation.kind !== 'idle') startServe(context, model, operation);
+    else if (isForgotten(model)) {
+      forget(context, table, model);
+      return;
+    }
+  }
+  wakeAt(context, model, waits);
+  refreshPhase(model, now);
+  context.observer.changed(model);
+}
+
+function dropObsoleteStaging({ store, log }: EngineContext, model: TrackedModel): void {
+  const { staged, desired } = model;
+  if (staged === undefined || model.serve === 'running') return;
+  if (desired !== undefined && meansSameSpec(staged.spec, desired)) return;
+  model.staged = undefined;
+  store
+    .discard(staged.path)
+    .catch((thrown: unknown) => log.warn({ model: model.name, thrown }, 'discard failed'));
+}
+
+function isForgotten(model: TrackedModel): boolean {
+  return (
+    model.desired === undefined &&
+    model.fetch === undefined &&
+    model.served.kind === 'absent' &&
+    model.stored === undefined &&
+    model.previous === undefined
+  );
+}
+
+function forget(context: EngineContext, table: Map<string, TrackedModel>, model: TrackedModel): void {
+  model.wake?.abort.abort();
+  table.delete(model.name);
+  context.observer.forgotten(model.name);
+}
+
+/** Comes back to a model when the earliest of its waits is over. */
+function wakeAt(context: EngineContext, model: TrackedModel, waits: readonly EpochMs[]): void {
+  const at = waits.length === 0 ? undefined : (Math.min(...waits) as EpochMs);
+  if (model.wake?.at === at) return;
+  model.wake?.abort.abort();
+  model.wake = undefined;
+  if (at === undefined) return;
+  const abort = new AbortController();
+  model.wake = { at, abort };
+  const signal = AbortSignal.any([abort.signal, context.stopping]);
+  void context.clock.sleep(milliseconds(Math.max(0, at - context.clock.now())), signal).then(() => {
+    if (signal.aborted) return;
+    model.wake = undefined;
+    context.consider(model);
+  });
+}

@@ -1,0 +1,147 @@
+import { retryDelay } from '../../core/retry-pace.ts';
+import { type EpochMs, type Milliseconds, milliseconds } from '../../core/clock.ts';
+import { messageOf } from '../../core/errors.ts';
+import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
+import { type PullResult } from '../puller/contract.ts';
+import { type Slot } from '../slots.ts';
+import { type EngineContext } from './context.ts';
+import { type FetchRun, refreshPhase, type TrackedModel } from './tracked-model.ts';
+
+/** Fetches one version into the staging directory and leaves it there, sealed; the caller has decided that it should. */
+export function startFetch(context: EngineContext, model: TrackedModel, spec: ModelSpec): void {
+  const run: FetchRun = { spec, abort: new AbortController(), state: 'queued', bytes: 0 };
+  model.fetch = run;
+  void fetchVersion(context, model, run)
+    .catch((thrown: unknown) => failed(context, model, run, internalFailure(thrown)))
+    .finally(() => {
+      if (model.fetch === run) model.fetch = undefined;
+      context.consider(model);
+    });
+}
+
+/** Ends a fetch whose version is not wanted any more. */
+export function abortObsoleteFetch(model: TrackedModel): void {
+  const { fetch, desired } = model;
+  if (fetch === undefined) return;
+  if (desired === undefined || !meansSameSpec(fetch.spec, desired)) fetch.abort.abort();
+}
+
+async function fetchVersion(context: EngineContext, model: TrackedModel, run: FetchRun): Promise<void> {
+  const { clock, store, observer } = context;
+  const signal = AbortSignal.any([run.abort.signal, context.stopping]);
+  const asked = clock.now();
+  const slot = await context.fetchSlots.take(signal);
+  if (slot === undefined) return;
+  const started = clock.now();
+  run.state = 'running';
+  model.attempts += 1;
+  model.times = { queued: span(asked, started) };
+  observer.stepped('queued', span(asked, started), 'ok');
+  observer.changed(model);
+  context.consider(model);
+  const destination = store.newStagingPath(model.name);
+  const result = await pullSharing(context, model, run, slot, destination, signal);
+  if (signal.aborted) return discardIfThere(context, destination, result);
+  const took = span(started, clock.now());
+  observer.stepped('download', took, result.kind === 'pulled' ? 'ok' : result.reason);
+  if (result.kind === 'failed') {
+    failed(context, model, run, result);
+    return;
+  }
+  try {
+    await store.seal(destination, run.spec);
+  } catch (thrown) {
+    await store.discard(destination);
+    throw thrown;
+  }
+  model.times = { ...model.times, download: took };
+  await keepIfWanted(context, model, run, destination, result.bytes);
+}
+
+async function keepIfWanted(
+  context: EngineContext,
+  model: TrackedModel,
+  run: FetchRun,
+  path: string,
+  bytes: number,
+): Promise<void> {
+  if (run.abort.signal.aborted || context.stopping.aborted) return context.store.discard(path);
+  const obsolete = model.staged?.path;
+  model.staged = { spec: run.spec, path };
+  model.bytes = bytes;
+  // The load of these files has its own count; what failed before is mended.
+  model.failure = undefined;
+  if (obsolete !== undefined) await context.store.discard(obsolete);
+}
+
+async function discardIfThere(context: EngineContext, path: string, result: PullResult): Promise<void> {
+  if (result.kind === 'pulled') await context.store.discard(path);
+}
+
+/** Pulls; what takes long gives its slot to the next, so that no slow source holds up the others. */
+async function pullSharing(
+  context: EngineContext,
+  model: TrackedModel,
+  run: FetchRun,
+  slot: Slot,
+  destination: string,
+  signal: AbortSignal,
+): Promise<PullResult> {
+  const finished = new AbortController();
+  void shareWhenSlow(context, model, slot, finished.signal);
+  const request = { id: model.name, storageUri: run.spec.storageUri, destination };
+  try {
+    return await context.puller.pull(request, signal, ({ bytes }) => {
+      run.bytes = bytes;
+    });
+  } finally {
+    finished.abort();
+    slot.release();
+  }
+}
+
+async function shareWhenSlow(
+  { clock, limits, observer }: EngineContext,
+  model: TrackedModel,
+  slot: Slot,
+  finished: AbortSignal,
+): Promise<void> {
+  while (!finished.aborted) {
+    await clock.sleep(limits.slowAfter, finished);
+    slot.release();
+    refreshPhase(model, clock.now());
+    observer.changed(model);
+  }
+}
+
+function failed(
+  { clock, random, log }: EngineContext,
+  model: TrackedModel,
+  run: FetchRun,
+  result: PullResult,
+): void {
+  if (result.kind === 'pulled' || run.abort.signal.aborted) return;
+  const delay = retryDelay(result.retry, model.attempts, random, result.retryAfterMs);
+  const { reason, message } = result;
+  log.warn({ model: model.name, reason, retryInMs: delay, attempt: model.attempts }, message);
+  model.failure = {
+    spec: run.spec,
+    step: 'pull',
+    reason,
+    message,
+    retryAt: (clock.now() + delay) as EpochMs,
+    // Files in place that are under suspicion stay so until others have come.
+    refetch: model.failure?.refetch ?? false,
+    serverAway: false,
+  };
+}
+
+function internalFailure(thrown: unknown): PullResult {
+  const full = (thrown as NodeJS.ErrnoException).code === 'ENOSPC';
+  const reason = full ? 'DiskFull' : 'StorageFailed';
+  return { kind: 'failed', reason, message: messageOf(thrown), retry: 'soon' };
+}
+
+function span(from: EpochMs, to: EpochMs): Milliseconds {
+  return milliseconds(to - from);
+}

@@ -1,0 +1,211 @@
+import { retryDelay, type RetryPace } from '../../core/retry-pace.ts';
+import { type EpochMs, milliseconds } from '../../core/clock.ts';
+import { messageOf } from '../../core/errors.ts';
+import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
+import { decideServe, type ModelFailure, type ServeOperation } from '../../core/model-operations.ts';
+import { type ServerAnswer } from '../model-server/adapter.ts';
+import { type EngineContext } from './context.ts';
+import { setServed, type TrackedModel, viewOf } from './tracked-model.ts';
+
+/** After so many refused loads the files are fetched anew: the source may have been mended under the same URI. */
+const REFUSALS_BEFORE_REFETCH = 3;
+
+/** Stands where a model that is being removed has no version any more. */
+const NO_SPEC: ModelSpec = { storageUri: '', framework: '', memory: '0' };
+
+type Operation = Exclude<ServeOperation, { kind: 'idle' } | { kind: 'wait' }>;
+
+/** Runs one operation on a model's files or on the model server; the caller sees to it that it is the only one. */
+export function startServe(context: EngineContext, model: TrackedModel, operation: Operation): void {
+  model.serve = operation.kind === 'load' || operation.kind === 'unload' ? 'queued' : 'running';
+  context.log.debug({ model: model.name, operation: operation.kind, reason: operation.reason }, 'operation');
+  void perform(context, model, operation)
+    .catch((thrown: unknown) => {
+      const full = (thrown as NodeJS.ErrnoException).code === 'ENOSPC';
+      const reason = full ? 'DiskFull' : 'StorageFailed';
+      fail(context, model, model.desired ?? model.stored, {
+        reason,
+        message: messageOf(thrown),
+        pace: 'soon',
+      });
+    })
+    .finally(() => {
+      model.serve = 'none';
+      context.consider(model);
+    });
+}
+
+function perform(context: EngineContext, model: TrackedModel, operation: Operation): Promise<void> {
+  switch (operation.kind) {
+    case 'install':
+      return install(context, model);
+    case 'goBack':
+      return goBack(context, model);
+    case 'load':
+      return withLoadSlot(context, model, 'load', () => load(context, model, operation.spec));
+    case 'unload':
+      return withLoadSlot(context, model, 'unload', () => unload(context, model));
+    case 'remove':
+      return remove(context, model);
+  }
+}
+
+async function install({ store }: EngineContext, model: TrackedModel): Promise<void> {
+  const { staged, stored, previous } = model;
+  if (staged === undefined) return;
+  // The same version fetched again replaces files under suspicion; those are nothing to go back to.
+  const keep = previous === undefined && stored !== undefined && !meansSameSpec(stored, staged.spec);
+  model.staged = undefined;
+  model.stored = undefined;
+  model.loadedHash = undefined;
+  await store.install(model.name, staged.path, keep);
+  model.previous = keep ? stored : previous;
+  model.stored = staged.spec;
+}
+
+async function goBack({ store }: EngineContext, model: TrackedModel): Promise<void> {
+  const back = model.previous;
+  model.previous = undefined;
+  model.stored = undefined;
+  model.loadedHash = undefined;
+  await store.goBack(model.name);
+  model.stored = back;
+}
+
+async function remove({ store }: EngineContext, model: TrackedModel): Promise<void> {
+  if (model.staged !== undefined) await store.discard(model.staged.path);
+  model.staged = undefined;
+  await store.remove(model.name);
+  model.stored = undefined;
+  model.previous = undefined;
+  model.loadedHash = undefined;
+}
+
+/** A slow answer gives the slot to the next, so that one model never holds up the others. */
+async function withLoadSlot(
+  context: EngineContext,
+  model: TrackedModel,
+  kind: 'load' | 'unload',
+  work: () => Promise<void>,
+): Promise<void> {
+  const slot = await context.loadSlots.take(context.stopping);
+  if (slot === undefined) return;
+  const done = new AbortController();
+  try {
+    // Things may have changed while waiting; then the next decision is made from how they are now.
+    if (decideServe(viewOf(model), context.serverUp(), context.clock.now()).kind !== kind) return;
+    model.serve = 'running';
+    context.observer.changed(model);
+    void context.clock.sleep(context.limits.slowAfter, done.signal).then(() => slot.release());
+    await work();
+  } finally {
+    done.abort();
+    slot.release();
+  }
+}
+
+async function load(context: EngineContext, model: TrackedModel, spec: ModelSpec): Promise<void> {
+  const { adapter, store, clock, observer, log } = context;
+  if (model.stored === undefined || !meansSameSpec(model.stored, spec)) return;
+  const started = clock.now();
+  const answer = await adapter.load(model.name, store.pathOf(model.name), spec);
+  const took = milliseconds(clock.now() - started);
+  observer.stepped('load', took, answer.kind === 'done' ? 'ok' : answer.reason);
+  if (answer.kind === 'refused') return refusedLoad(context, model, spec, answer);
+  if (answer.kind === 'unavailable') {
+    unavailable(context, model, spec, answer);
+    return;
+  }
+  log.info({ model: model.name, tookMs: took }, 'loaded');
+  setServed(model, { kind: 'loaded', spec });
+  model.times = { ...model.times, load: took };
+  model.failure = undefined;
+  model.fallbackFailure = undefined;
+  model.refusals = 0;
+  model.previous = undefined;
+  context.observer.changed(model);
+  await store.noteLoaded(model.name, spec);
+  await store.discardPrevious(model.name);
+}
+
+type Refused = Extract<ServerAnswer, { kind: 'refused' }>;
+type Unavailable = Extract<ServerAnswer, { kind: 'unavailable' }>;
+
+/** The server said no: the version before goes back in place, and what answers now is asked for. */
+async function refusedLoad(
+  context: EngineContext,
+  model: TrackedModel,
+  spec: ModelSpec,
+  { reason, message }: Refused,
+): Promise<void> {
+  model.refusals += 1;
+  fail(context, model, spec, { reason, message, pace: 'refused' });
+  if (model.previous !== undefined) {
+    context.log.warn({ model: model.name }, 'going back to the version before');
+    await goBack(context, model);
+  }
+  const ready = await context.adapter.ready(model.name);
+  if (ready === false) setServed(model, { kind: 'absent' });
+}
+
+function unavailable(
+  context: EngineContext,
+  model: TrackedModel,
+  spec: ModelSpec,
+  answer: Unavailable,
+): void {
+  if (answer.gone) {
+    context.serverGone();
+    return;
+  }
+  fail(context, model, spec, { ...answer, pace: 'soon', serverAway: true });
+}
+
+async function unload(context: EngineContext, model: TrackedModel): Promise<void> {
+  const { adapter, clock, observer, log } = context;
+  const started = clock.now();
+  const answer = await adapter.unload(model.name);
+  const took = milliseconds(clock.now() - started);
+  observer.stepped('unload', took, answer.kind === 'done' ? 'ok' : answer.reason);
+  if (answer.kind === 'done') {
+    log.info({ model: model.name, tookMs: took }, 'unloaded');
+    setServed(model, { kind: 'absent' });
+    return;
+  }
+  if (answer.kind === 'unavailable' && answer.gone) {
+    context.serverGone();
+    return;
+  }
+  fail(context, model, model.stored, { ...answer, pace: 'soon', serverAway: answer.kind === 'unavailable' });
+}
+
+interface Trouble {
+  readonly reason: string;
+  readonly message: string;
+  readonly pace: RetryPace;
+  readonly serverAway?: boolean;
+}
+
+/** Notes a failure of a version of the model, or of its removal when no version is wanted. */
+function fail(
+  { clock, random, log }: EngineContext,
+  model: TrackedModel,
+  spec: ModelSpec | undefined,
+  { reason, message, pace, serverAway = false }: Trouble,
+): void {
+  model.attempts += 1;
+  const delay = retryDelay(pace, model.attempts, random);
+  log.warn({ model: model.name, reason, retryInMs: delay, attempt: model.attempts }, message);
+  const failure: ModelFailure = {
+    spec: spec ?? NO_SPEC,
+    step: model.desired === undefined ? 'unload' : 'load',
+    reason,
+    message,
+    retryAt: (clock.now() + delay) as EpochMs,
+    refetch: pace === 'refused' && model.refusals % REFUSALS_BEFORE_REFETCH === 0,
+    serverAway,
+  };
+  if (model.desired === undefined || spec === undefined || meansSameSpec(model.desired, spec))
+    model.failure = failure;
+  else model.fallbackFailure = failure;
+}

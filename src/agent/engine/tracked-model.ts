@@ -1,0 +1,105 @@
+import { type ModelActivity, type ModelPhase, phaseOf } from '../../core/agent-status.ts';
+import { type EpochMs, type Milliseconds } from '../../core/clock.ts';
+import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
+import { type ModelFailure, type ModelView, type ServedModel } from '../../core/model-operations.ts';
+import { specHash } from '../../core/model-marker.ts';
+import { type StoredModel } from '../model-store.ts';
+
+/** A fetch under way or waiting for its slot. */
+export interface FetchRun {
+  readonly spec: ModelSpec;
+  readonly abort: AbortController;
+  state: 'queued' | 'running';
+  bytes: number;
+}
+
+/** The engine's record of one model; only the engine and its two lanes write it. */
+export interface TrackedModel {
+  readonly name: string;
+  desired: ModelSpec | undefined;
+  stored: ModelSpec | undefined;
+  staged: { readonly spec: ModelSpec; readonly path: string } | undefined;
+  previous: ModelSpec | undefined;
+  served: ServedModel;
+  /** Counts changes of `served`, so that an index asked for earlier does not overwrite what came later. */
+  servedRevision: number;
+  /** The hash of the version last seen loaded, if nothing was put in place since. */
+  loadedHash: string | undefined;
+  failure: ModelFailure | undefined;
+  fallbackFailure: ModelFailure | undefined;
+  /** Attempts at the desired version, and how many of its loads were refused. */
+  attempts: number;
+  refusals: number;
+  fetch: FetchRun | undefined;
+  serve: 'none' | 'queued' | 'running';
+  wake: { readonly at: EpochMs; readonly abort: AbortController } | undefined;
+  wantedAt: EpochMs;
+  bytes: number;
+  times: { queued?: Milliseconds; download?: Milliseconds; load?: Milliseconds };
+  phase: ModelPhase;
+  since: EpochMs;
+}
+
+/** A record for a model that is wanted, or that a restarted agent found. */
+export function newTrackedModel(name: string, found: StoredModel | undefined, now: EpochMs): TrackedModel {
+  return {
+    name,
+    desired: undefined,
+    stored: found?.stored,
+    staged: undefined,
+    previous: found?.previous,
+    // What a restarted agent finds may be loaded still; only the model server can say.
+    served: { kind: found === undefined ? 'absent' : 'unknown' },
+    servedRevision: 0,
+    loadedHash: found?.loadedHash,
+    failure: undefined,
+    fallbackFailure: undefined,
+    attempts: 0,
+    refusals: 0,
+    fetch: undefined,
+    serve: 'none',
+    wake: undefined,
+    wantedAt: now,
+    bytes: 0,
+    times: {},
+    phase: { phase: 'Queued' },
+    since: now,
+  };
+}
+
+export function viewOf(model: TrackedModel): ModelView {
+  return { ...model, staged: model.staged?.spec };
+}
+
+export function activityOf(model: TrackedModel): ModelActivity {
+  return { fetch: model.fetch?.state ?? 'none', bytes: model.fetch?.bytes ?? 0, serve: model.serve };
+}
+
+/** Sets what the model server is known to have. */
+export function setServed(model: TrackedModel, served: ServedModel): void {
+  model.served = served;
+  model.servedRevision += 1;
+  if (served.kind === 'loaded') model.loadedHash = specHash(served.spec);
+}
+
+/** Takes over a new wish and tells whether it is one; a different version starts with a clean record. */
+export function setWish(model: TrackedModel, desired: ModelSpec | undefined, now: EpochMs): boolean {
+  const before = model.desired;
+  model.desired = desired;
+  if (before !== undefined && desired !== undefined && meansSameSpec(before, desired)) return false;
+  model.failure = undefined;
+  model.fallbackFailure = undefined;
+  model.attempts = 0;
+  model.refusals = 0;
+  model.wantedAt = now;
+  return true;
+}
+
+/** Recomputes the phase; true when it is another one than before (a growing number of bytes is not). */
+export function refreshPhase(model: TrackedModel, now: EpochMs): boolean {
+  const phase = phaseOf(viewOf(model), activityOf(model));
+  const changed = phase.phase !== model.phase.phase;
+  model.phase = phase;
+  if (changed) model.since = now;
+  return changed;
+}

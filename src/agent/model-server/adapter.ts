@@ -1,0 +1,33 @@
+import { type ModelSpec } from '../../core/model-config.ts';
+
+/** How a model server took a request to load or unload. */
+export type ServerAnswer =
+  | { readonly kind: 'done' }
+  /** It answered, and said no: the model's fault, or lack of room. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly message: string }
+  /** No answer, or one that says it cannot answer now; `gone`: nothing listens at its port. */
+  | {
+      readonly kind: 'unavailable';
+      readonly reason: string;
+      readonly message: string;
+      readonly gone: boolean;
+    };
+
+/** Whether the process behind the port answers requests. `gone`: nothing listens, so nothing is loaded. */
+export type ServerHealth = 'up' | 'busy' | 'gone';
+
+/**
+ * What the agent needs of a model server. Names are those of {@link isModelName}. Nothing here rejects for what the
+ * server does or fails to do; the answers say it.
+ */
+export interface ModelServerAdapter {
+  health(): Promise<ServerHealth>;
+  /** Which models it knows and whether each answers; undefined when it cannot say. */
+  index(): Promise<ReadonlyMap<string, boolean> | undefined>;
+  /** Whether one model answers; undefined when the server cannot say now. */
+  ready(name: string): Promise<boolean | undefined>;
+  /** Loads the files in `directory`; a model that is loaded already is replaced. */
+  load(name: string, directory: string, spec: ModelSpec): Promise<ServerAnswer>;
+  /** `done` also when it was not loaded. */
+  unload(name: string): Promise<ServerAnswer>;
+}

@@ -1,0 +1,105 @@
+import { type Clock, type EpochMs, milliseconds, seconds } from '../../core/clock.ts';
+import { type Logger } from '../../core/log.ts';
+import { type Engine } from '../engine/engine.ts';
+import { type ModelServerAdapter, type ServerHealth } from './adapter.ts';
+
+/** Between two looks at a server that answers, and at one that does not. */
+const STEADY = seconds(1);
+const AWAY = milliseconds(200);
+/** MLServer reads every model-settings.json for an index (about 1 ms each, measured), and serves nothing meanwhile. */
+const INDEX_EVERY = seconds(300);
+/** Questions at once where a server has no index. */
+const ASKED_AT_ONCE = 16;
+
+/** What is known of the server's process, for status and readiness. */
+export interface ServerState {
+  readonly state: 'unknown' | 'up' | 'down';
+  readonly since: EpochMs;
+}
+
+export interface MonitorDeps {
+  readonly adapter: ModelServerAdapter;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly changed: (state: ServerState) => void;
+}
+
+/**
+ * Watches the model server until the signal aborts, and tells the engine when it comes, goes or has lost models. A
+ * restart between two looks shows in one loaded model, another each time, that answers no more.
+ */
+export async function monitorModelServer(deps: MonitorDeps, signal: AbortSignal): Promise<void> {
+  const { adapter, engine, clock, log } = deps;
+  let current: ServerState = { state: 'unknown', since: clock.now() };
+  let indexedAt = 0;
+  const canaries = rotation(engine);
+  const enter = (state: 'up' | 'down') => {
+    current = { state, since: clock.now() };
+    log.info({ state }, `the model server is ${state}`);
+    deps.changed(current);
+  };
+  while (!signal.aborted) {
+    const wasUp = current.state === 'up';
+    const { health, lost } = await look(adapter, wasUp ? canaries.next() : undefined);
+    if (isAborted(signal)) return;
+    if (lost) log.warn({}, 'the model server has lost a model; comparing all');
+    if (health === 'gone' && current.state !== 'down') {
+      engine.serverGone();
+      enter('down');
+    } else if (health === 'up') {
+      if (!wasUp || lost || clock.now() - indexedAt > INDEX_EVERY) {
+        await compareAll(adapter, engine);
+        indexedAt = clock.now();
+      }
+      if (!wasUp) engine.serverUp();
+      if (!wasUp) enter('up');
+    }
+    await clock.sleep(current.state === 'up' ? STEADY : AWAY, signal);
+  }
+}
+
+/** TypeScript believes that a signal once seen unaborted stays so. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+/** One question where one is enough: a loaded model that answers shows that the server does. */
+async function look(
+  adapter: ModelServerAdapter,
+  canary: string | undefined,
+): Promise<{ health: ServerHealth; lost: boolean }> {
+  const ready = canary === undefined ? undefined : await adapter.ready(canary);
+  if (ready !== undefined) return { health: 'up', lost: !ready };
+  return { health: await adapter.health(), lost: false };
+}
+
+/** Gives the loaded models in turn, one a call. */
+function rotation(engine: Engine): { next(): string | undefined } {
+  let queue: string[] = [];
+  const loaded = () => [...engine.models()].filter(({ served }) => served.kind === 'loaded');
+  return {
+    next: () => {
+      if (queue.length === 0) queue = loaded().map(({ name }) => name);
+      return queue.pop();
+    },
+  };
+}
+
+/** Asks for all that the engine tracks. */
+async function compareAll(adapter: ModelServerAdapter, engine: Engine): Promise<void> {
+  const askedAt = engine.revisions();
+  if (askedAt.size === 0) return;
+  const ready = (await adapter.index()) ?? (await askEach(adapter, [...askedAt.keys()]));
+  engine.applyIndex({ ready, askedAt });
+}
+
+async function askEach(adapter: ModelServerAdapter, names: readonly string[]): Promise<Map<string, boolean>> {
+  const answers = new Map<string, boolean>();
+  const queue = names.values();
+  const worker = async () => {
+    for (const name of queue) answers.set(name, (await adapter.ready(name)) ?? false);
+  };
+  await Promise.all(Array.from({ length: ASKED_AT_ONCE }, worker));
+  return answers;
+}

@@ -1,0 +1,123 @@
+import { seconds } from '../../core/clock.ts';
+import { isRecord } from '../../core/json.ts';
+import { type ModelServerAdapter, type ServerAnswer, type ServerHealth } from './adapter.ts';
+import { type HttpAnswer, type HttpCall } from './http-call.ts';
+import { writeMlserverSettings } from './mlserver-settings.ts';
+
+const HEALTH_TIMEOUT = seconds(2);
+const INDEX_TIMEOUT = seconds(60);
+/** Large models take minutes to load, and a load that is given up goes on inside the server all the same. */
+const LOAD_TIMEOUT = seconds(900);
+const UNLOAD_TIMEOUT = seconds(120);
+/** Enough of a server's explanation for a condition. */
+const LONGEST_MESSAGE = 400;
+
+/**
+ * The V2 repository API, spoken by MLServer, Triton and KServe's Python servers:
+ * https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_model_repository.html
+ */
+export function v2Adapter(call: HttpCall): ModelServerAdapter {
+  const model = (name: string, action: 'load' | 'unload') =>
+    `/v2/repository/models/${encodeURIComponent(name)}/${action}`;
+  const isMlserver = rememberedServerName(call);
+  return {
+    health: async () => healthOf(await call('GET', '/v2/health/live', HEALTH_TIMEOUT)),
+    index: async () => indexOf(await call('POST', '/v2/repository/index', INDEX_TIMEOUT, '{}')),
+    ready: async (name) => {
+      const answer = await call('GET', `/v2/models/${encodeURIComponent(name)}/ready`, HEALTH_TIMEOUT);
+      if (answer.kind === 'none' || isUnavailable(answer.status)) return undefined;
+      return answer.status === 200 && !saysNotReady(answer.body);
+    },
+    load: async (name, directory, spec) => {
+      if ((await isMlserver()) === 'mlserver') await writeMlserverSettings(name, directory, spec.framework);
+      return answerOf(await call('POST', model(name, 'load'), LOAD_TIMEOUT, '{}'), 'LoadFailed');
+    },
+    unload: async (name) => {
+      const answer = await call('POST', model(name, 'unload'), UNLOAD_TIMEOUT, '{}');
+      if (answer.kind === 'answer' && answer.status === 404) return { kind: 'done' };
+      return answerOf(answer, 'UnloadFailed');
+    },
+  };
+}
+
+/** The server's name from its metadata, asked once for each life of the adapter; a failure is asked again. */
+function rememberedServerName(call: HttpCall): () => Promise<string | undefined> {
+  let known: string | undefined;
+  return async () => {
+    if (known !== undefined) return known;
+    const answer = await call('GET', '/v2', HEALTH_TIMEOUT);
+    if (answer.kind === 'none' || answer.status !== 200) return undefined;
+    const metadata = parsed(answer.body);
+    known = isRecord(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : '';
+    return known;
+  };
+}
+
+function healthOf(answer: HttpAnswer): ServerHealth {
+  if (answer.kind === 'none') return isRefusedConnection(answer.code) ? 'gone' : 'busy';
+  // A server without this path still answers; one behind 502 or 503 does not.
+  return isUnavailable(answer.status) ? 'busy' : 'up';
+}
+
+function indexOf(answer: HttpAnswer): ReadonlyMap<string, boolean> | undefined {
+  if (answer.kind === 'none' || answer.status !== 200) return undefined;
+  const entries = parsed(answer.body);
+  if (!Array.isArray(entries)) return undefined;
+  const models = new Map<string, boolean>();
+  for (const entry of entries as unknown[]) {
+    if (!isRecord(entry) || typeof entry['name'] !== 'string') continue;
+    // A server lists each version; one that answers is enough.
+    models.set(entry['name'], models.get(entry['name']) === true || entry['state'] === 'READY');
+  }
+  return models;
+}
+
+function answerOf(answer: HttpAnswer, reason: string): ServerAnswer {
+  if (answer.kind === 'none') {
+    const gone = isRefusedConnection(answer.code);
+    const timedOut = answer.code === 'ETIMEDOUT';
+    return {
+      kind: 'unavailable',
+      reason: timedOut ? 'ModelServerTimeout' : 'ModelServerUnavailable',
+      message: `the model server does not answer: ${answer.message}`,
+      gone,
+    };
+  }
+  const message = `the model server answered ${answer.status}: ${explanation(answer.body)}`;
+  if (isUnavailable(answer.status)) {
+    return { kind: 'unavailable', reason: 'ModelServerUnavailable', message, gone: false };
+  }
+  // KServe's Python servers answer 200 with {"load": false} when nothing was loaded.
+  const body = parsed(answer.body);
+  const saysNo = isRecord(body) && (body['load'] === false || body['unload'] === false);
+  if (answer.status >= 200 && answer.status < 300 && !saysNo) return { kind: 'done' };
+  return { kind: 'refused', reason, message };
+}
+
+function explanation(body: string): string {
+  const answer = parsed(body);
+  const error = isRecord(answer) ? (answer['error'] ?? answer['detail']) : undefined;
+  const text = typeof error === 'string' && error !== '' ? error : body.trim();
+  return text.length > LONGEST_MESSAGE ? `${text.slice(0, LONGEST_MESSAGE)}…` : text || 'without a reason';
+}
+
+function saysNotReady(body: string): boolean {
+  const answer = parsed(body);
+  return isRecord(answer) && answer['ready'] === false;
+}
+
+function isUnavailable(status: number): boolean {
+  return status === 429 || status === 502 || status === 503 || status === 504;
+}
+
+function isRefusedConnection(code: string): boolean {
+  return code === 'ECONNREFUSED' || code === 'EHOSTUNREACH' || code === 'ENOTFOUND';
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}

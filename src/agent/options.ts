@@ -1,0 +1,128 @@
+import { MmsError } from '../core/errors.ts';
+import {
+  AGENT_PORT,
+  DEFAULT_COMPONENT_PORT,
+  DEFAULT_MODEL_DIR,
+  DEFAULT_CONFIG_MOUNT_PATH,
+} from '../core/names.ts';
+import { DEFAULT_SOURCE_SETTINGS, type SourceSettings } from './sources/settings.ts';
+
+/**
+ * Not 8080 to 8082 and 9000 to 9003 (model servers), 9081 (this agent), 9090 and 9091 (Prometheus, queue-proxy).
+ */
+export const DEFAULT_STATUS_PORT = 9082;
+
+/** The agent's command line, as text; the names are KServe's flags and ours. */
+export interface AgentFlags {
+  readonly enablePuller: boolean;
+  readonly configDir: string;
+  readonly modelDir: string;
+  readonly componentPort: string;
+  readonly port: string;
+  readonly statusPort: string;
+  readonly modelServerUrl?: string | undefined;
+  readonly drainSeconds: string;
+  readonly downloads: string;
+  readonly loads: string;
+  readonly pvcRoot: string;
+  readonly fileRoot: readonly string[];
+  readonly denyNetwork: readonly string[];
+}
+
+/** What the agent runs with, checked. */
+export interface AgentOptions {
+  readonly enablePuller: boolean;
+  /** Absolute. */
+  readonly configDir: string;
+  /** Absolute. */
+  readonly modelDir: string;
+  readonly componentPort: number;
+  readonly port: number;
+  readonly statusPort: number;
+  readonly modelServerUrl: URL;
+  readonly drainSeconds: number;
+  readonly downloads: number;
+  readonly loads: number;
+  readonly sources: SourceSettings;
+}
+
+export const FLAG_DEFAULTS = {
+  enablePuller: false,
+  configDir: DEFAULT_CONFIG_MOUNT_PATH,
+  modelDir: DEFAULT_MODEL_DIR,
+  componentPort: String(DEFAULT_COMPONENT_PORT),
+  port: String(AGENT_PORT),
+  statusPort: String(DEFAULT_STATUS_PORT),
+  drainSeconds: '20',
+  downloads: '16',
+  loads: '8',
+  pvcRoot: DEFAULT_SOURCE_SETTINGS.pvcRoot,
+  fileRoot: DEFAULT_SOURCE_SETTINGS.fileRoots,
+  denyNetwork: DEFAULT_SOURCE_SETTINGS.deniedNetworks,
+} as const;
+
+/** Every fault of the command line at once. */
+export class AgentOptionsError extends MmsError {
+  readonly code = 'AGENT_OPTIONS_INVALID';
+  readonly retryable = false;
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'));
+    this.faults = faults;
+  }
+}
+
+/**
+ * Checks the flags. Port 0 means any free port, for tests.
+ * @throws AgentOptionsError with all faults
+ */
+export function checkAgentOptions(flags: AgentFlags): AgentOptions {
+  const faults: string[] = [];
+  const number = (flag: string, text: string, least: number, most: number) => {
+    const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    faults.push(`--${flag} ${JSON.stringify(text)} is not a whole number from ${least} to ${most}`);
+    return least;
+  };
+  const directory = (flag: string, path: string) => {
+    if (!path.startsWith('/')) faults.push(`--${flag} ${JSON.stringify(path)} is not an absolute path`);
+    return path;
+  };
+  const componentPort = number('component-port', flags.componentPort, 1, 65_535);
+  const options: AgentOptions = {
+    enablePuller: flags.enablePuller,
+    configDir: directory('config-dir', flags.configDir),
+    modelDir: directory('model-dir', flags.modelDir),
+    componentPort,
+    port: number('port', flags.port, 0, 65_535),
+    statusPort: number('status-port', flags.statusPort, 0, 65_535),
+    modelServerUrl: serverUrl(flags.modelServerUrl, componentPort, faults),
+    drainSeconds: number('drain-seconds', flags.drainSeconds, 0, 3_600),
+    downloads: number('downloads', flags.downloads, 1, 256),
+    loads: number('loads', flags.loads, 1, 256),
+    sources: {
+      ...DEFAULT_SOURCE_SETTINGS,
+      pvcRoot: directory('pvc-root', flags.pvcRoot),
+      fileRoots: flags.fileRoot.map((root) => directory('file-root', root)),
+      deniedNetworks: flags.denyNetwork,
+    },
+  };
+  const { port, statusPort } = options;
+  if (port !== 0 && port === statusPort) faults.push(`--port and --status-port are both ${port}`);
+  if (port === componentPort) {
+    faults.push(`--port and --component-port are both ${port}; the agent would forward to itself`);
+  }
+  if (faults.length > 0) throw new AgentOptionsError(faults);
+  return options;
+}
+
+/** The model server may be another container than the component, as behind a transformer. */
+function serverUrl(text: string | undefined, componentPort: number, faults: string[]): URL {
+  const fallback = new URL(`http://127.0.0.1:${componentPort}`);
+  if (text === undefined) return fallback;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'http:') return url;
+  faults.push(`--model-server-url ${JSON.stringify(text)} is not a URL like http://127.0.0.1:8080`);
+  return fallback;
+}

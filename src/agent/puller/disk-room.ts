@@ -1,0 +1,47 @@
+import { statfs } from 'node:fs/promises';
+import { DiskFullError } from '../sources/errors.ts';
+
+/** One file's claim on the volume. */
+export interface Claim {
+  /** Told of bytes that are on the volume now and so need no room any more. */
+  wrote(bytes: number): void;
+  release(): void;
+}
+
+/**
+ * Keeps one large model from filling the volume and failing all the others: a file of known size starts only if it fits
+ * beside what the downloads under way still have to write.
+ */
+export interface DiskRoom {
+  /** @throws DiskFullError */
+  claim(directory: string, bytes: number): Promise<Claim>;
+}
+
+export function createDiskRoom(): DiskRoom {
+  let outstanding = 0;
+  return {
+    claim: async (directory, bytes) => {
+      // Entered before the question is asked, so that two at once cannot both have the same room.
+      let remaining = bytes;
+      outstanding += bytes;
+      const give = (amount: number): void => {
+        const given = Math.min(amount, remaining);
+        remaining -= given;
+        outstanding -= given;
+      };
+      const claim: Claim = { wrote: give, release: () => give(remaining) };
+      try {
+        const { bavail, bsize } = await statfs(directory);
+        const free = bavail * bsize;
+        if (outstanding <= free) return claim;
+        throw new DiskFullError(
+          `a file of ${bytes} bytes does not fit: the model volume has ${free} bytes free, and other downloads need ` +
+            `${outstanding - bytes} of them. Free some, or give the volume a larger size.`,
+        );
+      } catch (error) {
+        claim.release();
+        throw error;
+      }
+    },
+  };
+}

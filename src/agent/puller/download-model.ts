@@ -1,0 +1,167 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { Clock, EpochMs } from '../../core/clock.ts';
+import { unpackTar } from '../sources/archive-tar.ts';
+import { unpackZip } from '../sources/archive-zip.ts';
+import { NotFoundError } from '../sources/errors.ts';
+import { shownUri } from '../sources/redact.ts';
+import { baseName } from '../sources/relative-path.ts';
+import type { SourceSettings } from '../sources/settings.ts';
+import type { RemoteFile, Source, Unpacking } from '../sources/source.ts';
+import { transfer } from '../sources/transfer.ts';
+import { createTreeWriter } from '../sources/tree-writer.ts';
+import type { TreeWriter } from '../sources/tree-writer.ts';
+import { createWatch } from '../sources/watch.ts';
+import type { Watch } from '../sources/watch.ts';
+import type { PullRequest, PullResult } from './contract.ts';
+import type { DiskRoom } from './disk-room.ts';
+import { eachDownload } from './downloads.ts';
+import type { SharedDownloads } from './downloads.ts';
+import { refuseDestination, removeStaging, stagingPath } from './staging.ts';
+
+/** What the pulls of one process share. */
+export interface DownloadContext {
+  readonly sources: Source;
+  readonly settings: SourceSettings;
+  readonly clock: Clock;
+  readonly shared: SharedDownloads;
+  readonly room: DiskRoom;
+}
+
+type Pulled = Extract<PullResult, { kind: 'pulled' }>;
+
+interface Download {
+  readonly context: DownloadContext;
+  readonly uri: string;
+  readonly staging: string;
+  readonly tree: TreeWriter;
+  readonly signal: AbortSignal;
+  readonly giveUp: () => void;
+}
+
+/** Between two reports of progress. */
+const PROGRESS_EVERY_MS = 250;
+
+/**
+ * Brings one model into `request.destination`: put together beside it, then renamed, so that it is whole or not there.
+ * @param onBytes told of the bytes on disk so far, a few times a second.
+ * @throws PullError, or what a client throws; nothing half-made is left.
+ */
+export async function downloadModel(
+  { storageUri: uri, destination }: PullRequest,
+  context: DownloadContext,
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void,
+): Promise<Pulled> {
+  await refuseDestination(destination);
+  const staging = stagingPath(destination);
+  const root = join(staging, 'tree');
+  const stopper = new AbortController();
+  try {
+    await removeStaging(destination);
+    await mkdir(root, { recursive: true, mode: 0o755 });
+    const tree = createTreeWriter(root, context.settings.limits, throttled(context.clock, onBytes));
+    const either = AbortSignal.any([signal, stopper.signal]);
+    const giveUp = (): void => stopper.abort();
+    const version = await fill({ context, uri, staging, tree, signal: either, giveUp });
+    if (tree.totals.files === 0) throw new NotFoundError(`${shownUri(uri)}: it holds no files`);
+    await rename(root, destination);
+    return { kind: 'pulled', ...tree.totals, ...(version === undefined ? {} : { version }) };
+  } finally {
+    stopper.abort();
+    await removeStaging(destination);
+  }
+}
+
+async function fill(download: Download): Promise<string | undefined> {
+  const { context, uri, signal } = download;
+  // Looking for files is waiting without bytes, so no rate is asked of it.
+  const settings = { ...context.settings, minimumBytesPerSecond: 0 };
+  const watch = createWatch({ settings, clock: context.clock, signal, shown: shownUri(uri) });
+  try {
+    const model = await watch.over(context.sources.find(uri, watch.signal));
+    const { shared, settings: own } = context;
+    const options = { perModel: own.downloadsPerModel, shared, giveUp: download.giveUp };
+    await eachDownload(unpacked(download, watched(model.files, watch)), options, (file) =>
+      store(download, file),
+    );
+    return model.version;
+  } finally {
+    watch.stop();
+  }
+}
+
+async function* watched(files: AsyncIterable<RemoteFile>, watch: Watch): AsyncGenerator<RemoteFile> {
+  const each = files[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await watch.over(each.next());
+    if (next.done === true) return;
+    yield next.value;
+  }
+}
+
+async function store(download: Download, file: RemoteFile): Promise<void> {
+  await withRoom(download, file, (content) => download.tree.writeFile(file.path, content));
+}
+
+/** Unpacks the archives among the files as they come, and passes on the others. */
+async function* unpacked(download: Download, files: AsyncIterable<RemoteFile>): AsyncGenerator<RemoteFile> {
+  for await (const file of files) {
+    if (file.unpacking === undefined) yield file;
+    else await unpack(download, file, file.unpacking);
+  }
+}
+
+async function unpack(download: Download, file: RemoteFile, { kind, rename }: Unpacking): Promise<void> {
+  const { context, staging, tree } = download;
+  const { limits } = context.settings;
+  if (kind === 'tar') {
+    await withRoom(download, file, (content) => unpackTar(content, tree, { limits, rename }));
+    return;
+  }
+  // A zip is read from its end, so it has to be whole first.
+  const archive = join(staging, 'archive.zip');
+  await withRoom(download, file, (content) => pipeline(content, createWriteStream(archive, { flags: 'wx' })));
+  await unpackZip(archive, tree, limits);
+  await rm(archive);
+}
+
+async function withRoom(
+  { context, uri, staging, signal }: Download,
+  file: RemoteFile,
+  use: (content: AsyncIterable<Uint8Array>) => Promise<void>,
+): Promise<void> {
+  const { settings, clock, room } = context;
+  const claim = await room.claim(staging, file.size ?? 0);
+  async function* content(): AsyncGenerator<Uint8Array> {
+    const shown = shownFile(uri, file);
+    for await (const chunk of transfer(file, { settings, clock, signal, shown })) {
+      claim.wrote(chunk.length);
+      yield chunk;
+    }
+  }
+  try {
+    await use(content());
+  } finally {
+    claim.release();
+  }
+}
+
+function shownFile(uri: string, { path }: RemoteFile): string {
+  const shown = shownUri(uri);
+  return baseName(shown) === path ? shown : `${shown} (${shownUri(path)})`;
+}
+
+function throttled(clock: Clock, onBytes: (bytes: number) => void): (bytes: number) => void {
+  let total = 0;
+  let last: EpochMs | undefined;
+  return (bytes) => {
+    total += bytes;
+    const now = clock.now();
+    if (last !== undefined && now - last < PROGRESS_EVERY_MS) return;
+    last = now;
+    onBytes(total);
+  };
+}

@@ -1,0 +1,69 @@
+import type { Clock } from '../../core/clock.ts';
+import { createDestinationPolicy } from '../../core/destination-policy.ts';
+import { PullAbortedError } from '../sources/errors.ts';
+import type { Resolve } from '../sources/guarded-connect.ts';
+import { createHttpClient } from '../sources/http-client.ts';
+import { secretValues } from '../sources/redact.ts';
+import type { SourceSettings } from '../sources/settings.ts';
+import type { Environment } from '../sources/source.ts';
+import { createSources } from '../sources/sources.ts';
+import type { Puller } from './contract.ts';
+import { createDiskRoom } from './disk-room.ts';
+import { downloadModel } from './download-model.ts';
+import { createSharedDownloads } from './downloads.ts';
+import { failedPull } from './pull-result.ts';
+
+export interface InProcessPullerOptions {
+  readonly env: Environment;
+  readonly settings: SourceSettings;
+  readonly clock: Clock;
+  /** Stands in for DNS in tests. */
+  readonly resolve?: Resolve;
+}
+
+/**
+ * Pulls in the process it is called in. The agent uses it inside the forked child only, because a storage SDK and a large download
+ * raise a process's memory for good; tests use it directly.
+ * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is no network.
+ */
+export function createInProcessPuller({ env, settings, clock, resolve }: InProcessPullerOptions): Puller {
+  const http = createHttpClient({
+    policy: createDestinationPolicy(settings.deniedNetworks),
+    connectTimeoutMs: settings.connectTimeoutMs,
+    maxRedirects: settings.maxRedirects,
+    ...(resolve === undefined ? {} : { resolve }),
+  });
+  const sources = createSources({ env, http, clock, settings });
+  const context = {
+    sources,
+    settings,
+    clock,
+    shared: createSharedDownloads(settings.sharedDownloads),
+    room: createDiskRoom(),
+  };
+  const secrets = secretValues(env);
+  const stopper = new AbortController();
+  const running = new Set<Promise<unknown>>();
+  return {
+    pull: async (request, signal, onProgress) => {
+      const either = AbortSignal.any([signal, stopper.signal]);
+      const download = downloadModel(request, context, either, (bytes) =>
+        onProgress({ id: request.id, bytes }),
+      ).catch((thrown: unknown) =>
+        failedPull(either.aborted ? new PullAbortedError('the pull was given up') : thrown, request, secrets),
+      );
+      running.add(download);
+      try {
+        return await download;
+      } finally {
+        running.delete(download);
+      }
+    },
+    stop: async () => {
+      stopper.abort();
+      await Promise.allSettled(running);
+      await sources.close();
+      await http.close();
+    },
+  };
+}

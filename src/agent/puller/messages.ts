@@ -1,0 +1,12 @@
+import type { SourceSettings } from '../sources/settings.ts';
+import type { PullProgress, PullRequest, PullResult } from './contract.ts';
+
+/** What the agent tells the puller's process; `pull` is a number of its own for each pull, since ids may repeat. */
+export type ToPuller =
+  | { readonly type: 'configure'; readonly settings: SourceSettings }
+  | { readonly type: 'pull'; readonly pull: number; readonly request: PullRequest }
+  | { readonly type: 'abort'; readonly pull: number };
+
+export type FromPuller =
+  | { readonly type: 'progress'; readonly pull: number; readonly progress: PullProgress }
+  | { readonly type: 'result'; readonly pull: number; readonly result: PullResult };

@@ -1,0 +1,50 @@
+import type { PullProgress, PullRequest, PullResult } from './contract.ts';
+
+export interface PendingPull {
+  readonly request: PullRequest;
+  readonly settled: Promise<PullResult>;
+}
+
+/** The pulls that a child process has been asked for and has not answered. */
+export interface PullRegister {
+  add(
+    request: PullRequest,
+    onProgress: (progress: PullProgress) => void,
+  ): PendingPull & { readonly number: number };
+  progress(number: number, progress: PullProgress): void;
+  settle(number: number, result: PullResult): void;
+  all(): readonly (readonly [number: number, pending: PendingPull])[];
+  /** Stops waiting for idleness. */
+  close(): void;
+}
+
+interface Entry extends PendingPull {
+  readonly resolve: (result: PullResult) => void;
+  readonly onProgress: (progress: PullProgress) => void;
+}
+
+/** @param onIdle called when there has been no pull for `idleMs` milliseconds. */
+export function createRegister(idleMs: number, onIdle: () => void): PullRegister {
+  const pulls = new Map<number, Entry>();
+  let idle: NodeJS.Timeout | undefined;
+  let count = 0;
+  return {
+    add: (request, onProgress) => {
+      clearTimeout(idle);
+      count += 1;
+      const { promise: settled, resolve } = Promise.withResolvers<PullResult>();
+      const entry = { request, settled, resolve, onProgress };
+      pulls.set(count, entry);
+      return { ...entry, number: count };
+    },
+    progress: (number, progress) => pulls.get(number)?.onProgress(progress),
+    settle: (number, result) => {
+      const entry = pulls.get(number);
+      if (!pulls.delete(number)) return;
+      entry?.resolve(result);
+      if (pulls.size === 0) idle = setTimeout(onIdle, idleMs).unref();
+    },
+    all: () => [...pulls],
+    close: () => clearTimeout(idle),
+  };
+}

@@ -1,0 +1,38 @@
+/** The entry point of the puller's process; started by forked-puller.ts and by nobody else. */
+import { systemClock } from '../clock.ts';
+import { createInProcessPuller } from './in-process-puller.ts';
+import type { FromPuller, ToPuller } from './messages.ts';
+import { servePuller } from './serve-puller.ts';
+
+/** BSD's EX_SOFTWARE. */
+const EXIT_SOFTWARE = 70;
+
+// The model server runs as another user and has to read what is stored here.
+process.umask(0o022);
+
+const served = servePuller(
+  (settings) => createInProcessPuller({ env: process.env, settings, clock: systemClock }),
+  (message: FromPuller) => {
+    if (process.connected) process.send?.(message);
+  },
+);
+
+let ending = false;
+function end(): void {
+  if (ending) return;
+  ending = true;
+  void served.stop().finally(() => process.exit(0));
+}
+
+process.on('message', (message) => served.receive(message as ToPuller));
+// The agent has no more work, or is gone.
+process.on('disconnect', end);
+process.on('SIGTERM', end);
+// Ctrl-C reaches the whole group; the agent decides what happens to the pulls.
+process.on('SIGINT', () => undefined);
+process.on('uncaughtException', (error) => {
+  // Only the kind and the place: an SDK's message or properties may quote a signed request.
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  process.stderr.write(`the puller failed: ${error.name}\n${frames.join('\n')}\n`);
+  process.exit(EXIT_SOFTWARE);
+});

@@ -1,0 +1,131 @@
+import { crc32 } from 'node:zlib';
+import { getFileNameLowLevel, openPromise } from 'yauzl';
+import type { Entry, ZipFile } from 'yauzl';
+import { archiveFault } from './archive.ts';
+import { checkRatio } from './archive-tar.ts';
+import { BadArchiveError, LimitExceededError, UnsafeEntryError } from './errors.ts';
+import { printable } from './redact.ts';
+import type { ModelLimits } from './settings.ts';
+import type { TreeWriter } from './tree-writer.ts';
+
+const FILE_TYPE_MASK = 0o170000;
+const SYMBOLIC_LINK = 0o120000;
+const ORDINARY_TYPES: ReadonlySet<number> = new Set([0, 0o100000, 0o040000]);
+const OWNER_MAY_EXECUTE = 0o100;
+const LOCAL_HEADER_BYTES = 30;
+const SIZE_IN_ZIP64_FIELD = 0xffff_ffff;
+/** General purpose bit 3: sizes and CRC follow the data (APPNOTE 4.4.4). */
+const DATA_DESCRIPTOR = 0x8;
+
+/**
+ * Unpacks a zip file, zip64 too. The central directory is judged as a whole before the first byte is written.
+ * @throws PullError
+ */
+export async function unpackZip(file: string, tree: TreeWriter, limits: ModelLimits): Promise<void> {
+  try {
+    await withZip(file, (zip) => judge(zip, limits));
+    await withZip(file, async (zip) => {
+      for await (const entry of zip.eachEntry()) await unpackEntry(zip, entry, tree);
+    });
+  } catch (error) {
+    throw archiveFault([error]);
+  }
+}
+
+async function withZip(file: string, use: (zip: ZipFile) => Promise<void>): Promise<void> {
+  // Names stay bytes, so that our policy judges them and nothing is repaired on the way.
+  const zip = await openPromise(file, { autoClose: false, decodeStrings: false });
+  try {
+    await use(zip);
+  } finally {
+    zip.close();
+  }
+}
+
+/** Sizes, count and places of all entries; overlapping ones are how a small file unpacks to petabytes. */
+async function judge(zip: ZipFile, limits: ModelLimits): Promise<void> {
+  if (zip.entryCount > limits.maxEntries) {
+    throw new LimitExceededError(
+      `the archive has ${zip.entryCount} entries; ${limits.maxEntries} is the limit`,
+    );
+  }
+  const spans: [start: number, end: number][] = [];
+  let unpackedBytes = 0;
+  for await (const entry of zip.eachEntry()) {
+    const start = entry.relativeOffsetOfLocalHeader;
+    spans.push([start, start + LOCAL_HEADER_BYTES + entry.fileNameLength + entry.compressedSize]);
+    unpackedBytes += entry.uncompressedSize;
+    if (unpackedBytes > limits.maxBytes) {
+      throw new LimitExceededError(`the archive unpacks to more than ${limits.maxBytes} bytes, the limit`);
+    }
+  }
+  checkRatio(unpackedBytes, zip.fileSize, limits);
+  spans.sort(([a], [b]) => a - b);
+  const overlapping = spans.some(([start], index) => start < (spans[index - 1]?.[1] ?? 0));
+  if (overlapping) throw new BadArchiveError('the archive has entries that overlap; it is taken for a bomb');
+}
+
+async function unpackEntry(zip: ZipFile, entry: Entry, tree: TreeWriter): Promise<void> {
+  const name = getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, true);
+  const mode = entry.externalFileAttributes >>> 16;
+  refuseOddEntries(entry, name, mode & FILE_TYPE_MASK);
+  await compareWithLocalHeader(zip, entry, name);
+  if (name.endsWith('/')) {
+    await tree.addDirectory(name);
+    return;
+  }
+  const stream = await zip.openReadStreamPromise(entry);
+  // The parser may report a fault once more after the reader has seen it and gone.
+  stream.on('error', () => undefined);
+  const executable = (mode & OWNER_MAY_EXECUTE) !== 0;
+  await tree.writeFile(name, crcChecked(stream as AsyncIterable<Uint8Array>, entry, name), { executable });
+}
+
+function refuseOddEntries(entry: Entry, name: string, type: number): void {
+  const shown = printable(name);
+  if (type === SYMBOLIC_LINK) {
+    throw new UnsafeEntryError(
+      `'${shown}' is a symbolic link; links are refused. Pack the files themselves.`,
+    );
+  }
+  if (!ORDINARY_TYPES.has(type)) {
+    throw new UnsafeEntryError(`'${shown}' is a special file; only files and directories are taken`);
+  }
+  if (entry.isEncrypted()) throw new BadArchiveError(`'${shown}' is encrypted, which is not supported`);
+  if (!entry.canDecodeFileData()) {
+    throw new BadArchiveError(
+      `'${shown}' is packed by method ${entry.compressionMethod}; only stored and deflate are supported`,
+    );
+  }
+}
+
+/** Programs that read from the front see the local header, others the central directory: both must tell the same. */
+async function compareWithLocalHeader(zip: ZipFile, entry: Entry, name: string): Promise<void> {
+  const local = await zip.readLocalFileHeaderPromise(entry);
+  const sizesFollow = (local.generalPurposeBitFlag & DATA_DESCRIPTOR) !== 0;
+  const sameSize = (here: number, there: number): boolean => here === there || here === SIZE_IN_ZIP64_FIELD;
+  const same =
+    local.fileName.equals(entry.fileNameRaw) &&
+    local.compressionMethod === entry.compressionMethod &&
+    (sizesFollow ||
+      (local.crc32 === entry.crc32 &&
+        sameSize(local.compressedSize, entry.compressedSize) &&
+        sameSize(local.uncompressedSize, entry.uncompressedSize)));
+  if (!same) {
+    throw new BadArchiveError(`'${printable(name)}' is described differently in two places of the archive`);
+  }
+}
+
+async function* crcChecked(
+  content: AsyncIterable<Uint8Array>,
+  entry: Entry,
+  name: string,
+): AsyncGenerator<Uint8Array> {
+  let crc = 0;
+  for await (const chunk of content) {
+    crc = crc32(chunk, crc);
+    yield chunk;
+  }
+  if (crc !== entry.crc32)
+    throw new BadArchiveError(`'${printable(name)}' is damaged: its CRC-32 does not match`);
+}

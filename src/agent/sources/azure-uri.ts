@@ -1,0 +1,66 @@
+import { InvalidUriError, SourceConfigurationError } from './errors.ts';
+import { shownUri } from './redact.ts';
+import type { Environment } from './source.ts';
+
+export interface AzurePlace {
+  readonly account: string;
+  /** Without a `/` at the end. */
+  readonly serviceUrl: string;
+  readonly container: string;
+  readonly prefix: string;
+  /** A shared access signature given in the URI, with its `?`. */
+  readonly signature: string | undefined;
+}
+
+/** Azure's public cloud and its sovereign ones. */
+const STORAGE_DOMAIN =
+  /^([a-z0-9-]{3,63})\.(?:blob|dfs)\.(core\.(?:windows\.net|usgovcloudapi\.net|chinacloudapi\.cn))$/;
+
+/** True for an https URI that names Azure Blob Storage and not just any web server. */
+export function isAzureBlobHost(hostname: string): boolean {
+  return STORAGE_DOMAIN.test(hostname);
+}
+
+/**
+ * Reads `https://<account>.blob.core.windows.net/<container>/<prefix>` and
+ * `abfs[s]://<container>@<account>.dfs.core.windows.net/<prefix>`. AZURE_STORAGE_SERVICE_ENDPOINT (the name Azure's own
+ * command line uses) replaces the service's address, for private endpoints and emulators.
+ * @throws InvalidUriError
+ */
+export function parseAzureUri(uri: string, env: Environment): AzurePlace {
+  const fault = new InvalidUriError(
+    `${shownUri(uri)}: expected https://<account>.blob.core.windows.net/<container>/<path> or ` +
+      'abfss://<container>@<account>.dfs.core.windows.net/<path>',
+  );
+  const [, scheme = '', authority = '', path = '', query] =
+    /^([a-z]+):\/\/([^/?#]*)\/*([^?#]*)(\?[^#]*)?/i.exec(uri) ?? [];
+  const [host = '', user] = authority.split('@').reverse();
+  const [, account, domain] = STORAGE_DOMAIN.exec(host.toLowerCase()) ?? [];
+  if (account === undefined || domain === undefined) throw fault;
+  const segments = path.split('/');
+  const inHost = scheme.toLowerCase().startsWith('abfs');
+  const container = inHost ? user : segments.shift();
+  if (container === undefined || !/^[a-z0-9$][a-z0-9-]{0,62}$/.test(container)) throw fault;
+  return {
+    account,
+    serviceUrl: serviceUrl(env) ?? `https://${account}.blob.${domain}`,
+    container,
+    prefix: inHost ? segments.join('/') : decodedPath(segments.join('/'), fault),
+    signature: query === undefined || query === '?' ? undefined : query,
+  };
+}
+
+function serviceUrl(env: Environment): string | undefined {
+  const value = env['AZURE_STORAGE_SERVICE_ENDPOINT'];
+  if (value === undefined || value === '') return undefined;
+  if (!URL.canParse(value)) throw new SourceConfigurationError('AZURE_STORAGE_SERVICE_ENDPOINT is not a URL');
+  return value.replace(/\/+$/, '');
+}
+
+function decodedPath(path: string, fault: InvalidUriError): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw fault;
+  }
+}

@@ -1,0 +1,182 @@
+import { MmsError } from '../../core/errors.ts';
+
+/**
+ * Why a model could not be brought. `code` names the class for programs, `reason` is the CamelCase word of the model's
+ * condition; `retryable` decides between trying again soon and rarely.
+ */
+export abstract class PullError extends MmsError {
+  abstract readonly reason: string;
+  /** The least wait in milliseconds that the source asked for. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options?: { cause?: unknown; retryAfterMs?: number | undefined }) {
+    super(message, options);
+    this.retryAfterMs = options?.retryAfterMs;
+  }
+}
+
+export class InvalidUriError extends PullError {
+  readonly code = 'INVALID_URI';
+  readonly reason = 'InvalidUri';
+  readonly retryable = false;
+}
+
+export class UnsupportedSourceError extends PullError {
+  readonly code = 'UNSUPPORTED_SOURCE';
+  readonly reason = 'UnsupportedSource';
+  readonly retryable = false;
+}
+
+/** The operator's settings or credentials files cannot be used. */
+export class SourceConfigurationError extends PullError {
+  readonly code = 'SOURCE_CONFIGURATION';
+  readonly reason = 'SourceConfiguration';
+  readonly retryable = false;
+}
+
+export class NotFoundError extends PullError {
+  readonly code = 'NOT_FOUND';
+  readonly reason = 'NotFound';
+  readonly retryable = false;
+}
+
+export class AccessDeniedError extends PullError {
+  readonly code = 'ACCESS_DENIED';
+  readonly reason = 'AccessDenied';
+  readonly retryable = false;
+}
+
+/** Any other refusal that will not go away by itself: 400, 410, 416 and the like. */
+export class RequestRefusedError extends PullError {
+  readonly code = 'REQUEST_REFUSED';
+  readonly reason = 'RequestRefused';
+  readonly retryable = false;
+}
+
+export class DestinationRefusedError extends PullError {
+  readonly code = 'DESTINATION_REFUSED';
+  readonly reason = 'DestinationRefused';
+  readonly retryable = false;
+}
+
+export class BadRedirectError extends PullError {
+  readonly code = 'BAD_REDIRECT';
+  readonly reason = 'BadRedirect';
+  readonly retryable = false;
+}
+
+export class UntrustedCertificateError extends PullError {
+  readonly code = 'UNTRUSTED_CERTIFICATE';
+  readonly reason = 'UntrustedCertificate';
+  readonly retryable = false;
+}
+
+/** The source is there but cannot answer now: 5xx, refused or reset connections, names that do not resolve. */
+export class SourceUnavailableError extends PullError {
+  readonly code = 'SOURCE_UNAVAILABLE';
+  readonly reason = 'SourceUnavailable';
+  readonly retryable = true;
+}
+
+export class TooManyRequestsError extends PullError {
+  readonly code = 'TOO_MANY_REQUESTS';
+  readonly reason = 'TooManyRequests';
+  readonly retryable = true;
+}
+
+export class SourceTimeoutError extends PullError {
+  readonly code = 'SOURCE_TIMEOUT';
+  readonly reason = 'SourceTimeout';
+  readonly retryable = true;
+}
+
+export class SourceTooSlowError extends PullError {
+  readonly code = 'SOURCE_TOO_SLOW';
+  readonly reason = 'SourceTooSlow';
+  readonly retryable = true;
+}
+
+/** Fewer or more bytes than announced. */
+export class WrongLengthError extends PullError {
+  readonly code = 'WRONG_LENGTH';
+  readonly reason = 'WrongLength';
+  readonly retryable = true;
+}
+
+export class ChecksumMismatchError extends PullError {
+  readonly code = 'CHECKSUM_MISMATCH';
+  readonly reason = 'ChecksumMismatch';
+  readonly retryable = true;
+}
+
+/** The object was replaced between two requests for parts of it. */
+export class SourceChangedError extends PullError {
+  readonly code = 'SOURCE_CHANGED';
+  readonly reason = 'SourceChanged';
+  readonly retryable = true;
+}
+
+export class DiskFullError extends PullError {
+  readonly code = 'DISK_FULL';
+  readonly reason = 'DiskFull';
+  readonly retryable = true;
+}
+
+/** A name in an archive or a listing that may not become a file. */
+export class UnsafePathError extends PullError {
+  readonly code = 'UNSAFE_PATH';
+  readonly reason = 'UnsafePath';
+  readonly retryable = false;
+}
+
+/** Two entries that cannot both be in one directory tree. */
+export class DuplicateEntryError extends PullError {
+  readonly code = 'DUPLICATE_ENTRY';
+  readonly reason = 'DuplicateEntry';
+  readonly retryable = false;
+}
+
+/** A link, device, pipe or socket. */
+export class UnsafeEntryError extends PullError {
+  readonly code = 'UNSAFE_ENTRY';
+  readonly reason = 'UnsafeEntry';
+  readonly retryable = false;
+}
+
+export class BadArchiveError extends PullError {
+  readonly code = 'BAD_ARCHIVE';
+  readonly reason = 'BadArchive';
+  readonly retryable = false;
+}
+
+export class LimitExceededError extends PullError {
+  readonly code = 'LIMIT_EXCEEDED';
+  readonly reason = 'LimitExceeded';
+  readonly retryable = false;
+}
+
+export class DestinationExistsError extends PullError {
+  readonly code = 'DESTINATION_EXISTS';
+  readonly reason = 'DestinationExists';
+  readonly retryable = false;
+}
+
+export class PullAbortedError extends PullError {
+  readonly code = 'PULL_ABORTED';
+  readonly reason = 'Aborted';
+  readonly retryable = true;
+}
+
+/** The puller's process ended with the pull in it. */
+export class PullerCrashedError extends PullError {
+  readonly code = 'PULLER_CRASHED';
+  readonly reason = 'PullerCrashed';
+  readonly retryable = true;
+}
+
+/** Nothing above; the cause says more. */
+export class UnexpectedPullError extends PullError {
+  readonly code = 'UNEXPECTED';
+  readonly reason = 'Unexpected';
+  readonly retryable = true;
+}

@@ -1,0 +1,86 @@
+import { lookup as dnsLookup } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
+import { isIP } from 'node:net';
+import type { LookupFunction } from 'node:net';
+import { buildConnector } from 'undici';
+import type { DestinationPolicy, DestinationVerdict } from '../../core/destination-policy.ts';
+import { DestinationRefusedError } from './errors.ts';
+import { printable } from './redact.ts';
+
+/** Resolves a name to all its addresses; `dns.lookup` with `all: true`, or a stand-in in tests. */
+export type Resolve = (
+  hostname: string,
+  done: (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void,
+) => void;
+
+export interface ConnectOptions {
+  readonly policy: DestinationPolicy;
+  readonly connectTimeoutMs: number;
+  readonly resolve?: Resolve;
+}
+
+/**
+ * Opens connections only to places the policy allows. It stands at connect time, with the very addresses that are then
+ * connected to, so neither a redirect nor a name that resolves differently the second time gets round it.
+ */
+export function guardedConnector({
+  policy,
+  connectTimeoutMs,
+  resolve,
+}: ConnectOptions): buildConnector.connector {
+  const connect = buildConnector({
+    timeout: connectTimeoutMs,
+    allowH2: false,
+    keepAlive: true,
+    lookup: guardedLookup(policy, resolve ?? resolveAll),
+  });
+  return (options, done) => {
+    const hostname = options.hostname;
+    const refusal = refusalOf(hostname, policy.host(hostname));
+    if (refusal !== undefined) {
+      done(refusal, null);
+      return;
+    }
+    connect(options, done);
+  };
+}
+
+/** A `lookup` for net.connect that fails when any of the name's addresses is out of bounds. */
+export function guardedLookup(policy: DestinationPolicy, resolve: Resolve): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname, (error, addresses) => {
+      const first = addresses[0];
+      if (error !== null || first === undefined) {
+        callback(
+          error ?? Object.assign(new Error(`no address for ${hostname}`), { code: 'ENOTFOUND' }),
+          '',
+          0,
+        );
+        return;
+      }
+      for (const { address } of addresses) {
+        const refusal = refusalOf(`${hostname} (${address})`, policy.address(address));
+        if (refusal === undefined) continue;
+        callback(refusal, '', 0);
+        return;
+      }
+      if (options.all === true) callback(null, [...addresses]);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
+
+const resolveAll: Resolve = (hostname, done) => {
+  if (isIP(hostname) !== 0) {
+    done(null, [{ address: hostname, family: isIP(hostname) }]);
+    return;
+  }
+  dnsLookup(hostname, { all: true }, done);
+};
+
+function refusalOf(shown: string, verdict: DestinationVerdict): DestinationRefusedError | undefined {
+  if (verdict.allowed) return undefined;
+  return new DestinationRefusedError(
+    `connections to ${printable(shown)} are refused: ${verdict.because}. Name a store that holds models.`,
+  );
+}

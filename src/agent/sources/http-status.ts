@@ -1,0 +1,51 @@
+import {
+  AccessDeniedError,
+  NotFoundError,
+  RequestRefusedError,
+  SourceChangedError,
+  SourceUnavailableError,
+  TooManyRequestsError,
+} from './errors.ts';
+import type { PullError } from './errors.ts';
+
+export interface StatusContext {
+  /** The address as it may be shown. */
+  readonly shown: string;
+  /** The store's own code for the error (`NoSuchBucket`), when it has one. */
+  readonly storeCode?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/** What an HTTP status of a store means for the pull. */
+export function errorOfStatus(
+  status: number,
+  { shown, storeCode, retryAfterMs, cause }: StatusContext,
+): PullError {
+  const answer = `${shown}: the source answered ${status}${storeCode === undefined ? '' : ` ${storeCode}`}`;
+  const options = { cause, retryAfterMs };
+  if (status === 404 || status === 410) {
+    return new NotFoundError(`${answer}. Check that the storageUri names an existing model.`, options);
+  }
+  if (status === 401 || status === 403) {
+    return new AccessDeniedError(
+      `${answer}. Check the credentials of the pod's service account and their rights on this path.`,
+      options,
+    );
+  }
+  if (status === 412) return new SourceChangedError(`${answer}: it changed during the download.`, options);
+  if (status === 429) return new TooManyRequestsError(`${answer}. It is asked again later.`, options);
+  if (status === 408 || status >= 500) {
+    return new SourceUnavailableError(`${answer}. It is asked again later.`, options);
+  }
+  return new RequestRefusedError(`${answer}. Check the storageUri.`, options);
+}
+
+/** The longest wait a source may ask for; a day-long Retry-After would look like a model that is forgotten. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000;
+
+/** Retry-After in seconds (RFC 9110, 10.2.3) as milliseconds, at most an hour. The date form is not read. */
+export function retryAfterMs(header: string | null | undefined): number | undefined {
+  if (header === undefined || header === null || !/^\d{1,9}$/.test(header.trim())) return undefined;
+  return Math.min(Number(header) * 1000, LONGEST_RETRY_AFTER_MS);
+}

@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises';
+import { rootCertificates } from 'node:tls';
+import { SourceConfigurationError } from './errors.ts';
+import type { Environment } from './source.ts';
+
+/** What the environment that KServe's webhook injects says about S3, read once. */
+export interface S3Environment {
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  /** Buckets in the path rather than the host name: every store but AWS answers to that. */
+  readonly pathStyle: boolean;
+  readonly verifyTls: boolean;
+  /** PEM, added to the well-known roots. */
+  readonly certificateAuthorities: string | undefined;
+  /**
+   * `chain`: the SDK's default chain (web identity, container and instance roles, profiles).
+   */
+  readonly credentials:
+    | { readonly kind: 'anonymous' }
+    | {
+        readonly kind: 'static';
+        readonly id: string;
+        readonly secret: string;
+        readonly token: string | undefined;
+      }
+    | { readonly kind: 'chain' };
+}
+
+const YES: ReadonlySet<string> = new Set(['1', 'true', 't', 'yes', 'y', 'on']);
+const NO: ReadonlySet<string> = new Set(['0', 'false', 'f', 'no', 'n', 'off']);
+/** What the SDK needs for signing when nothing is set; AWS then names the bucket's own region and it follows. */
+const DEFAULT_REGION = 'us-east-1';
+
+/**
+ * Reads the names that KServe's webhook writes (S3_ENDPOINT, S3_USE_HTTPS, S3_VERIFY_SSL, awsAnonymousCredential,
+ * S3_USER_VIRTUAL_BUCKET) and the SDK's own. Source: KServe v0.17, pkg/credentials/s3.
+ * @throws SourceConfigurationError when AWS_CA_BUNDLE cannot be read.
+ */
+export async function readS3Environment(env: Environment): Promise<S3Environment> {
+  const endpoint = endpointOf(env);
+  return {
+    endpoint,
+    region: nonEmpty(env['AWS_REGION']) ?? nonEmpty(env['AWS_DEFAULT_REGION']) ?? DEFAULT_REGION,
+    pathStyle: endpoint !== undefined && !isYes(env['S3_USER_VIRTUAL_BUCKET']),
+    verifyTls: !isNo(env['S3_VERIFY_SSL']),
+    certificateAuthorities: await bundleOf(nonEmpty(env['AWS_CA_BUNDLE'])),
+    credentials: credentialsOf(env),
+  };
+}
+
+function endpointOf(env: Environment): string | undefined {
+  const whole = nonEmpty(env['AWS_ENDPOINT_URL_S3']) ?? nonEmpty(env['AWS_ENDPOINT_URL']);
+  const host = nonEmpty(env['S3_ENDPOINT']);
+  const scheme = isNo(env['S3_USE_HTTPS']) ? 'http' : 'https';
+  const endpoint = whole ?? (host === undefined || host.includes('://') ? host : `${scheme}://${host}`);
+  if (endpoint === undefined || URL.canParse(endpoint)) return endpoint;
+  throw new SourceConfigurationError(
+    'AWS_ENDPOINT_URL or S3_ENDPOINT is no URL: set host:port or http(s)://host:port',
+  );
+}
+
+function credentialsOf(env: Environment): S3Environment['credentials'] {
+  if (isYes(env['awsAnonymousCredential'])) return { kind: 'anonymous' };
+  const id = nonEmpty(env['AWS_ACCESS_KEY_ID']);
+  const secret = nonEmpty(env['AWS_SECRET_ACCESS_KEY']);
+  if (id === undefined || secret === undefined) return { kind: 'chain' };
+  return { kind: 'static', id, secret, token: nonEmpty(env['AWS_SESSION_TOKEN']) };
+}
+
+async function bundleOf(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    return [...rootCertificates, await readFile(file, 'utf8')].join('\n');
+  } catch (cause) {
+    throw new SourceConfigurationError(
+      `AWS_CA_BUNDLE: ${file} cannot be read. Mount it, or unset the variable.`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function nonEmpty(value: string | undefined): string | undefined {
+  return value === undefined || value === '' ? undefined : value;
+}
+
+function isYes(value: string | undefined): boolean {
+  return YES.has((value ?? '').toLowerCase());
+}
+
+function isNo(value: string | undefined): boolean {
+  return NO.has((value ?? '').toLowerCase());
+}

@@ -1,0 +1,55 @@
+/** Bounds on what one model may bring; above them the pull fails with LimitExceeded and leaves nothing. */
+export interface ModelLimits {
+  /** Bytes on disk, all files together. */
+  readonly maxBytes: number;
+  /** Files and directories. */
+  readonly maxEntries: number;
+  /** Unpacked over packed bytes of an archive, looked at only past `ratioFloorBytes` unpacked. */
+  readonly maxRatio: number;
+  readonly ratioFloorBytes: number;
+}
+
+/** What an operator may set about pulling; spans in milliseconds. Crosses a process boundary as JSON. */
+export interface SourceSettings {
+  readonly connectTimeoutMs: number;
+  /** A source that sends no byte for this long is given up. */
+  readonly noProgressTimeoutMs: number;
+  /** A source that stays under `minimumBytesPerSecond` over this long a wait for it is given up. */
+  readonly slowWindowMs: number;
+  readonly minimumBytesPerSecond: number;
+  /** Tries in a row that bring no byte before a file is given up. */
+  readonly attemptsPerFile: number;
+  readonly maxRedirects: number;
+  readonly limits: ModelLimits;
+  /** A pull's first download never waits; more at once come from this many that all pulls share. */
+  readonly sharedDownloads: number;
+  readonly downloadsPerModel: number;
+  /** `pvc://<claim>/path` is `<pvcRoot>/<claim>/path`. */
+  readonly pvcRoot: string;
+  /** `file:///path` is taken only from below one of these. */
+  readonly fileRoots: readonly string[];
+  /** Addresses or CIDR ranges a storageUri may not lead to, on top of the metadata services. */
+  readonly deniedNetworks: readonly string[];
+}
+
+const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
+
+/**
+ * Generous: the largest open models are near 1.4 TB as published, and deflate's best ratio is 1,032. Only a source under
+ * 1 KiB/s for a minute, where 1 MiB would take a quarter of an hour, is called too slow.
+ */
+export const DEFAULT_SOURCE_SETTINGS: SourceSettings = {
+  connectTimeoutMs: 10_000,
+  noProgressTimeoutMs: 30_000,
+  slowWindowMs: 60_000,
+  minimumBytesPerSecond: 1024,
+  attemptsPerFile: 3,
+  maxRedirects: 5,
+  limits: { maxBytes: 2048 * GIB, maxEntries: 100_000, maxRatio: 200, ratioFloorBytes: 256 * MIB },
+  sharedDownloads: 16,
+  downloadsPerModel: 4,
+  pvcRoot: '/mnt/pvc',
+  fileRoots: [],
+  deniedNetworks: [],
+};

@@ -1,0 +1,70 @@
+import type { Readable } from 'node:stream';
+import type { Clock } from '../../core/clock.ts';
+import type { TarOptions } from './archive-tar.ts';
+import type { ExpectedDigest } from './digest.ts';
+import type { PullError } from './errors.ts';
+import type { HttpClient } from './http-client.ts';
+import type { SourceSettings } from './settings.ts';
+
+/** The container's environment, where the webhook puts credentials and endpoints. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export type ArchiveKind = 'tar' | 'zip';
+
+/** The file is an archive, and its content rather than itself belongs to the model. */
+export interface Unpacking {
+  readonly kind: ArchiveKind;
+  /** For a tar: another name for an entry, or undefined to leave it out. */
+  readonly rename?: TarOptions['rename'];
+}
+
+/** What a protocol needs from outside. */
+export interface SourceContext {
+  readonly env: Environment;
+  readonly http: HttpClient;
+  readonly clock: Clock;
+  readonly settings: SourceSettings;
+}
+
+/** Bytes from an offset on, in the state named by the tag of the first request. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly tag: string | undefined;
+}
+
+export interface OpenedFile {
+  readonly body: Readable;
+  /** Of the whole file, not of what remains. */
+  readonly totalBytes: number | undefined;
+  /** Whatever the source can be asked for to get the same state again: an ETag, a generation. */
+  readonly tag: string | undefined;
+  /** Of the whole file; all of them must hold. */
+  readonly digests: readonly ExpectedDigest[];
+  /** Tells what an error of the body means, where the client gives it no code. */
+  readonly faultOf?: (error: unknown) => PullError | undefined;
+}
+
+export interface RemoteFile {
+  /** Relative to the model's directory, as the source spells it; not to be trusted. */
+  readonly path: string;
+  /** Bytes, where the listing says. */
+  readonly size: number | undefined;
+  readonly unpacking?: Unpacking;
+  /** @throws SourceChangedError when `from.tag` names a state that is gone. */
+  open(from: ByteRange, signal: AbortSignal): Promise<OpenedFile>;
+}
+
+export interface RemoteModel {
+  /** An archive is unpacked before the next file is asked for. */
+  readonly files: AsyncIterable<RemoteFile>;
+  /** The source's own name for this state of the whole model. */
+  readonly version: string | undefined;
+}
+
+/** One protocol. Everything it throws is a PullError or is made one by `classify`. */
+export interface Source {
+  /** @throws PullError; NotFoundError also when nothing is there. */
+  find(uri: string, signal: AbortSignal): Promise<RemoteModel>;
+  /** Ends idle connections. */
+  close(): Promise<void>;
+}

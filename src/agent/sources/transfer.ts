@@ -1,0 +1,124 @@
+import { addAbortSignal } from 'node:stream';
+import { milliseconds } from '../../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
+import { classify } from './classify.ts';
+import { createDigestCheck } from './digest.ts';
+import type { DigestCheck } from './digest.ts';
+import { PullAbortedError, SourceUnavailableError, WrongLengthError } from './errors.ts';
+import type { PullError } from './errors.ts';
+import type { SourceSettings } from './settings.ts';
+import type { OpenedFile, RemoteFile } from './source.ts';
+import { createWatch } from './watch.ts';
+
+export interface TransferContext {
+  readonly settings: SourceSettings;
+  readonly clock: Clock;
+  /** Aborts the transfer with PullAbortedError. */
+  readonly signal: AbortSignal;
+  /** The file as it may be shown. */
+  readonly shown: string;
+}
+
+/** Between two tries of one file; longer waits are the caller's business, with the whole model. */
+const PAUSE_BEFORE_RESUME = milliseconds(250);
+
+interface Progress {
+  received: number;
+  totalBytes: number | undefined;
+  tag: string | undefined;
+  check: DigestCheck | undefined;
+}
+
+/**
+ * The bytes of one remote file, in order, each exactly once. A connection that breaks is taken up where it broke, as long as the
+ * source can name the state (`tag`) it served; length and digests are checked at the end.
+ * @throws PullError
+ */
+export async function* transfer(file: RemoteFile, context: TransferContext): AsyncGenerator<Uint8Array> {
+  const progress: Progress = { received: 0, totalBytes: undefined, tag: undefined, check: undefined };
+  for (let fruitless = 0; ; fruitless += 1) {
+    const before = progress.received;
+    try {
+      yield* attempt(file, progress, context);
+      await progress.check?.verify(context.shown);
+      return;
+    } catch (thrown) {
+      if (progress.received > before) fruitless = 0;
+      const error = context.signal.aborted ? aborted(context) : classify(thrown, context.shown);
+      if (!mayResume(error, progress) || fruitless + 1 >= context.settings.attemptsPerFile) throw error;
+      await context.clock.sleep(PAUSE_BEFORE_RESUME, context.signal);
+    }
+  }
+}
+
+async function* attempt(
+  file: RemoteFile,
+  progress: Progress,
+  { settings, clock, signal, shown }: TransferContext,
+): AsyncGenerator<Uint8Array> {
+  const watch = createWatch({ settings, clock, signal, shown });
+  try {
+    const opened = await watch.over(
+      file.open({ offset: progress.received, tag: progress.tag }, watch.signal),
+    );
+    addAbortSignal(watch.signal, opened.body);
+    try {
+      begin(progress, opened);
+      const chunks = (opened.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+      for (;;) {
+        const next = await watch.over(nextOf(chunks, opened));
+        if (next.done === true) break;
+        watch.received(next.value.length);
+        progress.received += next.value.length;
+        if (progress.totalBytes !== undefined && progress.received > progress.totalBytes) break;
+        progress.check?.update(next.value);
+        yield next.value;
+      }
+    } finally {
+      opened.body.on('error', () => undefined);
+      opened.body.destroy();
+    }
+    checkLength(progress, shown);
+  } finally {
+    watch.stop();
+  }
+}
+
+async function nextOf(
+  chunks: AsyncIterator<Uint8Array>,
+  opened: OpenedFile,
+): Promise<IteratorResult<Uint8Array>> {
+  try {
+    return await chunks.next();
+  } catch (error) {
+    throw opened.faultOf?.(error) ?? error;
+  }
+}
+
+function begin(progress: Progress, opened: OpenedFile): void {
+  progress.check ??= createDigestCheck(opened.digests, opened.totalBytes);
+  progress.totalBytes ??= opened.totalBytes;
+  progress.tag ??= opened.tag;
+}
+
+function checkLength({ received, totalBytes }: Progress, shown: string): void {
+  if (totalBytes === undefined || received === totalBytes) return;
+  const announced = `the source announced ${totalBytes} bytes`;
+  if (received < totalBytes) {
+    throw new WrongLengthError(`${shown}: ${announced} and sent ${received}; the transfer was cut short.`);
+  }
+  throw new WrongLengthError(`${shown}: ${announced} and sent more; its length cannot be right.`);
+}
+
+/** Only what breaks by itself heals by itself within a second; a source that asks for patience gets it from the caller. */
+function mayResume(error: PullError, { received, totalBytes, tag }: Progress): boolean {
+  if (error.retryAfterMs !== undefined) return false;
+  const broken =
+    error instanceof SourceUnavailableError ||
+    (error instanceof WrongLengthError && totalBytes !== undefined && received < totalBytes);
+  return broken && (received === 0 || tag !== undefined);
+}
+
+function aborted({ shown }: TransferContext): PullError {
+  return new PullAbortedError(`${shown}: the download was given up because it is no longer wanted`);
+}

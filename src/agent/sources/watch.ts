@@ -1,0 +1,97 @@
+import type { Clock, EpochMs } from '../../core/clock.ts';
+import { PullAbortedError, SourceTimeoutError, SourceTooSlowError } from './errors.ts';
+import type { SourceSettings } from './settings.ts';
+
+/** Counts only the time spent waiting for the source: a slow disk on our side is not its fault. */
+export interface Watch {
+  /** Aborted when the caller gives up or the source stands still. */
+  readonly signal: AbortSignal;
+  /** Waits for something the source has to do. @throws SourceTimeoutError, SourceTooSlowError, PullAbortedError */
+  over<T>(waiting: Promise<T>): Promise<T>;
+  received(bytes: number): void;
+  stop(): void;
+}
+
+export interface WatchOptions {
+  readonly settings: SourceSettings;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly shown: string;
+}
+
+/** Watches one connection: a pause too long, or a trickle over too long a time, ends it. */
+export function createWatch({ settings, clock, signal, shown }: WatchOptions): Watch {
+  const stopper = new AbortController();
+  let fault: Error | undefined;
+  // One slot instead of Promise.race against a long-lived promise, which would keep a reaction for every chunk.
+  let failWaiting: ((error: Error) => void) | undefined;
+  const stopWith = (error: Error): void => {
+    fault ??= error;
+    failWaiting?.(fault);
+    stopper.abort(fault);
+  };
+  const onAbort = (): void =>
+    stopWith(new PullAbortedError(`${shown}: given up because it is no longer wanted`));
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+
+  const rate = createRateFloor(settings, shown);
+  const timer = (): NodeJS.Timeout =>
+    setTimeout(() => {
+      stopWith(
+        new SourceTimeoutError(
+          `${shown}: the source sent nothing for ${settings.noProgressTimeoutMs} ms. It is asked again later.`,
+        ),
+      );
+    }, settings.noProgressTimeoutMs);
+
+  return {
+    signal: stopper.signal,
+    over: async <T>(waiting: Promise<T>): Promise<T> => {
+      const since: EpochMs = clock.now();
+      const alarm = timer();
+      try {
+        return await new Promise<T>((resolve, reject) => {
+          failWaiting = reject;
+          waiting.then(resolve, reject);
+          if (fault !== undefined) reject(fault);
+        });
+      } finally {
+        failWaiting = undefined;
+        clearTimeout(alarm);
+        const tooSlow = rate.waited(clock.now() - since);
+        if (tooSlow !== undefined) stopWith(tooSlow);
+      }
+    },
+    received: (bytes) => rate.received(bytes),
+    stop: () => signal.removeEventListener('abort', onAbort),
+  };
+}
+
+interface RateFloor {
+  received(bytes: number): void;
+  /** Told of each wait in milliseconds; answers with an error once a full window was too slow. */
+  waited(ms: number): SourceTooSlowError | undefined;
+}
+
+function createRateFloor({ slowWindowMs, minimumBytesPerSecond }: SourceSettings, shown: string): RateFloor {
+  let waitedMs = 0;
+  let windowBytes = 0;
+  return {
+    received: (bytes) => {
+      windowBytes += bytes;
+    },
+    waited: (ms) => {
+      waitedMs += ms;
+      if (waitedMs < slowWindowMs) return undefined;
+      const rate = Math.floor((windowBytes * 1000) / waitedMs);
+      const detail = `${shown}: the source sent ${rate} bytes a second over ${waitedMs} ms`;
+      waitedMs = 0;
+      windowBytes = 0;
+      if (rate >= minimumBytesPerSecond) return undefined;
+      return new SourceTooSlowError(
+        `${detail}; at least ${minimumBytesPerSecond} are expected. It is asked again later.`,
+      );
+    },
+  };
+}

@@ -1,0 +1,96 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type Milliseconds } from '../../core/clock.ts';
+import { inferenceTarget } from '../../core/inference-path.ts';
+import { type TrackedModel } from '../engine/tracked-model.ts';
+
+const PREFIX = 'kserve_mms_agent';
+/** Seconds: from a fast predictor to a slow generator, and from a small file to a large model. */
+const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
+const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900];
+
+export interface AgentMetrics {
+  readonly contentType: string;
+  readonly text: () => Promise<string>;
+  readonly stepped: (step: string, took: Milliseconds, outcome: string) => void;
+  /** Counts one proxied request; those for no model, or for one the agent does not know, share a label. */
+  readonly requested: (path: string, status: number, took: Milliseconds) => void;
+  readonly forgotten: (model: string) => void;
+}
+
+/** The agent's metrics in a registry of their own; `models` is read at every scrape. */
+export function createAgentMetrics(
+  models: () => Iterable<Readonly<TrackedModel>>,
+  knows: (model: string) => boolean,
+): AgentMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const steps = new Histogram({
+    name: `${PREFIX}_step_duration_seconds`,
+    help: 'Time in a step of a model: queued, download, load, unload',
+    labelNames: ['step', 'outcome'] as const,
+    buckets: STEP_BUCKETS,
+    registers,
+  });
+  const requests = new Counter({
+    name: `${PREFIX}_requests_total`,
+    help: 'Requests that went through the proxy, by the status that the client saw (499: it went away)',
+    labelNames: ['model', 'verb', 'code'] as const,
+    registers,
+  });
+  const latencies = new Histogram({
+    name: `${PREFIX}_request_duration_seconds`,
+    help: 'Time from the arrival of a request to the end of its answer',
+    labelNames: ['model', 'verb'] as const,
+    buckets: REQUEST_BUCKETS,
+    registers,
+  });
+  addModelGauges(registry, models);
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    stepped: (step, took, outcome) => steps.observe({ step, outcome }, took / 1000),
+    requested: (path, status, took) => {
+      const target = inferenceTarget(path);
+      const model = target !== undefined && knows(target.model) ? target.model : '';
+      const verb = target?.verb ?? 'other';
+      requests.inc({ model, verb, code: String(status) });
+      latencies.observe({ model, verb }, took / 1000);
+    },
+    forgotten: (model) => {
+      for (const verb of ['predict', 'explain', 'infer', 'generate']) latencies.remove({ model, verb });
+    },
+  };
+}
+
+function addModelGauges(registry: Registry, models: () => Iterable<Readonly<TrackedModel>>): void {
+  const gauge = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    read: (set: (labels: Record<Label, string>, value: number) => void) => void,
+  ) =>
+    new Gauge({
+      name: `${PREFIX}_${name}`,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset();
+        read((labels, value) => this.set(labels, value));
+      },
+    });
+  gauge('model_phase', 'The phase each model is in: always 1', ['model', 'phase'], (set) => {
+    for (const { name, phase } of models()) set({ model: name, phase: phase.phase }, 1);
+  });
+  gauge('model_bytes', 'Bytes on disk of each model', ['model'], (set) => {
+    for (const { name, bytes } of models()) set({ model: name }, bytes);
+  });
+  gauge('model_attempts', 'Attempts at the desired version of each model', ['model'], (set) => {
+    for (const { name, attempts } of models()) set({ model: name }, attempts);
+  });
+  gauge('model_step_seconds', 'How long the steps of each model took last', ['model', 'step'], (set) => {
+    for (const { name, times } of models()) {
+      for (const [step, took] of Object.entries(times)) set({ model: name, step }, took / 1000);
+    }
+  });
+}

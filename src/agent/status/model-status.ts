@@ -1,0 +1,30 @@
+import type { ModelStatus } from '../../core/agent-status.ts';
+import { servingHash } from '../../core/agent-status.ts';
+import type { EpochMs } from '../../core/clock.ts';
+import { specHash } from '../../core/model-marker.ts';
+import type { TrackedModel } from '../engine/tracked-model.ts';
+import { viewOf } from '../engine/tracked-model.ts';
+
+/** The document of one model. */
+export function statusOf(tracked: Readonly<TrackedModel>): ModelStatus {
+  const { name, phase, desired, attempts, times, since } = tracked;
+  const failed = phase.phase === 'Failed' ? phase : undefined;
+  return {
+    name,
+    phase: phase.phase,
+    specHash: desired === undefined ? null : specHash(desired),
+    servingSpecHash: servingHash(viewOf(tracked)),
+    reason: failed?.reason ?? '',
+    message: failed?.message ?? '',
+    since: rfc3339(since),
+    attempts,
+    retryAt: failed === undefined ? null : rfc3339(failed.retryAt),
+    bytes: phase.phase === 'Downloading' ? phase.bytes : tracked.bytes,
+    times: { ...times },
+  };
+}
+
+/** A time of day as documents carry it. */
+export function rfc3339(time: EpochMs): string {
+  return new Date(time).toISOString();
+}

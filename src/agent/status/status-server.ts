@@ -1,0 +1,128 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { seconds } from '../../core/clock.ts';
+import { type AgentMetrics } from './metrics.ts';
+import { type StatusBoard } from './board.ts';
+
+/** Tells a reader, and every proxy between, that the stream is alive. */
+const HEARTBEAT = seconds(15);
+
+export interface StatusServerOptions {
+  readonly port: number;
+  /** Where to listen; all addresses when absent. */
+  readonly address?: string;
+  readonly board: StatusBoard;
+  readonly metrics: AgentMetrics;
+  /** Undefined when ready, else why not. */
+  readonly notReady: () => Promise<string | undefined>;
+}
+
+export interface StatusServer {
+  /** The port that was bound. */
+  readonly port: number;
+  close(): void;
+}
+
+/** Serves what docs/agent-status.md describes. */
+export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
+  const server = createServer((incoming, outgoing) => {
+    answer(options, incoming, outgoing).catch((thrown: unknown) => {
+      if (outgoing.headersSent) outgoing.destroy();
+      else json(outgoing, 500, { error: String(thrown) });
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    const { port, address } = options;
+    server.listen({ port, ...(address === undefined ? {} : { host: address }) }, () => resolve());
+  });
+  const bound = server.address();
+  return {
+    port: typeof bound === 'object' && bound !== null ? bound.port : options.port,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+async function answer(
+  options: StatusServerOptions,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const { board, metrics } = options;
+  const url = new URL(incoming.url ?? '/', 'http://agent');
+  if (incoming.method !== 'GET' && incoming.method !== 'HEAD') {
+    json(outgoing, 405, { error: 'the status can only be read: use GET' });
+    return;
+  }
+  switch (url.pathname) {
+    case '/healthz': {
+      text(outgoing, 200, 'ok');
+      return;
+    }
+    case '/readyz': {
+      const reason = await options.notReady();
+      text(outgoing, reason === undefined ? 200 : 503, reason ?? 'ok');
+      return;
+    }
+    case '/metrics':
+      outgoing.writeHead(200, { 'content-type': metrics.contentType });
+      return void outgoing.end(await metrics.text());
+    case '/v1/models': {
+      json(outgoing, 200, board.document());
+      return;
+    }
+    case '/v1/models/watch': {
+      stream(board, url.searchParams, outgoing);
+      return;
+    }
+  }
+  const name = /^\/v1\/models\/([^/]+)$/.exec(url.pathname)?.[1];
+  const model = name === undefined ? undefined : board.model(decodeURIComponent(name));
+  if (model !== undefined) {
+    json(outgoing, 200, model);
+    return;
+  }
+  json(outgoing, 404, {
+    error: 'not here; there are /healthz /readyz /metrics /v1/models /v1/models/NAME /v1/models/watch',
+  });
+}
+
+/** One JSON document a line, from a snapshot or the number that the reader knows. */
+function stream(board: StatusBoard, query: URLSearchParams, outgoing: ServerResponse): void {
+  let instance = query.get('instance') ?? undefined;
+  let sequence = Number(query.get('since') ?? Number.NaN);
+  if (Number.isNaN(sequence)) instance = undefined;
+  outgoing.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+  const flush = () => {
+    // A reader that does not keep up is left alone until it has read what it got.
+    if (outgoing.writableNeedDrain) return;
+    for (const event of board.since(instance, sequence)) {
+      if (event.type === 'SNAPSHOT') instance = event.status.instance;
+      sequence = event.sequence;
+      outgoing.write(`${JSON.stringify(event)}\n`);
+    }
+  };
+  const unsubscribe = board.subscribe(flush);
+  const heartbeat = setInterval(() => {
+    if (!outgoing.writableNeedDrain) outgoing.write(`${JSON.stringify({ type: 'HEARTBEAT', sequence })}\n`);
+  }, HEARTBEAT);
+  outgoing.on('drain', flush);
+  outgoing.on('close', () => {
+    clearInterval(heartbeat);
+    unsubscribe();
+  });
+  outgoing.flushHeaders();
+  flush();
+}
+
+function text(outgoing: ServerResponse, status: number, body: string): void {
+  outgoing.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
+  outgoing.end(`${body}\n`);
+}
+
+function json(outgoing: ServerResponse, status: number, body: unknown): void {
+  outgoing.writeHead(status, { 'content-type': 'application/json' });
+  outgoing.end(`${JSON.stringify(body)}\n`);
+}

@@ -1,0 +1,34 @@
+import { CommanderError } from 'commander';
+import { AgentOptionsError } from '../agent/options.ts';
+import { messageOf } from '../core/errors.ts';
+import { agentCommand } from './agent.ts';
+
+// The entry point of the agent's own bundle, dist/agent.js: the sidecar alone, without what the other commands need.
+process.exit(await main(process.argv.slice(2)));
+
+async function main(args: readonly string[]): Promise<number> {
+  const { env: environment, stdin, stdout, stderr } = process;
+  try {
+    await agentCommand({ environment, stdin, stdout, stderr, interruption }).parseAsync(args, {
+      from: 'user',
+    });
+    return 0;
+  } catch (thrown) {
+    // commander has said what was wrong with the command line.
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+    stderr.write(`agent: ${messageOf(thrown)}\n`);
+    return thrown instanceof AgentOptionsError ? 2 : 1;
+  }
+}
+
+/** Aborts at the first SIGINT or SIGTERM; the second ends the process at once. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(1);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}

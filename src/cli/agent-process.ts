@@ -1,0 +1,46 @@
+import { pino } from 'pino';
+import { systemClock } from '../agent/clock.ts';
+import {
+  createForkedPuller,
+  DEFAULT_ABORT_GRACE_MS,
+  DEFAULT_IDLE_MS,
+} from '../agent/puller/forked-puller.ts';
+import { runAgent } from '../agent/run-agent.ts';
+import type { Logger } from '../core/log.ts';
+import { type AgentRun } from './agent.ts';
+
+/** Where the puller's entry lies: beside the agent's bundle, or in the tree of modules. */
+function pullerEntry(): URL {
+  const here = import.meta.url;
+  if (here.endsWith('/agent.js')) return new URL('./agent-puller.js', here);
+  return new URL(`../agent/puller/puller-main.${here.endsWith('.ts') ? 'ts' : 'js'}`, here);
+}
+
+/** Runs the agent with the real clock, dice, log and puller; resolves when it was asked to end and has drained. */
+export async function runAgentProcess({ options, environment, signal, instance }: AgentRun): Promise<void> {
+  const logger: Logger = pino({ base: { component: 'agent' }, timestamp: pino.stdTimeFunctions.isoTime });
+  const puller = createForkedPuller({
+    entry: pullerEntry(),
+    env: environment,
+    settings: options.sources,
+    logger,
+    cleanAtStart: [],
+    idleMs: DEFAULT_IDLE_MS,
+    abortGraceMs: DEFAULT_ABORT_GRACE_MS,
+  });
+  const agent = await runAgent({
+    options,
+    readinessProbe: environment['SERVING_READINESS_PROBE'],
+    instance,
+    puller,
+    clock: systemClock,
+    random: Math.random,
+    stopwatch: () => performance.now(),
+    log: logger,
+  });
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await agent.stop();
+}

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type AgentFlags, type AgentOptions, checkAgentOptions, FLAG_DEFAULTS } from '../agent/options.ts';
+import { refusedOptions } from './agent-refused-flags.ts';
+import { type CommandIo, newCommand } from './io.ts';
+
+/** What the command line and the process give the agent. */
+export interface AgentRun {
+  readonly options: AgentOptions;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Aborts when the process is asked to end. */
+  readonly signal: AbortSignal;
+  /** A new one for every start. */
+  readonly instance: string;
+}
+
+/** `mms agent`: the sidecar, called with the flags of KServe's own agent and some more. */
+export function agentCommand(io: CommandIo): Command {
+  const command = newCommand('agent', io)
+    .description('run the sidecar: fetch and load the models of models.json, and forward requests to them')
+    .addOption(
+      new Option('--enable-puller [true|false]', 'fetch and load models')
+        .preset('true')
+        .default(FLAG_DEFAULTS.enablePuller)
+        .argParser(booleanOf),
+    )
+    .option('--config-dir <directory>', 'where models.json is mounted', FLAG_DEFAULTS.configDir)
+    .option('--model-dir <directory>', 'where models are kept', FLAG_DEFAULTS.modelDir)
+    .option('--component-port <port>', 'where requests are forwarded to', FLAG_DEFAULTS.componentPort)
+    .option('--port <port>', 'where requests and readiness probes arrive', FLAG_DEFAULTS.port)
+    .option('--status-port <port>', 'where status and metrics are served', FLAG_DEFAULTS.statusPort)
+    .option('--model-server-url <url>', 'the model server, when it is not behind --component-port')
+    .option('--downloads <number>', 'models downloaded at once', FLAG_DEFAULTS.downloads)
+    .option('--loads <number>', 'models loaded at once', FLAG_DEFAULTS.loads)
+    .option(
+      '--drain-seconds <number>',
+      'how long requests may go on after SIGTERM',
+      FLAG_DEFAULTS.drainSeconds,
+    )
+    .option('--pvc-root <directory>', 'pvc://CLAIM/path is <directory>/CLAIM/path', FLAG_DEFAULTS.pvcRoot)
+    .option('--file-root <directory...>', 'file:///path may lead below these', [...FLAG_DEFAULTS.fileRoot])
+    .option('--deny-network <cidr...>', 'where storageUri may not lead either', [
+      ...FLAG_DEFAULTS.denyNetwork,
+    ])
+    .showSuggestionAfterError();
+  // A flag that KServe's agent takes and does nothing with.
+  command.addOption(new Option('--probe-period <duration>').hideHelp());
+  for (const option of refusedOptions()) command.addOption(option);
+  return command.action(async (flags: AgentFlags) => {
+    const options = checkAgentOptions(flags);
+    // Loaded here, so that other commands do not pay for it.
+    const { runAgentProcess } = await import('./agent-process.ts');
+    const { environment } = io;
+    await runAgentProcess({ options, environment, signal: io.interruption(), instance: randomUUID() });
+  });
+}
+
+function booleanOf(text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new InvalidArgumentError('It is true or false.');
+}

@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ContainerSASPermissions } from '@azure/storage-blob';
+import { startAzure } from '../support/azure.ts';
+import type { TestAzure } from '../support/azure.ts';
+import { pullOnce, texts } from '../support/pulling.ts';
+import type { Pulled } from '../support/pulling.ts';
+
+let azure: TestAzure;
+const weights = randomBytes(6 * 1024 ** 2);
+
+/** An account key as Azure's tools name it, and the emulator in place of the account's own address. */
+function injected(): Record<string, string> {
+  return { AZURE_STORAGE_ACCESS_KEY: azure.key, AZURE_STORAGE_SERVICE_ENDPOINT: azure.endpoint };
+}
+
+function pull(path: string, env: Record<string, string> = injected()): Promise<Pulled> {
+  return pullOnce(`https://devstoreaccount1.blob.core.windows.net/${path}`, { env });
+}
+
+beforeAll(async () => {
+  azure = await startAzure();
+  await azure.putBlob('models', 'm1', '', { hdi_isfolder: 'true' });
+  await azure.putBlob('models', 'm1/1', '', { hdi_isfolder: 'true' });
+  await azure.putBlob('models', 'm1/config.json', '{}');
+  await azure.putBlob('models', 'm1/1/weights ü.bin', weights);
+  await azure.putBlob('models', 'm10/other.bin', 'not of m1');
+});
+afterAll(() => azure.stop());
+
+describe('a model in Azure Blob Storage', () => {
+  it('brings every blob below the prefix, with its relative path, and no marker of a directory', async () => {
+    const pulled = await pull('models/m1');
+    expect(pulled.result).toEqual({ kind: 'pulled', files: 2, bytes: weights.length + 2 });
+    expect([...pulled.files.keys()].sort()).toEqual(['1/weights ü.bin', 'config.json']);
+    expect(pulled.files.get('1/weights ü.bin')?.equals(weights)).toBe(true);
+  });
+
+  it('the same by abfss://', async () => {
+    const uri = 'abfss://models@devstoreaccount1.dfs.core.windows.net/m1/config.json';
+    expect(texts(await pullOnce(uri, { env: injected() }))).toEqual({ 'config.json': '{}' });
+  });
+
+  it.each([
+    ['valid', 600_000, { kind: 'pulled', files: 2 }],
+    ['expired', -600_000, { kind: 'failed', reason: 'AccessDenied', retry: 'rarely' }],
+  ])(
+    'a %s shared access signature in the URI is used, and named in no message',
+    async (_, validMs, expected) => {
+      const container = azure.client.getContainerClient('models');
+      const expiresOn = new Date(Date.now() + validMs);
+      const url = await container.generateSasUrl({
+        permissions: ContainerSASPermissions.parse('rl'),
+        expiresOn,
+      });
+      const { result } = await pull(`models/m1${new URL(url).search}`, {
+        AZURE_STORAGE_SERVICE_ENDPOINT: azure.endpoint,
+      });
+      expect(result).toMatchObject(expected);
+      expect(JSON.stringify(result)).not.toContain('sig=');
+    },
+  );
+
+  it.each([
+    ['an empty prefix', 'models/m', 'NotFound'],
+    ['a container that is not there', 'nothing/m1', 'NotFound'],
+    ['no container', '', 'InvalidUri'],
+  ])('%s is refused for good', async (_, path, reason) => {
+    expect((await pull(path)).result).toMatchObject({ kind: 'failed', reason, retry: 'rarely' });
+  });
+
+  it('a wrong key is refused for good', async () => {
+    const env = {
+      ...injected(),
+      AZURE_STORAGE_ACCESS_KEY: Buffer.from('wrong-key-value').toString('base64'),
+    };
+    const { result } = await pull('models/m1', env);
+    expect(result).toMatchObject({ kind: 'failed', reason: 'AccessDenied', retry: 'rarely' });
+  });
+});

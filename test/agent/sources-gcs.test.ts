@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startGcs } from '../support/gcs.ts';
+import type { TestGcs } from '../support/gcs.ts';
+import { pullOnce, texts } from '../support/pulling.ts';
+import type { Pulled } from '../support/pulling.ts';
+
+let gcs: TestGcs;
+const weights = randomBytes(5 * 1024 ** 2);
+
+function pull(uri: string): Promise<Pulled> {
+  return pullOnce(uri, { env: { STORAGE_EMULATOR_HOST: gcs.endpoint } });
+}
+
+beforeAll(async () => {
+  gcs = await startGcs();
+  await gcs.putObject('models', 'm1/config.json', Buffer.from('{}'));
+  await gcs.putObject('models', 'm1/1/weights %2F ü.bin', weights);
+  await gcs.putObject('models', 'm10/other.bin', Buffer.from('not of m1'));
+});
+afterAll(() => gcs.stop());
+
+describe('a model in a GCS store', () => {
+  it('brings every object below the prefix, with its relative path, checked by MD5', async () => {
+    const pulled = await pull('gs://models/m1');
+    expect(pulled.result).toEqual({ kind: 'pulled', files: 2, bytes: weights.length + 2 });
+    expect([...pulled.files.keys()].sort()).toEqual(['1/weights %2F ü.bin', 'config.json']);
+    expect(pulled.files.get('1/weights %2F ü.bin')?.equals(weights)).toBe(true);
+  });
+
+  it('brings a single object under its base name', async () => {
+    expect(texts(await pull('gs://models/m1/config.json'))).toEqual({ 'config.json': '{}' });
+  });
+
+  it.each([
+    ['an empty prefix', 'gs://models/m'],
+    ['a bucket that is not there', 'gs://no-such-bucket/m1'],
+  ])('%s is refused for good', async (_, uri) => {
+    expect((await pull(uri)).result).toMatchObject({ kind: 'failed', reason: 'NotFound', retry: 'rarely' });
+  });
+});

@@ -1,0 +1,30 @@
+import process from 'node:process';
+import { createForkedPuller } from '../../src/agent/puller/forked-puller.ts';
+import type { ForkedPullerOptions } from '../../src/agent/puller/forked-puller.ts';
+import type { Puller } from '../../src/agent/puller/contract.ts';
+import { DEFAULT_SOURCE_SETTINGS } from '../../src/agent/sources/settings.ts';
+import type { Logger } from '../../src/core/log.ts';
+
+export const PULLER_ENTRY = new URL('../../src/agent/puller/puller-main.ts', import.meta.url);
+
+export const silentLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silentLogger,
+};
+
+/** The puller as the agent runs it, in a process of its own, from the sources. */
+export function testForkedPuller(options: Partial<ForkedPullerOptions> = {}): Puller {
+  return createForkedPuller({
+    entry: PULLER_ENTRY,
+    settings: DEFAULT_SOURCE_SETTINGS,
+    logger: silentLogger,
+    cleanAtStart: [],
+    idleMs: 1_000,
+    abortGraceMs: 10_000,
+    ...options,
+    env: { PATH: process.env['PATH'], ...options.env },
+  });
+}

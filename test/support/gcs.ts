@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { goTool } from './go-tool.ts';
+import { freePort, startServer } from './server-process.ts';
+
+/** https://github.com/fsouza/fake-gcs-server: GCS's JSON API in front of a directory. */
+const FAKE_GCS_SERVER = {
+  name: 'fake-gcs-server',
+  package: 'github.com/fsouza/fake-gcs-server',
+  version: 'v1.56.1',
+};
+
+export interface TestGcs {
+  /** For STORAGE_EMULATOR_HOST. */
+  readonly endpoint: string;
+  /** Makes the bucket when it is not there. */
+  putObject(bucket: string, name: string, body: Uint8Array<ArrayBuffer>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startGcs(): Promise<TestGcs> {
+  const binary = await goTool(FAKE_GCS_SERVER);
+  const root = await mkdtemp(join(tmpdir(), 'kserve-mms-gcs-'));
+  const port = await freePort();
+  const endpoint = `http://127.0.0.1:${port}`;
+  const place = [
+    '-scheme',
+    'http',
+    '-host',
+    '127.0.0.1',
+    '-port',
+    String(port),
+    '-public-host',
+    `127.0.0.1:${port}`,
+  ];
+  const backend = ['-backend', 'filesystem', '-filesystem-root', root, '-log-level', 'error'];
+  const server = await startServer(binary, [...place, ...backend], {}, async () => {
+    return (await fetch(`${endpoint}/storage/v1/b?project=test`)).ok;
+  });
+  const buckets = new Set<string>();
+  const post = async (path: string, body: Uint8Array<ArrayBuffer> | string, type: string): Promise<void> => {
+    const options = { method: 'POST', body, headers: { 'content-type': type } };
+    const answer = await fetch(`${endpoint}${path}`, options);
+    if (!answer.ok) throw new Error(`POST ${path}: ${answer.status} ${await answer.text()}`);
+  };
+  return {
+    endpoint,
+    putObject: async (bucket, name, body) => {
+      if (!buckets.has(bucket)) {
+        await post('/storage/v1/b?project=test', JSON.stringify({ name: bucket }), 'application/json');
+      }
+      buckets.add(bucket);
+      const query = `uploadType=media&name=${encodeURIComponent(name)}`;
+      await post(`/upload/storage/v1/b/${bucket}/o?${query}`, body, 'application/octet-stream');
+    },
+    stop: async () => {
+      await server.stop();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { Agent } from 'node:https';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CreateBucketCommand, PutBucketPolicyCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { goTool } from './go-tool.ts';
+import { freePort, startServer } from './server-process.ts';
+
+/** https://github.com/versity/versitygw: a real S3 API in front of a directory. */
+const VERSITYGW = {
+  name: 'versitygw',
+  package: 'github.com/versity/versitygw/cmd/versitygw',
+  version: 'v1.8.0',
+};
+
+export interface TestS3 {
+  /** `http(s)://127.0.0.1:<port>` */
+  readonly endpoint: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Makes the bucket when it is not there. */
+  putObject(
+    bucket: string,
+    key: string,
+    body: string | Buffer,
+    more?: Partial<PutObjectCommandInput>,
+  ): Promise<void>;
+  /** Overwrites an object's bytes behind the store's back, as a failing disk would. */
+  damage(bucket: string, key: string, bytes: string): Promise<void>;
+  /** Lets everybody read a bucket. */
+  makePublic(bucket: string): Promise<void>;
+  readonly client: S3Client;
+  stop(): Promise<void>;
+}
+
+/** @param tls files of a certificate for 127.0.0.1 and its key; plain HTTP without. */
+export async function startS3(tls?: { readonly cert: string; readonly key: string }): Promise<TestS3> {
+  const binary = await goTool(VERSITYGW);
+  const root = await mkdtemp(join(tmpdir(), 'kserve-mms-s3-'));
+  const [data, sidecar] = [join(root, 'data'), join(root, 'metadata')];
+  await Promise.all([mkdir(data), mkdir(sidecar)]);
+  const port = await freePort();
+  const [accessKeyId, secretAccessKey] = ['test-access-key', 'test-secret-key'];
+  const args = [
+    '--port',
+    `127.0.0.1:${port}`,
+    '--quiet',
+    ...(tls ? ['--cert', tls.cert, '--key', tls.key] : []),
+  ];
+  const server = await startServer(
+    binary,
+    [...args, 'posix', '--sidecar', sidecar, data],
+    { ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
+    () => listens(port),
+  );
+  const endpoint = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
+  const client = new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+    requestHandler: new NodeHttpHandler({ httpsAgent: new Agent({ rejectUnauthorized: false }) }),
+  });
+  const buckets = new Set<string>();
+  return {
+    endpoint,
+    accessKeyId,
+    secretAccessKey,
+    client,
+    putObject: async (bucket, key, body, more = {}) => {
+      if (!buckets.has(bucket)) await client.send(new CreateBucketCommand({ Bucket: bucket }));
+      buckets.add(bucket);
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, ...more }));
+    },
+    damage: (bucket, key, bytes) => writeFile(join(data, bucket, key), bytes),
+    makePublic: async (bucket) => {
+      const resources = [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`];
+      const statement = {
+        Effect: 'Allow',
+        Principal: '*',
+        Action: ['s3:GetObject', 's3:ListBucket'],
+        Resource: resources,
+      };
+      const policy = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+      await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: policy }));
+    },
+    stop: async () => {
+      client.destroy();
+      await server.stop();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    }).on('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,262 @@
+import { once } from 'node:events';
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Resolve } from '../../../../src/agent/sources/guarded-connect.ts';
+import type { SourceSettings } from '../../../../src/agent/sources/settings.ts';
+import { startFaultServer, trickle } from '../../../support/fault-server.ts';
+import type { FaultServer, Handler } from '../../../support/fault-server.ts';
+import { pullOnce, texts } from '../../../support/pulling.ts';
+import type { PullOptions, Pulled } from '../../../support/pulling.ts';
+
+let server: FaultServer;
+beforeAll(async () => {
+  server = await startFaultServer();
+});
+afterAll(() => server.stop());
+
+/** Everything in a tenth of its default, so that waiting for a fault takes no time. */
+const impatient: Partial<SourceSettings> = { noProgressTimeoutMs: 300, connectTimeoutMs: 500 };
+
+function pull(handler: Handler, options: PullOptions = {}): Promise<Pulled> {
+  return pullOnce(server.serve('model.bin', handler), { settings: impatient, ...options });
+}
+
+const status =
+  (code: number, headers: Record<string, string> = {}): Handler =>
+  (_, response) =>
+    void response.writeHead(code, headers).end('secret-detail');
+
+const cutShort: Handler = (_, response) => {
+  response.writeHead(200, { 'content-length': 100 });
+  response.write('x'.repeat(50));
+  setTimeout(() => response.destroy(), 20);
+};
+
+const redirectTo =
+  (location: string): Handler =>
+  (_, response) =>
+    void response.writeHead(302, { location }).end();
+
+type Fault = [what: string, handler: Handler, reason: string, retry: 'soon' | 'rarely'];
+
+describe('a source that misbehaves', () => {
+  it.each<Fault>([
+    ['500', status(500), 'SourceUnavailable', 'soon'],
+    ['503', status(503), 'SourceUnavailable', 'soon'],
+    ['408', status(408), 'SourceUnavailable', 'soon'],
+    ['429', status(429), 'TooManyRequests', 'soon'],
+    ['404', status(404), 'NotFound', 'rarely'],
+    ['410', status(410), 'NotFound', 'rarely'],
+    ['401', status(401), 'AccessDenied', 'rarely'],
+    ['403', status(403), 'AccessDenied', 'rarely'],
+    ['400', status(400), 'RequestRefused', 'rarely'],
+    ['304', status(304), 'RequestRefused', 'rarely'],
+    ['hangs before its headers', () => undefined, 'SourceTimeout', 'soon'],
+    [
+      'hangs in the middle',
+      (_, response) => void response.writeHead(200).write('some'),
+      'SourceTimeout',
+      'soon',
+    ],
+    ['closes at once', (_, response) => void response.destroy(), 'SourceUnavailable', 'soon'],
+    ['cut short', cutShort, 'SourceUnavailable', 'soon'],
+    [
+      'a redirect loop',
+      (request, response) => redirectTo(request.url ?? '')(request, response),
+      'BadRedirect',
+      'rarely',
+    ],
+    ['a redirect to a file', redirectTo('file:///etc/passwd'), 'BadRedirect', 'rarely'],
+    ['a redirect to no URL', redirectTo('http://['), 'BadRedirect', 'rarely'],
+    [
+      'a redirect to the metadata service',
+      redirectTo('http://169.254.169.254/latest'),
+      'DestinationRefused',
+      'rarely',
+    ],
+    ['the same, disguised', redirectTo('http://[::ffff:a9fe:a9fe]/latest'), 'DestinationRefused', 'rarely'],
+    ['the same, as a number', redirectTo('http://2852039166/latest'), 'DestinationRefused', 'rarely'],
+    ['an encoding nobody asked for', status(200, { 'content-encoding': 'gzip' }), 'RequestRefused', 'rarely'],
+    [
+      'a wrong Content-MD5',
+      status(200, { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' }),
+      'ChecksumMismatch',
+      'soon',
+    ],
+  ])('%s', async (_, handler, reason, retry) => {
+    const { result, files, outside } = await pull(handler);
+    expect(result).toMatchObject({ kind: 'failed', reason, retry });
+    expect([...files.keys(), ...outside]).toEqual([]);
+    expect(JSON.stringify(result)).not.toContain('secret-detail');
+  });
+
+  it('is asked again when it says so', async () => {
+    const { result } = await pull(status(429, { 'retry-after': '7' }));
+    expect(result).toMatchObject({ reason: 'TooManyRequests', retry: 'soon', retryAfterMs: 7000 });
+  });
+
+  it('sends a byte at a time: given up once it has been too slow for long enough', async () => {
+    const settings = { noProgressTimeoutMs: 5_000, slowWindowMs: 300, minimumBytesPerSecond: 1000 };
+    const { result, outside } = await pull(trickle(20), { settings });
+    expect(result).toMatchObject({ kind: 'failed', reason: 'SourceTooSlow', retry: 'soon' });
+    expect(outside).toEqual([]);
+  });
+
+  it('sends more bytes than it announced: HTTP ends the file where the announced length ends', async () => {
+    expect(texts(await pullOnce(rawAnswer, { settings: impatient }))).toEqual({ 'model.bin': 'abc' });
+  });
+
+  it('nobody listens', async () => {
+    const { result } = await pullOnce('http://127.0.0.1:1/model.bin');
+    expect(result).toMatchObject({ kind: 'failed', reason: 'SourceUnavailable', retry: 'soon' });
+  });
+
+  it('is no longer wanted', async () => {
+    const abort = new AbortController();
+    const url = server.serve('model.bin', (_, response) => {
+      response.write('some');
+      setTimeout(() => abort.abort(), 50);
+    });
+    const { result, outside } = await pullOnce(url, { signal: abort.signal });
+    expect(result).toMatchObject({ kind: 'failed', reason: 'Aborted', retry: 'soon' });
+    expect(outside).toEqual([]);
+  });
+});
+
+let rawAnswer = '';
+beforeAll(async () => {
+  const { createServer } = await import('node:net');
+  const raw = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcdefgh'));
+  }).listen(0, '127.0.0.1');
+  await once(raw, 'listening');
+  raw.unref();
+  const address = raw.address();
+  rawAnswer = typeof address === 'object' ? `http://127.0.0.1:${address?.port ?? 0}/model.bin` : '';
+});
+
+describe('names that lead to the metadata service', () => {
+  const resolveTo =
+    (...addresses: string[]): Resolve =>
+    (_, done) =>
+      done(
+        null,
+        addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+      );
+
+  it.each([
+    ['by its only address', resolveTo('169.254.169.254')],
+    ['by one of several', resolveTo('127.0.0.1', '169.254.169.254')],
+    ['by IPv6', resolveTo('fd00:ec2::254')],
+    ['by a mapped address', resolveTo('::ffff:169.254.169.254')],
+  ])('%s', async (_, resolve) => {
+    const { result } = await pullOnce('http://models.example/model.bin', { resolve });
+    expect(result).toMatchObject({ kind: 'failed', reason: 'DestinationRefused', retry: 'rarely' });
+  });
+
+  it('by a second answer that differs from the first: the address that was judged is the one connected to', async () => {
+    const { port } = new URL(server.url);
+    const path = new URL(server.body('model.bin', 'ok')).pathname;
+    let asked = 0;
+    const resolve: Resolve = (hostname, done) => {
+      asked += 1;
+      resolveTo(asked === 1 ? '127.0.0.1' : '169.254.169.254')(hostname, done);
+    };
+    expect(texts(await pullOnce(`http://rebind.example:${port}${path}`, { resolve }))).toEqual({
+      'model.bin': 'ok',
+    });
+    expect(asked).toBe(1);
+  });
+
+  it('by redirect to such a name', async () => {
+    const { port } = new URL(server.url);
+    const target = server.serve('model.bin', redirectTo('http://inner.example/model.bin'));
+    const resolve: Resolve = (hostname, done) =>
+      resolveTo(hostname === 'inner.example' ? '169.254.169.254' : '127.0.0.1')(hostname, done);
+    const url = `http://outer.example:${port}${new URL(target).pathname}`;
+    expect((await pullOnce(url, { resolve })).result).toMatchObject({ reason: 'DestinationRefused' });
+  });
+
+  it('a name that does not resolve is asked again soon', async () => {
+    const resolve: Resolve = (_, done) =>
+      done(Object.assign(new Error('no such name'), { code: 'ENOTFOUND' }), []);
+    expect((await pullOnce('http://gone.example/m', { resolve })).result).toMatchObject({
+      reason: 'SourceUnavailable',
+      retry: 'soon',
+    });
+  });
+
+  it('an address the operator denies', async () => {
+    const settings = { deniedNetworks: ['127.0.0.0/8'] };
+    const { result } = await pullOnce(server.body('model.bin', 'ok'), { settings });
+    expect(result).toMatchObject({
+      reason: 'DestinationRefused',
+      message: expect.stringContaining('configuration'),
+    });
+  });
+});
+
+describe('a connection that breaks', () => {
+  const whole = 'abcdefghijklmnopqrstuvwxyz'.repeat(1000);
+
+  /** Sends a third at a time and then breaks off. */
+  const breaking =
+    (etag: string, asked: string[]): Handler =>
+    (request, response) => {
+      const range = request.headers.range ?? '';
+      asked.push(`${range} ${String(request.headers['if-range'] ?? '')}`.trim());
+      const start = Number(/bytes=(\d+)-/.exec(range)?.[1] ?? 0);
+      const end = Math.min(start + 9000, whole.length);
+      const partial =
+        start > 0 ? { 'content-range': `bytes ${start}-${whole.length - 1}/${whole.length}` } : {};
+      const length = { 'content-length': whole.length - start, etag, ...partial };
+      response.writeHead(start > 0 ? 206 : 200, length);
+      response.write(whole.slice(start, end), () => {
+        if (end === whole.length) response.end();
+        else setTimeout(() => response.destroy(), 20);
+      });
+    };
+
+  it('is taken up where it broke, in the same state of the file', async () => {
+    const asked: string[] = [];
+    const pulled = await pull(breaking('"v1"', asked));
+    expect(pulled.result).toEqual({ kind: 'pulled', files: 1, bytes: whole.length, version: '"v1"' });
+    expect(texts(pulled)['model.bin']).toBe(whole);
+    expect(asked).toEqual(['', 'bytes=9000- "v1"', 'bytes=18000- "v1"']);
+  });
+
+  it('is not taken up without a strong ETag, which alone names exact bytes', async () => {
+    const asked: string[] = [];
+    const { result } = await pull(breaking('W/"v1"', asked));
+    expect(result).toMatchObject({ kind: 'failed', reason: 'SourceUnavailable', retry: 'soon' });
+    expect(asked).toEqual(['']);
+  });
+
+  it('is given up when the file has changed meanwhile', async () => {
+    let requests = 0;
+    const { result } = await pull((request, response) => {
+      requests += 1;
+      if (requests === 1) void breaking('"v1"', [])(request, response);
+      else response.writeHead(200, { etag: '"v2"' }).end('something new');
+    });
+    expect(result).toMatchObject({ kind: 'failed', reason: 'SourceChanged', retry: 'soon' });
+  });
+});
+
+describe('digests that a server announces', () => {
+  const body = 'weights';
+  const digest = (algorithm: string): string => createHash(algorithm).update(body).digest('base64');
+  it.each([
+    ['content-md5', digest('md5')],
+    ['digest', `SHA-256=${digest('sha256')}`],
+    ['digest', `md5=${digest('md5')},sha-512=${digest('sha512')}`],
+    ['repr-digest', `sha-256=:${digest('sha256')}:`],
+    ['content-digest', `unknown=:AAAA:, sha-256=:${digest('sha256')}:`],
+  ])('%s: %s', async (name, value) => {
+    const right = await pull((_, response) => void response.writeHead(200, { [name]: value }).end(body));
+    expect(right.result).toMatchObject({ kind: 'pulled' });
+    const wrong = await pull((_, response) => void response.writeHead(200, { [name]: value }).end('weightS'));
+    expect(wrong.result).toMatchObject({ kind: 'failed', reason: 'ChecksumMismatch' });
+  });
+});

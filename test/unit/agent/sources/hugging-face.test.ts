@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import { once } from 'node:events';
+import { pullOnce, texts } from '../../../support/pulling.ts';
+
+/** The parts of the hub's API that a pull uses, with redirects of LFS files to another origin, as the real one has. */
+interface Hub {
+  readonly endpoint: string;
+  readonly asked: { readonly path: string; readonly authorization: string | undefined }[];
+  readonly files: Map<string, { content: string; lfs: boolean; served?: string }>;
+  stop(): void;
+}
+
+const COMMIT = 'a'.repeat(40);
+
+async function startHub(): Promise<Hub> {
+  const files: Hub['files'] = new Map();
+  const asked: Hub['asked'] = [];
+  const storage = await listening(
+    createServer(({ url = '', headers }, response) => {
+      asked.push({ path: `storage ${url}`, authorization: headers.authorization });
+      const file = files.get(decodeURIComponent(url.slice(1)));
+      response.end(file?.served ?? file?.content);
+    }),
+  );
+  const hub = await listening(
+    createServer(({ url = '', headers }, response) => {
+      asked.push({ path: url, authorization: headers.authorization });
+      const { pathname, searchParams } = new URL(url, 'http://hub');
+      if (pathname === '/api/models/org/repo/revision/main') response.end(JSON.stringify({ sha: COMMIT }));
+      else if (pathname === `/api/models/org/repo/tree/${COMMIT}`) sendTree(searchParams.get('cursor'));
+      else sendFile(decodeURIComponent(pathname.split(`/resolve/${COMMIT}/`)[1] ?? ''));
+
+      function sendTree(cursor: string | null): void {
+        const entries = [...files].map(([path, file]) => treeEntry(path, file));
+        if (cursor === null) {
+          const next = `http://${headers.host ?? ''}${pathname}?recursive=true&cursor=2`;
+          response.setHeader('link', `<${next}>; rel="next"`);
+        }
+        const half = cursor === null ? entries.slice(0, 1) : entries.slice(1);
+        response.end(JSON.stringify([...half, { type: 'directory', path: 'sub', oid: 'd', size: 0 }]));
+      }
+      function sendFile(path: string): void {
+        const file = files.get(path);
+        if (file === undefined) response.writeHead(404).end();
+        else if (file.lfs) response.writeHead(302, { location: `${urlOf(storage)}/${path}` }).end();
+        else response.end(file.served ?? file.content);
+      }
+    }),
+  );
+  return {
+    endpoint: urlOf(hub),
+    asked,
+    files,
+    stop: () => {
+      for (const server of [hub, storage]) {
+        server.close();
+        server.closeAllConnections();
+      }
+    },
+  };
+}
+
+function treeEntry(path: string, { content, lfs }: { content: string; lfs: boolean }): object {
+  const blob = createHash('sha1').update(`blob ${content.length}\0${content}`).digest('hex');
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  const pointer = lfs ? { lfs: { oid: sha256, size: content.length, pointerSize: 130 } } : {};
+  return { type: 'file', path, size: content.length, oid: blob, ...pointer };
+}
+
+async function listening(server: Server): Promise<Server> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+function urlOf(server: Server): string {
+  const address = server.address();
+  return `http://127.0.0.1:${typeof address === 'object' ? (address?.port ?? 0) : 0}`;
+}
+
+let hub: Hub;
+beforeAll(async () => {
+  hub = await startHub();
+});
+afterAll(() => hub.stop());
+
+describe('a repository of the Hugging Face hub', () => {
+  it('comes whole, at one commit, each file checked, the token sent to the hub only', async () => {
+    hub.files.set('config.json', { content: '{}', lfs: false });
+    hub.files.set('sub/model 1.safetensors', { content: 'weights', lfs: true });
+    const pulled = await pullOnce('hf://org/repo', {
+      env: { HF_ENDPOINT: hub.endpoint, HF_TOKEN: 'hf_secret' },
+    });
+    expect(pulled.result).toEqual({ kind: 'pulled', files: 2, bytes: 9, version: COMMIT });
+    expect(texts(pulled)).toEqual({ 'config.json': '{}', 'sub/model 1.safetensors': 'weights' });
+    const byPlace = (place: boolean): (string | undefined)[] =>
+      hub.asked
+        .filter(({ path }) => path.startsWith('storage') === place)
+        .map(({ authorization }) => authorization);
+    expect(new Set(byPlace(false))).toEqual(new Set(['Bearer hf_secret']));
+    expect(byPlace(true)).toEqual([undefined]);
+  });
+
+  it.each([
+    ['in LFS', true],
+    ['in git', false],
+  ])('a file %s whose bytes differ from their digest is refused', async (_, lfs) => {
+    hub.files.clear();
+    hub.files.set('model.bin', { content: 'weights', lfs, served: 'weightS' });
+    const { result } = await pullOnce('hf://org/repo:main', { env: { HF_ENDPOINT: hub.endpoint } });
+    expect(result).toMatchObject({ kind: 'failed', reason: 'ChecksumMismatch', retry: 'soon' });
+  });
+
+  it('a revision that is not there is refused for good', async () => {
+    const { result } = await pullOnce('hf://org/repo:v9', { env: { HF_ENDPOINT: hub.endpoint } });
+    expect(result).toMatchObject({ kind: 'failed', reason: 'NotFound', retry: 'rarely' });
+  });
+});
