@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import type { ControlPlane } from '../controlplane/control-plane.ts';
 import type { ManagerProcess } from '../demo/manager-process.ts';
-import { binaryOptions } from './binary-options.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { binaryOptions, cacheDirectory } from './binary-options.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 import { systemClock } from './system-clock.ts';
@@ -13,6 +14,14 @@ import { userAgent } from './version.ts';
 
 interface DemoOptions {
   readonly keep: boolean;
+}
+
+/** What the demo plays on. */
+interface Stage {
+  readonly controlPlane: ControlPlane;
+  readonly manager: ManagerProcess;
+  /** A directory for logs and whatever else lies around. */
+  readonly logs: string;
 }
 
 /** The same from src/cli and from dist/cli. */
@@ -33,7 +42,7 @@ async function demo(io: CommandIo, { keep }: DemoOptions): Promise<void> {
   const { controlPlane, manager, logs } = await start(io, say, interrupted);
   try {
     if (interrupted.aborted) return;
-    await play(say, controlPlane, manager);
+    await play(io, say, { controlPlane, manager, logs });
     say('');
     say('All of it held.');
     if (keep) await stay(say, controlPlane, interrupted);
@@ -45,11 +54,7 @@ async function demo(io: CommandIo, { keep }: DemoOptions): Promise<void> {
   }
 }
 
-async function start(
-  io: CommandIo,
-  say: (line: string) => void,
-  interrupted: AbortSignal,
-): Promise<{ controlPlane: ControlPlane; manager: ManagerProcess; logs: string }> {
+async function start(io: CommandIo, say: (line: string) => void, interrupted: AbortSignal): Promise<Stage> {
   const { findBinaries } = await import('../controlplane/binaries.ts');
   const { startControlPlane } = await import('../controlplane/control-plane.ts');
   const { freePorts } = await import('../controlplane/ports.ts');
@@ -77,9 +82,9 @@ async function start(
 }
 
 async function play(
+  io: CommandIo,
   say: (line: string) => void,
-  controlPlane: ControlPlane,
-  manager: ManagerProcess,
+  { controlPlane, manager, logs }: Stage,
 ): Promise<void> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const { createApiClient } = await import('../kube/api-client.ts');
@@ -95,9 +100,38 @@ async function play(
       say,
       configMapWrites: () => configMapWrites(manager.metricsUrl),
     });
+    await serve(io, say, client, logs);
   } finally {
     await client.close();
   }
+}
+
+/** The second half needs Python for the model server; without it the first half stands for itself. */
+async function serve(
+  io: CommandIo,
+  say: (line: string) => void,
+  client: ApiClient,
+  directory: string,
+): Promise<void> {
+  const { mlserverEnvironment } = await import('../demo/mlserver-environment.ts');
+  const { showServing } = await import('../demo/show-serving.ts');
+  const { default: pino } = await import('pino');
+  const { environment } = io;
+  const progress = (line: string): void => void io.stderr.write(`${line}\n`);
+  const mlserver = await mlserverEnvironment({ cache: cacheDirectory(environment), environment, progress });
+  if (mlserver.kind === 'unavailable') {
+    say('');
+    say(
+      '7. Serving models for real is left out: MLServer could not be installed, which takes Python 3 and pip',
+    );
+    say(`   ${mlserver.reason.split('\n')[0] ?? ''}`);
+    return;
+  }
+  await showServing({
+    ...{ client, clock: systemClock, random: Math.random, say, environment, directory, launcher: LAUNCHER },
+    ...{ python: mlserver.python, mlserver: mlserver.mlserver },
+    logger: pino({ level: 'silent' }),
+  });
 }
 
 async function stay(

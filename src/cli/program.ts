@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { MmsError } from '../core/errors.ts';
+import { agentCommand } from './agent.ts';
 import { clusterCommand } from './cluster.ts';
 import { demoCommand } from './demo.ts';
 import { injectCommand } from './inject.ts';
@@ -15,6 +16,7 @@ const EXIT_USAGE = 2;
 
 /** Every command of `mms`; a new one is a function `(io) => Command` in a file of its own, added to this list. */
 const COMMANDS: readonly ((io: CommandIo) => Command)[] = [
+  agentCommand,
   clusterCommand,
   demoCommand,
   injectCommand,

@@ -8,9 +8,10 @@ import type { Pod } from '../core/pod.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
-import { CONFIG_MAPS, INFERENCE_SERVICES, PODS, TRAINED_MODELS } from '../kube/resources.ts';
+import { CONFIG_MAPS, INFERENCE_SERVICES, NAMESPACES, PODS, TRAINED_MODELS } from '../kube/resources.ts';
 import { exampleObjects } from './examples.ts';
 
+/** Of manifests/examples. */
 export const NAMESPACE = 'mms-example';
 export const INFERENCE_SERVICE = 'flowers';
 
@@ -27,6 +28,7 @@ const POLL = seconds(0.05);
 export interface DemoCluster {
   /** Applies the files of manifests/examples but the pod. */
   applyExamples(): Promise<void>;
+  createNamespace(): Promise<void>;
   createInferenceService(name: string): Promise<void>;
   createPod(pod: Pod): Promise<Pod>;
   createModel(model: DemoModel): Promise<void>;
@@ -52,16 +54,20 @@ export interface DemoModel {
   readonly storageUri?: string;
 }
 
-export function demoCluster(client: ApiClient, clock: Clock): DemoCluster {
+/** @param namespace where everything is, and is looked for */
+export function demoCluster(client: ApiClient, clock: Clock, namespace: string): DemoCluster {
   return {
     async applyExamples() {
-      for (const { resource, object } of await exampleObjects(NAMESPACE))
+      for (const { resource, object } of await exampleObjects(namespace))
         await client.create(resource, object);
+    },
+    async createNamespace() {
+      await client.create(NAMESPACES, { metadata: { name: namespace } });
     },
     async createInferenceService(name) {
       const predictor = { model: { modelFormat: { name: 'sklearn' }, protocolVersion: 'v2' } };
       await client.create(INFERENCE_SERVICES, {
-        metadata: { name, namespace: NAMESPACE },
+        metadata: { name, namespace },
         spec: { predictor },
       });
     },
@@ -69,18 +75,18 @@ export function demoCluster(client: ApiClient, clock: Clock): DemoCluster {
       (await client.create(PODS, pod as unknown as KubernetesObject)) as unknown as Pod,
     async createModel({ name, memory, service = INFERENCE_SERVICE, storageUri = `s3://models/${name}` }) {
       await client.create(TRAINED_MODELS, {
-        metadata: { name, namespace: NAMESPACE },
+        metadata: { name, namespace },
         spec: { inferenceService: service, model: { storageUri, framework: 'sklearn', memory } },
       });
     },
     async setStorageUri(name, storageUri) {
       const body = { spec: { model: { storageUri } } };
-      await client.patch(TRAINED_MODELS, { namespace: NAMESPACE, name }, { type: 'merge', body });
+      await client.patch(TRAINED_MODELS, { namespace, name }, { type: 'merge', body });
     },
-    deleteModel: (name) => client.delete(TRAINED_MODELS, { namespace: NAMESPACE, name }),
-    trainedModels: async () => (await client.list(TRAINED_MODELS, { namespace: NAMESPACE })).items,
+    deleteModel: (name) => client.delete(TRAINED_MODELS, { namespace, name }),
+    trainedModels: async () => (await client.list(TRAINED_MODELS, { namespace })).items,
     async damageModelsJson(text) {
-      await client.patch(CONFIG_MAPS, configMapOf(INFERENCE_SERVICE), {
+      await client.patch(CONFIG_MAPS, configMapOf(namespace, INFERENCE_SERVICE), {
         type: 'merge',
         body: { data: { [MODELS_JSON]: text } },
       });
@@ -89,7 +95,7 @@ export function demoCluster(client: ApiClient, clock: Clock): DemoCluster {
       const deadline = clock.now() + WITHIN;
       for (;;) {
         const { models } = decodeModelConfig(
-          (await readConfigMap(client, service))?.data?.[MODELS_JSON] ?? '',
+          (await readConfigMap(client, configMapOf(namespace, service)))?.data?.[MODELS_JSON] ?? '',
         );
         const names = models.map(({ modelName }) => modelName);
         if (wanted(names)) return names;
@@ -104,13 +110,16 @@ export function demoCluster(client: ApiClient, clock: Clock): DemoCluster {
   };
 }
 
-function configMapOf(service: string): { namespace: string; name: string } {
-  return { namespace: NAMESPACE, name: modelConfigName(service, 0) };
+function configMapOf(namespace: string, service: string): { namespace: string; name: string } {
+  return { namespace, name: modelConfigName(service, 0) };
 }
 
-async function readConfigMap(client: ApiClient, service: string): Promise<ConfigMap | undefined> {
+async function readConfigMap(
+  client: ApiClient,
+  reference: { namespace: string; name: string },
+): Promise<ConfigMap | undefined> {
   try {
-    return await client.get(CONFIG_MAPS, configMapOf(service));
+    return await client.get(CONFIG_MAPS, reference);
   } catch (thrown) {
     if (isApiError(thrown, 'API_NOT_FOUND')) return undefined;
     throw thrown;

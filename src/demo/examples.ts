@@ -30,11 +30,11 @@ export async function exampleObjects(
   return objects.flat();
 }
 
-/** The example's pod, for this InferenceService. */
-export async function examplePod(service: string): Promise<Pod> {
+/** The example's pod, for an InferenceService and its namespace. */
+export async function examplePod(service: string, namespace: string): Promise<Pod> {
   const [pod] = (await read('predictor-pod.yaml')) as unknown as [Pod];
   const labels = { ...pod.metadata.labels, [INFERENCE_SERVICE_LABEL]: service };
-  return { ...pod, metadata: { ...pod.metadata, name: `${service}-predictor`, labels } };
+  return { ...pod, metadata: { ...pod.metadata, name: `${service}-predictor`, namespace, labels } };
 }
 
 async function read(file: string): Promise<KubernetesObject[]> {

@@ -91,7 +91,6 @@ function startModelServer(
       MLSERVER_GRPC_PORT: String(ports.grpc),
       MLSERVER_METRICS_PORT: String(ports.metrics),
       MLSERVER_LOAD_MODELS_AT_STARTUP: 'false',
-      MLSERVER_PARALLEL_WORKERS: '0',
     },
     readyUrl: `http://127.0.0.1:${ports.server}/v2/health/ready`,
   });

@@ -6,7 +6,8 @@ import { runProgram } from '../controlplane/run-program.ts';
 
 /** The model server that the demo and the agent's tests run: https://mlserver.readthedocs.io */
 const VERSION = '1.7.1';
-const REQUIREMENTS = [`mlserver==${VERSION}`, `mlserver-sklearn==${VERSION}`];
+/** uvloop 0.22 and later have no event loop in a forked worker, which this MLServer asks for. */
+const REQUIREMENTS = [`mlserver==${VERSION}`, `mlserver-sklearn==${VERSION}`, 'uvloop<0.22'];
 /** Written last: without it an environment is not whole. */
 const MARKER = 'kserve-mms-complete';
 

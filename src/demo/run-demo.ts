@@ -27,7 +27,7 @@ const BURST = 200;
  * @throws {DemoExpectationError} when something shown does not hold
  */
 export async function runDemo(script: DemoScript): Promise<void> {
-  const cluster = demoCluster(script.client, script.clock);
+  const cluster = demoCluster(script.client, script.clock, NAMESPACE);
   await showModelConfig(script, cluster);
   await showInjection(script, cluster);
   await showComingAndGoing(script, cluster);
@@ -51,7 +51,7 @@ async function showInjection({ say, client }: DemoScript, cluster: DemoCluster):
   say(
     '2. A predictor pod is created: the API server asks the webhook, and stores this instead of what was sent',
   );
-  const sent = await examplePod(INFERENCE_SERVICE);
+  const sent = await examplePod(INFERENCE_SERVICE, NAMESPACE);
   const stored = await cluster.createPod(sent);
   for (const line of describePodChanges(sent, stored)) say(`   ${line}`);
   const inferenceService: InferenceService = await client.get(INFERENCE_SERVICES, {

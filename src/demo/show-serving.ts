@@ -6,7 +6,7 @@ import type { Clock, Random } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import { modelConfigName } from '../core/names.ts';
 import type { ApiClient } from '../kube/api-client.ts';
-import { demoCluster, DemoExpectationError, NAMESPACE } from './demo-cluster.ts';
+import { demoCluster, DemoExpectationError } from './demo-cluster.ts';
 import type { DemoCluster } from './demo-cluster.ts';
 import { examplePod } from './examples.ts';
 import { serveFiles } from './file-source.ts';
@@ -32,6 +32,7 @@ export interface ServingScript {
 
 /** The same from src/demo and from dist/demo. */
 const TRAIN = fileURLToPath(new URL('../../tools/demo/train_models.py', import.meta.url));
+const NAMESPACE = 'mms-serving';
 const SERVICE = 'classifiers';
 
 /** One row of each data set, and the class it belongs to. */
@@ -68,7 +69,7 @@ export async function showServing(script: ServingScript): Promise<void> {
   const models = join(directory, 'trained');
   await runProgram({ command: script.python, args: [TRAIN, models], environment: script.environment });
   const source = await serveFiles(models);
-  const cluster = demoCluster(script.client, script.clock);
+  const cluster = demoCluster(script.client, script.clock, NAMESPACE);
   try {
     const pod = await startPod(script, cluster, source);
     try {
@@ -84,6 +85,7 @@ export async function showServing(script: ServingScript): Promise<void> {
 }
 
 async function startPod(script: ServingScript, cluster: DemoCluster, source: FileSource): Promise<LocalPod> {
+  await cluster.createNamespace();
   await cluster.createInferenceService(SERVICE);
   for (const name of ROWS.keys()) {
     await cluster.createModel({
@@ -98,7 +100,7 @@ async function startPod(script: ServingScript, cluster: DemoCluster, source: Fil
     'a models.json with the trained models',
     SERVICE,
   );
-  const pod = await cluster.createPod(await examplePod(SERVICE));
+  const pod = await cluster.createPod(await examplePod(SERVICE, NAMESPACE));
   const started = script.clock.now();
   const configMap = { namespace: NAMESPACE, name: modelConfigName(SERVICE, 0) };
   const running = await runLocalPod({ ...script, pod, configMap });

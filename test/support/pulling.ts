@@ -7,7 +7,7 @@ import type { Resolve } from '../../src/agent/sources/guarded-connect.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../../src/agent/sources/settings.ts';
 import type { SourceSettings } from '../../src/agent/sources/settings.ts';
 import { testForkedPuller } from './forked-puller.ts';
-import { realClock } from './real-clock.ts';
+import { systemClock } from '../../src/cli/system-clock.ts';
 
 export interface PullOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ export async function pullOnce(storageUri: string, options: PullOptions = {}): P
   const { env = {}, resolve, signal = new AbortController().signal } = options;
   const puller = options.forked
     ? testForkedPuller({ env, settings })
-    : createInProcessPuller({ env, settings, clock: realClock, ...(resolve && { resolve }) });
+    : createInProcessPuller({ env, settings, clock: systemClock, ...(resolve && { resolve }) });
   try {
     const result = await puller.pull({ id: 'm1', storageUri, destination }, signal, () => undefined);
     const all = await readdir(sandbox, { recursive: true });
