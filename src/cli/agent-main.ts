@@ -9,9 +9,8 @@ process.exit(await main(process.argv.slice(2)));
 async function main(args: readonly string[]): Promise<number> {
   const { env: environment, stdin, stdout, stderr } = process;
   try {
-    await agentCommand({ environment, stdin, stdout, stderr, interruption }).parseAsync(args, {
-      from: 'user',
-    });
+    const io = { environment, stdin, stdout, stderr, interruption };
+    await agentCommand(io, new URL('./agent-puller.js', import.meta.url)).parseAsync(args, { from: 'user' });
     return 0;
   } catch (thrown) {
     // commander has said what was wrong with the command line.

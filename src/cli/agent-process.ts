@@ -9,18 +9,17 @@ import { runAgent } from '../agent/run-agent.ts';
 import type { Logger } from '../core/log.ts';
 import { type AgentRun } from './agent.ts';
 
-/** Where the puller's entry lies: beside the agent's bundle, or in the tree of modules. */
-function pullerEntry(): URL {
-  const here = import.meta.url;
-  if (here.endsWith('/agent.js')) return new URL('./agent-puller.js', here);
-  return new URL(`../agent/puller/puller-main.${here.endsWith('.ts') ? 'ts' : 'js'}`, here);
-}
-
 /** Runs the agent with the real clock, dice, log and puller; resolves when it was asked to end and has drained. */
-export async function runAgentProcess({ options, environment, signal, instance }: AgentRun): Promise<void> {
+export async function runAgentProcess({
+  options,
+  environment,
+  signal,
+  instance,
+  pullerEntry,
+}: AgentRun): Promise<void> {
   const logger: Logger = pino({ base: { component: 'agent' }, timestamp: pino.stdTimeFunctions.isoTime });
   const puller = createForkedPuller({
-    entry: pullerEntry(),
+    entry: pullerEntry,
     env: environment,
     settings: options.sources,
     logger,

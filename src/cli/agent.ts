@@ -12,10 +12,18 @@ export interface AgentRun {
   readonly signal: AbortSignal;
   /** A new one for every start. */
   readonly instance: string;
+  /** The module that the puller's process runs. */
+  readonly pullerEntry: URL;
 }
 
+/** In the tree of modules, as sources or compiled; a bundle passes its own. */
+const PULLER_ENTRY = new URL(
+  `../agent/puller/puller-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
+  import.meta.url,
+);
+
 /** `mms agent`: the sidecar, called with the flags of KServe's own agent and some more. */
-export function agentCommand(io: CommandIo): Command {
+export function agentCommand(io: CommandIo, pullerEntry = PULLER_ENTRY): Command {
   const command = newCommand('agent', io)
     .description('run the sidecar: fetch and load the models of models.json, and forward requests to them')
     .addOption(
@@ -51,7 +59,8 @@ export function agentCommand(io: CommandIo): Command {
     // Loaded here, so that other commands do not pay for it.
     const { runAgentProcess } = await import('./agent-process.ts');
     const { environment } = io;
-    await runAgentProcess({ options, environment, signal: io.interruption(), instance: randomUUID() });
+    const signal = io.interruption();
+    await runAgentProcess({ options, environment, signal, instance: randomUUID(), pullerEntry });
   });
 }
 

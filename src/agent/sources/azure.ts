@@ -4,8 +4,11 @@ import type { BlobDownloadResponseParsed, StoragePipelineOptions } from '@azure/
 import { credentialFor } from './azure-credentials.ts';
 import type { ExpectedDigest } from './digest.ts';
 import { parseAzureUri } from './azure-uri.ts';
+import { SourceUnavailableError } from './errors.ts';
+import { isError } from './is-error.ts';
 import { filesBelow } from './prefix.ts';
 import type { StoredObject } from './prefix.ts';
+import { shownUri } from './redact.ts';
 import type { OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
 
 const PIPELINE: StoragePipelineOptions = { retryOptions: { maxTries: 2, retryDelayInMs: 250 } };
@@ -56,11 +59,16 @@ function openBlob(container: ContainerClient, { key, size }: StoredObject): Remo
       maxRetryRequests: 0,
       ...(tag === undefined ? {} : { conditions: { ifMatch: tag } }),
     });
-    return opened(answer, offset, size);
+    return opened(answer, offset, size, shownUri(key));
   };
 }
 
-function opened(answer: BlobDownloadResponseParsed, offset: number, size: number | undefined): OpenedFile {
+function opened(
+  answer: BlobDownloadResponseParsed,
+  offset: number,
+  size: number | undefined,
+  shown: string,
+): OpenedFile {
   const md5 = answer.blobContentMD5 ?? (offset === 0 ? answer.contentMD5 : undefined);
   const digests: ExpectedDigest[] =
     md5 === undefined ? [] : [{ algorithm: 'md5', hex: Buffer.from(md5).toString('hex') }];
@@ -70,5 +78,10 @@ function opened(answer: BlobDownloadResponseParsed, offset: number, size: number
     totalBytes: rest === undefined ? size : offset + rest,
     tag: answer.etag,
     digests,
+    // A connection that breaks reaches us as an AbortError or a plain Error without a code.
+    faultOf: (error) =>
+      isError(error) && (error.name === 'AbortError' || !('code' in error))
+        ? new SourceUnavailableError(`${shown}: the connection broke`, { cause: error })
+        : undefined,
   };
 }
