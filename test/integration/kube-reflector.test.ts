@@ -291,11 +291,15 @@ describe('a reflector of a real API server', () => {
   });
 
   it('leaves no connection behind', async () => {
+    await remote.close();
+    await eventually('none is left of before', () => proxy.open === 0);
+    remote = clientFor(controlPlane, { port: proxy.port });
     const { reflector, count } = reflect();
     await eventually('it watches', () => count('watch-opened') > 0);
     await reflector.stop();
     await remote.close();
     await eventually('all are closed', () => proxy.open === 0);
+    remote = clientFor(controlPlane, { port: proxy.port });
   });
 
   it('waits for a kind that does not exist yet', async () => {

@@ -153,6 +153,30 @@ describe('a reflector of an API server that misbehaves', () => {
     expect(retries.length).toBeGreaterThanOrEqual(4);
   });
 
+  it('outlives an observer and a projection that throw', async () => {
+    const api = await scriptedApi({ lists: [json(list([configMap('a', '1')], '5'))], watches: [watch([])] });
+    const logger = recordingLogger();
+    const fail = (): never => {
+      throw new Error('on purpose');
+    };
+    const reflector = startReflector<ConfigMap>({
+      client: api.client,
+      resource: CONFIG_MAPS,
+      clock: realClock,
+      random: Math.random,
+      logger,
+      observe: fail,
+      project: fail,
+    });
+    cleanups.push(
+      () => api.close(),
+      () => reflector.stop(),
+    );
+    await eventually('it watches', () => api.requests.some((q) => q.has('watch')));
+    expect([...reflector.cache.list()]).toHaveLength(1);
+    expect(logger.lines.map((line) => line.level)).toContain('error');
+  });
+
   it('stays away for as long as the server asks', async () => {
     const busy: Answer = (response) => {
       response.writeHead(429, { 'retry-after': '1' });
