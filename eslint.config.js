@@ -8,14 +8,15 @@ import tseslint from 'typescript-eslint';
  */
 const rooms = {
   core: [],
+  system: ['core'],
   kube: ['core'],
   webhook: ['core'],
   reconciler: ['core', 'kube'],
-  agent: ['core'],
+  agent: ['core', 'system'],
   controlplane: ['core'],
   manager: ['core', 'kube', 'webhook', 'reconciler'],
   demo: ['core', 'kube', 'controlplane'],
-  cli: ['core', 'kube', 'webhook', 'reconciler', 'agent', 'manager', 'controlplane', 'demo'],
+  cli: ['core', 'system', 'kube', 'webhook', 'reconciler', 'agent', 'manager', 'controlplane', 'demo'],
 };
 
 const importZones = Object.entries(rooms).map(([room, mayImport]) => ({

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { systemClock } from '../agent/clock.ts';
+import { systemClock } from '../system/clock.ts';
 import {
   createForkedPuller,
   DEFAULT_ABORT_GRACE_MS,

@@ -9,7 +9,7 @@ import type { ApiClient } from '../kube/api-client.ts';
 import { binaryOptions, cacheDirectory } from './binary-options.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
-import { systemClock } from './system-clock.ts';
+import { systemClock } from '../system/clock.ts';
 import { userAgent } from './version.ts';
 
 interface DemoOptions {

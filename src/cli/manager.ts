@@ -8,7 +8,7 @@ import { messageOf, MmsError } from '../core/errors.ts';
 import type { ManagerOptions } from '../manager/options.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
-import { systemClock } from './system-clock.ts';
+import { systemClock } from '../system/clock.ts';
 import { userAgent } from './version.ts';
 
 interface ManagerFlags {

@@ -10,6 +10,17 @@ export interface PreparedRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly dispatcher: Dispatcher;
+  /**
+   * Gives later requests new connections; those under way keep theirs. For when this one got no answer: its connection may
+   * have died silently, and so may the idle ones beside it.
+   */
+  retire(): void;
+}
+
+/** The connections of one TLS identity. */
+interface Pool {
+  readonly fingerprint: string;
+  readonly dispatcher: Promise<Dispatcher>;
 }
 
 export interface Credentials {
@@ -21,12 +32,7 @@ export interface Credentials {
    * @throws {ApiError} API_CREDENTIALS when they cannot be had, for instance when an exec plugin fails
    */
   prepare(path: string): Promise<PreparedRequest>;
-  /**
-   * Gives later requests new connections; those under way keep theirs. For when a request got no answer: its connection may have
-   * died silently, and so may the idle ones beside it.
-   */
-  retire(dispatcher: Dispatcher): void;
-  /** Drops all connections. */
+  /** Drops all connections, for good. */
   close(): Promise<void>;
 }
 
@@ -40,25 +46,35 @@ const TCP_KEEP_ALIVE_MS = 30_000;
  * new undici agent at each call (client-node 2.0.1), and with it a TLS handshake a request; so only its public parts are used.
  */
 export function createCredentials(kubeConfig: KubeConfig): Credentials {
-  let pool: { readonly fingerprint: string; readonly dispatcher: Dispatcher } | undefined;
-  const retired = new Set<Dispatcher>();
+  let pool: Pool | undefined;
+  let closed = false;
+  const retired = new Set<WeakRef<Dispatcher>>();
 
-  function retire(dispatcher: Dispatcher): void {
-    if (pool?.dispatcher !== dispatcher) return;
-    pool = undefined;
-    retired.add(dispatcher);
-    const forget = (): boolean => retired.delete(dispatcher);
-    dispatcher.close().then(forget, forget);
+  /** The first of several concurrent callers makes the pool, the others wait for the same one. */
+  function poolFor(cluster: Cluster, options: RequestOptions): Pool {
+    const fingerprint = fingerprintOf(cluster, options);
+    if (pool?.fingerprint === fingerprint) return pool;
+    // Requests under way, watches among them, finish on the old identity.
+    if (pool !== undefined) retirePool(pool);
+    const made: Pool = { fingerprint, dispatcher: createDispatcher(kubeConfig, cluster, options) };
+    made.dispatcher.catch(() => {
+      if (pool === made) pool = undefined;
+    });
+    pool = made;
+    return made;
   }
 
-  async function poolFor(cluster: Cluster, options: RequestOptions): Promise<Dispatcher> {
-    const fingerprint = fingerprintOf(cluster, options);
-    if (pool?.fingerprint === fingerprint) return pool.dispatcher;
-    const dispatcher = await createDispatcher(kubeConfig, cluster, options);
-    // Requests under way, watches among them, finish on the old identity.
-    if (pool !== undefined) retire(pool.dispatcher);
-    pool = { fingerprint, dispatcher };
-    return dispatcher;
+  /**
+   * Only let go of: its idle connections end by their own time limit, and it is collected after the last request. undici's
+   * close() would leave requests under way beyond the reach of a later destroy() (8.12, agent.js).
+   */
+  function retirePool(old: Pool): void {
+    if (pool === old) pool = undefined;
+    for (const reference of retired) if (reference.deref() === undefined) retired.delete(reference);
+    old.dispatcher.then(
+      (dispatcher) => retired.add(new WeakRef(dispatcher)),
+      () => undefined,
+    );
   }
 
   return {
@@ -68,8 +84,16 @@ export function createCredentials(kubeConfig: KubeConfig): Credentials {
         if (cluster === null) throw new Error('the kubeconfig has no current cluster; set current-context');
         const options: RequestOptions = {};
         await kubeConfig.applyToHTTPSOptions(options);
-        const dispatcher = await poolFor(cluster, options);
-        return { url: urlOf(cluster, path), headers: headersOf(options), dispatcher };
+        if (closed) throw new Error('the client was closed');
+        const used = poolFor(cluster, options);
+        return {
+          url: urlOf(cluster, path),
+          headers: headersOf(options),
+          dispatcher: await used.dispatcher,
+          retire: () => {
+            if (pool === used) retirePool(used);
+          },
+        };
       } catch (cause) {
         throw new ApiError(`no credentials for the API server: ${messageOf(cause)}`, {
           code: 'API_CREDENTIALS',
@@ -77,10 +101,11 @@ export function createCredentials(kubeConfig: KubeConfig): Credentials {
         });
       }
     },
-    retire,
     async close() {
-      if (pool !== undefined) retire(pool.dispatcher);
-      await Promise.all([...retired].map((dispatcher) => dispatcher.destroy()));
+      closed = true;
+      const last = await pool?.dispatcher.catch(() => undefined);
+      await last?.destroy();
+      await Promise.all([...retired].map(async (reference) => reference.deref()?.destroy()));
     },
   };
 }

@@ -7,7 +7,7 @@ import type { ReflectorEvent } from './reflector-loop.ts';
 export function deliverTo<T extends KubernetesObject>(
   onDelta: ((delta: Delta<T>) => unknown) | undefined,
   logger: Logger,
-  observe: ((event: ReflectorEvent) => void) | undefined,
+  observe: (event: ReflectorEvent) => void,
 ): (delta: Delta<T>) => void {
   if (onDelta === undefined) return () => undefined;
 
@@ -15,7 +15,7 @@ export function deliverTo<T extends KubernetesObject>(
     const failed = (error: unknown): void => {
       const object = delta.type === 'synced' ? undefined : delta.object.metadata.name;
       logger.error({ err: error, delta: delta.type, object }, 'a handler of cache changes failed');
-      observe?.({ type: 'handler-failed', error });
+      observe({ type: 'handler-failed', error });
     };
     try {
       // A handler declared as returning nothing may still be an async function.

@@ -49,7 +49,7 @@ export interface ReflectorOptions<T extends KubernetesObject> {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** For metrics; must not throw. */
+  /** For metrics; one that throws is logged. */
   readonly observe?: (event: ReflectorEvent) => void;
   /** Objects a page of a list; 500, as client-go. */
   readonly pageSize?: number;
@@ -85,7 +85,8 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
   // Nobody needs to wait for the sync: a stop before it is then no unhandled rejection.
   synced.catch(() => undefined);
   const logger = options.logger.child({ resource: options.resource.plural });
-  const deliver = deliverTo(options.onDelta, logger, options.observe);
+  const observe = tolerantObserver(options.observe, logger);
+  const deliver = deliverTo(options.onDelta, logger, observe);
   let lastError: Error | undefined;
   let announced = false;
 
@@ -98,7 +99,7 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
       signal: stopping.signal,
       pageSize: options.pageSize ?? 500,
       timing: { ...DEFAULT_REFLECTOR_TIMING, ...options.timing },
-      observe: options.observe ?? (() => undefined),
+      observe,
     },
     {
       deltas: (deltas) => {
@@ -131,6 +132,20 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
       );
       await finished;
     },
+  };
+}
+
+/** Counting must not end what is counted. */
+function tolerantObserver(
+  observe: ((event: ReflectorEvent) => void) | undefined,
+  logger: Logger,
+): (event: ReflectorEvent) => void {
+  return (event) => {
+    try {
+      observe?.(event);
+    } catch (error) {
+      logger.error({ err: error, event: event.type }, 'an observer of the cache failed');
+    }
   };
 }
 

@@ -2,7 +2,7 @@ import { request, type Dispatcher } from 'undici';
 import { milliseconds, type Clock, type Milliseconds } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { ApiError, errorFromResponse, isApiError, type ApiErrorCode } from './api-error.ts';
-import type { Credentials } from './credentials.ts';
+import type { Credentials, PreparedRequest } from './credentials.ts';
 import { startDeadline } from './deadline.ts';
 import type { Resource } from './resources.ts';
 
@@ -78,13 +78,13 @@ export function createTransport(options: TransportOptions): Transport {
     json: (what) =>
       observed(what, async () => {
         const deadline = startDeadline(clock, what.timeout ?? options.timeout, what.signal);
-        let used: Dispatcher | undefined;
+        let used: PreparedRequest | undefined;
         try {
-          const response = await send(options, what, deadline.signal, (dispatcher) => (used = dispatcher));
+          const response = await send(options, what, deadline.signal, (prepared) => (used = prepared));
           const text = await response.body.text();
           return { status: response.statusCode, result: parseBody(what, text) };
         } catch (cause) {
-          if (deadline.expired && used !== undefined) options.credentials.retire(used);
+          if (deadline.expired) used?.retire();
           throw asApiError(what, cause, deadline.expired, what.signal);
         } finally {
           deadline.clear();
@@ -107,7 +107,7 @@ async function send(
   options: TransportOptions,
   what: ApiRequest,
   signal: AbortSignal,
-  onDispatch?: (dispatcher: Dispatcher) => void,
+  onDispatch?: (prepared: PreparedRequest) => void,
 ): Promise<Dispatcher.ResponseData> {
   const response = await untilAborted(signal, () => dispatch(options, what, signal, onDispatch));
   if (response.statusCode >= 200 && response.statusCode < 300) return response;
@@ -140,10 +140,10 @@ async function dispatch(
   options: TransportOptions,
   what: ApiRequest,
   signal: AbortSignal,
-  onDispatch?: (dispatcher: Dispatcher) => void,
+  onDispatch?: (prepared: PreparedRequest) => void,
 ): Promise<Dispatcher.ResponseData> {
   const prepared = await options.credentials.prepare(what.path);
-  onDispatch?.(prepared.dispatcher);
+  onDispatch?.(prepared);
   return request(prepared.url, {
     method: what.method,
     dispatcher: prepared.dispatcher,

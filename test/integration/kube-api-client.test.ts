@@ -7,6 +7,7 @@ import { CONFIG_MAPS, NAMESPACES, PODS } from '../../src/kube/resources.ts';
 import type { RequestEvent } from '../../src/kube/transport.ts';
 import { clientFor, kubeConfigFor } from '../support/api-access.ts';
 import { testControlPlane } from '../support/control-plane.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { watchUnhandled } from '../support/unhandled.ts';
 
@@ -196,6 +197,22 @@ describe('the API client, against a real API server', () => {
     for (let i = 0; i < 20; i += 1) await remote.get(NAMESPACES, { name: 'default' });
     // The pool opens a second one when the first is not quite free yet.
     expect(proxy.accepted).toBeLessThanOrEqual(2);
+  });
+
+  it('serves requests that come at once before there is any connection', async () => {
+    const { remote } = await remoteClient();
+    const all = Array.from({ length: 20 }, () => remote.get(NAMESPACES, { name: 'default' }));
+    expect(await Promise.all(all)).toHaveLength(20);
+  });
+
+  it('makes no request once closed', async () => {
+    const { proxy, remote } = await remoteClient();
+    await remote.get(NAMESPACES, { name: 'default' });
+    await remote.close();
+    await expect(remote.get(NAMESPACES, { name: 'default' })).rejects.toMatchObject({
+      code: 'API_CREDENTIALS',
+    });
+    await eventuallyTrue('the connections are closed', () => proxy.open === 0);
   });
 
   it('counts each request by verb, resource and outcome', () => {

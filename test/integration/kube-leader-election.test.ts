@@ -11,7 +11,7 @@ import {
 } from '../../src/kube/leader-election.ts';
 import { LEASES, type Lease } from '../../src/kube/resources.ts';
 import { clientFor } from '../support/api-access.ts';
-import { systemClock } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/system/clock.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { recordingLogger } from '../support/logs.ts';

@@ -19,7 +19,7 @@ import {
 } from '../../src/kube/resources.ts';
 import { waitForSync } from '../../src/kube/wait-for-sync.ts';
 import { clientFor } from '../support/api-access.ts';
-import { systemClock } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/system/clock.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { recordingLogger } from '../support/logs.ts';
@@ -291,6 +291,9 @@ describe('a reflector of a real API server', () => {
   });
 
   it('leaves no connection behind', async () => {
+    await remote.close();
+    await eventuallyTrue('none is left of before', () => proxy.open === 0);
+    remote = clientFor(controlPlane, { port: proxy.port });
     const { reflector, count } = reflect();
     await eventuallyTrue('it watches', () => count('watch-opened') > 0);
     await reflector.stop();

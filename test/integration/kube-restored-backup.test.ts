@@ -8,7 +8,7 @@ import { startReflector } from '../../src/kube/reflector.ts';
 import type { ReflectorEvent } from '../../src/kube/reflector-loop.ts';
 import { CONFIG_MAPS } from '../../src/kube/resources.ts';
 import { clientFor, kubeConfigFor } from '../support/api-access.ts';
-import { systemClock } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/system/clock.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { recordingLogger } from '../support/logs.ts';

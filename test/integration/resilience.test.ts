@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/system/clock.ts';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import { objectKey } from '../../src/core/kubernetes.ts';
 import { decodeModelConfig } from '../../src/core/model-config.ts';

@@ -7,7 +7,7 @@ import {
 } from '../../src/webhook/admission-server.ts';
 import { certificateMaker, makeIssue } from '../../src/webhook/certificates.ts';
 import { quietLogger } from './quiet-logger.ts';
-import { systemClock } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/system/clock.ts';
 
 export const maker = certificateMaker(systemClock, DEFAULT_CERTIFICATE_POLICY);
 

@@ -2,7 +2,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { createApiClient } from '../../src/kube/api-client.ts';
 import { startLeaderElection } from '../../src/kube/leader-election.ts';
 import type { Logger } from '../../src/core/log.ts';
-import { systemClock } from '../../src/cli/system-clock.ts';
+import { systemClock } from '../../src/system/clock.ts';
 import { SHORT_DURATIONS } from './short-durations.ts';
 
 /** Competes for a lease until killed, and prints `leading` each time it wins: node elector-process.ts KUBECONFIG NAME IDENTITY */

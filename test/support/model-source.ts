@@ -23,7 +23,10 @@ export async function startModelSource(): Promise<ModelSource> {
     const path = request.url ?? '/';
     requests.push(path);
     const answer = bad.get(path);
-    if (answer !== undefined) { answer(request, response); return; }
+    if (answer !== undefined) {
+      answer(request, response);
+      return;
+    }
     response.end(decodeURIComponent(path.split('/')[1] ?? ''));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -19,7 +19,7 @@ export interface TcpProxy {
   mode: ProxyMode;
   /** The port that new connections are passed on to. */
   target: number;
-  /** Resets every open connection. */
+  /** Ends every open connection, in the middle of whatever it carries. */
   cutAll(): void;
   close(): Promise<void>;
 }
@@ -77,8 +77,8 @@ export async function startTcpProxy(firstTarget: number): Promise<TcpProxy> {
     },
     cutAll() {
       for (const { client, upstream } of pairs) {
-        client.resetAndDestroy();
-        upstream.resetAndDestroy();
+        client.destroy();
+        upstream.destroy();
       }
     },
     close: () =>

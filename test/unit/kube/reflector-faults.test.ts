@@ -4,7 +4,7 @@ import type { ConfigMap } from '../../../src/core/kubernetes.ts';
 import { startReflector, type Delta, type Reflector } from '../../../src/kube/reflector.ts';
 import type { ReflectorEvent } from '../../../src/kube/reflector-loop.ts';
 import { CONFIG_MAPS } from '../../../src/kube/resources.ts';
-import { systemClock } from '../../../src/cli/system-clock.ts';
+import { systemClock } from '../../../src/system/clock.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
 import { recordingLogger } from '../../support/logs.ts';
 import {
@@ -151,6 +151,30 @@ describe('a reflector of an API server that misbehaves', () => {
     await eventuallyTrue('it has tried five times', () => ended(following).length >= 5);
     const retries = following.events.filter((event) => event.type === 'retry');
     expect(retries.length).toBeGreaterThanOrEqual(4);
+  });
+
+  it('outlives an observer and a projection that throw', async () => {
+    const api = await scriptedApi({ lists: [json(list([configMap('a', '1')], '5'))], watches: [watch([])] });
+    const logger = recordingLogger();
+    const fail = (): never => {
+      throw new Error('on purpose');
+    };
+    const reflector = startReflector<ConfigMap>({
+      client: api.client,
+      resource: CONFIG_MAPS,
+      clock: systemClock,
+      random: Math.random,
+      logger,
+      observe: fail,
+      project: fail,
+    });
+    cleanups.push(
+      () => api.close(),
+      () => reflector.stop(),
+    );
+    await eventuallyTrue('it watches', () => api.requests.some((q) => q.has('watch')));
+    expect([...reflector.cache.list()]).toHaveLength(1);
+    expect(logger.lines.map((line) => line.level)).toContain('error');
   });
 
   it('stays away for as long as the server asks', async () => {

@@ -3,7 +3,7 @@ import type { EpochMs } from '../../../src/core/clock.ts';
 import { startCertificateLoop } from '../../../src/manager/certificate-loop.ts';
 import { StaleWriteError } from '../../../src/manager/certificate-stores.ts';
 import { quietLogger } from '../../support/quiet-logger.ts';
-import { systemClock } from '../../../src/cli/system-clock.ts';
+import { systemClock } from '../../../src/system/clock.ts';
 
 const NEVER = (): Promise<EpochMs> => Promise.resolve((systemClock.now() + 86_400_000) as EpochMs);
 

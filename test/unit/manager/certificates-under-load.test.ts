@@ -14,7 +14,7 @@ import { certificateReader } from '../../../src/webhook/certificates.ts';
 import { answeredReview, call, reviewOf } from '../../support/admission-client.ts';
 import { maker } from '../../support/admission-server.ts';
 import { quietLogger } from '../../support/quiet-logger.ts';
-import { systemClock } from '../../../src/cli/system-clock.ts';
+import { systemClock } from '../../../src/system/clock.ts';
 
 const policy = { ...DEFAULT_CERTIFICATE_POLICY, grace: seconds(1) };
 const DELETIONS = 4;

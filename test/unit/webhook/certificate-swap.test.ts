@@ -6,7 +6,7 @@ import { milliseconds } from '../../../src/core/clock.ts';
 import { makeIssue } from '../../../src/webhook/certificates.ts';
 import { answeredReview, call, reviewOf } from '../../support/admission-client.ts';
 import { maker, startLoopbackServer } from '../../support/admission-server.ts';
-import { systemClock } from '../../../src/cli/system-clock.ts';
+import { systemClock } from '../../../src/system/clock.ts';
 
 const SWAPS = 30;
 const EVERY = milliseconds(50);

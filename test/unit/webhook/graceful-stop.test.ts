@@ -5,7 +5,7 @@ import { milliseconds, type Clock } from '../../../src/core/clock.ts';
 import type { AdmissionHandler } from '../../../src/webhook/review-endpoint.ts';
 import { answeredReview, call, reviewOf } from '../../support/admission-client.ts';
 import { startLoopbackServer } from '../../support/admission-server.ts';
-import { systemClock } from '../../../src/cli/system-clock.ts';
+import { systemClock } from '../../../src/system/clock.ts';
 
 const DRAIN = milliseconds(15_000);
 const body = reviewOf('uid-1', {});

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, EpochMs } from '../core/clock.ts';
 
-/** The machine's own time; everything below the command line is given it. */
+/** The machine's own time; entry points pass it to everything else. */
 export const systemClock: Clock = {
   now: () => Date.now() as EpochMs,
   sleep: async (span, signal) => {
