@@ -114,7 +114,9 @@ export async function startV2Server(modelDir: string): Promise<V2Server> {
     mostAtOnce: () => most,
     behave: () => Promise.resolve(undefined),
     crash,
-    restart: async () => void (await listen(port)),
+    restart: async () => {
+      await listen(port);
+    },
     stop: crash,
   };
   return self;
