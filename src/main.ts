@@ -1,3 +1,4 @@
+import { interruption } from './system/interruption.ts';
 import { run } from './cli/program.ts';
 
 // The only place that reads argv and ends the process. bin/mms.js imports it once it runs on a Node that is new enough.
@@ -10,14 +11,3 @@ const code = await run(process.argv.slice(2), {
 });
 // Idle keep-alive connections must not hold a finished command back. Pipes and files are written synchronously.
 process.exit(code);
-
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(1);
-      controller.abort();
-    });
-  }
-  return controller.signal;
-}

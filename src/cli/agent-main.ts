@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { AgentOptionsError } from '../agent/options.ts';
 import { messageOf } from '../core/errors.ts';
+import { interruption } from '../system/interruption.ts';
 import { agentCommand } from './agent.ts';
 
 // The entry point of the agent's own bundle, dist/agent.js: the sidecar alone, without what the other commands need.
@@ -18,16 +19,4 @@ async function main(args: readonly string[]): Promise<number> {
     stderr.write(`agent: ${messageOf(thrown)}\n`);
     return thrown instanceof AgentOptionsError ? 2 : 1;
   }
-}
-
-/** Aborts at the first SIGINT or SIGTERM; the second ends the process at once. */
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(1);
-      controller.abort();
-    });
-  }
-  return controller.signal;
 }
