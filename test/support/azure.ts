@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { toolCache } from './go-tool.ts';
-import { freePort, startServer } from './server-process.ts';
+import { freePorts } from '../../src/controlplane/ports.ts';
+import { startServer } from './server-process.ts';
 
 /** https://github.com/Azure/Azurite: Microsoft's own emulator. 370 MB installed, so it is fetched when a test asks for it. */
 const AZURITE_VERSION = '3.37.0';
@@ -33,7 +34,7 @@ export interface TestAzure {
 export async function startAzure(): Promise<TestAzure> {
   const main = await azurite();
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-azure-'));
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const endpoint = `http://127.0.0.1:${port}/${ACCOUNT}`;
   const place = ['--blobHost', '127.0.0.1', '--blobPort', String(port), '--location', root];
   const flags = ['--silent', '--skipApiVersionCheck', '--disableTelemetry'];

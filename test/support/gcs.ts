@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { goTool } from './go-tool.ts';
-import { freePort, startServer } from './server-process.ts';
+import { freePorts } from '../../src/controlplane/ports.ts';
+import { startServer } from './server-process.ts';
 
 /** https://github.com/fsouza/fake-gcs-server: GCS's JSON API in front of a directory. */
 const FAKE_GCS_SERVER = {
@@ -22,7 +23,7 @@ export interface TestGcs {
 export async function startGcs(): Promise<TestGcs> {
   const binary = await goTool(FAKE_GCS_SERVER);
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-gcs-'));
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const endpoint = `http://127.0.0.1:${port}`;
   const place = [
     '-scheme',

@@ -1,70 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import process from 'node:process';
-import { freePort } from './server-process.ts';
+import { cacheDirectory } from '../../src/cli/binary-options.ts';
+import { freePorts } from '../../src/controlplane/ports.ts';
+import { mlserverEnvironment } from '../../src/demo/mlserver-environment.ts';
 
-/** uvloop 0.22 and later have no event loop in a forked worker, which MLServer 1.7.1 asks for. */
-const REQUIREMENTS = ['mlserver==1.7.1', 'mlserver-sklearn==1.7.1', 'uvloop<0.22'];
-const VERSION = '1.7.1';
-
-/**
- * The directory of a Python environment with MLServer: from the cache, else made in it (about 40 s and 530 MB).
- * @throws when Python or pip fails; the message says what to do.
- */
-async function environment(): Promise<string> {
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'kserve-mms', 'mlserver');
-  const directory = join(cache, `${VERSION}-uvloop21`);
-  const made = join(directory, 'complete');
-  if (await exists(made)) return directory;
-  process.stderr.write(`installing MLServer ${VERSION} into ${directory}, once; it takes about a minute\n`);
-  await mkdir(cache, { recursive: true });
-  // A virtual environment cannot be moved; a lock keeps test workers that start at once from making it twice.
-  const lock = `${directory}.lock`;
-  await takeLock(lock, () => exists(made));
-  try {
-    if (await exists(made)) return directory;
-    await rm(directory, { recursive: true, force: true });
-    await runTool('python3', ['-m', 'venv', directory]);
-    await runTool(join(directory, 'bin', 'pip'), [
-      'install',
-      '--quiet',
-      '--disable-pip-version-check',
-      ...REQUIREMENTS,
-    ]);
-    await mkdir(made);
-  } finally {
-    await rm(lock, { recursive: true, force: true });
-  }
-  return directory;
-}
-
-async function takeLock(lock: string, done: () => Promise<boolean>): Promise<void> {
-  for (;;) {
-    const own = await mkdtemp(`${lock}.`);
-    const taken = await rename(own, lock).then(
-      () => true,
-      () => false,
-    );
-    if (taken) return;
-    await rm(own, { recursive: true });
-    if (await done()) return;
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-}
-
-async function runTool(command: string, args: readonly string[]): Promise<void> {
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  const [code] = (await Promise.race([
-    once(child, 'exit'),
-    once(child, 'error').then(() => ['not found']),
-  ])) as [unknown];
-  if (code === 0) return;
-  throw new Error(
-    `${command} ${args.join(' ')} failed (${String(code)}). Python 3.9 to 3.12 with pip and venv is needed.`,
-  );
+/** The one of the demo. @throws where Python cannot install it: the agent's tests need a real model server */
+async function environment(): Promise<{ readonly python: string; readonly mlserver: string }> {
+  const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+  const cache = cacheDirectory(process.env);
+  const found = await mlserverEnvironment({ cache, environment: process.env, progress });
+  if (found.kind === 'ready') return found;
+  throw new Error(`MLServer cannot be had; Python 3.9 to 3.12 with pip and venv is needed. ${found.reason}`);
 }
 
 export interface TestMlserver {
@@ -80,11 +28,11 @@ export interface TestMlserver {
 
 /** Starts MLServer as KServe's runtime does, with a directory as its repository; it is not waited for. */
 export async function startMlserver(modelDir: string): Promise<TestMlserver> {
-  const bin = join(await environment(), 'bin');
+  const { python, mlserver } = await environment();
   await mkdir(modelDir, { recursive: true });
-  const [port, grpc, metrics] = [await freePort(), await freePort(), await freePort()];
+  const [port = 0, grpc = 0, metrics = 0] = await freePorts(3);
   const start = () =>
-    spawn(join(bin, 'mlserver'), ['start', modelDir], {
+    spawn(mlserver, ['start', modelDir], {
       env: {
         ...process.env,
         MLSERVER_LOAD_MODELS_AT_STARTUP: 'false',
@@ -116,7 +64,7 @@ export async function startMlserver(modelDir: string): Promise<TestMlserver> {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     },
-    train: (answer) => train(join(bin, 'python'), answer),
+    train: (answer) => train(python, answer),
   };
 }
 
@@ -140,13 +88,6 @@ async function train(python: string, answer: number): Promise<Buffer> {
 function answers(port: number): Promise<boolean> {
   return fetch(`http://127.0.0.1:${port}/v2/health/live`).then(
     ({ ok }) => ok,
-    () => false,
-  );
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
     () => false,
   );
 }

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mountConfigMap } from '../../src/demo/config-map-mount.ts';
 
 export interface ConfiguredModel {
   readonly modelName: string;
@@ -16,18 +15,8 @@ export interface MountedConfig {
 
 /** Mounts nothing yet: `directory` is empty until the first write. */
 export async function mountConfig(directory: string): Promise<MountedConfig> {
-  await mkdir(directory, { recursive: true });
-  let old: string | undefined;
-  const write = async (text: string) => {
-    const fresh = await mkdtemp(join(directory, '..2026_'));
-    await writeFile(join(fresh, 'models.json'), text);
-    const link = join(directory, '..data_tmp');
-    await symlink(fresh.slice(directory.length + 1), link);
-    await rename(link, join(directory, '..data'));
-    if (old === undefined) await symlink('..data/models.json', join(directory, 'models.json'));
-    else await rm(old, { recursive: true });
-    old = fresh;
-  };
+  const mount = await mountConfigMap(directory);
+  const write = (text: string): Promise<void> => mount.update({ 'models.json': text });
   return { directory, write, writeModels: (models) => write(JSON.stringify(models)) };
 }
 

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { goTool } from './go-tool.ts';
-import { freePort, startServer } from './server-process.ts';
+import { freePorts } from '../../src/controlplane/ports.ts';
+import { startServer } from './server-process.ts';
 
 /** https://github.com/google/go-containerregistry: a registry, and the tool that makes images for it. */
 const CRANE = {
@@ -28,7 +29,7 @@ export interface TestRegistry {
 export async function startRegistry(): Promise<TestRegistry> {
   const crane = await goTool(CRANE);
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-registry-'));
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const host = `127.0.0.1:${port}`;
   const server = await startServer(crane, ['registry', 'serve', '--address', host], {}, async () => {
     return (await fetch(`http://${host}/v2/`)).ok;

@@ -7,7 +7,8 @@ import { CreateBucketCommand, PutBucketPolicyCommand, PutObjectCommand, S3Client
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { goTool } from './go-tool.ts';
-import { freePort, startServer } from './server-process.ts';
+import { freePorts } from '../../src/controlplane/ports.ts';
+import { startServer } from './server-process.ts';
 
 /** https://github.com/versity/versitygw: a real S3 API in front of a directory. */
 const VERSITYGW = {
@@ -42,7 +43,7 @@ export async function startS3(tls?: { readonly cert: string; readonly key: strin
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-s3-'));
   const [data, sidecar] = [join(root, 'data'), join(root, 'metadata')];
   await Promise.all([mkdir(data), mkdir(sidecar)]);
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const [accessKeyId, secretAccessKey] = ['test-access-key', 'test-secret-key'];
   const args = [
     '--port',
