@@ -39,7 +39,8 @@ export interface AgentOptions {
   readonly componentPort: number;
   readonly port: number;
   readonly statusPort: number;
-  readonly modelServerUrl: URL;
+  /** Where the model server may be; the first that has a model repository is it. */
+  readonly modelServerUrls: readonly [URL, ...URL[]];
   readonly drainSeconds: number;
   readonly downloads: number;
   readonly loads: number;
@@ -97,7 +98,7 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
     componentPort,
     port: number('port', flags.port, 0, 65_535),
     statusPort: number('status-port', flags.statusPort, 0, 65_535),
-    modelServerUrl: serverUrl(flags.modelServerUrl, componentPort, faults),
+    modelServerUrls: serverUrls(flags.modelServerUrl, componentPort, faults),
     drainSeconds: number('drain-seconds', flags.drainSeconds, 0, 3_600),
     downloads: number('downloads', flags.downloads, 1, 256),
     loads: number('loads', flags.loads, 1, 256),
@@ -117,12 +118,24 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
   return options;
 }
 
-/** The model server may be another container than the component, as behind a transformer. */
-function serverUrl(text: string | undefined, componentPort: number, faults: string[]): URL {
-  const fallback = new URL(`http://127.0.0.1:${componentPort}`);
-  if (text === undefined) return fallback;
+/**
+ * Behind a transformer the component's port is the transformer's. KServe's agent asks at 8080 always, so that is where
+ * the model server is in every pod that works with it.
+ */
+function serverUrls(
+  text: string | undefined,
+  componentPort: number,
+  faults: string[],
+): readonly [URL, ...URL[]] {
+  const local = (port: number) => new URL(`http://127.0.0.1:${port}`);
+  const component = local(componentPort);
+  if (text === undefined) {
+    return componentPort === DEFAULT_COMPONENT_PORT
+      ? [component]
+      : [component, local(DEFAULT_COMPONENT_PORT)];
+  }
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === 'http:') return url;
+  if (url?.protocol === 'http:') return [url];
   faults.push(`--model-server-url ${JSON.stringify(text)} is not a URL like http://127.0.0.1:8080`);
-  return fallback;
+  return [component];
 }

@@ -5,6 +5,7 @@ import { type ModelSpec } from '../core/model-config.ts';
 import { readComponentProbe } from '../core/readiness-probe.ts';
 import { type ConfigReading, watchModelConfig } from './config/config-watcher.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
+import { discoverModelServer } from './model-server/discovery.ts';
 import { httpCaller } from './model-server/http-call.ts';
 import { monitorModelServer } from './model-server/monitor.ts';
 import { v2Adapter } from './model-server/v2.ts';
@@ -114,7 +115,9 @@ async function startPulling(deps: AgentDeps, reporters: Reporters, signal: Abort
   const { options, clock, log } = deps;
   const { readiness, board, metrics } = reporters;
   const store = await openModelStore(options.modelDir);
-  const adapter = v2Adapter(httpCaller(options.modelServerUrl));
+  const [first, ...others] = options.modelServerUrls;
+  const speak = (url: URL) => v2Adapter(httpCaller(url));
+  const adapter = discoverModelServer([speak(first), ...others.map(speak)]);
   const engine = createEngine({
     ...deps,
     store,
@@ -201,7 +204,7 @@ async function stopAgent(
   ending.abort();
   const began = stopwatch();
   const left = (): Milliseconds =>
-    milliseconds(Math.max(0, options.drainSeconds * 1000 - (stopwatch() - began)));
+    milliseconds(Math.max(0, Math.round(options.drainSeconds * 1000 - (stopwatch() - began))));
   while (left() > 0 && !isQuiet(proxy, stopwatch, began))
     await clock.sleep(milliseconds(Math.min(100, left())));
   await Promise.all([proxy.close(AbortSignal.timeout(left())), deps.puller.stop()]);

@@ -28,15 +28,15 @@ describe('a changing models.json', () => {
   it('replaces a model without a failed request', async () => {
     const agent = await servingOne();
     const answers: (string | number)[] = [];
-    let going = true;
+    const enough = new AbortController();
     const asking = (async () => {
-      while (going) answers.push(await scene.infer(agent, 'm'));
+      while (!enough.signal.aborted) answers.push(await scene.infer(agent, 'm'));
     })();
     for (const version of ['two', 'three', 'four']) {
       await scene.config.writeModels([configured('m', scene.source.uri(version))]);
       await eventuallyTrue(`${version} answers`, () => answers.at(-1) === version);
     }
-    going = false;
+    enough.abort();
     await asking;
     expect(answers.filter((answer) => typeof answer === 'number')).toEqual([]);
     expect(scene.server.unloads).toEqual([]);

@@ -70,7 +70,8 @@ export async function startV2Server(modelDir: string): Promise<V2Server> {
   };
   const route = async (method: string, path: string): Promise<[number, object]> => {
     if (path === '/v2') return [200, { name: 'test', version: '1', extensions: ['model_repository'] }];
-    if (path.startsWith('/v2/health/')) return [200, {}];
+    // `/t` is what a readiness probe among the recorded pods asks for.
+    if (path.startsWith('/v2/health/') || path === '/t') return [200, {}];
     if (path === '/v2/repository/index') {
       return [200, [...loaded.keys()].map((name) => ({ name, state: 'READY' }))];
     }

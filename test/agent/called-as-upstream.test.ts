@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { agentBundle, allLoaded, NODE_FLAGS } from '../support/agent.ts';
+import type { AgentScene } from '../support/agent-scene.ts';
+import { agentScene } from '../support/agent-scene.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
+import { configured } from '../support/mounted-config.ts';
+import type { AgentStatus } from '../../src/core/agent-status.ts';
+import type { Container, Pod } from '../../src/core/pod.ts';
+
+/** Pods as KServe's own webhook made them. */
+const goldens = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../integration/upstream-goldens.json'), 'utf8'),
+) as { cases: { name: string; expected: Pod }[] };
+
+const agents = goldens.cases.flatMap(({ name, expected }): [string, Container][] => {
+  const container = expected.spec.containers.find((candidate) => candidate.name === 'agent');
+  return container?.args?.includes('--enable-puller') === true ? [[name, container]] : [];
+});
+
+describe("called as KServe's webhook calls its own agent", () => {
+  let scene: AgentScene;
+  beforeEach(async () => {
+    scene = await agentScene();
+  });
+  afterEach(() => scene.end());
+
+  /** The arguments and environment of the golden pod, with this test's directories and model server in their places. */
+  function called(container: Container): { args: string[]; env: Record<string, string> } {
+    const places = new Map([
+      ['--config-dir', scene.config.directory],
+      ['--model-dir', scene.modelDir],
+      ['--component-port', String(scene.server.port)],
+    ]);
+    const { args = [] } = container;
+    const literal = (container.env ?? []).flatMap(({ name, value }): [string, string][] =>
+      value === undefined ? [] : [[name, value.replace(/"port":\d+/, `"port":${scene.server.port}`)]],
+    );
+    return {
+      args: args.map((arg, index) => places.get(args[index - 1] ?? '') ?? arg),
+      env: Object.fromEntries(literal),
+    };
+  }
+
+  it.each(agents)('%s: loads, becomes ready, answers', async (_name, container) => {
+    await scene.config.writeModels([configured('m', scene.source.uri('m'))]);
+    const { args, env } = called(container);
+    const child = spawn(process.execPath, [...NODE_FLAGS, await agentBundle(), ...args], {
+      env: { PATH: process.env['PATH'], ...env },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const exited = once(child, 'exit');
+    try {
+      const probe = () => fetch('http://127.0.0.1:9081/', { headers: { 'K-Network-Probe': 'queue' } });
+      await eventuallyTrue('it is ready', () =>
+        probe().then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      );
+      const status = (await (await fetch('http://127.0.0.1:9082/v1/models')).json()) as AgentStatus;
+      expect(allLoaded(1)(status)).toBe(true);
+      const answer = await fetch('http://127.0.0.1:9081/v2/models/m/infer', { method: 'POST', body: '{}' });
+      expect(await answer.json()).toEqual({ model_name: 'm', content: 'm' });
+    } finally {
+      child.kill('SIGKILL');
+      await exited;
+    }
+  });
+
+  it('has goldens to be held against', () => {
+    expect(agents.length).toBeGreaterThan(3);
+  });
+});

@@ -1,0 +1,45 @@
+import { describe, expect, it } from '@jest/globals';
+import type { ModelServerAdapter, ServerHealth } from '../../../src/agent/model-server/adapter.ts';
+import { discoverModelServer } from '../../../src/agent/model-server/discovery.ts';
+
+const asked: string[] = [];
+const server = (name: string, health: ServerHealth, hasIndex: boolean): ModelServerAdapter => ({
+  health: () => Promise.resolve(health),
+  index: () => Promise.resolve(hasIndex ? new Map() : undefined),
+  ready: () => Promise.resolve(true),
+  load: () => {
+    asked.push(name);
+    return Promise.resolve({ kind: 'done' });
+  },
+  unload: () => Promise.resolve({ kind: 'done' }),
+});
+const SPEC = { storageUri: 's3://b/m', framework: 'sklearn', memory: '1' };
+
+describe('where the model server is', () => {
+  const TABLE: readonly (readonly [string, ModelServerAdapter, ModelServerAdapter, ServerHealth, string])[] =
+    [
+      ['at the component', server('component', 'up', true), server('8080', 'gone', false), 'up', 'component'],
+      ['behind a transformer', server('component', 'up', false), server('8080', 'up', true), 'up', '8080'],
+      [
+        'behind a transformer that is up first',
+        server('component', 'up', false),
+        server('8080', 'gone', false),
+        'busy',
+        'component',
+      ],
+      ['nowhere yet', server('component', 'gone', false), server('8080', 'gone', false), 'gone', 'component'],
+    ];
+  it.each(TABLE)('%s', async (_name, component, usual, health, taken) => {
+    const found = discoverModelServer([component, usual]);
+    expect(await found.health()).toBe(health);
+    await found.load('m', '/m', SPEC);
+    expect(asked.pop()).toBe(taken);
+  });
+
+  it('is in the end the only one that answers, index or not', async () => {
+    const found = discoverModelServer([server('component', 'up', false), server('8080', 'gone', false)]);
+    const healths = new Set<ServerHealth>();
+    for (let look = 0; look < 151; look++) healths.add(await found.health());
+    expect([...healths]).toEqual(['busy', 'up']);
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, it } from '@jest/globals';
+import type { AgentStatusEvent } from '../../../../src/core/agent-status.ts';
+import type { EpochMs } from '../../../../src/core/clock.ts';
+import { createStatusBoard } from '../../../../src/agent/status/board.ts';
+import { newTrackedModel } from '../../../../src/agent/engine/tracked-model.ts';
+
+const NOW = 0 as EpochMs;
+const tracked = (name: string) => ({
+  ...newTrackedModel(name, undefined, NOW),
+  desired: { storageUri: `s3://b/${name}`, framework: 'sklearn', memory: '1Gi' },
+});
+const sketch = (events: readonly AgentStatusEvent[]) =>
+  events.map((event) => {
+    if (event.type === 'MODEL') return `${event.sequence} ${event.model.name} ${event.model.phase}`;
+    if (event.type === 'REMOVED') return `${event.sequence} -${event.name}`;
+    return `${event.sequence} ${event.type}`;
+  });
+
+describe('the status board', () => {
+  it('gives a newcomer, and one that knew another instance, a snapshot', () => {
+    const board = createStatusBoard('one', NOW);
+    board.put(tracked('a'));
+    for (const [instance, since] of [
+      [undefined, 0],
+      ['other', 1],
+      ['one', 99],
+    ] as const) {
+      const [event, ...more] = board.since(instance, since);
+      expect(more).toEqual([]);
+      expect(event).toMatchObject({
+        type: 'SNAPSHOT',
+        sequence: 1,
+        status: { models: [{ name: 'a', phase: 'Queued' }] },
+      });
+    }
+  });
+
+  it('gives one that comes back what changed since, the latest of each model, in order', () => {
+    const board = createStatusBoard('one', NOW);
+    board.put(tracked('a'));
+    board.put(tracked('b'));
+    board.put({ ...tracked('a'), phase: { phase: 'Downloading', bytes: 5 } });
+    board.put({ ...tracked('a'), phase: { phase: 'Loaded' } });
+    board.put(tracked('c'));
+    board.remove('b');
+    board.setFacts({ ready: true, readyReason: '' });
+    expect(sketch(board.since('one', 1))).toEqual(['4 a Loaded', '5 c Queued', '6 -b', '7 AGENT']);
+    expect(board.since('one', 7)).toEqual([]);
+  });
+
+  it('does not count what says nothing new', () => {
+    const board = createStatusBoard('one', NOW);
+    board.put(tracked('a'));
+    board.put(tracked('a'));
+    board.setFacts({});
+    board.remove('never there');
+    expect(board.document().sequence).toBe(1);
+  });
+
+  it('forgets old removals, and gives a snapshot to one that missed them', () => {
+    const board = createStatusBoard('one', NOW);
+    for (let index = 0; index < 1_002; index++) {
+      board.put(tracked(`m${index}`));
+      board.remove(`m${index}`);
+    }
+    expect(board.since('one', 1)[0]?.type).toBe('SNAPSHOT');
+    expect(board.since('one', 2_002)).toHaveLength(1);
+  });
+
+  it('carries no storageUri, which may hold a signature', () => {
+    const board = createStatusBoard('one', NOW);
+    board.put(tracked('a'));
+    expect(JSON.stringify(board.document())).not.toContain('s3://');
+  });
+});
