@@ -117,6 +117,7 @@ async function load(context: EngineContext, model: TrackedModel, spec: ModelSpec
     return;
   }
   log.info({ model: model.name, tookMs: took }, 'loaded');
+  await noteLoaded(context, model, spec);
   setServed(model, { kind: 'loaded', spec });
   model.times = { ...model.times, load: took };
   model.failure = undefined;
@@ -124,8 +125,23 @@ async function load(context: EngineContext, model: TrackedModel, spec: ModelSpec
   model.refusals = 0;
   model.previous = undefined;
   context.observer.changed(model);
-  await store.noteLoaded(model.name, spec);
   await store.discardPrevious(model.name);
+}
+
+/**
+ * For the agent after this one, which then need not load it again. It comes before the model is told to be loaded: whoever
+ * sees that may end this agent. Without the note, on a full disk say, the next agent loads once more, and that is all.
+ */
+async function noteLoaded(
+  { store, log }: EngineContext,
+  model: TrackedModel,
+  spec: ModelSpec,
+): Promise<void> {
+  try {
+    await store.noteLoaded(model.name, spec);
+  } catch (thrown) {
+    log.warn({ model: model.name, error: messageOf(thrown) }, 'could not note that the model is loaded');
+  }
 }
 
 type Refused = Extract<ServerAnswer, { kind: 'refused' }>;
