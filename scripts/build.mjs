@@ -1,10 +1,13 @@
-/** Compiles src/ to dist/, whole or not at all, and notes in dist/ which sources it is of. `npm run build` runs it. */
+/**
+ * Compiles src/ to dist/ and bundles the agent into it, whole or not at all, and notes in dist/ which sources it is of.
+ * `npm run build` runs it.
+ */
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hashOf, packagedNode, readIfThere, root, run, runMain, SetupError } from './run.mjs';
 
-const SOURCES = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+const SOURCES = ['src', 'scripts/bundle-agent.mjs', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
 const dist = join(root, 'dist');
 const STAMP = '.sources';
 
@@ -24,6 +27,8 @@ async function build() {
   try {
     const code = await run(packagedNode, [compiler, '-p', 'tsconfig.build.json', '--outDir', fresh]);
     if (code !== 0) return code;
+    // Imported here: this file is read before the dependencies are there.
+    await (await import('./bundle-agent.mjs')).bundleAgent(fresh);
     writeFileSync(join(fresh, STAMP), sources);
     rmSync(dist, { recursive: true, force: true });
     renameSync(fresh, dist);
