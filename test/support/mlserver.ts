@@ -40,6 +40,8 @@ export async function startMlserver(modelDir: string): Promise<TestMlserver> {
         MLSERVER_HTTP_PORT: String(port),
         MLSERVER_GRPC_PORT: String(grpc),
         MLSERVER_METRICS_PORT: String(metrics),
+        // Else it writes into the directory that the tests were started in.
+        MLSERVER_METRICS_DIR: `${modelDir}.metrics`,
       },
       stdio: 'ignore',
       // Its workers are processes of their own; they end with their group.
