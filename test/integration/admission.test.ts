@@ -1,15 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 import type { Pod } from '../../src/core/pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
 import { INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import { createService, inferenceService } from '../support/cluster-client.ts';
-import { clientFor } from '../support/api-access.ts';
-import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { startTestManager } from '../support/manager.ts';
+import { startManagedCluster } from '../support/managed-cluster.ts';
+import type { ManagedCluster } from '../support/managed-cluster.ts';
 import type { TestManager } from '../support/manager.ts';
 import { inParallel } from '../support/parallel.ts';
 import { dryRunContainers, dryRunPod, predictorPod } from '../support/predictor-pod.ts';
@@ -19,14 +17,13 @@ const PODS_TO_CREATE = 1000;
 const CALLERS = 16;
 
 describe('pods through the real API server', () => {
-  let controlPlane: ControlPlane;
+  let cluster: ManagedCluster;
   let manager: TestManager;
   let client: ApiClient;
 
   beforeAll(async () => {
-    controlPlane = await testControlPlane();
-    client = clientFor(controlPlane);
-    manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
+    cluster = await startManagedCluster();
+    ({ client, manager } = cluster);
     await createService(client, inferenceService('known'));
     await eventually(async () =>
       expect(await containersOf(predictorPod('first', 'known'))).toContain('agent'),
@@ -34,9 +31,7 @@ describe('pods through the real API server', () => {
   });
 
   afterAll(async () => {
-    await manager.stop();
-    await client.close();
-    await controlPlane.stop();
+    await cluster.stop();
   });
 
   const dryRun = (pod: KubernetesObject): Promise<Pod> => dryRunPod(client, pod);

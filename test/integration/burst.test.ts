@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import {
   createModel,
@@ -8,10 +7,9 @@ import {
   modelNames,
   trainedModel,
 } from '../support/cluster-client.ts';
-import { clientFor } from '../support/api-access.ts';
-import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { startTestManager } from '../support/manager.ts';
+import { startManagedCluster } from '../support/managed-cluster.ts';
+import type { ManagedCluster } from '../support/managed-cluster.ts';
 import type { TestManager } from '../support/manager.ts';
 import { inParallel } from '../support/parallel.ts';
 import { report } from '../support/report.ts';
@@ -20,22 +18,19 @@ const MODELS = 1000;
 const CALLERS = 16;
 
 describe(`${MODELS} TrainedModels created at once on one InferenceService`, () => {
-  let controlPlane: ControlPlane;
+  let cluster: ManagedCluster;
   let manager: TestManager;
   let client: ApiClient;
 
   beforeAll(async () => {
-    controlPlane = await testControlPlane();
-    client = clientFor(controlPlane);
-    manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
+    cluster = await startManagedCluster();
+    ({ client, manager } = cluster);
     await createService(client, inferenceService('burst'));
     await eventually(async () => expect(await modelNames(client, 'burst')).toEqual([]));
   });
 
   afterAll(async () => {
-    await manager.stop();
-    await client.close();
-    await controlPlane.stop();
+    await cluster.stop();
   });
 
   it('are all in models.json soon after the last, with at most 20 writes', async () => {

@@ -1,15 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import { messageOf } from '../../src/core/errors.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
 import { SECRETS } from '../../src/kube/resources.ts';
 import { createService, inferenceService } from '../support/cluster-client.ts';
-import { clientFor } from '../support/api-access.ts';
-import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { startTestManager } from '../support/manager.ts';
+import { startManagedCluster } from '../support/managed-cluster.ts';
+import type { ManagedCluster } from '../support/managed-cluster.ts';
 import type { TestManager } from '../support/manager.ts';
 import { dryRunContainers, predictorPod } from '../support/predictor-pod.ts';
 import { report } from '../support/report.ts';
@@ -20,22 +18,19 @@ const CALLERS = 4;
 const SECRET = { namespace: 'kserve-mms-system', name: 'kserve-mms-webhook-certificate' };
 
 describe('certificates swapped every 5 s for a minute under load', () => {
-  let controlPlane: ControlPlane;
+  let cluster: ManagedCluster;
   let manager: TestManager;
   let client: ApiClient;
 
   beforeAll(async () => {
-    controlPlane = await testControlPlane();
-    client = clientFor(controlPlane);
-    manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
+    cluster = await startManagedCluster();
+    ({ client, manager } = cluster);
     await createService(client, inferenceService('sk'));
     await eventually(async () => expect(await admitted()).toBe(true));
   });
 
   afterAll(async () => {
-    await manager.stop();
-    await client.close();
-    await controlPlane.stop();
+    await cluster.stop();
   });
 
   const admitted = async (): Promise<boolean> =>

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { CONFIG_MAPS, INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import {
@@ -10,16 +9,15 @@ import {
   readConfigMap,
   trainedModel,
 } from '../support/cluster-client.ts';
-import { clientFor } from '../support/api-access.ts';
-import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { startTestManager } from '../support/manager.ts';
+import { startManagedCluster } from '../support/managed-cluster.ts';
+import type { ManagedCluster } from '../support/managed-cluster.ts';
 import type { TestManager } from '../support/manager.ts';
 
 const WITH_STORAGE = { sklearn: { storageUri: 's3://bucket/single' } };
 
 describe('models.json follows InferenceServices and TrainedModels', () => {
-  let controlPlane: ControlPlane;
+  let cluster: ManagedCluster;
   let manager: TestManager;
   let client: ApiClient;
   let counter = 0;
@@ -27,9 +25,8 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
   let name = '';
 
   beforeAll(async () => {
-    controlPlane = await testControlPlane();
-    client = clientFor(controlPlane);
-    manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
+    cluster = await startManagedCluster();
+    ({ client, manager } = cluster);
   });
 
   beforeEach(() => {
@@ -38,9 +35,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
   });
 
   afterAll(async () => {
-    await manager.stop();
-    await client.close();
-    await controlPlane.stop();
+    await cluster.stop();
   });
 
   const hasModels = (models: readonly string[], service = name): Promise<void> =>

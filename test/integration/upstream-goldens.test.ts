@@ -1,15 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
 import { createService, inferenceService } from '../support/cluster-client.ts';
-import { clientFor } from '../support/api-access.ts';
-import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { startTestManager } from '../support/manager.ts';
-import type { TestManager } from '../support/manager.ts';
+import { startManagedCluster } from '../support/managed-cluster.ts';
+import type { ManagedCluster } from '../support/managed-cluster.ts';
 
 interface Goldens {
   readonly secrets: Record<string, Record<string, { keys: string[]; annotations?: Record<string, string> }>>;
@@ -27,14 +24,12 @@ const goldens = JSON.parse(
 ) as Goldens;
 
 describe('a pod through the real API server comes out as from KServe v0.17.0', () => {
-  let controlPlane: ControlPlane;
-  let manager: TestManager;
+  let cluster: ManagedCluster;
   let client: ApiClient;
 
   beforeAll(async () => {
-    controlPlane = await testControlPlane();
-    client = clientFor(controlPlane);
-    manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
+    cluster = await startManagedCluster();
+    ({ client } = cluster);
     await prepare(client);
     // The system configuration is followed by a watch.
     const [first] = goldens.cases;
@@ -45,9 +40,7 @@ describe('a pod through the real API server comes out as from KServe v0.17.0', (
   });
 
   afterAll(async () => {
-    await manager.stop();
-    await client.close();
-    await controlPlane.stop();
+    await cluster.stop();
   });
 
   it.each(goldens.cases)('$name', async ({ pod, expected }) => {

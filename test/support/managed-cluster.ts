@@ -1,0 +1,28 @@
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { clientFor } from './api-access.ts';
+import { testControlPlane } from './control-plane.ts';
+import { startTestManager } from './manager.ts';
+import type { TestManager } from './manager.ts';
+
+/** A real control plane with a real manager that is ready, and a client of both. */
+export interface ManagedCluster {
+  readonly client: ApiClient;
+  readonly manager: TestManager;
+  /** Ends all three. */
+  stop(): Promise<void>;
+}
+
+export async function startManagedCluster(): Promise<ManagedCluster> {
+  const controlPlane = await testControlPlane();
+  const client = clientFor(controlPlane);
+  const manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
+  return {
+    client,
+    manager,
+    async stop() {
+      await manager.stop();
+      await client.close();
+      await controlPlane.stop();
+    },
+  };
+}
