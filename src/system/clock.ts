@@ -1,14 +1,23 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, EpochMs } from '../core/clock.ts';
 
-/** The machine's own time; entry points pass it to everything else. */
+/**
+ * The machine's own time; entry points pass it to everything else. A sleep that is cut short costs no error: webhooks
+ * cut one short for each review.
+ */
 export const systemClock: Clock = {
   now: () => Date.now() as EpochMs,
-  sleep: async (span, signal) => {
-    try {
-      await delay(span, undefined, { signal });
-    } catch {
-      // Aborted: a sleep that is cut short is over, not failed.
-    }
-  },
+  sleep: (span, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted === true) {
+        resolve();
+        return;
+      }
+      const wake = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, span);
+      signal?.addEventListener('abort', wake);
+    }),
 };

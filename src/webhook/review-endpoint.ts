@@ -94,6 +94,9 @@ function reasonOf(status: Malformed['httpStatus']): string {
   return { 400: 'BadRequest', 413: 'RequestEntityTooLarge', 415: 'UnsupportedMediaType' }[status];
 }
 
+/** One for all: an abort without a reason makes an error, which costs a review more than its decision does. */
+const NO_LONGER_NEEDED = new Error('nobody waits for the answer any more');
+
 async function decide(
   request: AdmissionRequest,
   { url }: IncomingMessage,
@@ -102,7 +105,7 @@ async function decide(
 ): Promise<AdmissionDecision> {
   const given = new AbortController();
   const decided = new AbortController();
-  response.once('close', () => given.abort());
+  response.once('close', () => given.abort(NO_LONGER_NEEDED));
   const deadline = handlerDeadline(url ?? '');
   try {
     const late = clock.sleep(deadline, decided.signal).then(() => tooLate(deadline));
@@ -110,9 +113,9 @@ async function decide(
   } catch (thrown) {
     return errored(thrown, logger.child({ path, uid: request.uid }));
   } finally {
-    decided.abort();
+    decided.abort(NO_LONGER_NEEDED);
     // Too late or not, nothing that the handler still does is of use.
-    given.abort();
+    given.abort(NO_LONGER_NEEDED);
   }
 }
 
