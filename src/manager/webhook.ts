@@ -49,6 +49,7 @@ export interface CertificateOptions {
   readonly names: readonly string[];
   readonly isLeader: () => boolean;
   readonly serve: (certificate: ServingCertificate) => void;
+  readonly metrics: ManagerMetrics;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -61,9 +62,14 @@ export function keepCertificate(options: CertificateOptions): {
   readonly readiness: ReadinessCheck;
   readonly finished: Promise<void>;
 } {
-  const { client, secret, registration, clock, logger } = options;
+  const { client, secret, registration, clock, logger, metrics, serve } = options;
   const keeper: CertificateKeeper = certificateKeeper({
     ...options,
+    serve: (certificate) => {
+      serve(certificate);
+      const expires = certificateReader.read(certificate.certificate)?.notAfter;
+      if (expires !== undefined) metrics.certificateExpiry(expires / 1000);
+    },
     secrets: certificateSecretStore(client, secret),
     publisher: registration,
     maker: certificateMaker(clock, DEFAULT_CERTIFICATE_POLICY),

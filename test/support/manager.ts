@@ -24,6 +24,8 @@ export interface TestManager {
 export interface TestManagerOptions {
   readonly kubeconfig: string;
   readonly args?: readonly string[];
+  /** As in a cluster: nothing is created but what the manager keeps itself. Default: `--local`. */
+  readonly inCluster?: boolean;
   /** Resolve at once instead of when it is ready. */
   readonly waitUntilReady?: boolean;
 }
@@ -34,7 +36,8 @@ export async function startTestManager(options: TestManagerOptions): Promise<Tes
   const child = spawn(
     process.execPath,
     [
-      ...[LAUNCHER, 'manager', '--local', '--kubeconfig', options.kubeconfig],
+      ...[LAUNCHER, 'manager', '--kubeconfig', options.kubeconfig],
+      ...(options.inCluster === true ? [] : ['--local']),
       ...[
         '--webhook-port',
         String(webhook),

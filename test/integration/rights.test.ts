@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { INFERENCE_SERVICES, SECRETS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
+import { reviewAt } from '../support/admission-review.ts';
+import { clientFor } from '../support/api-access.ts';
+import {
+  createModel,
+  createService,
+  inferenceService,
+  modelNames,
+  readConfigMap,
+  trainedModel,
+} from '../support/cluster-client.ts';
+import { testControlPlane } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { kubectl } from '../support/kubectl.ts';
+import { startTestManager } from '../support/manager.ts';
+import type { TestManager } from '../support/manager.ts';
+import { predictorPod } from '../support/predictor-pod.ts';
+
+const TOKEN = 'the-manager';
+const USER = 'system:serviceaccount:kserve-mms-system:kserve-mms-manager';
+
+describe('a manager with the rights of the manifests and no more', () => {
+  let controlPlane: ControlPlane;
+  let client: ApiClient;
+  let manager: TestManager;
+
+  beforeAll(async () => {
+    controlPlane = await testControlPlane({ users: [{ name: USER, token: TOKEN, groups: [] }] });
+    client = clientFor(controlPlane);
+    const manifests = fileURLToPath(new URL('../../manifests/default', import.meta.url));
+    await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests);
+    const admin = await readFile(controlPlane.kubeconfigPath, 'utf8');
+    const kubeconfig = join(controlPlane.directory, 'manager.kubeconfig');
+    await writeFile(kubeconfig, admin.replace(controlPlane.token, TOKEN), { mode: 0o600 });
+    manager = await startTestManager({ kubeconfig, inCluster: true });
+  });
+
+  afterAll(async () => {
+    // Not in order: in a cluster it would go on serving for 15 s.
+    await manager.kill('SIGKILL');
+    await client.close();
+    await controlPlane.stop();
+  });
+
+  it('becomes ready, keeps ConfigMaps, and puts them away', async () => {
+    await createService(client, inferenceService('sk'));
+    await createModel(client, trainedModel('m1', 'sk'));
+    await eventually(async () => expect(await modelNames(client, 'sk')).toEqual(['m1']));
+    await client.delete(INFERENCE_SERVICES, { namespace: 'default', name: 'sk' });
+    await eventually(async () => expect(await readConfigMap(client, 'modelconfig-sk-0')).toBeUndefined());
+  });
+
+  it('reads the Secrets that a service account names', async () => {
+    await createService(client, inferenceService('with-storage'));
+    const key = Buffer.from('x').toString('base64');
+    await client.create(SECRETS, {
+      metadata: { name: 's3', namespace: 'default' },
+      data: { AWS_ACCESS_KEY_ID: key, AWS_SECRET_ACCESS_KEY: key },
+    });
+    await client.create(SERVICE_ACCOUNTS, {
+      metadata: { name: 'reader', namespace: 'default' },
+      secrets: [{ name: 's3' }],
+    });
+    const pod = predictorPod('a', 'with-storage', ({ spec }) => (spec.serviceAccountName = 'reader'));
+    const { response } = await reviewAt(manager.ports.webhook, pod);
+    expect(Buffer.from(response.patch ?? '', 'base64').toString()).toContain('AWS_SECRET_ACCESS_KEY');
+  });
+
+  it('publishes its authority, and is never told that something is forbidden', async () => {
+    const args = ['get', 'mutatingwebhookconfiguration', 'kserve-mms'];
+    const caBundle = await kubectl(
+      controlPlane.kubeconfigPath,
+      ...[...args, '-o', 'jsonpath={.webhooks[0].clientConfig.caBundle}'],
+    );
+    expect(Buffer.from(caBundle, 'base64').toString()).toContain('BEGIN CERTIFICATE');
+    const monthFromNow = Date.now() / 1000 + 30 * 24 * 3600;
+    expect(await manager.metric('mms_certificate_expiry_timestamp_seconds')).toBeGreaterThan(monthFromNow);
+    expect(await manager.metric('mms_api_requests_total', { code: '403' })).toBe(0);
+    expect(manager.log()).not.toContain('forbidden');
+  });
+});
