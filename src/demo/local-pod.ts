@@ -3,12 +3,18 @@ import { freePorts } from '../controlplane/ports.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import type { ConfigMap } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
-import { CONTAINERS, DEFAULT_CONFIG_MOUNT_PATH, DEFAULT_MODEL_DIR } from '../core/names.ts';
+import { containerNamed, READINESS_PROBE_ENV } from '../core/agent-container.ts';
+import {
+  CONTAINERS,
+  DEFAULT_COMPONENT_PORT,
+  DEFAULT_CONFIG_MOUNT_PATH,
+  DEFAULT_MODEL_DIR,
+} from '../core/names.ts';
 import type { Pod } from '../core/pod.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startReflector } from '../kube/reflector.ts';
 import type { Reflector } from '../kube/reflector.ts';
-import { CONFIG_MAPS } from '../kube/resources.ts';
+import { CONFIG_MAPS, SECRETS } from '../kube/resources.ts';
 import { startServerChild } from './child-process.ts';
 import type { ServerChild } from './child-process.ts';
 import { mountConfigMap } from './config-map-mount.ts';
@@ -61,7 +67,7 @@ export async function runLocalPod(options: LocalPodOptions): Promise<LocalPod> {
         ...{ what: 'the agent', clock, logFile: join(directory, 'agent.log') },
         command: process.execPath,
         args: [options.launcher, 'agent', ...args, '--port', String(port), '--status-port', String(status)],
-        environment: options.environment,
+        environment: { ...options.environment, ...(await agentEnvironment(options, server)) },
         readyUrl: `http://127.0.0.1:${port}/`,
         // By this header the agent knows kubelet's probe from traffic.
         readyHeaders: { 'K-Network-Probe': 'queue' },
@@ -103,12 +109,31 @@ function agentArgs(
   pod: Pod,
   here: { readonly configDir: string; readonly modelDir: string; readonly server: number },
 ): string[] {
-  const injected = pod.spec.containers.find(({ name }) => name === CONTAINERS.agent)?.args ?? [];
+  const injected = containerNamed(pod, CONTAINERS.agent)?.args ?? [];
   return injected.map((arg, index) => {
     if (arg === DEFAULT_CONFIG_MOUNT_PATH) return here.configDir;
     if (arg === DEFAULT_MODEL_DIR) return here.modelDir;
     return injected[index - 1] === '--component-port' ? String(here.server) : arg;
   });
+}
+
+/** What the webhook put into the agent's environment, with the values that kubelet takes from Secrets. */
+async function agentEnvironment(
+  { pod, client, configMap }: LocalPodOptions,
+  server: number,
+): Promise<Record<string, string>> {
+  const injected = containerNamed(pod, CONTAINERS.agent)?.env ?? [];
+  const values = new Map<string, string>();
+  for (const { name, value, valueFrom } of injected) {
+    const reference = valueFrom?.secretKeyRef;
+    if (reference !== undefined) {
+      const secret = await client.get(SECRETS, { namespace: configMap.namespace, name: reference.name });
+      values.set(name, Buffer.from(secret.data?.[reference.key] ?? '', 'base64').toString());
+    } else if (name === READINESS_PROBE_ENV) {
+      values.set(name, (value ?? '').replaceAll(`"port":${DEFAULT_COMPONENT_PORT}`, `"port":${server}`));
+    } else values.set(name, value ?? '');
+  }
+  return Object.fromEntries(values);
 }
 
 /** Writes the ConfigMap into a directory, and again whenever it changes. */

@@ -7,7 +7,7 @@ import { freePorts } from '../../src/controlplane/ports.ts';
 import { mlserverEnvironment } from '../../src/demo/mlserver-environment.ts';
 
 /** The one of the demo. @throws where Python cannot install it: the agent's tests need a real model server */
-async function environment(): Promise<{ readonly python: string; readonly mlserver: string }> {
+export async function testMlserver(): Promise<{ readonly python: string; readonly mlserver: string }> {
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);
   const cache = cacheDirectory(process.env);
   const found = await mlserverEnvironment({ cache, environment: process.env, progress });
@@ -28,7 +28,7 @@ export interface TestMlserver {
 
 /** Starts MLServer as KServe's runtime does, with a directory as its repository; it is not waited for. */
 export async function startMlserver(modelDir: string): Promise<TestMlserver> {
-  const { python, mlserver } = await environment();
+  const { python, mlserver } = await testMlserver();
   await mkdir(modelDir, { recursive: true });
   const [port = 0, grpc = 0, metrics = 0] = await freePorts(3);
   const start = () =>
@@ -78,7 +78,8 @@ joblib.dump(DummyClassifier(strategy="constant", constant=int(sys.argv[1])).fit(
 sys.stdout.buffer.write(buffer.getvalue())
 `;
 
-async function train(python: string, answer: number): Promise<Buffer> {
+/** A scikit-learn model that answers `answer` to everything, as the bytes of a model.joblib. */
+export async function train(python: string, answer: number): Promise<Buffer> {
   const child = spawn(python, ['-c', TRAIN, String(answer)], { stdio: ['ignore', 'pipe', 'inherit'] });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
