@@ -22,22 +22,29 @@ export async function predict(baseUrl: string, model: string, row: readonly numb
   }
 }
 
-/** Asks again and again until told to stop, and counts. */
-export function predictConstantly(ask: () => Promise<Prediction>): {
+export interface ConstantRequests {
+  /** How many have been answered so far. */
+  readonly asked: number;
   stop(): Promise<{ readonly asked: number; readonly failed: number }>;
-} {
+}
+
+/** Has so many callers ask again and again until told to stop, and counts. */
+export function predictConstantly(ask: () => Promise<Prediction>, callers: number): ConstantRequests {
   let stopped = false;
   let asked = 0;
   let failed = 0;
-  const run = async (): Promise<void> => {
+  const caller = async (): Promise<void> => {
     while (!stopped) {
       const { status } = await ask();
       asked += 1;
       if (status !== 200) failed += 1;
     }
   };
-  const running = run();
+  const running = Promise.all(Array.from({ length: callers }, caller));
   return {
+    get asked() {
+      return asked;
+    },
     async stop() {
       stopped = true;
       await running;

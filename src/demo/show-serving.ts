@@ -51,6 +51,9 @@ const ROWS = new Map<string, { readonly row: readonly number[]; readonly label: 
     },
   ],
 ]);
+const CALLERS = 4;
+/** Before the update, and again after it. */
+const REQUESTS = 100;
 /** iris-v2 has the classes in reverse. */
 const IRIS_V2_LABEL = 2;
 
@@ -129,11 +132,16 @@ async function showUpdate(
   say('8. A model is updated while it is asked all the time');
   const { row = [] } = ROWS.get('iris') ?? {};
   const ask = (): Promise<Prediction> => predict(pod.url, 'iris', row);
-  const load = predictConstantly(ask);
+  const load = predictConstantly(ask, CALLERS);
+  await until(script, 'requests are answered', () => Promise.resolve(load.asked >= REQUESTS));
   await cluster.setStorageUri('iris', source.uriOf('iris-v2/model.joblib'));
   await until(script, 'the new version of iris answers', async () => (await ask()).value === IRIS_V2_LABEL);
+  const answered = load.asked;
+  await until(script, 'requests go on being answered', () =>
+    Promise.resolve(load.asked >= answered + REQUESTS),
+  );
   const { asked, failed } = await load.stop();
-  say(`   the new version answers; of ${asked} requests meanwhile ${failed} failed`);
+  say(`   the new version answers; of ${asked} requests before, during and after ${failed} failed`);
   if (failed > 0) throw new DemoExpectationError(`${failed} of ${asked} requests failed during the update`);
 }
 

@@ -7,7 +7,6 @@ import { runLocalPod } from '../../src/demo/local-pod.ts';
 import type { LocalPod } from '../../src/demo/local-pod.ts';
 import { predict, predictConstantly } from '../../src/demo/predict.ts';
 import type { Prediction } from '../../src/demo/predict.ts';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 import type { Pod } from '../../src/core/pod.ts';
 import { PODS, SECRETS, SERVICE_ACCOUNTS, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import { systemClock } from '../../src/system/clock.ts';
@@ -110,14 +109,13 @@ describe('from a TrainedModel to a prediction', () => {
   });
 
   it('changes over to an update without a failed request, and back', async () => {
-    const load = [1, 2, 3, 4].map(() => predictConstantly(() => ask('one')));
+    const load = predictConstantly(() => ask('one'), 4);
+    await eventually(() => expect(load.asked).toBeGreaterThan(50));
     await setStorageUri('one', 's3://models/three');
     await eventually(async () => expect(await ask('one')).toEqual({ status: 200, value: 3 }));
     await setStorageUri('one', 's3://models/one');
     await eventually(async () => expect(await ask('one')).toEqual({ status: 200, value: 1 }));
-    const counts = await Promise.all(load.map((caller) => caller.stop()));
-    const asked = counts.reduce((sum, count) => sum + count.asked, 0);
-    const failed = counts.reduce((sum, count) => sum + count.failed, 0);
+    const { asked, failed } = await load.stop();
     report('two updates by TrainedModel under constant requests', { asked, failed });
     expect(failed).toBe(0);
   });
