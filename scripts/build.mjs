@@ -7,7 +7,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hashOf, packagedNode, readIfThere, root, run, runMain, SetupError } from './run.mjs';
 
-const SOURCES = ['src', 'scripts/bundle-agent.mjs', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+const SOURCES = [
+  'src',
+  'scripts/bundle-agent.mjs',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'package-lock.json',
+];
 const dist = join(root, 'dist');
 const STAMP = '.sources';
 
