@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { freePort } from './server-process.ts';
 
@@ -94,6 +94,8 @@ export async function startMlserver(modelDir: string): Promise<TestMlserver> {
         MLSERVER_METRICS_PORT: String(metrics),
       },
       stdio: 'ignore',
+      // It leaves a directory for its metrics where it starts.
+      cwd: dirname(modelDir),
       // Its workers are processes of their own; they end with their group.
       detached: true,
     });
