@@ -7,6 +7,7 @@ import { type ConfigReading, watchModelConfig } from './config/config-watcher.ts
 import { createEngine, type Engine } from './engine/engine.ts';
 import { discoverModelServer } from './model-server/discovery.ts';
 import { httpCaller } from './model-server/http-call.ts';
+import { mlserverSettings } from './model-server/mlserver-settings.ts';
 import { monitorModelServer } from './model-server/monitor.ts';
 import { v2Adapter } from './model-server/v2.ts';
 import { openModelStore, type StoredModel } from './model-store.ts';
@@ -116,7 +117,8 @@ async function startPulling(deps: AgentDeps, reporters: Reporters, signal: Abort
   const { readiness, board, metrics } = reporters;
   const store = await openModelStore(options.modelDir);
   const [first, ...others] = options.modelServerUrls;
-  const speak = (url: URL) => v2Adapter(httpCaller(url));
+  const settings = mlserverSettings(options.modelDir, clock);
+  const speak = (url: URL) => v2Adapter(httpCaller(url), settings);
   const adapter = discoverModelServer([speak(first), ...others.map(speak)]);
   const engine = createEngine({
     ...deps,
@@ -137,6 +139,7 @@ async function startPulling(deps: AgentDeps, reporters: Reporters, signal: Abort
     },
   });
   const found = await store.recover();
+  await settings.showAll();
   engine.adopt(found);
   void watchModelConfig(options.configDir, clock, signal, (reading) => {
     takeReading(reading, { engine, readiness, board, log, found });

@@ -6,8 +6,8 @@ import {
   DEFAULT_IDLE_MS,
 } from '../agent/puller/forked-puller.ts';
 import { runAgent } from '../agent/run-agent.ts';
-import type { Logger } from '../core/log.ts';
 import { type AgentRun } from './agent.ts';
+import type { Logger } from '../core/log.ts';
 
 /** Runs the agent with the real clock, dice, log and puller; resolves when it was asked to end and has drained. */
 export async function runAgentProcess({
@@ -16,8 +16,12 @@ export async function runAgentProcess({
   signal,
   instance,
   pullerEntry,
+  stdout,
 }: AgentRun): Promise<void> {
-  const logger: Logger = pino({ base: { component: 'agent' }, timestamp: pino.stdTimeFunctions.isoTime });
+  const logger: Logger = pino(
+    { base: { component: 'agent' }, timestamp: pino.stdTimeFunctions.isoTime },
+    stdout,
+  );
   const puller = createForkedPuller({
     entry: pullerEntry,
     env: environment,
@@ -27,6 +31,8 @@ export async function runAgentProcess({
     idleMs: DEFAULT_IDLE_MS,
     abortGraceMs: DEFAULT_ABORT_GRACE_MS,
   });
+  // A pod that starts has models to fetch; a process that finds nothing to do goes away by itself.
+  if (options.enablePuller) puller.warm();
   const agent = await runAgent({
     options,
     readinessProbe: environment['SERVING_READINESS_PROBE'],

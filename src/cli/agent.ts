@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Writable } from 'node:stream';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AgentFlags, type AgentOptions, checkAgentOptions, FLAG_DEFAULTS } from '../agent/options.ts';
 import { refusedOptions } from './agent-refused-flags.ts';
@@ -12,6 +13,8 @@ export interface AgentRun {
   readonly signal: AbortSignal;
   /** A new one for every start. */
   readonly instance: string;
+  /** Where the log goes. */
+  readonly stdout: Writable;
   /** The module that the puller's process runs. */
   readonly pullerEntry: URL;
 }
@@ -58,9 +61,9 @@ export function agentCommand(io: CommandIo, pullerEntry = PULLER_ENTRY): Command
     const options = checkAgentOptions(flags);
     // Loaded here, so that other commands do not pay for it.
     const { runAgentProcess } = await import('./agent-process.ts');
-    const { environment } = io;
+    const { environment, stdout } = io;
     const signal = io.interruption();
-    await runAgentProcess({ options, environment, signal, instance: randomUUID(), pullerEntry });
+    await runAgentProcess({ options, environment, signal, stdout, instance: randomUUID(), pullerEntry });
   });
 }
 

@@ -16,6 +16,7 @@ export interface ServerChildOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
   /** Where its output goes. */
   readonly logFile: string;
   /** Answers 200 once it is ready; given the headers of a probe. */
@@ -40,6 +41,7 @@ export async function startServerChild(options: ServerChildOptions): Promise<Ser
   const child = spawn(options.command, options.args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.environment === undefined ? {} : { env: options.environment }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   const log = createWriteStream(logFile);
   child.stdout.pipe(log, { end: false });

@@ -90,6 +90,8 @@ function startModelServer(
     ...{ what: 'MLServer', clock, logFile: join(directory, 'mlserver.log') },
     command: mlserver,
     args: ['start', modelDir],
+    // It leaves directories for metrics and environments where it starts.
+    cwd: directory,
     environment: {
       ...environment,
       MLSERVER_HOST: '127.0.0.1',
@@ -97,8 +99,6 @@ function startModelServer(
       MLSERVER_GRPC_PORT: String(ports.grpc),
       MLSERVER_METRICS_PORT: String(ports.metrics),
       MLSERVER_LOAD_MODELS_AT_STARTUP: 'false',
-      // Else it writes into the directory that this was started in.
-      MLSERVER_METRICS_DIR: join(directory, 'mlserver-metrics'),
     },
     readyUrl: `http://127.0.0.1:${ports.server}/v2/health/ready`,
   });

@@ -117,6 +117,32 @@ describe('a real MLServer and a real S3 server', () => {
     expect([await predict('a'), await predict('b')]).toEqual([1, 2]);
   });
 
+  it('loads 200 models, and loads them again after it was killed, and shows all in its index', async () => {
+    const models = Array.from({ length: 200 }, (_, index) => model(`m${index}`, `v${(index % 3) + 1}`));
+    const began = performance.now();
+    await config.writeModels(models);
+    await agent.until(allLoaded(200), 100_000);
+    const loaded = performance.now();
+    await server.kill('SIGKILL');
+    await agent.until(({ modelServer }) => modelServer.state === 'down');
+    await server.restart();
+    await server.ready();
+    const answered = performance.now();
+    await agent.until(allLoaded(200), 100_000);
+    const reloadedMs = performance.now() - answered;
+    report('200 models in MLServer', { loadedMs: loaded - began, reloadedMs });
+    expect([await predict('m0'), await predict('m100'), await predict('m199')]).toEqual([1, 2, 2]);
+    await eventuallyTrue('its index shows all', async () => {
+      const answer = await fetch(`http://127.0.0.1:${server.port}/v2/repository/index`, {
+        method: 'POST',
+        body: '{}',
+        headers: { 'content-type': 'application/json' },
+      });
+      const index = (await answer.json()) as { state: string }[];
+      return index.filter(({ state }) => state === 'READY').length === 200;
+    });
+  });
+
   it('unloads what is gone', async () => {
     await config.writeModels([model('b', 'v2')]);
     await agent.until(allLoaded(1));

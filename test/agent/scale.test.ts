@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { allLoaded, startAgent } from '../support/agent.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
 import type { ModelSource } from '../support/model-source.ts';
 import { startModelSource } from '../support/model-source.ts';
 import { configured, mountConfig } from '../support/mounted-config.ts';
@@ -37,6 +38,8 @@ describe('models at start', () => {
       await config.writeModels(names.map((name) => configured(name, source.uri(name))));
       const agent = await startAgent({ configDir: config.directory, modelDir, componentPort: server.port });
       try {
+        // Not by asking the agent, which would cost it time.
+        await eventuallyTrue('all are loaded', () => server.loaded.size === count);
         await agent.until(allLoaded(count), 60_000);
         expect([...server.loaded].sort()).toEqual(names.map((name) => [name, name]).sort());
         expect(server.loads).toHaveLength(count);

@@ -148,7 +148,7 @@ describe('a changing models.json', () => {
       const wanted = names.filter((_name, index) => (change >> index) % 2 === 0);
       const version = `v${change % 7}`;
       await scene.config.writeModels(wanted.map((name) => configured(name, scene.source.uri(version))));
-      await sleep(began + (change + 1) * 20 - performance.now());
+      await sleep(Math.max(0, began + (change + 1) * 20 - performance.now()));
     }
     await scene.config.writeModels(names.map((name) => configured(name, scene.source.uri(`last-${name}`))));
     await agent.until(allLoaded(3));

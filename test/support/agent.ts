@@ -58,12 +58,7 @@ export interface AgentSetup {
 }
 
 /** Flags for Node with which the image starts the agent. */
-export const NODE_FLAGS = [
-  '--max-semi-space-size=1',
-  '--max-old-space-size=256',
-  '--no-maglev',
-  '--v8-pool-size=1',
-];
+export const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256', '--v8-pool-size=1'];
 
 /** Starts the bundle with KServe's argument list, on free ports, and waits until it serves. */
 export async function startAgent(setup: AgentSetup): Promise<TestAgent> {

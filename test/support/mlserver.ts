@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import process from 'node:process';
 import { cacheDirectory } from '../../src/cli/binary-options.ts';
 import { freePorts } from '../../src/controlplane/ports.ts';
@@ -40,10 +41,10 @@ export async function startMlserver(modelDir: string): Promise<TestMlserver> {
         MLSERVER_HTTP_PORT: String(port),
         MLSERVER_GRPC_PORT: String(grpc),
         MLSERVER_METRICS_PORT: String(metrics),
-        // Else it writes into the directory that the tests were started in.
-        MLSERVER_METRICS_DIR: `${modelDir}.metrics`,
       },
       stdio: 'ignore',
+      // It leaves directories for metrics and environments where it starts.
+      cwd: dirname(modelDir),
       // Its workers are processes of their own; they end with their group.
       detached: true,
     });

@@ -23,6 +23,8 @@ beforeEach(async () => {
   for (const name of ['scripts', '.ci']) {
     await cp(join(REPOSITORY, name), join(clone, name), { recursive: true });
   }
+  // There is no agent in this repository; the tests of the agent run its real bundle.
+  await writeFile(join(clone, 'scripts', 'bundle-agent.mjs'), 'export const bundleAgent = async () => {};\n');
   const options = {
     compilerOptions: { rootDir: 'src', target: 'ES2024', module: 'NodeNext', types: [] },
     include: ['src'],

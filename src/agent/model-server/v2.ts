@@ -2,7 +2,7 @@ import { seconds } from '../../core/clock.ts';
 import { isRecord } from '../../core/json.ts';
 import { type ModelServerAdapter, type ServerAnswer, type ServerHealth } from './adapter.ts';
 import { type HttpAnswer, type HttpCall } from './http-call.ts';
-import { writeMlserverSettings } from './mlserver-settings.ts';
+import type { MlserverSettings } from './mlserver-settings.ts';
 
 const HEALTH_TIMEOUT = seconds(2);
 const INDEX_TIMEOUT = seconds(60);
@@ -16,21 +16,27 @@ const LONGEST_MESSAGE = 400;
  * The V2 repository API, spoken by MLServer, Triton and KServe's Python servers:
  * https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_model_repository.html
  */
-export function v2Adapter(call: HttpCall): ModelServerAdapter {
+export function v2Adapter(call: HttpCall, settings: MlserverSettings): ModelServerAdapter {
   const model = (name: string, action: 'load' | 'unload') =>
     `/v2/repository/models/${encodeURIComponent(name)}/${action}`;
-  const isMlserver = rememberedServerName(call);
+  const serverName = rememberedServerName(call);
   return {
     health: async () => healthOf(await call('GET', '/v2/health/live', HEALTH_TIMEOUT)),
-    index: async () => indexOf(await call('POST', '/v2/repository/index', INDEX_TIMEOUT, '{}')),
+    index: async () =>
+      settings.hidden()
+        ? undefined
+        : indexOf(await call('POST', '/v2/repository/index', INDEX_TIMEOUT, '{}')),
     ready: async (name) => {
       const answer = await call('GET', `/v2/models/${encodeURIComponent(name)}/ready`, HEALTH_TIMEOUT);
       if (answer.kind === 'none' || isUnavailable(answer.status)) return undefined;
       return answer.status === 200 && !saysNotReady(answer.body);
     },
     load: async (name, directory, spec) => {
-      if ((await isMlserver()) === 'mlserver') await writeMlserverSettings(name, directory, spec.framework);
-      return answerOf(await call('POST', model(name, 'load'), LOAD_TIMEOUT, '{}'), 'LoadFailed');
+      const ask = async () =>
+        answerOf(await call('POST', model(name, 'load'), LOAD_TIMEOUT, '{}'), 'LoadFailed');
+      return (await serverName()) === 'mlserver'
+        ? settings.during(name, directory, spec.framework, ask)
+        : ask();
     },
     unload: async (name) => {
       const answer = await call('POST', model(name, 'unload'), UNLOAD_TIMEOUT, '{}');

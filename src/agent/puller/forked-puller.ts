@@ -28,11 +28,16 @@ export interface ForkedPullerOptions {
 export const DEFAULT_IDLE_MS = 10_000;
 export const DEFAULT_ABORT_GRACE_MS = 10_000;
 
+/** A puller whose process can be started ahead of the first pull, which then need not wait for it. */
+export interface ForkedPuller extends Puller {
+  warm(): void;
+}
+
 /**
  * Pulls in a child process that lives only while there is work, so that the storage SDKs and the buffers of large downloads never
  * count against the idle agent. If the child dies, the pulls in it fail with PullerCrashed and the next pull gets a new one.
  */
-export function createForkedPuller(options: ForkedPullerOptions): Puller {
+export function createForkedPuller(options: ForkedPullerOptions): ForkedPuller {
   const { entry, env, settings, logger, idleMs, abortGraceMs } = options;
   const secrets = secretValues(env);
   const cleaned = Promise.all(options.cleanAtStart.map((directory) => removeLeftovers(directory))).catch(
@@ -66,6 +71,11 @@ export function createForkedPuller(options: ForkedPullerOptions): Puller {
   };
 
   return {
+    warm: () => {
+      if (stopper.signal.aborted) return;
+      running();
+      pulls.rest();
+    },
     pull: async (request, signal, onProgress) => {
       const either = AbortSignal.any([signal, stopper.signal]);
       try {

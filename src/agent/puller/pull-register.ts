@@ -14,6 +14,8 @@ export interface PullRegister {
   progress(number: number, progress: PullProgress): void;
   settle(number: number, result: PullResult): void;
   all(): readonly (readonly [number: number, pending: PendingPull])[];
+  /** Waits for idleness although there was no pull yet. */
+  rest(): void;
   /** Stops waiting for idleness. */
   close(): void;
 }
@@ -28,7 +30,12 @@ export function createRegister(idleMs: number, onIdle: () => void): PullRegister
   const pulls = new Map<number, Entry>();
   let idle: NodeJS.Timeout | undefined;
   let count = 0;
+  const rest = (): void => {
+    clearTimeout(idle);
+    if (pulls.size === 0) idle = setTimeout(onIdle, idleMs).unref();
+  };
   return {
+    rest,
     add: (request, onProgress) => {
       clearTimeout(idle);
       count += 1;
@@ -42,7 +49,7 @@ export function createRegister(idleMs: number, onIdle: () => void): PullRegister
       const entry = pulls.get(number);
       if (!pulls.delete(number)) return;
       entry?.resolve(result);
-      if (pulls.size === 0) idle = setTimeout(onIdle, idleMs).unref();
+      rest();
     },
     all: () => [...pulls],
     close: () => clearTimeout(idle),
