@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { agentBundle, allLoaded, NODE_FLAGS } from '../support/agent.ts';
+import { AGENT, allLoaded, NODE_FLAGS } from '../support/agent.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
 import { agentScene } from '../support/agent-scene.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
@@ -49,7 +49,7 @@ describe("called as KServe's webhook calls its own agent", () => {
   it.each(agents)('%s: loads, becomes ready, answers', async (_name, container) => {
     await scene.config.writeModels([configured('m', scene.source.uri('m'))]);
     const { args, env } = called(container);
-    const child = spawn(process.execPath, [...NODE_FLAGS, await agentBundle(), ...args], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, AGENT, ...args], {
       env: { PATH: process.env['PATH'], ...env },
       stdio: ['ignore', 'ignore', 'inherit'],
     });

@@ -1,35 +1,15 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { AgentStatus, ModelStatus } from '../../src/core/agent-status.ts';
 import { eventually } from './eventually.ts';
 
-const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-let bundle: Promise<string> | undefined;
-
-/** The agent as it is shipped, built from the sources as they are; once for a test file. */
-export function agentBundle(): Promise<string> {
-  bundle ??= build();
-  return bundle;
-}
-
-async function build(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-agent-'));
-  // In a process of its own, as the build does it.
-  const script = `(await import(${JSON.stringify(join(ROOT, 'scripts/bundle-agent.mjs'))})).bundleAgent(process.argv[1])`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script, directory], {
-    stdio: 'inherit',
-  });
-  const [code] = (await once(child, 'exit')) as [number];
-  if (code !== 0) throw new Error('the agent could not be bundled');
-  return join(directory, 'agent.js');
-}
+/** As it is shipped: the bundle that `npm run build` makes. */
+export const AGENT = fileURLToPath(new URL('../../dist/agent.js', import.meta.url));
 
 export interface TestAgent {
   readonly process: ChildProcess;
@@ -62,11 +42,10 @@ export const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256'
 
 /** Starts the bundle with KServe's argument list, on free ports, and waits until it serves. */
 export async function startAgent(setup: AgentSetup): Promise<TestAgent> {
-  const entry = await agentBundle();
   const args = ['--enable-puller', '--config-dir', setup.configDir, '--model-dir', setup.modelDir];
   args.push('--component-port', String(setup.componentPort), '--port', '0', '--status-port', '0');
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...NODE_FLAGS, entry, ...args, ...(setup.flags ?? [])], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, AGENT, ...args, ...(setup.flags ?? [])], {
     env: { PATH: process.env['PATH'], ...setup.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
