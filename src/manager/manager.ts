@@ -91,12 +91,14 @@ async function serve(
     ...{ client, clock, logger, observe: metrics.planned },
     enqueue: (key) => reconciling.enqueue(key),
   });
+  // The watch may tell of the Secret before anybody looks after the certificate, who then looks at once anyway.
+  let certificateSecretChanged = (): void => undefined;
   const view = watchCluster({
     ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
     listeners: {
       ...controller.listeners,
       systemConfig: systemConfig.changed,
-      certificate: () => certificate.poke(),
+      certificate: () => certificateSecretChanged(),
     },
   });
   const reconciling = createReconciling({
@@ -125,6 +127,7 @@ async function serve(
     isLeader: election.isLeader,
     serve: server.setCertificate,
   });
+  certificateSecretChanged = certificate.poke;
   checks.set('caches', () => missingFrom(view)).set('certificate', certificate.readiness);
   checks.set('webhook', server.readiness).delete('start');
 
