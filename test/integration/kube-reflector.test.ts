@@ -299,6 +299,7 @@ describe('a reflector of a real API server', () => {
     await reflector.stop();
     await remote.close();
     await eventuallyTrue('all are closed', () => proxy.open === 0);
+    remote = clientFor(controlPlane, { port: proxy.port });
   });
 
   it('waits for a kind that does not exist yet', async () => {
