@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
 import { messageOf } from '../core/errors.ts';
+import { isRecord } from '../core/json.ts';
 import { DownloadError } from './errors.ts';
 import type { Platform } from './platform.ts';
 import { compareVersions, formatVersion, notNewerThan, parseReleaseVersion } from './version.ts';
@@ -60,8 +61,4 @@ function archiveOf(name: string, archives: unknown, platform: Platform): Envtest
   const { hash, selfLink } = entry;
   if (typeof hash !== 'string' || typeof selfLink !== 'string') return undefined;
   return { version, url: selfLink, sha512: hash.toLowerCase() };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

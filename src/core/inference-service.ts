@@ -1,4 +1,4 @@
-import { isRecord } from './kubernetes.ts';
+import { isRecord } from './json.ts';
 import type { KubernetesObject } from './kubernetes.ts';
 import { bytes, parseQuantity, toBytes } from './quantity.ts';
 import type { Bytes } from './quantity.ts';

@@ -6,11 +6,6 @@
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = Record<string, JsonValue>;
 
-/** Whether untrusted JSON is an object, whose fields then may still hold anything. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** Seconds and names below are Kubernetes' own: https://kubernetes.io/docs/reference/kubernetes-api/ */
 export interface OwnerReference {
   readonly apiVersion: string;

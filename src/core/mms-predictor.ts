@@ -1,6 +1,6 @@
 import { implementationOf, isCustomPredictor } from './inference-service.ts';
 import type { ImplementationField, Predictor } from './inference-service.ts';
-import { isRecord } from './kubernetes.ts';
+import { isRecord } from './json.ts';
 
 /** Why a predictor is, or is not, multi-model. Stable codes; the sentences are {@link describeMmsDecision}'s. */
 export type MmsReason =

@@ -1,4 +1,4 @@
-import { isRecord } from './kubernetes.ts';
+import { isRecord } from './json.ts';
 import { formatQuantity, parseQuantity } from './quantity.ts';
 
 /** What an agent is told of one model; the shape and field order are KServe's `modelconfig.ModelConfig`. */

@@ -1,4 +1,4 @@
-import { isRecord } from './kubernetes.ts';
+import { isRecord } from './json.ts';
 import type { ObjectMeta } from './kubernetes.ts';
 
 /** A pod as raw JSON: the fields that injection reads or writes are typed, all others are carried along untouched. */

@@ -1,4 +1,4 @@
-import { isRecord } from './kubernetes.ts';
+import { isRecord } from './json.ts';
 import { parseQuantity } from './quantity.ts';
 import { DEFAULT_AGENT_IMAGE, SYSTEM_CONFIG } from './names.ts';
 

@@ -1,13 +1,13 @@
 import { seconds } from '../core/clock.ts';
 import type { Clock } from '../core/clock.ts';
 import { MmsError } from '../core/errors.ts';
-import type { ConfigMap, KubernetesObject } from '../core/kubernetes.ts';
+import type { KubernetesObject } from '../core/kubernetes.ts';
 import { decodeModelConfig } from '../core/model-config.ts';
 import { modelConfigName, MODELS_JSON } from '../core/names.ts';
 import type { Pod } from '../core/pod.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import type { ApiClient } from '../kube/api-client.ts';
-import { isApiError } from '../kube/api-error.ts';
+import { getIfThere } from '../kube/get-if-there.ts';
 import { CONFIG_MAPS, INFERENCE_SERVICES, NAMESPACES, PODS, TRAINED_MODELS } from '../kube/resources.ts';
 import { exampleObjects } from './examples.ts';
 
@@ -95,7 +95,7 @@ export function demoCluster(client: ApiClient, clock: Clock, namespace: string):
       const deadline = clock.now() + WITHIN;
       for (;;) {
         const { models } = decodeModelConfig(
-          (await readConfigMap(client, configMapOf(namespace, service)))?.data?.[MODELS_JSON] ?? '',
+          (await getIfThere(client, CONFIG_MAPS, configMapOf(namespace, service)))?.data?.[MODELS_JSON] ?? '',
         );
         const names = models.map(({ modelName }) => modelName);
         if (wanted(names)) return names;
@@ -112,16 +112,4 @@ export function demoCluster(client: ApiClient, clock: Clock, namespace: string):
 
 function configMapOf(namespace: string, service: string): { namespace: string; name: string } {
   return { namespace, name: modelConfigName(service, 0) };
-}
-
-async function readConfigMap(
-  client: ApiClient,
-  reference: { namespace: string; name: string },
-): Promise<ConfigMap | undefined> {
-  try {
-    return await client.get(CONFIG_MAPS, reference);
-  } catch (thrown) {
-    if (isApiError(thrown, 'API_NOT_FOUND')) return undefined;
-    throw thrown;
-  }
 }

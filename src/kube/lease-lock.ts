@@ -1,6 +1,7 @@
 import { milliseconds, type Clock, type Milliseconds } from '../core/clock.ts';
 import type { ApiClient } from './api-client.ts';
 import { isApiError } from './api-error.ts';
+import { getIfThere } from './get-if-there.ts';
 import { LEASES, type Lease } from './resources.ts';
 
 /** The outcome of one try. */
@@ -80,14 +81,9 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
   };
 }
 
-async function read(options: LeaseLockOptions, signal: AbortSignal): Promise<Lease | undefined> {
+function read(options: LeaseLockOptions, signal: AbortSignal): Promise<Lease | undefined> {
   const { client, namespace, name, timeout } = options;
-  try {
-    return await client.get(LEASES, { namespace, name }, { signal, timeout });
-  } catch (error) {
-    if (isApiError(error, 'API_NOT_FOUND')) return undefined;
-    throw error;
-  }
+  return getIfThere(client, LEASES, { namespace, name }, { signal, timeout });
 }
 
 function nextSpec(options: LeaseLockOptions, lease: Lease | undefined): NonNullable<Lease['spec']> {

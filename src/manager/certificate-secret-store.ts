@@ -1,5 +1,6 @@
 import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
+import { getIfThere } from '../kube/get-if-there.ts';
 import { SECRETS } from '../kube/resources.ts';
 import { StaleWriteError } from './certificate-stores.ts';
 import type { SecretStore } from './certificate-stores.ts';
@@ -10,14 +11,7 @@ export function certificateSecretStore(
   reference: { readonly namespace: string; readonly name: string },
 ): SecretStore {
   return {
-    async read() {
-      try {
-        return await client.get(SECRETS, reference);
-      } catch (thrown) {
-        if (isApiError(thrown, 'API_NOT_FOUND')) return undefined;
-        throw thrown;
-      }
-    },
+    read: () => getIfThere(client, SECRETS, reference),
     async write(secret) {
       try {
         if (secret.metadata.resourceVersion === undefined) await client.create(SECRETS, secret);

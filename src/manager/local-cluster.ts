@@ -10,6 +10,7 @@ import { PART_OF } from '../core/names.ts';
 import type { WebhookConfiguration } from '../core/webhook-configuration.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
+import { getIfThere } from '../kube/get-if-there.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES } from '../kube/resources.ts';
 import type { CustomObject } from '../kube/resources.ts';
 
@@ -56,12 +57,7 @@ export async function prepareLocalCluster(
 
 async function ensureDefinition(client: ApiClient, definition: CustomObject, logger: Logger): Promise<void> {
   const { name } = definition.metadata;
-  try {
-    await client.get(CUSTOM_RESOURCE_DEFINITIONS, { name });
-    return;
-  } catch (thrown) {
-    if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
-  }
+  if ((await getIfThere(client, CUSTOM_RESOURCE_DEFINITIONS, { name })) !== undefined) return;
   if (await createUnlessThere(() => client.create(CUSTOM_RESOURCE_DEFINITIONS, definition))) {
     logger.info({ name }, 'CustomResourceDefinition created');
   }

@@ -7,7 +7,7 @@ import type { ModelConfigPlan } from '../core/model-config-plan.ts';
 import { keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import type { ApiClient } from '../kube/api-client.ts';
-import { isApiError } from '../kube/api-error.ts';
+import { getIfThere } from '../kube/get-if-there.ts';
 import type { Delta } from '../kube/reflector.ts';
 import { INFERENCE_SERVICES } from '../kube/resources.ts';
 import { createConfigMapWriter } from '../reconciler/config-map-writer.ts';
@@ -89,11 +89,5 @@ function objectsOf<T extends InferenceService | TrainedModel | ConfigMap>(delta:
 }
 
 async function isGone(client: ApiClient, key: ObjectKey): Promise<boolean> {
-  try {
-    await client.get(INFERENCE_SERVICES, splitKey(key));
-    return false;
-  } catch (thrown) {
-    if (isApiError(thrown, 'API_NOT_FOUND')) return true;
-    throw thrown;
-  }
+  return (await getIfThere(client, INFERENCE_SERVICES, splitKey(key))) === undefined;
 }

@@ -2,7 +2,7 @@ import { seconds } from '../core/clock.ts';
 import { splitKey } from '../core/kubernetes.ts';
 import type { KubernetesObject, ObjectKey } from '../core/kubernetes.ts';
 import type { ApiClient } from '../kube/api-client.ts';
-import { isApiError } from '../kube/api-error.ts';
+import { getIfThere } from '../kube/get-if-there.ts';
 import { INFERENCE_SERVICES, SECRETS, SERVICE_ACCOUNTS } from '../kube/resources.ts';
 import type { Resource } from '../kube/resources.ts';
 import { mutatePods } from '../webhook/mutate-pods.ts';
@@ -36,7 +36,7 @@ export function podWebhook({
   const reading =
     <T extends KubernetesObject>(resource: Resource<T>) =>
     (key: ObjectKey): Promise<T | undefined> =>
-      readUnlessGone(client, resource, key);
+      getIfThere(client, resource, splitKey(key));
   const credentials = injectCredentials
     ? createPodCredentials({
         serviceAccounts: view.serviceAccounts.cache,
@@ -54,18 +54,4 @@ export function podWebhook({
     logger: logger.child({ part: 'webhook' }),
     observe: metrics.injection,
   });
-}
-
-/** Not found is an answer; every other failure is for the API server to try again. */
-async function readUnlessGone<T extends KubernetesObject>(
-  client: ApiClient,
-  resource: Resource<T>,
-  key: ObjectKey,
-): Promise<T | undefined> {
-  try {
-    return await client.get(resource, splitKey(key));
-  } catch (thrown) {
-    if (isApiError(thrown, 'API_NOT_FOUND')) return undefined;
-    throw thrown;
-  }
 }

@@ -9,6 +9,7 @@ import {
 } from '../core/webhook-configuration.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
+import { getIfThere } from '../kube/get-if-there.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS } from '../kube/resources.ts';
 import { StaleWriteError } from './certificate-stores.ts';
 import type { CaBundlePublisher, PublishedBundles } from './certificate-stores.ts';
@@ -113,13 +114,8 @@ function publisher(client: ApiClient, current: () => Promise<WebhookConfiguratio
   };
 }
 
-async function read(client: ApiClient, name: string): Promise<WebhookConfiguration | undefined> {
-  try {
-    return await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, { name });
-  } catch (thrown) {
-    if (isApiError(thrown, 'API_NOT_FOUND')) return undefined;
-    throw thrown;
-  }
+function read(client: ApiClient, name: string): Promise<WebhookConfiguration | undefined> {
+  return getIfThere(client, MUTATING_WEBHOOK_CONFIGURATIONS, { name });
 }
 
 /** Only over the version that was read: an authority might be taken away that another leader has just begun to use. */

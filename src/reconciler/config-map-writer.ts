@@ -2,6 +2,7 @@ import type { ConfigMap } from '../core/kubernetes.ts';
 import { keyOf, splitKey } from '../core/kubernetes.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
+import { getIfThere } from '../kube/get-if-there.ts';
 import { CONFIG_MAPS } from '../kube/resources.ts';
 import type { OwnWrites } from './own-writes.ts';
 import { ConfigMapVanishedError } from './reconcile-model-config.ts';
@@ -23,14 +24,7 @@ export function createConfigMapWriter(client: ApiClient, ownWrites: OwnWrites): 
         throw thrown;
       }
     },
-    async read(key) {
-      try {
-        return await client.get(CONFIG_MAPS, splitKey(key));
-      } catch (thrown) {
-        if (isApiError(thrown, 'API_NOT_FOUND')) return undefined;
-        throw thrown;
-      }
-    },
+    read: (key) => getIfThere(client, CONFIG_MAPS, splitKey(key)),
     async replace(configMap) {
       try {
         return ownWrites.remember(

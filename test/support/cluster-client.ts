@@ -1,7 +1,7 @@
 import type { ConfigMap, KubernetesObject } from '../../src/core/kubernetes.ts';
 import { decodeModelConfig } from '../../src/core/model-config.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
-import { isApiError } from '../../src/kube/api-error.ts';
+import { getIfThere } from '../../src/kube/get-if-there.ts';
 import { CONFIG_MAPS, INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
 
 /** An InferenceService that is multi-model unless told otherwise. */
@@ -33,17 +33,12 @@ export const createModel = (client: ApiClient, object: KubernetesObject): Promis
   client.create(TRAINED_MODELS, object);
 
 /** The ConfigMap, or undefined. */
-export async function readConfigMap(
+export function readConfigMap(
   client: ApiClient,
   name: string,
   namespace = 'default',
 ): Promise<ConfigMap | undefined> {
-  try {
-    return await client.get(CONFIG_MAPS, { namespace, name });
-  } catch (thrown) {
-    if (isApiError(thrown, 'API_NOT_FOUND')) return undefined;
-    throw thrown;
-  }
+  return getIfThere(client, CONFIG_MAPS, { namespace, name });
 }
 
 /** The model names in models.json of shard 0, sorted; undefined when there is no ConfigMap. */
