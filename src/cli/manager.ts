@@ -18,6 +18,7 @@ interface ManagerFlags {
   readonly metricsPort: number;
   readonly healthPort: number;
   readonly agentImage?: string;
+  readonly kserve: ManagerOptions['kserve'];
   readonly namespace: string;
   readonly injectCredentials: boolean;
   readonly logLevel: string;
@@ -58,6 +59,11 @@ export function managerCommand(io: CommandIo): Command {
       "the agent's image, whatever KServe's system configuration says",
       nonEmpty,
     )
+    .addOption(
+      new Option('--kserve <mode>', "beside KServe's controllers, or takeover of their work on TrainedModels")
+        .choices(['beside', 'takeover'])
+        .default('beside'),
+    )
     .addOption(namespace)
     .option('--no-inject-credentials', 'read no Secret, and give agents no storage credentials')
     .addOption(
@@ -87,6 +93,7 @@ async function manage(io: CommandIo, flags: ManagerFlags, podName: string | unde
     identity: podName ?? `${hostname()}-${randomUUID()}`,
     ports: { webhook: flags.webhookPort, metrics: flags.metricsPort, health: flags.healthPort },
     agentImage: flags.agentImage,
+    kserve: flags.kserve,
     injectCredentials: flags.injectCredentials,
     drain: DRAIN[mode],
     clock: systemClock,

@@ -8,6 +8,8 @@ import type { ApiClient } from '../kube/api-client.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
 import { missingFrom, reflectorsOf, watchCluster } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
+import { claimKServeLease } from './kserve-lease.ts';
+import type { KServeLease } from './kserve-lease.ts';
 import { packagedWebhookConfiguration, prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
@@ -49,7 +51,9 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
   try {
     if (options.mode === 'local') await prepared(client, options, signal);
-    if (!signal.aborted) await serve({ options, host, client, metrics, checks }, signal);
+    const kserveLease =
+      options.kserve === 'takeover' ? await claimKServeLease({ ...options, client }, signal) : undefined;
+    if (!signal.aborted) await serve({ options, host, client, metrics, checks, kserveLease }, signal);
   } finally {
     await Promise.all([health.stop(), scrape.stop()]);
     await client.close();
@@ -78,10 +82,12 @@ interface Running {
   readonly client: ApiClient;
   readonly metrics: ManagerMetrics;
   readonly checks: Map<string, ReadinessCheck>;
+  /** In takeover only. */
+  readonly kserveLease: KServeLease | undefined;
 }
 
 async function serve(
-  { options, host, client, metrics, checks }: Running,
+  { options, host, client, metrics, checks, kserveLease }: Running,
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, random, logger, namespace, identity } = options;
@@ -90,6 +96,7 @@ async function serve(
   const controller = createModelConfigController({
     ...{ client, clock, logger, observe: metrics.planned },
     enqueue: (key) => reconciling.enqueue(key),
+    takeover: kserveLease !== undefined,
   });
   // The watch may tell of the Secret before anybody looks after the certificate, who then looks at once anyway.
   let certificateSecretChanged = (): void => undefined;
@@ -117,7 +124,7 @@ async function serve(
     onStartedLeading: (leading) => {
       metrics.leading(true);
       certificate.poke();
-      return reconciling.lead(leading);
+      return kserveLease?.whileHeld(leading, reconciling.lead) ?? reconciling.lead(leading);
     },
     onStoppedLeading: () => metrics.leading(false),
   });

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
+import type { TakeoverInput } from '../core/kserve-controller.ts';
 import type { ConfigMap, ObjectKey } from '../core/kubernetes.ts';
 import { keyOf, splitKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
@@ -13,6 +14,7 @@ import { INFERENCE_SERVICES } from '../kube/resources.ts';
 import { createConfigMapWriter } from '../reconciler/config-map-writer.ts';
 import { createOwnWrites } from '../reconciler/own-writes.ts';
 import { reconcileModelConfig } from '../reconciler/reconcile-model-config.ts';
+import { takeOver } from '../reconciler/take-over.ts';
 import type { ModelConfigWorld } from '../reconciler/reconcile-model-config.ts';
 import type { ClusterListeners, ClusterView } from './cluster-view.ts';
 
@@ -32,10 +34,12 @@ export interface ModelConfigControllerOptions {
   /** Called with each key that a change touches. */
   readonly enqueue: (key: ObjectKey) => void;
   readonly observe: (key: ObjectKey, plan: ModelConfigPlan) => void;
+  /** Whether KServe's finalizers and labels are this manager's to keep. */
+  readonly takeover: boolean;
 }
 
 export function createModelConfigController(options: ModelConfigControllerOptions): ModelConfigController {
-  const { client, clock, logger, enqueue, observe } = options;
+  const { client, clock, logger, enqueue, observe, takeover } = options;
   const ownWrites = createOwnWrites(clock);
   const writer = createConfigMapWriter(client, ownWrites);
 
@@ -74,13 +78,37 @@ export function createModelConfigController(options: ModelConfigControllerOption
       new Set([
         ...[...view.inferenceServices.cache.list()].map((object) => keyOf(object)),
         ...[...view.modelConfigs.cache.list()].flatMap(keysOfConfigMap),
+        // Of no InferenceService, and yet with KServe's finalizer.
+        ...(takeover
+          ? [...view.trainedModels.cache.list()].flatMap((model) => keyOfTrainedModel(model) ?? [])
+          : []),
       ]),
-    reconcile: (key, view) => reconcileModelConfig(key, { world: worldOf(view), writer, logger, observe }),
+    async reconcile(key, view) {
+      const world = worldOf(view);
+      const first = takeover ? 'placed' : 'allocated';
+      const plan = await reconcileModelConfig(key, { world, writer, logger, first, observe });
+      // After models.json: a model that is let go of is in it no more.
+      if (takeover && (await takeOver(key, takeoverInput(key, world, plan), { client, logger })))
+        enqueue(key);
+    },
   };
 
   function enqueueEach(keys: readonly (ObjectKey | undefined)[]): void {
     for (const key of keys) if (key !== undefined) enqueue(key);
   }
+}
+
+function takeoverInput(
+  key: ObjectKey,
+  world: ModelConfigWorld,
+  plan: ModelConfigPlan | undefined,
+): TakeoverInput {
+  const placed = plan?.shards.flatMap(({ models }) => models.map(({ modelName }) => modelName));
+  return {
+    inferenceService: world.inferenceService(key),
+    trainedModels: world.trainedModels(key),
+    placed: placed && new Set(placed),
+  };
 }
 
 function objectsOf<T extends InferenceService | TrainedModel | ConfigMap>(delta: Delta<T>): T[] {

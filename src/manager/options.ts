@@ -13,6 +13,8 @@ export interface ManagerOptions {
   /** Unique among the replicas: the pod's name. */
   readonly identity: string;
   readonly ports: { readonly webhook: number; readonly metrics: number; readonly health: number };
+  /** Whether KServe's controllers run too, or this manager does their work on TrainedModels. */
+  readonly kserve: 'beside' | 'takeover';
   /** Stands above the image in KServe's system configuration. */
   readonly agentImage: string | undefined;
   /** Whether Secrets of service accounts are looked up for storage credentials. */
