@@ -1,22 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { shellBlocks } from '../support/documented.ts';
 import { findKubectl } from '../support/kubectl.ts';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The shell blocks of one section of a page, as a reader would paste them one after the other. */
-async function shellOf(page: string, heading: string): Promise<string> {
-  const text = await readFile(join(ROOT, page), 'utf8');
-  const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
-  if (section === undefined) throw new Error(`${page} has no section "${heading}"`);
-  return [...section.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, block]) => block).join('\n');
-}
+/** One section's, as a reader would paste them one after the other. */
+const shellOf = async (page: string, heading: string): Promise<string> =>
+  (await shellBlocks(page, heading)).join('\n');
 
 describe('the commands of the README, pasted as they stand,', () => {
   let home = '';

@@ -1,21 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { TrainedModel } from '../../src/core/trained-model.ts';
 import { getIfThere } from '../../src/kube/get-if-there.ts';
 import { CONFIG_MAPS, INFERENCE_SERVICES, LEASES, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import type { Lease } from '../../src/kube/resources.ts';
 import { createModel, modelNames, trainedModel } from '../support/cluster-client.ts';
+import { paste, shellBlocks } from '../support/documented.ts';
 import { eventually, eventuallyTrue } from '../support/eventually.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
 import type { KServeCluster } from '../support/kserve-cluster.ts';
-import { kubectl } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { report } from '../support/report.ts';
 
-const OVERLAY = fileURLToPath(new URL('../../manifests/overlays/takeover-kserve', import.meta.url));
+const PAGE = 'docs/beside-kserve.md';
 const TOKEN = 'the-manager';
 const USER = 'system:serviceaccount:kserve-mms-system:kserve-mms-manager';
 const LEASE = { namespace: 'kserve', name: 'kserve-controller-manager-leader-lock' };
@@ -83,7 +82,8 @@ describe("taking over from KServe's controller, and giving back", () => {
 
   it('one command in: KServe stops, waits, and goes on answering its webhooks', async () => {
     const started = performance.now();
-    await kubectl(kubeconfig, 'apply', '-k', OVERLAY);
+    const [enter = ''] = await shellBlocks(PAGE, 'Takeover');
+    await paste(kubeconfig, enter);
     manager = await startWithOwnRights();
     await eventuallyTrue("KServe's leader has ended", () => cluster.kserve().hasEnded());
     report('taking over from KServe', { 'until its leader has ended ms': performance.now() - started });
@@ -160,7 +160,9 @@ describe("taking over from KServe's controller, and giving back", () => {
 
   it('one command out: KServe has its lease and its finalizers again, and every model is still there', async () => {
     const started = performance.now();
-    await kubectl(kubeconfig, 'delete', '-k', OVERLAY, '--wait=false');
+    const [, leave = ''] = await shellBlocks(PAGE, 'Takeover');
+    // Without a controller-manager a namespace is never gone.
+    await paste(kubeconfig, `${leave} --wait=false`);
     await manager.kill('SIGKILL');
     await eventuallyTrue('KServe leads', () =>
       cluster.kserve().log().includes('successfully acquired lease'),
