@@ -17,6 +17,7 @@ interface ManagerFlags {
   readonly webhookPort: number;
   readonly metricsPort: number;
   readonly healthPort: number;
+  readonly certificate: 'self' | 'external';
   readonly agentImage?: string;
   readonly namespace: string;
   readonly injectCredentials: boolean;
@@ -62,6 +63,7 @@ export function managerCommand(io: CommandIo): Command {
       "the agent's image, whatever KServe's system configuration says",
       nonEmpty,
     )
+    .addOption(certificateOption())
     .addOption(namespace)
     .option('--no-inject-credentials', 'read no Secret, and give agents no storage credentials')
     .option('--no-propagate', 'write to no pod; kubelets notice changed models within a minute or two')
@@ -75,6 +77,16 @@ export function managerCommand(io: CommandIo): Command {
       '\nPort 0 takes any free port.\n\nExample:\n  mms manager --local --kubeconfig "$KUBECONFIG"',
     )
     .action((flags: ManagerFlags) => manage(io, flags, environment['POD_NAME']));
+}
+
+function certificateOption(): Option {
+  return new Option(
+    '--certificate <source>',
+    "who makes the webhook's certificate and writes the caBundle: the manager, or another such as cert-manager",
+  )
+    .choices(['self', 'external'])
+    .default('self')
+    .conflicts('local');
 }
 
 async function manage(io: CommandIo, flags: ManagerFlags, podName: string | undefined): Promise<void> {
@@ -91,6 +103,7 @@ async function manage(io: CommandIo, flags: ManagerFlags, podName: string | unde
     namespace: flags.namespace,
     identity: podName ?? `${hostname()}-${randomUUID()}`,
     ports: { webhook: flags.webhookPort, metrics: flags.metricsPort, health: flags.healthPort },
+    certificate: flags.certificate,
     agentImage: flags.agentImage,
     injectCredentials: flags.injectCredentials,
     propagate: flags.propagate,

@@ -131,6 +131,7 @@ async function serve(
   const background = new AbortController();
   const certificate = keepCertificate({
     ...{ client, registration, names, clock, random, logger, metrics, secret, signal: background.signal },
+    source: options.certificate,
     isLeader: election.isLeader,
     serve: server.setCertificate,
   });
