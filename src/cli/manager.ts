@@ -17,6 +17,7 @@ interface ManagerFlags {
   readonly webhookPort: number;
   readonly metricsPort: number;
   readonly healthPort: number;
+  readonly certificate: 'self' | 'external';
   readonly agentImage?: string;
   readonly namespace: string;
   readonly injectCredentials: boolean;
@@ -27,6 +28,9 @@ interface ManagerFlags {
 const DEFAULT_NAMESPACE = 'kserve-mms-system';
 /** The endpoints of a Service follow a pod's readiness within seconds; a neighbour on this machine at once. */
 const DRAIN = { 'in-cluster': seconds(15), local: seconds(1) };
+
+/** What client-node falls back to where it finds no configuration at all. Source: its config.ts, loadFromDefault. */
+const MADE_UP_SERVER = 'http://localhost:8080';
 
 /** The kubeconfig is missing, unreadable, or names no cluster. */
 class KubeconfigError extends MmsError {
@@ -59,6 +63,7 @@ export function managerCommand(io: CommandIo): Command {
       "the agent's image, whatever KServe's system configuration says",
       nonEmpty,
     )
+    .addOption(certificateOption())
     .addOption(namespace)
     .option('--no-inject-credentials', 'read no Secret, and give agents no storage credentials')
     .option('--no-propagate', 'write to no pod; kubelets notice changed models within a minute or two')
@@ -72,6 +77,16 @@ export function managerCommand(io: CommandIo): Command {
       '\nPort 0 takes any free port.\n\nExample:\n  mms manager --local --kubeconfig "$KUBECONFIG"',
     )
     .action((flags: ManagerFlags) => manage(io, flags, environment['POD_NAME']));
+}
+
+function certificateOption(): Option {
+  return new Option(
+    '--certificate <source>',
+    "who makes the webhook's certificate and writes the caBundle: the manager, or another such as cert-manager",
+  )
+    .choices(['self', 'external'])
+    .default('self')
+    .conflicts('local');
 }
 
 async function manage(io: CommandIo, flags: ManagerFlags, podName: string | undefined): Promise<void> {
@@ -88,6 +103,7 @@ async function manage(io: CommandIo, flags: ManagerFlags, podName: string | unde
     namespace: flags.namespace,
     identity: podName ?? `${hostname()}-${randomUUID()}`,
     ports: { webhook: flags.webhookPort, metrics: flags.metricsPort, health: flags.healthPort },
+    certificate: flags.certificate,
     agentImage: flags.agentImage,
     injectCredentials: flags.injectCredentials,
     propagate: flags.propagate,
@@ -109,6 +125,12 @@ async function loadKubeConfig(file: string | undefined): Promise<KubeConfig> {
     throw new KubeconfigError(`cannot use the kubeconfig ${file ?? '(default)'}: ${messageOf(thrown)}`, {
       cause: thrown,
     });
+  }
+  if (file === undefined && config.getCurrentCluster()?.server === MADE_UP_SERVER) {
+    throw new KubeconfigError(
+      'there is no cluster to serve: this is no pod with a service account, and neither KUBECONFIG nor ~/.kube/config ' +
+        'is there; name a file with --kubeconfig, or start a cluster with: mms cluster up',
+    );
   }
   if (config.getCurrentCluster() !== null) return config;
   throw new KubeconfigError(

@@ -159,6 +159,7 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
   const background = new AbortController();
   const certificate = keepCertificate({
     ...{ client, registration, names, clock, random, logger, metrics, secret, signal: background.signal },
+    source: options.certificate,
     isLeader: election.isLeader,
     serve: server.setCertificate,
   });
