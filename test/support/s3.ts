@@ -11,7 +11,7 @@ import { freePorts } from '../../src/controlplane/ports.ts';
 import { startServer } from './server-process.ts';
 
 /** https://github.com/versity/versitygw: a real S3 API in front of a directory. */
-const VERSITYGW = {
+export const VERSITYGW = {
   name: 'versitygw',
   package: 'github.com/versity/versitygw/cmd/versitygw',
   version: 'v1.8.0',
