@@ -27,6 +27,9 @@ const DEFAULT_NAMESPACE = 'kserve-mms-system';
 /** The endpoints of a Service follow a pod's readiness within seconds; a neighbour on this machine at once. */
 const DRAIN = { 'in-cluster': seconds(15), local: seconds(1) };
 
+/** What client-node falls back to where it finds no configuration at all. Source: its config.ts, loadFromDefault. */
+const MADE_UP_SERVER = 'http://localhost:8080';
+
 /** The kubeconfig is missing, unreadable, or names no cluster. */
 class KubeconfigError extends MmsError {
   readonly code = 'KUBECONFIG';
@@ -106,6 +109,12 @@ async function loadKubeConfig(file: string | undefined): Promise<KubeConfig> {
     throw new KubeconfigError(`cannot use the kubeconfig ${file ?? '(default)'}: ${messageOf(thrown)}`, {
       cause: thrown,
     });
+  }
+  if (file === undefined && config.getCurrentCluster()?.server === MADE_UP_SERVER) {
+    throw new KubeconfigError(
+      'there is no cluster to serve: this is no pod with a service account, and neither KUBECONFIG nor ~/.kube/config ' +
+        'is there; name a file with --kubeconfig, or start a cluster with: mms cluster up',
+    );
   }
   if (config.getCurrentCluster() !== null) return config;
   throw new KubeconfigError(

@@ -23,8 +23,13 @@ beforeEach(async () => {
   for (const name of ['scripts', '.ci']) {
     await cp(join(REPOSITORY, name), join(clone, name), { recursive: true });
   }
-  // There is no agent in this repository; the tests of the agent run its real bundle.
-  await writeFile(join(clone, 'scripts', 'bundle-agent.mjs'), 'export const bundleAgent = async () => {};\n');
+  // There is nothing to bundle in this repository; the tests of agent and manager run their real bundles.
+  for (const [file, name] of [
+    ['bundle-agent.mjs', 'bundleAgent'],
+    ['bundle-cli.mjs', 'bundleCli'],
+  ] as const) {
+    await writeFile(join(clone, 'scripts', file), `export const ${name} = async () => [];\n`);
+  }
   const options = {
     compilerOptions: { rootDir: 'src', target: 'ES2024', module: 'NodeNext', types: [] },
     include: ['src'],

@@ -2,7 +2,7 @@ import { binaryOptions } from '../../../src/cli/binary-options.ts';
 import { findBinaries } from '../../../src/controlplane/binaries.ts';
 import type { Progress } from '../../../src/controlplane/progress.ts';
 import type { NodeAssets } from './assets.ts';
-import { mlserverImage, pauseImage } from './images.ts';
+import { mlserverImage, ownImage, pauseImage } from './images.ts';
 import { nodePrograms } from './node-programs.ts';
 import { systemPrograms } from './system-packages.ts';
 
@@ -17,6 +17,10 @@ export async function gatherAssets(
     cniPlugins,
     kubectl,
     nodePrograms: await nodePrograms(environment, progress),
-    images: [await pauseImage(environment, progress), await mlserverImage(environment, progress)],
+    images: [
+      await pauseImage(environment, progress),
+      await mlserverImage(environment, progress),
+      await ownImage(environment, progress),
+    ],
   };
 }

@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { cacheDirectory } from '../../../src/cli/binary-options.ts';
 import { isExecutable } from '../../../src/controlplane/binary-cache.ts';
 import type { Progress } from '../../../src/controlplane/progress.ts';
@@ -11,6 +12,23 @@ import { writeOciArchive } from './oci-archive.ts';
 
 export const PAUSE_IMAGE = 'docker.io/library/kserve-mms-test-pause:1';
 export const MLSERVER_IMAGE = 'docker.io/library/kserve-mms-test-mlserver:1.7.1';
+
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** The archive of our own image, made of the working tree as it is. */
+export async function ownImage(environment: NodeJS.ProcessEnv, progress: Progress): Promise<string> {
+  progress('making our image (npm run image)');
+  const output = join(REPOSITORY, 'test-results', 'image');
+  await rm(output, { recursive: true, force: true });
+  await runProgram({
+    command: process.execPath,
+    args: [join(REPOSITORY, 'image', 'main.ts'), '--allow-dirty', '--output', output],
+    environment,
+  });
+  const archive = (await readdir(output)).find((name) => name.endsWith('.tar'));
+  if (archive === undefined) throw new Error(`npm run image left no archive in ${output}`);
+  return join(output, archive);
+}
 
 /** The process of a pod's sandbox: it holds the pod's network and has nothing else to do. */
 const PAUSE = `package main
