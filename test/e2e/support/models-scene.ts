@@ -12,6 +12,7 @@ import {
   storageAccount,
   trainedModelOf,
 } from './predictor.ts';
+import { AGENT_PORT } from '../../../src/core/names.ts';
 import { apply, run } from './this-node.ts';
 
 /** One row for models that answer the same to everything. */
@@ -28,10 +29,18 @@ export interface ModelsScene {
   applyModel(name: string, storageUri: string): Promise<void>;
   /** Asks through the predictor's Service, on a new connection or one that there is, as fetch does. */
   ask(model: string): Promise<Prediction>;
+  /** Asks each of the predictor's pods, not by way of the Service. */
+  askEveryPod(model: string): Promise<Prediction[]>;
   /** The names of the containers of each of the predictor's pods. */
   containers(): Promise<string[][]>;
   scale(replicas: number): Promise<void>;
   end(): Promise<void>;
+}
+
+interface PredictorPod {
+  readonly metadata: { readonly deletionTimestamp?: string };
+  readonly spec: { readonly containers: readonly { readonly name: string }[] };
+  readonly status: { readonly podIP?: string };
 }
 
 export async function modelsScene(namespace: string): Promise<ModelsScene> {
@@ -41,6 +50,10 @@ export async function modelsScene(namespace: string): Promise<ModelsScene> {
   const inNamespace = (...args: readonly string[]) => run('-n', namespace, ...args);
   await setUp(namespace, service, s3);
   const url = `http://${await inNamespace('get', 'service', `${service}-predictor`, '-o', 'jsonpath={.spec.clusterIP}')}`;
+  const pods = async (): Promise<PredictorPod[]> => {
+    const { items } = JSON.parse(await inNamespace('get', 'pods', '-o', 'json')) as { items: PredictorPod[] };
+    return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  };
   return {
     namespace,
     service,
@@ -53,10 +66,14 @@ export async function modelsScene(namespace: string): Promise<ModelsScene> {
       await apply(trainedModelOf(namespace, service, name, storageUri));
     },
     ask: (model) => predict(url, model, ROW),
+    async askEveryPod(model) {
+      const asked = (await pods()).map(({ status }) =>
+        predict(`http://${status.podIP ?? 'no-address'}:${AGENT_PORT}`, model, ROW),
+      );
+      return Promise.all(asked);
+    },
     async containers() {
-      const pods = await inNamespace('get', 'pods', '-o', 'json');
-      const { items } = JSON.parse(pods) as { items: { spec: { containers: { name: string }[] } }[] };
-      return items.map(({ spec }) => spec.containers.map(({ name }) => name));
+      return (await pods()).map(({ spec }) => spec.containers.map(({ name }) => name));
     },
     async scale(replicas) {
       await inNamespace('scale', deployment, `--replicas=${replicas}`);

@@ -1,4 +1,5 @@
 import { MLSERVER_IMAGE } from './images.ts';
+import type { KubernetesObject } from '../../../src/core/kubernetes.ts';
 import type { TestS3 } from '../../support/s3.ts';
 
 /** A namespace for models that admits only pods of the Pod Security Standard `restricted`. */
@@ -46,7 +47,7 @@ export function multiModelService(namespace: string, name: string): object {
 
 /** The Deployment and the Service of an InferenceService's predictor, for a cluster in which nobody makes them. */
 export function predictorWorkload(namespace: string, name: string, replicas = 1): object[] {
-  const labels = { 'serving.kserve.io/inferenceservice': name, component: 'predictor' };
+  const labels = predictorLabels(name);
   const metadata = { name: `${name}-predictor`, namespace };
   return [
     {
@@ -56,7 +57,7 @@ export function predictorWorkload(namespace: string, name: string, replicas = 1)
       spec: {
         replicas,
         selector: { matchLabels: labels },
-        template: { metadata: { labels }, spec: predictorPod() },
+        template: { metadata: { labels }, spec: predictorPodSpec() },
       },
     },
     {
@@ -69,7 +70,19 @@ export function predictorWorkload(namespace: string, name: string, replicas = 1)
   ];
 }
 
-function predictorPod(): object {
+/** By which KServe knows the predictor pods of an InferenceService. */
+function predictorLabels(service: string): Record<string, string> {
+  return { 'serving.kserve.io/inferenceservice': service, component: 'predictor' };
+}
+
+/** A predictor pod that no node takes: created, admitted and stored, and never started. */
+export function unplacedPredictorPod(namespace: string, service: string, name: string): KubernetesObject {
+  const labels = predictorLabels(service);
+  const spec = { ...predictorPodSpec(), nodeSelector: { 'kserve-mms-e2e': 'nowhere' } };
+  return { metadata: { name, namespace, labels }, spec } as KubernetesObject;
+}
+
+function predictorPodSpec(): object {
   return {
     serviceAccountName: 'models',
     securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
