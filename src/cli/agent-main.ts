@@ -11,7 +11,11 @@ async function main(args: readonly string[]): Promise<number> {
   const { env: environment, stdin, stdout, stderr } = process;
   try {
     const io = { environment, stdin, stdout, stderr, interruption };
-    await agentCommand(io, new URL('./agent-puller.js', import.meta.url)).parseAsync(args, { from: 'user' });
+    const files = {
+      pullerEntry: new URL('./agent-puller.js', import.meta.url),
+      packageJson: new URL('../package.json', import.meta.url),
+    };
+    await agentCommand(io, files).parseAsync(args, { from: 'user' });
     return 0;
   } catch (thrown) {
     // commander has said what was wrong with the command line.

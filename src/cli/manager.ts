@@ -21,12 +21,16 @@ interface ManagerFlags {
   readonly agentImage?: string;
   readonly namespace: string;
   readonly injectCredentials: boolean;
+  readonly propagate: boolean;
   readonly logLevel: string;
 }
 
 const DEFAULT_NAMESPACE = 'kserve-mms-system';
 /** The endpoints of a Service follow a pod's readiness within seconds; a neighbour on this machine at once. */
 const DRAIN = { 'in-cluster': seconds(15), local: seconds(1) };
+
+/** What client-node falls back to where it finds no configuration at all. Source: its config.ts, loadFromDefault. */
+const MADE_UP_SERVER = 'http://localhost:8080';
 
 /** The kubeconfig is missing, unreadable, or names no cluster. */
 class KubeconfigError extends MmsError {
@@ -62,6 +66,7 @@ export function managerCommand(io: CommandIo): Command {
     .addOption(certificateOption())
     .addOption(namespace)
     .option('--no-inject-credentials', 'read no Secret, and give agents no storage credentials')
+    .option('--no-propagate', 'write to no pod; kubelets notice changed models within a minute or two')
     .addOption(
       new Option('--log-level <level>', 'least level to log')
         .choices(['debug', 'info', 'warn', 'error'])
@@ -101,6 +106,7 @@ async function manage(io: CommandIo, flags: ManagerFlags, podName: string | unde
     certificate: flags.certificate,
     agentImage: flags.agentImage,
     injectCredentials: flags.injectCredentials,
+    propagate: flags.propagate,
     drain: DRAIN[mode],
     clock: systemClock,
     random: Math.random,
@@ -119,6 +125,12 @@ async function loadKubeConfig(file: string | undefined): Promise<KubeConfig> {
     throw new KubeconfigError(`cannot use the kubeconfig ${file ?? '(default)'}: ${messageOf(thrown)}`, {
       cause: thrown,
     });
+  }
+  if (file === undefined && config.getCurrentCluster()?.server === MADE_UP_SERVER) {
+    throw new KubeconfigError(
+      'there is no cluster to serve: this is no pod with a service account, and neither KUBECONFIG nor ~/.kube/config ' +
+        'is there; name a file with --kubeconfig, or start a cluster with: mms cluster up',
+    );
   }
   if (config.getCurrentCluster() !== null) return config;
   throw new KubeconfigError(
