@@ -7,8 +7,11 @@ import { paperMaker, paperReader } from '../../support/paper-certificates.ts';
 const NAME = 'webhook.svc';
 const maker = paperMaker(systemClock, DEFAULT_CERTIFICATE_POLICY);
 const { authority, key } = await maker.authority();
-const { authority: stranger } = await maker.authority();
+const { authority: stranger, key: strangersKey } = await maker.authority();
 const leaf = await maker.leaf({ authority, key }, [NAME]);
+const between = await maker.leaf({ authority: stranger, key: strangersKey }, []);
+const last = await maker.leaf({ authority: between, key: between.key }, [NAME]);
+const chained = { 'tls.crt': last.pem + between.pem, 'tls.key': last.key };
 
 function read(
   files: Record<string, string> | undefined,
@@ -30,11 +33,10 @@ describe('a certificate that another provides', () => {
     expect(read(good)).toEqual({ ...leaf, issuer: authority.fingerprint });
   });
 
-  it('is served as the whole chain, when the authority that is trusted has signed its last part', async () => {
-    const chain = leaf.pem + (await maker.leaf({ authority: stranger, key }, [])).pem;
-    expect(read({ ...good, 'tls.crt': chain }, [[stranger]])).toMatchObject({
-      pem: chain,
-      fingerprint: leaf.fingerprint,
+  it('is served as the whole chain, when the authority that is trusted has signed its last part', () => {
+    expect(read(chained, [[stranger]])).toEqual({
+      ...last,
+      pem: chained['tls.crt'],
       issuer: stranger.fingerprint,
     });
   });
@@ -50,6 +52,12 @@ describe('a certificate that another provides', () => {
     ],
     ['no caBundle is written yet', good, [[]], 'caBundle'],
     ['another authority is trusted', good, [[stranger]], 'caBundle'],
+    [
+      'the rest of the chain has nothing to do with it',
+      { ...chained, 'tls.crt': last.pem + leaf.pem },
+      [[authority]],
+      'caBundle',
+    ],
     ['one of two webhooks trusts another', good, [[authority], [stranger]], 'caBundle'],
   ])('is not served while %s', (_when, files, bundles, fault) => {
     expect(read(files, bundles)).toEqual({ fault: expect.stringContaining(fault) });
