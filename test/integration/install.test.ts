@@ -23,6 +23,15 @@ import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
 
 const PAGE = 'docs/install.md';
 
+describe('the commands of the README', () => {
+  it.each([
+    ['Install it on a cluster', 'Install'],
+    ['Uninstall it', 'Uninstall'],
+  ])('%s: are those of the page, which are run below', async (ofReadme, ofPage) => {
+    expect(await shellOf('README.md', ofReadme)).toBe(await shellOf(PAGE, ofPage));
+  });
+});
+
 describe.each(await earlierManifests())('the commands of the page, on an installation of $of,', (earlier) => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
