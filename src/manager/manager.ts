@@ -1,3 +1,4 @@
+import { aborted } from '../core/abort.ts';
 import { milliseconds, seconds } from '../core/clock.ts';
 import { messageOf, MmsError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
@@ -6,7 +7,8 @@ import type { ReadinessCheck } from '../core/readiness.ts';
 import { createApiClient } from '../kube/api-client.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
-import { missingFrom, reflectorsOf, watchCluster } from './cluster-view.ts';
+import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from './cluster-view.ts';
+import type { ClusterView } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
 import { claimKServeLease } from './kserve-lease.ts';
 import type { KServeLease } from './kserve-lease.ts';
@@ -17,9 +19,12 @@ import { startMetricsServer } from './metrics-server.ts';
 import { createModelConfigController } from './model-config-controller.ts';
 import type { ManagerOptions } from './options.ts';
 import { podWebhook } from './pod-webhook.ts';
-import { createReconciling } from './reconciling.ts';
+import { createPropagationController, NO_PROPAGATION } from './propagation-controller.ts';
+import type { PropagationController } from './propagation-controller.ts';
+import { createReconciling, MODEL_CONFIG_PACE } from './reconciling.ts';
 import { isServed } from './served-address.ts';
 import { systemConfigSource } from './system-config-source.ts';
+import type { SystemConfigSource } from './system-config-source.ts';
 import { installedRegistration, localRegistration } from './webhook-registration.ts';
 import type { WebhookRegistration } from './webhook-registration.ts';
 import { keepCertificate, startWebhookServer } from './webhook.ts';
@@ -86,33 +91,64 @@ interface Running {
   readonly kserveLease: KServeLease | undefined;
 }
 
-async function serve(
-  { options, host, client, metrics, checks, kserveLease }: Running,
-  signal: AbortSignal,
-): Promise<void> {
-  const { clock, random, logger, namespace, identity } = options;
+/** The webhook's certificate; the watch may tell of it before anybody looks after it, who then looks at once anyway. */
+interface CertificateNews {
+  changed: () => void;
+}
+
+async function serve(running: Running, signal: AbortSignal): Promise<void> {
+  const { options, client, metrics, kserveLease } = running;
+  const { clock, random, logger, namespace } = options;
   const secret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
   const systemConfig = systemConfigSource(options.agentImage, logger);
   const controller = createModelConfigController({
     ...{ client, clock, logger, observe: metrics.planned },
+    ...{ observeWrite: metrics.configMapWritten, observeLag: metrics.cacheLag },
     enqueue: (key) => reconciling.enqueue(key),
     takeover: kserveLease !== undefined,
   });
-  // The watch may tell of the Secret before anybody looks after the certificate, who then looks at once anyway.
-  let certificateSecretChanged = (): void => undefined;
-  const view = watchCluster({
+  const propagation = propagationFor(options, client, metrics, () => view);
+  const certificate: CertificateNews = { changed: () => undefined };
+  const view: ClusterView = watchCluster({
     ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
     listeners: {
       ...controller.listeners,
+      modelConfig: toEach(controller.listeners.modelConfig, propagation.listeners.modelConfig),
+      pod: propagation.listeners.pod,
       systemConfig: systemConfig.changed,
-      certificate: () => certificateSecretChanged(),
+      certificate: () => certificate.changed(),
     },
   });
+  metrics.observeCaches(reflectorsOf(view), clock);
   const reconciling = createReconciling({
-    ...{ caches: reflectorsOf(view), clock, random, logger, observe: metrics.workQueue },
+    ...{ caches: decisiveReflectors(view), clock, random, logger, observe: metrics.workQueue },
+    pace: MODEL_CONFIG_PACE,
     allKeys: () => controller.allKeys(view),
     process: (key) => controller.reconcile(key, view),
   });
+  const lead = async (leading: AbortSignal): Promise<void> => {
+    const writing = kserveLease?.whileHeld(leading, reconciling.lead) ?? reconciling.lead(leading);
+    await Promise.all([writing, propagation.lead(leading)]);
+  };
+  try {
+    await admit({ ...running, view, systemConfig, secret, certificate, lead }, signal);
+  } finally {
+    await Promise.all([...reflectorsOf(view).values()].map((reflector) => reflector.stop()));
+  }
+}
+
+interface Admitting extends Running {
+  readonly view: ClusterView;
+  readonly systemConfig: SystemConfigSource;
+  readonly secret: { readonly namespace: string; readonly name: string };
+  readonly certificate: CertificateNews;
+  readonly lead: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Serves the webhook and competes for the lead until the signal aborts, and ends both in order. */
+async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
+  const { options, host, client, metrics, checks, view, systemConfig, secret } = admitting;
+  const { clock, random, logger, namespace, identity } = options;
   const names = webhookNames(options);
   const server = await startWebhookServer({
     ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics },
@@ -124,17 +160,18 @@ async function serve(
     onStartedLeading: (leading) => {
       metrics.leading(true);
       certificate.poke();
-      return kserveLease?.whileHeld(leading, reconciling.lead) ?? reconciling.lead(leading);
+      return admitting.lead(leading);
     },
     onStoppedLeading: () => metrics.leading(false),
   });
   const background = new AbortController();
   const certificate = keepCertificate({
     ...{ client, registration, names, clock, random, logger, metrics, secret, signal: background.signal },
+    source: options.certificate,
     isLeader: election.isLeader,
     serve: server.setCertificate,
   });
-  certificateSecretChanged = certificate.poke;
+  admitting.certificate.changed = certificate.poke;
   checks.set('caches', () => missingFrom(view)).set('certificate', certificate.readiness);
   checks.set('webhook', server.readiness).delete('start');
 
@@ -142,7 +179,18 @@ async function serve(
   logger.info({}, 'ending: the webhook drains, the lease is given back');
   await Promise.all([withdraw(registration, logger).then(() => server.stop()), election.stop()]);
   background.abort();
-  await Promise.all([certificate.finished, ...reflectorsOf(view).map((reflector) => reflector.stop())]);
+  await certificate.finished;
+}
+
+function propagationFor(
+  { propagate, clock, random, logger }: ManagerOptions,
+  client: ApiClient,
+  metrics: ManagerMetrics,
+  view: () => ClusterView,
+): PropagationController {
+  if (!propagate) return NO_PROPAGATION;
+  const { propagated: observe, propagationQueue: observeQueue } = metrics;
+  return createPropagationController({ client, clock, random, logger, view, observe, observeQueue });
 }
 
 /** What the API server calls the webhook by, and so what the certificate must be made out to. */
@@ -177,11 +225,4 @@ async function withdraw(registration: WebhookRegistration, logger: Logger): Prom
       'the webhook could not be taken back; the next manager will take it over',
     );
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

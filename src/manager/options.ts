@@ -15,10 +15,14 @@ export interface ManagerOptions {
   readonly ports: { readonly webhook: number; readonly metrics: number; readonly health: number };
   /** Whether KServe's controllers run too, or this manager does their work on TrainedModels. */
   readonly kserve: 'beside' | 'takeover';
+  /** `self`: made and renewed here. `external`: whoever fills the Secret writes the caBundle, too. */
+  readonly certificate: 'self' | 'external';
   /** Stands above the image in KServe's system configuration. */
   readonly agentImage: string | undefined;
   /** Whether Secrets of service accounts are looked up for storage credentials. */
   readonly injectCredentials: boolean;
+  /** Whether pods are annotated when a ConfigMap that they mount has changed. */
+  readonly propagate: boolean;
   /** How long the webhook goes on after it has stopped being ready. */
   readonly drain: Milliseconds;
   readonly clock: Clock;

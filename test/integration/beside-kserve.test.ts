@@ -4,7 +4,7 @@ import type { TrainedModel } from '../../src/core/trained-model.ts';
 import { PODS, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import { agentScene } from '../support/agent-scene.ts';
 import { createModel, modelNames, trainedModel } from '../support/cluster-client.ts';
-import { paste, shellBlocks } from '../support/documented.ts';
+import { pasteWithKubectl, shellBlocksOf } from '../support/page.ts';
 import { eventually } from '../support/eventually.ts';
 import { KSERVE_AGENT_IMAGE } from '../support/kserve-install.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
@@ -50,8 +50,8 @@ describe("with KServe's own manager in the cluster", () => {
   describe('agent only', () => {
     it("one command in: KServe's webhook injects our image", async () => {
       expect(agentsOf(await predictorPod('sk')).map(({ image }) => image)).toEqual([KSERVE_AGENT_IMAGE]);
-      const [enter = ''] = await shellBlocks(PAGE, 'Agent only');
-      await paste(kubeconfig, enter);
+      const [enter = ''] = await shellBlocksOf(PAGE, 'Agent only');
+      await pasteWithKubectl(kubeconfig, enter);
       expect(agentsOf(await predictorPod('sk')).map(({ image }) => image)).toEqual([OUR_IMAGE]);
     });
 
@@ -78,8 +78,8 @@ describe("with KServe's own manager in the cluster", () => {
     });
 
     it("one command out: KServe's own again", async () => {
-      const [, leave = ''] = await shellBlocks(PAGE, 'Agent only');
-      await paste(kubeconfig, leave);
+      const [, leave = ''] = await shellBlocksOf(PAGE, 'Agent only');
+      await pasteWithKubectl(kubeconfig, leave);
       expect(agentsOf(await predictorPod('sk')).map(({ image }) => image)).toEqual([KSERVE_AGENT_IMAGE]);
     });
   });
@@ -88,8 +88,8 @@ describe("with KServe's own manager in the cluster", () => {
     let manager: TestManager;
 
     beforeAll(async () => {
-      const [enter = ''] = await shellBlocks(PAGE, 'Beside');
-      await paste(kubeconfig, enter);
+      const [enter = ''] = await shellBlocksOf(PAGE, 'Beside');
+      await pasteWithKubectl(kubeconfig, enter);
       // No node runs what was installed: the same manager, registered by URL.
       manager = await startTestManager({ kubeconfig });
     });
@@ -161,10 +161,10 @@ describe("with KServe's own manager in the cluster", () => {
     });
 
     it('one command out', async () => {
-      const [, leave = ''] = await shellBlocks(PAGE, 'Beside');
+      const [, leave = ''] = await shellBlocksOf(PAGE, 'Beside');
       await manager.stop();
       // Without a controller-manager a namespace is never gone.
-      await paste(kubeconfig, `${leave} --wait=false`);
+      await pasteWithKubectl(kubeconfig, `${leave.trim()} --wait=false`);
       await createModel(cluster.client, trainedModel('after', 'sk'));
       await eventually(async () => expect(await modelNames(cluster.client, 'sk')).toEqual(['after']));
     });

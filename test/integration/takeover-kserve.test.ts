@@ -6,7 +6,7 @@ import { getIfThere } from '../../src/kube/get-if-there.ts';
 import { CONFIG_MAPS, INFERENCE_SERVICES, LEASES, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import type { Lease } from '../../src/kube/resources.ts';
 import { createModel, modelNames, trainedModel } from '../support/cluster-client.ts';
-import { paste, shellBlocks } from '../support/documented.ts';
+import { pasteWithKubectl, shellBlocksOf } from '../support/page.ts';
 import { eventually, eventuallyTrue } from '../support/eventually.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
 import type { KServeCluster } from '../support/kserve-cluster.ts';
@@ -82,8 +82,8 @@ describe("taking over from KServe's controller, and giving back", () => {
 
   it('one command in: KServe stops, waits, and goes on answering its webhooks', async () => {
     const started = performance.now();
-    const [enter = ''] = await shellBlocks(PAGE, 'Takeover');
-    await paste(kubeconfig, enter);
+    const [enter = ''] = await shellBlocksOf(PAGE, 'Takeover');
+    await pasteWithKubectl(kubeconfig, enter);
     manager = await startWithOwnRights();
     await eventuallyTrue("KServe's leader has ended", () => cluster.kserve().hasEnded());
     report('taking over from KServe', { 'until its leader has ended ms': performance.now() - started });
@@ -160,9 +160,9 @@ describe("taking over from KServe's controller, and giving back", () => {
 
   it('one command out: KServe has its lease and its finalizers again, and every model is still there', async () => {
     const started = performance.now();
-    const [, leave = ''] = await shellBlocks(PAGE, 'Takeover');
+    const [, leave = ''] = await shellBlocksOf(PAGE, 'Takeover');
     // Without a controller-manager a namespace is never gone.
-    await paste(kubeconfig, `${leave} --wait=false`);
+    await pasteWithKubectl(kubeconfig, `${leave.trim()} --wait=false`);
     await manager.kill('SIGKILL');
     await eventuallyTrue('KServe leads', () =>
       cluster.kserve().log().includes('successfully acquired lease'),

@@ -1,16 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { constants, homedir, setPriority } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
+import { exists } from './exists.ts';
 
 /** A program that Go can build from its module, at one pinned version. */
 export interface GoTool {
   readonly name: string;
   readonly package: string;
   readonly version: string;
+  /** Build tags, for example to leave out what is not needed here. */
+  readonly tags?: string;
 }
 
 /** The directory of downloaded and built tools, kept between runs. */
@@ -23,10 +26,10 @@ export function toolCache(): string {
  * The path of a tool: from the cache, else built with Go into it (about a minute), with Go's progress on stderr.
  * @throws when Go is missing or fails; the message says what to do.
  */
-export async function goTool({ name, package: goPackage, version }: GoTool): Promise<string> {
+export async function goTool({ name, package: goPackage, version, tags = '' }: GoTool): Promise<string> {
   const directory = await builtOnce(`${name}-${version}`, [name], async (building) => {
     process.stderr.write(`building ${name} ${version} with Go, once; it takes about a minute\n`);
-    const args = ['install', '-trimpath', '-ldflags', '-s -w', `${goPackage}@${version}`];
+    const args = ['install', '-trimpath', '-ldflags', '-s -w', '-tags', tags, `${goPackage}@${version}`];
     await go(args, { GOBIN: building });
   });
   return join(directory, name);
@@ -82,12 +85,5 @@ export async function go(
   if (code === 0) return output;
   throw new Error(
     `go ${args.join(' ')} failed (${String(code)}). Install Go (https://go.dev/dl), with access to a Go module proxy.`,
-  );
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
   );
 }
