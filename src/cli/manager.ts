@@ -20,6 +20,7 @@ interface ManagerFlags {
   readonly agentImage?: string;
   readonly namespace: string;
   readonly injectCredentials: boolean;
+  readonly predictors: boolean;
   readonly logLevel: string;
 }
 
@@ -60,6 +61,11 @@ export function managerCommand(io: CommandIo): Command {
     )
     .addOption(namespace)
     .option('--no-inject-credentials', 'read no Secret, and give agents no storage credentials')
+    .option(
+      '--predictors',
+      "make a Deployment and a Service of each InferenceService: for clusters without KServe's controllers",
+      false,
+    )
     .addOption(
       new Option('--log-level <level>', 'least level to log')
         .choices(['debug', 'info', 'warn', 'error'])
@@ -88,6 +94,7 @@ async function manage(io: CommandIo, flags: ManagerFlags, podName: string | unde
     ports: { webhook: flags.webhookPort, metrics: flags.metricsPort, health: flags.healthPort },
     agentImage: flags.agentImage,
     injectCredentials: flags.injectCredentials,
+    predictors: flags.predictors,
     drain: DRAIN[mode],
     clock: systemClock,
     random: Math.random,

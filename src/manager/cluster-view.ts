@@ -72,7 +72,6 @@ export function watchCluster(options: ClusterViewOptions): ClusterView {
       ...base('inferenceservices'),
       resource: INFERENCE_SERVICES,
       onDelta: listeners.inferenceService,
-      project: withoutStatus,
     }),
     trainedModels: startReflector({
       ...base('trainedmodels'),
@@ -121,8 +120,8 @@ export function reflectorsOf(view: ClusterView): readonly AnyReflector[] {
 }
 
 /** What is not there yet, and why; undefined when every cache is complete. */
-export function missingFrom(view: ClusterView): string | undefined {
-  const missing = reflectorsOf(view).filter(({ cache }) => !cache.synced);
+export function missingFrom(caches: readonly AnyReflector[]): string | undefined {
+  const missing = caches.filter(({ cache }) => !cache.synced);
   if (missing.length === 0) return undefined;
   const each = missing.map(
     ({ resource, lastError }) => `${resource.plural} (${lastError?.message ?? 'still listing'})`,

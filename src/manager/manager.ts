@@ -14,6 +14,8 @@ import type { ManagerMetrics } from './metrics.ts';
 import { startMetricsServer } from './metrics-server.ts';
 import { createModelConfigController } from './model-config-controller.ts';
 import type { ManagerOptions } from './options.ts';
+import { refuseBesideKServe } from './kserve-controllers.ts';
+import { predictorsOf } from './predictors-of.ts';
 import { podWebhook } from './pod-webhook.ts';
 import { createReconciling } from './reconciling.ts';
 import { isServed } from './served-address.ts';
@@ -48,6 +50,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const scrape = await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger });
   const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
   try {
+    if (options.predictors) await refuseBesideKServe(client, options, signal);
     if (options.mode === 'local') await prepared(client, options, signal);
     if (!signal.aborted) await serve({ options, host, client, metrics, checks }, signal);
   } finally {
@@ -97,6 +100,7 @@ async function serve(
     ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
     listeners: {
       ...controller.listeners,
+      inferenceService: (delta) => predictors.inferenceServiceChanged(delta),
       systemConfig: systemConfig.changed,
       certificate: () => certificateSecretChanged(),
     },
@@ -106,6 +110,10 @@ async function serve(
     allKeys: () => controller.allKeys(view),
     process: (key) => controller.reconcile(key, view),
   });
+  const predictors = predictorsOf(options, {
+    ...{ client, view, metrics, andTell: controller.listeners.inferenceService },
+  });
+  const caches = [...reflectorsOf(view), ...predictors.reflectors];
   const names = webhookNames(options);
   const server = await startWebhookServer({
     ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics },
@@ -117,7 +125,7 @@ async function serve(
     onStartedLeading: (leading) => {
       metrics.leading(true);
       certificate.poke();
-      return reconciling.lead(leading);
+      return predictors.leadBeside(reconciling, leading);
     },
     onStoppedLeading: () => metrics.leading(false),
   });
@@ -128,14 +136,14 @@ async function serve(
     serve: server.setCertificate,
   });
   certificateSecretChanged = certificate.poke;
-  checks.set('caches', () => missingFrom(view)).set('certificate', certificate.readiness);
+  checks.set('caches', () => missingFrom(caches)).set('certificate', certificate.readiness);
   checks.set('webhook', server.readiness).delete('start');
 
   await aborted(signal);
   logger.info({}, 'ending: the webhook drains, the lease is given back');
   await Promise.all([withdraw(registration, logger).then(() => server.stop()), election.stop()]);
   background.abort();
-  await Promise.all([certificate.finished, ...reflectorsOf(view).map((reflector) => reflector.stop())]);
+  await Promise.all([certificate.finished, ...caches.map((reflector) => reflector.stop())]);
 }
 
 /** What the API server calls the webhook by, and so what the certificate must be made out to. */

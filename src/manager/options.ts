@@ -17,6 +17,8 @@ export interface ManagerOptions {
   readonly agentImage: string | undefined;
   /** Whether Secrets of service accounts are looked up for storage credentials. */
   readonly injectCredentials: boolean;
+  /** Whether Deployments and Services are made of InferenceServices: for clusters without KServe's controllers. */
+  readonly predictors: boolean;
   /** How long the webhook goes on after it has stopped being ready. */
   readonly drain: Milliseconds;
   readonly clock: Clock;

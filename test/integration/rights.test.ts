@@ -4,7 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
-import { INFERENCE_SERVICES, SECRETS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
+import {
+  DEPLOYMENTS,
+  INFERENCE_SERVICES,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+} from '../../src/kube/resources.ts';
 import { reviewAt } from '../support/admission-review.ts';
 import { clientFor } from '../support/api-access.ts';
 import {
@@ -20,6 +26,12 @@ import { eventually } from '../support/eventually.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
+import {
+  createRuntime,
+  mlserverRuntime,
+  modelPredictor,
+  readCondition,
+} from '../support/predictor-cluster.ts';
 import { predictorPod } from '../support/predictor-pod.ts';
 
 const TOKEN = 'the-manager';
@@ -38,7 +50,7 @@ describe('a manager with the rights of the manifests and no more', () => {
     const admin = await readFile(controlPlane.kubeconfigPath, 'utf8');
     const kubeconfig = join(controlPlane.directory, 'manager.kubeconfig');
     await writeFile(kubeconfig, admin.replace(controlPlane.token, TOKEN), { mode: 0o600 });
-    manager = await startTestManager({ kubeconfig, inCluster: true });
+    manager = await startTestManager({ kubeconfig, inCluster: true, args: ['--predictors'] });
   });
 
   afterAll(async () => {
@@ -70,6 +82,21 @@ describe('a manager with the rights of the manifests and no more', () => {
     const pod = predictorPod('a', 'with-storage', ({ spec }) => (spec.serviceAccountName = 'reader'));
     const { response } = await reviewAt(manager.ports.webhook, pod);
     expect(Buffer.from(response.patch ?? '', 'base64').toString()).toContain('AWS_SECRET_ACCESS_KEY');
+  });
+
+  it('makes Deployments and Services, tells of them, and repairs them', async () => {
+    await createRuntime(client, mlserverRuntime());
+    await createService(client, inferenceService('served', modelPredictor()));
+    const at = { namespace: 'default', name: 'served-predictor' };
+    await eventually(async () => {
+      await client.get(SERVICES, at);
+      expect((await readCondition(client, 'served', 'Ready')).reason).toBe('DeploymentNotObserved');
+    });
+    const { generation = 0 } = (await client.get(DEPLOYMENTS, at)).metadata;
+    await client.patch(DEPLOYMENTS, at, { type: 'merge', body: { spec: { replicas: 5 } } });
+    await eventually(async () =>
+      expect((await client.get(DEPLOYMENTS, at)).metadata.generation).toBe(generation + 2),
+    );
   });
 
   it('publishes its authority, and is never told that something is forbidden', async () => {
