@@ -1,6 +1,6 @@
 import { IMPLEMENTATION_FIELDS } from './inference-service.ts';
 import type { Predictor } from './inference-service.ts';
-import { isRecord } from './json.ts';
+import { isRecord, recordsIn } from './json.ts';
 import type { JsonObject, JsonValue, ObjectMeta } from './kubernetes.ts';
 import type { ModelRequest } from './model-request.ts';
 import {
@@ -45,7 +45,7 @@ export function podFromRuntime(
   const { labels, overrides } = withServerDefaults(runtime, request, metadata.labels ?? {});
   const base = modelServerOf(runtime) ?? {};
   const filling = { ...metadata, labels };
-  const own = containersOf(predictor);
+  const own = recordsIn(predictor.containers);
   const modelServer = fillPlaceholders(
     { ...mergeContainers(base, overrides), name: CONTAINERS.modelServer },
     filling,
@@ -69,7 +69,7 @@ export function podFromRuntime(
 
 /** The pod of a predictor that brings its containers along. */
 export function podOfCustomPredictor(predictor: Predictor, metadata: ObjectMeta): PredictorPod {
-  const own = containersOf(predictor);
+  const own = recordsIn(predictor.containers);
   const [first = {}, ...others] = own;
   // KServe names the container of a predictor that has one only, and one without a name.
   const unnamed = typeof first['name'] !== 'string' || first['name'] === '';
@@ -96,10 +96,6 @@ function mergeContainers(base: JsonObject, over: JsonObject): JsonObject {
   const merged = mergeStrategically(base, over);
   const args = [base['args'], over['args']].flatMap((list) => (Array.isArray(list) ? list : []));
   return args.length === 0 ? merged : { ...merged, args };
-}
-
-function containersOf(predictor: Predictor): JsonObject[] {
-  return (predictor.containers ?? []).filter(isRecord) as JsonObject[];
 }
 
 function podFieldsOf(predictor: Predictor): JsonObject {

@@ -1,5 +1,5 @@
-import { isRecord } from './json.ts';
-import type { JsonObject, JsonValue } from './kubernetes.ts';
+import { recordsIn } from './json.ts';
+import type { JsonObject } from './kubernetes.ts';
 import { AGENT_ANNOTATIONS, AGENT_PORT, CONTAINERS } from './names.ts';
 import { firstPort } from './predictor-pod.ts';
 
@@ -19,7 +19,7 @@ export function servicePorts(
   const containers = podSpec['containers'] as JsonObject[];
   const named = (wanted: string): JsonObject | undefined => containers.find(({ name }) => name === wanted);
   const server = named(CONTAINERS.transformer) ?? named(CONTAINERS.modelServer) ?? {};
-  const [first = {}, ...others] = portsOf(server['ports']);
+  const [first = {}, ...others] = recordsIn(server['ports']);
   const targetPort =
     annotations[AGENT_ANNOTATIONS.agent] === 'false' ? firstPort(server['ports']) : AGENT_PORT;
   return [
@@ -30,10 +30,6 @@ export function servicePorts(
       return [{ ...describe(port, `port-${number}`), port: number, targetPort: number }];
     }),
   ];
-}
-
-function portsOf(ports: JsonValue | undefined): JsonObject[] {
-  return Array.isArray(ports) ? (ports.filter(isRecord) as JsonObject[]) : [];
 }
 
 function describe(port: JsonObject, otherwise: string): JsonObject {

@@ -1,5 +1,5 @@
 import type { InferenceService } from './inference-service.ts';
-import { isRecord } from './json.ts';
+import { isRecord, recordsIn } from './json.ts';
 import type { JsonObject, KubernetesObject } from './kubernetes.ts';
 import { predictorName } from './names.ts';
 import type { Scale } from './predictor-workload.ts';
@@ -209,7 +209,7 @@ function mergeConditions(
   wanted: ReadonlyMap<ConditionType, Condition>,
   now: string,
 ): JsonObject[] {
-  const existing = (Array.isArray(before) ? before : []).filter(isRecord) as JsonObject[];
+  const existing = recordsIn(before);
   const others = existing.filter(({ type }) => !wanted.has(type as ConditionType));
   const ours = [...wanted].map(([type, condition]) => {
     const previous = existing.find((candidate) => candidate['type'] === type);

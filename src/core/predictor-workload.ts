@@ -1,5 +1,5 @@
 import type { InferenceService, Predictor } from './inference-service.ts';
-import { isRecord } from './json.ts';
+import { isRecord, textMapIn } from './json.ts';
 import type { JsonObject, KubernetesObject, ObjectMeta, OwnerReference } from './kubernetes.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
 import { modelRequestOf } from './model-request.ts';
@@ -17,7 +17,6 @@ import {
 import { agentAnnotations, podFromRuntime, podOfCustomPredictor } from './predictor-pod.ts';
 import type { PredictorPod } from './predictor-pod.ts';
 import { servicePorts } from './predictor-service.ts';
-import { textMapOf } from './serving-runtime.ts';
 import type { RuntimeOffer } from './serving-runtime.ts';
 import { selectRuntime } from './serving-runtime-selection.ts';
 import type { PredictorFault, RuntimeOffers } from './serving-runtime-selection.ts';
@@ -145,7 +144,7 @@ function metadataOf(
     labels: {
       ...runtime?.labels,
       ...metadata.labels,
-      ...textMapOf(predictor['labels']),
+      ...textMapIn(predictor['labels']),
       [INFERENCE_SERVICE_LABEL]: metadata.name,
       [COMPONENT_LABEL]: PREDICTOR_COMPONENT,
       [APP_LABEL]: `isvc.${predictorName(metadata.name)}`,
@@ -154,7 +153,7 @@ function metadataOf(
       ...handedOn(runtime?.annotations),
       ...handedOn(metadata.annotations),
       ...agentAnnotations(metadata.name),
-      ...handedOn(textMapOf(predictor['annotations'])),
+      ...handedOn(textMapIn(predictor['annotations'])),
     },
   };
 }

@@ -1,4 +1,4 @@
-import { isRecord } from './json.ts';
+import { isRecord, recordsIn, textMapIn } from './json.ts';
 import type { JsonObject, KubernetesObject } from './kubernetes.ts';
 import { CONTAINERS, SERVER_TYPE_ANNOTATION } from './names.ts';
 
@@ -69,15 +69,15 @@ export function readServingRuntime(kind: ServingRuntimeKind, runtime: ServingRun
     createdAt: metadata.creationTimestamp ?? '',
     disabled: spec['disabled'] === true,
     multiNode: isRecord(spec['workerSpec']),
-    formats: recordsOf(spec['supportedModelFormats']).flatMap(readFormat),
+    formats: recordsIn(spec['supportedModelFormats']).flatMap(readFormat),
     protocols: textsOf(spec['protocolVersions']),
     serverType: SERVER_TYPES.get(serverType),
-    containers: recordsOf(spec['containers']),
+    containers: recordsIn(spec['containers']),
     podSpec: Object.fromEntries(
       POD_FIELDS.flatMap((field) => (spec[field] == null ? [] : [[field, spec[field]]])),
     ),
-    labels: textMapOf(spec['labels']),
-    annotations: textMapOf(spec['annotations']),
+    labels: textMapIn(spec['labels']),
+    annotations: textMapIn(spec['annotations']),
   };
 }
 
@@ -99,19 +99,6 @@ function readFormat(entry: JsonObject): SupportedFormat[] {
   ];
 }
 
-function recordsOf(value: unknown): JsonObject[] {
-  return Array.isArray(value) ? (value.filter(isRecord) as JsonObject[]) : [];
-}
-
 function textsOf(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
-}
-
-/** Labels or annotations of untrusted JSON; entries that are no text are left out. */
-export function textMapOf(value: unknown): Record<string, string> {
-  if (!isRecord(value)) return {};
-  const entries = Object.entries(value).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string',
-  );
-  return Object.fromEntries(entries);
 }
