@@ -50,7 +50,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const scrape = await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger });
   const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
   try {
-    if (options.predictors) await refuseBesideKServe(client, options, signal);
+    if (options.predictors) await refuseBesideKServe({ ...options, client }, signal);
     if (options.mode === 'local') await prepared(client, options, signal);
     if (!signal.aborted) await serve({ options, host, client, metrics, checks }, signal);
   } finally {

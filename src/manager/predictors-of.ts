@@ -2,6 +2,7 @@ import type { InferenceService } from '../core/inference-service.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import type { Delta } from '../kube/reflector.ts';
 import type { AnyReflector, ClusterView } from './cluster-view.ts';
+import { workWithoutKServe } from './kserve-controllers.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import type { ManagerOptions } from './options.ts';
 import { createPredictorMetrics } from './predictor-metrics.ts';
@@ -46,7 +47,8 @@ export function predictorsOf(options: ManagerOptions, parts: PredictorParts): Ma
       predictors.inferenceServiceChanged(delta);
     },
     async leadBeside(reconciling, signal) {
-      await Promise.all([reconciling.lead(signal), predictors.lead(signal)]);
+      const work = workWithoutKServe(predictors.lead, { client, clock, logger }, signal);
+      await Promise.all([reconciling.lead(signal), work]);
     },
     reflectors: predictors.reflectors,
   };

@@ -157,7 +157,7 @@ describe('over time, the controller of predictors', () => {
     });
   });
 
-  it('does not start while KServe’s controllers hold their lease', async () => {
+  it('leaves everything to KServe’s controllers once they hold their lease, and does not start beside them', async () => {
     await kubectl(cluster.controlPlane.kubeconfigPath, 'create', 'namespace', 'kserve');
     const lease = { namespace: 'kserve', name: 'kserve-controller-manager-leader-lock' };
     const spec = {
@@ -166,12 +166,20 @@ describe('over time, the controller of predictors', () => {
       renewTime: new Date().toISOString().replace('Z', '000Z'),
     };
     await client.create(LEASES, { metadata: lease, spec });
+    await eventuallyTrue('it has noticed', () =>
+      cluster.manager.log().includes('predictors are not looked after any more'),
+    );
+    await createService(client, inferenceService('theirs', modelPredictor('kserve-mlserver')));
+
     const refused = await startPredictorManager(cluster.controlPlane, { waitUntilReady: false });
     await eventuallyTrue('it has ended', () => refused.log().includes('the manager has ended'));
     expect(await refused.stop()).not.toBe(0);
     expect(refused.log()).toContain('kserve-controller-manager-0 holds the lease');
     expect(refused.log()).toContain('overlays/beside-kserve');
+
+    expect(await getIfThere(client, DEPLOYMENTS, at('theirs'))).toBeUndefined();
     await client.patch(LEASES, lease, { type: 'merge', body: { spec: { holderIdentity: '' } } });
+    await deployed('theirs');
     const accepted = await startPredictorManager(cluster.controlPlane);
     expect(await accepted.stop()).toBe(0);
   });
