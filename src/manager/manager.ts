@@ -1,3 +1,4 @@
+import { aborted } from '../core/abort.ts';
 import { milliseconds, seconds } from '../core/clock.ts';
 import { messageOf, MmsError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
@@ -6,20 +7,25 @@ import type { ReadinessCheck } from '../core/readiness.ts';
 import { createApiClient } from '../kube/api-client.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
-import { missingFrom, reflectorsOf, watchCluster } from './cluster-view.ts';
+import type { AnyReflector } from './cluster-view.ts';
+import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from './cluster-view.ts';
+import type { ClusterView } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
 import { packagedWebhookConfiguration, prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import { startMetricsServer } from './metrics-server.ts';
 import { createModelConfigController } from './model-config-controller.ts';
-import type { ManagerOptions } from './options.ts';
 import { refuseBesideKServe } from './kserve-controllers.ts';
-import { predictorsOf } from './predictors-of.ts';
+import type { ManagerOptions } from './options.ts';
+import { predictorsFor } from './predictors-for.ts';
 import { podWebhook } from './pod-webhook.ts';
-import { createReconciling } from './reconciling.ts';
+import { createPropagationController, NO_PROPAGATION } from './propagation-controller.ts';
+import type { PropagationController } from './propagation-controller.ts';
+import { createReconciling, MODEL_CONFIG_PACE } from './reconciling.ts';
 import { isServed } from './served-address.ts';
 import { systemConfigSource } from './system-config-source.ts';
+import type { SystemConfigSource } from './system-config-source.ts';
 import { installedRegistration, localRegistration } from './webhook-registration.ts';
 import type { WebhookRegistration } from './webhook-registration.ts';
 import { keepCertificate, startWebhookServer } from './webhook.ts';
@@ -83,37 +89,70 @@ interface Running {
   readonly checks: Map<string, ReadinessCheck>;
 }
 
-async function serve(
-  { options, host, client, metrics, checks }: Running,
-  signal: AbortSignal,
-): Promise<void> {
-  const { clock, random, logger, namespace, identity } = options;
+/** The webhook's certificate; the watch may tell of it before anybody looks after it, who then looks at once anyway. */
+interface CertificateNews {
+  changed: () => void;
+}
+
+async function serve(running: Running, signal: AbortSignal): Promise<void> {
+  const { options, client, metrics } = running;
+  const { clock, random, logger, namespace } = options;
   const secret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
   const systemConfig = systemConfigSource(options.agentImage, logger);
   const controller = createModelConfigController({
     ...{ client, clock, logger, observe: metrics.planned },
+    ...{ observeWrite: metrics.configMapWritten, observeLag: metrics.cacheLag },
     enqueue: (key) => reconciling.enqueue(key),
   });
-  // The watch may tell of the Secret before anybody looks after the certificate, who then looks at once anyway.
-  let certificateSecretChanged = (): void => undefined;
-  const view = watchCluster({
+  const propagation = propagationFor(options, client, metrics, () => view);
+  const certificate: CertificateNews = { changed: () => undefined };
+  const view: ClusterView = watchCluster({
     ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
     listeners: {
       ...controller.listeners,
-      inferenceService: (delta) => predictors.inferenceServiceChanged(delta),
+      inferenceService: toEach(controller.listeners.inferenceService, (delta) =>
+        predictors.inferenceServiceChanged(delta),
+      ),
+      modelConfig: toEach(controller.listeners.modelConfig, propagation.listeners.modelConfig),
+      pod: propagation.listeners.pod,
       systemConfig: systemConfig.changed,
-      certificate: () => certificateSecretChanged(),
+      certificate: () => certificate.changed(),
     },
   });
+  const predictors = predictorsFor(options, client, metrics, view.inferenceServices);
+  metrics.observeCaches(new Map([...reflectorsOf(view), ...predictors.reflectors]), clock);
   const reconciling = createReconciling({
-    ...{ caches: reflectorsOf(view), clock, random, logger, observe: metrics.workQueue },
+    ...{ caches: decisiveReflectors(view), clock, random, logger, observe: metrics.workQueue },
+    pace: MODEL_CONFIG_PACE,
     allKeys: () => controller.allKeys(view),
     process: (key) => controller.reconcile(key, view),
   });
-  const predictors = predictorsOf(options, {
-    ...{ client, view, metrics, andTell: controller.listeners.inferenceService },
-  });
-  const caches = [...reflectorsOf(view), ...predictors.reflectors];
+  const lead = async (leading: AbortSignal): Promise<void> => {
+    await Promise.all([reconciling.lead(leading), propagation.lead(leading), predictors.lead(leading)]);
+  };
+  try {
+    const needed = [...decisiveReflectors(view), ...predictors.reflectors.values()];
+    await admit({ ...running, view, needed, systemConfig, secret, certificate, lead }, signal);
+  } finally {
+    const reflectors = [...reflectorsOf(view).values(), ...predictors.reflectors.values()];
+    await Promise.all(reflectors.map((reflector) => reflector.stop()));
+  }
+}
+
+interface Admitting extends Running {
+  readonly view: ClusterView;
+  /** What must be known before this replica is ready. */
+  readonly needed: readonly AnyReflector[];
+  readonly systemConfig: SystemConfigSource;
+  readonly secret: { readonly namespace: string; readonly name: string };
+  readonly certificate: CertificateNews;
+  readonly lead: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Serves the webhook and competes for the lead until the signal aborts, and ends both in order. */
+async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
+  const { options, host, client, metrics, checks, view, systemConfig, secret } = admitting;
+  const { clock, random, logger, namespace, identity } = options;
   const names = webhookNames(options);
   const server = await startWebhookServer({
     ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics },
@@ -125,25 +164,37 @@ async function serve(
     onStartedLeading: (leading) => {
       metrics.leading(true);
       certificate.poke();
-      return predictors.leadBeside(reconciling, leading);
+      return admitting.lead(leading);
     },
     onStoppedLeading: () => metrics.leading(false),
   });
   const background = new AbortController();
   const certificate = keepCertificate({
     ...{ client, registration, names, clock, random, logger, metrics, secret, signal: background.signal },
+    source: options.certificate,
     isLeader: election.isLeader,
     serve: server.setCertificate,
   });
-  certificateSecretChanged = certificate.poke;
-  checks.set('caches', () => missingFrom(caches)).set('certificate', certificate.readiness);
+  admitting.certificate.changed = certificate.poke;
+  checks.set('caches', () => missingFrom(admitting.needed)).set('certificate', certificate.readiness);
   checks.set('webhook', server.readiness).delete('start');
 
   await aborted(signal);
   logger.info({}, 'ending: the webhook drains, the lease is given back');
   await Promise.all([withdraw(registration, logger).then(() => server.stop()), election.stop()]);
   background.abort();
-  await Promise.all([certificate.finished, ...caches.map((reflector) => reflector.stop())]);
+  await certificate.finished;
+}
+
+function propagationFor(
+  { propagate, clock, random, logger }: ManagerOptions,
+  client: ApiClient,
+  metrics: ManagerMetrics,
+  view: () => ClusterView,
+): PropagationController {
+  if (!propagate) return NO_PROPAGATION;
+  const { propagated: observe, propagationQueue: observeQueue } = metrics;
+  return createPropagationController({ client, clock, random, logger, view, observe, observeQueue });
 }
 
 /** What the API server calls the webhook by, and so what the certificate must be made out to. */
@@ -178,11 +229,4 @@ async function withdraw(registration: WebhookRegistration, logger: Logger): Prom
       'the webhook could not be taken back; the next manager will take it over',
     );
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

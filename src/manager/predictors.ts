@@ -9,14 +9,13 @@ import type { ServingRuntime } from '../core/serving-runtime.ts';
 import type { RuntimeOffers } from '../core/serving-runtime-selection.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import type { Delta, Reflector } from '../kube/reflector.ts';
-import type { ReflectorEvent } from '../kube/reflector-loop.ts';
 import { createPredictorWriter } from '../reconciler/predictor-writer.ts';
 import { reconcilePredictor } from '../reconciler/reconcile-predictor.ts';
 import type { AnyReflector } from './cluster-view.ts';
-import type { PredictorMetrics } from './predictor-metrics.ts';
+import type { ManagerMetrics } from './metrics.ts';
 import { watchPredictors } from './predictor-view.ts';
 import type { PredictorView } from './predictor-view.ts';
-import { createReconciling } from './reconciling.ts';
+import { createReconciling, MODEL_CONFIG_PACE } from './reconciling.ts';
 
 export interface PredictorsOptions {
   readonly client: ApiClient;
@@ -24,8 +23,7 @@ export interface PredictorsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly metrics: PredictorMetrics;
-  readonly observeReflector: (resource: string, event: ReflectorEvent) => void;
+  readonly metrics: ManagerMetrics;
 }
 
 /** The controller that makes Deployments and Services of InferenceServices, for clusters without KServe's. */
@@ -34,8 +32,8 @@ export interface Predictors {
   inferenceServiceChanged(delta: Delta<InferenceService>): void;
   /** Works until the signal aborts. Never rejects. */
   lead(signal: AbortSignal): Promise<void>;
-  /** The caches it has of its own. */
-  readonly reflectors: readonly AnyReflector[];
+  /** The caches it has of its own, by what their metrics call them. */
+  readonly reflectors: ReadonlyMap<string, AnyReflector>;
 }
 
 /** Starts its watches. Nothing is written before it leads. */
@@ -47,17 +45,19 @@ export function startPredictors(options: PredictorsOptions): Predictors {
     service: (key) => view.services.cache.get(key),
   });
   const view = watchPredictors({
-    ...{ client, clock, random, logger, observe: options.observeReflector },
+    ...{ client, clock, random, logger, observe: metrics.reflector },
     listeners: {
       deployment: (delta) => changed(delta, writer.deploymentSeen),
       service: (delta) => changed(delta, writer.serviceSeen),
       runtime: runtimeChanged,
     },
   });
-  const reflectors = [view.deployments, view.services, view.runtimes, view.clusterRuntimes];
+  const { deployments, services, runtimes, clusterRuntimes } = view;
+  const own: readonly AnyReflector[] = [deployments, services, runtimes, clusterRuntimes];
   const reconciling = createReconciling({
-    ...{ clock, random, logger, observe: metrics.workQueue },
-    caches: [...reflectors, inferenceServices],
+    ...{ clock, random, logger, observe: metrics.predictorQueue },
+    pace: MODEL_CONFIG_PACE,
+    caches: [...own, inferenceServices],
     allKeys: () => [...inferenceServices.cache.list()].map((object) => keyOf(object)),
     process: (key) =>
       reconcilePredictor(key, {
@@ -65,7 +65,7 @@ export function startPredictors(options: PredictorsOptions): Predictors {
         inferenceService: (wanted) =>
           writer.newestInferenceService(wanted, inferenceServices.cache.get(wanted)),
         runtimes: (namespace) => offersFor(namespace, view),
-        ...{ clock, logger, observe: metrics.reconciled },
+        ...{ clock, logger, observe: metrics.predictorReconciled },
       }),
   });
 
@@ -93,7 +93,7 @@ export function startPredictors(options: PredictorsOptions): Predictors {
       if (delta.type !== 'synced') reconciling.enqueue(keyOf(delta.object));
     },
     lead: (signal) => reconciling.lead(signal),
-    reflectors,
+    reflectors: new Map(own.map((reflector) => [reflector.resource.plural, reflector])),
   };
 }
 

@@ -1,5 +1,5 @@
-import { seconds } from '../core/clock.ts';
-import type { Clock, EpochMs } from '../core/clock.ts';
+import { milliseconds, seconds } from '../core/clock.ts';
+import type { Clock, EpochMs, Milliseconds } from '../core/clock.ts';
 import type { ConfigMap, KubernetesObject, ObjectKey } from '../core/kubernetes.ts';
 import { keyOf } from '../core/kubernetes.ts';
 import { compareResourceVersions } from '../kube/resource-version.ts';
@@ -28,12 +28,16 @@ export interface OwnWrites<T extends KubernetesObject = ConfigMap> {
  */
 const REMEMBERED_FOR = seconds(30);
 
-export function createOwnWrites<T extends KubernetesObject = ConfigMap>(clock: Clock): OwnWrites<T> {
-  const written = new Map<ObjectKey, { readonly object: T; readonly until: EpochMs }>();
+/** @param observeLag told how long after the answer to a write the watch showed it; not told when it was faster */
+export function createOwnWrites<T extends KubernetesObject = ConfigMap>(
+  clock: Clock,
+  observeLag: (lag: Milliseconds) => void,
+): OwnWrites<T> {
+  const written = new Map<ObjectKey, { readonly object: T; readonly at: EpochMs }>();
 
   function remembered(key: ObjectKey): T | undefined {
     const own = written.get(key);
-    if (own === undefined || own.until > clock.now()) return own?.object;
+    if (own === undefined || own.at + REMEMBERED_FOR > clock.now()) return own?.object;
     written.delete(key);
     return undefined;
   }
@@ -45,7 +49,7 @@ export function createOwnWrites<T extends KubernetesObject = ConfigMap>(clock: C
 
   return {
     remember(object) {
-      written.set(keyOf(object), { object, until: (clock.now() + REMEMBERED_FOR) as EpochMs });
+      written.set(keyOf(object), { object, at: clock.now() });
       return object;
     },
     forget: (object) => void written.delete(keyOf(object)),
@@ -53,8 +57,11 @@ export function createOwnWrites<T extends KubernetesObject = ConfigMap>(clock: C
     newestOf: (key, cached) => (cached === undefined ? remembered(key) : newest(cached)),
     unseen: () => [...written.keys()].map(remembered).filter((object) => object !== undefined),
     seen(object) {
-      const own = remembered(keyOf(object));
-      if (own !== undefined && !isNewer(own, object)) written.delete(keyOf(object));
+      const key = keyOf(object);
+      const own = written.get(key);
+      if (own === undefined || isNewer(own.object, object)) return;
+      written.delete(key);
+      observeLag(milliseconds(Math.max(0, clock.now() - own.at)));
     },
   };
 }

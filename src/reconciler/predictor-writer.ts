@@ -39,9 +39,10 @@ export function createPredictorWriter(
     readonly service: (key: ObjectKey) => CustomObject | undefined;
   },
 ): PredictorWriter {
-  const deployments = createOwnWrites<Deployment>(clock);
-  const services = createOwnWrites<CustomObject>(clock);
-  const inferenceServices = createOwnWrites<InferenceService>(clock);
+  const notObserved = (): void => undefined;
+  const deployments = createOwnWrites<Deployment>(clock, notObserved);
+  const services = createOwnWrites<CustomObject>(clock, notObserved);
+  const inferenceServices = createOwnWrites<InferenceService>(clock, notObserved);
   return {
     deployments: keptKind('Deployment', DEPLOYMENTS, client, deployments, caches.deployment),
     services: keptKind('Service', SERVICES, client, services, caches.service),

@@ -1,21 +1,24 @@
 import { Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { ObjectKey } from '../core/kubernetes.ts';
-import type { PredictorOutcome } from '../core/predictor-status.ts';
-import type { WorkQueueEvent } from '../reconciler/work-queue.ts';
+import type { ObjectKey } from '../../core/kubernetes.ts';
+import type { PredictorOutcome } from '../../core/predictor-status.ts';
+import type { WorkQueueEvent } from '../../reconciler/work-queue.ts';
+import { DURATION_BUCKETS } from './buckets.ts';
 
 /** What the controller of predictors counts. */
 export interface PredictorMetrics {
-  workQueue(event: WorkQueueEvent<ObjectKey>): void;
-  reconciled(key: ObjectKey, outcome: PredictorOutcome | undefined): void;
+  predictorQueue(event: WorkQueueEvent<ObjectKey>): void;
+  /** `outcome`: undefined when the InferenceService is not looked after. */
+  predictorReconciled(key: ObjectKey, outcome: PredictorOutcome | undefined): void;
 }
 
-export function createPredictorMetrics(registry: Registry): PredictorMetrics {
+export function predictorMetrics(registry: Registry): PredictorMetrics {
   const registers = [registry];
   const durations = new Histogram({
     name: 'mms_predictor_reconcile_duration_seconds',
-    help: 'Time to bring the Deployment, Service and status of one InferenceService in step, by result.',
+    help: 'Time to bring Deployment, Service and status of one InferenceService in step, by result.',
     labelNames: ['result'] as const,
+    buckets: DURATION_BUCKETS,
     registers,
   });
   const states = new Map<ObjectKey, string>();
@@ -31,10 +34,10 @@ export function createPredictorMetrics(registry: Registry): PredictorMetrics {
     },
   });
   return {
-    workQueue: (event) => {
+    predictorQueue: (event) => {
       if (event.type === 'finished') durations.observe({ result: event.outcome }, event.duration / 1000);
     },
-    reconciled: (key, outcome) => {
+    predictorReconciled: (key, outcome) => {
       if (outcome === undefined) states.delete(key);
       else states.set(key, stateOf(outcome));
     },
