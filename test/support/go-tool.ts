@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { exists } from './exists.ts';
 
 /** A program that Go can build from its module, at one pinned version. */
 export interface GoTool {
@@ -54,12 +55,5 @@ async function goInstall(target: string, GOBIN: string, tags = ''): Promise<void
   if (code === 0) return;
   throw new Error(
     `go install ${target} failed (${String(code)}). Install Go (https://go.dev/dl), with access to a Go module proxy.`,
-  );
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
   );
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventuallyTrue } from '../../support/eventually.ts';
-import { exists } from './exists.ts';
+import { exists } from '../../support/exists.ts';
 
 const ROOT = '/sys/fs/cgroup';
 /** Followed by the number of the process that owns it. */

@@ -1,13 +1,16 @@
 import process from 'node:process';
 import { runProgram } from '../../../src/controlplane/run-program.ts';
+import { eventuallyTrue } from '../../support/eventually.ts';
 import { run, thisNode } from './this-node.ts';
 
-/** Ends the first process of a pod's first container with SIGKILL, as the kernel would when memory runs out. */
+/**
+ * Ends the first process of a pod's first container with SIGKILL, as the kernel would when memory runs out. Resolves once
+ * kubelet has seen it.
+ */
 export async function killContainer(namespace: string, pod: string): Promise<void> {
-  const id = await run(
-    ...['-n', namespace, 'get', 'pod', pod],
-    ...['-o', 'jsonpath={.status.containerStatuses[0].containerID}'],
-  );
+  const containerId = (): Promise<string> =>
+    run('-n', namespace, 'get', 'pod', pod, '-o', 'jsonpath={.status.containerStatuses[0].containerID}');
+  const id = await containerId();
   const container = id.replace('containerd://', '');
   const { containerdSocket } = thisNode();
   const args = ['--address', containerdSocket, '--namespace', 'k8s.io', 'tasks', 'list'];
@@ -19,4 +22,5 @@ export async function killContainer(namespace: string, pod: string): Promise<voi
       ?.split(/\s+/) ?? [];
   if (pid === undefined) throw new Error(`no process of ${namespace}/${pod}:\n${tasks}`);
   process.kill(Number(pid), 'SIGKILL');
+  await eventuallyTrue('kubelet has seen the end of the container', async () => (await containerId()) !== id);
 }

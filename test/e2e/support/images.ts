@@ -7,7 +7,7 @@ import { isExecutable } from '../../../src/controlplane/binary-cache.ts';
 import type { Progress } from '../../../src/controlplane/progress.ts';
 import { runProgram } from '../../../src/controlplane/run-program.ts';
 import { mlserverEnvironment } from '../../../src/demo/mlserver-environment.ts';
-import { exists } from './exists.ts';
+import { exists } from '../../support/exists.ts';
 import { writeOciArchive } from './oci-archive.ts';
 
 export const PAUSE_IMAGE = 'docker.io/library/kserve-mms-test-pause:1';

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NodeAssets } from './assets.ts';
 import { startNode } from './node.ts';
@@ -35,11 +36,23 @@ try {
     args[0] === SHELL ? ['bash', ...args.slice(1)] : [process.execPath, ...JEST, ...args];
   const tests = spawn(command, rest, {
     stdio: 'inherit',
-    env: { ...process.env, KUBECONFIG: node.kubeconfig, KSERVE_MMS_E2E_NODE: JSON.stringify(node) },
+    env: {
+      ...process.env,
+      PATH: pathWith(assets.kubectl),
+      KUBECONFIG: node.kubeconfig,
+      NODE_DIRECTORY: directory,
+      KSERVE_MMS_E2E_NODE: JSON.stringify(node),
+    },
   });
   const [code] = (await once(tests, 'exit')) as [number | null];
   process.exitCode = code ?? 1;
 } finally {
   progress('stopping the node');
   await node.stop();
+}
+
+/** For a person in the shell; a kubectl without a directory is in the PATH already. */
+function pathWith(kubectl: string): string {
+  const path = process.env['PATH'] ?? '';
+  return isAbsolute(kubectl) ? `${dirname(kubectl)}:${path}` : path;
 }

@@ -9,8 +9,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { guardDirectory } from '../../../src/controlplane/guard.ts';
+import { messageOf } from '../../../src/core/errors.ts';
+import { runProgram } from '../../../src/controlplane/run-program.ts';
 import { cgroupName, makeCgroups, removeAbandonedCgroups, removeCgroups } from './cgroups.ts';
 import { gatherAssets } from './gather-assets.ts';
+import { makePrivateDirectories } from './node-namespace.ts';
 
 const inside = fileURLToPath(new URL('inside.ts', import.meta.url));
 /** Of a node: everything in them ends when the first process in them does, and they leave nothing behind. */
@@ -19,17 +22,20 @@ const NAMESPACES = ['--net', '--mount', '--ipc', '--pid', '--fork', '--kill-chil
 const progress = (line: string): void => void process.stderr.write(`[e2e] ${line}\n`);
 
 async function main(): Promise<number> {
+  await requireNamespaces();
   await removeAbandonedCgroups();
   const cgroup = cgroupName(process.pid);
   const assets = { ...(await gatherAssets(process.env, progress)), cgroup };
   const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-e2e-'));
   const guard = guardDirectory(directory, 'temporary');
+  const removePrivateDirectories = await makePrivateDirectories();
   try {
     await makeCgroups(cgroup);
     const assetsFile = join(directory, 'assets.json');
     await writeFile(assetsFile, JSON.stringify(assets));
     return await runInside(directory, [assetsFile, ...process.argv.slice(2)]);
   } finally {
+    await removePrivateDirectories();
     await removeCgroups(cgroup);
     await rm(directory, { recursive: true, force: true });
     await guard.dismiss();
@@ -49,4 +55,22 @@ async function runInside(directory: string, args: readonly string[]): Promise<nu
   return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
 }
 
-process.exitCode = await main();
+/** In a container without rights of its own, root is not enough; better said before anything is built. */
+async function requireNamespaces(): Promise<void> {
+  try {
+    await runProgram({ command: 'unshare', args: [...NAMESPACES, 'true'] });
+  } catch (thrown) {
+    throw new Error(
+      'the end-to-end tests run a node in namespaces of its own, which this system does not let root make: ' +
+        `${messageOf(thrown)}\nRun them in a virtual machine, or in a privileged container.`,
+      { cause: thrown },
+    );
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (thrown) {
+  process.stderr.write(`error: ${messageOf(thrown)}\n`);
+  process.exitCode = 1;
+}

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runProgram } from '../../../src/controlplane/run-program.ts';
 import { NODE_ADDRESS, SERVICE_RANGE } from './addresses.ts';
@@ -16,14 +16,20 @@ const KERNEL_SETTINGS: Readonly<Record<string, string>> = {
   'kernel/keys/root_maxbytes': '25000000',
 };
 
-/** Directories that containerd, runc and the CNI plugins use whatever they are told, and the machine's own must not see. */
-const PRIVATE_DIRECTORIES = [
-  '/run',
-  '/var/lib/cni',
-  '/var/lib/kubelet',
-  '/var/log/pods',
-  '/var/log/containers',
-];
+/** Directories that containerd, runc and kubelet use whatever they are told, and the machine's own must not see. */
+const PRIVATE_DIRECTORIES = ['/run', '/var/lib/cni', '/var/log/containers'];
+
+/** Makes those that the machine does not have, to be mounted over, and resolves with what removes them again. */
+export async function makePrivateDirectories(): Promise<() => Promise<void>> {
+  const made: string[] = [];
+  for (const place of PRIVATE_DIRECTORIES) {
+    if ((await mkdir(place, { recursive: true })) !== undefined) made.push(place);
+  }
+  return async () => {
+    // One that somebody uses by now is not empty, and stays.
+    for (const place of made) await rmdir(place).catch(() => undefined);
+  };
+}
 
 /**
  * Makes the network and mount namespaces that this process is in into those of a node. They end with the last process in
@@ -37,7 +43,6 @@ export async function becomeNode(directory: string): Promise<void> {
   await ip('route', 'add', SERVICE_RANGE, 'dev', 'lo', 'src', NODE_ADDRESS);
   await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
   for (const place of PRIVATE_DIRECTORIES) {
-    await mkdir(place, { recursive: true });
     await mount('-t', 'tmpfs', '-o', 'mode=755', 'kserve-mms-e2e', place);
   }
   await mkdir('/run/lock', { recursive: true });

@@ -15,7 +15,6 @@ import type { NodeAssets } from './assets.ts';
 import { cniNetwork, containerdConfig } from './containerd-config.ts';
 import { API_SERVER_FLAGS, componentUsers } from './control-plane-flags.ts';
 import type { ComponentUsers } from './control-plane-flags.ts';
-import { exists } from './exists.ts';
 import { kubeletConfig } from './kubelet-config.ts';
 import { servers } from './servers.ts';
 import type { Servers } from './servers.ts';
@@ -158,7 +157,6 @@ async function becomeReady(node: Starting): Promise<void> {
   );
   // The controller that makes it has begun to work, and so pods can be created.
   await eventually(() => kubectl(node, ['get', 'serviceaccount', 'default']));
-  if (!(await exists('/run/netns'))) await mkdir('/run/netns');
 }
 
 function kubectl({ assets, controlPlane }: Starting, args: readonly string[]): Promise<string> {

@@ -49,7 +49,6 @@ async function install(
   const run = (...args: string[]) => runProgram({ command: 'apt-get', args, environment: env });
   try {
     await run('update');
-    // Nothing of it is to be started as a service: the tests start what they need themselves.
     await run('install', '-y', '--no-install-recommends', ...packages);
   } catch (thrown) {
     throw new Error(
