@@ -63,6 +63,7 @@ async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): 
     kserve: settings.kserve,
     injectCredentials: settings.injectCredentials,
     propagate: settings.propagate,
+    predictors: settings.predictors,
     drain: drainSeconds === undefined ? DRAIN[mode] : seconds(drainSeconds),
     clock: systemClock,
     random: Math.random,

@@ -10,8 +10,20 @@ import type { TrainedModel } from './trained-model.ts';
  * work. Source: KServe v0.17, cmd/manager, pkg/controller/v1alpha1/trainedmodel, pkg/controller/v1beta1/inferenceservice.
  */
 
-/** The Lease that lets one of KServe's managers run its controllers. Its webhooks answer without it. */
+/** `LeaderLockName` in cmd/manager; KServe's manifests switch leader election on. The Lease that lets one of KServe's managers run its controllers. Its webhooks answer without it. */
 export const KSERVE_LEASE = { namespace: 'kserve', name: 'kserve-controller-manager-leader-lock' } as const;
+/** Under which all replicas of one installation hold that Lease. No pod of KServe can be called so: it has a slash. */
+export function takeoverIdentity(namespace: string): string {
+  return `${TAKEOVER_PREFIX}${namespace}`;
+}
+
+const TAKEOVER_PREFIX = 'kserve-mms/';
+
+/** Whether a holder of the Lease is a manager of ours, so that KServe's controllers do not run. */
+export function isTakeoverIdentity(holder: string): boolean {
+  return holder.startsWith(TAKEOVER_PREFIX);
+}
+
 /** KServe takes the model out of models.json before it lets go of it. */
 export const TRAINED_MODEL_FINALIZER = 'trainedmodel.finalizer';
 /** KServe deletes the TrainedModels of an InferenceService before it lets go of it. */
