@@ -73,3 +73,5 @@ export const WEBHOOK_SERVICE = 'kserve-mms-webhook';
 export const WEBHOOK_CERTIFICATE_SECRET = 'kserve-mms-webhook-certificate';
 /** The path of the pod webhook. */
 export const MUTATE_PODS_PATH = '/mutate-pods';
+/** The path of the webhook that judges TrainedModels. */
+export const VALIDATE_TRAINED_MODELS_PATH = '/validate-trainedmodels';

@@ -86,6 +86,11 @@ export const MUTATING_WEBHOOK_CONFIGURATIONS: Resource<WebhookConfiguration> = {
   kind: 'MutatingWebhookConfiguration',
   namespaced: false,
 };
+export const VALIDATING_WEBHOOK_CONFIGURATIONS: Resource<WebhookConfiguration> = {
+  ...MUTATING_WEBHOOK_CONFIGURATIONS,
+  plural: 'validatingwebhookconfigurations',
+  kind: 'ValidatingWebhookConfiguration',
+};
 export const CUSTOM_RESOURCE_DEFINITIONS: Resource<CustomObject> = {
   group: 'apiextensions.k8s.io',
   version: 'v1',

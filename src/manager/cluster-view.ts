@@ -4,10 +4,13 @@ import type { ConfigMap, KubernetesObject, Secret, ServiceAccount } from '../cor
 import type { Logger } from '../core/log.ts';
 import { MODEL_CONFIG_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
 import { keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
+import { readTrainedModel } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { createIndex } from '../kube/object-index.ts';
 import type { ObjectIndex } from '../kube/object-index.ts';
+import { createSums } from '../kube/object-sums.ts';
+import type { ObjectSums, Share } from '../kube/object-sums.ts';
 import { startReflector } from '../kube/reflector.ts';
 import type { Delta, Reflector, ReflectorOptions } from '../kube/reflector.ts';
 import type { ReflectorEvent } from '../kube/reflector-loop.ts';
@@ -26,6 +29,8 @@ export interface ClusterView {
   readonly trainedModels: Reflector<TrainedModel>;
   /** By the InferenceService they name, as its reconcile key. */
   readonly trainedModelsByKey: ObjectIndex<TrainedModel>;
+  /** The bytes they ask for together, by the same key; those that cannot be read ask for none. */
+  readonly memoryByKey: ObjectSums<TrainedModel>;
   /** Only those with our label: no cluster-wide cache of ConfigMaps. */
   readonly modelConfigs: Reflector<ConfigMap>;
   readonly modelConfigsByKey: ObjectIndex<ConfigMap>;
@@ -63,10 +68,12 @@ export function watchCluster(options: ClusterViewOptions): ClusterView {
     observe: (event) => observe(plural, event),
   });
   const trainedModelsByKey = createIndex<TrainedModel>(keyOfTrainedModel);
+  const memoryByKey = createSums<TrainedModel>(memoryShareOf);
   // A ConfigMap is looked for under the InferenceService of its name; an owner that differs is found by its own name.
   const modelConfigsByKey = createIndex<ConfigMap>((configMap) => keysOfConfigMap(configMap)[0]);
   return {
     trainedModelsByKey,
+    memoryByKey,
     modelConfigsByKey,
     inferenceServices: startReflector({
       ...base('inferenceservices'),
@@ -78,7 +85,7 @@ export function watchCluster(options: ClusterViewOptions): ClusterView {
       ...base('trainedmodels'),
       resource: TRAINED_MODELS,
       onDelta: listeners.trainedModel,
-      indexes: [trainedModelsByKey],
+      indexes: [trainedModelsByKey, memoryByKey],
       project: withoutStatus,
     }),
     modelConfigs: startReflector({
@@ -128,6 +135,14 @@ export function missingFrom(view: ClusterView): string | undefined {
     ({ resource, lastError }) => `${resource.plural} (${lastError?.message ?? 'still listing'})`,
   );
   return `waiting for the first list of ${each.join('; ')}`;
+}
+
+function memoryShareOf(model: TrainedModel): Share | undefined {
+  const group = keyOfTrainedModel(model);
+  const reading = readTrainedModel(model);
+  if (group === undefined || reading.kind !== 'usable' || model.metadata.deletionTimestamp !== undefined)
+    return undefined;
+  return { group, amount: reading.memory };
 }
 
 /** Status is written often and decides nothing here. */

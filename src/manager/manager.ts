@@ -1,14 +1,20 @@
-import { milliseconds, seconds } from '../core/clock.ts';
+import { seconds } from '../core/clock.ts';
 import { messageOf, MmsError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import { MUTATE_PODS_PATH, PART_OF, WEBHOOK_CERTIFICATE_SECRET, WEBHOOK_SERVICE } from '../core/names.ts';
+import {
+  MUTATE_PODS_PATH,
+  PART_OF,
+  VALIDATE_TRAINED_MODELS_PATH,
+  WEBHOOK_CERTIFICATE_SECRET,
+  WEBHOOK_SERVICE,
+} from '../core/names.ts';
 import type { ReadinessCheck } from '../core/readiness.ts';
 import { createApiClient } from '../kube/api-client.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
 import { missingFrom, reflectorsOf, watchCluster } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
-import { packagedWebhookConfiguration, prepareLocalCluster } from './local-cluster.ts';
+import { prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import { startMetricsServer } from './metrics-server.ts';
@@ -16,17 +22,13 @@ import { createModelConfigController } from './model-config-controller.ts';
 import type { ManagerOptions } from './options.ts';
 import { podWebhook } from './pod-webhook.ts';
 import { createReconciling } from './reconciling.ts';
-import { isServed } from './served-address.ts';
+import { registrationFor } from './registrations.ts';
 import { systemConfigSource } from './system-config-source.ts';
-import { installedRegistration, localRegistration } from './webhook-registration.ts';
+import { trainedModelWebhook } from './trained-model-webhook.ts';
 import type { WebhookRegistration } from './webhook-registration.ts';
 import { keepCertificate, startWebhookServer } from './webhook.ts';
 
-/** Both the webhook configuration and the lease are called so. */
-const NAME = PART_OF;
 const PREPARE_RETRY = seconds(2);
-/** A neighbour that does not even complete a handshake in this time is not serving. */
-const NEIGHBOUR_TIMEOUT = milliseconds(1000);
 
 /**
  * Shorter than client-go's, so that a replica that dies is replaced in ten seconds or so: at worst the others notice the
@@ -109,11 +111,14 @@ async function serve(
   const names = webhookNames(options);
   const server = await startWebhookServer({
     ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics },
-    handlers: new Map([[MUTATE_PODS_PATH, podWebhook({ client, view, systemConfig, metrics, options })]]),
+    handlers: new Map([
+      [MUTATE_PODS_PATH, podWebhook({ client, view, systemConfig, metrics, options })],
+      [VALIDATE_TRAINED_MODELS_PATH, trainedModelWebhook({ client, view, options })],
+    ]),
   });
   const registration = await registrationFor(options, client, server.port);
   const election = startLeaderElection({
-    ...{ client, namespace, name: NAME, identity, clock, random, logger, durations: LEASE },
+    ...{ client, namespace, name: PART_OF, identity, clock, random, logger, durations: LEASE },
     onStartedLeading: (leading) => {
       metrics.leading(true);
       certificate.poke();
@@ -143,21 +148,6 @@ function webhookNames({ mode, namespace }: ManagerOptions): readonly string[] {
   if (mode === 'local') return ['127.0.0.1', 'localhost'];
   // The API server calls a Service by this one name: k8s.io/apiserver, pkg/util/webhook/client.go.
   return [`${WEBHOOK_SERVICE}.${namespace}.svc`];
-}
-
-async function registrationFor(
-  { mode, logger }: ManagerOptions,
-  client: ApiClient,
-  port: number,
-): Promise<WebhookRegistration> {
-  if (mode === 'in-cluster') return installedRegistration(client, NAME);
-  return localRegistration({
-    client,
-    template: await packagedWebhookConfiguration(),
-    baseUrl: `https://127.0.0.1:${port}`,
-    isServed: (baseUrl) => isServed(baseUrl, NEIGHBOUR_TIMEOUT),
-    logger,
-  });
 }
 
 /** A webhook that nobody serves any more would turn away every pod. */

@@ -17,6 +17,8 @@ export interface ManagerOptions {
   readonly agentImage: string | undefined;
   /** Whether Secrets of service accounts are looked up for storage credentials. */
   readonly injectCredentials: boolean;
+  /** Whether a TrainedModel's memory may be changed; KServe takes it for immutable. */
+  readonly allowMemoryChanges: boolean;
   /** How long the webhook goes on after it has stopped being ready. */
   readonly drain: Milliseconds;
   readonly clock: Clock;
