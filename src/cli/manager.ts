@@ -20,6 +20,7 @@ interface ManagerFlags {
   readonly agentImage?: string;
   readonly namespace: string;
   readonly injectCredentials: boolean;
+  readonly propagate: boolean;
   readonly logLevel: string;
 }
 
@@ -60,6 +61,7 @@ export function managerCommand(io: CommandIo): Command {
     )
     .addOption(namespace)
     .option('--no-inject-credentials', 'read no Secret, and give agents no storage credentials')
+    .option('--no-propagate', 'write to no pod; kubelets notice changed models within a minute or two')
     .addOption(
       new Option('--log-level <level>', 'least level to log')
         .choices(['debug', 'info', 'warn', 'error'])
@@ -88,6 +90,7 @@ async function manage(io: CommandIo, flags: ManagerFlags, podName: string | unde
     ports: { webhook: flags.webhookPort, metrics: flags.metricsPort, health: flags.healthPort },
     agentImage: flags.agentImage,
     injectCredentials: flags.injectCredentials,
+    propagate: flags.propagate,
     drain: DRAIN[mode],
     clock: systemClock,
     random: Math.random,

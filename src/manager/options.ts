@@ -17,6 +17,8 @@ export interface ManagerOptions {
   readonly agentImage: string | undefined;
   /** Whether Secrets of service accounts are looked up for storage credentials. */
   readonly injectCredentials: boolean;
+  /** Whether pods are annotated when a ConfigMap that they mount has changed. */
+  readonly propagate: boolean;
   /** How long the webhook goes on after it has stopped being ready. */
   readonly drain: Milliseconds;
   readonly clock: Clock;
