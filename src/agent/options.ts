@@ -4,13 +4,9 @@ import {
   DEFAULT_COMPONENT_PORT,
   DEFAULT_MODEL_DIR,
   DEFAULT_CONFIG_MOUNT_PATH,
+  DEFAULT_STATUS_PORT,
 } from '../core/names.ts';
 import { DEFAULT_SOURCE_SETTINGS, type SourceSettings } from './sources/settings.ts';
-
-/**
- * Not 8080 to 8082 and 9000 to 9003 (model servers), 9081 (this agent), 9090 and 9091 (Prometheus, queue-proxy).
- */
-export const DEFAULT_STATUS_PORT = 9082;
 
 /** The agent's command line, as text; the names are KServe's flags and ours. */
 export interface AgentFlags {

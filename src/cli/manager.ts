@@ -21,6 +21,7 @@ interface ManagerFlags {
   readonly namespace: string;
   readonly injectCredentials: boolean;
   readonly allowMemoryChanges: boolean;
+  readonly propagate: boolean;
   readonly logLevel: string;
 }
 
@@ -66,6 +67,7 @@ export function managerCommand(io: CommandIo): Command {
       "let spec.model.memory of a TrainedModel be changed, which KServe's webhook refuses",
       false,
     )
+    .option('--no-propagate', 'write to no pod; kubelets notice changed models within a minute or two')
     .addOption(
       new Option('--log-level <level>', 'least level to log')
         .choices(['debug', 'info', 'warn', 'error'])
@@ -95,6 +97,7 @@ async function manage(io: CommandIo, flags: ManagerFlags, podName: string | unde
     agentImage: flags.agentImage,
     injectCredentials: flags.injectCredentials,
     allowMemoryChanges: flags.allowMemoryChanges,
+    propagate: flags.propagate,
     drain: DRAIN[mode],
     clock: systemClock,
     random: Math.random,

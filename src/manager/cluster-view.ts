@@ -2,10 +2,12 @@ import type { Clock, Random } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
 import type { ConfigMap, KubernetesObject, Secret, ServiceAccount } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
-import { MODEL_CONFIG_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
+import { INFERENCE_SERVICE_LABEL, MODEL_CONFIG_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
 import { keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
 import { readTrainedModel } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
+import { keyOfWatchedPod, watchedPod } from '../core/watched-pod.ts';
+import type { WatchedPod } from '../core/watched-pod.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { createIndex } from '../kube/object-index.ts';
 import type { ObjectIndex } from '../kube/object-index.ts';
@@ -18,10 +20,15 @@ import type { Syncing } from '../kube/wait-for-sync.ts';
 import {
   CONFIG_MAPS,
   INFERENCE_SERVICES,
+  PODS,
   SECRETS,
   SERVICE_ACCOUNTS,
   TRAINED_MODELS,
 } from '../kube/resources.ts';
+import type { Resource } from '../kube/resources.ts';
+
+/** Pods are cached as what is kept of them. */
+const WATCHED_PODS = PODS as Resource as Resource<WatchedPod>;
 
 /** All that the manager knows of the cluster: one watch a kind, shared by webhook and reconciler. */
 export interface ClusterView {
@@ -37,6 +44,10 @@ export interface ClusterView {
   readonly serviceAccounts: Reflector<ServiceAccount>;
   /** KServe's `inferenceservice-config`, if there is one. */
   readonly systemConfig: Reflector<ConfigMap>;
+  /** Those of InferenceServices, whoever made them; nothing that is decided for pods or ConfigMaps waits for them. */
+  readonly pods: Reflector<WatchedPod>;
+  /** By the InferenceService that they belong to, as its reconcile key. */
+  readonly podsByKey: ObjectIndex<WatchedPod>;
   /** The webhook's own; only that it changes is of interest. */
   readonly certificate: Reflector<Secret>;
 }
@@ -47,7 +58,15 @@ export interface ClusterListeners {
   readonly trainedModel: (delta: Delta<TrainedModel>) => void;
   readonly modelConfig: (delta: Delta<ConfigMap>) => void;
   readonly systemConfig: (delta: Delta<ConfigMap>) => void;
+  readonly pod: (delta: Delta<WatchedPod>) => void;
   readonly certificate: (delta: Delta<Secret>) => void;
+}
+
+/** Tells each of several listeners, in their order. */
+export function toEach<T>(...listeners: readonly ((delta: T) => void)[]): (delta: T) => void {
+  return (delta) => {
+    for (const listener of listeners) listener(delta);
+  };
 }
 
 export interface ClusterViewOptions {
@@ -62,53 +81,73 @@ export interface ClusterViewOptions {
 
 /** Starts every watch of the manager; see {@link ClusterView}. */
 export function watchCluster(options: ClusterViewOptions): ClusterView {
-  const { listeners, observe, certificateSecret, ...shared } = options;
-  const base = (plural: string): typeof shared & Pick<ReflectorOptions<never>, 'observe'> => ({
-    ...shared,
-    observe: (event) => observe(plural, event),
-  });
+  return { ...watchServing(options), ...watchSettings(options) };
+}
+
+type Settings = 'serviceAccounts' | 'systemConfig' | 'certificate';
+
+/** What is served, and where. */
+function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> {
+  const { listeners } = options;
   const trainedModelsByKey = createIndex<TrainedModel>(keyOfTrainedModel);
   const memoryByKey = createSums<TrainedModel>(memoryShareOf);
   // A ConfigMap is looked for under the InferenceService of its name; an owner that differs is found by its own name.
   const modelConfigsByKey = createIndex<ConfigMap>((configMap) => keysOfConfigMap(configMap)[0]);
+  const podsByKey = createIndex<WatchedPod>(keyOfWatchedPod);
   return {
     trainedModelsByKey,
     memoryByKey,
     modelConfigsByKey,
+    podsByKey,
     inferenceServices: startReflector({
-      ...base('inferenceservices'),
+      ...shared('inferenceservices', options),
       resource: INFERENCE_SERVICES,
       onDelta: listeners.inferenceService,
       project: withoutStatus,
     }),
     trainedModels: startReflector({
-      ...base('trainedmodels'),
+      ...shared('trainedmodels', options),
       resource: TRAINED_MODELS,
       onDelta: listeners.trainedModel,
       indexes: [trainedModelsByKey, memoryByKey],
       project: withoutStatus,
     }),
     modelConfigs: startReflector({
-      ...base('configmaps'),
+      ...shared('configmaps', options),
       resource: CONFIG_MAPS,
       labelSelector: `${MODEL_CONFIG_LABEL}=true`,
       onDelta: listeners.modelConfig,
       indexes: [modelConfigsByKey],
     }),
+    pods: startReflector({
+      ...shared('pods', options),
+      resource: WATCHED_PODS,
+      labelSelector: INFERENCE_SERVICE_LABEL,
+      onDelta: listeners.pod,
+      indexes: [podsByKey],
+      project: watchedPod,
+    }),
+  };
+}
+
+/** What decisions take into account beside it. */
+function watchSettings(options: ClusterViewOptions): Pick<ClusterView, Settings> {
+  const { listeners, certificateSecret } = options;
+  return {
     serviceAccounts: startReflector({
-      ...base('serviceaccounts'),
+      ...shared('serviceaccounts', options),
       resource: SERVICE_ACCOUNTS,
       project: onlySecretNames,
     }),
     systemConfig: startReflector({
-      ...base('inferenceservice-config'),
+      ...shared('inferenceservice-config', options),
       resource: CONFIG_MAPS,
       namespace: SYSTEM_CONFIG.namespace,
       fieldSelector: `metadata.name=${SYSTEM_CONFIG.name}`,
       onDelta: listeners.systemConfig,
     }),
     certificate: startReflector({
-      ...base('webhook-certificate'),
+      ...shared('webhook-certificate', options),
       resource: SECRETS,
       namespace: certificateSecret.namespace,
       fieldSelector: `metadata.name=${certificateSecret.name}`,
@@ -118,18 +157,31 @@ export function watchCluster(options: ClusterViewOptions): ClusterView {
   };
 }
 
+/** What every watch is given; its name is that of its metrics. */
+function shared(
+  name: string,
+  { client, clock, random, logger, observe }: ClusterViewOptions,
+): Pick<ReflectorOptions<never>, 'client' | 'clock' | 'random' | 'logger' | 'observe'> {
+  return { client, clock, random, logger, observe: (event) => observe(name, event) };
+}
+
 /** What is needed of every reflector, whatever it holds: to wait for it and to stop it. */
 export type AnyReflector = Syncing & Pick<Reflector<KubernetesObject>, 'stop'>;
 
-/** All of them; each must be synced before anything is decided. */
+/** All of them. */
 export function reflectorsOf(view: ClusterView): readonly AnyReflector[] {
+  return [...decisiveReflectors(view), view.pods];
+}
+
+/** Those that decide upon pods and ConfigMaps; each must be synced before anything is decided. */
+export function decisiveReflectors(view: ClusterView): readonly AnyReflector[] {
   const { inferenceServices, trainedModels, modelConfigs, serviceAccounts, systemConfig, certificate } = view;
   return [inferenceServices, trainedModels, modelConfigs, serviceAccounts, systemConfig, certificate];
 }
 
-/** What is not there yet, and why; undefined when every cache is complete. */
+/** What is not there yet, and why; undefined when everything is known that decisions need. */
 export function missingFrom(view: ClusterView): string | undefined {
-  const missing = reflectorsOf(view).filter(({ cache }) => !cache.synced);
+  const missing = decisiveReflectors(view).filter(({ cache }) => !cache.synced);
   if (missing.length === 0) return undefined;
   const each = missing.map(
     ({ resource, lastError }) => `${resource.plural} (${lastError?.message ?? 'still listing'})`,

@@ -12,7 +12,8 @@ import type { ReadinessCheck } from '../core/readiness.ts';
 import { createApiClient } from '../kube/api-client.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
-import { missingFrom, reflectorsOf, watchCluster } from './cluster-view.ts';
+import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from './cluster-view.ts';
+import type { ClusterView } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
 import { prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
@@ -21,7 +22,9 @@ import { startMetricsServer } from './metrics-server.ts';
 import { createModelConfigController } from './model-config-controller.ts';
 import type { ManagerOptions } from './options.ts';
 import { podWebhook } from './pod-webhook.ts';
-import { createReconciling } from './reconciling.ts';
+import { createPropagationController, NO_PROPAGATION } from './propagation-controller.ts';
+import type { PropagationController } from './propagation-controller.ts';
+import { createReconciling, MODEL_CONFIG_PACE } from './reconciling.ts';
 import { registrationFor } from './registrations.ts';
 import { systemConfigSource } from './system-config-source.ts';
 import { trainedModelWebhook } from './trained-model-webhook.ts';
@@ -93,18 +96,22 @@ async function serve(
     ...{ client, clock, logger, observe: metrics.planned },
     enqueue: (key) => reconciling.enqueue(key),
   });
+  const propagation = propagationFor(options, client, metrics, () => view);
   // The watch may tell of the Secret before anybody looks after the certificate, who then looks at once anyway.
   let certificateSecretChanged = (): void => undefined;
-  const view = watchCluster({
+  const view: ClusterView = watchCluster({
     ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
     listeners: {
       ...controller.listeners,
+      modelConfig: toEach(controller.listeners.modelConfig, propagation.listeners.modelConfig),
+      pod: propagation.listeners.pod,
       systemConfig: systemConfig.changed,
       certificate: () => certificateSecretChanged(),
     },
   });
   const reconciling = createReconciling({
-    ...{ caches: reflectorsOf(view), clock, random, logger, observe: metrics.workQueue },
+    ...{ caches: decisiveReflectors(view), clock, random, logger, observe: metrics.workQueue },
+    pace: MODEL_CONFIG_PACE,
     allKeys: () => controller.allKeys(view),
     process: (key) => controller.reconcile(key, view),
   });
@@ -119,10 +126,10 @@ async function serve(
   const registration = await registrationFor(options, client, server.port);
   const election = startLeaderElection({
     ...{ client, namespace, name: PART_OF, identity, clock, random, logger, durations: LEASE },
-    onStartedLeading: (leading) => {
+    onStartedLeading: async (leading) => {
       metrics.leading(true);
       certificate.poke();
-      return reconciling.lead(leading);
+      await Promise.all([reconciling.lead(leading), propagation.lead(leading)]);
     },
     onStoppedLeading: () => metrics.leading(false),
   });
@@ -141,6 +148,17 @@ async function serve(
   await Promise.all([withdraw(registration, logger).then(() => server.stop()), election.stop()]);
   background.abort();
   await Promise.all([certificate.finished, ...reflectorsOf(view).map((reflector) => reflector.stop())]);
+}
+
+function propagationFor(
+  { propagate, clock, random, logger }: ManagerOptions,
+  client: ApiClient,
+  metrics: ManagerMetrics,
+  view: () => ClusterView,
+): PropagationController {
+  if (!propagate) return NO_PROPAGATION;
+  const { propagated: observe, propagationQueue: observeQueue } = metrics;
+  return createPropagationController({ client, clock, random, logger, view, observe, observeQueue });
 }
 
 /** What the API server calls the webhook by, and so what the certificate must be made out to. */

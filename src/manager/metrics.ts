@@ -4,6 +4,7 @@ import type { InjectionDecision } from '../core/agent-injection.ts';
 import type { ModelConfigPlan } from '../core/model-config-plan.ts';
 import type { RequestEvent } from '../kube/transport.ts';
 import type { ReflectorEvent } from '../kube/reflector-loop.ts';
+import type { PropagationResult } from '../reconciler/propagation.ts';
 import type { WorkQueueEvent } from '../reconciler/work-queue.ts';
 import type { AdmissionObservation } from '../webhook/review-endpoint.ts';
 
@@ -16,6 +17,8 @@ export interface ManagerMetrics {
   reflector(resource: string, event: ReflectorEvent): void;
   workQueue(event: WorkQueueEvent<ObjectKey>): void;
   planned(key: ObjectKey, plan: ModelConfigPlan): void;
+  propagated(result: PropagationResult): void;
+  propagationQueue(event: WorkQueueEvent<ObjectKey>): void;
   leading(isLeader: boolean): void;
   /** Seconds since the epoch. */
   certificateExpiry(seconds: number): void;
@@ -27,7 +30,13 @@ const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 export function createManagerMetrics(): ManagerMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  return { registry, ...admissionMetrics(registry), ...clusterMetrics(registry), ...modelMetrics(registry) };
+  return {
+    registry,
+    ...admissionMetrics(registry),
+    ...clusterMetrics(registry),
+    ...modelMetrics(registry),
+    ...propagationMetrics(registry),
+  };
 }
 
 function admissionMetrics(
@@ -120,6 +129,27 @@ function modelMetrics(registry: Registry): Pick<ManagerMetrics, 'workQueue' | 'p
       const states = countStates(plan);
       if (states.size === 0) counts.delete(key);
       else counts.set(key, states);
+    },
+  };
+}
+
+function propagationMetrics(registry: Registry): Pick<ManagerMetrics, 'propagated' | 'propagationQueue'> {
+  const registers = [registry];
+  const patches = new Counter({
+    name: 'mms_propagations_total',
+    help: 'Pods told of a changed ConfigMap, by result.',
+    labelNames: ['result'] as const,
+    registers,
+  });
+  const depth = new Gauge({
+    name: 'mms_propagation_queue_depth',
+    help: 'Pods that wait to be told of a changed ConfigMap.',
+    registers,
+  });
+  return {
+    propagated: (result) => patches.inc({ result }),
+    propagationQueue: (event) => {
+      if (event.type === 'depth') depth.set(event.depth);
     },
   };
 }

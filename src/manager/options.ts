@@ -19,6 +19,8 @@ export interface ManagerOptions {
   readonly injectCredentials: boolean;
   /** Whether a TrainedModel's memory may be changed; KServe takes it for immutable. */
   readonly allowMemoryChanges: boolean;
+  /** Whether pods are annotated when a ConfigMap that they mount has changed. */
+  readonly propagate: boolean;
   /** How long the webhook goes on after it has stopped being ready. */
   readonly drain: Milliseconds;
   readonly clock: Clock;

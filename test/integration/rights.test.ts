@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
-import { INFERENCE_SERVICES, SECRETS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
+import { INFERENCE_SERVICES, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
 import { reviewAt } from '../support/admission-review.ts';
 import { clientFor } from '../support/api-access.ts';
 import {
@@ -17,7 +17,7 @@ import {
 } from '../support/cluster-client.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { kubectl } from '../support/kubectl.ts';
+import { kubectl, kubectlWithInput } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { predictorPod } from '../support/predictor-pod.ts';
@@ -29,6 +29,7 @@ describe('a manager with the rights of the manifests and no more', () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
   let manager: TestManager;
+  let managerKubeconfig = '';
 
   beforeAll(async () => {
     controlPlane = await testControlPlane({ users: [{ name: USER, token: TOKEN, groups: [] }] });
@@ -36,9 +37,9 @@ describe('a manager with the rights of the manifests and no more', () => {
     const manifests = fileURLToPath(new URL('../../manifests/default', import.meta.url));
     await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests);
     const admin = await readFile(controlPlane.kubeconfigPath, 'utf8');
-    const kubeconfig = join(controlPlane.directory, 'manager.kubeconfig');
-    await writeFile(kubeconfig, admin.replace(controlPlane.token, TOKEN), { mode: 0o600 });
-    manager = await startTestManager({ kubeconfig, inCluster: true });
+    managerKubeconfig = join(controlPlane.directory, 'manager.kubeconfig');
+    await writeFile(managerKubeconfig, admin.replace(controlPlane.token, TOKEN), { mode: 0o600 });
+    manager = await startTestManager({ kubeconfig: managerKubeconfig, inCluster: true });
   });
 
   afterAll(async () => {
@@ -83,5 +84,41 @@ describe('a manager with the rights of the manifests and no more', () => {
     expect(await manager.metric('mms_certificate_expiry_timestamp_seconds')).toBeGreaterThan(monthFromNow);
     expect(await manager.metric('mms_api_requests_total', { code: '403' })).toBe(0);
     expect(manager.log()).not.toContain('forbidden');
+  });
+
+  it('tells pods of changed models', async () => {
+    await createService(client, inferenceService('told'));
+    await eventually(async () => expect(await modelNames(client, 'told')).toEqual([]));
+    // Labelled once it is there: the API server cannot reach the webhook of this manager, which is in no cluster.
+    const pod = predictorPod('told-a', 'told', ({ metadata, spec }) => {
+      delete (metadata as { labels?: unknown }).labels;
+      spec['nodeName'] = 'node-1';
+      spec.volumes = [{ name: 'model-config', configMap: { name: 'modelconfig-told-0' } }];
+    });
+    await client.create(PODS, pod);
+    const { metadata } = predictorPod('told-a', 'told');
+    const labelled = { metadata: { labels: metadata.labels } };
+    await client.patch(PODS, { namespace: 'default', name: 'told-a' }, { type: 'merge', body: labelled });
+    await createModel(client, trainedModel('t1', 'told'));
+    await eventually(async () => {
+      expect(await manager.metric('mms_propagations_total', { result: 'annotated' })).toBe(1);
+    });
+    expect(await manager.metric('mms_api_requests_total', { code: '403' })).toBe(0);
+  });
+
+  it('keeps ConfigMaps and is ready, though it may not look at pods', async () => {
+    await manager.kill('SIGKILL');
+    const role = ['clusterrole', 'kserve-mms-manager'];
+    const { rules, ...rest } = JSON.parse(
+      await kubectl(controlPlane.kubeconfigPath, 'get', ...role, '-o', 'json'),
+    ) as { rules: { resources: string[] }[] };
+    const withoutPods = { ...rest, rules: rules.filter(({ resources }) => !resources.includes('pods')) };
+    await kubectlWithInput(controlPlane.kubeconfigPath, JSON.stringify(withoutPods), ['replace', '-f', '-']);
+    manager = await startTestManager({ kubeconfig: managerKubeconfig, inCluster: true });
+    await createModel(client, trainedModel('t2', 'told'));
+    await eventually(async () => expect(await modelNames(client, 'told')).toEqual(['t1', 't2']));
+    expect(await manager.metric('mms_api_requests_total', { code: '403', resource: 'pods' })).toBeGreaterThan(
+      0,
+    );
   });
 });
