@@ -21,6 +21,7 @@ interface ManagerFlags {
   readonly namespace: string;
   readonly injectCredentials: boolean;
   readonly allowMemoryChanges: boolean;
+  readonly trainedModelStatus: ManagerOptions['trainedModelStatus'];
   readonly propagate: boolean;
   readonly logLevel: string;
 }
@@ -69,6 +70,14 @@ export function managerCommand(io: CommandIo): Command {
     )
     .option('--no-propagate', 'write to no pod; kubelets notice changed models within a minute or two')
     .addOption(
+      new Option(
+        '--trained-model-status <scope>',
+        "what to write: the whole status, only ModelLoaded (beside KServe's controller), or nothing",
+      )
+        .choices(['whole', 'beside', 'off'])
+        .default('whole'),
+    )
+    .addOption(
       new Option('--log-level <level>', 'least level to log')
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
@@ -97,6 +106,7 @@ async function manage(io: CommandIo, flags: ManagerFlags, podName: string | unde
     agentImage: flags.agentImage,
     injectCredentials: flags.injectCredentials,
     allowMemoryChanges: flags.allowMemoryChanges,
+    trainedModelStatus: flags.trainedModelStatus,
     propagate: flags.propagate,
     drain: DRAIN[mode],
     clock: systemClock,

@@ -14,6 +14,8 @@ export interface TrainedModel extends KubernetesObject {
       readonly memory?: unknown;
     };
   };
+  /** See trained-model-status.ts. */
+  readonly status?: unknown;
 }
 
 /** The label with which KServe's controller marks a model that has its memory. */

@@ -71,6 +71,7 @@ export const SERVICE_ACCOUNTS: Resource<ServiceAccount> = {
   namespaced: true,
 };
 export const PODS: Resource<CustomObject> = { ...core, plural: 'pods', kind: 'Pod', namespaced: true };
+export const EVENTS: Resource = { ...core, plural: 'events', kind: 'Event', namespaced: true };
 export const NAMESPACES: Resource = { ...core, plural: 'namespaces', kind: 'Namespace', namespaced: false };
 export const LEASES: Resource<Lease> = {
   group: 'coordination.k8s.io',

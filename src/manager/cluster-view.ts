@@ -1,5 +1,6 @@
 import type { Clock, Random } from '../core/clock.ts';
-import type { InferenceService } from '../core/inference-service.ts';
+import type { InferenceService, InferenceServiceStatus } from '../core/inference-service.ts';
+import { isRecord } from '../core/json.ts';
 import type { ConfigMap, KubernetesObject, Secret, ServiceAccount } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import { INFERENCE_SERVICE_LABEL, MODEL_CONFIG_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
@@ -103,14 +104,13 @@ function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> 
       ...shared('inferenceservices', options),
       resource: INFERENCE_SERVICES,
       onDelta: listeners.inferenceService,
-      project: withoutStatus,
+      project: withReadinessOnly,
     }),
     trainedModels: startReflector({
       ...shared('trainedmodels', options),
       resource: TRAINED_MODELS,
       onDelta: listeners.trainedModel,
       indexes: [trainedModelsByKey, memoryByKey],
-      project: withoutStatus,
     }),
     modelConfigs: startReflector({
       ...shared('configmaps', options),
@@ -197,10 +197,22 @@ function memoryShareOf(model: TrainedModel): Share | undefined {
   return { group, amount: reading.memory };
 }
 
-/** Status is written often and decides nothing here. */
-function withoutStatus<T extends object>(object: T): T {
-  delete (object as { status?: unknown }).status;
-  return object;
+/** Of the status just what is passed on to TrainedModels. */
+function withReadinessOnly(inferenceService: InferenceService): InferenceService {
+  const { status, ...rest } = inferenceService;
+  if (!isRecord(status)) return rest;
+  const { url, address, conditions } = status;
+  const ready = Array.isArray(conditions)
+    ? conditions.filter((condition) => isRecord(condition) && condition['type'] === 'Ready')
+    : [];
+  return {
+    ...rest,
+    status: {
+      url,
+      ...(isRecord(address) && { address: { url: address['url'] } }),
+      conditions: ready as NonNullable<InferenceServiceStatus['conditions']>,
+    },
+  };
 }
 
 /** A private key has no business in a cache. */

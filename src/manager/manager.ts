@@ -13,23 +13,29 @@ import { createApiClient } from '../kube/api-client.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
 import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from './cluster-view.ts';
-import type { ClusterView } from './cluster-view.ts';
+import type { ClusterListeners, ClusterView } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
 import { prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import { startMetricsServer } from './metrics-server.ts';
 import { createModelConfigController } from './model-config-controller.ts';
+import type { ModelConfigController } from './model-config-controller.ts';
 import type { ManagerOptions } from './options.ts';
 import { podWebhook } from './pod-webhook.ts';
+import type { PodWebhookOptions } from './pod-webhook.ts';
 import { createPropagationController, NO_PROPAGATION } from './propagation-controller.ts';
 import type { PropagationController } from './propagation-controller.ts';
 import { createReconciling, MODEL_CONFIG_PACE } from './reconciling.ts';
 import { registrationFor } from './registrations.ts';
 import { systemConfigSource } from './system-config-source.ts';
+import { statusMetrics } from './status-metrics.ts';
+import { createTrainedModelStatus, NO_TRAINED_MODEL_STATUS } from './trained-model-status.ts';
+import type { TrainedModelStatusController } from './trained-model-status.ts';
 import { trainedModelWebhook } from './trained-model-webhook.ts';
 import type { WebhookRegistration } from './webhook-registration.ts';
 import { keepCertificate, startWebhookServer } from './webhook.ts';
+import type { WebhookServerOptions } from './webhook.ts';
 
 const PREPARE_RETRY = seconds(2);
 
@@ -93,18 +99,18 @@ async function serve(
   const secret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
   const systemConfig = systemConfigSource(options.agentImage, logger);
   const controller = createModelConfigController({
-    ...{ client, clock, logger, observe: metrics.planned },
+    ...{ client, clock, logger },
+    observe: (key, plan) => [metrics, statuses].forEach((each) => each.planned(key, plan)),
     enqueue: (key) => reconciling.enqueue(key),
   });
   const propagation = propagationFor(options, client, metrics, () => view);
+  const statuses = statusesFor(options, client, metrics, () => view);
   // The watch may tell of the Secret before anybody looks after the certificate, who then looks at once anyway.
   let certificateSecretChanged = (): void => undefined;
   const view: ClusterView = watchCluster({
     ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
     listeners: {
-      ...controller.listeners,
-      modelConfig: toEach(controller.listeners.modelConfig, propagation.listeners.modelConfig),
-      pod: propagation.listeners.pod,
+      ...listenersOf(controller, propagation, statuses),
       systemConfig: systemConfig.changed,
       certificate: () => certificateSecretChanged(),
     },
@@ -118,10 +124,7 @@ async function serve(
   const names = webhookNames(options);
   const server = await startWebhookServer({
     ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics },
-    handlers: new Map([
-      [MUTATE_PODS_PATH, podWebhook({ client, view, systemConfig, metrics, options })],
-      [VALIDATE_TRAINED_MODELS_PATH, trainedModelWebhook({ client, view, options })],
-    ]),
+    handlers: webhookHandlers({ client, view, systemConfig, metrics, options }),
   });
   const registration = await registrationFor(options, client, server.port);
   const election = startLeaderElection({
@@ -129,7 +132,7 @@ async function serve(
     onStartedLeading: async (leading) => {
       metrics.leading(true);
       certificate.poke();
-      await Promise.all([reconciling.lead(leading), propagation.lead(leading)]);
+      await Promise.all([reconciling.lead(leading), propagation.lead(leading), statuses.lead(leading)]);
     },
     onStoppedLeading: () => metrics.leading(false),
   });
@@ -150,6 +153,20 @@ async function serve(
   await Promise.all([certificate.finished, ...reflectorsOf(view).map((reflector) => reflector.stop())]);
 }
 
+/** Who is told of what changes, in this order. */
+function listenersOf(
+  controller: ModelConfigController,
+  propagation: PropagationController,
+  statuses: TrainedModelStatusController,
+): Omit<ClusterListeners, 'systemConfig' | 'certificate'> {
+  return {
+    inferenceService: toEach(controller.listeners.inferenceService, statuses.listeners.inferenceService),
+    trainedModel: toEach(controller.listeners.trainedModel, statuses.listeners.trainedModel),
+    modelConfig: toEach(controller.listeners.modelConfig, propagation.listeners.modelConfig),
+    pod: toEach(propagation.listeners.pod, statuses.listeners.pod),
+  };
+}
+
 function propagationFor(
   { propagate, clock, random, logger }: ManagerOptions,
   client: ApiClient,
@@ -159,6 +176,27 @@ function propagationFor(
   if (!propagate) return NO_PROPAGATION;
   const { propagated: observe, propagationQueue: observeQueue } = metrics;
   return createPropagationController({ client, clock, random, logger, view, observe, observeQueue });
+}
+
+function statusesFor(
+  { trainedModelStatus, clock, random, logger, identity }: ManagerOptions,
+  client: ApiClient,
+  metrics: ManagerMetrics,
+  view: () => ClusterView,
+): TrainedModelStatusController {
+  if (trainedModelStatus === 'off') return NO_TRAINED_MODEL_STATUS;
+  const observe = statusMetrics(metrics.registry);
+  const scope = trainedModelStatus;
+  return createTrainedModelStatus({ client, clock, random, logger, identity, scope, view, observe });
+}
+
+function webhookHandlers(
+  parts: PodWebhookOptions & { readonly options: ManagerOptions },
+): WebhookServerOptions['handlers'] {
+  return new Map([
+    [MUTATE_PODS_PATH, podWebhook(parts)],
+    [VALIDATE_TRAINED_MODELS_PATH, trainedModelWebhook(parts)],
+  ]);
 }
 
 /** What the API server calls the webhook by, and so what the certificate must be made out to. */

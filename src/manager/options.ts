@@ -21,6 +21,8 @@ export interface ManagerOptions {
   readonly allowMemoryChanges: boolean;
   /** Whether pods are annotated when a ConfigMap that they mount has changed. */
   readonly propagate: boolean;
+  /** What is written to the status of TrainedModels: all of it, only ModelLoaded beside KServe's controller, or nothing. */
+  readonly trainedModelStatus: 'whole' | 'beside' | 'off';
   /** How long the webhook goes on after it has stopped being ready. */
   readonly drain: Milliseconds;
   readonly clock: Clock;
