@@ -169,6 +169,7 @@ async function listen(
       body.destroy();
       return new StreamFaultError(`it answered ${statusCode}`);
     }
+    alive();
     // With nothing new to say since then the stream is silent until the next heartbeat.
     if (place !== undefined) heard();
     for await (const lines of readLines(body as AsyncIterable<Uint8Array>, clock, MAX_LINE)) {

@@ -22,6 +22,8 @@ export interface EmulatedAgentOptions {
   readonly fails: (name: string) => boolean;
 }
 
+const HEARTBEAT_MS = 15_000;
+
 /** Starts it on a free port of 127.0.0.1. Real agents for thousands of models would need more machine than a test has. */
 export async function startEmulatedAgent({ perSecond, fails }: EmulatedAgentOptions): Promise<EmulatedAgent> {
   const models = createNumberedModels();
@@ -60,9 +62,15 @@ export async function startEmulatedAgent({ perSecond, fails }: EmulatedAgentOpti
         response.write(`${JSON.stringify(event)}\n`);
       }
     };
+    const heartbeat = setInterval(() => {
+      response.write(`${JSON.stringify({ type: 'HEARTBEAT', sequence })}\n`);
+    }, HEARTBEAT_MS);
     streams.add(flush);
     response.on('drain', flush);
-    response.on('close', () => streams.delete(flush));
+    response.on('close', () => {
+      clearInterval(heartbeat);
+      streams.delete(flush);
+    });
     flush();
   });
   const tell = (): void => {
