@@ -1,4 +1,4 @@
-import { seconds } from './clock.ts';
+import { milliseconds, seconds } from './clock.ts';
 import type { EpochMs, Milliseconds } from './clock.ts';
 import { conditionOf, MODEL_LOADED, sameStatus } from './trained-model-status.ts';
 import type { TrainedModelStatus } from './trained-model-status.ts';
@@ -9,6 +9,8 @@ const SETTLE: Milliseconds = seconds(3);
 const GATHER: Milliseconds = seconds(0.5);
 /** The least time between two writes that change nothing but words, or one state on the way for another. */
 const REFRESH: Milliseconds = seconds(60);
+/** With many models it is longer, so that all of them together do not refresh more often than this. */
+const REFRESH_EACH: Milliseconds = milliseconds(100);
 const REWORD: Milliseconds = seconds(10);
 
 export interface PaceInput {
@@ -22,6 +24,8 @@ export interface PaceInput {
   readonly lastWriteAt: EpochMs | undefined;
   /** Until then an agent that is not heard of may still say that all is as stored. */
   readonly doubtUntil: EpochMs | undefined;
+  /** How many models there are in the same InferenceService. */
+  readonly crowd: number;
   readonly now: EpochMs;
 }
 
@@ -47,6 +51,7 @@ function dueTime({
   since,
   lastWriteAt = 0 as EpochMs,
   doubtUntil = 0 as EpochMs,
+  crowd,
 }: PaceInput): EpochMs {
   const before = conditionOf(stored, MODEL_LOADED);
   const after = conditionOf(wanted, MODEL_LOADED);
@@ -54,7 +59,9 @@ function dueTime({
   if (!settled) {
     const onItsWay = before !== undefined && before.status !== 'True' && ON_THE_WAY.has(before.reason ?? '');
     const doubt = before === undefined ? 0 : doubtUntil;
-    return at(Math.max(since + SETTLE, doubt, onItsWay ? lastWriteAt + REFRESH : 0));
+    return at(
+      Math.max(since + SETTLE, doubt, onItsWay ? lastWriteAt + Math.max(REFRESH, crowd * REFRESH_EACH) : 0),
+    );
   }
   if (verdictsOf(stored) === verdictsOf(wanted)) return at(lastWriteAt + REWORD);
   return at(after?.status === 'True' || after?.reason !== 'Failed' ? 0 : since + GATHER);

@@ -56,7 +56,7 @@ export interface TrainedModelStatusController {
 }
 
 const PACE = {
-  workers: 8,
+  workers: 16,
   backoff: { base: milliseconds(250), cap: seconds(60) },
   resyncEvery: seconds(600),
 };
@@ -66,6 +66,8 @@ const WRITES = { perSecond: 200, burst: 200 };
 const WRITES_ON_THE_WAY = { perSecond: 20, burst: 50 };
 const EVENTS_A_SECOND = { perSecond: 10, burst: 100 };
 const NO_TURN = seconds(2);
+/** With so many models that wait for a look, nothing is written that is only on its way. */
+const CROWDED = 100;
 
 export function createTrainedModelStatus(options: TrainedModelStatusOptions): TrainedModelStatusController {
   const { view } = options;
@@ -161,6 +163,7 @@ function newLeading(
     allowance: createAllowance({ ...EVENTS_A_SECOND, clock }),
   });
   const memory = createVerdictMemory(clock);
+  let depth = 0;
 
   async function process(key: ObjectKey, signal: AbortSignal): Promise<void> {
     const model = view().trainedModels.cache.get(key);
@@ -173,13 +176,14 @@ function newLeading(
     const { settled, lookAgainAt } = facts.loaded;
     const pace = paceOf({
       ...{ stored: stored.status, wanted, settled, now, doubtUntil: lookAgainAt },
+      crowd: view().trainedModelsByKey.sizeOf(keyOfTrainedModel(model) ?? ''),
       since: memory.since(key, verdictsOf(wanted)),
       lastWriteAt: stored.writtenAt,
     });
     const again = Math.min(lookAgainAt ?? Infinity, pace.kind === 'wait' ? pace.until : Infinity);
     if (again !== Infinity) reconciling.enqueueAfter(key, milliseconds(Math.max(1, again - now)));
     if (pace.kind !== 'write') return;
-    if (!pace.hurry && !onTheWay.tryTake()) {
+    if (!pace.hurry && (depth > CROWDED || !onTheWay.tryTake())) {
       reconciling.enqueueAfter(key, NO_TURN);
       return;
     }
@@ -190,7 +194,11 @@ function newLeading(
   }
 
   const reconciling = createReconciling({
-    ...{ clock, random, logger, pace: PACE, observe: observe.queue, process },
+    ...{ clock, random, logger, pace: PACE, process },
+    observe: (event) => {
+      if (event.type === 'depth') ({ depth } = event);
+      observe.queue(event);
+    },
     caches: [view().trainedModels, view().inferenceServices, view().pods],
     allKeys: () => [...view().trainedModels.cache.list()].map((model) => keyOf(model)),
   });

@@ -19,7 +19,7 @@ const LOADING = status('False', 'Loading');
 const pace = (change: Partial<PaceInput> & { wantedFor?: number; writtenAgo?: number }) => {
   const { wantedFor = 0, writtenAgo, ...rest } = change;
   const result = paceOf({
-    ...{ stored: undefined, wanted: LOADED, settled: true, doubtUntil: undefined },
+    ...{ stored: undefined, wanted: LOADED, settled: true, doubtUntil: undefined, crowd: 1 },
     since: (NOW - wantedFor) as EpochMs,
     lastWriteAt: writtenAgo === undefined ? undefined : ((NOW - writtenAgo) as EpochMs),
     now: NOW as EpochMs,
