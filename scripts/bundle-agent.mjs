@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 import { root } from './run.mjs';
 
 /** For the CommonJS packages inside an ES module, and for the built-in modules below. */
-const BANNER = [
+export const BANNER = [
   "import { createRequire as __createRequire } from 'node:module';",
   "import { fileURLToPath as __toPath } from 'node:url';",
   'const require = __createRequire(import.meta.url);',
@@ -48,9 +48,12 @@ const withoutPushgateway = {
   },
 };
 
-/** @param {string} outdir absolute */
+/**
+ * @param {string} outdir absolute
+ * @returns the inputs of the bundle, by their paths below the repository
+ */
 export async function bundleAgent(outdir) {
-  await build({
+  const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: { agent: 'src/cli/agent-main.ts', 'agent-puller': 'src/agent/puller/puller-main.ts' },
     outdir,
@@ -66,6 +69,8 @@ export async function bundleAgent(outdir) {
     minifyWhitespace: true,
     legalComments: 'linked',
     logLevel: 'warning',
+    metafile: true,
     tsconfig: join(root, 'tsconfig.json'),
   });
+  return Object.keys(metafile.inputs);
 }

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
-import { AgentOptionsError } from '../agent/options.ts';
 import { messageOf } from '../core/errors.ts';
+import { SettingsError } from '../core/settings-error.ts';
 import { interruption } from '../system/interruption.ts';
 import { agentCommand } from './agent.ts';
 
@@ -11,12 +11,17 @@ async function main(args: readonly string[]): Promise<number> {
   const { env: environment, stdin, stdout, stderr } = process;
   try {
     const io = { environment, stdin, stdout, stderr, interruption };
-    await agentCommand(io, new URL('./agent-puller.js', import.meta.url)).parseAsync(args, { from: 'user' });
+    const files = {
+      pullerEntry: new URL('./agent-puller.js', import.meta.url),
+      packageJson: new URL('../package.json', import.meta.url),
+    };
+    await agentCommand(io, files).parseAsync(args, { from: 'user' });
     return 0;
   } catch (thrown) {
     // commander has said what was wrong with the command line.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
-    stderr.write(`agent: ${messageOf(thrown)}\n`);
-    return thrown instanceof AgentOptionsError ? 2 : 1;
+    const isUsage = thrown instanceof SettingsError;
+    for (const line of isUsage ? thrown.faults : [messageOf(thrown)]) stderr.write(`agent: ${line}\n`);
+    return isUsage ? 2 : 1;
   }
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type AgentFlags, type AgentOptions, checkAgentOptions, FLAG_DEFAULTS } from '../agent/options.ts';
 import { refusedOptions } from './agent-refused-flags.ts';
 import { type CommandIo, newCommand } from './io.ts';
+import { packageVersion } from './version.ts';
 
 /** What the command line and the process give the agent. */
 export interface AgentRun {
@@ -19,14 +20,24 @@ export interface AgentRun {
   readonly pullerEntry: URL;
 }
 
+/** Where files are that the agent needs. */
+export interface AgentFiles {
+  /** The module that the puller's process runs. */
+  readonly pullerEntry: URL;
+  readonly packageJson: URL;
+}
+
 /** In the tree of modules, as sources or compiled; a bundle passes its own. */
-const PULLER_ENTRY = new URL(
-  `../agent/puller/puller-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
-  import.meta.url,
-);
+const FILES: AgentFiles = {
+  pullerEntry: new URL(
+    `../agent/puller/puller-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
+    import.meta.url,
+  ),
+  packageJson: new URL('../../package.json', import.meta.url),
+};
 
 /** `mms agent`: the sidecar, called with the flags of KServe's own agent and some more. */
-export function agentCommand(io: CommandIo, pullerEntry = PULLER_ENTRY): Command {
+export function agentCommand(io: CommandIo, { pullerEntry, packageJson } = FILES): Command {
   const command = newCommand('agent', io)
     .description('run the sidecar: fetch and load the models of models.json, and forward requests to them')
     .addOption(
@@ -53,6 +64,12 @@ export function agentCommand(io: CommandIo, pullerEntry = PULLER_ENTRY): Command
     .option('--deny-network <cidr...>', 'where storageUri may not lead either', [
       ...FLAG_DEFAULTS.denyNetwork,
     ])
+    .option('-V, --version', 'output the version number')
+    // Not by commander's own version(), which wants the number, and so the file, at each start.
+    .on('option:version', () => {
+      io.stdout.write(`${packageVersion(packageJson)}\n`);
+      throw new CommanderError(0, 'commander.version', 'the version was asked for');
+    })
     .showSuggestionAfterError();
   // A flag that KServe's agent takes and does nothing with.
   command.addOption(new Option('--probe-period <duration>').hideHelp());

@@ -1,3 +1,4 @@
+import { aborted } from '../core/abort.ts';
 import { seconds } from '../core/clock.ts';
 import { messageOf, MmsError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
@@ -23,19 +24,17 @@ import { createModelConfigController } from './model-config-controller.ts';
 import type { ModelConfigController } from './model-config-controller.ts';
 import type { ManagerOptions } from './options.ts';
 import { podWebhook } from './pod-webhook.ts';
-import type { PodWebhookOptions } from './pod-webhook.ts';
 import { createPropagationController, NO_PROPAGATION } from './propagation-controller.ts';
 import type { PropagationController } from './propagation-controller.ts';
 import { createReconciling, MODEL_CONFIG_PACE } from './reconciling.ts';
 import { registrationFor } from './registrations.ts';
 import { systemConfigSource } from './system-config-source.ts';
-import { statusMetrics } from './status-metrics.ts';
-import { createTrainedModelStatus, NO_TRAINED_MODEL_STATUS } from './trained-model-status.ts';
+import type { SystemConfigSource } from './system-config-source.ts';
+import { trainedModelStatusFor } from './trained-model-status.ts';
 import type { TrainedModelStatusController } from './trained-model-status.ts';
 import { trainedModelWebhook } from './trained-model-webhook.ts';
 import type { WebhookRegistration } from './webhook-registration.ts';
 import { keepCertificate, startWebhookServer } from './webhook.ts';
-import type { WebhookServerOptions } from './webhook.ts';
 
 const PREPARE_RETRY = seconds(2);
 
@@ -91,58 +90,88 @@ interface Running {
   readonly checks: Map<string, ReadinessCheck>;
 }
 
-async function serve(
-  { options, host, client, metrics, checks }: Running,
-  signal: AbortSignal,
-): Promise<void> {
-  const { clock, random, logger, namespace, identity } = options;
+/** The webhook's certificate; the watch may tell of it before anybody looks after it, who then looks at once anyway. */
+interface CertificateNews {
+  changed: () => void;
+}
+
+async function serve(running: Running, signal: AbortSignal): Promise<void> {
+  const { options, client, metrics } = running;
+  const { clock, random, logger, namespace } = options;
   const secret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
   const systemConfig = systemConfigSource(options.agentImage, logger);
   const controller = createModelConfigController({
     ...{ client, clock, logger },
     observe: (key, plan) => [metrics, statuses].forEach((each) => each.planned(key, plan)),
+    ...{ observeWrite: metrics.configMapWritten, observeLag: metrics.cacheLag },
     enqueue: (key) => reconciling.enqueue(key),
   });
   const propagation = propagationFor(options, client, metrics, () => view);
-  const statuses = statusesFor(options, client, metrics, () => view);
-  // The watch may tell of the Secret before anybody looks after the certificate, who then looks at once anyway.
-  let certificateSecretChanged = (): void => undefined;
+  const statuses = trainedModelStatusFor({ options, client, registry: metrics.registry, view: () => view });
+  const certificate: CertificateNews = { changed: () => undefined };
   const view: ClusterView = watchCluster({
     ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
     listeners: {
       ...listenersOf(controller, propagation, statuses),
       systemConfig: systemConfig.changed,
-      certificate: () => certificateSecretChanged(),
+      certificate: () => certificate.changed(),
     },
   });
+  metrics.observeCaches(reflectorsOf(view), clock);
   const reconciling = createReconciling({
     ...{ caches: decisiveReflectors(view), clock, random, logger, observe: metrics.workQueue },
     pace: MODEL_CONFIG_PACE,
     allKeys: () => controller.allKeys(view),
     process: (key) => controller.reconcile(key, view),
   });
+  const lead = async (leading: AbortSignal): Promise<void> => {
+    await Promise.all([reconciling.lead(leading), propagation.lead(leading), statuses.lead(leading)]);
+  };
+  try {
+    await admit({ ...running, view, systemConfig, secret, certificate, lead }, signal);
+  } finally {
+    await Promise.all([...reflectorsOf(view).values()].map((reflector) => reflector.stop()));
+  }
+}
+
+interface Admitting extends Running {
+  readonly view: ClusterView;
+  readonly systemConfig: SystemConfigSource;
+  readonly secret: { readonly namespace: string; readonly name: string };
+  readonly certificate: CertificateNews;
+  readonly lead: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Serves the webhook and competes for the lead until the signal aborts, and ends both in order. */
+async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
+  const { options, host, client, metrics, checks, view, systemConfig, secret } = admitting;
+  const { clock, random, logger, namespace, identity } = options;
   const names = webhookNames(options);
   const server = await startWebhookServer({
     ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics },
-    handlers: webhookHandlers({ client, view, systemConfig, metrics, options }),
+    handlers: new Map([
+      [MUTATE_PODS_PATH, podWebhook({ client, view, systemConfig, metrics, options })],
+      [VALIDATE_TRAINED_MODELS_PATH, trainedModelWebhook({ client, view, options })],
+    ]),
   });
   const registration = await registrationFor(options, client, server.port);
   const election = startLeaderElection({
     ...{ client, namespace, name: PART_OF, identity, clock, random, logger, durations: LEASE },
-    onStartedLeading: async (leading) => {
+    onStartedLeading: (leading) => {
       metrics.leading(true);
       certificate.poke();
-      await Promise.all([reconciling.lead(leading), propagation.lead(leading), statuses.lead(leading)]);
+      return admitting.lead(leading);
     },
     onStoppedLeading: () => metrics.leading(false),
   });
   const background = new AbortController();
   const certificate = keepCertificate({
     ...{ client, registration, names, clock, random, logger, metrics, secret, signal: background.signal },
+    source: options.certificate,
     isLeader: election.isLeader,
     serve: server.setCertificate,
   });
-  certificateSecretChanged = certificate.poke;
+  admitting.certificate.changed = certificate.poke;
   checks.set('caches', () => missingFrom(view)).set('certificate', certificate.readiness);
   checks.set('webhook', server.readiness).delete('start');
 
@@ -150,7 +179,7 @@ async function serve(
   logger.info({}, 'ending: the webhook drains, the lease is given back');
   await Promise.all([withdraw(registration, logger).then(() => server.stop()), election.stop()]);
   background.abort();
-  await Promise.all([certificate.finished, ...reflectorsOf(view).map((reflector) => reflector.stop())]);
+  await certificate.finished;
 }
 
 /** Who is told of what changes, in this order. */
@@ -159,11 +188,12 @@ function listenersOf(
   propagation: PropagationController,
   statuses: TrainedModelStatusController,
 ): Omit<ClusterListeners, 'systemConfig' | 'certificate'> {
+  const [configs, pods, status] = [controller.listeners, propagation.listeners, statuses.listeners];
   return {
-    inferenceService: toEach(controller.listeners.inferenceService, statuses.listeners.inferenceService),
-    trainedModel: toEach(controller.listeners.trainedModel, statuses.listeners.trainedModel),
-    modelConfig: toEach(controller.listeners.modelConfig, propagation.listeners.modelConfig),
-    pod: toEach(propagation.listeners.pod, statuses.listeners.pod),
+    inferenceService: toEach(configs.inferenceService, status.inferenceService),
+    trainedModel: toEach(configs.trainedModel, status.trainedModel),
+    modelConfig: toEach(configs.modelConfig, pods.modelConfig),
+    pod: toEach(pods.pod, status.pod),
   };
 }
 
@@ -176,27 +206,6 @@ function propagationFor(
   if (!propagate) return NO_PROPAGATION;
   const { propagated: observe, propagationQueue: observeQueue } = metrics;
   return createPropagationController({ client, clock, random, logger, view, observe, observeQueue });
-}
-
-function statusesFor(
-  { trainedModelStatus, clock, random, logger, identity }: ManagerOptions,
-  client: ApiClient,
-  metrics: ManagerMetrics,
-  view: () => ClusterView,
-): TrainedModelStatusController {
-  if (trainedModelStatus === 'off') return NO_TRAINED_MODEL_STATUS;
-  const observe = statusMetrics(metrics.registry);
-  const scope = trainedModelStatus;
-  return createTrainedModelStatus({ client, clock, random, logger, identity, scope, view, observe });
-}
-
-function webhookHandlers(
-  parts: PodWebhookOptions & { readonly options: ManagerOptions },
-): WebhookServerOptions['handlers'] {
-  return new Map([
-    [MUTATE_PODS_PATH, podWebhook(parts)],
-    [VALIDATE_TRAINED_MODELS_PATH, trainedModelWebhook(parts)],
-  ]);
 }
 
 /** What the API server calls the webhook by, and so what the certificate must be made out to. */
@@ -216,11 +225,4 @@ async function withdraw(registration: WebhookRegistration, logger: Logger): Prom
       'the webhook could not be taken back; the next manager will take it over',
     );
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

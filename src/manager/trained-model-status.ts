@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import { milliseconds, seconds } from '../core/clock.ts';
 import type { Clock, EpochMs, Random } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
@@ -18,16 +19,18 @@ import type { ApiClient } from '../kube/api-client.ts';
 import { TRAINED_MODELS } from '../kube/resources.ts';
 import { createAllowance } from '../reconciler/allowance.ts';
 import { createEventRecorder } from '../reconciler/event-recorder.ts';
-import type { EventOutcome } from '../reconciler/event-recorder.ts';
+import type { EventOutcome, EventRecorder } from '../reconciler/event-recorder.ts';
 import { createStatusWriter } from '../reconciler/status-writer.ts';
 import type { StatusWriteOutcome } from '../reconciler/status-writer.ts';
 import type { WorkQueueEvent } from '../reconciler/work-queue.ts';
 import { createAgentFollowers, servesModels } from './agent-followers.ts';
 import type { AgentFollowers } from './agent-followers.ts';
 import type { ClusterListeners, ClusterView } from './cluster-view.ts';
+import type { ManagerOptions } from './options.ts';
 import { createPlacements } from './placements.ts';
 import { createReconciling } from './reconciling.ts';
 import type { Reconciling } from './reconciling.ts';
+import { statusMetrics } from './status-metrics.ts';
 
 export interface TrainedModelStatusOptions {
   readonly client: ApiClient;
@@ -158,10 +161,7 @@ function newLeading(
   const followers = createAgentFollowers({ clock, random, onChange });
   const writer = createStatusWriter({ client, clock, scope, observe: observe.written, ...WRITES });
   const onTheWay = createAllowance({ ...WRITES_ON_THE_WAY, clock });
-  const events = createEventRecorder({
-    ...{ client, clock, resource: TRAINED_MODELS, identity: options.identity, observe: observe.event },
-    allowance: createAllowance({ ...EVENTS_A_SECOND, clock }),
-  });
+  const events = eventsFor(options);
   const memory = createVerdictMemory(clock);
   let depth = 0;
 
@@ -212,6 +212,13 @@ function newLeading(
   };
 }
 
+function eventsFor({ client, clock, identity, observe }: TrainedModelStatusOptions): EventRecorder {
+  const allowance = createAllowance({ ...EVENTS_A_SECOND, clock });
+  return createEventRecorder({
+    ...{ client, clock, resource: TRAINED_MODELS, identity, allowance, observe: observe.event },
+  });
+}
+
 /** Undefined while it is not decided yet whether the model is placed: another look comes with the decision. */
 function factsOf(
   model: TrainedModel,
@@ -252,8 +259,22 @@ function waitingOf(
   return decided === 'placed' ? undefined : (decided ?? 'undecided');
 }
 
+/** The controller as the manager is told to have it. */
+export function trainedModelStatusFor(parts: {
+  readonly options: ManagerOptions;
+  readonly client: ApiClient;
+  readonly registry: Registry;
+  readonly view: () => ClusterView;
+}): TrainedModelStatusController {
+  const { options, client, registry, view } = parts;
+  const { trainedModelStatus: scope, clock, random, logger, identity } = options;
+  if (scope === 'off') return NO_TRAINED_MODEL_STATUS;
+  const observe = statusMetrics(registry);
+  return createTrainedModelStatus({ client, clock, random, logger, identity, scope, view, observe });
+}
+
 /** For those who want no status written: nothing is followed and nothing told. */
-export const NO_TRAINED_MODEL_STATUS: TrainedModelStatusController = {
+const NO_TRAINED_MODEL_STATUS: TrainedModelStatusController = {
   listeners: { inferenceService: () => undefined, trainedModel: () => undefined, pod: () => undefined },
   planned: () => undefined,
   lead: () => Promise.resolve(),

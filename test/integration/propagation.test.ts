@@ -7,6 +7,7 @@ import { watchedPod } from '../../src/core/watched-pod.ts';
 import type { WatchedPod } from '../../src/core/watched-pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { PODS } from '../../src/kube/resources.ts';
+import type { CustomObject, Resource } from '../../src/kube/resources.ts';
 import { createPropagation } from '../../src/reconciler/propagation.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { clientFor } from '../support/api-access.ts';
@@ -54,12 +55,18 @@ describe('pods are told of a changed ConfigMap', () => {
       predictorPod(name, service, ({ spec }) => (spec['nodeName'] = NODE)),
     );
   const readPod = (name: string): Promise<KubernetesObject> =>
-    client.get(PODS as never, { namespace: 'default', name });
+    client.get(PODS, { namespace: 'default', name });
   const told = async (name: string): Promise<string | undefined> =>
     (await readPod(name)).metadata.annotations?.[MODEL_CONFIG_VERSION];
   const versionOf = async (service: string): Promise<string | undefined> =>
     (await readConfigMap(client, `modelconfig-${service}-0`))?.metadata.resourceVersion;
   const annotated = (): Promise<number> => manager.metric('mms_propagations_total', { result: 'annotated' });
+  /** Until the manager knows of every pod there is. */
+  const hasSeenPods = (): Promise<void> =>
+    eventually(async () => {
+      const { items } = await client.list(PODS);
+      expect(await manager.metric('mms_cache_objects', { resource: 'pods' })).toBe(items.length);
+    });
   const hasModels = (service: string, names: readonly string[]): Promise<void> =>
     eventually(async () => expect(await modelNames(client, service)).toEqual(names));
   const isTold = (name: string, service: string): Promise<void> =>
@@ -73,6 +80,7 @@ describe('pods are told of a changed ConfigMap', () => {
     await hasModels('once', []);
     const before = await annotated();
     await startPod('once-a', 'once');
+    await hasSeenPods();
     await createModel(client, trainedModel('once-1', 'once'));
     await hasModels('once', ['once-1']);
     const written = performance.now();
@@ -98,28 +106,18 @@ describe('pods are told of a changed ConfigMap', () => {
       { subresource: 'status' },
     );
     await createPod('some-unscheduled', 'some');
-    const transformer = predictorPod('some-transformer', 'some', ({ metadata, spec }) => {
-      metadata.labels = { ...metadata.labels, component: 'transformer' };
-      spec['nodeName'] = NODE;
+    const transformer = predictorPod('some-transformer', 'some', (pod) => {
+      pod.metadata = { ...pod.metadata, labels: { ...pod.metadata.labels, component: 'transformer' } };
+      pod.spec['nodeName'] = NODE;
     });
     await client.create(PODS, transformer);
+    await hasSeenPods();
     await createModel(client, trainedModel('some-1', 'some'));
     await hasModels('some', ['some-1']);
     await isTold('some-running', 'some');
-    // Its node is known now, and kubelet may have been faster than the watch: it is told, as the last of them.
-    const binding = {
-      ...{ apiVersion: 'v1', kind: 'Binding', metadata: { name: 'some-unscheduled' } },
-      target: { apiVersion: 'v1', kind: 'Node', name: NODE },
-    };
-    const bindings = { ...PODS, plural: 'pods/some-unscheduled/binding', kind: 'Binding' };
     expect(await told('some-unscheduled')).toBeUndefined();
-    await client.create(
-      bindings as never,
-      {
-        ...binding,
-        metadata: { ...binding.metadata, namespace: 'default' },
-      } as never,
-    );
+    // Once it has its node it is told, as the last of them: kubelet may have been faster than the watch.
+    await schedule(client, 'some-unscheduled');
     await isTold('some-unscheduled', 'some');
     expect(await told('some-ended')).toBeUndefined();
     expect(await told('some-transformer')).toBeUndefined();
@@ -154,13 +152,18 @@ describe('pods are told of a changed ConfigMap', () => {
     const models = Array.from({ length: 200 }, (_, index) => `many-${String(index).padStart(3, '0')}`);
     await createService(client, inferenceService('many'));
     await hasModels('many', []);
-    await inParallel(8, pods, async (name) => void (await startPod(name, 'many')));
+    await inParallel(8, pods, async (name) => {
+      await startPod(name, 'many');
+    });
+    await hasSeenPods();
     const before = await annotated();
     const writesBefore = await manager.metric('mms_api_requests_total', {
       verb: 'update',
       resource: 'configmaps',
     });
-    await inParallel(8, models, async (name) => void (await createModel(client, trainedModel(name, 'many'))));
+    await inParallel(8, models, async (name) => {
+      await createModel(client, trainedModel(name, 'many'));
+    });
     await hasModels('many', models);
     const written = performance.now();
     await inParallel(8, pods, (name) => isTold(name, 'many'));
@@ -182,6 +185,7 @@ describe('pods are told of a changed ConfigMap', () => {
     await createService(client, inferenceService('later'));
     await hasModels('later', []);
     await startPod('later-a', 'later');
+    await hasSeenPods();
     await createModel(client, trainedModel('later-1', 'later'));
     await hasModels('later', ['later-1']);
     await isTold('later-a', 'later');
@@ -201,3 +205,11 @@ describe('pods are told of a changed ConfigMap', () => {
     expect(await annotated()).toBe(1);
   });
 });
+
+/** What the scheduler does with a pod. */
+async function schedule(client: ApiClient, pod: string): Promise<void> {
+  const resource: Resource<CustomObject> = { ...PODS, plural: `pods/${pod}/binding`, kind: 'Binding' };
+  const target = { apiVersion: 'v1', kind: 'Node', name: NODE };
+  const binding = { metadata: { name: pod, namespace: 'default' }, target };
+  await client.create(resource, binding);
+}

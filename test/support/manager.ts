@@ -26,6 +26,7 @@ export interface TestManagerOptions {
   readonly args?: readonly string[];
   /** As in a cluster: nothing is created but what the manager keeps itself. Default: `--local`. */
   readonly inCluster?: boolean;
+  /** In addition to what this process has. */
   readonly env?: Readonly<Record<string, string>>;
   /** Resolve at once instead of when it is ready. */
   readonly waitUntilReady?: boolean;

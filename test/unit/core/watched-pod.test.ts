@@ -5,7 +5,7 @@ import { keyOfWatchedPod, watchedPod } from '../../../src/core/watched-pod.ts';
 const METADATA = { name: 'p', namespace: 'ns', uid: 'u', resourceVersion: '3' };
 
 function seen(pod: object): ReturnType<typeof watchedPod> {
-  return watchedPod({ metadata: METADATA, ...pod } as KubernetesObject);
+  return watchedPod({ metadata: METADATA, ...pod });
 }
 
 describe('what is kept of a pod', () => {
