@@ -13,6 +13,8 @@ export interface ManagerOptions {
   /** Unique among the replicas: the pod's name. */
   readonly identity: string;
   readonly ports: { readonly webhook: number; readonly metrics: number; readonly health: number };
+  /** `self`: made and renewed here. `external`: whoever fills the Secret writes the caBundle, too. */
+  readonly certificate: 'self' | 'external';
   /** Stands above the image in KServe's system configuration. */
   readonly agentImage: string | undefined;
   /** Whether Secrets of service accounts are looked up for storage credentials. */

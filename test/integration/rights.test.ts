@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { join } from 'node:path';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { INFERENCE_SERVICES, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
@@ -15,15 +13,12 @@ import {
   readConfigMap,
   trainedModel,
 } from '../support/cluster-client.ts';
-import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubectl, kubectlWithInput } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { predictorPod } from '../support/predictor-pod.ts';
-
-const TOKEN = 'the-manager';
-const USER = 'system:serviceaccount:kserve-mms-system:kserve-mms-manager';
+import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
 
 describe('a manager with the rights of the manifests and no more', () => {
   let controlPlane: ControlPlane;
@@ -32,13 +27,12 @@ describe('a manager with the rights of the manifests and no more', () => {
   let managerKubeconfig = '';
 
   beforeAll(async () => {
-    controlPlane = await testControlPlane({ users: [{ name: USER, token: TOKEN, groups: [] }] });
+    const started = await controlPlaneWithManagerAccount();
+    controlPlane = started.controlPlane;
     client = clientFor(controlPlane);
     const manifests = fileURLToPath(new URL('../../manifests/default', import.meta.url));
     await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests);
-    const admin = await readFile(controlPlane.kubeconfigPath, 'utf8');
-    managerKubeconfig = join(controlPlane.directory, 'manager.kubeconfig');
-    await writeFile(managerKubeconfig, admin.replace(controlPlane.token, TOKEN), { mode: 0o600 });
+    managerKubeconfig = started.managerKubeconfig;
     manager = await startTestManager({ kubeconfig: managerKubeconfig, inCluster: true });
   });
 
@@ -99,6 +93,9 @@ describe('a manager with the rights of the manifests and no more', () => {
     const { metadata } = predictorPod('told-a', 'told');
     const labelled = { metadata: { labels: metadata.labels } };
     await client.patch(PODS, { namespace: 'default', name: 'told-a' }, { type: 'merge', body: labelled });
+    await eventually(async () =>
+      expect(await manager.metric('mms_cache_objects', { resource: 'pods' })).toBe(1),
+    );
     await createModel(client, trainedModel('t1', 'told'));
     await eventually(async () => {
       expect(await manager.metric('mms_propagations_total', { result: 'annotated' })).toBe(1);

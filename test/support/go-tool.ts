@@ -11,6 +11,8 @@ export interface GoTool {
   readonly name: string;
   readonly package: string;
   readonly version: string;
+  /** Build tags, for example to leave out what is not needed here. */
+  readonly tags?: string;
 }
 
 /** The directory of downloaded and built tools, kept between runs. */
@@ -23,7 +25,7 @@ export function toolCache(): string {
  * The path of a tool: from the cache, else built with Go into it (about a minute), with Go's progress on stderr.
  * @throws when Go is missing or fails; the message says what to do.
  */
-export async function goTool({ name, package: goPackage, version }: GoTool): Promise<string> {
+export async function goTool({ name, package: goPackage, version, tags }: GoTool): Promise<string> {
   const directory = join(toolCache(), `${name}-${version}`);
   const binary = join(directory, name);
   if (await exists(binary)) return binary;
@@ -32,7 +34,7 @@ export async function goTool({ name, package: goPackage, version }: GoTool): Pro
   // Built elsewhere and moved, so that test workers that start at once never see half a tool.
   const building = await mkdtemp(join(toolCache(), '.building-'));
   try {
-    await goInstall(`${goPackage}@${version}`, building);
+    await goInstall(`${goPackage}@${version}`, building, tags);
     await mkdir(directory, { recursive: true });
     await rename(join(building, name), binary);
   } finally {
@@ -41,8 +43,8 @@ export async function goTool({ name, package: goPackage, version }: GoTool): Pro
   return binary;
 }
 
-async function goInstall(target: string, GOBIN: string): Promise<void> {
-  const args = ['install', '-trimpath', '-ldflags', '-s -w', target];
+async function goInstall(target: string, GOBIN: string, tags = ''): Promise<void> {
+  const args = ['install', '-trimpath', '-ldflags', '-s -w', '-tags', tags, target];
   const go = spawn('go', args, {
     env: { ...process.env, GOBIN, CGO_ENABLED: '0' },
     stdio: ['ignore', 'ignore', 'inherit'],
