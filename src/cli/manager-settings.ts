@@ -57,6 +57,11 @@ export const MANAGER_SETTINGS = {
     true,
     'tell pods of changed models; without it kubelets notice within a minute or two',
   ),
+  predictors: onOff(
+    'MMS_PREDICTORS',
+    false,
+    'make a Deployment and a Service of each InferenceService; for clusters without KServe',
+  ),
   drainSeconds: {
     ...{ argument: '<number>', env: 'MMS_DRAIN_SECONDS', otherwise: undefined as number | undefined },
     otherwiseShown: '15, with --local 1',

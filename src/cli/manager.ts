@@ -62,6 +62,7 @@ async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): 
     agentImage: settings.agentImage,
     injectCredentials: settings.injectCredentials,
     propagate: settings.propagate,
+    predictors: settings.predictors,
     drain: drainSeconds === undefined ? DRAIN[mode] : seconds(drainSeconds),
     clock: systemClock,
     random: Math.random,

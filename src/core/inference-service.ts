@@ -7,6 +7,7 @@ import { CONTAINERS } from './names.ts';
 /** `serving.kserve.io/v1beta1`, as far as multi-model serving reads it. The rest of the predictor is left unread. */
 export interface InferenceService extends KubernetesObject {
   readonly spec?: { readonly predictor?: Predictor };
+  readonly status?: unknown;
 }
 
 export interface Predictor {

@@ -108,7 +108,6 @@ function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> 
       ...shared('inferenceServices', options),
       resource: INFERENCE_SERVICES,
       onDelta: listeners.inferenceService,
-      project: withoutStatus,
     }),
     trainedModels: startReflector({
       ...shared('trainedModels', options),
@@ -185,8 +184,8 @@ export function decisiveReflectors(view: ClusterView): readonly AnyReflector[] {
 }
 
 /** What is not there yet, and why; undefined when everything is known that decisions need. */
-export function missingFrom(view: ClusterView): string | undefined {
-  const missing = decisiveReflectors(view).filter(({ cache }) => !cache.synced);
+export function missingFrom(needed: readonly AnyReflector[]): string | undefined {
+  const missing = needed.filter(({ cache }) => !cache.synced);
   if (missing.length === 0) return undefined;
   const each = missing.map(
     ({ resource, lastError }) => `${resource.plural} (${lastError?.message ?? 'still listing'})`,

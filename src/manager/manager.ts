@@ -7,6 +7,7 @@ import type { ReadinessCheck } from '../core/readiness.ts';
 import { createApiClient } from '../kube/api-client.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
+import type { AnyReflector } from './cluster-view.ts';
 import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from './cluster-view.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
@@ -15,7 +16,9 @@ import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import { startMetricsServer } from './metrics-server.ts';
 import { createModelConfigController } from './model-config-controller.ts';
+import { refuseBesideKServe } from './kserve-controllers.ts';
 import type { ManagerOptions } from './options.ts';
+import { predictorsFor } from './predictors-for.ts';
 import { podWebhook } from './pod-webhook.ts';
 import { createPropagationController, NO_PROPAGATION } from './propagation-controller.ts';
 import type { PropagationController } from './propagation-controller.ts';
@@ -53,6 +56,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const scrape = await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger });
   const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
   try {
+    if (options.predictors) await refuseBesideKServe({ ...options, client }, signal);
     if (options.mode === 'local') await prepared(client, options, signal);
     if (!signal.aborted) await serve({ options, host, client, metrics, checks }, signal);
   } finally {
@@ -106,13 +110,17 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
     ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
     listeners: {
       ...controller.listeners,
+      inferenceService: toEach(controller.listeners.inferenceService, (delta) =>
+        predictors.inferenceServiceChanged(delta),
+      ),
       modelConfig: toEach(controller.listeners.modelConfig, propagation.listeners.modelConfig),
       pod: propagation.listeners.pod,
       systemConfig: systemConfig.changed,
       certificate: () => certificate.changed(),
     },
   });
-  metrics.observeCaches(reflectorsOf(view), clock);
+  const predictors = predictorsFor(options, client, metrics, view.inferenceServices);
+  metrics.observeCaches(new Map([...reflectorsOf(view), ...predictors.reflectors]), clock);
   const reconciling = createReconciling({
     ...{ caches: decisiveReflectors(view), clock, random, logger, observe: metrics.workQueue },
     pace: MODEL_CONFIG_PACE,
@@ -120,17 +128,21 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
     process: (key) => controller.reconcile(key, view),
   });
   const lead = async (leading: AbortSignal): Promise<void> => {
-    await Promise.all([reconciling.lead(leading), propagation.lead(leading)]);
+    await Promise.all([reconciling.lead(leading), propagation.lead(leading), predictors.lead(leading)]);
   };
   try {
-    await admit({ ...running, view, systemConfig, secret, certificate, lead }, signal);
+    const needed = [...decisiveReflectors(view), ...predictors.reflectors.values()];
+    await admit({ ...running, view, needed, systemConfig, secret, certificate, lead }, signal);
   } finally {
-    await Promise.all([...reflectorsOf(view).values()].map((reflector) => reflector.stop()));
+    const reflectors = [...reflectorsOf(view).values(), ...predictors.reflectors.values()];
+    await Promise.all(reflectors.map((reflector) => reflector.stop()));
   }
 }
 
 interface Admitting extends Running {
   readonly view: ClusterView;
+  /** What must be known before this replica is ready. */
+  readonly needed: readonly AnyReflector[];
   readonly systemConfig: SystemConfigSource;
   readonly secret: { readonly namespace: string; readonly name: string };
   readonly certificate: CertificateNews;
@@ -164,7 +176,7 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
     serve: server.setCertificate,
   });
   admitting.certificate.changed = certificate.poke;
-  checks.set('caches', () => missingFrom(view)).set('certificate', certificate.readiness);
+  checks.set('caches', () => missingFrom(admitting.needed)).set('certificate', certificate.readiness);
   checks.set('webhook', server.readiness).delete('start');
 
   await aborted(signal);

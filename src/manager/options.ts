@@ -21,6 +21,8 @@ export interface ManagerOptions {
   readonly injectCredentials: boolean;
   /** Whether pods are annotated when a ConfigMap that they mount has changed. */
   readonly propagate: boolean;
+  /** Whether Deployments and Services are made of InferenceServices: for clusters without KServe's controllers. */
+  readonly predictors: boolean;
   /** How long the webhook goes on after it has stopped being ready. */
   readonly drain: Milliseconds;
   readonly clock: Clock;
