@@ -5,6 +5,8 @@ import { clusterMetrics } from './metrics/cluster-metrics.ts';
 import type { ClusterMetrics } from './metrics/cluster-metrics.ts';
 import { reconcileMetrics } from './metrics/reconcile-metrics.ts';
 import type { ReconcileMetrics } from './metrics/reconcile-metrics.ts';
+import { statusMetrics } from './metrics/status-metrics.ts';
+import type { TrainedModelStatusObserver } from './metrics/status-metrics.ts';
 
 /**
  * Everything the manager counts, and the functions by which its parts tell of it. docs/operations.md has the list; a test
@@ -12,6 +14,8 @@ import type { ReconcileMetrics } from './metrics/reconcile-metrics.ts';
  */
 export interface ManagerMetrics extends AdmissionMetrics, ClusterMetrics, ReconcileMetrics {
   readonly registry: Registry;
+  /** Told of what is written about TrainedModels. */
+  readonly status: TrainedModelStatusObserver;
 }
 
 export function createManagerMetrics(): ManagerMetrics {
@@ -22,5 +26,6 @@ export function createManagerMetrics(): ManagerMetrics {
     ...admissionMetrics(registry),
     ...clusterMetrics(registry),
     ...reconcileMetrics(registry),
+    status: statusMetrics(registry),
   };
 }
