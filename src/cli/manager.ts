@@ -62,6 +62,8 @@ async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): 
     agentImage: settings.agentImage,
     kserve: settings.kserve,
     injectCredentials: settings.injectCredentials,
+    allowMemoryChanges: settings.allowMemoryChanges,
+    trainedModelStatus: settings.trainedModelStatus,
     propagate: settings.propagate,
     predictors: settings.predictors,
     drain: drainSeconds === undefined ? DRAIN[mode] : seconds(drainSeconds),
