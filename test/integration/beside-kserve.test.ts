@@ -163,8 +163,8 @@ describe("with KServe's own manager in the cluster", () => {
     it('one command out', async () => {
       const [, leave = ''] = await shellBlocksOf(PAGE, 'Beside');
       await manager.stop();
-      // Without a controller-manager a namespace is never gone.
-      await pasteWithKubectl(kubeconfig, `${leave.trim()} --wait=false`);
+      // A manager that is not in the cluster takes its registration back; without a controller-manager a namespace stays.
+      await pasteWithKubectl(kubeconfig, `${leave.trim()} --wait=false --ignore-not-found`);
       await createModel(cluster.client, trainedModel('after', 'sk'));
       await eventually(async () => expect(await modelNames(cluster.client, 'sk')).toEqual(['after']));
     });
