@@ -120,19 +120,11 @@ function clashesOf({ webhookPort, metricsPort, healthPort }: ManagerSettings): s
     .map(([number, flags]) => `${flags.join(' and ')} are both ${number}; give each a port of its own`);
 }
 
-function contradictionsOf({ local, certificate, kserve, predictors }: ManagerSettings): string[] {
-  const faults: string[] = [];
-  if (local && certificate === 'external') {
-    faults.push(
-      '--certificate external is for a manager in the cluster; leave it out with --local, or leave out --local',
-    );
-  }
-  if (predictors && kserve === 'takeover') {
-    faults.push(
-      '--kserve takeover leaves InferenceServices to KServe, and --predictors is for clusters without it; leave out one of them',
-    );
-  }
-  return faults;
+function contradictionsOf({ local, certificate }: ManagerSettings): string[] {
+  if (!local || certificate === 'self') return [];
+  return [
+    '--certificate external is for a manager in the cluster; leave it out with --local, or leave out --local',
+  ];
 }
 
 function onOff(env: string, otherwise: boolean, meaning: string): Setting<boolean> {

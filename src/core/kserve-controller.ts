@@ -13,8 +13,23 @@ import type { TrainedModel } from './trained-model.ts';
 /** Whether KServe's controllers may run too, or this project does their work on TrainedModels. */
 export type KServeMode = 'beside' | 'takeover';
 
-/** The Lease that lets one of KServe's managers run its controllers. Its webhooks answer without it. */
+/**
+ * The Lease that lets one of KServe's managers run its controllers; its webhooks answer without it. `LeaderLockName` in cmd/manager;
+ * KServe's manifests switch leader election on.
+ */
 export const KSERVE_LEASE = { namespace: 'kserve', name: 'kserve-controller-manager-leader-lock' } as const;
+/** Under which all replicas of one installation hold that Lease. No pod of KServe can be called so: it has a slash. */
+export function takeoverIdentity(namespace: string): string {
+  return `${TAKEOVER_PREFIX}${namespace}`;
+}
+
+const TAKEOVER_PREFIX = 'kserve-mms/';
+
+/** Whether a holder of the Lease is a manager of ours, so that KServe's controllers do not run. */
+export function isTakeoverIdentity(holder: string): boolean {
+  return holder.startsWith(TAKEOVER_PREFIX);
+}
+
 /** KServe takes the model out of models.json before it lets go of it. */
 export const TRAINED_MODEL_FINALIZER = 'trainedmodel.finalizer';
 /** KServe deletes the TrainedModels of an InferenceService before it lets go of it. */

@@ -1,7 +1,7 @@
 import { seconds } from '../core/clock.ts';
 import type { Clock } from '../core/clock.ts';
 import { messageOf, MmsError } from '../core/errors.ts';
-import { KSERVE_LEASE } from '../core/kserve-controller.ts';
+import { isTakeoverIdentity, KSERVE_LEASE } from '../core/kserve-controller.ts';
 import type { Logger } from '../core/log.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
@@ -110,7 +110,9 @@ function describe(holder: string): string {
 
 /** A lease that was given back has no holder; one whose holder died has not been renewed for its duration. */
 function isHeld({ spec }: Lease, clock: Clock): boolean {
-  if ((spec?.holderIdentity ?? '') === '') return false;
+  const holder = spec?.holderIdentity ?? '';
+  // One of ours, after a takeover, keeps KServe's controllers from running.
+  if (holder === '' || isTakeoverIdentity(holder)) return false;
   const renewed = Date.parse(spec?.renewTime ?? '');
   // A time that cannot be read says nothing against the holder.
   return Number.isNaN(renewed) || clock.now() < renewed + (spec?.leaseDurationSeconds ?? 0) * 1000;

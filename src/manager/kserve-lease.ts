@@ -1,13 +1,14 @@
 import { milliseconds, seconds } from '../core/clock.ts';
 import type { Clock, Milliseconds, Random } from '../core/clock.ts';
-import { messageOf, MmsError } from '../core/errors.ts';
-import { KSERVE_LEASE, kserveLeaseState } from '../core/kserve-controller.ts';
+import { messageOf } from '../core/errors.ts';
+import { KSERVE_LEASE, kserveLeaseState, takeoverIdentity } from '../core/kserve-controller.ts';
 import type { Logger } from '../core/log.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
 import { LEASES } from '../kube/resources.ts';
 import type { Lease } from '../kube/resources.ts';
+import { KServeRunsError } from './kserve-controllers.ts';
 
 /**
  * In takeover, the leader of our replicas holds KServe's Lease as long as it works: KServe's controllers, which work
@@ -27,12 +28,6 @@ export interface KServeLeaseOptions {
   readonly logger: Logger;
 }
 
-/** KServe's controller runs; two controllers must not own the same TrainedModels. */
-export class KServeControllerRunsError extends MmsError {
-  readonly code = 'KSERVE_CONTROLLER_RUNS';
-  readonly retryable = false;
-}
-
 /**
  * Long, because a replica of ours that takes over from another must find the Lease still ours. After an uninstallation
  * the Lease is gone, and KServe need not wait for its end.
@@ -46,14 +41,14 @@ const POLL = seconds(1);
  * Makes sure that KServe's controller does not run, which takes as long as its Lease when it has died without giving it
  * back.
  *
- * @throws {KServeControllerRunsError} when it runs
+ * @throws {KServeRunsError} when it runs
  */
 export async function claimKServeLease(
   options: KServeLeaseOptions,
   signal: AbortSignal,
 ): Promise<KServeLease> {
   const { clock, logger } = options;
-  const identity = `kserve-mms/${options.namespace}`;
+  const identity = takeoverIdentity(options.namespace);
   const wasOurs = await untilFree(options, identity, signal);
   // The Lease may have been taken from KServe's leader a moment ago, by kubectl: it notices at its next renewals.
   const quietUntil = clock.now() + (wasOurs ? KSERVE_RENEW_DEADLINE : 0);
@@ -98,7 +93,7 @@ async function untilFree(
       }
       if (watched >= state.duration) return false;
     } catch (thrown) {
-      if (thrown instanceof KServeControllerRunsError) throw thrown;
+      if (thrown instanceof KServeRunsError) throw thrown;
       logger.warn({ error: messageOf(thrown) }, "KServe's Lease cannot be read; trying again");
     }
     await clock.sleep(POLL, signal);
@@ -107,8 +102,8 @@ async function untilFree(
   return false;
 }
 
-function runsError(holder: string): KServeControllerRunsError {
-  return new KServeControllerRunsError(
+function runsError(holder: string): KServeRunsError {
+  return new KServeRunsError(
     `--kserve=takeover: KServe's controller runs. ${holder} holds the Lease ` +
       `${KSERVE_LEASE.name} in namespace ${KSERVE_LEASE.namespace} and renews it. To take over from it, install ` +
       'manifests/overlays/takeover-kserve, which takes the Lease from it; to work next to it, start with --kserve=beside',
