@@ -10,6 +10,7 @@ import { startLeaderElection } from '../kube/leader-election.ts';
 import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from './cluster-view.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
+import type { PlainServer } from './health-server.ts';
 import { packagedWebhookConfiguration, prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
@@ -49,14 +50,15 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const host = options.mode === 'local' ? '127.0.0.1' : '0.0.0.0';
   const metrics = createManagerMetrics();
   const checks = new Map<string, ReadinessCheck>([['start', () => 'the manager is starting']]);
-  const health = await startHealthServer({ host, port: ports.health, checks });
-  const scrape = await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger });
+  const servers: PlainServer[] = [];
   const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
   try {
+    servers.push(await startHealthServer({ host, port: ports.health, checks }));
+    servers.push(await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger }));
     if (options.mode === 'local') await prepared(client, options, signal);
     if (!signal.aborted) await serve({ options, host, client, metrics, checks }, signal);
   } finally {
-    await Promise.all([health.stop(), scrape.stop()]);
+    await Promise.all(servers.map((server) => server.stop()));
     await client.close();
     logger.info({}, 'the manager has ended');
   }
