@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import { withCaBundle, type WebhookConfiguration } from '../../src/core/webhook-configuration.ts';
+import { atBaseUrl, withCaBundle, type WebhookConfiguration } from '../../src/core/webhook-configuration.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
-import { MUTATING_WEBHOOK_CONFIGURATIONS, SECRETS } from '../../src/kube/resources.ts';
+import {
+  MUTATING_WEBHOOK_CONFIGURATIONS,
+  SECRETS,
+  VALIDATING_WEBHOOK_CONFIGURATIONS,
+} from '../../src/kube/resources.ts';
 import type { NewAuthority } from '../../src/webhook/certificates.ts';
 import { admitMeanwhile } from '../support/admission-load.ts';
 import { maker } from '../support/admission-server.ts';
@@ -18,13 +21,13 @@ import { kubectl } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { dryRunContainers, predictorPod } from '../support/predictor-pod.ts';
+import { manifests } from '../support/rendered.ts';
 import { report } from '../support/report.ts';
 import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
 
-const manifests = (path: string): string =>
-  fileURLToPath(new URL(`../../manifests/${path}`, import.meta.url));
 const SECRET = { namespace: 'kserve-mms-system', name: 'kserve-mms-webhook-certificate' };
 const IN_CLUSTER_NAME = 'kserve-mms-webhook.kserve-mms-system.svc';
+const CONFIGURATIONS = [MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS];
 const SWAPS = 10;
 const SWAP_EVERY = 2_000;
 const CALLERS = 4;
@@ -49,7 +52,8 @@ describe("the overlay with cert-manager's certificate", () => {
   });
 
   afterAll(async () => {
-    await manager.kill('SIGKILL');
+    // In order it would serve on for 15 s.
+    await (manager as TestManager | undefined)?.kill('SIGKILL');
     await client.close();
     await controlPlane.stop();
   });
@@ -85,15 +89,11 @@ describe("the overlay with cert-manager's certificate", () => {
   };
   /** What cert-manager's cainjector does; and the URL, since nothing here routes a Service. */
   const inject = async (): Promise<void> => {
-    const configuration: WebhookConfiguration = await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, {
-      name: 'kserve-mms',
-    });
-    const webhooks = configuration.webhooks?.map((webhook) => ({
-      ...webhook,
-      clientConfig: { url: `https://127.0.0.1:${manager.ports.webhook}/mutate-pods` },
-    }));
-    const trusting = withCaBundle({ ...configuration, webhooks: webhooks ?? [] }, authority.authority.pem);
-    await client.replace(MUTATING_WEBHOOK_CONFIGURATIONS, trusting);
+    for (const resource of CONFIGURATIONS) {
+      const configuration: WebhookConfiguration = await client.get(resource, { name: 'kserve-mms' });
+      const here = atBaseUrl(configuration, `https://127.0.0.1:${manager.ports.webhook}`);
+      await client.replace(resource, withCaBundle(here, authority.authority.pem));
+    }
   };
 
   it('asks for the certificate that the manager reads, and has its authority injected where it is needed', async () => {
@@ -104,10 +104,12 @@ describe("the overlay with cert-manager's certificate", () => {
     expect(JSON.parse(certificate)).toMatchObject({
       spec: { secretName: SECRET.name, dnsNames: [IN_CLUSTER_NAME] },
     });
-    const configuration = await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: 'kserve-mms' });
-    expect(configuration.metadata.annotations).toMatchObject({
-      'cert-manager.io/inject-ca-from': 'kserve-mms-system/kserve-mms-webhook',
-    });
+    for (const resource of CONFIGURATIONS) {
+      const configuration = await client.get(resource, { name: 'kserve-mms' });
+      expect(configuration.metadata.annotations).toMatchObject({
+        'cert-manager.io/inject-ca-from': 'kserve-mms-system/kserve-mms-webhook',
+      });
+    }
   });
 
   it('has the manager wait, and say for what, until the Secret and the caBundle are there', async () => {
@@ -166,7 +168,7 @@ describe("the overlay with cert-manager's certificate", () => {
 
   it('has needed no right to write certificates, and has written none', async () => {
     expect(await manager.metric('mms_api_requests_total', { code: '403' })).toBe(0);
-    for (const resource of ['secrets', 'mutatingwebhookconfigurations']) {
+    for (const resource of ['secrets', 'mutatingwebhookconfigurations', 'validatingwebhookconfigurations']) {
       for (const verb of ['create', 'update', 'patch', 'delete']) {
         expect([verb, resource, await manager.metric('mms_api_requests_total', { verb, resource })]).toEqual([
           verb,
@@ -186,5 +188,17 @@ describe("the overlay with cert-manager's certificate", () => {
     const took = (performance.now() - signalled) / 1000;
     report('manager after SIGTERM', { 'ended after (s)': took });
     expect(took).toBeLessThan(deployment.spec.template.spec.terminationGracePeriodSeconds);
+  });
+
+  it('lets a manager that makes its own certificates take over from it', async () => {
+    await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests('rbac'));
+    const before = await client.get(SECRETS, SECRET);
+    manager = await startTestManager({ kubeconfig: managerKubeconfig, inCluster: true });
+    expect(await client.get(SECRETS, SECRET)).toEqual(before);
+    await client.delete(SECRETS, SECRET);
+    await eventually(async () => {
+      const { data } = (await client.get(SECRETS, SECRET)) as unknown as { data: Record<string, string> };
+      expect(data['ca.key']).toBeDefined();
+    });
   });
 });
