@@ -19,6 +19,7 @@ import type { ClusterListeners, ClusterView } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
 import { claimKServeLease } from './kserve-lease.ts';
 import type { KServeLease } from './kserve-lease.ts';
+import type { PlainServer } from './health-server.ts';
 import { prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
@@ -59,17 +60,18 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const host = options.mode === 'local' ? '127.0.0.1' : '0.0.0.0';
   const metrics = createManagerMetrics();
   const checks = new Map<string, ReadinessCheck>([['start', () => 'the manager is starting']]);
-  const health = await startHealthServer({ host, port: ports.health, checks });
-  const scrape = await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger });
+  const servers: PlainServer[] = [];
   const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
   try {
+    servers.push(await startHealthServer({ host, port: ports.health, checks }));
+    servers.push(await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger }));
     if (options.predictors) await refuseBesideKServe({ ...options, client }, signal);
     if (options.mode === 'local') await prepared(client, options, signal);
     const kserveLease =
       options.kserve === 'takeover' ? await claimKServeLease({ ...options, client }, signal) : undefined;
     if (!signal.aborted) await serve({ options, host, client, metrics, checks, kserveLease }, signal);
   } finally {
-    await Promise.all([health.stop(), scrape.stop()]);
+    await Promise.all(servers.map((server) => server.stop()));
     await client.close();
     logger.info({}, 'the manager has ended');
   }
