@@ -6,6 +6,7 @@ import type { Setting, SettingValues } from './settings.ts';
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 const CERTIFICATE_SOURCES = ['self', 'external'] as const;
 const STATUS_SCOPES = ['whole', 'beside', 'off'] as const;
+const KSERVE_MODES = ['beside', 'takeover'] as const;
 const LONGEST_DRAIN_SECONDS = 600;
 
 /**
@@ -28,6 +29,13 @@ export const MANAGER_SETTINGS = {
     read: (text: string) => (isImageReference(text) ? text : undefined),
     must: 'name an image, like registry.example/kserve-mms:0.1.0',
   },
+  kserve: choice(
+    'MMS_KSERVE',
+    KSERVE_MODES,
+    'beside',
+    '<mode>',
+    "whether KServe's controllers run beside this manager, or it does their work on TrainedModels",
+  ),
   certificate: choice(
     'MMS_CERTIFICATE',
     CERTIFICATE_SOURCES,
@@ -112,11 +120,19 @@ function clashesOf({ webhookPort, metricsPort, healthPort }: ManagerSettings): s
     .map(([number, flags]) => `${flags.join(' and ')} are both ${number}; give each a port of its own`);
 }
 
-function contradictionsOf({ local, certificate }: ManagerSettings): string[] {
-  if (!local || certificate === 'self') return [];
-  return [
-    '--certificate external is for a manager in the cluster; leave it out with --local, or leave out --local',
-  ];
+function contradictionsOf({ local, certificate, kserve, predictors }: ManagerSettings): string[] {
+  const faults: string[] = [];
+  if (local && certificate === 'external') {
+    faults.push(
+      '--certificate external is for a manager in the cluster; leave it out with --local, or leave out --local',
+    );
+  }
+  if (predictors && kserve === 'takeover') {
+    faults.push(
+      '--kserve takeover leaves InferenceServices to KServe, and --predictors is for clusters without it; leave out one of them',
+    );
+  }
+  return faults;
 }
 
 function onOff(env: string, otherwise: boolean, meaning: string): Setting<boolean> {

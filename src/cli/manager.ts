@@ -60,6 +60,7 @@ async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): 
     ports: { webhook: settings.webhookPort, metrics: settings.metricsPort, health: settings.healthPort },
     certificate: settings.certificate,
     agentImage: settings.agentImage,
+    kserve: settings.kserve,
     injectCredentials: settings.injectCredentials,
     allowMemoryChanges: settings.allowMemoryChanges,
     trainedModelStatus: settings.trainedModelStatus,

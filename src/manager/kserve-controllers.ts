@@ -1,8 +1,8 @@
 import { seconds } from '../core/clock.ts';
 import type { Clock } from '../core/clock.ts';
 import { messageOf, MmsError } from '../core/errors.ts';
+import { KSERVE_LEASE } from '../core/kserve-controller.ts';
 import type { Logger } from '../core/log.ts';
-import { SYSTEM_CONFIG } from '../core/names.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
@@ -15,8 +15,6 @@ export class KServeRunsError extends MmsError {
   readonly retryable = false;
 }
 
-/** `LeaderLockName` in KServe's cmd/manager; its manifests switch leader election on. */
-const KSERVE_LEASE = { namespace: SYSTEM_CONFIG.namespace, name: 'kserve-controller-manager-leader-lock' };
 const RETRY = seconds(2);
 /** How often a leader looks whether KServe was installed after it had started. */
 const LOOK_EVERY = seconds(15);

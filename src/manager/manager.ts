@@ -17,6 +17,8 @@ import type { AnyReflector } from './cluster-view.ts';
 import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from './cluster-view.ts';
 import type { ClusterListeners, ClusterView } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
+import { claimKServeLease } from './kserve-lease.ts';
+import type { KServeLease } from './kserve-lease.ts';
 import { prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
@@ -63,7 +65,9 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   try {
     if (options.predictors) await refuseBesideKServe({ ...options, client }, signal);
     if (options.mode === 'local') await prepared(client, options, signal);
-    if (!signal.aborted) await serve({ options, host, client, metrics, checks }, signal);
+    const kserveLease =
+      options.kserve === 'takeover' ? await claimKServeLease({ ...options, client }, signal) : undefined;
+    if (!signal.aborted) await serve({ options, host, client, metrics, checks, kserveLease }, signal);
   } finally {
     await Promise.all([health.stop(), scrape.stop()]);
     await client.close();
@@ -92,6 +96,8 @@ interface Running {
   readonly client: ApiClient;
   readonly metrics: ManagerMetrics;
   readonly checks: Map<string, ReadinessCheck>;
+  /** In takeover only. */
+  readonly kserveLease: KServeLease | undefined;
 }
 
 /** The webhook's certificate; the watch may tell of it before anybody looks after it, who then looks at once anyway. */
@@ -100,7 +106,7 @@ interface CertificateNews {
 }
 
 async function serve(running: Running, signal: AbortSignal): Promise<void> {
-  const { options, client, metrics } = running;
+  const { options, client, metrics, kserveLease } = running;
   const { clock, random, logger, namespace } = options;
   const secret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
   const systemConfig = systemConfigSource(options.agentImage, logger);
@@ -109,6 +115,7 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
     observe: (key, plan) => [metrics, statuses].forEach((each) => each.planned(key, plan)),
     ...{ observeWrite: metrics.configMapWritten, observeLag: metrics.cacheLag },
     enqueue: (key) => reconciling.enqueue(key),
+    kserve: options.kserve,
   });
   const propagation = propagationFor(options, client, metrics, () => view);
   const statuses = trainedModelStatusFor({ options, client, observe: metrics.status, view: () => view });
@@ -130,11 +137,13 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
     process: (key) => controller.reconcile(key, view),
   });
   const lead = async (leading: AbortSignal): Promise<void> => {
+    const decide = async (holding: AbortSignal): Promise<void> => {
+      await Promise.all([reconciling.lead(holding), statuses.lead(holding)]);
+    };
     await Promise.all([
-      reconciling.lead(leading),
+      kserveLease?.whileHeld(leading, decide) ?? decide(leading),
       propagation.lead(leading),
       predictors.lead(leading),
-      statuses.lead(leading),
     ]);
   };
   try {
