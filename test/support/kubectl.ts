@@ -35,3 +35,27 @@ export async function kubectlWithInput(
   running.child.stdin?.end(input);
   return (await running).stdout;
 }
+
+export interface KubectlOutcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The same, whatever the outcome: for warnings and refusals. */
+export async function kubectlOutcome(
+  kubeconfig: string,
+  input: string,
+  args: readonly string[],
+): Promise<KubectlOutcome> {
+  const { path } = await findKubectl();
+  const running = run(path, ['--kubeconfig', kubeconfig, ...args]);
+  running.child.stdin?.end(input);
+  try {
+    return { code: 0, ...(await running) };
+  } catch (thrown) {
+    const { code, stdout = '', stderr = '' } = thrown as Partial<KubectlOutcome>;
+    if (typeof code !== 'number') throw thrown;
+    return { code, stdout, stderr };
+  }
+}
