@@ -111,7 +111,7 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
     enqueue: (key) => reconciling.enqueue(key),
   });
   const propagation = propagationFor(options, client, metrics, () => view);
-  const statuses = trainedModelStatusFor({ options, client, registry: metrics.registry, view: () => view });
+  const statuses = trainedModelStatusFor({ options, client, observe: metrics.status, view: () => view });
   const certificate: CertificateNews = { changed: () => undefined };
   const view: ClusterView = watchCluster({
     ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },

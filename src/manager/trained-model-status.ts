@@ -1,4 +1,3 @@
-import type { Registry } from 'prom-client';
 import { milliseconds, seconds } from '../core/clock.ts';
 import type { Clock, EpochMs, Random } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
@@ -19,10 +18,8 @@ import type { ApiClient } from '../kube/api-client.ts';
 import { TRAINED_MODELS } from '../kube/resources.ts';
 import { createAllowance } from '../reconciler/allowance.ts';
 import { createEventRecorder } from '../reconciler/event-recorder.ts';
-import type { EventOutcome, EventRecorder } from '../reconciler/event-recorder.ts';
+import type { EventRecorder } from '../reconciler/event-recorder.ts';
 import { createStatusWriter } from '../reconciler/status-writer.ts';
-import type { StatusWriteOutcome } from '../reconciler/status-writer.ts';
-import type { WorkQueueEvent } from '../reconciler/work-queue.ts';
 import { createAgentFollowers, servesModels } from './agent-followers.ts';
 import type { AgentFollowers } from './agent-followers.ts';
 import type { ClusterListeners, ClusterView } from './cluster-view.ts';
@@ -30,7 +27,7 @@ import type { ManagerOptions } from './options.ts';
 import { createPlacements } from './placements.ts';
 import { createReconciling } from './reconciling.ts';
 import type { Reconciling } from './reconciling.ts';
-import { statusMetrics } from './status-metrics.ts';
+import type { TrainedModelStatusObserver } from './metrics/status-metrics.ts';
 
 export interface TrainedModelStatusOptions {
   readonly client: ApiClient;
@@ -42,11 +39,7 @@ export interface TrainedModelStatusOptions {
   readonly scope: 'whole' | 'beside';
   /** Asked for only once a watch has shown something. */
   readonly view: () => ClusterView;
-  readonly observe: {
-    readonly written: (outcome: StatusWriteOutcome) => void;
-    readonly event: (outcome: EventOutcome) => void;
-    readonly queue: (event: WorkQueueEvent<ObjectKey>) => void;
-  };
+  readonly observe: TrainedModelStatusObserver;
 }
 
 /** Tells in each TrainedModel's status what has become of it; see docs/trained-model-status.md. */
@@ -263,13 +256,12 @@ function waitingOf(
 export function trainedModelStatusFor(parts: {
   readonly options: ManagerOptions;
   readonly client: ApiClient;
-  readonly registry: Registry;
+  readonly observe: TrainedModelStatusObserver;
   readonly view: () => ClusterView;
 }): TrainedModelStatusController {
-  const { options, client, registry, view } = parts;
+  const { options, client, observe, view } = parts;
   const { trainedModelStatus: scope, clock, random, logger, identity } = options;
   if (scope === 'off') return NO_TRAINED_MODEL_STATUS;
-  const observe = statusMetrics(registry);
   return createTrainedModelStatus({ client, clock, random, logger, identity, scope, view, observe });
 }
 

@@ -42,7 +42,7 @@ export function installedRegistration(
 ): WebhookRegistration {
   return {
     ...publisher(place, async () => {
-      const configuration = await read(place);
+      const configuration = optional ? await readIfAllowed(place) : await read(place);
       if (configuration !== undefined || optional) return configuration;
       throw new WebhookNotInstalledError(
         `${place.resource.kind} ${place.name} is missing; install it with: kubectl apply -k manifests/default`,
@@ -153,6 +153,16 @@ function publisher(
 
 function read({ client, resource, name }: ConfigurationPlace): Promise<WebhookConfiguration | undefined> {
   return getIfThere(client, resource, { name });
+}
+
+/** A role from before there was such a configuration must not keep the others from their certificate. */
+async function readIfAllowed(place: ConfigurationPlace): Promise<WebhookConfiguration | undefined> {
+  try {
+    return await read(place);
+  } catch (thrown) {
+    if (isApiError(thrown, 'API_FORBIDDEN')) return undefined;
+    throw thrown;
+  }
 }
 
 /** Only over the version that was read: an authority might be taken away that another leader has just begun to use. */

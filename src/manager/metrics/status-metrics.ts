@@ -1,9 +1,19 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { TrainedModelStatusOptions } from './trained-model-status.ts';
+import type { ObjectKey } from '../../core/kubernetes.ts';
+import type { EventOutcome } from '../../reconciler/event-recorder.ts';
+import type { StatusWriteOutcome } from '../../reconciler/status-writer.ts';
+import type { WorkQueueEvent } from '../../reconciler/work-queue.ts';
+
+/** Who is told of what the leader writes about TrainedModels. */
+export interface TrainedModelStatusObserver {
+  readonly written: (outcome: StatusWriteOutcome) => void;
+  readonly event: (outcome: EventOutcome) => void;
+  readonly queue: (event: WorkQueueEvent<ObjectKey>) => void;
+}
 
 /** Counts what the leader tells of TrainedModels. */
-export function statusMetrics(registry: Registry): TrainedModelStatusOptions['observe'] {
+export function statusMetrics(registry: Registry): TrainedModelStatusObserver {
   const registers = [registry];
   const writes = new Counter({
     name: 'mms_status_writes_total',
