@@ -61,6 +61,8 @@ async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): 
     certificate: settings.certificate,
     agentImage: settings.agentImage,
     injectCredentials: settings.injectCredentials,
+    allowMemoryChanges: settings.allowMemoryChanges,
+    trainedModelStatus: settings.trainedModelStatus,
     propagate: settings.propagate,
     predictors: settings.predictors,
     drain: drainSeconds === undefined ? DRAIN[mode] : seconds(drainSeconds),

@@ -83,6 +83,8 @@ export const WEBHOOK_SERVICE = 'kserve-mms-webhook';
 export const WEBHOOK_CERTIFICATE_SECRET = 'kserve-mms-webhook-certificate';
 /** The path of the pod webhook. */
 export const MUTATE_PODS_PATH = '/mutate-pods';
+/** The path of the webhook that judges TrainedModels. */
+export const VALIDATE_TRAINED_MODELS_PATH = '/validate-trainedmodels';
 
 export const SERVING_RUNTIME_API_VERSION = 'serving.kserve.io/v1alpha1';
 /** Says what kind of server a runtime holds, when its name does not: `mlserver`, `tritonserver` and others. */

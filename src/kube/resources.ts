@@ -99,6 +99,7 @@ export const CLUSTER_SERVING_RUNTIMES: Resource<ServingRuntime> = {
   namespaced: false,
 };
 export const PODS: Resource<CustomObject> = { ...core, plural: 'pods', kind: 'Pod', namespaced: true };
+export const EVENTS: Resource = { ...core, plural: 'events', kind: 'Event', namespaced: true };
 export const NAMESPACES: Resource = { ...core, plural: 'namespaces', kind: 'Namespace', namespaced: false };
 export const LEASES: Resource<Lease> = {
   group: 'coordination.k8s.io',
@@ -113,6 +114,11 @@ export const MUTATING_WEBHOOK_CONFIGURATIONS: Resource<WebhookConfiguration> = {
   plural: 'mutatingwebhookconfigurations',
   kind: 'MutatingWebhookConfiguration',
   namespaced: false,
+};
+export const VALIDATING_WEBHOOK_CONFIGURATIONS: Resource<WebhookConfiguration> = {
+  ...MUTATING_WEBHOOK_CONFIGURATIONS,
+  plural: 'validatingwebhookconfigurations',
+  kind: 'ValidatingWebhookConfiguration',
 };
 export const CUSTOM_RESOURCE_DEFINITIONS: Resource<CustomObject> = {
   group: 'apiextensions.k8s.io',

@@ -7,6 +7,8 @@ import { predictorMetrics } from './metrics/predictor-metrics.ts';
 import type { PredictorMetrics } from './metrics/predictor-metrics.ts';
 import { reconcileMetrics } from './metrics/reconcile-metrics.ts';
 import type { ReconcileMetrics } from './metrics/reconcile-metrics.ts';
+import { statusMetrics } from './metrics/status-metrics.ts';
+import type { TrainedModelStatusObserver } from './metrics/status-metrics.ts';
 
 /**
  * Everything the manager counts, and the functions by which its parts tell of it. docs/operations.md has the list; a test
@@ -14,6 +16,8 @@ import type { ReconcileMetrics } from './metrics/reconcile-metrics.ts';
  */
 export interface ManagerMetrics extends AdmissionMetrics, ClusterMetrics, ReconcileMetrics, PredictorMetrics {
   readonly registry: Registry;
+  /** Told of what is written about TrainedModels. */
+  readonly status: TrainedModelStatusObserver;
 }
 
 export function createManagerMetrics(): ManagerMetrics {
@@ -25,5 +29,6 @@ export function createManagerMetrics(): ManagerMetrics {
     ...clusterMetrics(registry),
     ...reconcileMetrics(registry),
     ...predictorMetrics(registry),
+    status: statusMetrics(registry),
   };
 }

@@ -4,6 +4,7 @@ import {
   DEFAULT_AGENT_IMAGE,
   MUTATE_PODS_PATH,
   PART_OF,
+  VALIDATE_TRAINED_MODELS_PATH,
   WEBHOOK_CERTIFICATE_SECRET,
   WEBHOOK_SERVICE,
 } from '../../src/core/names.ts';
@@ -51,7 +52,7 @@ describe('the manifests', () => {
     await eventually(async () => {
       await apply('examples');
     });
-    expect(await get('-n', 'mms-example', 'tm')).toMatch(/^NAME\s+URL\s+READY\s+AGE\n/);
+    expect(await get('-n', 'mms-example', 'tm')).toMatch(/^NAME\s+URL\s+READY\s+REASON\s+AGE\n/);
     expect(await get('-n', 'mms-example', 'isvc', '-o', 'name')).toBe(
       'inferenceservice.serving.kserve.io/flowers\n',
     );
@@ -101,6 +102,7 @@ describe('the manifests', () => {
     for (const name of [
       DEFAULT_AGENT_IMAGE,
       MUTATE_PODS_PATH,
+      VALIDATE_TRAINED_MODELS_PATH,
       PART_OF,
       WEBHOOK_CERTIFICATE_SECRET,
       WEBHOOK_SERVICE,

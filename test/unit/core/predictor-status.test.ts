@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { InferenceService } from '../../../src/core/inference-service.ts';
+import type { InferenceService, InferenceServiceStatus } from '../../../src/core/inference-service.ts';
 import { predictorChange, fingerprint } from '../../../src/core/predictor-change.ts';
 import type { AppliedRecord } from '../../../src/core/predictor-change.ts';
 import { nextStatus } from '../../../src/core/predictor-status.ts';
@@ -11,7 +11,7 @@ const BEFORE = '2026-01-01T00:00:00.000Z';
 
 const service = (status?: unknown): InferenceService => ({
   metadata: { name: 'flowers', namespace: 'ns', generation: 7 },
-  status,
+  ...(status === undefined ? {} : { status: status as InferenceServiceStatus }),
 });
 
 type Said = [type: string, status: string, reason?: string];
