@@ -1,8 +1,8 @@
 /**
  * `unit` needs nothing but Node; `integration` starts a real etcd and kube-apiserver; `agent` starts real object stores
- * and model servers, which are installed before its first test.
+ * and model servers, which are installed before its first test. The tests in test/e2e have a configuration of their own.
  */
-const shared = {
+export const shared = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

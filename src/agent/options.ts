@@ -1,4 +1,3 @@
-import { MmsError } from '../core/errors.ts';
 import {
   AGENT_PORT,
   DEFAULT_COMPONENT_PORT,
@@ -6,6 +5,7 @@ import {
   DEFAULT_CONFIG_MOUNT_PATH,
   DEFAULT_STATUS_PORT,
 } from '../core/names.ts';
+import { SettingsError } from '../core/settings-error.ts';
 import { DEFAULT_SOURCE_SETTINGS, type SourceSettings } from './sources/settings.ts';
 
 /** The agent's command line, as text; the names are KServe's flags and ours. */
@@ -59,15 +59,8 @@ export const FLAG_DEFAULTS = {
 } as const;
 
 /** Every fault of the command line at once. */
-export class AgentOptionsError extends MmsError {
+export class AgentOptionsError extends SettingsError {
   readonly code = 'AGENT_OPTIONS_INVALID';
-  readonly retryable = false;
-  readonly faults: readonly string[];
-
-  constructor(faults: readonly string[]) {
-    super(faults.join('\n'));
-    this.faults = faults;
-  }
 }
 
 /**

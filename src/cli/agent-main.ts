@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
-import { AgentOptionsError } from '../agent/options.ts';
 import { messageOf } from '../core/errors.ts';
+import { SettingsError } from '../core/settings-error.ts';
 import { interruption } from '../system/interruption.ts';
 import { agentCommand } from './agent.ts';
 
@@ -20,7 +20,8 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (thrown) {
     // commander has said what was wrong with the command line.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
-    stderr.write(`agent: ${messageOf(thrown)}\n`);
-    return thrown instanceof AgentOptionsError ? 2 : 1;
+    const isUsage = thrown instanceof SettingsError;
+    for (const line of isUsage ? thrown.faults : [messageOf(thrown)]) stderr.write(`agent: ${line}\n`);
+    return isUsage ? 2 : 1;
   }
 }

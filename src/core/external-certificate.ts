@@ -30,8 +30,9 @@ export function readExternalCertificate(
     return { fault: `${leafKey} of the Secret is not the key of ${leaf}` };
   const missing = names.filter((name) => !certificate.names.includes(name));
   if (missing.length > 0) return { fault: `the certificate is not made out to ${missing.join(', ')}` };
+  const path = signedInTurn(certificate, chain.slice(1), reader);
   const issuer = trustedEverywhere(bundles).find((authority) =>
-    chain.some(
+    path.some(
       ({ pem, fingerprint }) =>
         fingerprint === authority.fingerprint || reader.isSignedBy(pem, authority.pem),
     ),
@@ -42,6 +43,22 @@ export function readExternalCertificate(
     };
   }
   return { ...certificate, pem: writeBundle(chain), key, issuer: issuer.fingerprint };
+}
+
+/** The certificate, and of those that follow it the ones that each have signed the one before. */
+function signedInTurn(
+  certificate: Certificate,
+  following: readonly Certificate[],
+  reader: CertificateReader,
+): Certificate[] {
+  const path = [certificate];
+  let last = certificate;
+  for (const next of following) {
+    if (!reader.isSignedBy(last.pem, next.pem)) break;
+    path.push(next);
+    last = next;
+  }
+  return path;
 }
 
 function trustedEverywhere([first = [], ...others]: readonly (readonly Certificate[])[]): Certificate[] {

@@ -27,6 +27,18 @@ import type { Resource } from '../kube/resources.ts';
 /** Pods are cached as what is kept of them. */
 const WATCHED_PODS = PODS as Resource as Resource<WatchedPod>;
 
+/** Each watch, and what its metrics call it. */
+const WATCHES = {
+  inferenceServices: 'inferenceservices',
+  trainedModels: 'trainedmodels',
+  modelConfigs: 'configmaps',
+  pods: 'pods',
+  serviceAccounts: 'serviceaccounts',
+  systemConfig: 'inferenceservice-config',
+  certificate: 'webhook-certificate',
+} as const;
+type WatchName = keyof typeof WATCHES;
+
 /** All that the manager knows of the cluster: one watch a kind, shared by webhook and reconciler. */
 export interface ClusterView {
   readonly inferenceServices: Reflector<InferenceService>;
@@ -93,20 +105,20 @@ function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> 
     modelConfigsByKey,
     podsByKey,
     inferenceServices: startReflector({
-      ...shared('inferenceservices', options),
+      ...shared('inferenceServices', options),
       resource: INFERENCE_SERVICES,
       onDelta: listeners.inferenceService,
       project: withoutStatus,
     }),
     trainedModels: startReflector({
-      ...shared('trainedmodels', options),
+      ...shared('trainedModels', options),
       resource: TRAINED_MODELS,
       onDelta: listeners.trainedModel,
       indexes: [trainedModelsByKey],
       project: withoutStatus,
     }),
     modelConfigs: startReflector({
-      ...shared('configmaps', options),
+      ...shared('modelConfigs', options),
       resource: CONFIG_MAPS,
       labelSelector: `${MODEL_CONFIG_LABEL}=true`,
       onDelta: listeners.modelConfig,
@@ -128,19 +140,19 @@ function watchSettings(options: ClusterViewOptions): Pick<ClusterView, Settings>
   const { listeners, certificateSecret } = options;
   return {
     serviceAccounts: startReflector({
-      ...shared('serviceaccounts', options),
+      ...shared('serviceAccounts', options),
       resource: SERVICE_ACCOUNTS,
       project: onlySecretNames,
     }),
     systemConfig: startReflector({
-      ...shared('inferenceservice-config', options),
+      ...shared('systemConfig', options),
       resource: CONFIG_MAPS,
       namespace: SYSTEM_CONFIG.namespace,
       fieldSelector: `metadata.name=${SYSTEM_CONFIG.name}`,
       onDelta: listeners.systemConfig,
     }),
     certificate: startReflector({
-      ...shared('webhook-certificate', options),
+      ...shared('certificate', options),
       resource: SECRETS,
       namespace: certificateSecret.namespace,
       fieldSelector: `metadata.name=${certificateSecret.name}`,
@@ -150,26 +162,26 @@ function watchSettings(options: ClusterViewOptions): Pick<ClusterView, Settings>
   };
 }
 
-/** What every watch is given; its name is that of its metrics. */
+/** What every watch is given. */
 function shared(
-  name: string,
+  name: WatchName,
   { client, clock, random, logger, observe }: ClusterViewOptions,
 ): Pick<ReflectorOptions<never>, 'client' | 'clock' | 'random' | 'logger' | 'observe'> {
-  return { client, clock, random, logger, observe: (event) => observe(name, event) };
+  return { client, clock, random, logger, observe: (event) => observe(WATCHES[name], event) };
 }
 
 /** What is needed of every reflector, whatever it holds: to wait for it and to stop it. */
-export type AnyReflector = Syncing & Pick<Reflector<KubernetesObject>, 'stop'>;
+export type AnyReflector = Syncing & Pick<Reflector<KubernetesObject>, 'stop' | 'cache' | 'heardAt'>;
 
-/** All of them. */
-export function reflectorsOf(view: ClusterView): readonly AnyReflector[] {
-  return [...decisiveReflectors(view), view.pods];
+/** All of them, by what their metrics call them. */
+export function reflectorsOf(view: ClusterView): ReadonlyMap<string, AnyReflector> {
+  const names = Object.keys(WATCHES) as WatchName[];
+  return new Map(names.map((name): [string, AnyReflector] => [WATCHES[name], view[name]]));
 }
 
 /** Those that decide upon pods and ConfigMaps; each must be synced before anything is decided. */
 export function decisiveReflectors(view: ClusterView): readonly AnyReflector[] {
-  const { inferenceServices, trainedModels, modelConfigs, serviceAccounts, systemConfig, certificate } = view;
-  return [inferenceServices, trainedModels, modelConfigs, serviceAccounts, systemConfig, certificate];
+  return [...reflectorsOf(view).values()].filter((reflector) => reflector !== view.pods);
 }
 
 /** What is not there yet, and why; undefined when everything is known that decisions need. */

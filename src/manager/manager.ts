@@ -1,3 +1,4 @@
+import { aborted } from '../core/abort.ts';
 import { milliseconds, seconds } from '../core/clock.ts';
 import { messageOf, MmsError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
@@ -21,6 +22,7 @@ import type { PropagationController } from './propagation-controller.ts';
 import { createReconciling, MODEL_CONFIG_PACE } from './reconciling.ts';
 import { isServed } from './served-address.ts';
 import { systemConfigSource } from './system-config-source.ts';
+import type { SystemConfigSource } from './system-config-source.ts';
 import { installedRegistration, localRegistration } from './webhook-registration.ts';
 import type { WebhookRegistration } from './webhook-registration.ts';
 import { keepCertificate, startWebhookServer } from './webhook.ts';
@@ -83,20 +85,23 @@ interface Running {
   readonly checks: Map<string, ReadinessCheck>;
 }
 
-async function serve(
-  { options, host, client, metrics, checks }: Running,
-  signal: AbortSignal,
-): Promise<void> {
-  const { clock, random, logger, namespace, identity } = options;
+/** The webhook's certificate; the watch may tell of it before anybody looks after it, who then looks at once anyway. */
+interface CertificateNews {
+  changed: () => void;
+}
+
+async function serve(running: Running, signal: AbortSignal): Promise<void> {
+  const { options, client, metrics } = running;
+  const { clock, random, logger, namespace } = options;
   const secret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
   const systemConfig = systemConfigSource(options.agentImage, logger);
   const controller = createModelConfigController({
     ...{ client, clock, logger, observe: metrics.planned },
+    ...{ observeWrite: metrics.configMapWritten, observeLag: metrics.cacheLag },
     enqueue: (key) => reconciling.enqueue(key),
   });
   const propagation = propagationFor(options, client, metrics, () => view);
-  // The watch may tell of the Secret before anybody looks after the certificate, who then looks at once anyway.
-  let certificateSecretChanged = (): void => undefined;
+  const certificate: CertificateNews = { changed: () => undefined };
   const view: ClusterView = watchCluster({
     ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
     listeners: {
@@ -104,15 +109,38 @@ async function serve(
       modelConfig: toEach(controller.listeners.modelConfig, propagation.listeners.modelConfig),
       pod: propagation.listeners.pod,
       systemConfig: systemConfig.changed,
-      certificate: () => certificateSecretChanged(),
+      certificate: () => certificate.changed(),
     },
   });
+  metrics.observeCaches(reflectorsOf(view), clock);
   const reconciling = createReconciling({
     ...{ caches: decisiveReflectors(view), clock, random, logger, observe: metrics.workQueue },
     pace: MODEL_CONFIG_PACE,
     allKeys: () => controller.allKeys(view),
     process: (key) => controller.reconcile(key, view),
   });
+  const lead = async (leading: AbortSignal): Promise<void> => {
+    await Promise.all([reconciling.lead(leading), propagation.lead(leading)]);
+  };
+  try {
+    await admit({ ...running, view, systemConfig, secret, certificate, lead }, signal);
+  } finally {
+    await Promise.all([...reflectorsOf(view).values()].map((reflector) => reflector.stop()));
+  }
+}
+
+interface Admitting extends Running {
+  readonly view: ClusterView;
+  readonly systemConfig: SystemConfigSource;
+  readonly secret: { readonly namespace: string; readonly name: string };
+  readonly certificate: CertificateNews;
+  readonly lead: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Serves the webhook and competes for the lead until the signal aborts, and ends both in order. */
+async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
+  const { options, host, client, metrics, checks, view, systemConfig, secret } = admitting;
+  const { clock, random, logger, namespace, identity } = options;
   const names = webhookNames(options);
   const server = await startWebhookServer({
     ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics },
@@ -121,10 +149,10 @@ async function serve(
   const registration = await registrationFor(options, client, server.port);
   const election = startLeaderElection({
     ...{ client, namespace, name: NAME, identity, clock, random, logger, durations: LEASE },
-    onStartedLeading: async (leading) => {
+    onStartedLeading: (leading) => {
       metrics.leading(true);
       certificate.poke();
-      await Promise.all([reconciling.lead(leading), propagation.lead(leading)]);
+      return admitting.lead(leading);
     },
     onStoppedLeading: () => metrics.leading(false),
   });
@@ -135,7 +163,7 @@ async function serve(
     isLeader: election.isLeader,
     serve: server.setCertificate,
   });
-  certificateSecretChanged = certificate.poke;
+  admitting.certificate.changed = certificate.poke;
   checks.set('caches', () => missingFrom(view)).set('certificate', certificate.readiness);
   checks.set('webhook', server.readiness).delete('start');
 
@@ -143,7 +171,7 @@ async function serve(
   logger.info({}, 'ending: the webhook drains, the lease is given back');
   await Promise.all([withdraw(registration, logger).then(() => server.stop()), election.stop()]);
   background.abort();
-  await Promise.all([certificate.finished, ...reflectorsOf(view).map((reflector) => reflector.stop())]);
+  await certificate.finished;
 }
 
 function propagationFor(
@@ -189,11 +217,4 @@ async function withdraw(registration: WebhookRegistration, logger: Logger): Prom
       'the webhook could not be taken back; the next manager will take it over',
     );
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

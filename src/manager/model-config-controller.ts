@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Milliseconds } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
 import type { ConfigMap, ObjectKey } from '../core/kubernetes.ts';
 import { keyOf, splitKey } from '../core/kubernetes.ts';
@@ -11,6 +11,7 @@ import { getIfThere } from '../kube/get-if-there.ts';
 import type { Delta } from '../kube/reflector.ts';
 import { INFERENCE_SERVICES } from '../kube/resources.ts';
 import { createConfigMapWriter } from '../reconciler/config-map-writer.ts';
+import type { ConfigMapWrite } from '../reconciler/config-map-writer.ts';
 import { createOwnWrites } from '../reconciler/own-writes.ts';
 import { reconcileModelConfig } from '../reconciler/reconcile-model-config.ts';
 import type { ModelConfigWorld } from '../reconciler/reconcile-model-config.ts';
@@ -32,12 +33,14 @@ export interface ModelConfigControllerOptions {
   /** Called with each key that a change touches. */
   readonly enqueue: (key: ObjectKey) => void;
   readonly observe: (key: ObjectKey, plan: ModelConfigPlan) => void;
+  readonly observeWrite: (write: ConfigMapWrite) => void;
+  readonly observeLag: (lag: Milliseconds) => void;
 }
 
 export function createModelConfigController(options: ModelConfigControllerOptions): ModelConfigController {
   const { client, clock, logger, enqueue, observe } = options;
-  const ownWrites = createOwnWrites(clock);
-  const writer = createConfigMapWriter(client, ownWrites);
+  const ownWrites = createOwnWrites(clock, options.observeLag);
+  const writer = createConfigMapWriter(client, ownWrites, options.observeWrite);
 
   function worldOf(view: ClusterView): ModelConfigWorld {
     return {

@@ -36,12 +36,14 @@ export interface WebhookServerOptions {
 export async function startWebhookServer(options: WebhookServerOptions): Promise<AdmissionServer> {
   const { names, clock, logger, metrics } = options;
   const { issue } = await makeIssue(certificateMaker(clock, DEFAULT_CERTIFICATE_POLICY), names);
-  return startAdmissionServer({
+  const server = await startAdmissionServer({
     ...options,
     certificate: { certificate: issue.leaf.pem, key: issue.leaf.key },
     logger: logger.child({ part: 'webhook' }),
     observe: metrics.admission,
   });
+  metrics.countReviewsInFlight(() => server.inFlight);
+  return server;
 }
 
 export interface CertificateOptions {

@@ -1,5 +1,5 @@
-import { seconds } from '../core/clock.ts';
-import type { Clock, EpochMs } from '../core/clock.ts';
+import { milliseconds, seconds } from '../core/clock.ts';
+import type { Clock, EpochMs, Milliseconds } from '../core/clock.ts';
 import type { ConfigMap, ObjectKey } from '../core/kubernetes.ts';
 import { keyOf } from '../core/kubernetes.ts';
 import { compareResourceVersions } from '../kube/resource-version.ts';
@@ -26,19 +26,20 @@ export interface OwnWrites {
  */
 const REMEMBERED_FOR = seconds(30);
 
-export function createOwnWrites(clock: Clock): OwnWrites {
-  const written = new Map<ObjectKey, { readonly configMap: ConfigMap; readonly until: EpochMs }>();
+/** @param observeLag told how long after the answer to a write the watch showed it; not told when it was faster */
+export function createOwnWrites(clock: Clock, observeLag: (lag: Milliseconds) => void): OwnWrites {
+  const written = new Map<ObjectKey, { readonly configMap: ConfigMap; readonly at: EpochMs }>();
 
   function remembered(key: ObjectKey): ConfigMap | undefined {
     const own = written.get(key);
-    if (own === undefined || own.until > clock.now()) return own?.configMap;
+    if (own === undefined || own.at + REMEMBERED_FOR > clock.now()) return own?.configMap;
     written.delete(key);
     return undefined;
   }
 
   return {
     remember(configMap) {
-      written.set(keyOf(configMap), { configMap, until: (clock.now() + REMEMBERED_FOR) as EpochMs });
+      written.set(keyOf(configMap), { configMap, at: clock.now() });
       return configMap;
     },
     forget: (configMap) => void written.delete(keyOf(configMap)),
@@ -48,8 +49,11 @@ export function createOwnWrites(clock: Clock): OwnWrites {
     },
     unseen: () => [...written.keys()].map(remembered).filter((configMap) => configMap !== undefined),
     seen(configMap) {
-      const own = remembered(keyOf(configMap));
-      if (own !== undefined && !isNewer(own, configMap)) written.delete(keyOf(configMap));
+      const key = keyOf(configMap);
+      const own = written.get(key);
+      if (own === undefined || isNewer(own.configMap, configMap)) return;
+      written.delete(key);
+      observeLag(milliseconds(Math.max(0, clock.now() - own.at)));
     },
   };
 }

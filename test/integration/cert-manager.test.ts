@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import { withCaBundle, type WebhookConfiguration } from '../../src/core/webhook-configuration.ts';
@@ -18,11 +17,10 @@ import { kubectl } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { dryRunContainers, predictorPod } from '../support/predictor-pod.ts';
+import { manifests } from '../support/rendered.ts';
 import { report } from '../support/report.ts';
 import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
 
-const manifests = (path: string): string =>
-  fileURLToPath(new URL(`../../manifests/${path}`, import.meta.url));
 const SECRET = { namespace: 'kserve-mms-system', name: 'kserve-mms-webhook-certificate' };
 const IN_CLUSTER_NAME = 'kserve-mms-webhook.kserve-mms-system.svc';
 const SWAPS = 10;
@@ -49,7 +47,8 @@ describe("the overlay with cert-manager's certificate", () => {
   });
 
   afterAll(async () => {
-    await manager.kill('SIGKILL');
+    // In order it would serve on for 15 s.
+    await (manager as TestManager | undefined)?.kill('SIGKILL');
     await client.close();
     await controlPlane.stop();
   });
@@ -186,5 +185,17 @@ describe("the overlay with cert-manager's certificate", () => {
     const took = (performance.now() - signalled) / 1000;
     report('manager after SIGTERM', { 'ended after (s)': took });
     expect(took).toBeLessThan(deployment.spec.template.spec.terminationGracePeriodSeconds);
+  });
+
+  it('lets a manager that makes its own certificates take over from it', async () => {
+    await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests('rbac'));
+    const before = await client.get(SECRETS, SECRET);
+    manager = await startTestManager({ kubeconfig: managerKubeconfig, inCluster: true });
+    expect(await client.get(SECRETS, SECRET)).toEqual(before);
+    await client.delete(SECRETS, SECRET);
+    await eventually(async () => {
+      const { data } = (await client.get(SECRETS, SECRET)) as unknown as { data: Record<string, string> };
+      expect(data['ca.key']).toBeDefined();
+    });
   });
 });

@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import {
   DEFAULT_AGENT_IMAGE,
@@ -12,13 +10,9 @@ import {
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubectl, kubectlWithInput } from '../support/kubectl.ts';
+import { manifests, render, type Rendered } from '../support/rendered.ts';
 
-const manifests = (path: string): string =>
-  fileURLToPath(new URL(`../../manifests/${path}`, import.meta.url));
-
-interface Manifest {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+interface Role extends Rendered {
   readonly rules?: readonly {
     readonly resources: readonly string[];
     readonly verbs: readonly string[];
@@ -26,55 +20,26 @@ interface Manifest {
   }[];
 }
 
-interface StoredObject {
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly generation?: number;
-    readonly resourceVersion: string;
-  };
-}
-
 describe('the manifests', () => {
   let controlPlane: ControlPlane;
 
   beforeAll(async () => {
     controlPlane = await testControlPlane();
+    await apply('default');
   });
 
   afterAll(async () => {
     await controlPlane.stop();
   });
 
-  const render = async (path: string): Promise<Manifest[]> =>
-    parseAllDocuments(await kubectl(controlPlane.kubeconfigPath, 'kustomize', manifests(path))).map(
-      (document) => document.toJS() as Manifest,
-    );
   const apply = (path: string): Promise<string> =>
     kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests(path));
-  /** What changes when an object does; kubectl says "configured" of some that do not. */
-  const versionsOf = async (path: string): Promise<Record<string, number | string>> => {
-    const { items } = JSON.parse(await get('-k', manifests(path), '-o', 'json')) as { items: StoredObject[] };
-    return Object.fromEntries(
-      items.map(({ kind, metadata }) => [
-        `${kind}/${metadata.name}`,
-        metadata.generation ?? metadata.resourceVersion,
-      ]),
-    );
-  };
   const get = (...args: readonly string[]): Promise<string> =>
     kubectl(controlPlane.kubeconfigPath, 'get', ...args);
 
-  it('of a whole installation are taken by the API server, and taken again without a change', async () => {
-    await apply('default');
-    const before = await versionsOf('default');
-    await apply('default');
-    expect(await versionsOf('default')).toEqual(before);
-  });
-
   it('beside KServe bring no CustomResourceDefinition, and all else', async () => {
     const [all, beside] = [await render('default'), await render('overlays/beside-kserve')];
-    const names = (rendered: readonly Manifest[]): string[] =>
+    const names = (rendered: readonly Rendered[]): string[] =>
       rendered.map(({ kind, metadata }) => `${kind}/${metadata.name}`).sort();
     expect(names(beside)).toEqual(names(all).filter((name) => !name.startsWith('CustomResourceDefinition/')));
   });
@@ -133,7 +98,7 @@ describe('the manifests', () => {
   });
 
   it('let the manager read Secrets one by one, and list or watch only its own', async () => {
-    const roles = (await render('rbac')).filter(({ rules }) => rules !== undefined);
+    const roles = ((await render('rbac')) as readonly Role[]).filter(({ rules }) => rules !== undefined);
     const onSecrets = roles.flatMap(({ kind, rules = [] }) =>
       rules
         .filter(({ resources }) => resources.includes('secrets'))

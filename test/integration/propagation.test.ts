@@ -61,6 +61,12 @@ describe('pods are told of a changed ConfigMap', () => {
   const versionOf = async (service: string): Promise<string | undefined> =>
     (await readConfigMap(client, `modelconfig-${service}-0`))?.metadata.resourceVersion;
   const annotated = (): Promise<number> => manager.metric('mms_propagations_total', { result: 'annotated' });
+  /** Until the manager knows of every pod there is. */
+  const hasSeenPods = (): Promise<void> =>
+    eventually(async () => {
+      const { items } = await client.list(PODS);
+      expect(await manager.metric('mms_cache_objects', { resource: 'pods' })).toBe(items.length);
+    });
   const hasModels = (service: string, names: readonly string[]): Promise<void> =>
     eventually(async () => expect(await modelNames(client, service)).toEqual(names));
   const isTold = (name: string, service: string): Promise<void> =>
@@ -74,6 +80,7 @@ describe('pods are told of a changed ConfigMap', () => {
     await hasModels('once', []);
     const before = await annotated();
     await startPod('once-a', 'once');
+    await hasSeenPods();
     await createModel(client, trainedModel('once-1', 'once'));
     await hasModels('once', ['once-1']);
     const written = performance.now();
@@ -104,6 +111,7 @@ describe('pods are told of a changed ConfigMap', () => {
       pod.spec['nodeName'] = NODE;
     });
     await client.create(PODS, transformer);
+    await hasSeenPods();
     await createModel(client, trainedModel('some-1', 'some'));
     await hasModels('some', ['some-1']);
     await isTold('some-running', 'some');
@@ -147,6 +155,7 @@ describe('pods are told of a changed ConfigMap', () => {
     await inParallel(8, pods, async (name) => {
       await startPod(name, 'many');
     });
+    await hasSeenPods();
     const before = await annotated();
     const writesBefore = await manager.metric('mms_api_requests_total', {
       verb: 'update',
@@ -176,6 +185,7 @@ describe('pods are told of a changed ConfigMap', () => {
     await createService(client, inferenceService('later'));
     await hasModels('later', []);
     await startPod('later-a', 'later');
+    await hasSeenPods();
     await createModel(client, trainedModel('later-1', 'later'));
     await hasModels('later', ['later-1']);
     await isTold('later-a', 'later');

@@ -93,6 +93,9 @@ describe('a manager with the rights of the manifests and no more', () => {
     const { metadata } = predictorPod('told-a', 'told');
     const labelled = { metadata: { labels: metadata.labels } };
     await client.patch(PODS, { namespace: 'default', name: 'told-a' }, { type: 'merge', body: labelled });
+    await eventually(async () =>
+      expect(await manager.metric('mms_cache_objects', { resource: 'pods' })).toBe(1),
+    );
     await createModel(client, trainedModel('t1', 'told'));
     await eventually(async () => {
       expect(await manager.metric('mms_propagations_total', { result: 'annotated' })).toBe(1);

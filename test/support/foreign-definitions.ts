@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { eventually } from './eventually.ts';
 import { goModule } from './go-module.ts';
 import { kubectl } from './kubectl.ts';
 
@@ -27,5 +28,8 @@ export async function installDefinitionsOf(
   const root = await goModule(module, version);
   const selected = files.flatMap((file) => ['-f', join(root, directory, file)]);
   await kubectl(kubeconfig, 'apply', '--server-side', ...selected);
-  await kubectl(kubeconfig, 'wait', '--for=condition=Established', '--timeout=60s', ...selected);
+  // kubectl wait gives up on a definition that has no conditions yet.
+  await eventually(() =>
+    kubectl(kubeconfig, 'wait', '--for=condition=Established', '--timeout=60s', ...selected),
+  );
 }
