@@ -1,5 +1,6 @@
 # The image for several platforms, by BuildKit:
-#   docker buildx build --platform linux/amd64,linux/arm64 --tag kserve-mms:0.1.0 .
+#   docker buildx build --platform linux/amd64,linux/arm64 --tag kserve-mms:0.1.0 \
+#     --label org.opencontainers.image.revision="$(git rev-parse HEAD)" .
 # Its files are those of `npm run image`, written by the same program; so the build runs on the builder's own processor.
 FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS build
 ARG TARGETARCH
