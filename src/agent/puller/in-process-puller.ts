@@ -31,7 +31,7 @@ export function createInProcessPuller({ env, settings, clock, resolve }: InProce
     policy: createDestinationPolicy(settings.deniedNetworks),
     connectTimeoutMs: settings.connectTimeoutMs,
     maxRedirects: settings.maxRedirects,
-    ...(resolve === undefined ? {} : { resolve }),
+    resolve,
   });
   const sources = createSources({ env, http, clock, settings });
   const context = {
@@ -63,7 +63,7 @@ export function createInProcessPuller({ env, settings, clock, resolve }: InProce
       stopper.abort();
       await Promise.allSettled(running);
       await sources.close();
-      await http.close();
+      http.close();
     },
   };
 }
