@@ -1,7 +1,9 @@
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AgentFlags, type AgentOptions, checkAgentOptions, FLAG_DEFAULTS } from '../agent/options.ts';
+import { spawnPuller } from '../agent/puller/spawn-puller.ts';
 import { refusedOptions } from './agent-refused-flags.ts';
 import { type CommandIo, newCommand } from './io.ts';
 
@@ -15,18 +17,24 @@ export interface AgentRun {
   readonly instance: string;
   /** Where the log goes. */
   readonly stdout: Writable;
-  /** The module that the puller's process runs. */
-  readonly pullerEntry: URL;
+  /** Gives the process that pulls. */
+  readonly spawnPuller: () => ChildProcess;
 }
 
-/** In the tree of modules, as sources or compiled; a bundle passes its own. */
+/** In the tree of modules, as sources or compiled. */
 const PULLER_ENTRY = new URL(
   `../agent/puller/puller-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
   import.meta.url,
 );
 
-/** `mms agent`: the sidecar, called with the flags of KServe's own agent and some more. */
-export function agentCommand(io: CommandIo, pullerEntry = PULLER_ENTRY): Command {
+/**
+ * `mms agent`: the sidecar, called with the flags of KServe's own agent and some more.
+ * @param pullers gives the process that pulls; a bundle has its own.
+ */
+export function agentCommand(
+  io: CommandIo,
+  pullers = () => spawnPuller(PULLER_ENTRY, io.environment),
+): Command {
   const command = newCommand('agent', io)
     .description('run the sidecar: fetch and load the models of models.json, and forward requests to them')
     .addOption(
@@ -63,7 +71,8 @@ export function agentCommand(io: CommandIo, pullerEntry = PULLER_ENTRY): Command
     const { runAgentProcess } = await import('./agent-process.ts');
     const { environment, stdout } = io;
     const signal = io.interruption();
-    await runAgentProcess({ options, environment, signal, stdout, instance: randomUUID(), pullerEntry });
+    const instance = randomUUID();
+    await runAgentProcess({ options, environment, signal, stdout, instance, spawnPuller: pullers });
   });
 }
 

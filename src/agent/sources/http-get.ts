@@ -1,7 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import type { LookupFunction } from 'node:net';
-import type { Socket } from 'node:net';
+import type { LookupFunction, Socket } from 'node:net';
 
 /** One GET: resolves with the head of the answer, whose body is still to be read. */
 export type HttpGet = (
@@ -24,7 +23,10 @@ export interface HttpGetterOptions {
 /** Shorter than the 5 s after which many servers close, so that no request meets a closing connection. */
 const IDLE = { keepAlive: true, timeout: 4_000 };
 
-type Transport = Pick<typeof import('node:https'), 'request'> & { readonly agent: HttpAgent };
+interface Transport {
+  readonly request: typeof httpRequest;
+  readonly agent: HttpAgent;
+}
 
 /** GETs over HTTP/1.1 and kept connections. TLS is loaded when the first https:// URL asks for it. */
 export function createHttpGetter({ lookup, connectTimeoutMs }: HttpGetterOptions): HttpGetter {
