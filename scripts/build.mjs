@@ -10,6 +10,8 @@ import { hashOf, packagedNode, readIfThere, root, run, runMain, SetupError } fro
 const SOURCES = [
   'src',
   'scripts/bundle-agent.mjs',
+  'scripts/agent-launcher.js',
+  'scripts/compile-pack.mjs',
   'tsconfig.json',
   'tsconfig.build.json',
   'package-lock.json',
