@@ -43,7 +43,7 @@ const effects = [
 ];
 
 export default tseslint.config(
-  { ignores: ['dist', 'dist.new-*', 'node_modules', 'coverage'] },
+  { ignores: ['dist', 'dist.new-*', 'dist-image', 'node_modules', 'coverage'] },
   js.configs.recommended,
   {
     files: ['**/*.ts', 'bench/**/*.mts'],

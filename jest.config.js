@@ -1,8 +1,8 @@
 /**
  * `unit` needs nothing but Node; `integration` starts a real etcd and kube-apiserver; `agent` starts real object stores
- * and model servers.
+ * and model servers, which are installed before its first test. The tests in test/e2e have a configuration of their own.
  */
-const shared = {
+export const shared = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
@@ -18,6 +18,11 @@ export default {
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
     { ...shared, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.test.ts'] },
-    { ...shared, displayName: 'agent', testMatch: ['<rootDir>/test/agent/**/*.test.ts'] },
+    {
+      ...shared,
+      displayName: 'agent',
+      globalSetup: '<rootDir>/test/agent/install-servers.ts',
+      testMatch: ['<rootDir>/test/agent/**/*.test.ts'],
+    },
   ],
 };

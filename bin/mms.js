@@ -15,8 +15,9 @@ const TAKEN_OVER = 'KSERVE_MMS_LAUNCHED';
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 const packagedNode = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url));
-const main = new URL('../dist/main.js', import.meta.url);
-/** The sidecar alone, bundled: a fraction of the memory that the whole command line takes. */
+/** The command line, bundled: it needs no node_modules. */
+const main = new URL('../dist/bundle/main.js', import.meta.url);
+/** The sidecar alone, in a bundle of its own: a fraction of the memory that the whole command line takes. */
 const agent = new URL('../dist/agent.js', import.meta.url);
 const takenOver = process.env[TAKEN_OVER] !== undefined;
 

@@ -1,10 +1,12 @@
 /**
- * Compiles src/ to dist/ and bundles the agent beside it, whole or not at all, and notes in dist/ which sources it is of.
+ * Compiles src/ to dist/ and bundles the agent and the command line beside it, whole or not at all, and notes in dist/ which
+ * sources it is of and which packages the bundles hold.
  * `npm run build` runs it.
  */
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundledPackages } from './bundled-packages.mjs';
 import { hashOf, packagedNode, readIfThere, root, run, runMain, SetupError } from './run.mjs';
 
 const SOURCES = [
@@ -12,12 +14,15 @@ const SOURCES = [
   'scripts/bundle-agent.mjs',
   'scripts/agent-launcher.js',
   'scripts/compile-pack.mjs',
+  'scripts/bundle-cli.mjs',
   'tsconfig.json',
   'tsconfig.build.json',
   'package-lock.json',
 ];
 const dist = join(root, 'dist');
 const STAMP = '.sources';
+/** The packages in the bundles, for whoever ships these. */
+const PACKAGES = 'bundled-packages.json';
 
 /** True when dist/ was built from the sources as they are. */
 export function buildIsCurrent() {
@@ -37,7 +42,9 @@ async function build() {
     if (code !== 0) return code;
     // Loaded here: what only asks whether the build is current runs before the dependencies are there.
     const { bundleAgent } = await import('./bundle-agent.mjs');
-    await bundleAgent(fresh);
+    const { bundleCli } = await import('./bundle-cli.mjs');
+    const inputs = [...(await bundleAgent(fresh)), ...(await bundleCli(fresh))];
+    writeFileSync(join(fresh, PACKAGES), JSON.stringify(bundledPackages(inputs), undefined, 2));
     writeFileSync(join(fresh, STAMP), sources);
     rmSync(dist, { recursive: true, force: true });
     renameSync(fresh, dist);

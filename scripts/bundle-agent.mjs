@@ -53,14 +53,19 @@ const withoutPushgateway = {
   },
 };
 
-/** @param {string} outdir absolute */
+/**
+ * @param {string} outdir absolute
+ * @returns the inputs of the bundle, by their paths below the repository
+ */
 export async function bundleAgent(outdir) {
+  const inputs = [];
   const chunks = join(outdir, 'agent-chunks');
   mkdirSync(chunks, { recursive: true });
   const launcher = readFileSync(join(root, 'scripts', 'agent-launcher.js'), 'utf8');
   for (const bundle of BUNDLES) {
-    const { files, inlined, pack } = await modulesOf(bundle);
+    const { files, inlined, pack, sources } = await modulesOf(bundle);
     const { name } = bundle;
+    inputs.push(...sources);
     for (const [id, code] of files) {
       if (!inlined.has(id) && !pack.has(id)) writeFileSync(join(chunks, id), code);
     }
@@ -78,6 +83,7 @@ export async function bundleAgent(outdir) {
     const exitCode = await run(packagedNode, [compiler, packFile, join(chunks, packName)]);
     if (exitCode !== 0) throw new Error(`compiling ${packFile} ended with ${exitCode}`);
   }
+  return [...new Set(inputs)];
 }
 
 /** A bundle as functions by file name, and which of them stand in its launcher and in its pack. */
@@ -104,10 +110,11 @@ async function modulesOf({ name, entry, inlined: isInlined, hot }) {
   });
   const files = new Map();
   for (const { path, text } of outputFiles) files.set(basename(path), await functionOf(path, text));
-  const { outputs } = metafile;
+  const { inputs, outputs } = metafile;
   const inlined = isInlined ? closure(outputs, [`out/${name}.js`], /^$/) : new Set();
   const whole = closure(outputs, [`out/${name}.js`], hot);
-  return { files, inlined, pack: new Set([...whole].filter((id) => !inlined.has(id))) };
+  const pack = new Set([...whole].filter((id) => !inlined.has(id)));
+  return { files, inlined, pack, sources: Object.keys(inputs) };
 }
 
 /** An ES module of the bundle as a function that fills `module.exports`; other outputs as they are. */

@@ -1,19 +1,30 @@
 /**
- * Prints `N passed, N failed` for the last `npm test`, as its last line; exit code 1 unless something passed and
- * nothing failed. Suites that could not be run and tests that were skipped count as failed.
+ * Prints `N passed, N failed` for the last `npm test` and `npm run test:e2e` together, as its last line; exit code 1 unless
+ * something passed in each of them and nothing failed. Suites that could not be run and tests that were skipped count as
+ * failed, and so does a run that left no result.
  */
-import { join } from 'node:path';
-import { readIfThere, root } from './run.mjs';
+import { e2eResults, readIfThere, results } from './run.mjs';
 
-const text = readIfThere(join(root, 'test-results', 'jest.json'));
-const result = text === undefined ? {} : JSON.parse(text);
-const { numPassedTests: passed = 0, numFailedTests = 0, numRuntimeErrorTestSuites = 0 } = result;
-const { numPendingTests = 0, numTodoTests = 0, success = false } = result;
-const skipped = numPendingTests + numTodoTests;
-
-if (numRuntimeErrorTestSuites > 0) console.log(`${numRuntimeErrorTestSuites} test files could not be run`);
-if (skipped > 0) console.log(`${skipped} tests were skipped, which counts as failed`);
-const counted = numFailedTests + numRuntimeErrorTestSuites + skipped;
-const failed = counted === 0 && (!success || passed === 0) ? 1 : counted;
+const counts = [count('npm test', results), count('npm run test:e2e', e2eResults)];
+const passed = sum(counts.map((run) => run.passed));
+const failed = sum(counts.map((run) => run.failed));
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
+
+function count(what, file) {
+  const text = readIfThere(file);
+  const result = text === undefined ? {} : JSON.parse(text);
+  const { numPassedTests: passed = 0, numFailedTests = 0, numRuntimeErrorTestSuites = 0 } = result;
+  const { numPendingTests = 0, numTodoTests = 0, success = false } = result;
+  const skipped = numPendingTests + numTodoTests;
+  if (text === undefined) console.log(`${what} left no result, which counts as failed`);
+  if (numRuntimeErrorTestSuites > 0)
+    console.log(`${what}: ${numRuntimeErrorTestSuites} test files could not be run`);
+  if (skipped > 0) console.log(`${what}: ${skipped} tests were skipped, which counts as failed`);
+  const counted = numFailedTests + numRuntimeErrorTestSuites + skipped;
+  return { passed, failed: counted === 0 && (!success || passed === 0) ? 1 : counted };
+}
+
+function sum(numbers) {
+  return numbers.reduce((total, number) => total + number, 0);
+}

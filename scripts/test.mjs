@@ -4,10 +4,8 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { packagedNode, requireWritable, root, run, runMain, say, SetupError } from './run.mjs';
+import { packagedNode, requireWritable, results, root, run, runMain, say, SetupError } from './run.mjs';
 import { setup } from './setup.mjs';
-
-const results = join(root, 'test-results', 'jest.json');
 
 await runMain(async () => {
   const args = process.argv.slice(2);

@@ -1,16 +1,12 @@
-import { MmsError } from '../core/errors.ts';
 import {
   AGENT_PORT,
   DEFAULT_COMPONENT_PORT,
   DEFAULT_MODEL_DIR,
   DEFAULT_CONFIG_MOUNT_PATH,
+  DEFAULT_STATUS_PORT,
 } from '../core/names.ts';
+import { SettingsError } from '../core/settings-error.ts';
 import { DEFAULT_SOURCE_SETTINGS, type SourceSettings } from './sources/settings.ts';
-
-/**
- * Not 8080 to 8082 and 9000 to 9003 (model servers), 9081 (this agent), 9090 and 9091 (Prometheus, queue-proxy).
- */
-export const DEFAULT_STATUS_PORT = 9082;
 
 /** The agent's command line, as text; the names are KServe's flags and ours. */
 export interface AgentFlags {
@@ -63,15 +59,8 @@ export const FLAG_DEFAULTS = {
 } as const;
 
 /** Every fault of the command line at once. */
-export class AgentOptionsError extends MmsError {
+export class AgentOptionsError extends SettingsError {
   readonly code = 'AGENT_OPTIONS_INVALID';
-  readonly retryable = false;
-  readonly faults: readonly string[];
-
-  constructor(faults: readonly string[]) {
-    super(faults.join('\n'));
-    this.faults = faults;
-  }
 }
 
 /**

@@ -5,8 +5,9 @@ import { spawnPuller } from '../agent/puller/spawn-puller.ts';
 const args = process.argv.slice(2);
 // A pod that starts has models to fetch. The process for that comes up while this one loads its own modules.
 let early: ChildProcess | undefined = args.includes('--enable-puller') ? spawn() : undefined;
+const packageJson = new URL('../package.json', import.meta.url);
 void import('./agent-program.ts')
-  .then(({ runAgentProgram }) => runAgentProgram(args, nextPuller))
+  .then(({ runAgentProgram }) => runAgentProgram(args, { spawnPuller: nextPuller, packageJson }))
   .then((code) => process.exit(code));
 
 function spawn(): ChildProcess {

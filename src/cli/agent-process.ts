@@ -7,6 +7,7 @@ import {
 } from '../agent/puller/forked-puller.ts';
 import { runAgent } from '../agent/run-agent.ts';
 import { type AgentRun } from './agent.ts';
+import { aborted } from '../core/abort.ts';
 import type { Logger } from '../core/log.ts';
 
 /** Runs the agent with the real clock, dice, log and puller; resolves when it was asked to end and has drained. */
@@ -42,9 +43,6 @@ export async function runAgentProcess({
     stopwatch: () => performance.now(),
     log: logger,
   });
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await aborted(signal);
   await agent.stop();
 }

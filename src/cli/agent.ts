@@ -1,11 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type AgentFlags, type AgentOptions, checkAgentOptions, FLAG_DEFAULTS } from '../agent/options.ts';
 import { spawnPuller } from '../agent/puller/spawn-puller.ts';
 import { refusedOptions } from './agent-refused-flags.ts';
 import { type CommandIo, newCommand } from './io.ts';
+import { packageVersion } from './version.ts';
 
 /** What the command line and the process give the agent. */
 export interface AgentRun {
@@ -21,19 +22,30 @@ export interface AgentRun {
   readonly spawnPuller: () => ChildProcess;
 }
 
+/** What the agent needs from where it lies. */
+export interface AgentParts {
+  /** Gives the process that pulls. */
+  readonly spawnPuller: () => ChildProcess;
+  readonly packageJson: URL;
+}
+
 /** In the tree of modules, as sources or compiled. */
 const PULLER_ENTRY = new URL(
   `../agent/puller/puller-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
   import.meta.url,
 );
+const PACKAGE_JSON = new URL('../../package.json', import.meta.url);
 
 /**
  * `mms agent`: the sidecar, called with the flags of KServe's own agent and some more.
- * @param pullers gives the process that pulls; a bundle has its own.
+ * @param parts a bundle passes its own.
  */
 export function agentCommand(
   io: CommandIo,
-  pullers = () => spawnPuller(PULLER_ENTRY, io.environment),
+  parts: AgentParts = {
+    spawnPuller: () => spawnPuller(PULLER_ENTRY, io.environment),
+    packageJson: PACKAGE_JSON,
+  },
 ): Command {
   const command = newCommand('agent', io)
     .description('run the sidecar: fetch and load the models of models.json, and forward requests to them')
@@ -61,6 +73,12 @@ export function agentCommand(
     .option('--deny-network <cidr...>', 'where storageUri may not lead either', [
       ...FLAG_DEFAULTS.denyNetwork,
     ])
+    .option('-V, --version', 'output the version number')
+    // Not by commander's own version(), which wants the number, and so the file, at each start.
+    .on('option:version', () => {
+      io.stdout.write(`${packageVersion(parts.packageJson)}\n`);
+      throw new CommanderError(0, 'commander.version', 'the version was asked for');
+    })
     .showSuggestionAfterError();
   // A flag that KServe's agent takes and does nothing with.
   command.addOption(new Option('--probe-period <duration>').hideHelp());
@@ -71,8 +89,8 @@ export function agentCommand(
     const { runAgentProcess } = await import('./agent-process.ts');
     const { environment, stdout } = io;
     const signal = io.interruption();
-    const instance = randomUUID();
-    await runAgentProcess({ options, environment, signal, stdout, instance, spawnPuller: pullers });
+    const start = { instance: randomUUID(), spawnPuller: parts.spawnPuller };
+    await runAgentProcess({ options, environment, signal, stdout, ...start });
   });
 }
 

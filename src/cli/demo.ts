@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import type { ControlPlane } from '../controlplane/control-plane.ts';
 import type { ManagerProcess } from '../demo/manager-process.ts';
 import type { ApiClient } from '../kube/api-client.ts';
+import { aborted } from '../core/abort.ts';
 import { binaryOptions, cacheDirectory } from './binary-options.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
@@ -144,9 +145,5 @@ async function stay(
   say(`  export KUBECONFIG=${controlPlane.kubeconfigPath}`);
   say('  kubectl -n mms-example get trainedmodels,configmaps,pods');
   say('Ctrl-C ends it and removes everything.');
-  if (!interrupted.aborted) {
-    await new Promise((resolve) => {
-      interrupted.addEventListener('abort', resolve, { once: true });
-    });
-  }
+  await aborted(interrupted);
 }

@@ -5,6 +5,7 @@ import { stringify } from 'yaml';
 import { decideInjection } from '../core/agent-injection.ts';
 import type { InjectionDecision } from '../core/agent-injection.ts';
 import { MmsError } from '../core/errors.ts';
+import { isImageReference } from '../core/image-reference.ts';
 import type { InferenceService } from '../core/inference-service.ts';
 import type { ConfigMap, Secret, ServiceAccount } from '../core/kubernetes.ts';
 import { INFERENCE_SERVICE_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
@@ -45,7 +46,11 @@ export function injectCommand(io: CommandIo): Command {
       (file: string, files: readonly string[]) => [...files, file],
       [] as readonly string[],
     )
-    .option('--agent-image <image>', "the agent's image, whatever inferenceservice-config says", nonEmpty)
+    .option(
+      '--agent-image <image>',
+      "the agent's image, whatever inferenceservice-config says",
+      imageReference,
+    )
     .addOption(
       new Option('-o, --output <format>', 'what to print').choices(['yaml', 'json', 'patch']).default('yaml'),
     )
@@ -157,7 +162,7 @@ function render(before: Pod, after: Pod, output: InjectOptions['output']): strin
   return `${JSON.stringify(output === 'json' ? after : jsonPatch.compare(before, after), undefined, 2)}\n`;
 }
 
-function nonEmpty(value: string): string {
-  if (value.trim() === '') throw new InvalidArgumentError('It must not be empty.');
-  return value;
+function imageReference(value: string): string {
+  if (isImageReference(value)) return value;
+  throw new InvalidArgumentError('It must name an image, like registry.example/kserve-mms:0.1.0.');
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { seconds } from '../core/clock.ts';
@@ -8,24 +7,17 @@ import { messageOf, MmsError } from '../core/errors.ts';
 import type { ManagerOptions } from '../manager/options.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
+import { MANAGER_SETTINGS, ManagerSettingsError, readManagerSettings } from './manager-settings.ts';
+import type { ManagerSettings } from './manager-settings.ts';
+import { optionsOf } from './settings.ts';
 import { systemClock } from '../system/clock.ts';
 import { userAgent } from './version.ts';
 
-interface ManagerFlags {
-  readonly local: boolean;
-  readonly kubeconfig?: string;
-  readonly webhookPort: number;
-  readonly metricsPort: number;
-  readonly healthPort: number;
-  readonly agentImage?: string;
-  readonly namespace: string;
-  readonly injectCredentials: boolean;
-  readonly logLevel: string;
-}
-
-const DEFAULT_NAMESPACE = 'kserve-mms-system';
 /** The endpoints of a Service follow a pod's readiness within seconds; a neighbour on this machine at once. */
 const DRAIN = { 'in-cluster': seconds(15), local: seconds(1) };
+
+/** What client-node falls back to where it finds no configuration at all. Source: its config.ts, loadFromDefault. */
+const MADE_UP_SERVER = 'http://localhost:8080';
 
 /** The kubeconfig is missing, unreadable, or names no cluster. */
 class KubeconfigError extends MmsError {
@@ -35,65 +27,67 @@ class KubeconfigError extends MmsError {
 
 /** `mms manager`: webhook and reconciler. */
 export function managerCommand(io: CommandIo): Command {
-  const { environment } = io;
-  const namespace = new Option('--namespace <name>', 'of the lease and the certificate')
-    .env('POD_NAMESPACE')
-    .default(DEFAULT_NAMESPACE);
-  return newCommand('manager', io)
+  const command = newCommand('manager', io)
     .description('run the webhook and the reconciler')
-    .option(
-      '--local',
-      'run outside of the cluster, on 127.0.0.1: bring what is missing, register by URL',
-      false,
-    )
     .option(
       '--kubeconfig <file>',
       'the cluster to serve (default: KUBECONFIG, ~/.kube/config, or the one it runs in)',
-    )
-    .option('--webhook-port <port>', 'HTTPS, for the API server', portNumber, 9443)
-    .option('--metrics-port <port>', '/metrics for Prometheus', portNumber, 8080)
-    .option('--health-port <port>', '/healthz and /readyz', portNumber, 8081)
-    .option(
-      '--agent-image <image>',
-      "the agent's image, whatever KServe's system configuration says",
-      nonEmpty,
-    )
-    .addOption(namespace)
-    .option('--no-inject-credentials', 'read no Secret, and give agents no storage credentials')
-    .addOption(
-      new Option('--log-level <level>', 'least level to log')
-        .choices(['debug', 'info', 'warn', 'error'])
-        .default('info'),
-    )
+    );
+  for (const option of optionsOf(MANAGER_SETTINGS)) command.addOption(option);
+  return command
     .addHelpText(
       'after',
-      '\nPort 0 takes any free port.\n\nExample:\n  mms manager --local --kubeconfig "$KUBECONFIG"',
+      '\nA switch can be turned off: --no-propagate, --propagate false, or MMS_PROPAGATE=false. Port 0 takes any free port.' +
+        '\n\nExample:\n  mms manager --local --kubeconfig "$KUBECONFIG"',
     )
-    .action((flags: ManagerFlags) => manage(io, flags, environment['POD_NAME']));
+    .action((flags: Readonly<Record<string, unknown>>) => manage(io, flags));
 }
 
-async function manage(io: CommandIo, flags: ManagerFlags, podName: string | undefined): Promise<void> {
+async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): Promise<void> {
   const interrupted = io.interruption();
+  const { settings, kubeConfig } = await told(io, flags);
   // Loaded here, so that `mms --help` does not wait for them.
   const { default: pino } = await import('pino');
   const { runManager } = await import('../manager/manager.ts');
-  const logger = pino({ level: flags.logLevel }, io.stdout);
-  const mode = flags.local ? 'local' : 'in-cluster';
+  const { drainSeconds, identity } = settings;
+  const mode = settings.local ? 'local' : 'in-cluster';
   const options: ManagerOptions = {
-    kubeConfig: await loadKubeConfig(flags.kubeconfig),
+    kubeConfig,
     userAgent: userAgent(),
     mode,
-    namespace: flags.namespace,
-    identity: podName ?? `${hostname()}-${randomUUID()}`,
-    ports: { webhook: flags.webhookPort, metrics: flags.metricsPort, health: flags.healthPort },
-    agentImage: flags.agentImage,
-    injectCredentials: flags.injectCredentials,
-    drain: DRAIN[mode],
+    namespace: settings.namespace,
+    identity: identity ?? `${hostname()}-${randomUUID()}`,
+    ports: { webhook: settings.webhookPort, metrics: settings.metricsPort, health: settings.healthPort },
+    certificate: settings.certificate,
+    agentImage: settings.agentImage,
+    injectCredentials: settings.injectCredentials,
+    allowMemoryChanges: settings.allowMemoryChanges,
+    trainedModelStatus: settings.trainedModelStatus,
+    propagate: settings.propagate,
+    predictors: settings.predictors,
+    drain: drainSeconds === undefined ? DRAIN[mode] : seconds(drainSeconds),
     clock: systemClock,
     random: Math.random,
-    logger,
+    logger: pino({ level: settings.logLevel }, io.stdout),
   };
   await runManager(options, interrupted);
+}
+
+/** Flags, environment and kubeconfig. Throws ManagerSettingsError with all that is wrong with any of them. */
+async function told(
+  { environment }: CommandIo,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<{ readonly settings: ManagerSettings; readonly kubeConfig: KubeConfig }> {
+  const { values: settings, faults } = readManagerSettings(flags, environment);
+  const { kubeconfig } = flags;
+  try {
+    const kubeConfig = await loadKubeConfig(typeof kubeconfig === 'string' ? kubeconfig : undefined);
+    if (faults.length === 0) return { settings, kubeConfig };
+  } catch (thrown) {
+    if (!(thrown instanceof KubeconfigError)) throw thrown;
+    throw new ManagerSettingsError([...faults, thrown.message]);
+  }
+  throw new ManagerSettingsError(faults);
 }
 
 async function loadKubeConfig(file: string | undefined): Promise<KubeConfig> {
@@ -107,20 +101,15 @@ async function loadKubeConfig(file: string | undefined): Promise<KubeConfig> {
       cause: thrown,
     });
   }
+  if (file === undefined && config.getCurrentCluster()?.server === MADE_UP_SERVER) {
+    throw new KubeconfigError(
+      'there is no cluster to serve: this is no pod with a service account, and neither KUBECONFIG nor ~/.kube/config ' +
+        'is there; name a file with --kubeconfig, or start a cluster with: mms cluster up',
+    );
+  }
   if (config.getCurrentCluster() !== null) return config;
   throw new KubeconfigError(
     `the kubeconfig ${file ?? '(default)'} has no current context with a cluster; ` +
       'name another file with --kubeconfig, or start a cluster with: mms cluster up',
   );
-}
-
-function portNumber(value: string): number {
-  const port = Number(value);
-  if (/^\d+$/.test(value) && port <= 65535) return port;
-  throw new InvalidArgumentError('It must be a port, 0 to 65535.');
-}
-
-function nonEmpty(value: string): string {
-  if (value.trim() === '') throw new InvalidArgumentError('It must not be empty.');
-  return value;
 }

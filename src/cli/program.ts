@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { MmsError } from '../core/errors.ts';
+import { SettingsError } from '../core/settings-error.ts';
 import { agentCommand } from './agent.ts';
 import { clusterCommand } from './cluster.ts';
 import { demoCommand } from './demo.ts';
@@ -44,6 +45,10 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
   } catch (error) {
     // commander has printed its own message; --help and --version arrive here too, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    if (error instanceof SettingsError) {
+      for (const fault of error.faults) io.stderr.write(`mms: ${fault}\n`);
+      return EXIT_USAGE;
+    }
     io.stderr.write(`mms: ${describe(error)}\n`);
     return EXIT_FAILED;
   }

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-/** The version in package.json; the same file from src/cli and from dist/cli. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+/** The same from src/cli, from dist/cli and from dist/bundle. */
+const PACKAGE = new URL('../../package.json', import.meta.url);
+
+/** The version in package.json. */
+export function packageVersion(file = PACKAGE): string {
+  const text = readFileSync(file, 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 

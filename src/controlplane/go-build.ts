@@ -10,12 +10,19 @@ import type { ReleaseVersion } from './version.ts';
 
 const PROGRESS_INTERVAL = seconds(15);
 
-/** The packages that `go.mod` names as tools, under the names their programs go by. */
-const PACKAGES = [
+/** A package that `go.mod` names as a tool, under the name its program goes by. */
+export interface GoProgram {
+  readonly program: string;
+  readonly package: string;
+  /** How long a first build took on two cores, in words. */
+  readonly took: string;
+}
+
+const PACKAGES: readonly GoProgram[] = [
   { program: 'etcd', package: 'go.etcd.io/etcd/server/v3', took: 'half a minute' },
   { program: 'kube-apiserver', package: 'k8s.io/kubernetes/cmd/kube-apiserver', took: 'five minutes' },
   { program: 'kubectl', package: 'k8s.io/kubernetes/cmd/kubectl', took: 'one minute' },
-] as const;
+];
 
 /** What a build needs to know. */
 export interface GoBuildRequest {
@@ -32,24 +39,36 @@ export interface GoBuildRequest {
  * @throws ProgramError when Go is missing or the build fails.
  */
 export async function buildWithGo(request: GoBuildRequest): Promise<string> {
-  const { cache, moduleDirectory, progress } = request;
-  const environment = { ...request.environment, CGO_ENABLED: '0' };
-  const version = pinnedVersion(await readFile(join(moduleDirectory, 'go.mod'), 'utf8'));
-  await runProgram({ command: 'go', args: ['version'], environment });
-  return addToCache(cache, version, async (directory, guardedDirectory) => {
-    for (const { program, package: goPackage, took } of PACKAGES) {
-      progress(`building ${program} with Go (a first build took ${took} on two cores)`);
-      await reporting(program, progress, () =>
-        runProgram({
-          command: 'go',
-          args: buildArguments(version, join(directory, program), goPackage),
-          cwd: moduleDirectory,
-          environment,
-          guardedDirectory,
-        }),
-      );
-    }
-  });
+  const version = await pinnedKubernetes(request.moduleDirectory);
+  await runProgram({ command: 'go', args: ['version'], environment: request.environment });
+  return addToCache(request.cache, version, (directory, guardedDirectory) =>
+    buildPrograms(PACKAGES, { ...request, version, directory, guardedDirectory }),
+  );
+}
+
+/** Where programs are built, and into which directory. */
+export interface ProgramsBuild extends Omit<GoBuildRequest, 'cache'> {
+  readonly version: ReleaseVersion;
+  readonly directory: string;
+  /** Under guardDirectory: the builds end with this process. */
+  readonly guardedDirectory: string;
+}
+
+/** Builds programs of the module, one after the other. @throws ProgramError */
+export async function buildPrograms(programs: readonly GoProgram[], build: ProgramsBuild): Promise<void> {
+  const environment = { ...build.environment, CGO_ENABLED: '0' };
+  for (const { program, package: goPackage, took } of programs) {
+    build.progress(`building ${program} with Go (a first build took ${took} on two cores)`);
+    await reporting(program, build.progress, () =>
+      runProgram({
+        command: 'go',
+        args: buildArguments(build.version, join(build.directory, program), goPackage),
+        cwd: build.moduleDirectory,
+        environment,
+        guardedDirectory: build.guardedDirectory,
+      }),
+    );
+  }
 }
 
 /**
@@ -64,6 +83,11 @@ export function buildArguments(version: ReleaseVersion, output: string, goPackag
     `-X ${variable}.gitMinor=${version.minor}`,
   ];
   return ['build', '-trimpath', '-ldflags', ['-s -w', ...stamps].join(' '), '-o', output, goPackage];
+}
+
+/** The version of Kubernetes that the module builds. @throws ProgramError when its go.mod requires none. */
+export async function pinnedKubernetes(moduleDirectory: string): Promise<ReleaseVersion> {
+  return pinnedVersion(await readFile(join(moduleDirectory, 'go.mod'), 'utf8'));
 }
 
 /** The version of k8s.io/kubernetes that go.mod requires. @throws ProgramError when it requires none. */

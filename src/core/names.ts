@@ -41,6 +41,11 @@ export const DEFAULT_MODEL_DIR = '/mnt/models';
 
 export const AGENT_PORT = 9081;
 export const AGENT_PORT_NAME = 'agent-port';
+/**
+ * Where the agent tells its status. Not 8080 to 8082 and 9000 to 9003 (model servers), 9081 (the agent itself), 9090 and
+ * 9091 (Prometheus, queue-proxy).
+ */
+export const DEFAULT_STATUS_PORT = 9082;
 /** The port a model server is assumed to listen on when its container declares none. */
 export const DEFAULT_COMPONENT_PORT = 8080;
 
@@ -59,6 +64,11 @@ export const SYSTEM_CONFIG = {
 
 /** Marks the ConfigMaps this project keeps, so that one watch by label sees them all and no other. */
 export const MODEL_CONFIG_LABEL = 'kserve-mms/model-config';
+/**
+ * On pods: the version of the ConfigMaps that they mount. That the annotation changes is what matters: kubelet then looks at
+ * the pod, and at its volumes, at once.
+ */
+export const MODEL_CONFIG_VERSION = 'kserve-mms/model-config-version';
 /** On the namespace of the manager and on everything `manifests/` installs. */
 export const PART_OF = 'kserve-mms';
 
@@ -73,3 +83,22 @@ export const WEBHOOK_SERVICE = 'kserve-mms-webhook';
 export const WEBHOOK_CERTIFICATE_SECRET = 'kserve-mms-webhook-certificate';
 /** The path of the pod webhook. */
 export const MUTATE_PODS_PATH = '/mutate-pods';
+/** The path of the webhook that judges TrainedModels. */
+export const VALIDATE_TRAINED_MODELS_PATH = '/validate-trainedmodels';
+
+export const SERVING_RUNTIME_API_VERSION = 'serving.kserve.io/v1alpha1';
+/** Says what kind of server a runtime holds, when its name does not: `mlserver`, `tritonserver` and others. */
+export const SERVER_TYPE_ANNOTATION = 'serving.kserve.io/server-type';
+/** Whether something else scales a predictor: `external`. */
+export const AUTOSCALER_CLASS_ANNOTATION = 'serving.kserve.io/autoscalerClass';
+/** `"true"` takes all pods of an InferenceService away. */
+export const STOP_ANNOTATION = 'serving.kserve.io/stop';
+/** By this label the Deployment and the Service of a predictor select its pods. */
+export const APP_LABEL = 'app';
+/** In every container of a predictor's pods. */
+export const INFERENCE_SERVICE_NAME_ENV = 'INFERENCE_SERVICE_NAME';
+
+/** The Deployment and the Service of a predictor. */
+export function predictorName(inferenceService: string): string {
+  return `${inferenceService}-predictor`;
+}

@@ -52,6 +52,8 @@ export interface LoopSink<T extends KubernetesObject> {
   /** After each complete list, once its deltas are out. */
   listed(): void;
   health(error: Error | undefined): void;
+  /** The server told how things are: a list, a change, or a bookmark, which says that nothing has changed. */
+  heard(): void;
 }
 
 /** How a list or a watch ended, and so how to go on. */
@@ -135,6 +137,7 @@ async function relist<T extends KubernetesObject>(
     state.position = snapshot.resourceVersion;
     state.fresh = true;
     state.relistAt = jitteredFrom(clock.now(), timing.relistEvery, options.random);
+    sink.heard();
     sink.listed();
     const duration = milliseconds(Math.max(0, clock.now() - startedAt));
     options.observe({ type: 'listed', objects: snapshot.objects.length, duration });
@@ -239,6 +242,7 @@ function take<T extends KubernetesObject>(
   sink: LoopSink<T>,
   state: LoopState,
 ): Pick<Ending, 'reason' | 'relist' | 'error'> | undefined {
+  if (event.kind === 'change' || event.kind === 'bookmark') sink.heard();
   switch (event.kind) {
     case 'change': {
       const object = options.shape(event.object);

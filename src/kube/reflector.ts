@@ -1,12 +1,12 @@
 import type { ObjectCache } from '../core/cache.ts';
 import type { BackoffPolicy } from '../core/backoff.ts';
-import { seconds, type Clock, type Milliseconds, type Random } from '../core/clock.ts';
+import { seconds, type Clock, type EpochMs, type Milliseconds, type Random } from '../core/clock.ts';
 import { MmsError } from '../core/errors.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import type { ApiClient } from './api-client.ts';
 import { deliverTo } from './delta-delivery.ts';
-import type { ObjectIndex } from './object-index.ts';
+import type { IndexUpdate } from './object-index.ts';
 import { createObjectStore, type ObjectDelta } from './object-store.ts';
 import { followKind, type ReflectorEvent } from './reflector-loop.ts';
 import type { Resource } from './resources.ts';
@@ -43,7 +43,7 @@ export interface ReflectorOptions<T extends KubernetesObject> {
   readonly fieldSelector?: string;
   /** Called synchronously after each change of the cache. One that throws is logged; the change stands. */
   readonly onDelta?: (delta: Delta<T>) => void;
-  readonly indexes?: readonly ObjectIndex<T>[];
+  readonly indexes?: readonly IndexUpdate<T>[];
   /** Drops what nobody reads before an object is cached. managedFields are dropped anyway. */
   readonly project?: (object: T) => T;
   readonly clock: Clock;
@@ -63,6 +63,8 @@ export interface Reflector<T extends KubernetesObject> {
   readonly synced: Promise<void>;
   /** Why the latest try failed; undefined once one succeeded. */
   readonly lastError: Error | undefined;
+  /** When the API server last told how things are; undefined before the first list. It sends a bookmark about once a minute. */
+  readonly heardAt: EpochMs | undefined;
   /** Ends list and watch, whichever is under way. No delta is delivered once it has been called. */
   stop(): Promise<void>;
 }
@@ -88,6 +90,7 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
   const observe = tolerantObserver(options.observe, logger);
   const deliver = deliverTo(options.onDelta, logger, observe);
   let lastError: Error | undefined;
+  let heardAt: EpochMs | undefined;
   let announced = false;
 
   const finished = followKind(
@@ -113,6 +116,7 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
         resolve(undefined);
       },
       health: (error) => (lastError = error),
+      heard: () => (heardAt = options.clock.now()),
     },
   );
 
@@ -122,6 +126,9 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
     synced,
     get lastError() {
       return lastError;
+    },
+    get heardAt() {
+      return heardAt;
     },
     async stop() {
       stopping.abort();

@@ -2,12 +2,17 @@ import type { Clock, Random } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
 import type { ConfigMap, KubernetesObject, Secret, ServiceAccount } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
-import { MODEL_CONFIG_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
+import { INFERENCE_SERVICE_LABEL, MODEL_CONFIG_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
 import { keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
+import { readTrainedModel } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
+import { keyOfWatchedPod, watchedPod } from '../core/watched-pod.ts';
+import type { WatchedPod } from '../core/watched-pod.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { createIndex } from '../kube/object-index.ts';
 import type { ObjectIndex } from '../kube/object-index.ts';
+import { createSums } from '../kube/object-sums.ts';
+import type { ObjectSums, Share } from '../kube/object-sums.ts';
 import { startReflector } from '../kube/reflector.ts';
 import type { Delta, Reflector, ReflectorOptions } from '../kube/reflector.ts';
 import type { ReflectorEvent } from '../kube/reflector-loop.ts';
@@ -15,10 +20,27 @@ import type { Syncing } from '../kube/wait-for-sync.ts';
 import {
   CONFIG_MAPS,
   INFERENCE_SERVICES,
+  PODS,
   SECRETS,
   SERVICE_ACCOUNTS,
   TRAINED_MODELS,
 } from '../kube/resources.ts';
+import type { Resource } from '../kube/resources.ts';
+
+/** Pods are cached as what is kept of them. */
+const WATCHED_PODS = PODS as Resource as Resource<WatchedPod>;
+
+/** Each watch, and what its metrics call it. */
+const WATCHES = {
+  inferenceServices: 'inferenceservices',
+  trainedModels: 'trainedmodels',
+  modelConfigs: 'configmaps',
+  pods: 'pods',
+  serviceAccounts: 'serviceaccounts',
+  systemConfig: 'inferenceservice-config',
+  certificate: 'webhook-certificate',
+} as const;
+type WatchName = keyof typeof WATCHES;
 
 /** All that the manager knows of the cluster: one watch a kind, shared by webhook and reconciler. */
 export interface ClusterView {
@@ -26,12 +48,18 @@ export interface ClusterView {
   readonly trainedModels: Reflector<TrainedModel>;
   /** By the InferenceService they name, as its reconcile key. */
   readonly trainedModelsByKey: ObjectIndex<TrainedModel>;
+  /** The bytes they ask for together, by the same key; those that cannot be read ask for none. */
+  readonly memoryByKey: ObjectSums<TrainedModel>;
   /** Only those with our label: no cluster-wide cache of ConfigMaps. */
   readonly modelConfigs: Reflector<ConfigMap>;
   readonly modelConfigsByKey: ObjectIndex<ConfigMap>;
   readonly serviceAccounts: Reflector<ServiceAccount>;
   /** KServe's `inferenceservice-config`, if there is one. */
   readonly systemConfig: Reflector<ConfigMap>;
+  /** Those of InferenceServices, whoever made them; nothing that is decided for pods or ConfigMaps waits for them. */
+  readonly pods: Reflector<WatchedPod>;
+  /** By the InferenceService that they belong to, as its reconcile key. */
+  readonly podsByKey: ObjectIndex<WatchedPod>;
   /** The webhook's own; only that it changes is of interest. */
   readonly certificate: Reflector<Secret>;
 }
@@ -42,7 +70,15 @@ export interface ClusterListeners {
   readonly trainedModel: (delta: Delta<TrainedModel>) => void;
   readonly modelConfig: (delta: Delta<ConfigMap>) => void;
   readonly systemConfig: (delta: Delta<ConfigMap>) => void;
+  readonly pod: (delta: Delta<WatchedPod>) => void;
   readonly certificate: (delta: Delta<Secret>) => void;
+}
+
+/** Tells each of several listeners, in their order. */
+export function toEach<T>(...listeners: readonly ((delta: T) => void)[]): (delta: T) => void {
+  return (delta) => {
+    for (const listener of listeners) listener(delta);
+  };
 }
 
 export interface ClusterViewOptions {
@@ -57,51 +93,71 @@ export interface ClusterViewOptions {
 
 /** Starts every watch of the manager; see {@link ClusterView}. */
 export function watchCluster(options: ClusterViewOptions): ClusterView {
-  const { listeners, observe, certificateSecret, ...shared } = options;
-  const base = (plural: string): typeof shared & Pick<ReflectorOptions<never>, 'observe'> => ({
-    ...shared,
-    observe: (event) => observe(plural, event),
-  });
+  return { ...watchServing(options), ...watchSettings(options) };
+}
+
+type Settings = 'serviceAccounts' | 'systemConfig' | 'certificate';
+
+/** What is served, and where. */
+function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> {
+  const { listeners } = options;
   const trainedModelsByKey = createIndex<TrainedModel>(keyOfTrainedModel);
+  const memoryByKey = createSums<TrainedModel>(memoryShareOf);
   // A ConfigMap is looked for under the InferenceService of its name; an owner that differs is found by its own name.
   const modelConfigsByKey = createIndex<ConfigMap>((configMap) => keysOfConfigMap(configMap)[0]);
+  const podsByKey = createIndex<WatchedPod>(keyOfWatchedPod);
   return {
     trainedModelsByKey,
+    memoryByKey,
     modelConfigsByKey,
+    podsByKey,
     inferenceServices: startReflector({
-      ...base('inferenceservices'),
+      ...shared('inferenceServices', options),
       resource: INFERENCE_SERVICES,
       onDelta: listeners.inferenceService,
-      project: withoutStatus,
     }),
     trainedModels: startReflector({
-      ...base('trainedmodels'),
+      ...shared('trainedModels', options),
       resource: TRAINED_MODELS,
       onDelta: listeners.trainedModel,
-      indexes: [trainedModelsByKey],
-      project: withoutStatus,
+      indexes: [trainedModelsByKey, memoryByKey],
     }),
     modelConfigs: startReflector({
-      ...base('configmaps'),
+      ...shared('modelConfigs', options),
       resource: CONFIG_MAPS,
       labelSelector: `${MODEL_CONFIG_LABEL}=true`,
       onDelta: listeners.modelConfig,
       indexes: [modelConfigsByKey],
     }),
+    pods: startReflector({
+      ...shared('pods', options),
+      resource: WATCHED_PODS,
+      labelSelector: INFERENCE_SERVICE_LABEL,
+      onDelta: listeners.pod,
+      indexes: [podsByKey],
+      project: watchedPod,
+    }),
+  };
+}
+
+/** What decisions take into account beside it. */
+function watchSettings(options: ClusterViewOptions): Pick<ClusterView, Settings> {
+  const { listeners, certificateSecret } = options;
+  return {
     serviceAccounts: startReflector({
-      ...base('serviceaccounts'),
+      ...shared('serviceAccounts', options),
       resource: SERVICE_ACCOUNTS,
       project: onlySecretNames,
     }),
     systemConfig: startReflector({
-      ...base('inferenceservice-config'),
+      ...shared('systemConfig', options),
       resource: CONFIG_MAPS,
       namespace: SYSTEM_CONFIG.namespace,
       fieldSelector: `metadata.name=${SYSTEM_CONFIG.name}`,
       onDelta: listeners.systemConfig,
     }),
     certificate: startReflector({
-      ...base('webhook-certificate'),
+      ...shared('certificate', options),
       resource: SECRETS,
       namespace: certificateSecret.namespace,
       fieldSelector: `metadata.name=${certificateSecret.name}`,
@@ -111,18 +167,31 @@ export function watchCluster(options: ClusterViewOptions): ClusterView {
   };
 }
 
-/** What is needed of every reflector, whatever it holds: to wait for it and to stop it. */
-export type AnyReflector = Syncing & Pick<Reflector<KubernetesObject>, 'stop'>;
-
-/** All of them; each must be synced before anything is decided. */
-export function reflectorsOf(view: ClusterView): readonly AnyReflector[] {
-  const { inferenceServices, trainedModels, modelConfigs, serviceAccounts, systemConfig, certificate } = view;
-  return [inferenceServices, trainedModels, modelConfigs, serviceAccounts, systemConfig, certificate];
+/** What every watch is given. */
+function shared(
+  name: WatchName,
+  { client, clock, random, logger, observe }: ClusterViewOptions,
+): Pick<ReflectorOptions<never>, 'client' | 'clock' | 'random' | 'logger' | 'observe'> {
+  return { client, clock, random, logger, observe: (event) => observe(WATCHES[name], event) };
 }
 
-/** What is not there yet, and why; undefined when every cache is complete. */
-export function missingFrom(view: ClusterView): string | undefined {
-  const missing = reflectorsOf(view).filter(({ cache }) => !cache.synced);
+/** What is needed of every reflector, whatever it holds: to wait for it and to stop it. */
+export type AnyReflector = Syncing & Pick<Reflector<KubernetesObject>, 'stop' | 'cache' | 'heardAt'>;
+
+/** All of them, by what their metrics call them. */
+export function reflectorsOf(view: ClusterView): ReadonlyMap<string, AnyReflector> {
+  const names = Object.keys(WATCHES) as WatchName[];
+  return new Map(names.map((name): [string, AnyReflector] => [WATCHES[name], view[name]]));
+}
+
+/** Those that decide upon pods and ConfigMaps; each must be synced before anything is decided. */
+export function decisiveReflectors(view: ClusterView): readonly AnyReflector[] {
+  return [...reflectorsOf(view).values()].filter((reflector) => reflector !== view.pods);
+}
+
+/** What is not there yet, and why; undefined when everything is known that decisions need. */
+export function missingFrom(needed: readonly AnyReflector[]): string | undefined {
+  const missing = needed.filter(({ cache }) => !cache.synced);
   if (missing.length === 0) return undefined;
   const each = missing.map(
     ({ resource, lastError }) => `${resource.plural} (${lastError?.message ?? 'still listing'})`,
@@ -130,10 +199,12 @@ export function missingFrom(view: ClusterView): string | undefined {
   return `waiting for the first list of ${each.join('; ')}`;
 }
 
-/** Status is written often and decides nothing here. */
-function withoutStatus<T extends object>(object: T): T {
-  delete (object as { status?: unknown }).status;
-  return object;
+function memoryShareOf(model: TrainedModel): Share | undefined {
+  const group = keyOfTrainedModel(model);
+  const reading = readTrainedModel(model);
+  if (group === undefined || reading.kind !== 'usable' || model.metadata.deletionTimestamp !== undefined)
+    return undefined;
+  return { group, amount: reading.memory };
 }
 
 /** A private key has no business in a cache. */

@@ -1,16 +1,17 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Milliseconds } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
 import type { ConfigMap, ObjectKey } from '../core/kubernetes.ts';
 import { keyOf, splitKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import type { ModelConfigPlan } from '../core/model-config-plan.ts';
-import { keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
+import { differsInStatusOnly, keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import type { Delta } from '../kube/reflector.ts';
 import { INFERENCE_SERVICES } from '../kube/resources.ts';
 import { createConfigMapWriter } from '../reconciler/config-map-writer.ts';
+import type { ConfigMapWrite } from '../reconciler/config-map-writer.ts';
 import { createOwnWrites } from '../reconciler/own-writes.ts';
 import { reconcileModelConfig } from '../reconciler/reconcile-model-config.ts';
 import type { ModelConfigWorld } from '../reconciler/reconcile-model-config.ts';
@@ -32,12 +33,14 @@ export interface ModelConfigControllerOptions {
   /** Called with each key that a change touches. */
   readonly enqueue: (key: ObjectKey) => void;
   readonly observe: (key: ObjectKey, plan: ModelConfigPlan) => void;
+  readonly observeWrite: (write: ConfigMapWrite) => void;
+  readonly observeLag: (lag: Milliseconds) => void;
 }
 
 export function createModelConfigController(options: ModelConfigControllerOptions): ModelConfigController {
   const { client, clock, logger, enqueue, observe } = options;
-  const ownWrites = createOwnWrites(clock);
-  const writer = createConfigMapWriter(client, ownWrites);
+  const ownWrites = createOwnWrites(clock, options.observeLag);
+  const writer = createConfigMapWriter(client, ownWrites, options.observeWrite);
 
   function worldOf(view: ClusterView): ModelConfigWorld {
     return {
@@ -63,7 +66,10 @@ export function createModelConfigController(options: ModelConfigControllerOption
     listeners: {
       inferenceService: (delta) => enqueueEach(objectsOf(delta).map((object) => keyOf(object))),
       // Both the one it names now and the one it named before: a model that moves leaves the old one.
-      trainedModel: (delta) => enqueueEach(objectsOf(delta).map(keyOfTrainedModel)),
+      trainedModel: (delta) => {
+        if (delta.type === 'updated' && differsInStatusOnly(delta.object, delta.previous)) return;
+        enqueueEach(objectsOf(delta).map(keyOfTrainedModel));
+      },
       modelConfig: (delta) => {
         if (delta.type === 'deleted') ownWrites.forget(delta.object);
         else for (const configMap of objectsOf(delta)) ownWrites.seen(configMap);

@@ -1,15 +1,25 @@
 import { milliseconds, seconds } from '../core/clock.ts';
-import type { Clock, Random } from '../core/clock.ts';
+import type { Clock, Milliseconds, Random } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import { waitForSync } from '../kube/wait-for-sync.ts';
 import type { Syncing } from '../kube/wait-for-sync.ts';
 import { startWorkQueue } from '../reconciler/work-queue.ts';
-import type { WorkQueue, WorkQueueEvent } from '../reconciler/work-queue.ts';
+import type { WorkQueue, WorkQueueEvent, WorkQueueOptions } from '../reconciler/work-queue.ts';
+
+/** How the keys are worked off. */
+export interface ReconcilingPace extends Pick<
+  WorkQueueOptions<ObjectKey>,
+  'workers' | 'backoff' | 'coalesce'
+> {
+  /** Everything is looked at this often even though nothing seems to have changed. */
+  readonly resyncEvery: Milliseconds;
+}
 
 export interface ReconcilingOptions {
-  readonly process: (key: ObjectKey) => Promise<void>;
+  readonly pace: ReconcilingPace;
+  readonly process: WorkQueueOptions<ObjectKey>['process'];
   /** Every key there is: a new leader has heard of no change yet, and looks at all of them. */
   readonly allKeys: () => Iterable<ObjectKey>;
   readonly caches: readonly Syncing[];
@@ -23,44 +33,41 @@ export interface ReconcilingOptions {
 export interface Reconciling {
   /** A change touches this key; without the lead that is nobody's business here. */
   enqueue(key: ObjectKey): void;
+  /** The same, after a span. */
+  enqueueAfter(key: ObjectKey, span: Milliseconds): void;
   /** Works until the signal aborts. Nothing is written before every cache is complete. Never rejects. */
   lead(signal: AbortSignal): Promise<void>;
 }
 
-/** InferenceServices that are reconciled at the same time. */
-const WORKERS = 4;
-const BACKOFF = { base: milliseconds(100), cap: seconds(30) };
-/**
- * The first change of an InferenceService is written at once. While changes keep coming the writes get rarer, up to one
- * in this time: a thousand TrainedModels created at once become some ten writes, the last of them soon after.
- */
-const COALESCE = { first: milliseconds(100), cap: milliseconds(1500) };
-/** Everything is looked at this often even though nothing seems to have changed. */
-const RESYNC_EVERY = seconds(600);
+/** Of the ConfigMaps, by InferenceService. */
+export const MODEL_CONFIG_PACE: ReconcilingPace = {
+  workers: 4,
+  backoff: { base: milliseconds(100), cap: seconds(30) },
+  // The first change of an InferenceService is written at once. While changes keep coming the writes get rarer, up to one in
+  // this time: a thousand TrainedModels created at once become some ten writes, the last of them soon after.
+  coalesce: { first: milliseconds(100), cap: milliseconds(1500) },
+  resyncEvery: seconds(600),
+};
 /** A manager whose caches never fill is not ready, and goes on trying. */
 const SYNC_WITHIN = seconds(24 * 3600);
 
 export function createReconciling(options: ReconcilingOptions): Reconciling {
-  const { allKeys, caches, clock, logger } = options;
+  const { allKeys, caches, clock, logger, pace } = options;
   let queue: WorkQueue<ObjectKey> | undefined;
 
   async function work(signal: AbortSignal): Promise<void> {
     await waitForSync(caches, { clock, timeout: SYNC_WITHIN, signal });
-    const working = startWorkQueue<ObjectKey>({
-      ...options,
-      workers: WORKERS,
-      backoff: BACKOFF,
-      coalesce: COALESCE,
-    });
+    const working = startWorkQueue<ObjectKey>({ ...options, ...pace });
     queue = working;
     while (!signal.aborted) {
       for (const key of allKeys()) working.add(key);
-      await clock.sleep(RESYNC_EVERY, signal);
+      await clock.sleep(pace.resyncEvery, signal);
     }
   }
 
   return {
     enqueue: (key) => queue?.add(key),
+    enqueueAfter: (key, span) => queue?.addAfter(key, span),
     async lead(signal) {
       try {
         await work(signal);

@@ -11,8 +11,10 @@ import type { AdmissionHandler } from '../webhook/review-endpoint.ts';
 import { certificateKeeper } from './certificate-keeper.ts';
 import type { CertificateKeeper } from './certificate-keeper.ts';
 import { startCertificateLoop } from './certificate-loop.ts';
+import { externalCertificateKeeper } from './external-certificate.ts';
 import { certificateSecretStore } from './certificate-secret-store.ts';
 import type { ManagerMetrics } from './metrics.ts';
+import type { ManagerOptions } from './options.ts';
 import type { WebhookRegistration } from './webhook-registration.ts';
 
 export interface WebhookServerOptions {
@@ -34,15 +36,18 @@ export interface WebhookServerOptions {
 export async function startWebhookServer(options: WebhookServerOptions): Promise<AdmissionServer> {
   const { names, clock, logger, metrics } = options;
   const { issue } = await makeIssue(certificateMaker(clock, DEFAULT_CERTIFICATE_POLICY), names);
-  return startAdmissionServer({
+  const server = await startAdmissionServer({
     ...options,
     certificate: { certificate: issue.leaf.pem, key: issue.leaf.key },
     logger: logger.child({ part: 'webhook' }),
     observe: metrics.admission,
   });
+  metrics.countReviewsInFlight(() => server.inFlight);
+  return server;
 }
 
 export interface CertificateOptions {
+  readonly source: ManagerOptions['certificate'];
   readonly client: ApiClient;
   readonly secret: { readonly namespace: string; readonly name: string };
   readonly registration: WebhookRegistration;
@@ -56,27 +61,33 @@ export interface CertificateOptions {
   readonly signal: AbortSignal;
 }
 
-/** Keeps the certificate of the webhook, and its authority in the registration, for as long as the signal lets it. */
+/**
+ * Keeps the certificate of the webhook, and its authority in the registration unless another provides both, for as long
+ * as the signal lets it.
+ */
 export function keepCertificate(options: CertificateOptions): {
   readonly poke: () => void;
   readonly readiness: ReadinessCheck;
   readonly finished: Promise<void>;
 } {
   const { client, secret, registration, clock, logger, metrics, serve } = options;
-  const keeper: CertificateKeeper = certificateKeeper({
+  const shared = {
     ...options,
-    serve: (certificate) => {
+    serve: (certificate: ServingCertificate) => {
       serve(certificate);
       const expires = certificateReader.read(certificate.certificate)?.notAfter;
       if (expires !== undefined) metrics.certificateExpiry(expires / 1000);
     },
     secrets: certificateSecretStore(client, secret),
     publisher: registration,
-    maker: certificateMaker(clock, DEFAULT_CERTIFICATE_POLICY),
     reader: certificateReader,
     policy: DEFAULT_CERTIFICATE_POLICY,
     logger: logger.child({ part: 'certificates' }),
-  });
+  };
+  const keeper: CertificateKeeper =
+    options.source === 'external'
+      ? externalCertificateKeeper(shared)
+      : certificateKeeper({ ...shared, maker: certificateMaker(clock, DEFAULT_CERTIFICATE_POLICY) });
   const loop = startCertificateLoop(keeper, { ...options, logger: logger.child({ part: 'certificates' }) });
   return { poke: loop.poke, readiness: keeper.readiness, finished: loop.finished };
 }

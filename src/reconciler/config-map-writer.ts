@@ -1,5 +1,7 @@
 import type { ConfigMap } from '../core/kubernetes.ts';
 import { keyOf, splitKey } from '../core/kubernetes.ts';
+import { byteLength } from '../core/model-config.ts';
+import { MODELS_JSON } from '../core/names.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
@@ -11,14 +13,25 @@ import type { ModelConfigWriter } from './reconcile-model-config.ts';
 /** Who the fields of our ConfigMaps belong to. */
 const FIELD_MANAGER = 'kserve-mms';
 
+/** One write that the API server has taken. */
+export interface ConfigMapWrite {
+  readonly operation: 'create' | 'update' | 'delete';
+  /** Of models.json as it was written; none for a deletion. */
+  readonly bytes: number;
+}
+
 /** Writes ConfigMaps to the API server, and notes each result for the next reconcile. */
-export function createConfigMapWriter(client: ApiClient, ownWrites: OwnWrites): ModelConfigWriter {
+export function createConfigMapWriter(
+  client: ApiClient,
+  ownWrites: OwnWrites,
+  observe: (write: ConfigMapWrite) => void,
+): ModelConfigWriter {
   return {
     async create(configMap) {
       try {
-        return ownWrites.remember(
-          await client.create(CONFIG_MAPS, configMap, { fieldManager: FIELD_MANAGER }),
-        );
+        const created = await client.create(CONFIG_MAPS, configMap, { fieldManager: FIELD_MANAGER });
+        observe({ operation: 'create', bytes: bytesOf(configMap) });
+        return ownWrites.remember(created);
       } catch (thrown) {
         if (isApiError(thrown, 'API_ALREADY_EXISTS')) return undefined;
         throw thrown;
@@ -27,9 +40,9 @@ export function createConfigMapWriter(client: ApiClient, ownWrites: OwnWrites): 
     read: (key) => getIfThere(client, CONFIG_MAPS, splitKey(key)),
     async replace(configMap) {
       try {
-        return ownWrites.remember(
-          await client.replace(CONFIG_MAPS, configMap, { fieldManager: FIELD_MANAGER }),
-        );
+        const replaced = await client.replace(CONFIG_MAPS, configMap, { fieldManager: FIELD_MANAGER });
+        observe({ operation: 'update', bytes: bytesOf(configMap) });
+        return ownWrites.remember(replaced);
       } catch (thrown) {
         ownWrites.forget(configMap);
         if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
@@ -42,6 +55,7 @@ export function createConfigMapWriter(client: ApiClient, ownWrites: OwnWrites): 
         await client.delete(CONFIG_MAPS, splitKey(keyOf(configMap)), {
           preconditions: thisVersionOf(configMap),
         });
+        observe({ operation: 'delete', bytes: 0 });
       } catch (thrown) {
         if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
       } finally {
@@ -49,6 +63,10 @@ export function createConfigMapWriter(client: ApiClient, ownWrites: OwnWrites): 
       }
     },
   };
+}
+
+function bytesOf(configMap: ConfigMap): number {
+  return byteLength(configMap.data?.[MODELS_JSON] ?? '');
 }
 
 function thisVersionOf({ metadata: { uid, resourceVersion } }: ConfigMap): {

@@ -16,8 +16,13 @@ export type WorkQueueEvent<K extends string> =
       readonly type: 'finished';
       readonly key: K;
       readonly outcome: Outcome;
+      /** Of the error that the run failed with; undefined when it did not, and for a run that the stop cut short. */
+      readonly code: string | undefined;
       readonly duration: Milliseconds;
     };
+
+/** The code of an error that nobody foresaw. */
+const UNEXPECTED = 'UNEXPECTED';
 
 /**
  * The least time between two starts of one key: `first`, and twice as long each time that the key was added again before
@@ -169,6 +174,7 @@ async function run<K extends string>(queue: Queue<K>, key: K): Promise<void> {
   const { options } = queue;
   const startedAt = options.clock.now();
   let outcome: Outcome = 'done';
+  let code: string | undefined;
   try {
     // Not in the same turn as add(): a caller that adds keys in a loop is not held up by the work.
     await Promise.resolve();
@@ -176,9 +182,10 @@ async function run<K extends string>(queue: Queue<K>, key: K): Promise<void> {
     queue.failures.delete(key);
   } catch (error) {
     outcome = failed(queue, key, error);
+    if (!queue.aborting.signal.aborted) code = error instanceof MmsError ? error.code : UNEXPECTED;
   }
   queue.running.delete(key);
-  queue.observe({ type: 'finished', key, outcome, duration: elapsed(queue, startedAt) });
+  queue.observe({ type: 'finished', key, outcome, code, duration: elapsed(queue, startedAt) });
   addAgain(queue, key);
   startRuns(queue);
 }

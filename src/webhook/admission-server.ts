@@ -31,6 +31,8 @@ export interface AdmissionServer {
   /** New connections get this certificate; those that are open go on. Throws when key and certificate do not match. */
   setCertificate(certificate: ServingCertificate): void;
   readonly readiness: ReadinessCheck;
+  /** Reviews that are being answered. */
+  readonly inFlight: number;
   /** Fails readiness, drains, lets the calls in flight finish, closes. Never rejects. */
   stop(): Promise<void>;
 }
@@ -56,7 +58,7 @@ const CLOSE_TIMEOUT = seconds(5);
  */
 export async function startAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
   const { host, port, certificate, clock, drain, logger } = options;
-  const state = { draining: false };
+  const state = { draining: false, inFlight: 0 };
   const server = createServer(
     {
       ...tlsOptions(certificate),
@@ -78,6 +80,9 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
     port: boundPort,
     setCertificate: (next) => server.setSecureContext(tlsOptions(next)),
     readiness: () => (state.draining ? 'the webhook server is shutting down' : undefined),
+    get inFlight() {
+      return state.inFlight;
+    },
     stop: () => {
       state.draining = true;
       return (stopping ??= clock.sleep(drain).then(() => close(server, clock)));
@@ -94,7 +99,10 @@ function tlsOptions({ certificate, key }: ServingCertificate): {
   return { cert: certificate, key, minVersion: 'TLSv1.2' };
 }
 
-function application(options: AdmissionServerOptions, state: { readonly draining: boolean }): Express {
+function application(
+  options: AdmissionServerOptions,
+  state: { readonly draining: boolean; inFlight: number },
+): Express {
   const { handlers, clock, logger, observe } = options;
   const app = express();
   app.disable('x-powered-by').disable('etag').disable('query parser').enable('case sensitive routing');
@@ -104,7 +112,15 @@ function application(options: AdmissionServerOptions, state: { readonly draining
     next();
   });
   for (const [path, handler] of handlers) {
-    app.post(path, reviewEndpoint({ path, handler, clock, logger, observe }));
+    const endpoint = reviewEndpoint({ path, handler, clock, logger, observe });
+    app.post(path, async (request: Request, response: Response) => {
+      state.inFlight += 1;
+      try {
+        await endpoint(request, response);
+      } finally {
+        state.inFlight -= 1;
+      }
+    });
     app.all(path, (request: Request, response: Response) => {
       response.setHeader('Allow', 'POST');
       refuse(request, response, clock, 405, `${request.method} is not served here; send POST\n`);

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../src/core/errors.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
 import { SECRETS } from '../../src/kube/resources.ts';
+import { admitMeanwhile } from '../support/admission-load.ts';
 import { createService, inferenceService } from '../support/cluster-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startManagedCluster } from '../support/managed-cluster.ts';
@@ -38,30 +38,20 @@ describe('certificates swapped every 5 s for a minute under load', () => {
 
   it('cost no admission', async () => {
     const until = performance.now() + MINUTE;
-    const failures: string[] = [];
-    let admissions = 0;
-    const caller = async (): Promise<void> => {
-      while (performance.now() < until) {
-        try {
-          if (!(await admitted())) failures.push('a pod came back without its agent');
-          admissions += 1;
-        } catch (thrown) {
-          failures.push(messageOf(thrown));
-        }
-      }
-    };
     let swaps = 0;
-    const swapper = async (): Promise<void> => {
-      while (performance.now() < until) {
-        // The hardest way: the Secret is gone, authority and all, and everything has to be made anew.
-        await client.delete(SECRETS, SECRET).catch((thrown: unknown) => {
-          if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
-        });
-        swaps += 1;
-        await delay(SWAP_EVERY);
-      }
-    };
-    await Promise.all([swapper(), ...Array.from({ length: CALLERS }, caller)]);
+    const { admissions, failures } = await admitMeanwhile(
+      { client, service: 'sk', callers: CALLERS },
+      async () => {
+        while (performance.now() < until) {
+          // The hardest way: the Secret is gone, authority and all, and everything has to be made anew.
+          await client.delete(SECRETS, SECRET).catch((thrown: unknown) => {
+            if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
+          });
+          swaps += 1;
+          await delay(SWAP_EVERY);
+        }
+      },
+    );
     const served = manager
       .log()
       .split('\n')

@@ -1,24 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import {
   DEFAULT_AGENT_IMAGE,
   MUTATE_PODS_PATH,
   PART_OF,
+  VALIDATE_TRAINED_MODELS_PATH,
   WEBHOOK_CERTIFICATE_SECRET,
   WEBHOOK_SERVICE,
 } from '../../src/core/names.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubectl, kubectlWithInput } from '../support/kubectl.ts';
+import { manifests, render, type Rendered } from '../support/rendered.ts';
 
-const manifests = (path: string): string =>
-  fileURLToPath(new URL(`../../manifests/${path}`, import.meta.url));
-
-interface Manifest {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+interface Role extends Rendered {
   readonly rules?: readonly {
     readonly resources: readonly string[];
     readonly verbs: readonly string[];
@@ -31,39 +26,33 @@ describe('the manifests', () => {
 
   beforeAll(async () => {
     controlPlane = await testControlPlane();
+    await apply('default');
   });
 
   afterAll(async () => {
     await controlPlane.stop();
   });
 
-  const render = async (path: string): Promise<Manifest[]> =>
-    parseAllDocuments(await kubectl(controlPlane.kubeconfigPath, 'kustomize', manifests(path))).map(
-      (document) => document.toJS() as Manifest,
-    );
   const apply = (path: string): Promise<string> =>
     kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests(path));
   const get = (...args: readonly string[]): Promise<string> =>
     kubectl(controlPlane.kubeconfigPath, 'get', ...args);
 
-  it('of a whole installation are taken by the API server, and taken again without a change', async () => {
-    await apply('default');
-    const again = await apply('default');
-    expect(again.split('\n').filter((line) => line !== '' && !line.endsWith('unchanged'))).toEqual([]);
-  });
-
-  it('beside KServe bring no CustomResourceDefinition, and all else', async () => {
+  it('beside KServe bring no CustomResourceDefinition, make no predictors, and bring all else', async () => {
     const [all, beside] = [await render('default'), await render('overlays/beside-kserve')];
-    const names = (rendered: readonly Manifest[]): string[] =>
+    const names = (rendered: readonly Rendered[]): string[] =>
       rendered.map(({ kind, metadata }) => `${kind}/${metadata.name}`).sort();
-    expect(names(beside)).toEqual(names(all).filter((name) => !name.startsWith('CustomResourceDefinition/')));
+    const withoutKServe = /^CustomResourceDefinition\/|\/kserve-mms-predictors$/;
+    expect(names(beside)).toEqual(names(all).filter((name) => !withoutKServe.test(name)));
+    const [on, off] = [all, beside].map((rendered) => JSON.stringify(rendered).includes('"--predictors"'));
+    expect({ on, off }).toEqual({ on: true, off: false });
   });
 
   it('define the kinds as KServe does: short names, status apart, printer columns', async () => {
     await eventually(async () => {
       await apply('examples');
     });
-    expect(await get('-n', 'mms-example', 'tm')).toMatch(/^NAME\s+URL\s+READY\s+AGE\n/);
+    expect(await get('-n', 'mms-example', 'tm')).toMatch(/^NAME\s+URL\s+READY\s+REASON\s+AGE\n/);
     expect(await get('-n', 'mms-example', 'isvc', '-o', 'name')).toBe(
       'inferenceservice.serving.kserve.io/flowers\n',
     );
@@ -74,6 +63,15 @@ describe('the manifests', () => {
     await kubectl(controlPlane.kubeconfigPath, 'patch', 'tm', 'iris', '--subresource=status', ...patch);
     expect(await get('-n', 'mms-example', 'tm', 'iris', '--no-headers')).toMatch(/^iris\s+http:\/\/x\s+True/);
     expect(await get('-n', 'mms-example', 'tm', 'iris', '-o', 'jsonpath={.status.unknown}')).toBe('');
+  });
+
+  it('bring runtimes that the API server takes', async () => {
+    await eventually(async () => {
+      await apply('runtimes');
+    });
+    expect(await get('clusterservingruntimes', '--no-headers')).toMatch(
+      /^kserve-mlserver\s+sklearn\s+kserve-container\s/,
+    );
   });
 
   it.each(['inferenceService', 'model'])('let no TrainedModel in without spec.%s', async (field) => {
@@ -104,6 +102,7 @@ describe('the manifests', () => {
     for (const name of [
       DEFAULT_AGENT_IMAGE,
       MUTATE_PODS_PATH,
+      VALIDATE_TRAINED_MODELS_PATH,
       PART_OF,
       WEBHOOK_CERTIFICATE_SECRET,
       WEBHOOK_SERVICE,
@@ -113,7 +112,7 @@ describe('the manifests', () => {
   });
 
   it('let the manager read Secrets one by one, and list or watch only its own', async () => {
-    const roles = (await render('rbac')).filter(({ rules }) => rules !== undefined);
+    const roles = ((await render('rbac')) as readonly Role[]).filter(({ rules }) => rules !== undefined);
     const onSecrets = roles.flatMap(({ kind, rules = [] }) =>
       rules
         .filter(({ resources }) => resources.includes('secrets'))
@@ -121,11 +120,8 @@ describe('the manifests', () => {
     );
     expect(onSecrets).toEqual([
       { kind: 'Role', verbs: ['create'], resourceNames: undefined },
-      {
-        kind: 'Role',
-        verbs: ['get', 'list', 'watch', 'update'],
-        resourceNames: [WEBHOOK_CERTIFICATE_SECRET],
-      },
+      { kind: 'Role', verbs: ['update'], resourceNames: [WEBHOOK_CERTIFICATE_SECRET] },
+      { kind: 'Role', verbs: ['get', 'list', 'watch'], resourceNames: [WEBHOOK_CERTIFICATE_SECRET] },
       { kind: 'ClusterRole', verbs: ['get'], resourceNames: undefined },
     ]);
   });

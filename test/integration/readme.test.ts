@@ -1,22 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findKubectl } from '../support/kubectl.ts';
+import { paste, ROOT, shellOf } from '../support/page.ts';
 
 const run = promisify(execFile);
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The shell blocks of one section of a page, as a reader would paste them one after the other. */
-async function shellOf(page: string, heading: string): Promise<string> {
-  const text = await readFile(join(ROOT, page), 'utf8');
-  const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
-  if (section === undefined) throw new Error(`${page} has no section "${heading}"`);
-  return [...section.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, block]) => block).join('\n');
-}
 
 describe('the commands of the README, pasted as they stand,', () => {
   let home = '';
@@ -42,14 +33,9 @@ describe('the commands of the README, pasted as they stand,', () => {
     await rm(join(ROOT, 'manager.log'), { force: true });
   });
 
-  const paste = async (script: string): Promise<string> => {
-    const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script], { cwd: ROOT, env: environment });
-    return stdout;
-  };
-
   it('take a user through a cluster with kubectl', async () => {
-    const output = await paste(await shellOf('README.md', 'Try it with kubectl'));
-    expect(output).toMatch(/^NAME\s+URL\s+READY\s+AGE\niris\s/m);
+    const output = await paste(await shellOf('README.md', 'Try it with kubectl'), { env: environment });
+    expect(output).toMatch(/^NAME\s+URL\s+READY\s+REASON\s+AGE\niris\s/m);
     const models = ['iris', 'orchid', 'tulip'].map((name) => expect.objectContaining({ modelName: name }));
     expect(JSON.parse(/\[\{.*\}\]/.exec(output)![0])).toEqual(models);
     expect(output).toContain('kserve-container agent');
@@ -57,7 +43,9 @@ describe('the commands of the README, pasted as they stand,', () => {
   });
 
   it('inject a pod without a cluster', async () => {
-    const output = await paste(await shellOf('README.md', 'Look at a pod without a cluster'));
+    const output = await paste(await shellOf('README.md', 'Look at a pod without a cluster'), {
+      env: environment,
+    });
     expect(output).toContain('name: modelconfig-flowers-0');
   });
 });

@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { join } from 'node:path';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
-import { INFERENCE_SERVICES, SECRETS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
+import {
+  DEPLOYMENTS,
+  INFERENCE_SERVICES,
+  PODS,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+} from '../../src/kube/resources.ts';
 import { reviewAt } from '../support/admission-review.ts';
 import { clientFor } from '../support/api-access.ts';
 import {
@@ -15,30 +20,35 @@ import {
   readConfigMap,
   trainedModel,
 } from '../support/cluster-client.ts';
-import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { kubectl } from '../support/kubectl.ts';
+import { kubectl, kubectlWithInput } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
+import {
+  createRuntime,
+  mlserverRuntime,
+  modelPredictor,
+  readCondition,
+} from '../support/predictor-cluster.ts';
 import { predictorPod } from '../support/predictor-pod.ts';
-
-const TOKEN = 'the-manager';
-const USER = 'system:serviceaccount:kserve-mms-system:kserve-mms-manager';
+import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
 
 describe('a manager with the rights of the manifests and no more', () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
   let manager: TestManager;
+  let managerKubeconfig = '';
 
   beforeAll(async () => {
-    controlPlane = await testControlPlane({ users: [{ name: USER, token: TOKEN, groups: [] }] });
+    const started = await controlPlaneWithManagerAccount();
+    controlPlane = started.controlPlane;
     client = clientFor(controlPlane);
     const manifests = fileURLToPath(new URL('../../manifests/default', import.meta.url));
     await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests);
-    const admin = await readFile(controlPlane.kubeconfigPath, 'utf8');
-    const kubeconfig = join(controlPlane.directory, 'manager.kubeconfig');
-    await writeFile(kubeconfig, admin.replace(controlPlane.token, TOKEN), { mode: 0o600 });
-    manager = await startTestManager({ kubeconfig, inCluster: true });
+    managerKubeconfig = started.managerKubeconfig;
+    manager = await startTestManager({
+      ...{ kubeconfig: managerKubeconfig, inCluster: true, args: ['--predictors'] },
+    });
   });
 
   afterAll(async () => {
@@ -72,6 +82,21 @@ describe('a manager with the rights of the manifests and no more', () => {
     expect(Buffer.from(response.patch ?? '', 'base64').toString()).toContain('AWS_SECRET_ACCESS_KEY');
   });
 
+  it('makes Deployments and Services, tells of them, and repairs them', async () => {
+    await createRuntime(client, mlserverRuntime());
+    await createService(client, inferenceService('served', modelPredictor()));
+    const at = { namespace: 'default', name: 'served-predictor' };
+    await eventually(async () => {
+      await client.get(SERVICES, at);
+      expect((await readCondition(client, 'served', 'Ready')).reason).toBe('DeploymentNotObserved');
+    });
+    const { generation = 0 } = (await client.get(DEPLOYMENTS, at)).metadata;
+    await client.patch(DEPLOYMENTS, at, { type: 'merge', body: { spec: { replicas: 5 } } });
+    await eventually(async () =>
+      expect((await client.get(DEPLOYMENTS, at)).metadata.generation).toBe(generation + 2),
+    );
+  });
+
   it('publishes its authority, and is never told that something is forbidden', async () => {
     const args = ['get', 'mutatingwebhookconfiguration', 'kserve-mms'];
     const caBundle = await kubectl(
@@ -83,5 +108,46 @@ describe('a manager with the rights of the manifests and no more', () => {
     expect(await manager.metric('mms_certificate_expiry_timestamp_seconds')).toBeGreaterThan(monthFromNow);
     expect(await manager.metric('mms_api_requests_total', { code: '403' })).toBe(0);
     expect(manager.log()).not.toContain('forbidden');
+  });
+
+  it('tells pods of changed models', async () => {
+    await createService(client, inferenceService('told'));
+    await eventually(async () => expect(await modelNames(client, 'told')).toEqual([]));
+    // Labelled once it is there: the API server cannot reach the webhook of this manager, which is in no cluster.
+    const pod = predictorPod('told-a', 'told', ({ metadata, spec }) => {
+      delete (metadata as { labels?: unknown }).labels;
+      spec['nodeName'] = 'node-1';
+      spec.volumes = [{ name: 'model-config', configMap: { name: 'modelconfig-told-0' } }];
+    });
+    await client.create(PODS, pod);
+    const { metadata } = predictorPod('told-a', 'told');
+    const labelled = { metadata: { labels: metadata.labels } };
+    await client.patch(PODS, { namespace: 'default', name: 'told-a' }, { type: 'merge', body: labelled });
+    await eventually(async () =>
+      expect(await manager.metric('mms_cache_objects', { resource: 'pods' })).toBe(1),
+    );
+    await createModel(client, trainedModel('t1', 'told'));
+    await eventually(async () => {
+      expect(await manager.metric('mms_propagations_total', { result: 'annotated' })).toBe(1);
+    });
+    expect(await manager.metric('mms_api_requests_total', { code: '403' })).toBe(0);
+  });
+
+  it('keeps ConfigMaps and is ready, though it may not look at pods', async () => {
+    await manager.kill('SIGKILL');
+    const role = ['clusterrole', 'kserve-mms-manager'];
+    const { rules, ...rest } = JSON.parse(
+      await kubectl(controlPlane.kubeconfigPath, 'get', ...role, '-o', 'json'),
+    ) as { rules: { resources: string[] }[] };
+    const withoutPods = { ...rest, rules: rules.filter(({ resources }) => !resources.includes('pods')) };
+    await kubectlWithInput(controlPlane.kubeconfigPath, JSON.stringify(withoutPods), ['replace', '-f', '-']);
+    manager = await startTestManager({
+      ...{ kubeconfig: managerKubeconfig, inCluster: true, args: ['--predictors'] },
+    });
+    await createModel(client, trainedModel('t2', 'told'));
+    await eventually(async () => expect(await modelNames(client, 'told')).toEqual(['t1', 't2']));
+    expect(await manager.metric('mms_api_requests_total', { code: '403', resource: 'pods' })).toBeGreaterThan(
+      0,
+    );
   });
 });

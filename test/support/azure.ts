@@ -59,7 +59,8 @@ export async function startAzure(): Promise<TestAzure> {
   };
 }
 
-async function azurite(): Promise<string> {
+/** The path of the emulator's program, installed when it is not there. @throws where npm cannot */
+export async function azurite(): Promise<string> {
   const directory = join(toolCache(), `azurite-${AZURITE_VERSION}`);
   const main = join(directory, 'node_modules', 'azurite', 'dist', 'src', 'blob', 'main.js');
   const installed = await access(main).then(

@@ -6,7 +6,7 @@ import { freePorts } from '../../src/controlplane/ports.ts';
 import { startServer } from './server-process.ts';
 
 /** https://github.com/fsouza/fake-gcs-server: GCS's JSON API in front of a directory. */
-const FAKE_GCS_SERVER = {
+export const FAKE_GCS_SERVER = {
   name: 'fake-gcs-server',
   package: 'github.com/fsouza/fake-gcs-server',
   version: 'v1.56.1',

@@ -26,6 +26,8 @@ export interface TestManagerOptions {
   readonly args?: readonly string[];
   /** As in a cluster: nothing is created but what the manager keeps itself. Default: `--local`. */
   readonly inCluster?: boolean;
+  /** In addition to what this process has. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Resolve at once instead of when it is ready. */
   readonly waitUntilReady?: boolean;
 }
@@ -48,7 +50,7 @@ export async function startTestManager(options: TestManagerOptions): Promise<Tes
       ],
       ...(options.args ?? []),
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } },
   );
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -10,7 +10,7 @@ import { freePorts } from '../../src/controlplane/ports.ts';
 import { startServer } from './server-process.ts';
 
 /** https://github.com/google/go-containerregistry: a registry, and the tool that makes images for it. */
-const CRANE = {
+export const CRANE = {
   name: 'crane',
   package: 'github.com/google/go-containerregistry/cmd/crane',
   version: 'v0.22.1',

@@ -11,14 +11,14 @@ import { freePorts } from '../../src/controlplane/ports.ts';
 import { startServer } from './server-process.ts';
 
 /** https://github.com/versity/versitygw: a real S3 API in front of a directory. */
-const VERSITYGW = {
+export const VERSITYGW = {
   name: 'versitygw',
   package: 'github.com/versity/versitygw/cmd/versitygw',
   version: 'v1.8.0',
 };
 
 export interface TestS3 {
-  /** `http(s)://127.0.0.1:<port>` */
+  /** `http(s)://<address>:<port>` */
   readonly endpoint: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -37,8 +37,14 @@ export interface TestS3 {
   stop(): Promise<void>;
 }
 
-/** @param tls files of a certificate for 127.0.0.1 and its key; plain HTTP without. */
-export async function startS3(tls?: { readonly cert: string; readonly key: string }): Promise<TestS3> {
+/**
+ * @param tls files of a certificate for the address and its key; plain HTTP without
+ * @param address one of this machine's, for those who cannot reach its loopback
+ */
+export async function startS3(
+  tls?: { readonly cert: string; readonly key: string },
+  address = '127.0.0.1',
+): Promise<TestS3> {
   const binary = await goTool(VERSITYGW);
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-s3-'));
   const [data, sidecar] = [join(root, 'data'), join(root, 'metadata')];
@@ -47,7 +53,7 @@ export async function startS3(tls?: { readonly cert: string; readonly key: strin
   const [accessKeyId, secretAccessKey] = ['test-access-key', 'test-secret-key'];
   const args = [
     '--port',
-    `127.0.0.1:${port}`,
+    `${address}:${port}`,
     '--quiet',
     ...(tls ? ['--cert', tls.cert, '--key', tls.key] : []),
   ];
@@ -55,9 +61,9 @@ export async function startS3(tls?: { readonly cert: string; readonly key: strin
     binary,
     [...args, 'posix', '--sidecar', sidecar, data],
     { ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
-    () => listens(port),
+    () => listens(port, address),
   );
-  const endpoint = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
+  const endpoint = `${tls ? 'https' : 'http'}://${address}:${port}`;
   const client = new S3Client({
     endpoint,
     region: 'us-east-1',
@@ -96,9 +102,9 @@ export async function startS3(tls?: { readonly cert: string; readonly key: strin
   };
 }
 
-function listens(port: number): Promise<boolean> {
+function listens(port: number, address: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
+    const socket = connect(port, address, () => {
       socket.destroy();
       resolve(true);
     }).on('error', () => resolve(false));

@@ -27,8 +27,8 @@ beforeEach(async () => {
 afterEach(() => rm(installation, { recursive: true }));
 
 async function withMain(source: string): Promise<void> {
-  await mkdir(join(installation, 'dist'));
-  await writeFile(join(installation, 'dist', 'main.js'), source);
+  await mkdir(join(installation, 'dist', 'bundle'), { recursive: true });
+  await writeFile(join(installation, 'dist', 'bundle', 'main.js'), source);
 }
 
 async function withPackagedNode(): Promise<void> {

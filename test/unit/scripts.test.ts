@@ -23,8 +23,13 @@ beforeEach(async () => {
   for (const name of ['scripts', '.ci']) {
     await cp(join(REPOSITORY, name), join(clone, name), { recursive: true });
   }
-  // There is no agent in this repository; the tests of the agent run its real bundle.
-  await writeFile(join(clone, 'scripts', 'bundle-agent.mjs'), 'export const bundleAgent = async () => {};\n');
+  // There is nothing to bundle in this repository; the tests of agent and manager run their real bundles.
+  for (const [file, name] of [
+    ['bundle-agent.mjs', 'bundleAgent'],
+    ['bundle-cli.mjs', 'bundleCli'],
+  ] as const) {
+    await writeFile(join(clone, 'scripts', file), `export const ${name} = async () => [];\n`);
+  }
   const options = {
     compilerOptions: { rootDir: 'src', target: 'ES2024', module: 'NodeNext', types: [] },
     include: ['src'],
@@ -156,31 +161,43 @@ describe('setting up', () => {
 });
 
 describe('the last line of a check', () => {
+  const PASSED = { success: true, numPassedTests: 3 };
+
   it.each<[string, object | undefined, string, number]>([
-    ['all passed', { success: true, numPassedTests: 3 }, '3 passed, 0 failed', 0],
-    ['some failed', { success: false, numPassedTests: 3, numFailedTests: 2 }, '3 passed, 2 failed', 1],
+    ['all passed', PASSED, '13 passed, 0 failed', 0],
+    ['some failed', { success: false, numPassedTests: 3, numFailedTests: 2 }, '13 passed, 2 failed', 1],
     [
       'a file could not be run',
       { success: false, numPassedTests: 3, numRuntimeErrorTestSuites: 1 },
-      '3 passed, 1 failed',
+      '13 passed, 1 failed',
       1,
     ],
     [
       'tests were skipped',
       { success: true, numPassedTests: 3, numPendingTests: 1, numTodoTests: 1 },
-      '3 passed, 2 failed',
+      '13 passed, 2 failed',
       1,
     ],
-    ['nothing was tested', { success: true, numPassedTests: 0 }, '0 passed, 1 failed', 1],
-    ['jest failed without a failed test', { success: false, numPassedTests: 3 }, '3 passed, 1 failed', 1],
-    ['there is no result', undefined, '0 passed, 1 failed', 1],
+    ['nothing was tested', { success: true, numPassedTests: 0 }, '10 passed, 1 failed', 1],
+    ['jest failed without a failed test', { success: false, numPassedTests: 3 }, '13 passed, 1 failed', 1],
+    ['there is no result', undefined, '10 passed, 1 failed', 1],
   ])('when %s', async (_what, result, line, exitCode) => {
-    await mkdir(join(clone, 'test-results'));
-    if (result !== undefined) await write('test-results/jest.json', result);
-    const { code, stdout } = await execute(process.execPath, [join(clone, 'scripts', 'summary.mjs')]);
-    expect(stdout.trimEnd().split('\n').at(-1)).toBe(line);
-    expect(code).toBe(exitCode);
+    const other = { success: true, numPassedTests: 10 };
+    expect(await summaryOf({ 'jest.json': result, 'e2e.json': other })).toEqual({ line, code: exitCode });
+    expect(await summaryOf({ 'jest.json': other, 'e2e.json': result })).toEqual({ line, code: exitCode });
   });
+
+  /** The summary of these results of `npm test` and `npm run test:e2e`. */
+  async function summaryOf(results: Record<string, object | undefined>) {
+    const directory = join(clone, 'test-results');
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(directory);
+    for (const [name, result] of Object.entries(results)) {
+      if (result !== undefined) await write(join('test-results', name), result);
+    }
+    const { code, stdout } = await execute(process.execPath, [join(clone, 'scripts', 'summary.mjs')]);
+    return { line: stdout.trimEnd().split('\n').at(-1), code };
+  }
 
   it.each<[string, string, RegExp]>([
     ['the set-up', 'exit 1', /Set up failed with exit code 1/],

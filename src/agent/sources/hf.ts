@@ -3,6 +3,7 @@ import { InvalidUriError, NotFoundError } from './errors.ts';
 import { expectSuccess, smallText } from './http-client.ts';
 import type { HttpClient } from './http-client.ts';
 import { openHttpFile } from './http-file.ts';
+import { nonEmpty } from './non-empty.ts';
 import { shownUri } from './redact.ts';
 import type { RemoteFile, Source, SourceContext } from './source.ts';
 
@@ -105,8 +106,4 @@ export function parseHuggingFaceUri(uri: string): { repo: string; revision: stri
     throw new InvalidUriError(`${shownUri(uri)}: expected hf://<organisation>/<repository>[:<revision>]`);
   }
   return { repo, revision };
-}
-
-function nonEmpty(value: string | undefined): string | undefined {
-  return value === '' ? undefined : value;
 }

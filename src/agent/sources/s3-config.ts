@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import { SourceConfigurationError } from './errors.ts';
+import { nonEmpty } from './non-empty.ts';
 import type { Environment } from './source.ts';
 
 /** What the environment that KServe's webhook injects says about S3, read once. */
@@ -79,10 +80,6 @@ async function bundleOf(file: string | undefined): Promise<string | undefined> {
       },
     );
   }
-}
-
-function nonEmpty(value: string | undefined): string | undefined {
-  return value === undefined || value === '' ? undefined : value;
 }
 
 function isYes(value: string | undefined): boolean {

@@ -1,0 +1,37 @@
+import { milliseconds, type Clock } from '../core/clock.ts';
+
+/** Lets so many things happen a second, and after a quiet time some more at once. Whoever came first goes first. */
+export interface TokenBucket {
+  /** Resolves when it is this caller's turn, or at once when the signal aborts. */
+  take(signal: AbortSignal): Promise<void>;
+  /** To be called when the turn was not used. */
+  giveBack(): void;
+}
+
+export function createTokenBucket(options: {
+  readonly perSecond: number;
+  readonly burst: number;
+  readonly clock: Clock;
+}): TokenBucket {
+  const { perSecond, burst, clock } = options;
+  // Below zero: so many are waiting.
+  let tokens = burst;
+  let filledAt = clock.now();
+
+  function refill(): void {
+    const now = clock.now();
+    tokens = Math.min(burst, tokens + (Math.max(0, now - filledAt) / 1000) * perSecond);
+    filledAt = now;
+  }
+
+  return {
+    async take(signal) {
+      refill();
+      tokens -= 1;
+      if (tokens < 0) await clock.sleep(milliseconds((-tokens / perSecond) * 1000), signal);
+    },
+    giveBack() {
+      tokens = Math.min(burst, tokens + 1);
+    },
+  };
+}

@@ -1,0 +1,16 @@
+import { azurite } from '../support/azure.ts';
+import { FAKE_GCS_SERVER } from '../support/gcs.ts';
+import { goTool } from '../support/go-tool.ts';
+import { testMlserver } from '../support/mlserver.ts';
+import { CRANE } from '../support/registry.ts';
+import { VERSITYGW } from '../support/s3.ts';
+
+/**
+ * Has every server that the agent's tests need in the cache before the first of them: a build takes longer than any test may.
+ * One after another, since each uses all processors by itself.
+ */
+export default async function installServers(): Promise<void> {
+  for (const tool of [VERSITYGW, FAKE_GCS_SERVER, CRANE]) await goTool(tool);
+  await azurite();
+  await testMlserver();
+}

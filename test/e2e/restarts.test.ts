@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
+import { report } from '../support/report.ts';
+import { killContainer } from './support/containers.ts';
+import { install, MANAGER, rolledOut, SYSTEM_NAMESPACE } from './support/installation.ts';
+import { multiModelService, restrictedNamespace } from './support/predictor.ts';
+import { createSteadily } from './support/steady-creations.ts';
+import type { SteadyCreations } from './support/steady-creations.ts';
+import { apply, nodeClient, run } from './support/this-node.ts';
+
+const NAMESPACE = 'mms-restarts';
+const SERVICE = 'flowers';
+const RESTARTS = 20;
+const SETTLED_MS = 10_000;
+const BACK_MS = 60_000;
+/** So many creations, at some ten a second, say that all is well again. */
+const ENOUGH = 100;
+
+/** The webhook's failurePolicy is Fail: a pod that no replica answers for is not created. */
+describe('pods that are created while the manager restarts', () => {
+  let client: ApiClient;
+  let creations: SteadyCreations;
+
+  beforeAll(async () => {
+    await install();
+    client = nodeClient();
+    await apply(restrictedNamespace(NAMESPACE));
+    const account = {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'models', namespace: NAMESPACE },
+    };
+    await apply(account, multiModelService(NAMESPACE, SERVICE));
+    creations = createSteadily(client, NAMESPACE, SERVICE);
+    await eventuallyTrue('pods are created', () => creations.created >= ENOUGH);
+  });
+
+  afterAll(async () => {
+    await creations.stop();
+    await client.close();
+    await run('delete', 'namespace', NAMESPACE, '--timeout=120s');
+  });
+
+  /** Creations from here on. */
+  function fromNowOn() {
+    const from = { created: creations.created, failures: creations.failures.length };
+    return {
+      created: () => creations.created - from.created,
+      failures: () => creations.failures.slice(from.failures),
+    };
+  }
+
+  const managers = async (): Promise<string[]> => {
+    const selector = 'app.kubernetes.io/name=kserve-mms-manager';
+    const names = await run('-n', SYSTEM_NAMESPACE, 'get', 'pods', '-l', selector, '-o', 'name');
+    return names
+      .trim()
+      .split('\n')
+      .map((name) => name.replace('pod/', ''));
+  };
+
+  it(`all come about, with their agent, through ${RESTARTS} rolling restarts`, async () => {
+    const since = fromNowOn();
+    const started = performance.now();
+    for (let restart = 1; restart <= RESTARTS; restart += 1) {
+      await run('-n', SYSTEM_NAMESPACE, 'rollout', 'restart', MANAGER);
+      await rolledOut(SYSTEM_NAMESPACE, MANAGER);
+      process.stderr.write(
+        `restart ${restart} of ${RESTARTS}: ${since.created()} pods, ${since.failures().length} failed\n`,
+      );
+    }
+    const seconds = (performance.now() - started) / 1000;
+    report(`${RESTARTS} rolling restarts`, {
+      seconds,
+      created: since.created(),
+      failed: since.failures().length,
+    });
+    expect(since.failures()).toEqual([]);
+  }, 900_000);
+
+  it('come about again within 10 s after a replica is killed', async () => {
+    await rolledOut(SYSTEM_NAMESPACE, MANAGER);
+    const [replica = ''] = await managers();
+    const since = fromNowOn();
+    const killedAt = performance.now();
+    await killContainer(SYSTEM_NAMESPACE, replica);
+    await eventuallyTrue('10 s have gone by', () => performance.now() > killedAt + SETTLED_MS);
+    const settled = fromNowOn();
+    await eventuallyTrue('pods are created', () => settled.created() >= ENOUGH);
+    const after = since.failures().map(({ failedAt }) => failedAt - killedAt);
+    report('a replica killed', { failed: after.length, lastFailureMs: Math.max(0, ...after) });
+    expect(since.failures().filter(({ askedAt }) => askedAt > killedAt + SETTLED_MS)).toEqual([]);
+  });
+
+  it('come about again within 60 s after all replicas are deleted at once', async () => {
+    await rolledOut(SYSTEM_NAMESPACE, MANAGER);
+    const deletedAt = performance.now();
+    await run('-n', SYSTEM_NAMESPACE, 'delete', 'pod', ...(await managers()), '--force', '--grace-period=0');
+    const gone = fromNowOn();
+    await eventuallyTrue('pods are created', () => gone.created() >= ENOUGH, BACK_MS + 60_000);
+    const after = gone.failures().map(({ failedAt }) => failedAt - deletedAt);
+    report('all replicas deleted', { failed: after.length, lastFailureMs: Math.max(0, ...after) });
+    expect(gone.failures().filter(({ askedAt }) => askedAt > deletedAt + BACK_MS)).toEqual([]);
+  });
+});

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { predictConstantly } from '../../src/demo/predict.ts';
+import type { Prediction } from '../../src/demo/predict.ts';
+import { eventually } from '../support/eventually.ts';
+import { report } from '../support/report.ts';
+import { MLSERVER_IMAGE } from './support/images.ts';
+import { SYSTEM_NAMESPACE } from './support/installation.ts';
+import { modelsScene } from './support/models-scene.ts';
+import type { ModelsScene } from './support/models-scene.ts';
+import { apply, run } from './support/this-node.ts';
+
+const NAMESPACE = 'mms-serving';
+
+describe('models of an InferenceService on a real node', () => {
+  let scene: ModelsScene;
+  const one = { status: 200, value: 1 };
+  const two = { status: 200, value: 2 };
+
+  beforeAll(async () => {
+    scene = await modelsScene(NAMESPACE);
+  });
+
+  afterAll(async () => {
+    await scene.end();
+  });
+
+  it.each([SYSTEM_NAMESPACE, NAMESPACE])(
+    'runs in %s, which refuses a pod that is not restricted',
+    async (namespace) => {
+      const spec = { containers: [{ name: 'careless', image: MLSERVER_IMAGE }] };
+      const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'careless', namespace }, spec };
+      await expect(apply(pod)).rejects.toThrow('violates PodSecurity "restricted');
+    },
+  );
+
+  it('gives its pods an agent', async () => {
+    expect(await scene.containers()).toEqual([['kserve-container', 'agent']]);
+  });
+
+  it('answers for a model through the Service', async () => {
+    await scene.applyModel('one', await scene.store('one', 1));
+    await eventually(async () => expect(await scene.ask('one')).toEqual(one), 150_000);
+  });
+
+  it('answers from every replica when there are three, and when there is one again', async () => {
+    const load = predictConstantly(() => scene.ask('one'), 2);
+    await scene.scale(3);
+    expect(await scene.askEveryPod('one')).toEqual([one, one, one]);
+    await scene.scale(1);
+    report('one replica, three and one again under constant requests', await load.stop());
+    expect(await scene.askEveryPod('one')).toEqual([one]);
+    expect(await scene.ask('one')).toEqual(one);
+  });
+
+  it('changes over to an update without a failed request', async () => {
+    const failures: { readonly status: number; readonly afterMs: number }[] = [];
+    const started = performance.now();
+    const ask = async (): Promise<Prediction> => {
+      const answer = await scene.ask('one');
+      if (answer.status !== 200)
+        failures.push({ status: answer.status, afterMs: performance.now() - started });
+      return answer;
+    };
+    const load = predictConstantly(ask, 2);
+    await eventually(() => expect(load.asked).toBeGreaterThan(50));
+    await scene.applyModel('one', await scene.store('one-v2', 2));
+    await eventually(async () => expect(await scene.ask('one')).toEqual(two), 150_000);
+    const { asked, failed } = await load.stop();
+    report('an update under constant requests through the Service', { asked, failed });
+    expect(failures).toEqual([]);
+  });
+
+  it('unloads a model that is deleted, and keeps the others', async () => {
+    await scene.applyModel('other', await scene.store('other', 1));
+    await eventually(async () => expect(await scene.ask('other')).toEqual(one), 150_000);
+    await run('-n', scene.namespace, 'delete', 'trainedmodel', 'one');
+    await eventually(async () => expect((await scene.ask('one')).status).toBe(404), 150_000);
+    expect(await scene.ask('other')).toEqual(one);
+  });
+
+  it('leaves the TrainedModels, and nothing of its own, when the InferenceService is deleted', async () => {
+    const names = (kind: string) => run('-n', scene.namespace, 'get', kind, '-o', 'name');
+    await run('-n', scene.namespace, 'delete', 'inferenceservice', scene.service);
+    await eventually(async () => expect(await names('configmap')).not.toContain('modelconfig-'));
+    expect(await names('trainedmodel')).toBe('trainedmodel.serving.kserve.io/other\n');
+  });
+});

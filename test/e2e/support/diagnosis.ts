@@ -1,0 +1,22 @@
+import { messageOf } from '../../../src/core/errors.ts';
+import { run } from './this-node.ts';
+
+/** Does something, and when it fails adds to the failure what a person would look at first. */
+export async function withDiagnosis<T>(namespace: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const seen = await Promise.all([
+      ask('get', 'pods', '-o', 'wide'),
+      ask('get', 'events', '--sort-by=.lastTimestamp'),
+      ask('describe', 'pods'),
+      ask('logs', '--all-containers', '--prefix', '--tail=20', '-l', 'app.kubernetes.io/part-of=kserve-mms'),
+      ask('logs', '--all-containers', '--prefix', '--tail=20', '-l', 'component=predictor'),
+    ]);
+    throw new Error([messageOf(thrown), ...seen].join('\n\n'), { cause: thrown });
+  }
+
+  function ask(...args: string[]): Promise<string> {
+    return run('-n', namespace, ...args).catch((error: unknown) => messageOf(error));
+  }
+}

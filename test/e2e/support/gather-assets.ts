@@ -1,0 +1,26 @@
+import { binaryOptions } from '../../../src/cli/binary-options.ts';
+import { findBinaries } from '../../../src/controlplane/binaries.ts';
+import type { Progress } from '../../../src/controlplane/progress.ts';
+import type { NodeAssets } from './assets.ts';
+import { mlserverImage, ownImage, pauseImage } from './images.ts';
+import { nodePrograms } from './node-programs.ts';
+import { systemPrograms } from './system-packages.ts';
+
+/** Finds, installs and builds what a node is made of; what was built is kept in the user's cache. */
+export async function gatherAssets(
+  environment: NodeJS.ProcessEnv,
+  progress: Progress,
+): Promise<Omit<NodeAssets, 'cgroup'>> {
+  const { cniPlugins } = await systemPrograms(environment, progress);
+  const { kubectl } = await findBinaries(binaryOptions(environment, progress));
+  return {
+    cniPlugins,
+    kubectl,
+    nodePrograms: await nodePrograms(environment, progress),
+    images: [
+      await pauseImage(environment, progress),
+      await mlserverImage(environment, progress),
+      await ownImage(environment, progress),
+    ],
+  };
+}

@@ -1,0 +1,133 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cacheDirectory } from '../../../src/cli/binary-options.ts';
+import { isExecutable } from '../../../src/controlplane/binary-cache.ts';
+import type { Progress } from '../../../src/controlplane/progress.ts';
+import { runProgram } from '../../../src/controlplane/run-program.ts';
+import { mlserverEnvironment } from '../../../src/demo/mlserver-environment.ts';
+import { exists } from '../../support/exists.ts';
+import { writeOciArchive } from './oci-archive.ts';
+
+export const PAUSE_IMAGE = 'docker.io/library/kserve-mms-test-pause:1';
+export const MLSERVER_IMAGE = 'docker.io/library/kserve-mms-test-mlserver:1.7.1';
+
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** The archive of our own image, made of the working tree as it is. */
+export async function ownImage(environment: NodeJS.ProcessEnv, progress: Progress): Promise<string> {
+  progress('making our image (npm run image)');
+  const output = join(REPOSITORY, 'test-results', 'image');
+  await rm(output, { recursive: true, force: true });
+  await runProgram({
+    command: process.execPath,
+    args: [join(REPOSITORY, 'image', 'main.ts'), '--allow-dirty', '--output', output],
+    environment,
+  });
+  const archive = (await readdir(output)).find((name) => name.endsWith('.tar'));
+  if (archive === undefined) throw new Error(`npm run image left no archive in ${output}`);
+  return join(output, archive);
+}
+
+/** The process of a pod's sandbox: it holds the pod's network and has nothing else to do. */
+const PAUSE = `package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGTERM, syscall.SIGINT)
+	<-ended
+}
+`;
+
+/** The archive of the sandbox image, built with Go into the cache. */
+export async function pauseImage(environment: NodeJS.ProcessEnv, progress: Progress): Promise<string> {
+  const output = join(cacheDirectory(environment), 'e2e', 'pause.tar');
+  if (await exists(output)) return output;
+  progress('building the sandbox image');
+  const work = await mkdtemp(join(tmpdir(), 'kserve-mms-pause-'));
+  try {
+    const source = join(work, 'pause.go');
+    await writeFile(source, PAUSE);
+    await mkdir(join(work, 'root'));
+    await runProgram({
+      command: 'go',
+      args: ['build', '-trimpath', '-ldflags', '-s -w', '-o', join(work, 'root', 'pause'), source],
+      environment: { ...environment, CGO_ENABLED: '0' },
+    });
+    await writeOciArchive({
+      name: PAUSE_IMAGE,
+      files: { root: join(work, 'root'), paths: ['pause'] },
+      config: { Entrypoint: ['/pause'], User: '65535' },
+      output,
+    });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  return output;
+}
+
+/** Prints, as JSON, the files that the running Python needs: its own, its environment's, and their shared libraries. */
+const LIST_FILES = `
+import json, os, subprocess, sys, sysconfig
+stdlib = sysconfig.get_path("stdlib", vars={"base": sys.base_prefix, "installed_base": sys.base_prefix})
+binary = os.path.realpath(sys.executable)
+link, binaries = sys.executable, {binary}
+while os.path.islink(link):
+    link = os.path.normpath(os.path.join(os.path.dirname(link), os.readlink(link)))
+    binaries.add(link)
+objects = [binary]
+for top in (stdlib, sys.prefix):
+    for directory, _, names in os.walk(top):
+        objects += [os.path.join(directory, name) for name in names if ".so" in name]
+libraries = set()
+for start in range(0, len(objects), 200):
+    found = subprocess.run(["ldd", *objects[start:start + 200]], capture_output=True, text=True).stdout
+    for line in found.splitlines():
+        words = line.replace("=>", " ").split()
+        libraries |= {word for word in words if word.startswith("/") and not word.endswith(":")}
+outside = [l for l in sorted(libraries) if not os.path.normpath(l).startswith((stdlib + "/", sys.prefix + "/"))]
+print(json.dumps({"paths": [sys.prefix, stdlib, *sorted(b for b in binaries if not b.startswith(sys.prefix + "/"))],
+                  "libraries": outside, "stdlib": stdlib.lstrip("/")}))
+`;
+
+/** The archive of an MLServer image made of the environment that the demo and the agent's tests use. */
+export async function mlserverImage(environment: NodeJS.ProcessEnv, progress: Progress): Promise<string> {
+  const cache = cacheDirectory(environment);
+  const output = join(cache, 'e2e', 'mlserver-1.7.1.tar');
+  const mlserver = await mlserverEnvironment({ cache, environment, progress });
+  if (mlserver.kind === 'unavailable') {
+    throw new Error(
+      `MLServer cannot be had; Python 3.9 to 3.12 with pip and venv is needed. ${mlserver.reason}`,
+    );
+  }
+  if ((await exists(output)) && (await isExecutable(mlserver.python))) return output;
+  progress('packing MLServer and its Python into an image (half a minute, once)');
+  const listed = JSON.parse(
+    await runProgram({ command: mlserver.python, args: ['-c', LIST_FILES], environment }),
+  ) as { paths: string[]; libraries: string[]; stdlib: string };
+  await writeOciArchive({
+    name: MLSERVER_IMAGE,
+    files: {
+      paths: listed.paths,
+      // Of Python what it does not run with, and the tests of every package: a third of the size.
+      exclude: [`${listed.stdlib}/site-packages`, `${listed.stdlib}/test`, '*/tests', '*/site-packages/pip'],
+      dereferenced: listed.libraries,
+    },
+    config: {
+      Entrypoint: [mlserver.mlserver],
+      // KServe's runtime sets the directories of models itself; what else MLServer writes goes to where it starts.
+      Env: ['PATH=/usr/bin:/bin', 'HOME=/tmp', 'MLSERVER_LOAD_MODELS_AT_STARTUP=false'],
+      User: '65532',
+      WorkingDir: '/tmp',
+    },
+    output,
+  });
+  return output;
+}

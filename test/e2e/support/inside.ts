@@ -1,0 +1,58 @@
+/** The end-to-end tests from inside their namespaces: starts the node, runs jest, and stops the node. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { NodeAssets } from './assets.ts';
+import { startNode } from './node.ts';
+import { becomeNode } from './node-namespace.ts';
+
+/** In the place of jest's arguments: a shell on the node, to look around. */
+const SHELL = '--shell';
+const RESULTS = fileURLToPath(new URL('../../../test-results/e2e.json', import.meta.url));
+const JEST = [
+  // For ES modules in jest; as arguments, since NODE_OPTIONS would reach the programs that tests start.
+  '--experimental-vm-modules',
+  '--disable-warning=ExperimentalWarning',
+  fileURLToPath(new URL('../../../node_modules/jest/bin/jest.js', import.meta.url)),
+  `--config=${fileURLToPath(new URL('../jest.config.js', import.meta.url))}`,
+  '--runInBand',
+  '--json',
+  `--outputFile=${RESULTS}`,
+];
+
+const started = performance.now();
+const progress = (line: string): void => {
+  process.stderr.write(`[e2e ${Math.round((performance.now() - started) / 1000)} s] ${line}\n`);
+};
+
+const [directory = '', assetsFile = '', ...args] = process.argv.slice(2);
+const assets = JSON.parse(await readFile(assetsFile, 'utf8')) as NodeAssets;
+await becomeNode(directory);
+const node = await startNode(directory, assets, progress);
+try {
+  const [command, ...rest] =
+    args[0] === SHELL ? ['bash', ...args.slice(1)] : [process.execPath, ...JEST, ...args];
+  const tests = spawn(command, rest, {
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      PATH: pathWith(assets.kubectl),
+      KUBECONFIG: node.kubeconfig,
+      NODE_DIRECTORY: directory,
+      KSERVE_MMS_E2E_NODE: JSON.stringify(node),
+    },
+  });
+  const [code] = (await once(tests, 'exit')) as [number | null];
+  process.exitCode = code ?? 1;
+} finally {
+  progress('stopping the node');
+  await node.stop();
+}
+
+/** For a person in the shell; a kubectl without a directory is in the PATH already. */
+function pathWith(kubectl: string): string {
+  const path = process.env['PATH'] ?? '';
+  return isAbsolute(kubectl) ? `${dirname(kubectl)}:${path}` : path;
+}

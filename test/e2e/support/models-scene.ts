@@ -1,0 +1,101 @@
+import { predict } from '../../../src/demo/predict.ts';
+import type { Prediction } from '../../../src/demo/predict.ts';
+import { eventuallyTrue } from '../../support/eventually.ts';
+import { testMlserver, train } from '../../support/mlserver.ts';
+import { startS3 } from '../../support/s3.ts';
+import type { TestS3 } from '../../support/s3.ts';
+import { NODE_ADDRESS } from './addresses.ts';
+import { install, rolledOut } from './installation.ts';
+import {
+  multiModelService,
+  predictorWorkload,
+  restrictedNamespace,
+  storageAccount,
+  trainedModelOf,
+} from './predictor.ts';
+import { AGENT_PORT } from '../../../src/core/names.ts';
+import { apply, run } from './this-node.ts';
+
+/** One row for models that answer the same to everything. */
+const ROW = [0];
+
+/** A namespace with an InferenceService, its predictor and an object store, on a node where ours is installed. */
+export interface ModelsScene {
+  readonly namespace: string;
+  readonly service: string;
+  readonly deployment: string;
+  /** Puts a model that answers `answer` to everything into the store, and returns its URI. */
+  store(name: string, answer: number): Promise<string>;
+  /** `kubectl apply` of a TrainedModel. */
+  applyModel(name: string, storageUri: string): Promise<void>;
+  /** Asks through the predictor's Service, on a new connection or one that there is, as fetch does. */
+  ask(model: string): Promise<Prediction>;
+  /** Asks each of the predictor's pods, not by way of the Service. */
+  askEveryPod(model: string): Promise<Prediction[]>;
+  /** The names of the containers of each of the predictor's pods. */
+  containers(): Promise<string[][]>;
+  /** Resolves once there are just so many pods, all of them ready, and none that is about to end. */
+  scale(replicas: number): Promise<void>;
+  end(): Promise<void>;
+}
+
+interface PredictorPod {
+  readonly spec: { readonly containers: readonly { readonly name: string }[] };
+  readonly status: { readonly podIP?: string };
+}
+
+export async function modelsScene(namespace: string): Promise<ModelsScene> {
+  const service = 'flowers';
+  const deployment = `deployment/${service}-predictor`;
+  const [{ python }, s3] = await Promise.all([testMlserver(), startS3(undefined, NODE_ADDRESS), install()]);
+  const inNamespace = (...args: readonly string[]) => run('-n', namespace, ...args);
+  await setUp(namespace, service, s3);
+  const url = `http://${await inNamespace('get', 'service', `${service}-predictor`, '-o', 'jsonpath={.spec.clusterIP}')}`;
+  const pods = async (): Promise<PredictorPod[]> => {
+    const { items } = JSON.parse(await inNamespace('get', 'pods', '-o', 'json')) as { items: PredictorPod[] };
+    return items;
+  };
+  return {
+    namespace,
+    service,
+    deployment,
+    async store(name, answer) {
+      await s3.putObject('models', `${name}/model.joblib`, await train(python, answer));
+      return `s3://models/${name}`;
+    },
+    async applyModel(name, storageUri) {
+      await apply(trainedModelOf(namespace, service, name, storageUri));
+    },
+    ask: (model) => predict(url, model, ROW),
+    async askEveryPod(model) {
+      const asked = (await pods()).map(({ status }) =>
+        predict(`http://${status.podIP ?? 'no-address'}:${AGENT_PORT}`, model, ROW),
+      );
+      return Promise.all(asked);
+    },
+    async containers() {
+      return (await pods()).map(({ spec }) => spec.containers.map(({ name }) => name));
+    },
+    async scale(replicas) {
+      await inNamespace('scale', deployment, `--replicas=${replicas}`);
+      await rolledOut(namespace, deployment);
+      // A pod that ends still gets requests on connections that there are.
+      const names = () => inNamespace('get', 'pods', '-o', 'name');
+      await eventuallyTrue(
+        `${replicas} pods`,
+        async () => (await names()).trim().split('\n').length === replicas,
+      );
+    },
+    async end() {
+      await run('delete', 'namespace', namespace, '--timeout=120s');
+      await s3.stop();
+    },
+  };
+}
+
+async function setUp(namespace: string, service: string, s3: TestS3): Promise<void> {
+  await apply(restrictedNamespace(namespace));
+  await apply(...storageAccount(namespace, s3), multiModelService(namespace, service));
+  await apply(...predictorWorkload(namespace, service));
+  await rolledOut(namespace, `deployment/${service}-predictor`);
+}

@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import {
+  createModel,
+  createService,
+  inferenceService,
+  modelNames,
+  trainedModel,
+} from '../support/cluster-client.ts';
+import { clientFor } from '../support/api-access.ts';
+import { earlierManifests } from '../support/earlier-manifests.ts';
+import { eventually } from '../support/eventually.ts';
+import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
+import { startTestManager } from '../support/manager.ts';
+import type { TestManager } from '../support/manager.ts';
+import { paste, ROOT, shellOf } from '../support/page.ts';
+import { render } from '../support/rendered.ts';
+import { withPlayedControllers } from '../support/played-controllers.ts';
+import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
+import { whatIsOurs } from '../support/what-is-ours.ts';
+
+const PAGE = 'docs/install.md';
+
+describe('the commands of the README', () => {
+  it.each([
+    ['Install it on a cluster', 'Install'],
+    ['Uninstall it', 'Uninstall'],
+  ])('%s: are those of the page, which are run below', async (ofReadme, ofPage) => {
+    expect(await shellOf('README.md', ofReadme)).toBe(await shellOf(PAGE, ofPage));
+  });
+});
+
+describe('the kustomization of the page', () => {
+  it('names an image of your own for manager and agent', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-kustomization-'));
+    try {
+      await cp(join(ROOT, 'manifests'), join(directory, 'manifests'), { recursive: true });
+      await mkdir(join(directory, 'mine'));
+      const [, example = ''] = /^```yaml\n([^]*?)^```$/m.exec(await readFile(join(ROOT, PAGE), 'utf8')) ?? [];
+      await writeFile(join(directory, 'mine', 'kustomization.yaml'), example);
+      const rendered = await kubectl('/dev/null', 'kustomize', join(directory, 'mine'));
+      expect(rendered.match(/\S*kserve-mms:0.1.0$/gm)).toEqual(
+        Array(2).fill('registry.example/kserve-mms:0.1.0'),
+      );
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
+describe.each(await earlierManifests())('the commands of the page, on an installation of $of,', (earlier) => {
+  let controlPlane: ControlPlane;
+  let client: ApiClient;
+  let manager: TestManager;
+  let managerKubeconfig: string;
+  let old: string;
+
+  beforeAll(async () => {
+    ({ controlPlane, managerKubeconfig } = await controlPlaneWithManagerAccount());
+    client = clientFor(controlPlane);
+    old = await earlier.directory();
+  });
+
+  afterAll(async () => {
+    await client.close();
+    await controlPlane.stop();
+    if (old.startsWith(tmpdir())) await rm(old, { recursive: true });
+  });
+
+  const read = (...args: readonly string[]): Promise<string> => kubectl(controlPlane.kubeconfigPath, ...args);
+  /** Pastes a section of the page, in the directory of this version or of another. */
+  const follow = async (section: string, cwd = ROOT): Promise<string> => {
+    const { kubeconfigPath } = controlPlane;
+    const env = await kubectlEnvironment(kubeconfigPath);
+    const script = await shellOf(PAGE, section);
+    return withPlayedControllers(kubeconfigPath, () => paste(script, { cwd, env }));
+  };
+  /** What must survive: the models, what pods mount, the certificate and the trust in it. */
+  const survivors = async (): Promise<readonly string[]> => {
+    const uid = ['-o', 'jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.uid}{"\\n"}{end}'];
+    const models = await read('get', 'inferenceservices,trainedmodels', ...uid);
+    const configMap = await read(
+      'get',
+      'configmap/modelconfig-flowers-0',
+      '-o',
+      'jsonpath={.metadata.uid} {.data}',
+    );
+    return [models, configMap];
+  };
+  const trust = (): Promise<string> =>
+    read(
+      'get',
+      'mutatingwebhookconfiguration/kserve-mms',
+      '-o',
+      'jsonpath={.webhooks[*].clientConfig.caBundle}',
+    );
+  const priorityClass = (): Promise<string> =>
+    read(
+      '-n',
+      'kserve-mms-system',
+      'get',
+      'deployments',
+      '-o',
+      'jsonpath={.items[*].spec.template.spec.priorityClassName}',
+    );
+
+  it('install it', async () => {
+    await follow('Install', old);
+    manager = await startTestManager({ kubeconfig: managerKubeconfig, inCluster: true });
+    await createService(client, inferenceService('flowers'));
+    await createModel(client, trainedModel('tulip', 'flowers'));
+    await eventually(async () => expect(await modelNames(client, 'flowers')).toEqual(['tulip']));
+    expect(await trust()).not.toBe('');
+  });
+
+  it('upgrade it, and nothing is lost: neither models nor the trust in the webhook', async () => {
+    const before = [...(await survivors()), await trust()];
+    expect(await follow('Upgrade')).toContain('successfully rolled out');
+    expect(await priorityClass()).toBe('kserve-mms-manager');
+    expect([...(await survivors()), await trust()]).toEqual(before);
+  });
+
+  it('roll it back and upgrade it again, and nothing is lost', async () => {
+    const before = [...(await survivors()), await trust()];
+    expect(await follow('Roll back', old)).toContain('successfully rolled out');
+    await follow('Upgrade');
+    expect([...(await survivors()), await trust()]).toEqual(before);
+    expect(await manager.ready()).toBe(true);
+  });
+
+  it('uninstall it: the webhook first, and nothing of it is left but the models and their kinds', async () => {
+    const before = await survivors();
+    // As its pod ends with the namespace; in order it would serve on for 15 s.
+    await manager.kill('SIGKILL');
+    await follow('Uninstall');
+    const kinds = (await render('crds')).map(
+      ({ metadata }) => `customresourcedefinition.apiextensions.k8s.io/${metadata.name}`,
+    );
+    expect(await whatIsOurs(controlPlane.kubeconfigPath)).toEqual(kinds.sort());
+    expect(await survivors()).toEqual(before);
+    expect((await shellOf(PAGE, 'Uninstall')).split('\n')[0]).toContain('webhookconfigurations');
+  });
+
+  it('remove the models, too, when that is asked for', async () => {
+    await follow('Remove the models, too');
+    expect(await whatIsOurs(controlPlane.kubeconfigPath)).toEqual([]);
+  });
+});

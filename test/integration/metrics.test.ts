@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { CONFIG_MAPS, PODS } from '../../src/kube/resources.ts';
+import {
+  createModel,
+  createService,
+  inferenceService,
+  modelNames,
+  trainedModel,
+} from '../support/cluster-client.ts';
+import { eventually } from '../support/eventually.ts';
+import { startManagedCluster } from '../support/managed-cluster.ts';
+import type { ManagedCluster } from '../support/managed-cluster.ts';
+import { predictorPod } from '../support/predictor-pod.ts';
+
+const DOCUMENT = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+const DOCUMENTED = [...DOCUMENT.matchAll(/^\| `(mms_\w+)` +\|/gm)].map(([, name = '']) => name);
+
+describe('the metrics of a manager at work', () => {
+  let cluster: ManagedCluster;
+
+  beforeAll(async () => {
+    cluster = await startManagedCluster();
+    const { client, manager } = cluster;
+    await createService(client, inferenceService('sk'));
+    await eventually(async () => expect(await modelNames(client, 'sk')).toEqual([]));
+    await client.create(
+      PODS,
+      predictorPod('a', 'sk', ({ spec }) => (spec['nodeName'] = 'node-1')),
+    );
+    await eventually(async () =>
+      expect(await manager.metric('mms_cache_objects', { resource: 'pods' })).toBe(1),
+    );
+    await createModel(client, trainedModel('m1', 'sk'));
+    // Somebody else's, in the way of ours.
+    const owner = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'x', uid: 'u', controller: true };
+    const metadata = { name: 'modelconfig-blocked-0', namespace: 'default', ownerReferences: [owner] };
+    await client.create(CONFIG_MAPS, { metadata });
+    await createService(client, inferenceService('blocked'));
+    await eventually(async () => {
+      expect(await manager.metric('mms_propagations_total', { result: 'annotated' })).toBe(1);
+      expect(await manager.metric('mms_reconcile_errors_total', { code: 'FOREIGN_CONFIG_MAP' })).toBe(1);
+    });
+  });
+
+  afterAll(async () => {
+    await cluster.stop();
+  });
+
+  const scrape = async (): Promise<string> =>
+    (await fetch(`http://127.0.0.1:${cluster.manager.ports.metrics}/metrics`)).text();
+
+  it.each(DOCUMENTED)('%s has a value', async (name) => {
+    expect(await scrape()).toMatch(new RegExp(`^${name}(_count)?(\\{[^}]*\\})? [0-9]`, 'm'));
+  });
+
+  it('say what was done', async () => {
+    const { manager } = cluster;
+    expect(await manager.metric('mms_admission_duration_seconds_count', { outcome: 'patched' })).toBe(1);
+    expect(await manager.metric('mms_injections_total', { reason: 'Injected' })).toBe(1);
+    expect(await manager.metric('mms_configmap_writes_total', { operation: 'create' })).toBe(1);
+    expect(await manager.metric('mms_configmap_writes_total', { operation: 'update' })).toBe(1);
+    const configMap = await cluster.client.get(CONFIG_MAPS, {
+      namespace: 'default',
+      name: 'modelconfig-sk-0',
+    });
+    const models = configMap.data?.['models.json'] ?? '';
+    expect(await manager.metric('mms_configmap_written_bytes_total')).toBe('[]'.length + models.length);
+    expect(await manager.metric('mms_leader')).toBe(1);
+    expect(await manager.metric('mms_trained_models', { state: 'Placed' })).toBe(1);
+    // Seven watches, of which each is complete and has lately been heard of.
+    expect(await manager.metric('mms_cache_synced')).toBe(7);
+    expect(await manager.metric('process_resident_memory_bytes')).toBeGreaterThan(0);
+    expect(await manager.metric('nodejs_eventloop_lag_seconds')).toBeGreaterThanOrEqual(0);
+  });
+});

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import type { Pod } from '../../src/core/pod.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { PODS } from '../../src/kube/resources.ts';
+import { clientFor } from '../support/api-access.ts';
+import { testControlPlane } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { kubectl } from '../support/kubectl.ts';
+import { predictorPod } from '../support/predictor-pod.ts';
+import { manifests, render } from '../support/rendered.ts';
+
+const OURS = 'kserve-mms-system';
+
+/** The webhook is installed with failurePolicy Fail, and nothing at all answers it. */
+describe('an installation of which every replica is away', () => {
+  let controlPlane: ControlPlane;
+  let client: ApiClient;
+  let template: { readonly metadata: object; readonly spec: Pod['spec'] };
+
+  beforeAll(async () => {
+    controlPlane = await testControlPlane({ serviceAccountAdmission: true });
+    client = clientFor(controlPlane);
+    await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests('default'));
+    // The one that a controller makes in every namespace.
+    await kubectl(controlPlane.kubeconfigPath, 'create', 'serviceaccount', 'default');
+    const deployment = (await render('default')).find(({ kind }) => kind === 'Deployment');
+    ({ template } = deployment!['spec'] as { template: typeof template });
+    // The API server learns of a webhook by a watch.
+    await eventually(() =>
+      expect(create(predictorPod('probe', 'sk'))).rejects.toThrow('failed calling webhook'),
+    );
+  });
+
+  afterAll(async () => {
+    await client.close();
+    await controlPlane.stop();
+  });
+
+  const create = (pod: KubernetesObject): Promise<Pod> => client.create(PODS, pod) as unknown as Promise<Pod>;
+  /** A pod as the Deployment would make it. */
+  const managerPod = (name: string, labels: Record<string, string> = {}): KubernetesObject => ({
+    ...structuredClone(template),
+    metadata: { ...template.metadata, name, namespace: OURS, labels },
+  });
+
+  it('can start again: its own pods are let in, under the strictest pod security, all at once', async () => {
+    const pods = await Promise.all(['a', 'b', 'c'].map((name) => create(managerPod(name))));
+    expect(pods.map(({ spec }) => (spec as { priority?: number }).priority)).toEqual([1e9, 1e9, 1e9]);
+  });
+
+  it('can start again even if its pods looked like those of an InferenceService', async () => {
+    await create(
+      managerPod('labelled', { 'serving.kserve.io/inferenceservice': 'sk', component: 'predictor' }),
+    );
+  });
+
+  it('lets nothing into its namespace that pod security forbids', async () => {
+    const pod = managerPod('careless') as unknown as Pod;
+    pod.spec.containers[0]!.securityContext = {};
+    await expect(create(pod as unknown as KubernetesObject)).rejects.toThrow('violates PodSecurity');
+  });
+
+  it('holds up pods of InferenceServices, which without an agent would serve nothing', async () => {
+    await expect(create(predictorPod('a', 'sk'))).rejects.toThrow('failed calling webhook');
+  });
+
+  it('holds up no other pod', async () => {
+    const pod = predictorPod('other', 'sk');
+    await create({ ...pod, metadata: { name: 'other', namespace: 'default' } });
+  });
+});

@@ -1,0 +1,29 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** The directory that the commands of the pages are run in. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The shell blocks of one section of a page, as a reader would paste them one after the other. */
+export async function shellOf(page: string, heading: string): Promise<string> {
+  const text = await readFile(join(ROOT, page), 'utf8');
+  const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
+  if (section === undefined) throw new Error(`${page} has no section "${heading}"`);
+  const blocks = [...section.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, block]) => block);
+  if (blocks.length === 0) throw new Error(`${page} has no commands in its section "${heading}"`);
+  return blocks.join('\n');
+}
+
+/** Runs commands as they stand; resolves with what they printed, rejects when one fails. */
+export async function paste(
+  script: string,
+  { cwd = ROOT, env }: { readonly cwd?: string; readonly env: NodeJS.ProcessEnv },
+): Promise<string> {
+  const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script], { cwd, env });
+  return stdout;
+}

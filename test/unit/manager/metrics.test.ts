@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { milliseconds } from '../../../src/core/clock.ts';
+import type { EpochMs } from '../../../src/core/clock.ts';
+import { createManagerMetrics } from '../../../src/manager/metrics.ts';
+import type { ObservedCache } from '../../../src/manager/metrics/cluster-metrics.ts';
+
+const DOCUMENT = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+
+interface Row {
+  readonly name: string;
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+/** The rows of the table of metrics, in their order. */
+function documented(): Row[] {
+  const rows = DOCUMENT.matchAll(/^\| `(mms_\w+)` +\| ([^|]*)\| ([^|]*)\|$/gm);
+  return [...rows].map(([, name = '', labels = '', help = '']) => ({
+    name,
+    labels: labels
+      .split(',')
+      .map((label) => label.trim())
+      .filter((label) => label !== ''),
+    help: help.trim(),
+  }));
+}
+
+function registered(): Row[] {
+  const metrics = createManagerMetrics().registry.getMetricsAsArray() as unknown as {
+    readonly name: string;
+    readonly help: string;
+    readonly labelNames: readonly string[];
+  }[];
+  return metrics
+    .filter(({ name }) => name.startsWith('mms_'))
+    .map(({ name, help, labelNames }) => ({
+      name,
+      help,
+      labels: labelNames.filter((label) => label !== 'le'),
+    }));
+}
+
+const byName = (a: Row, b: Row): number => (a.name < b.name ? -1 : 1);
+
+describe('the metrics of the manager', () => {
+  it('are those of docs/operations.md, with their labels and their help', () => {
+    expect(documented().sort(byName)).toEqual(registered().sort(byName));
+    expect(documented().length).toBeGreaterThan(15);
+  });
+
+  it('tell the age of each cache at the time of the scrape, and nothing before it has begun', async () => {
+    const metrics = createManagerMetrics();
+    let now = 10_000;
+    const cache = { synced: true, get: () => undefined, list: () => [{ metadata: { name: 'a' } }] };
+    const unheard = { cache: { ...cache, synced: false, list: () => [] }, heardAt: undefined };
+    metrics.observeCaches(
+      new Map<string, ObservedCache>([
+        ['pods', { cache, heardAt: 4000 as EpochMs }],
+        ['configmaps', unheard],
+      ]),
+      { now: () => now as EpochMs, sleep: () => Promise.resolve() },
+    );
+    const value = async (name: string): Promise<unknown> =>
+      (await metrics.registry.getMetricsAsJSON()).find((metric) => metric.name === name)?.values;
+    now = 12_000;
+    expect(await value('mms_cache_age_seconds')).toEqual([{ labels: { resource: 'pods' }, value: 8 }]);
+    expect(await value('mms_cache_objects')).toMatchObject([{ value: 1 }, { value: 0 }]);
+    expect(await value('mms_cache_synced')).toMatchObject([{ value: 1 }, { value: 0 }]);
+  });
+
+  it('count a failed reconcile by the code of its error, and a good one not', async () => {
+    const metrics = createManagerMetrics();
+    const finished = { type: 'finished', key: 'a/b' as never, duration: milliseconds(5) } as const;
+    metrics.workQueue({ ...finished, outcome: 'retry', code: 'API_CONFLICT' });
+    metrics.workQueue({ ...finished, outcome: 'done', code: undefined });
+    const errors = await metrics.registry.getSingleMetric('mms_reconcile_errors_total')?.get();
+    expect(errors?.values).toEqual([{ labels: { code: 'API_CONFLICT' }, value: 1 }]);
+  });
+});
