@@ -4,8 +4,16 @@
  */
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { BANNER } from './bundle-agent.mjs';
 import { root } from './run.mjs';
+
+/** For the CommonJS packages inside an ES module. */
+const BANNER = [
+  "import { createRequire as __createRequire } from 'node:module';",
+  "import { fileURLToPath as __toPath } from 'node:url';",
+  'const require = __createRequire(import.meta.url);',
+  'const __filename = __toPath(import.meta.url);',
+  "const __dirname = __toPath(new URL('.', import.meta.url));",
+].join('\n');
 
 /** `mms agent` is started from the agent's own bundle (bin/mms.js); its 4 MiB of object store clients are not taken twice. */
 const withoutAgent = {

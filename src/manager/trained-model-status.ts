@@ -151,7 +151,9 @@ function newLeading(
 ): Leading {
   const { client, clock, random, view, scope, observe } = options;
   const logger = options.logger.child({ part: 'status' });
-  const followers = createAgentFollowers({ clock, random, onChange });
+  const modelsOf = (key: ObjectKey): string[] =>
+    [...view().trainedModelsByKey.group(key)].map(({ metadata }) => metadata.name);
+  const followers = createAgentFollowers({ clock, random, onChange, modelsOf });
   const writer = createStatusWriter({ client, clock, scope, observe: observe.written, ...WRITES });
   const onTheWay = createAllowance({ ...WRITES_ON_THE_WAY, clock });
   const events = eventsFor(options);
@@ -161,10 +163,10 @@ function newLeading(
   async function process(key: ObjectKey, signal: AbortSignal): Promise<void> {
     const model = view().trainedModels.cache.get(key);
     if (model === undefined || model.metadata.deletionTimestamp !== undefined) return;
-    const facts = factsOf(model, view(), followers, waitingFor, clock.now());
+    const now = clock.now();
+    const facts = factsOf(model, view(), followers, waitingFor, now);
     if (facts === undefined) return;
     const stored = writer.newest(model);
-    const now = clock.now();
     const wanted = (scope === 'whole' ? statusOf : statusBeside)(facts, stored.status, now);
     const { settled, lookAgainAt } = facts.loaded;
     const pace = paceOf({
@@ -176,7 +178,8 @@ function newLeading(
     const again = Math.min(lookAgainAt ?? Infinity, pace.kind === 'wait' ? pace.until : Infinity);
     if (again !== Infinity) reconciling.enqueueAfter(key, milliseconds(Math.max(1, again - now)));
     if (pace.kind !== 'write') return;
-    if (!pace.hurry && (depth > CROWDED || !onTheWay.tryTake())) {
+    const itsTurn = pace.hurry || (depth <= CROWDED && onTheWay.tryTake());
+    if (!itsTurn) {
       reconciling.enqueueAfter(key, NO_TURN);
       return;
     }
