@@ -45,7 +45,9 @@ describe(`beside KServe's manager, ${MODELS} TrainedModels coming and going`, ()
     audit = await auditLog();
     cluster = await startKServeCluster({ apiServerFlags: audit.flags });
     await cluster.predictor('busy');
-    manager = await startTestManager({ kubeconfig: cluster.controlPlane.kubeconfigPath });
+    // As manifests/overlays/beside-kserve has it.
+    const args = ['--trained-model-status=beside'];
+    manager = await startTestManager({ kubeconfig: cluster.controlPlane.kubeconfigPath, args });
     watching = startReflector({
       ...{ client: cluster.client, clock: systemClock, random: Math.random, logger: quietLogger },
       resource: CONFIG_MAPS,
@@ -193,10 +195,13 @@ function countsOf(writes: readonly AuditedWrite[]): Record<string, number> {
 
 function isSettled({ metadata, status }: TrainedModel): boolean {
   const { conditions = [] } = (status ?? {}) as { conditions?: { type: string; status: string }[] };
+  const has = (wanted: string): boolean =>
+    conditions.some(({ type, status: is }) => type === wanted && (is === 'True' || wanted === 'ModelLoaded'));
   return (
     metadata.deletionTimestamp === undefined &&
     metadata.labels?.['serving.kserve.io/trainedmodel-allocated'] === 'busy' &&
-    conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True')
+    // KServe's last, and ours: no node runs the predictor, so nothing is ever loaded.
+    ['MemoryResourceAvailable', 'InferenceServiceReady', 'ModelLoaded'].every(has)
   );
 }
 

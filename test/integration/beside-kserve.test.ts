@@ -91,7 +91,7 @@ describe("with KServe's own manager in the cluster", () => {
       const [enter = ''] = await shellBlocksOf(PAGE, 'Beside');
       await pasteWithKubectl(kubeconfig, enter);
       // No node runs what was installed: the same manager, registered by URL.
-      manager = await startTestManager({ kubeconfig });
+      manager = await startTestManager({ kubeconfig, args: ['--trained-model-status=beside'] });
     });
 
     afterAll(async () => {
