@@ -6,6 +6,7 @@ import type { Setting, SettingValues } from './settings.ts';
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 const CERTIFICATE_SOURCES = ['self', 'external'] as const;
 const STATUS_SCOPES = ['whole', 'beside', 'off'] as const;
+const KSERVE_MODES = ['beside', 'takeover'] as const;
 const LONGEST_DRAIN_SECONDS = 600;
 
 /**
@@ -28,6 +29,13 @@ export const MANAGER_SETTINGS = {
     read: (text: string) => (isImageReference(text) ? text : undefined),
     must: 'name an image, like registry.example/kserve-mms:0.1.0',
   },
+  kserve: choice(
+    'MMS_KSERVE',
+    KSERVE_MODES,
+    'beside',
+    '<mode>',
+    "whether KServe's controllers run beside this manager, or it does their work on TrainedModels",
+  ),
   certificate: choice(
     'MMS_CERTIFICATE',
     CERTIFICATE_SOURCES,
@@ -57,6 +65,11 @@ export const MANAGER_SETTINGS = {
     'MMS_PROPAGATE',
     true,
     'tell pods of changed models; without it kubelets notice within a minute or two',
+  ),
+  predictors: onOff(
+    'MMS_PREDICTORS',
+    false,
+    'make a Deployment and a Service of each InferenceService; for clusters without KServe',
   ),
   allowMemoryChanges: onOff(
     'MMS_ALLOW_MEMORY_CHANGES',

@@ -60,10 +60,12 @@ async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): 
     ports: { webhook: settings.webhookPort, metrics: settings.metricsPort, health: settings.healthPort },
     certificate: settings.certificate,
     agentImage: settings.agentImage,
+    kserve: settings.kserve,
     injectCredentials: settings.injectCredentials,
     allowMemoryChanges: settings.allowMemoryChanges,
     trainedModelStatus: settings.trainedModelStatus,
     propagate: settings.propagate,
+    predictors: settings.predictors,
     drain: drainSeconds === undefined ? DRAIN[mode] : seconds(drainSeconds),
     clock: systemClock,
     random: Math.random,
@@ -90,7 +92,7 @@ async function told(
 }
 
 async function loadKubeConfig(file: string | undefined): Promise<KubeConfig> {
-  const { KubeConfig: Config } = await import('@kubernetes/client-node');
+  const { KubeConfig: Config } = await import('./kube-config.ts');
   const config = new Config();
   try {
     if (file === undefined) config.loadFromDefault();

@@ -1,3 +1,4 @@
+import type { KServeMode } from './kserve-controller.ts';
 import type { InferenceService } from './inference-service.ts';
 import { memoryLimitOf } from './inference-service.ts';
 import { keepMemoryLedger } from './memory-ledger.ts';
@@ -47,8 +48,18 @@ export interface PlanInput {
   readonly trainedModels: readonly TrainedModel[];
   /** The names in the ConfigMaps as they are now: who is in stays in before anyone new. */
   readonly placed: ReadonlySet<string>;
+  /**
+   * Who comes first when memory is short: those in the ConfigMaps now, or those that KServe's controller has let in, where
+   * it runs: of two that decide, only one may have the last word.
+   */
+  readonly first: 'placed' | 'allocated';
   /** How many bytes of models.json one ConfigMap may hold. */
   readonly capacity: number;
+}
+
+/** Whose decision stands when memory is short: KServe's where its controller runs, ours where it does not. */
+export function precedenceIn(kserve: KServeMode): PlanInput['first'] {
+  return kserve === 'takeover' ? 'placed' : 'allocated';
 }
 
 /**
@@ -80,12 +91,12 @@ export function planModelConfig(input: PlanInput): ModelConfigPlan {
 function placeModels(
   inferenceService: InferenceService,
   models: readonly TrainedModel[],
-  { placed, capacity }: PlanInput,
+  { placed, first, capacity }: PlanInput,
 ): Omit<ModelConfigPlan, 'mms'> {
   const limit = memoryLimitOf(inferenceService);
   const waiting: WaitingModel[] = [];
   const claims = [];
-  for (const model of inOrderOfPrecedence(models, placed, inferenceService.metadata.name)) {
+  for (const model of inOrderOfPrecedence(models, placed, first, inferenceService.metadata.name)) {
     const reading = readTrainedModel(model);
     if (reading.kind === 'usable') claims.push({ claimant: reading.entry, memory: reading.memory });
     else waiting.push({ name: model.metadata.name, reason: reading.reason, message: reading.message });
@@ -110,15 +121,21 @@ function placeModels(
 
 /**
  * Models that are placed come first, so that nobody new takes a running model's memory; then those that KServe's
- * controller had let in, in case their ConfigMap is lost; then the oldest.
+ * controller had let in, in case their ConfigMap is lost; then the oldest. Beside KServe's controller the first two change
+ * places.
  */
 function inOrderOfPrecedence(
   models: readonly TrainedModel[],
   placed: ReadonlySet<string>,
+  first: PlanInput['first'],
   inferenceService: string,
 ): TrainedModel[] {
-  const rank = ({ metadata }: TrainedModel): number =>
-    placed.has(metadata.name) ? 0 : metadata.labels?.[ALLOCATED_LABEL] === inferenceService ? 1 : 2;
+  const rank = ({ metadata }: TrainedModel): number => {
+    const isPlaced = placed.has(metadata.name);
+    const isAllocated = metadata.labels?.[ALLOCATED_LABEL] === inferenceService;
+    if (first === 'placed' ? isPlaced : isAllocated) return 0;
+    return isPlaced || isAllocated ? 1 : 2;
+  };
   return [...models].sort(
     (a, b) =>
       rank(a) - rank(b) ||

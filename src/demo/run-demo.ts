@@ -94,6 +94,7 @@ async function showMemoryLimit({ say, client }: DemoScript, cluster: DemoCluster
     inferenceService: await client.get(INFERENCE_SERVICES, { namespace: NAMESPACE, name: INFERENCE_SERVICE }),
     trainedModels: await cluster.trainedModels(),
     placed: new Set(names),
+    first: 'placed',
     capacity: MODELS_JSON_CAPACITY,
   });
   say(`   created redwood (4Gi) and moss (64Mi): ${list(names)}`);

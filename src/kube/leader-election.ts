@@ -41,6 +41,8 @@ export interface LeaderElectionOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly durations?: LeaderElectionDurations;
+  /** Leave the lease as it is on stop(): it ends by itself. Otherwise it is given back. */
+  readonly keepOnStop?: boolean;
   /** The signal aborts when the lead ends; nothing may be written after that. */
   readonly onStartedLeading: (signal: AbortSignal) => void | Promise<void>;
   /** Once for each time of leading, right after its signal aborted. On stop() the lease is held until it has resolved. */
@@ -49,7 +51,7 @@ export interface LeaderElectionOptions {
 
 export interface LeaderElection {
   isLeader(): boolean;
-  /** Ends leading, gives the lease back so that another replica leads at once, and resolves after that. */
+  /** Ends leading, gives the lease back (unless `keepOnStop`) so that another replica leads at once, and resolves after that. */
   stop(): Promise<void>;
 }
 
@@ -117,7 +119,7 @@ async function compete(context: ElectionContext): Promise<void> {
     lock.waited(wait);
   }
   // Also after a try that was cut short by the stop, which may yet have reached the server.
-  await release(context);
+  if (options.keepOnStop !== true) await release(context);
 }
 
 /** A renewal about to be sent, and how long it allows to lead should it succeed. */

@@ -1,6 +1,5 @@
 import type { Clock, Random } from '../core/clock.ts';
-import type { InferenceService, InferenceServiceStatus } from '../core/inference-service.ts';
-import { isRecord } from '../core/json.ts';
+import type { InferenceService } from '../core/inference-service.ts';
 import type { ConfigMap, KubernetesObject, Secret, ServiceAccount } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import { INFERENCE_SERVICE_LABEL, MODEL_CONFIG_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
@@ -116,7 +115,6 @@ function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> 
       ...shared('inferenceServices', options),
       resource: INFERENCE_SERVICES,
       onDelta: listeners.inferenceService,
-      project: withReadinessOnly,
     }),
     trainedModels: startReflector({
       ...shared('trainedModels', options),
@@ -192,8 +190,8 @@ export function decisiveReflectors(view: ClusterView): readonly AnyReflector[] {
 }
 
 /** What is not there yet, and why; undefined when everything is known that decisions need. */
-export function missingFrom(view: ClusterView): string | undefined {
-  const missing = decisiveReflectors(view).filter(({ cache }) => !cache.synced);
+export function missingFrom(needed: readonly AnyReflector[]): string | undefined {
+  const missing = needed.filter(({ cache }) => !cache.synced);
   if (missing.length === 0) return undefined;
   const each = missing.map(
     ({ resource, lastError }) => `${resource.plural} (${lastError?.message ?? 'still listing'})`,
@@ -207,24 +205,6 @@ function memoryShareOf(model: TrainedModel): Share | undefined {
   if (group === undefined || reading.kind !== 'usable' || model.metadata.deletionTimestamp !== undefined)
     return undefined;
   return { group, amount: reading.memory };
-}
-
-/** Of the status just what is passed on to TrainedModels. */
-function withReadinessOnly(inferenceService: InferenceService): InferenceService {
-  const { status, ...rest } = inferenceService;
-  if (!isRecord(status)) return rest;
-  const { url, address, conditions } = status;
-  const ready = Array.isArray(conditions)
-    ? conditions.filter((condition) => isRecord(condition) && condition['type'] === 'Ready')
-    : [];
-  return {
-    ...rest,
-    status: {
-      url,
-      ...(isRecord(address) && { address: { url: address['url'] } }),
-      conditions: ready as NonNullable<InferenceServiceStatus['conditions']>,
-    },
-  };
 }
 
 /** A private key has no business in a cache. */

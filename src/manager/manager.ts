@@ -13,16 +13,22 @@ import type { ReadinessCheck } from '../core/readiness.ts';
 import { createApiClient } from '../kube/api-client.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
+import type { AnyReflector } from './cluster-view.ts';
 import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from './cluster-view.ts';
 import type { ClusterListeners, ClusterView } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
+import { claimKServeLease } from './kserve-lease.ts';
+import type { KServeLease } from './kserve-lease.ts';
+import type { PlainServer } from './health-server.ts';
 import { prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import { startMetricsServer } from './metrics-server.ts';
 import { createModelConfigController } from './model-config-controller.ts';
+import { refuseBesideKServe } from './kserve-controllers.ts';
 import type { ModelConfigController } from './model-config-controller.ts';
 import type { ManagerOptions } from './options.ts';
+import { predictorsFor } from './predictors-for.ts';
 import { podWebhook } from './pod-webhook.ts';
 import { createPropagationController, NO_PROPAGATION } from './propagation-controller.ts';
 import type { PropagationController } from './propagation-controller.ts';
@@ -54,14 +60,18 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const host = options.mode === 'local' ? '127.0.0.1' : '0.0.0.0';
   const metrics = createManagerMetrics();
   const checks = new Map<string, ReadinessCheck>([['start', () => 'the manager is starting']]);
-  const health = await startHealthServer({ host, port: ports.health, checks });
-  const scrape = await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger });
+  const servers: PlainServer[] = [];
   const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
   try {
+    servers.push(await startHealthServer({ host, port: ports.health, checks }));
+    servers.push(await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger }));
+    if (options.predictors) await refuseBesideKServe({ ...options, client }, signal);
     if (options.mode === 'local') await prepared(client, options, signal);
-    if (!signal.aborted) await serve({ options, host, client, metrics, checks }, signal);
+    const kserveLease =
+      options.kserve === 'takeover' ? await claimKServeLease({ ...options, client }, signal) : undefined;
+    if (!signal.aborted) await serve({ options, host, client, metrics, checks, kserveLease }, signal);
   } finally {
-    await Promise.all([health.stop(), scrape.stop()]);
+    await Promise.all(servers.map((server) => server.stop()));
     await client.close();
     logger.info({}, 'the manager has ended');
   }
@@ -88,6 +98,8 @@ interface Running {
   readonly client: ApiClient;
   readonly metrics: ManagerMetrics;
   readonly checks: Map<string, ReadinessCheck>;
+  /** In takeover only. */
+  readonly kserveLease: KServeLease | undefined;
 }
 
 /** The webhook's certificate; the watch may tell of it before anybody looks after it, who then looks at once anyway. */
@@ -96,7 +108,7 @@ interface CertificateNews {
 }
 
 async function serve(running: Running, signal: AbortSignal): Promise<void> {
-  const { options, client, metrics } = running;
+  const { options, client, metrics, kserveLease } = running;
   const { clock, random, logger, namespace } = options;
   const secret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
   const systemConfig = systemConfigSource(options.agentImage, logger);
@@ -105,6 +117,7 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
     observe: (key, plan) => [metrics, statuses].forEach((each) => each.planned(key, plan)),
     ...{ observeWrite: metrics.configMapWritten, observeLag: metrics.cacheLag },
     enqueue: (key) => reconciling.enqueue(key),
+    kserve: options.kserve,
   });
   const propagation = propagationFor(options, client, metrics, () => view);
   const statuses = trainedModelStatusFor({ options, client, observe: metrics.status, view: () => view });
@@ -112,12 +125,13 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
   const view: ClusterView = watchCluster({
     ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
     listeners: {
-      ...listenersOf(controller, propagation, statuses),
+      ...listenersOf(controller, propagation, statuses, (delta) => predictors.inferenceServiceChanged(delta)),
       systemConfig: systemConfig.changed,
       certificate: () => certificate.changed(),
     },
   });
-  metrics.observeCaches(reflectorsOf(view), clock);
+  const predictors = predictorsFor(options, client, metrics, view.inferenceServices);
+  metrics.observeCaches(new Map([...reflectorsOf(view), ...predictors.reflectors]), clock);
   const reconciling = createReconciling({
     ...{ caches: decisiveReflectors(view), clock, random, logger, observe: metrics.workQueue },
     pace: MODEL_CONFIG_PACE,
@@ -125,17 +139,28 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
     process: (key) => controller.reconcile(key, view),
   });
   const lead = async (leading: AbortSignal): Promise<void> => {
-    await Promise.all([reconciling.lead(leading), propagation.lead(leading), statuses.lead(leading)]);
+    const decide = async (holding: AbortSignal): Promise<void> => {
+      await Promise.all([reconciling.lead(holding), statuses.lead(holding)]);
+    };
+    await Promise.all([
+      kserveLease?.whileHeld(leading, decide) ?? decide(leading),
+      propagation.lead(leading),
+      predictors.lead(leading),
+    ]);
   };
   try {
-    await admit({ ...running, view, systemConfig, secret, certificate, lead }, signal);
+    const needed = [...decisiveReflectors(view), ...predictors.reflectors.values()];
+    await admit({ ...running, view, needed, systemConfig, secret, certificate, lead }, signal);
   } finally {
-    await Promise.all([...reflectorsOf(view).values()].map((reflector) => reflector.stop()));
+    const reflectors = [...reflectorsOf(view).values(), ...predictors.reflectors.values()];
+    await Promise.all(reflectors.map((reflector) => reflector.stop()));
   }
 }
 
 interface Admitting extends Running {
   readonly view: ClusterView;
+  /** What must be known before this replica is ready. */
+  readonly needed: readonly AnyReflector[];
   readonly systemConfig: SystemConfigSource;
   readonly secret: { readonly namespace: string; readonly name: string };
   readonly certificate: CertificateNews;
@@ -172,7 +197,7 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
     serve: server.setCertificate,
   });
   admitting.certificate.changed = certificate.poke;
-  checks.set('caches', () => missingFrom(view)).set('certificate', certificate.readiness);
+  checks.set('caches', () => missingFrom(admitting.needed)).set('certificate', certificate.readiness);
   checks.set('webhook', server.readiness).delete('start');
 
   await aborted(signal);
@@ -187,10 +212,11 @@ function listenersOf(
   controller: ModelConfigController,
   propagation: PropagationController,
   statuses: TrainedModelStatusController,
+  predictors: ClusterListeners['inferenceService'],
 ): Omit<ClusterListeners, 'systemConfig' | 'certificate'> {
   const [configs, pods, status] = [controller.listeners, propagation.listeners, statuses.listeners];
   return {
-    inferenceService: toEach(configs.inferenceService, status.inferenceService),
+    inferenceService: toEach(configs.inferenceService, status.inferenceService, predictors),
     trainedModel: toEach(configs.trainedModel, status.trainedModel),
     modelConfig: toEach(configs.modelConfig, pods.modelConfig),
     pod: toEach(pods.pod, status.pod),

@@ -1,8 +1,11 @@
 import type { Clock, Milliseconds } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
+import type { TakeoverInput } from '../core/kserve-controller.ts';
 import type { ConfigMap, ObjectKey } from '../core/kubernetes.ts';
 import { keyOf, splitKey } from '../core/kubernetes.ts';
+import type { KServeMode } from '../core/kserve-controller.ts';
 import type { Logger } from '../core/log.ts';
+import { precedenceIn } from '../core/model-config-plan.ts';
 import type { ModelConfigPlan } from '../core/model-config-plan.ts';
 import { differsInStatusOnly, keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
@@ -14,6 +17,7 @@ import { createConfigMapWriter } from '../reconciler/config-map-writer.ts';
 import type { ConfigMapWrite } from '../reconciler/config-map-writer.ts';
 import { createOwnWrites } from '../reconciler/own-writes.ts';
 import { reconcileModelConfig } from '../reconciler/reconcile-model-config.ts';
+import { takeOver } from '../reconciler/take-over.ts';
 import type { ModelConfigWorld } from '../reconciler/reconcile-model-config.ts';
 import type { ClusterListeners, ClusterView } from './cluster-view.ts';
 
@@ -33,12 +37,15 @@ export interface ModelConfigControllerOptions {
   /** Called with each key that a change touches. */
   readonly enqueue: (key: ObjectKey) => void;
   readonly observe: (key: ObjectKey, plan: ModelConfigPlan) => void;
+  /** In takeover, KServe's finalizers and labels are this manager's to keep. */
+  readonly kserve: KServeMode;
   readonly observeWrite: (write: ConfigMapWrite) => void;
   readonly observeLag: (lag: Milliseconds) => void;
 }
 
 export function createModelConfigController(options: ModelConfigControllerOptions): ModelConfigController {
-  const { client, clock, logger, enqueue, observe } = options;
+  const { client, clock, logger, enqueue, observe, kserve } = options;
+  const takeover = kserve === 'takeover';
   const ownWrites = createOwnWrites(clock, options.observeLag);
   const writer = createConfigMapWriter(client, ownWrites, options.observeWrite);
 
@@ -80,13 +87,37 @@ export function createModelConfigController(options: ModelConfigControllerOption
       new Set([
         ...[...view.inferenceServices.cache.list()].map((object) => keyOf(object)),
         ...[...view.modelConfigs.cache.list()].flatMap(keysOfConfigMap),
+        // Of no InferenceService, and yet with KServe's finalizer.
+        ...(takeover
+          ? [...view.trainedModels.cache.list()].flatMap((model) => keyOfTrainedModel(model) ?? [])
+          : []),
       ]),
-    reconcile: (key, view) => reconcileModelConfig(key, { world: worldOf(view), writer, logger, observe }),
+    async reconcile(key, view) {
+      const world = worldOf(view);
+      const first = precedenceIn(kserve);
+      const plan = await reconcileModelConfig(key, { world, writer, logger, first, observe });
+      // After models.json: a model that is let go of is in it no more.
+      if (takeover && (await takeOver(key, takeoverInput(key, world, plan), { client, logger })))
+        enqueue(key);
+    },
   };
 
   function enqueueEach(keys: readonly (ObjectKey | undefined)[]): void {
     for (const key of keys) if (key !== undefined) enqueue(key);
   }
+}
+
+function takeoverInput(
+  key: ObjectKey,
+  world: ModelConfigWorld,
+  plan: ModelConfigPlan | undefined,
+): TakeoverInput {
+  const placed = plan?.shards.flatMap(({ models }) => models.map(({ modelName }) => modelName));
+  return {
+    inferenceService: world.inferenceService(key),
+    trainedModels: world.trainedModels(key),
+    placed: placed && new Set(placed),
+  };
 }
 
 function objectsOf<T extends InferenceService | TrainedModel | ConfigMap>(delta: Delta<T>): T[] {

@@ -1,5 +1,6 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Clock, Milliseconds, Random } from '../core/clock.ts';
+import type { KServeMode } from '../core/kserve-controller.ts';
 import type { Logger } from '../core/log.ts';
 
 /** Everything that a manager is told from outside. */
@@ -13,6 +14,8 @@ export interface ManagerOptions {
   /** Unique among the replicas: the pod's name. */
   readonly identity: string;
   readonly ports: { readonly webhook: number; readonly metrics: number; readonly health: number };
+  /** Whether KServe's controllers run too, or this manager does their work on TrainedModels. */
+  readonly kserve: KServeMode;
   /** `self`: made and renewed here. `external`: whoever fills the Secret writes the caBundle, too. */
   readonly certificate: 'self' | 'external';
   /** Stands above the image in KServe's system configuration. */
@@ -25,6 +28,8 @@ export interface ManagerOptions {
   readonly trainedModelStatus: 'whole' | 'beside' | 'off';
   /** Whether pods are annotated when a ConfigMap that they mount has changed. */
   readonly propagate: boolean;
+  /** Whether Deployments and Services are made of InferenceServices: for clusters without KServe's controllers. */
+  readonly predictors: boolean;
   /** How long the webhook goes on after it has stopped being ready. */
   readonly drain: Milliseconds;
   readonly clock: Clock;

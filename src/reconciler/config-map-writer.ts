@@ -7,7 +7,7 @@ import { isApiError } from '../kube/api-error.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import { CONFIG_MAPS } from '../kube/resources.ts';
 import type { OwnWrites } from './own-writes.ts';
-import { ConfigMapVanishedError } from './reconcile-model-config.ts';
+import { ConfigMapChangedError, ConfigMapVanishedError } from './reconcile-model-config.ts';
 import type { ModelConfigWriter } from './reconcile-model-config.ts';
 
 /** Who the fields of our ConfigMaps belong to. */
@@ -45,7 +45,13 @@ export function createConfigMapWriter(
         return ownWrites.remember(replaced);
       } catch (thrown) {
         ownWrites.forget(configMap);
-        if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
+        if (!isApiError(thrown, 'API_NOT_FOUND', 'API_CONFLICT')) throw thrown;
+        const current = await getIfThere(client, CONFIG_MAPS, splitKey(keyOf(configMap)));
+        if (current !== undefined) {
+          ownWrites.remember(current);
+          const message = `ConfigMap ${keyOf(configMap)} was changed meanwhile; trying again`;
+          throw new ConfigMapChangedError(message, { cause: thrown });
+        }
         const message = `ConfigMap ${keyOf(configMap)} was deleted meanwhile; trying again`;
         throw new ConfigMapVanishedError(message, { cause: thrown });
       }

@@ -5,7 +5,7 @@ import { objectKey, splitKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import { configMapChange, isDisposable, namesPlaced } from '../core/model-config-map.ts';
 import { MODELS_JSON_CAPACITY, planModelConfig } from '../core/model-config-plan.ts';
-import type { ModelConfigPlan, ShardPlan } from '../core/model-config-plan.ts';
+import type { ModelConfigPlan, PlanInput, ShardPlan } from '../core/model-config-plan.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 
 /** What the reconciler reads: caches only, synced before the first call. */
@@ -25,7 +25,10 @@ export interface ModelConfigWriter {
   create(configMap: ConfigMap): Promise<ConfigMap | undefined>;
   /** Reads from the API server, not from a cache. */
   read(key: ObjectKey): Promise<ConfigMap | undefined>;
-  /** Fails on a conflict when the ConfigMap has changed since it was read. */
+  /**
+   * Fails with a {@link ConfigMapChangedError} when the ConfigMap has changed since it was read; it has then been read
+   * again, and the world tells of it as it is now.
+   */
   replace(configMap: ConfigMap): Promise<ConfigMap>;
   /** Only this very version of it. */
   delete(configMap: ConfigMap): Promise<void>;
@@ -37,10 +40,23 @@ export class ForeignConfigMapError extends MmsError {
   readonly retryable = false;
 }
 
+/** Somebody else wrote the ConfigMap first: beside KServe an everyday event. */
+export class ConfigMapChangedError extends MmsError {
+  readonly code = 'CONFIG_MAP_CHANGED';
+  readonly retryable = true;
+}
+
+/**
+ * KServe writes the same ConfigMap up to ten times a second while it works off a burst. Deciding again at once, upon what
+ * was just read, nearly always succeeds; a wait would make the next conflict as likely as the last.
+ */
+const ATTEMPTS = 4;
+
 export interface ReconcileDependencies {
   readonly world: ModelConfigWorld;
   readonly writer: ModelConfigWriter;
   readonly logger: Logger;
+  readonly first: PlanInput['first'];
   /** Told once per reconcile, for metrics. */
   readonly observe: (key: ObjectKey, plan: ModelConfigPlan) => void;
 }
@@ -49,21 +65,37 @@ export interface ReconcileDependencies {
  * Brings the ConfigMaps of one InferenceService in step with its TrainedModels. Level-based: it reads the whole
  * state and asks for no history, so it may be called at any time, any number of times.
  *
+ * Resolves with what was decided; undefined while the InferenceService is being deleted, when nothing is.
+ *
  * @throws {MmsError} retryable ones want another call; {@link ForeignConfigMapError} wants a person
  */
 export async function reconcileModelConfig(
   key: ObjectKey,
   dependencies: ReconcileDependencies,
-): Promise<void> {
-  const { world, observe } = dependencies;
+): Promise<ModelConfigPlan | undefined> {
+  for (let left = ATTEMPTS - 1; ; left -= 1) {
+    try {
+      return await reconcileOnce(key, dependencies);
+    } catch (thrown) {
+      if (left === 0 || !(thrown instanceof ConfigMapChangedError)) throw thrown;
+    }
+  }
+}
+
+async function reconcileOnce(
+  key: ObjectKey,
+  dependencies: ReconcileDependencies,
+): Promise<ModelConfigPlan | undefined> {
+  const { world, first, observe } = dependencies;
   const inferenceService = world.inferenceService(key);
   // While it is being deleted the garbage collector has the ConfigMap; writing would only race with it.
-  if (inferenceService?.metadata.deletionTimestamp !== undefined) return;
+  if (inferenceService?.metadata.deletionTimestamp !== undefined) return undefined;
   const existing = new Map(world.configMaps(key).map((configMap) => [configMap.metadata.name, configMap]));
   const plan = planModelConfig({
     inferenceService,
     trainedModels: world.trainedModels(key),
     placed: namesPlaced(existing.values()),
+    first,
     capacity: MODELS_JSON_CAPACITY,
   });
   observe(key, plan);
@@ -77,6 +109,7 @@ export async function reconcileModelConfig(
     if (!planned.has(configMap.metadata.name))
       await disposeOf(key, configMap, inferenceService, dependencies);
   }
+  return plan;
 }
 
 async function keepShard(

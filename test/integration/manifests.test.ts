@@ -38,11 +38,14 @@ describe('the manifests', () => {
   const get = (...args: readonly string[]): Promise<string> =>
     kubectl(controlPlane.kubeconfigPath, 'get', ...args);
 
-  it('beside KServe bring no CustomResourceDefinition, and all else', async () => {
+  it('beside KServe bring no CustomResourceDefinition, make no predictors, and bring all else', async () => {
     const [all, beside] = [await render('default'), await render('overlays/beside-kserve')];
     const names = (rendered: readonly Rendered[]): string[] =>
       rendered.map(({ kind, metadata }) => `${kind}/${metadata.name}`).sort();
-    expect(names(beside)).toEqual(names(all).filter((name) => !name.startsWith('CustomResourceDefinition/')));
+    const withoutKServe = /^CustomResourceDefinition\/|\/kserve-mms-predictors$/;
+    expect(names(beside)).toEqual(names(all).filter((name) => !withoutKServe.test(name)));
+    const [on, off] = [all, beside].map((rendered) => JSON.stringify(rendered).includes('"--predictors"'));
+    expect({ on, off }).toEqual({ on: true, off: false });
   });
 
   it('define the kinds as KServe does: short names, status apart, printer columns', async () => {
@@ -60,6 +63,15 @@ describe('the manifests', () => {
     await kubectl(controlPlane.kubeconfigPath, 'patch', 'tm', 'iris', '--subresource=status', ...patch);
     expect(await get('-n', 'mms-example', 'tm', 'iris', '--no-headers')).toMatch(/^iris\s+http:\/\/x\s+True/);
     expect(await get('-n', 'mms-example', 'tm', 'iris', '-o', 'jsonpath={.status.unknown}')).toBe('');
+  });
+
+  it('bring runtimes that the API server takes', async () => {
+    await eventually(async () => {
+      await apply('runtimes');
+    });
+    expect(await get('clusterservingruntimes', '--no-headers')).toMatch(
+      /^kserve-mlserver\s+sklearn\s+kserve-container\s/,
+    );
   });
 
   it.each(['inferenceService', 'model'])('let no TrainedModel in without spec.%s', async (field) => {

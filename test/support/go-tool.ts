@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { constants, homedir, setPriority } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { text } from 'node:stream/consumers';
 import { exists } from './exists.ts';
 
 /** A program that Go can build from its module, at one pinned version. */
@@ -25,35 +26,64 @@ export function toolCache(): string {
  * The path of a tool: from the cache, else built with Go into it (about a minute), with Go's progress on stderr.
  * @throws when Go is missing or fails; the message says what to do.
  */
-export async function goTool({ name, package: goPackage, version, tags }: GoTool): Promise<string> {
-  const directory = join(toolCache(), `${name}-${version}`);
-  const binary = join(directory, name);
-  if (await exists(binary)) return binary;
-  process.stderr.write(`building ${name} ${version} with Go, once; it takes about a minute\n`);
+export async function goTool({ name, package: goPackage, version, tags = '' }: GoTool): Promise<string> {
+  const directory = await builtOnce(`${name}-${version}`, [name], async (building) => {
+    process.stderr.write(`building ${name} ${version} with Go, once; it takes about a minute\n`);
+    const args = ['install', '-trimpath', '-ldflags', '-s -w', '-tags', tags, `${goPackage}@${version}`];
+    await go(args, { GOBIN: building });
+  });
+  return join(directory, name);
+}
+
+/**
+ * A directory of the cache with these programs in it; `build` puts them into an empty one when it is not there yet.
+ */
+export async function builtOnce(
+  name: string,
+  programs: readonly string[],
+  build: (directory: string) => Promise<void>,
+): Promise<string> {
+  const directory = join(toolCache(), name);
+  const complete = (): Promise<boolean> =>
+    Promise.all(programs.map((program) => exists(join(directory, program)))).then((found) =>
+      found.every(Boolean),
+    );
+  if (await complete()) return directory;
   await mkdir(toolCache(), { recursive: true });
   // Built elsewhere and moved, so that test workers that start at once never see half a tool.
   const building = await mkdtemp(join(toolCache(), '.building-'));
   try {
-    await goInstall(`${goPackage}@${version}`, building, tags);
+    await build(building);
     await mkdir(directory, { recursive: true });
-    await rename(join(building, name), binary);
+    for (const program of programs) await rename(join(building, program), join(directory, program));
   } finally {
     await rm(building, { recursive: true, force: true });
   }
-  return binary;
+  return directory;
 }
 
-async function goInstall(target: string, GOBIN: string, tags = ''): Promise<void> {
-  const args = ['install', '-trimpath', '-ldflags', '-s -w', '-tags', tags, target];
-  const go = spawn('go', args, {
-    env: { ...process.env, GOBIN, CGO_ENABLED: '0' },
-    stdio: ['ignore', 'ignore', 'inherit'],
+/**
+ * Runs Go to its end and resolves with its standard output; its progress and errors go to stderr.
+ * @throws when Go is missing or fails; the message says what to do.
+ */
+export async function go(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  cwd: string = process.cwd(),
+): Promise<string> {
+  const child = spawn('go', args, {
+    cwd,
+    env: { ...process.env, ...env, CGO_ENABLED: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [code] = (await Promise.race([once(go, 'exit'), once(go, 'error').then(() => ['no go'])])) as [
+  // A build takes every core there is; whoever works beside it comes first.
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  const output = text(child.stdout).catch(() => '');
+  const [code] = (await Promise.race([once(child, 'exit'), once(child, 'error').then(() => ['no go'])])) as [
     unknown,
   ];
-  if (code === 0) return;
+  if (code === 0) return output;
   throw new Error(
-    `go install ${target} failed (${String(code)}). Install Go (https://go.dev/dl), with access to a Go module proxy.`,
+    `go ${args.join(' ')} failed (${String(code)}). Install Go (https://go.dev/dl), with access to a Go module proxy.`,
   );
 }

@@ -16,6 +16,7 @@ export interface TestManager {
   /** The value of a metric, summed over all label sets that contain these. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
   ready(): Promise<boolean>;
+  ended(): boolean;
   kill(signal: NodeJS.Signals): Promise<void>;
   /** SIGTERM; resolves with the exit code. Safe to call when it has ended already. */
   stop(): Promise<number | null>;
@@ -62,6 +63,7 @@ export async function startTestManager(options: TestManagerOptions): Promise<Tes
     log,
     metric: (name, labels = {}) => readMetric(metrics, name, labels),
     ready: () => answersOk(`http://127.0.0.1:${health}/readyz`),
+    ended: () => hasEnded(child),
     kill: (signal) => end(child, signal),
     async stop() {
       await end(child, 'SIGTERM');

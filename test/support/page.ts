@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { findKubectl } from './kubectl.ts';
 
 const run = promisify(execFile);
 
@@ -11,12 +13,23 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The shell blocks of one section of a page, as a reader would paste them one after the other. */
 export async function shellOf(page: string, heading: string): Promise<string> {
+  return (await shellBlocksOf(page, heading)).join('\n');
+}
+
+/** The same, one by one. */
+export async function shellBlocksOf(page: string, heading: string): Promise<string[]> {
   const text = await readFile(join(ROOT, page), 'utf8');
   const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
   if (section === undefined) throw new Error(`${page} has no section "${heading}"`);
-  const blocks = [...section.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, block]) => block);
+  const blocks = [...section.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, block = '']) => block);
   if (blocks.length === 0) throw new Error(`${page} has no commands in its section "${heading}"`);
-  return blocks.join('\n');
+  return blocks;
+}
+
+/** Runs commands that need nothing but kubectl, against a cluster. */
+export async function pasteWithKubectl(kubeconfig: string, script: string): Promise<string> {
+  const PATH = `${dirname((await findKubectl()).path)}${delimiter}${process.env['PATH'] ?? ''}`;
+  return paste(script, { env: { ...process.env, PATH, KUBECONFIG: kubeconfig } });
 }
 
 /** Runs commands as they stand; resolves with what they printed, rejects when one fails. */

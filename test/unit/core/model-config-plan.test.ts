@@ -43,6 +43,7 @@ const plan = (trainedModels: readonly TrainedModel[], input: Partial<PlanInput> 
   planModelConfig({
     inferenceService: isvc('3Gi'),
     placed: new Set(),
+    first: 'placed',
     capacity: MODELS_JSON_CAPACITY,
     trainedModels,
     ...input,
@@ -188,6 +189,22 @@ describe('who goes into models.json, with 3Gi of memory', () => {
     expect(waiting).toEqual([
       { name: 'b', reason: NoMemory, message: "needs 1536Mi, but 1Gi of the predictor's 3Gi were free" },
     ]);
+  });
+});
+
+describe("beside KServe's controller", () => {
+  const models = [
+    model('ours', { memory: '2Gi' }),
+    model('theirs', { at: 9, memory: '2Gi', labels: allocated }),
+  ];
+
+  it.each([
+    { name: 'its decision stands before ours, made in the same moment', placed: ['ours', 'theirs'] },
+    { name: 'its decision stands even when ours came first', placed: ['ours'] },
+  ])('$name', ({ placed }) => {
+    const decided = plan(models, { placed: new Set(placed), first: 'allocated' });
+    expect(placedBy(decided)).toEqual(['theirs']);
+    expect(waitingBy(decided)).toEqual({ ours: NoMemory });
   });
 });
 

@@ -1,0 +1,172 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Container, Pod } from '../../src/core/pod.ts';
+import type { TrainedModel } from '../../src/core/trained-model.ts';
+import { PODS, TRAINED_MODELS } from '../../src/kube/resources.ts';
+import { agentScene } from '../support/agent-scene.ts';
+import { createModel, modelNames, trainedModel } from '../support/cluster-client.ts';
+import { pasteWithKubectl, shellBlocksOf } from '../support/page.ts';
+import { eventually } from '../support/eventually.ts';
+import { KSERVE_AGENT_IMAGE } from '../support/kserve-install.ts';
+import { startKServeCluster } from '../support/kserve-cluster.ts';
+import type { KServeCluster } from '../support/kserve-cluster.ts';
+import { kubectl } from '../support/kubectl.ts';
+import { startTestManager } from '../support/manager.ts';
+import type { TestManager } from '../support/manager.ts';
+import { configured } from '../support/mounted-config.ts';
+import { inParallel } from '../support/parallel.ts';
+import { report } from '../support/report.ts';
+
+const PAGE = 'docs/beside-kserve.md';
+const OUR_IMAGE = 'kserve-mms:0.1.0';
+
+/** The steps build upon each other, as those of an operator do. */
+describe("with KServe's own manager in the cluster", () => {
+  let cluster: KServeCluster;
+  let kubeconfig: string;
+
+  beforeAll(async () => {
+    cluster = await startKServeCluster();
+    kubeconfig = cluster.controlPlane.kubeconfigPath;
+    await cluster.predictor('sk');
+  }, 300_000);
+
+  afterAll(async () => {
+    await cluster.stop();
+  });
+
+  /** A pod as its Deployment, which KServe made, would create it, after every webhook; nothing is stored. */
+  async function predictorPod(name: string): Promise<Pod> {
+    const json = await kubectl(kubeconfig, 'get', 'deployment', `${name}-predictor`, '-o', 'json');
+    const { template } = (JSON.parse(json) as { spec: { template: Pod } }).spec;
+    const { labels = {}, annotations = {} } = template.metadata;
+    const metadata = { name, namespace: 'default', labels, annotations };
+    const created = await cluster.client.create(PODS, { ...template, metadata }, { dryRun: true });
+    return created as unknown as Pod;
+  }
+
+  const agentsOf = (pod: Pod): readonly Container[] =>
+    pod.spec.containers.filter(({ name }) => name === 'agent');
+
+  describe('agent only', () => {
+    it("one command in: KServe's webhook injects our image", async () => {
+      expect(agentsOf(await predictorPod('sk')).map(({ image }) => image)).toEqual([KSERVE_AGENT_IMAGE]);
+      const [enter = ''] = await shellBlocksOf(PAGE, 'Agent only');
+      await pasteWithKubectl(kubeconfig, enter);
+      expect(agentsOf(await predictorPod('sk')).map(({ image }) => image)).toEqual([OUR_IMAGE]);
+    });
+
+    it('our agent runs with the arguments and the environment that KServe gives it', async () => {
+      const [agent] = agentsOf(await predictorPod('sk'));
+      // What the scene starts the agent with, but for its own directories and ports; and no command, so the image's own.
+      const directories = ['--config-dir', '/mnt/configs', '--model-dir', '/mnt/models'];
+      expect(agent?.args).toEqual(['--enable-puller', ...directories, '--component-port', '8080']);
+      expect(agent).not.toHaveProperty('command');
+      const scene = await agentScene();
+      try {
+        await scene.config.writeModels([configured('m', scene.source.uri('m'))]);
+        const env = (agent?.env ?? []).map(({ name, value = '' }) => [
+          name,
+          value.replace(/"port":8080/, `"port":${scene.server.port}`),
+        ]);
+        expect(env.map(([name]) => name)).toContain('SERVING_READINESS_PROBE');
+        const running = await scene.start({ env: Object.fromEntries(env) as Record<string, string> });
+        await eventually(async () => expect(await running.notReady()).toBeUndefined());
+        expect(await scene.infer(running, 'm')).toBe('m');
+      } finally {
+        await scene.end();
+      }
+    });
+
+    it("one command out: KServe's own again", async () => {
+      const [, leave = ''] = await shellBlocksOf(PAGE, 'Agent only');
+      await pasteWithKubectl(kubeconfig, leave);
+      expect(agentsOf(await predictorPod('sk')).map(({ image }) => image)).toEqual([KSERVE_AGENT_IMAGE]);
+    });
+  });
+
+  describe('beside', () => {
+    let manager: TestManager;
+
+    beforeAll(async () => {
+      const [enter = ''] = await shellBlocksOf(PAGE, 'Beside');
+      await pasteWithKubectl(kubeconfig, enter);
+      // No node runs what was installed: the same manager, registered by URL.
+      manager = await startTestManager({ kubeconfig });
+    });
+
+    afterAll(async () => {
+      await manager.stop();
+    });
+
+    const labelled = async (service: string): Promise<string[]> => {
+      const labelSelector = `serving.kserve.io/trainedmodel-allocated=${service}`;
+      const { items } = await cluster.client.list<TrainedModel>(TRAINED_MODELS, { labelSelector });
+      return items.map(({ metadata }) => metadata.name).sort();
+    };
+
+    it('a pod gets one agent and one of each volume, whoever is first', async () => {
+      const pod = await predictorPod('sk');
+      expect(agentsOf(pod)).toHaveLength(1);
+      const volumes = (pod.spec.volumes ?? []).map(({ name }) => name);
+      expect(volumes.filter((name) => ['model-config', 'model-dir'].includes(name)).sort()).toEqual([
+        'model-config',
+        'model-dir',
+      ]);
+      expect(await manager.metric('mms_injections_total', { reason: 'AlreadyInjected' })).toBe(1);
+    });
+
+    it('a burst is in models.json long before KServe has come to its end', async () => {
+      await cluster.predictor('burst');
+      const names = Array.from({ length: 100 }, (_, index) => `burst-${index}`);
+      const started = performance.now();
+      await inParallel(8, names, async (name) => {
+        await createModel(cluster.client, trainedModel(name, 'burst'));
+      });
+      const created = performance.now();
+      await eventually(async () =>
+        expect(await modelNames(cluster.client, 'burst')).toEqual([...names].sort()),
+      );
+      const complete = performance.now();
+      await eventually(async () => expect(await labelled('burst')).toHaveLength(names.length), 120_000, 200);
+      report('100 TrainedModels at once beside KServe', {
+        'until created ms': created - started,
+        'until models.json holds all ms': complete - started,
+        'until KServe has labelled all ms': performance.now() - started,
+      });
+      expect(await modelNames(cluster.client, 'burst')).toEqual([...names].sort());
+    });
+
+    it('when memory is short, what KServe decided stands', async () => {
+      await cluster.predictor('small', '5Gi');
+      const names = Array.from({ length: 8 }, (_, index) => `small-${index}`);
+      await inParallel(8, names, async (name) => {
+        await createModel(cluster.client, trainedModel(name, 'small', { memory: '1Gi' }));
+      });
+      await eventually(async () => {
+        const allocated = await labelled('small');
+        expect(allocated).toHaveLength(5);
+        expect(await modelNames(cluster.client, 'small')).toEqual(allocated);
+      }, 60_000);
+    });
+
+    it('a model that moves leaves the InferenceService it was on, which KServe forgets', async () => {
+      await cluster.predictor('other');
+      await createModel(cluster.client, trainedModel('mover', 'sk'));
+      await eventually(async () => expect(await modelNames(cluster.client, 'sk')).toEqual(['mover']));
+      const body = { spec: { inferenceService: 'other' } };
+      const mover = { namespace: 'default', name: 'mover' };
+      await cluster.client.patch(TRAINED_MODELS, mover, { type: 'merge', body });
+      await eventually(async () => expect(await modelNames(cluster.client, 'other')).toEqual(['mover']));
+      await eventually(async () => expect(await modelNames(cluster.client, 'sk')).toEqual([]));
+    });
+
+    it('one command out', async () => {
+      const [, leave = ''] = await shellBlocksOf(PAGE, 'Beside');
+      await manager.stop();
+      // Without a controller-manager a namespace is never gone.
+      await pasteWithKubectl(kubeconfig, `${leave.trim()} --wait=false`);
+      await createModel(cluster.client, trainedModel('after', 'sk'));
+      await eventually(async () => expect(await modelNames(cluster.client, 'sk')).toEqual(['after']));
+    });
+  });
+});

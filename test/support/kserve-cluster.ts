@@ -1,0 +1,59 @@
+import type { ControlPlane, ControlPlaneOptions } from '../../src/controlplane/control-plane.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { clientFor } from './api-access.ts';
+import { createService } from './cluster-client.ts';
+import { testControlPlane } from './control-plane.ts';
+import { eventually } from './eventually.ts';
+import { installKServe } from './kserve-install.ts';
+import { kserveInferenceService, makePredictorReady } from './kserve-predictor.ts';
+import { kservePrograms } from './kserve-programs.ts';
+import { registerKServeWebhooks } from './kserve-webhooks.ts';
+import { startKServe } from './kserve.ts';
+import type { TestKServe, TestKServeOptions } from './kserve.ts';
+
+/** A real control plane on which KServe's own manager works, its webhooks registered. */
+export interface KServeCluster {
+  readonly controlPlane: ControlPlane;
+  readonly client: ApiClient;
+  /** The one that runs now. */
+  readonly kserve: () => TestKServe;
+  /** Starts another one, after the last has been killed. */
+  startAgain(): Promise<void>;
+  /** A multi-model InferenceService, made ready. */
+  predictor(name: string, memory?: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startKServeCluster(
+  options: TestKServeOptions & Pick<ControlPlaneOptions, 'apiServerFlags' | 'users'> = {},
+): Promise<KServeCluster> {
+  const { leaderElection = false, ...forControlPlane } = options;
+  const programs = await kservePrograms();
+  const controlPlane = await testControlPlane(forControlPlane);
+  const client = clientFor(controlPlane);
+  await installKServe(controlPlane, programs);
+  const start = async (): Promise<TestKServe> => {
+    const started = await startKServe(controlPlane, programs, { leaderElection });
+    await registerKServeWebhooks(controlPlane, programs, started);
+    return started;
+  };
+  let kserve = await start();
+  return {
+    controlPlane,
+    client,
+    kserve: () => kserve,
+    async startAgain() {
+      kserve = await start();
+    },
+    async predictor(name, memory) {
+      // A webhook that has just been registered is asked a moment later.
+      await eventually(() => createService(client, kserveInferenceService(name, memory)));
+      await makePredictorReady(controlPlane, name);
+    },
+    async stop() {
+      await kserve.kill('SIGKILL');
+      await client.close();
+      await controlPlane.stop();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import { inferenceService } from './cluster-client.ts';
+import { eventually } from './eventually.ts';
+import { kubectl } from './kubectl.ts';
+import { KSERVE_RUNTIME } from './kserve-install.ts';
+
+/**
+ * A multi-model InferenceService as KServe takes it. The runtime must be named: KServe v0.17 chooses by itself among
+ * those that are not multi-model only. Without a memory limit it lets no model in.
+ */
+export function kserveInferenceService(name: string, memory = '100Gi'): KubernetesObject {
+  const resources = { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '1', memory } };
+  return inferenceService(name, {
+    model: { modelFormat: { name: 'sklearn' }, runtime: KSERVE_RUNTIME, resources },
+  });
+}
+
+/**
+ * Waits for the Deployment that KServe makes, and says that it is available: what a node would, of which there is none.
+ * KServe puts no model into models.json before the InferenceService is ready.
+ */
+export async function makePredictorReady({ kubeconfigPath }: ControlPlane, name: string): Promise<void> {
+  const deployment = ['deployment', `${name}-predictor`];
+  const now = new Date().toISOString();
+  const condition = { status: 'True', message: '', lastUpdateTime: now, lastTransitionTime: now };
+  const status = {
+    observedGeneration: 1,
+    replicas: 1,
+    updatedReplicas: 1,
+    readyReplicas: 1,
+    availableReplicas: 1,
+    conditions: [
+      { type: 'Available', reason: 'MinimumReplicasAvailable', ...condition },
+      { type: 'Progressing', reason: 'NewReplicaSetAvailable', ...condition },
+    ],
+  };
+  const patch = ['--subresource=status', '--type=merge', '-p', JSON.stringify({ status })];
+  await eventually(() => kubectl(kubeconfigPath, 'patch', ...deployment, ...patch));
+  await eventually(async () => {
+    const path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}";
+    const ready = await kubectl(kubeconfigPath, 'get', 'isvc', name, '-o', path);
+    if (ready !== 'True') throw new Error(`InferenceService ${name} is not ready: ${ready}`);
+  });
+}

@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { builtOnce, go } from './go-tool.ts';
+
+/** Pins KServe and what it is built with; nothing of KServe itself is kept in this repository. */
+const MODULE = fileURLToPath(new URL('../../tools/kserve', import.meta.url));
+const PACKAGE = 'github.com/kserve/kserve';
+const VERSION = 'v0.17.0';
+
+/** KServe's own programs and files, for tests only. */
+export interface KServePrograms {
+  readonly manager: string;
+  readonly agent: string;
+  /** The directory of KServe's Go module as it was published: CustomResourceDefinitions are read from there. */
+  readonly module: string;
+}
+
+/**
+ * KServe's manager and agent: from the cache, else built from the Go module (some ten minutes on two cores, once).
+ * @throws when Go is missing or fails; the message says what to do.
+ */
+export async function kservePrograms(): Promise<KServePrograms> {
+  const directory = await builtOnce(`kserve-${VERSION}`, ['manager', 'agent'], async (building) => {
+    process.stderr.write(`building KServe ${VERSION} with Go, once; it takes some ten minutes\n`);
+    const ends = showProgress();
+    try {
+      const packages = [`${PACKAGE}/cmd/manager`, `${PACKAGE}/cmd/agent`];
+      await go(['build', '-trimpath', '-ldflags', '-s -w', '-o', `${building}/`, ...packages], {}, MODULE);
+    } finally {
+      ends();
+    }
+  });
+  return { manager: join(directory, 'manager'), agent: join(directory, 'agent'), module: await moduleOf() };
+}
+
+/** Downloads the module unless it is there already. */
+async function moduleOf(): Promise<string> {
+  const answer = JSON.parse(await go(['mod', 'download', '-json', PACKAGE], {}, MODULE)) as { Dir: string };
+  return answer.Dir;
+}
+
+function showProgress(): () => void {
+  const started = performance.now();
+  const timer = setInterval(() => {
+    process.stderr.write(`  … KServe: ${Math.round((performance.now() - started) / 1000)} s\n`);
+  }, 15_000);
+  return () => clearInterval(timer);
+}
