@@ -52,7 +52,8 @@ export interface TrainedModelStatusController {
 }
 
 const PACE = {
-  workers: 16,
+  // More would only take the API server's time from the lease.
+  workers: 8,
   backoff: { base: milliseconds(250), cap: seconds(60) },
   resyncEvery: seconds(600),
 };
@@ -124,6 +125,21 @@ interface Leading {
   forget(key: ObjectKey): void;
 }
 
+/** Passes the events of a queue on, and knows how many keys wait in it. */
+function depthObserver(observe: TrainedModelStatusObserver['queue']): {
+  readonly observe: TrainedModelStatusObserver['queue'];
+  depth(): number;
+} {
+  let depth = 0;
+  return {
+    depth: () => depth,
+    observe(event) {
+      if (event.type === 'depth') ({ depth } = event);
+      observe(event);
+    },
+  };
+}
+
 /** Since when each model's verdicts are what they are. */
 function createVerdictMemory(clock: Clock): {
   since(key: ObjectKey, verdicts: string): EpochMs;
@@ -158,7 +174,7 @@ function newLeading(
   const onTheWay = createAllowance({ ...WRITES_ON_THE_WAY, clock });
   const events = eventsFor(options);
   const memory = createVerdictMemory(clock);
-  let depth = 0;
+  const queue = depthObserver(observe.queue);
 
   async function process(key: ObjectKey, signal: AbortSignal): Promise<void> {
     const model = view().trainedModels.cache.get(key);
@@ -178,7 +194,7 @@ function newLeading(
     const again = Math.min(lookAgainAt ?? Infinity, pace.kind === 'wait' ? pace.until : Infinity);
     if (again !== Infinity) reconciling.enqueueAfter(key, milliseconds(Math.max(1, again - now)));
     if (pace.kind !== 'write') return;
-    const itsTurn = pace.hurry || (depth <= CROWDED && onTheWay.tryTake());
+    const itsTurn = pace.hurry || (queue.depth() <= CROWDED && onTheWay.tryTake());
     if (!itsTurn) {
       reconciling.enqueueAfter(key, NO_TURN);
       return;
@@ -191,10 +207,7 @@ function newLeading(
 
   const reconciling = createReconciling({
     ...{ clock, random, logger, pace: PACE, process },
-    observe: (event) => {
-      if (event.type === 'depth') ({ depth } = event);
-      observe.queue(event);
-    },
+    observe: queue.observe,
     caches: [view().trainedModels, view().inferenceServices, view().pods],
     allKeys: () => [...view().trainedModels.cache.list()].map((model) => keyOf(model)),
   });
