@@ -5,6 +5,7 @@ import type { Setting, SettingValues } from './settings.ts';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 const CERTIFICATE_SOURCES = ['self', 'external'] as const;
+const STATUS_SCOPES = ['whole', 'beside', 'off'] as const;
 const LONGEST_DRAIN_SECONDS = 600;
 
 /**
@@ -56,6 +57,23 @@ export const MANAGER_SETTINGS = {
     'MMS_PROPAGATE',
     true,
     'tell pods of changed models; without it kubelets notice within a minute or two',
+  ),
+  predictors: onOff(
+    'MMS_PREDICTORS',
+    false,
+    'make a Deployment and a Service of each InferenceService; for clusters without KServe',
+  ),
+  allowMemoryChanges: onOff(
+    'MMS_ALLOW_MEMORY_CHANGES',
+    false,
+    "let spec.model.memory of a TrainedModel be changed, which KServe's webhook refuses",
+  ),
+  trainedModelStatus: choice(
+    'MMS_TRAINED_MODEL_STATUS',
+    STATUS_SCOPES,
+    'whole',
+    '<scope>',
+    "what to write of TrainedModels: their whole status, only ModelLoaded (beside KServe's controller), or nothing",
   ),
   drainSeconds: {
     ...{ argument: '<number>', env: 'MMS_DRAIN_SECONDS', otherwise: undefined as number | undefined },

@@ -7,6 +7,14 @@ import { CONTAINERS } from './names.ts';
 /** `serving.kserve.io/v1beta1`, as far as multi-model serving reads it. The rest of the predictor is left unread. */
 export interface InferenceService extends KubernetesObject {
   readonly spec?: { readonly predictor?: Predictor };
+  readonly status?: InferenceServiceStatus;
+}
+
+/** What its controller says of it, as far as it is passed on to TrainedModels. Untrusted in every field. */
+export interface InferenceServiceStatus {
+  readonly url?: unknown;
+  readonly address?: { readonly url?: unknown };
+  readonly conditions?: readonly { readonly type?: unknown; readonly status?: unknown }[];
 }
 
 export interface Predictor {
@@ -27,6 +35,7 @@ export interface Implementation {
   readonly modelFormat?: { readonly name?: unknown };
   readonly storageUri?: unknown;
   readonly storage?: unknown;
+  readonly protocolVersion?: unknown;
   readonly resources?: PredictorContainer['resources'];
 }
 

@@ -161,3 +161,13 @@ export function ownerNameOf(configMap: ConfigMap): string | undefined {
       groupOf(apiVersion) === groupOf(INFERENCE_SERVICE_API_VERSION),
   )?.name;
 }
+
+/** The names of all models in these ConfigMaps. */
+export function namesPlaced(configMaps: Iterable<ConfigMap>): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const configMap of configMaps) {
+    const { models } = decodeModelConfig(configMap.data?.[MODELS_JSON] ?? '');
+    for (const { modelName } of models) names.add(modelName);
+  }
+  return names;
+}

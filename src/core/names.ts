@@ -83,3 +83,22 @@ export const WEBHOOK_SERVICE = 'kserve-mms-webhook';
 export const WEBHOOK_CERTIFICATE_SECRET = 'kserve-mms-webhook-certificate';
 /** The path of the pod webhook. */
 export const MUTATE_PODS_PATH = '/mutate-pods';
+/** The path of the webhook that judges TrainedModels. */
+export const VALIDATE_TRAINED_MODELS_PATH = '/validate-trainedmodels';
+
+export const SERVING_RUNTIME_API_VERSION = 'serving.kserve.io/v1alpha1';
+/** Says what kind of server a runtime holds, when its name does not: `mlserver`, `tritonserver` and others. */
+export const SERVER_TYPE_ANNOTATION = 'serving.kserve.io/server-type';
+/** Whether something else scales a predictor: `external`. */
+export const AUTOSCALER_CLASS_ANNOTATION = 'serving.kserve.io/autoscalerClass';
+/** `"true"` takes all pods of an InferenceService away. */
+export const STOP_ANNOTATION = 'serving.kserve.io/stop';
+/** By this label the Deployment and the Service of a predictor select its pods. */
+export const APP_LABEL = 'app';
+/** In every container of a predictor's pods. */
+export const INFERENCE_SERVICE_NAME_ENV = 'INFERENCE_SERVICE_NAME';
+
+/** The Deployment and the Service of a predictor. */
+export function predictorName(inferenceService: string): string {
+  return `${inferenceService}-predictor`;
+}

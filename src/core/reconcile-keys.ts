@@ -23,3 +23,15 @@ export function keysOfConfigMap(configMap: ConfigMap): readonly ObjectKey[] {
   const known = names.filter((name): name is string => name !== undefined);
   return [...new Set(known)].map((name) => objectKey(namespace, name));
 }
+
+/** Whether two versions of a TrainedModel differ in its status at most: in nothing that decides where it is placed. */
+export function differsInStatusOnly(a: TrainedModel, b: TrainedModel): boolean {
+  const { uid, generation, deletionTimestamp, labels } = a.metadata;
+  return (
+    generation !== undefined &&
+    uid === b.metadata.uid &&
+    generation === b.metadata.generation &&
+    deletionTimestamp === b.metadata.deletionTimestamp &&
+    JSON.stringify(labels) === JSON.stringify(b.metadata.labels)
+  );
+}

@@ -14,13 +14,15 @@ export interface TrainedModel extends KubernetesObject {
       readonly memory?: unknown;
     };
   };
+  /** See trained-model-status.ts. */
+  readonly status?: unknown;
 }
 
 /** The label with which KServe's controller marks a model that has its memory. */
 export const ALLOCATED_LABEL = 'serving.kserve.io/trainedmodel-allocated';
 
 /** The name rule of KServe's validating webhook: the name becomes a directory and a part of a URL. */
-const MODEL_NAME = /^[a-zA-Z0-9_-]+$/;
+export const MODEL_NAME = /^[a-zA-Z0-9_-]+$/;
 
 /** The InferenceService a model asks for, in the model's own namespace; undefined when the field is not a name. */
 export function inferenceServiceOf(model: TrainedModel): string | undefined {

@@ -1,13 +1,17 @@
 import type { KubernetesObject, ObjectKey } from '../core/kubernetes.ts';
 
+/** What a reflector's store keeps up to date. */
+export interface IndexUpdate<T extends KubernetesObject> {
+  /** For the reflector's store alone: the object under this key is now this one, or is gone. Must not throw. */
+  assign(key: ObjectKey, object: T | undefined): void;
+}
+
 /** The cached objects grouped by something in them, kept up to date by the reflector that owns the cache. */
-export interface ObjectIndex<T extends KubernetesObject> {
+export interface ObjectIndex<T extends KubernetesObject> extends IndexUpdate<T> {
   /** The objects of one group, in no particular order; empty when there are none. O(1), not a copy. */
   group(name: string): Iterable<T>;
   /** How many objects the group has. */
   sizeOf(name: string): number;
-  /** For the reflector's store alone: the object under this key is now this one, or is gone. */
-  assign(key: ObjectKey, object: T | undefined): void;
 }
 
 /**

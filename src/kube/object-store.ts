@@ -1,6 +1,6 @@
 import type { ObjectCache } from '../core/cache.ts';
 import { keyOf, type KubernetesObject, type ObjectKey } from '../core/kubernetes.ts';
-import type { ObjectIndex } from './object-index.ts';
+import type { IndexUpdate } from './object-index.ts';
 import { compareResourceVersions } from './resource-version.ts';
 
 /** One difference between what the cache held and what the cluster holds now. */
@@ -22,7 +22,7 @@ export interface ObjectStore<T extends KubernetesObject> {
 }
 
 export function createObjectStore<T extends KubernetesObject>(
-  indexes: readonly ObjectIndex<T>[] = [],
+  indexes: readonly IndexUpdate<T>[] = [],
 ): ObjectStore<T> {
   let objects = new Map<ObjectKey, T>();
   let synced = false;

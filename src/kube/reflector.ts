@@ -6,7 +6,7 @@ import type { KubernetesObject } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import type { ApiClient } from './api-client.ts';
 import { deliverTo } from './delta-delivery.ts';
-import type { ObjectIndex } from './object-index.ts';
+import type { IndexUpdate } from './object-index.ts';
 import { createObjectStore, type ObjectDelta } from './object-store.ts';
 import { followKind, type ReflectorEvent } from './reflector-loop.ts';
 import type { Resource } from './resources.ts';
@@ -43,7 +43,7 @@ export interface ReflectorOptions<T extends KubernetesObject> {
   readonly fieldSelector?: string;
   /** Called synchronously after each change of the cache. One that throws is logged; the change stands. */
   readonly onDelta?: (delta: Delta<T>) => void;
-  readonly indexes?: readonly ObjectIndex<T>[];
+  readonly indexes?: readonly IndexUpdate<T>[];
   /** Drops what nobody reads before an object is cached. managedFields are dropped anyway. */
   readonly project?: (object: T) => T;
   readonly clock: Clock;

@@ -1,5 +1,7 @@
 import type { InferenceService } from '../core/inference-service.ts';
 import type { ConfigMap, KubernetesObject, ObjectMeta, Secret, ServiceAccount } from '../core/kubernetes.ts';
+import type { Deployment } from '../core/predictor-status.ts';
+import type { ServingRuntime } from '../core/serving-runtime.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import type { WebhookConfiguration } from '../core/webhook-configuration.ts';
 import { MmsError } from '../core/errors.ts';
@@ -70,7 +72,34 @@ export const SERVICE_ACCOUNTS: Resource<ServiceAccount> = {
   kind: 'ServiceAccount',
   namespaced: true,
 };
+export const SERVICES: Resource<CustomObject> = {
+  ...core,
+  plural: 'services',
+  kind: 'Service',
+  namespaced: true,
+};
+export const DEPLOYMENTS: Resource<Deployment> = {
+  group: 'apps',
+  version: 'v1',
+  plural: 'deployments',
+  kind: 'Deployment',
+  namespaced: true,
+};
+export const SERVING_RUNTIMES: Resource<ServingRuntime> = {
+  group: 'serving.kserve.io',
+  version: 'v1alpha1',
+  plural: 'servingruntimes',
+  kind: 'ServingRuntime',
+  namespaced: true,
+};
+export const CLUSTER_SERVING_RUNTIMES: Resource<ServingRuntime> = {
+  ...SERVING_RUNTIMES,
+  plural: 'clusterservingruntimes',
+  kind: 'ClusterServingRuntime',
+  namespaced: false,
+};
 export const PODS: Resource<CustomObject> = { ...core, plural: 'pods', kind: 'Pod', namespaced: true };
+export const EVENTS: Resource = { ...core, plural: 'events', kind: 'Event', namespaced: true };
 export const NAMESPACES: Resource = { ...core, plural: 'namespaces', kind: 'Namespace', namespaced: false };
 export const LEASES: Resource<Lease> = {
   group: 'coordination.k8s.io',
@@ -85,6 +114,11 @@ export const MUTATING_WEBHOOK_CONFIGURATIONS: Resource<WebhookConfiguration> = {
   plural: 'mutatingwebhookconfigurations',
   kind: 'MutatingWebhookConfiguration',
   namespaced: false,
+};
+export const VALIDATING_WEBHOOK_CONFIGURATIONS: Resource<WebhookConfiguration> = {
+  ...MUTATING_WEBHOOK_CONFIGURATIONS,
+  plural: 'validatingwebhookconfigurations',
+  kind: 'ValidatingWebhookConfiguration',
 };
 export const CUSTOM_RESOURCE_DEFINITIONS: Resource<CustomObject> = {
   group: 'apiextensions.k8s.io',

@@ -4,12 +4,15 @@ import type { ConfigMap, KubernetesObject, Secret, ServiceAccount } from '../cor
 import type { Logger } from '../core/log.ts';
 import { INFERENCE_SERVICE_LABEL, MODEL_CONFIG_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
 import { keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
+import { readTrainedModel } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import { keyOfWatchedPod, watchedPod } from '../core/watched-pod.ts';
 import type { WatchedPod } from '../core/watched-pod.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { createIndex } from '../kube/object-index.ts';
 import type { ObjectIndex } from '../kube/object-index.ts';
+import { createSums } from '../kube/object-sums.ts';
+import type { ObjectSums, Share } from '../kube/object-sums.ts';
 import { startReflector } from '../kube/reflector.ts';
 import type { Delta, Reflector, ReflectorOptions } from '../kube/reflector.ts';
 import type { ReflectorEvent } from '../kube/reflector-loop.ts';
@@ -45,6 +48,8 @@ export interface ClusterView {
   readonly trainedModels: Reflector<TrainedModel>;
   /** By the InferenceService they name, as its reconcile key. */
   readonly trainedModelsByKey: ObjectIndex<TrainedModel>;
+  /** The bytes they ask for together, by the same key; those that cannot be read ask for none. */
+  readonly memoryByKey: ObjectSums<TrainedModel>;
   /** Only those with our label: no cluster-wide cache of ConfigMaps. */
   readonly modelConfigs: Reflector<ConfigMap>;
   readonly modelConfigsByKey: ObjectIndex<ConfigMap>;
@@ -97,25 +102,25 @@ type Settings = 'serviceAccounts' | 'systemConfig' | 'certificate';
 function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> {
   const { listeners } = options;
   const trainedModelsByKey = createIndex<TrainedModel>(keyOfTrainedModel);
+  const memoryByKey = createSums<TrainedModel>(memoryShareOf);
   // A ConfigMap is looked for under the InferenceService of its name; an owner that differs is found by its own name.
   const modelConfigsByKey = createIndex<ConfigMap>((configMap) => keysOfConfigMap(configMap)[0]);
   const podsByKey = createIndex<WatchedPod>(keyOfWatchedPod);
   return {
     trainedModelsByKey,
+    memoryByKey,
     modelConfigsByKey,
     podsByKey,
     inferenceServices: startReflector({
       ...shared('inferenceServices', options),
       resource: INFERENCE_SERVICES,
       onDelta: listeners.inferenceService,
-      project: withoutStatus,
     }),
     trainedModels: startReflector({
       ...shared('trainedModels', options),
       resource: TRAINED_MODELS,
       onDelta: listeners.trainedModel,
-      indexes: [trainedModelsByKey],
-      project: withoutStatus,
+      indexes: [trainedModelsByKey, memoryByKey],
     }),
     modelConfigs: startReflector({
       ...shared('modelConfigs', options),
@@ -185,8 +190,8 @@ export function decisiveReflectors(view: ClusterView): readonly AnyReflector[] {
 }
 
 /** What is not there yet, and why; undefined when everything is known that decisions need. */
-export function missingFrom(view: ClusterView): string | undefined {
-  const missing = decisiveReflectors(view).filter(({ cache }) => !cache.synced);
+export function missingFrom(needed: readonly AnyReflector[]): string | undefined {
+  const missing = needed.filter(({ cache }) => !cache.synced);
   if (missing.length === 0) return undefined;
   const each = missing.map(
     ({ resource, lastError }) => `${resource.plural} (${lastError?.message ?? 'still listing'})`,
@@ -194,10 +199,12 @@ export function missingFrom(view: ClusterView): string | undefined {
   return `waiting for the first list of ${each.join('; ')}`;
 }
 
-/** Status is written often and decides nothing here. */
-function withoutStatus<T extends object>(object: T): T {
-  delete (object as { status?: unknown }).status;
-  return object;
+function memoryShareOf(model: TrainedModel): Share | undefined {
+  const group = keyOfTrainedModel(model);
+  const reading = readTrainedModel(model);
+  if (group === undefined || reading.kind !== 'usable' || model.metadata.deletionTimestamp !== undefined)
+    return undefined;
+  return { group, amount: reading.memory };
 }
 
 /** A private key has no business in a cache. */

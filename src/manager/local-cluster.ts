@@ -26,9 +26,11 @@ class DefinitionNotEstablishedError extends MmsError {
 const ESTABLISHED_WITHIN = seconds(30);
 const POLL = seconds(0.1);
 
-/** The webhook configuration as it is installed, before it has a caBundle. */
-export async function packagedWebhookConfiguration(): Promise<WebhookConfiguration> {
-  const [configuration] = await readManifest('webhook/mutating-webhook.yaml');
+/** A webhook configuration as it is installed, before it has a caBundle. */
+export async function packagedWebhookConfiguration(
+  kind: 'mutating' | 'validating',
+): Promise<WebhookConfiguration> {
+  const [configuration] = await readManifest(`webhook/${kind}-webhook.yaml`);
   return configuration as WebhookConfiguration;
 }
 

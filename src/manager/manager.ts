@@ -1,37 +1,45 @@
 import { aborted } from '../core/abort.ts';
-import { milliseconds, seconds } from '../core/clock.ts';
+import { seconds } from '../core/clock.ts';
 import { messageOf, MmsError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import { MUTATE_PODS_PATH, PART_OF, WEBHOOK_CERTIFICATE_SECRET, WEBHOOK_SERVICE } from '../core/names.ts';
+import {
+  MUTATE_PODS_PATH,
+  PART_OF,
+  VALIDATE_TRAINED_MODELS_PATH,
+  WEBHOOK_CERTIFICATE_SECRET,
+  WEBHOOK_SERVICE,
+} from '../core/names.ts';
 import type { ReadinessCheck } from '../core/readiness.ts';
 import { createApiClient } from '../kube/api-client.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
+import type { AnyReflector } from './cluster-view.ts';
 import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from './cluster-view.ts';
-import type { ClusterView } from './cluster-view.ts';
+import type { ClusterListeners, ClusterView } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
-import { packagedWebhookConfiguration, prepareLocalCluster } from './local-cluster.ts';
+import { prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import { startMetricsServer } from './metrics-server.ts';
 import { createModelConfigController } from './model-config-controller.ts';
+import { refuseBesideKServe } from './kserve-controllers.ts';
+import type { ModelConfigController } from './model-config-controller.ts';
 import type { ManagerOptions } from './options.ts';
+import { predictorsFor } from './predictors-for.ts';
 import { podWebhook } from './pod-webhook.ts';
 import { createPropagationController, NO_PROPAGATION } from './propagation-controller.ts';
 import type { PropagationController } from './propagation-controller.ts';
 import { createReconciling, MODEL_CONFIG_PACE } from './reconciling.ts';
-import { isServed } from './served-address.ts';
+import { registrationFor } from './registrations.ts';
 import { systemConfigSource } from './system-config-source.ts';
 import type { SystemConfigSource } from './system-config-source.ts';
-import { installedRegistration, localRegistration } from './webhook-registration.ts';
+import { trainedModelStatusFor } from './trained-model-status.ts';
+import type { TrainedModelStatusController } from './trained-model-status.ts';
+import { trainedModelWebhook } from './trained-model-webhook.ts';
 import type { WebhookRegistration } from './webhook-registration.ts';
 import { keepCertificate, startWebhookServer } from './webhook.ts';
 
-/** Both the webhook configuration and the lease are called so. */
-const NAME = PART_OF;
 const PREPARE_RETRY = seconds(2);
-/** A neighbour that does not even complete a handshake in this time is not serving. */
-const NEIGHBOUR_TIMEOUT = milliseconds(1000);
 
 /**
  * Shorter than client-go's, so that a replica that dies is replaced in ten seconds or so: at worst the others notice the
@@ -53,6 +61,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const scrape = await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger });
   const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
   try {
+    if (options.predictors) await refuseBesideKServe({ ...options, client }, signal);
     if (options.mode === 'local') await prepared(client, options, signal);
     if (!signal.aborted) await serve({ options, host, client, metrics, checks }, signal);
   } finally {
@@ -96,23 +105,24 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
   const secret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
   const systemConfig = systemConfigSource(options.agentImage, logger);
   const controller = createModelConfigController({
-    ...{ client, clock, logger, observe: metrics.planned },
+    ...{ client, clock, logger },
+    observe: (key, plan) => [metrics, statuses].forEach((each) => each.planned(key, plan)),
     ...{ observeWrite: metrics.configMapWritten, observeLag: metrics.cacheLag },
     enqueue: (key) => reconciling.enqueue(key),
   });
   const propagation = propagationFor(options, client, metrics, () => view);
+  const statuses = trainedModelStatusFor({ options, client, observe: metrics.status, view: () => view });
   const certificate: CertificateNews = { changed: () => undefined };
   const view: ClusterView = watchCluster({
     ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
     listeners: {
-      ...controller.listeners,
-      modelConfig: toEach(controller.listeners.modelConfig, propagation.listeners.modelConfig),
-      pod: propagation.listeners.pod,
+      ...listenersOf(controller, propagation, statuses, (delta) => predictors.inferenceServiceChanged(delta)),
       systemConfig: systemConfig.changed,
       certificate: () => certificate.changed(),
     },
   });
-  metrics.observeCaches(reflectorsOf(view), clock);
+  const predictors = predictorsFor(options, client, metrics, view.inferenceServices);
+  metrics.observeCaches(new Map([...reflectorsOf(view), ...predictors.reflectors]), clock);
   const reconciling = createReconciling({
     ...{ caches: decisiveReflectors(view), clock, random, logger, observe: metrics.workQueue },
     pace: MODEL_CONFIG_PACE,
@@ -120,17 +130,26 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
     process: (key) => controller.reconcile(key, view),
   });
   const lead = async (leading: AbortSignal): Promise<void> => {
-    await Promise.all([reconciling.lead(leading), propagation.lead(leading)]);
+    await Promise.all([
+      reconciling.lead(leading),
+      propagation.lead(leading),
+      predictors.lead(leading),
+      statuses.lead(leading),
+    ]);
   };
   try {
-    await admit({ ...running, view, systemConfig, secret, certificate, lead }, signal);
+    const needed = [...decisiveReflectors(view), ...predictors.reflectors.values()];
+    await admit({ ...running, view, needed, systemConfig, secret, certificate, lead }, signal);
   } finally {
-    await Promise.all([...reflectorsOf(view).values()].map((reflector) => reflector.stop()));
+    const reflectors = [...reflectorsOf(view).values(), ...predictors.reflectors.values()];
+    await Promise.all(reflectors.map((reflector) => reflector.stop()));
   }
 }
 
 interface Admitting extends Running {
   readonly view: ClusterView;
+  /** What must be known before this replica is ready. */
+  readonly needed: readonly AnyReflector[];
   readonly systemConfig: SystemConfigSource;
   readonly secret: { readonly namespace: string; readonly name: string };
   readonly certificate: CertificateNews;
@@ -144,11 +163,14 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
   const names = webhookNames(options);
   const server = await startWebhookServer({
     ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics },
-    handlers: new Map([[MUTATE_PODS_PATH, podWebhook({ client, view, systemConfig, metrics, options })]]),
+    handlers: new Map([
+      [MUTATE_PODS_PATH, podWebhook({ client, view, systemConfig, metrics, options })],
+      [VALIDATE_TRAINED_MODELS_PATH, trainedModelWebhook({ client, view, options })],
+    ]),
   });
   const registration = await registrationFor(options, client, server.port);
   const election = startLeaderElection({
-    ...{ client, namespace, name: NAME, identity, clock, random, logger, durations: LEASE },
+    ...{ client, namespace, name: PART_OF, identity, clock, random, logger, durations: LEASE },
     onStartedLeading: (leading) => {
       metrics.leading(true);
       certificate.poke();
@@ -164,7 +186,7 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
     serve: server.setCertificate,
   });
   admitting.certificate.changed = certificate.poke;
-  checks.set('caches', () => missingFrom(view)).set('certificate', certificate.readiness);
+  checks.set('caches', () => missingFrom(admitting.needed)).set('certificate', certificate.readiness);
   checks.set('webhook', server.readiness).delete('start');
 
   await aborted(signal);
@@ -172,6 +194,22 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
   await Promise.all([withdraw(registration, logger).then(() => server.stop()), election.stop()]);
   background.abort();
   await certificate.finished;
+}
+
+/** Who is told of what changes, in this order. */
+function listenersOf(
+  controller: ModelConfigController,
+  propagation: PropagationController,
+  statuses: TrainedModelStatusController,
+  predictors: ClusterListeners['inferenceService'],
+): Omit<ClusterListeners, 'systemConfig' | 'certificate'> {
+  const [configs, pods, status] = [controller.listeners, propagation.listeners, statuses.listeners];
+  return {
+    inferenceService: toEach(configs.inferenceService, status.inferenceService, predictors),
+    trainedModel: toEach(configs.trainedModel, status.trainedModel),
+    modelConfig: toEach(configs.modelConfig, pods.modelConfig),
+    pod: toEach(pods.pod, status.pod),
+  };
 }
 
 function propagationFor(
@@ -190,21 +228,6 @@ function webhookNames({ mode, namespace }: ManagerOptions): readonly string[] {
   if (mode === 'local') return ['127.0.0.1', 'localhost'];
   // The API server calls a Service by this one name: k8s.io/apiserver, pkg/util/webhook/client.go.
   return [`${WEBHOOK_SERVICE}.${namespace}.svc`];
-}
-
-async function registrationFor(
-  { mode, logger }: ManagerOptions,
-  client: ApiClient,
-  port: number,
-): Promise<WebhookRegistration> {
-  if (mode === 'in-cluster') return installedRegistration(client, NAME);
-  return localRegistration({
-    client,
-    template: await packagedWebhookConfiguration(),
-    baseUrl: `https://127.0.0.1:${port}`,
-    isServed: (baseUrl) => isServed(baseUrl, NEIGHBOUR_TIMEOUT),
-    logger,
-  });
 }
 
 /** A webhook that nobody serves any more would turn away every pod. */

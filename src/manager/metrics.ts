@@ -3,15 +3,21 @@ import { admissionMetrics } from './metrics/admission-metrics.ts';
 import type { AdmissionMetrics } from './metrics/admission-metrics.ts';
 import { clusterMetrics } from './metrics/cluster-metrics.ts';
 import type { ClusterMetrics } from './metrics/cluster-metrics.ts';
+import { predictorMetrics } from './metrics/predictor-metrics.ts';
+import type { PredictorMetrics } from './metrics/predictor-metrics.ts';
 import { reconcileMetrics } from './metrics/reconcile-metrics.ts';
 import type { ReconcileMetrics } from './metrics/reconcile-metrics.ts';
+import { statusMetrics } from './metrics/status-metrics.ts';
+import type { TrainedModelStatusObserver } from './metrics/status-metrics.ts';
 
 /**
  * Everything the manager counts, and the functions by which its parts tell of it. docs/operations.md has the list; a test
  * holds the two together.
  */
-export interface ManagerMetrics extends AdmissionMetrics, ClusterMetrics, ReconcileMetrics {
+export interface ManagerMetrics extends AdmissionMetrics, ClusterMetrics, ReconcileMetrics, PredictorMetrics {
   readonly registry: Registry;
+  /** Told of what is written about TrainedModels. */
+  readonly status: TrainedModelStatusObserver;
 }
 
 export function createManagerMetrics(): ManagerMetrics {
@@ -22,5 +28,7 @@ export function createManagerMetrics(): ManagerMetrics {
     ...admissionMetrics(registry),
     ...clusterMetrics(registry),
     ...reconcileMetrics(registry),
+    ...predictorMetrics(registry),
+    status: statusMetrics(registry),
   };
 }

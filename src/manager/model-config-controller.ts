@@ -4,7 +4,7 @@ import type { ConfigMap, ObjectKey } from '../core/kubernetes.ts';
 import { keyOf, splitKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import type { ModelConfigPlan } from '../core/model-config-plan.ts';
-import { keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
+import { differsInStatusOnly, keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
@@ -66,7 +66,10 @@ export function createModelConfigController(options: ModelConfigControllerOption
     listeners: {
       inferenceService: (delta) => enqueueEach(objectsOf(delta).map((object) => keyOf(object))),
       // Both the one it names now and the one it named before: a model that moves leaves the old one.
-      trainedModel: (delta) => enqueueEach(objectsOf(delta).map(keyOfTrainedModel)),
+      trainedModel: (delta) => {
+        if (delta.type === 'updated' && differsInStatusOnly(delta.object, delta.previous)) return;
+        enqueueEach(objectsOf(delta).map(keyOfTrainedModel));
+      },
       modelConfig: (delta) => {
         if (delta.type === 'deleted') ownWrites.forget(delta.object);
         else for (const configMap of objectsOf(delta)) ownWrites.seen(configMap);

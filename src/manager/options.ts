@@ -19,8 +19,14 @@ export interface ManagerOptions {
   readonly agentImage: string | undefined;
   /** Whether Secrets of service accounts are looked up for storage credentials. */
   readonly injectCredentials: boolean;
+  /** Whether a TrainedModel's memory may be changed; KServe takes it for immutable. */
+  readonly allowMemoryChanges: boolean;
+  /** What is written to the status of TrainedModels: all of it, only ModelLoaded beside KServe's controller, or nothing. */
+  readonly trainedModelStatus: 'whole' | 'beside' | 'off';
   /** Whether pods are annotated when a ConfigMap that they mount has changed. */
   readonly propagate: boolean;
+  /** Whether Deployments and Services are made of InferenceServices: for clusters without KServe's controllers. */
+  readonly predictors: boolean;
   /** How long the webhook goes on after it has stopped being ready. */
   readonly drain: Milliseconds;
   readonly clock: Clock;

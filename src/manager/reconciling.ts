@@ -33,6 +33,8 @@ export interface ReconcilingOptions {
 export interface Reconciling {
   /** A change touches this key; without the lead that is nobody's business here. */
   enqueue(key: ObjectKey): void;
+  /** The same, after a span. */
+  enqueueAfter(key: ObjectKey, span: Milliseconds): void;
   /** Works until the signal aborts. Nothing is written before every cache is complete. Never rejects. */
   lead(signal: AbortSignal): Promise<void>;
 }
@@ -65,6 +67,7 @@ export function createReconciling(options: ReconcilingOptions): Reconciling {
 
   return {
     enqueue: (key) => queue?.add(key),
+    enqueueAfter: (key, span) => queue?.addAfter(key, span),
     async lead(signal) {
       try {
         await work(signal);

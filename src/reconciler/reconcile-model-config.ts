@@ -3,11 +3,9 @@ import type { InferenceService } from '../core/inference-service.ts';
 import type { ConfigMap, ObjectKey } from '../core/kubernetes.ts';
 import { objectKey, splitKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
-import { configMapChange, isDisposable } from '../core/model-config-map.ts';
-import { decodeModelConfig } from '../core/model-config.ts';
+import { configMapChange, isDisposable, namesPlaced } from '../core/model-config-map.ts';
 import { MODELS_JSON_CAPACITY, planModelConfig } from '../core/model-config-plan.ts';
 import type { ModelConfigPlan, ShardPlan } from '../core/model-config-plan.ts';
-import { MODELS_JSON } from '../core/names.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 
 /** What the reconciler reads: caches only, synced before the first call. */
@@ -79,15 +77,6 @@ export async function reconcileModelConfig(
     if (!planned.has(configMap.metadata.name))
       await disposeOf(key, configMap, inferenceService, dependencies);
   }
-}
-
-function namesPlaced(configMaps: Iterable<ConfigMap>): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const configMap of configMaps) {
-    const { models } = decodeModelConfig(configMap.data?.[MODELS_JSON] ?? '');
-    for (const { modelName } of models) names.add(modelName);
-  }
-  return names;
 }
 
 async function keepShard(

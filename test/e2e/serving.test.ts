@@ -3,23 +3,35 @@ import { predictConstantly } from '../../src/demo/predict.ts';
 import type { Prediction } from '../../src/demo/predict.ts';
 import { eventually } from '../support/eventually.ts';
 import { report } from '../support/report.ts';
+import { MLSERVER_IMAGE } from './support/images.ts';
+import { SYSTEM_NAMESPACE } from './support/installation.ts';
 import { modelsScene } from './support/models-scene.ts';
 import type { ModelsScene } from './support/models-scene.ts';
-import { run } from './support/this-node.ts';
+import { apply, run } from './support/this-node.ts';
 
-/** Both namespaces, of the manager and of the models, enforce the Pod Security Standard `restricted`. */
+const NAMESPACE = 'mms-serving';
+
 describe('models of an InferenceService on a real node', () => {
   let scene: ModelsScene;
   const one = { status: 200, value: 1 };
   const two = { status: 200, value: 2 };
 
   beforeAll(async () => {
-    scene = await modelsScene('mms-serving');
+    scene = await modelsScene(NAMESPACE);
   });
 
   afterAll(async () => {
     await scene.end();
   });
+
+  it.each([SYSTEM_NAMESPACE, NAMESPACE])(
+    'runs in %s, which refuses a pod that is not restricted',
+    async (namespace) => {
+      const spec = { containers: [{ name: 'careless', image: MLSERVER_IMAGE }] };
+      const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'careless', namespace }, spec };
+      await expect(apply(pod)).rejects.toThrow('violates PodSecurity "restricted');
+    },
+  );
 
   it('gives its pods an agent', async () => {
     expect(await scene.containers()).toEqual([['kserve-container', 'agent']]);
@@ -31,9 +43,11 @@ describe('models of an InferenceService on a real node', () => {
   });
 
   it('answers from every replica when there are three, and when there is one again', async () => {
+    const load = predictConstantly(() => scene.ask('one'), 2);
     await scene.scale(3);
     expect(await scene.askEveryPod('one')).toEqual([one, one, one]);
     await scene.scale(1);
+    report('one replica, three and one again under constant requests', await load.stop());
     expect(await scene.askEveryPod('one')).toEqual([one]);
     expect(await scene.ask('one')).toEqual(one);
   });

@@ -1,55 +1,59 @@
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
-import { install, uninstall } from './support/installation.ts';
-import { multiModelService, restrictedNamespace, unplacedPredictorPod } from './support/predictor.ts';
+import { follow } from './support/installation.ts';
+import { modelsScene } from './support/models-scene.ts';
+import type { ModelsScene } from './support/models-scene.ts';
+import { unplacedPredictorPod } from './support/predictor.ts';
 import { apply, run } from './support/this-node.ts';
 
 const NAMESPACE = 'mms-uninstall';
 
-describe('uninstalling', () => {
+describe('uninstalling, while models are served', () => {
+  const answer = { status: 200, value: 1 };
+  let scene: ModelsScene;
+
   beforeAll(async () => {
-    await install();
-    await apply(restrictedNamespace(NAMESPACE));
-    const account = {
-      apiVersion: 'v1',
-      kind: 'ServiceAccount',
-      metadata: { name: 'models', namespace: NAMESPACE },
-    };
-    await apply(account, multiModelService(NAMESPACE, 'flowers'));
-    await eventually(async () => expect(await everything()).toContain('configmap/modelconfig-flowers-0'));
-    await uninstall();
+    scene = await modelsScene(NAMESPACE);
+    await scene.applyModel('kept', await scene.store('kept', 1));
+    await eventually(async () => expect(await scene.ask('kept')).toEqual(answer), 150_000);
+    await follow('README.md', 'Uninstall it');
+  });
+
+  afterAll(async () => {
+    await scene.end();
   });
 
   it('leaves no object of ours', async () => {
-    await eventually(async () => {
-      const left = (await everything()).filter((name) =>
-        /kserve-mms|modelconfig-|serving\.kserve\.io/.test(name),
-      );
-      expect(left).toEqual([]);
-    }, 60_000);
+    await eventually(async () => expect(await namesLike(/kserve-mms/)).toEqual([]), 60_000);
   });
 
-  it('leaves nothing in the way of pods', async () => {
-    const pod = unplacedPredictorPod(NAMESPACE, 'flowers', 'left');
-    await apply({ apiVersion: 'v1', kind: 'Pod', ...pod });
-    const containers = await run(
-      '-n',
-      NAMESPACE,
-      'get',
-      'pod',
-      'left',
-      '-o',
-      'jsonpath={.spec.containers[*].name}',
-    );
-    expect(containers).toBe('kserve-container');
-    await run('delete', 'namespace', NAMESPACE, '--timeout=120s');
+  it('leaves the models, which go on being served', async () => {
+    expect(await namesLike(/^(inferenceservice|trainedmodel)\./)).toEqual([
+      'inferenceservice.serving.kserve.io/flowers',
+      'trainedmodel.serving.kserve.io/kept',
+    ]);
+    expect(await scene.ask('kept')).toEqual(answer);
   });
 
-  /** The name of every object of every kind, but of what only tells what has been. */
-  async function everything(): Promise<string[]> {
+  it('leaves nothing in the way of pods, which come without an agent', async () => {
+    await apply({ apiVersion: 'v1', kind: 'Pod', ...unplacedPredictorPod(NAMESPACE, 'flowers', 'later') });
+    const names = ['-o', 'jsonpath={.spec.containers[*].name}'];
+    expect(await run('-n', NAMESPACE, 'get', 'pod', 'later', ...names)).toBe('kserve-container');
+  });
+
+  it('with the models, where that is wanted, leaves no trace', async () => {
+    await follow('docs/install.md', 'Remove the models, too');
+    await eventually(async () => expect(await namesLike(/kserve|modelconfig-/)).toEqual([]), 60_000);
+  });
+
+  /** Of every object of every kind, but of what only tells what has been. */
+  async function namesLike(pattern: RegExp): Promise<string[]> {
     const kinds = (await run('api-resources', '--verbs=list', '-o', 'name')).trim().split('\n');
-    const lasting = kinds.filter((kind) => !/^events(\.|$)|^endpoints$/.test(kind));
-    const names = await run('get', lasting.join(','), '--all-namespaces', '--ignore-not-found', '-o', 'name');
-    return names.trim().split('\n');
+    const lasting = kinds.filter((kind) => !/^events(\.|$)|^endpoints$/.test(kind)).join(',');
+    const all = await run('get', lasting, '--all-namespaces', '--ignore-not-found', '-o', 'name');
+    return all
+      .trim()
+      .split('\n')
+      .filter((name) => pattern.test(name));
   }
 });

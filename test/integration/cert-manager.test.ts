@@ -3,9 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'yaml';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import { withCaBundle, type WebhookConfiguration } from '../../src/core/webhook-configuration.ts';
+import { atBaseUrl, withCaBundle, type WebhookConfiguration } from '../../src/core/webhook-configuration.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
-import { MUTATING_WEBHOOK_CONFIGURATIONS, SECRETS } from '../../src/kube/resources.ts';
+import {
+  MUTATING_WEBHOOK_CONFIGURATIONS,
+  SECRETS,
+  VALIDATING_WEBHOOK_CONFIGURATIONS,
+} from '../../src/kube/resources.ts';
 import type { NewAuthority } from '../../src/webhook/certificates.ts';
 import { admitMeanwhile } from '../support/admission-load.ts';
 import { maker } from '../support/admission-server.ts';
@@ -23,6 +27,7 @@ import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
 
 const SECRET = { namespace: 'kserve-mms-system', name: 'kserve-mms-webhook-certificate' };
 const IN_CLUSTER_NAME = 'kserve-mms-webhook.kserve-mms-system.svc';
+const CONFIGURATIONS = [MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS];
 const SWAPS = 10;
 const SWAP_EVERY = 2_000;
 const CALLERS = 4;
@@ -84,15 +89,11 @@ describe("the overlay with cert-manager's certificate", () => {
   };
   /** What cert-manager's cainjector does; and the URL, since nothing here routes a Service. */
   const inject = async (): Promise<void> => {
-    const configuration: WebhookConfiguration = await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, {
-      name: 'kserve-mms',
-    });
-    const webhooks = configuration.webhooks?.map((webhook) => ({
-      ...webhook,
-      clientConfig: { url: `https://127.0.0.1:${manager.ports.webhook}/mutate-pods` },
-    }));
-    const trusting = withCaBundle({ ...configuration, webhooks: webhooks ?? [] }, authority.authority.pem);
-    await client.replace(MUTATING_WEBHOOK_CONFIGURATIONS, trusting);
+    for (const resource of CONFIGURATIONS) {
+      const configuration: WebhookConfiguration = await client.get(resource, { name: 'kserve-mms' });
+      const here = atBaseUrl(configuration, `https://127.0.0.1:${manager.ports.webhook}`);
+      await client.replace(resource, withCaBundle(here, authority.authority.pem));
+    }
   };
 
   it('asks for the certificate that the manager reads, and has its authority injected where it is needed', async () => {
@@ -103,10 +104,12 @@ describe("the overlay with cert-manager's certificate", () => {
     expect(JSON.parse(certificate)).toMatchObject({
       spec: { secretName: SECRET.name, dnsNames: [IN_CLUSTER_NAME] },
     });
-    const configuration = await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: 'kserve-mms' });
-    expect(configuration.metadata.annotations).toMatchObject({
-      'cert-manager.io/inject-ca-from': 'kserve-mms-system/kserve-mms-webhook',
-    });
+    for (const resource of CONFIGURATIONS) {
+      const configuration = await client.get(resource, { name: 'kserve-mms' });
+      expect(configuration.metadata.annotations).toMatchObject({
+        'cert-manager.io/inject-ca-from': 'kserve-mms-system/kserve-mms-webhook',
+      });
+    }
   });
 
   it('has the manager wait, and say for what, until the Secret and the caBundle are there', async () => {
@@ -165,7 +168,7 @@ describe("the overlay with cert-manager's certificate", () => {
 
   it('has needed no right to write certificates, and has written none', async () => {
     expect(await manager.metric('mms_api_requests_total', { code: '403' })).toBe(0);
-    for (const resource of ['secrets', 'mutatingwebhookconfigurations']) {
+    for (const resource of ['secrets', 'mutatingwebhookconfigurations', 'validatingwebhookconfigurations']) {
       for (const verb of ['create', 'update', 'patch', 'delete']) {
         expect([verb, resource, await manager.metric('mms_api_requests_total', { verb, resource })]).toEqual([
           verb,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname } from 'node:path';
+import { join } from 'node:path';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import {
@@ -14,12 +14,14 @@ import {
 import { clientFor } from '../support/api-access.ts';
 import { earlierManifests } from '../support/earlier-manifests.ts';
 import { eventually } from '../support/eventually.ts';
-import { findKubectl, kubectl } from '../support/kubectl.ts';
+import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { paste, ROOT, shellOf } from '../support/page.ts';
+import { render } from '../support/rendered.ts';
 import { withPlayedControllers } from '../support/played-controllers.ts';
 import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
+import { whatIsOurs } from '../support/what-is-ours.ts';
 
 const PAGE = 'docs/install.md';
 
@@ -29,6 +31,24 @@ describe('the commands of the README', () => {
     ['Uninstall it', 'Uninstall'],
   ])('%s: are those of the page, which are run below', async (ofReadme, ofPage) => {
     expect(await shellOf('README.md', ofReadme)).toBe(await shellOf(PAGE, ofPage));
+  });
+});
+
+describe('the kustomization of the page', () => {
+  it('names an image of your own for manager and agent', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-kustomization-'));
+    try {
+      await cp(join(ROOT, 'manifests'), join(directory, 'manifests'), { recursive: true });
+      await mkdir(join(directory, 'mine'));
+      const [, example = ''] = /^```yaml\n([^]*?)^```$/m.exec(await readFile(join(ROOT, PAGE), 'utf8')) ?? [];
+      await writeFile(join(directory, 'mine', 'kustomization.yaml'), example);
+      const rendered = await kubectl('/dev/null', 'kustomize', join(directory, 'mine'));
+      expect(rendered.match(/\S*kserve-mms:0.1.0$/gm)).toEqual(
+        Array(2).fill('registry.example/kserve-mms:0.1.0'),
+      );
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 });
 
@@ -54,14 +74,10 @@ describe.each(await earlierManifests())('the commands of the page, on an install
   const read = (...args: readonly string[]): Promise<string> => kubectl(controlPlane.kubeconfigPath, ...args);
   /** Pastes a section of the page, in the directory of this version or of another. */
   const follow = async (section: string, cwd = ROOT): Promise<string> => {
-    const { path } = await findKubectl();
-    const env = {
-      ...process.env,
-      PATH: `${dirname(path)}${delimiter}${process.env['PATH'] ?? ''}`,
-      KUBECONFIG: controlPlane.kubeconfigPath,
-    };
+    const { kubeconfigPath } = controlPlane;
+    const env = await kubectlEnvironment(kubeconfigPath);
     const script = await shellOf(PAGE, section);
-    return withPlayedControllers(controlPlane.kubeconfigPath, () => paste(script, { cwd, env }));
+    return withPlayedControllers(kubeconfigPath, () => paste(script, { cwd, env }));
   };
   /** What must survive: the models, what pods mount, the certificate and the trust in it. */
   const survivors = async (): Promise<readonly string[]> => {
@@ -121,36 +137,16 @@ describe.each(await earlierManifests())('the commands of the page, on an install
     // As its pod ends with the namespace; in order it would serve on for 15 s.
     await manager.kill('SIGKILL');
     await follow('Uninstall');
-    expect(await ours()).toEqual([
-      'customresourcedefinition.apiextensions.k8s.io/inferenceservices.serving.kserve.io',
-      'customresourcedefinition.apiextensions.k8s.io/trainedmodels.serving.kserve.io',
-    ]);
+    const kinds = (await render('crds')).map(
+      ({ metadata }) => `customresourcedefinition.apiextensions.k8s.io/${metadata.name}`,
+    );
+    expect(await whatIsOurs(controlPlane.kubeconfigPath)).toEqual(kinds.sort());
     expect(await survivors()).toEqual(before);
     expect((await shellOf(PAGE, 'Uninstall')).split('\n')[0]).toContain('webhookconfigurations');
   });
 
   it('remove the models, too, when that is asked for', async () => {
     await follow('Remove the models, too');
-    expect(await ours()).toEqual([]);
+    expect(await whatIsOurs(controlPlane.kubeconfigPath)).toEqual([]);
   });
-
-  /** Whatever in the cluster has the label or the name of this project. */
-  async function ours(): Promise<string[]> {
-    const kinds = (await read(...'api-resources --verbs=list,delete -o name'.split(' '))).trim().split('\n');
-    // Events are told about things; they are not things.
-    const listed = kinds.filter((kind) => !kind.startsWith('events')).join(',');
-    const labelled = await read(
-      'get',
-      listed,
-      '-A',
-      '-l',
-      'app.kubernetes.io/part-of=kserve-mms',
-      '-o',
-      'name',
-    );
-    const named = (await read('get', listed, '-A', '-o', 'name'))
-      .split('\n')
-      .filter((name) => name.includes('kserve-mms'));
-    return [...new Set([...labelled.split('\n'), ...named])].filter((name) => name !== '').sort();
-  }
 });

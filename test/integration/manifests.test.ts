@@ -4,6 +4,7 @@ import {
   DEFAULT_AGENT_IMAGE,
   MUTATE_PODS_PATH,
   PART_OF,
+  VALIDATE_TRAINED_MODELS_PATH,
   WEBHOOK_CERTIFICATE_SECRET,
   WEBHOOK_SERVICE,
 } from '../../src/core/names.ts';
@@ -37,18 +38,21 @@ describe('the manifests', () => {
   const get = (...args: readonly string[]): Promise<string> =>
     kubectl(controlPlane.kubeconfigPath, 'get', ...args);
 
-  it('beside KServe bring no CustomResourceDefinition, and all else', async () => {
+  it('beside KServe bring no CustomResourceDefinition, make no predictors, and bring all else', async () => {
     const [all, beside] = [await render('default'), await render('overlays/beside-kserve')];
     const names = (rendered: readonly Rendered[]): string[] =>
       rendered.map(({ kind, metadata }) => `${kind}/${metadata.name}`).sort();
-    expect(names(beside)).toEqual(names(all).filter((name) => !name.startsWith('CustomResourceDefinition/')));
+    const withoutKServe = /^CustomResourceDefinition\/|\/kserve-mms-predictors$/;
+    expect(names(beside)).toEqual(names(all).filter((name) => !withoutKServe.test(name)));
+    const [on, off] = [all, beside].map((rendered) => JSON.stringify(rendered).includes('"--predictors"'));
+    expect({ on, off }).toEqual({ on: true, off: false });
   });
 
   it('define the kinds as KServe does: short names, status apart, printer columns', async () => {
     await eventually(async () => {
       await apply('examples');
     });
-    expect(await get('-n', 'mms-example', 'tm')).toMatch(/^NAME\s+URL\s+READY\s+AGE\n/);
+    expect(await get('-n', 'mms-example', 'tm')).toMatch(/^NAME\s+URL\s+READY\s+REASON\s+AGE\n/);
     expect(await get('-n', 'mms-example', 'isvc', '-o', 'name')).toBe(
       'inferenceservice.serving.kserve.io/flowers\n',
     );
@@ -59,6 +63,15 @@ describe('the manifests', () => {
     await kubectl(controlPlane.kubeconfigPath, 'patch', 'tm', 'iris', '--subresource=status', ...patch);
     expect(await get('-n', 'mms-example', 'tm', 'iris', '--no-headers')).toMatch(/^iris\s+http:\/\/x\s+True/);
     expect(await get('-n', 'mms-example', 'tm', 'iris', '-o', 'jsonpath={.status.unknown}')).toBe('');
+  });
+
+  it('bring runtimes that the API server takes', async () => {
+    await eventually(async () => {
+      await apply('runtimes');
+    });
+    expect(await get('clusterservingruntimes', '--no-headers')).toMatch(
+      /^kserve-mlserver\s+sklearn\s+kserve-container\s/,
+    );
   });
 
   it.each(['inferenceService', 'model'])('let no TrainedModel in without spec.%s', async (field) => {
@@ -89,6 +102,7 @@ describe('the manifests', () => {
     for (const name of [
       DEFAULT_AGENT_IMAGE,
       MUTATE_PODS_PATH,
+      VALIDATE_TRAINED_MODELS_PATH,
       PART_OF,
       WEBHOOK_CERTIFICATE_SECRET,
       WEBHOOK_SERVICE,

@@ -8,8 +8,11 @@ import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { installDefinitionsOf } from '../support/foreign-definitions.ts';
 import { grantedRights } from '../support/granted-rights.ts';
-import { kubectl } from '../support/kubectl.ts';
+import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
+import { paste, shellOf } from '../support/page.ts';
+import { withPlayedControllers } from '../support/played-controllers.ts';
 import { manifests, render, type Rendered } from '../support/rendered.ts';
+import { whatIsLeft } from '../support/what-is-ours.ts';
 
 const GOLDENS = fileURLToPath(new URL('goldens', import.meta.url));
 /** Every kustomization that is meant to be applied. */
@@ -29,6 +32,14 @@ describe.each(APPLICABLE)('manifests/%s', (path) => {
     await installDefinitionsOf('cert-manager', controlPlane.kubeconfigPath);
     await installDefinitionsOf('prometheus-operator', controlPlane.kubeconfigPath);
     if (ADDITIONS.has(path)) await apply('default');
+    // Those that belong to others, such as KServe's.
+    const brought = new Set(
+      rendered.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name),
+    );
+    for (const name of namespaces()) {
+      if (name !== ELSEWHERE && !brought.has(name))
+        await run('create', 'namespace', name).catch(alreadyThere);
+    }
     // Objects of a kind that it brings itself are refused until that kind is served.
     await eventually(() => apply(path));
   });
@@ -90,6 +101,15 @@ describe.each(APPLICABLE)('manifests/%s', (path) => {
     }
   });
 
+  it('leaves nothing but the kinds when it is uninstalled as the page says', async () => {
+    const { kubeconfigPath } = controlPlane;
+    expect(await whatIsLeft(kubeconfigPath)).not.toEqual([]);
+    const script = await shellOf('docs/install.md', 'Uninstall');
+    const env = await kubectlEnvironment(kubeconfigPath);
+    await withPlayedControllers(kubeconfigPath, () => paste(script, { env }));
+    expect(await whatIsLeft(kubeconfigPath)).toEqual([]);
+  });
+
   /** What changes when an object does; kubectl says "configured" of some that do not. */
   async function versions(): Promise<readonly string[]> {
     const { items } = JSON.parse(await run('get', '-k', manifests(path), '-o', 'json')) as {
@@ -100,6 +120,10 @@ describe.each(APPLICABLE)('manifests/%s', (path) => {
     );
   }
 });
+
+function alreadyThere(thrown: unknown): void {
+  if (!String(thrown).includes('AlreadyExists')) throw thrown;
+}
 
 interface Webhook {
   readonly name: string;

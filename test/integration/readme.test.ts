@@ -35,7 +35,7 @@ describe('the commands of the README, pasted as they stand,', () => {
 
   it('take a user through a cluster with kubectl', async () => {
     const output = await paste(await shellOf('README.md', 'Try it with kubectl'), { env: environment });
-    expect(output).toMatch(/^NAME\s+URL\s+READY\s+AGE\niris\s/m);
+    expect(output).toMatch(/^NAME\s+URL\s+READY\s+REASON\s+AGE\niris\s/m);
     const models = ['iris', 'orchid', 'tulip'].map((name) => expect.objectContaining({ modelName: name }));
     expect(JSON.parse(/\[\{.*\}\]/.exec(output)![0])).toEqual(models);
     expect(output).toContain('kserve-container agent');

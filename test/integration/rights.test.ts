@@ -2,7 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
-import { INFERENCE_SERVICES, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
+import {
+  DEPLOYMENTS,
+  INFERENCE_SERVICES,
+  PODS,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+} from '../../src/kube/resources.ts';
 import { reviewAt } from '../support/admission-review.ts';
 import { clientFor } from '../support/api-access.ts';
 import {
@@ -17,6 +24,12 @@ import { eventually } from '../support/eventually.ts';
 import { kubectl, kubectlWithInput } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
+import {
+  createRuntime,
+  mlserverRuntime,
+  modelPredictor,
+  readCondition,
+} from '../support/predictor-cluster.ts';
 import { predictorPod } from '../support/predictor-pod.ts';
 import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
 
@@ -33,7 +46,9 @@ describe('a manager with the rights of the manifests and no more', () => {
     const manifests = fileURLToPath(new URL('../../manifests/default', import.meta.url));
     await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests);
     managerKubeconfig = started.managerKubeconfig;
-    manager = await startTestManager({ kubeconfig: managerKubeconfig, inCluster: true });
+    manager = await startTestManager({
+      ...{ kubeconfig: managerKubeconfig, inCluster: true, args: ['--predictors'] },
+    });
   });
 
   afterAll(async () => {
@@ -65,6 +80,21 @@ describe('a manager with the rights of the manifests and no more', () => {
     const pod = predictorPod('a', 'with-storage', ({ spec }) => (spec.serviceAccountName = 'reader'));
     const { response } = await reviewAt(manager.ports.webhook, pod);
     expect(Buffer.from(response.patch ?? '', 'base64').toString()).toContain('AWS_SECRET_ACCESS_KEY');
+  });
+
+  it('makes Deployments and Services, tells of them, and repairs them', async () => {
+    await createRuntime(client, mlserverRuntime());
+    await createService(client, inferenceService('served', modelPredictor()));
+    const at = { namespace: 'default', name: 'served-predictor' };
+    await eventually(async () => {
+      await client.get(SERVICES, at);
+      expect((await readCondition(client, 'served', 'Ready')).reason).toBe('DeploymentNotObserved');
+    });
+    const { generation = 0 } = (await client.get(DEPLOYMENTS, at)).metadata;
+    await client.patch(DEPLOYMENTS, at, { type: 'merge', body: { spec: { replicas: 5 } } });
+    await eventually(async () =>
+      expect((await client.get(DEPLOYMENTS, at)).metadata.generation).toBe(generation + 2),
+    );
   });
 
   it('publishes its authority, and is never told that something is forbidden', async () => {
@@ -111,7 +141,9 @@ describe('a manager with the rights of the manifests and no more', () => {
     ) as { rules: { resources: string[] }[] };
     const withoutPods = { ...rest, rules: rules.filter(({ resources }) => !resources.includes('pods')) };
     await kubectlWithInput(controlPlane.kubeconfigPath, JSON.stringify(withoutPods), ['replace', '-f', '-']);
-    manager = await startTestManager({ kubeconfig: managerKubeconfig, inCluster: true });
+    manager = await startTestManager({
+      ...{ kubeconfig: managerKubeconfig, inCluster: true, args: ['--predictors'] },
+    });
     await createModel(client, trainedModel('t2', 'told'));
     await eventually(async () => expect(await modelNames(client, 'told')).toEqual(['t1', 't2']));
     expect(await manager.metric('mms_api_requests_total', { code: '403', resource: 'pods' })).toBeGreaterThan(

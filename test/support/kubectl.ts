@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { dirname } from 'node:path';
+import { delimiter, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { binaryOptions } from '../../src/cli/binary-options.ts';
 import { findBinaries } from '../../src/controlplane/binaries.ts';
@@ -10,6 +10,13 @@ const run = promisify(execFile);
 export async function findKubectl(): Promise<{ readonly path: string; readonly assets: string }> {
   const { kubectl, etcd } = await findBinaries(binaryOptions(process.env, () => undefined));
   return { path: kubectl, assets: dirname(etcd) };
+}
+
+/** For commands as they stand on a page: this kubectl, and a cluster to use it on. */
+export async function kubectlEnvironment(kubeconfig: string): Promise<NodeJS.ProcessEnv> {
+  const { path } = await findKubectl();
+  const PATH = `${dirname(path)}${delimiter}${process.env['PATH'] ?? ''}`;
+  return { ...process.env, PATH, KUBECONFIG: kubeconfig };
 }
 
 /** Runs kubectl against a cluster and resolves with what it printed; rejects with its error output. */
@@ -27,4 +34,28 @@ export async function kubectlWithInput(
   const running = run(path, ['--kubeconfig', kubeconfig, ...args], { maxBuffer: 64 * 1024 * 1024 });
   running.child.stdin?.end(input);
   return (await running).stdout;
+}
+
+export interface KubectlOutcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The same, whatever the outcome: for warnings and refusals. */
+export async function kubectlOutcome(
+  kubeconfig: string,
+  input: string,
+  args: readonly string[],
+): Promise<KubectlOutcome> {
+  const { path } = await findKubectl();
+  const running = run(path, ['--kubeconfig', kubeconfig, ...args]);
+  running.child.stdin?.end(input);
+  try {
+    return { code: 0, ...(await running) };
+  } catch (thrown) {
+    const { code, stdout = '', stderr = '' } = thrown as Partial<KubectlOutcome>;
+    if (typeof code !== 'number') throw thrown;
+    return { code, stdout, stderr };
+  }
 }

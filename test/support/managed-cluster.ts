@@ -2,7 +2,7 @@ import type { ApiClient } from '../../src/kube/api-client.ts';
 import { clientFor } from './api-access.ts';
 import { testControlPlane } from './control-plane.ts';
 import { startTestManager } from './manager.ts';
-import type { TestManager } from './manager.ts';
+import type { TestManager, TestManagerOptions } from './manager.ts';
 
 /** A real control plane with a real manager that is ready, and a client of both. */
 export interface ManagedCluster {
@@ -12,10 +12,12 @@ export interface ManagedCluster {
   stop(): Promise<void>;
 }
 
-export async function startManagedCluster(): Promise<ManagedCluster> {
+export async function startManagedCluster(
+  options: Omit<TestManagerOptions, 'kubeconfig'> = {},
+): Promise<ManagedCluster> {
   const controlPlane = await testControlPlane();
   const client = clientFor(controlPlane);
-  const manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
+  const manager = await startTestManager({ ...options, kubeconfig: controlPlane.kubeconfigPath });
   return {
     client,
     manager,

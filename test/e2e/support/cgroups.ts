@@ -1,9 +1,11 @@
-import { mkdir, readdir, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventuallyTrue } from '../../support/eventually.ts';
 import { exists } from '../../support/exists.ts';
 
 const ROOT = '/sys/fs/cgroup';
+/** There only when the whole tree is of version 2. */
+const UNIFIED = join(ROOT, 'cgroup.controllers');
 /** Followed by the number of the process that owns it. */
 const PREFIX = 'kserve-mms-e2e-';
 
@@ -14,7 +16,17 @@ export function cgroupName(owner: number): string {
 
 /** Makes it in every hierarchy, of version 1 or 2. */
 export async function makeCgroups(name: string): Promise<void> {
+  await passControllersOn();
   for (const hierarchy of await hierarchies()) await mkdir(join(hierarchy, name), { recursive: true });
+}
+
+/** Version 2 gives a new cgroup only the controllers that its parent passes on; which, is kubelet's to complain about. */
+async function passControllersOn(): Promise<void> {
+  if (!(await exists(UNIFIED))) return;
+  const controllers = (await readFile(UNIFIED, 'utf8')).trim().split(' ');
+  for (const controller of controllers) {
+    await writeFile(join(ROOT, 'cgroup.subtree_control'), `+${controller}`).catch(() => undefined);
+  }
 }
 
 /** Removes this run's, for which the last process has to be gone. */
@@ -46,7 +58,7 @@ async function removeTree(directory: string): Promise<boolean> {
 }
 
 async function hierarchies(): Promise<string[]> {
-  if (await exists(join(ROOT, 'cgroup.controllers'))) return [ROOT];
+  if (await exists(UNIFIED)) return [ROOT];
   return (await directoriesIn(ROOT)).map((name) => join(ROOT, name));
 }
 

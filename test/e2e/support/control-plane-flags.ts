@@ -34,4 +34,6 @@ export const API_SERVER_FLAGS: readonly string[] = [
   // Beside RBAC, which is there: this flag's values add up.
   '--authorization-mode=Node',
   '--enable-admission-plugins=NodeRestriction',
+  // Its name means nothing to a machine's DNS.
+  '--kubelet-preferred-address-types=InternalIP',
 ];

@@ -1,19 +1,20 @@
-import { fileURLToPath } from 'node:url';
-import { run } from './this-node.ts';
+import process from 'node:process';
+import { paste, shellOf } from '../../support/page.ts';
 import { withDiagnosis } from './diagnosis.ts';
+import { run } from './this-node.ts';
 
 export const SYSTEM_NAMESPACE = 'kserve-mms-system';
 export const MANAGER = 'deployment/kserve-mms-manager';
-const DEFAULT = fileURLToPath(new URL('../../../manifests/default', import.meta.url));
 
-/** Installs as the README says, and waits until every replica is ready. Applying it again changes nothing. */
-export async function install(): Promise<void> {
-  await run('apply', '-k', DEFAULT);
-  await rolledOut(SYSTEM_NAMESPACE, MANAGER);
+/** Installs as the README says, and has every replica ready. Doing it again changes nothing. */
+export function install(): Promise<void> {
+  return follow('README.md', 'Install it on a cluster');
 }
 
-export async function uninstall(): Promise<void> {
-  await run('delete', '-k', DEFAULT, '--ignore-not-found');
+/** Runs the commands of one section of a page on the node. */
+export async function follow(page: string, heading: string): Promise<void> {
+  const script = await shellOf(page, heading);
+  await withDiagnosis(SYSTEM_NAMESPACE, () => paste(script, { env: process.env }));
 }
 
 /** Resolves once a Deployment has the replicas that it wants, of its latest version. */

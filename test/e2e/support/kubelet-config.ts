@@ -28,8 +28,5 @@ export function kubeletConfig(places: {
     evictionHard: { 'memory.available': '50Mi' },
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,
-    maxPods: 200,
-    // The default slows a burst of pods down; a small node's own speed is the limit here.
-    registerNode: true,
   });
 }

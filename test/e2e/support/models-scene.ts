@@ -1,5 +1,6 @@
 import { predict } from '../../../src/demo/predict.ts';
 import type { Prediction } from '../../../src/demo/predict.ts';
+import { eventuallyTrue } from '../../support/eventually.ts';
 import { testMlserver, train } from '../../support/mlserver.ts';
 import { startS3 } from '../../support/s3.ts';
 import type { TestS3 } from '../../support/s3.ts';
@@ -33,12 +34,12 @@ export interface ModelsScene {
   askEveryPod(model: string): Promise<Prediction[]>;
   /** The names of the containers of each of the predictor's pods. */
   containers(): Promise<string[][]>;
+  /** Resolves once there are just so many pods, all of them ready, and none that is about to end. */
   scale(replicas: number): Promise<void>;
   end(): Promise<void>;
 }
 
 interface PredictorPod {
-  readonly metadata: { readonly deletionTimestamp?: string };
   readonly spec: { readonly containers: readonly { readonly name: string }[] };
   readonly status: { readonly podIP?: string };
 }
@@ -52,7 +53,7 @@ export async function modelsScene(namespace: string): Promise<ModelsScene> {
   const url = `http://${await inNamespace('get', 'service', `${service}-predictor`, '-o', 'jsonpath={.spec.clusterIP}')}`;
   const pods = async (): Promise<PredictorPod[]> => {
     const { items } = JSON.parse(await inNamespace('get', 'pods', '-o', 'json')) as { items: PredictorPod[] };
-    return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    return items;
   };
   return {
     namespace,
@@ -78,6 +79,12 @@ export async function modelsScene(namespace: string): Promise<ModelsScene> {
     async scale(replicas) {
       await inNamespace('scale', deployment, `--replicas=${replicas}`);
       await rolledOut(namespace, deployment);
+      // A pod that ends still gets requests on connections that there are.
+      const names = () => inNamespace('get', 'pods', '-o', 'name');
+      await eventuallyTrue(
+        `${replicas} pods`,
+        async () => (await names()).trim().split('\n').length === replicas,
+      );
     },
     async end() {
       await run('delete', 'namespace', namespace, '--timeout=120s');

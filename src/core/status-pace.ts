@@ -1,0 +1,79 @@
+import { milliseconds, seconds } from './clock.ts';
+import type { EpochMs, Milliseconds } from './clock.ts';
+import { conditionOf, MODEL_LOADED, sameStatus } from './trained-model-status.ts';
+import type { TrainedModelStatus } from './trained-model-status.ts';
+
+/** A state on the way that lasts shorter is never written: most models are loaded by then, with one write. */
+const SETTLE: Milliseconds = seconds(3);
+/** Several replicas tend to fail one after the other; they share a write. */
+const GATHER: Milliseconds = seconds(0.5);
+/** The least time between two writes that change nothing but words, or one state on the way for another. */
+const REFRESH: Milliseconds = seconds(60);
+/** With many models it is longer, so that all of them together do not refresh more often than this. */
+const REFRESH_EACH: Milliseconds = milliseconds(100);
+const REWORD: Milliseconds = seconds(10);
+
+export interface PaceInput {
+  readonly stored: TrainedModelStatus | undefined;
+  readonly wanted: TrainedModelStatus;
+  /** False while the model is on its way. */
+  readonly settled: boolean;
+  /** Since when it has been wanted that way: its verdicts, not its words. */
+  readonly since: EpochMs;
+  /** Of this process; undefined before the first. */
+  readonly lastWriteAt: EpochMs | undefined;
+  /** Until then an agent that is not heard of may still say that all is as stored. */
+  readonly doubtUntil: EpochMs | undefined;
+  /** How many models there are in the same InferenceService. */
+  readonly crowd: number;
+  readonly now: EpochMs;
+}
+
+export type Pace =
+  | { readonly kind: 'nothing' }
+  /** `hurry` is false for a state on the way, which may wait for others. */
+  | { readonly kind: 'write'; readonly hurry: boolean }
+  | { readonly kind: 'wait'; readonly until: EpochMs };
+
+/** Whether a status is written now: the truth at once, what may be over in a moment later or never. */
+export function paceOf(input: PaceInput): Pace {
+  const { stored, wanted, settled, now } = input;
+  if (sameStatus(stored, wanted)) return { kind: 'nothing' };
+  const due = dueTime(input);
+  if (now < due) return { kind: 'wait', until: due };
+  return { kind: 'write', hurry: settled };
+}
+
+function dueTime({
+  stored,
+  wanted,
+  settled,
+  since,
+  lastWriteAt = 0 as EpochMs,
+  doubtUntil = 0 as EpochMs,
+  crowd,
+}: PaceInput): EpochMs {
+  const before = conditionOf(stored, MODEL_LOADED);
+  const after = conditionOf(wanted, MODEL_LOADED);
+  const at = (time: number): EpochMs => time as EpochMs;
+  if (!settled) {
+    const onItsWay = before !== undefined && before.status !== 'True' && ON_THE_WAY.has(before.reason ?? '');
+    const doubt = before === undefined ? 0 : doubtUntil;
+    return at(
+      Math.max(since + SETTLE, doubt, onItsWay ? lastWriteAt + Math.max(REFRESH, crowd * REFRESH_EACH) : 0),
+    );
+  }
+  if (verdictsOf(stored) === verdictsOf(wanted)) return at(lastWriteAt + REWORD);
+  return at(after?.status === 'True' || after?.reason !== 'Failed' ? 0 : since + GATHER);
+}
+
+/** The reasons of a model that is neither loaded nor in trouble. */
+const ON_THE_WAY: ReadonlySet<string> = new Set(['Queued', 'Downloading', 'Loading', 'NoReplicas']);
+
+/** What a status says apart from the words. */
+export function verdictsOf(status: TrainedModelStatus | undefined): string {
+  if (status === undefined) return '';
+  const { conditions = [], url, address, observedGeneration } = status;
+  const each = conditions.map(({ type, status: is, reason = '' }) => `${type}=${is}/${reason}`);
+  return JSON.stringify([each.sort(), url, address?.url, observedGeneration]);
+}

@@ -1,0 +1,104 @@
+/**
+ * Which storageUris the agent can fetch at all, judged by their text alone. The agent's own sources (src/agent/sources)
+ * decide in the end; a test holds that what they refuse by shape is refused here.
+ */
+
+/** The shape of the URIs of one scheme: `fits` sees the whole URI. */
+interface UriShape {
+  readonly expected: string;
+  readonly fits: (uri: string) => boolean;
+}
+
+const bucketShape = (scheme: string): UriShape => ({
+  expected: `${scheme}://<bucket>/<path>`,
+  fits: (uri) => /^[a-z0-9]+:\/\/[\w.-]{1,255}(\/|$)/i.test(uri),
+});
+const azureShape: UriShape = {
+  expected: 'abfss://<container>@<account>.dfs.core.windows.net/<path>',
+  fits: (uri) =>
+    /^abfss?:\/\/[a-z0-9$][a-z0-9-]{0,62}@[a-z0-9-]{3,63}\.(blob|dfs)\.core\.(windows\.net|usgovcloudapi\.net|chinacloudapi\.cn)(\/|\?|$)/i.test(
+      uri,
+    ),
+};
+const webShape = (scheme: string): UriShape => ({
+  expected: `${scheme}://<host>/<path>`,
+  fits: (uri) => /^https?:\/\/[^/\\]/i.test(uri) && URL.canParse(uri) && new URL(uri).hostname !== '',
+});
+
+const SHAPES: ReadonlyMap<string, UriShape> = new Map([
+  ['s3', bucketShape('s3')],
+  ['gs', bucketShape('gs')],
+  ['abfs', azureShape],
+  ['abfss', azureShape],
+  ['http', webShape('http')],
+  ['https', webShape('https')],
+  [
+    'hf',
+    {
+      expected: 'hf://<organisation>/<repository>[:<revision>]',
+      fits: (uri) => /^hf:\/\/(?!\.+\/)[\w.-]+\/(?!\.+(?:[/:]|$))[\w.-]+\/?(?::[^\s?#]+)?$/i.test(uri),
+    },
+  ],
+  [
+    'oci',
+    {
+      expected: 'oci://<registry>/<repository>[:<tag>|@sha256:<digest>]',
+      fits: (uri) =>
+        /^oci:\/\/(localhost|[^/@\s]*[.:][^/@\s]*)\/[a-z0-9][a-z0-9._/-]*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/i.test(
+          uri,
+        ),
+    },
+  ],
+  [
+    'pvc',
+    {
+      expected: 'pvc://<claim>/<path>',
+      fits: (uri) => /^pvc:\/\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?(\/|$)/i.test(uri),
+    },
+  ],
+  ['file', { expected: 'file:///<absolute path>', fits: (uri) => /^file:\/\/\/./i.test(uri) }],
+]);
+
+/** The schemes that the agent fetches from, without `://`. */
+export const STORAGE_SCHEMES: readonly string[] = [...SHAPES.keys()];
+
+/** Far above a signed URL; one model must not fill the ConfigMap that it shares with thousands. */
+const MAX_LENGTH = 4096;
+
+/** What is wrong with a storageUri, for a person and without showing secrets; undefined when it may work. */
+export function storageUriFault(uri: string): string | undefined {
+  const [, written = '', rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^]*)$/i.exec(uri) ?? [];
+  const scheme = written.toLowerCase();
+  const shape = SHAPES.get(scheme);
+  if (shape === undefined) {
+    const prefixes = STORAGE_SCHEMES.map((known) => `${known}://`).join(', ');
+    return `The storage uri must start with one of the prefixes: ${prefixes}. (the storage uri given is "${shownStorageUri(uri)}")`;
+  }
+  if (uri.length > MAX_LENGTH) return `It has ${uri.length} characters; at most ${MAX_LENGTH} are taken.`;
+  // eslint-disable-next-line no-control-regex
+  if (/[\s\u0000-\u001f\u007f]/.test(uri))
+    return 'It holds a space or a control character; percent-encode it.';
+  if (holdsSecret(scheme, rest)) {
+    return `It carries a user or password (before the @), which everyone who may read TrainedModels would see; put it into a Secret of the predictor's service account.`;
+  }
+  return shape.fits(uri) ? undefined : `"${shownStorageUri(uri)}" cannot work; expected ${shape.expected}.`;
+}
+
+/** Of Azure's URIs the part before the `@` is the container; of all others it is a user, and maybe a password. */
+function holdsSecret(scheme: string, rest: string): boolean {
+  const authority = /^[^/?#]*/.exec(rest)?.[0] ?? '';
+  const at = authority.lastIndexOf('@');
+  if (at < 0) return false;
+  const isAzure = scheme === 'abfs' || scheme === 'abfss';
+  return !isAzure || authority.slice(0, at).includes(':');
+}
+
+/** Control characters, and those that turn text around. */
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A URI as it may stand in a message: no user or password, no query (signatures), cut. */
+export function shownStorageUri(uri: string): string {
+  const plain = uri.replace(/[?#][^]*$/, '').replace(/^([^:/]*:\/\/)?[^/]*:[^/]*@/, '$1');
+  const clean = plain.replace(UNPRINTABLE, '\ufffd');
+  return clean.length <= 200 ? clean : `${clean.slice(0, 200)}…`;
+}

@@ -1,0 +1,58 @@
+import { Gauge, Histogram } from 'prom-client';
+import type { Registry } from 'prom-client';
+import type { ObjectKey } from '../../core/kubernetes.ts';
+import type { PredictorOutcome } from '../../core/predictor-status.ts';
+import type { WorkQueueEvent } from '../../reconciler/work-queue.ts';
+import { DURATION_BUCKETS } from './buckets.ts';
+
+/** What the controller of predictors counts. */
+export interface PredictorMetrics {
+  predictorQueue(event: WorkQueueEvent<ObjectKey>): void;
+  /** `outcome`: undefined when the InferenceService is not looked after. */
+  predictorReconciled(key: ObjectKey, outcome: PredictorOutcome | undefined): void;
+}
+
+export function predictorMetrics(registry: Registry): PredictorMetrics {
+  const registers = [registry];
+  const durations = new Histogram({
+    name: 'mms_predictor_reconcile_duration_seconds',
+    help: 'Time to bring Deployment, Service and status of one InferenceService in step, by result.',
+    labelNames: ['result'] as const,
+    buckets: DURATION_BUCKETS,
+    registers,
+  });
+  const states = new Map<ObjectKey, string>();
+  new Gauge({
+    name: 'mms_predictors',
+    help: 'InferenceServices that are looked after, by state: Deployed, or the reason why not.',
+    labelNames: ['state'] as const,
+    registers,
+    collect() {
+      this.reset();
+      this.set({ state: DEPLOYED }, 0);
+      for (const state of states.values()) this.inc({ state });
+    },
+  });
+  return {
+    predictorQueue: (event) => {
+      if (event.type === 'finished') durations.observe({ result: event.outcome }, event.duration / 1000);
+    },
+    predictorReconciled: (key, outcome) => {
+      if (outcome === undefined) states.delete(key);
+      else states.set(key, stateOf(outcome));
+    },
+  };
+}
+
+const DEPLOYED = 'Deployed';
+
+function stateOf(outcome: PredictorOutcome): string {
+  switch (outcome.kind) {
+    case 'deployed':
+      return DEPLOYED;
+    case 'abandoned':
+      return 'IsNotMMSPredictor';
+    case 'blocked':
+      return outcome.reason;
+  }
+}

@@ -1,0 +1,39 @@
+import type { InferenceService } from '../core/inference-service.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import type { Delta, Reflector } from '../kube/reflector.ts';
+import type { AnyReflector } from './cluster-view.ts';
+import { workWithoutKServe } from './kserve-controllers.ts';
+import type { ManagerMetrics } from './metrics.ts';
+import type { ManagerOptions } from './options.ts';
+import { startPredictors } from './predictors.ts';
+
+/** The controller of predictors as the manager has it, switched on or not. */
+export interface ManagersPredictors {
+  /** To be told of every change of an InferenceService. */
+  readonly inferenceServiceChanged: (delta: Delta<InferenceService>) => void;
+  /** Works until the signal aborts. Never rejects. */
+  lead(signal: AbortSignal): Promise<void>;
+  /** The caches it has of its own, by what their metrics call them. */
+  readonly reflectors: ReadonlyMap<string, AnyReflector>;
+}
+
+/** Without `--predictors`: no watches and no writes, and no rights are needed for them. */
+const NO_PREDICTORS: ManagersPredictors = {
+  inferenceServiceChanged: () => undefined,
+  lead: () => Promise.resolve(),
+  reflectors: new Map(),
+};
+
+export function predictorsFor(
+  { predictors: wanted, clock, random, logger }: ManagerOptions,
+  client: ApiClient,
+  metrics: ManagerMetrics,
+  inferenceServices: Reflector<InferenceService>,
+): ManagersPredictors {
+  if (!wanted) return NO_PREDICTORS;
+  const predictors = startPredictors({ client, clock, random, logger, metrics, inferenceServices });
+  return {
+    ...predictors,
+    lead: (signal) => workWithoutKServe(predictors.lead, { client, clock, logger }, signal),
+  };
+}

@@ -1,0 +1,73 @@
+import { memoryLimitOf } from '../core/inference-service.ts';
+import type { InferenceService } from '../core/inference-service.ts';
+import { keyOf, splitKey } from '../core/kubernetes.ts';
+import type { ObjectKey } from '../core/kubernetes.ts';
+import { namesPlaced } from '../core/model-config-map.ts';
+import { MODELS_JSON_CAPACITY, planModelConfig } from '../core/model-config-plan.ts';
+import type { WaitingModel } from '../core/model-config-plan.ts';
+import { keyOfTrainedModel } from '../core/reconcile-keys.ts';
+import type { Surroundings } from '../core/trained-model-admission.ts';
+import { readTrainedModel } from '../core/trained-model.ts';
+import type { TrainedModel } from '../core/trained-model.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { getIfThere } from '../kube/get-if-there.ts';
+import { INFERENCE_SERVICES } from '../kube/resources.ts';
+import type { AdmissionHandler } from '../webhook/review-endpoint.ts';
+import { validateTrainedModels } from '../webhook/validate-trained-models.ts';
+import type { ClusterView } from './cluster-view.ts';
+import type { ManagerOptions } from './options.ts';
+
+export interface TrainedModelWebhookOptions {
+  readonly client: ApiClient;
+  readonly view: ClusterView;
+  readonly options: Pick<ManagerOptions, 'allowMemoryChanges' | 'logger'>;
+}
+
+/** The webhook for TrainedModels: caches for what is known, one GET for an InferenceService that is too new to be. */
+export function trainedModelWebhook({ client, view, options }: TrainedModelWebhookOptions): AdmissionHandler {
+  async function surroundings(model: TrainedModel): Promise<Surroundings> {
+    const key = keyOfTrainedModel(model);
+    if (key === undefined) return { inferenceService: undefined, waiting: undefined };
+    const inferenceService =
+      view.inferenceServices.cache.get(key) ?? (await getIfThere(client, INFERENCE_SERVICES, splitKey(key)));
+    const waiting =
+      inferenceService === undefined ? undefined : waitingFor(model, key, inferenceService, view);
+    return { inferenceService, waiting };
+  }
+  return validateTrainedModels({
+    surroundings,
+    allowMemoryChanges: options.allowMemoryChanges,
+    logger: options.logger.child({ part: 'webhook' }),
+  });
+}
+
+/** The plan costs time for each model there is, so it is made only where the memory of all of them is too much. */
+function waitingFor(
+  model: TrainedModel,
+  key: ObjectKey,
+  inferenceService: InferenceService,
+  view: ClusterView,
+): WaitingModel | undefined {
+  const limit = memoryLimitOf(inferenceService);
+  const reading = readTrainedModel(model);
+  if (limit === undefined || reading.kind === 'unusable') return undefined;
+  const stored = view.trainedModels.cache.get(keyOf(model));
+  const counted =
+    stored !== undefined && keyOfTrainedModel(stored) === key ? readTrainedModel(stored) : undefined;
+  const already = counted?.kind === 'usable' ? counted.memory : 0n;
+  if (view.memoryByKey.sumOf(key) - already + reading.memory <= limit) return undefined;
+  const others = [...view.trainedModelsByKey.group(key)].filter((other) => keyOf(other) !== keyOf(model));
+  const plan = planModelConfig({
+    inferenceService,
+    trainedModels: [...others, asNewest(model)],
+    placed: namesPlaced(view.modelConfigsByKey.group(key)),
+    capacity: MODELS_JSON_CAPACITY,
+  });
+  return plan.waiting.find(({ name }) => name === model.metadata.name);
+}
+
+/** An object in a review of its creation has a time already, but a dry run of one that exists has the stored one. */
+function asNewest(model: TrainedModel): TrainedModel {
+  const { creationTimestamp = '9999-12-31T23:59:59Z' } = model.metadata;
+  return { ...model, metadata: { ...model.metadata, creationTimestamp } };
+}

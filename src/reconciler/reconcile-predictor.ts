@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../core/clock.ts';
+import type { InferenceService } from '../core/inference-service.ts';
+import type { KubernetesObject, ObjectKey } from '../core/kubernetes.ts';
+import { objectKey, splitKey } from '../core/kubernetes.ts';
+import type { Logger } from '../core/log.ts';
+import { predictorName } from '../core/names.ts';
+import { nextStatus } from '../core/predictor-status.ts';
+import type { Deployment, PredictorOutcome } from '../core/predictor-status.ts';
+import { planPredictor } from '../core/predictor-workload.ts';
+import type { PredictorPlan } from '../core/predictor-workload.ts';
+import type { RuntimeOffers } from '../core/serving-runtime-selection.ts';
+import type { MmsError } from '../core/errors.ts';
+import { keepObject } from './keep-object.ts';
+import type { KeptKind } from './keep-object.ts';
+
+/** What the reconciler of predictors reads and writes with. Every cache is synced before the first call. */
+export interface PredictorDependencies {
+  /** As of the newest of watch and own writes. */
+  inferenceService(key: ObjectKey): InferenceService | undefined;
+  runtimes(namespace: string): RuntimeOffers;
+  readonly deployments: KeptKind<Deployment>;
+  readonly services: KeptKind<KubernetesObject>;
+  /** Fails with API_CONFLICT when the InferenceService has changed meanwhile. */
+  writeStatus(inferenceService: InferenceService): Promise<void>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Told once per reconcile, for metrics; undefined when there is nothing to look after. */
+  readonly observe: (key: ObjectKey, outcome: PredictorOutcome | undefined) => void;
+}
+
+/**
+ * Brings the Deployment, the Service and the status of one InferenceService in step with its spec and the runtimes.
+ * Level-based, as every reconcile here. Nothing is ever deleted: the garbage collector has what a deleted InferenceService
+ * leaves.
+ *
+ * @throws {MmsError} retryable ones want another call, the others a change
+ */
+export async function reconcilePredictor(key: ObjectKey, dependencies: PredictorDependencies): Promise<void> {
+  const { deployments, services, logger, observe } = dependencies;
+  const inferenceService = dependencies.inferenceService(key);
+  if (inferenceService === undefined || inferenceService.metadata.deletionTimestamp !== undefined) {
+    for (const { applied } of [deployments, services]) applied.delete(predictorKey(key));
+    observe(key, undefined);
+    return;
+  }
+  const plan = planPredictor(inferenceService, dependencies.runtimes(splitKey(key).namespace));
+  const { outcome, error } = await carryOut(inferenceService, plan, dependencies);
+  observe(key, outcome);
+  if (outcome === undefined) {
+    logger.debug({ key, because: plan.kind === 'left-alone' ? plan.message : 'being deleted' }, 'left alone');
+    return;
+  }
+  const status = nextStatus(inferenceService, outcome, new Date(dependencies.clock.now()).toISOString());
+  if (!isDeepStrictEqual(inferenceService.status, status)) {
+    await dependencies.writeStatus({ ...inferenceService, status });
+  }
+  if (error !== undefined) throw error;
+}
+
+interface Result {
+  /** Undefined when the status is nobody's business, or not to be told yet. */
+  readonly outcome: PredictorOutcome | undefined;
+  readonly error?: MmsError;
+}
+
+async function carryOut(
+  inferenceService: InferenceService,
+  plan: PredictorPlan,
+  { deployments, services, logger }: PredictorDependencies,
+): Promise<Result> {
+  const { metadata } = inferenceService;
+  const own = ownedBy(
+    inferenceService,
+    deployments.known(predictorKey(objectKey(metadata.namespace ?? '', metadata.name))),
+  );
+  switch (plan.kind) {
+    case 'left-alone':
+      return { outcome: own === undefined ? undefined : { kind: 'abandoned', message: plan.message } };
+    case 'blocked':
+      return { outcome: { ...plan, deployment: own } };
+    case 'workload': {
+      const { scale, runtime } = plan;
+      const deployment = await keepObject(deployments, plan.deployment, logger);
+      if (deployment.kind === 'blocked')
+        return { outcome: { ...deployment, deployment: own }, error: deployment.error };
+      const service = await keepObject(services, plan.service, logger);
+      if (service.kind === 'blocked') {
+        const object = deployment.kind === 'kept' ? deployment.object : own;
+        return { outcome: { ...service, deployment: object }, error: service.error };
+      }
+      if (deployment.kind === 'going' || service.kind === 'going') return { outcome: undefined };
+      return { outcome: { kind: 'deployed', deployment: deployment.object, scale, runtime } };
+    }
+  }
+}
+
+function predictorKey(key: ObjectKey): ObjectKey {
+  const { namespace, name } = splitKey(key);
+  return objectKey(namespace, predictorName(name));
+}
+
+function ownedBy<T extends KubernetesObject>(owner: KubernetesObject, object: T | undefined): T | undefined {
+  const owns = object?.metadata.ownerReferences?.some(
+    ({ uid, controller }) => controller === true && uid === owner.metadata.uid,
+  );
+  return owns === true ? object : undefined;
+}

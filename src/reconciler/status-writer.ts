@@ -1,0 +1,98 @@
+import type { Clock, EpochMs } from '../core/clock.ts';
+import type { ObjectKey } from '../core/kubernetes.ts';
+import { keyOf } from '../core/kubernetes.ts';
+import type { TrainedModelStatus } from '../core/trained-model-status.ts';
+import type { TrainedModel } from '../core/trained-model.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { isApiError } from '../kube/api-error.ts';
+import { compareResourceVersions } from '../kube/resource-version.ts';
+import { TRAINED_MODELS } from '../kube/resources.ts';
+import { createTokenBucket } from './token-bucket.ts';
+
+export type StatusWriteOutcome = 'written' | 'gone' | 'failed';
+
+export interface StatusWriter {
+  /** The newer of the cached status and our own last write of it. */
+  newest(model: TrainedModel): {
+    readonly status: TrainedModelStatus | undefined;
+    readonly writtenAt: EpochMs | undefined;
+  };
+  /** Resolves when it is stored, or when the model is gone. Rejects with retryable errors. */
+  write(model: TrainedModel, status: TrainedModelStatus, signal: AbortSignal): Promise<void>;
+  forget(key: ObjectKey): void;
+}
+
+export interface StatusWriterOptions {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly scope: 'whole' | 'beside';
+  readonly perSecond: number;
+  readonly burst: number;
+  readonly observe: (outcome: StatusWriteOutcome) => void;
+}
+
+const FIELD_MANAGER = 'kserve-mms-status';
+
+interface OwnWrite {
+  readonly resourceVersion: string | undefined;
+  readonly status: TrainedModelStatus;
+  readonly at: EpochMs;
+}
+
+/** Patches the status subresource of TrainedModels, so many a second. */
+export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
+  const { client, clock, observe } = options;
+  const bucket = createTokenBucket(options);
+  const written = new Map<ObjectKey, OwnWrite>();
+
+  return {
+    newest(model) {
+      const own = written.get(keyOf(model));
+      const order = compareResourceVersions(own?.resourceVersion, model.metadata.resourceVersion);
+      const status =
+        own !== undefined && order !== undefined && order > 0
+          ? own.status
+          : (model.status as TrainedModelStatus | undefined);
+      return { status, writtenAt: own?.at };
+    },
+    async write(model, status, signal) {
+      await bucket.take(signal);
+      if (signal.aborted) return;
+      const { name, namespace = '' } = model.metadata;
+      try {
+        const stored = await client.patch(
+          TRAINED_MODELS,
+          { namespace, name },
+          { type: 'merge', body: patchBody(model, status, options.scope) },
+          { subresource: 'status', fieldManager: FIELD_MANAGER, signal },
+        );
+        const { resourceVersion } = stored.metadata;
+        written.set(keyOf(model), { resourceVersion, status, at: clock.now() });
+        observe('written');
+      } catch (thrown) {
+        if (!isApiError(thrown, 'API_NOT_FOUND')) {
+          observe('failed');
+          throw thrown;
+        }
+        observe('gone');
+      }
+    },
+    forget: (key) => void written.delete(key),
+  };
+}
+
+/** A list is replaced as a whole by a merge patch; null takes a field away. */
+function patchBody(
+  { metadata: { uid, resourceVersion } }: TrainedModel,
+  { conditions, url, address, observedGeneration }: TrainedModelStatus,
+  scope: 'whole' | 'beside',
+): object {
+  // Not a namesake that was made since; and beside another writer not over what it has written since.
+  const guard = { ...(uid && { uid }), ...(scope === 'beside' && resourceVersion && { resourceVersion }) };
+  const whole = {
+    url: url ?? null,
+    address: address ?? null,
+    observedGeneration: observedGeneration ?? null,
+  };
+  return { metadata: guard, status: { conditions, ...(scope === 'whole' && whole) } };
+}

@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { decodeModelConfig } from '../../src/core/model-config.ts';
+import { conditionOf } from '../../src/core/trained-model-status.ts';
+import type { TrainedModelStatus } from '../../src/core/trained-model-status.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { TRAINED_MODELS } from '../../src/kube/resources.ts';
+import { startReflector } from '../../src/kube/reflector.ts';
+import type { Reflector } from '../../src/kube/reflector.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import type { TrainedModel } from '../../src/core/trained-model.ts';
+import {
+  createModel,
+  createService,
+  inferenceService,
+  readConfigMap,
+  trainedModel,
+} from '../support/cluster-client.ts';
+import { startEmulatedAgent } from '../support/emulated-agent.ts';
+import type { EmulatedAgent } from '../support/emulated-agent.ts';
+import { eventually } from '../support/eventually.ts';
+import { startManagedCluster } from '../support/managed-cluster.ts';
+import type { ManagedCluster } from '../support/managed-cluster.ts';
+import { inParallel } from '../support/parallel.ts';
+import { placePod } from '../support/predictor-pods.ts';
+import { quietLogger } from '../support/quiet-logger.ts';
+import { report } from '../support/report.ts';
+
+const MODELS = 5_000;
+const AGENTS = 3;
+/** Every hundredth model cannot be downloaded. */
+const fails = (name: string): boolean => Number(name.slice(1)) % 100 === 0;
+/** Promised is 60 s; this machine may be busy with other things. */
+const WITHIN_MS = 180_000;
+const MAX_RSS_MIB = 400;
+/** As in manifests/manager. */
+const MANAGER_NODE_OPTIONS = '--max-old-space-size=300';
+
+/** API server and manager are real; the agents are emulated, since 15,000 models need more than a test machine. */
+describe(`the status of ${MODELS} models on ${AGENTS} replicas that come up at once`, () => {
+  let cluster: ManagedCluster;
+  let client: ApiClient;
+  let agents: EmulatedAgent[] = [];
+  let watched: Reflector<TrainedModel>;
+  const writes = new Map<string, number>();
+  let peak = 0;
+  const ending = new AbortController();
+
+  beforeAll(async () => {
+    cluster = await startManagedCluster({ env: { NODE_OPTIONS: MANAGER_NODE_OPTIONS } });
+    ({ client } = cluster);
+    await createService(client, inferenceService('sk'));
+    agents = await Promise.all(
+      Array.from({ length: AGENTS }, () => startEmulatedAgent({ perSecond: 500, fails })),
+    );
+    for (const [index, { port }] of agents.entries()) {
+      await placePod(client, { name: `sk-${index}`, service: 'sk', statusPort: port });
+    }
+    watched = startReflector({
+      ...{ client, resource: TRAINED_MODELS, clock: systemClock, random: Math.random, logger: quietLogger },
+      onDelta: (delta) => {
+        if (delta.type !== 'updated') return;
+        const { name } = delta.object.metadata;
+        writes.set(name, (writes.get(name) ?? 0) + 1);
+      },
+    });
+    await watched.synced;
+    void measure();
+  }, 180_000);
+
+  afterAll(async () => {
+    ending.abort();
+    await watched.stop();
+    await Promise.all(agents.map((agent) => agent.stop()));
+    await cluster.stop();
+  });
+
+  async function measure(): Promise<void> {
+    while (!ending.signal.aborted) {
+      const text = await readFile(`/proc/${cluster.manager.pid}/status`, 'utf8').catch(() => '');
+      peak = Math.max(peak, Number(/VmRSS:\s+(\d+) kB/.exec(text)?.[1] ?? 0) / 1024);
+      await delay(250, undefined, { signal: ending.signal }).catch(() => undefined);
+    }
+  }
+
+  async function cpuSeconds(): Promise<number> {
+    const text = await readFile(`/proc/${cluster.manager.pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  }
+
+  /** How many are right, and what is said of those that are not. */
+  function tally(): Record<string, number> {
+    const counts = new Map<string, number>();
+    for (const model of watched.cache.list()) {
+      const condition = conditionOf(model.status as TrainedModelStatus | undefined, 'ModelLoaded');
+      const right = fails(model.metadata.name)
+        ? condition?.reason === 'Failed'
+        : condition?.status === 'True';
+      const what = right ? 'right' : `${condition?.reason}: ${condition?.message}`;
+      counts.set(what, (counts.get(what) ?? 0) + 1);
+    }
+    return Object.fromEntries(counts);
+  }
+
+  it('is right for all, with at most two writes each', async () => {
+    const names = Array.from({ length: MODELS }, (_, index) => `m${index}`);
+    await inParallel(16, names, async (name) => {
+      await createModel(client, trainedModel(name, 'sk', { memory: '1Mi' }));
+    });
+    const entries = await eventually(async () => {
+      const text = (await readConfigMap(client, 'modelconfig-sk-0'))?.data?.['models.json'] ?? '[]';
+      const { models } = decodeModelConfig(text);
+      expect(models).toHaveLength(MODELS);
+      return models;
+    }, 60_000);
+    const started = performance.now();
+    for (const agent of agents) agent.want(entries);
+    await eventually(() => expect(Math.min(...agents.map((agent) => agent.settled()))).toBe(MODELS), 120_000);
+    const allKnown = performance.now();
+    await eventually(() => expect(tally()).toEqual({ right: MODELS }), WITHIN_MS);
+    const allRight = performance.now();
+    const counts = names.map((name) => writes.get(name) ?? 0);
+    report(`${MODELS} models on ${AGENTS} emulated agents came up`, {
+      'agents had all after (s)': (allKnown - started) / 1000,
+      'all statuses right after (s)': (allRight - started) / 1000,
+      'writes a model, mean': counts.reduce((sum, count) => sum + count, 0) / MODELS,
+      'writes a model, most': Math.max(...counts),
+      'peak RSS of the manager (MiB)': peak,
+      'CPU of the manager (s)': await cpuSeconds(),
+      'writes that were tried again': await cluster.manager.metric('mms_status_writes_total', {
+        result: 'failed',
+      }),
+    });
+    expect(Math.max(...counts)).toBeLessThanOrEqual(2);
+    expect(peak).toBeLessThan(MAX_RSS_MIB);
+  }, 400_000);
+});

@@ -1,0 +1,124 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ModelStatus } from '../../src/core/agent-status.ts';
+import { specHash } from '../../src/core/model-marker.ts';
+import type { ModelConfigEntry } from '../../src/core/model-config.ts';
+import { createNumberedModels } from '../../src/agent/status/numbered-models.ts';
+
+/** An agent's status server without an agent: the documented stream, and models that go through their phases. */
+export interface EmulatedAgent {
+  readonly port: number;
+  /** What models.json says now; new models take their way to Loaded, or to Failed where `fails` says so. */
+  want(entries: readonly ModelConfigEntry[]): void;
+  /** Models that are loaded or failed. */
+  settled(): number;
+  stop(): Promise<void>;
+}
+
+export interface EmulatedAgentOptions {
+  /** Models that this agent brings from wanted to loaded in a second. */
+  readonly perSecond: number;
+  readonly fails: (name: string) => boolean;
+}
+
+const HEARTBEAT_MS = 15_000;
+
+/** Starts it on a free port of 127.0.0.1. Real agents for thousands of models would need more machine than a test has. */
+export async function startEmulatedAgent({ perSecond, fails }: EmulatedAgentOptions): Promise<EmulatedAgent> {
+  const models = createNumberedModels();
+  const instance = crypto.randomUUID();
+  let sequence = 0;
+  const streams = new Set<() => void>();
+  const queue: ModelConfigEntry[] = [];
+  const known = new Set<string>();
+  const ending = new AbortController();
+  const next = (): number => ++sequence;
+  const put = (entry: ModelConfigEntry, phase: ModelStatus['phase'], message = ''): void => {
+    models.put(
+      {
+        ...{ name: entry.modelName, phase, specHash: specHash(entry.modelSpec), servingSpecHash: null },
+        ...{ reason: phase === 'Failed' ? 'NotFound' : '', message, since: new Date().toISOString() },
+        ...{ attempts: 1, retryAt: null, bytes: 0, times: {} },
+      },
+      next,
+    );
+  };
+
+  const server = createServer((request, response) => {
+    const query = new URL(request.url ?? '/', 'http://agent').searchParams;
+    let from = query.get('instance') === instance ? Number(query.get('since')) : -1;
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    const flush = (): void => {
+      if (response.writableNeedDrain) return;
+      if (from < 0) {
+        const status = { version: 'kserve-mms/agent-status.v1', instance, sequence, models: models.all() };
+        response.write(`${JSON.stringify({ type: 'SNAPSHOT', sequence, status })}\n`);
+        from = sequence;
+        return;
+      }
+      for (const event of models.since(from).sort((a, b) => a.sequence - b.sequence)) {
+        from = event.sequence;
+        response.write(`${JSON.stringify(event)}\n`);
+      }
+    };
+    const heartbeat = setInterval(() => {
+      response.write(`${JSON.stringify({ type: 'HEARTBEAT', sequence })}\n`);
+    }, HEARTBEAT_MS);
+    streams.add(flush);
+    response.on('drain', flush);
+    response.on('close', () => {
+      clearInterval(heartbeat);
+      streams.delete(flush);
+    });
+    flush();
+  });
+  const tell = (): void => {
+    for (const flush of streams) flush();
+  };
+
+  /** Ten steps a second: some models begin, those of the step before download, load, are loaded. */
+  async function run(): Promise<void> {
+    let downloading: ModelConfigEntry[] = [];
+    let loading: ModelConfigEntry[] = [];
+    let settled = 0;
+    for (;;) {
+      await delay(100, undefined, { signal: ending.signal }).catch(() => undefined);
+      if (ending.signal.aborted) return;
+      for (const entry of loading) {
+        const bad = fails(entry.modelName);
+        put(entry, bad ? 'Failed' : 'Loaded', bad ? 'the source answered 404' : '');
+        settled += 1;
+      }
+      done = settled;
+      for (const entry of downloading) put(entry, 'Loading');
+      loading = downloading;
+      downloading = queue.splice(0, perSecond / 10);
+      for (const entry of downloading) put(entry, 'Downloading');
+      tell();
+    }
+  }
+
+  let done = 0;
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const running = run();
+  return {
+    port: (server.address() as AddressInfo).port,
+    settled: () => done,
+    want(entries) {
+      for (const entry of entries) {
+        if (known.has(entry.modelName)) continue;
+        known.add(entry.modelName);
+        queue.push(entry);
+        put(entry, 'Queued');
+      }
+      tell();
+    },
+    async stop() {
+      ending.abort();
+      await running;
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { PODS } from '../../src/kube/resources.ts';
+import { predictorPod } from './predictor-pod.ts';
+
+export interface PlacedPod {
+  readonly name: string;
+  readonly service: string;
+  /** Where its agent tells its status; on 127.0.0.1, since no kubelet runs the pod. */
+  readonly statusPort: number;
+  readonly ready?: boolean;
+}
+
+/**
+ * A predictor pod as it is stored by way of the webhook, on a node that does not exist, with the status that a kubelet would
+ * write once its containers run here: the agent's status port is given by its flag, the address is the loopback.
+ */
+export async function placePod(
+  client: ApiClient,
+  { name, service, statusPort, ready = true }: PlacedPod,
+): Promise<void> {
+  const injected = (await client.create(PODS, predictorPod(name, service), {
+    dryRun: true,
+  })) as KubernetesObject & { spec: { containers: { name: string; args?: string[] }[] } };
+  const agent = injected.spec.containers.find((container) => container.name === 'agent');
+  if (agent === undefined) throw new Error(`the pod ${name} was not injected`);
+  agent.args = [...(agent.args ?? []), '--status-port', String(statusPort)];
+  const { labels, annotations, namespace } = injected.metadata;
+  await client.create(PODS, {
+    ...{ metadata: { name, namespace, labels, annotations } },
+    spec: { ...injected.spec, nodeName: 'nowhere' },
+  } as unknown as KubernetesObject);
+  await setPodStatus(client, name, ready);
+}
+
+/** What a kubelet would say of it. */
+export async function setPodStatus(client: ApiClient, name: string, ready: boolean): Promise<void> {
+  const status = {
+    phase: 'Running',
+    podIP: '127.0.0.1',
+    podIPs: [{ ip: '127.0.0.1' }],
+    conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
+  };
+  await client.patch(
+    PODS,
+    { namespace: 'default', name },
+    { type: 'merge', body: { status } },
+    { subresource: 'status' },
+  );
+}

@@ -1,0 +1,69 @@
+import { describe, expect, it } from '@jest/globals';
+import type { EpochMs } from '../../../src/core/clock.ts';
+import { paceOf } from '../../../src/core/status-pace.ts';
+import type { PaceInput } from '../../../src/core/status-pace.ts';
+import type { TrainedModelStatus } from '../../../src/core/trained-model-status.ts';
+
+const NOW = 1_000_000;
+const status = (loaded: string, reason: string, message = ''): TrainedModelStatus => ({
+  conditions: [
+    { type: 'ModelLoaded', status: loaded as 'True', reason, message },
+    { type: 'Ready', status: loaded as 'True' },
+  ],
+});
+const LOADED = status('True', 'Loaded');
+const FAILED = status('False', 'Failed', 'pod a: 404');
+const QUEUED = status('False', 'Queued');
+const LOADING = status('False', 'Loading');
+
+const pace = (change: Partial<PaceInput> & { wantedFor?: number; writtenAgo?: number }) => {
+  const { wantedFor = 0, writtenAgo, ...rest } = change;
+  const result = paceOf({
+    ...{ stored: undefined, wanted: LOADED, settled: true, doubtUntil: undefined, crowd: 1 },
+    since: (NOW - wantedFor) as EpochMs,
+    lastWriteAt: writtenAgo === undefined ? undefined : ((NOW - writtenAgo) as EpochMs),
+    now: NOW as EpochMs,
+    ...rest,
+  });
+  return result.kind === 'wait' ? result.until - NOW : result.kind;
+};
+
+describe('when a status is written', () => {
+  it.each([
+    ['what holds already: never', { stored: LOADED }, 'nothing'],
+    ['loaded: at once', { stored: QUEUED }, 'write'],
+    ['loaded, the first thing there is to say: at once', {}, 'write'],
+    ['failed: after other replicas had time to fail too', { stored: QUEUED, wanted: FAILED }, 500],
+    ['failed half a second ago: now', { stored: QUEUED, wanted: FAILED, wantedFor: 500 }, 'write'],
+    ['on the way, new: not before it lasts', { wanted: QUEUED, settled: false }, 3000],
+    ['on the way for three seconds: now', { wanted: QUEUED, settled: false, wantedFor: 3000 }, 'write'],
+    [
+      'from one state on the way to the next: a minute after',
+      { stored: QUEUED, wanted: LOADING, settled: false, wantedFor: 3000, writtenAgo: 3000 },
+      57_000,
+    ],
+    [
+      'an update of a loaded model that takes long',
+      { stored: LOADED, wanted: LOADING, settled: false, wantedFor: 3000 },
+      'write',
+    ],
+    [
+      'an agent that may answer yet: not before it is given up',
+      {
+        stored: LOADED,
+        wanted: QUEUED,
+        settled: false,
+        wantedFor: 3000,
+        doubtUntil: (NOW + 9000) as EpochMs,
+      },
+      9000,
+    ],
+    [
+      'other words for the same: seldom',
+      { stored: FAILED, wanted: status('False', 'Failed', 'pod b: 404'), wantedFor: 5000, writtenAgo: 4000 },
+      6000,
+    ],
+  ])('%s', (_, change, expected) => {
+    expect(pace(change)).toBe(expected);
+  });
+});
