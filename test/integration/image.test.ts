@@ -209,7 +209,7 @@ describe('run as an ordinary user on a root that cannot be written', () => {
       stderr: '',
     });
     const manager = await run(['manager'], command);
-    expect(manager).toMatchObject({ code: 1, stdout: '' });
+    expect(manager).toMatchObject({ code: 2, stdout: '' });
     expect(manager.stderr).toMatch(/^mms: there is no cluster to serve/);
   });
 

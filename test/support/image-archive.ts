@@ -83,7 +83,10 @@ export function memberLine({ header: { name, type, mode, linkname } }: TarMember
   return lineOf(name, mode, type === 'symlink' ? linkname : undefined);
 }
 
-/** A line for each file, directory and link, sorted; files whose names esbuild makes from contents are one line. */
+/**
+ * A line for each file, directory and link, sorted; one for all manifests of a directory, and one for all files of a
+ * directory whose names esbuild makes from contents.
+ */
 export function fileList(lines: readonly string[]): string {
   return `${[...new Set(lines)].sort().join('\n')}\n`;
 }
@@ -102,7 +105,9 @@ export async function directoryLines(directory: string): Promise<string[]> {
 }
 
 function lineOf(path: string, mode: number, link: string | undefined): string {
-  const name = path.replace(/[^/]*-[A-Z0-9]{8}(\.js(\.LEGAL\.txt)?)$/, '*$1');
+  const name = path
+    .replace(/[^/]*-[A-Z0-9]{8}(\.js(\.LEGAL\.txt)?)$/, '*$1')
+    .replace(/^(app\/manifests\/.*)\/[^/]+\.yaml$/, '$1/*.yaml');
   return link === undefined
     ? `${name} ${(mode & 0o7777).toString(8).padStart(4, '0')}`
     : `${name} -> ${link}`;
