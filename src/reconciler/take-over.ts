@@ -35,12 +35,15 @@ export async function takeOver(
   { client, logger }: TakeOverDependencies,
 ): Promise<boolean> {
   const steps = takeoverSteps(input);
+  let changedMeanwhile = false;
   const refused: { step: TakeoverStep; thrown: unknown }[] = [];
   for (const step of steps.slice(0, BATCH)) {
     try {
       await patch(client, splitKey(key).namespace, step);
     } catch (thrown) {
-      refused.push({ step, thrown });
+      // By a write of status, for one, which makes no event that would bring another look.
+      if (isApiError(thrown, 'API_CONFLICT')) changedMeanwhile = true;
+      else refused.push({ step, thrown });
     }
   }
   if (steps.length > 0) {
@@ -56,15 +59,14 @@ export async function takeOver(
       { cause: first.thrown },
     );
   }
-  return steps.length > BATCH;
+  return changedMeanwhile || steps.length > BATCH;
 }
 
-/** Whoever changed or deleted it meanwhile made an event, and with that another look. */
 async function patch(client: ApiClient, namespace: string, step: TakeoverStep): Promise<void> {
   const resource: Resource = step.kind === 'TrainedModel' ? TRAINED_MODELS : INFERENCE_SERVICES;
   try {
     await client.patch(resource, { namespace, name: step.name }, { type: 'merge', body: step.patch });
   } catch (thrown) {
-    if (!isApiError(thrown, 'API_CONFLICT', 'API_NOT_FOUND')) throw thrown;
+    if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
   }
 }
