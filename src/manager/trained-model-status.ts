@@ -194,15 +194,13 @@ function newLeading(
     const again = Math.min(lookAgainAt ?? Infinity, pace.kind === 'wait' ? pace.until : Infinity);
     if (again !== Infinity) reconciling.enqueueAfter(key, milliseconds(Math.max(1, again - now)));
     if (pace.kind !== 'write') return;
-    const itsTurn = pace.hurry || (queue.depth() <= CROWDED && onTheWay.tryTake());
-    if (!itsTurn) {
+    if (!pace.hurry && !(queue.depth() <= CROWDED && onTheWay.tryTake())) {
       reconciling.enqueueAfter(key, NO_TURN);
       return;
     }
     await writer.write(model, wanted, signal);
-    for (const event of eventsBetween(stored.status, wanted, inferenceServiceOf(model) ?? '')) {
+    for (const event of eventsBetween(stored.status, wanted, inferenceServiceOf(model) ?? ''))
       events.record(model, event);
-    }
   }
 
   const reconciling = createReconciling({
