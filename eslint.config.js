@@ -46,7 +46,7 @@ export default tseslint.config(
   { ignores: ['dist', 'dist.new-*', 'dist-image', 'node_modules', 'coverage'] },
   js.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', 'bench/**/*.mts'],
     extends: [...tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     plugins: { 'import-x': importX },

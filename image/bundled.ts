@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ImageError } from './errors.ts';
 
 /** An npm package of which something is in the bundles. */
 export interface BundledPackage {
@@ -19,9 +20,14 @@ interface LockedPackage {
   readonly integrity: string;
 }
 
-/** What the build noted of its bundles, with what package-lock.json knows of each package. */
+/**
+ * What the build noted of its bundles, with what package-lock.json knows of each package.
+ * @throws {ImageError} NOT_BUILT
+ */
 export async function readBundled(root: string): Promise<BundledPackage[]> {
-  const paths = (await readJson(join(root, 'dist', 'bundled-packages.json'))) as string[];
+  const paths = (await readJson(join(root, 'dist', 'bundled-packages.json')).catch((thrown: unknown) => {
+    throw new ImageError('NOT_BUILT', `there is no build in ${root}; run: npm run build`, { cause: thrown });
+  })) as string[];
   const { packages } = (await readJson(join(root, 'package-lock.json'))) as {
     packages: Record<string, LockedPackage>;
   };

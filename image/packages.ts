@@ -25,7 +25,10 @@ export interface PackageTools {
   readonly npm: { readonly command: string; readonly args: readonly string[] };
 }
 
-/** `bin/node` and `LICENSE` out of Node's own build for the platform, from the npm registry. */
+/**
+ * `bin/node` and `LICENSE` out of Node's own build for the platform, from the npm registry.
+ * @throws {ImageError} PACKAGE_UNAVAILABLE, PACKAGE_CHANGED
+ */
 export async function fetchNode(
   base: Base,
   { architecture }: Platform,
@@ -51,7 +54,10 @@ export async function fetchNode(
   return readTar(createReadStream(tarball).pipe(createGunzip()), (path) => wanted.has(path));
 }
 
-/** The pinned Debian packages for the platform, from where apt gets its packages; no root is needed. */
+/**
+ * The pinned Debian packages for the platform, from where apt gets its packages; no root is needed.
+ * @throws {ImageError} PACKAGE_UNAVAILABLE, PACKAGE_CHANGED
+ */
 export async function fetchDebian(
   base: Base,
   { architecture }: Platform,

@@ -12,6 +12,8 @@ import { hashOf, packagedNode, readIfThere, root, run, runMain, SetupError } fro
 const SOURCES = [
   'src',
   'scripts/bundle-agent.mjs',
+  'scripts/agent-launcher.js',
+  'scripts/compile-pack.mjs',
   'scripts/bundle-cli.mjs',
   'tsconfig.json',
   'tsconfig.build.json',

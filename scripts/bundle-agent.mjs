@@ -1,20 +1,25 @@
 /**
- * Bundles the sidecar into a directory: agent.js, its puller's process agent-puller.js, and chunks that they load when a
- * storageUri needs them. One small file of what it really uses is what keeps the idle agent's memory down.
+ * Bundles the sidecar into a directory: agent.js, its puller's process agent-puller.js, and in agent-chunks what they load:
+ * for each a pack of all it needs at every start, compiled, and single files for what a storageUri may need. One small
+ * script of what it really uses is what keeps the idle agent's memory down and its start short.
  */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { join } from 'node:path';
-import { build } from 'esbuild';
-import { root } from './run.mjs';
+import { basename, join } from 'node:path';
+import { build, transform } from 'esbuild';
+import { packagedNode, root, run } from './run.mjs';
 
-/** For the CommonJS packages inside an ES module, and for the built-in modules below. */
-export const BANNER = [
-  "import { createRequire as __createRequire } from 'node:module';",
-  "import { fileURLToPath as __toPath } from 'node:url';",
-  'const require = __createRequire(import.meta.url);',
-  'const __filename = __toPath(import.meta.url);',
-  "const __dirname = __toPath(new URL('.', import.meta.url));",
-].join('\n');
+/** What each bundle is made from; `hot` are the entry points of dynamic imports that come up at every start. */
+const BUNDLES = [
+  { name: 'agent', entry: 'src/cli/agent-main.ts', inlined: true, hot: /agent-p(rogram|rocess)\.ts$/ },
+  {
+    name: 'agent-puller',
+    entry: 'src/agent/puller/puller-main.ts',
+    inlined: false,
+    hot: /sources\/http\.ts$/,
+  },
+];
 
 /**
  * Takes Node's modules by `require`. An ES import of node:http reads all its exports, and one of them, WebSocket, loads
@@ -53,24 +58,96 @@ const withoutPushgateway = {
  * @returns the inputs of the bundle, by their paths below the repository
  */
 export async function bundleAgent(outdir) {
-  const { metafile } = await build({
+  const inputs = [];
+  const chunks = join(outdir, 'agent-chunks');
+  mkdirSync(chunks, { recursive: true });
+  const launcher = readFileSync(join(root, 'scripts', 'agent-launcher.js'), 'utf8');
+  for (const bundle of BUNDLES) {
+    const { files, inlined, pack, sources } = await modulesOf(bundle);
+    const { name } = bundle;
+    inputs.push(...sources);
+    for (const [id, code] of files) {
+      if (!inlined.has(id) && !pack.has(id)) writeFileSync(join(chunks, id), code);
+    }
+    const code = objectOf(pack, files);
+    // V8 knows code that it compiled by its length alone; so a change is another file.
+    const packName = `${name}-pack-${createHash('sha256').update(code).digest('hex').slice(0, 8)}`;
+    const packFile = join(chunks, `${packName}.js`);
+    writeFileSync(packFile, code);
+    const texts = { INLINED: objectOf(inlined, files), PACK: packName, ENTRY: `${name}.js` };
+    writeFileSync(
+      join(outdir, `${name}.js`),
+      launcher.replace(/INLINED|PACK|ENTRY/g, (word) => texts[word]),
+    );
+    const compiler = join(root, 'scripts', 'compile-pack.mjs');
+    const exitCode = await run(packagedNode, [compiler, packFile, join(chunks, packName)]);
+    if (exitCode !== 0) throw new Error(`compiling ${packFile} ended with ${exitCode}`);
+  }
+  return [...new Set(inputs)];
+}
+
+/** A bundle as functions by file name, and which of them stand in its launcher and in its pack. */
+async function modulesOf({ name, entry, inlined: isInlined, hot }) {
+  const { outputFiles, metafile } = await build({
     absWorkingDir: root,
-    entryPoints: { agent: 'src/cli/agent-main.ts', 'agent-puller': 'src/agent/puller/puller-main.ts' },
-    outdir,
-    chunkNames: 'agent-chunks/[name]-[hash]',
+    entryPoints: { [name]: entry },
+    outdir: 'out',
+    chunkNames: `${name}-[name]-[hash]`,
+    write: false,
+    metafile: true,
     bundle: true,
     splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node22',
-    banner: { js: BANNER },
+    define: { 'import.meta.url': '__url' },
     plugins: [requireBuiltins, withoutPushgateway],
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'linked',
     logLevel: 'warning',
-    metafile: true,
     tsconfig: join(root, 'tsconfig.json'),
   });
-  return Object.keys(metafile.inputs);
+  const files = new Map();
+  for (const { path, text } of outputFiles) files.set(basename(path), await functionOf(path, text));
+  const { inputs, outputs } = metafile;
+  const inlined = isInlined ? closure(outputs, [`out/${name}.js`], /^$/) : new Set();
+  const whole = closure(outputs, [`out/${name}.js`], hot);
+  const pack = new Set([...whole].filter((id) => !inlined.has(id)));
+  return { files, inlined, pack, sources: Object.keys(inputs) };
+}
+
+/** An ES module of the bundle as a function that fills `module.exports`; other outputs as they are. */
+async function functionOf(path, text) {
+  if (!path.endsWith('.js')) return text;
+  const { code } = await transform(text, {
+    format: 'cjs',
+    platform: 'node',
+    target: 'node22',
+    supported: { 'dynamic-import': false },
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: 'inline',
+  });
+  return `(function(exports,require,module,__dirname,__url){${code}\n})`;
+}
+
+/** The names of the files that load together with the first ones. */
+function closure(outputs, first, hot) {
+  const found = new Set();
+  const queue = [...first];
+  for (const path of queue) {
+    if (found.has(basename(path))) continue;
+    found.add(basename(path));
+    for (const { path: next, kind, external } of outputs[path].imports) {
+      if (external) continue;
+      if (kind === 'import-statement' || hot.test(outputs[next].entryPoint ?? '')) queue.push(next);
+    }
+  }
+  return found;
+}
+
+/** An expression for an object with a function for each of these files. */
+function objectOf(ids, files) {
+  return `({${[...ids].map((id) => `${JSON.stringify(`./${id}`)}:${files.get(id)}`).join(',\n')}})`;
 }

@@ -4,8 +4,16 @@
  */
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { BANNER } from './bundle-agent.mjs';
 import { root } from './run.mjs';
+
+/** For the CommonJS packages inside an ES module. */
+const BANNER = [
+  "import { createRequire as __createRequire } from 'node:module';",
+  "import { fileURLToPath as __toPath } from 'node:url';",
+  'const require = __createRequire(import.meta.url);',
+  'const __filename = __toPath(import.meta.url);',
+  "const __dirname = __toPath(new URL('.', import.meta.url));",
+].join('\n');
 
 /** `mms agent` is started from the agent's own bundle (bin/mms.js); its 4 MiB of object store clients are not taken twice. */
 const withoutAgent = {
@@ -16,6 +24,26 @@ const withoutAgent = {
       contents: `export async function runAgentProcess() { throw new Error('start the agent with: mms agent'); }`,
       loader: 'js',
     }));
+  },
+};
+
+/**
+ * Says of client-node's modules that only what is used of them is needed, which its package.json does not: 5 MiB of
+ * generated clients stay out. All that its modules do when they are loaded is to define their exports.
+ */
+const clientNodeAsUsed = {
+  name: 'client-node-as-used',
+  setup(builder) {
+    builder.onResolve({ filter: /^(@kubernetes\/client-node$|\.)/ }, async (asked) => {
+      const { path, pluginData, importer, namespace, resolveDir, kind } = asked;
+      if (pluginData === 'resolving' || !`${importer}/${path}`.includes('@kubernetes/client-node'))
+        return undefined;
+      const found = await builder.resolve(path, {
+        ...{ importer, namespace, resolveDir, kind },
+        pluginData: 'resolving',
+      });
+      return found.errors.length > 0 ? found : { path: found.path, sideEffects: false };
+    });
   },
 };
 
@@ -35,7 +63,7 @@ export async function bundleCli(outdir) {
     platform: 'node',
     target: 'node22',
     banner: { js: BANNER },
-    plugins: [withoutAgent],
+    plugins: [withoutAgent, clientNodeAsUsed],
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'linked',

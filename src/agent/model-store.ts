@@ -1,9 +1,9 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isModelName } from '../core/desired-models.ts';
 import { type ModelSpec } from '../core/model-config.ts';
-import { MARKER_PREFIX, markerContent, markerName, readMarker, specHash } from '../core/model-marker.ts';
-import { syncDirectory, syncTree } from './durable.ts';
+import { MARKER_PREFIX, readMarker, specHash } from '../core/model-marker.ts';
+import { type LoadedNotes, openLoadedNotes } from './loaded-notes.ts';
 
 /**
  * The agent's own corner of the model directory: on the same filesystem, so that a rename puts a version in place, and
@@ -22,7 +22,8 @@ export interface StoredModel {
 
 /**
  * The model directory. `<model-dir>/<name>` holds a complete version with a marker or nothing of ours; versions get
- * there and away by rename alone, so that no crash leaves a marker on a partial tree.
+ * there and away by rename alone, so that no crash leaves a marker on a partial tree. Renames are not flushed: one that a
+ * power cut undoes costs a download, no more.
  */
 export interface ModelStore {
   /** Clears what a crash left, and says what is there. Call it once, before anything else. */
@@ -31,8 +32,6 @@ export interface ModelStore {
   pathOf(name: string): string;
   /** A path below the staging directory that does not exist yet. */
   newStagingPath(name: string): string;
-  /** Makes a fetched tree durable, then marks it complete. */
-  seal(path: string, spec: ModelSpec): Promise<void>;
   /** Puts a sealed tree in place; what was there is kept as the previous version, or thrown away. */
   install(name: string, path: string, keepPrevious: boolean): Promise<void>;
   /** Throws the version in place away and puts the previous one back. */
@@ -54,43 +53,52 @@ export async function openModelStore(modelDir: string): Promise<ModelStore> {
   let serial = 0;
   const unique = (name: string) => `${name}.${process.pid}.${++serial}`;
   const pathOf = (name: string) => join(modelDir, name);
+  // What is known not to be there need not be removed: at a start with many models that is most of the work.
+  const notes = await openLoadedNotes(corner('loaded'));
+  const previous = new Set<string>();
 
   const discard = async (path: string) => {
     const trash = corner('trash', unique('x'));
     if (await moved(path, trash)) await rm(trash, { recursive: true, force: true });
   };
-  const dropNote = (name: string) => rm(corner('loaded', name), { force: true });
+  const discardPrevious = async (name: string) => {
+    if (!previous.has(name)) return;
+    await discard(corner('previous', name));
+    previous.delete(name);
+  };
 
   return {
     pathOf,
     discard,
+    discardPrevious,
     newStagingPath: (name) => corner('staging', unique(name)),
-    recover: () => recover(modelDir, corner),
-    seal: async (path, spec) => {
-      await syncTree(path);
-      await writeFile(join(path, markerName(spec)), markerContent(spec), { mode: 0o666, flush: true });
-      await syncDirectory(path);
+    recover: async () => {
+      const found = await recover(modelDir, corner, notes);
+      for (const name of await readdir(corner('previous'))) previous.add(name);
+      return found;
     },
     install: async (name, path, keepPrevious) => {
-      await dropNote(name);
+      await notes.drop(name);
       if (keepPrevious) {
-        await discard(corner('previous', name));
+        await discardPrevious(name);
+        previous.add(name);
         await moved(pathOf(name), corner('previous', name));
-      } else await discard(pathOf(name));
-      await rename(path, pathOf(name));
-      await syncDirectory(modelDir);
+      }
+      if (!(await movedToFree(path, pathOf(name)))) {
+        await discard(pathOf(name));
+        await rename(path, pathOf(name));
+      }
     },
     goBack: async (name) => {
-      await dropNote(name);
+      await notes.drop(name);
       await discard(pathOf(name));
       await rename(corner('previous', name), pathOf(name));
-      await syncDirectory(modelDir);
+      previous.delete(name);
     },
-    discardPrevious: (name) => discard(corner('previous', name)),
-    noteLoaded: (name, spec) => writeFile(corner('loaded', name), specHash(spec)),
+    noteLoaded: (name, spec) => notes.put(name, specHash(spec)),
     remove: async (name) => {
-      await dropNote(name);
-      await discard(corner('previous', name));
+      await notes.drop(name);
+      await discardPrevious(name);
       await discard(pathOf(name));
     },
   };
@@ -98,7 +106,11 @@ export async function openModelStore(modelDir: string): Promise<ModelStore> {
 
 type Corner = (kind: 'staging' | 'previous' | 'loaded' | 'trash', name?: string) => string;
 
-async function recover(modelDir: string, corner: Corner): Promise<ReadonlyMap<string, StoredModel>> {
+async function recover(
+  modelDir: string,
+  corner: Corner,
+  notes: LoadedNotes,
+): Promise<ReadonlyMap<string, StoredModel>> {
   for (const kind of ['staging', 'trash'] as const) {
     for (const left of await readdir(corner(kind)))
       await rm(corner(kind, left), { recursive: true, force: true });
@@ -113,12 +125,11 @@ async function recover(modelDir: string, corner: Corner): Promise<ReadonlyMap<st
     .map(({ name }) => name);
   const found = await Promise.all(
     names.map(async (name): Promise<[string, StoredModel]> => {
-      const [stored, previous, note] = await Promise.all([
+      const [stored, previous] = await Promise.all([
         markedSpec(join(modelDir, name)),
         markedSpec(corner('previous', name)),
-        readFile(corner('loaded', name), 'utf8').catch(() => undefined),
       ]);
-      return [name, { stored, previous, loadedHash: note }];
+      return [name, { stored, previous, loadedHash: notes.hashOf(name) }];
     }),
   );
   // A directory without our marks may be anyone's: it is left alone until a model of that name is wanted.
@@ -132,6 +143,20 @@ async function markedSpec(directory: string): Promise<ModelSpec | undefined> {
   if (marker === undefined || more.length > 0) return undefined;
   return readMarker(await readFile(join(directory, marker), 'utf8').catch(() => ''));
 }
+
+/** Renames a directory to a path where nothing, or only an empty directory, is; false when something else is there. */
+async function movedToFree(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (thrown) {
+    if (OCCUPIED.has((thrown as NodeJS.ErrnoException).code ?? '')) return false;
+    throw thrown;
+  }
+}
+
+/** What rename(2) says of a target that is a directory with something in it, or no directory. */
+const OCCUPIED: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR']);
 
 async function exists(path: string): Promise<boolean> {
   return stat(path).then(

@@ -1,27 +1,21 @@
-import { CommanderError } from 'commander';
-import { messageOf } from '../core/errors.ts';
-import { SettingsError } from '../core/settings-error.ts';
-import { interruption } from '../system/interruption.ts';
-import { agentCommand } from './agent.ts';
+import type { ChildProcess } from 'node:child_process';
+import { spawnPuller } from '../agent/puller/spawn-puller.ts';
 
 // The entry point of the agent's own bundle, dist/agent.js: the sidecar alone, without what the other commands need.
-process.exit(await main(process.argv.slice(2)));
+const args = process.argv.slice(2);
+// A pod that starts has models to fetch. The process for that comes up while this one loads its own modules.
+let early: ChildProcess | undefined = args.includes('--enable-puller') ? spawn() : undefined;
+const packageJson = new URL('../package.json', import.meta.url);
+void import('./agent-program.ts')
+  .then(({ runAgentProgram }) => runAgentProgram(args, { spawnPuller: nextPuller, packageJson }))
+  .then((code) => process.exit(code));
 
-async function main(args: readonly string[]): Promise<number> {
-  const { env: environment, stdin, stdout, stderr } = process;
-  try {
-    const io = { environment, stdin, stdout, stderr, interruption };
-    const files = {
-      pullerEntry: new URL('./agent-puller.js', import.meta.url),
-      packageJson: new URL('../package.json', import.meta.url),
-    };
-    await agentCommand(io, files).parseAsync(args, { from: 'user' });
-    return 0;
-  } catch (thrown) {
-    // commander has said what was wrong with the command line.
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
-    const isUsage = thrown instanceof SettingsError;
-    for (const line of isUsage ? thrown.faults : [messageOf(thrown)]) stderr.write(`agent: ${line}\n`);
-    return isUsage ? 2 : 1;
-  }
+function spawn(): ChildProcess {
+  return spawnPuller(new URL('./agent-puller.js', import.meta.url), process.env);
+}
+
+function nextPuller(): ChildProcess {
+  const next = early ?? spawn();
+  early = undefined;
+  return next;
 }

@@ -16,7 +16,7 @@ export async function runAgentProcess({
   environment,
   signal,
   instance,
-  pullerEntry,
+  spawnPuller,
   stdout,
 }: AgentRun): Promise<void> {
   const logger: Logger = pino(
@@ -24,11 +24,10 @@ export async function runAgentProcess({
     stdout,
   );
   const puller = createForkedPuller({
-    entry: pullerEntry,
+    spawn: spawnPuller,
     env: environment,
     settings: options.sources,
     logger,
-    cleanAtStart: [],
     idleMs: DEFAULT_IDLE_MS,
     abortGraceMs: DEFAULT_ABORT_GRACE_MS,
   });

@@ -1,7 +1,9 @@
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type AgentFlags, type AgentOptions, checkAgentOptions, FLAG_DEFAULTS } from '../agent/options.ts';
+import { spawnPuller } from '../agent/puller/spawn-puller.ts';
 import { refusedOptions } from './agent-refused-flags.ts';
 import { type CommandIo, newCommand } from './io.ts';
 import { packageVersion } from './version.ts';
@@ -16,28 +18,35 @@ export interface AgentRun {
   readonly instance: string;
   /** Where the log goes. */
   readonly stdout: Writable;
-  /** The module that the puller's process runs. */
-  readonly pullerEntry: URL;
+  /** Gives the process that pulls. */
+  readonly spawnPuller: () => ChildProcess;
 }
 
-/** Where files are that the agent needs. */
-export interface AgentFiles {
-  /** The module that the puller's process runs. */
-  readonly pullerEntry: URL;
+/** What the agent needs from where it lies. */
+export interface AgentParts {
+  /** Gives the process that pulls. */
+  readonly spawnPuller: () => ChildProcess;
   readonly packageJson: URL;
 }
 
-/** In the tree of modules, as sources or compiled; a bundle passes its own. */
-const FILES: AgentFiles = {
-  pullerEntry: new URL(
-    `../agent/puller/puller-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
-    import.meta.url,
-  ),
-  packageJson: new URL('../../package.json', import.meta.url),
-};
+/** In the tree of modules, as sources or compiled. */
+const PULLER_ENTRY = new URL(
+  `../agent/puller/puller-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
+  import.meta.url,
+);
+const PACKAGE_JSON = new URL('../../package.json', import.meta.url);
 
-/** `mms agent`: the sidecar, called with the flags of KServe's own agent and some more. */
-export function agentCommand(io: CommandIo, { pullerEntry, packageJson } = FILES): Command {
+/**
+ * `mms agent`: the sidecar, called with the flags of KServe's own agent and some more.
+ * @param parts a bundle passes its own.
+ */
+export function agentCommand(
+  io: CommandIo,
+  parts: AgentParts = {
+    spawnPuller: () => spawnPuller(PULLER_ENTRY, io.environment),
+    packageJson: PACKAGE_JSON,
+  },
+): Command {
   const command = newCommand('agent', io)
     .description('run the sidecar: fetch and load the models of models.json, and forward requests to them')
     .addOption(
@@ -67,7 +76,7 @@ export function agentCommand(io: CommandIo, { pullerEntry, packageJson } = FILES
     .option('-V, --version', 'output the version number')
     // Not by commander's own version(), which wants the number, and so the file, at each start.
     .on('option:version', () => {
-      io.stdout.write(`${packageVersion(packageJson)}\n`);
+      io.stdout.write(`${packageVersion(parts.packageJson)}\n`);
       throw new CommanderError(0, 'commander.version', 'the version was asked for');
     })
     .showSuggestionAfterError();
@@ -80,7 +89,8 @@ export function agentCommand(io: CommandIo, { pullerEntry, packageJson } = FILES
     const { runAgentProcess } = await import('./agent-process.ts');
     const { environment, stdout } = io;
     const signal = io.interruption();
-    await runAgentProcess({ options, environment, signal, stdout, instance: randomUUID(), pullerEntry });
+    const start = { instance: randomUUID(), spawnPuller: parts.spawnPuller };
+    await runAgentProcess({ options, environment, signal, stdout, ...start });
   });
 }
 

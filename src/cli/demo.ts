@@ -87,7 +87,7 @@ async function play(
   say: (line: string) => void,
   { controlPlane, manager, logs }: Stage,
 ): Promise<void> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
+  const { KubeConfig } = await import('./kube-config.ts');
   const { createApiClient } = await import('../kube/api-client.ts');
   const { runDemo } = await import('../demo/run-demo.ts');
   const { configMapWrites } = await import('../demo/manager-metrics.ts');

@@ -5,8 +5,8 @@ import type { Setting, SettingValues } from './settings.ts';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 const CERTIFICATE_SOURCES = ['self', 'external'] as const;
-const KSERVE_MODES = ['beside', 'takeover'] as const;
 const STATUS_SCOPES = ['whole', 'beside', 'off'] as const;
+const KSERVE_MODES = ['beside', 'takeover'] as const;
 const LONGEST_DRAIN_SECONDS = 600;
 
 /**

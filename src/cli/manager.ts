@@ -92,7 +92,7 @@ async function told(
 }
 
 async function loadKubeConfig(file: string | undefined): Promise<KubeConfig> {
-  const { KubeConfig: Config } = await import('@kubernetes/client-node');
+  const { KubeConfig: Config } = await import('./kube-config.ts');
   const config = new Config();
   try {
     if (file === undefined) config.loadFromDefault();

@@ -10,7 +10,13 @@ import type { TrainedModel } from './trained-model.ts';
  * work. Source: KServe v0.17, cmd/manager, pkg/controller/v1alpha1/trainedmodel, pkg/controller/v1beta1/inferenceservice.
  */
 
-/** `LeaderLockName` in cmd/manager; KServe's manifests switch leader election on. The Lease that lets one of KServe's managers run its controllers. Its webhooks answer without it. */
+/** Whether KServe's controllers may run too, or this project does their work on TrainedModels. */
+export type KServeMode = 'beside' | 'takeover';
+
+/**
+ * The Lease that lets one of KServe's managers run its controllers; its webhooks answer without it. `LeaderLockName` in cmd/manager;
+ * KServe's manifests switch leader election on.
+ */
 export const KSERVE_LEASE = { namespace: 'kserve', name: 'kserve-controller-manager-leader-lock' } as const;
 /** Under which all replicas of one installation hold that Lease. No pod of KServe can be called so: it has a slash. */
 export function takeoverIdentity(namespace: string): string {

@@ -1,3 +1,4 @@
+import type { KServeMode } from './kserve-controller.ts';
 import type { InferenceService } from './inference-service.ts';
 import { memoryLimitOf } from './inference-service.ts';
 import { keepMemoryLedger } from './memory-ledger.ts';
@@ -54,6 +55,11 @@ export interface PlanInput {
   readonly first: 'placed' | 'allocated';
   /** How many bytes of models.json one ConfigMap may hold. */
   readonly capacity: number;
+}
+
+/** Whose decision stands when memory is short: KServe's where its controller runs, ours where it does not. */
+export function precedenceIn(kserve: KServeMode): PlanInput['first'] {
+  return kserve === 'takeover' ? 'placed' : 'allocated';
 }
 
 /**

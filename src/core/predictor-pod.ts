@@ -21,6 +21,8 @@ import { mergeStrategically } from './strategic-merge.ts';
 /** The `spec` of the pods of a predictor as far as it can be made, and what is wrong with it. */
 export interface PredictorPod {
   readonly spec: JsonObject;
+  /** Those of the InferenceService, with what the kind of server adds. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly faults: readonly string[];
 }
 
@@ -64,7 +66,7 @@ export function podFromRuntime(
   ];
   const faults = [modelServer, ...transformer].flatMap((filled) => filled.faults);
   const spec = mergeStrategically(runtime.podSpec, podFieldsOf(predictor));
-  return { spec: completed({ ...spec, containers }, metadata.name), faults };
+  return { spec: completed({ ...spec, containers }, metadata.name), labels, faults };
 }
 
 /** The pod of a predictor that brings its containers along. */
@@ -78,7 +80,8 @@ export function podOfCustomPredictor(predictor: Predictor, metadata: ObjectMeta)
   const faults = containers.some(({ name }) => name === CONTAINERS.modelServer)
     ? []
     : [`none of spec.predictor.containers is named ${CONTAINERS.modelServer}: name the model server so`];
-  return { spec: completed({ ...podFieldsOf(predictor), containers }, metadata.name), faults };
+  const spec = completed({ ...podFieldsOf(predictor), containers }, metadata.name);
+  return { spec, labels: metadata.labels ?? {}, faults };
 }
 
 /** What KServe's controller writes on the pods of a multi-model predictor. */

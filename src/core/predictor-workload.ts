@@ -109,7 +109,11 @@ function workload(
   runtime: RuntimeOffer | undefined,
 ): PredictorPlan {
   if (pod.faults.length > 0) return blocked('InvalidPredictorSpec', pod.faults.join('; '));
-  const { labels, annotations } = metadataOf(inferenceService.metadata, predictor, runtime);
+  const { labels, annotations } = metadataOf(
+    { ...inferenceService.metadata, labels: pod.labels },
+    predictor,
+    runtime,
+  );
   const metadata = {
     name: predictorName(inferenceService.metadata.name),
     namespace: inferenceService.metadata.namespace ?? '',

@@ -20,7 +20,7 @@ export interface PaceInput {
   readonly settled: boolean;
   /** Since when it has been wanted that way: its verdicts, not its words. */
   readonly since: EpochMs;
-  /** Of this process; undefined before the first. */
+  /** At the earliest; undefined before the first. */
   readonly lastWriteAt: EpochMs | undefined;
   /** Until then an agent that is not heard of may still say that all is as stored. */
   readonly doubtUntil: EpochMs | undefined;

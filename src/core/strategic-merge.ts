@@ -50,16 +50,16 @@ function withoutOtherHandler(base: JsonObject, over: JsonObject): JsonObject {
   );
 }
 
-/** Entries that both have stay in their place; new ones follow. */
+/** In Kubernetes' order: the upper entries as they stand, and then those of the base that they do not speak of. */
 function mergeLists(field: string, mergeKey: string, base: JsonValue[], over: JsonValue[]): JsonValue[] {
   const keyOf = (entry: JsonValue): JsonValue | undefined => (isRecord(entry) ? entry[mergeKey] : undefined);
-  const known = new Set(base.map(keyOf));
-  const merged = base.map((entry) => {
-    const match = over.find(
+  const merged = over.map((entry) => {
+    const match = base.find(
       (candidate) => keyOf(candidate) !== undefined && keyOf(candidate) === keyOf(entry),
     );
-    if (!isRecord(match) || !isRecord(entry) || WHOLE_ENTRIES.has(field)) return match ?? entry;
-    return mergeStrategically(entry, match);
+    if (!isRecord(match) || !isRecord(entry) || WHOLE_ENTRIES.has(field)) return entry;
+    return mergeStrategically(match, entry);
   });
-  return [...merged, ...over.filter((entry) => keyOf(entry) === undefined || !known.has(keyOf(entry)))];
+  const spokenOf = new Set(over.map(keyOf));
+  return [...merged, ...base.filter((entry) => keyOf(entry) === undefined || !spokenOf.has(keyOf(entry)))];
 }

@@ -1,7 +1,14 @@
 import { isRecord } from './json.ts';
 import type { KubernetesObject, ObjectKey, ObjectMeta } from './kubernetes.ts';
 import { objectKey } from './kubernetes.ts';
-import { CONTAINERS, DEFAULT_STATUS_PORT, INFERENCE_SERVICE_LABEL, MODEL_CONFIG_VERSION } from './names.ts';
+import {
+  AGENT_PORT,
+  AGENT_PORT_NAME,
+  CONTAINERS,
+  DEFAULT_STATUS_PORT,
+  INFERENCE_SERVICE_LABEL,
+  MODEL_CONFIG_VERSION,
+} from './names.ts';
 
 /** What the manager keeps of a pod of an InferenceService: a few hundred bytes in the place of ten thousand. */
 export interface WatchedPod extends KubernetesObject {
@@ -20,6 +27,8 @@ export interface WatchedPod extends KubernetesObject {
   readonly modelConfigVersion: string | undefined;
   /** Where its agent tells its status; undefined for a pod without an agent. */
   readonly agentStatusPort: number | undefined;
+  /** Where its agent passes requests on to the model server. */
+  readonly agentPort: number;
 }
 
 /** Takes out of a pod, as the API server sent it, what is kept. Never throws: whatever is not as expected is left out. */
@@ -47,6 +56,7 @@ export function watchedPod(raw: KubernetesObject): WatchedPod {
     ),
     modelConfigVersion: annotations?.[MODEL_CONFIG_VERSION],
     agentStatusPort: statusPortOf(recordsIn(spec, 'containers')),
+    agentPort: agentPortOf(recordsIn(spec, 'containers')),
   };
 }
 
@@ -72,6 +82,13 @@ function statusPortOf(containers: readonly Record<string, unknown>[]): number | 
     }
   }
   return DEFAULT_STATUS_PORT;
+}
+
+/** The agent's container port of that name, as the webhook gives it. */
+function agentPortOf(containers: readonly Record<string, unknown>[]): number {
+  const agent = containers.find(({ name }) => name === CONTAINERS.agent);
+  const port = recordsIn(agent, 'ports').find(({ name }) => name === AGENT_PORT_NAME);
+  return portOf(port?.['containerPort']) ?? AGENT_PORT;
 }
 
 const STATUS_PORT_FLAG = '--status-port';

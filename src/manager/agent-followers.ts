@@ -1,3 +1,4 @@
+import type { Agent } from 'undici';
 import type { Clock, Random } from '../core/clock.ts';
 import { keyOf } from '../core/kubernetes.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
@@ -6,12 +7,15 @@ import type { WatchedPod } from '../core/watched-pod.ts';
 import type { ReplicaView } from '../core/replica-view.ts';
 import { agentConnections, followAgent } from '../reconciler/agent-follower.ts';
 import type { AgentFollower } from '../reconciler/agent-follower.ts';
+import { pollReadiness } from '../reconciler/readiness-poller.ts';
 
 export interface AgentFollowersOptions {
   readonly clock: Clock;
   readonly random: Random;
   /** Told of the models of an InferenceService that may be different now; of all of them when undefined. */
   readonly onChange: (inferenceService: ObjectKey, models: Iterable<string> | undefined) => void;
+  /** The names of the models that an InferenceService should serve. */
+  readonly modelsOf: (inferenceService: ObjectKey) => Iterable<string>;
 }
 
 /** One follower for each predictor pod with an agent, by InferenceService. */
@@ -33,39 +37,82 @@ export function servesModels(pod: WatchedPod): boolean {
   );
 }
 
-export function createAgentFollowers({ clock, random, onChange }: AgentFollowersOptions): AgentFollowers {
+export function createAgentFollowers(options: AgentFollowersOptions): AgentFollowers {
   const connections = agentConnections();
-  const followers = new Map<ObjectKey, { readonly baseUrl: string; readonly follower: AgentFollower }>();
+  const sources = new Map<ObjectKey, PodSource>();
 
   function end(key: ObjectKey): void {
-    void followers.get(key)?.follower.stop();
-    followers.delete(key);
+    void sources.get(key)?.stop();
+    sources.delete(key);
   }
 
   return {
     keep(pod) {
       const key = keyOf(pod);
-      const baseUrl = servesModels(pod) ? baseUrlOf(pod) : undefined;
-      if (followers.get(key)?.baseUrl === baseUrl) return;
+      const address = servesModels(pod) ? addressOf(pod) : undefined;
+      if (sources.get(key)?.address === address) return;
       end(key);
       const inferenceService = keyOfWatchedPod(pod);
-      if (baseUrl === undefined || inferenceService === undefined) return;
-      const follower = followAgent({
-        ...{ baseUrl, connections, clock, random },
-        onChange: (models) => onChange(inferenceService, models),
-      });
-      followers.set(key, { baseUrl, follower });
+      if (address === undefined || inferenceService === undefined) return;
+      sources.set(key, createPodSource(address, pod, inferenceService, connections, options));
     },
     forget: (pod) => end(keyOf(pod)),
     viewsOf: (model, pods) =>
       [...pods].flatMap((pod): ReplicaView[] => {
-        const follower = followers.get(keyOf(pod))?.follower;
-        return follower === undefined ? [] : [viewOf(model, pod, follower)];
+        const source = sources.get(keyOf(pod))?.current();
+        return source === undefined ? [] : [viewOf(model, pod, source)];
       }),
     async stop() {
-      await Promise.all([...followers.values()].map(({ follower }) => follower.stop()));
-      followers.clear();
+      await Promise.all([...sources.values()].map((source) => source.stop()));
+      sources.clear();
       await connections.destroy();
+    },
+  };
+}
+
+/** What one pod says: its agent, or where that tells no status its model server. */
+interface PodSource {
+  /** Changes with anything that asks for another source. */
+  readonly address: string;
+  current(): AgentFollower;
+  stop(): Promise<void>;
+}
+
+function createPodSource(
+  address: string,
+  pod: WatchedPod,
+  inferenceService: ObjectKey,
+  connections: Agent,
+  { clock, random, onChange, modelsOf }: AgentFollowersOptions,
+): PodSource {
+  const changed = (models: Iterable<string> | undefined): void => {
+    arrange();
+    onChange(inferenceService, models);
+  };
+  let poller: AgentFollower | undefined;
+  const stream = followAgent({
+    ...{ baseUrl: `http://${address}`, connections, clock, random, onChange: changed },
+  });
+
+  /** Nothing listens at the status port of KServe's own agent. */
+  function arrange(): void {
+    const refused = stream.silence?.refused === true;
+    if (refused && poller === undefined) {
+      poller = pollReadiness({
+        ...{ baseUrl: `http://${hostOf(pod)}:${pod.agentPort}`, connections, clock },
+        ...{ names: () => modelsOf(inferenceService), onChange: changed },
+      });
+    } else if (stream.silence === undefined) {
+      void poller?.stop();
+      poller = undefined;
+    }
+  }
+
+  return {
+    address,
+    current: () => (poller?.silence === undefined ? (poller ?? stream) : stream),
+    async stop() {
+      await Promise.all([stream.stop(), poller?.stop()]);
     },
   };
 }
@@ -78,7 +125,11 @@ function viewOf(name: string, pod: WatchedPod, { models, silence }: AgentFollowe
   return model === undefined ? { kind: 'untold', ...shared } : { kind: 'told', ...shared, model };
 }
 
-function baseUrlOf({ podIP, agentStatusPort }: WatchedPod): string | undefined {
-  if (podIP === undefined || agentStatusPort === undefined) return undefined;
-  return `http://${podIP.includes(':') ? `[${podIP}]` : podIP}:${agentStatusPort}`;
+function addressOf(pod: WatchedPod): string | undefined {
+  if (pod.podIP === undefined || pod.agentStatusPort === undefined) return undefined;
+  return `${hostOf(pod)}:${pod.agentStatusPort}`;
+}
+
+function hostOf({ podIP = '' }: WatchedPod): string {
+  return podIP.includes(':') ? `[${podIP}]` : podIP;
 }

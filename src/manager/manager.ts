@@ -19,6 +19,7 @@ import type { ClusterListeners, ClusterView } from './cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
 import { claimKServeLease } from './kserve-lease.ts';
 import type { KServeLease } from './kserve-lease.ts';
+import type { PlainServer } from './health-server.ts';
 import { prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
@@ -59,17 +60,18 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const host = options.mode === 'local' ? '127.0.0.1' : '0.0.0.0';
   const metrics = createManagerMetrics();
   const checks = new Map<string, ReadinessCheck>([['start', () => 'the manager is starting']]);
-  const health = await startHealthServer({ host, port: ports.health, checks });
-  const scrape = await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger });
+  const servers: PlainServer[] = [];
   const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
   try {
+    servers.push(await startHealthServer({ host, port: ports.health, checks }));
+    servers.push(await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger }));
     if (options.predictors) await refuseBesideKServe({ ...options, client }, signal);
     if (options.mode === 'local') await prepared(client, options, signal);
     const kserveLease =
       options.kserve === 'takeover' ? await claimKServeLease({ ...options, client }, signal) : undefined;
     if (!signal.aborted) await serve({ options, host, client, metrics, checks, kserveLease }, signal);
   } finally {
-    await Promise.all([health.stop(), scrape.stop()]);
+    await Promise.all(servers.map((server) => server.stop()));
     await client.close();
     logger.info({}, 'the manager has ended');
   }
@@ -115,7 +117,7 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
     observe: (key, plan) => [metrics, statuses].forEach((each) => each.planned(key, plan)),
     ...{ observeWrite: metrics.configMapWritten, observeLag: metrics.cacheLag },
     enqueue: (key) => reconciling.enqueue(key),
-    takeover: kserveLease !== undefined,
+    kserve: options.kserve,
   });
   const propagation = propagationFor(options, client, metrics, () => view);
   const statuses = trainedModelStatusFor({ options, client, observe: metrics.status, view: () => view });
@@ -137,11 +139,13 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
     process: (key) => controller.reconcile(key, view),
   });
   const lead = async (leading: AbortSignal): Promise<void> => {
+    const decide = async (holding: AbortSignal): Promise<void> => {
+      await Promise.all([reconciling.lead(holding), statuses.lead(holding)]);
+    };
     await Promise.all([
-      kserveLease?.whileHeld(leading, reconciling.lead) ?? reconciling.lead(leading),
+      kserveLease?.whileHeld(leading, decide) ?? decide(leading),
       propagation.lead(leading),
       predictors.lead(leading),
-      statuses.lead(leading),
     ]);
   };
   try {

@@ -3,7 +3,9 @@ import type { InferenceService } from '../core/inference-service.ts';
 import type { TakeoverInput } from '../core/kserve-controller.ts';
 import type { ConfigMap, ObjectKey } from '../core/kubernetes.ts';
 import { keyOf, splitKey } from '../core/kubernetes.ts';
+import type { KServeMode } from '../core/kserve-controller.ts';
 import type { Logger } from '../core/log.ts';
+import { precedenceIn } from '../core/model-config-plan.ts';
 import type { ModelConfigPlan } from '../core/model-config-plan.ts';
 import { differsInStatusOnly, keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
@@ -35,14 +37,15 @@ export interface ModelConfigControllerOptions {
   /** Called with each key that a change touches. */
   readonly enqueue: (key: ObjectKey) => void;
   readonly observe: (key: ObjectKey, plan: ModelConfigPlan) => void;
-  /** Whether KServe's finalizers and labels are this manager's to keep. */
-  readonly takeover: boolean;
+  /** In takeover, KServe's finalizers and labels are this manager's to keep. */
+  readonly kserve: KServeMode;
   readonly observeWrite: (write: ConfigMapWrite) => void;
   readonly observeLag: (lag: Milliseconds) => void;
 }
 
 export function createModelConfigController(options: ModelConfigControllerOptions): ModelConfigController {
-  const { client, clock, logger, enqueue, observe, takeover } = options;
+  const { client, clock, logger, enqueue, observe, kserve } = options;
+  const takeover = kserve === 'takeover';
   const ownWrites = createOwnWrites(clock, options.observeLag);
   const writer = createConfigMapWriter(client, ownWrites, options.observeWrite);
 
@@ -91,7 +94,7 @@ export function createModelConfigController(options: ModelConfigControllerOption
       ]),
     async reconcile(key, view) {
       const world = worldOf(view);
-      const first = takeover ? 'placed' : 'allocated';
+      const first = precedenceIn(kserve);
       const plan = await reconcileModelConfig(key, { world, writer, logger, first, observe });
       // After models.json: a model that is let go of is in it no more.
       if (takeover && (await takeOver(key, takeoverInput(key, world, plan), { client, logger })))

@@ -1,5 +1,6 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Clock, Milliseconds, Random } from '../core/clock.ts';
+import type { KServeMode } from '../core/kserve-controller.ts';
 import type { Logger } from '../core/log.ts';
 
 /** Everything that a manager is told from outside. */
@@ -14,7 +15,7 @@ export interface ManagerOptions {
   readonly identity: string;
   readonly ports: { readonly webhook: number; readonly metrics: number; readonly health: number };
   /** Whether KServe's controllers run too, or this manager does their work on TrainedModels. */
-  readonly kserve: 'beside' | 'takeover';
+  readonly kserve: KServeMode;
   /** `self`: made and renewed here. `external`: whoever fills the Secret writes the caBundle, too. */
   readonly certificate: 'self' | 'external';
   /** Stands above the image in KServe's system configuration. */

@@ -52,7 +52,8 @@ export interface TrainedModelStatusController {
 }
 
 const PACE = {
-  workers: 16,
+  // More would only take the API server's time from the lease.
+  workers: 8,
   backoff: { base: milliseconds(250), cap: seconds(60) },
   resyncEvery: seconds(600),
 };
@@ -124,6 +125,21 @@ interface Leading {
   forget(key: ObjectKey): void;
 }
 
+/** Passes the events of a queue on, and knows how many keys wait in it. */
+function depthObserver(observe: TrainedModelStatusObserver['queue']): {
+  readonly observe: TrainedModelStatusObserver['queue'];
+  depth(): number;
+} {
+  let depth = 0;
+  return {
+    depth: () => depth,
+    observe(event) {
+      if (event.type === 'depth') ({ depth } = event);
+      observe(event);
+    },
+  };
+}
+
 /** Since when each model's verdicts are what they are. */
 function createVerdictMemory(clock: Clock): {
   since(key: ObjectKey, verdicts: string): EpochMs;
@@ -151,20 +167,22 @@ function newLeading(
 ): Leading {
   const { client, clock, random, view, scope, observe } = options;
   const logger = options.logger.child({ part: 'status' });
-  const followers = createAgentFollowers({ clock, random, onChange });
+  const modelsOf = (key: ObjectKey): string[] =>
+    [...view().trainedModelsByKey.group(key)].map(({ metadata }) => metadata.name);
+  const followers = createAgentFollowers({ clock, random, onChange, modelsOf });
   const writer = createStatusWriter({ client, clock, scope, observe: observe.written, ...WRITES });
   const onTheWay = createAllowance({ ...WRITES_ON_THE_WAY, clock });
   const events = eventsFor(options);
   const memory = createVerdictMemory(clock);
-  let depth = 0;
+  const queue = depthObserver(observe.queue);
 
   async function process(key: ObjectKey, signal: AbortSignal): Promise<void> {
     const model = view().trainedModels.cache.get(key);
     if (model === undefined || model.metadata.deletionTimestamp !== undefined) return;
-    const facts = factsOf(model, view(), followers, waitingFor, clock.now());
+    const now = clock.now();
+    const facts = factsOf(model, view(), followers, waitingFor, now);
     if (facts === undefined) return;
     const stored = writer.newest(model);
-    const now = clock.now();
     const wanted = (scope === 'whole' ? statusOf : statusBeside)(facts, stored.status, now);
     const { settled, lookAgainAt } = facts.loaded;
     const pace = paceOf({
@@ -176,22 +194,18 @@ function newLeading(
     const again = Math.min(lookAgainAt ?? Infinity, pace.kind === 'wait' ? pace.until : Infinity);
     if (again !== Infinity) reconciling.enqueueAfter(key, milliseconds(Math.max(1, again - now)));
     if (pace.kind !== 'write') return;
-    if (!pace.hurry && (depth > CROWDED || !onTheWay.tryTake())) {
+    if (!pace.hurry && !(queue.depth() <= CROWDED && onTheWay.tryTake())) {
       reconciling.enqueueAfter(key, NO_TURN);
       return;
     }
     await writer.write(model, wanted, signal);
-    for (const event of eventsBetween(stored.status, wanted, inferenceServiceOf(model) ?? '')) {
+    for (const event of eventsBetween(stored.status, wanted, inferenceServiceOf(model) ?? ''))
       events.record(model, event);
-    }
   }
 
   const reconciling = createReconciling({
     ...{ clock, random, logger, pace: PACE, process },
-    observe: (event) => {
-      if (event.type === 'depth') ({ depth } = event);
-      observe.queue(event);
-    },
+    observe: queue.observe,
     caches: [view().trainedModels, view().inferenceServices, view().pods],
     allKeys: () => [...view().trainedModels.cache.list()].map((model) => keyOf(model)),
   });

@@ -3,8 +3,8 @@ import type { InferenceService } from '../core/inference-service.ts';
 import { keyOf, splitKey } from '../core/kubernetes.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
 import { namesPlaced } from '../core/model-config-map.ts';
-import { MODELS_JSON_CAPACITY, planModelConfig } from '../core/model-config-plan.ts';
-import type { WaitingModel } from '../core/model-config-plan.ts';
+import { MODELS_JSON_CAPACITY, planModelConfig, precedenceIn } from '../core/model-config-plan.ts';
+import type { PlanInput, WaitingModel } from '../core/model-config-plan.ts';
 import { keyOfTrainedModel } from '../core/reconcile-keys.ts';
 import type { Surroundings } from '../core/trained-model-admission.ts';
 import { readTrainedModel } from '../core/trained-model.ts';
@@ -20,18 +20,19 @@ import type { ManagerOptions } from './options.ts';
 export interface TrainedModelWebhookOptions {
   readonly client: ApiClient;
   readonly view: ClusterView;
-  readonly options: Pick<ManagerOptions, 'allowMemoryChanges' | 'logger'>;
+  readonly options: Pick<ManagerOptions, 'allowMemoryChanges' | 'kserve' | 'logger'>;
 }
 
 /** The webhook for TrainedModels: caches for what is known, one GET for an InferenceService that is too new to be. */
 export function trainedModelWebhook({ client, view, options }: TrainedModelWebhookOptions): AdmissionHandler {
+  const first = precedenceIn(options.kserve);
   async function surroundings(model: TrainedModel): Promise<Surroundings> {
     const key = keyOfTrainedModel(model);
     if (key === undefined) return { inferenceService: undefined, waiting: undefined };
     const inferenceService =
       view.inferenceServices.cache.get(key) ?? (await getIfThere(client, INFERENCE_SERVICES, splitKey(key)));
     const waiting =
-      inferenceService === undefined ? undefined : waitingFor(model, key, inferenceService, view);
+      inferenceService === undefined ? undefined : waitingFor({ model, key, inferenceService, first }, view);
     return { inferenceService, waiting };
   }
   return validateTrainedModels({
@@ -41,11 +42,16 @@ export function trainedModelWebhook({ client, view, options }: TrainedModelWebho
   });
 }
 
+interface Newcomer {
+  readonly model: TrainedModel;
+  readonly key: ObjectKey;
+  readonly inferenceService: InferenceService;
+  readonly first: PlanInput['first'];
+}
+
 /** The plan costs time for each model there is, so it is made only where the memory of all of them is too much. */
 function waitingFor(
-  model: TrainedModel,
-  key: ObjectKey,
-  inferenceService: InferenceService,
+  { model, key, inferenceService, first }: Newcomer,
   view: ClusterView,
 ): WaitingModel | undefined {
   const limit = memoryLimitOf(inferenceService);
@@ -61,7 +67,7 @@ function waitingFor(
     inferenceService,
     trainedModels: [...others, asNewest(model)],
     placed: namesPlaced(view.modelConfigsByKey.group(key)),
-    first: 'placed',
+    first,
     capacity: MODELS_JSON_CAPACITY,
   });
   return plan.waiting.find(({ name }) => name === model.metadata.name);

@@ -42,7 +42,7 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
     logger: logger.child({ part: 'webhook' }),
     observe: metrics.admission,
   });
-  metrics.countReviewsInFlight(() => server.inFlight);
+  metrics.countReviewsInFlight(server.reviewsInFlight);
   return server;
 }
 

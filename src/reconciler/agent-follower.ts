@@ -166,7 +166,8 @@ async function listen(
       signal: connection.signal,
     });
     if (statusCode !== 200) {
-      body.destroy();
+      // Without a listener the abort of what is left of it would end the process.
+      body.on('error', () => undefined).destroy();
       return new StreamFaultError(`it answered ${statusCode}`);
     }
     alive();

@@ -15,6 +15,7 @@ export interface StatusWriter {
   /** The newer of the cached status and our own last write of it. */
   newest(model: TrainedModel): {
     readonly status: TrainedModelStatus | undefined;
+    /** At the earliest; undefined when it never was. */
     readonly writtenAt: EpochMs | undefined;
   };
   /** Resolves when it is stored, or when the model is gone. Rejects with retryable errors. */
@@ -53,7 +54,7 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
         own !== undefined && order !== undefined && order > 0
           ? own.status
           : (model.status as TrainedModelStatus | undefined);
-      return { status, writtenAt: own?.at };
+      return { status, writtenAt: own?.at ?? lastTransition(status) };
     },
     async write(model, status, signal) {
       await bucket.take(signal);
@@ -79,6 +80,15 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
     },
     forget: (key) => void written.delete(key),
   };
+}
+
+/** When another process, such as the leader before, has written at the earliest. */
+function lastTransition(status: TrainedModelStatus | undefined): EpochMs | undefined {
+  const times = (status?.conditions ?? []).map(({ lastTransitionTime = '' }) =>
+    Date.parse(lastTransitionTime),
+  );
+  const known = times.filter((time) => !Number.isNaN(time));
+  return known.length === 0 ? undefined : (Math.max(...known) as EpochMs);
 }
 
 /** A list is replaced as a whole by a merge patch; null takes a field away. */

@@ -31,8 +31,8 @@ export interface AdmissionServer {
   /** New connections get this certificate; those that are open go on. Throws when key and certificate do not match. */
   setCertificate(certificate: ServingCertificate): void;
   readonly readiness: ReadinessCheck;
-  /** Reviews that are being answered. */
-  readonly inFlight: number;
+  /** How many are being answered. */
+  reviewsInFlight(): number;
   /** Fails readiness, drains, lets the calls in flight finish, closes. Never rejects. */
   stop(): Promise<void>;
 }
@@ -49,8 +49,8 @@ const REQUEST_TIMEOUT = seconds(30);
 const TIMEOUT_CHECK_INTERVAL = seconds(1);
 /** HTTP/1.1 needs one connection a call; an API server has at most 600 calls in flight by default. */
 const MAX_CONNECTIONS = 4096;
-/** What a call in flight may still take once the drain is over. */
-const CLOSE_TIMEOUT = seconds(5);
+/** What a call in flight may still take once the drain is over: no webhook of ours is waited for longer. */
+const CLOSE_TIMEOUT = seconds(10);
 
 /**
  * Serves admission webhooks over HTTPS, HTTP/1.1 only: Node's https does not offer h2 by ALPN, and the API server then
@@ -58,7 +58,7 @@ const CLOSE_TIMEOUT = seconds(5);
  */
 export async function startAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
   const { host, port, certificate, clock, drain, logger } = options;
-  const state = { draining: false, inFlight: 0 };
+  const state: ServerState = { draining: false, inFlight: new Set() };
   const server = createServer(
     {
       ...tlsOptions(certificate),
@@ -80,14 +80,24 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
     port: boundPort,
     setCertificate: (next) => server.setSecureContext(tlsOptions(next)),
     readiness: () => (state.draining ? 'the webhook server is shutting down' : undefined),
-    get inFlight() {
-      return state.inFlight;
-    },
+    reviewsInFlight: () => state.inFlight.size,
     stop: () => {
       state.draining = true;
+      for (const response of state.inFlight) askToLeave(response);
       return (stopping ??= clock.sleep(drain).then(() => close(server, clock)));
     },
   };
+}
+
+interface ServerState {
+  draining: boolean;
+  /** Of the reviews that are being answered. */
+  readonly inFlight: Set<Response>;
+}
+
+/** Whoever has this connection shall open its next one elsewhere: no call can then be lost to our closing it. */
+function askToLeave(response: Response): void {
+  if (!response.headersSent) response.setHeader('Connection', 'close');
 }
 
 /** setSecureContext forgets what it is not given again, the lowest TLS version too. */
@@ -99,26 +109,22 @@ function tlsOptions({ certificate, key }: ServingCertificate): {
   return { cert: certificate, key, minVersion: 'TLSv1.2' };
 }
 
-function application(
-  options: AdmissionServerOptions,
-  state: { readonly draining: boolean; inFlight: number },
-): Express {
+function application(options: AdmissionServerOptions, state: ServerState): Express {
   const { handlers, clock, logger, observe } = options;
   const app = express();
   app.disable('x-powered-by').disable('etag').disable('query parser').enable('case sensitive routing');
   app.use((_request: Request, response: Response, next: NextFunction) => {
-    // Whoever has this connection shall open its next one elsewhere.
-    if (state.draining) response.setHeader('Connection', 'close');
+    if (state.draining) askToLeave(response);
     next();
   });
   for (const [path, handler] of handlers) {
     const endpoint = reviewEndpoint({ path, handler, clock, logger, observe });
     app.post(path, async (request: Request, response: Response) => {
-      state.inFlight += 1;
+      state.inFlight.add(response);
       try {
         await endpoint(request, response);
       } finally {
-        state.inFlight -= 1;
+        state.inFlight.delete(response);
       }
     });
     app.all(path, (request: Request, response: Response) => {

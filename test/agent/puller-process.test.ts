@@ -8,11 +8,14 @@ import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { PullProgress, PullResult, Puller } from '../../src/agent/puller/contract.ts';
+import { spawnPuller } from '../../src/agent/puller/spawn-puller.ts';
 import { drained, startFaultServer } from '../support/fault-server.ts';
 import type { FaultServer } from '../support/fault-server.ts';
 import { startFileServer } from '../support/file-server.ts';
 import { tarHeader } from '../support/tar-writer.ts';
 import { testForkedPuller } from '../support/forked-puller.ts';
+import { residentMib } from '../support/process-memory.ts';
+import { MARKER } from '../support/pulling.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -42,7 +45,7 @@ interface Started {
 function start(id: string, url: string, from: Puller = puller): Started {
   const abort = new AbortController();
   const { promise: moving, resolve } = Promise.withResolvers<PullProgress>();
-  const request = { id, storageUri: url, destination: join(directory, id) };
+  const request = { id, storageUri: url, destination: join(directory, id), marker: MARKER };
   return { result: from.pull(request, abort.signal, resolve), moving, abort };
 }
 
@@ -57,11 +60,6 @@ async function children(): Promise<number[]> {
     pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
   );
   return pids.filter((_, index) => commands[index]?.includes('puller-main') === true);
-}
-
-async function residentMib(pid: number | 'self'): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
@@ -108,7 +106,8 @@ describe('the puller in a process of its own', () => {
       const names = await readdir(directory);
       expect(names).toEqual(kind === 'pulled' ? [`m${round}`] : []);
       if (kind === 'pulled') {
-        const [file = ''] = await readdir(join(directory, `m${round}`));
+        const [marker, file = ''] = (await readdir(join(directory, `m${round}`))).sort();
+        expect(marker).toBe(MARKER.name);
         expect((await readFile(join(directory, `m${round}`, file))).length).toBe(bytes);
       }
       await rm(join(directory, `m${round}`), { recursive: true, force: true });
@@ -134,18 +133,15 @@ describe('the puller in a process of its own', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  it('what an earlier, killed agent left is removed before the first pull; a destination in use is refused', async () => {
-    await mkdir(join(directory, '.m7.pulling', 'tree'), { recursive: true });
+  it('refuses a destination in use, and leaves it as it is', async () => {
     await mkdir(join(directory, 'm1'));
-    const fresh = testForkedPuller({ cleanAtStart: [directory] });
-    const { result } = start('m1', server.file({ bytes: 10 }), fresh);
+    const { result } = start('m1', server.file({ bytes: 10 }));
     expect(await result).toMatchObject({ kind: 'failed', reason: 'DestinationExists', retry: 'rarely' });
     expect(await readdir(directory)).toEqual(['m1']);
-    await fresh.stop();
   });
 
   it('a program that cannot start is a failure of the pull, not of the agent', async () => {
-    const broken = testForkedPuller({ entry: new URL('file:///nowhere/puller.js') });
+    const broken = testForkedPuller({ spawn: () => spawnPuller(new URL('file:///nowhere/puller.js'), {}) });
     const { result } = start('m1', server.file({ bytes: 10 }), broken);
     expect(await result).toMatchObject({ kind: 'failed', reason: 'PullerCrashed', retry: 'soon' });
     await broken.stop();
@@ -153,7 +149,7 @@ describe('the puller in a process of its own', () => {
 
   it('takes a bounded amount of memory for a model of 1 GiB, and none of it stays with the agent', async () => {
     const small = testForkedPuller({ idleMs: 50 });
-    const before = await residentMib('self');
+    const before = await residentMib(process.pid);
     const large = await startFileServer(GIB);
     const { result } = start('m1', large.url, small);
     let peak = 0;
@@ -170,7 +166,7 @@ describe('the puller in a process of its own', () => {
     // From the TypeScript sources; the type stripper's own 30 MiB are not in the bundle. Seen: 128.
     expect(peak).toBeGreaterThan(30);
     expect(peak).toBeLessThan(160);
-    expect((await residentMib('self')) - before).toBeLessThan(60);
+    expect((await residentMib(process.pid)) - before).toBeLessThan(60);
     await small.stop();
     await large.stop();
   });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePorts } from '../../src/controlplane/ports.ts';
 import type { ModelStatus } from '../../src/core/agent-status.ts';
 import { conditionOf } from '../../src/core/trained-model-status.ts';
 import type { Condition, TrainedModelStatus } from '../../src/core/trained-model-status.ts';
@@ -14,6 +15,7 @@ import { startManagedCluster } from '../support/managed-cluster.ts';
 import type { ManagedCluster } from '../support/managed-cluster.ts';
 import { placePod } from '../support/predictor-pods.ts';
 import { report } from '../support/report.ts';
+import { startV2Server } from '../support/v2-server.ts';
 
 /** What is promised between the agent's knowing and the condition, in milliseconds. */
 const TOLD_WITHIN = 3_000;
@@ -134,6 +136,19 @@ describe('the status of a TrainedModel', () => {
     );
     scenes[1]!.server.behave = () => Promise.resolve(undefined);
     await conditionIs('half', 'Ready', { status: 'True' }, 60_000);
+  });
+
+  it("is told by the model server where the agent tells nothing, as KServe's own", async () => {
+    await createService(client, inferenceService('stock'));
+    const server = await startV2Server('/nowhere');
+    const [closed = 0] = await freePorts(1);
+    await placePod(client, { name: 'stock-0', service: 'stock', statusPort: closed, agentPort: server.port });
+    await createModel(client, trainedModel('theirs', 'stock'));
+    await conditionIs('theirs', 'ModelLoaded', { status: 'False', reason: 'Loading' });
+    (server.loaded as Map<string, string>).set('theirs', 'weights');
+    await conditionIs('theirs', 'Ready', { status: 'True' });
+    await client.delete(TRAINED_MODELS, { namespace: 'default', name: 'theirs' });
+    await server.stop();
   });
 
   it('keeps its times and is not written while nothing changes; an agent that is gone is named', async () => {

@@ -13,14 +13,15 @@ const MEDIAN_BOUND_MS = 20_000;
 
 describe('a model that is applied', () => {
   let scene: ModelsScene;
+  // Nothing to end where the scene could not be set.
+  let endScene = (): Promise<void> => Promise.resolve();
 
   beforeAll(async () => {
     scene = await modelsScene('mms-latency');
+    endScene = scene.end;
   });
 
-  afterAll(async () => {
-    await scene.end();
-  });
+  afterAll(() => endScene());
 
   it(`predicts in seconds: ${MODELS} of them, one after the other`, async () => {
     const uri = await scene.store('small', 7);
@@ -33,8 +34,11 @@ describe('a model that is applied', () => {
       await eventually(answered, 150_000, EVERY_MS);
       took.push(performance.now() - started);
     }
-    const [p50, p99, max] = [quantile(took, 0.5), quantile(took, 0.99), Math.max(...took)];
-    report(`kubectl apply to first prediction in ms, ${MODELS} models`, { p50, p99, max });
+    const [p50, p99] = [quantile(took, 0.5), quantile(took, 0.99)];
+    // The first brings what the others find loaded: scikit-learn in the model server, the client of the store.
+    const [first = 0, ...others] = took;
+    const figures = { p50, p99, first, longestOther: Math.max(...others) };
+    report(`kubectl apply to first prediction in ms, ${MODELS} models`, figures);
     expect(p50).toBeLessThan(MEDIAN_BOUND_MS);
   }, 600_000);
 });

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { createForkedPuller } from '../../src/agent/puller/forked-puller.ts';
 import type { ForkedPullerOptions } from '../../src/agent/puller/forked-puller.ts';
+import { spawnPuller } from '../../src/agent/puller/spawn-puller.ts';
 import type { Puller } from '../../src/agent/puller/contract.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../../src/agent/sources/settings.ts';
 import type { Logger } from '../../src/core/log.ts';
@@ -17,14 +18,14 @@ export const silentLogger: Logger = {
 
 /** The puller as the agent runs it, in a process of its own, from the sources. */
 export function testForkedPuller(options: Partial<ForkedPullerOptions> = {}): Puller {
+  const env = { PATH: process.env['PATH'], ...options.env };
   return createForkedPuller({
-    entry: PULLER_ENTRY,
+    spawn: () => spawnPuller(PULLER_ENTRY, env),
     settings: DEFAULT_SOURCE_SETTINGS,
     logger: silentLogger,
-    cleanAtStart: [],
     idleMs: 1_000,
     abortGraceMs: 10_000,
     ...options,
-    env: { PATH: process.env['PATH'], ...options.env },
+    env,
   });
 }

@@ -8,6 +8,8 @@ export interface PlacedPod {
   readonly service: string;
   /** Where its agent tells its status; on 127.0.0.1, since no kubelet runs the pod. */
   readonly statusPort: number;
+  /** Where its agent passes requests on; 9081 unless given. */
+  readonly agentPort?: number;
   readonly ready?: boolean;
 }
 
@@ -17,14 +19,15 @@ export interface PlacedPod {
  */
 export async function placePod(
   client: ApiClient,
-  { name, service, statusPort, ready = true }: PlacedPod,
+  { name, service, statusPort, agentPort = 9081, ready = true }: PlacedPod,
 ): Promise<void> {
   const injected = (await client.create(PODS, predictorPod(name, service), {
     dryRun: true,
-  })) as KubernetesObject & { spec: { containers: { name: string; args?: string[] }[] } };
+  })) as KubernetesObject & { spec: { containers: { name: string; args?: string[]; ports?: object[] }[] } };
   const agent = injected.spec.containers.find((container) => container.name === 'agent');
   if (agent === undefined) throw new Error(`the pod ${name} was not injected`);
   agent.args = [...(agent.args ?? []), '--status-port', String(statusPort)];
+  agent.ports = [{ name: 'agent-port', containerPort: agentPort }];
   const { labels, annotations, namespace } = injected.metadata;
   await client.create(PODS, {
     ...{ metadata: { name, namespace, labels, annotations } },

@@ -2,6 +2,7 @@ import { retryDelay } from '../../core/retry-pace.ts';
 import { type EpochMs, type Milliseconds, milliseconds } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
+import { markerContent, markerName } from '../../core/model-marker.ts';
 import { type PullResult } from '../puller/contract.ts';
 import { type Slot } from '../slots.ts';
 import { type EngineContext } from './context.ts';
@@ -48,12 +49,6 @@ async function fetchVersion(context: EngineContext, model: TrackedModel, run: Fe
     failed(context, model, run, result);
     return;
   }
-  try {
-    await store.seal(destination, run.spec);
-  } catch (thrown) {
-    await store.discard(destination);
-    throw thrown;
-  }
   model.times = { ...model.times, download: took };
   await keepIfWanted(context, model, run, destination, result.bytes);
 }
@@ -89,7 +84,9 @@ async function pullSharing(
 ): Promise<PullResult> {
   const finished = new AbortController();
   void shareWhenSlow(context, model, slot, finished.signal);
-  const request = { id: model.name, storageUri: run.spec.storageUri, destination };
+  const { spec } = run;
+  const marker = { name: markerName(spec), content: markerContent(spec) };
+  const request = { id: model.name, storageUri: spec.storageUri, destination, marker };
   try {
     return await context.puller.pull(request, signal, ({ bytes }) => {
       run.bytes = bytes;

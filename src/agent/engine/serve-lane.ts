@@ -42,7 +42,9 @@ function perform(context: EngineContext, model: TrackedModel, operation: Operati
     case 'goBack':
       return goBack(context, model);
     case 'load':
-      return withLoadSlot(context, model, 'load', () => load(context, model, operation.spec));
+      return withLoadSlot(context, model, 'load', (answered) =>
+        load(context, model, operation.spec, answered),
+      );
     case 'unload':
       return withLoadSlot(context, model, 'unload', () => unload(context, model));
     case 'remove':
@@ -81,12 +83,15 @@ async function remove({ store }: EngineContext, model: TrackedModel): Promise<vo
   model.loadedHash = undefined;
 }
 
-/** A slow answer gives the slot to the next, so that one model never holds up the others. */
+/**
+ * A slow answer gives the slot to the next, so that one model never holds up the others; so does `answered`, since slots
+ * bound what the server has to do and not what comes after.
+ */
 async function withLoadSlot(
   context: EngineContext,
   model: TrackedModel,
   kind: 'load' | 'unload',
-  work: () => Promise<void>,
+  work: (answered: () => void) => Promise<void>,
 ): Promise<void> {
   const slot = await context.loadSlots.take(context.stopping);
   if (slot === undefined) return;
@@ -97,18 +102,24 @@ async function withLoadSlot(
     model.serve = 'running';
     context.observer.changed(model);
     void context.clock.sleep(context.limits.slowAfter, done.signal).then(() => slot.release());
-    await work();
+    await work(() => slot.release());
   } finally {
     done.abort();
     slot.release();
   }
 }
 
-async function load(context: EngineContext, model: TrackedModel, spec: ModelSpec): Promise<void> {
+async function load(
+  context: EngineContext,
+  model: TrackedModel,
+  spec: ModelSpec,
+  answered: () => void,
+): Promise<void> {
   const { adapter, store, clock, observer, log } = context;
   if (model.stored === undefined || !meansSameSpec(model.stored, spec)) return;
   const started = clock.now();
   const answer = await adapter.load(model.name, store.pathOf(model.name), spec);
+  answered();
   const took = milliseconds(clock.now() - started);
   observer.stepped('load', took, answer.kind === 'done' ? 'ok' : answer.reason);
   if (answer.kind === 'refused') return refusedLoad(context, model, spec, answer);

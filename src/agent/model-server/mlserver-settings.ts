@@ -124,9 +124,10 @@ export function mlserverSettings(modelDir: string, clock: Clock): MlserverSettin
   };
 }
 
-/** Renames a file of a directory if it is there. */
+/** Renames a file of a directory if it is there; a stray file in the directory's place holds none. */
 async function renamed(directory: string, from: string, to: string): Promise<void> {
   await rename(join(directory, from), join(directory, to)).catch((thrown: unknown) => {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw thrown;
   });
 }

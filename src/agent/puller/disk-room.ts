@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
 import { DiskFullError } from '../sources/errors.ts';
 
 /** One file's claim on the volume. */
@@ -14,14 +14,21 @@ export interface Claim {
  */
 export interface DiskRoom {
   /** @throws DiskFullError */
-  claim(directory: string, bytes: number): Promise<Claim>;
+  claim(directory: string, bytes: number): Claim;
 }
 
 export function createDiskRoom(): DiskRoom {
   let outstanding = 0;
   return {
-    claim: async (directory, bytes) => {
-      // Entered before the question is asked, so that two at once cannot both have the same room.
+    claim: (directory, bytes) => {
+      const { bavail, bsize } = statfsSync(directory);
+      const free = bavail * bsize;
+      if (outstanding + bytes > free) {
+        throw new DiskFullError(
+          `a file of ${bytes} bytes does not fit: the model volume has ${free} bytes free, and other downloads need ` +
+            `${outstanding} of them. Free some, or give the volume a larger size.`,
+        );
+      }
       let remaining = bytes;
       outstanding += bytes;
       const give = (amount: number): void => {
@@ -29,19 +36,7 @@ export function createDiskRoom(): DiskRoom {
         remaining -= given;
         outstanding -= given;
       };
-      const claim: Claim = { wrote: give, release: () => give(remaining) };
-      try {
-        const { bavail, bsize } = await statfs(directory);
-        const free = bavail * bsize;
-        if (outstanding <= free) return claim;
-        throw new DiskFullError(
-          `a file of ${bytes} bytes does not fit: the model volume has ${free} bytes free, and other downloads need ` +
-            `${outstanding - bytes} of them. Free some, or give the volume a larger size.`,
-        );
-      } catch (error) {
-        claim.release();
-        throw error;
-      }
+      return { wrote: give, release: () => give(remaining) };
     },
   };
 }

@@ -1,24 +1,23 @@
+import type { ChildProcess } from 'node:child_process';
 import type { Logger } from '../../core/log.ts';
 import { PullAbortedError, PullerCrashedError } from '../sources/errors.ts';
 import { secretValues } from '../sources/redact.ts';
 import type { SourceSettings } from '../sources/settings.ts';
 import type { Environment } from '../sources/source.ts';
 import type { PullRequest, PullResult, Puller } from './contract.ts';
-import { forkPuller } from './puller-process.ts';
+import { attachPuller } from './puller-process.ts';
 import type { PullerProcess } from './puller-process.ts';
 import { createRegister } from './pull-register.ts';
 import { failedPull } from './pull-result.ts';
-import { refuseDestination, removeAll, removeLeftovers } from './staging.ts';
+import { removeDestination } from './destination.ts';
 
 export interface ForkedPullerOptions {
-  /** puller-main.ts, or the bundle made of it. */
-  readonly entry: URL;
-  /** The child's whole environment; credentials reach it this way. */
+  /** Gives a process to attach to, each time one is needed. */
+  readonly spawn: () => ChildProcess;
+  /** The process's environment; what is secret in it is kept out of messages. */
   readonly env: Environment;
   readonly settings: SourceSettings;
   readonly logger: Logger;
-  /** Directories in which a puller that was killed may have left something; cleaned before the first pull. */
-  readonly cleanAtStart: readonly string[];
   /** Milliseconds without a pull after which the process is let go. */
   readonly idleMs: number;
   /** Milliseconds a pull may take to clean up after an abort before the process is killed. */
@@ -38,11 +37,8 @@ export interface ForkedPuller extends Puller {
  * count against the idle agent. If the child dies, the pulls in it fail with PullerCrashed and the next pull gets a new one.
  */
 export function createForkedPuller(options: ForkedPullerOptions): ForkedPuller {
-  const { entry, env, settings, logger, idleMs, abortGraceMs } = options;
+  const { spawn, env, settings, logger, idleMs, abortGraceMs } = options;
   const secrets = secretValues(env);
-  const cleaned = Promise.all(options.cleanAtStart.map((directory) => removeLeftovers(directory))).catch(
-    (error: unknown) => logger.warn({ err: error }, 'left-over downloads could not be removed'),
-  );
   const stopper = new AbortController();
   let child: PullerProcess | undefined;
   const letGo = (): void => {
@@ -60,7 +56,7 @@ export function createForkedPuller(options: ForkedPullerOptions): ForkedPuller {
     }
   };
   const running = (): PullerProcess => {
-    child ??= forkPuller(entry, env, {
+    child ??= attachPuller(spawn(), {
       onMessage: (message) => {
         if (message.type === 'result') pulls.settle(message.pull, message.result);
         else pulls.progress(message.pull, message.progress);
@@ -78,13 +74,7 @@ export function createForkedPuller(options: ForkedPullerOptions): ForkedPuller {
     },
     pull: async (request, signal, onProgress) => {
       const either = AbortSignal.any([signal, stopper.signal]);
-      try {
-        await cleaned;
-        await refuseDestination(request.destination);
-        if (either.aborted) throw new PullAbortedError('the pull was given up');
-      } catch (error) {
-        return failedPull(error, request, secrets);
-      }
+      if (either.aborted) return failedPull(new PullAbortedError('the pull was given up'), request, secrets);
       const { number, settled } = pulls.add(request, onProgress);
       return askFor(number, { process: running(), request, signal: either, settled, abortGraceMs });
     },
@@ -104,7 +94,7 @@ function crashOf(how: string): PullerCrashedError {
 }
 
 async function removeLost({ id, destination }: PullRequest, logger: Logger): Promise<void> {
-  await removeAll(destination).catch((error: unknown) =>
+  await removeDestination(destination).catch((error: unknown) =>
     logger.warn({ err: error, id }, 'a half-made download could not be removed'),
   );
 }

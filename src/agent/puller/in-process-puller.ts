@@ -12,6 +12,7 @@ import { createDiskRoom } from './disk-room.ts';
 import { downloadModel } from './download-model.ts';
 import { createSharedDownloads } from './downloads.ts';
 import { failedPull } from './pull-result.ts';
+import { createSeal } from './seal.ts';
 
 export interface InProcessPullerOptions {
   readonly env: Environment;
@@ -31,7 +32,7 @@ export function createInProcessPuller({ env, settings, clock, resolve }: InProce
     policy: createDestinationPolicy(settings.deniedNetworks),
     connectTimeoutMs: settings.connectTimeoutMs,
     maxRedirects: settings.maxRedirects,
-    ...(resolve === undefined ? {} : { resolve }),
+    resolve,
   });
   const sources = createSources({ env, http, clock, settings });
   const context = {
@@ -40,6 +41,7 @@ export function createInProcessPuller({ env, settings, clock, resolve }: InProce
     clock,
     shared: createSharedDownloads(settings.sharedDownloads),
     room: createDiskRoom(),
+    seal: createSeal(clock),
   };
   const secrets = secretValues(env);
   const stopper = new AbortController();
@@ -63,7 +65,7 @@ export function createInProcessPuller({ env, settings, clock, resolve }: InProce
       stopper.abort();
       await Promise.allSettled(running);
       await sources.close();
-      await http.close();
+      http.close();
     },
   };
 }

@@ -6,6 +6,7 @@ import { servePuller } from './serve-puller.ts';
 
 /** BSD's EX_SOFTWARE. */
 const EXIT_SOFTWARE = 70;
+const UNASKED_MS = 10_000;
 
 // The model server runs as another user and has to read what is stored here.
 process.umask(0o022);
@@ -24,7 +25,12 @@ function end(): void {
   void served.stop().finally(() => process.exit(0));
 }
 
-process.on('message', (message) => served.receive(message as ToPuller));
+// Started ahead by an agent that then found that it has no use for a puller.
+const unasked = setTimeout(end, UNASKED_MS).unref();
+process.on('message', (message) => {
+  clearTimeout(unasked);
+  served.receive(message as ToPuller);
+});
 // The agent has no more work, or is gone.
 process.on('disconnect', end);
 process.on('SIGTERM', end);

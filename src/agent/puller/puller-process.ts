@@ -1,7 +1,5 @@
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import type { SourceSettings } from '../sources/settings.ts';
-import type { Environment } from '../sources/source.ts';
 import type { FromPuller, ToPuller } from './messages.ts';
 
 /** The parent's view of one child. */
@@ -22,27 +20,11 @@ export interface PullerEvents {
   readonly onDeath: (process: PullerProcess, how: string) => Promise<void>;
 }
 
-/** JavaScript objects of a pull are few; bytes live outside this heap. */
-const HEAP_MIB = 96;
 /** A child that has been let go gets this long for its connections. */
 const END_GRACE_MS = 5_000;
 
-/** Starts the puller's process with exactly this environment. */
-export function forkPuller(
-  entry: URL,
-  env: Environment,
-  { onMessage, onDeath }: PullerEvents,
-): PullerProcess {
-  const child = fork(fileURLToPath(entry), [], {
-    // glibc keeps an arena per thread and gives little back by itself: some 10 MiB at the peak of four large downloads.
-    env: { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '65536', ...env },
-    execArgv: [
-      `--max-old-space-size=${HEAP_MIB}`,
-      '--max-semi-space-size=2',
-      '--disable-warning=ExperimentalWarning',
-    ],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
+/** Speaks with a puller's process. */
+export function attachPuller(child: ChildProcess, { onMessage, onDeath }: PullerEvents): PullerProcess {
   const { promise: ended, resolve } = Promise.withResolvers<undefined>();
   let dead = false;
   const die = (how: string): void => {
@@ -79,5 +61,7 @@ export function forkPuller(
     child.kill('SIGKILL');
     die(`could not be started or told: ${error.name}`);
   });
+  const isGone = child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+  if (isGone) queueMicrotask(() => die('it had ended before anything was asked of it'));
   return process;
 }

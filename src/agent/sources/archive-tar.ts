@@ -133,7 +133,7 @@ async function unpackEntry(entry: Entry, tree: TreeWriter, { rename }: TarOption
   refuseOddEntries(header);
   if (header.type === 'directory') {
     entry.resume();
-    await tree.addDirectory(name);
+    tree.addDirectory(name);
     return;
   }
   const executable = (header.mode & OWNER_MAY_EXECUTE) !== 0;

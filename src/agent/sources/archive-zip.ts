@@ -71,7 +71,7 @@ async function unpackEntry(zip: ZipFile, entry: Entry, tree: TreeWriter): Promis
   refuseOddEntries(entry, name, mode & FILE_TYPE_MASK);
   await compareWithLocalHeader(zip, entry, name);
   if (name.endsWith('/')) {
-    await tree.addDirectory(name);
+    tree.addDirectory(name);
     return;
   }
   const stream = await zip.openReadStreamPromise(entry);

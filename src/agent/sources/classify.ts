@@ -30,7 +30,10 @@ const untrusted: Make = (detail, cause) =>
     { cause },
   );
 
-/** By `code` of what Node, undici and libuv throw. Source: nodejs.org/api/errors, undici docs/api/Errors. */
+/**
+ * By `code` of what Node, libuv and undici throw; the last is the fetch that Google's client calls. Source: nodejs.org/api/errors,
+ * undici docs/api/Errors.
+ */
 const BY_CODE: ReadonlyMap<string, Make> = new Map<string, Make>([
   ...[
     'ECONNREFUSED',

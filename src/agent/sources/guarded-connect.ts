@@ -2,7 +2,6 @@ import { lookup as dnsLookup } from 'node:dns';
 import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
-import { buildConnector } from 'undici';
 import type { DestinationPolicy, DestinationVerdict } from '../../core/destination-policy.ts';
 import { DestinationRefusedError } from './errors.ts';
 import { printable } from './redact.ts';
@@ -13,40 +12,23 @@ export type Resolve = (
   done: (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void,
 ) => void;
 
-export interface ConnectOptions {
-  readonly policy: DestinationPolicy;
-  readonly connectTimeoutMs: number;
-  readonly resolve?: Resolve;
+/**
+ * Refuses a host as it is written. Node connects to an address without a lookup, so for one this is the only gate; where
+ * a name leads is judged by {@link guardedLookup}.
+ * @param hostname without the brackets of an IPv6 address.
+ * @throws DestinationRefusedError
+ */
+export function refuseHost(policy: DestinationPolicy, hostname: string): void {
+  const refusal = refusalOf(hostname, policy.host(hostname));
+  if (refusal !== undefined) throw refusal;
 }
 
 /**
- * Opens connections only to places the policy allows. It stands at connect time, with the very addresses that are then
- * connected to, so neither a redirect nor a name that resolves differently the second time gets round it.
+ * A `lookup` for net.connect that fails when any of the name's addresses is out of bounds. It stands at connect time, with
+ * the very addresses that are then connected to, so neither a redirect nor a name that resolves differently the second
+ * time gets round it.
  */
-export function guardedConnector({
-  policy,
-  connectTimeoutMs,
-  resolve,
-}: ConnectOptions): buildConnector.connector {
-  const connect = buildConnector({
-    timeout: connectTimeoutMs,
-    allowH2: false,
-    keepAlive: true,
-    lookup: guardedLookup(policy, resolve ?? resolveAll),
-  });
-  return (options, done) => {
-    const hostname = options.hostname;
-    const refusal = refusalOf(hostname, policy.host(hostname));
-    if (refusal !== undefined) {
-      done(refusal, null);
-      return;
-    }
-    connect(options, done);
-  };
-}
-
-/** A `lookup` for net.connect that fails when any of the name's addresses is out of bounds. */
-export function guardedLookup(policy: DestinationPolicy, resolve: Resolve): LookupFunction {
+export function guardedLookup(policy: DestinationPolicy, resolve: Resolve = resolveAll): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, (error, addresses) => {
       const first = addresses[0];

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
-import { Agent } from 'undici';
 import type { DestinationPolicy } from '../../core/destination-policy.ts';
 import { BadRedirectError } from './errors.ts';
-import { guardedConnector } from './guarded-connect.ts';
+import { guardedLookup, refuseHost } from './guarded-connect.ts';
 import type { Resolve } from './guarded-connect.ts';
+import { bareHost, createHttpGetter } from './http-get.ts';
 import { errorOfStatus, retryAfterMs } from './http-status.ts';
 import { shownUri } from './redact.ts';
 
@@ -25,56 +25,51 @@ export interface HttpRequest {
 export interface HttpClient {
   /** Any status that is not a redirect is returned; the caller reads or destroys the body. */
   get(url: URL, request: HttpRequest): Promise<HttpResponse>;
-  close(): Promise<void>;
+  close(): void;
 }
 
 export interface HttpClientOptions {
   readonly policy: DestinationPolicy;
   readonly connectTimeoutMs: number;
   readonly maxRedirects: number;
-  readonly resolve?: Resolve;
+  readonly resolve?: Resolve | undefined;
 }
 
 /** The largest answer that is not a model: a listing, a manifest, a token. */
 const SMALL_ANSWER_BYTES = 16 * 1024 ** 2;
+const OWN_HEADERS = { 'accept-encoding': 'identity', 'user-agent': 'kserve-mms-agent' };
 
-export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const agent = new Agent({
-    connect: guardedConnector(options),
-    // `watch.ts` times every wait, for all protocols alike.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    allowH2: false,
-    keepAliveTimeout: 4_000,
-  });
+export function createHttpClient({
+  policy,
+  connectTimeoutMs,
+  maxRedirects,
+  resolve,
+}: HttpClientOptions): HttpClient {
+  // `watch.ts` times every other wait, for all protocols alike.
+  const getter = createHttpGetter({ lookup: guardedLookup(policy, resolve), connectTimeoutMs });
   const once = async (url: URL, { headersFor, signal }: HttpRequest): Promise<HttpResponse> => {
-    const answer = await agent.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method: 'GET',
-      headers: { 'accept-encoding': 'identity', 'user-agent': 'kserve-mms-agent', ...headersFor(url) },
-      signal,
-    });
+    refuseHost(policy, bareHost(url.hostname));
+    const answer = await getter.get(url, { ...OWN_HEADERS, ...headersFor(url) }, signal);
     const headers = new Map(
       Object.entries(answer.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
     );
-    return { status: answer.statusCode, headers, body: answer.body, url };
+    return { status: answer.statusCode ?? 0, headers, body: answer, url };
   };
   return {
     get: async (start, request) => {
       let response = await once(start, request);
       for (let hop = 0; isRedirect(response); hop += 1) {
         discard(response);
-        if (hop === options.maxRedirects) {
+        if (hop === maxRedirects) {
           throw new BadRedirectError(
-            `${shownUri(start.href)}: more than ${options.maxRedirects} redirects, the last from ${shownUri(response.url.href)}`,
+            `${shownUri(start.href)}: more than ${maxRedirects} redirects, the last from ${shownUri(response.url.href)}`,
           );
         }
         response = await once(nextUrl(response), request);
       }
       return response;
     },
-    close: () => agent.destroy(),
+    close: getter.close,
   };
 }
 

@@ -63,7 +63,7 @@ async function* attempt(
     );
     addAbortSignal(watch.signal, opened.body);
     try {
-      begin(progress, opened);
+      await begin(progress, opened);
       const chunks = (opened.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
       for (;;) {
         const next = await watch.over(nextOf(chunks, opened));
@@ -95,8 +95,8 @@ async function nextOf(
   }
 }
 
-function begin(progress: Progress, opened: OpenedFile): void {
-  progress.check ??= createDigestCheck(opened.digests, opened.totalBytes);
+async function begin(progress: Progress, opened: OpenedFile): Promise<void> {
+  progress.check ??= await createDigestCheck(opened.digests, opened.totalBytes);
   progress.totalBytes ??= opened.totalBytes;
   progress.tag ??= opened.tag;
 }

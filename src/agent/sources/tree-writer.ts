@@ -1,7 +1,6 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { closeSync, mkdirSync, openSync, write } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
 import { DuplicateEntryError, LimitExceededError, UnsafePathError } from './errors.ts';
 import { printable } from './redact.ts';
 import { judgeRelativePath } from './relative-path.ts';
@@ -18,13 +17,12 @@ export interface TreeWriter {
     content: AsyncIterable<Uint8Array>,
     options?: { executable?: boolean },
   ): Promise<void>;
-  addDirectory(name: string): Promise<void>;
+  addDirectory(name: string): void;
   /** Written so far. */
   readonly totals: { readonly files: number; readonly bytes: number };
 }
 
-/** Per file; more does not make it faster, and four to sixteen files are written at once. */
-const WRITE_BUFFER_BYTES = 128 * 1024;
+const writePart = promisify(write);
 
 /**
  * @param root an empty directory that only this writer fills, so no link can be in it.
@@ -58,26 +56,47 @@ export function createTreeWriter(
       if (path === '') throw new UnsafePathError(`'${printable(name)}' names no file`);
       entries.add(path, 'file');
       const target = join(root, path);
-      await mkdir(dirname(target), { recursive: true, mode: 0o755 });
+      if (path.includes('/')) mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
       // `wx` makes the file system the last judge of duplicates, also where it ignores case.
-      const file = createWriteStream(target, {
-        flags: 'wx',
-        mode: executable ? 0o755 : 0o644,
-        highWaterMark: WRITE_BUFFER_BYTES,
-      });
-      await pipeline(counted(content), file);
+      const file = openSync(target, 'wx', executable ? 0o755 : 0o644);
+      try {
+        await writeAll(file, counted(content));
+      } finally {
+        closeSync(file);
+      }
       files += 1;
     },
-    addDirectory: async (name) => {
+    addDirectory: (name) => {
       const path = safePath(name);
       if (path === '') return;
       entries.add(path, 'directory');
-      await mkdir(join(root, path), { recursive: true, mode: 0o755 });
+      mkdirSync(join(root, path), { recursive: true, mode: 0o755 });
     },
     get totals() {
       return { files, bytes };
     },
   };
+}
+
+/** Writes one chunk while the next is on its way. When it settles, nothing is being written any more. */
+async function writeAll(file: number, content: AsyncIterable<Uint8Array>): Promise<void> {
+  let writing = Promise.resolve();
+  try {
+    for await (const chunk of content) {
+      await writing;
+      writing = writeChunk(file, chunk);
+      // It is awaited before the next chunk is written; until then a failure has to wait.
+      writing.catch(() => undefined);
+    }
+  } finally {
+    await writing;
+  }
+}
+
+async function writeChunk(file: number, chunk: Uint8Array): Promise<void> {
+  for (let done = 0; done < chunk.length;) {
+    done += (await writePart(file, chunk, done, chunk.length - done)).bytesWritten;
+  }
 }
 
 function safePath(name: string): string {

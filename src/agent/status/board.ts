@@ -40,16 +40,30 @@ export function createStatusBoard(instance: string, now: EpochMs): StatusBoard {
   const bell = newBell();
   const next = () => ++sequence;
   const agent = () => agentDocument(facts, instance, sequence);
-  const document = (): AgentStatus => ({ ...agent(), models: models.all() });
+  // A model's document is made when somebody looks: a model that loads changes ten times in as many milliseconds.
+  const unseen = new Map<string, Readonly<TrackedModel>>();
+  const settle = () => {
+    for (const tracked of unseen.values()) models.put(statusOf(tracked), next);
+    unseen.clear();
+  };
+  const document = (): AgentStatus => {
+    settle();
+    return { ...agent(), models: models.all() };
+  };
   return {
     document,
     facts: () => facts,
     subscribe: bell.subscribe,
-    model: models.get,
+    model: (name) => {
+      settle();
+      return models.get(name);
+    },
     put: (tracked) => {
-      if (models.put(statusOf(tracked), next)) bell.ring();
+      unseen.set(tracked.name, tracked);
+      bell.ring();
     },
     remove: (name) => {
+      unseen.delete(name);
       if (models.remove(name, next)) bell.ring();
     },
     setFacts: (change) => {
@@ -60,6 +74,7 @@ export function createStatusBoard(instance: string, now: EpochMs): StatusBoard {
       bell.ring();
     },
     since: (knownInstance, from) => {
+      settle();
       if (knownInstance !== instance || from > sequence || from < models.oldest()) {
         return [{ type: 'SNAPSHOT', sequence, status: document() }];
       }

@@ -11,7 +11,8 @@ import { exists } from '../../support/exists.ts';
 import { writeOciArchive } from './oci-archive.ts';
 
 export const PAUSE_IMAGE = 'docker.io/library/kserve-mms-test-pause:1';
-export const MLSERVER_IMAGE = 'docker.io/library/kserve-mms-test-mlserver:1.7.1';
+/** Under the name that manifests/runtimes has for it. */
+export const MLSERVER_IMAGE = 'docker.io/seldonio/mlserver:1.7.1';
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -100,7 +101,7 @@ print(json.dumps({"paths": [sys.prefix, stdlib, *sorted(b for b in binaries if n
 /** The archive of an MLServer image made of the environment that the demo and the agent's tests use. */
 export async function mlserverImage(environment: NodeJS.ProcessEnv, progress: Progress): Promise<string> {
   const cache = cacheDirectory(environment);
-  const output = join(cache, 'e2e', 'mlserver-1.7.1.tar');
+  const output = join(cache, 'e2e', 'seldonio-mlserver-1.7.1.tar');
   const mlserver = await mlserverEnvironment({ cache, environment, progress });
   if (mlserver.kind === 'unavailable') {
     throw new Error(
@@ -119,9 +120,11 @@ export async function mlserverImage(environment: NodeJS.ProcessEnv, progress: Pr
       // Of Python what it does not run with, and the tests of every package: a third of the size.
       exclude: [`${listed.stdlib}/site-packages`, `${listed.stdlib}/test`, '*/tests', '*/site-packages/pip'],
       dereferenced: listed.libraries,
+      places: ['/tmp'],
     },
     config: {
-      Entrypoint: [mlserver.mlserver],
+      // As MLServer's own image starts.
+      Entrypoint: [mlserver.mlserver, 'start', '/mnt/models'],
       // KServe's runtime sets the directories of models itself; what else MLServer writes goes to where it starts.
       Env: ['PATH=/usr/bin:/bin', 'HOME=/tmp', 'MLSERVER_LOAD_MODELS_AT_STARTUP=false'],
       User: '65532',

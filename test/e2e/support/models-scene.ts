@@ -1,29 +1,27 @@
+import { join } from 'node:path';
 import { predict } from '../../../src/demo/predict.ts';
 import type { Prediction } from '../../../src/demo/predict.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
+import { ROOT } from '../../support/page.ts';
 import { testMlserver, train } from '../../support/mlserver.ts';
 import { startS3 } from '../../support/s3.ts';
 import type { TestS3 } from '../../support/s3.ts';
 import { NODE_ADDRESS } from './addresses.ts';
+import { withDiagnosis } from './diagnosis.ts';
 import { install, rolledOut } from './installation.ts';
-import {
-  multiModelService,
-  predictorWorkload,
-  restrictedNamespace,
-  storageAccount,
-  trainedModelOf,
-} from './predictor.ts';
+import { multiModelService, restrictedNamespace, storageAccount, trainedModelOf } from './predictor.ts';
 import { AGENT_PORT } from '../../../src/core/names.ts';
 import { apply, run } from './this-node.ts';
 
+const RUNTIMES = join(ROOT, 'manifests/runtimes');
 /** One row for models that answer the same to everything. */
 const ROW = [0];
 
-/** A namespace with an InferenceService, its predictor and an object store, on a node where ours is installed. */
+/** A namespace with an InferenceService, its predictor and an object store, on a node where ours is installed.
+ * Its predictor is made by the manager. */
 export interface ModelsScene {
   readonly namespace: string;
   readonly service: string;
-  readonly deployment: string;
   /** Puts a model that answers `answer` to everything into the store, and returns its URI. */
   store(name: string, answer: number): Promise<string>;
   /** `kubectl apply` of a TrainedModel. */
@@ -46,10 +44,12 @@ interface PredictorPod {
 
 export async function modelsScene(namespace: string): Promise<ModelsScene> {
   const service = 'flowers';
-  const deployment = `deployment/${service}-predictor`;
   const [{ python }, s3] = await Promise.all([testMlserver(), startS3(undefined, NODE_ADDRESS), install()]);
   const inNamespace = (...args: readonly string[]) => run('-n', namespace, ...args);
-  await setUp(namespace, service, s3);
+  await setUp(namespace, service, s3).catch(async (thrown: unknown) => {
+    await s3.stop();
+    throw thrown;
+  });
   const url = `http://${await inNamespace('get', 'service', `${service}-predictor`, '-o', 'jsonpath={.spec.clusterIP}')}`;
   const pods = async (): Promise<PredictorPod[]> => {
     const { items } = JSON.parse(await inNamespace('get', 'pods', '-o', 'json')) as { items: PredictorPod[] };
@@ -58,7 +58,6 @@ export async function modelsScene(namespace: string): Promise<ModelsScene> {
   return {
     namespace,
     service,
-    deployment,
     async store(name, answer) {
       await s3.putObject('models', `${name}/model.joblib`, await train(python, answer));
       return `s3://models/${name}`;
@@ -77,14 +76,15 @@ export async function modelsScene(namespace: string): Promise<ModelsScene> {
       return (await pods()).map(({ spec }) => spec.containers.map(({ name }) => name));
     },
     async scale(replicas) {
-      await inNamespace('scale', deployment, `--replicas=${replicas}`);
-      await rolledOut(namespace, deployment);
+      const predictor = JSON.stringify({ spec: { predictor: { minReplicas: replicas } } });
+      await inNamespace('patch', 'inferenceservice', service, '--type=merge', `--patch=${predictor}`);
       // A pod that ends still gets requests on connections that there are.
       const names = () => inNamespace('get', 'pods', '-o', 'name');
       await eventuallyTrue(
         `${replicas} pods`,
         async () => (await names()).trim().split('\n').length === replicas,
       );
+      await rolledOut(namespace, `deployment/${service}-predictor`);
     },
     async end() {
       await run('delete', 'namespace', namespace, '--timeout=120s');
@@ -94,8 +94,16 @@ export async function modelsScene(namespace: string): Promise<ModelsScene> {
 }
 
 async function setUp(namespace: string, service: string, s3: TestS3): Promise<void> {
+  await run('apply', '-k', RUNTIMES);
   await apply(restrictedNamespace(namespace));
-  await apply(...storageAccount(namespace, s3), multiModelService(namespace, service));
-  await apply(...predictorWorkload(namespace, service));
-  await rolledOut(namespace, `deployment/${service}-predictor`);
+  await apply(
+    ...storageAccount(namespace, s3),
+    multiModelService(namespace, service, { serviceAccountName: 'models' }),
+  );
+  await untilReady(namespace, service);
+}
+
+function untilReady(namespace: string, service: string): Promise<string> {
+  const wait = ['wait', '--for=condition=PredictorReady', `inferenceservice/${service}`, '--timeout=120s'];
+  return withDiagnosis(namespace, () => run('-n', namespace, ...wait));
 }

@@ -12,6 +12,8 @@ export interface LayerFiles {
   readonly exclude?: readonly string[];
   /** Take what symbolic links point to, for libraries. */
   readonly dereferenced?: readonly string[];
+  /** Directories as they are here, without what is in them. */
+  readonly places?: readonly string[];
   /** Below this directory rather than below /. */
   readonly root?: string;
 }
@@ -75,7 +77,7 @@ interface Descriptor {
 }
 
 async function layerOf(files: LayerFiles, work: string, blobs: string): Promise<Descriptor> {
-  const { paths, exclude = [], dereferenced = [], root = '/' } = files;
+  const { paths, exclude = [], dereferenced = [], places = [], root = '/' } = files;
   const file = join(work, 'layer.tar');
   // Everything must be readable for whichever user the pod runs as.
   const common = ['--mode=a+rX', '--owner=0', '--group=0', '--numeric-owner', '-C', root];
@@ -89,6 +91,9 @@ async function layerOf(files: LayerFiles, work: string, blobs: string): Promise<
     ...paths.map(relative),
   );
   if (dereferenced.length > 0) await tar('-rf', file, '-h', ...common, '--', ...dereferenced.map(relative));
+  if (places.length > 0) {
+    await tar('-rf', file, '--no-recursion', ...common, '--', ...places.map(relative));
+  }
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);
   const hex = hash.digest('hex');

@@ -90,4 +90,12 @@ describe("MLServer's settings files", () => {
     await settings.showAll();
     expect(await readdir(join(root, 'm'))).toEqual(['model-settings.json']);
   });
+
+  it('is not put off by a file among the directories', async () => {
+    await writeFile(join(root, 'stray'), '');
+    await make('n');
+    await writeFile(join(root, 'n', '.model-settings.json'), '{"name":"n"}');
+    await settings.showAll();
+    expect(await readdir(join(root, 'n'))).toEqual(['model-settings.json']);
+  });
 });

@@ -14,6 +14,7 @@ const RUNNING: WatchedPod = {
   configMaps: ['modelconfig-sk-0'],
   modelConfigVersion: undefined,
   agentStatusPort: 9082,
+  agentPort: 9081,
 };
 const OLD = '7' as ModelConfigVersion;
 const NEW = '9' as ModelConfigVersion;

@@ -58,7 +58,7 @@ describe('one piece of a pod over another', () => {
     ],
     ['takes null for absent, on both sides', { a: null, b: 1 }, { b: null }, { b: 1 }],
     [
-      'merges variables by name, each as a whole',
+      'merges variables by name, each as a whole, the upper ones first',
       {
         env: [
           { name: 'A', value: '1' },
@@ -73,9 +73,9 @@ describe('one piece of a pod over another', () => {
       },
       {
         env: [
+          { name: 'C', value: '3' },
           { name: 'A', valueFrom: { x: 1 } },
           { name: 'B', value: '2' },
-          { name: 'C', value: '3' },
         ],
       },
     ],
@@ -113,7 +113,7 @@ describe('one piece of a pod over another', () => {
       'keeps entries that have no key',
       { env: [5, { value: 'x' }] },
       { env: ['y', { name: 'A' }] },
-      { env: [5, { value: 'x' }, 'y', { name: 'A' }] },
+      { env: ['y', { name: 'A' }, 5, { value: 'x' }] },
     ],
     [
       'leaves types that do not fit as the upper has them',

@@ -46,6 +46,7 @@ describe('what is kept of a pod', () => {
       configMaps: ['modelconfig-sk-0'],
       modelConfigVersion: '12',
       agentStatusPort: 9082,
+      agentPort: 9081,
     });
     expect(keyOfWatchedPod(pod)).toBe('ns/sk');
   });

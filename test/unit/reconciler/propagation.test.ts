@@ -21,6 +21,7 @@ function pod(index = 0, change: Partial<WatchedPod> = {}): WatchedPod {
     configMaps: ['modelconfig-sk-0'],
     modelConfigVersion: undefined,
     agentStatusPort: undefined,
+    agentPort: 9081,
     ...change,
   };
 }

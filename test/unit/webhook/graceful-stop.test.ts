@@ -58,6 +58,29 @@ describe('a graceful stop', () => {
     agents.forEach((agent) => agent.destroy());
   });
 
+  it('takes the connection of a call that came before it, too, and knows how many there are', async () => {
+    const { clock, endDrain } = clockWithDrain();
+    const decision = Promise.withResolvers<AdmissionDecision>();
+    const called = Promise.withResolvers<undefined>();
+    const server = await startLoopbackServer({
+      ...{ clock, drain: DRAIN },
+      handlers: new Map<string, AdmissionHandler>([
+        ['/slow', () => (called.resolve(undefined), decision.promise)],
+      ]),
+    });
+    const agent = new Agent({ keepAlive: true });
+    const slow = call(server, { body, path: '/slow', agent });
+    await called.promise;
+    expect(server.reviewsInFlight()).toBe(1);
+    const stopped = server.stop();
+    decision.resolve({ kind: 'allowed' });
+    expect((await slow).headers.connection).toBe('close');
+    expect(server.reviewsInFlight()).toBe(0);
+    endDrain();
+    await stopped;
+    agent.destroy();
+  });
+
   it('does not wait for idle connections, nor twice', async () => {
     const handlers = new Map([['/mutate', () => Promise.resolve({ kind: 'allowed' } as const)]]);
     const server = await startLoopbackServer({ handlers });

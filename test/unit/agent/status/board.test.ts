@@ -39,13 +39,22 @@ describe('the status board', () => {
     const board = createStatusBoard('one', NOW);
     board.put(tracked('a'));
     board.put(tracked('b'));
+    const { sequence } = board.document();
     board.put({ ...tracked('a'), phase: { phase: 'Downloading', bytes: 5 } });
     board.put({ ...tracked('a'), phase: { phase: 'Loaded' } });
     board.put(tracked('c'));
+    expect(sketch(board.since('one', sequence))).toEqual(['3 a Loaded', '4 c Queued']);
     board.remove('b');
     board.setFacts({ ready: true, readyReason: '' });
-    expect(sketch(board.since('one', 1))).toEqual(['4 a Loaded', '5 c Queued', '6 -b', '7 AGENT']);
-    expect(board.since('one', 7)).toEqual([]);
+    expect(sketch(board.since('one', 3))).toEqual(['4 c Queued', '5 -b', '6 AGENT']);
+    expect(board.since('one', 6)).toEqual([]);
+  });
+
+  it('says nothing of a model that came and went while nobody looked', () => {
+    const board = createStatusBoard('one', NOW);
+    board.put(tracked('a'));
+    board.remove('a');
+    expect(board.document()).toMatchObject({ sequence: 0, models: [] });
   });
 
   it('does not count what says nothing new', () => {

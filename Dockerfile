@@ -1,0 +1,17 @@
+# The image for several platforms, by BuildKit:
+#   docker buildx build --platform linux/amd64,linux/arm64 --tag kserve-mms:0.1.0 \
+#     --label org.opencontainers.image.revision="$(git rev-parse HEAD)" .
+# Its files are those of `npm run image`, written by the same program; so the build runs on the builder's own processor.
+FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS build
+ARG TARGETARCH
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY . .
+RUN npm run image -- --platform "linux/$TARGETARCH" --rootfs /rootfs
+
+FROM scratch
+COPY --from=build /rootfs /
+ENV PATH=/usr/local/bin
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=1", "--v8-pool-size=1", "/app/dist/agent.js"]

@@ -1,0 +1,35 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Environment } from '../sources/source.ts';
+
+/** JavaScript objects of a pull are few; bytes live outside this heap. */
+const HEAP_MIB = 96;
+
+const PULLER_ENVIRONMENT = {
+  // glibc keeps an arena per thread and gives little back by itself: some 10 MiB at the peak of four large downloads.
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_TRIM_THRESHOLD_: '65536',
+  // Threads that wait for the disk at the same moment share one commit of its journal; Node's own number is 4.
+  UV_THREADPOOL_SIZE: '16',
+};
+
+/**
+ * Starts a puller's process, with exactly this environment, for somebody to attach to: one that nobody configures ends by
+ * itself. This module imports nothing that takes time, so that an agent can start the process before it has loaded itself.
+ * @param entry puller-main.ts, or the bundle made of it.
+ * @param env credentials reach the process this way.
+ */
+export function spawnPuller(entry: URL, env: Environment): ChildProcess {
+  const child = fork(fileURLToPath(entry), [], {
+    env: { ...PULLER_ENVIRONMENT, ...env },
+    execArgv: [
+      `--max-old-space-size=${HEAP_MIB}`,
+      '--max-semi-space-size=2',
+      '--disable-warning=ExperimentalWarning',
+    ],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  // Whoever attaches sees that there is no process; until then nobody may be there to hear of it.
+  return child.on('error', () => undefined);
+}

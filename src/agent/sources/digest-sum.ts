@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto';
+import { AwsCrc32c } from '@aws-crypto/crc32c';
+import type { DigestAlgorithm } from './digest.ts';
+
+/** A sum over bytes that come in parts. */
+export interface Sum {
+  update(chunk: Uint8Array): void;
+  hex(): Promise<string>;
+}
+
+/** @param totalBytes of the whole; only a git blob's sum needs it. */
+export function createSum(algorithm: DigestAlgorithm, totalBytes: number): Sum {
+  if (algorithm === 'crc32c') {
+    const crc = new AwsCrc32c();
+    return {
+      update: (chunk) => crc.update(chunk),
+      hex: async () => Buffer.from(await crc.digest()).toString('hex'),
+    };
+  }
+  const hash = createHash(algorithm === 'git-blob' ? 'sha1' : algorithm);
+  if (algorithm === 'git-blob') hash.update(`blob ${totalBytes}\0`);
+  return { update: (chunk) => void hash.update(chunk), hex: () => Promise.resolve(hash.digest('hex')) };
+}

@@ -1,0 +1,96 @@
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import type { LookupFunction, Socket } from 'node:net';
+
+/** One GET: resolves with the head of the answer, whose body is still to be read. */
+export type HttpGet = (
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+) => Promise<IncomingMessage>;
+
+export interface HttpGetter {
+  readonly get: HttpGet;
+  /** Ends all connections. */
+  close(): void;
+}
+
+export interface HttpGetterOptions {
+  readonly lookup: LookupFunction;
+  readonly connectTimeoutMs: number;
+}
+
+/** Shorter than the 5 s after which many servers close, so that no request meets a closing connection. */
+const IDLE = { keepAlive: true, timeout: 4_000 };
+
+interface Transport {
+  readonly request: typeof httpRequest;
+  readonly agent: HttpAgent;
+}
+
+/** GETs over HTTP/1.1 and kept connections. TLS is loaded when the first https:// URL asks for it. */
+export function createHttpGetter({ lookup, connectTimeoutMs }: HttpGetterOptions): HttpGetter {
+  const http: Transport = { request: httpRequest, agent: new HttpAgent(IDLE) };
+  let https: Promise<Transport> | undefined;
+  const loadHttps = async (): Promise<Transport> => {
+    const { Agent, request } = await import('node:https');
+    return { request, agent: new Agent(IDLE) };
+  };
+  const get: HttpGet = async (url, headers, signal) => {
+    const secure = url.protocol === 'https:';
+    const { request, agent } = secure ? await (https ??= loadHttps()) : http;
+    const ask = (): ClientRequest => {
+      const call = request({ ...target(url), headers, signal, agent, lookup });
+      limitConnecting(call, secure ? 'secureConnect' : 'connect', connectTimeoutMs);
+      return call;
+    };
+    return answerOf(ask);
+  };
+  return {
+    get,
+    close: () => {
+      http.agent.destroy();
+      void https?.then(({ agent }) => agent.destroy());
+    },
+  };
+}
+
+function target({ hostname, port, pathname, search }: URL): RequestOptions {
+  return { hostname: bareHost(hostname), port: port === '' ? null : port, path: pathname + search };
+}
+
+/** A URL puts an IPv6 address in brackets, a socket does not take them. */
+export function bareHost(hostname: string): string {
+  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
+}
+
+/** A kept connection may end just as it is used again; then, and only then, the request is made once more. */
+function answerOf(ask: () => ClientRequest, again = true): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const call = ask();
+    let answered = false;
+    call.on('response', (answer) => {
+      answered = true;
+      resolve(answer);
+    });
+    call.on('error', (error: NodeJS.ErrnoException) => {
+      // After the head of the answer its body tells of the error.
+      if (answered) return;
+      if (again && call.reusedSocket && error.code === 'ECONNRESET') resolve(answerOf(ask, false));
+      else reject(error);
+    });
+    call.end();
+  });
+}
+
+/** Covers names, TCP and TLS; a connection that is used again needs none of them. */
+function limitConnecting(call: ClientRequest, done: 'connect' | 'secureConnect', limitMs: number): void {
+  call.once('socket', (socket: Socket) => {
+    if (!socket.connecting) return;
+    const late = Object.assign(new Error(`no connection within ${limitMs} ms`), { code: 'ETIMEDOUT' });
+    const timer = setTimeout(() => call.destroy(late), limitMs);
+    const clear = (): void => clearTimeout(timer);
+    socket.once(done, clear);
+    call.once('close', clear);
+  });
+}

@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import { AGENT, NODE_FLAGS } from '../support/agent.ts';
+import { agentScene } from '../support/agent-scene.ts';
+import type { AgentScene } from '../support/agent-scene.ts';
+import { startFaultServer } from '../support/fault-server.ts';
+import type { FaultServer } from '../support/fault-server.ts';
+import { configured } from '../support/mounted-config.ts';
+import { tar } from '../support/tar-writer.ts';
+import { zip } from '../support/zip-writer.ts';
+
+describe('the bundle', () => {
+  let scene: AgentScene;
+  let store: FaultServer;
+  beforeEach(async () => {
+    scene = await agentScene();
+    store = await startFaultServer();
+  });
+  afterEach(async () => {
+    await scene.end();
+    await store.stop();
+  });
+
+  it('brings along what every kind of storageUri needs', async () => {
+    const { host } = new URL(store.url);
+    const entry = { name: 'weights.txt', body: 'w' };
+    const md5 = createHash('md5').update('w').digest('base64');
+    const good = {
+      tar: store.body('model.tar', tar([entry])),
+      zip: store.body('model.zip', zip([entry])),
+      checked: store.body('weights.txt', 'w', { 'content-md5': md5 }),
+    };
+    // The store answers 404 to all of these, and each client has to come as far as to understand that.
+    const missing = {
+      s3: 's3://models/none',
+      gs: 'gs://models/none',
+      azure: 'https://account.blob.core.windows.net/models/none',
+      hf: 'hf://org/none',
+      oci: `oci://${host}/none:1`,
+      pvc: 'pvc://claim/none',
+      file: 'file:///nowhere/none',
+    };
+    const models = Object.entries({ ...good, ...missing });
+    await scene.config.writeModels(models.map(([name, uri]) => configured(name, uri)));
+    const agent = await scene.start({
+      flags: ['--file-root', '/nowhere'],
+      env: {
+        AWS_ENDPOINT_URL: store.url,
+        awsAnonymousCredential: 'true',
+        STORAGE_EMULATOR_HOST: store.url,
+        AZURE_STORAGE_SERVICE_ENDPOINT: store.url,
+        AZURE_STORAGE_ACCESS_KEY: Buffer.from('key').toString('base64'),
+        HF_ENDPOINT: store.url,
+      },
+    });
+    const settled = await agent.until(({ models: all }) =>
+      all.every(({ name, phase }) => phase === (name in good ? 'Loaded' : 'Failed')),
+    );
+    const reasons = settled.models.map(({ name, reason }) => [name, reason]);
+    expect(Object.fromEntries(reasons)).toEqual({
+      ...Object.fromEntries(Object.keys(good).map((name) => [name, ''])),
+      ...Object.fromEntries(Object.keys(missing).map((name) => [name, 'NotFound'])),
+    });
+  });
+
+  it.each([
+    ['none', (file: string) => rm(file)],
+    ['damaged', (file: string) => writeFile(file, 'not what V8 made')],
+    ['of another version of the code', (file: string, other: string) => cp(other, file)],
+  ])('starts with compiled code that is %s', async (_, spoil) => {
+    const copy = await mkdtemp(join(tmpdir(), 'kserve-mms-bundle-'));
+    try {
+      const dist = dirname(AGENT);
+      for (const part of ['agent.js', 'agent-puller.js', 'agent-chunks'])
+        await cp(join(dist, part), join(copy, part), { recursive: true });
+      await writeFile(join(copy, 'package.json'), '{"type":"module"}');
+      const chunks = join(copy, 'agent-chunks');
+      const [agentCache = '', pullerCache = ''] = await compiledIn(chunks);
+      const other = await readFile(pullerCache);
+      await spoil(agentCache, pullerCache);
+      expect((await readFile(pullerCache)).equals(other)).toBe(true);
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        ...NODE_FLAGS,
+        join(copy, 'agent.js'),
+        '--help',
+      ]);
+      expect(stdout).toContain('--enable-puller');
+      // Nothing is written where it runs.
+      expect((await compiledIn(chunks)).length).toBeLessThanOrEqual(2);
+    } finally {
+      await rm(copy, { recursive: true, force: true });
+    }
+  });
+});
+
+/** The compiled code of the agent and of its puller. */
+async function compiledIn(chunks: string): Promise<string[]> {
+  const names = (await readdir(chunks)).filter((name) => name.endsWith('.cache'));
+  return names.sort().map((name) => join(chunks, name));
+}
