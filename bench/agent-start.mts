@@ -64,16 +64,20 @@ async function measure(start: (args: string[]) => ChildProcess): Promise<Record<
   const ports = ['--component-port', String(MODEL_SERVER_PORT), '--port', PORT];
   const startedAt = performance.now();
   const agent = start(['--enable-puller', ...places, ...ports]);
+  const ended = once(agent, 'exit');
   try {
-    const lastLoad = await allLoaded(startedAt + LIMIT_MS);
+    const lastLoad = await Promise.race([allLoaded(startedAt + LIMIT_MS), ended.then(endedEarly)]);
     await sleep(IDLE_AFTER_MS);
     return { 'start to last load, ms': lastLoad - startedAt, 'idle, MiB': await residentMib(agent.pid ?? 0) };
   } finally {
-    const ended = once(agent, 'exit');
     agent.kill('SIGKILL');
     await ended;
     await rm(root, { recursive: true, force: true });
   }
+}
+
+function endedEarly([code, signal]: unknown[]): never {
+  throw new Error(`the agent ended with ${String(code ?? signal)} before it had loaded the models`);
 }
 
 function modelSet({ files }: ModelEndpoints, count: number): object[] {

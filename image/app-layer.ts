@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { file } from './entry.ts';
 import type { Entry } from './entry.ts';
+import type { Platform } from './platform.ts';
 
 /** What of the repository is in the image, as it lies there; directories with all that is in them. */
 const TAKEN = [
@@ -29,9 +30,15 @@ export interface Documents {
  *
  * @param root the repository, built
  */
-export async function appLayer(root: string, documents: Documents): Promise<Entry[]> {
+export async function appLayer(
+  root: string,
+  { nodeArchitecture }: Platform,
+  documents: Documents,
+): Promise<Entry[]> {
   const { version, licence, sbom, notices } = documents;
-  const paths = (await Promise.all(TAKEN.map((path) => filesBelow(root, path)))).flat();
+  const all = (await Promise.all(TAKEN.map((path) => filesBelow(root, path)))).flat();
+  // Compiled for the processor that built it; on another one Node compiles anew.
+  const paths = all.filter((path) => !path.endsWith('.cache') || path.endsWith(`-${nodeArchitecture}.cache`));
   const files = paths.map(async (path) => file(`app/${path}`, await readFile(join(root, path))));
   return [
     ...(await Promise.all(files)),

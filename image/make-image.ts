@@ -67,7 +67,7 @@ export async function imageContents(request: ImageRequest): Promise<ImageContent
   const debian = await fetchDebian(base, platform, tools);
   return {
     base: baseLayer({ base, platform, node, debian, authorities: running.authorities }),
-    app: await appLayer(root, { version, licence, sbom, notices }),
+    app: await appLayer(root, platform, { version, licence, sbom, notices }),
     version,
     licence,
     source: about.repository?.url,

@@ -6,6 +6,8 @@ export type Architecture = 'amd64' | 'arm64';
 /** What differs between the processors. */
 export interface Platform {
   readonly architecture: Architecture;
+  /** Node's name of it. */
+  readonly nodeArchitecture: 'x64' | 'arm64';
   /** Debian's directory of shared libraries. Source: Debian's multiarch specification. */
   readonly libraries: string;
   /** The loader, which programs name by a path of its own. Source: the ABI of each processor. */
@@ -18,6 +20,7 @@ const PLATFORMS = new Map<string, Platform>([
     'linux/amd64',
     {
       architecture: 'amd64',
+      nodeArchitecture: 'x64',
       libraries: 'x86_64-linux-gnu',
       loader: 'ld-linux-x86-64.so.2',
       loaderLink: 'lib64/ld-linux-x86-64.so.2',
@@ -27,6 +30,7 @@ const PLATFORMS = new Map<string, Platform>([
     'linux/arm64',
     {
       architecture: 'arm64',
+      nodeArchitecture: 'arm64',
       libraries: 'aarch64-linux-gnu',
       loader: 'ld-linux-aarch64.so.1',
       loaderLink: 'lib/ld-linux-aarch64.so.1',

@@ -80,7 +80,8 @@ export async function bundleAgent(outdir) {
       launcher.replace(/INLINED|PACK|ENTRY/g, (word) => texts[word]),
     );
     const compiler = join(root, 'scripts', 'compile-pack.mjs');
-    const exitCode = await run(packagedNode, [compiler, packFile, join(chunks, packName)]);
+    const seeds = ['--hash-seed=1', '--random-seed=1'];
+    const exitCode = await run(packagedNode, [...seeds, compiler, packFile, join(chunks, packName)]);
     if (exitCode !== 0) throw new Error(`compiling ${packFile} ended with ${exitCode}`);
   }
   return [...new Set(inputs)];

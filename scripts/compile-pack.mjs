@@ -1,15 +1,18 @@
 /**
  * Compiles a script wholly and writes what V8 made of it: `node compile-pack.mjs FILE OUTPUT`. To be run by the Node that
- * will run the script; OUTPUT gets the version and the architecture to its name.
+ * will run the script; OUTPUT gets the version and the architecture to its name. With `--hash-seed` and
+ * `--random-seed`, which need not be the same later, the same FILE becomes the same OUTPUT, in any directory: the image is to
+ * be reproducible.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 
 const [file, output] = process.argv.slice(2);
 // Functions too that are called later: compiling them one by one, as they are called, is most of a cold start.
 setFlagsFromString('--no-lazy');
-const script = new Script(readFileSync(file, 'latin1'), { filename: file });
+const script = new Script(readFileSync(file, 'latin1'), { filename: basename(file) });
 // V8 refuses compiled code of a process with other flags.
 setFlagsFromString('--lazy');
 writeFileSync(`${output}-${process.version}-${process.arch}.cache`, script.createCachedData());
