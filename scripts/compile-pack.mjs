@@ -5,14 +5,13 @@
  * be reproducible.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 
 const [file, output] = process.argv.slice(2);
 // Functions too that are called later: compiling them one by one, as they are called, is most of a cold start.
 setFlagsFromString('--no-lazy');
-const script = new Script(readFileSync(file, 'latin1'), { filename: basename(file) });
+const script = new Script(readFileSync(file, 'latin1'), { filename: 'pack.js' });
 // V8 refuses compiled code of a process with other flags.
 setFlagsFromString('--lazy');
 writeFileSync(`${output}-${process.version}-${process.arch}.cache`, script.createCachedData());
