@@ -59,8 +59,10 @@ describe('the bundle', () => {
         HF_ENDPOINT: store.url,
       },
     });
-    const settled = await agent.until(({ models: all }) =>
-      all.every(({ name, phase }) => phase === (name in good ? 'Loaded' : 'Failed')),
+    const settled = await agent.until(
+      ({ models: all }) =>
+        all.length === models.length &&
+        all.every(({ name, phase }) => phase === (name in good ? 'Loaded' : 'Failed')),
     );
     const reasons = settled.models.map(({ name, reason }) => [name, reason]);
     expect(Object.fromEntries(reasons)).toEqual({

@@ -144,7 +144,8 @@ describe('the status of a TrainedModel', () => {
     const [closed = 0] = await freePorts(1);
     await placePod(client, { name: 'stock-0', service: 'stock', statusPort: closed, agentPort: server.port });
     await createModel(client, trainedModel('theirs', 'stock'));
-    await conditionIs('theirs', 'ModelLoaded', { status: 'False', reason: 'Loading' });
+    // Queued when it is written before the model server was asked, else Loading.
+    await conditionIs('theirs', 'ModelLoaded', { status: 'False' });
     (server.loaded as Map<string, string>).set('theirs', 'weights');
     await conditionIs('theirs', 'Ready', { status: 'True' });
     await client.delete(TRAINED_MODELS, { namespace: 'default', name: 'theirs' });

@@ -40,7 +40,9 @@ describe('the metrics of a manager at work', () => {
     await createService(client, inferenceService('blocked'));
     await eventually(async () => {
       expect(await manager.metric('mms_propagations_total', { result: 'annotated' })).toBe(1);
-      expect(await manager.metric('mms_reconcile_errors_total', { code: 'FOREIGN_CONFIG_MAP' })).toBe(1);
+      // Once for each look at it, and its InferenceService changes when its predictor is looked after.
+      const refused = await manager.metric('mms_reconcile_errors_total', { code: 'FOREIGN_CONFIG_MAP' });
+      expect(refused).toBeGreaterThanOrEqual(1);
     });
   });
 
