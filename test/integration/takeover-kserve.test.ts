@@ -99,7 +99,8 @@ describe("taking over from KServe's controller, and giving back", () => {
         const { metadata } = (await model(name))!;
         expect(metadata.finalizers).toBeUndefined();
         expect(metadata.labels).toMatchObject(ALLOCATED);
-      });
+        // What KServe's webhooks turn away while its manager starts again is tried anew, in the end every 30 s.
+      }, 90_000);
     }
   });
 
