@@ -142,14 +142,22 @@ describe('the status of a TrainedModel', () => {
     await createService(client, inferenceService('stock'));
     const server = await startV2Server('/nowhere');
     const [closed = 0] = await freePorts(1);
-    await placePod(client, { name: 'stock-0', service: 'stock', statusPort: closed, agentPort: server.port });
-    await createModel(client, trainedModel('theirs', 'stock'));
-    // Queued when it is written before the model server was asked, else Loading.
-    await conditionIs('theirs', 'ModelLoaded', { status: 'False' });
-    (server.loaded as Map<string, string>).set('theirs', 'weights');
-    await conditionIs('theirs', 'Ready', { status: 'True' });
-    await client.delete(TRAINED_MODELS, { namespace: 'default', name: 'theirs' });
-    await server.stop();
+    try {
+      await placePod(client, {
+        name: 'stock-0',
+        service: 'stock',
+        statusPort: closed,
+        agentPort: server.port,
+      });
+      await createModel(client, trainedModel('theirs', 'stock'));
+      // Queued when it is written before the model server was asked, else Loading.
+      await conditionIs('theirs', 'ModelLoaded', { status: 'False' });
+      (server.loaded as Map<string, string>).set('theirs', 'weights');
+      await conditionIs('theirs', 'Ready', { status: 'True' });
+      await client.delete(TRAINED_MODELS, { namespace: 'default', name: 'theirs' });
+    } finally {
+      await server.stop();
+    }
   });
 
   it('keeps its times and is not written while nothing changes; an agent that is gone is named', async () => {
