@@ -16,10 +16,10 @@ import { inferenceServiceOf, readTrainedModel } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { TRAINED_MODELS } from '../kube/resources.ts';
-import { createAllowance } from '../reconciler/allowance.ts';
 import { createEventRecorder } from '../reconciler/event-recorder.ts';
 import type { EventRecorder } from '../reconciler/event-recorder.ts';
 import { createStatusWriter } from '../reconciler/status-writer.ts';
+import { createTokenBucket } from '../reconciler/token-bucket.ts';
 import { createAgentFollowers, servesModels } from './agent-followers.ts';
 import type { AgentFollowers } from './agent-followers.ts';
 import type { ClusterListeners, ClusterView } from './cluster-view.ts';
@@ -171,7 +171,7 @@ function newLeading(
     [...view().trainedModelsByKey.group(key)].map(({ metadata }) => metadata.name);
   const followers = createAgentFollowers({ clock, random, onChange, modelsOf });
   const writer = createStatusWriter({ client, clock, scope, observe: observe.written, ...WRITES });
-  const onTheWay = createAllowance({ ...WRITES_ON_THE_WAY, clock });
+  const onTheWay = createTokenBucket({ ...WRITES_ON_THE_WAY, clock });
   const events = eventsFor(options);
   const memory = createVerdictMemory(clock);
   const queue = depthObserver(observe.queue);
@@ -220,7 +220,7 @@ function newLeading(
 }
 
 function eventsFor({ client, clock, identity, observe }: TrainedModelStatusOptions): EventRecorder {
-  const allowance = createAllowance({ ...EVENTS_A_SECOND, clock });
+  const allowance = createTokenBucket({ ...EVENTS_A_SECOND, clock });
   return createEventRecorder({
     ...{ client, clock, resource: TRAINED_MODELS, identity, allowance, observe: observe.event },
   });

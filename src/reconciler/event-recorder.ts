@@ -5,7 +5,7 @@ import type { ModelEvent } from '../core/model-events.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { apiVersionOf, EVENTS } from '../kube/resources.ts';
 import type { Resource } from '../kube/resources.ts';
-import type { Allowance } from './allowance.ts';
+import type { TokenBucket } from './token-bucket.ts';
 
 export type EventOutcome = 'created' | 'counted' | 'dropped' | 'failed';
 
@@ -23,7 +23,7 @@ export interface EventRecorderOptions {
   readonly clock: Clock;
   /** The pod's name. */
   readonly identity: string;
-  readonly allowance: Allowance;
+  readonly allowance: Pick<TokenBucket, 'tryTake'>;
   readonly observe: (outcome: EventOutcome) => void;
 }
 

@@ -4,6 +4,8 @@ import { milliseconds, type Clock } from '../core/clock.ts';
 export interface TokenBucket {
   /** Resolves when it is this caller's turn, or at once when the signal aborts. */
   take(signal: AbortSignal): Promise<void>;
+  /** Takes a turn if there is one now, and waits for none. */
+  tryTake(): boolean;
   /** To be called when the turn was not used. */
   giveBack(): void;
 }
@@ -29,6 +31,12 @@ export function createTokenBucket(options: {
       refill();
       tokens -= 1;
       if (tokens < 0) await clock.sleep(milliseconds((-tokens / perSecond) * 1000), signal);
+    },
+    tryTake() {
+      refill();
+      if (tokens < 1) return false;
+      tokens -= 1;
+      return true;
     },
     giveBack() {
       tokens = Math.min(burst, tokens + 1);
