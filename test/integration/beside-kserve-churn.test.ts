@@ -12,6 +12,7 @@ import type { AuditedWrite, AuditLog } from '../support/audit-log.ts';
 import { createModel, readConfigMap, trainedModel } from '../support/cluster-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
+import { kservePrograms } from '../support/kserve-programs.ts';
 import type { KServeCluster } from '../support/kserve-cluster.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
@@ -40,6 +41,11 @@ describe(`beside KServe's manager, ${MODELS} TrainedModels coming and going`, ()
   const random = seededRandom(5);
   const live: string[] = [];
   let made = 0;
+
+  beforeAll(async () => {
+    // Where they have to be built first, that took seven and a half minutes on two busy processors.
+    await kservePrograms();
+  }, 30 * 60_000);
 
   beforeAll(async () => {
     audit = await auditLog();

@@ -8,6 +8,7 @@ import { pasteWithKubectl, shellBlocksOf } from '../support/page.ts';
 import { eventually } from '../support/eventually.ts';
 import { KSERVE_AGENT_IMAGE } from '../support/kserve-install.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
+import { kservePrograms } from '../support/kserve-programs.ts';
 import type { KServeCluster } from '../support/kserve-cluster.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
@@ -23,6 +24,11 @@ const OUR_IMAGE = 'kserve-mms:0.1.0';
 describe("with KServe's own manager in the cluster", () => {
   let cluster: KServeCluster;
   let kubeconfig: string;
+
+  beforeAll(async () => {
+    // Where they have to be built first, that took seven and a half minutes on two busy processors.
+    await kservePrograms();
+  }, 30 * 60_000);
 
   beforeAll(async () => {
     cluster = await startKServeCluster();
