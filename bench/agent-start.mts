@@ -11,10 +11,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { mountConfigMap } from '../src/demo/config-map-mount.ts';
+import { KSERVE_VERSION, kservePrograms } from '../test/support/kserve-programs.ts';
 import { residentMib } from '../test/support/process-memory.ts';
 import { alternate, tableOf } from './alternate.ts';
 import type { Contender } from './alternate.ts';
-import { KSERVE_VERSION, kserveAgent } from './kserve-agent.ts';
 import { startModelEndpoints } from './model-endpoints.ts';
 import type { ModelEndpoints } from './model-endpoints.ts';
 
@@ -30,7 +30,7 @@ const OUR_NODE_FLAGS = ['--max-semi-space-size=1', '--v8-pool-size=1'];
 
 const [models = '90', rounds = '5'] = process.argv.slice(2);
 const endpoints = await startModelEndpoints(MODEL_SERVER_PORT);
-const kserve = await kserveAgent(process.env);
+const kserve = process.env['KSERVE_AGENT'] ?? (await kservePrograms()).agent;
 const contenders: Contender[] = [
   {
     name: `KServe ${KSERVE_VERSION}`,

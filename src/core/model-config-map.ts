@@ -1,4 +1,5 @@
 import type { InferenceService } from './inference-service.ts';
+import { ownerReferenceTo } from './owner-reference.ts';
 import type { ConfigMap, ObjectMeta, OwnerReference } from './kubernetes.ts';
 import { decodeModelConfig, encodeModelConfig, meansSameModels } from './model-config.ts';
 import type { ShardPlan } from './model-config-plan.ts';
@@ -107,17 +108,6 @@ function newConfigMap(
 /** KServe's contract: the ConfigMap carries the InferenceService's labels. Ours is what the watch selects by. */
 function wantedLabels(inferenceService: InferenceService): Readonly<Record<string, string>> {
   return { ...inferenceService.metadata.labels, [MODEL_CONFIG_LABEL]: 'true' };
-}
-
-function ownerReferenceTo(inferenceService: InferenceService): OwnerReference {
-  return {
-    apiVersion: INFERENCE_SERVICE_API_VERSION,
-    kind: INFERENCE_SERVICE_KIND,
-    name: inferenceService.metadata.name,
-    uid: inferenceService.metadata.uid ?? '',
-    controller: true,
-    blockOwnerDeletion: true,
-  };
 }
 
 /** Group and name, not uid: an InferenceService that was deleted and made anew is still the same owner by right. */

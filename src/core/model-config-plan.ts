@@ -1,3 +1,4 @@
+import { compareText } from './compare-text.ts';
 import type { KServeMode } from './kserve-controller.ts';
 import type { InferenceService } from './inference-service.ts';
 import { memoryLimitOf } from './inference-service.ts';
@@ -142,10 +143,6 @@ function inOrderOfPrecedence(
       compareText(a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? '') ||
       compareText(a.metadata.name, b.metadata.name),
   );
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Takes entries as long as their text stays within the capacity. */

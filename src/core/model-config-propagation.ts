@@ -1,3 +1,4 @@
+import { compareText } from './compare-text.ts';
 import type { ConfigMap } from './kubernetes.ts';
 import { isFinished } from './watched-pod.ts';
 import type { WatchedPod } from './watched-pod.ts';
@@ -47,7 +48,7 @@ export function mountedVersion(
   const mounted = [...configMaps].filter(({ metadata }) => pod.configMaps.includes(metadata.name));
   if (mounted.length === 0) return undefined;
   return mounted
-    .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
+    .sort((a, b) => compareText(a.metadata.name, b.metadata.name))
     .map(({ metadata }) => metadata.resourceVersion ?? '')
     .join('.') as ModelConfigVersion;
 }

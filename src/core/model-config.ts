@@ -1,3 +1,4 @@
+import { compareText } from './compare-text.ts';
 import { isRecord } from './json.ts';
 import { formatQuantity, parseQuantity } from './quantity.ts';
 
@@ -88,7 +89,7 @@ export function encodedSize(entry: ModelConfigEntry): number {
 }
 
 function sortByName(entries: readonly ModelConfigEntry[]): ModelConfigEntry[] {
-  return [...entries].sort((a, b) => (a.modelName < b.modelName ? -1 : a.modelName > b.modelName ? 1 : 0));
+  return [...entries].sort((a, b) => compareText(a.modelName, b.modelName));
 }
 
 function canonicalEntry({ modelName, modelSpec }: ModelConfigEntry): ModelConfigEntry {

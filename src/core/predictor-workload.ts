@@ -1,14 +1,13 @@
 import type { InferenceService, Predictor } from './inference-service.ts';
 import { isRecord, textMapIn } from './json.ts';
-import type { JsonObject, KubernetesObject, ObjectMeta, OwnerReference } from './kubernetes.ts';
+import type { JsonObject, KubernetesObject, ObjectMeta } from './kubernetes.ts';
+import { ownerReferenceTo } from './owner-reference.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
 import { modelRequestOf } from './model-request.ts';
 import {
   APP_LABEL,
   AUTOSCALER_CLASS_ANNOTATION,
   COMPONENT_LABEL,
-  INFERENCE_SERVICE_API_VERSION,
-  INFERENCE_SERVICE_KIND,
   INFERENCE_SERVICE_LABEL,
   PREDICTOR_COMPONENT,
   predictorName,
@@ -119,7 +118,7 @@ function workload(
     namespace: inferenceService.metadata.namespace ?? '',
     labels,
     annotations,
-    ownerReferences: [ownerReferenceTo(inferenceService.metadata)],
+    ownerReferences: [ownerReferenceTo(inferenceService)],
   };
   const selector = { [APP_LABEL]: labels[APP_LABEL] ?? '' };
   const deployment = {
@@ -164,17 +163,6 @@ function metadataOf(
 
 function handedOn(annotations: Readonly<Record<string, string>> = {}): Record<string, string> {
   return Object.fromEntries(Object.entries(annotations).filter(([key]) => !KEPT_BACK.has(key)));
-}
-
-function ownerReferenceTo({ name, uid = '' }: ObjectMeta): OwnerReference {
-  return {
-    apiVersion: INFERENCE_SERVICE_API_VERSION,
-    kind: INFERENCE_SERVICE_KIND,
-    name,
-    uid,
-    controller: true,
-    blockOwnerDeletion: true,
-  };
 }
 
 function scaleOf(predictor: Predictor, { annotations = {} }: ObjectMeta): Scale | undefined {

@@ -1,3 +1,4 @@
+import { compareText } from './compare-text.ts';
 import type { ModelRequest } from './model-request.ts';
 import { CONTAINERS } from './names.ts';
 import { modelServerOf } from './serving-runtime.ts';
@@ -101,10 +102,6 @@ const PROTOCOLS = ['v1', 'v2', 'grpc-v1', 'grpc-v2'];
 function protocolRank({ protocols }: RuntimeOffer): number {
   const ranks = protocols.map((protocol) => PROTOCOLS.indexOf(protocol)).filter((rank) => rank >= 0);
   return Math.min(PROTOCOLS.length, ...ranks);
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function reasonAgainst(runtime: RuntimeOffer, request: ModelRequest): string | undefined {

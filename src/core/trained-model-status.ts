@@ -1,3 +1,4 @@
+import { compareText } from './compare-text.ts';
 import type { EpochMs } from './clock.ts';
 import type { InferenceService } from './inference-service.ts';
 import { urlsOf } from './model-url.ts';
@@ -148,7 +149,7 @@ function withTimes(
     return { ...condition, lastTransitionTime: since };
   };
   const all = conditions.map(timed);
-  return [...all, timed(rolledUp(all))].sort((a, b) => (a.type < b.type ? -1 : 1));
+  return [...all, timed(rolledUp(all))].sort((a, b) => compareText(a.type, b.type));
 }
 
 /** Knative's rule: what is False before what is Unknown, and of several the newest. */

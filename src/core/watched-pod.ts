@@ -1,5 +1,6 @@
-import { isRecord } from './json.ts';
-import type { KubernetesObject, ObjectKey, ObjectMeta } from './kubernetes.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { isRecord, recordsIn } from './json.ts';
+import type { JsonObject, KubernetesObject, ObjectKey, ObjectMeta } from './kubernetes.ts';
 import { objectKey } from './kubernetes.ts';
 import {
   AGENT_PORT,
@@ -36,6 +37,7 @@ export function watchedPod(raw: KubernetesObject): WatchedPod {
   const { name, namespace, uid, resourceVersion, deletionTimestamp, labels, annotations } = raw.metadata;
   const spec = recordIn(raw, 'spec');
   const status = recordIn(raw, 'status');
+  const agent = recordsIn(spec?.['containers']).find((container) => container['name'] === CONTAINERS.agent);
   return {
     metadata: {
       name,
@@ -47,16 +49,16 @@ export function watchedPod(raw: KubernetesObject): WatchedPod {
     inferenceService: labels?.[INFERENCE_SERVICE_LABEL],
     phase: textIn(status, 'phase'),
     scheduled: textIn(spec, 'nodeName') !== undefined,
-    ready: recordsIn(status, 'conditions').some(
+    ready: recordsIn(status?.['conditions']).some(
       ({ type, status: held }) => type === 'Ready' && held === 'True',
     ),
     podIP: textIn(status, 'podIP'),
-    configMaps: recordsIn(spec, 'volumes').flatMap(
+    configMaps: recordsIn(spec?.['volumes']).flatMap(
       (volume) => textIn(recordIn(volume, 'configMap'), 'name') ?? [],
     ),
     modelConfigVersion: annotations?.[MODEL_CONFIG_VERSION],
-    agentStatusPort: statusPortOf(recordsIn(spec, 'containers')),
-    agentPort: agentPortOf(recordsIn(spec, 'containers')),
+    agentStatusPort: statusPortOf(agent),
+    agentPort: agentPortOf(agent),
   };
 }
 
@@ -70,9 +72,21 @@ export function isFinished({ phase, metadata }: WatchedPod): boolean {
   return phase === 'Succeeded' || phase === 'Failed' || metadata.deletionTimestamp !== undefined;
 }
 
+/**
+ * Whether two states of a pod are alike in all that its agent's models depend on: kubelet looks at it, and we annotate it,
+ * far more often than that changes.
+ */
+export function isSameReplica(a: WatchedPod, b: WatchedPod): boolean {
+  return isDeepStrictEqual(replicaOf(a), replicaOf(b));
+}
+
+function replicaOf({ modelConfigVersion: _told, metadata, ...rest }: WatchedPod): object {
+  const { resourceVersion: _version, ...identity } = metadata;
+  return { ...rest, ...identity };
+}
+
 /** `--status-port N` or `--status-port=N`, of our own agent; its default unless set. */
-function statusPortOf(containers: readonly Record<string, unknown>[]): number | undefined {
-  const agent = containers.find(({ name }) => name === CONTAINERS.agent);
+function statusPortOf(agent: JsonObject | undefined): number | undefined {
   if (agent === undefined) return undefined;
   const args: unknown[] = Array.isArray(agent['args']) ? agent['args'] : [];
   for (const [index, arg] of args.entries()) {
@@ -85,9 +99,8 @@ function statusPortOf(containers: readonly Record<string, unknown>[]): number | 
 }
 
 /** The agent's container port of that name, as the webhook gives it. */
-function agentPortOf(containers: readonly Record<string, unknown>[]): number {
-  const agent = containers.find(({ name }) => name === CONTAINERS.agent);
-  const port = recordsIn(agent, 'ports').find(({ name }) => name === AGENT_PORT_NAME);
+function agentPortOf(agent: JsonObject | undefined): number {
+  const port = recordsIn(agent?.['ports']).find(({ name }) => name === AGENT_PORT_NAME);
   return portOf(port?.['containerPort']) ?? AGENT_PORT;
 }
 
@@ -101,11 +114,6 @@ function portOf(text: unknown): number | undefined {
 function recordIn(parent: object | undefined, field: string): Record<string, unknown> | undefined {
   const value: unknown = (parent as Record<string, unknown> | undefined)?.[field];
   return isRecord(value) ? value : undefined;
-}
-
-function recordsIn(parent: Record<string, unknown> | undefined, field: string): Record<string, unknown>[] {
-  const value = parent?.[field];
-  return Array.isArray(value) ? value.filter(isRecord) : [];
 }
 
 function textIn(parent: Record<string, unknown> | undefined, field: string): string | undefined {

@@ -1,5 +1,6 @@
+import { aborted } from '../core/abort.ts';
 import { milliseconds, seconds } from '../core/clock.ts';
-import type { Clock, Milliseconds, Random } from '../core/clock.ts';
+import type { Clock, Random } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { KSERVE_LEASE, kserveLeaseState, takeoverIdentity } from '../core/kserve-controller.ts';
 import type { Logger } from '../core/log.ts';
@@ -97,7 +98,7 @@ async function untilFree(
       logger.warn({ error: messageOf(thrown) }, "KServe's Lease cannot be read; trying again");
     }
     await clock.sleep(POLL, signal);
-    watched = sum(watched, POLL);
+    watched = milliseconds(watched + POLL);
   }
   return false;
 }
@@ -108,15 +109,4 @@ function runsError(holder: string): KServeRunsError {
       `${KSERVE_LEASE.name} in namespace ${KSERVE_LEASE.namespace} and renews it. To take over from it, install ` +
       'manifests/overlays/takeover-kserve, which takes the Lease from it; to work next to it, start with --kserve=beside',
   );
-}
-
-function sum(a: Milliseconds, b: Milliseconds): Milliseconds {
-  return milliseconds(a + b);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -14,6 +14,7 @@ import { statusBeside, statusOf } from '../core/trained-model-status.ts';
 import type { StatusFacts } from '../core/trained-model-status.ts';
 import { inferenceServiceOf, readTrainedModel } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
+import { isSameReplica } from '../core/watched-pod.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { TRAINED_MODELS } from '../kube/resources.ts';
 import { createEventRecorder } from '../reconciler/event-recorder.ts';
@@ -93,6 +94,7 @@ export function createTrainedModelStatus(options: TrainedModelStatusOptions): Tr
         const { followers } = leading;
         if (delta.type === 'deleted') followers.forget(delta.object);
         else followers.keep(delta.object);
+        if (delta.type === 'updated' && isSameReplica(delta.previous, delta.object)) return;
         const { inferenceService = '', metadata } = delta.object;
         look(modelsOf(objectKey(metadata.namespace ?? '', inferenceService)));
       },

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { report } from '../support/report.ts';
@@ -47,13 +48,14 @@ describe('pods that are created while the manager restarts', () => {
     };
   }
 
+  /** Those that stay: after a rollout the replicas before it still drain for a while. */
   const managers = async (): Promise<string[]> => {
     const selector = 'app.kubernetes.io/name=kserve-mms-manager';
-    const names = await run('-n', SYSTEM_NAMESPACE, 'get', 'pods', '-l', selector, '-o', 'name');
-    return names
-      .trim()
-      .split('\n')
-      .map((name) => name.replace('pod/', ''));
+    const listed = await run('-n', SYSTEM_NAMESPACE, 'get', 'pods', '-l', selector, '-o', 'json');
+    const { items } = JSON.parse(listed) as { items: readonly KubernetesObject[] };
+    return items
+      .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+      .map(({ metadata }) => metadata.name);
   };
 
   it(`all come about, with their agent, through ${RESTARTS} rolling restarts`, async () => {

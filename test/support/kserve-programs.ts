@@ -6,7 +6,7 @@ import { builtOnce, go } from './go-tool.ts';
 /** Pins KServe and what it is built with; nothing of KServe itself is kept in this repository. */
 const MODULE = fileURLToPath(new URL('../../tools/kserve', import.meta.url));
 const PACKAGE = 'github.com/kserve/kserve';
-const VERSION = 'v0.17.0';
+export const KSERVE_VERSION = 'v0.17.0';
 
 /** KServe's own programs and files, for tests only. */
 export interface KServePrograms {
@@ -21,8 +21,8 @@ export interface KServePrograms {
  * @throws when Go is missing or fails; the message says what to do.
  */
 export async function kservePrograms(): Promise<KServePrograms> {
-  const directory = await builtOnce(`kserve-${VERSION}`, ['manager', 'agent'], async (building) => {
-    process.stderr.write(`building KServe ${VERSION} with Go, once; it takes some ten minutes\n`);
+  const directory = await builtOnce(`kserve-${KSERVE_VERSION}`, ['manager', 'agent'], async (building) => {
+    process.stderr.write(`building KServe ${KSERVE_VERSION} with Go, once; it takes some ten minutes\n`);
     const ends = showProgress();
     try {
       const packages = [`${PACKAGE}/cmd/manager`, `${PACKAGE}/cmd/agent`];

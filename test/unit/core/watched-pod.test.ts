@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { KubernetesObject } from '../../../src/core/kubernetes.ts';
-import { keyOfWatchedPod, watchedPod } from '../../../src/core/watched-pod.ts';
+import { isSameReplica, keyOfWatchedPod, watchedPod } from '../../../src/core/watched-pod.ts';
 
 const METADATA = { name: 'p', namespace: 'ns', uid: 'u', resourceVersion: '3' };
 
@@ -72,5 +72,20 @@ describe('what is kept of a pod', () => {
     const kept = seen(pod);
     expect(kept).toMatchObject({ metadata: METADATA, configMaps: [], ready: false, scheduled: false });
     expect(keyOfWatchedPod(kept)).toBeUndefined();
+  });
+});
+
+describe('two states of a pod', () => {
+  const before = seen({ spec: { nodeName: 'n' }, status: { phase: 'Running', podIP: '10.0.0.7' } });
+
+  it.each([
+    ['another resourceVersion', { metadata: { ...before.metadata, resourceVersion: '4' } }, true],
+    ['what we told its kubelet', { modelConfigVersion: '12' }, true],
+    ['its readiness', { ready: true }, false],
+    ['its address', { podIP: '10.0.0.8' }, false],
+    ['its end', { metadata: { ...before.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } }, false],
+    ['another pod of the same name', { metadata: { ...before.metadata, uid: 'v' } }, false],
+  ])('that differ in %s', (_what, change, same) => {
+    expect(isSameReplica(before, { ...before, ...change })).toBe(same);
   });
 });
