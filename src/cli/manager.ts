@@ -3,8 +3,8 @@ import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { seconds } from '../core/clock.ts';
-import { messageOf, MmsError } from '../core/errors.ts';
 import type { ManagerOptions } from '../manager/options.ts';
+import { KubeconfigError, loadKubeConfig } from './cluster-connection.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 import { MANAGER_SETTINGS, ManagerSettingsError, readManagerSettings } from './manager-settings.ts';
@@ -15,15 +15,6 @@ import { userAgent } from './version.ts';
 
 /** The endpoints of a Service follow a pod's readiness within seconds; a neighbour on this machine at once. */
 const DRAIN = { 'in-cluster': seconds(15), local: seconds(1) };
-
-/** What client-node falls back to where it finds no configuration at all. Source: its config.ts, loadFromDefault. */
-const MADE_UP_SERVER = 'http://localhost:8080';
-
-/** The kubeconfig is missing, unreadable, or names no cluster. */
-class KubeconfigError extends MmsError {
-  readonly code = 'KUBECONFIG';
-  readonly retryable = false;
-}
 
 /** `mms manager`: webhook and reconciler. */
 export function managerCommand(io: CommandIo): Command {
@@ -89,28 +80,4 @@ async function told(
     throw new ManagerSettingsError([...faults, thrown.message]);
   }
   throw new ManagerSettingsError(faults);
-}
-
-async function loadKubeConfig(file: string | undefined): Promise<KubeConfig> {
-  const { KubeConfig: Config } = await import('./kube-config.ts');
-  const config = new Config();
-  try {
-    if (file === undefined) config.loadFromDefault();
-    else config.loadFromFile(file);
-  } catch (thrown) {
-    throw new KubeconfigError(`cannot use the kubeconfig ${file ?? '(default)'}: ${messageOf(thrown)}`, {
-      cause: thrown,
-    });
-  }
-  if (file === undefined && config.getCurrentCluster()?.server === MADE_UP_SERVER) {
-    throw new KubeconfigError(
-      'there is no cluster to serve: this is no pod with a service account, and neither KUBECONFIG nor ~/.kube/config ' +
-        'is there; name a file with --kubeconfig, or start a cluster with: mms cluster up',
-    );
-  }
-  if (config.getCurrentCluster() !== null) return config;
-  throw new KubeconfigError(
-    `the kubeconfig ${file ?? '(default)'} has no current context with a cluster; ` +
-      'name another file with --kubeconfig, or start a cluster with: mms cluster up',
-  );
 }

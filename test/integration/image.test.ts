@@ -210,7 +210,7 @@ describe('run as an ordinary user on a root that cannot be written', () => {
     });
     const manager = await run(['manager'], command);
     expect(manager).toMatchObject({ code: 2, stdout: '' });
-    expect(manager.stderr).toMatch(/^mms: there is no cluster to serve/);
+    expect(manager.stderr).toMatch(/^mms: there is no cluster to talk to/);
   });
 
   it('has the rights of nobody in particular, and writes only to its volumes', async () => {
