@@ -2,11 +2,6 @@ import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { MmsError } from '../core/errors.ts';
 import { SettingsError } from '../core/settings-error.ts';
-import { agentCommand } from './agent.ts';
-import { clusterCommand } from './cluster.ts';
-import { demoCommand } from './demo.ts';
-import { injectCommand } from './inject.ts';
-import { managerCommand } from './manager.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 import { packageVersion } from './version.ts';
@@ -15,23 +10,75 @@ const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
+/** A command of `mms`, whose module is loaded only when it is called for. */
+interface CommandEntry {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  /** Its line in `mms --help`. */
+  readonly summary: string;
+  readonly load: () => Promise<(io: CommandIo) => Command>;
+}
+
 /** Every command of `mms`; a new one is a function `(io) => Command` in a file of its own, added to this list. */
-const COMMANDS: readonly ((io: CommandIo) => Command)[] = [
-  agentCommand,
-  clusterCommand,
-  demoCommand,
-  injectCommand,
-  managerCommand,
+const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'agent',
+    summary: "run the sidecar, with the flags of KServe's own",
+    load: async () => (await import('./agent.ts')).agentCommand,
+  },
+  {
+    name: 'cluster',
+    summary: 'start and stop a real etcd and kube-apiserver on this machine, for trying out',
+    load: async () => (await import('./cluster.ts')).clusterCommand,
+  },
+  {
+    name: 'demo',
+    summary: 'show the whole system at work on a control plane of its own',
+    load: async () => (await import('./demo.ts')).demoCommand,
+  },
+  {
+    name: 'inject',
+    summary: 'show what the webhook would make of a pod, and why, without a cluster',
+    load: async () => (await import('./inject.ts')).injectCommand,
+  },
+  {
+    name: 'manager',
+    summary: 'run the webhook and the reconciler',
+    load: async () => (await import('./manager.ts')).managerCommand,
+  },
 ];
 
-/** The whole command line. */
-export function createProgram(io: CommandIo): Command {
+/**
+ * The command line. Commands that are not needed stand in it with name and summary alone: what they import would take
+ * longer to load than the one that was called takes to answer.
+ *
+ * @param isNeeded by the name in the list; without it all are loaded
+ */
+export async function createProgram(
+  io: CommandIo,
+  isNeeded: (name: string) => boolean = () => true,
+): Promise<Command> {
   const program = newCommand('mms', io)
     .description('Multi-model serving for KServe')
     .version(packageVersion())
     .showHelpAfterError('(run mms --help for what there is)');
-  for (const command of COMMANDS) program.addCommand(command(io));
+  for (const entry of COMMANDS) program.addCommand(await commandOf(entry, io, isNeeded));
   return program;
+}
+
+async function commandOf(
+  { name, aliases = [], summary, load }: CommandEntry,
+  io: CommandIo,
+  isNeeded: (name: string) => boolean,
+): Promise<Command> {
+  const command = [name, ...aliases].some(isNeeded) ? (await load())(io) : newCommand(name, io);
+  return command.summary(summary).aliases(aliases);
+}
+
+/** The first words of a command line that are no flags: `inject`, or `help inject`. No flag of `mms` itself takes a value. */
+function isNamedIn(args: readonly string[]): (name: string) => boolean {
+  const [first, second] = args.filter((arg) => !arg.startsWith('-'));
+  return (name) => name === (first === 'help' ? second : first);
 }
 
 /**
@@ -40,7 +87,8 @@ export function createProgram(io: CommandIo): Command {
  */
 export async function run(args: readonly string[], io: CommandIo): Promise<number> {
   try {
-    await createProgram(io).parseAsync(args, { from: 'user' });
+    const program = await createProgram(io, isNamedIn(args));
+    await program.parseAsync(args, { from: 'user' });
     return EXIT_OK;
   } catch (error) {
     // commander has printed its own message; --help and --version arrive here too, with exit code 0.
