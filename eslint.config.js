@@ -8,6 +8,7 @@ import tseslint from 'typescript-eslint';
  */
 const rooms = {
   core: [],
+  page: ['core'],
   system: ['core'],
   kube: ['core'],
   webhook: ['core'],

@@ -12,6 +12,7 @@ const TAKEN = [
   'dist/agent-puller.js',
   'dist/agent.js',
   'dist/bundle',
+  'dist/page',
   'manifests/crds',
   'manifests/webhook',
 ];

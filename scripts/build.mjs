@@ -1,6 +1,6 @@
 /**
- * Compiles src/ to dist/ and bundles the agent and the command line beside it, whole or not at all, and notes in dist/ which
- * sources it is of and which packages the bundles hold.
+ * Compiles src/ to dist/ and bundles the agent, the command line and the page beside it, whole or not at all, and notes in
+ * dist/ which sources it is of and which packages the bundles hold.
  * `npm run build` runs it.
  */
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ const SOURCES = [
   'scripts/agent-launcher.js',
   'scripts/compile-pack.mjs',
   'scripts/bundle-cli.mjs',
+  'scripts/bundle-page.mjs',
   'tsconfig.json',
   'tsconfig.build.json',
   'package-lock.json',
@@ -43,6 +44,8 @@ async function build() {
     // Loaded here: what only asks whether the build is current runs before the dependencies are there.
     const { bundleAgent } = await import('./bundle-agent.mjs');
     const { bundleCli } = await import('./bundle-cli.mjs');
+    const { bundlePage } = await import('./bundle-page.mjs');
+    await bundlePage(fresh);
     const inputs = [...(await bundleAgent(fresh)), ...(await bundleCli(fresh))];
     writeFileSync(join(fresh, PACKAGES), JSON.stringify(bundledPackages(inputs), undefined, 2));
     writeFileSync(join(fresh, STAMP), sources);

@@ -22,6 +22,11 @@ export const MANAGER_SETTINGS = {
   webhookPort: port('MMS_WEBHOOK_PORT', 9443, 'HTTPS, for the API server'),
   metricsPort: port('MMS_METRICS_PORT', 8080, '/metrics for Prometheus'),
   healthPort: port('MMS_HEALTH_PORT', 8081, '/healthz and /readyz'),
+  pagePort: {
+    ...port('MMS_PAGE_PORT', 0, 'a page to look at, for people, on 127.0.0.1 only'),
+    otherwise: undefined as number | undefined,
+    otherwiseShown: 'no page',
+  },
   agentImage: {
     ...{ argument: '<image>', env: 'MMS_AGENT_IMAGE', otherwise: undefined as string | undefined },
     otherwiseShown: "what KServe's system configuration says",
@@ -109,9 +114,12 @@ export function readManagerSettings(
   return { values, faults: [...faults, ...clashesOf(values), ...contradictionsOf(values)] };
 }
 
-function clashesOf({ webhookPort, metricsPort, healthPort }: ManagerSettings): string[] {
+function clashesOf({ webhookPort, metricsPort, healthPort, pagePort }: ManagerSettings): string[] {
   const byPort = new Map<number, string[]>();
-  const ports = { '--webhook-port': webhookPort, '--metrics-port': metricsPort, '--health-port': healthPort };
+  const ports = {
+    ...{ '--webhook-port': webhookPort, '--metrics-port': metricsPort, '--health-port': healthPort },
+    '--page-port': pagePort ?? 0,
+  };
   for (const [flag, number] of Object.entries(ports)) {
     if (number !== 0) byPort.set(number, [...(byPort.get(number) ?? []), flag]);
   }

@@ -48,7 +48,10 @@ async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): 
     mode,
     namespace: settings.namespace,
     identity: identity ?? `${hostname()}-${randomUUID()}`,
-    ports: { webhook: settings.webhookPort, metrics: settings.metricsPort, health: settings.healthPort },
+    ports: {
+      ...{ webhook: settings.webhookPort, metrics: settings.metricsPort, health: settings.healthPort },
+      page: settings.pagePort,
+    },
     certificate: settings.certificate,
     agentImage: settings.agentImage,
     kserve: settings.kserve,

@@ -98,7 +98,11 @@ const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 /** A URI as it may stand in a message: no user or password, no query (signatures), cut. */
 export function shownStorageUri(uri: string): string {
-  const plain = uri.replace(/[?#][^]*$/, '').replace(/^([^:/]*:\/\/)?[^/]*:[^/]*@/, '$1');
+  const plain = uri
+    .replace(/[?#][^]*$/, '')
+    .replace(/^([^:/]*:\/\/)?[^/]*:[^/]*@/, '$1')
+    // What is left before an @ is Azure's container, and with any other scheme a user, or a token.
+    .replace(/^(?!abfss?:)([^:/]*:\/\/)[^/]*@/i, '$1');
   const clean = plain.replace(UNPRINTABLE, '\ufffd');
   return clean.length <= 200 ? clean : `${clean.slice(0, 200)}…`;
 }

@@ -28,6 +28,7 @@ import { createModelConfigController } from './model-config-controller.ts';
 import { refuseBesideKServe } from './kserve-controllers.ts';
 import type { ModelConfigController } from './model-config-controller.ts';
 import type { ManagerOptions } from './options.ts';
+import { startPageServer } from './page-server.ts';
 import { predictorsFor } from './predictors-for.ts';
 import { podWebhook } from './pod-webhook.ts';
 import { createPropagationController, NO_PROPAGATION } from './propagation-controller.ts';
@@ -148,10 +149,14 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
       predictors.lead(leading),
     ]);
   };
+  const { page: port } = options.ports;
+  let page: PlainServer | undefined;
   try {
+    if (port !== undefined) page = await startPageServer({ port, view, clock, logger });
     const needed = [...decisiveReflectors(view), ...predictors.reflectors.values()];
     await admit({ ...running, view, needed, systemConfig, secret, certificate, lead }, signal);
   } finally {
+    await page?.stop();
     const reflectors = [...reflectorsOf(view).values(), ...predictors.reflectors.values()];
     await Promise.all(reflectors.map((reflector) => reflector.stop()));
   }

@@ -13,7 +13,13 @@ export interface ManagerOptions {
   readonly namespace: string;
   /** Unique among the replicas: the pod's name. */
   readonly identity: string;
-  readonly ports: { readonly webhook: number; readonly metrics: number; readonly health: number };
+  readonly ports: {
+    readonly webhook: number;
+    readonly metrics: number;
+    readonly health: number;
+    /** Of the page for people, on the loopback; undefined for none. */
+    readonly page: number | undefined;
+  };
   /** Whether KServe's controllers run too, or this manager does their work on TrainedModels. */
   readonly kserve: KServeMode;
   /** `self`: made and renewed here. `external`: whoever fills the Secret writes the caBundle, too. */

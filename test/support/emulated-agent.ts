@@ -20,12 +20,15 @@ export interface EmulatedAgentOptions {
   /** Models that this agent brings from wanted to loaded in a second. */
   readonly perSecond: number;
   readonly fails: (name: string) => boolean;
+  /** What is said of those that fail. */
+  readonly message?: string;
 }
 
 const HEARTBEAT_MS = 15_000;
 
 /** Starts it on a free port of 127.0.0.1. Real agents for thousands of models would need more machine than a test has. */
-export async function startEmulatedAgent({ perSecond, fails }: EmulatedAgentOptions): Promise<EmulatedAgent> {
+export async function startEmulatedAgent(options: EmulatedAgentOptions): Promise<EmulatedAgent> {
+  const { perSecond, fails, message: failure = 'the source answered 404' } = options;
   const models = createNumberedModels();
   const instance = crypto.randomUUID();
   let sequence = 0;
@@ -87,7 +90,7 @@ export async function startEmulatedAgent({ perSecond, fails }: EmulatedAgentOpti
       if (ending.signal.aborted) return;
       for (const entry of loading) {
         const bad = fails(entry.modelName);
-        put(entry, bad ? 'Failed' : 'Loaded', bad ? 'the source answered 404' : '');
+        put(entry, bad ? 'Failed' : 'Loaded', bad ? failure : '');
         settled += 1;
       }
       done = settled;

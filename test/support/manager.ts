@@ -10,7 +10,13 @@ const LAUNCHER = fileURLToPath(new URL('../../bin/mms.js', import.meta.url));
 /** A real `mms manager --local`, in a process of its own. */
 export interface TestManager {
   readonly pid: number;
-  readonly ports: { readonly webhook: number; readonly metrics: number; readonly health: number };
+  readonly ports: {
+    readonly webhook: number;
+    readonly metrics: number;
+    readonly health: number;
+    /** Only where `page` was asked for. */
+    readonly page: number;
+  };
   /** Its log so far, one JSON object a line. */
   log(): string;
   /** The value of a metric, summed over all label sets that contain these. */
@@ -27,6 +33,8 @@ export interface TestManagerOptions {
   readonly args?: readonly string[];
   /** As in a cluster: nothing is created but what the manager keeps itself. Default: `--local`. */
   readonly inCluster?: boolean;
+  /** Serve the page, on `ports.page`. */
+  readonly page?: boolean;
   /** In addition to what this process has. */
   readonly env?: Readonly<Record<string, string>>;
   /** Resolve at once instead of when it is ready. */
@@ -34,8 +42,8 @@ export interface TestManagerOptions {
 }
 
 export async function startTestManager(options: TestManagerOptions): Promise<TestManager> {
-  const [webhook = 0, metrics = 0, health = 0] = await freePorts(3);
-  const ports = { webhook, metrics, health };
+  const [webhook = 0, metrics = 0, health = 0, page = 0] = await freePorts(4);
+  const ports = { webhook, metrics, health, page };
   const child = spawn(
     process.execPath,
     [
@@ -49,6 +57,7 @@ export async function startTestManager(options: TestManagerOptions): Promise<Tes
         '--health-port',
         String(health),
       ],
+      ...(options.page === true ? ['--page-port', String(page)] : []),
       ...(options.args ?? []),
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } },

@@ -27,6 +27,7 @@ beforeEach(async () => {
   for (const [file, name] of [
     ['bundle-agent.mjs', 'bundleAgent'],
     ['bundle-cli.mjs', 'bundleCli'],
+    ['bundle-page.mjs', 'bundlePage'],
   ] as const) {
     await writeFile(join(clone, 'scripts', file), `export const ${name} = async () => [];\n`);
   }

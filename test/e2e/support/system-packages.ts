@@ -1,9 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { messageOf } from '../../../src/core/errors.ts';
 import { isExecutable } from '../../../src/controlplane/binary-cache.ts';
 import type { Progress } from '../../../src/controlplane/progress.ts';
-import { runProgram } from '../../../src/controlplane/run-program.ts';
+import { aptInstall } from '../../support/apt-install.ts';
 
 /** A program that a node needs, and the package of Debian and Ubuntu that has it. */
 const COMMANDS: readonly (readonly [command: string, package_: string])[] = [
@@ -32,31 +31,11 @@ export async function systemPrograms(
   progress: Progress,
 ): Promise<SystemPrograms> {
   const missing = await missingPackages(environment);
-  if (missing.length > 0) await install(missing, environment, progress);
+  if (missing.length > 0) await aptInstall(missing, 'a node on this machine', environment, progress);
   const cniPlugins = await findCni();
   const still = await missingPackages(environment);
   if (still.length === 0 && cniPlugins !== undefined) return { cniPlugins };
   throw new Error(`a node needs ${still.join(', ')}, and apt-get did not bring it`);
-}
-
-async function install(
-  packages: readonly string[],
-  environment: NodeJS.ProcessEnv,
-  progress: Progress,
-): Promise<void> {
-  progress(`installing with apt-get, for a node on this machine: ${packages.join(' ')}`);
-  const env = { ...environment, DEBIAN_FRONTEND: 'noninteractive' };
-  const run = (...args: string[]) => runProgram({ command: 'apt-get', args, environment: env });
-  try {
-    await run('update');
-    await run('install', '-y', '--no-install-recommends', ...packages);
-  } catch (thrown) {
-    throw new Error(
-      `the end-to-end tests need ${packages.join(', ')}, and apt-get could not install them. ` +
-        `Install them by your system's own means, then run the tests again. ${messageOf(thrown)}`,
-      { cause: thrown },
-    );
-  }
 }
 
 async function missingPackages({ PATH = '' }: NodeJS.ProcessEnv): Promise<string[]> {

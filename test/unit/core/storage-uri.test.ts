@@ -107,6 +107,7 @@ describe('a storageUri', () => {
   it.each([
     'https://user:hunter2@',
     'ftp://user:hunter2@host/x',
+    'ftp://hunter2@host/x',
     'user:hunter2@host',
     's3://?sig=hunter2',
     'x://a?hunter2',

@@ -31,7 +31,7 @@ function unreachable(): KubeConfig {
 }
 
 describe('a manager that cannot start', () => {
-  it.each(['health', 'metrics', 'webhook'])(
+  it.each(['health', 'metrics', 'webhook', 'page'])(
     'because its port for %s is taken says so, and leaves nothing running',
     async (part) => {
       const taken = createServer();
@@ -42,7 +42,7 @@ describe('a manager that cannot start', () => {
         {
           kubeConfig: unreachable(),
           ...{ userAgent: 'test', mode: 'in-cluster', namespace: 'mms', identity: 'a', certificate: 'self' },
-          ports: { webhook: 0, metrics: 0, health: 0, [part]: port },
+          ports: { webhook: 0, metrics: 0, health: 0, page: undefined, [part]: port },
           ...{ agentImage: undefined, injectCredentials: true, propagate: true, predictors: false },
           ...{ allowMemoryChanges: false, trainedModelStatus: 'off', kserve: 'beside' },
           ...{ drain: milliseconds(0), clock, random: Math.random, logger: quietLogger },

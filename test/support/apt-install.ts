@@ -1,0 +1,30 @@
+import { messageOf } from '../../src/core/errors.ts';
+import type { Progress } from '../../src/controlplane/progress.ts';
+import { runProgram } from '../../src/controlplane/run-program.ts';
+
+/**
+ * Installs packages of Debian and its like. Takes as long as the network does: not inside a test's timeout.
+ *
+ * @param purpose completes "… for": `a node on this machine`
+ * @throws saying what to do
+ */
+export async function aptInstall(
+  packages: readonly string[],
+  purpose: string,
+  environment: NodeJS.ProcessEnv,
+  progress: Progress,
+): Promise<void> {
+  progress(`installing with apt-get, for ${purpose}: ${packages.join(' ')}`);
+  const env = { ...environment, DEBIAN_FRONTEND: 'noninteractive' };
+  const run = (...args: string[]) => runProgram({ command: 'apt-get', args, environment: env });
+  try {
+    await run('update');
+    await run('install', '-y', '--no-install-recommends', ...packages);
+  } catch (thrown) {
+    throw new Error(
+      `the tests need ${packages.join(', ')} for ${purpose}, and apt-get could not install them. ` +
+        `Install them by your system's own means, then run the tests again. ${messageOf(thrown)}`,
+      { cause: thrown },
+    );
+  }
+}
