@@ -46,6 +46,11 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: 'run the webhook and the reconciler',
     load: async () => (await import('./manager.ts')).managerCommand,
   },
+  {
+    name: 'status',
+    summary: 'show InferenceServices and their models, and what is loaded where',
+    load: async () => (await import('./status.ts')).statusCommand,
+  },
 ];
 
 /**
