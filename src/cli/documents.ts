@@ -39,7 +39,12 @@ export async function readDocuments(path: string, io: CommandIo): Promise<Docume
   return documents;
 }
 
-async function readText(path: string, io: CommandIo): Promise<string> {
+/**
+ * The text of a file; `-` reads stdin.
+ *
+ * @throws {InputFileError} when it cannot be read
+ */
+export async function readText(path: string, io: CommandIo): Promise<string> {
   try {
     if (path !== '-') return await readFile(path, 'utf8');
     const chunks: Buffer[] = [];

@@ -1,6 +1,7 @@
 import { age } from '../core/age.ts';
 import type { EpochMs } from '../core/clock.ts';
 import type { ClusterOverview, ServiceOverview } from '../core/cluster-overview.ts';
+import { isOnItsWay } from '../core/model-overview.ts';
 import type { ModelOverview } from '../core/model-overview.ts';
 import { withoutReplicas } from '../core/model-loaded.ts';
 import { memoryBar, shortBytes } from '../core/short-bytes.ts';
@@ -112,9 +113,5 @@ function counted(done: number, all: number, { paint }: StatusView): string {
 
 function colourOf(phase: string): Colour {
   if (phase === 'Loaded') return 'green';
-  return ON_ITS_WAY.has(phase) ? 'yellow' : 'red';
+  return isOnItsWay(phase) ? 'yellow' : 'red';
 }
-
-const ON_ITS_WAY: ReadonlySet<string> = new Set([
-  ...['Queued', 'Downloading', 'Loading', 'Pending', 'Unknown', 'Terminating', 'AgentNotReachable'],
-]);

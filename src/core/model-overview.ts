@@ -92,3 +92,21 @@ export function isStale({ metadata }: TrainedModel, { observedGeneration }: Trai
 export function statusOfModel({ status }: TrainedModel): TrainedModelStatus {
   return status ?? {};
 }
+
+const ON_ITS_WAY: ReadonlySet<string> = new Set([
+  ...[
+    'Queued',
+    'Downloading',
+    'Loading',
+    'Pending',
+    'Unknown',
+    'Terminating',
+    'NoReplicas',
+    'AgentNotReachable',
+  ],
+]);
+
+/** Whether a phase is one that passes by itself. */
+export function isOnItsWay(phase: string): boolean {
+  return ON_ITS_WAY.has(phase);
+}

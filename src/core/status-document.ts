@@ -26,7 +26,15 @@ function serviceDocument({ memory, created, ...rest }: ServiceOverview): object 
   };
 }
 
-function modelDocument({ memory, inferenceService, url, created, since, ...rest }: ModelOverview): object {
+/** One model, as it stands in that document. */
+export function modelDocument({
+  memory,
+  inferenceService,
+  url,
+  created,
+  since,
+  ...rest
+}: ModelOverview): object {
   return {
     ...rest,
     inferenceService: inferenceService ?? null,
