@@ -37,7 +37,7 @@ export function showTop(io: CommandIo, services: readonly string[], flags: TopFl
       );
     }
     const isWanted = (service: string | undefined): boolean => wanted.size === 0 || wanted.has(service ?? '');
-    const traffic = await countedTraffic(cluster, isWanted, flags, interrupted);
+    const { traffic, overSeconds } = await countedTraffic(cluster, isWanted, flags, interrupted);
     const models = all.filter((model) => isWanted(inferenceServiceOf(model)));
     const top = topModels(models, traffic, flags.sort);
     if (flags.output === 'table') {
@@ -46,33 +46,43 @@ export function showTop(io: CommandIo, services: readonly string[], flags: TopFl
       tellOfTheSilent(io, traffic);
       return;
     }
-    const over = flags.over === undefined ? undefined : flags.over / 1000;
-    const document = topDocument(top, traffic, over);
+    const document = topDocument(top, traffic, overSeconds);
     io.stdout.write(structured(document, flags.output === 'yaml' ? 'yaml' : 'json'));
   });
 }
 
+interface CountedTraffic {
+  readonly traffic: readonly PodTraffic[];
+  /** Undefined: since the agents started. */
+  readonly overSeconds: number | undefined;
+}
+
+/** Ctrl-C ends the counting early; what was counted until then is shown. */
 async function countedTraffic(
   { client, scope }: ClusterConnection,
   isWanted: (service: string | undefined) => boolean,
   { over }: TopFlags,
   interrupted: AbortSignal,
-): Promise<PodTraffic[]> {
+): Promise<CountedTraffic> {
   const pods = (await predictorPods({ client, namespace: scope })).filter(({ inferenceService }) =>
     isWanted(inferenceService),
   );
-  const before = await askTraffic(client, pods, interrupted);
-  if (over === undefined) return before;
+  const before = await askTraffic(client, pods);
+  if (over === undefined) return { traffic: before, overSeconds: undefined };
+  const started = systemClock.now();
   await systemClock.sleep(over, interrupted);
-  const after = await askTraffic(client, pods, interrupted);
-  return after.map((now, index) => {
-    const then = before[index]?.models;
-    if (now.models === undefined || then === undefined) return now;
-    const grown = [...now.models].map(([model, traffic]) => {
-      return [model, growthOf(then.get(model) ?? NO_TRAFFIC, traffic)] as const;
-    });
-    return { ...now, models: new Map(grown) };
-  });
+  const after = await askTraffic(client, pods);
+  const overSeconds = (systemClock.now() - started) / 1000;
+  return { traffic: after.map((now, index) => grown(now, before[index])), overSeconds };
+}
+
+function grown(now: PodTraffic, before: PodTraffic | undefined): PodTraffic {
+  if (now.models === undefined || before?.models === undefined) return now;
+  const then = before.models;
+  const models = [...now.models].map(
+    ([model, traffic]) => [model, growthOf(then.get(model) ?? NO_TRAFFIC, traffic)] as const,
+  );
+  return { ...now, models: new Map(models) };
 }
 
 function topTable(models: readonly TopModel[], namespaces: boolean): string {

@@ -21,7 +21,7 @@ const TIMEOUT = seconds(120);
 /** `--no-wait` and `--timeout`, for commands whose effect takes a while. */
 export function withWaitFlags(command: Command, forWhat: string): Command {
   return command
-    .option('--wait', `wait until ${forWhat} (the default)`)
+    .option('--wait', `wait until ${forWhat}`, true)
     .option('--no-wait', 'do not wait')
     .addOption(timeoutOption('how long to wait', TIMEOUT, '2m'));
 }

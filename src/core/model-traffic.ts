@@ -28,32 +28,50 @@ export interface TrafficFigures {
 
 export const NO_TRAFFIC: Traffic = { requests: 0, errors: 0, seconds: 0, count: 0, buckets: new Map() };
 
-/** By model, over all verbs and statuses; requests for no model have the name ''. */
-export function trafficIn(samples: readonly MetricSample[]): Map<string, Traffic> {
-  const byModel = new Map<string, Traffic>();
-  for (const { name, labels, value } of samples) {
-    const model = labels.get('model') ?? '';
-    const one = partOf(name, labels, value);
-    if (one !== undefined) byModel.set(model, sumOf(byModel.get(model) ?? NO_TRAFFIC, one));
-  }
-  return byModel;
+/** The same while it is being added up: there may be hundreds of thousands of samples. */
+interface Draft {
+  requests: number;
+  errors: number;
+  seconds: number;
+  count: number;
+  readonly buckets: Map<number, number>;
 }
 
-function partOf(name: string, labels: ReadonlyMap<string, string>, value: number): Traffic | undefined {
+/** By model, over all verbs and statuses; requests for no model have the name ''. */
+export function trafficIn(samples: readonly MetricSample[]): Map<string, Traffic> {
+  const byModel = new Map<string, Draft>();
+  for (const { name, labels, value } of samples) {
+    const model = labels.get('model') ?? '';
+    const draft = byModel.get(model) ?? { ...NO_TRAFFIC, buckets: new Map<number, number>() };
+    byModel.set(model, draft);
+    add(draft, name, labels, value);
+  }
+  return new Map([...byModel].map(([model, draft]) => [model, { ...draft, buckets: rising(draft.buckets) }]));
+}
+
+function add(draft: Draft, name: string, labels: ReadonlyMap<string, string>, value: number): void {
   switch (name) {
     case REQUESTS:
-      return { ...NO_TRAFFIC, requests: value, errors: Number(labels.get('code')) >= 400 ? value : 0 };
+      draft.requests += value;
+      if (Number(labels.get('code')) >= 400) draft.errors += value;
+      break;
     case `${DURATION}_sum`:
-      return { ...NO_TRAFFIC, seconds: value };
+      draft.seconds += value;
+      break;
     case `${DURATION}_count`:
-      return { ...NO_TRAFFIC, count: value };
+      draft.count += value;
+      break;
     case `${DURATION}_bucket`: {
       const bound = Number(labels.get('le')?.replace('+Inf', 'Infinity'));
-      return { ...NO_TRAFFIC, buckets: new Map([[bound, value]]) };
+      draft.buckets.set(bound, (draft.buckets.get(bound) ?? 0) + value);
+      break;
     }
     default:
-      return undefined;
   }
+}
+
+function rising(buckets: ReadonlyMap<number, number>): ReadonlyMap<number, number> {
+  return new Map([...buckets].sort(([a], [b]) => a - b));
 }
 
 /** Both together, as of two replicas. */
@@ -67,15 +85,16 @@ export function growthOf(before: Traffic, after: Traffic): Traffic {
 }
 
 function combined(a: Traffic, b: Traffic, how: (x: number, y: number) => number): Traffic {
-  const bounds = [...new Set([...a.buckets.keys(), ...b.buckets.keys()])].sort((x, y) => x - y);
+  const bounds = new Set([...a.buckets.keys(), ...b.buckets.keys()]);
+  const buckets = [...bounds].map((bound): [number, number] => {
+    return [bound, how(a.buckets.get(bound) ?? 0, b.buckets.get(bound) ?? 0)];
+  });
   return {
     requests: how(a.requests, b.requests),
     errors: how(a.errors, b.errors),
     seconds: how(a.seconds, b.seconds),
     count: how(a.count, b.count),
-    buckets: new Map(
-      bounds.map((bound) => [bound, how(a.buckets.get(bound) ?? 0, b.buckets.get(bound) ?? 0)]),
-    ),
+    buckets: rising(new Map(buckets)),
   };
 }
 
