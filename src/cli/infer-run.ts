@@ -1,4 +1,4 @@
-import { readText } from './documents.ts';
+import { readInput } from './documents.ts';
 import { MmsError } from '../core/errors.ts';
 import type { Protocol } from '../core/infer-request.ts';
 import { faultOfRequest, protocolFor } from '../core/infer-request.ts';
@@ -58,8 +58,8 @@ export async function inferOnce(io: CommandIo, name: string, flags: InferFlags):
 }
 
 function readData(io: CommandIo, data: string): Promise<string> {
-  if (data === '-') return readText('-', io);
-  return data.startsWith('@') ? readText(data.slice(1), io) : Promise.resolve(data);
+  if (data === '-') return readInput('-', io);
+  return data.startsWith('@') ? readInput(data.slice(1), io) : Promise.resolve(data);
 }
 
 async function protocolOfModel(
