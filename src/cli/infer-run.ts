@@ -51,10 +51,15 @@ export async function inferOnce(io: CommandIo, name: string, flags: InferFlags):
     const answer =
       flags.via === 'proxy' && flags.url === undefined
         ? await askByProxy(cluster, request)
-        : await askDirectly(request, flags.url);
+        : await askDirectly(request, flags.url, isInCluster(io));
     if (answer.status < 200 || answer.status > 299) throw refused(model, answer);
     print(io, { model: name, protocol, ...answer }, flags);
   });
+}
+
+/** Kubernetes gives this variable to every container. */
+function isInCluster({ environment }: CommandIo): boolean {
+  return environment['KUBERNETES_SERVICE_HOST'] !== undefined;
 }
 
 function readData(io: CommandIo, data: string): Promise<string> {

@@ -69,14 +69,19 @@ export async function askByProxy(cluster: ClusterConnection, request: InferReque
 }
 
 /**
- * Asks an address: the one given, else that of the model's status, the one within the cluster first.
+ * Asks an address: the one given, else one of the model's status.
  *
+ * @param inCluster whether this runs in a pod, where the address within the cluster is the nearer one
  * @throws {NobodyToAskError} when there is none, NoAnswerError when nothing answers there
  */
-export async function askDirectly(request: InferRequest, given: string | undefined): Promise<InferAnswer> {
+export async function askDirectly(
+  request: InferRequest,
+  given: string | undefined,
+  inCluster: boolean,
+): Promise<InferAnswer> {
   const { model, protocol, text, timeout, signal } = request;
   const { address, url: outside } = statusOfModel(model);
-  const base = given ?? address?.url ?? outside;
+  const base = given ?? (inCluster ? (address?.url ?? outside) : (outside ?? address?.url));
   if (base === undefined || !URL.canParse(base)) {
     throw new NobodyToAskError(
       base === undefined
@@ -94,10 +99,8 @@ export async function askDirectly(request: InferRequest, given: string | undefin
     return { status: answer.status, text: await answer.text(), from: url, milliseconds: since(started) };
   } catch (thrown) {
     const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
-    throw new NoAnswerError(
-      `${url} does not answer: ${messageOf(cause)}; ${given === undefined ? 'addresses within the cluster can be reached from there only: --via proxy works from anywhere' : 'is it the right address?'}`,
-      { cause: thrown },
-    );
+    const hint = given === undefined ? '--via proxy works wherever kubectl does' : 'is it the right address?';
+    throw new NoAnswerError(`${url} does not answer: ${messageOf(cause)}; ${hint}`, { cause: thrown });
   }
 }
 
