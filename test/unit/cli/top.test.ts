@@ -12,9 +12,9 @@ import { milliseconds } from '../../../src/core/clock.ts';
 import { runCommand } from '../../support/command-run.ts';
 
 /**
- * A web server in the place of the API server, since a real one passes nothing on to pods on the loopback: it has two models and
- * three pods, of which the first tells what an agent tells, the second has something else at that port, and the third may not be asked. On a real
- * node: test/e2e/serving.test.ts.
+ * A web server in the place of the API server, since a real one passes nothing on to pods on the loopback. It has two models
+ * and three pods: the first tells what an agent tells, the second has something else at that port, the third may not be
+ * asked. On a real node: test/e2e/serving.test.ts.
  */
 describe('mms top', () => {
   let server: Server;
