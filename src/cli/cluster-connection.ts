@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { messageOf, MmsError } from '../core/errors.ts';
 import type { ApiClient } from '../kube/api-client.ts';
+import { withAdvice } from './cluster-advice.ts';
 import { systemClock } from '../system/clock.ts';
 import { userAgent } from './version.ts';
 
@@ -52,19 +53,27 @@ export function withScopeFlags(command: Command): Command {
 /**
  * Runs `use` with a connection, which is closed afterwards however it ends.
  *
+ * @param warn told what the API server and its webhooks warn of
  * @throws {KubeconfigError} before anything is asked of the cluster; ApiError and what `use` throws
  */
 export async function withCluster<T>(
   flags: ScopeFlags,
   use: (cluster: ClusterConnection) => Promise<T>,
+  warn?: (warning: string) => void,
 ): Promise<T> {
   const config = await loadKubeConfig(flags.kubeconfig, flags.context);
   const { createApiClient } = await import('../kube/api-client.ts');
-  const client = createApiClient(config, { clock: systemClock, userAgent: userAgent() });
+  const client = createApiClient(config, {
+    ...{ clock: systemClock, userAgent: userAgent() },
+    ...(warn !== undefined && { warn }),
+  });
   const namespace = flags.namespace ?? namespaceOf(config);
   const scope = flags.allNamespaces === true ? undefined : namespace;
+  const server = config.getCurrentCluster()?.server ?? '';
   try {
-    return await use({ client, scope, namespace, server: config.getCurrentCluster()?.server ?? '' });
+    return await use({ client, scope, namespace, server });
+  } catch (thrown) {
+    throw withAdvice(thrown, server);
   } finally {
     await client.close();
   }

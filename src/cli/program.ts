@@ -37,14 +37,39 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./demo.ts')).demoCommand,
   },
   {
+    name: 'infer',
+    summary: 'send one request to a model and print its answer',
+    load: async () => (await import('./infer.ts')).inferCommand,
+  },
+  {
     name: 'inject',
     summary: 'show what the webhook would make of a pod, and why, without a cluster',
     load: async () => (await import('./inject.ts')).injectCommand,
   },
   {
+    name: 'load',
+    summary: 'load a model, and wait until it is Ready',
+    load: async () => (await import('./load.ts')).loadCommand,
+  },
+  {
     name: 'manager',
     summary: 'run the webhook and the reconciler',
     load: async () => (await import('./manager.ts')).managerCommand,
+  },
+  {
+    name: 'status',
+    summary: 'show InferenceServices and their models, and what is loaded where',
+    load: async () => (await import('./status.ts')).statusCommand,
+  },
+  {
+    name: 'top',
+    summary: 'show models by memory, requests and latency',
+    load: async () => (await import('./top.ts')).topCommand,
+  },
+  {
+    name: 'unload',
+    summary: 'unload a model, and wait until no replica has it',
+    load: async () => (await import('./unload.ts')).unloadCommand,
   },
 ];
 

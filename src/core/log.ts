@@ -6,3 +6,14 @@ export interface Logger {
   error(fields: object, message: string): void;
   child(fields: Record<string, unknown>): Logger;
 }
+
+const nothing = (): void => undefined;
+
+/** Where nobody reads a log: a command says on stderr itself what its user must know. */
+export const silentLogger: Logger = {
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+  child: () => silentLogger,
+};

@@ -106,8 +106,27 @@ function notEverywhere(states: readonly ReplicaState[]): ModelLoaded {
   return {
     status: worst.rank === RANK.AgentNotReachable ? 'Unknown' : 'False',
     reason: worst.reason,
-    message: [`loaded on ${loaded} of ${states.length} replicas`, ...named, ...more].join('; '),
+    message: [loadedOn(loaded, states.length), ...named, ...more].join('; '),
     settled: worst.rank <= RANK.AgentNotReachable,
     ...(times.length > 0 && { lookAgainAt: Math.min(...times) as EpochMs }),
   };
+}
+
+function loadedOn(loaded: number, total: number): string {
+  return `loaded on ${loaded} of ${total} replicas`;
+}
+
+const LOADED_ON = /^loaded on (\d+) of (\d+) replicas(?:; )?/;
+
+/** The numbers that {@link modelLoadedOf} wrote into a message; undefined for one without. The status has no field for them. */
+export function replicasIn(
+  message: string | undefined,
+): { readonly loaded: number; readonly total: number } | undefined {
+  const match = LOADED_ON.exec(message ?? '');
+  return match === null ? undefined : { loaded: Number(match[1]), total: Number(match[2]) };
+}
+
+/** The message without those numbers, for where they are shown beside it. */
+export function withoutReplicas(message: string): string {
+  return message.replace(LOADED_ON, '');
 }

@@ -20,8 +20,8 @@ export function urlsOf(
   };
 }
 
-/** KServe has no path for gRPC. */
-function predictPath(model: string, protocol: string): string {
+/** The path of a protocol, `v1` or `v2`; KServe has none for gRPC, for which it is empty. */
+export function predictPath(model: string, protocol: string): string {
   if (protocol === 'v1') return `/v1/models/${model}:predict`;
   return protocol === 'v2' ? `/v2/models/${model}/infer` : '';
 }
@@ -29,7 +29,8 @@ function predictPath(model: string, protocol: string): string {
 /** The frameworks whose servers speak V2 unless told otherwise. */
 const V2_BY_DEFAULT: ReadonlySet<string> = new Set(['triton', 'huggingface']);
 
-function protocolOf(predictor: Predictor | undefined): string {
+/** `v1`, `v2`, `grpc-v2` or whatever else the predictor says; KServe's default where it says nothing. */
+export function protocolOf(predictor: Predictor | undefined): string {
   if (!isRecord(predictor)) return 'v1';
   if (isCustomPredictor(predictor)) return protocolOfContainers(predictor) ?? 'v1';
   const found = implementationOf(predictor);

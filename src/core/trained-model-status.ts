@@ -86,7 +86,7 @@ function kserveConditions({ inferenceService, waiting, anyPodReady }: StatusFact
   }
   const mms = isMMSPredictor(inferenceService.spec?.predictor).isMms;
   return [
-    isReady(inferenceService, anyPodReady)
+    isServiceReady(inferenceService, anyPodReady)
       ? { type: 'InferenceServiceReady', status: 'True' }
       : {
           type: 'InferenceServiceReady',
@@ -126,7 +126,8 @@ function detail(waiting: WaitingModel | undefined, reason: string): string {
   return waiting?.reason === reason ? `: ${waiting.message}` : '';
 }
 
-function isReady({ status }: InferenceService, anyPodReady: boolean): boolean {
+/** As its controller says; by its pods where nothing writes its status. */
+export function isServiceReady({ status }: InferenceService, anyPodReady: boolean): boolean {
   const condition = status?.conditions?.find(({ type }) => type === READY);
   return condition === undefined ? anyPodReady : condition.status === 'True';
 }

@@ -72,6 +72,15 @@ export function isFinished({ phase, metadata }: WatchedPod): boolean {
   return phase === 'Succeeded' || phase === 'Failed' || metadata.deletionTimestamp !== undefined;
 }
 
+/** Whether the pod has an agent that has models, or will have. */
+export function servesModels(pod: WatchedPod): boolean {
+  return (
+    pod.agentStatusPort !== undefined &&
+    !isFinished(pod) &&
+    pod.configMaps.some((name) => name.startsWith(`modelconfig-${pod.inferenceService ?? ''}-`))
+  );
+}
+
 /**
  * Whether two states of a pod are alike in all that its agent's models depend on: kubelet looks at it, and we annotate it,
  * far more often than that changes.

@@ -3,6 +3,7 @@ import { seconds, type Clock, type Milliseconds } from '../core/clock.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
 import { ApiError } from './api-error.ts';
 import { createCredentials } from './credentials.ts';
+import { podProxy, type PodProxy } from './pod-proxy.ts';
 import { createTransport, type RequestObserver, type Transport } from './transport.ts';
 import {
   apiVersionOf,
@@ -21,6 +22,8 @@ export interface ApiClientOptions {
   readonly timeout?: Milliseconds;
   /** Told of each finished request; must not throw. */
   readonly observe?: RequestObserver;
+  /** Told what the API server warns of (its header `Warning`), as admission webhooks do; must not throw. */
+  readonly warn?: (warning: string) => void;
 }
 
 export interface CallOptions {
@@ -81,7 +84,7 @@ export type Patch =
  * A thin JSON client of the API server. Each call makes one request and rejects with an `ApiError`, or with an
  * `InvalidNameError` when the name cannot stand in a path; retrying is the caller's.
  */
-export interface ApiClient {
+export interface ApiClient extends PodProxy {
   get<T extends KubernetesObject>(
     resource: Resource<T>,
     reference: ObjectReference,
@@ -130,10 +133,12 @@ export function createApiClient(kubeConfig: KubeConfig, options: ApiClientOption
     userAgent: options.userAgent,
     timeout: options.timeout ?? DEFAULT_TIMEOUT,
     observe: options.observe ?? (() => undefined),
+    warn: options.warn ?? (() => undefined),
   });
   return {
     ...readCalls(transport),
     ...writeCalls(transport),
+    ...podProxy(transport),
     close: () => credentials.close(),
   };
 }

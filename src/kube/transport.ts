@@ -1,6 +1,7 @@
 import { request, type Dispatcher } from 'undici';
 import { milliseconds, type Clock, type Milliseconds } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
+import { warningsIn } from '../core/warning-header.ts';
 import { ApiError, errorFromResponse, isApiError, type ApiErrorCode } from './api-error.ts';
 import type { Credentials, PreparedRequest } from './credentials.ts';
 import { startDeadline } from './deadline.ts';
@@ -35,10 +36,25 @@ export interface ApiRequest {
   readonly timeout?: Milliseconds;
 }
 
+/** A request whose answer is read as text, whatever its status. */
+export interface RawRequest extends ApiRequest {
+  /** The body as it is to be sent, in the place of `body`. */
+  readonly text?: string;
+  readonly maxBytes: number;
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly text: string;
+}
+
 /** HTTP to the API server, with every failure as an `ApiError`. */
 export interface Transport {
   /** The parsed body of a 2xx answer. */
   json(request: ApiRequest): Promise<unknown>;
+  /** An answer of any status; API_BAD_RESPONSE for one that is longer than allowed. */
+  raw(request: RawRequest): Promise<RawAnswer>;
   /** The bytes of a 2xx answer, however long it goes on. Bounded by the signal alone. */
   stream(request: ApiRequest & { readonly signal: AbortSignal }): Promise<AsyncIterable<Uint8Array>>;
 }
@@ -49,49 +65,29 @@ export interface TransportOptions {
   readonly userAgent: string;
   readonly timeout: Milliseconds;
   readonly observe: RequestObserver;
+  /** Told what the API server warns of, each time it does. */
+  readonly warn: (warning: string) => void;
 }
 
 export function createTransport(options: TransportOptions): Transport {
-  const { clock } = options;
-
-  async function observed<R>(
-    what: ApiRequest,
-    work: () => Promise<{ status: number; result: R }>,
-  ): Promise<R> {
-    const startedAt = clock.now();
-    let code: number | ApiErrorCode = 'API_UNREACHABLE';
-    try {
-      const { status, result } = await work();
-      code = status;
-      return result;
-    } catch (error) {
-      if (isApiError(error)) code = error.status ?? error.code;
-      throw error;
-    } finally {
-      const { group, plural } = what.resource;
-      const duration = milliseconds(Math.max(0, clock.now() - startedAt));
-      options.observe({ verb: what.verb, group, resource: plural, code, duration });
-    }
-  }
-
   return {
     json: (what) =>
-      observed(what, async () => {
-        const deadline = startDeadline(clock, what.timeout ?? options.timeout, what.signal);
-        let used: PreparedRequest | undefined;
-        try {
-          const response = await send(options, what, deadline.signal, (prepared) => (used = prepared));
-          const text = await response.body.text();
-          return { status: response.statusCode, result: parseBody(what, text) };
-        } catch (cause) {
-          if (deadline.expired) used?.retire();
-          throw asApiError(what, cause, deadline.expired, what.signal);
-        } finally {
-          deadline.clear();
-        }
+      bounded(options, what, async (signal, onDispatch) => {
+        const response = await send(options, what, signal, onDispatch);
+        for (const warning of warningsIn(response.headers['warning'])) options.warn(warning);
+        const text = await response.body.text();
+        return { status: response.statusCode, result: parseBody(what, text) };
+      }),
+    raw: (what) =>
+      bounded(options, what, async (signal, onDispatch) => {
+        const response = await untilAborted(signal, () => dispatch(options, what, signal, onDispatch));
+        const [contentType] = [response.headers['content-type']].flat();
+        const { statusCode: status } = response;
+        const text = await boundedText(what, response);
+        return { status, result: { status, contentType, text } };
       }),
     stream: (what) =>
-      observed(what, async () => {
+      observed(options, what, async () => {
         try {
           const response = await send(options, what, what.signal);
           return { status: response.statusCode, result: bytesOf(what, response) };
@@ -102,12 +98,61 @@ export function createTransport(options: TransportOptions): Transport {
   };
 }
 
+/** What a request came to, and the HTTP status to count it under. */
+interface Outcome<R> {
+  readonly status: number;
+  readonly result: R;
+}
+
+async function observed<R>(
+  { clock, observe }: TransportOptions,
+  what: ApiRequest,
+  work: () => Promise<Outcome<R>>,
+): Promise<R> {
+  const startedAt = clock.now();
+  let code: number | ApiErrorCode = 'API_UNREACHABLE';
+  try {
+    const { status, result } = await work();
+    code = status;
+    return result;
+  } catch (error) {
+    if (isApiError(error)) code = error.status ?? error.code;
+    throw error;
+  } finally {
+    const { group, plural } = what.resource;
+    const duration = milliseconds(Math.max(0, clock.now() - startedAt));
+    observe({ verb: what.verb, group, resource: plural, code, duration });
+  }
+}
+
+/** One request with a bound on its time, in which `read` takes from the answer what it needs. */
+function bounded<R>(
+  options: TransportOptions,
+  what: ApiRequest,
+  read: (signal: AbortSignal, onDispatch: OnDispatch) => Promise<Outcome<R>>,
+): Promise<R> {
+  return observed(options, what, async () => {
+    const deadline = startDeadline(options.clock, what.timeout ?? options.timeout, what.signal);
+    let used: PreparedRequest | undefined;
+    try {
+      return await read(deadline.signal, (prepared) => (used = prepared));
+    } catch (cause) {
+      if (deadline.expired) used?.retire();
+      throw asApiError(what, cause, deadline.expired, what.signal);
+    } finally {
+      deadline.clear();
+    }
+  });
+}
+
+type OnDispatch = (prepared: PreparedRequest) => void;
+
 /** The answer when it is 2xx; any other is read to its end and thrown. Time limits are the signal's business alone. */
 async function send(
   options: TransportOptions,
   what: ApiRequest,
   signal: AbortSignal,
-  onDispatch?: (prepared: PreparedRequest) => void,
+  onDispatch?: OnDispatch,
 ): Promise<Dispatcher.ResponseData> {
   const response = await untilAborted(signal, () => dispatch(options, what, signal, onDispatch));
   if (response.statusCode >= 200 && response.statusCode < 300) return response;
@@ -138,12 +183,13 @@ async function untilAborted<R>(signal: AbortSignal, work: () => Promise<R>): Pro
 
 async function dispatch(
   options: TransportOptions,
-  what: ApiRequest,
+  what: ApiRequest & Pick<Partial<RawRequest>, 'text'>,
   signal: AbortSignal,
-  onDispatch?: (prepared: PreparedRequest) => void,
+  onDispatch?: OnDispatch,
 ): Promise<Dispatcher.ResponseData> {
   const prepared = await options.credentials.prepare(what.path);
   onDispatch?.(prepared);
+  const body = what.text ?? (what.body === undefined ? null : JSON.stringify(what.body));
   return request(prepared.url, {
     method: what.method,
     dispatcher: prepared.dispatcher,
@@ -151,13 +197,29 @@ async function dispatch(
       ...prepared.headers,
       accept: 'application/json',
       'user-agent': options.userAgent,
-      ...(what.body && { 'content-type': what.contentType ?? 'application/json' }),
+      ...(body !== null && { 'content-type': what.contentType ?? 'application/json' }),
     },
-    body: what.body === undefined ? null : JSON.stringify(what.body),
+    body,
     signal,
     headersTimeout: 0,
     bodyTimeout: 0,
   });
+}
+
+/** Leaving the loop early ends the connection. */
+async function boundedText(what: RawRequest, response: Dispatcher.ResponseData): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > what.maxBytes) {
+      throw new ApiError(`${describe(what)}: the answer is longer than ${what.maxBytes} bytes`, {
+        code: 'API_BAD_RESPONSE',
+      });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 async function* bytesOf(

@@ -2,7 +2,7 @@ import type { Agent } from 'undici';
 import type { Clock, Random } from '../core/clock.ts';
 import { keyOf } from '../core/kubernetes.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
-import { isFinished, keyOfWatchedPod } from '../core/watched-pod.ts';
+import { keyOfWatchedPod, servesModels } from '../core/watched-pod.ts';
 import type { WatchedPod } from '../core/watched-pod.ts';
 import type { ReplicaView } from '../core/replica-view.ts';
 import { agentConnections, followAgent } from '../reconciler/agent-follower.ts';
@@ -26,15 +26,6 @@ export interface AgentFollowers {
   /** What is known of one model on each of these pods. */
   viewsOf(model: string, pods: Iterable<WatchedPod>): ReplicaView[];
   stop(): Promise<void>;
-}
-
-/** Whether the pod has an agent that has models, or will have. */
-export function servesModels(pod: WatchedPod): boolean {
-  return (
-    pod.agentStatusPort !== undefined &&
-    !isFinished(pod) &&
-    pod.configMaps.some((name) => name.startsWith(`modelconfig-${pod.inferenceService ?? ''}-`))
-  );
 }
 
 export function createAgentFollowers(options: AgentFollowersOptions): AgentFollowers {

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { predictConstantly } from '../../src/demo/predict.ts';
 import type { Prediction } from '../../src/demo/predict.ts';
+import { runCommand } from '../support/command-run.ts';
 import { eventually } from '../support/eventually.ts';
 import { report } from '../support/report.ts';
 import { MLSERVER_IMAGE } from './support/images.ts';
 import { SYSTEM_NAMESPACE } from './support/installation.ts';
 import { modelsScene } from './support/models-scene.ts';
 import type { ModelsScene } from './support/models-scene.ts';
-import { apply, run } from './support/this-node.ts';
+import { apply, run, thisNode } from './support/this-node.ts';
 
 const NAMESPACE = 'mms-serving';
 
@@ -69,6 +70,30 @@ describe('models of an InferenceService on a real node', () => {
     const { asked, failed } = await load.stop();
     report('an update under constant requests through the Service', { asked, failed });
     expect(failures).toEqual([]);
+  });
+
+  it('is loaded, asked, counted and unloaded by mms, by way of the API server', async () => {
+    const mms = (command: string, ...args: readonly string[]) =>
+      runCommand([command, '-n', scene.namespace, '--kubeconfig', thisNode().kubeconfig, ...args]);
+    const model = ['--framework', 'sklearn', '--memory', '10Mi', '--timeout', '90s'];
+    const uri = await scene.store('three', 1);
+    const loaded = await mms('load', 'three', '-i', scene.service, '-u', uri, ...model);
+    expect(loaded).toMatchObject({ code: 0, stdout: 'trainedmodel/three created\n' });
+    const input = { name: 'input', shape: [1, 1], datatype: 'FP64', data: [0] };
+    const asked = await mms('infer', 'three', '-d', JSON.stringify({ inputs: [input] }));
+    expect(asked.stderr).toMatch(/^200 from pod /);
+    expect(JSON.parse(asked.stdout)).toMatchObject({ model_name: 'three', outputs: [{ data: [1] }] });
+    const top = await mms('top', scene.service, '-o', 'json');
+    const { models } = JSON.parse(top.stdout) as { models: { name: string }[] };
+    expect(models.find(({ name }) => name === 'three')).toMatchObject({
+      ...{ requests: 1, errors: 0, pods: { told: 1, total: 1 }, p99Ms: expect.any(Number) },
+    });
+    const unloaded = await mms('unload', 'three', '--timeout', '90s');
+    expect(unloaded).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/three: unloaded everywhere\n$/),
+    });
+    expect((await scene.ask('three')).status).toBe(404);
   });
 
   it('unloads a model that is deleted, and keeps the others', async () => {

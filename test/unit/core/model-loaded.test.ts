@@ -1,6 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { EpochMs } from '../../../src/core/clock.ts';
-import { modelLoadedOf, SILENCE_BELIEVED } from '../../../src/core/model-loaded.ts';
+import {
+  modelLoadedOf,
+  replicasIn,
+  SILENCE_BELIEVED,
+  withoutReplicas,
+} from '../../../src/core/model-loaded.ts';
 import type { ReplicaModel, ReplicaView } from '../../../src/core/replica-view.ts';
 
 const NOW = 1_000_000 as EpochMs;
@@ -124,5 +129,13 @@ describe('whether a model is loaded', () => {
       message: expect.stringContaining('2 predictor pods'),
       settled: false,
     });
+  });
+
+  it('has its numbers read back from its message', () => {
+    const { message } = loadedOf([told('a', {}), told('b', {}), told('c', failed)]);
+    expect(replicasIn(message)).toEqual({ loaded: 2, total: 3 });
+    expect(withoutReplicas(message)).toBe('pod c: NotFound: 404 from s3://b/m');
+    expect(replicasIn('no predictor pod runs')).toBeUndefined();
+    expect(withoutReplicas('no predictor pod runs')).toBe('no predictor pod runs');
   });
 });

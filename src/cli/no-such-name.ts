@@ -1,0 +1,14 @@
+import { MmsError } from '../core/errors.ts';
+import type { MissingName } from '../core/status-selection.ts';
+
+/** A name on the command line that nothing in the cluster has. */
+export class NoSuchNameError extends MmsError {
+  readonly code = 'NO_SUCH_NAME';
+  readonly retryable = false;
+
+  /** @param where `namespace default` */
+  constructor({ wanted, near }: MissingName, where: string, kind = 'InferenceService or TrainedModel') {
+    const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '; mms status lists what there is';
+    super(`there is no ${kind} ${JSON.stringify(wanted)} in ${where}${hint}`);
+  }
+}

@@ -1,0 +1,93 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { KubeConfig } from '@kubernetes/client-node';
+import type { ApiClient } from '../../../src/kube/api-client.ts';
+import { createApiClient } from '../../../src/kube/api-client.ts';
+import { PODS } from '../../../src/kube/resources.ts';
+import { systemClock } from '../../../src/system/clock.ts';
+
+/** A web server in the place of an API server: what is sent, and what is made of each kind of answer. */
+describe('asking a pod by way of the API server', () => {
+  let server: Server;
+  let client: ApiClient;
+  let answer: (request: IncomingMessage, response: ServerResponse, body: string) => void;
+  const warnings: string[] = [];
+  const request = { namespace: 'ns', pod: 'p', port: 9082, path: '/metrics?x=1', maxBytes: 100 };
+
+  beforeAll(async () => {
+    server = createServer((incoming, response) => {
+      let body = '';
+      incoming
+        .on('data', (chunk) => (body += String(chunk)))
+        .on('end', () => answer(incoming, response, body));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const config = new KubeConfig();
+    const { port } = server.address() as AddressInfo;
+    config.loadFromClusterAndUser(
+      { name: 'c', server: `http://127.0.0.1:${port}`, skipTLSVerify: true },
+      { name: 'u' },
+    );
+    client = createApiClient(config, {
+      ...{ clock: systemClock, userAgent: 'test' },
+      warn: (warning) => warnings.push(warning),
+    });
+  });
+
+  afterAll(async () => {
+    await client.close();
+    server.close();
+  });
+
+  it('goes to the path that the API server passes on, and brings the answer as it is', async () => {
+    answer = ({ url = '' }, response) => {
+      response.setHeader('content-type', 'text/plain');
+      response.end(url);
+    };
+    expect(await client.askPod(request)).toEqual({
+      ...{ status: 200, contentType: 'text/plain' },
+      text: '/api/v1/namespaces/ns/pods/p%3A9082/proxy/metrics?x=1',
+    });
+  });
+
+  it('posts text without touching it', async () => {
+    answer = ({ method, headers }, response, body) =>
+      response.end(`${method ?? ''} ${headers['content-type'] ?? ''} ${body}`);
+    const { text } = await client.askPod({ ...request, json: '{"n": 12345678901234567890}' });
+    expect(text).toBe('POST application/json {"n": 12345678901234567890}');
+  });
+
+  it.each([
+    ['JSON', '{"error":"no such model"}'],
+    ['text', 'nothing here'],
+  ])("brings a pod's own refusal in %s", async (_what, body) => {
+    answer = (_request, response) => response.writeHead(404).end(body);
+    expect(await client.askPod(request)).toMatchObject({ status: 404, text: body });
+  });
+
+  it('throws what the API server itself says', async () => {
+    const status = { kind: 'Status', apiVersion: 'v1', code: 403, reason: 'Forbidden', message: 'not you' };
+    answer = (_request, response) => response.writeHead(403).end(JSON.stringify(status));
+    await expect(client.askPod(request)).rejects.toMatchObject({
+      code: 'API_FORBIDDEN',
+      message: expect.stringMatching(/ask pod ns\/p: not you/),
+    });
+  });
+
+  it('refuses an answer that is longer than allowed', async () => {
+    answer = (_request, response) => response.end('x'.repeat(101));
+    await expect(client.askPod(request)).rejects.toMatchObject({ code: 'API_BAD_RESPONSE' });
+  });
+
+  it('tells what the API server warns of', async () => {
+    answer = (_request, response) => {
+      response.setHeader('warning', ['299 - "mind the gap"']);
+      response.end('{"metadata":{"name":"x"}}');
+    };
+    await client.get(PODS, { namespace: 'ns', name: 'x' });
+    expect(warnings).toEqual(['mind the gap']);
+  });
+});
