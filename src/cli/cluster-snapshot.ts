@@ -33,15 +33,16 @@ export interface ClusterSnapshot {
  */
 export async function readSnapshot(client: ApiClient, scope: string | undefined): Promise<ClusterSnapshot> {
   const [inferenceServices, trainedModels, pods, modelConfigs] = await Promise.all([
-    listed(client, INFERENCE_SERVICES, scope),
-    listed(client, TRAINED_MODELS, scope),
-    listed(client, PODS, scope, INFERENCE_SERVICE_LABEL),
-    listed(client, CONFIG_MAPS, scope, MODEL_CONFIG_LABEL),
+    listObjects(client, INFERENCE_SERVICES, scope),
+    listObjects(client, TRAINED_MODELS, scope),
+    listObjects(client, PODS, scope, INFERENCE_SERVICE_LABEL),
+    listObjects(client, CONFIG_MAPS, scope, MODEL_CONFIG_LABEL),
   ]);
   return { inferenceServices, trainedModels, pods, modelConfigs };
 }
 
-async function listed<T extends KubernetesObject>(
+/** Every object of a kind, in one namespace or, with undefined, in all of them. */
+export async function listObjects<T extends KubernetesObject>(
   client: ApiClient,
   resource: Resource<T>,
   scope: string | undefined,

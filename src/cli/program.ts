@@ -37,6 +37,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./demo.ts')).demoCommand,
   },
   {
+    name: 'explain',
+    summary: 'say why a model is not loaded or a pod not injected: the first broken link of the chain',
+    load: async () => (await import('./explain.ts')).explainCommand,
+  },
+  {
     name: 'inject',
     summary: 'show what the webhook would make of a pod, and why, without a cluster',
     load: async () => (await import('./inject.ts')).injectCommand,

@@ -36,6 +36,11 @@ export interface Lease extends KubernetesObject {
   };
 }
 
+/** https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/ */
+export interface EndpointSlice extends KubernetesObject {
+  readonly endpoints?: readonly { readonly conditions?: { readonly ready?: boolean } }[];
+}
+
 /** An object of a custom kind, whose schema lives elsewhere: read its parts with the functions in core. */
 export interface CustomObject extends KubernetesObject {
   readonly metadata: ObjectMeta;
@@ -76,6 +81,13 @@ export const SERVICES: Resource<CustomObject> = {
   ...core,
   plural: 'services',
   kind: 'Service',
+  namespaced: true,
+};
+export const ENDPOINT_SLICES: Resource<EndpointSlice> = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  plural: 'endpointslices',
+  kind: 'EndpointSlice',
   namespaced: true,
 };
 export const DEPLOYMENTS: Resource<Deployment> = {
