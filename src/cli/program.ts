@@ -27,6 +27,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./agent.ts')).agentCommand,
   },
   {
+    name: 'check',
+    summary: 'check the installation, or whether the cluster can have one',
+    load: async () => (await import('./check.ts')).checkCommand,
+  },
+  {
     name: 'cluster',
     summary: 'start and stop a real etcd and kube-apiserver on this machine, for trying out',
     load: async () => (await import('./cluster.ts')).clusterCommand,

@@ -41,6 +41,14 @@ export interface EndpointSlice extends KubernetesObject {
   readonly endpoints?: readonly { readonly conditions?: { readonly ready?: boolean } }[];
 }
 
+/** https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/ */
+export interface SelfSubjectAccessReview extends KubernetesObject {
+  readonly spec: {
+    readonly resourceAttributes: { readonly group: string; readonly resource: string; readonly verb: string };
+  };
+  readonly status?: { readonly allowed?: boolean };
+}
+
 /** An object of a custom kind, whose schema lives elsewhere: read its parts with the functions in core. */
 export interface CustomObject extends KubernetesObject {
   readonly metadata: ObjectMeta;
@@ -137,6 +145,14 @@ export const CUSTOM_RESOURCE_DEFINITIONS: Resource<CustomObject> = {
   version: 'v1',
   plural: 'customresourcedefinitions',
   kind: 'CustomResourceDefinition',
+  namespaced: false,
+};
+
+export const SELF_SUBJECT_ACCESS_REVIEWS: Resource<SelfSubjectAccessReview> = {
+  group: 'authorization.k8s.io',
+  version: 'v1',
+  plural: 'selfsubjectaccessreviews',
+  kind: 'SelfSubjectAccessReview',
   namespaced: false,
 };
 
