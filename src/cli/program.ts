@@ -27,6 +27,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./agent.ts')).agentCommand,
   },
   {
+    name: 'check',
+    summary: 'check the installation, or whether the cluster can have one',
+    load: async () => (await import('./check.ts')).checkCommand,
+  },
+  {
     name: 'cluster',
     summary: 'start and stop a real etcd and kube-apiserver on this machine, for trying out',
     load: async () => (await import('./cluster.ts')).clusterCommand,
@@ -35,6 +40,11 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'demo',
     summary: 'show the whole system at work on a control plane of its own',
     load: async () => (await import('./demo.ts')).demoCommand,
+  },
+  {
+    name: 'explain',
+    summary: 'say why a model is not loaded or a pod not injected: the first broken link of the chain',
+    load: async () => (await import('./explain.ts')).explainCommand,
   },
   {
     name: 'infer',

@@ -32,7 +32,7 @@ function padded(cell: string, width: number): string {
 }
 
 /** Colours stay: they begin with an escape and a bracket, and end with an m. */
-function oneLine(cell: string): string {
+export function oneLine(cell: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what this is about
   return cell.replace(/\u001b(?!\[[0-9;]*m)|[\u0000-\u001a\u001c-\u001f\u007f-\u009f]+/g, ' ');
 }

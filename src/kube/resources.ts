@@ -36,6 +36,19 @@ export interface Lease extends KubernetesObject {
   };
 }
 
+/** https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/ */
+export interface EndpointSlice extends KubernetesObject {
+  readonly endpoints?: readonly { readonly conditions?: { readonly ready?: boolean } }[];
+}
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/ */
+export interface SelfSubjectAccessReview extends KubernetesObject {
+  readonly spec: {
+    readonly resourceAttributes: { readonly group: string; readonly resource: string; readonly verb: string };
+  };
+  readonly status?: { readonly allowed?: boolean };
+}
+
 /** An object of a custom kind, whose schema lives elsewhere: read its parts with the functions in core. */
 export interface CustomObject extends KubernetesObject {
   readonly metadata: ObjectMeta;
@@ -76,6 +89,13 @@ export const SERVICES: Resource<CustomObject> = {
   ...core,
   plural: 'services',
   kind: 'Service',
+  namespaced: true,
+};
+export const ENDPOINT_SLICES: Resource<EndpointSlice> = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  plural: 'endpointslices',
+  kind: 'EndpointSlice',
   namespaced: true,
 };
 export const DEPLOYMENTS: Resource<Deployment> = {
@@ -125,6 +145,14 @@ export const CUSTOM_RESOURCE_DEFINITIONS: Resource<CustomObject> = {
   version: 'v1',
   plural: 'customresourcedefinitions',
   kind: 'CustomResourceDefinition',
+  namespaced: false,
+};
+
+export const SELF_SUBJECT_ACCESS_REVIEWS: Resource<SelfSubjectAccessReview> = {
+  group: 'authorization.k8s.io',
+  version: 'v1',
+  plural: 'selfsubjectaccessreviews',
+  kind: 'SelfSubjectAccessReview',
   namespaced: false,
 };
 

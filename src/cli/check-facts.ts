@@ -1,0 +1,123 @@
+import { seconds } from '../core/clock.ts';
+import type { InstalledFacts, DefinitionFacts, RawObject, Trial } from '../core/health/installed-checks.ts';
+import type { PreFacts, RightFacts } from '../core/health/pre-checks.ts';
+import { KSERVE_LEASE } from '../core/kserve-controller.ts';
+import type { Known } from '../core/known.ts';
+import type { KubernetesObject } from '../core/kubernetes.ts';
+import { PART_OF, SYSTEM_CONFIG } from '../core/names.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { isApiError } from '../kube/api-error.ts';
+import { getIfThere } from '../kube/get-if-there.ts';
+import {
+  CONFIG_MAPS,
+  CUSTOM_RESOURCE_DEFINITIONS,
+  DEPLOYMENTS,
+  LEASES,
+  SELF_SUBJECT_ACCESS_REVIEWS,
+  TRAINED_MODELS,
+  VALIDATING_WEBHOOK_CONFIGURATIONS,
+} from '../kube/resources.ts';
+import { systemClock } from '../system/clock.ts';
+import type { ClusterConnection } from './cluster-connection.ts';
+import { readInstallation } from './installation-facts.ts';
+import { knownAnswer } from './known-answers.ts';
+
+const DAY_SECONDS = 24 * 60 * 60;
+/** As manifests/manager names it. */
+const MANAGER_DEPLOYMENT = 'kserve-mms-manager';
+
+export async function readInstalledFacts(
+  cluster: ClusterConnection,
+  managerNamespace: string,
+  warnDays: number,
+): Promise<InstalledFacts> {
+  const { client, namespace } = cluster;
+  const deployment = { namespace: managerNamespace, name: MANAGER_DEPLOYMENT };
+  const [installation, definitions, found, modelWebhook, systemConfig, goodModel, badModel] =
+    await Promise.all([
+      readInstallation(cluster, managerNamespace),
+      readDefinitions(client),
+      knownAnswer(getIfThere(client, DEPLOYMENTS, deployment)),
+      knownAnswer(getIfThere(client, VALIDATING_WEBHOOK_CONFIGURATIONS, { name: PART_OF })),
+      knownAnswer(
+        getIfThere(client, CONFIG_MAPS, { namespace: SYSTEM_CONFIG.namespace, name: SYSTEM_CONFIG.name }),
+      ),
+      tried(client, trialModel(namespace, 's3://bucket/model')),
+      tried(client, trialModel(namespace, 'no-such-scheme://bucket/model')),
+    ]);
+  return {
+    ...{ installation, definitions, deployment: found, modelWebhook, systemConfig, goodModel, badModel },
+    ...{ warnBefore: seconds(warnDays * DAY_SECONDS), now: systemClock.now() },
+  };
+}
+
+export async function readPreFacts({ client }: ClusterConnection): Promise<PreFacts> {
+  const [rights, definitions, lease, certificates] = await Promise.all([
+    Promise.all(RIGHTS.map((right) => readRight(client, right))),
+    readDefinitions(client),
+    knownAnswer(getIfThere(client, LEASES, KSERVE_LEASE)),
+    definition(client, 'certificates.cert-manager.io'),
+  ]);
+  const kserveHolder: PreFacts['kserveHolder'] =
+    lease.kind === 'known' ? { kind: 'known', value: lease.value?.spec?.holderIdentity } : lease;
+  return { rights, definitions, kserveHolder, certificates };
+}
+
+async function readDefinitions(client: ApiClient): Promise<DefinitionFacts> {
+  const [inferenceServices, trainedModels] = await Promise.all([
+    definition(client, 'inferenceservices.serving.kserve.io'),
+    definition(client, 'trainedmodels.serving.kserve.io'),
+  ]);
+  return { inferenceServices, trainedModels };
+}
+
+function definition(client: ApiClient, name: string): Promise<Known<RawObject | undefined>> {
+  return knownAnswer(getIfThere(client, CUSTOM_RESOURCE_DEFINITIONS, { name }));
+}
+
+function trialModel(namespace: string, storageUri: string): KubernetesObject {
+  const model = { storageUri, framework: 'sklearn', memory: '1Mi' };
+  return {
+    metadata: { name: 'mms-check-trial', namespace },
+    spec: { inferenceService: 'mms-check-trial', model },
+  } as KubernetesObject;
+}
+
+/** Creates it as a dry run: through admission, and no further. */
+function tried(client: ApiClient, model: KubernetesObject): Promise<Known<Trial>> {
+  return knownAnswer(
+    client.create(TRAINED_MODELS, model, { dryRun: true }).then(
+      (): Trial => 'let in',
+      (thrown: unknown): Trial => {
+        // A webhook gives its denials the status it likes; ours says 403 or 422.
+        if (isApiError(thrown, 'API_FORBIDDEN', 'API_INVALID', 'API_BAD_REQUEST')) return 'refused';
+        throw thrown;
+      },
+    ),
+  );
+}
+
+/** What `kubectl apply -k` creates. */
+const RIGHTS = [
+  { group: '', resource: 'namespaces' },
+  { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' },
+  { group: 'rbac.authorization.k8s.io', resource: 'clusterroles' },
+  { group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' },
+  { group: 'admissionregistration.k8s.io', resource: 'mutatingwebhookconfigurations' },
+  { group: 'admissionregistration.k8s.io', resource: 'validatingwebhookconfigurations' },
+  { group: 'apps', resource: 'deployments' },
+] as const;
+
+async function readRight(
+  client: ApiClient,
+  { group, resource }: (typeof RIGHTS)[number],
+): Promise<RightFacts> {
+  const review = {
+    metadata: { name: '' },
+    spec: { resourceAttributes: { group, resource, verb: 'create' } },
+  };
+  const answer = await knownAnswer(client.create(SELF_SUBJECT_ACCESS_REVIEWS, review));
+  const allowed: RightFacts['allowed'] =
+    answer.kind === 'known' ? { kind: 'known', value: answer.value.status?.allowed === true } : answer;
+  return { right: `create ${resource}`, allowed };
+}

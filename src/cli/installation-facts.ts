@@ -1,0 +1,89 @@
+import { milliseconds } from '../core/clock.ts';
+import type { EpochMs } from '../core/clock.ts';
+import { readBundle } from '../core/certificates.ts';
+import type { InstallationFacts, LeaseFacts } from '../core/explanation/facts.ts';
+import type { Known } from '../core/known.ts';
+import { valueOf } from '../core/known.ts';
+import { isTakeoverIdentity, KSERVE_LEASE } from '../core/kserve-controller.ts';
+import { precedenceIn } from '../core/model-config-plan.ts';
+import { PART_OF } from '../core/names.ts';
+import { baseUrlOf, caBundleOf } from '../core/webhook-configuration.ts';
+import type { WebhookConfiguration } from '../core/webhook-configuration.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { getIfThere } from '../kube/get-if-there.ts';
+import { ENDPOINT_SLICES, LEASES, MUTATING_WEBHOOK_CONFIGURATIONS } from '../kube/resources.ts';
+import type { ClusterConnection } from './cluster-connection.ts';
+import { knownAnswer } from './known-answers.ts';
+
+/** Whoever does not even complete a handshake in this time is not serving. */
+const HANDSHAKE = milliseconds(2000);
+
+/** Reads what is known of the manager, with its Lease in that namespace. */
+export async function readInstallation(
+  { client, server }: ClusterConnection,
+  namespace: string,
+): Promise<InstallationFacts> {
+  const [lease, kserveLease, webhook] = await Promise.all([
+    knownAnswer(readLease(client, { namespace, name: PART_OF })),
+    knownAnswer(readLease(client, KSERVE_LEASE)),
+    knownAnswer(getIfThere(client, MUTATING_WEBHOOK_CONFIGURATIONS, { name: PART_OF })),
+  ]);
+  const takeover = isTakeoverIdentity(valueOf(kserveLease)?.holder ?? '');
+  return {
+    ...{ namespace, lease, webhook },
+    trustedUntil: await trustedUntil(valueOf(webhook)),
+    reached: await isReached(client, server, valueOf(webhook)),
+    first: precedenceIn(takeover ? 'takeover' : 'beside'),
+  };
+}
+
+async function readLease(
+  client: ApiClient,
+  reference: { readonly namespace: string; readonly name: string },
+): Promise<LeaseFacts | undefined> {
+  const lease = await getIfThere(client, LEASES, reference);
+  if (lease === undefined) return undefined;
+  const { holderIdentity = '', renewTime, leaseDurationSeconds = 0 } = lease.spec ?? {};
+  return { holder: holderIdentity, renewTime, durationSeconds: leaseDurationSeconds };
+}
+
+async function trustedUntil(webhook: WebhookConfiguration | undefined): Promise<EpochMs | undefined> {
+  const bundle = webhook === undefined ? undefined : caBundleOf(webhook);
+  if (bundle === undefined) return undefined;
+  const { certificateReader } = await import('../webhook/certificates.ts');
+  const ends = readBundle(bundle, certificateReader).map(({ notAfter }) => notAfter);
+  return ends.length === 0 ? undefined : (Math.max(...ends) as EpochMs);
+}
+
+/** Whether somebody serves where the API server calls: behind the Service, or at the URL of a manager of this machine. */
+async function isReached(
+  client: ApiClient,
+  server: string,
+  webhook: WebhookConfiguration | undefined,
+): Promise<Known<boolean>> {
+  const service = webhook?.webhooks?.[0]?.clientConfig?.service;
+  if (service !== undefined) {
+    const { namespace, name } = service;
+    const labelSelector = `kubernetes.io/service-name=${name}`;
+    const slices = await knownAnswer(client.list(ENDPOINT_SLICES, { namespace, labelSelector }));
+    if (slices.kind === 'unreadable') return slices;
+    const ready = slices.value.items.some(({ endpoints }) =>
+      // Absent means ready, as consumers are told to take it.
+      (endpoints ?? []).some(({ conditions }) => conditions?.ready !== false),
+    );
+    return { kind: 'known', value: ready };
+  }
+  const url = webhook === undefined ? undefined : baseUrlOf(webhook);
+  if (url === undefined || !isLoopback(url) || !isLoopback(server)) {
+    const why =
+      url === undefined ? 'it has no address' : `${url} is meant for the API server, not for this machine`;
+    return { kind: 'unreadable', why };
+  }
+  const { isServed } = await import('../manager/served-address.ts');
+  return { kind: 'known', value: await isServed(url, HANDSHAKE) };
+}
+
+/** The API server's own loopback is this machine's where the API server itself is reached by it. */
+function isLoopback(url: string): boolean {
+  return URL.canParse(url) && ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
+}

@@ -1,0 +1,23 @@
+import type { Known } from '../core/known.ts';
+import type { ApiErrorCode } from '../kube/api-error.ts';
+import { isApiError } from '../kube/api-error.ts';
+
+const HOPELESS: ReadonlySet<ApiErrorCode> = new Set([
+  'API_UNREACHABLE',
+  'API_UNAUTHORIZED',
+  'API_CREDENTIALS',
+]);
+
+/**
+ * What was asked of the cluster, or why it could not be had: an explanation goes on without what this user may not read.
+ *
+ * @throws what no other question would fare better with: the API server is not reached, or does not know this user
+ */
+export async function knownAnswer<T>(answer: Promise<T>): Promise<Known<T>> {
+  try {
+    return { kind: 'known', value: await answer };
+  } catch (thrown) {
+    if (isApiError(thrown) && !HOPELESS.has(thrown.code)) return { kind: 'unreadable', why: thrown.message };
+    throw thrown;
+  }
+}

@@ -1,0 +1,77 @@
+import type { EpochMs } from '../clock.ts';
+import type { InferenceService } from '../inference-service.ts';
+import type { Known } from '../known.ts';
+import type { ConfigMap, KubernetesObject } from '../kubernetes.ts';
+import type { PlanInput } from '../model-config-plan.ts';
+import type { Deployment } from '../predictor-status.ts';
+import type { TrainedModel } from '../trained-model.ts';
+import type { WebhookConfiguration } from '../webhook-configuration.ts';
+
+/** A pod as raw JSON; its parts are read with care. */
+export interface RawPod extends KubernetesObject {
+  readonly spec?: unknown;
+  readonly status?: unknown;
+}
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/ */
+export interface LeaseFacts {
+  readonly holder: string;
+  /** RFC 3339; when it was renewed last. */
+  readonly renewTime: string | undefined;
+  readonly durationSeconds: number;
+}
+
+/** What is known of the manager and its webhook. */
+export interface InstallationFacts {
+  readonly namespace: string;
+  readonly lease: Known<LeaseFacts | undefined>;
+  /** That for pods. */
+  readonly webhook: Known<WebhookConfiguration | undefined>;
+  /** When the last authority in the caBundle ends; undefined when it has none that can be read. */
+  readonly trustedUntil: EpochMs | undefined;
+  /** Whether somebody is there where the API server calls the webhook. */
+  readonly reached: Known<boolean>;
+  /** Whose decision stands when memory is short; depends on who holds KServe's Lease. */
+  readonly first: PlanInput['first'];
+}
+
+/** What is known around one InferenceService. */
+export interface PredictorFacts {
+  readonly inferenceService: Known<InferenceService | undefined>;
+  /** Those that name it. */
+  readonly trainedModels: Known<readonly TrainedModel[]>;
+  readonly configMap: Known<ConfigMap | undefined>;
+  /** Those with its label, of all components. */
+  readonly pods: Known<readonly RawPod[]>;
+  readonly deployment: Known<Deployment | undefined>;
+}
+
+export interface ModelFacts extends PredictorFacts {
+  readonly namespace: string;
+  readonly name: string;
+  readonly model: TrainedModel | undefined;
+  /** Names of others that are like its own. */
+  readonly near: readonly string[];
+  readonly installation: InstallationFacts;
+  readonly now: EpochMs;
+}
+
+export interface PodFacts {
+  readonly namespace: string;
+  readonly name: string;
+  readonly pod: RawPod | undefined;
+  readonly near: readonly string[];
+  readonly inferenceService: Known<InferenceService | undefined>;
+  /** Labels of the pod's namespace. */
+  readonly namespaceLabels: Known<Readonly<Record<string, string>>>;
+  readonly installation: InstallationFacts;
+  readonly now: EpochMs;
+}
+
+export interface ServiceFacts extends PredictorFacts {
+  readonly namespace: string;
+  readonly name: string;
+  readonly near: readonly string[];
+  readonly installation: InstallationFacts;
+  readonly now: EpochMs;
+}

@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Check } from '../../src/core/health/checks.ts';
+import { VALIDATING_WEBHOOK_CONFIGURATIONS } from '../../src/kube/resources.ts';
+import { eventually } from '../support/eventually.ts';
+import { startExplainScene } from '../support/explain-scene.ts';
+import type { ExplainScene } from '../support/explain-scene.ts';
+
+/** On a real API server with a real manager outside of it. */
+describe('mms check', () => {
+  let scene: ExplainScene;
+
+  beforeAll(async () => {
+    scene = await startExplainScene();
+  });
+
+  afterAll(() => scene.stop());
+
+  async function outcomes(
+    ...args: string[]
+  ): Promise<{ code: number; stderr: string; checks: Record<string, string> }> {
+    const { code, stdout, stderr } = await scene.mms('check', ...args, '-o', 'json');
+    const { checks } = JSON.parse(stdout) as { checks: Check[] };
+    return { code, stderr, checks: Object.fromEntries(checks.map(({ id, outcome }) => [id, outcome])) };
+  }
+
+  const WELL = {
+    'definitions-served': 'ok',
+    // It runs outside of the cluster.
+    'deployment-ready': 'warning',
+    'lease-held': 'ok',
+    'pod-webhook-registered': 'ok',
+    'model-webhook-registered': 'ok',
+    'webhook-trusted': 'ok',
+    'webhook-reached': 'ok',
+    'model-webhook-answers': 'ok',
+    'system-config-readable': 'ok',
+  };
+
+  it('finds nothing that failed where all is well', async () => {
+    await eventually(async () => expect(await outcomes()).toMatchObject({ code: 0, checks: WELL }));
+    const { stdout } = await scene.mms('check');
+    expect(stdout).toMatch(/✓ lease-held .* leads\n/);
+  });
+
+  it('warns of what ends soon', async () => {
+    const { code, checks } = await outcomes('--warn-days', '9999');
+    expect({ code, trusted: checks['webhook-trusted'] }).toEqual({ code: 0, trusted: 'warning' });
+  });
+
+  it('says before an installation what fits', async () => {
+    expect(await outcomes('--pre')).toMatchObject({
+      ...{ code: 0, stderr: '' },
+      checks: { 'may-install': 'ok', 'kserve-found': 'ok', 'cert-manager-found': 'ok' },
+    });
+  });
+
+  it('fails in another namespace, where no manager runs', async () => {
+    const { code, stderr, checks } = await outcomes('--manager-namespace', 'elsewhere');
+    expect({ code, lease: checks['lease-held'] }).toEqual({ code: 1, lease: 'failed' });
+    expect(stderr).toBe('mms: failed: lease-held\n');
+  });
+
+  it('fails when the manager is gone, and warns that bad TrainedModels are let in', async () => {
+    await scene.manager.kill('SIGKILL');
+    await eventually(async () => {
+      const { code, checks } = await outcomes();
+      expect(code).toBe(1);
+      expect(checks).toMatchObject({
+        ...{ 'webhook-reached': 'failed', 'lease-held': 'failed', 'model-webhook-answers': 'warning' },
+      });
+    }, 60_000);
+    await scene.client.delete(VALIDATING_WEBHOOK_CONFIGURATIONS, { name: 'kserve-mms' });
+    expect((await outcomes()).checks['model-webhook-registered']).toBe('warning');
+  });
+});

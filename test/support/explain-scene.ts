@@ -1,0 +1,152 @@
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { expect } from '@jest/globals';
+import { run } from '../../src/cli/program.ts';
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { Explanation } from '../../src/core/explanation/chain.ts';
+import type { LinkId } from '../../src/core/explanation/links.ts';
+import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { PODS } from '../../src/kube/resources.ts';
+import { agentScene } from './agent-scene.ts';
+import type { AgentScene } from './agent-scene.ts';
+import { clientFor } from './api-access.ts';
+import { createModel, createService, inferenceService, trainedModel } from './cluster-client.ts';
+import { testControlPlane } from './control-plane.ts';
+import { eventually } from './eventually.ts';
+import { mirrorConfigMap } from './kubelet-stand-in.ts';
+import { startTestManager } from './manager.ts';
+import type { TestManager } from './manager.ts';
+import { placePod } from './predictor-pods.ts';
+
+/** One real fault, and what must be said of it. */
+export interface Fault {
+  readonly fault: string;
+  readonly prepare: () => Promise<unknown>;
+  /** What `mms explain` is asked, with the namespace where it is another than `default`. */
+  readonly ask: readonly string[];
+  readonly broken: LinkId;
+  /** In the message or the advice. */
+  readonly words: RegExp;
+}
+
+export interface CommandOutcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A real API server and a real manager, in which things are made that go wrong. */
+export interface ExplainScene {
+  readonly client: ApiClient;
+  readonly manager: TestManager;
+  /** Runs a command line of `mms` on this cluster. */
+  mms(...args: string[]): Promise<CommandOutcome>;
+  /** An InferenceService with one model, both of this name. */
+  served(name: string, predictor?: object, memory?: string): Promise<void>;
+  /** The same with an injected pod `<name>-0` on which a kubelet reports this. */
+  servedWithPod(name: string, status: object): Promise<void>;
+  /** The same with a real agent and a model server that speaks V2. */
+  servedByAgent(name: string, setup: AgentSetup): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface AgentSetup {
+  /** Whether the ConfigMap reaches the agent, as kubelet would bring it. */
+  readonly mirrored: boolean;
+  /** Where the model is, and what goes wrong with it. */
+  readonly uri?: (scene: AgentScene) => string;
+}
+
+/** A container that is not ready, as a kubelet reports it. */
+const CONTAINER = { name: 'kserve-container', ready: false, restartCount: 3, image: 'x', imageID: '' };
+
+export async function startExplainScene(): Promise<ExplainScene> {
+  const controlPlane = await testControlPlane();
+  const client = clientFor(controlPlane);
+  const manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
+  const scenes: AgentScene[] = [];
+  const mirrors: (() => Promise<void>)[] = [];
+
+  async function served(name: string, predictor: object = { sklearn: {} }, memory = '1Mi'): Promise<void> {
+    await createService(client, inferenceService(name, predictor));
+    await createModel(client, trainedModel(name, name, { memory }));
+  }
+
+  // The webhook hears of a new InferenceService by its watch.
+  const placed = (name: string, statusPort: number): Promise<void> =>
+    eventually(() => placePod(client, { name: `${name}-0`, service: name, statusPort }));
+
+  return {
+    ...{ client, manager, served },
+    mms: (...args) => runMms(controlPlane, args),
+    async servedWithPod(name, status) {
+      await served(name);
+      await placed(name, 9082);
+      const pod = { namespace: 'default', name: `${name}-0` };
+      await client.patch(PODS, pod, { type: 'merge', body: { status } }, { subresource: 'status' });
+    },
+    async servedByAgent(name, { mirrored, uri }) {
+      const scene = await agentScene();
+      scenes.push(scene);
+      await createService(client, inferenceService(name));
+      if (mirrored) mirrors.push(mirrorConfigMap(client, `modelconfig-${name}-0`, scene.config));
+      else await scene.config.write('[]');
+      const { statusPort } = await scene.start();
+      await placed(name, statusPort);
+      await createModel(
+        client,
+        trainedModel(name, name, { storageUri: uri?.(scene) ?? scene.source.uri(name) }),
+      );
+    },
+    async stop() {
+      await Promise.all(mirrors.map((end) => end()));
+      await Promise.all(scenes.map((scene) => scene.end()));
+      await manager.stop();
+      await client.close();
+      await controlPlane.stop();
+    },
+  };
+}
+
+async function runMms(controlPlane: ControlPlane, args: readonly string[]): Promise<CommandOutcome> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const code = await run([...args, '--kubeconfig', controlPlane.kubeconfigPath], {
+    ...{ environment: {}, stdin: new PassThrough(), stdout, stderr },
+    interruption: () => new AbortController().signal,
+  });
+  stdout.end();
+  stderr.end();
+  return { code, stdout: await text(stdout), stderr: await text(stderr) };
+}
+
+/** What a kubelet reports of a container that does not start. */
+export function waitingStatus(reason: string, message: string): object {
+  return {
+    phase: 'Pending',
+    conditions: [{ type: 'Ready', status: 'False' }],
+    containerStatuses: [{ ...CONTAINER, state: { waiting: { reason, message } } }],
+  };
+}
+
+/** Of a model server that runs and does not answer its probe. */
+export const UNREADY_STATUS: object = {
+  conditions: [{ type: 'Ready', status: 'False' }],
+  containerStatuses: [{ ...CONTAINER, state: { running: { startedAt: '2026-01-01T00:00:00Z' } } }],
+};
+
+/** The same object, held back from deletion by somebody. */
+export function held(object: KubernetesObject): KubernetesObject {
+  return { ...object, metadata: { ...object.metadata, finalizers: ['example.com/hold'] } };
+}
+
+/** Waits until the explanation breaks at this link, with these words and exit code 1. */
+export function expectBroken({ mms }: ExplainScene, { ask, broken, words }: Fault): Promise<void> {
+  return eventually(async () => {
+    const { code, stdout, stderr } = await mms('explain', ...ask, '-o', 'json');
+    const found = JSON.parse(stdout || '{}') as Partial<Explanation>;
+    expect({ id: found.broken?.id, stderr }).toMatchObject({ id: broken });
+    expect(`${found.broken!.message} ${found.broken!.advice ?? ''}`).toMatch(words);
+    expect(code).toBe(1);
+  }, 60_000);
+}

@@ -1,0 +1,122 @@
+import { describe, expect, it } from '@jest/globals';
+import { seconds } from '../../../../src/core/clock.ts';
+import type { EpochMs } from '../../../../src/core/clock.ts';
+import { CHECKS } from '../../../../src/core/health/checks.ts';
+import type { CheckId } from '../../../../src/core/health/checks.ts';
+import { installedChecks } from '../../../../src/core/health/installed-checks.ts';
+import type { InstalledFacts } from '../../../../src/core/health/installed-checks.ts';
+import { preChecks } from '../../../../src/core/health/pre-checks.ts';
+import type { PreFacts } from '../../../../src/core/health/pre-checks.ts';
+import type { Known } from '../../../../src/core/known.ts';
+
+const NOW = Date.parse('2026-01-01T00:00:30Z') as EpochMs;
+const known = <T>(value: T): Known<T> => ({ kind: 'known', value });
+const DENIED = { kind: 'unreadable', why: 'forbidden' } as const;
+const definition = (name: string, served = true) =>
+  known({ metadata: { name: 'x' }, spec: { versions: [{ name, served }] } });
+const DEFINITIONS = { inferenceServices: definition('v1beta1'), trainedModels: definition('v1alpha1') };
+const deployment = (readyReplicas: number) =>
+  known({ metadata: { name: 'm' }, spec: { replicas: 2 }, status: { readyReplicas } });
+const webhooks = [
+  { name: 'w', clientConfig: { service: { namespace: 'n', name: 's' }, caBundle: btoa('pem') } },
+];
+
+const WELL: InstalledFacts = {
+  installation: {
+    namespace: 'n',
+    lease: known({ holder: 'a', renewTime: '2026-01-01T00:00:25Z', durationSeconds: 15 }),
+    webhook: known({ metadata: { name: 'kserve-mms' }, webhooks }),
+    trustedUntil: (NOW + seconds(3600)) as EpochMs,
+    reached: known(true),
+    first: 'allocated',
+  },
+  definitions: DEFINITIONS,
+  deployment: deployment(2),
+  modelWebhook: known({ metadata: { name: 'kserve-mms' } }),
+  systemConfig: known(undefined),
+  goodModel: known('let in'),
+  badModel: known('refused'),
+  warnBefore: seconds(60),
+  now: NOW,
+};
+
+describe('the checks of an installation', () => {
+  it('are all ok where all is well', () => {
+    expect(installedChecks(WELL).map(({ outcome }) => outcome)).toEqual(Array(9).fill('ok'));
+  });
+
+  const CASES: readonly [what: string, change: Partial<InstalledFacts>, id: CheckId, outcome: string][] = [
+    [
+      'a kind is missing',
+      { definitions: { ...DEFINITIONS, trainedModels: known(undefined) } },
+      'definitions-served',
+      'failed',
+    ],
+    [
+      'a version is not served',
+      { definitions: { ...DEFINITIONS, inferenceServices: definition('v1beta1', false) } },
+      'definitions-served',
+      'failed',
+    ],
+    ['no replica is ready', { deployment: deployment(0) }, 'deployment-ready', 'failed'],
+    ['one of two is ready', { deployment: deployment(1) }, 'deployment-ready', 'warning'],
+    ['the manager is elsewhere', { deployment: known(undefined) }, 'deployment-ready', 'warning'],
+    ['Deployments may not be read', { deployment: DENIED }, 'deployment-ready', 'unknown'],
+    ['there is no preflight', { modelWebhook: known(undefined) }, 'model-webhook-registered', 'warning'],
+    ['trust ends soon', { warnBefore: seconds(7200) }, 'webhook-trusted', 'warning'],
+    [
+      'trust has ended',
+      { installation: { ...WELL.installation, trustedUntil: NOW } },
+      'webhook-trusted',
+      'failed',
+    ],
+    [
+      'nobody answers',
+      { installation: { ...WELL.installation, reached: known(false) } },
+      'webhook-reached',
+      'failed',
+    ],
+    ['bad models are let in', { badModel: known('let in') }, 'model-webhook-answers', 'warning'],
+    // Then the refusal of a bad one proves nothing.
+    ['good models are refused', { goodModel: known('refused') }, 'model-webhook-answers', 'unknown'],
+    [
+      "KServe's configuration is broken",
+      { systemConfig: known({ metadata: { name: 'c' }, data: { agent: '{' } }) },
+      'system-config-readable',
+      'warning',
+    ],
+  ];
+
+  it.each(CASES)('when %s: %#', (_what, change, id, outcome) => {
+    const found = installedChecks({ ...WELL, ...change }).filter((check) => check.outcome !== 'ok');
+    expect(found).toMatchObject([{ id, outcome, advice: CHECKS[id].advice }]);
+  });
+});
+
+describe('the checks before an installation', () => {
+  const READY: PreFacts = {
+    rights: [{ right: 'create namespaces', allowed: known(true) }],
+    definitions: DEFINITIONS,
+    kserveHolder: known(undefined),
+    certificates: known(undefined),
+  };
+  const nothing = { inferenceServices: known(undefined), trainedModels: known(undefined) };
+
+  it.each([
+    ['KServe runs', { kserveHolder: known('kserve-0') }, /overlays\/beside-kserve/],
+    ['its kinds alone are there', {}, /its controller does not run/],
+    ['a manager of ours took over', { kserveHolder: known('kserve-mms/n') }, /its controller does not run/],
+    ['there is no KServe', { definitions: nothing }, /manifests\/default, which brings the definitions/],
+  ])('name the overlay when %s', (_what, change, words) => {
+    const found = preChecks({ ...READY, ...change }).find(({ id }) => id === 'kserve-found');
+    expect(found).toMatchObject({ outcome: 'ok', message: expect.stringMatching(words) });
+  });
+
+  it('fail for the rights that are missing, and name them', () => {
+    const rights = [...READY.rights, { right: 'create clusterroles', allowed: known(false) }];
+    expect(preChecks({ ...READY, rights })[0]).toMatchObject({
+      outcome: 'failed',
+      message: 'you may not: create clusterroles',
+    });
+  });
+});
