@@ -67,6 +67,18 @@ function dueTime({
   return at(after?.status === 'True' || after?.reason !== 'Failed' ? 0 : since + GATHER);
 }
 
+/** The least and the most that a state on the way waits for another turn to be written. */
+const TURN: Milliseconds = seconds(2);
+const LONGEST_TURN: Milliseconds = seconds(60);
+
+/**
+ * When to look again at a model whose state on the way found no turn, while so many are held back: about as often as turns
+ * come, so that a hundred thousand of them do not ask in vain all the time.
+ */
+export function untilNextTry(held: number, turnsPerSecond: number): Milliseconds {
+  return milliseconds(Math.min(LONGEST_TURN, Math.max(TURN, (held / turnsPerSecond) * 1000)));
+}
+
 /** The reasons of a model that is neither loaded nor in trouble. */
 const ON_THE_WAY: ReadonlySet<string> = new Set(['Queued', 'Downloading', 'Loading', 'NoReplicas']);
 

@@ -23,30 +23,42 @@ export interface ObjectIndex<T extends KubernetesObject> extends IndexUpdate<T> 
 export function createIndex<T extends KubernetesObject>(
   groupOf: (object: T) => string | undefined,
 ): ObjectIndex<T> {
-  const groups = new Map<string, Map<ObjectKey, T>>();
-  const groupByKey = new Map<ObjectKey, string>();
+  const groups = new Map<string, Group<T>>();
+  // The group itself rather than its name: each name that `groupOf` makes is a text of its own.
+  const groupByKey = new Map<ObjectKey, Group<T>>();
 
-  function leave(key: ObjectKey, name: string): void {
-    const group = groups.get(name);
-    group?.delete(key);
-    if (group?.size === 0) groups.delete(name);
+  function leave(key: ObjectKey, group: Group<T>): void {
+    group.members.delete(key);
+    if (group.members.size === 0) groups.delete(group.name);
     groupByKey.delete(key);
   }
 
+  function groupNamed(name: string): Group<T> {
+    const known = groups.get(name);
+    if (known !== undefined) return known;
+    const group = { name, members: new Map<ObjectKey, T>() };
+    groups.set(name, group);
+    return group;
+  }
+
   return {
-    group: (name) => groups.get(name)?.values() ?? [],
-    sizeOf: (name) => groups.get(name)?.size ?? 0,
+    group: (name) => groups.get(name)?.members.values() ?? [],
+    sizeOf: (name) => groups.get(name)?.members.size ?? 0,
     assign(key, object) {
       const before = groupByKey.get(key);
       const after = object === undefined ? undefined : tolerant(groupOf, object);
-      if (before !== undefined && before !== after) leave(key, before);
+      if (before !== undefined && before.name !== after) leave(key, before);
       if (object === undefined || after === undefined) return;
-      const group = groups.get(after);
-      if (group === undefined) groups.set(after, new Map([[key, object]]));
-      else group.set(key, object);
-      groupByKey.set(key, after);
+      const group = groupNamed(after);
+      group.members.set(key, object);
+      groupByKey.set(key, group);
     },
   };
+}
+
+interface Group<T> {
+  readonly name: string;
+  readonly members: Map<ObjectKey, T>;
 }
 
 function tolerant<T>(groupOf: (object: T) => string | undefined, object: T): string | undefined {

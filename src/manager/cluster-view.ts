@@ -26,6 +26,7 @@ import {
   TRAINED_MODELS,
 } from '../kube/resources.ts';
 import type { Resource } from '../kube/resources.ts';
+import { createTrainedModelProjection } from './kept-trained-model.ts';
 
 /** Pods are cached as what is kept of them. */
 const WATCHED_PODS = PODS as Resource as Resource<WatchedPod>;
@@ -121,6 +122,7 @@ function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> 
       resource: TRAINED_MODELS,
       onDelta: listeners.trainedModel,
       indexes: [trainedModelsByKey, memoryByKey],
+      project: createTrainedModelProjection(),
     }),
     modelConfigs: startReflector({
       ...shared('modelConfigs', options),

@@ -29,6 +29,8 @@ import type { ManagerOptions } from './options.ts';
 import { createPlacements } from './placements.ts';
 import { createReconciling } from './reconciling.ts';
 import type { Reconciling } from './reconciling.ts';
+import { createStatusTurns } from './status-turns.ts';
+import { createVerdictMemory } from './verdict-memory.ts';
 import type { TrainedModelStatusObserver } from './metrics/status-metrics.ts';
 
 export interface TrainedModelStatusOptions {
@@ -61,12 +63,7 @@ const PACE = {
 };
 /** Writes a second of what holds; the API server has other things to do. */
 const WRITES = { perSecond: 200, burst: 200 };
-/** Writes a second of what is only on its way: most of it is over before its turn comes. */
-const WRITES_ON_THE_WAY = { perSecond: 20, burst: 50 };
 const EVENTS_A_SECOND = { perSecond: 10, burst: 100 };
-const NO_TURN = seconds(2);
-/** With so many models that wait for a look, nothing is written that is only on its way. */
-const CROWDED = 100;
 
 export function createTrainedModelStatus(options: TrainedModelStatusOptions): TrainedModelStatusController {
   const { view } = options;
@@ -143,24 +140,6 @@ function depthObserver(observe: TrainedModelStatusObserver['queue']): {
   };
 }
 
-/** Since when each model's verdicts are what they are. */
-function createVerdictMemory(clock: Clock): {
-  since(key: ObjectKey, verdicts: string): EpochMs;
-  forget(key: ObjectKey): void;
-} {
-  const memories = new Map<ObjectKey, { readonly verdicts: string; readonly since: EpochMs }>();
-  return {
-    since(key, verdicts) {
-      const known = memories.get(key);
-      if (known?.verdicts === verdicts) return known.since;
-      const now = clock.now();
-      memories.set(key, { verdicts, since: now });
-      return now;
-    },
-    forget: (key) => void memories.delete(key),
-  };
-}
-
 type WaitingFor = (key: ObjectKey, name: string) => WaitingModel | 'placed' | undefined;
 
 function newLeading(
@@ -174,7 +153,7 @@ function newLeading(
     [...view().trainedModelsByKey.group(key)].map(({ metadata }) => metadata.name);
   const followers = createAgentFollowers({ clock, random, onChange, modelsOf });
   const writer = createStatusWriter({ client, clock, scope, observe: observe.written, ...WRITES });
-  const onTheWay = createTokenBucket({ ...WRITES_ON_THE_WAY, clock });
+  const turns = createStatusTurns(clock);
   const events = eventsFor(options);
   const memory = createVerdictMemory(clock);
   const queue = depthObserver(observe.queue);
@@ -196,9 +175,11 @@ function newLeading(
     });
     const again = Math.min(lookAgainAt ?? Infinity, pace.kind === 'wait' ? pace.until : Infinity);
     if (again !== Infinity) reconciling.enqueueAfter(key, milliseconds(Math.max(1, again - now)));
+    if (pace.kind === 'nothing') memory.forget(key);
+    if (pace.kind !== 'write' || pace.hurry) turns.release(key);
     if (pace.kind !== 'write') return;
-    if (!pace.hurry && !(queue.depth() <= CROWDED && onTheWay.tryTake())) {
-      reconciling.enqueueAfter(key, NO_TURN);
+    if (!pace.hurry && !turns.take(key, queue.depth())) {
+      reconciling.enqueueAfter(key, turns.retryAfter());
       return;
     }
     await writer.write(model, wanted, signal);
@@ -217,6 +198,7 @@ function newLeading(
     followers,
     forget(key) {
       memory.forget(key);
+      turns.release(key);
       writer.forget(key);
     },
   };

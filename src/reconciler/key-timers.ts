@@ -1,4 +1,6 @@
 import type { Clock, EpochMs, Milliseconds } from '../core/clock.ts';
+import { milliseconds } from '../core/clock.ts';
+import { createTimeline } from './timeline.ts';
 
 /** At most one pending time a key. */
 export interface KeyTimers<K extends string> {
@@ -8,23 +10,48 @@ export interface KeyTimers<K extends string> {
   has(key: K): boolean;
 }
 
-/** Timers that call `onTime` with the key. The signal, once aborted, silences them all. */
+/**
+ * Timers that call `onTime` with the key. All of them share one sleep of the clock, until the next time that is pending: with
+ * a hundred thousand keys, a sleep each would take more memory than what they stand for. The signal, once aborted,
+ * silences them all.
+ */
 export function createKeyTimers<K extends string>(
   clock: Clock,
   signal: AbortSignal,
   onTime: (key: K) => void,
 ): KeyTimers<K> {
-  const pending = new Map<K, { readonly at: EpochMs; readonly controller: AbortController }>();
+  const pending = new Map<K, EpochMs>();
+  const timeline = createTimeline<K>((key, at) => pending.get(key) === at);
+  let asleep: { readonly until: EpochMs; readonly wake: AbortController } | undefined;
 
-  function cancel(key: K): void {
-    pending.get(key)?.controller.abort();
-    pending.delete(key);
+  function sleepUntilNext(): void {
+    const until = timeline.next();
+    if (until === asleep?.until) return;
+    asleep?.wake.abort();
+    asleep = undefined;
+    if (until === undefined || signal.aborted) return;
+    const wake = new AbortController();
+    asleep = { until, wake };
+    void clock.sleep(milliseconds(Math.max(0, until - clock.now())), wake.signal).then(() => {
+      if (wake.signal.aborted) return;
+      asleep = undefined;
+      callDue();
+    });
+  }
+
+  function callDue(): void {
+    for (const key of timeline.takeUntil(clock.now())) {
+      pending.delete(key);
+      onTime(key);
+    }
+    sleepUntilNext();
   }
 
   signal.addEventListener(
     'abort',
     () => {
-      for (const key of [...pending.keys()]) cancel(key);
+      pending.clear();
+      sleepUntilNext();
     },
     { once: true },
   );
@@ -33,17 +60,15 @@ export function createKeyTimers<K extends string>(
     set(key, span) {
       const at = (clock.now() + span) as EpochMs;
       const earlier = pending.get(key);
-      if (signal.aborted || (earlier !== undefined && earlier.at <= at)) return;
-      cancel(key);
-      const controller = new AbortController();
-      pending.set(key, { at, controller });
-      void clock.sleep(span, controller.signal).then(() => {
-        if (controller.signal.aborted) return;
-        pending.delete(key);
-        onTime(key);
-      });
+      if (signal.aborted || (earlier !== undefined && earlier <= at)) return;
+      pending.set(key, at);
+      timeline.add(key, at);
+      sleepUntilNext();
     },
-    cancel,
+    cancel(key) {
+      // What stands in the timeline for it is passed over when its time comes.
+      if (pending.delete(key)) sleepUntilNext();
+    },
     has: (key) => pending.has(key),
   };
 }

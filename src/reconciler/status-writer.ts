@@ -35,9 +35,9 @@ export interface StatusWriterOptions {
 const FIELD_MANAGER = 'kserve-mms-status';
 
 interface OwnWrite {
-  readonly resourceVersion: string | undefined;
-  readonly status: TrainedModelStatus;
   readonly at: EpochMs;
+  /** Until the cache has it, or something newer. */
+  readonly unseen?: { readonly resourceVersion: string | undefined; readonly status: TrainedModelStatus };
 }
 
 /** Patches the status subresource of TrainedModels, so many a second. */
@@ -48,12 +48,12 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
 
   return {
     newest(model) {
-      const own = written.get(keyOf(model));
-      const order = compareResourceVersions(own?.resourceVersion, model.metadata.resourceVersion);
-      const status =
-        own !== undefined && order !== undefined && order > 0
-          ? own.status
-          : (model.status as TrainedModelStatus | undefined);
+      const key = keyOf(model);
+      const own = written.get(key);
+      if (own?.unseen !== undefined && isNewer(own.unseen.resourceVersion, model))
+        return { status: own.unseen.status, writtenAt: own.at };
+      if (own?.unseen !== undefined) written.set(key, { at: own.at });
+      const status = model.status as TrainedModelStatus | undefined;
       return { status, writtenAt: own?.at ?? lastTransition(status) };
     },
     async write(model, status, signal) {
@@ -68,7 +68,7 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
           { subresource: 'status', fieldManager: FIELD_MANAGER, signal },
         );
         const { resourceVersion } = stored.metadata;
-        written.set(keyOf(model), { resourceVersion, status, at: clock.now() });
+        written.set(keyOf(model), { at: clock.now(), unseen: { resourceVersion, status } });
         observe('written');
       } catch (thrown) {
         if (!isApiError(thrown, 'API_NOT_FOUND')) {
@@ -80,6 +80,11 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
     },
     forget: (key) => void written.delete(key),
   };
+}
+
+function isNewer(resourceVersion: string | undefined, model: TrainedModel): boolean {
+  const order = compareResourceVersions(resourceVersion, model.metadata.resourceVersion);
+  return order !== undefined && order > 0;
 }
 
 /** When another process, such as the leader before, has written at the earliest. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { EpochMs } from '../../../src/core/clock.ts';
-import { paceOf } from '../../../src/core/status-pace.ts';
+import { paceOf, untilNextTry } from '../../../src/core/status-pace.ts';
 import type { PaceInput } from '../../../src/core/status-pace.ts';
 import type { TrainedModelStatus } from '../../../src/core/trained-model-status.ts';
 
@@ -65,5 +65,16 @@ describe('when a status is written', () => {
     ],
   ])('%s', (_, change, expected) => {
     expect(pace(change)).toBe(expected);
+  });
+});
+
+describe('a state on the way that found no turn', () => {
+  it.each([
+    ['alone', 1, 2000],
+    ['among forty', 40, 2000],
+    ['among a thousand', 1000, 50_000],
+    ['among a hundred thousand', 100_000, 60_000],
+  ])('%s, of twenty turns a second, waits', (_how, held, expected) => {
+    expect(untilNextTry(held, 20)).toBe(expected);
   });
 });

@@ -1,0 +1,34 @@
+import type { Clock, Milliseconds } from '../core/clock.ts';
+import type { ObjectKey } from '../core/kubernetes.ts';
+import { untilNextTry } from '../core/status-pace.ts';
+import { createTokenBucket } from '../reconciler/token-bucket.ts';
+
+/** Writes a second of what is only on its way: most of it is over before its turn comes. */
+const WRITES = { perSecond: 20, burst: 50 };
+/** With so many models that wait for a look, nothing is written that is only on its way. */
+const CROWDED = 100;
+
+/** Who may write a state that is only on its way, since what holds goes before. */
+export interface StatusTurns {
+  /** Whether the key may write now, while so many others wait for a look. */
+  take(key: ObjectKey, waiting: number): boolean;
+  /** When a key that may not is to try again. */
+  readonly retryAfter: () => Milliseconds;
+  /** The key has nothing of that kind to write any more. */
+  release(key: ObjectKey): void;
+}
+
+export function createStatusTurns(clock: Clock): StatusTurns {
+  const bucket = createTokenBucket({ ...WRITES, clock });
+  const held = new Set<ObjectKey>();
+  return {
+    take(key, waiting) {
+      const may = waiting <= CROWDED && bucket.tryTake();
+      if (may) held.delete(key);
+      else held.add(key);
+      return may;
+    },
+    retryAfter: () => untilNextTry(held.size, WRITES.perSecond),
+    release: (key) => void held.delete(key),
+  };
+}
