@@ -24,7 +24,7 @@ import {
 import type { ModelTally } from '../core/page-service.ts';
 import { keyOfTrainedModel } from '../core/reconcile-keys.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
-import { servesModels } from './agent-followers.ts';
+import { servesModels } from '../core/watched-pod.ts';
 import { missingFrom } from './cluster-view.ts';
 import type { AnyReflector, ClusterView } from './cluster-view.ts';
 
