@@ -25,7 +25,7 @@ export class InputFileError extends MmsError {
  */
 export async function readDocuments(path: string, io: CommandIo): Promise<Document[]> {
   const source = path === '-' ? 'stdin' : path;
-  const text = await readText(path, io);
+  const text = await readInput(path, io);
   const documents: Document[] = [];
   for (const parsed of parseAllDocuments(text)) {
     const [fault] = 'errors' in parsed ? parsed.errors : [];
@@ -39,7 +39,12 @@ export async function readDocuments(path: string, io: CommandIo): Promise<Docume
   return documents;
 }
 
-async function readText(path: string, io: CommandIo): Promise<string> {
+/**
+ * The text of a file, or of stdin for `-`.
+ *
+ * @throws {InputFileError} when it cannot be had
+ */
+export async function readInput(path: string, io: CommandIo): Promise<string> {
   try {
     if (path !== '-') return await readFile(path, 'utf8');
     const chunks: Buffer[] = [];

@@ -27,6 +27,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./agent.ts')).agentCommand,
   },
   {
+    name: 'analyze',
+    summary: 'look through files of InferenceServices and TrainedModels for what would not work',
+    load: async () => (await import('./analyze/analyze.ts')).analyzeCommand,
+  },
+  {
     name: 'cluster',
     summary: 'start and stop a real etcd and kube-apiserver on this machine, for trying out',
     load: async () => (await import('./cluster.ts')).clusterCommand,
