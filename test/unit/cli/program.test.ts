@@ -18,6 +18,10 @@ function streams(): CommandIo {
 const namesOf = (commands: readonly Command[]): string[][] =>
   commands.map((one) => [one.name(), ...one.aliases()]);
 
+/** What a command has once its module is loaded. */
+const partsOf = ({ options, commands, registeredArguments }: Command): number =>
+  options.length + commands.length + registeredArguments.length;
+
 describe('the list of commands', () => {
   it('names each as it names itself, in order of the alphabet', async () => {
     const whole = (await createProgram(streams())).commands;
@@ -31,13 +35,13 @@ describe('the list of commands', () => {
     for (const one of (await createProgram(streams())).commands) {
       expect(one.summary()).not.toBe('');
       expect(one.description()).not.toBe('');
-      expect(one.options.length + one.commands.length).toBeGreaterThan(0);
+      expect(partsOf(one)).toBeGreaterThan(0);
     }
   });
 
   it('loads only the command that is called', async () => {
     const program = await createProgram(streams(), (name) => name === 'inject');
-    const loaded = program.commands.filter((one) => one.options.length + one.commands.length > 0);
+    const loaded = program.commands.filter((one) => partsOf(one) > 0);
     expect(loaded.map((one) => one.name())).toEqual(['inject']);
   });
 });
