@@ -9,6 +9,8 @@ import { packageVersion } from './version.ts';
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+/** What the scripts of `mms completion` call with the words so far. No command, since its arguments are not to be parsed. */
+const COMPLETE = '__complete';
 
 /** A command of `mms`, whose module is loaded only when it is called for. */
 interface CommandEntry {
@@ -27,6 +29,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./agent.ts')).agentCommand,
   },
   {
+    name: 'analyze',
+    summary: 'look through files of InferenceServices and TrainedModels for what would not work',
+    load: async () => (await import('./analyze/analyze.ts')).analyzeCommand,
+  },
+  {
     name: 'check',
     summary: 'check the installation, or whether the cluster can have one',
     load: async () => (await import('./check.ts')).checkCommand,
@@ -35,6 +42,11 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'cluster',
     summary: 'start and stop a real etcd and kube-apiserver on this machine, for trying out',
     load: async () => (await import('./cluster.ts')).clusterCommand,
+  },
+  {
+    name: 'completion',
+    summary: 'print what makes a shell complete commands, flags and names',
+    load: async () => (await import('./completion/completion.ts')).completionCommand,
   },
   {
     name: 'demo',
@@ -122,6 +134,7 @@ function isNamedIn(args: readonly string[]): (name: string) => boolean {
  */
 export async function run(args: readonly string[], io: CommandIo): Promise<number> {
   try {
+    if (args[0] === COMPLETE) return await completeWords(args.slice(1), io);
     const program = await createProgram(io, isNamedIn(args));
     await program.parseAsync(args, { from: 'user' });
     return EXIT_OK;
@@ -135,6 +148,13 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
     io.stderr.write(`mms: ${describe(error)}\n`);
     return EXIT_FAILED;
   }
+}
+
+async function completeWords(words: readonly string[], io: CommandIo): Promise<number> {
+  const { printCompletion } = await import('./completion/complete.ts');
+  const [first] = words;
+  await printCompletion(await createProgram(io, (name) => name === first), words, io);
+  return EXIT_OK;
 }
 
 /** An error that was foreseen says what to do; of any other the stack is needed to mend it. */

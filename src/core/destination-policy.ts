@@ -17,6 +17,7 @@ export interface DestinationPolicy {
   address(address: string): DestinationVerdict;
 }
 
+/** A network that is to be denied is not written as one, such as 10.0.0.0/8. */
 export class InvalidNetworkError extends MmsError {
   readonly code = 'INVALID_NETWORK';
   readonly retryable = false;

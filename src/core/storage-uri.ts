@@ -84,6 +84,22 @@ export function storageUriFault(uri: string): string | undefined {
   return shape.fits(uri) ? undefined : `"${shownStorageUri(uri)}" cannot work; expected ${shape.expected}.`;
 }
 
+/** Whether a storageUri has a user or password in it. */
+export function carriesSecret(uri: string): boolean {
+  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^]*)$/i.exec(uri) ?? [];
+  return scheme !== '' && holdsSecret(scheme.toLowerCase(), rest);
+}
+
+/** Parameters that sign a URL: S3 (both versions of its signature), Google, Azure. Compared without case. */
+const SIGNATURES = ['x-amz-signature', 'signature', 'x-goog-signature', 'sig', 'x-amz-security-token'];
+
+/** The name of the parameter in a storageUri's query that gives access by itself; undefined when there is none. */
+export function signatureIn(uri: string): string | undefined {
+  const query = /\?([^#]*)/.exec(uri)?.[1] ?? '';
+  const names = query.split('&').map((pair) => /^[^=]*/.exec(pair)?.[0] ?? '');
+  return names.find((name) => SIGNATURES.includes(name.toLowerCase()));
+}
+
 /** Of Azure's URIs the part before the `@` is the container; of all others it is a user, and maybe a password. */
 function holdsSecret(scheme: string, rest: string): boolean {
   const authority = /^[^/?#]*/.exec(rest)?.[0] ?? '';

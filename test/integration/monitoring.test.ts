@@ -15,6 +15,7 @@ import type { AdmissionOutcome } from '../../src/webhook/review-endpoint.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { installDefinitionsOf } from '../support/foreign-definitions.ts';
 import { kubectl } from '../support/kubectl.ts';
+import { pasteWithKubectl, shellOf } from '../support/page.ts';
 import { promtool } from '../support/promtool.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -48,7 +49,7 @@ describe('the overlay for Prometheus and Grafana', () => {
     directory = await mkdtemp(join(tmpdir(), 'kserve-mms-rules-'));
     await kubectl(kubeconfigPath, 'apply', '-k', join(ROOT, 'manifests/manager'));
     await installDefinitionsOf('prometheus-operator', kubeconfigPath);
-    await kubectl(kubeconfigPath, 'apply', '-k', OVERLAY);
+    await pasteWithKubectl(kubeconfigPath, await shellOf('docs/alerts.md', 'Alerts and dashboard'));
     const rule = await kubectl(kubeconfigPath, ...inNamespace, 'prometheusrule', 'kserve-mms', '-o', 'json');
     ({ groups } = (JSON.parse(rule) as { spec: { groups: typeof groups } }).spec);
     const configMap = await kubectl(

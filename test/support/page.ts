@@ -19,11 +19,23 @@ export async function shellOf(page: string, heading: string): Promise<string> {
 /** The same, one by one. */
 export async function shellBlocksOf(page: string, heading: string): Promise<string[]> {
   const text = await readFile(join(ROOT, page), 'utf8');
-  const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
+  // What stands before the first section goes by the title of the page.
+  const section = text
+    .split(/^## /m)
+    .find((part) => part.startsWith(`${heading}\n`) || part.startsWith(`# ${heading}\n`));
   if (section === undefined) throw new Error(`${page} has no section "${heading}"`);
   const blocks = [...section.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, block = '']) => block);
   if (blocks.length === 0) throw new Error(`${page} has no commands in its section "${heading}"`);
   return blocks;
+}
+
+/** The headings of the sections of a page that have shell blocks, of any language that a shell may go by. */
+export async function sectionsWithShell(page: string): Promise<string[]> {
+  const text = await readFile(join(ROOT, page), 'utf8');
+  return text
+    .split(/^## /m)
+    .filter((part) => /^ *```(sh|bash|shell|console|zsh|fish)$/m.test(part))
+    .map((part) => (part.split('\n')[0] ?? '').replace(/^# /, ''));
 }
 
 /** Runs commands that need nothing but kubectl, against a cluster. */

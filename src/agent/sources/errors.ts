@@ -15,12 +15,14 @@ export abstract class PullError extends MmsError {
   }
 }
 
+/** The storageUri is not of the shape that its scheme wants. */
 export class InvalidUriError extends PullError {
   readonly code = 'INVALID_URI';
   readonly reason = 'InvalidUri';
   readonly retryable = false;
 }
 
+/** No source fetches from URIs of this scheme or kind. */
 export class UnsupportedSourceError extends PullError {
   readonly code = 'UNSUPPORTED_SOURCE';
   readonly reason = 'UnsupportedSource';
@@ -34,12 +36,14 @@ export class SourceConfigurationError extends PullError {
   readonly retryable = false;
 }
 
+/** There is nothing at the storageUri. */
 export class NotFoundError extends PullError {
   readonly code = 'NOT_FOUND';
   readonly reason = 'NotFound';
   readonly retryable = false;
 }
 
+/** The source refuses these credentials, or wants some. */
 export class AccessDeniedError extends PullError {
   readonly code = 'ACCESS_DENIED';
   readonly reason = 'AccessDenied';
@@ -53,18 +57,21 @@ export class RequestRefusedError extends PullError {
   readonly retryable = false;
 }
 
+/** The URI leads into a network that the agent must not reach. */
 export class DestinationRefusedError extends PullError {
   readonly code = 'DESTINATION_REFUSED';
   readonly reason = 'DestinationRefused';
   readonly retryable = false;
 }
 
+/** The source redirects to where the agent does not follow. */
 export class BadRedirectError extends PullError {
   readonly code = 'BAD_REDIRECT';
   readonly reason = 'BadRedirect';
   readonly retryable = false;
 }
 
+/** The certificate of the source is not trusted. */
 export class UntrustedCertificateError extends PullError {
   readonly code = 'UNTRUSTED_CERTIFICATE';
   readonly reason = 'UntrustedCertificate';
@@ -78,18 +85,21 @@ export class SourceUnavailableError extends PullError {
   readonly retryable = true;
 }
 
+/** The source asks to be left alone for a while. */
 export class TooManyRequestsError extends PullError {
   readonly code = 'TOO_MANY_REQUESTS';
   readonly reason = 'TooManyRequests';
   readonly retryable = true;
 }
 
+/** The source did not answer in time. */
 export class SourceTimeoutError extends PullError {
   readonly code = 'SOURCE_TIMEOUT';
   readonly reason = 'SourceTimeout';
   readonly retryable = true;
 }
 
+/** The source sends too slowly to ever come to an end. */
 export class SourceTooSlowError extends PullError {
   readonly code = 'SOURCE_TOO_SLOW';
   readonly reason = 'SourceTooSlow';
@@ -103,6 +113,7 @@ export class WrongLengthError extends PullError {
   readonly retryable = true;
 }
 
+/** What came is not what the source, or the URI, says it should be. */
 export class ChecksumMismatchError extends PullError {
   readonly code = 'CHECKSUM_MISMATCH';
   readonly reason = 'ChecksumMismatch';
@@ -116,6 +127,7 @@ export class SourceChangedError extends PullError {
   readonly retryable = true;
 }
 
+/** The volume of the models has no room for it. */
 export class DiskFullError extends PullError {
   readonly code = 'DISK_FULL';
   readonly reason = 'DiskFull';
@@ -143,24 +155,28 @@ export class UnsafeEntryError extends PullError {
   readonly retryable = false;
 }
 
+/** An archive is damaged, or of another kind than its name says. */
 export class BadArchiveError extends PullError {
   readonly code = 'BAD_ARCHIVE';
   readonly reason = 'BadArchive';
   readonly retryable = false;
 }
 
+/** The model has more files, or larger ones, than are taken. */
 export class LimitExceededError extends PullError {
   readonly code = 'LIMIT_EXCEEDED';
   readonly reason = 'LimitExceeded';
   readonly retryable = false;
 }
 
+/** There is something where the model should go. */
 export class DestinationExistsError extends PullError {
   readonly code = 'DESTINATION_EXISTS';
   readonly reason = 'DestinationExists';
   readonly retryable = false;
 }
 
+/** It was ended because the model is not wanted any more, or another version of it. */
 export class PullAbortedError extends PullError {
   readonly code = 'PULL_ABORTED';
   readonly reason = 'Aborted';

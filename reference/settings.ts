@@ -1,0 +1,20 @@
+import { MANAGER_SETTINGS } from '../src/cli/manager-settings.ts';
+import { flagOf, type Setting } from '../src/cli/settings.ts';
+import { code, markdownTable, page } from './markdown.ts';
+
+/** Everything that the manager can be told. */
+export function settingsPage(): string {
+  const settings: readonly (readonly [string, Setting<unknown>])[] = Object.entries(MANAGER_SETTINGS);
+  const rows = settings.map(([name, { argument, env, otherwise, otherwiseShown, meaning, must }]) => [
+    code(argument === undefined ? flagOf(name) : `${flagOf(name)} ${argument}`),
+    code(env),
+    otherwiseShown ?? code(String(otherwise)),
+    meaning,
+    `must ${must}`,
+  ]);
+  return page(
+    'Settings of the manager',
+    'By flag or by environment variable; the flag goes first. A switch is turned off by its `--no-` form. More on each is in [operations](../operations.md#settings).',
+    markdownTable(['flag', 'variable', 'default', 'meaning', 'value'], rows),
+  );
+}

@@ -1,0 +1,33 @@
+import { seconds } from '../../core/clock.ts';
+import { compareText } from '../../core/compare-text.ts';
+import { INFERENCE_SERVICES, type Resource, TRAINED_MODELS } from '../../kube/resources.ts';
+import { withCluster } from '../cluster-connection.ts';
+
+/** Longer nobody waits for a completion. */
+const PATIENCE = seconds(2);
+/** More than this nobody reads. */
+const MOST = 500;
+
+/**
+ * Names in the cluster that fit an argument by what the help calls it. None when the cluster does not answer at once: a
+ * person who presses a key wants no error.
+ */
+export async function namesFor(argument: string, flags: ReadonlyMap<string, string>): Promise<string[]> {
+  const resources: readonly Resource[] = [
+    ...(/model/i.test(argument) ? [TRAINED_MODELS as Resource] : []),
+    ...(/isvc|service|predictor/i.test(argument) ? [INFERENCE_SERVICES as Resource] : []),
+  ];
+  if (resources.length === 0) return [];
+  const flag = (name: string): object => (flags.has(name) ? { [name]: flags.get(name) } : {});
+  const chosen = { ...flag('kubeconfig'), ...flag('context'), ...flag('namespace') };
+  try {
+    return await withCluster(chosen, async ({ client, namespace }) => {
+      const lists = await Promise.all(
+        resources.map((resource) => client.list(resource, { namespace, limit: MOST }, { timeout: PATIENCE })),
+      );
+      return lists.flatMap(({ items }) => items.map(({ metadata }) => metadata.name)).sort(compareText);
+    });
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,116 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { namesFor } from '../../src/cli/completion/cluster-names.ts';
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import { command } from '../support/command.ts';
+import { testControlPlane } from '../support/control-plane.ts';
+import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
+import { ROOT } from '../support/page.ts';
+
+const run = promisify(execFile);
+
+let directory = '';
+let environment: NodeJS.ProcessEnv;
+
+/** The programs of package.json's `bin`, in a directory of the PATH, as npm puts them there. */
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kserve-mms-path-'));
+  for (const [name, file] of [
+    ['mms', 'mms.js'],
+    ['kubectl-mms', 'kubectl-mms'],
+    ['kubectl_complete-mms', 'kubectl_complete-mms'],
+  ] as const) {
+    await symlink(join(ROOT, 'bin', file), join(directory, name));
+  }
+  const env = await kubectlEnvironment('/nowhere');
+  environment = { ...env, PATH: `${directory}${delimiter}${env['PATH'] ?? ''}` };
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+describe('bash, told of the completion,', () => {
+  /** What bash would offer, for the words as it splits them. */
+  async function offered(...words: readonly string[]): Promise<string[]> {
+    const script = `eval "$(mms completion bash)"
+COMP_WORDS=(mms "$@"); COMP_CWORD=$#; _mms; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script, 'bash', ...words], {
+      env: environment,
+    });
+    return stdout.split('\n').filter((line) => line !== '');
+  }
+
+  it.each<[string, readonly string[], readonly string[]]>([
+    ['a command', ['ana'], ['analyze']],
+    ['a command of a command', ['cluster', 'st'], ['status']],
+    ['a flag', ['analyze', '--fail'], ['--fail-on']],
+    ['the value of a flag', ['analyze', '-o', 'j'], ['json']],
+    ['the value behind =', ['analyze', '--output', '=', 'j'], ['json']],
+    ['an argument', ['completion', 'f'], ['fish']],
+    ['nothing where there is nothing', ['analyze', '-f', 'x', 'y'], []],
+  ])('completes %s', async (_what, words, expected) => {
+    expect(await offered(...words)).toEqual(expected);
+  });
+});
+
+describe('kubectl, with our programs in its PATH,', () => {
+  it('has mms as a command of its own', async () => {
+    const { stdout } = await run('kubectl', ['mms', '--help'], { env: environment });
+    expect(stdout).toContain('Multi-model serving for KServe');
+    expect(stdout).toMatch(/^ {2}analyze/m);
+  });
+
+  it('completes it', async () => {
+    const { stdout } = await run('kubectl', ['__complete', 'mms', 'cluster', 'st'], { env: environment });
+    expect(stdout).toMatch(/^status\tsay whether it runs/m);
+    expect(stdout).toMatch(/^:4$/m);
+  });
+});
+
+describe('the scripts', () => {
+  it.each(['bash', 'zsh', 'fish'])('for %s ask mms for what it has', async (shell) => {
+    const { code, stdout } = await command(['completion', shell]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('__complete');
+    expect(stdout).not.toContain('analyze');
+  });
+
+  it('are for these shells only', async () => {
+    expect(await command(['completion', 'cmd'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('bash, zsh, fish'),
+    });
+  });
+});
+
+describe('names of the cluster', () => {
+  let controlPlane: ControlPlane;
+
+  beforeAll(async () => {
+    controlPlane = await testControlPlane();
+    const { kubeconfigPath } = controlPlane;
+    await kubectl(kubeconfigPath, 'apply', '-k', join(ROOT, 'manifests/crds'));
+    await kubectl(kubeconfigPath, 'wait', '--for=condition=established', 'crds', '--all');
+    await kubectl(kubeconfigPath, 'apply', '-k', join(ROOT, 'manifests/examples'));
+  });
+  afterAll(() => controlPlane.stop());
+
+  it.each([
+    ['model', ['iris', 'orchid', 'tulip']],
+    ['inferenceservice of these only', ['flowers']],
+    ['name InferenceServices or models', ['flowers', 'iris', 'orchid', 'tulip']],
+    ['file', []],
+  ])('complete an argument %j', async (argument, expected) => {
+    const flags = new Map([
+      ['kubeconfig', controlPlane.kubeconfigPath],
+      ['namespace', 'mms-example'],
+    ]);
+    expect(await namesFor(argument, flags)).toEqual(expected);
+  });
+
+  it('are none, without a word, where there is no cluster', async () => {
+    expect(await namesFor('model', new Map([['kubeconfig', '/nowhere']]))).toEqual([]);
+  });
+});

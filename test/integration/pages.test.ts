@@ -1,0 +1,120 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import { command } from '../support/command.ts';
+import { testControlPlane } from '../support/control-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
+import { startTestManager } from '../support/manager.ts';
+import type { TestManager } from '../support/manager.ts';
+import { paste, ROOT, shellOf } from '../support/page.ts';
+import { withPlayedControllers } from '../support/played-controllers.ts';
+
+const CERTIFICATES = 'certs/README.md';
+const MIGRATION = 'docs/migration.md';
+const PREDICTORS = 'docs/predictors.md';
+const TROUBLESHOOTING = 'docs/troubleshooting.md';
+
+/** The sections of the pages whose commands need the example at work; what they print, in a few words of it. */
+const WITH_THE_EXAMPLE: readonly (readonly [string, string, readonly RegExp[]])[] = [
+  [
+    TROUBLESHOOTING,
+    'A TrainedModel is not Ready',
+    [/^iris\s+False\s+/m, /^ModelLoaded=\w+ NoReplicas no predictor pod runs/m, /^IsMMSPredictor=True/m],
+  ],
+  [TROUBLESHOOTING, 'A model waits for memory', [/^2Gi$/m, /^iris\s+256Mi\s+\w+/m]],
+  [TROUBLESHOOTING, 'A model fails', [/Kind:\s+TrainedModel/, /Scheduled/]],
+  [TROUBLESHOOTING, 'A predictor pod has no agent', [/^kserve-container agent$/m]],
+  [TROUBLESHOOTING, 'A model does not reach the pods', [/"modelName":"iris"/, /^flowers-predictor\s/m]],
+  [TROUBLESHOOTING, 'A TrainedModel or a pod is refused', [/trainedmodel.*iris .*\(server dry run\)/]],
+  [
+    TROUBLESHOOTING,
+    'Pods of InferenceServices cannot be created',
+    [/lease\.coordination\.k8s\.io\/kserve-mms/],
+  ],
+  [TROUBLESHOOTING, 'Nothing changes any more', [/^\S+ \d{4}-\d\d-\d\dT/m]],
+  [MIGRATION, "From KServe's own agent and controllers", [/MMS304: InferenceService of-modelmesh/]],
+  [MIGRATION, 'From ModelMesh', [/^mms-example\/of-modelmesh$/m, /^NAMESPACE\s+NAME\s+MULTIMODEL$/m]],
+  [CERTIFICATES, 'From cert-manager', []],
+];
+
+describe('the commands of the pages, with the example at work,', () => {
+  let controlPlane: ControlPlane;
+  let manager: TestManager;
+
+  beforeAll(async () => {
+    controlPlane = await testControlPlane();
+    const { kubeconfigPath } = controlPlane;
+    manager = await startTestManager({ kubeconfig: kubeconfigPath });
+    await kubectl(kubeconfigPath, 'apply', '-k', join(ROOT, 'manifests/examples'));
+    await kubectl(kubeconfigPath, 'apply', '-k', join(ROOT, 'manifests/crds'));
+    await kubectl(kubeconfigPath, 'apply', '-f', join(ROOT, 'manifests/examples/predictor-pod.yaml'));
+    const [before = ''] = await yamlOf(MIGRATION, /deploymentMode/);
+    const file = join(controlPlane.directory, 'of-modelmesh.yaml');
+    await writeFile(file, before.replace('name: iris', 'name: of-modelmesh'));
+    await kubectl(kubeconfigPath, '-n', 'mms-example', 'apply', '-f', file);
+    await eventually(async () => {
+      const reasons = await kubectl(
+        kubeconfigPath,
+        ...['-n', 'mms-example', 'get', 'trainedmodels', '-o'],
+        'jsonpath={.items[*].status.conditions[?(@.type=="ModelLoaded")].reason}',
+      );
+      expect(reasons.split(' ')).toHaveLength(3);
+      expect(await kubectl(kubeconfigPath, '-n', 'mms-example', 'get', 'events')).toContain('Scheduled');
+    });
+  });
+
+  afterAll(async () => {
+    await manager.stop();
+    await controlPlane.stop();
+  });
+
+  it.each(WITH_THE_EXAMPLE)('%s, "%s": show what they are said to', async (page, section, shown) => {
+    const env = await kubectlEnvironment(controlPlane.kubeconfigPath);
+    const output = await paste(await shellOf(page, section), { env });
+    for (const words of shown) expect(output).toMatch(words);
+  });
+});
+
+describe('the commands of the pages, on a cluster without KServe,', () => {
+  let controlPlane: ControlPlane;
+
+  beforeAll(async () => {
+    controlPlane = await testControlPlane();
+  });
+  afterAll(() => controlPlane.stop());
+
+  it('install it with predictors', async () => {
+    const { kubeconfigPath } = controlPlane;
+    const env = await kubectlEnvironment(kubeconfigPath);
+    const script = await shellOf(PREDICTORS, 'Predictors without KServe');
+    const output = await withPlayedControllers(kubeconfigPath, () => paste(script, { env }));
+    expect(output).toMatch(/^flowers\s/m);
+    expect(await kubectl(kubeconfigPath, 'get', 'clusterservingruntimes')).toContain('kserve-mlserver');
+  });
+});
+
+describe('the manifests of the pages', () => {
+  it('are what they are said to be: of ModelMesh before, without a finding after', async () => {
+    const [after = '', before = ''] = await yamlOf(MIGRATION, /TrainedModel/, /deploymentMode/);
+    const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-pages-'));
+    try {
+      await writeFile(join(directory, 'after.yaml'), after);
+      const told = await command(['analyze', '-f', directory, '--fail-on', 'info']);
+      expect(told).toMatchObject({ code: 0, stdout: '' });
+      await writeFile(join(directory, 'before.yaml'), before);
+      expect((await command(['analyze', '-f', directory])).stdout).toContain('MMS304: InferenceService iris');
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
+/** The YAML blocks of a page that hold these words, in the order of the words. */
+async function yamlOf(page: string, ...words: readonly RegExp[]): Promise<string[]> {
+  const text = await readFile(join(ROOT, page), 'utf8');
+  const blocks = [...text.matchAll(/^```yaml\n([^]*?)^```$/gm)].map(([, block = '']) => block);
+  return words.map((word) => blocks.find((block) => word.test(block)) ?? '');
+}

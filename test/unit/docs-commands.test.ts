@@ -1,0 +1,106 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { ROOT, sectionsWithShell } from '../support/page.ts';
+
+/** Who runs the commands of a section: a test that pastes them as they stand, or a reason why none does. */
+type Coverage = { readonly pastedBy: string } | { readonly coveredBy: string; readonly because: string };
+
+/** Every section with commands, of every page. A new one needs a test that pastes it, or a reason. */
+const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
+  'README.md': {
+    'See it work': { pastedBy: 'test/agent/demo.test.ts' },
+    'Try it with kubectl': { pastedBy: 'test/integration/readme.test.ts' },
+    'Look at a pod without a cluster': { pastedBy: 'test/integration/readme.test.ts' },
+    'Install it on a cluster': { pastedBy: 'test/e2e/support/installation.ts' },
+    'Uninstall it': { pastedBy: 'test/e2e/uninstall.test.ts' },
+    'Test it': { coveredBy: '.ci/run', because: 'a test cannot run all tests, itself among them' },
+  },
+  'CONTRIBUTING.md': {
+    Tests: {
+      coveredBy: 'test/e2e/jest.config.js',
+      because: 'a shell for a person, on the node of the tests there',
+    },
+  },
+  'certs/README.md': {
+    'From cert-manager': { pastedBy: 'test/integration/pages.test.ts' },
+  },
+  'docs/alerts.md': {
+    'Alerts and dashboard': { pastedBy: 'test/integration/monitoring.test.ts' },
+  },
+  'docs/beside-kserve.md': {
+    'Agent only': { pastedBy: 'test/integration/beside-kserve.test.ts' },
+    Beside: { pastedBy: 'test/integration/beside-kserve.test.ts' },
+    Takeover: { pastedBy: 'test/integration/takeover-kserve.test.ts' },
+  },
+  'docs/install.md': {
+    Install: { pastedBy: 'test/integration/install.test.ts' },
+    Upgrade: { pastedBy: 'test/integration/install.test.ts' },
+    'Roll back': { pastedBy: 'test/integration/install.test.ts' },
+    Uninstall: { pastedBy: 'test/integration/install.test.ts' },
+    'Remove the models, too': { pastedBy: 'test/integration/install.test.ts' },
+  },
+  'docs/migration.md': {
+    "From KServe's own agent and controllers": { pastedBy: 'test/integration/pages.test.ts' },
+    'From ModelMesh': { pastedBy: 'test/integration/pages.test.ts' },
+  },
+  'docs/page.md': {
+    'Switch it on': { pastedBy: 'test/integration/page-switch.test.ts' },
+  },
+  'docs/predictors.md': {
+    'Predictors without KServe': { pastedBy: 'test/integration/pages.test.ts' },
+  },
+  'docs/troubleshooting.md': {
+    'A TrainedModel is not Ready': { pastedBy: 'test/integration/pages.test.ts' },
+    'A model waits for memory': { pastedBy: 'test/integration/pages.test.ts' },
+    'A model fails': { pastedBy: 'test/integration/pages.test.ts' },
+    'A predictor pod has no agent': { pastedBy: 'test/integration/pages.test.ts' },
+    'A model does not reach the pods': { pastedBy: 'test/integration/pages.test.ts' },
+    'A TrainedModel or a pod is refused': { pastedBy: 'test/integration/pages.test.ts' },
+    'Pods of InferenceServices cannot be created': { pastedBy: 'test/integration/pages.test.ts' },
+    'Nothing changes any more': { pastedBy: 'test/integration/pages.test.ts' },
+  },
+};
+
+async function pages(): Promise<string[]> {
+  const below = await readdir(join(ROOT, 'docs'), { recursive: true });
+  const docs = below.filter((path) => path.endsWith('.md')).map((path) => `docs/${path}`);
+  return ['README.md', 'CONTRIBUTING.md', 'certs/README.md', ...docs].sort();
+}
+
+describe('the commands of the pages', () => {
+  it('are those that are accounted for below, section by section', async () => {
+    const found = new Map<string, string[]>();
+    for (const page of await pages()) {
+      const sections = await sectionsWithShell(page);
+      if (sections.length > 0) found.set(page, sections.sort());
+    }
+    const known = Object.entries(COVERAGE).map(
+      ([page, sections]) => [page, Object.keys(sections).sort()] as const,
+    );
+    expect(Object.fromEntries(found)).toEqual(Object.fromEntries(known));
+  });
+
+  it('stand in blocks of `sh`, which the tests look for', async () => {
+    for (const page of await pages()) {
+      const text = await readFile(join(ROOT, page), 'utf8');
+      expect([page, ...text.matchAll(/^ *```(?:bash|shell|console|zsh|fish)$|^ +```sh$/gm)]).toEqual([page]);
+    }
+  });
+
+  const entries = Object.entries(COVERAGE).flatMap(([page, sections]) =>
+    Object.entries(sections).map(([section, coverage]) => ({ page, section, coverage })),
+  );
+
+  it.each(entries)('$page, "$section": the test that is named is there and speaks of it', async (entry) => {
+    const { page, section, coverage } = entry;
+    const file = 'pastedBy' in coverage ? coverage.pastedBy : coverage.coveredBy;
+    const test = await readFile(join(ROOT, file), 'utf8');
+    if ('coveredBy' in coverage) return;
+    expect(test).toContain(page);
+    expect(
+      [`'${section}'`, `"${section}"`, `'${section}: `].some((text) => test.includes(text)) ||
+        test.includes(`${section}:`),
+    ).toBe(true);
+  });
+});
