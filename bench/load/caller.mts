@@ -33,7 +33,8 @@ async function call(job: CallerJob): Promise<CallerReport> {
   const next = (): Buffer | undefined =>
     index >= count || performance.now() >= deadline ? undefined : requestOf(index++);
   const record = (status: number, startedAt: number, now: number): void => {
-    if (startedAt < countFrom) return;
+    // What ends in the time that counts, wherever it began: slow answers would else be missing at one end of it.
+    if (now < countFrom || now > deadline) return;
     lastEnd = Math.max(lastEnd, now);
     latencies.push(now - startedAt);
     if (status < 200 || status > 299) statuses.set(status, (statuses.get(status) ?? 0) + 1);
@@ -43,7 +44,7 @@ async function call(job: CallerJob): Promise<CallerReport> {
     requests: latencies.length,
     failures: [...statuses.values()].reduce((sum, times) => sum + times, 0),
     statuses: Object.fromEntries(statuses),
-    perSecond: latencies.length / ((lastEnd - countFrom) / 1000),
+    perSecond: latencies.length / ((Number.isFinite(deadline) ? ms : lastEnd - countFrom) / 1000),
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
   };

@@ -15,7 +15,7 @@ export interface CallerJob {
   /** Ends after so many requests, or after so long, whichever is first. */
   readonly count?: number;
   readonly ms?: number;
-  /** Requests of the first so many milliseconds are made, and not counted. */
+  /** What is answered in the first so many milliseconds is not counted. */
   readonly warmUpMs?: number;
 }
 

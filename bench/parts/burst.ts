@@ -70,10 +70,14 @@ export async function timeBurst(
     ...{ path: '/apis/serving.kserve.io/v1alpha1/namespaces/default/trainedmodels', body: modelBody() },
     ...{ connections: CALLERS, count: size.models, services: size.services },
   });
-  const [{ failures, statuses }, complete] = await Promise.all([created, allConfigured(cluster, size, say)]);
+  const [{ failures, statuses, requests, perSecond }, complete] = await Promise.all([
+    created,
+    allConfigured(cluster, size, say),
+  ]);
   if (failures > 0) throw new Error(`TrainedModels were refused: ${JSON.stringify(statuses)}`);
   return {
     [names.burstTime(size)]: (complete - startedAt) / 1_000,
+    [names.burstCreation(size)]: requests / perSecond,
     [names.burstCpu(size)]: (await cpuSeconds(managerPid)) - cpuBefore,
     [names.burstPeak(size)]: await peakMib(managerPid),
   };

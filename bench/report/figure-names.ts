@@ -17,6 +17,7 @@ export interface Burst {
 const burstOf = ({ models, services }: Burst): string =>
   services === 1 ? `${models} TrainedModels` : `${models} TrainedModels on ${services} InferenceServices`;
 export const burstTime = (burst: Burst): string => `time, s, ${burstOf(burst)}`;
+export const burstCreation = (burst: Burst): string => `of it the creations, s, ${burstOf(burst)}`;
 export const burstWrites = (burst: Burst): string => `ConfigMap writes, ${burstOf(burst)}`;
 export const burstBytes = (burst: Burst): string => `ConfigMap bytes written, kB, ${burstOf(burst)}`;
 export const burstRequests = (burst: Burst): string => `API requests, ${burstOf(burst)}`;
