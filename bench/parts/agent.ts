@@ -56,7 +56,7 @@ async function measureStart(who: AgentName, { server, files }: Scene, count: num
   const models = Array.from({ length: count }, (_, index) => modelOf(files, `model-${index}`, SMALL));
   const started = await startBenchAgent(who, models);
   try {
-    const last = await Promise.race([started.ended, lastLoad(server, count)]);
+    const last = await Promise.race([started.ended, lastLoad(server, models, started.startedAt)]);
     return { [names.startTime(count)]: last - started.startedAt };
   } finally {
     await started.stop();
@@ -67,14 +67,27 @@ function modelOf(files: ModelFiles, name: string, bytes: number, version = ''): 
   return { name, uri: files.uri(name + version, bytes) };
 }
 
-/** The moment of the load with that number; Infinity when there is no progress any more. */
-async function lastLoad({ loads }: BenchModelServer, count: number): Promise<number> {
-  for (let [seen, progressAt] = [loads.length, performance.now()]; loads.length < count;) {
-    await sleep(5);
-    if (loads.length > seen) [seen, progressAt] = [loads.length, performance.now()];
+/**
+ * The moment when the last of these models was first loaded since then; Infinity when there is no progress any more. By name and
+ * time, since a model may be loaded more than once.
+ */
+async function lastLoad(
+  { loads }: BenchModelServer,
+  models: readonly BenchModel[],
+  since: number,
+): Promise<number> {
+  const missing = new Set(models.map(({ name }) => name));
+  let [looked, last, progressAt] = [0, 0, performance.now()];
+  for (;;) {
+    for (const { name, at } of loads.slice(looked)) {
+      looked += 1;
+      if (at < since || !missing.delete(name)) continue;
+      [last, progressAt] = [Math.max(last, at), performance.now()];
+    }
+    if (missing.size === 0) return last;
     if (performance.now() - progressAt > STUCK_MS) return Infinity;
+    await sleep(5);
   }
-  return Math.max(...loads.map(({ at }) => at));
 }
 
 async function measureApply(
@@ -87,11 +100,12 @@ async function measureApply(
   const started = await startBenchAgent(who, present);
   const sample: Record<string, number> = {};
   try {
-    await running(started, server);
+    await running(started, server, present);
     for (const [index, [size, bytes]] of Object.entries(sizes).entries()) {
-      present.push(modelOf(files, `sized-${index}`, bytes));
+      const added = modelOf(files, `sized-${index}`, bytes);
+      present.push(added);
       const swappedAt = await started.apply(present);
-      const loadedAt = await Promise.race([started.ended, lastLoad(server, present.length)]);
+      const loadedAt = await Promise.race([started.ended, lastLoad(server, [added], swappedAt)]);
       sample[names.applyTime(size)] = loadedAt - swappedAt;
     }
     return sample;
@@ -101,21 +115,27 @@ async function measureApply(
 }
 
 /** The agent has loaded its first model, and kubelet would call it ready. */
-async function running(started: BenchAgent, server: BenchModelServer): Promise<void> {
-  await Promise.race([started.ended, lastLoad(server, 1)]);
+async function running(
+  started: BenchAgent,
+  server: BenchModelServer,
+  models: readonly BenchModel[],
+): Promise<void> {
+  await Promise.race([started.ended, lastLoad(server, models, started.startedAt)]);
   await started.ready();
 }
 
 /** A model is replaced while requests for it come through the agent's port. */
 async function measureUpdate(who: AgentName, { server, files }: Scene): Promise<Sample> {
   server.forget();
-  const started = await startBenchAgent(who, [modelOf(files, 'updated', UPDATED_BYTES)]);
+  const old = [modelOf(files, 'updated', UPDATED_BYTES)];
+  const started = await startBenchAgent(who, old);
   try {
-    await running(started, server);
+    await running(started, server, old);
     const report = callModel(started.port, 'updated', UPDATE_CONNECTIONS, UPDATE_LOAD_MS);
     await sleep(UPDATE_AFTER_MS);
-    const swappedAt = await started.apply([modelOf(files, 'updated', UPDATED_BYTES, '-2')]);
-    const loadedAt = await Promise.race([started.ended, lastLoad(server, 2)]);
+    const fresh = [modelOf(files, 'updated', UPDATED_BYTES, '-2')];
+    const swappedAt = await started.apply(fresh);
+    const loadedAt = await Promise.race([started.ended, lastLoad(server, fresh, swappedAt)]);
     const { failures, requests } = await report;
     return {
       [names.UPDATE_TIME]: loadedAt - swappedAt,
