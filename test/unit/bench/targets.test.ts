@@ -106,8 +106,8 @@ describe('the guard', () => {
   });
 
   it.each([
-    ['admission', { [names.podsASecond(16)]: 149 }],
-    ['burst', { [names.burstTime(HUNDRED)]: 2 }],
+    ['admission', { [names.podsASecond(16)]: 49 }],
+    ['burst', { [names.burstTime(HUNDRED)]: 5 }],
     ['burst', { [names.burstWrites(HUNDRED)]: 11 }],
     ['agent', { [names.startTime(90)]: 721 }],
     ['agent', { [names.UPDATE_FAILURES]: 3 }],
