@@ -26,7 +26,7 @@ export interface ImageArchive {
 }
 
 /** The flags that keep the idle agent small; docs/agent.md has the figures. */
-const ENTRYPOINT = [
+export const ENTRYPOINT = [
   '/usr/local/bin/node',
   '--max-semi-space-size=1',
   '--v8-pool-size=1',

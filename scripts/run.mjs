@@ -14,9 +14,10 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 /** The Node that the dev dependency `node` brings. */
 export const packagedNode = join(root, 'node_modules', '.bin', 'node');
 
-/** Where `npm test` and `npm run test:e2e` leave jest's results. */
+/** Where `npm test`, `npm run test:e2e` and `npm run bench:guard` leave their results, as jest writes them. */
 export const results = join(root, 'test-results', 'jest.json');
 export const e2eResults = join(root, 'test-results', 'e2e.json');
+export const guardResults = join(root, 'test-results', 'guard.json');
 
 /** What a person has to mend; printed without a stack. */
 export class SetupError extends Error {}

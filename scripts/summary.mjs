@@ -1,11 +1,15 @@
 /**
- * Prints `N passed, N failed` for the last `npm test` and `npm run test:e2e` together, as its last line; exit code 1 unless
- * something passed in each of them and nothing failed. Suites that could not be run and tests that were skipped count as
+ * Prints `N passed, N failed` for the last `npm test`, `npm run test:e2e` and `npm run bench:guard` together, as its last line;
+ * exit code 1 unless something passed in each of them and nothing failed. Suites that could not be run and tests that were skipped count as
  * failed, and so does a run that left no result.
  */
-import { e2eResults, readIfThere, results } from './run.mjs';
+import { e2eResults, guardResults, readIfThere, results } from './run.mjs';
 
-const counts = [count('npm test', results), count('npm run test:e2e', e2eResults)];
+const counts = [
+  count('npm test', results),
+  count('npm run test:e2e', e2eResults),
+  count('npm run bench:guard', guardResults),
+];
 const passed = sum(counts.map((run) => run.passed));
 const failed = sum(counts.map((run) => run.failed));
 console.log(`${passed} passed, ${failed} failed`);

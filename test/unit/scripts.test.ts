@@ -183,12 +183,15 @@ describe('the last line of a check', () => {
     ['jest failed without a failed test', { success: false, numPassedTests: 3 }, '13 passed, 1 failed', 1],
     ['there is no result', undefined, '10 passed, 1 failed', 1],
   ])('when %s', async (_what, result, line, exitCode) => {
-    const other = { success: true, numPassedTests: 10 };
-    expect(await summaryOf({ 'jest.json': result, 'e2e.json': other })).toEqual({ line, code: exitCode });
-    expect(await summaryOf({ 'jest.json': other, 'e2e.json': result })).toEqual({ line, code: exitCode });
+    const others = [4, 6].map((numPassedTests) => ({ success: true, numPassedTests }));
+    for (const name of ['jest.json', 'e2e.json', 'guard.json']) {
+      const rest = ['jest.json', 'e2e.json', 'guard.json'].filter((other) => other !== name);
+      const all = Object.fromEntries(rest.map((other, index) => [other, others[index]]));
+      expect(await summaryOf({ ...all, [name]: result })).toEqual({ line, code: exitCode });
+    }
   });
 
-  /** The summary of these results of `npm test` and `npm run test:e2e`. */
+  /** The summary of these results of `npm test`, `npm run test:e2e` and `npm run bench:guard`. */
   async function summaryOf(results: Record<string, object | undefined>) {
     const directory = join(clone, 'test-results');
     await rm(directory, { recursive: true, force: true });

@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ENTRYPOINT } from '../image/archive.ts';
+import { freePorts } from '../src/controlplane/ports.ts';
+import { mountConfigMap } from '../src/demo/config-map-mount.ts';
+import { AGENT } from '../test/support/agent.ts';
+import { eventually } from '../test/support/eventually.ts';
+import { kservePrograms } from '../test/support/kserve-programs.ts';
+import { monotonicMs } from './load/monotonic.ts';
+import { MODEL_SERVER_PORT } from './load/start-model-server.ts';
+import type { Contender } from './report/results.ts';
+
+/** An agent as a pod would start it, beside the benchmark's model server. */
+export interface BenchAgent {
+  readonly pid: number;
+  readonly port: number;
+  /** Monotonic milliseconds of the moment before it was started. */
+  readonly startedAt: number;
+  /** Makes this the models.json of the mounted ConfigMap; resolves with the moment before it, in monotonic milliseconds. */
+  apply(models: readonly BenchModel[]): Promise<number>;
+  /** Resolves once kubelet's probe gets 200. */
+  ready(): Promise<void>;
+  /** An agent that ends early is an error. */
+  readonly ended: Promise<never>;
+  stop(): Promise<void>;
+}
+
+export interface BenchModel {
+  readonly name: string;
+  readonly uri: string;
+}
+
+export async function startBenchAgent(
+  contender: Exclude<Contender, 'none'>,
+  models: readonly BenchModel[],
+): Promise<BenchAgent> {
+  const root = await mkdtemp(join(tmpdir(), 'kserve-mms-bench-'));
+  const [configDir, modelDir] = [join(root, 'configs'), join(root, 'models')];
+  await mkdir(modelDir);
+  const mount = await mountConfigMap(configDir);
+  const apply = async (wanted: readonly BenchModel[]): Promise<number> => {
+    // Before the swap rather than after it: an agent sees it while this process still tidies up.
+    const at = monotonicMs();
+    await mount.update({ 'models.json': modelsJson(wanted) });
+    return at;
+  };
+  await apply(models);
+  const [port = 0, statusPort = 0] = await freePorts(2);
+  const places = ['--config-dir', configDir, '--model-dir', modelDir];
+  const args = [
+    '--enable-puller',
+    ...places,
+    '--component-port',
+    String(MODEL_SERVER_PORT),
+    '--port',
+    String(port),
+  ];
+  const [command, before, after] = await commandOf(contender, statusPort);
+  const probe = { tcpSocket: { port: MODEL_SERVER_PORT, host: '127.0.0.1' }, successThreshold: 1 };
+  const env = { ...process.env, SERVING_READINESS_PROBE: JSON.stringify(probe) };
+  const startedAt = monotonicMs();
+  const child = spawn(command, [...before, ...args, ...after], { env, stdio: 'ignore' });
+  const exit = once(child, 'exit');
+  const ended = exit.then(([code, signal]: unknown[]) => {
+    throw new Error(`the agent of ${contender} ended early with ${String(code ?? signal)}`);
+  });
+  ended.catch(() => undefined);
+  return {
+    ...{ pid: child.pid ?? 0, port, startedAt, apply, ended },
+    ready: () => Promise.race([ended, eventually(() => probeOnce(port), 60_000, 5)]),
+    async stop() {
+      child.kill('SIGKILL');
+      await exit;
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+type Command = readonly [command: string, before: readonly string[], after: readonly string[]];
+
+async function commandOf(contender: Exclude<Contender, 'none'>, statusPort: number): Promise<Command> {
+  if (contender === 'kserve') return [(await kservePrograms()).agent, [], []];
+  // The image's own command, but for where it lies.
+  const [, ...flags] = ENTRYPOINT.slice(0, -1);
+  return [process.execPath, [...flags, AGENT], ['--status-port', String(statusPort)]];
+}
+
+function modelsJson(models: readonly BenchModel[]): string {
+  return JSON.stringify(
+    models.map(({ name, uri }) => ({
+      modelName: name,
+      modelSpec: { storageUri: uri, framework: 'sklearn', memory: '1Mi' },
+    })),
+  );
+}
+
+async function probeOnce(port: number): Promise<void> {
+  const headers = { 'K-Network-Probe': 'queue' };
+  const answer = await fetch(`http://127.0.0.1:${port}/`, { headers, signal: AbortSignal.timeout(2_000) });
+  await answer.arrayBuffer();
+  if (answer.status !== 200) throw new Error(`the agent is not ready: ${answer.status}`);
+}

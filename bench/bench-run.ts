@@ -1,0 +1,34 @@
+import type { Plan } from './plan.ts';
+import type { Contender, PartName, Sample } from './report/results.ts';
+
+/** What a part is given. */
+export interface BenchRun {
+  readonly plan: Plan;
+  /** Keeps what a run gave. */
+  record(contender: Contender, sample: Sample): void;
+  /** A line for a person who waits. */
+  say(line: string): void;
+}
+
+export type Part = (run: BenchRun) => Promise<void>;
+
+export interface Recorded {
+  readonly part: PartName;
+  readonly contender: Contender;
+  readonly sample: Sample;
+}
+
+/** Runs the contenders in turns, so that whatever else the machine does falls on all alike. */
+export async function alternate<C extends Contender>(
+  contenders: readonly C[],
+  rounds: number,
+  run: (contender: C, round: number) => Promise<void>,
+): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) {
+    // Each goes first in turn: what a predecessor leaves in the machine's caches falls on all alike, too.
+    for (const [index] of contenders.entries()) {
+      const contender = contenders[(index + round) % contenders.length];
+      if (contender !== undefined) await run(contender, round);
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * The process of a model server that takes no time: it knows which models are loaded, and answers each inference alike. Its
+ * first message is the port to listen on; it tells of each load with the moment, in monotonic milliseconds.
+ */
+import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
+import { monotonicMs } from './monotonic.ts';
+import { readMessage } from './http-message.ts';
+
+const LOAD = /^POST \/v2\/repository\/models\/([^/]+)\/(load|unload) /;
+const READY = /^GET \/v2\/models\/([^/]+)\/ready /;
+const INFER = /^POST \/v2\/models\/([^/]+)\/infer /;
+const INDEX = /^POST \/v2\/repository\/index /;
+
+const loaded = new Set<string>();
+const OK = answer(200, '{}');
+const NOT_FOUND = answer(404, '{"error":"model not found"}');
+const INFERENCE = answer(
+  200,
+  JSON.stringify({ outputs: [{ name: 'predict', shape: [1], datatype: 'INT64', data: [1] }] }),
+);
+
+process.on('message', (message: { readonly port: number } | 'forget') => {
+  if (message === 'forget') loaded.clear();
+  else {
+    createServer(serve).listen(message.port, '127.0.0.1', () => {
+      process.send?.('listening');
+    });
+  }
+});
+process.on('disconnect', () => process.exit(0));
+
+function serve(socket: Socket): void {
+  let received = Buffer.alloc(0);
+  socket.setNoDelay();
+  socket.on('error', () => undefined);
+  socket.on('data', (chunk) => {
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+    for (let message = readMessage(received); message !== undefined; message = readMessage(received)) {
+      received = received.subarray(message.end);
+      socket.write(answerTo(message.startLine));
+    }
+  });
+}
+
+function answerTo(line: string): Buffer {
+  const [, inferred] = INFER.exec(line) ?? [];
+  if (inferred !== undefined) return loaded.has(inferred) ? INFERENCE : NOT_FOUND;
+  const [, name = '', verb] = LOAD.exec(line) ?? [];
+  if (verb === 'load') {
+    loaded.add(name);
+    process.send?.({ name, at: monotonicMs() });
+  } else if (verb === 'unload') loaded.delete(name);
+  const [, asked] = READY.exec(line) ?? [];
+  if (asked !== undefined) return loaded.has(asked) ? OK : NOT_FOUND;
+  if (!INDEX.test(line)) return OK;
+  return answer(200, JSON.stringify([...loaded].map((model) => ({ name: model, state: 'READY' }))));
+}
+
+function answer(status: number, body: string): Buffer {
+  const head = `HTTP/1.1 ${status} ${status === 200 ? 'OK' : 'Not Found'}\r\ncontent-type: application/json\r\n`;
+  return Buffer.from(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}

@@ -1,0 +1,30 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { CallerJob, CallerReport } from './job.ts';
+
+const CALLER = fileURLToPath(new URL('caller.mts', import.meta.url));
+
+/** Makes the requests of a job from a process of its own, so that this one's work is not measured along. */
+export async function runCaller(job: CallerJob): Promise<CallerReport> {
+  const child = fork(CALLER, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the caller ended with ${String(code)} and no report`);
+  });
+  // It ends after its report too, and then nobody waits for this.
+  ended.catch(() => undefined);
+  child.send(job);
+  const [report] = (await Promise.race([once(child, 'message'), ended])) as [CallerReport];
+  return report;
+}
+
+/** What a job needs to call an API server. */
+export async function apiServerJob({
+  server,
+  token,
+  caFile,
+}: ControlPlane): Promise<Pick<CallerJob, 'port' | 'ca' | 'token'>> {
+  return { port: Number(new URL(server).port), token, ca: await readFile(caFile, 'utf8') };
+}

@@ -1,0 +1,45 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { eventuallyTrue } from '../../test/support/eventually.ts';
+import { portIsFree } from '../../src/controlplane/ports.ts';
+
+/** The only port that KServe's agent looks for a model server at; ours is told it. */
+export const MODEL_SERVER_PORT = 8080;
+
+const PROGRAM = fileURLToPath(new URL('model-server.mts', import.meta.url));
+
+interface Load {
+  readonly name: string;
+  /** Monotonic milliseconds. */
+  readonly at: number;
+}
+
+/** A model server that takes no time, in a process of its own: what is left is the agent's. */
+export interface BenchModelServer {
+  /** All loads since the last forget(), repeated ones too. */
+  readonly loads: readonly Load[];
+  forget(): void;
+  stop(): void;
+}
+
+export async function startModelServer(): Promise<BenchModelServer> {
+  await eventuallyTrue(
+    `port ${MODEL_SERVER_PORT} is free, the only one that KServe's agent knows`,
+    () => portIsFree(MODEL_SERVER_PORT),
+    10_000,
+  );
+  const child = fork(PROGRAM, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const loads: Load[] = [];
+  child.send({ port: MODEL_SERVER_PORT });
+  await once(child, 'message');
+  child.on('message', (load) => loads.push(load as Load));
+  return {
+    loads,
+    forget: () => {
+      loads.length = 0;
+      child.send('forget');
+    },
+    stop: () => child.disconnect(),
+  };
+}

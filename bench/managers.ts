@@ -1,0 +1,106 @@
+import type { ControlPlane } from '../src/controlplane/control-plane.ts';
+import type { ApiClient } from '../src/kube/api-client.ts';
+import { clientFor } from '../test/support/api-access.ts';
+import { createService, inferenceService, modelNames } from '../test/support/cluster-client.ts';
+import { testControlPlane } from '../test/support/control-plane.ts';
+import { eventually } from '../test/support/eventually.ts';
+import { installKServe } from '../test/support/kserve-install.ts';
+import { kserveInferenceService, makePredictorReady } from '../test/support/kserve-predictor.ts';
+import { kservePrograms } from '../test/support/kserve-programs.ts';
+import { registerKServeWebhooks } from '../test/support/kserve-webhooks.ts';
+import { startKServe } from '../test/support/kserve.ts';
+import { startTestManager } from '../test/support/manager.ts';
+import { render } from '../test/support/rendered.ts';
+import type { Contender } from './report/results.ts';
+
+/** An API server of its own with a manager, or with none; neither inherits what the other has left. */
+export interface BenchCluster {
+  readonly controlPlane: ControlPlane;
+  readonly client: ApiClient;
+  /** 0 without a manager. */
+  readonly managerPid: number;
+  /** From the start of the manager's process until it said that it was ready. */
+  readonly readyMs: number;
+  /** A multi-model InferenceService with an empty models.json. */
+  predictor(name: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface StartedManager {
+  readonly pid: number;
+  readonly readyMs: number;
+  stop(): Promise<unknown>;
+}
+
+/** User agents of the managers' requests, as the API server's audit log has them. */
+export const USER_AGENTS: Readonly<Record<Exclude<Contender, 'none'>, RegExp>> = {
+  kserve: /^manager\//,
+  ours: /^kserve-mms\/\d/,
+};
+
+export async function startBenchCluster(
+  contender: Contender,
+  apiServerFlags: readonly string[] = [],
+): Promise<BenchCluster> {
+  const controlPlane = await testControlPlane({ apiServerFlags });
+  const client = clientFor(controlPlane, { userAgent: 'bench' });
+  const manager = await startManager(contender, controlPlane).catch(async (thrown: unknown) => {
+    await controlPlane.stop();
+    throw thrown;
+  });
+  return {
+    ...{ controlPlane, client, managerPid: manager.pid, readyMs: manager.readyMs },
+    async predictor(name) {
+      const service = contender === 'kserve' ? kserveInferenceService(name) : inferenceService(name);
+      // A webhook that has just been registered is asked a moment later.
+      await eventually(() => createService(client, service));
+      if (contender === 'kserve') await makePredictorReady(controlPlane, name);
+      await eventually(async () => {
+        if ((await modelNames(client, name)) === undefined) throw new Error(`${name} has no models.json`);
+      });
+    },
+    async stop() {
+      await manager.stop();
+      await client.close();
+      await controlPlane.stop();
+    },
+  };
+}
+
+function startManager(contender: Contender, controlPlane: ControlPlane): Promise<StartedManager> {
+  if (contender === 'none') return Promise.resolve({ pid: 0, readyMs: NaN, stop: () => Promise.resolve() });
+  return contender === 'kserve' ? startKServesManager(controlPlane) : startOurManager(controlPlane);
+}
+
+async function startKServesManager(controlPlane: ControlPlane): Promise<StartedManager> {
+  const programs = await kservePrograms();
+  await installKServe(controlPlane, programs);
+  const startedAt = performance.now();
+  const kserve = await startKServe(controlPlane, programs);
+  const readyMs = performance.now() - startedAt;
+  await registerKServeWebhooks(controlPlane, programs, kserve);
+  return { pid: kserve.pid, readyMs, stop: () => kserve.kill('SIGKILL') };
+}
+
+async function startOurManager(controlPlane: ControlPlane): Promise<StartedManager> {
+  const env = { NODE_OPTIONS: await shippedNodeOptions() };
+  const startedAt = performance.now();
+  const manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath, env });
+  return { pid: manager.pid, readyMs: performance.now() - startedAt, stop: () => manager.stop() };
+}
+
+/** As our manifests start it. */
+async function shippedNodeOptions(): Promise<string> {
+  interface Deployment {
+    readonly template: {
+      readonly spec: {
+        readonly containers: readonly { readonly env: readonly { name: string; value?: string }[] }[];
+      };
+    };
+  }
+  const deployment = (await render('manager')).find(({ kind }) => kind === 'Deployment')?.[
+    'spec'
+  ] as Deployment;
+  const [container] = deployment.template.spec.containers;
+  return container?.env.find(({ name }) => name === 'NODE_OPTIONS')?.value ?? '';
+}

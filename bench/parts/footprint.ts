@@ -1,0 +1,92 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { eventuallyTrue } from '../../test/support/eventually.ts';
+import { startBenchAgent } from '../agents.ts';
+import { alternate } from '../bench-run.ts';
+import type { Part } from '../bench-run.ts';
+import { startModelFiles } from '../load/model-files.ts';
+import { monotonicMs } from '../load/monotonic.ts';
+import { startModelServer } from '../load/start-model-server.ts';
+import { startBenchCluster } from '../managers.ts';
+import { cpuSeconds, memoryOf, settled } from '../processes.ts';
+import * as names from '../report/figure-names.ts';
+import type { Sample } from '../report/results.ts';
+import type { AgentName } from './agent.ts';
+import { makePredictors, timeBurst } from './burst.ts';
+
+const MODELS = 10;
+const CPU_SECONDS = 5;
+const IMAGE = fileURLToPath(new URL('../../image/main.ts', import.meta.url));
+
+/** What each takes while it has nothing to do, and how long until it is ready. */
+export const footprint: Part = async ({ plan, record, say }) => {
+  const { rounds } = plan.footprint;
+  await alternate(['kserve', 'ours'] as const, rounds, async (who, round) => {
+    record(who, await measureAgent(who));
+    record(who, await measureManager(who));
+    say(`round ${round + 1}: ${who}`);
+  });
+  record('ours', await measureImage());
+};
+
+async function measureAgent(who: AgentName): Promise<Sample> {
+  const [server, files] = [await startModelServer(), await startModelFiles()];
+  const models = Array.from({ length: MODELS }, (_, index) => `model-${index}`);
+  const started = await startBenchAgent(
+    who,
+    models.map((name) => ({ name, uri: files.uri(name, 1_000) })),
+  );
+  try {
+    await started.ready();
+    const readyMs = monotonicMs() - started.startedAt;
+    await eventuallyTrue(`${who}’s agent has loaded its models`, () => server.loads.length >= MODELS);
+    return { [names.readyTime('agent')]: readyMs, ...(await idleFigures('agent', started.pid)) };
+  } finally {
+    await started.stop();
+    files.stop();
+    server.stop();
+  }
+}
+
+async function measureManager(who: AgentName): Promise<Sample> {
+  const cluster = await startBenchCluster(who);
+  try {
+    await makePredictors(cluster, 1);
+    await timeBurst(cluster, { models: MODELS, services: 1 }, () => undefined);
+    const figures = await idleFigures('manager', cluster.managerPid);
+    return { [names.readyTime('manager')]: cluster.readyMs, ...figures };
+  } finally {
+    await cluster.stop();
+  }
+}
+
+async function idleFigures(what: 'agent' | 'manager', pid: number): Promise<Sample> {
+  await settled(pid);
+  const before = await cpuSeconds(pid);
+  await sleep(CPU_SECONDS * 1_000);
+  const used = (await cpuSeconds(pid)) - before;
+  const { rss, pss } = await memoryOf(pid);
+  return {
+    [names.idleRss(what)]: rss,
+    [names.idlePss(what)]: pss,
+    [names.idleCpu(what)]: (used / CPU_SECONDS) * 1_000,
+  };
+}
+
+/** Ours alone: KServe's images are not pulled here. */
+async function measureImage(): Promise<Sample> {
+  const output = await mkdtemp(join(tmpdir(), 'kserve-mms-bench-image-'));
+  try {
+    const args = [IMAGE, '--allow-dirty', '--output', output];
+    const { stderr } = await promisify(execFile)(process.execPath, args);
+    const [, packed, unpacked] = /: ([\d.]+) MiB, unpacked ([\d.]+) MiB/.exec(stderr) ?? [];
+    return { [names.IMAGE_PACKED]: Number(packed), [names.IMAGE_UNPACKED]: Number(unpacked) };
+  } finally {
+    await rm(output, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,56 @@
+import type { Burst } from './report/figure-names.ts';
+
+/** How much of each part is run. */
+export interface Plan {
+  readonly admission: { readonly rounds: number; readonly ms: number };
+  readonly burst: {
+    readonly rounds: number;
+    /** Against both. */
+    readonly both: readonly Burst[];
+    /** Against both, once: KServe's manager takes minutes. */
+    readonly once: readonly Burst[];
+    readonly oursAlone: readonly Burst[];
+  };
+  readonly agent: {
+    readonly rounds: number;
+    readonly starts: readonly number[];
+    readonly sizes: Readonly<Record<string, number>>;
+  };
+  readonly dataPath: { readonly rounds: number; readonly ms: number };
+  readonly footprint: { readonly rounds: number };
+}
+
+const one = (models: number): Burst => ({ models, services: 1 });
+const SIZES = { '1 KB': 1e3, '1 MB': 1e6, '100 MB': 1e8 };
+
+/** What `npm run bench` runs. */
+export const WHOLE: Plan = {
+  admission: { rounds: 3, ms: 6_000 },
+  burst: {
+    rounds: 2,
+    both: [one(100), one(300)],
+    once: [one(1_000)],
+    oursAlone: [one(5_000), { models: 10_000, services: 100 }],
+  },
+  agent: { rounds: 3, starts: [1, 90, 1_000], sizes: SIZES },
+  dataPath: { rounds: 5, ms: 3_000 },
+  footprint: { rounds: 3 },
+};
+
+/** With `--short`: every part but the longest bursts, fewer rounds. */
+export const SHORT: Plan = {
+  admission: { rounds: 2, ms: 4_000 },
+  burst: { rounds: 1, both: [one(100)], once: [], oursAlone: [one(1_000)] },
+  agent: { rounds: 2, starts: [1, 90, 1_000], sizes: SIZES },
+  dataPath: { rounds: 3, ms: 2_000 },
+  footprint: { rounds: 1 },
+};
+
+/** With `--guard`: what the guard against large losses looks at. */
+export const GUARD: Plan = {
+  admission: { rounds: 1, ms: 3_000 },
+  burst: { rounds: 1, both: [one(100)], once: [], oursAlone: [] },
+  agent: { rounds: 3, starts: [90], sizes: {} },
+  dataPath: { rounds: 2, ms: 1_500 },
+  footprint: { rounds: 1 },
+};

@@ -1,0 +1,44 @@
+import * as names from './figure-names.ts';
+import type { Contender, PartName, Results } from './results.ts';
+import { shownNumber } from './format.ts';
+import { lookupIn } from './targets.ts';
+
+/** A ratio that only a large loss takes over its bound: each is far from what is seen, so that a busy machine does not. */
+interface Bound {
+  readonly part: PartName;
+  readonly name: string;
+  /** Whose figure ours is divided by; undefined: ours as it is, a count. */
+  readonly to: Contender | undefined;
+  readonly least?: number;
+  readonly most?: number;
+}
+
+const BURST = { models: 100, services: 1 };
+
+/** KServe's manager is held back by its own limit of requests, not by the machine: a busy one slows ours alone. */
+const BOUNDS: readonly Bound[] = [
+  { part: 'admission', name: names.podsASecond(16), to: 'kserve', least: 5 },
+  { part: 'burst', name: names.burstTime(BURST), to: 'kserve', most: 0.25 },
+  { part: 'burst', name: names.burstWrites(BURST), to: undefined, most: 10 },
+  { part: 'agent', name: names.startTime(90), to: 'kserve', most: 8 },
+  { part: 'agent', name: names.UPDATE_FAILURES, to: undefined, most: 0 },
+  { part: 'data-path', name: names.requestsASecond(16), to: 'kserve', least: 0.25 },
+];
+
+export const BOUND_COUNT = BOUNDS.length;
+
+/** What is lost, a sentence each; empty when all is well. A figure that is missing is a loss as well. */
+export function losses(results: Results): string[] {
+  const of = lookupIn(results);
+  return BOUNDS.flatMap(({ part, name, to, least = -Infinity, most = Infinity }) => {
+    const ours = of(part, name, 'ours');
+    const other = to === undefined ? 1 : of(part, name, to);
+    if (ours === undefined || other === undefined) return [`${part}: ${name} was not measured`];
+    const seen = ours / other;
+    if (seen >= least && seen <= most) return [];
+    const bound = seen < least ? `at least ${least}` : `at most ${most}`;
+    return [
+      `${part}: ${name}${to === undefined ? '' : `, to ${to}`}: ${shownNumber(seen)}, and it must be ${bound}`,
+    ];
+  });
+}

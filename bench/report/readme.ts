@@ -1,0 +1,69 @@
+import * as names from './figure-names.ts';
+import { markdown, shownNumber } from './format.ts';
+import { CONTENDER_NAMES } from './results.ts';
+import type { PartName, Results } from './results.ts';
+import { spreadOf } from './statistics.ts';
+import { rowsOf, targetTable } from './table.ts';
+import { judgeTargets } from './targets.ts';
+
+const BEGIN = '<!-- bench:begin: written by npm run bench:readme -->';
+const END = '<!-- bench:end -->';
+const THOUSAND = { models: 1_000, services: 1 };
+
+/** The figures that the README shows; all others are in the results. */
+const SHOWN: readonly (readonly [part: PartName, name: string])[] = [
+  ['admission', names.podsASecond(16)],
+  ['admission', names.admissionP50(1)],
+  ['burst', names.burstTime(THOUSAND)],
+  ['burst', names.burstWrites(THOUSAND)],
+  ['burst', names.burstBytes(THOUSAND)],
+  ['burst', names.burstCpu(THOUSAND)],
+  ['agent', names.startTime(90)],
+  ['agent', names.startTime(1_000)],
+  ['agent', names.applyTime('100 MB')],
+  ['agent', names.UPDATE_FAILURES],
+  ['data-path', names.requestsASecond(16)],
+  ['data-path', names.requestQuantile('p99', 16)],
+  ['footprint', names.idleRss('agent')],
+  ['footprint', names.idleRss('manager')],
+];
+
+/** What stands between the markers: the figures of a run, the machine, and which targets were met. */
+export function readmeSection(results: Results): string {
+  const rows = rowsOf(results);
+  const table = SHOWN.flatMap(([part, name]) => {
+    const of = (contender: 'kserve' | 'ours') =>
+      rows.find((row) => row.part === part && row.name === name && row.contender === contender);
+    const [kserve, ours] = [of('kserve'), of('ours')];
+    if (ours === undefined) return [];
+    const shown = (values: readonly number[] | undefined): string =>
+      values === undefined ? '' : shownNumber(spreadOf(values).median);
+    const ratio = ours.ratio === undefined ? '' : shownNumber(ours.ratio);
+    return [[name, shown(kserve?.values), shown(ours.values), ratio]];
+  });
+  const head = ['median of the runs', CONTENDER_NAMES.kserve, CONTENDER_NAMES.ours, 'ratio'];
+  return [
+    provenance(results),
+    markdown(head, '---|--:|--:|--:', table),
+    'What was promised, and whether it holds:',
+    targetTable(judgeTargets(results)),
+  ].join('\n\n');
+}
+
+function provenance({ machine, runs }: Results): string {
+  const days = [...new Set(runs.map(({ startedAt }) => startedAt.slice(0, 10)))].sort();
+  const { cpu, cores, memoryGib, kernel, node, go, kubernetes } = machine;
+  const short = runs.filter(({ plan }) => plan !== 'whole').map(({ part }) => part);
+  return [
+    `Measured ${days.join(' and ')} on ${cpu}, ${cores} cores, ${memoryGib} GiB, Linux ${kernel};`,
+    `Node ${node}, Go ${go}, Kubernetes ${kubernetes}.`,
+    ...(short.length === 0 ? [] : [`In the short form: ${short.join(', ')}.`]),
+  ].join(' ');
+}
+
+/** The page with the section of these results between its markers. @throws when it has no markers */
+export function withSection(page: string, results: Results): string {
+  const [start, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (start < 0 || end < start) throw new Error(`the page has no lines ${BEGIN} and ${END}, in this order`);
+  return `${page.slice(0, start)}${BEGIN}\n\n${readmeSection(results)}\n\n${page.slice(end)}`;
+}

@@ -1,0 +1,100 @@
+import { KSERVE_VERSION } from '../../test/support/kserve-programs.ts';
+
+export const PARTS = ['admission', 'burst', 'agent', 'data-path', 'footprint', 'scale'] as const;
+export type PartName = (typeof PARTS)[number];
+
+/** `none` is the same without webhook or agent. */
+export type Contender = 'none' | 'kserve' | 'ours';
+
+export const CONTENDER_NAMES: Readonly<Record<Contender, string>> = {
+  none: 'without either',
+  kserve: `KServe ${KSERVE_VERSION}`,
+  ours: 'kserve-mms',
+};
+
+/** What one run gave, by the figure's name, unit included. Infinity: it did not come about. */
+export type Sample = Readonly<Record<string, number>>;
+
+/** All runs of one contender for one figure. */
+export interface Figure {
+  readonly part: PartName;
+  readonly name: string;
+  readonly contender: Contender;
+  readonly values: readonly number[];
+}
+
+/** What the figures depend on beside the programs. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGib: number;
+  readonly kernel: string;
+  readonly node: string;
+  readonly go: string;
+  readonly kubernetes: string;
+  readonly kserve: string;
+}
+
+export type PlanName = 'whole' | 'short' | 'guard';
+
+/** When a part was run, and in which form. */
+export interface PartRun {
+  readonly part: PartName;
+  readonly plan: PlanName;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly minutes: number;
+}
+
+/** All that tables, plots and verdicts are made of. */
+export interface Results {
+  readonly machine: Machine;
+  readonly runs: readonly PartRun[];
+  readonly figures: readonly Figure[];
+}
+
+/** The earlier results with the parts that were run again in the place of their own; of another machine, nothing is kept. */
+export function mergeResults(earlier: Results | undefined, fresh: Results): Results {
+  if (earlier === undefined || JSON.stringify(earlier.machine) !== JSON.stringify(fresh.machine))
+    return fresh;
+  const again = new Set(fresh.runs.map(({ part }) => part));
+  const inOrder = <T extends { readonly part: PartName }>(kept: readonly T[], added: readonly T[]): T[] => {
+    const all = [...kept.filter(({ part }) => !again.has(part)), ...added];
+    return PARTS.flatMap((name) => all.filter(({ part }) => part === name));
+  };
+  return {
+    machine: fresh.machine,
+    runs: inOrder(earlier.runs, fresh.runs),
+    figures: inOrder(earlier.figures, fresh.figures),
+  };
+}
+
+/** JSON has no Infinity. */
+const NEVER = 'never';
+
+export function encodeResults(results: Results): string {
+  const replace = (_: string, value: unknown): unknown => {
+    if (value === Infinity) return NEVER;
+    return typeof value === 'number' ? Number(value.toPrecision(6)) : value;
+  };
+  return `${JSON.stringify(results, replace, 2)}\n`;
+}
+
+export function decodeResults(text: string): Results {
+  return JSON.parse(text, (_, value: unknown) => (value === NEVER ? Infinity : value)) as Results;
+}
+
+/** The figures of several runs, in the order in which they first came. */
+export function collectFigures(
+  runs: readonly { readonly part: PartName; readonly contender: Contender; readonly sample: Sample }[],
+): Figure[] {
+  const figures = new Map<string, Figure>();
+  for (const { part, contender, sample } of runs) {
+    for (const [name, value] of Object.entries(sample)) {
+      const key = JSON.stringify([part, name, contender]);
+      const values = figures.get(key)?.values ?? [];
+      figures.set(key, { part, name, contender, values: [...values, value] });
+    }
+  }
+  return [...figures.values()];
+}
