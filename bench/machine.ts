@@ -20,7 +20,8 @@ export async function machineFacts(): Promise<Machine> {
     cpu: all[0]?.model.trim() ?? 'unknown',
     cores: all.length,
     memoryGib: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
+    // The number alone: what follows it names a build.
+    kernel: /^\d+\.\d+/.exec(release())?.[0] ?? release(),
     node: process.version.slice(1),
     go: go.stdout.trim().replace(/^go/, ''),
     kubernetes: kubernetes.stdout.trim().replace(/^Kubernetes v/, ''),

@@ -20,6 +20,7 @@ export interface ReconcilingPace extends Pick<
 export interface ReconcilingOptions {
   readonly pace: ReconcilingPace;
   readonly process: WorkQueueOptions<ObjectKey>['process'];
+  readonly isUrgent?: (key: ObjectKey) => boolean;
   /** Every key there is: a new leader has heard of no change yet, and looks at all of them. */
   readonly allKeys: () => Iterable<ObjectKey>;
   readonly caches: readonly Syncing[];

@@ -190,6 +190,7 @@ function newLeading(
   const reconciling = createReconciling({
     ...{ clock, random, logger, pace: PACE, process },
     observe: queue.observe,
+    isUrgent: (key) => hasFailed(key, view(), followers),
     caches: [view().trainedModels, view().inferenceServices, view().pods],
     allKeys: () => [...view().trainedModels.cache.list()].map((model) => keyOf(model)),
   });
@@ -234,6 +235,15 @@ function factsOf(
     now,
   });
   return { model, inferenceService, waiting, loaded, anyPodReady: pods.some(({ ready }) => ready) };
+}
+
+/** What fails is told before all that goes well: people wait for it, and it is little. */
+function hasFailed(key: ObjectKey, view: ClusterView, followers: AgentFollowers): boolean {
+  const model = view.trainedModels.cache.get(key);
+  const service = model === undefined ? undefined : keyOfTrainedModel(model);
+  if (model === undefined || service === undefined) return false;
+  const views = followers.viewsOf(model.metadata.name, view.podsByKey.group(service));
+  return views.some((replica) => replica.kind === 'told' && replica.model.phase === 'Failed');
 }
 
 function waitingOf(

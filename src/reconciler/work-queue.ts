@@ -40,6 +40,8 @@ export interface WorkQueueOptions<K extends string> {
   readonly workers: number;
   /** Waits after failures of one key. */
   readonly backoff: BackoffPolicy;
+  /** Whether a key that becomes due goes before all that are not urgent; none does unless given. */
+  readonly isUrgent?: (key: K) => boolean;
   /** So that a burst of changes becomes few runs; none unless given. */
   readonly coalesce?: CoalescingPolicy;
   readonly clock: Clock;
@@ -80,7 +82,7 @@ export function startWorkQueue<K extends string>(options: WorkQueueOptions<K>): 
       queue.retries.cancel(key);
     },
     get depth() {
-      return queue.due.size;
+      return depthOf(queue);
     },
     stop: (grace = milliseconds(0)) => stop(queue, grace),
   };
@@ -91,8 +93,9 @@ interface Queue<K extends string> {
   readonly observe: (event: WorkQueueEvent<K>) => void;
   readonly stopping: AbortController;
   readonly aborting: AbortController;
-  /** In the order in which they became due, with the time of that. */
+  /** Keys that are due, in the order in which they became so, with the time of that; and those that go before them. */
   readonly due: Map<K, EpochMs>;
+  readonly urgent: Map<K, EpochMs>;
   readonly running: Map<K, Promise<void>>;
   /** Added while they could not become due: running, or in their window. */
   readonly again: Set<K>;
@@ -116,6 +119,7 @@ function createQueue<K extends string>(options: WorkQueueOptions<K>): Queue<K> {
     stopping,
     aborting: new AbortController(),
     due: new Map(),
+    urgent: new Map(),
     running: new Map(),
     again: new Set(),
     failures: new Map(),
@@ -131,14 +135,27 @@ function createQueue<K extends string>(options: WorkQueueOptions<K>): Queue<K> {
 }
 
 function add<K extends string>(queue: Queue<K>, key: K): void {
-  if (queue.stopping.signal.aborted || queue.due.has(key)) return;
+  if (queue.stopping.signal.aborted || queue.urgent.has(key)) return;
+  const since = queue.due.get(key);
+  const urgent = queue.options.isUrgent?.(key) === true;
+  if (since !== undefined && !urgent) return;
   if (queue.running.has(key) || queue.windows.has(key)) {
     queue.again.add(key);
     return;
   }
-  queue.due.set(key, queue.options.clock.now());
-  queue.observe({ type: 'depth', depth: queue.due.size });
+  queue.due.delete(key);
+  (urgent ? queue.urgent : queue.due).set(key, since ?? queue.options.clock.now());
+  queue.observe({ type: 'depth', depth: depthOf(queue) });
   startRuns(queue);
+}
+
+function depthOf<K extends string>({ due, urgent }: Queue<K>): number {
+  return due.size + urgent.size;
+}
+
+function* inTurn<K extends string>({ due, urgent }: Queue<K>): Iterable<readonly [K, EpochMs]> {
+  yield* urgent;
+  yield* due;
 }
 
 /** Once nothing holds the key back any more. */
@@ -148,14 +165,15 @@ function addAgain<K extends string>(queue: Queue<K>, key: K): void {
 }
 
 function startRuns<K extends string>(queue: Queue<K>): void {
-  const { options, due, running } = queue;
-  for (const [key, since] of due) {
+  const { options, due, urgent, running } = queue;
+  for (const [key, since] of inTurn(queue)) {
     if (running.size >= options.workers) return;
     due.delete(key);
+    urgent.delete(key);
     // What is about to run covers what a retry would.
     queue.retries.cancel(key);
     openWindow(queue, key);
-    queue.observe({ type: 'depth', depth: due.size });
+    queue.observe({ type: 'depth', depth: depthOf(queue) });
     queue.observe({ type: 'started', key, waited: elapsed(queue, since) });
     running.set(key, run(queue, key));
   }
@@ -213,6 +231,7 @@ function failed<K extends string>(queue: Queue<K>, key: K, error: unknown): Outc
 async function stop<K extends string>(queue: Queue<K>, grace: Milliseconds): Promise<void> {
   queue.stopping.abort();
   queue.due.clear();
+  queue.urgent.clear();
   queue.again.clear();
   const ended = Promise.all(queue.running.values());
   const timer = new AbortController();

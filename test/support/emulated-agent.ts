@@ -20,6 +20,8 @@ export interface EmulatedAgentOptions {
   /** Models that this agent brings from wanted to loaded in a second. */
   readonly perSecond: number;
   readonly fails: (name: string) => boolean;
+  /** Told of each that fails. */
+  readonly onFailed?: (name: string) => void;
   /** What is said of those that fail. */
   readonly message?: string;
 }
@@ -28,7 +30,7 @@ const HEARTBEAT_MS = 15_000;
 
 /** Starts it on a free port of 127.0.0.1. Real agents for thousands of models would need more machine than a test has. */
 export async function startEmulatedAgent(options: EmulatedAgentOptions): Promise<EmulatedAgent> {
-  const { perSecond, fails, message: failure = 'the source answered 404' } = options;
+  const { perSecond, fails, onFailed, message: failure = 'the source answered 404' } = options;
   const models = createNumberedModels();
   const instance = crypto.randomUUID();
   let sequence = 0;
@@ -91,6 +93,7 @@ export async function startEmulatedAgent(options: EmulatedAgentOptions): Promise
       for (const entry of loading) {
         const bad = fails(entry.modelName);
         put(entry, bad ? 'Failed' : 'Loaded', bad ? failure : '');
+        if (bad) onFailed?.(entry.modelName);
         settled += 1;
       }
       done = settled;

@@ -77,6 +77,19 @@ describe('the work queue', () => {
     expect(runs).toEqual(['busy@0', 'a@0']);
   });
 
+  it('runs what is urgent before what is not, also what becomes so while it waits', async () => {
+    const urgent = new Set(['u1', 'u2']);
+    const { queue, runs, hold } = testQueue({ workers: 1, isUrgent: (key) => urgent.has(key) });
+    const gate = hold('busy');
+    for (const key of ['busy', 'a', 'b', 'u1', 'c', 'u2']) queue.add(key);
+    urgent.add('b');
+    queue.add('b');
+    expect(queue.depth).toBe(5);
+    gate.resolve(undefined);
+    await settle();
+    expect(runs).toEqual(['busy@0', 'u1@0', 'u2@0', 'b@0', 'a@0', 'c@0']);
+  });
+
   it('never gives a key to two workers; added while it runs, it runs once more', async () => {
     const { queue, runs, hold } = testQueue();
     const gate = hold('a');
