@@ -1,4 +1,5 @@
 import { compareText } from './compare-text.ts';
+import { editDistance } from './edit-distance.ts';
 
 const NAMES_SHOWN = 3;
 
@@ -12,18 +13,4 @@ export function nearNames(wanted: string, names: Iterable<string>): string[] {
     .sort((a, b) => a.distance - b.distance || compareText(a.name, b.name))
     .slice(0, NAMES_SHOWN)
     .map(({ name }) => name);
-}
-
-/** How many letters must be put in, taken out or changed (Levenshtein). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_none, column) => column);
-  for (let index = 0; index < a.length; index += 1) {
-    const above = row;
-    row = [index + 1];
-    for (let column = 1; column <= b.length; column += 1) {
-      const change = (above[column - 1] ?? 0) + (b[column - 1] === a[index] ? 0 : 1);
-      row.push(Math.min(change, (above[column] ?? 0) + 1, (row[column - 1] ?? 0) + 1));
-    }
-  }
-  return row[b.length] ?? 0;
 }

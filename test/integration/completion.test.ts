@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { namesFor } from '../../src/cli/completion/cluster-names.ts';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import { command } from '../support/command.ts';
+import { runCommand } from '../support/command-run.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
 import { ROOT } from '../support/page.ts';
@@ -71,14 +71,14 @@ describe('kubectl, with our programs in its PATH,', () => {
 
 describe('the scripts', () => {
   it.each(['bash', 'zsh', 'fish'])('for %s ask mms for what it has', async (shell) => {
-    const { code, stdout } = await command(['completion', shell]);
+    const { code, stdout } = await runCommand(['completion', shell]);
     expect(code).toBe(0);
     expect(stdout).toContain('__complete');
     expect(stdout).not.toContain('analyze');
   });
 
   it('are for these shells only', async () => {
-    expect(await command(['completion', 'cmd'])).toMatchObject({
+    expect(await runCommand(['completion', 'cmd'])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('bash, zsh, fish'),
     });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import { command } from '../support/command.ts';
+import { runCommand } from '../support/command-run.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
@@ -102,10 +102,10 @@ describe('the manifests of the pages', () => {
     const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-pages-'));
     try {
       await writeFile(join(directory, 'after.yaml'), after);
-      const told = await command(['analyze', '-f', directory, '--fail-on', 'info']);
+      const told = await runCommand(['analyze', '-f', directory, '--fail-on', 'info']);
       expect(told).toMatchObject({ code: 0, stdout: '' });
       await writeFile(join(directory, 'before.yaml'), before);
-      expect((await command(['analyze', '-f', directory])).stdout).toContain('MMS304: InferenceService iris');
+      expect((await runCommand(['analyze', '-f', directory])).stdout).toContain('MMS304: InferenceService iris');
     } finally {
       await rm(directory, { recursive: true });
     }

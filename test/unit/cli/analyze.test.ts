@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { FINDING_KINDS } from '../../../src/core/analysis/catalogue.ts';
-import { command } from '../../support/command.ts';
+import { runCommand } from '../../support/command-run.ts';
 import { ROOT } from '../../support/page.ts';
 import { report } from '../../support/report.ts';
 import { CASES, model, service } from './analyze-cases.ts';
@@ -33,7 +33,7 @@ interface Told {
 }
 
 async function findings(path: string): Promise<Told[]> {
-  const { stdout } = await command(['analyze', '-f', path, '-o', 'json']);
+  const { stdout } = await runCommand(['analyze', '-f', path, '-o', 'json']);
   return (JSON.parse(stdout) as { findings: Told[] }).findings;
 }
 
@@ -85,19 +85,19 @@ describe('mms analyze', () => {
   ])('with %j of %j ends with exit code %d', async (flags, files, code) => {
     const path = await mkdtemp(join(directory, 'exit-'));
     for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text);
-    expect((await command(['analyze', '-f', path, ...flags])).code).toBe(code);
+    expect((await runCommand(['analyze', '-f', path, ...flags])).code).toBe(code);
   });
 
   it('wants to be told a file', async () => {
-    expect(await command(['analyze'])).toMatchObject({
+    expect(await runCommand(['analyze'])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--filename'),
     });
   });
 
   it('reads stdin, and prints lines that an editor finds the place by', async () => {
-    const stdin = model('a', { memory: '0' });
-    const { stdout, stderr, code } = await command(['analyze', '-f', '-'], { stdin });
+    const input = model('a', { memory: '0' });
+    const { stdout, stderr, code } = await runCommand(['analyze', '-f', '-'], { input });
     expect(code).toBe(1);
     expect(stdout).toMatch(/^stdin:10:5: error MMS203: TrainedModel a: .*\n {4}Write a quantity/m);
     expect(stdout).not.toContain('\u001b');
@@ -105,8 +105,8 @@ describe('mms analyze', () => {
   });
 
   it('prints annotations for a workflow of GitHub', async () => {
-    const { stdout } = await command(['analyze', '-f', '-', '-o', 'github'], {
-      stdin: model('a', { memory: '0' }),
+    const { stdout } = await runCommand(['analyze', '-f', '-', '-o', 'github'], {
+      input: model('a', { memory: '0' }),
     });
     expect(stdout).toMatch(/^::error file=stdin,line=10,col=5,title=MMS203::/m);
     expect(stdout).toMatch(/^::warning file=stdin,line=6,col=3,title=MMS211::/m);
@@ -118,7 +118,7 @@ describe('mms analyze', () => {
     );
     const path = await written('many', { 'a.yaml': service(), 'b.yaml': models.join('---\n') });
     const start = performance.now();
-    const { stderr } = await command(['analyze', '-f', path]);
+    const { stderr } = await runCommand(['analyze', '-f', path]);
     const took = performance.now() - start;
     report('analyzing 10,000 TrainedModels with 15,000 findings, ms', { took });
     expect(stderr).toBe('mms: 10000 errors, 5000 warnings, 0 notes in 2 files with 10001 objects\n');

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Command } from 'commander';
 import type { CommandIo } from '../../../src/cli/io.ts';
 import { createProgram } from '../../../src/cli/program.ts';
-import { command } from '../../support/command.ts';
+import { runCommand } from '../../support/command-run.ts';
 
 function streams(): CommandIo {
   return {
@@ -48,21 +48,21 @@ describe('the list of commands', () => {
 
 describe('the help', () => {
   it('is the same by flag and by command, before the name and after it', async () => {
-    const help = await command(['inject', '--help']);
+    const help = await runCommand(['inject', '--help']);
     expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('--inference-service <file>') });
-    expect(await command(['help', 'inject'])).toEqual(help);
-    expect(await command(['help', 'cluster'])).toEqual(await command(['cluster', '--help']));
+    expect(await runCommand(['help', 'inject'])).toEqual(help);
+    expect(await runCommand(['help', 'cluster'])).toEqual(await runCommand(['cluster', '--help']));
   });
 
   it('lists every command', async () => {
-    const { code, stdout } = await command(['--help']);
+    const { code, stdout } = await runCommand(['--help']);
     expect(code).toBe(0);
     for (const [name = ''] of namesOf((await createProgram(streams())).commands))
       expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
   });
 
   it('comes for a name that was mistyped, with a guess', async () => {
-    const { code, stderr } = await command(['injekt']);
+    const { code, stderr } = await runCommand(['injekt']);
     expect(code).toBe(2);
     expect(stderr).toContain('(Did you mean inject?)');
   });
