@@ -21,6 +21,15 @@ const TROUBLESHOOTING = 'docs/troubleshooting.md';
 const WITH_THE_EXAMPLE: readonly (readonly [string, string, readonly RegExp[]])[] = [
   [
     TROUBLESHOOTING,
+    'Whatever it is',
+    [
+      /^MODEL\s+INFERENCESERVICE\s+READY/m,
+      /^iris\s+flowers\s+False/m,
+      /^the first broken link is marked above$/m,
+    ],
+  ],
+  [
+    TROUBLESHOOTING,
     'A TrainedModel is not Ready',
     [/^iris\s+False\s+/m, /^ModelLoaded=\w+ NoReplicas no predictor pod runs/m, /^IsMMSPredictor=True/m],
   ],
@@ -105,7 +114,9 @@ describe('the manifests of the pages', () => {
       const told = await runCommand(['analyze', '-f', directory, '--fail-on', 'info']);
       expect(told).toMatchObject({ code: 0, stdout: '' });
       await writeFile(join(directory, 'before.yaml'), before);
-      expect((await runCommand(['analyze', '-f', directory])).stdout).toContain('MMS304: InferenceService iris');
+      expect((await runCommand(['analyze', '-f', directory])).stdout).toContain(
+        'MMS304: InferenceService iris',
+      );
     } finally {
       await rm(directory, { recursive: true });
     }

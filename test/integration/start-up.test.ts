@@ -1,9 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
+import { renderKubeconfig } from '../../src/controlplane/kubeconfig.ts';
+import { freePorts } from '../../src/controlplane/ports.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { ROOT } from '../support/page.ts';
 import { quantile } from '../support/quantile.ts';
@@ -16,13 +20,18 @@ const PROMISED_MS = 300;
 /** What fails the test, on whatever machine it runs. */
 const BOUND_MS = 10 * PROMISED_MS;
 
-/** Milliseconds from the start of the process to its end: the median of ten runs. */
-async function timeOf(args: readonly string[]): Promise<number> {
+/** Milliseconds from the start of the process to its end, which must be with this exit code: the median of ten runs. */
+async function timeOf(args: readonly string[], exitCode = 0): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < RUNS; round += 1) {
     const start = performance.now();
-    await run(process.execPath, [join(ROOT, 'bin', 'mms.js'), ...args]);
+    const ended = run(process.execPath, [join(ROOT, 'bin', 'mms.js'), ...args]);
+    const code = await ended.then(
+      () => 0,
+      (thrown: unknown) => (thrown as { readonly code?: unknown }).code,
+    );
     times.push(performance.now() - start);
+    expect(code).toBe(exitCode);
   }
   return quantile(times, 0.5);
 }
@@ -44,5 +53,17 @@ describe('the start of mms', () => {
     }
     report(`ms until a help is printed (promised: ${PROMISED_MS})`, figures);
     expect(Math.max(...Object.values(figures))).toBeLessThan(BOUND_MS);
+  });
+
+  it('takes no longer to say that there is no cluster', async () => {
+    const [port = 0] = await freePorts(1);
+    const directory = await mkdtemp(join(tmpdir(), 'mms-start-up-'));
+    const kubeconfig = join(directory, 'config');
+    const access = { name: 'gone', server: `http://127.0.0.1:${port}`, ca: '', token: '' };
+    await writeFile(kubeconfig, renderKubeconfig(access));
+    const took = await timeOf(['status', '--kubeconfig', kubeconfig], 1);
+    await rm(directory, { recursive: true });
+    report(`ms until mms status says that nothing answers (promised: ${PROMISED_MS})`, { took });
+    expect(took).toBeLessThan(BOUND_MS);
   });
 });

@@ -11,6 +11,10 @@ const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
   'README.md': {
     'See it work': { pastedBy: 'test/agent/demo.test.ts' },
     'Try it with kubectl': { pastedBy: 'test/integration/readme.test.ts' },
+    'Faster than KServe': {
+      coveredBy: '.ci/run',
+      because: 'it takes twenty minutes; the guard there runs the same parts in a shorter form',
+    },
     'Look at a pod without a cluster': { pastedBy: 'test/integration/readme.test.ts' },
     'Install it on a cluster': { pastedBy: 'test/e2e/support/installation.ts' },
     'Uninstall it': { pastedBy: 'test/e2e/uninstall.test.ts' },
@@ -27,6 +31,12 @@ const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
   },
   'docs/alerts.md': {
     'Alerts and dashboard': { pastedBy: 'test/integration/monitoring.test.ts' },
+  },
+  'docs/benchmarks.md': {
+    'Beside KServe, on your machine': {
+      coveredBy: '.ci/run',
+      because: 'it takes twenty minutes; the guard there runs the same parts in a shorter form',
+    },
   },
   'docs/beside-kserve.md': {
     'Agent only': { pastedBy: 'test/integration/beside-kserve.test.ts' },
@@ -51,6 +61,7 @@ const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
     'Predictors without KServe': { pastedBy: 'test/integration/pages.test.ts' },
   },
   'docs/troubleshooting.md': {
+    'Whatever it is': { pastedBy: 'test/integration/pages.test.ts' },
     'A TrainedModel is not Ready': { pastedBy: 'test/integration/pages.test.ts' },
     'A model waits for memory': { pastedBy: 'test/integration/pages.test.ts' },
     'A model fails': { pastedBy: 'test/integration/pages.test.ts' },
