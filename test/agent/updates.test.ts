@@ -73,6 +73,23 @@ describe('a changing models.json', () => {
     expect(await scene.infer(agent, 'm')).toBe('two');
   });
 
+  it.each([
+    [200, 'LoadFailed'],
+    [503, 'ModelServerUnavailable'],
+  ])('takes 503 to a load from a server whose health is %i for %s', async (health, reason) => {
+    const agent = await servingOne();
+    scene.server.health = health;
+    scene.server.behave = () => Promise.resolve({ status: 503, error: 'Model with name m is not ready.' });
+    await scene.config.writeModels([configured('m', scene.source.uri('two'))]);
+    const failed = await agent.until(({ models }) => models[0]?.reason === reason);
+    expect(failed.models[0]?.message).toContain('Model with name m is not ready.');
+    expect(await scene.infer(agent, 'm')).toBe('one');
+    scene.server.health = 200;
+    scene.server.behave = () => Promise.resolve(undefined);
+    await agent.until(allLoaded(1));
+    expect(await scene.infer(agent, 'm')).toBe('two');
+  });
+
   it('ends at A after A, B, A', async () => {
     const agent = await servingOne();
     await scene.config.writeModels([configured('m', scene.source.uri('two'))]);

@@ -26,6 +26,8 @@ export interface V2Server {
   readonly mostAtOnce: () => number;
   readonly loaded: ReadonlyMap<string, string | undefined>;
   behave: LoadBehaviour;
+  /** What the paths below /v2/health/ answer: 200, or 503 for a process that listens but is not live. */
+  health: number;
   /** Ends like a process that is killed: connections break, everything is forgotten. */
   crash(): Promise<void>;
   /** Listens again on the same port, with nothing loaded. */
@@ -71,7 +73,8 @@ export async function startV2Server(modelDir: string): Promise<V2Server> {
   const route = async (method: string, path: string): Promise<[number, object]> => {
     if (path === '/v2') return [200, { name: 'test', version: '1', extensions: ['model_repository'] }];
     // `/t` is what a readiness probe among the recorded pods asks for.
-    if (path.startsWith('/v2/health/') || path === '/t') return [200, {}];
+    if (path === '/t') return [200, {}];
+    if (path.startsWith('/v2/health/')) return [self.health, {}];
     if (path === '/v2/repository/index') {
       return [200, [...loaded.keys()].map((name) => ({ name, state: 'READY' }))];
     }
@@ -114,6 +117,7 @@ export async function startV2Server(modelDir: string): Promise<V2Server> {
     unloads: [],
     mostAtOnce: () => most,
     behave: () => Promise.resolve(undefined),
+    health: 200,
     crash,
     restart: async () => {
       await listen(port);

@@ -1,11 +1,13 @@
 import type { ModelServerAdapter, ServerHealth } from './adapter.ts';
 
-/** Looks at servers of which none has an index before one that merely answers is taken: 30 s at five looks a second. */
+/** Looks at a component that listens, and no index found, before a server that merely answers is taken: 30 s at five looks a second. */
 const LOOKS_BEFORE_DOUBT = 150;
 
 /**
  * One adapter out of several places where the model server may be. KServe's webhook names only the component's port,
  * which is a transformer's when there is one; the model server is the one with a model repository. Once found it stays.
+ * The first candidate is the component, which is sure to come: nothing is decided before something listens there, since
+ * whatever listens at the others may be no part of this.
  */
 export function discoverModelServer(
   candidates: readonly [ModelServerAdapter, ...ModelServerAdapter[]],
@@ -20,16 +22,20 @@ export function discoverModelServer(
     unload: (name) => server().unload(name),
     health: async () => {
       if (found !== undefined) return found.health();
-      looks += 1;
       const healths = await Promise.all(candidates.map((candidate) => candidate.health()));
+      if (healths.every((health) => health === 'gone')) return 'gone';
+      const [component] = healths;
+      if (component === 'gone') return 'busy';
+      looks += 1;
+      const inDoubt = looks > LOOKS_BEFORE_DOUBT;
+      if (component === 'busy' && !inDoubt) return 'busy';
       const answering = candidates.filter((_candidate, index) => healths[index] === 'up');
       for (const candidate of answering) {
         if ((await candidate.index()) !== undefined) return take(candidate);
       }
-      // A server without an index, as KServe's Python servers are, when nobody else has come up meanwhile.
-      const [alone, ...more] = answering;
-      if (alone !== undefined && more.length === 0 && looks > LOOKS_BEFORE_DOUBT) return take(alone);
-      return healths.every((health) => health === 'gone') ? 'gone' : 'busy';
+      // Servers without an index, as KServe's Python servers are: the component before the others.
+      const [first] = answering;
+      return first !== undefined && inDoubt ? take(first) : 'busy';
     },
   };
 

@@ -20,8 +20,9 @@ export function v2Adapter(call: HttpCall, settings: MlserverSettings): ModelServ
   const model = (name: string, action: 'load' | 'unload') =>
     `/v2/repository/models/${encodeURIComponent(name)}/${action}`;
   const serverName = rememberedServerName(call);
+  const live = () => call('GET', '/v2/health/live', HEALTH_TIMEOUT);
   return {
-    health: async () => healthOf(await call('GET', '/v2/health/live', HEALTH_TIMEOUT)),
+    health: async () => healthOf(await live()),
     index: async () =>
       settings.hidden()
         ? undefined
@@ -32,8 +33,10 @@ export function v2Adapter(call: HttpCall, settings: MlserverSettings): ModelServ
       return answer.status === 200 && !saysNotReady(answer.body);
     },
     load: async (name, directory, spec) => {
-      const ask = async () =>
-        answerOf(await call('POST', model(name, 'load'), LOAD_TIMEOUT, '{}'), 'LoadFailed');
+      const ask = async () => {
+        const answer = await call('POST', model(name, 'load'), LOAD_TIMEOUT, '{}');
+        return isNotReady(answer) ? meantBy(answer, await live()) : answerOf(answer, 'LoadFailed');
+      };
       return (await serverName()) === 'mlserver'
         ? settings.during(name, directory, spec.framework, ask)
         : ask();
@@ -89,15 +92,42 @@ function answerOf(answer: HttpAnswer, reason: string): ServerAnswer {
       gone,
     };
   }
-  const message = `the model server answered ${answer.status}: ${explanation(answer.body)}`;
   if (isUnavailable(answer.status)) {
-    return { kind: 'unavailable', reason: 'ModelServerUnavailable', message, gone: false };
+    return {
+      kind: 'unavailable',
+      reason: 'ModelServerUnavailable',
+      message: messageOf(answer),
+      gone: false,
+    };
   }
   // KServe's Python servers answer 200 with {"load": false} when nothing was loaded.
   const body = parsed(answer.body);
   const saysNo = isRecord(body) && (body['load'] === false || body['unload'] === false);
   if (answer.status >= 200 && answer.status < 300 && !saysNo) return { kind: 'done' };
-  return { kind: 'refused', reason, message };
+  return refusal(answer, reason);
+}
+
+type Answered = Extract<HttpAnswer, { kind: 'answer' }>;
+
+function isNotReady(answer: HttpAnswer): answer is Answered {
+  return answer.kind === 'answer' && answer.status === 503;
+}
+
+/**
+ * KServe's Python servers (kserve 0.17.0) answer a load that failed with 503, `ModelNotReady`, as a server that is
+ * away would. One that is live nevertheless has refused the load.
+ */
+function meantBy(answer: Answered, live: HttpAnswer): ServerAnswer {
+  if (live.kind === 'none') return answerOf(live, 'LoadFailed');
+  return live.status === 200 ? refusal(answer, 'LoadFailed') : answerOf(answer, 'LoadFailed');
+}
+
+function refusal(answer: Answered, reason: string): ServerAnswer {
+  return { kind: 'refused', reason, message: messageOf(answer) };
+}
+
+function messageOf({ status, body }: Answered): string {
+  return `the model server answered ${status}: ${explanation(body)}`;
 }
 
 function explanation(body: string): string {

@@ -27,6 +27,20 @@ describe('where the model server is', () => {
         'busy',
         'component',
       ],
+      [
+        'not at a stranger that is up before the component',
+        server('component', 'gone', false),
+        server('8080', 'up', true),
+        'busy',
+        'component',
+      ],
+      [
+        'not at a stranger while the component starts',
+        server('component', 'busy', false),
+        server('8080', 'up', true),
+        'busy',
+        'component',
+      ],
       ['nowhere yet', server('component', 'gone', false), server('8080', 'gone', false), 'gone', 'component'],
     ];
   it.each(TABLE)('%s', async (_name, component, usual, health, taken) => {
@@ -36,10 +50,16 @@ describe('where the model server is', () => {
     expect(asked.pop()).toBe(taken);
   });
 
-  it('is in the end the only one that answers, index or not', async () => {
-    const found = discoverModelServer([server('component', 'up', false), server('8080', 'gone', false)]);
+  it.each<[string, ServerHealth, ServerHealth, string]>([
+    ['the only one that answers', 'up', 'gone', 'component'],
+    ['the component, where a stranger answers too', 'up', 'up', 'component'],
+    ['the other, where the component never answers', 'busy', 'up', '8080'],
+  ])('is in the end %s, without an index', async (_name, component, usual, taken) => {
+    const found = discoverModelServer([server('component', component, false), server('8080', usual, false)]);
     const healths = new Set<ServerHealth>();
     for (let look = 0; look < 151; look++) healths.add(await found.health());
     expect([...healths]).toEqual(['busy', 'up']);
+    await found.load('m', '/m', SPEC);
+    expect(asked.pop()).toBe(taken);
   });
 });

@@ -1,0 +1,50 @@
+import { describe, expect, it } from '@jest/globals';
+import type { HttpAnswer, HttpCall } from '../../../src/agent/model-server/http-call.ts';
+import { v2Adapter } from '../../../src/agent/model-server/v2.ts';
+
+const SETTINGS = {
+  hidden: () => false,
+  showAll: () => Promise.resolve(),
+  during: <T>(_name: string, _directory: string, _framework: string, work: () => Promise<T>) => work(),
+};
+const SPEC = { storageUri: 's3://b/m', framework: 'sklearn', memory: '1' };
+const answers = (status: number, body = '{}'): HttpAnswer => ({ kind: 'answer', status, body });
+const none = (code: string): HttpAnswer => ({ kind: 'none', code, message: code });
+/** What ModelNotReady looks like in KServe's Python model server 0.17. */
+const NOT_READY = answers(503, '{"error":"Model with name m is not ready."}');
+const REFUSED = { kind: 'refused', reason: 'LoadFailed' };
+const AWAY = { kind: 'unavailable', reason: 'ModelServerUnavailable' };
+
+function adapterOf(load: HttpAnswer, live: HttpAnswer) {
+  const call: HttpCall = (_method, path) =>
+    Promise.resolve(path.endsWith('/load') ? load : path === '/v2/health/live' ? live : answers(200));
+  return v2Adapter(call, SETTINGS);
+}
+
+describe('the answer to a load', () => {
+  const TABLE: readonly (readonly [string, HttpAnswer, HttpAnswer, object])[] = [
+    ['503 from a live server is a refusal', NOT_READY, answers(200), REFUSED],
+    ['503 from a server that is not live', NOT_READY, answers(503), AWAY],
+    ['503 from a server that does not know the path', NOT_READY, answers(404), AWAY],
+    ['503 and then no answer', NOT_READY, none('ECONNRESET'), AWAY],
+    ['503 and then silence', NOT_READY, none('ETIMEDOUT'), { ...AWAY, reason: 'ModelServerTimeout' }],
+    ['503 and then nobody listens', NOT_READY, none('ECONNREFUSED'), { ...AWAY, gone: true }],
+    ['429 is never a refusal', answers(429), answers(200), AWAY],
+    ['no answer', none('ECONNRESET'), answers(200), AWAY],
+    ['500', answers(500, 'no'), answers(503), REFUSED],
+  ];
+  it.each(TABLE)('%s', async (_name, load, live, expected) => {
+    expect(await adapterOf(load, live).load('m', '/m', SPEC)).toMatchObject(expected);
+  });
+
+  it('carries what the server said, cut where it is long', async () => {
+    const refused = await adapterOf(NOT_READY, answers(200)).load('m', '/m', SPEC);
+    expect(refused).toMatchObject({
+      ...REFUSED,
+      message: 'the model server answered 503: Model with name m is not ready.',
+    });
+    const long = answers(503, JSON.stringify({ error: 'x'.repeat(10_000) }));
+    const cut = await adapterOf(long, answers(200)).load('m', '/m', SPEC);
+    expect(JSON.stringify(cut).length).toBeLessThan(600);
+  });
+});
