@@ -54,6 +54,12 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./demo.ts')).demoCommand,
   },
   {
+    name: 'diagnostics',
+    aliases: ['bug-report'],
+    summary: 'gather what somebody who is to help needs to see into one archive, without secrets',
+    load: async () => (await import('./diagnostics.ts')).diagnosticsCommand,
+  },
+  {
     name: 'explain',
     summary: 'say why a model is not loaded or a pod not injected: the first broken link of the chain',
     load: async () => (await import('./explain.ts')).explainCommand,

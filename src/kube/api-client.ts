@@ -3,6 +3,7 @@ import { seconds, type Clock, type Milliseconds } from '../core/clock.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
 import { ApiError } from './api-error.ts';
 import { createCredentials } from './credentials.ts';
+import { podLogs, type PodLogs } from './pod-log.ts';
 import { podProxy, type PodProxy } from './pod-proxy.ts';
 import { createTransport, type RequestObserver, type Transport } from './transport.ts';
 import {
@@ -84,7 +85,7 @@ export type Patch =
  * A thin JSON client of the API server. Each call makes one request and rejects with an `ApiError`, or with an
  * `InvalidNameError` when the name cannot stand in a path; retrying is the caller's.
  */
-export interface ApiClient extends PodProxy {
+export interface ApiClient extends PodProxy, PodLogs {
   get<T extends KubernetesObject>(
     resource: Resource<T>,
     reference: ObjectReference,
@@ -138,6 +139,7 @@ export function createApiClient(kubeConfig: KubeConfig, options: ApiClientOption
   return {
     ...readCalls(transport),
     ...writeCalls(transport),
+    ...podLogs(transport),
     ...podProxy(transport),
     close: () => credentials.close(),
   };

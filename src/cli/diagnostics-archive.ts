@@ -1,0 +1,41 @@
+import { createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { pack } from 'tar-stream';
+import type { EpochMs } from '../core/clock.ts';
+import { messageOf, MmsError } from '../core/errors.ts';
+
+/** The archive cannot be written where it was to be. */
+export class ArchiveFileError extends MmsError {
+  readonly code = 'ARCHIVE_FILE';
+  readonly retryable = false;
+}
+
+/**
+ * Writes files into a .tar.gz that only its owner may read; none is left when that fails.
+ *
+ * @param files their contents by their paths in the archive
+ * @throws {ArchiveFileError} when it is there already, unless it may be written over, and when it cannot be written
+ */
+export async function writeArchive(
+  path: string,
+  files: ReadonlyMap<string, string>,
+  { now, force }: { readonly now: EpochMs; readonly force: boolean },
+): Promise<void> {
+  const archive = pack();
+  const target = createWriteStream(path, { flags: force ? 'w' : 'wx', mode: 0o600 });
+  const written = pipeline(archive, createGzip(), target);
+  for (const [name, text] of files) archive.entry({ name, mtime: new Date(now) }, text);
+  archive.finalize();
+  try {
+    await written;
+  } catch (thrown) {
+    if (!target.pending) await rm(path, { force: true });
+    const exists = (thrown as NodeJS.ErrnoException).code === 'EEXIST';
+    const advice = exists
+      ? 'it is there already; name another with --file, or add --force'
+      : messageOf(thrown);
+    throw new ArchiveFileError(`cannot write ${path}: ${advice}`, { cause: thrown });
+  }
+}

@@ -1,0 +1,35 @@
+import type { CallOptions } from './api-client.ts';
+import { errorFromResponse } from './api-error.ts';
+import { objectPath, PODS } from './resources.ts';
+import type { Transport } from './transport.ts';
+
+/** The end of what a container has said. */
+export interface PodLogRequest {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly lines: number;
+  readonly maxBytes: number;
+}
+
+/** What containers have said, which needs the right to `get` `pods/log`. */
+export interface PodLogs {
+  /** @throws {ApiError} when it cannot be had: forbidden, no such container, or no node that has it */
+  readLog(request: PodLogRequest, options?: CallOptions): Promise<string>;
+}
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/, read log of the specified Pod */
+export function podLogs(transport: Transport): PodLogs {
+  return {
+    async readLog({ namespace, pod, container, lines, maxBytes }, options) {
+      const query = new URLSearchParams({
+        ...{ container, tailLines: String(lines), limitBytes: String(maxBytes) },
+      });
+      const path = `${objectPath(PODS, { namespace, name: pod }, 'log')}?${query.toString()}`;
+      const what = { verb: 'get', method: 'GET', resource: PODS, path, ...options } as const;
+      const { status, text } = await transport.raw({ ...what, maxBytes: maxBytes + 1024 });
+      if (status < 300) return text;
+      throw errorFromResponse(`read the log of ${namespace}/${pod}`, status, text);
+    },
+  };
+}

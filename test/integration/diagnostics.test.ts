@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { PODS, SECRETS } from '../../src/kube/resources.ts';
+import {
+  createModel,
+  createService,
+  inferenceService,
+  modelNames,
+  trainedModel,
+} from '../support/cluster-client.ts';
+import { runCommand } from '../support/command-run.ts';
+import type { CommandOutcome } from '../support/command-run.ts';
+import { eventually } from '../support/eventually.ts';
+import { startManagedCluster } from '../support/managed-cluster.ts';
+import type { ManagedCluster } from '../support/managed-cluster.ts';
+import { predictorPod } from '../support/predictor-pod.ts';
+
+const run = promisify(execFile);
+const NOBODY = 'nobody-token';
+/** Planted wherever an object can hold one; it must be nowhere in the archive. */
+const SECRET = 'hunter2';
+
+/** A real API server and manager; no node has the pods, so that there are neither logs nor agents to ask. */
+describe('mms diagnostics', () => {
+  let cluster: ManagedCluster;
+  let directory: string;
+
+  beforeAll(async () => {
+    cluster = await startManagedCluster({ users: [{ name: 'nobody', token: NOBODY, groups: [] }] });
+    directory = await mkdtemp(join(tmpdir(), 'mms-diagnostics-'));
+    const { client } = cluster;
+    await createService(
+      client,
+      inferenceService('flowers', { sklearn: { env: [{ name: 'KEY', value: SECRET }] } }),
+    );
+    const storageUri = `https://models.example/tulip.zip?token=${SECRET}`;
+    await createModel(client, trainedModel('tulip', 'flowers', { storageUri }));
+    await eventually(async () => expect(await modelNames(client, 'flowers')).toEqual(['tulip']));
+    await client.create(SECRETS, {
+      metadata: { namespace: 'default', name: 'keys' },
+      data: { key: Buffer.from(SECRET).toString('base64') },
+    });
+    const pod = predictorPod('flowers-1', 'flowers', ({ metadata, spec }) => {
+      Object.assign(metadata, { annotations: { 'example.com/applied': SECRET } });
+      spec.containers[0]!.args = ['--token', SECRET];
+    });
+    await client.create(PODS, pod);
+  });
+
+  afterAll(async () => {
+    await cluster.stop();
+    await rm(directory, { recursive: true });
+  });
+
+  async function diagnostics(file: string, ...more: readonly string[]): Promise<CommandOutcome> {
+    const kubeconfig = ['--kubeconfig', cluster.controlPlane.kubeconfigPath];
+    return runCommand(['diagnostics', ...kubeconfig, '--file', file, ...more]);
+  }
+
+  /** The files of an archive, by their paths in it, as tar unpacks them. */
+  async function unpacked(archive: string): Promise<Map<string, string>> {
+    const target = await mkdtemp(join(directory, 'unpacked-'));
+    await run('tar', ['-xzf', archive, '-C', target]);
+    const entries = await readdir(target, { recursive: true, withFileTypes: true });
+    const files = entries
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name));
+    const read = files.map(
+      async (path) => [path.slice(target.length + 1), await readFile(path, 'utf8')] as const,
+    );
+    return new Map(await Promise.all(read));
+  }
+
+  it('puts what there is into an archive of its owner, and says what it could not have', async () => {
+    const file = join(directory, 'whole.tar.gz');
+    const { code, stdout, stderr } = await diagnostics(file);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${file}\n` });
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const files = await unpacked(file);
+    const kinds = ['inferenceservices', 'trainedmodels', 'configmaps', 'pods', 'events'];
+    for (const kind of kinds) expect([...files.keys()]).toContain(`serving/${kind}.yaml`);
+    expect(files.get('serving/trainedmodels.yaml')).toContain('https://models.example/tulip.zip');
+    expect(files.get('serving/pods.yaml')).toContain('name: agent');
+    expect(files.get('manager/leases-kserve-mms.yaml')).toContain('holderIdentity');
+    expect(files.get('missing.txt')).toContain('the agent of default/flowers-1');
+    expect(stderr).toContain('not had: the agent of default/flowers-1');
+  });
+
+  it('holds no secret, wherever it was planted', async () => {
+    const file = join(directory, 'planted.tar.gz');
+    await diagnostics(file);
+    const holders = [...(await unpacked(file))].filter(([, text]) => text.includes(SECRET));
+    expect(holders.map(([name]) => name)).toEqual([]);
+    const encoded = Buffer.from(SECRET).toString('base64');
+    expect([...(await unpacked(file)).values()].filter((text) => text.includes(encoded))).toEqual([]);
+  });
+
+  it('does not write over a file unless it is told to', async () => {
+    const file = join(directory, 'kept.tar.gz');
+    await writeFile(file, 'mine');
+    expect(await diagnostics(file)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('add --force'),
+    });
+    expect(await readFile(file, 'utf8')).toBe('mine');
+    expect((await diagnostics(file, '--force')).code).toBe(0);
+    expect((await unpacked(file)).has('about.yaml')).toBe(true);
+  });
+
+  it('is written for a user without any right, too, and says of everything that it is missing', async () => {
+    const { kubeconfigPath, token } = cluster.controlPlane;
+    const kubeconfig = join(directory, 'nobody.kubeconfig');
+    await writeFile(kubeconfig, (await readFile(kubeconfigPath, 'utf8')).replaceAll(token, NOBODY));
+    const file = join(directory, 'nobody.tar.gz');
+    const { code } = await runCommand(['bug-report', '--kubeconfig', kubeconfig, '--file', file]);
+    expect(code).toBe(0);
+    const files = await unpacked(file);
+    expect([...files.keys()].sort()).toEqual(['about.yaml', 'missing.txt']);
+    expect(files.get('missing.txt')).toMatch(/^serving\/trainedmodels: .*forbidden/m);
+  });
+});
