@@ -37,7 +37,8 @@ export async function memoryOf(pid: number): Promise<{ readonly rss: number; rea
 
 /** So little in a second counts as idle, in CPU seconds. */
 const IDLE_SECONDS = 0.02;
-const QUIET_SECONDS = 4;
+/** So long at a stretch: our puller outlives its last download by 10 s, and is no part of what idles. */
+const QUIET_SECONDS = 12;
 
 /** Waits until a process has no descendants that come and go and does next to nothing; at most `limitMs`. */
 export async function settled(pid: number, limitMs = 40_000): Promise<void> {
