@@ -24,14 +24,19 @@ export function keysOfConfigMap(configMap: ConfigMap): readonly ObjectKey[] {
   return [...new Set(known)].map((name) => objectKey(namespace, name));
 }
 
-/** Whether two versions of a TrainedModel differ in its status at most: in nothing that decides where it is placed. */
+/**
+ * Whether two versions of a TrainedModel differ in its status at most: in nothing that decides where it is placed. Labels
+ * and finalizers are compared too, since a change of metadata leaves the generation as it is: KServe's controller puts its
+ * finalizer back while it is being taken over from.
+ */
 export function differsInStatusOnly(a: TrainedModel, b: TrainedModel): boolean {
-  const { uid, generation, deletionTimestamp, labels } = a.metadata;
+  const { uid, generation, deletionTimestamp, labels, finalizers } = a.metadata;
   return (
     generation !== undefined &&
     uid === b.metadata.uid &&
     generation === b.metadata.generation &&
     deletionTimestamp === b.metadata.deletionTimestamp &&
-    JSON.stringify(labels) === JSON.stringify(b.metadata.labels)
+    JSON.stringify(labels) === JSON.stringify(b.metadata.labels) &&
+    JSON.stringify(finalizers) === JSON.stringify(b.metadata.finalizers)
   );
 }

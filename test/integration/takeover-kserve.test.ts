@@ -110,6 +110,12 @@ describe("taking over from KServe's controller, and giving back", () => {
     }
   });
 
+  it("a finalizer that KServe's leader puts back as its last act goes too", async () => {
+    const body = { metadata: { finalizers: ['trainedmodel.finalizer'] } };
+    await cluster.client.patch(TRAINED_MODELS, { namespace: 'default', name: 'a' }, { type: 'merge', body });
+    await eventually(async () => expect((await model('a'))?.metadata.finalizers).toBeUndefined());
+  });
+
   it('a new model is served and labelled, a deleted one is gone at once', async () => {
     await createModel(cluster.client, trainedModel('d', 'sk'));
     await hasModels(['a', 'b', 'c', 'd']);
