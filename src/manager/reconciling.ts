@@ -45,8 +45,8 @@ export const MODEL_CONFIG_PACE: ReconcilingPace = {
   workers: 4,
   backoff: { base: milliseconds(100), cap: seconds(30) },
   // The first change of an InferenceService is written at once. While changes keep coming the writes get rarer, up to one in
-  // this time: a thousand TrainedModels created at once become some ten writes, the last of them soon after.
-  coalesce: { first: milliseconds(100), cap: milliseconds(1500) },
+  // this time: a thousand TrainedModels created at once become some five writes, the last of them at once when all are there.
+  coalesce: { first: milliseconds(100), cap: seconds(4) },
   resyncEvery: seconds(600),
 };
 /** A manager whose caches never fill is not ready, and goes on trying. */

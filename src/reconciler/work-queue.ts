@@ -2,6 +2,11 @@ import { backoffDelay, type BackoffPolicy } from '../core/backoff.ts';
 import { milliseconds, type Clock, type EpochMs, type Milliseconds, type Random } from '../core/clock.ts';
 import { MmsError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import {
+  createCoalescingWindows,
+  type CoalescingPolicy,
+  type CoalescingWindows,
+} from './coalescing-windows.ts';
 import { createKeyTimers, type KeyTimers } from './key-timers.ts';
 
 type Outcome = 'done' | 'retry' | 'gave-up';
@@ -23,15 +28,6 @@ export type WorkQueueEvent<K extends string> =
 
 /** The code of an error that nobody foresaw. */
 const UNEXPECTED = 'UNEXPECTED';
-
-/**
- * The least time between two starts of one key: `first`, and twice as long each time that the key was added again before
- * the time was over, up to `cap`.
- */
-export interface CoalescingPolicy {
-  readonly first: Milliseconds;
-  readonly cap: Milliseconds;
-}
 
 export interface WorkQueueOptions<K extends string> {
   /** Brings the world in line for one key; it must read the state itself, since a key may stand for many changes. */
@@ -101,10 +97,7 @@ interface Queue<K extends string> {
   readonly again: Set<K>;
   /** In a row, by key. */
   readonly failures: Map<K, number>;
-  /** Keys that were started so lately that they must wait. */
-  readonly windows: KeyTimers<K>;
-  /** How long that is, for the keys of a burst. */
-  readonly spans: Map<K, Milliseconds>;
+  readonly windows: CoalescingWindows<K> | undefined;
   readonly delayed: KeyTimers<K>;
   readonly retries: KeyTimers<K>;
 }
@@ -123,11 +116,11 @@ function createQueue<K extends string>(options: WorkQueueOptions<K>): Queue<K> {
     running: new Map(),
     again: new Set(),
     failures: new Map(),
-    windows: timers((key) => {
-      if (!queue.again.has(key)) queue.spans.delete(key);
-      addAgain(queue, key);
-    }),
-    spans: new Map(),
+    windows:
+      options.coalesce &&
+      createCoalescingWindows(options.coalesce, options.clock, stopping.signal, (key) =>
+        addAgain(queue, key),
+      ),
     delayed: timers((key) => add(queue, key)),
     retries: timers((key) => add(queue, key)),
   };
@@ -139,8 +132,9 @@ function add<K extends string>(queue: Queue<K>, key: K): void {
   const since = queue.due.get(key);
   const urgent = queue.options.isUrgent?.(key) === true;
   if (since !== undefined && !urgent) return;
-  if (queue.running.has(key) || queue.windows.has(key)) {
+  if (isHeldBack(queue, key)) {
     queue.again.add(key);
+    if (queue.windows?.has(key) === true) queue.windows.changed(key);
     return;
   }
   queue.due.delete(key);
@@ -160,8 +154,12 @@ function* inTurn<K extends string>({ due, urgent }: Queue<K>): Iterable<readonly
 
 /** Once nothing holds the key back any more. */
 function addAgain<K extends string>(queue: Queue<K>, key: K): void {
-  if (queue.running.has(key) || queue.windows.has(key)) return;
+  if (isHeldBack(queue, key)) return;
   if (queue.again.delete(key)) add(queue, key);
+}
+
+function isHeldBack<K extends string>({ running, windows }: Queue<K>, key: K): boolean {
+  return running.has(key) || windows?.has(key) === true;
 }
 
 function startRuns<K extends string>(queue: Queue<K>): void {
@@ -172,20 +170,11 @@ function startRuns<K extends string>(queue: Queue<K>): void {
     urgent.delete(key);
     // What is about to run covers what a retry would.
     queue.retries.cancel(key);
-    openWindow(queue, key);
+    queue.windows?.open(key);
     queue.observe({ type: 'depth', depth: depthOf(queue) });
     queue.observe({ type: 'started', key, waited: elapsed(queue, since) });
     running.set(key, run(queue, key));
   }
-}
-
-function openWindow<K extends string>({ options, spans, windows }: Queue<K>, key: K): void {
-  const { coalesce } = options;
-  if (coalesce === undefined) return;
-  const last = spans.get(key);
-  const span = last === undefined ? coalesce.first : milliseconds(Math.min(last * 2, coalesce.cap));
-  spans.set(key, span);
-  windows.set(key, span);
 }
 
 async function run<K extends string>(queue: Queue<K>, key: K): Promise<void> {

@@ -194,7 +194,7 @@ describe('the work queue', () => {
     expect(runs).toEqual(['a@200']);
   });
 
-  it('makes few runs of a burst: the first at once, then ever fewer until it is over', async () => {
+  it('makes few runs of a burst: the first at once, then ever fewer until it is quiet', async () => {
     const { queue, clock, runs } = testQueue({
       coalesce: { first: milliseconds(100), cap: milliseconds(300) },
     });
@@ -203,12 +203,25 @@ describe('the work queue', () => {
       await clock.advance(1);
     }
     await clock.advance(1000);
-    expect(runs).toEqual(['a@0', 'a@100', 'a@300', 'a@600', 'a@900', 'a@1200']);
+    // The last change came at 999, and a hundred milliseconds later it is quiet: the window would last until 1200.
+    expect(runs).toEqual(['a@0', 'a@100', 'a@300', 'a@600', 'a@900', 'a@1099']);
     queue.add('a');
     await clock.advance(50);
     queue.add('a');
     await clock.advance(1000);
     expect(runs.slice(-2)).toEqual(['a@2000', 'a@2100']);
+  });
+
+  it('makes ever fewer runs of a burst without an end, up to one in the longest window', async () => {
+    const { queue, clock, runs } = testQueue({
+      coalesce: { first: milliseconds(100), cap: milliseconds(4000) },
+    });
+    for (let at = 0; at < 20_000; at += 50) {
+      queue.add('a');
+      await clock.advance(50);
+    }
+    const starts = [0, 100, 300, 700, 1500, 3100, 6300, 10_300, 14_300, 18_300];
+    expect(runs).toEqual(starts.map((at) => `a@${at}`));
   });
 
   it('keeps the window of one key from delaying another', async () => {

@@ -1,0 +1,71 @@
+import { milliseconds, type Clock, type EpochMs, type Milliseconds } from '../core/clock.ts';
+import { createKeyTimers } from './key-timers.ts';
+
+/**
+ * The least time between two starts of one key: its window. It is `first` long, and twice as long each time that the key
+ * changed before it was over, up to `cap`. It ends early once the key has been quiet for an eighth of it, `first` at least:
+ * a burst is taken up whole soon after its last change, and while it lasts its starts become so rare that all they write of
+ * a list that grows stays in proportion to the list. The first window that nothing happens in ends the burst.
+ */
+export interface CoalescingPolicy {
+  readonly first: Milliseconds;
+  readonly cap: Milliseconds;
+}
+
+/** Of keys that were started so lately that they must wait. */
+export interface CoalescingWindows<K extends string> {
+  /** The key starts now. */
+  open(key: K): void;
+  has(key: K): boolean;
+  /** The key, which has a window, changed: it wants to start again, but not before it is quiet. */
+  changed(key: K): void;
+}
+
+const QUIET_SHARE = 1 / 8;
+
+/** `onOver` is called at the end of each window, also when nothing changed in it. The signal silences all of them. */
+export function createCoalescingWindows<K extends string>(
+  { first, cap }: CoalescingPolicy,
+  clock: Clock,
+  signal: AbortSignal,
+  onOver: (key: K) => void,
+): CoalescingWindows<K> {
+  /** Of the latest window of keys in a burst. */
+  const spans = new Map<K, Milliseconds>();
+  const changedAt = new Map<K, EpochMs>();
+  const ends = createKeyTimers<K>(clock, signal, over);
+  const looks = createKeyTimers<K>(clock, signal, look);
+
+  function over(key: K): void {
+    ends.cancel(key);
+    looks.cancel(key);
+    if (!changedAt.delete(key)) spans.delete(key);
+    onOver(key);
+  }
+
+  function look(key: K): void {
+    const since = changedAt.get(key);
+    if (since === undefined) return;
+    const missing = quietOf(key) - (clock.now() - since);
+    if (missing > 0) looks.set(key, milliseconds(missing));
+    else over(key);
+  }
+
+  function quietOf(key: K): Milliseconds {
+    return milliseconds(Math.max(first, (spans.get(key) ?? first) * QUIET_SHARE));
+  }
+
+  return {
+    open(key) {
+      const last = spans.get(key);
+      const span = last === undefined ? first : milliseconds(Math.min(last * 2, cap));
+      spans.set(key, span);
+      ends.set(key, span);
+    },
+    has: (key) => ends.has(key),
+    changed(key) {
+      changedAt.set(key, clock.now());
+      looks.set(key, quietOf(key));
+    },
+  };
+}
