@@ -26,6 +26,8 @@ export interface BenchAgent {
   /** An agent that ends early is an error. */
   readonly ended: Promise<never>;
   stop(): Promise<void>;
+  /** Removes its files, after it has stopped. */
+  remove(): Promise<void>;
 }
 
 export interface BenchModel {
@@ -74,8 +76,8 @@ export async function startBenchAgent(
     async stop() {
       child.kill('SIGKILL');
       await exit;
-      await rm(root, { recursive: true, force: true });
     },
+    remove: () => rm(root, { recursive: true, force: true }),
   };
 }
 

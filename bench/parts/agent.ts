@@ -25,11 +25,16 @@ const UPDATE_CONNECTIONS = 4;
 interface Scene {
   readonly server: BenchModelServer;
   readonly files: ModelFiles;
+  /**
+   * The agents that were started with many models, whose files go at the end: whenever ext4 makes a file it passes by the
+   * inodes that were freed in the last seconds, so each start after such a removal would take longer than the one before.
+   */
+  readonly ended: BenchAgent[];
 }
 
 /** From a start or a change of models.json to the last load, and what an update does to requests. */
 export const agent: Part = async ({ plan, record, say }) => {
-  const scene = { server: await startModelServer(), files: await startModelFiles() };
+  const scene: Scene = { server: await startModelServer(), files: await startModelFiles(), ended: [] };
   const { rounds, starts, sizes } = plan.agent;
   const took = (who: AgentName, sample: Sample): void => {
     record(who, sample);
@@ -48,10 +53,11 @@ export const agent: Part = async ({ plan, record, say }) => {
   } finally {
     scene.files.stop();
     scene.server.stop();
+    for (const one of scene.ended) await one.remove();
   }
 };
 
-async function measureStart(who: AgentName, { server, files }: Scene, count: number): Promise<Sample> {
+async function measureStart(who: AgentName, { server, files, ended }: Scene, count: number): Promise<Sample> {
   server.forget();
   const models = Array.from({ length: count }, (_, index) => modelOf(files, `model-${index}`, SMALL));
   const started = await startBenchAgent(who, models);
@@ -60,6 +66,7 @@ async function measureStart(who: AgentName, { server, files }: Scene, count: num
     return { [names.startTime(count)]: last - started.startedAt };
   } finally {
     await started.stop();
+    ended.push(started);
   }
 }
 
@@ -111,6 +118,7 @@ async function measureApply(
     return sample;
   } finally {
     await started.stop();
+    await started.remove();
   }
 }
 
@@ -144,6 +152,7 @@ async function measureUpdate(who: AgentName, { server, files }: Scene): Promise<
     };
   } finally {
     await started.stop();
+    await started.remove();
   }
 }
 

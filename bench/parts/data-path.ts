@@ -38,7 +38,10 @@ export const dataPath: Part = async ({ plan, record, say }) => {
       }
     });
   } finally {
-    for (const started of agents.values()) await started.stop();
+    for (const started of agents.values()) {
+      await started.stop();
+      await started.remove();
+    }
     files.stop();
     server.stop();
   }

@@ -1,3 +1,4 @@
+import { NO_MORE_WAITING } from '../core/abort.ts';
 import type { Clock, EpochMs, Milliseconds } from '../core/clock.ts';
 import { milliseconds } from '../core/clock.ts';
 import { createTimeline } from './timeline.ts';
@@ -27,7 +28,7 @@ export function createKeyTimers<K extends string>(
   function sleepUntilNext(): void {
     const until = timeline.next();
     if (until === asleep?.until) return;
-    asleep?.wake.abort();
+    asleep?.wake.abort(NO_MORE_WAITING);
     asleep = undefined;
     if (until === undefined || signal.aborted) return;
     const wake = new AbortController();

@@ -1,3 +1,4 @@
+import { NO_MORE_WAITING } from '../../core/abort.ts';
 import { retryDelay } from '../../core/retry-pace.ts';
 import { type EpochMs, type Milliseconds, milliseconds } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
@@ -92,7 +93,7 @@ async function pullSharing(
       run.bytes = bytes;
     });
   } finally {
-    finished.abort();
+    finished.abort(NO_MORE_WAITING);
     slot.release();
   }
 }

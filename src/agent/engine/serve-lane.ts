@@ -1,3 +1,4 @@
+import { NO_MORE_WAITING } from '../../core/abort.ts';
 import { retryDelay, type RetryPace } from '../../core/retry-pace.ts';
 import { type EpochMs, milliseconds } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
@@ -104,7 +105,7 @@ async function withLoadSlot(
     void context.clock.sleep(context.limits.slowAfter, done.signal).then(() => slot.release());
     await work(() => slot.release());
   } finally {
-    done.abort();
+    done.abort(NO_MORE_WAITING);
     slot.release();
   }
 }

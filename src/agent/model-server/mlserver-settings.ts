@@ -1,3 +1,4 @@
+import { NO_MORE_WAITING } from '../../core/abort.ts';
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, seconds } from '../../core/clock.ts';
@@ -104,7 +105,7 @@ export function mlserverSettings(modelDir: string, clock: Clock): MlserverSettin
     showAll,
     hidden: () => hidden,
     during: async (name, directory, framework, work) => {
-      batch.abort();
+      batch.abort(NO_MORE_WAITING);
       open.add(name);
       try {
         if (!hidden && open.size > FEW) turning = hideOthers();

@@ -65,7 +65,7 @@ export async function downloadModel(
     const giveUp = (): void => stopper.abort();
     const version = await fill({ context, uri, destination, tree, signal: either, giveUp });
     if (tree.totals.files === 0) throw new NotFoundError(`${shownUri(uri)}: it holds no files`);
-    await context.seal(destination, marker);
+    await context.seal({ root: destination, files: tree.paths }, marker);
     return { kind: 'pulled', ...tree.totals, ...(version === undefined ? {} : { version }) };
   } catch (thrown) {
     stopper.abort();

@@ -1,4 +1,5 @@
-import { closeSync, fsync, openSync, readdirSync, writeFileSync } from 'node:fs';
+import { NO_MORE_WAITING } from '../../core/abort.ts';
+import { closeSync, fsync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Clock, milliseconds } from '../../core/clock.ts';
@@ -9,7 +10,13 @@ import type { Marker } from './contract.ts';
  * flush of their own: the file systems that volumes of nodes are on (ext4, XFS, btrfs) write them in the order they were made
  * in, or with the file. Nor does the marker: lost or empty it is none, and the model is fetched once more.
  */
-export type Seal = (root: string, marker: Marker) => Promise<void>;
+export type Seal = (tree: Unsealed, marker: Marker) => Promise<void>;
+
+/** Absolute paths: the top of the tree, and all the files in it. */
+export interface Unsealed {
+  readonly root: string;
+  readonly files: readonly string[];
+}
 
 /** A tree that takes longer to flush does not hold up those that come after it. */
 const LONGEST_ROUND = milliseconds(100);
@@ -31,27 +38,25 @@ export function createSeal(clock: Clock): Seal {
       const round = waiting;
       waiting = [];
       const done = new AbortController();
-      void Promise.all(round.map((start) => start())).then(() => done.abort());
+      void Promise.all(round.map((start) => start())).then(() => done.abort(NO_MORE_WAITING));
       await clock.sleep(LONGEST_ROUND, done.signal);
     }
     running = false;
   };
-  const flushed = (root: string): Promise<void> =>
+  const flushed = (files: readonly string[]): Promise<void> =>
     new Promise((resolve, reject) => {
-      waiting.push(() => flushTree(root).then(resolve, reject));
+      waiting.push(() => flushAll(files).then(resolve, reject));
       if (running) return;
       running = true;
       void rounds();
     });
-  return async (root, marker) => {
-    await flushed(root);
+  return async ({ root, files }, marker) => {
+    await flushed(files);
     writeFileSync(join(root, marker.name), marker.content, { mode: 0o666 });
   };
 }
 
-async function flushTree(root: string): Promise<void> {
-  const entries = readdirSync(root, { withFileTypes: true, recursive: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+async function flushAll(files: readonly string[]): Promise<void> {
   const queue = files.values();
   const worker = async (): Promise<void> => {
     for (const path of queue) await flushFile(path);

@@ -20,6 +20,8 @@ export interface TreeWriter {
   addDirectory(name: string): void;
   /** Written so far. */
   readonly totals: { readonly files: number; readonly bytes: number };
+  /** The files written so far, by their absolute paths. */
+  readonly paths: readonly string[];
 }
 
 const writePart = promisify(write);
@@ -34,7 +36,7 @@ export function createTreeWriter(
   onBytes: (bytes: number) => void,
 ): TreeWriter {
   const entries = createEntryRegister(limits);
-  let files = 0;
+  const paths: string[] = [];
   let bytes = 0;
 
   async function* counted(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -64,7 +66,7 @@ export function createTreeWriter(
       } finally {
         closeSync(file);
       }
-      files += 1;
+      paths.push(target);
     },
     addDirectory: (name) => {
       const path = safePath(name);
@@ -73,8 +75,9 @@ export function createTreeWriter(
       mkdirSync(join(root, path), { recursive: true, mode: 0o755 });
     },
     get totals() {
-      return { files, bytes };
+      return { files: paths.length, bytes };
     },
+    paths,
   };
 }
 
