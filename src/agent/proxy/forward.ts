@@ -5,7 +5,6 @@ import {
   request,
   type ServerResponse,
 } from 'node:http';
-import { nextTick } from 'node:process';
 import { endToEndHeaders, headerValue } from '../../core/hop-by-hop.ts';
 
 /** Where requests go, over which connections. */
@@ -63,7 +62,7 @@ export function forward(
     }
     done(status);
   });
-  nextTick(passBody, incoming, call);
+  setImmediate(passBody, incoming, call);
 }
 
 /** Answers in the agent's own name, in the shape of the V2 protocol's errors. */
@@ -94,7 +93,7 @@ function respond(answer: IncomingMessage, outgoing: ServerResponse): void {
   outgoing.sendDate = false;
   outgoing.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', headers);
   answer.on('error', () => outgoing.destroy());
-  nextTick(() => {
+  setImmediate(() => {
     // Streaming answers must show at once, before their first byte of body.
     if (!answer.complete && answer.readableLength === 0) outgoing.flushHeaders();
     passBody(answer, outgoing);
@@ -102,10 +101,11 @@ function respond(answer: IncomingMessage, outgoing: ServerResponse): void {
 }
 
 /**
- * To be called a tick after the head was read: what came with it has been read by then. A message that is whole goes on in one
+ * To be called once the turn of the event loop that read the head is over: what came with it has been read by then. A message that is whole goes on in one
  * write, which is half of what forwarding a small one costs; any other as it comes.
  */
 function passBody(from: IncomingMessage, to: OutgoingMessage): void {
+  if (to.destroyed) return;
   if (!from.complete) {
     from.on('end', () => addTrailers(to, from.rawTrailers));
     from.pipe(to);
