@@ -1,4 +1,10 @@
-import { type Agent, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import {
+  type Agent,
+  type IncomingMessage,
+  type OutgoingMessage,
+  request,
+  type ServerResponse,
+} from 'node:http';
 import { endToEndHeaders, headerValue } from '../../core/hop-by-hop.ts';
 
 /** Where requests go, over which connections. */
@@ -56,7 +62,7 @@ export function forward(
     }
     done(status);
   });
-  sendBody(incoming, call);
+  setImmediate(passBody, incoming, call);
 }
 
 /** Answers in the agent's own name, in the shape of the V2 protocol's errors. */
@@ -82,24 +88,34 @@ function requestHeaders(incoming: IncomingMessage): string[] {
   return headers;
 }
 
-function sendBody(incoming: IncomingMessage, call: ReturnType<typeof request>): void {
-  const { rawHeaders } = incoming;
-  const length = headerValue(rawHeaders, 'content-length');
-  const chunked = headerValue(rawHeaders, 'transfer-encoding') !== undefined;
-  if (!chunked && (length === undefined || length === '0')) return void call.end();
-  if (chunked) incoming.on('end', () => addTrailers(call, incoming.rawTrailers));
-  incoming.pipe(call);
-}
-
 function respond(answer: IncomingMessage, outgoing: ServerResponse): void {
   const headers = endToEndHeaders(answer.rawHeaders);
   outgoing.sendDate = false;
   outgoing.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', headers);
-  // Streaming answers must show at once, before their first byte of body.
-  outgoing.flushHeaders();
-  answer.on('end', () => addTrailers(outgoing, answer.rawTrailers));
   answer.on('error', () => outgoing.destroy());
-  answer.pipe(outgoing);
+  setImmediate(() => {
+    // Streaming answers must show at once, before their first byte of body.
+    if (!answer.complete && answer.readableLength === 0) outgoing.flushHeaders();
+    passBody(answer, outgoing);
+  });
+}
+
+/**
+ * To be called once the turn of the event loop that read the head is over: what came with it has been read by then. A message that is whole goes on in one
+ * write, which is half of what forwarding a small one costs; any other as it comes.
+ */
+function passBody(from: IncomingMessage, to: OutgoingMessage): void {
+  if (to.destroyed) return;
+  if (!from.complete) {
+    from.on('end', () => addTrailers(to, from.rawTrailers));
+    from.pipe(to);
+    return;
+  }
+  addTrailers(to, from.rawTrailers);
+  const body = from.read() as Buffer | null;
+  // As text, byte by byte: Node joins it with the head.
+  if (body === null) to.end();
+  else to.end(body.toString('latin1'), 'latin1');
 }
 
 /** Registered before the pipe, so that trailers are in place when the pipe ends the message. */
