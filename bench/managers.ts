@@ -10,7 +10,7 @@ import { kservePrograms } from '../test/support/kserve-programs.ts';
 import { registerKServeWebhooks } from '../test/support/kserve-webhooks.ts';
 import { startKServe } from '../test/support/kserve.ts';
 import { startTestManager } from '../test/support/manager.ts';
-import { render } from '../test/support/rendered.ts';
+import { shippedManager } from '../test/support/shipped-manager.ts';
 import type { Contender } from './report/results.ts';
 
 /** An API server of its own with a manager, or with none; neither inherits what the other has left. */
@@ -83,24 +83,8 @@ async function startKServesManager(controlPlane: ControlPlane): Promise<StartedM
 }
 
 async function startOurManager(controlPlane: ControlPlane): Promise<StartedManager> {
-  const env = { NODE_OPTIONS: await shippedNodeOptions() };
+  const env = { NODE_OPTIONS: (await shippedManager()).nodeOptions };
   const startedAt = performance.now();
   const manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath, env });
   return { pid: manager.pid, readyMs: performance.now() - startedAt, stop: () => manager.stop() };
-}
-
-/** As our manifests start it. */
-async function shippedNodeOptions(): Promise<string> {
-  interface Deployment {
-    readonly template: {
-      readonly spec: {
-        readonly containers: readonly { readonly env: readonly { name: string; value?: string }[] }[];
-      };
-    };
-  }
-  const deployment = (await render('manager')).find(({ kind }) => kind === 'Deployment')?.[
-    'spec'
-  ] as Deployment;
-  const [container] = deployment.template.spec.containers;
-  return container?.env.find(({ name }) => name === 'NODE_OPTIONS')?.value ?? '';
 }

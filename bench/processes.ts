@@ -1,25 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuSeconds } from '../test/support/process-cpu.ts';
 import { familyOf } from '../test/support/process-memory.ts';
-
-/** What a clock tick of proc_pid_stat(5) is on Linux: 1/100 s on every platform that Node runs on. */
-const TICKS_A_SECOND = 100;
-
-/** What a process and its descendants have used of the processors, in seconds. */
-export async function cpuSeconds(pid: number): Promise<number> {
-  const ticks = (await familyOf(pid)).map(async (member) => {
-    const text = await readFile(`/proc/${member}/stat`, 'utf8').catch(() => '');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
-  });
-  return (await Promise.all(ticks)).reduce((sum, some) => sum + some, 0) / TICKS_A_SECOND;
-}
-
-/** The most resident memory that a process ever had, in MiB. Source: VmHWM in proc_pid_status(5). */
-export async function peakMib(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024;
-}
 
 /** Resident memory of a process and its descendants in MiB: pages whole (RSS), and by the share in them (PSS). */
 export async function memoryOf(pid: number): Promise<{ readonly rss: number; readonly pss: number }> {

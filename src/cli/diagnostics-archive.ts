@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { pack } from 'tar-stream';
@@ -10,6 +10,15 @@ import { messageOf, MmsError } from '../core/errors.ts';
 export class ArchiveFileError extends MmsError {
   readonly code = 'ARCHIVE_FILE';
   readonly retryable = false;
+}
+
+/**
+ * To be asked before anything is gathered, so that nobody waits for an archive that then cannot be written.
+ *
+ * @throws {ArchiveFileError} when something has the name already, were it a link that leads nowhere
+ */
+export async function refuseExisting(path: string): Promise<void> {
+  if (await lstat(path).catch(() => undefined)) throw existsError(path);
 }
 
 /**
@@ -32,10 +41,12 @@ export async function writeArchive(
     await written;
   } catch (thrown) {
     if (!target.pending) await rm(path, { force: true });
-    const exists = (thrown as NodeJS.ErrnoException).code === 'EEXIST';
-    const advice = exists
-      ? 'it is there already; name another with --file, or add --force'
-      : messageOf(thrown);
-    throw new ArchiveFileError(`cannot write ${path}: ${advice}`, { cause: thrown });
+    if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') throw existsError(path, thrown);
+    throw new ArchiveFileError(`cannot write ${path}: ${messageOf(thrown)}`, { cause: thrown });
   }
+}
+
+function existsError(path: string, cause?: unknown): ArchiveFileError {
+  const message = `cannot write ${path}: it is there already; name another with --file, or add --force`;
+  return new ArchiveFileError(message, { cause });
 }

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { systemClock } from '../system/clock.ts';
 import { withCluster } from './cluster-connection.ts';
-import { writeArchive } from './diagnostics-archive.ts';
+import { refuseExisting, writeArchive } from './diagnostics-archive.ts';
 import { gatherDiagnostics } from './diagnostics-gather.ts';
 import type { DiagnosticsFlags } from './diagnostics.ts';
 import type { CommandIo } from './io.ts';
@@ -12,11 +12,13 @@ import { packageVersion } from './version.ts';
  *
  * @throws {ArchiveFileError} when it cannot be written; {KubeconfigError} when there is no cluster to ask
  */
-export function writeDiagnostics(io: CommandIo, flags: DiagnosticsFlags): Promise<void> {
-  return withCluster(flags, async (cluster) => {
-    const now = systemClock.now();
-    const date = new Date(now).toISOString();
-    const file = flags.file ?? `mms-diagnostics-${date.slice(0, 19).replace(/[:T]/g, '-')}.tar.gz`;
+export async function writeDiagnostics(io: CommandIo, flags: DiagnosticsFlags): Promise<void> {
+  const now = systemClock.now();
+  const date = new Date(now).toISOString();
+  const file = flags.file ?? `mms-diagnostics-${date.slice(0, 19).replace(/[:T]/g, '-')}.tar.gz`;
+  const force = flags.force === true;
+  if (!force) await refuseExisting(file);
+  await withCluster(flags, async (cluster) => {
     io.stderr.write('gathering …\n');
     const { files, missing } = await gatherDiagnostics(cluster, flags.managerNamespace);
     const about = {
@@ -28,7 +30,7 @@ export function writeDiagnostics(io: CommandIo, flags: DiagnosticsFlags): Promis
       ['missing.txt', missing.map((line) => `${line}\n`).join('')],
       ...files,
     ]);
-    await writeArchive(file, contents, { now, force: flags.force === true });
+    await writeArchive(file, contents, { now, force });
     for (const line of missing) io.stderr.write(`not had: ${line}\n`);
     io.stderr.write('look through it before you publish it: names, messages and logs are in it\n');
     io.stdout.write(`${file}\n`);

@@ -43,14 +43,14 @@ export type KServeLeaseState =
   /** `duration`: without a renewal for so long, its holder has died. */
   | { readonly kind: 'held'; readonly holder: string; readonly duration: Milliseconds };
 
-/** Reads the Lease's spec; undefined when there is no Lease. */
+/** Reads the Lease's spec; undefined when there is no Lease. Whether its holder is alive does not stand in it. */
 export function kserveLeaseState(
   spec: { readonly holderIdentity?: string; readonly leaseDurationSeconds?: number } | undefined,
-  identity: string,
+  isOurs: (holder: string) => boolean,
 ): KServeLeaseState {
   const holder = spec?.holderIdentity ?? '';
   if (holder === '') return { kind: 'free' };
-  if (holder === identity) return { kind: 'ours' };
+  if (isOurs(holder)) return { kind: 'ours' };
   return { kind: 'held', holder, duration: seconds(spec?.leaseDurationSeconds ?? 0) };
 }
 

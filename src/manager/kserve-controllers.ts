@@ -1,21 +1,19 @@
 import { seconds } from '../core/clock.ts';
 import type { Clock } from '../core/clock.ts';
-import { messageOf, MmsError } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import { isTakeoverIdentity, KSERVE_LEASE } from '../core/kserve-controller.ts';
 import type { Logger } from '../core/log.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
-import { getIfThere } from '../kube/get-if-there.ts';
-import { LEASES } from '../kube/resources.ts';
-import type { Lease } from '../kube/resources.ts';
+import { untilKServeLeaseFree, watchKServeLease } from './kserve-lease-watch.ts';
+import type { KServeLeaseWatch } from './kserve-lease-watch.ts';
 
-/** KServe's controllers run in this cluster, and make the same objects. */
-export class KServeRunsError extends MmsError {
-  readonly code = 'KSERVE_RUNS';
-  readonly retryable = false;
+/** KServe's controllers do not run in this cluster, though they may be installed at any time and then have the Deployments and Services. */
+export interface KServeAbsence {
+  /** Does the work until the signal aborts, but not while KServe's controllers hold their Lease. */
+  readonly whileAway: (signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>) => Promise<void>;
 }
 
-const RETRY = seconds(2);
 /** How often a leader looks whether KServe was installed after it had started. */
 const LOOK_EVERY = seconds(15);
 
@@ -26,62 +24,49 @@ interface Surroundings {
 }
 
 /**
- * Waits until the API server says that nobody holds the lease of KServe's controllers.
+ * Makes sure that nobody holds the Lease of KServe's controllers, which takes as long as the Lease when its holder has died without
+ * giving it back.
  *
- * @throws {KServeRunsError} when somebody does: two controllers would overwrite each other's Deployments without end
+ * @throws {KServeRunsError} when they run: two controllers would overwrite each other's Deployments without end
  */
-export async function refuseBesideKServe(surroundings: Surroundings, signal: AbortSignal): Promise<void> {
-  const { clock, logger } = surroundings;
-  while (!signal.aborted) {
-    try {
-      const holder = await holderOfKServe(surroundings, signal);
-      if (holder !== undefined) throw new KServeRunsError(describe(holder));
-      return;
-    } catch (thrown) {
-      if (thrown instanceof MmsError && !thrown.retryable) throw thrown;
-      logger.warn(
-        { error: messageOf(thrown) },
-        "cannot tell yet whether KServe's controllers run; trying again",
-      );
-      await clock.sleep(RETRY, signal);
-    }
-  }
-}
-
-/**
- * Works until the signal aborts, but not while KServe's controllers hold their lease: they may be installed at any time, and
- * then have the Deployments and Services.
- */
-export async function workWithoutKServe(
-  work: (signal: AbortSignal) => Promise<void>,
+export async function refuseBesideKServe(
   surroundings: Surroundings,
   signal: AbortSignal,
-): Promise<void> {
-  let holder: string | undefined;
-  while (!signal.aborted) {
-    const pause = new AbortController();
-    const working = holder === undefined ? work(AbortSignal.any([signal, pause.signal])) : Promise.resolve();
-    holder = await untilChanged(holder, surroundings, signal);
-    pause.abort();
-    await working;
-  }
+): Promise<KServeAbsence> {
+  // A manager of ours, after a takeover, keeps KServe's controllers from running.
+  const watch = watchKServeLease(surroundings, isTakeoverIdentity);
+  await untilKServeLeaseFree(watch, { ...surroundings, refusal }, signal);
+  return {
+    async whileAway(leading, work) {
+      let holder: string | undefined;
+      while (!leading.aborted) {
+        const pause = new AbortController();
+        const working =
+          holder === undefined ? work(AbortSignal.any([leading, pause.signal])) : Promise.resolve();
+        holder = await untilChanged(holder, watch, surroundings, leading);
+        pause.abort();
+        await working;
+      }
+    },
+  };
 }
 
-/** The next holder of the lease that is not a change of hands among KServe's replicas. */
+/** The next holder of the Lease that is not a change of hands among KServe's replicas. One that may have died is believed alive. */
 async function untilChanged(
   before: string | undefined,
-  surroundings: Surroundings,
+  watch: KServeLeaseWatch,
+  { logger }: Surroundings,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { clock, logger } = surroundings;
   while (!signal.aborted) {
-    await clock.sleep(LOOK_EVERY, signal);
+    await watch.pause(LOOK_EVERY, signal);
     try {
-      const holder = await holderOfKServe(surroundings, signal);
+      const sight = await watch.look(signal);
+      const holder = sight.kind === 'held' ? sight.holder : undefined;
       if ((holder === undefined) === (before === undefined)) continue;
       if (holder === undefined)
         logger.info({}, "KServe's controllers are gone: predictors are looked after again");
-      else logger.error({ holder }, `predictors are not looked after any more. ${describe(holder)}`);
+      else logger.error({ holder }, `predictors are not looked after any more. ${refusal(holder)}`);
       return holder;
     } catch (thrown) {
       // What was known holds until the API server says otherwise.
@@ -92,28 +77,9 @@ async function untilChanged(
   return before;
 }
 
-async function holderOfKServe(
-  { client, clock }: Surroundings,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const lease = await getIfThere(client, LEASES, KSERVE_LEASE, { signal });
-  return lease !== undefined && isHeld(lease, clock) ? (lease.spec?.holderIdentity ?? '') : undefined;
-}
-
-function describe(holder: string): string {
+function refusal(holder: string): string {
   return (
     `KServe's controllers run here: ${holder} holds the lease ${KSERVE_LEASE.namespace}/${KSERVE_LEASE.name}. ` +
-    'Leave out --predictors (manifests/overlays/beside-kserve), ' +
-    'or remove KServe first; its lease ends some 15 seconds after it'
+    'Leave out --predictors (manifests/overlays/beside-kserve), or remove KServe first'
   );
-}
-
-/** A lease that was given back has no holder; one whose holder died has not been renewed for its duration. */
-function isHeld({ spec }: Lease, clock: Clock): boolean {
-  const holder = spec?.holderIdentity ?? '';
-  // One of ours, after a takeover, keeps KServe's controllers from running.
-  if (holder === '' || isTakeoverIdentity(holder)) return false;
-  const renewed = Date.parse(spec?.renewTime ?? '');
-  // A time that cannot be read says nothing against the holder.
-  return Number.isNaN(renewed) || clock.now() < renewed + (spec?.leaseDurationSeconds ?? 0) * 1000;
 }

@@ -1,15 +1,11 @@
 import { aborted } from '../core/abort.ts';
 import { milliseconds, seconds } from '../core/clock.ts';
 import type { Clock, Random } from '../core/clock.ts';
-import { messageOf } from '../core/errors.ts';
-import { KSERVE_LEASE, kserveLeaseState, takeoverIdentity } from '../core/kserve-controller.ts';
+import { KSERVE_LEASE, takeoverIdentity } from '../core/kserve-controller.ts';
 import type { Logger } from '../core/log.ts';
 import type { ApiClient } from '../kube/api-client.ts';
-import { getIfThere } from '../kube/get-if-there.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
-import { LEASES } from '../kube/resources.ts';
-import type { Lease } from '../kube/resources.ts';
-import { KServeRunsError } from './kserve-controllers.ts';
+import { untilKServeLeaseFree, watchKServeLease } from './kserve-lease-watch.ts';
 
 /**
  * In takeover, the leader of our replicas holds KServe's Lease as long as it works: KServe's controllers, which work
@@ -36,7 +32,6 @@ export interface KServeLeaseOptions {
 const DURATIONS = { lease: seconds(120), renewDeadline: seconds(60), retryPeriod: seconds(2) };
 /** KServe's leader stops at the latest so long after its last renewal: controller-runtime v0.19, pkg/manager. */
 const KSERVE_RENEW_DEADLINE = seconds(10);
-const POLL = seconds(1);
 
 /**
  * Makes sure that KServe's controller does not run, which takes as long as its Lease when it has died without giving it
@@ -50,7 +45,8 @@ export async function claimKServeLease(
 ): Promise<KServeLease> {
   const { clock, logger } = options;
   const identity = takeoverIdentity(options.namespace);
-  const wasOurs = await untilFree(options, identity, signal);
+  const watch = watchKServeLease(options, (holder) => holder === identity);
+  const wasOurs = await untilKServeLeaseFree(watch, { logger, refusal }, signal);
   // The Lease may have been taken from KServe's leader a moment ago, by kubectl: it notices at its next renewals.
   const quietUntil = clock.now() + (wasOurs ? KSERVE_RENEW_DEADLINE : 0);
   return {
@@ -73,40 +69,10 @@ export async function claimKServeLease(
   };
 }
 
-/** Resolves, once nobody else holds the Lease, with whether it is ours. */
-async function untilFree(
-  options: KServeLeaseOptions,
-  identity: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { clock, logger } = options;
-  let first: Lease | undefined;
-  let watched = milliseconds(0);
-  while (!signal.aborted) {
-    try {
-      const lease = await getIfThere(options.client, LEASES, KSERVE_LEASE, { signal });
-      const state = kserveLeaseState(lease?.spec, identity);
-      if (state.kind !== 'held') return state.kind === 'ours';
-      if (first?.metadata.resourceVersion !== lease?.metadata.resourceVersion) {
-        if (first !== undefined) throw runsError(state.holder);
-        [first, watched] = [lease, milliseconds(0)];
-        logger.info({ holder: state.holder }, "KServe's Lease has a holder; looking whether it is alive");
-      }
-      if (watched >= state.duration) return false;
-    } catch (thrown) {
-      if (thrown instanceof KServeRunsError) throw thrown;
-      logger.warn({ error: messageOf(thrown) }, "KServe's Lease cannot be read; trying again");
-    }
-    await clock.sleep(POLL, signal);
-    watched = milliseconds(watched + POLL);
-  }
-  return false;
-}
-
-function runsError(holder: string): KServeRunsError {
-  return new KServeRunsError(
+function refusal(holder: string): string {
+  return (
     `--kserve=takeover: KServe's controller runs. ${holder} holds the Lease ` +
-      `${KSERVE_LEASE.name} in namespace ${KSERVE_LEASE.namespace} and renews it. To take over from it, install ` +
-      'manifests/overlays/takeover-kserve, which takes the Lease from it; to work next to it, start with --kserve=beside',
+    `${KSERVE_LEASE.name} in namespace ${KSERVE_LEASE.namespace} and renews it. To take over from it, install ` +
+    'manifests/overlays/takeover-kserve, which takes the Lease from it; to work next to it, start with --kserve=beside'
   );
 }

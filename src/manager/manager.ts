@@ -26,6 +26,7 @@ import type { ManagerMetrics } from './metrics.ts';
 import { startMetricsServer } from './metrics-server.ts';
 import { createModelConfigController } from './model-config-controller.ts';
 import { refuseBesideKServe } from './kserve-controllers.ts';
+import type { KServeAbsence } from './kserve-controllers.ts';
 import type { ModelConfigController } from './model-config-controller.ts';
 import type { ManagerOptions } from './options.ts';
 import { startPageServer } from './page-server.ts';
@@ -66,11 +67,14 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   try {
     servers.push(await startHealthServer({ host, port: ports.health, checks }));
     servers.push(await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger }));
-    if (options.predictors) await refuseBesideKServe({ ...options, client }, signal);
+    const kserveAbsence = options.predictors
+      ? await refuseBesideKServe({ ...options, client }, signal)
+      : undefined;
     if (options.mode === 'local') await prepared(client, options, signal);
     const kserveLease =
       options.kserve === 'takeover' ? await claimKServeLease({ ...options, client }, signal) : undefined;
-    if (!signal.aborted) await serve({ options, host, client, metrics, checks, kserveLease }, signal);
+    const running = { options, host, client, metrics, checks, kserveAbsence, kserveLease };
+    if (!signal.aborted) await serve(running, signal);
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
     await client.close();
@@ -99,6 +103,8 @@ interface Running {
   readonly client: ApiClient;
   readonly metrics: ManagerMetrics;
   readonly checks: Map<string, ReadinessCheck>;
+  /** With `--predictors` only. */
+  readonly kserveAbsence: KServeAbsence | undefined;
   /** In takeover only. */
   readonly kserveLease: KServeLease | undefined;
 }
@@ -131,7 +137,7 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
       certificate: () => certificate.changed(),
     },
   });
-  const predictors = predictorsFor(options, client, metrics, view.inferenceServices);
+  const predictors = predictorsFor(options, running, view.inferenceServices);
   metrics.observeCaches(new Map([...reflectorsOf(view), ...predictors.reflectors]), clock);
   const reconciling = createReconciling({
     ...{ caches: decisiveReflectors(view), clock, random, logger, observe: metrics.workQueue },

@@ -2,7 +2,7 @@ import type { InferenceService } from '../core/inference-service.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import type { Delta, Reflector } from '../kube/reflector.ts';
 import type { AnyReflector } from './cluster-view.ts';
-import { workWithoutKServe } from './kserve-controllers.ts';
+import type { KServeAbsence } from './kserve-controllers.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import type { ManagerOptions } from './options.ts';
 import { startPredictors } from './predictors.ts';
@@ -24,16 +24,22 @@ const NO_PREDICTORS: ManagersPredictors = {
   reflectors: new Map(),
 };
 
+interface PredictorsNeed {
+  readonly client: ApiClient;
+  readonly metrics: ManagerMetrics;
+  /** Undefined without `--predictors`. */
+  readonly kserveAbsence: KServeAbsence | undefined;
+}
+
 export function predictorsFor(
-  { predictors: wanted, clock, random, logger }: ManagerOptions,
-  client: ApiClient,
-  metrics: ManagerMetrics,
+  { clock, random, logger }: ManagerOptions,
+  { client, metrics, kserveAbsence }: PredictorsNeed,
   inferenceServices: Reflector<InferenceService>,
 ): ManagersPredictors {
-  if (!wanted) return NO_PREDICTORS;
+  if (kserveAbsence === undefined) return NO_PREDICTORS;
   const predictors = startPredictors({ client, clock, random, logger, metrics, inferenceServices });
   return {
     ...predictors,
-    lead: (signal) => workWithoutKServe(predictors.lead, { client, clock, logger }, signal),
+    lead: (signal) => kserveAbsence.whileAway(signal, predictors.lead),
   };
 }

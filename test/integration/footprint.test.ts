@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readFile } from 'node:fs/promises';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { clientFor } from '../support/api-access.ts';
@@ -16,8 +15,10 @@ import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { inParallel } from '../support/parallel.ts';
 import { dryRunContainers, predictorPod } from '../support/predictor-pod.ts';
-import { render } from '../support/rendered.ts';
+import { peakMib, residentMib } from '../support/process-memory.ts';
 import { report } from '../support/report.ts';
+import { shippedManager } from '../support/shipped-manager.ts';
+import type { ShippedManager } from '../support/shipped-manager.ts';
 
 const SERVICES = 20;
 const MODELS = 1000;
@@ -25,28 +26,20 @@ const ADMISSIONS = 1000;
 const CALLERS = 16;
 const MEBI = 2 ** 20;
 
-interface ManagerContainer {
-  readonly env: readonly { readonly name: string; readonly value?: string }[];
-  readonly resources: { readonly limits: { readonly memory: string } };
-}
-
 /** The figures that the resources in the manifests rest on. */
 describe(`a manager with ${MODELS} TrainedModels and ${ADMISSIONS} admissions`, () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
   let manager: TestManager;
-  let container: ManagerContainer;
+  let shipped: ShippedManager;
 
   beforeAll(async () => {
-    const deployment = (await render('manager')).find(({ kind }) => kind === 'Deployment')!;
-    const { template } = deployment['spec'] as { template: { spec: { containers: ManagerContainer[] } } };
-    container = template.spec.containers[0]!;
-    const nodeOptions = container.env.find(({ name }) => name === 'NODE_OPTIONS')?.value ?? '';
+    shipped = await shippedManager();
     controlPlane = await testControlPlane();
     client = clientFor(controlPlane);
     manager = await startTestManager({
       kubeconfig: controlPlane.kubeconfigPath,
-      env: { NODE_OPTIONS: nodeOptions },
+      env: { NODE_OPTIONS: shipped.nodeOptions },
     });
   });
 
@@ -57,12 +50,10 @@ describe(`a manager with ${MODELS} TrainedModels and ${ADMISSIONS} admissions`, 
   });
 
   /** Now, and the most since it was started. */
-  const memory = async (): Promise<{ now: number; peak: number }> => {
-    const status = await readFile(`/proc/${manager.pid}/status`, 'utf8');
-    const of = (field: string): number =>
-      Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024;
-    return { now: of('VmRSS'), peak: of('VmHWM') };
-  };
+  const memory = async (): Promise<{ now: number; peak: number }> => ({
+    now: await residentMib(manager.pid),
+    peak: await peakMib(manager.pid),
+  });
   const processor = (): Promise<number> => manager.metric('process_cpu_seconds_total');
 
   it('stays within the memory that the manifests give it', async () => {
@@ -97,7 +88,7 @@ describe(`a manager with ${MODELS} TrainedModels and ${ADMISSIONS} admissions`, 
       'processor for 1000 TrainedModels (s)': reconciled.processor - idle.processor,
       'processor for 1000 admissions (s)': admitted.processor - reconciled.processor,
     });
-    const { memory: limit } = container.resources.limits;
+    const limit = shipped.memoryLimit;
     expect(limit).toMatch(/^\d+Mi$/);
     expect(admitted.memory.peak * MEBI).toBeLessThan(Number.parseInt(limit) * MEBI);
   });

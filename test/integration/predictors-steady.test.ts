@@ -160,18 +160,20 @@ describe('over time, the controller of predictors', () => {
   it('leaves everything to KServe’s controllers once they hold their lease, and does not start beside them', async () => {
     await kubectl(cluster.controlPlane.kubeconfigPath, 'create', 'namespace', 'kserve');
     const lease = { namespace: 'kserve', name: 'kserve-controller-manager-leader-lock' };
-    const spec = {
-      holderIdentity: 'kserve-controller-manager-0',
-      leaseDurationSeconds: 3600,
-      renewTime: new Date().toISOString().replace('Z', '000Z'),
-    };
+    const spec = { holderIdentity: 'kserve-controller-manager-0', leaseDurationSeconds: 3600 };
     await client.create(LEASES, { metadata: lease, spec });
+    const renew = async (): Promise<void> => {
+      const renewTime = new Date().toISOString().replace('Z', '000Z');
+      await client.patch(LEASES, lease, { type: 'merge', body: { spec: { renewTime } } });
+    };
     await eventuallyTrue('it has noticed', () =>
       cluster.manager.log().includes('predictors are not looked after any more'),
     );
     await createService(client, inferenceService('theirs', modelPredictor('kserve-mlserver')));
 
     const refused = await startPredictorManager(cluster.controlPlane, { waitUntilReady: false });
+    await eventuallyTrue('it looks', () => refused.log().includes('looking whether it is alive'));
+    await renew();
     await eventuallyTrue('it has ended', () => refused.log().includes('the manager has ended'));
     expect(await refused.stop()).not.toBe(0);
     expect(refused.log()).toContain('kserve-controller-manager-0 holds the lease');

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeModelConfig } from '../../src/core/model-config.ts';
 import { conditionOf } from '../../src/core/trained-model-status.ts';
@@ -24,8 +23,11 @@ import { startManagedCluster } from '../support/managed-cluster.ts';
 import type { ManagedCluster } from '../support/managed-cluster.ts';
 import { inParallel } from '../support/parallel.ts';
 import { placePod } from '../support/predictor-pods.ts';
+import { cpuSeconds } from '../support/process-cpu.ts';
+import { residentMib } from '../support/process-memory.ts';
 import { quietLogger } from '../support/quiet-logger.ts';
 import { report } from '../support/report.ts';
+import { shippedManager } from '../support/shipped-manager.ts';
 
 const MODELS = 5_000;
 const AGENTS = 3;
@@ -34,8 +36,6 @@ const fails = (name: string): boolean => Number(name.slice(1)) % 100 === 0;
 /** Promised is 60 s; this machine may be busy with other things. */
 const WITHIN_MS = 180_000;
 const MAX_RSS_MIB = 400;
-/** As in manifests/manager. */
-const MANAGER_NODE_OPTIONS = '--max-old-space-size=300 --max-semi-space-size=16';
 /** Promised are 3 s once an agent knows, and ten times that is what a test may ask of a busy machine. */
 const FAILURE_TOLD_WITHIN_MS = 30_000;
 
@@ -54,7 +54,8 @@ describe(`the status of ${MODELS} models on ${AGENTS} replicas that come up at o
   const ending = new AbortController();
 
   beforeAll(async () => {
-    cluster = await startManagedCluster({ env: { NODE_OPTIONS: MANAGER_NODE_OPTIONS } });
+    const { nodeOptions } = await shippedManager();
+    cluster = await startManagedCluster({ env: { NODE_OPTIONS: nodeOptions } });
     ({ client } = cluster);
     await createService(client, inferenceService('sk'));
     agents = await Promise.all(
@@ -94,16 +95,9 @@ describe(`the status of ${MODELS} models on ${AGENTS} replicas that come up at o
 
   async function measure(): Promise<void> {
     while (!ending.signal.aborted) {
-      const text = await readFile(`/proc/${cluster.manager.pid}/status`, 'utf8').catch(() => '');
-      peak = Math.max(peak, Number(/VmRSS:\s+(\d+) kB/.exec(text)?.[1] ?? 0) / 1024);
+      peak = Math.max(peak, await residentMib(cluster.manager.pid));
       await delay(250, undefined, { signal: ending.signal }).catch(() => undefined);
     }
-  }
-
-  async function cpuSeconds(): Promise<number> {
-    const text = await readFile(`/proc/${cluster.manager.pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
   /** How many are right, and what is said of those that are not. */
@@ -145,7 +139,7 @@ describe(`the status of ${MODELS} models on ${AGENTS} replicas that come up at o
       'writes a model, mean': counts.reduce((sum, count) => sum + count, 0) / MODELS,
       'writes a model, most': Math.max(...counts),
       'peak RSS of the manager (MiB)': peak,
-      'CPU of the manager (s)': await cpuSeconds(),
+      'CPU of the manager (s)': await cpuSeconds(cluster.manager.pid),
       'writes that were tried again': await cluster.manager.metric('mms_status_writes_total', {
         result: 'failed',
       }),

@@ -1,12 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { AgentStatus, ModelStatus } from '../../src/core/agent-status.ts';
 import { eventually } from './eventually.ts';
+import { residentMib } from './process-memory.ts';
 
 /** As it is shipped: the bundle that `npm run build` makes. */
 export const AGENT = fileURLToPath(new URL('../../dist/agent.js', import.meta.url));
@@ -89,10 +89,7 @@ function methodsOf(child: ChildProcess, { port, statusPort }: { port: number; st
         withinMs,
         25,
       ),
-    rss: async () => {
-      const text = await readFile(`/proc/${child.pid}/status`, 'utf8');
-      return Number(/VmRSS:\s+(\d+) kB/.exec(text)?.[1]) / 1024;
-    },
+    rss: () => residentMib(child.pid!),
     kill: async (signal: NodeJS.Signals) => {
       const exited = once(child, 'exit') as Promise<[number | null]>;
       child.kill(signal);

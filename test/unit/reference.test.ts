@@ -51,6 +51,13 @@ describe('the table of error codes', () => {
     expect(declared.length).toBeGreaterThan(50);
   });
 
+  it('has no code of two meanings', () => {
+    const classesOf = new Map<string, string[]>();
+    for (const { codes, name, path } of classes)
+      for (const one of codes) classesOf.set(one, [...(classesOf.get(one) ?? []), `${path} ${name}`]);
+    expect([...classesOf].filter(([, names]) => names.length > 1)).toEqual([]);
+  });
+
   it('has a code for each, in capitals', () => {
     for (const { codes, name } of classes) {
       expect([name, codes.length > 0]).toEqual([name, true]);

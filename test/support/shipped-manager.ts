@@ -1,0 +1,27 @@
+import { render } from './rendered.ts';
+
+/** The manager's container, as far as it bears on what the process costs. */
+export interface ShippedManager {
+  readonly nodeOptions: string;
+  /** A Kubernetes quantity. */
+  readonly memoryLimit: string;
+}
+
+interface DeploymentSpec {
+  readonly template: { readonly spec: { readonly containers: readonly Container[] } };
+}
+
+interface Container {
+  readonly env: readonly { readonly name: string; readonly value?: string }[];
+  readonly resources: { readonly limits: { readonly memory: string } };
+}
+
+/** As our manifests start it. */
+export async function shippedManager(): Promise<ShippedManager> {
+  const deployment = (await render('manager')).find(({ kind }) => kind === 'Deployment')!;
+  const container = (deployment['spec'] as DeploymentSpec).template.spec.containers[0]!;
+  return {
+    nodeOptions: container.env.find(({ name }) => name === 'NODE_OPTIONS')?.value ?? '',
+    memoryLimit: container.resources.limits.memory,
+  };
+}
