@@ -21,9 +21,9 @@ export type Forwarded = (status: number) => void;
 const CLIENT_GONE = 499;
 
 /**
- * Forwards one request and streams the answer back, trailers included. Body and answer are never held in memory; a
- * client that goes away ends the request at the component, and a component that breaks off ends the client's
- * connection, so that a cut answer is not taken for a whole one.
+ * Forwards one request and streams the answer back, trailers included. Of body and answer no more is held in memory
+ * than Node reads at a time; a client that goes away ends the request at the component, and a component that breaks off
+ * ends the client's connection, so that a cut answer is not taken for a whole one.
  */
 export function forward(
   incoming: IncomingMessage,
@@ -101,8 +101,8 @@ function respond(answer: IncomingMessage, outgoing: ServerResponse): void {
 }
 
 /**
- * To be called once the turn of the event loop that read the head is over: what came with it has been read by then. A message that is whole goes on in one
- * write, which is half of what forwarding a small one costs; any other as it comes.
+ * To be called once the turn of the event loop that read the head is over: what came with it has been read by then. A
+ * message that is whole goes on in one write, which is half of what forwarding a small one costs; any other as it comes.
  */
 function passBody(from: IncomingMessage, to: OutgoingMessage): void {
   if (to.destroyed) return;
