@@ -75,8 +75,8 @@ function modelOf(files: ModelFiles, name: string, bytes: number, version = ''): 
 }
 
 /**
- * The moment when the last of these models was first loaded since then; Infinity when there is no progress any more. By name and
- * time, since a model may be loaded more than once.
+ * The moment when the last of these models was first loaded since then; Infinity when there is no progress any more. By
+ * name and time, since a model may be loaded more than once.
  */
 async function lastLoad(
   { loads }: BenchModelServer,

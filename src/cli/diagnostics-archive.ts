@@ -32,6 +32,8 @@ export async function writeArchive(
   files: ReadonlyMap<string, string>,
   { now, force }: { readonly now: EpochMs; readonly force: boolean },
 ): Promise<void> {
+  // A file that is written over would keep its mode, and others might read the new one. A device stays.
+  if (force && (await isFile(path))) await rm(path);
   const archive = pack();
   const target = createWriteStream(path, { flags: force ? 'w' : 'wx', mode: 0o600 });
   const written = pipeline(archive, createGzip(), target);
@@ -44,6 +46,13 @@ export async function writeArchive(
     if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') throw existsError(path, thrown);
     throw new ArchiveFileError(`cannot write ${path}: ${messageOf(thrown)}`, { cause: thrown });
   }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 function existsError(path: string, cause?: unknown): ArchiveFileError {

@@ -3,8 +3,8 @@ import { stripVTControlCharacters } from 'node:util';
 const GAP = '   ';
 
 /**
- * Columns under upper-case headings, as kubectl prints them. Cells may be coloured; what a cell holds of line breaks and control
- * characters is shown as a space, so that a name or message cannot write into other lines.
+ * Columns under upper-case headings, as kubectl prints them. Cells may be coloured; what a cell holds of line breaks and
+ * control characters is shown as a space, so that a name or message cannot write into other lines.
  */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [headings, ...rows.map((row) => row.map(oneLine))];

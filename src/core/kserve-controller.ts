@@ -14,8 +14,8 @@ import type { TrainedModel } from './trained-model.ts';
 export type KServeMode = 'beside' | 'takeover';
 
 /**
- * The Lease that lets one of KServe's managers run its controllers; its webhooks answer without it. `LeaderLockName` in cmd/manager;
- * KServe's manifests switch leader election on.
+ * The Lease that lets one of KServe's managers run its controllers; its webhooks answer without it. `LeaderLockName` in
+ * cmd/manager; KServe's manifests switch leader election on.
  */
 export const KSERVE_LEASE = { namespace: 'kserve', name: 'kserve-controller-manager-leader-lock' } as const;
 /** Under which all replicas of one installation hold that Lease. No pod of KServe can be called so: it has a slash. */

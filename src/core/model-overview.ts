@@ -5,7 +5,7 @@ import { urlsOf } from './model-url.ts';
 import type { Bytes } from './quantity.ts';
 import { inferenceServiceOf, readTrainedModel } from './trained-model.ts';
 import type { TrainedModel } from './trained-model.ts';
-import { conditionOf, MODEL_LOADED } from './trained-model-status.ts';
+import { conditionOf, hasOutdatedStatus, MODEL_LOADED } from './trained-model-status.ts';
 import type { Condition, TrainedModelStatus } from './trained-model-status.ts';
 
 /** One TrainedModel as a person wants to see it. */
@@ -54,7 +54,7 @@ export function modelOverview(
     namespace,
     name,
     inferenceService: inferenceServiceOf(model),
-    ready: isStale(model, status) ? 'Unknown' : (conditionOf(status, 'Ready')?.status ?? 'Unknown'),
+    ready: hasOutdatedStatus(model) ? 'Unknown' : (conditionOf(status, 'Ready')?.status ?? 'Unknown'),
     phase,
     message,
     replicas: isLoaded ? { loaded: readyPods, total: readyPods } : (told ?? { loaded: 0, total: readyPods }),
@@ -74,18 +74,12 @@ function phaseOf(
 ): readonly [phase: string, message: string] {
   if (model.metadata.deletionTimestamp !== undefined) return ['Terminating', 'it is being deleted'];
   const loaded = conditionOf(status, MODEL_LOADED);
-  const isNew = loaded === undefined || isStale(model, status);
+  const isNew = loaded === undefined || hasOutdatedStatus(model);
   if (!isNew) return [loaded.reason ?? loaded.status, loaded.status === 'True' ? '' : (loaded.message ?? '')];
   if (waiting !== undefined) return [waiting.reason, waiting.message];
   return loaded === undefined
     ? ['Unknown', 'no manager has written a ModelLoaded condition yet']
     : ['Pending', 'the manager has not yet looked at its latest spec'];
-}
-
-/** Whether the status speaks of an earlier spec. A writer that does not say which it speaks of is taken at its word. */
-export function isStale({ metadata }: TrainedModel, { observedGeneration }: TrainedModelStatus): boolean {
-  const { generation } = metadata;
-  return observedGeneration !== undefined && generation !== undefined && observedGeneration < generation;
 }
 
 /** The status as its writer means it. */

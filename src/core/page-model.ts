@@ -2,7 +2,7 @@ import { isRecord, recordsIn } from './json.ts';
 import type { ConditionRow, ModelPage, ModelRow, ModelState } from './page-documents.ts';
 import { ROW_MESSAGE } from './page-documents.ts';
 import { shownStorageUri } from './storage-uri.ts';
-import { MODEL_LOADED } from './trained-model-status.ts';
+import { hasOutdatedStatus, MODEL_LOADED } from './trained-model-status.ts';
 import { readTrainedModel } from './trained-model.ts';
 import type { TrainedModel } from './trained-model.ts';
 
@@ -26,18 +26,21 @@ const STATES: ReadonlyMap<string, ModelState> = new Map([
   ['Loading', 'OnTheWay'],
 ]);
 
-/** Never throws, whatever the status holds: other writers, and CustomResourceDefinitions without a schema, let anything through. */
+/**
+ * Never throws, whatever the status holds: other writers, and CustomResourceDefinitions without a schema, let anything
+ * through.
+ */
 export function standingOf(model: TrainedModel): ModelStanding {
-  const { generation, deletionTimestamp } = model.metadata;
+  const { deletionTimestamp } = model.metadata;
   if (deletionTimestamp !== undefined) {
     const message = 'it is being deleted';
     return { state: 'OnTheWay', reason: 'Deleting', message, since: deletionTimestamp };
   }
-  const { conditions, observedGeneration } = statusOf(model);
+  const { conditions } = statusOf(model);
   const loaded = conditions.find(({ type }) => type === MODEL_LOADED);
   if (loaded === undefined) return { state: 'Unknown', reason: '', message: NOT_TOLD, since: '' };
   const { status, reason, message, since } = conditionOf(loaded);
-  if (isOlder(observedGeneration, generation)) {
+  if (hasOutdatedStatus(model)) {
     return { state: 'OnTheWay', reason: 'Updating', message: OUTDATED, since };
   }
   const settled = status === 'True';
@@ -47,11 +50,6 @@ export function standingOf(model: TrainedModel): ModelStanding {
 
 const NOT_TOLD = 'its status has no condition ModelLoaded yet';
 const OUTDATED = 'its status is of the version before the last change';
-
-/** Of an older version of the spec than the one that is stored. */
-function isOlder(observed: unknown, generation: number | undefined): boolean {
-  return typeof observed === 'number' && generation !== undefined && observed < generation;
-}
 
 /** One line of a list. */
 export function modelRowOf(model: TrainedModel): ModelRow {
@@ -84,10 +82,9 @@ function factsOf(model: TrainedModel): Pick<ModelRow, 'name' | 'framework' | 'me
 function statusOf({ status }: TrainedModel): {
   readonly conditions: readonly Readonly<Record<string, unknown>>[];
   readonly url: unknown;
-  readonly observedGeneration: unknown;
 } {
-  const { conditions, url, observedGeneration } = isRecord(status) ? status : {};
-  return { conditions: recordsIn(conditions), url, observedGeneration };
+  const { conditions, url } = isRecord(status) ? status : {};
+  return { conditions: recordsIn(conditions), url };
 }
 
 /** A condition of untrusted JSON. */

@@ -1,6 +1,7 @@
 import { compareText } from './compare-text.ts';
 import type { EpochMs } from './clock.ts';
 import type { InferenceService } from './inference-service.ts';
+import { isRecord } from './json.ts';
 import { urlsOf } from './model-url.ts';
 import type { ModelLoaded } from './model-loaded.ts';
 import { isMMSPredictor } from './mms-predictor.ts';
@@ -23,6 +24,15 @@ export interface TrainedModelStatus {
   readonly url?: string;
   readonly address?: { readonly url?: string };
   readonly observedGeneration?: number;
+}
+
+/**
+ * Whether the status speaks of an earlier spec than the one that is stored. A writer that does not say which it speaks of, or
+ * says it in no number, is taken at its word.
+ */
+export function hasOutdatedStatus({ metadata: { generation }, status }: TrainedModel): boolean {
+  const observed = isRecord(status) ? status['observedGeneration'] : undefined;
+  return typeof observed === 'number' && generation !== undefined && observed < generation;
 }
 
 /** What is known of a TrainedModel's surroundings. */

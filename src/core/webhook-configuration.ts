@@ -1,6 +1,9 @@
 import type { KubernetesObject } from './kubernetes.ts';
 
-/** A MutatingWebhookConfiguration or a ValidatingWebhookConfiguration, as far as it is read or changed here; other fields are carried along. */
+/**
+ * A MutatingWebhookConfiguration or a ValidatingWebhookConfiguration, as far as it is read or changed here; other fields
+ * are carried along.
+ */
 export interface WebhookConfiguration extends KubernetesObject {
   readonly webhooks?: readonly Webhook[];
 }

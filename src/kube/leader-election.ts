@@ -51,7 +51,10 @@ export interface LeaderElectionOptions {
 
 export interface LeaderElection {
   isLeader(): boolean;
-  /** Ends leading, gives the lease back (unless `keepOnStop`) so that another replica leads at once, and resolves after that. */
+  /**
+   * Ends leading, gives the lease back (unless `keepOnStop`) so that another replica leads at once, and resolves after
+   * that.
+   */
   stop(): Promise<void>;
 }
 

@@ -26,7 +26,9 @@ export interface PodProxy {
   askPod(request: PodRequest, options?: CallOptions): Promise<RawAnswer>;
 }
 
-/** https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/#manually-constructing-apiserver-proxy-urls */
+/**
+ * https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/#manually-constructing-apiserver-proxy-urls
+ */
 export function podProxy(transport: Transport): PodProxy {
   return {
     async askPod({ namespace, pod, port, path, json, maxBytes }, options) {

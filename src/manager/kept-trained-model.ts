@@ -6,8 +6,9 @@ import { createTextPool } from '../kube/text-pool.ts';
 const TEXTS = 4096;
 
 /**
- * What the cache keeps of TrainedModels: everything but annotations, of which kubectl's copy of the whole object is one and which
- * nobody here reads, with one copy of the texts that many of them have in common. Changes the object, which is fresh.
+ * What the cache keeps of TrainedModels: everything but annotations, of which kubectl's copy of the whole object is one
+ * and which nobody here reads, with one copy of the texts that many of them have in common. Changes the object, which is
+ * fresh.
  */
 export function createTrainedModelProjection(): (model: TrainedModel) => TrainedModel {
   const share = createTextPool(TEXTS);

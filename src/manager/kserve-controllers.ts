@@ -8,7 +8,10 @@ import { isApiError } from '../kube/api-error.ts';
 import { untilKServeLeaseFree, watchKServeLease } from './kserve-lease-watch.ts';
 import type { KServeLeaseWatch } from './kserve-lease-watch.ts';
 
-/** KServe's controllers do not run in this cluster, though they may be installed at any time and then have the Deployments and Services. */
+/**
+ * KServe's controllers do not run in this cluster, though they may be installed at any time and then have the Deployments
+ * and Services.
+ */
 export interface KServeAbsence {
   /** Does the work until the signal aborts, but not while KServe's controllers hold their Lease. */
   readonly whileAway: (signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>) => Promise<void>;
@@ -24,8 +27,8 @@ interface Surroundings {
 }
 
 /**
- * Makes sure that nobody holds the Lease of KServe's controllers, which takes as long as the Lease when its holder has died without
- * giving it back.
+ * Makes sure that nobody holds the Lease of KServe's controllers, which takes as long as the Lease when its holder has
+ * died without giving it back.
  *
  * @throws {KServeRunsError} when they run: two controllers would overwrite each other's Deployments without end
  */
@@ -51,7 +54,10 @@ export async function refuseBesideKServe(
   };
 }
 
-/** The next holder of the Lease that is not a change of hands among KServe's replicas. One that may have died is believed alive. */
+/**
+ * The next holder of the Lease that is not a change of hands among KServe's replicas. One that may have died is believed
+ * alive.
+ */
 async function untilChanged(
   before: string | undefined,
   watch: KServeLeaseWatch,

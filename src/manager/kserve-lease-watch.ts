@@ -63,8 +63,8 @@ export function watchKServeLease(
 }
 
 /**
- * Resolves, once nobody else holds the Lease, with whether it is ours; with false when the signal aborts. A holder that has died is waited out; an API server that does
- * not answer is asked again.
+ * Resolves, once nobody else holds the Lease, with whether it is ours; with false when the signal aborts. A holder that
+ * has died is waited out; an API server that does not answer is asked again.
  *
  * @param refusal what is said of a holder that is alive, and what to do
  * @throws {KServeRunsError} when the holder renews it

@@ -17,7 +17,10 @@ export type Route =
 /** The manager takes no longer one. */
 const LONGEST_FILTER = 253;
 
-/** `#/`, `#/namespace/service`, `#/namespace/service/model`, each with `?filter=…&state=…&from=…`. What is none of it is `#/`. */
+/**
+ * `#/`, `#/namespace/service`, `#/namespace/service/model`, each with `?filter=…&state=…&from=…`. What is none of it is
+ * `#/`.
+ */
 export function routeOf(hash: string): Route {
   const [path = '', search = ''] = hash.replace(/^#?\/?/, '').split('?', 2);
   const query = new URLSearchParams(search);

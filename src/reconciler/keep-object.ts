@@ -18,7 +18,8 @@ export interface KeptKind<T extends KubernetesObject> {
   /**
    * Applies what is wanted and remembers the answer.
    *
-   * @param uid of the object that is to be changed; undefined to make one, which fails with API_CONFLICT when somebody else was faster
+   * @param uid of the object that is to be changed; undefined to make one, which fails with API_CONFLICT when somebody
+   * else was faster
    */
   apply(wanted: WantedObject, uid: string | undefined): Promise<T>;
   /** What this process applied last, by key. */

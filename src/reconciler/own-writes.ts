@@ -5,8 +5,8 @@ import { keyOf } from '../core/kubernetes.ts';
 import { compareResourceVersions } from '../kube/resource-version.ts';
 
 /**
- * What we wrote, or read after a conflict, and the watch has not shown yet, so that the next reconcile decides upon what was written and not upon
- * a cache that is some milliseconds behind.
+ * What we wrote, or read after a conflict, and the watch has not shown yet, so that the next reconcile decides upon what
+ * was written and not upon a cache that is some milliseconds behind.
  */
 export interface OwnWrites<T extends KubernetesObject = ConfigMap> {
   remember(object: T): T;

@@ -58,8 +58,8 @@ export interface WorkQueue<K extends string> {
   /** Keys that are due and wait for a worker. */
   readonly depth: number;
   /**
-   * Takes no more keys, and resolves once the runs under way have ended. Their signal aborts after `grace`; at once unless given,
-   * as when the lead is lost.
+   * Takes no more keys, and resolves once the runs under way have ended. Their signal aborts after `grace`; at once unless
+   * given, as when the lead is lost.
    */
   stop(grace?: Milliseconds): Promise<void>;
 }

@@ -121,7 +121,10 @@ describe('pods through the real API server', () => {
     expect(withWebhook).toBeGreaterThan(50);
   });
 
-  /** What a pod could cost: its InferenceService, its service account, a Secret. The certificate's own Secret is read by time. */
+  /**
+   * What a pod could cost: its InferenceService, its service account, a Secret. The certificate's own Secret is read by
+   * time.
+   */
   async function secretAndObjectReads(): Promise<number> {
     const resources = [
       INFERENCE_SERVICES.plural,

@@ -28,7 +28,10 @@ const QUIET_POINTS = 3;
 /** Between two changes: KServe's manager takes some 200 ms for one. */
 const PACE_MS = 600;
 const BURST = 40;
-/** Ten times what was seen. No model that has been as it is for so long is missing or outdated, no deleted one is still there. */
+/**
+ * Ten times what was seen. No model that has been as it is for so long is missing or outdated, no deleted one is still
+ * there.
+ */
 const CORRECT_WITHIN_MS = 65_000;
 
 describe(`beside KServe's manager, ${MODELS} TrainedModels coming and going`, () => {

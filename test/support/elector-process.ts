@@ -5,7 +5,10 @@ import type { Logger } from '../../src/core/log.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { SHORT_DURATIONS } from './short-durations.ts';
 
-/** Competes for a lease until killed, and prints `leading` each time it wins: node elector-process.ts KUBECONFIG NAME IDENTITY */
+/**
+ * Competes for a lease until killed, and prints `leading` each time it wins: node elector-process.ts KUBECONFIG NAME
+ * IDENTITY
+ */
 const [, , kubeconfig = '', name = '', identity = ''] = process.argv;
 const kubeConfig = new KubeConfig();
 kubeConfig.loadFromFile(kubeconfig);

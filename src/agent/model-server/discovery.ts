@@ -1,6 +1,9 @@
 import type { ModelServerAdapter, ServerHealth } from './adapter.ts';
 
-/** Looks at a component that listens, and no index found, before a server that merely answers is taken: 30 s at five looks a second. */
+/**
+ * Looks at a component that listens, and no index found, before a server that merely answers is taken: 30 s at five looks
+ * a second.
+ */
 const LOOKS_BEFORE_DOUBT = 150;
 
 /**

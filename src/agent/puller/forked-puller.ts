@@ -33,8 +33,9 @@ export interface ForkedPuller extends Puller {
 }
 
 /**
- * Pulls in a child process that lives only while there is work, so that the storage SDKs and the buffers of large downloads never
- * count against the idle agent. If the child dies, the pulls in it fail with PullerCrashed and the next pull gets a new one.
+ * Pulls in a child process that lives only while there is work, so that the storage SDKs and the buffers of large
+ * downloads never count against the idle agent. If the child dies, the pulls in it fail with PullerCrashed and the next
+ * pull gets a new one.
  */
 export function createForkedPuller(options: ForkedPullerOptions): ForkedPuller {
   const { spawn, env, settings, logger, idleMs, abortGraceMs } = options;

@@ -23,8 +23,8 @@ export interface InProcessPullerOptions {
 }
 
 /**
- * Pulls in the process it is called in. The agent uses it inside the forked child only, because a storage SDK and a large download
- * raise a process's memory for good; tests use it directly.
+ * Pulls in the process it is called in. The agent uses it inside the forked child only, because a storage SDK and a large
+ * download raise a process's memory for good; tests use it directly.
  * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is no network.
  */
 export function createInProcessPuller({ env, settings, clock, resolve }: InProcessPullerOptions): Puller {

@@ -21,8 +21,8 @@ const BY_MEDIA_TYPE: ReadonlyMap<string, ArchiveKind> = new Map([
 ]);
 
 /**
- * Whether a download is to be unpacked. The URI's extension decides; only a name without one leaves it to the media type, so that
- * `model.json.gz` or `weights.npz` are never taken for an archive.
+ * Whether a download is to be unpacked. The URI's extension decides; only a name without one leaves it to the media type,
+ * so that `model.json.gz` or `weights.npz` are never taken for an archive.
  */
 export function archiveKindOf(fileName: string, mediaType: string | undefined): ArchiveKind | undefined {
   const lower = fileName.toLowerCase();

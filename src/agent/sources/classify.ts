@@ -31,8 +31,8 @@ const untrusted: Make = (detail, cause) =>
   );
 
 /**
- * By `code` of what Node, libuv and undici throw; the last is the fetch that Google's client calls. Source: nodejs.org/api/errors,
- * undici docs/api/Errors.
+ * By `code` of what Node, libuv and undici throw; the last is the fetch that Google's client calls. Source:
+ * nodejs.org/api/errors, undici docs/api/Errors.
  */
 const BY_CODE: ReadonlyMap<string, Make> = new Map<string, Make>([
   ...[

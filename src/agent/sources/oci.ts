@@ -34,8 +34,8 @@ const TITLE = 'org.opencontainers.image.title';
 const GO_ARCHITECTURE = new Map([['x64', 'amd64']]);
 
 /**
- * `oci://registry/repository:tag`: of an image, the files below `/models`, as KServe's modelcars have them; of an artifact, each
- * layer as the file its title names. Every blob is checked against its digest.
+ * `oci://registry/repository:tag`: of an image, the files below `/models`, as KServe's modelcars have them; of an
+ * artifact, each layer as the file its title names. Every blob is checked against its digest.
  */
 export function createOciSource({ env, http }: SourceContext): Source {
   return {

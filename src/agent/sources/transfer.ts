@@ -30,8 +30,8 @@ interface Progress {
 }
 
 /**
- * The bytes of one remote file, in order, each exactly once. A connection that breaks is taken up where it broke, as long as the
- * source can name the state (`tag`) it served; length and digests are checked at the end.
+ * The bytes of one remote file, in order, each exactly once. A connection that breaks is taken up where it broke, as long
+ * as the source can name the state (`tag`) it served; length and digests are checked at the end.
  * @throws PullError
  */
 export async function* transfer(file: RemoteFile, context: TransferContext): AsyncGenerator<Uint8Array> {

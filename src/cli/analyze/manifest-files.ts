@@ -26,7 +26,10 @@ export interface UnreadableFile {
   readonly reason: string;
 }
 
-/** The manifests below a directory, in the order of their paths, or the one file that was named. Follows no links to directories. */
+/**
+ * The manifests below a directory, in the order of their paths, or the one file that was named. Follows no links to
+ * directories.
+ */
 export async function findManifests(
   path: string,
 ): Promise<{ readonly files: readonly ManifestFile[]; readonly unreadable: readonly UnreadableFile[] }> {

@@ -1,4 +1,4 @@
-import { conditionOf, MODEL_LOADED } from '../trained-model-status.ts';
+import { conditionOf, hasOutdatedStatus, MODEL_LOADED } from '../trained-model-status.ts';
 import type { Condition, TrainedModelStatus } from '../trained-model-status.ts';
 import type { TrainedModel } from '../trained-model.ts';
 import { broken, ok, unknown } from './chain.ts';
@@ -14,11 +14,7 @@ export interface Told {
 
 export function toldOf(model: TrainedModel): Told {
   const status = model.status as TrainedModelStatus | undefined;
-  const { observedGeneration } = status ?? {};
-  const { generation } = model.metadata;
-  const outdated =
-    observedGeneration !== undefined && generation !== undefined && observedGeneration < generation;
-  return { condition: conditionOf(status, MODEL_LOADED), status, outdated };
+  return { condition: conditionOf(status, MODEL_LOADED), status, outdated: hasOutdatedStatus(model) };
 }
 
 /** From the agent to the URL, as the manager has heard of it. */

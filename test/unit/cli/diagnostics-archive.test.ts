@@ -40,9 +40,10 @@ describe('where the archive is to be', () => {
     expect((await lstat(file)).ino).toBe(before.ino);
   });
 
-  it('may be a file that may be written over', async () => {
-    await writeFile(file, 'mine');
+  it("may be a file that may be written over, and is its owner's alone then", async () => {
+    await writeFile(file, 'mine', { mode: 0o644 });
     await write(true);
+    expect((await lstat(file)).mode & 0o777).toBe(0o600);
     expect((await readFile(file)).subarray(0, 2).toString('hex')).toBe('1f8b');
   });
 });

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createServer, get, request } from 'node:http';
+import { Agent, createServer, get, request } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect } from 'node:net';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
 import { startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
@@ -107,6 +107,56 @@ describe('the proxy', () => {
     const arrived = await seen({ method, headers: { 'transfer-encoding': 'chunked' } }, 'body');
     expect(arrived).toMatchObject({ method, body: 'body' });
   });
+
+  describe.each(['by its length', 'in chunks'])('what is sent %s', (framing) => {
+    const headersFor = (content: Buffer) =>
+      framing === 'in chunks' ? { 'transfer-encoding': 'chunked' } : { 'content-length': content.length };
+
+    it.each([0, 1, 256, 65_536, 1_000_000])(
+      'comes through byte by byte, there and back: %d bytes',
+      async (size) => {
+        // Every value of a byte, so that nothing that takes them for text passes.
+        const content = Buffer.from(Array.from({ length: size }, (_, index) => (index * 167) % 256));
+        handle = (incoming, outgoing) => {
+          void buffer(incoming).then((arrived) => {
+            outgoing.writeHead(200, headersFor(arrived));
+            outgoing.end(arrived);
+          });
+        };
+        const call = request(url(), { method: 'POST', headers: headersFor(content) });
+        call.end(content);
+        const [answer] = (await once(call, 'response')) as [IncomingMessage];
+        expect((await buffer(answer)).equals(content)).toBe(true);
+        expect(answer.headers['transfer-encoding']).toBe(framing === 'in chunks' ? 'chunked' : undefined);
+      },
+    );
+  });
+
+  it.each([
+    { method: 'HEAD', status: 200, length: 3 },
+    { method: 'GET', status: 204, length: undefined },
+    { method: 'GET', status: 304, length: undefined },
+  ])(
+    'adds no body to the answer to $method with $status, and keeps the connection',
+    async ({ method, status, length }) => {
+      handle = (_incoming, outgoing) =>
+        outgoing.writeHead(status, length === undefined ? {} : { 'content-length': length }).end();
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const ports = new Set<number | undefined>();
+      for (let times = 0; times < 2; times += 1) {
+        const call = request(url(), { method, agent }).end();
+        const [answer] = (await once(call, 'response')) as [IncomingMessage];
+        ports.add(answer.socket.localPort);
+        expect([answer.statusCode, answer.headers['content-length'], await text(answer)]).toEqual([
+          status,
+          length?.toString(),
+          '',
+        ]);
+      }
+      agent.destroy();
+      expect(ports.size).toBe(1);
+    },
+  );
 
   it('refuses a request whose length is said twice', async () => {
     const socket = connect(proxy.port, '127.0.0.1');
