@@ -3,7 +3,10 @@ import type { EpochMs, Milliseconds } from './clock.ts';
 import { conditionOf, MODEL_LOADED, sameStatus } from './trained-model-status.ts';
 import type { TrainedModelStatus } from './trained-model-status.ts';
 
-/** A state on the way that lasts shorter is never written: most models are loaded by then, with one write. */
+/**
+ * A state on the way that lasts shorter is never written: most models are loaded by then, with one write. Nor that a new model
+ * has no replica: applied together with its InferenceService, it is there before the first pod.
+ */
 const SETTLE: Milliseconds = seconds(3);
 /** Several replicas tend to fail one after the other; they share a write. */
 const GATHER: Milliseconds = seconds(0.5);
@@ -64,6 +67,7 @@ function dueTime({
     );
   }
   if (verdictsOf(stored) === verdictsOf(wanted)) return at(lastWriteAt + REWORD);
+  if (before === undefined && after?.reason === 'NoReplicas') return at(since + SETTLE);
   return at(after?.status === 'True' || after?.reason !== 'Failed' ? 0 : since + GATHER);
 }
 

@@ -15,6 +15,7 @@ const LOADED = status('True', 'Loaded');
 const FAILED = status('False', 'Failed', 'pod a: 404');
 const QUEUED = status('False', 'Queued');
 const LOADING = status('False', 'Loading');
+const NO_REPLICAS = status('False', 'NoReplicas');
 
 const pace = (change: Partial<PaceInput> & { wantedFor?: number; writtenAgo?: number }) => {
   const { wantedFor = 0, writtenAgo, ...rest } = change;
@@ -35,6 +36,9 @@ describe('when a status is written', () => {
     ['loaded, the first thing there is to say: at once', {}, 'write'],
     ['failed: after other replicas had time to fail too', { stored: QUEUED, wanted: FAILED }, 500],
     ['failed half a second ago: now', { stored: QUEUED, wanted: FAILED, wantedFor: 500 }, 'write'],
+    ['no replica, a new model: not before the first pod may have come', { wanted: NO_REPLICAS }, 3000],
+    ['no replica for three seconds: now', { wanted: NO_REPLICAS, wantedFor: 3000 }, 'write'],
+    ['no replica any more: at once', { stored: LOADED, wanted: NO_REPLICAS }, 'write'],
     ['on the way, new: not before it lasts', { wanted: QUEUED, settled: false }, 3000],
     ['on the way for three seconds: now', { wanted: QUEUED, settled: false, wantedFor: 3000 }, 'write'],
     [
