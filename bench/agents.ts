@@ -25,9 +25,9 @@ export interface BenchAgent {
   ready(): Promise<void>;
   /** An agent that ends early is an error. */
   readonly ended: Promise<never>;
+  /** Ends the process, and leaves its files until `stop`. */
+  halt(): Promise<void>;
   stop(): Promise<void>;
-  /** Removes its files, after it has stopped. */
-  remove(): Promise<void>;
 }
 
 export interface BenchModel {
@@ -70,14 +70,18 @@ export async function startBenchAgent(
     throw new Error(`the agent of ${contender} ended early with ${String(code ?? signal)}`);
   });
   ended.catch(() => undefined);
+  const halt = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exit;
+  };
   return {
     ...{ pid: child.pid ?? 0, port, startedAt, apply, ended },
     ready: () => Promise.race([ended, eventually(() => probeOnce(port), 60_000, 5)]),
+    halt,
     async stop() {
-      child.kill('SIGKILL');
-      await exit;
+      await halt();
+      await rm(root, { recursive: true, force: true });
     },
-    remove: () => rm(root, { recursive: true, force: true }),
   };
 }
 

@@ -29,12 +29,12 @@ interface Scene {
    * The agents that were started with many models, whose files go at the end: whenever ext4 makes a file it passes by the
    * inodes that were freed in the last seconds, so each start after such a removal would take longer than the one before.
    */
-  readonly ended: BenchAgent[];
+  readonly halted: BenchAgent[];
 }
 
 /** From a start or a change of models.json to the last load, and what an update does to requests. */
 export const agent: Part = async ({ plan, record, say }) => {
-  const scene: Scene = { server: await startModelServer(), files: await startModelFiles(), ended: [] };
+  const scene: Scene = { server: await startModelServer(), files: await startModelFiles(), halted: [] };
   const { rounds, starts, sizes } = plan.agent;
   const took = (who: AgentName, sample: Sample): void => {
     record(who, sample);
@@ -53,11 +53,15 @@ export const agent: Part = async ({ plan, record, say }) => {
   } finally {
     scene.files.stop();
     scene.server.stop();
-    for (const one of scene.ended) await one.remove();
+    for (const one of scene.halted) await one.stop();
   }
 };
 
-async function measureStart(who: AgentName, { server, files, ended }: Scene, count: number): Promise<Sample> {
+async function measureStart(
+  who: AgentName,
+  { server, files, halted }: Scene,
+  count: number,
+): Promise<Sample> {
   server.forget();
   const models = Array.from({ length: count }, (_, index) => modelOf(files, `model-${index}`, SMALL));
   const started = await startBenchAgent(who, models);
@@ -65,8 +69,8 @@ async function measureStart(who: AgentName, { server, files, ended }: Scene, cou
     const last = await Promise.race([started.ended, lastLoad(server, models, started.startedAt)]);
     return { [names.startTime(count)]: last - started.startedAt };
   } finally {
-    await started.stop();
-    ended.push(started);
+    await started.halt();
+    halted.push(started);
   }
 }
 
@@ -118,7 +122,6 @@ async function measureApply(
     return sample;
   } finally {
     await started.stop();
-    await started.remove();
   }
 }
 
@@ -152,7 +155,6 @@ async function measureUpdate(who: AgentName, { server, files }: Scene): Promise<
     };
   } finally {
     await started.stop();
-    await started.remove();
   }
 }
 

@@ -38,10 +38,7 @@ export const dataPath: Part = async ({ plan, record, say }) => {
       }
     });
   } finally {
-    for (const started of agents.values()) {
-      await started.stop();
-      await started.remove();
-    }
+    for (const started of agents.values()) await started.stop();
     files.stop();
     server.stop();
   }

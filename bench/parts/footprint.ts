@@ -49,7 +49,6 @@ async function measureAgent(who: AgentName): Promise<Sample> {
     return { [names.readyTime('agent')]: readyMs, ...(await idleFigures('agent', started.pid)) };
   } finally {
     await started.stop();
-    await started.remove();
     files.stop();
     server.stop();
   }
