@@ -17,7 +17,7 @@ export interface CoalescingWindows<K extends string> {
   /** The key starts now. */
   open(key: K): void;
   has(key: K): boolean;
-  /** The key, which has a window, changed: it wants to start again, but not before it is quiet. */
+  /** The key changed: in its window, it wants to start again, but not before it is quiet; without one, that is nothing. */
   changed(key: K): void;
 }
 
@@ -64,6 +64,7 @@ export function createCoalescingWindows<K extends string>(
     },
     has: (key) => ends.has(key),
     changed(key) {
+      if (!ends.has(key)) return;
       changedAt.set(key, clock.now());
       looks.set(key, quietOf(key));
     },

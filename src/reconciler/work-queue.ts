@@ -134,7 +134,7 @@ function add<K extends string>(queue: Queue<K>, key: K): void {
   if (since !== undefined && !urgent) return;
   if (isHeldBack(queue, key)) {
     queue.again.add(key);
-    if (queue.windows?.has(key) === true) queue.windows.changed(key);
+    queue.windows?.changed(key);
     return;
   }
   queue.due.delete(key);

@@ -1,6 +1,6 @@
-import { NO_MORE_WAITING } from '../../core/abort.ts';
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { NO_MORE_WAITING } from '../../core/abort.ts';
 import { type Clock, seconds } from '../../core/clock.ts';
 import { isRecord } from '../../core/json.ts';
 
