@@ -13,5 +13,7 @@ RUN npm run image -- --platform "linux/$TARGETARCH" --rootfs /rootfs
 FROM scratch
 COPY --from=build /rootfs /
 ENV PATH=/usr/local/bin
+ENV MALLOC_ARENA_MAX=2
+ENV MALLOC_TRIM_THRESHOLD_=65536
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=1", "--v8-pool-size=1", "/app/dist/agent.js"]

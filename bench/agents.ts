@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ENTRYPOINT } from '../image/archive.ts';
+import { ALLOCATOR, ENTRYPOINT } from '../image/archive.ts';
 import { freePorts } from '../src/controlplane/ports.ts';
 import { mountConfigMap } from '../src/demo/config-map-mount.ts';
 import { AGENT } from '../test/support/agent.ts';
@@ -62,7 +62,8 @@ export async function startBenchAgent(
   ];
   const [command, before, after] = await commandOf(contender, statusPort);
   const probe = { tcpSocket: { port: MODEL_SERVER_PORT, host: '127.0.0.1' }, successThreshold: 1 };
-  const env = { ...process.env, SERVING_READINESS_PROBE: JSON.stringify(probe) };
+  const own = contender === 'ours' ? ALLOCATOR : {};
+  const env = { ...process.env, ...own, SERVING_READINESS_PROBE: JSON.stringify(probe) };
   const startedAt = monotonicMs();
   const child = spawn(command, [...before, ...args, ...after], { env, stdio: 'ignore' });
   const exit = once(child, 'exit');

@@ -83,7 +83,7 @@ async function startKServesManager(controlPlane: ControlPlane): Promise<StartedM
 }
 
 async function startOurManager(controlPlane: ControlPlane): Promise<StartedManager> {
-  const env = { NODE_OPTIONS: (await shippedManager()).nodeOptions };
+  const { environment: env } = await shippedManager();
   const startedAt = performance.now();
   const manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath, env });
   return { pid: manager.pid, readyMs: performance.now() - startedAt, stop: () => manager.stop() };

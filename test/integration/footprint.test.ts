@@ -39,7 +39,7 @@ describe(`a manager with ${MODELS} TrainedModels and ${ADMISSIONS} admissions`, 
     client = clientFor(controlPlane);
     manager = await startTestManager({
       kubeconfig: controlPlane.kubeconfigPath,
-      env: { NODE_OPTIONS: shipped.nodeOptions },
+      env: shipped.environment,
     });
   });
 

@@ -54,8 +54,8 @@ describe(`the status of ${MODELS} models on ${AGENTS} replicas that come up at o
   const ending = new AbortController();
 
   beforeAll(async () => {
-    const { nodeOptions } = await shippedManager();
-    cluster = await startManagedCluster({ env: { NODE_OPTIONS: nodeOptions } });
+    const { environment } = await shippedManager();
+    cluster = await startManagedCluster({ env: environment });
     ({ client } = cluster);
     await createService(client, inferenceService('sk'));
     agents = await Promise.all(

@@ -1,8 +1,10 @@
+import { ALLOCATOR } from '../../image/archive.ts';
 import { render } from './rendered.ts';
 
 /** The manager's container, as far as it bears on what the process costs. */
 export interface ShippedManager {
-  readonly nodeOptions: string;
+  /** What the image and the Deployment set. */
+  readonly environment: Readonly<Record<string, string>>;
   /** A Kubernetes quantity. */
   readonly memoryLimit: string;
 }
@@ -16,12 +18,13 @@ interface Container {
   readonly resources: { readonly limits: { readonly memory: string } };
 }
 
-/** As our manifests start it. */
+/** As our image and our manifests start it. */
 export async function shippedManager(): Promise<ShippedManager> {
   const deployment = (await render('manager')).find(({ kind }) => kind === 'Deployment')!;
   const container = (deployment['spec'] as DeploymentSpec).template.spec.containers[0]!;
+  const options = container.env.find(({ name }) => name === 'NODE_OPTIONS')?.value;
   return {
-    nodeOptions: container.env.find(({ name }) => name === 'NODE_OPTIONS')?.value ?? '',
+    environment: { ...ALLOCATOR, ...(options === undefined ? {} : { NODE_OPTIONS: options }) },
     memoryLimit: container.resources.limits.memory,
   };
 }
