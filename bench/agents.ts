@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ALLOCATOR, ENTRYPOINT } from '../image/archive.ts';
+import { ENTRYPOINT } from '../image/archive.ts';
 import { freePorts } from '../src/controlplane/ports.ts';
+import { ALLOCATOR } from '../src/core/allocator.ts';
 import { mountConfigMap } from '../src/demo/config-map-mount.ts';
 import { AGENT } from '../test/support/agent.ts';
 import { eventually } from '../test/support/eventually.ts';
@@ -60,9 +61,8 @@ export async function startBenchAgent(
     '--port',
     String(port),
   ];
-  const [command, before, after] = await commandOf(contender, statusPort);
+  const [command, before, after, own] = await commandOf(contender, statusPort);
   const probe = { tcpSocket: { port: MODEL_SERVER_PORT, host: '127.0.0.1' }, successThreshold: 1 };
-  const own = contender === 'ours' ? ALLOCATOR : {};
   const env = { ...process.env, ...own, SERVING_READINESS_PROBE: JSON.stringify(probe) };
   const startedAt = monotonicMs();
   const child = spawn(command, [...before, ...args, ...after], { env, stdio: 'ignore' });
@@ -86,13 +86,18 @@ export async function startBenchAgent(
   };
 }
 
-type Command = readonly [command: string, before: readonly string[], after: readonly string[]];
+type Command = readonly [
+  command: string,
+  before: readonly string[],
+  after: readonly string[],
+  environment: Readonly<Record<string, string>>,
+];
 
 async function commandOf(contender: Exclude<Contender, 'none'>, statusPort: number): Promise<Command> {
-  if (contender === 'kserve') return [(await kservePrograms()).agent, [], []];
-  // The image's own command, but for where it lies.
+  if (contender === 'kserve') return [(await kservePrograms()).agent, [], [], {}];
+  // The image's own command and environment, but for where it lies.
   const [, ...flags] = ENTRYPOINT.slice(0, -1);
-  return [process.execPath, [...flags, AGENT], ['--status-port', String(statusPort)]];
+  return [process.execPath, [...flags, AGENT], ['--status-port', String(statusPort)], ALLOCATOR];
 }
 
 function modelsJson(models: readonly BenchModel[]): string {

@@ -1,5 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
+import { ALLOCATOR } from '../src/core/allocator.ts';
 import { USER } from './base-layer.ts';
 import { blobOf } from './layer.ts';
 import type { Blob, Layer } from './layer.ts';
@@ -32,12 +33,6 @@ export const ENTRYPOINT = [
   '--v8-pool-size=1',
   '/app/dist/agent.js',
 ];
-
-/**
- * For every program of the image. glibc keeps an arena for each thread and gives back little of them by itself: some 10 MiB
- * of an idle manager, at no cost in processor time. Source: mallopt(3).
- */
-export const ALLOCATOR = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '65536' };
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 

@@ -1,4 +1,4 @@
-import { ALLOCATOR } from '../../image/archive.ts';
+import { ALLOCATOR } from '../../src/core/allocator.ts';
 import { render } from './rendered.ts';
 
 /** The manager's container, as far as it bears on what the process costs. */

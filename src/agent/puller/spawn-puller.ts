@@ -1,15 +1,14 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { ALLOCATOR } from '../../core/allocator.ts';
 import type { Environment } from '../sources/source.ts';
 
 /** JavaScript objects of a pull are few; bytes live outside this heap. */
 const HEAP_MIB = 96;
 
 const PULLER_ENVIRONMENT = {
-  // glibc keeps an arena per thread and gives little back by itself: some 10 MiB at the peak of four large downloads.
-  MALLOC_ARENA_MAX: '2',
-  MALLOC_TRIM_THRESHOLD_: '65536',
+  ...ALLOCATOR,
   // Threads that wait for the disk at the same moment share one commit of its journal; Node's own number is 4.
   UV_THREADPOOL_SIZE: '16',
 };
