@@ -1,38 +1,102 @@
-import { readdir, readlink, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, readFile, rename, writeFile } from 'node:fs/promises';
+import { isRecord } from '../core/json.ts';
 
 /**
- * Which version of each model was last seen loaded, for the agent after this one. A note is a link that leads nowhere: it is
- * there whole or not at all, by one call, and what is known not to be there need not be removed.
+ * Which version of each model was last seen loaded, for the agent after this one. The notes are one file that lines are
+ * appended to: a file for each model would be several times the work, and at a start with many models there is a note for each.
  */
 export interface LoadedNotes {
   /** The hash in a note that was there when these were opened, or was put since. */
   hashOf(name: string): string | undefined;
+  /** Resolves once the note is in the file. */
   put(name: string, hash: string): Promise<void>;
+  /** Resolves once no note is in the file. */
   drop(name: string): Promise<void>;
 }
 
-/** Reads the notes in a directory. */
-export async function openLoadedNotes(directory: string): Promise<LoadedNotes> {
-  const names = await readdir(directory);
-  const read = async (name: string): Promise<[string, string]> => [
-    name,
-    await readlink(join(directory, name)).catch(() => ''),
-  ];
-  const notes = new Map(await Promise.all(names.map(read)));
-  const drop = async (name: string): Promise<void> => {
-    if (!notes.has(name)) return;
-    await rm(join(directory, name), { force: true });
-    notes.delete(name);
+/** One line: what is known of a model from here on. Without a hash it is not known to be loaded. */
+interface Note {
+  readonly name: string;
+  readonly hash?: string;
+}
+
+/** Lines that no longer count may be so many times those that do, and a few more, before the file is written anew. */
+const OLD_LINES = { times: 4, more: 1_000 };
+
+/** Opens the notes in a file, which is made when it is not there. Only one at a time may have them open. */
+export async function openLoadedNotes(path: string): Promise<LoadedNotes> {
+  const notes = applied(new Map(), await readNotes(path));
+  const writeAnew = async (all: ReadonlyMap<string, string>): Promise<void> => {
+    await writeFile(`${path}.new`, linesOf([...all].map(([name, hash]) => ({ name, hash }))));
+    await rename(`${path}.new`, path);
   };
+  await writeAnew(notes);
+  let [file, lines] = [await open(path, 'a'), notes.size];
+  const note = inBatches<Note>(async (batch) => {
+    await file.appendFile(linesOf(batch));
+    applied(notes, batch);
+    lines += batch.length;
+    if (lines <= notes.size * OLD_LINES.times + OLD_LINES.more) return;
+    await writeAnew(notes);
+    await file.close();
+    [file, lines] = [await open(path, 'a'), notes.size];
+  });
   return {
     hashOf: (name) => notes.get(name),
-    drop,
     put: async (name, hash) => {
-      if (notes.get(name) === hash) return;
-      await drop(name);
-      await symlink(hash, join(directory, name));
-      notes.set(name, hash);
+      if (notes.get(name) !== hash) await note({ name, hash });
     },
+    drop: async (name) => {
+      if (notes.has(name)) await note({ name });
+    },
+  };
+}
+
+async function readNotes(path: string): Promise<Note[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return text.split('\n').flatMap((line) => noteOf(line) ?? []);
+}
+
+/** A line that a full disk or a crash cut short is none. */
+function noteOf(line: string): Note | undefined {
+  try {
+    const note: unknown = JSON.parse(line);
+    if (!isRecord(note) || typeof note['name'] !== 'string') return undefined;
+    const { name, hash } = note;
+    return typeof hash === 'string' ? { name, hash } : { name };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Each line begins with its break, so that one cut short ends where the next begins. */
+function linesOf(notes: readonly Note[]): string {
+  return notes.map((note) => `\n${JSON.stringify(note)}`).join('');
+}
+
+function applied(to: Map<string, string>, notes: readonly Note[]): Map<string, string> {
+  for (const { name, hash } of notes) {
+    if (hash === undefined) to.delete(name);
+    else to.set(name, hash);
+  }
+  return to;
+}
+
+/** Collects what comes while one batch is worked on into the next. What is returned settles with the batch of its item. */
+function inBatches<T>(work: (batch: readonly T[]) => Promise<void>): (item: T) => Promise<void> {
+  let current: Promise<unknown> = Promise.resolve();
+  let waiting: { readonly items: T[]; readonly done: Promise<void> } | undefined;
+  return (item) => {
+    if (waiting === undefined) {
+      const items: T[] = [];
+      const done = current.then(() => {
+        waiting = undefined;
+        return work(items);
+      });
+      waiting = { items, done };
+      current = done.catch(() => undefined);
+    }
+    waiting.items.push(item);
+    return waiting.done;
   };
 }

@@ -10,6 +10,7 @@ import { type LoadedNotes, openLoadedNotes } from './loaded-notes.ts';
  * hidden, so that MLServer's search for model-settings.json (Python's glob) passes it by.
  */
 const CONTROL_DIRECTORY = '.kserve-mms';
+const LOADED_NOTES = 'loaded.jsonl';
 
 /** What a restarted agent finds of one model. */
 export interface StoredModel {
@@ -46,15 +47,15 @@ export interface ModelStore {
 /** Opens the store below an absolute model directory; both it and the control directory are made when needed. */
 export async function openModelStore(modelDir: string): Promise<ModelStore> {
   const control = join(modelDir, CONTROL_DIRECTORY);
-  const corner = (kind: 'staging' | 'previous' | 'loaded' | 'trash', name = '') => join(control, kind, name);
-  for (const kind of ['staging', 'previous', 'loaded', 'trash'] as const) {
+  const corner: Corner = (kind, name = '') => join(control, kind, name);
+  for (const kind of ['staging', 'previous', 'trash'] as const) {
     await mkdir(corner(kind), { recursive: true });
   }
   let serial = 0;
   const unique = (name: string) => `${name}.${process.pid}.${++serial}`;
   const pathOf = (name: string) => join(modelDir, name);
   // What is known not to be there need not be removed: at a start with many models that is most of the work.
-  const notes = await openLoadedNotes(corner('loaded'));
+  const notes = await openLoadedNotes(join(control, LOADED_NOTES));
   const previous = new Set<string>();
 
   const discard = async (path: string) => {
@@ -104,7 +105,7 @@ export async function openModelStore(modelDir: string): Promise<ModelStore> {
   };
 }
 
-type Corner = (kind: 'staging' | 'previous' | 'loaded' | 'trash', name?: string) => string;
+type Corner = (kind: 'staging' | 'previous' | 'trash', name?: string) => string;
 
 async function recover(
   modelDir: string,

@@ -49,17 +49,19 @@ export function v2Adapter(call: HttpCall, settings: MlserverSettings): ModelServ
   };
 }
 
-/** The server's name from its metadata, asked once for each life of the adapter; a failure is asked again. */
+/** The server's name from its metadata, asked once by whoever comes first; a failure is asked again. */
 function rememberedServerName(call: HttpCall): () => Promise<string | undefined> {
-  let known: string | undefined;
-  return async () => {
-    if (known !== undefined) return known;
+  let asked: Promise<string | undefined> | undefined;
+  const ask = async (): Promise<string | undefined> => {
     const answer = await call('GET', '/v2', HEALTH_TIMEOUT);
-    if (answer.kind === 'none' || answer.status !== 200) return undefined;
+    if (answer.kind === 'none' || answer.status !== 200) {
+      asked = undefined;
+      return undefined;
+    }
     const metadata = parsed(answer.body);
-    known = isRecord(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : '';
-    return known;
+    return isRecord(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : '';
   };
+  return () => (asked ??= ask());
 }
 
 function healthOf(answer: HttpAnswer): ServerHealth {
