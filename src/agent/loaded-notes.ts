@@ -12,6 +12,8 @@ export interface LoadedNotes {
   put(name: string, hash: string): Promise<void>;
   /** Resolves once no note is in the file. */
   drop(name: string): Promise<void>;
+  /** Lets go of the file; what is noted after that rejects. */
+  close(): Promise<void>;
 }
 
 /** One line: what is known of a model from here on. Without a hash it is not known to be loaded. */
@@ -20,27 +22,28 @@ interface Note {
   readonly hash?: string;
 }
 
-/** Lines that no longer count may be so many times those that do, and a few more, before the file is written anew. */
-const OLD_LINES = { times: 4, more: 1_000 };
+/** Lines may be so many times the notes that count, and a few more, before the file is written anew. */
+const LINES = { times: 4, more: 1_000 };
 
 /** Opens the notes in a file, which is made when it is not there. Only one at a time may have them open. */
 export async function openLoadedNotes(path: string): Promise<LoadedNotes> {
-  const notes = applied(new Map(), await readNotes(path));
-  const writeAnew = async (all: ReadonlyMap<string, string>): Promise<void> => {
-    await writeFile(`${path}.new`, linesOf([...all].map(([name, hash]) => ({ name, hash }))));
-    await rename(`${path}.new`, path);
-  };
-  await writeAnew(notes);
-  let [file, lines] = [await open(path, 'a'), notes.size];
+  const before = await readNotes(path);
+  const notes = applied(new Map(), before);
+  let [file, lines] = [await open(path, 'a'), before.length];
   const note = inBatches<Note>(async (batch) => {
     await file.appendFile(linesOf(batch));
     applied(notes, batch);
     lines += batch.length;
-    if (lines <= notes.size * OLD_LINES.times + OLD_LINES.more) return;
-    await writeAnew(notes);
-    await file.close();
-    [file, lines] = [await open(path, 'a'), notes.size];
+    if (lines > notes.size * LINES.times + LINES.more) await shorten();
   });
+  const shorten = async (): Promise<void> => {
+    lines = notes.size;
+    // Where that fails, on a full disk say, the long file is as good.
+    await writeNotes(path, notes).catch(() => undefined);
+    const shortened = await open(path, 'a');
+    await file.close();
+    file = shortened;
+  };
   return {
     hashOf: (name) => notes.get(name),
     put: async (name, hash) => {
@@ -49,7 +52,13 @@ export async function openLoadedNotes(path: string): Promise<LoadedNotes> {
     drop: async (name) => {
       if (notes.has(name)) await note({ name });
     },
+    close: () => file.close(),
   };
+}
+
+async function writeNotes(path: string, notes: ReadonlyMap<string, string>): Promise<void> {
+  await writeFile(`${path}.new`, linesOf([...notes].map(([name, hash]) => ({ name, hash }))));
+  await rename(`${path}.new`, path);
 }
 
 async function readNotes(path: string): Promise<Note[]> {

@@ -42,6 +42,8 @@ export interface ModelStore {
   noteLoaded(name: string, spec: ModelSpec): Promise<void>;
   /** Removes every trace of a model. */
   remove(name: string): Promise<void>;
+  /** To be called last. */
+  close(): Promise<void>;
 }
 
 /** Opens the store below an absolute model directory; both it and the control directory are made when needed. */
@@ -102,6 +104,7 @@ export async function openModelStore(modelDir: string): Promise<ModelStore> {
       await discardPrevious(name);
       await discard(pathOf(name));
     },
+    close: notes.close,
   };
 }
 

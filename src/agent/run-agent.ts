@@ -10,7 +10,7 @@ import { httpCaller } from './model-server/http-call.ts';
 import { mlserverSettings } from './model-server/mlserver-settings.ts';
 import { monitorModelServer } from './model-server/monitor.ts';
 import { v2Adapter } from './model-server/v2.ts';
-import { openModelStore, type StoredModel } from './model-store.ts';
+import { type ModelStore, openModelStore, type StoredModel } from './model-store.ts';
 import { type AgentOptions } from './options.ts';
 import { type Proxy, startProxy } from './proxy/proxy-server.ts';
 import { type Puller } from './puller/contract.ts';
@@ -60,9 +60,9 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   const ending = new AbortController();
   const readiness = createReadiness(() => askComponent(probe));
   const board = createStatusBoard(deps.instance, clock.now());
-  let engine: Engine | undefined;
+  let pulling: Pulling | undefined;
   const metrics = createAgentMetrics(
-    () => engine?.models() ?? [],
+    () => pulling?.engine.models() ?? [],
     (model) => board.model(model) !== undefined,
   );
   const notReady = async () => {
@@ -79,7 +79,7 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
     stopwatch: deps.stopwatch,
   });
   const status = await startStatusServer({ ...listening, port: options.statusPort, board, metrics });
-  if (options.enablePuller) engine = await startPulling(deps, { readiness, board, metrics }, ending.signal);
+  if (options.enablePuller) pulling = await startPulling(deps, { readiness, board, metrics }, ending.signal);
   else readiness.setFirstSet([]);
   // The status should say so as soon as the pod could be ready, whoever asks.
   void lookUntil(() => board.facts().ready, notReady, clock, ending.signal);
@@ -90,7 +90,7 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   return {
     port: proxy.port,
     statusPort: status.port,
-    stop: () => stopAgent(deps, { proxy, status, readiness, engine, ending }),
+    stop: () => stopAgent(deps, { proxy, status, readiness, pulling, ending }),
   };
 }
 
@@ -112,7 +112,12 @@ interface Reporters {
   readonly metrics: AgentMetrics;
 }
 
-async function startPulling(deps: AgentDeps, reporters: Reporters, signal: AbortSignal): Promise<Engine> {
+interface Pulling {
+  readonly engine: Engine;
+  readonly store: ModelStore;
+}
+
+async function startPulling(deps: AgentDeps, reporters: Reporters, signal: AbortSignal): Promise<Pulling> {
   const { options, clock, log } = deps;
   const { readiness, board, metrics } = reporters;
   const store = await openModelStore(options.modelDir);
@@ -148,7 +153,7 @@ async function startPulling(deps: AgentDeps, reporters: Reporters, signal: Abort
     if (modelServer !== undefined) board.setFacts({ modelServer });
   };
   void monitorModelServer({ adapter, engine, clock, log, changed }, signal);
-  return engine;
+  return { engine, store };
 }
 
 interface ReadingContext {
@@ -191,19 +196,19 @@ interface Parts {
   readonly proxy: Proxy;
   readonly status: StatusServer;
   readonly readiness: Readiness;
-  readonly engine: Engine | undefined;
+  readonly pulling: Pulling | undefined;
   readonly ending: AbortController;
 }
 
 async function stopAgent(
   deps: AgentDeps,
-  { proxy, status, readiness, engine, ending }: Parts,
+  { proxy, status, readiness, pulling, ending }: Parts,
 ): Promise<void> {
   const { clock, log, stopwatch, options } = deps;
   log.info({ drainSeconds: options.drainSeconds }, 'draining');
   readiness.startDraining();
   proxy.startDraining();
-  engine?.stop();
+  pulling?.engine.stop();
   ending.abort();
   const began = stopwatch();
   const left = (): Milliseconds =>
@@ -212,6 +217,7 @@ async function stopAgent(
     await clock.sleep(milliseconds(Math.min(100, left())));
   await Promise.all([proxy.close(AbortSignal.timeout(left())), deps.puller.stop()]);
   status.close();
+  await pulling?.store.close();
   log.info({}, 'stopped');
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, write } from 'node:fs';
+import { closeSync, mkdirSync, openSync, write, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DuplicateEntryError, LimitExceededError, UnsafePathError } from './errors.ts';
@@ -81,13 +81,16 @@ export function createTreeWriter(
   };
 }
 
-/** Writes one chunk while the next is on its way. When it settles, nothing is being written any more. */
+/**
+ * Writes one chunk while the next is on its way. When it settles, nothing is being written any more. The first chunk is
+ * written at once: most models are no longer than that, and to ask another thread for it takes longer than to do it.
+ */
 async function writeAll(file: number, content: AsyncIterable<Uint8Array>): Promise<void> {
-  let writing = Promise.resolve();
+  let writing: Promise<void> | undefined;
   try {
     for await (const chunk of content) {
       await writing;
-      writing = writeChunk(file, chunk);
+      writing = writeChunk(file, chunk, writing === undefined ? writeSync(file, chunk) : 0);
       // It is awaited before the next chunk is written; until then a failure has to wait.
       writing.catch(() => undefined);
     }
@@ -96,8 +99,8 @@ async function writeAll(file: number, content: AsyncIterable<Uint8Array>): Promi
   }
 }
 
-async function writeChunk(file: number, chunk: Uint8Array): Promise<void> {
-  for (let done = 0; done < chunk.length;) {
+async function writeChunk(file: number, chunk: Uint8Array, already: number): Promise<void> {
+  for (let done = already; done < chunk.length;) {
     done += (await writePart(file, chunk, done, chunk.length - done)).bytesWritten;
   }
 }

@@ -48,3 +48,27 @@ describe('the answer to a load', () => {
     expect(JSON.stringify(cut).length).toBeLessThan(600);
   });
 });
+
+describe('the name of the server', () => {
+  /** How often it is asked for, when loads come together and one comes later. */
+  async function questions(name: HttpAnswer): Promise<number> {
+    let asked = 0;
+    const adapter = v2Adapter((_method, path) => {
+      if (path !== '/v2') return Promise.resolve(answers(200));
+      asked += 1;
+      return Promise.resolve(name);
+    }, SETTINGS);
+    await Promise.all([adapter.load('a', '/a', SPEC), adapter.load('b', '/b', SPEC)]);
+    await adapter.load('c', '/c', SPEC);
+    return asked;
+  }
+
+  it.each<[string, HttpAnswer, number]>([
+    ['once', answers(200, '{"name":"mlserver"}'), 1],
+    ['once, where it has none', answers(200, 'words'), 1],
+    ['again after no answer', none('ECONNRESET'), 2],
+    ['again after a refusal', answers(503), 2],
+  ])('is asked for %s', async (_times, name, times) => {
+    expect(await questions(name)).toBe(times);
+  });
+});
