@@ -12,7 +12,9 @@ import { eventually } from '../test/support/eventually.ts';
 import { kservePrograms } from '../test/support/kserve-programs.ts';
 import { monotonicMs } from './load/monotonic.ts';
 import { MODEL_SERVER_PORT } from './load/start-model-server.ts';
-import type { Contender } from './report/results.ts';
+
+export type AgentName = 'kserve' | 'ours';
+export const AGENTS: readonly AgentName[] = ['kserve', 'ours'];
 
 /** An agent as a pod would start it, beside the benchmark's model server. */
 export interface BenchAgent {
@@ -36,13 +38,22 @@ export interface BenchModel {
   readonly uri: string;
 }
 
+interface Surroundings {
+  /** Where the model server looks for models; a new directory otherwise. */
+  readonly modelDir?: string;
+  /** Credentials, as the webhook gives them to the container. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 export async function startBenchAgent(
-  contender: Exclude<Contender, 'none'>,
+  contender: AgentName,
   models: readonly BenchModel[],
+  surroundings: Surroundings = {},
 ): Promise<BenchAgent> {
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-bench-'));
-  const [configDir, modelDir] = [join(root, 'configs'), join(root, 'models')];
-  await mkdir(modelDir);
+  const { modelDir = join(root, 'models'), environment = {} } = surroundings;
+  const configDir = join(root, 'configs');
+  await mkdir(modelDir, { recursive: true });
   const mount = await mountConfigMap(configDir);
   const apply = async (wanted: readonly BenchModel[]): Promise<number> => {
     // Before the swap rather than after it: an agent sees it while this process still tidies up.
@@ -63,7 +74,7 @@ export async function startBenchAgent(
   ];
   const [command, before, after, own] = await commandOf(contender, statusPort);
   const probe = { tcpSocket: { port: MODEL_SERVER_PORT, host: '127.0.0.1' }, successThreshold: 1 };
-  const env = { ...process.env, ...own, SERVING_READINESS_PROBE: JSON.stringify(probe) };
+  const env = { ...process.env, ...own, ...environment, SERVING_READINESS_PROBE: JSON.stringify(probe) };
   const startedAt = monotonicMs();
   const child = spawn(command, [...before, ...args, ...after], { env, stdio: 'ignore' });
   const exit = once(child, 'exit');
@@ -93,7 +104,7 @@ type Command = readonly [
   environment: Readonly<Record<string, string>>,
 ];
 
-async function commandOf(contender: Exclude<Contender, 'none'>, statusPort: number): Promise<Command> {
+async function commandOf(contender: AgentName, statusPort: number): Promise<Command> {
   if (contender === 'kserve') return [(await kservePrograms()).agent, [], [], {}];
   // The image's own command and environment, but for where it lies.
   const [, ...flags] = ENTRYPOINT.slice(0, -1);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startBenchAgent } from '../agents.ts';
-import type { BenchAgent, BenchModel } from '../agents.ts';
+import { AGENTS, startBenchAgent } from '../agents.ts';
+import type { AgentName, BenchAgent, BenchModel } from '../agents.ts';
 import { alternate } from '../bench-run.ts';
 import type { Part } from '../bench-run.ts';
 import type { CallerReport } from '../load/job.ts';
@@ -10,10 +10,9 @@ import { runCaller } from '../load/run-caller.ts';
 import { MODEL_SERVER_PORT, startModelServer } from '../load/start-model-server.ts';
 import type { BenchModelServer } from '../load/start-model-server.ts';
 import * as names from '../report/figure-names.ts';
+import { mlserverStarts } from './mlserver-start.ts';
 import type { Sample } from '../report/results.ts';
 
-export type AgentName = 'kserve' | 'ours';
-const AGENTS: readonly AgentName[] = ['kserve', 'ours'];
 const SMALL = 1_000;
 /** After so long without another load there is no more progress: 90 models take the slower agent less than a second. */
 const STUCK_MS = 10_000;
@@ -33,7 +32,12 @@ interface Scene {
 }
 
 /** From a start or a change of models.json to the last load, and what an update does to requests. */
-export const agent: Part = async ({ plan, record, say }) => {
+export const agent: Part = async (run) => {
+  await startsAndChanges(run);
+  await mlserverStarts(run);
+};
+
+const startsAndChanges: Part = async ({ plan, record, say }) => {
   const scene: Scene = { server: await startModelServer(), files: await startModelFiles(), halted: [] };
   const { rounds, starts, sizes } = plan.agent;
   const took = (who: AgentName, sample: Sample): void => {

@@ -17,7 +17,7 @@ import { memoryOf, settled } from '../processes.ts';
 import { cpuSeconds } from '../../test/support/process-cpu.ts';
 import * as names from '../report/figure-names.ts';
 import type { Sample } from '../report/results.ts';
-import type { AgentName } from './agent.ts';
+import type { AgentName } from '../agents.ts';
 import { makePredictors, timeBurst } from './burst.ts';
 
 const MODELS = 10;

@@ -25,6 +25,8 @@ export const burstCpu = (burst: Burst): string => `CPU of the manager, s, ${burs
 export const burstPeak = (burst: Burst): string => `peak RSS of the manager, MiB, ${burstOf(burst)}`;
 
 export const startTime = (models: number): string => `start to last load, ms, ${modelsOf(models)}`;
+export const mlserverStartTime = (models: number): string =>
+  `start to last load by MLServer, s, ${modelsOf(models)}`;
 export const applyTime = (size: string): string => `apply to loaded, ms, model of ${size}`;
 export const UPDATE_FAILURES = 'failed requests in an update under load';
 export const UPDATE_REQUESTS = 'requests in an update under load';

@@ -19,6 +19,7 @@ const SHOWN: readonly (readonly [part: PartName, name: string])[] = [
   ['burst', names.burstBytes(THOUSAND)],
   ['burst', names.burstCpu(THOUSAND)],
   ['agent', names.startTime(90)],
+  ['agent', names.mlserverStartTime(90)],
   ['agent', names.startTime(1_000)],
   ['agent', names.applyTime('100 MB')],
   ['agent', names.UPDATE_FAILURES],

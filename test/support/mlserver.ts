@@ -27,11 +27,15 @@ export interface TestMlserver {
   train(answer: number): Promise<Buffer>;
 }
 
-/** Starts MLServer as KServe's runtime does, with a directory as its repository; it is not waited for. */
-export async function startMlserver(modelDir: string): Promise<TestMlserver> {
+/**
+ * Starts MLServer as KServe's runtime does, with a directory as its repository; it is not waited for.
+ * @param wanted its port; a free one otherwise
+ */
+export async function startMlserver(modelDir: string, wanted?: number): Promise<TestMlserver> {
   const { python, mlserver } = await testMlserver();
   await mkdir(modelDir, { recursive: true });
-  const [port = 0, grpc = 0, metrics = 0] = await freePorts(3);
+  const [free = 0, grpc = 0, metrics = 0] = await freePorts(3);
+  const port = wanted ?? free;
   const start = () =>
     spawn(mlserver, ['start', modelDir], {
       env: {

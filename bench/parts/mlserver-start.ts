@@ -1,0 +1,112 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startMlserver, testMlserver, train } from '../../test/support/mlserver.ts';
+import type { TestS3 } from '../../test/support/s3.ts';
+import { startS3 } from '../../test/support/s3.ts';
+import { AGENTS, startBenchAgent } from '../agents.ts';
+import type { AgentName, BenchAgent } from '../agents.ts';
+import { alternate } from '../bench-run.ts';
+import type { Part } from '../bench-run.ts';
+import { monotonicMs } from '../load/monotonic.ts';
+import { MODEL_SERVER_PORT } from '../load/start-model-server.ts';
+import { mlserverStartTime } from '../report/figure-names.ts';
+
+const BUCKET = 'models';
+/** A look at MLServer's index costs it a millisecond or two, and a load more than a hundred. */
+const LOOK_EVERY_MS = 100;
+/** MLServer takes some 12 s for 90 models on two cores. */
+const LONGEST_MS = 180_000;
+
+/** From the start of an agent until a real MLServer has loaded all its models, which come from a real S3 server. */
+export const mlserverStarts: Part = async ({ plan, record, say }) => {
+  for (const count of plan.agent.mlserverStarts) {
+    const trained = await trainModels(count);
+    const name = mlserverStartTime(count);
+    try {
+      await alternate(AGENTS, plan.agent.rounds, async (who) => {
+        const seconds = (await measureStart(who, trained)) / 1_000;
+        record(who, { [name]: seconds });
+        say(`${who}: ${name}: ${seconds.toFixed(1)}`);
+      });
+    } finally {
+      await trained.stop();
+    }
+  }
+};
+
+/** scikit-learn models as a team would keep them: each with its MLServer settings, below one prefix of an S3 bucket. */
+interface TrainedModels {
+  readonly models: readonly { readonly name: string; readonly uri: string }[];
+  /** Under the names that KServe's webhook gives to the credentials of a ServiceAccount. */
+  readonly environment: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+async function trainModels(count: number): Promise<TrainedModels> {
+  const { python } = await testMlserver();
+  const s3 = await startS3();
+  const joblib = await train(python, 1);
+  // Of one length: to KServe's agent every key that begins with a model's prefix is one of its files.
+  const names = Array.from({ length: count }, (_, index) => `model-${String(index).padStart(4, '0')}`);
+  for (const name of names) {
+    const parameters = { uri: './model.joblib' };
+    const settings = { name, implementation: 'mlserver_sklearn.SKLearnModel', parameters };
+    await s3.putObject(BUCKET, `${name}/model.joblib`, joblib);
+    await s3.putObject(BUCKET, `${name}/model-settings.json`, JSON.stringify(settings));
+  }
+  return {
+    models: names.map((name) => ({ name, uri: `s3://${BUCKET}/${name}` })),
+    environment: credentialsOf(s3),
+    stop: () => s3.stop(),
+  };
+}
+
+function credentialsOf({ endpoint, accessKeyId, secretAccessKey }: TestS3): Record<string, string> {
+  return {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_REGION: 'us-east-1',
+    AWS_ENDPOINT_URL: endpoint,
+    S3_USER_VIRTUAL_BUCKET: 'false',
+  };
+}
+
+/** Milliseconds from the start of an agent until a MLServer that was there before it has loaded all its models. */
+async function measureStart(who: AgentName, { models, environment }: TrainedModels): Promise<number> {
+  const root = await mkdtemp(join(tmpdir(), 'kserve-mms-bench-'));
+  const modelDir = join(root, 'models');
+  const server = await startMlserver(modelDir, MODEL_SERVER_PORT);
+  try {
+    await server.ready();
+    const agent = await startBenchAgent(who, models, { modelDir, environment });
+    try {
+      return (await allReady(agent, models.length)) - agent.startedAt;
+    } finally {
+      await agent.stop();
+    }
+  } finally {
+    await server.kill('SIGKILL');
+    await rm(root, { recursive: true, force: true });
+  }
+}
+
+/** Monotonic milliseconds; Infinity when they never are. */
+async function allReady({ startedAt, ended }: BenchAgent, count: number): Promise<number> {
+  for (;;) {
+    const loaded = await Promise.race([ended, readyModels()]);
+    const now = monotonicMs();
+    if (loaded === count) return now;
+    if (now - startedAt > LONGEST_MS) return Infinity;
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+async function readyModels(): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${MODEL_SERVER_PORT}/v2/repository/index`, {
+    ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"ready":true}' },
+  });
+  if (!answer.ok) throw new Error(`MLServer does not tell its models: ${await answer.text()}`);
+  return ((await answer.json()) as unknown[]).length;
+}
