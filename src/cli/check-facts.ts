@@ -12,14 +12,13 @@ import {
   CONFIG_MAPS,
   CUSTOM_RESOURCE_DEFINITIONS,
   DEPLOYMENTS,
-  LEASES,
   SELF_SUBJECT_ACCESS_REVIEWS,
   TRAINED_MODELS,
   VALIDATING_WEBHOOK_CONFIGURATIONS,
 } from '../kube/resources.ts';
 import { systemClock } from '../system/clock.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
-import { readInstallation } from './installation-facts.ts';
+import { readInstallation, readLease } from './installation-facts.ts';
 import { knownAnswer } from './known-answers.ts';
 
 const DAY_SECONDS = 24 * 60 * 60;
@@ -52,15 +51,13 @@ export async function readInstalledFacts(
 }
 
 export async function readPreFacts({ client }: ClusterConnection): Promise<PreFacts> {
-  const [rights, definitions, lease, certificates] = await Promise.all([
+  const [rights, definitions, kserveLease, certificates] = await Promise.all([
     Promise.all(RIGHTS.map((right) => readRight(client, right))),
     readDefinitions(client),
-    knownAnswer(getIfThere(client, LEASES, KSERVE_LEASE)),
+    knownAnswer(readLease(client, KSERVE_LEASE)),
     definition(client, 'certificates.cert-manager.io'),
   ]);
-  const kserveHolder: PreFacts['kserveHolder'] =
-    lease.kind === 'known' ? { kind: 'known', value: lease.value?.spec?.holderIdentity } : lease;
-  return { rights, definitions, kserveHolder, certificates };
+  return { rights, definitions, kserveLease, certificates, now: systemClock.now() };
 }
 
 async function readDefinitions(client: ApiClient): Promise<DefinitionFacts> {

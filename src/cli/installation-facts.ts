@@ -37,7 +37,8 @@ export async function readInstallation(
   };
 }
 
-async function readLease(
+/** Undefined when there is no such Lease. */
+export async function readLease(
   client: ApiClient,
   reference: { readonly namespace: string; readonly name: string },
 ): Promise<LeaseFacts | undefined> {

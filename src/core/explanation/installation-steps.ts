@@ -29,7 +29,8 @@ export function judgeLease({ lease, namespace }: InstallationFacts, now: EpochMs
 const NOT_INSTALLED =
   'install the manager (docs/install.md), or name the namespace it is in with --manager-namespace';
 
-function isStale({ renewTime, durationSeconds }: LeaseFacts, now: EpochMs): boolean {
+/** Whether a Lease was not renewed for so long that its holder has died, as far as two machines' clocks agree. */
+export function isStale({ renewTime, durationSeconds }: LeaseFacts, now: EpochMs): boolean {
   const renewed = Date.parse(renewTime ?? '');
   return Number.isNaN(renewed) || now - renewed > (durationSeconds + TAKEOVER_SECONDS) * 1000;
 }

@@ -1,3 +1,7 @@
+import { age } from '../age.ts';
+import type { EpochMs } from '../clock.ts';
+import type { LeaseFacts } from '../explanation/facts.ts';
+import { isStale } from '../explanation/installation-steps.ts';
 import type { Known } from '../known.ts';
 import { isTakeoverIdentity } from '../kserve-controller.ts';
 import { check } from './checks.ts';
@@ -14,10 +18,11 @@ export interface RightFacts {
 export interface PreFacts {
   readonly rights: readonly RightFacts[];
   readonly definitions: DefinitionFacts;
-  /** Who holds KServe's Lease: its controllers, or a manager of ours that took over. Undefined: nobody. */
-  readonly kserveHolder: Known<string | undefined>;
+  /** Its holder is KServe's controllers, or a manager of ours that took over. */
+  readonly kserveLease: Known<LeaseFacts | undefined>;
   /** cert-manager's definition of certificates. */
   readonly certificates: Known<RawObject | undefined>;
+  readonly now: EpochMs;
 }
 
 /** Whether, and how, a cluster can have the manager installed. */
@@ -37,26 +42,30 @@ function rightsCheck(rights: PreFacts['rights']): Check {
   return check(id, { outcome: 'ok', message: `you may: ${rights.map(({ right }) => right).join(', ')}` });
 }
 
-function kserveCheck({ definitions, kserveHolder }: PreFacts): Check {
+function kserveCheck({ definitions, kserveLease, now }: PreFacts): Check {
   const id = 'kserve-found';
+  if (kserveLease.kind === 'unreadable') return check(id, { outcome: 'unknown', message: kserveLease.why });
+  const controller = kserveController(kserveLease.value, now);
+  if (controller !== undefined) return check(id, { outcome: 'ok', message: controller });
   const found = definitionsCheck(definitions);
-  if (kserveHolder.kind === 'unreadable') return check(id, { outcome: 'unknown', message: kserveHolder.why });
-  const holder = kserveHolder.value ?? '';
-  if (holder !== '' && !isTakeoverIdentity(holder))
-    return check(id, {
-      outcome: 'ok',
-      message: `KServe's controller runs (${holder}): install manifests/overlays/beside-kserve`,
-    });
-  if (found.outcome === 'ok')
-    return check(id, {
-      outcome: 'ok',
-      message: "KServe's kinds are defined, and its controller does not run: install manifests/default",
-    });
   if (found.outcome === 'unknown') return check(id, { outcome: 'unknown', message: found.message });
-  return check(id, {
-    outcome: 'ok',
-    message: 'there is no KServe: install manifests/default, which brings the definitions',
-  });
+  const message =
+    found.outcome === 'ok'
+      ? "KServe's kinds are defined, and its controller does not run: install manifests/default"
+      : 'there is no KServe: install manifests/default, which brings the definitions';
+  return check(id, { outcome: 'ok', message });
+}
+
+/** What to install where KServe's controller runs, or ran; undefined where it does not. */
+function kserveController(lease: LeaseFacts | undefined, now: EpochMs): string | undefined {
+  if (lease === undefined || lease.holder === '' || isTakeoverIdentity(lease.holder)) return undefined;
+  const { holder, renewTime } = lease;
+  if (!isStale(lease, now))
+    return `KServe's controller runs (${holder}): install manifests/overlays/beside-kserve`;
+  return (
+    `KServe's controller was last heard of ${age(renewTime, now)} ago (${holder}): if it is to run again, install ` +
+    'manifests/overlays/beside-kserve; if it is gone for good, manifests/default'
+  );
 }
 
 function certManagerCheck(certificates: PreFacts['certificates']): Check {

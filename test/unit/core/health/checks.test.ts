@@ -97,15 +97,28 @@ describe('the checks before an installation', () => {
   const READY: PreFacts = {
     rights: [{ right: 'create namespaces', allowed: known(true) }],
     definitions: DEFINITIONS,
-    kserveHolder: known(undefined),
+    kserveLease: known(undefined),
     certificates: known(undefined),
+    now: NOW,
   };
+  const heldBy = (holder: string, secondsAgo = 1) => ({
+    kserveLease: known({
+      ...{ holder, durationSeconds: 15 },
+      renewTime: new Date(NOW - secondsAgo * 1_000).toISOString(),
+    }),
+  });
   const nothing = { inferenceServices: known(undefined), trainedModels: known(undefined) };
 
   it.each([
-    ['KServe runs', { kserveHolder: known('kserve-0') }, /overlays\/beside-kserve/],
+    ['KServe runs', heldBy('kserve-0'), /runs \(kserve-0\): install manifests\/overlays\/beside-kserve/],
+    [
+      'KServe ran',
+      heldBy('kserve-0', 3_600),
+      /last heard of 60m ago \(kserve-0\): .*\/beside-kserve; .*default/,
+    ],
+    ['KServe gave its Lease back', heldBy(''), /its controller does not run/],
     ['its kinds alone are there', {}, /its controller does not run/],
-    ['a manager of ours took over', { kserveHolder: known('kserve-mms/n') }, /its controller does not run/],
+    ['a manager of ours took over', heldBy('kserve-mms/n'), /its controller does not run/],
     ['there is no KServe', { definitions: nothing }, /manifests\/default, which brings the definitions/],
   ])('name the overlay when %s', (_what, change, words) => {
     const found = preChecks({ ...READY, ...change }).find(({ id }) => id === 'kserve-found');
