@@ -11,7 +11,8 @@ import { registerKServeWebhooks } from '../test/support/kserve-webhooks.ts';
 import { startKServe } from '../test/support/kserve.ts';
 import { startTestManager } from '../test/support/manager.ts';
 import { shippedManager } from '../test/support/shipped-manager.ts';
-import type { Contender } from './report/results.ts';
+
+export type ManagerName = 'kserve' | 'ours';
 
 /** An API server of its own with a manager, or with none; neither inherits what the other has left. */
 export interface BenchCluster {
@@ -33,13 +34,13 @@ interface StartedManager {
 }
 
 /** User agents of the managers' requests, as the API server's audit log has them. */
-export const USER_AGENTS: Readonly<Record<Exclude<Contender, 'none'>, RegExp>> = {
+export const USER_AGENTS = {
   kserve: /^manager\//,
   ours: /^kserve-mms\/\d/,
-};
+} as const;
 
 export async function startBenchCluster(
-  contender: Contender,
+  contender: ManagerName | 'none',
   apiServerFlags: readonly string[] = [],
 ): Promise<BenchCluster> {
   const controlPlane = await testControlPlane({ apiServerFlags });
@@ -67,7 +68,7 @@ export async function startBenchCluster(
   };
 }
 
-function startManager(contender: Contender, controlPlane: ControlPlane): Promise<StartedManager> {
+function startManager(contender: ManagerName | 'none', controlPlane: ControlPlane): Promise<StartedManager> {
   if (contender === 'none') return Promise.resolve({ pid: 0, readyMs: NaN, stop: () => Promise.resolve() });
   return contender === 'kserve' ? startKServesManager(controlPlane) : startOurManager(controlPlane);
 }

@@ -3,9 +3,8 @@
  * first message is the port to listen on; it tells of each load with the moment, in monotonic milliseconds.
  */
 import { createServer } from 'node:net';
-import type { Socket } from 'node:net';
 import { monotonicMs } from './monotonic.ts';
-import { readMessage } from './http-message.ts';
+import { serveMessages } from './serve-messages.ts';
 
 const LOAD = /^POST \/v2\/repository\/models\/([^/]+)\/(load|unload) /;
 const READY = /^GET \/v2\/models\/([^/]+)\/ready /;
@@ -23,25 +22,12 @@ const INFERENCE = answer(
 process.on('message', (message: { readonly port: number } | 'forget') => {
   if (message === 'forget') loaded.clear();
   else {
-    createServer(serve).listen(message.port, '127.0.0.1', () => {
+    createServer((socket) => serveMessages(socket, answerTo)).listen(message.port, '127.0.0.1', () => {
       process.send?.('listening');
     });
   }
 });
 process.on('disconnect', () => process.exit(0));
-
-function serve(socket: Socket): void {
-  let received = Buffer.alloc(0);
-  socket.setNoDelay();
-  socket.on('error', () => undefined);
-  socket.on('data', (chunk) => {
-    received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
-    for (let message = readMessage(received); message !== undefined; message = readMessage(received)) {
-      received = received.subarray(message.end);
-      socket.write(answerTo(message.startLine));
-    }
-  });
-}
 
 function answerTo(line: string): Buffer {
   const [, inferred] = INFER.exec(line) ?? [];

@@ -1,10 +1,17 @@
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import { PART_OF } from '../../src/core/names.ts';
+import { atBaseUrl, baseUrlOf, withCaBundle } from '../../src/core/webhook-configuration.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { MUTATING_WEBHOOK_CONFIGURATIONS, PODS } from '../../src/kube/resources.ts';
+import { reviewAt } from '../../test/support/admission-review.ts';
 import { dryRunContainers, predictorPod } from '../../test/support/predictor-pod.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { kubectl } from '../../test/support/kubectl.ts';
 import { alternate } from '../bench-run.ts';
 import type { Part } from '../bench-run.ts';
 import { apiServerJob, runCaller } from '../load/run-caller.ts';
+import { startInstantWebhook } from '../load/start-instant-webhook.ts';
 import { startBenchCluster } from '../managers.ts';
 import type { BenchCluster } from '../managers.ts';
 import { admissionP50, podsASecond, webhookMean } from '../report/figure-names.ts';
@@ -12,35 +19,80 @@ import type { Contender, Sample } from '../report/results.ts';
 
 const SERVICE = 'bench';
 const CALLERS = [1, 16];
-const CONTENDERS: readonly Contender[] = ['none', 'kserve', 'ours'];
+const CONTENDERS: readonly Contender[] = ['none', 'instant', 'kserve', 'ours'];
 const WARM_UP_MS = 1_500;
 
-/** Pods that are created, and stored, without a webhook and with each of the two. */
+/** Pods that are created, and stored, without a webhook, with each of the two, and with one that takes no time. */
 export const admission: Part = async ({ plan, record, say }) => {
   const { rounds, ms } = plan.admission;
   await alternate(CONTENDERS, rounds, async (contender, round) => {
-    const cluster = await startBenchCluster(contender);
+    const scene = await prepare(contender);
     try {
-      if (contender !== 'none') await prepare(cluster);
       for (const callers of CALLERS) {
-        const sample = await measure(cluster.controlPlane, callers, ms);
+        const sample = await measure(scene.controlPlane, callers, ms);
         record(contender, sample);
         say(
           `round ${round + 1}, ${contender}: ${podsASecond(callers)}: ${sample[podsASecond(callers)]?.toFixed(1)}`,
         );
       }
     } finally {
-      await cluster.stop();
+      await scene.stop();
     }
   });
 };
 
-async function prepare({ predictor, client }: BenchCluster): Promise<void> {
-  await predictor(SERVICE);
+interface Scene {
+  readonly controlPlane: ControlPlane;
+  stop(): Promise<void>;
+}
+
+async function prepare(contender: Contender): Promise<Scene> {
+  const cluster = await startBenchCluster(contender === 'instant' ? 'ours' : contender);
+  try {
+    if (contender === 'none') return cluster;
+    await cluster.predictor(SERVICE);
+    await untilInjected(cluster);
+    return contender === 'instant' ? await withInstantWebhook(cluster) : cluster;
+  } catch (thrown) {
+    await cluster.stop();
+    throw thrown;
+  }
+}
+
+async function untilInjected({ client }: BenchCluster): Promise<void> {
   await eventually(async () => {
     const containers = await dryRunContainers(client, pod('first'));
     if (!containers.includes('agent')) throw new Error('the webhook does not inject yet');
   });
+}
+
+/** Our manager gives way to a webhook that is registered as it was, and answers as it did. */
+async function withInstantWebhook(cluster: BenchCluster): Promise<Scene> {
+  const { client, controlPlane, managerPid } = cluster;
+  const configuration = await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: PART_OF });
+  const port = Number(new URL(baseUrlOf(configuration) ?? '').port);
+  const { response } = await reviewAt(port, await asReviewed(client));
+  const webhook = await startInstantWebhook(response.patch ?? '');
+  process.kill(managerPid, 'SIGKILL');
+  const moved = withCaBundle(atBaseUrl(configuration, webhook.baseUrl), webhook.ca);
+  await client.replace(MUTATING_WEBHOOK_CONFIGURATIONS, moved);
+  await untilInjected(cluster);
+  return {
+    controlPlane,
+    stop: async () => {
+      webhook.stop();
+      await cluster.stop();
+    },
+  };
+}
+
+/** The pod as a webhook is shown it: with what the API server fills in first. */
+async function asReviewed(client: ApiClient): Promise<KubernetesObject> {
+  const { metadata, ...rest } = pod('first');
+  const { labels, ...others } = metadata;
+  // Without its labels no webhook is asked.
+  const filled = await client.create(PODS, { metadata: others, ...rest }, { dryRun: true });
+  return { ...filled, metadata: { ...filled.metadata, ...(labels === undefined ? {} : { labels }) } };
 }
 
 /** As KServe's controller has a Deployment make it: with the annotations that its webhook goes by. */

@@ -8,15 +8,14 @@ import type { BenchRun, Part } from '../bench-run.ts';
 import { INDEX, SERVICE, sevenDigits } from '../load/job.ts';
 import { apiServerJob, runCaller } from '../load/run-caller.ts';
 import { startBenchCluster, USER_AGENTS } from '../managers.ts';
-import type { BenchCluster } from '../managers.ts';
+import type { BenchCluster, ManagerName } from '../managers.ts';
 import { cpuSeconds } from '../../test/support/process-cpu.ts';
 import { peakMib } from '../../test/support/process-memory.ts';
 import * as names from '../report/figure-names.ts';
 import type { Burst } from '../report/figure-names.ts';
 import type { Sample } from '../report/results.ts';
 
-type Manager = 'kserve' | 'ours';
-const MANAGERS: readonly Manager[] = ['kserve', 'ours'];
+const MANAGERS: readonly ManagerName[] = ['kserve', 'ours'];
 const CALLERS = 16;
 const SAY_EVERY_MS = 15_000;
 /** KServe's manager takes some 220 s for 1,000. */
@@ -31,7 +30,7 @@ export const burst: Part = async (run) => {
   for (const size of oursAlone) await alternate(['ours'], rounds, (manager) => measure(run, manager, size));
 };
 
-async function measure({ record, say }: BenchRun, manager: Manager, size: Burst): Promise<void> {
+async function measure({ record, say }: BenchRun, manager: ManagerName, size: Burst): Promise<void> {
   const audit = await auditLog('requests');
   const cluster = await startBenchCluster(manager, audit.flags);
   try {

@@ -13,6 +13,7 @@ import { startModelFiles } from '../load/model-files.ts';
 import { monotonicMs } from '../load/monotonic.ts';
 import { startModelServer } from '../load/start-model-server.ts';
 import { startBenchCluster } from '../managers.ts';
+import type { ManagerName } from '../managers.ts';
 import { memoryOf, settled } from '../processes.ts';
 import { cpuSeconds } from '../../test/support/process-cpu.ts';
 import * as names from '../report/figure-names.ts';
@@ -54,7 +55,7 @@ async function measureAgent(who: AgentName): Promise<Sample> {
   }
 }
 
-async function measureManager(who: AgentName): Promise<Sample> {
+async function measureManager(who: ManagerName): Promise<Sample> {
   const cluster = await startBenchCluster(who);
   try {
     await makePredictors(cluster, 1);

@@ -1,4 +1,5 @@
 import * as names from './figure-names.ts';
+import { CONTENDER_NAMES } from './results.ts';
 import type { Contender, PartName, Results } from './results.ts';
 import { growthExponent, spreadOf } from './statistics.ts';
 import { shownNumber } from './format.ts';
@@ -14,6 +15,8 @@ interface Target {
   readonly see: (of: Lookup) => number | undefined;
   readonly met: (seen: number) => boolean;
   readonly unit?: string;
+  /** The same of something that nobody can be better than. */
+  readonly ceiling?: { readonly of: string; readonly see: (of: Lookup) => number | undefined };
 }
 
 export interface Judged {
@@ -86,6 +89,14 @@ const TARGETS: readonly Target[] = [
       unit: TIMES,
     },
     ...{ see: over('admission', names.podsASecond(16), 'none'), met: atLeast(0.5) },
+    ceiling: {
+      of: CONTENDER_NAMES.instant,
+      see: (of) =>
+        divided(
+          of('admission', names.podsASecond(16), 'instant'),
+          of('admission', names.podsASecond(16), 'none'),
+        ),
+    },
   },
   {
     ...{
@@ -184,10 +195,12 @@ const TARGETS: readonly Target[] = [
 
 export function judgeTargets(results: Results): Judged[] {
   const of = lookupIn(results);
-  return TARGETS.map(({ part, what, promised, see, met, unit }) => {
-    const seen = see(of);
-    const shown = seen === undefined ? '' : [shownNumber(seen), unit].filter(Boolean).join(' ');
-    return { part, what, promised, seen: shown, met: seen === undefined ? undefined : met(seen) };
+  return TARGETS.map(({ part, what, promised, see, met, unit, ceiling }) => {
+    const shown = (value: number): string => [shownNumber(value), unit].filter(Boolean).join(' ');
+    const [seen, most] = [see(of), ceiling?.see(of)];
+    if (seen === undefined) return { part, what, promised, seen: '', met: undefined };
+    const beside = ceiling === undefined || most === undefined ? '' : ` (${ceiling.of}: ${shown(most)})`;
+    return { part, what, promised, seen: `${shown(seen)}${beside}`, met: met(seen) };
   });
 }
 

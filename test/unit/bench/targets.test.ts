@@ -112,6 +112,14 @@ describe('the targets', () => {
   });
 });
 
+describe('a target that nobody could meet', () => {
+  it('is shown beside what would be the best', () => {
+    const instant = ['admission', 'instant', { [names.podsASecond(16)]: 784 }] as const;
+    const shown = judgeTargets(someResults([...GOOD, instant])).map(({ seen }) => seen);
+    expect(shown[1]).toBe('0.5 × (a webhook that takes no time: 0.49 ×)');
+  });
+});
+
 describe('the guard', () => {
   it('lets a good run pass', () => {
     expect(losses(someResults(GOOD))).toEqual([]);
