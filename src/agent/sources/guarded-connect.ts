@@ -57,7 +57,8 @@ const resolveAll: Resolve = (hostname, done) => {
     done(null, [{ address: hostname, family: isIP(hostname) }]);
     return;
   }
-  dnsLookup(hostname, { all: true }, done);
+  // With an error Node gives no addresses at all, which its types do not say.
+  dnsLookup(hostname, { all: true }, (error, addresses) => done(error, error === null ? addresses : []));
 };
 
 function refusalOf(shown: string, verdict: DestinationVerdict): DestinationRefusedError | undefined {
