@@ -1,15 +1,15 @@
 #!/usr/bin/env node
 /**
  * Starts `mms` on a Node that is new enough. Plain JavaScript for Node 20, since that is what may run it first: when
- * it is older than client-node 2 needs (its undici calls functions that came with 22.19), the Node that
- * the dev dependency `node` brings takes over.
+ * it is older than 22.21, where agents learnt of proxies (client-node 2 needs 22.19), the Node that the dev
+ * dependency `node` brings takes over.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-const NEEDED = [22, 19];
+const NEEDED = [22, 21];
 /** Set for the process that takes over, and by that it knows. */
 const TAKEN_OVER = 'KSERVE_MMS_LAUNCHED';
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];

@@ -59,10 +59,11 @@ export function createDestinationPolicy(deniedNetworks: readonly string[] = []):
   };
   return {
     host: (hostname) => {
-      if (FORBIDDEN_HOSTS.has(hostname.toLowerCase().replace(/\.+$/, ''))) {
+      const bare = hostname.toLowerCase().replace(/\.+$/, '');
+      if (FORBIDDEN_HOSTS.has(bare)) {
         return { allowed: false, because: 'the name of a cloud metadata service' };
       }
-      const ip = parseIp(hostname);
+      const ip = parseIp(bare);
       return ip === undefined ? { allowed: true } : judge(ip);
     },
     address: (address) => {

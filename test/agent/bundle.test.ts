@@ -11,6 +11,8 @@ import { agentScene } from '../support/agent-scene.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
 import { startFaultServer } from '../support/fault-server.ts';
 import type { FaultServer } from '../support/fault-server.ts';
+import { startForwardProxy } from '../support/forward-proxy.ts';
+import type { ForwardProxy } from '../support/forward-proxy.ts';
 import { configured } from '../support/mounted-config.ts';
 import { tar } from '../support/tar-writer.ts';
 import { zip } from '../support/zip-writer.ts';
@@ -18,57 +20,81 @@ import { zip } from '../support/zip-writer.ts';
 describe('the bundle', () => {
   let scene: AgentScene;
   let store: FaultServer;
+  let proxy: ForwardProxy;
   beforeEach(async () => {
     scene = await agentScene();
     store = await startFaultServer();
+    proxy = await startForwardProxy();
   });
   afterEach(async () => {
     await scene.end();
     await store.stop();
+    await proxy.stop();
   });
 
-  it('brings along what every kind of storageUri needs', async () => {
-    const { host } = new URL(store.url);
-    const entry = { name: 'weights.txt', body: 'w' };
-    const md5 = createHash('md5').update('w').digest('base64');
-    const good = {
-      tar: store.body('model.tar', tar([entry])),
-      zip: store.body('model.zip', zip([entry])),
-      checked: store.body('weights.txt', 'w', { 'content-md5': md5 }),
-    };
-    // The store answers 404 to all of these, and each client has to come as far as to understand that.
-    const missing = {
-      s3: 's3://models/none',
-      gs: 'gs://models/none',
-      azure: 'https://account.blob.core.windows.net/models/none',
-      hf: 'hf://org/none',
-      oci: `oci://${host}/none:1`,
-      pvc: 'pvc://claim/none',
-      file: 'file:///nowhere/none',
-    };
-    const models = Object.entries({ ...good, ...missing });
-    await scene.config.writeModels(models.map(([name, uri]) => configured(name, uri)));
-    const agent = await scene.start({
-      flags: ['--file-root', '/nowhere'],
-      env: {
-        AWS_ENDPOINT_URL: store.url,
-        awsAnonymousCredential: 'true',
-        STORAGE_EMULATOR_HOST: store.url,
-        AZURE_STORAGE_SERVICE_ENDPOINT: store.url,
-        AZURE_STORAGE_ACCESS_KEY: Buffer.from('key').toString('base64'),
-        HF_ENDPOINT: store.url,
-      },
-    });
-    const settled = await agent.until(
-      ({ models: all }) =>
-        all.length === models.length &&
-        all.every(({ name, phase }) => phase === (name in good ? 'Loaded' : 'Failed')),
-    );
-    const reasons = settled.models.map(({ name, reason }) => [name, reason]);
-    expect(Object.fromEntries(reasons)).toEqual({
-      ...Object.fromEntries(Object.keys(good).map((name) => [name, ''])),
-      ...Object.fromEntries(Object.keys(missing).map((name) => [name, 'NotFound'])),
-    });
+  it.each(['directly', 'by way of a proxy'])(
+    'brings along what every kind of storageUri needs, %s',
+    async (way) => {
+      const byProxy = way !== 'directly';
+      // A name that the proxy alone knows; an account of Azure's has its name in the host's.
+      const named = (url: string): string => (byProxy ? url.replace('127.0.0.1', 'account.store.test') : url);
+      const url = named(store.url);
+      // A registry is asked by http on this machine alone, and so directly.
+      const { host } = new URL(store.url);
+      const entry = { name: 'weights.txt', body: 'w' };
+      const md5 = createHash('md5').update('w').digest('base64');
+      const good = {
+        tar: named(store.body('model.tar', tar([entry]))),
+        zip: named(store.body('model.zip', zip([entry]))),
+        checked: named(store.body('weights.txt', 'w', { 'content-md5': md5 })),
+      };
+      // The store answers 404 to all of these, and each client has to come as far as to understand that.
+      const missing = {
+        s3: 's3://models/none',
+        gs: 'gs://models/none',
+        azure: 'https://account.blob.core.windows.net/models/none',
+        hf: 'hf://org/none',
+        oci: `oci://${host}/none:1`,
+        pvc: 'pvc://claim/none',
+        file: 'file:///nowhere/none',
+      };
+      const models = Object.entries({ ...good, ...missing });
+      await scene.config.writeModels(models.map(([name, uri]) => configured(name, uri)));
+      const agent = await scene.start({
+        flags: ['--file-root', '/nowhere'],
+        env: {
+          ...(byProxy ? { HTTP_PROXY: proxy.url } : {}),
+          AWS_ENDPOINT_URL: url,
+          awsAnonymousCredential: 'true',
+          STORAGE_EMULATOR_HOST: url,
+          AZURE_STORAGE_SERVICE_ENDPOINT: url,
+          AZURE_STORAGE_ACCESS_KEY: Buffer.from('key').toString('base64'),
+          HF_ENDPOINT: url,
+        },
+      });
+      const settled = await agent.until(
+        ({ models: all }) =>
+          all.length === models.length &&
+          all.every(({ name, phase }) => phase === (name in good ? 'Loaded' : 'Failed')),
+      );
+      const reasons = settled.models.map(({ name, reason }) => [name, reason]);
+      expect(Object.fromEntries(reasons)).toEqual({
+        ...Object.fromEntries(Object.keys(good).map((name) => [name, ''])),
+        ...Object.fromEntries(Object.keys(missing).map((name) => [name, 'NotFound'])),
+      });
+      const ofRegistry = store.requests.filter(({ url: path }) => path?.startsWith('/v2/') === true);
+      expect(proxy.asked).toHaveLength(byProxy ? store.requests.length - ofRegistry.length : 0);
+    },
+  );
+
+  it('loads nothing at a start that is for proxies alone', async () => {
+    const chunks = join(dirname(AGENT), 'agent-chunks');
+    const withTunnel: string[] = [];
+    for (const name of (await readdir(chunks)).filter((file) => file.endsWith('.js'))) {
+      const text = await readFile(join(chunks, name), 'utf8');
+      if (/"CONNECT"|chooseProxy/.test(text)) withTunnel.push(name);
+    }
+    expect(withTunnel).toEqual([expect.stringMatching(/^agent-puller-proxy-routes-/)]);
   });
 
   it.each([

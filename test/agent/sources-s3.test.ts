@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { generate } from 'selfsigned';
+import { certificateFiles } from '../support/certificate-files.ts';
+import type { CertificateFiles } from '../support/certificate-files.ts';
 import { pullOnce, texts } from '../support/pulling.ts';
 import type { Pulled } from '../support/pulling.ts';
 import { startS3 } from '../support/s3.ts';
@@ -128,25 +126,17 @@ describe('a model in a real S3 store', () => {
 });
 
 describe('an S3 store with a private CA', () => {
-  let directory: string;
+  let authority: CertificateFiles;
   let secure: TestS3;
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'kserve-mms-tls-'));
-    const pems = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
-      extensions: [
-        { name: 'basicConstraints', cA: true },
-        { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-      ],
-    });
-    const files = { cert: join(directory, 'cert.pem'), key: join(directory, 'key.pem') };
-    await Promise.all([writeFile(files.cert, pems.cert), writeFile(files.key, pems.private)]);
-    secure = await startS3(files);
+    authority = await certificateFiles();
+    secure = await startS3({ cert: authority.certFile, key: authority.keyFile });
     await secure.putObject('models', 'm1/model.bin', 'over TLS');
   });
   afterAll(async () => {
     await secure.stop();
-    await rm(directory, { recursive: true, force: true });
+    await authority.remove();
   });
 
   it('is refused without the CA', async () => {
@@ -155,11 +145,11 @@ describe('an S3 store with a private CA', () => {
   });
 
   it.each([
-    ['AWS_CA_BUNDLE', () => ({ AWS_CA_BUNDLE: join(directory, 'cert.pem') })],
+    ['AWS_CA_BUNDLE', () => ({ AWS_CA_BUNDLE: authority.certFile })],
     ['S3_VERIFY_SSL=0', () => ({ S3_VERIFY_SSL: '0' })],
     [
       'S3_ENDPOINT and S3_USE_HTTPS alone',
-      () => ({ AWS_CA_BUNDLE: join(directory, 'cert.pem'), AWS_ENDPOINT_URL: '' }),
+      () => ({ AWS_CA_BUNDLE: authority.certFile, AWS_ENDPOINT_URL: '' }),
     ],
   ])('is read with %s', async (_, more) => {
     expect(texts(await pull('s3://models/m1', { ...injected(secure), ...more() }))).toEqual({
@@ -170,7 +160,7 @@ describe('an S3 store with a private CA', () => {
   it('a bundle that is not there is named', async () => {
     const { result } = await pull('s3://models/m1', {
       ...injected(secure),
-      AWS_CA_BUNDLE: join(directory, 'none.pem'),
+      AWS_CA_BUNDLE: `${authority.certFile}.none.pem`,
     });
     expect(result).toMatchObject({
       reason: 'SourceConfiguration',

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -35,11 +36,16 @@ export interface FaultServer {
 
 const BLOCK = Buffer.from(Array.from({ length: 64 * 1024 }, (_, index) => (index * 7919) & 255));
 
-export async function startFaultServer(): Promise<FaultServer> {
+/** @param tls a certificate and its key, for https */
+export async function startFaultServer(tls?: {
+  readonly cert: string;
+  readonly key: string;
+}): Promise<FaultServer> {
   const handlers = new Map<string, Handler>();
   const requests: IncomingMessage[] = [];
   const { promise: resumed, resolve: resume } = Promise.withResolvers<undefined>();
-  const server = createServer((request, response) => {
+  const server = tls === undefined ? createServer() : createSecureServer(tls);
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     requests.push(request);
     const handler = handlers.get(new URL(request.url ?? '/', 'http://localhost').pathname);
     if (handler === undefined) response.writeHead(404).end();
@@ -47,7 +53,7 @@ export async function startFaultServer(): Promise<FaultServer> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const serve: FaultServer['serve'] = (path, handler) => {
     const pathname = `/${handlers.size}/${path}`;
     handlers.set(pathname, handler);

@@ -78,7 +78,7 @@ describe('the launcher on an older Node', () => {
     await withMain('console.log("started")');
     const result = await resultOf(launch(OLD_NODE));
     expect(result).toMatchObject({ code: 1, stdout: '' });
-    expect(result.stderr).toMatch(/needs Node 22\.19[^]*npm ci/);
+    expect(result.stderr).toMatch(/needs Node 22\.21[^]*npm ci/);
   });
 
   it('lets the packaged Node run the program and passes its exit code on', async () => {

@@ -3,6 +3,7 @@ import { createDestinationPolicy } from '../../core/destination-policy.ts';
 import { PullAbortedError } from '../sources/errors.ts';
 import type { Resolve } from '../sources/guarded-connect.ts';
 import { createHttpClient } from '../sources/http-client.ts';
+import { createProxyRouter } from '../sources/proxy-router.ts';
 import { secretValues } from '../sources/redact.ts';
 import type { SourceSettings } from '../sources/settings.ts';
 import type { Environment } from '../sources/source.ts';
@@ -28,12 +29,10 @@ export interface InProcessPullerOptions {
  * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is no network.
  */
 export function createInProcessPuller({ env, settings, clock, resolve }: InProcessPullerOptions): Puller {
-  const http = createHttpClient({
-    policy: createDestinationPolicy(settings.deniedNetworks),
-    connectTimeoutMs: settings.connectTimeoutMs,
-    maxRedirects: settings.maxRedirects,
-    resolve,
-  });
+  const policy = createDestinationPolicy(settings.deniedNetworks);
+  const { connectTimeoutMs, maxRedirects } = settings;
+  const proxies = createProxyRouter(env, { connectTimeoutMs, guard: { policy, resolve } });
+  const http = createHttpClient({ policy, connectTimeoutMs, maxRedirects, resolve, proxies });
   const sources = createSources({ env, http, clock, settings });
   const context = {
     sources,

@@ -11,8 +11,14 @@ const UNASKED_MS = 10_000;
 // The model server runs as another user and has to read what is stored here.
 process.umask(0o022);
 
+const env = { ...process.env };
+// The clients of Azure and Google would read these by rules of their own; here all requests go by one set of rules.
+for (const name of Object.keys(env)) {
+  if (/^(?:https?|all|no)_proxy$/i.test(name)) Reflect.deleteProperty(process.env, name);
+}
+
 const served = servePuller(
-  (settings) => createInProcessPuller({ env: process.env, settings, clock: systemClock }),
+  (settings) => createInProcessPuller({ env, settings, clock: systemClock }),
   (message: FromPuller) => {
     if (process.connected) process.send?.(message);
   },

@@ -1,6 +1,10 @@
-import type { TokenCredential } from '@azure/identity';
+import type { ClientSecretCredentialOptions as CredentialOptions, TokenCredential } from '@azure/identity';
 import { AnonymousCredential, StorageSharedKeyCredential } from '@azure/storage-blob';
+import { PullError } from './errors.ts';
+import type { ProxyRouter } from './proxy-router.ts';
 import type { Environment } from './source.ts';
+
+type Policy = NonNullable<CredentialOptions['additionalPolicies']>[number]['policy'];
 
 export type AzureCredential = AnonymousCredential | StorageSharedKeyCredential | TokenCredential;
 
@@ -9,7 +13,11 @@ export type AzureCredential = AnonymousCredential | StorageSharedKeyCredential |
  * identity, else a managed identity by its client id, else anonymous, which public containers allow.
  * Source: KServe v0.17, pkg/credentials/azure.
  */
-export async function credentialFor(account: string, env: Environment): Promise<AzureCredential> {
+export async function credentialFor(
+  account: string,
+  env: Environment,
+  proxies: ProxyRouter | undefined,
+): Promise<AzureCredential> {
   const key = read(env, 'STORAGE_ACCESS_KEY');
   if (key !== undefined) return new StorageSharedKeyCredential(account, key);
   const clientId = read(env, 'CLIENT_ID');
@@ -20,12 +28,47 @@ export async function credentialFor(account: string, env: Environment): Promise<
   // Costs some 20 MiB, so only those who need it load it.
   const identity = await import('@azure/identity');
   if (tenantId !== undefined && clientSecret !== undefined) {
-    return new identity.ClientSecretCredential(tenantId, clientId, clientSecret);
+    return byProxies(
+      (options) => new identity.ClientSecretCredential(tenantId, clientId, clientSecret, options),
+      proxies,
+    );
   }
   if (tenantId !== undefined && tokenFile !== undefined) {
-    return new identity.WorkloadIdentityCredential({ tenantId, clientId, tokenFilePath: tokenFile });
+    const workload = { tenantId, clientId, tokenFilePath: tokenFile };
+    return byProxies(
+      (options) => new identity.WorkloadIdentityCredential({ ...workload, ...options }),
+      proxies,
+    );
   }
+  // Directly: the identity is the node's, and a proxy has another.
   return new identity.ManagedIdentityCredential({ clientId });
+}
+
+/** A credential whose requests for tokens go by the environment's proxies. */
+function byProxies(
+  create: (options: CredentialOptions) => TokenCredential,
+  proxies: ProxyRouter | undefined,
+): TokenCredential {
+  if (proxies === undefined) return create({});
+  let last: unknown;
+  const policy: Policy = {
+    name: 'byProxies',
+    sendRequest: (request, next) =>
+      proxies.send(request, next).catch((thrown: unknown) => {
+        if (thrown instanceof PullError) last = thrown;
+        throw thrown;
+      }),
+  };
+  const credential = create({ additionalPolicies: [{ policy, position: 'perRetry' }] });
+  return {
+    getToken: async (scopes, options) => {
+      last = undefined;
+      // Azure's library for tokens keeps nothing of what a request failed for.
+      return credential.getToken(scopes, options).catch((thrown: unknown) => {
+        throw last ?? thrown;
+      });
+    },
+  };
 }
 
 function read(env: Environment, name: string): string | undefined {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { ContainerClient } from '@azure/storage-blob';
+import { AnonymousCredential, ContainerClient, newPipeline } from '@azure/storage-blob';
 import type { BlobDownloadResponseParsed, StoragePipelineOptions } from '@azure/storage-blob';
 import { credentialFor } from './azure-credentials.ts';
 import type { ExpectedDigest } from './digest.ts';
@@ -8,6 +8,7 @@ import { SourceUnavailableError } from './errors.ts';
 import { isError } from './is-error.ts';
 import { filesBelow } from './prefix.ts';
 import type { StoredObject } from './prefix.ts';
+import { createProxyRouter } from './proxy-router.ts';
 import { shownUri } from './redact.ts';
 import type { OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
 
@@ -17,15 +18,24 @@ const PIPELINE: StoragePipelineOptions = { retryOptions: { maxTries: 2, retryDel
  * `https://<account>.blob.core.windows.net/<container>/<prefix>` and `abfs(s)://` by Azure's client.
  * The account's domain is fixed, so a storageUri cannot lead the credentials elsewhere.
  */
-export function createAzureSource({ env }: SourceContext): Source {
+export function createAzureSource({ env, settings }: SourceContext): Source {
+  const proxies = createProxyRouter(env, settings);
   return {
     find: async (uri, signal) => {
       const place = parseAzureUri(uri, env);
-      const credential = place.signature === undefined ? await credentialFor(place.account, env) : undefined;
+      const credential =
+        place.signature === undefined ? await credentialFor(place.account, env, proxies) : undefined;
+      const pipeline = newPipeline(credential ?? new AnonymousCredential(), PIPELINE);
+      if (proxies !== undefined) {
+        pipeline.factories.push({
+          create: (next) => ({
+            sendRequest: (request) => proxies.send(request, (routed) => next.sendRequest(routed)),
+          }),
+        });
+      }
       const container = new ContainerClient(
         `${place.serviceUrl}/${encodeURIComponent(place.container)}${place.signature ?? ''}`,
-        credential,
-        PIPELINE,
+        pipeline,
       );
       const files = filesBelow<StoredObject>({
         uri,
@@ -35,7 +45,7 @@ export function createAzureSource({ env }: SourceContext): Source {
       });
       return { files, version: undefined };
     },
-    close: () => Promise.resolve(),
+    close: () => Promise.resolve(proxies?.close()),
   };
 }
 

@@ -78,6 +78,20 @@ export class UntrustedCertificateError extends PullError {
   readonly retryable = false;
 }
 
+/** The proxy that HTTP_PROXY or HTTPS_PROXY names is not there, or does not answer. */
+export class ProxyUnavailableError extends PullError {
+  readonly code = 'PROXY_UNAVAILABLE';
+  readonly reason = 'ProxyUnavailable';
+  readonly retryable = true;
+}
+
+/** The proxy does not let the agent through: it wants other credentials, or does not reach or allow the source. */
+export class ProxyRefusedError extends PullError {
+  readonly code = 'PROXY_REFUSED';
+  readonly reason = 'ProxyRefused';
+  readonly retryable = true;
+}
+
 /** The source is there but cannot answer now: 5xx, refused or reset connections, names that do not resolve. */
 export class SourceUnavailableError extends PullError {
   readonly code = 'SOURCE_UNAVAILABLE';

@@ -1,12 +1,15 @@
-import type { GoogleAuth } from 'google-auth-library';
+import type { GoogleAuth, OAuth2ClientOptions } from 'google-auth-library';
+import { classify } from './classify.ts';
 import type { ExpectedDigest } from './digest.ts';
 import { hexFromBase64 } from './digest.ts';
-import { AccessDeniedError, InvalidUriError } from './errors.ts';
+import { AccessDeniedError, InvalidUriError, ProxyRefusedError, ProxyUnavailableError } from './errors.ts';
 import { expectSuccess, smallText } from './http-client.ts';
 import { openHttpFile } from './http-file.ts';
 import { bucketAndPrefix, filesBelow } from './prefix.ts';
+import { createProxyRouter } from './proxy-router.ts';
+import type { ProxyRouter } from './proxy-router.ts';
 import { shownUri } from './redact.ts';
-import type { Source, SourceContext } from './source.ts';
+import type { Environment, Source, SourceContext } from './source.ts';
 
 const PUBLIC_ENDPOINT = 'https://storage.googleapis.com';
 const READ_ONLY = 'https://www.googleapis.com/auth/devstorage.read_only';
@@ -26,11 +29,11 @@ type Headers = Readonly<Record<string, string>>;
  * `gs://bucket/prefix` by the JSON API. Credentials are Google's application defaults; without any, and with
  * STORAGE_EMULATOR_HOST, requests are anonymous, which public buckets allow.
  */
-export function createGcsSource(context: SourceContext): Source {
-  const { env, http } = context;
+export function createGcsSource({ env, http, settings }: SourceContext): Source {
   const emulator = env['STORAGE_EMULATOR_HOST'];
   const endpoint = emulator === undefined || emulator === '' ? PUBLIC_ENDPOINT : withScheme(emulator);
-  const authorize = createAuthorizer(context, endpoint);
+  const proxies = createProxyRouter(env, settings);
+  const authorize = createAuthorizer(env, endpoint, proxies);
   return {
     find: async (uri, signal) => {
       const place = bucketAndPrefix(uri);
@@ -61,7 +64,7 @@ export function createGcsSource(context: SourceContext): Source {
       });
       return { files, version: undefined };
     },
-    close: () => Promise.resolve(),
+    close: () => Promise.resolve(proxies?.close()),
   } satisfies Source;
 }
 
@@ -97,14 +100,22 @@ function objectOf(item: Readonly<Record<string, string>>): GcsObject {
 }
 
 /** Makes the function that gives the headers of a request; the client keeps and renews the token. */
-function createAuthorizer({ env }: SourceContext, endpoint: string): () => Promise<Headers> {
+function createAuthorizer(
+  env: Environment,
+  endpoint: string,
+  proxies: ProxyRouter | undefined,
+): () => Promise<Headers> {
   if (endpoint !== PUBLIC_ENDPOINT) return () => Promise.resolve({});
   const keyFile = env['GOOGLE_APPLICATION_CREDENTIALS'];
   const wanted = keyFile !== undefined && keyFile !== '';
   let auth: Promise<GoogleAuth | undefined> | undefined;
   const start = async (): Promise<GoogleAuth | undefined> => {
     const { GoogleAuth: Auth } = await import('google-auth-library');
-    const client = new Auth({ scopes: [READ_ONLY], ...(wanted ? { keyFilename: keyFile } : {}) });
+    const client = new Auth({
+      scopes: [READ_ONLY],
+      ...(wanted ? { keyFilename: keyFile } : {}),
+      ...(proxies === undefined ? {} : { clientOptions: { transporterOptions: viaProxies(proxies) } }),
+    });
     try {
       await client.getClient();
       return client;
@@ -126,9 +137,15 @@ function createAuthorizer({ env }: SourceContext, endpoint: string): () => Promi
     try {
       return { authorization: `Bearer ${(await client.getAccessToken()) ?? ''}` };
     } catch (cause) {
+      const fault = classify(cause, 'the token');
+      if (fault instanceof ProxyUnavailableError || fault instanceof ProxyRefusedError) throw fault;
       throw new AccessDeniedError('Google refused to give a token for the credentials of the pod', { cause });
     }
   };
+}
+
+function viaProxies(proxies: ProxyRouter): NonNullable<OAuth2ClientOptions['transporterOptions']> {
+  return { adapter: (request, send) => proxies.send(request, send) };
 }
 
 function sameOrigin(url: URL, headers: Headers): (hop: URL) => Headers {

@@ -40,16 +40,38 @@ export function guardedLookup(policy: DestinationPolicy, resolve: Resolve = reso
         );
         return;
       }
-      for (const { address } of addresses) {
-        const refusal = refusalOf(`${hostname} (${address})`, policy.address(address));
-        if (refusal === undefined) continue;
-        callback(refusal, '', 0);
-        return;
-      }
-      if (options.all === true) callback(null, [...addresses]);
+      const all = addresses.map(({ address }) => address);
+      const refusal = refusalOfAny(policy, hostname, all);
+      if (refusal !== undefined) callback(refusal, '', 0);
+      else if (options.all === true) callback(null, [...addresses]);
       else callback(null, first.address, first.family);
     });
   };
+}
+
+/**
+ * Refuses a name of which any address is out of bounds.
+ * @throws DestinationRefusedError
+ */
+export function refuseAddresses(
+  policy: DestinationPolicy,
+  hostname: string,
+  addresses: readonly string[],
+): void {
+  const refusal = refusalOfAny(policy, hostname, addresses);
+  if (refusal !== undefined) throw refusal;
+}
+
+function refusalOfAny(
+  policy: DestinationPolicy,
+  hostname: string,
+  addresses: readonly string[],
+): DestinationRefusedError | undefined {
+  for (const address of addresses) {
+    const refusal = refusalOf(`${hostname} (${address})`, policy.address(address));
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
 }
 
 const resolveAll: Resolve = (hostname, done) => {
@@ -57,7 +79,8 @@ const resolveAll: Resolve = (hostname, done) => {
     done(null, [{ address: hostname, family: isIP(hostname) }]);
     return;
   }
-  dnsLookup(hostname, { all: true }, done);
+  // With an error Node gives no addresses at all, which its types do not say.
+  dnsLookup(hostname, { all: true }, (error, addresses) => done(error, error === null ? addresses : []));
 };
 
 function refusalOf(shown: string, verdict: DestinationVerdict): DestinationRefusedError | undefined {

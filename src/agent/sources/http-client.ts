@@ -5,6 +5,7 @@ import { guardedLookup, refuseHost } from './guarded-connect.ts';
 import type { Resolve } from './guarded-connect.ts';
 import { bareHost, createHttpGetter } from './http-get.ts';
 import { errorOfStatus, retryAfterMs } from './http-status.ts';
+import type { ProxyRouter } from './proxy-router.ts';
 import { shownUri } from './redact.ts';
 
 export interface HttpResponse {
@@ -33,6 +34,7 @@ export interface HttpClientOptions {
   readonly connectTimeoutMs: number;
   readonly maxRedirects: number;
   readonly resolve?: Resolve | undefined;
+  readonly proxies?: ProxyRouter | undefined;
 }
 
 /** The largest answer that is not a model: a listing, a manifest, a token. */
@@ -44,9 +46,10 @@ export function createHttpClient({
   connectTimeoutMs,
   maxRedirects,
   resolve,
+  proxies,
 }: HttpClientOptions): HttpClient {
   // `watch.ts` times every other wait, for all protocols alike.
-  const getter = createHttpGetter({ lookup: guardedLookup(policy, resolve), connectTimeoutMs });
+  const getter = createHttpGetter({ lookup: guardedLookup(policy, resolve), connectTimeoutMs, proxies });
   const once = async (url: URL, { headersFor, signal }: HttpRequest): Promise<HttpResponse> => {
     refuseHost(policy, bareHost(url.hostname));
     const answer = await getter.get(url, { ...OWN_HEADERS, ...headersFor(url) }, signal);

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
+import type { ProxyRouter } from './proxy-router.ts';
 
 /** One GET: resolves with the head of the answer, whose body is still to be read. */
 export type HttpGet = (
@@ -18,10 +19,12 @@ export interface HttpGetter {
 export interface HttpGetterOptions {
   readonly lookup: LookupFunction;
   readonly connectTimeoutMs: number;
+  /** Where the environment names proxies; it makes the connections of what goes by one. */
+  readonly proxies?: ProxyRouter | undefined;
 }
 
 /** Shorter than the 5 s after which many servers close, so that no request meets a closing connection. */
-const IDLE = { keepAlive: true, timeout: 4_000 };
+export const IDLE = { keepAlive: true, timeout: 4_000 };
 
 interface Transport {
   readonly request: typeof httpRequest;
@@ -29,7 +32,7 @@ interface Transport {
 }
 
 /** GETs over HTTP/1.1 and kept connections. TLS is loaded when the first https:// URL asks for it. */
-export function createHttpGetter({ lookup, connectTimeoutMs }: HttpGetterOptions): HttpGetter {
+export function createHttpGetter({ lookup, connectTimeoutMs, proxies }: HttpGetterOptions): HttpGetter {
   const http: Transport = { request: httpRequest, agent: new HttpAgent(IDLE) };
   let https: Promise<Transport> | undefined;
   const loadHttps = async (): Promise<Transport> => {
@@ -39,17 +42,26 @@ export function createHttpGetter({ lookup, connectTimeoutMs }: HttpGetterOptions
   const get: HttpGet = async (url, headers, signal) => {
     const secure = url.protocol === 'https:';
     const { request, agent } = secure ? await (https ??= loadHttps()) : http;
+    const route = await proxies?.routeFor(url);
     const ask = (): ClientRequest => {
-      const call = request({ ...target(url), headers, signal, agent, lookup });
+      const call = request({ ...target(url), headers, signal, agent: route?.agent ?? agent, lookup });
       limitConnecting(call, secure ? 'secureConnect' : 'connect', connectTimeoutMs);
       return call;
     };
-    return answerOf(ask);
+    const answer = await answerOf(ask);
+    try {
+      route?.check(answer.statusCode);
+    } catch (refused) {
+      answer.on('error', () => undefined).destroy();
+      throw refused;
+    }
+    return answer;
   };
   return {
     get,
     close: () => {
       http.agent.destroy();
+      proxies?.close();
       void https?.then(({ agent }) => agent.destroy());
     },
   };

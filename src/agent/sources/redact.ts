@@ -21,6 +21,7 @@ export function printable(text: string, limit = 200): string {
 }
 
 const SECRET_VARIABLE = /(SECRET|TOKEN|PASSWORD|ACCESS_KEY|SAS|CONNECTION_STRING)|-headers$/i;
+const PROXY_VARIABLE = /^https?_proxy$/i;
 /** Shorter values are more likely to be ordinary words ("1", "true") than secrets. */
 const SHORTEST_SECRET = 6;
 
@@ -29,7 +30,10 @@ export function secretValues(env: Readonly<Record<string, string | undefined>>):
   const values = Object.entries(env)
     .filter(([name]) => SECRET_VARIABLE.test(name))
     .flatMap(([, value]) => (value === undefined ? [] : [value, ...jsonStrings(value)]));
-  return [...new Set(values)]
+  const ofProxies = Object.entries(env)
+    .filter(([name]) => PROXY_VARIABLE.test(name))
+    .flatMap(([, value]) => proxySecrets(value ?? ''));
+  return [...new Set([...values, ...ofProxies])]
     .filter((value) => value.length >= SHORTEST_SECRET)
     .sort((a, b) => b.length - a.length);
 }
@@ -40,6 +44,12 @@ export function scrub(message: string, secrets: readonly string[]): string {
   return withoutSecrets
     .replace(/([a-z][a-z0-9+.-]*:\/\/[^\s?#'"]*)[?#][^\s'"]*/gi, '$1')
     .replace(/(https?|s3|gs|hf|oci):\/\/[^\s/@]*@/gi, '$1://');
+}
+
+/** The user and the password in a proxy's URL, together and the password alone, as they are written. */
+function proxySecrets(url: string): string[] {
+  const [, user = '', password = ''] = /^(?:[^:/]*:\/\/)?([^:/@]*):?(.*)@/.exec(url) ?? [];
+  return [`${user}:${password}`, password];
 }
 
 function jsonStrings(text: string): string[] {

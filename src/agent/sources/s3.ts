@@ -9,10 +9,12 @@ import { ChecksumMismatchError, InvalidUriError } from './errors.ts';
 import { isError } from './is-error.ts';
 import { bucketAndPrefix, filesBelow } from './prefix.ts';
 import type { StoredObject } from './prefix.ts';
+import { createProxyRouter } from './proxy-router.ts';
 import { shownUri } from './redact.ts';
 import { readS3Environment } from './s3-config.ts';
 import type { S3Environment } from './s3-config.ts';
-import type { OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
+import type { S3Handler } from './s3-via-proxies.ts';
+import type { Environment, OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
 
 /** Listing a large prefix takes many requests; one of them may stumble without failing the model. */
 const ATTEMPTS_PER_REQUEST = 2;
@@ -27,9 +29,7 @@ export function createS3Source({ env, settings }: SourceContext): Source {
     find: async (uri, signal) => {
       const place = bucketAndPrefix(uri);
       if (place === undefined) throw new InvalidUriError(`${shownUri(uri)}: expected s3://<bucket>/<path>`);
-      client ??= readS3Environment(env).then(
-        (s3) => new S3Client(clientConfig(s3, settings.connectTimeoutMs)),
-      );
+      client ??= openClient(env, settings.connectTimeoutMs);
       const s3 = await client;
       const files = filesBelow<StoredObject>({
         uri,
@@ -43,11 +43,32 @@ export function createS3Source({ env, settings }: SourceContext): Source {
   };
 }
 
-function clientConfig(s3: S3Environment, connectTimeoutMs: number): S3ClientConfig {
+async function openClient(env: Environment, connectTimeoutMs: number): Promise<S3Client> {
+  const s3 = await readS3Environment(env);
+  return new S3Client(clientConfig(s3, await requestHandler(s3, env, connectTimeoutMs)));
+}
+
+async function requestHandler(
+  s3: S3Environment,
+  env: Environment,
+  connectTimeoutMs: number,
+): Promise<S3Handler> {
   const tls = {
     rejectUnauthorized: s3.verifyTls,
     ...(s3.certificateAuthorities === undefined ? {} : { ca: s3.certificateAuthorities }),
   };
+  const direct = new NodeHttpHandler({
+    connectionTimeout: connectTimeoutMs,
+    httpAgent: new HttpAgent({ keepAlive: true }),
+    httpsAgent: new HttpsAgent({ keepAlive: true, ...tls }),
+  });
+  const proxies = createProxyRouter(env, { connectTimeoutMs, tls });
+  if (proxies === undefined) return direct;
+  const { s3HandlerVia } = await import('./s3-via-proxies.ts');
+  return s3HandlerVia(proxies, direct);
+}
+
+function clientConfig(s3: S3Environment, handler: S3Handler): S3ClientConfig {
   return {
     region: s3.region,
     followRegionRedirects: true,
@@ -55,11 +76,7 @@ function clientConfig(s3: S3Environment, connectTimeoutMs: number): S3ClientConf
     maxAttempts: ATTEMPTS_PER_REQUEST,
     ...(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }),
     ...credentialConfig(s3.credentials),
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: connectTimeoutMs,
-      httpAgent: new HttpAgent({ keepAlive: true }),
-      httpsAgent: new HttpsAgent({ keepAlive: true, ...tls }),
-    }),
+    requestHandler: handler,
     // The SDK's own warnings quote requests; nothing of it reaches our log.
     logger: { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing },
   };

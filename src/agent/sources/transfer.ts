@@ -4,7 +4,12 @@ import type { Clock } from '../../core/clock.ts';
 import { classify } from './classify.ts';
 import { createDigestCheck } from './digest.ts';
 import type { DigestCheck } from './digest.ts';
-import { PullAbortedError, SourceUnavailableError, WrongLengthError } from './errors.ts';
+import {
+  ProxyUnavailableError,
+  PullAbortedError,
+  SourceUnavailableError,
+  WrongLengthError,
+} from './errors.ts';
 import type { PullError } from './errors.ts';
 import type { SourceSettings } from './settings.ts';
 import type { OpenedFile, RemoteFile } from './source.ts';
@@ -115,6 +120,7 @@ function mayResume(error: PullError, { received, totalBytes, tag }: Progress): b
   if (error.retryAfterMs !== undefined) return false;
   const broken =
     error instanceof SourceUnavailableError ||
+    error instanceof ProxyUnavailableError ||
     (error instanceof WrongLengthError && totalBytes !== undefined && received < totalBytes);
   return broken && (received === 0 || tag !== undefined);
 }

@@ -8,6 +8,7 @@ describe('addresses a storageUri may not lead to', () => {
   it.each([
     '169.254.169.254',
     '169.254.170.2',
+    '169.254.169.254..',
     '2852039166',
     '0xa9fea9fe',
     '0xA9.0xFE.0xA9.0xFE',

@@ -178,6 +178,13 @@ describe('names that lead to the metadata service', () => {
     expect((await pullOnce(url, { resolve })).result).toMatchObject({ reason: 'DestinationRefused' });
   });
 
+  it('a name that the machine really cannot resolve is asked again soon', async () => {
+    expect((await pullOnce('http://no-such-host.invalid/m')).result).toMatchObject({
+      reason: 'SourceUnavailable',
+      retry: 'soon',
+    });
+  });
+
   it('a name that does not resolve is asked again soon', async () => {
     const resolve: Resolve = (_, done) =>
       done(Object.assign(new Error('no such name'), { code: 'ENOTFOUND' }), []);

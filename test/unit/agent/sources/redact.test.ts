@@ -32,6 +32,8 @@ describe('the last gate before a message leaves', () => {
     AZURE_CLIENT_SECRET: 'azure-secret-value',
     AZURE_STORAGE_ACCESS_KEY: 'azure-key-value',
     'host.example-headers': '{"Authorization":"Bearer header-value","X":"1"}',
+    https_proxy: 'http://me:proxy-password@proxy:3128',
+    HTTP_PROXY: 'me:other-password@proxy:3128',
     AWS_REGION: 'eu-west-1',
     SHORT_SECRET: 'abc',
   };
@@ -44,6 +46,7 @@ describe('the last gate before a message leaves', () => {
     ['azure-secret-value', '[secret]'],
     ['azure-key-value', '[secret]'],
     ['Bearer header-value', '[secret]'],
+    ['proxy-password and me:other-password', '[secret] and [secret]'],
     ['https://host/path?X-Amz-Signature=abc and more', 'https://host/path and more'],
     ['https://user:pass@host/path', 'https://host/path'],
     ['eu-west-1 abc 1', 'eu-west-1 abc 1'],

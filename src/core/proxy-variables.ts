@@ -1,0 +1,27 @@
+/** An environment, as far as proxies are concerned. */
+export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
+
+/** Upper case comes first, as in Go. Source: golang.org/x/net/http/httpproxy, FromEnvironment. */
+export const PROXY_VARIABLES = {
+  'http:': ['HTTP_PROXY', 'http_proxy'],
+  'https:': ['HTTPS_PROXY', 'https_proxy'],
+} as const;
+
+export const BYPASS_VARIABLES = ['NO_PROXY', 'no_proxy'] as const;
+
+/** The first of these variables that is set to anything. */
+export function firstSet<Name extends string>(
+  env: ProxyEnvironment,
+  names: readonly Name[],
+): { readonly variable: Name; readonly value: string } | undefined {
+  for (const variable of names) {
+    const value = env[variable];
+    if (value !== undefined && value !== '') return { variable, value };
+  }
+  return undefined;
+}
+
+/** Whether any request at all may have to go by a proxy; cheap enough to be asked at every start. */
+export function namesProxy(env: ProxyEnvironment): boolean {
+  return Object.values(PROXY_VARIABLES).some((names) => firstSet(env, names) !== undefined);
+}
