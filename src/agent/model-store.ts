@@ -1,15 +1,9 @@
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isModelName } from '../core/desired-models.ts';
 import { type ModelSpec } from '../core/model-config.ts';
-import { MARKER_PREFIX, readMarker, specHash } from '../core/model-marker.ts';
-import { type LoadedNotes, openLoadedNotes } from './loaded-notes.ts';
-
-/**
- * The agent's own corner of the model directory: on the same filesystem, so that a rename puts a version in place, and
- * hidden, so that MLServer's search for model-settings.json (Python's glob) passes it by.
- */
-const CONTROL_DIRECTORY = '.kserve-mms';
+import { LOADED_PREFIX, MARKER_PREFIX, markerName, readMarker, specHash } from '../core/model-marker.ts';
+import { type ControlDirectory, controlDirectory } from './control-directory.ts';
 
 /** What a restarted agent finds of one model. */
 export interface StoredModel {
@@ -30,118 +24,158 @@ export interface ModelStore {
   recover(): Promise<ReadonlyMap<string, StoredModel>>;
   /** The directory of the version in place, as the model server sees it when it shares the mount. */
   pathOf(name: string): string;
-  /** A path below the staging directory that does not exist yet. */
-  newStagingPath(name: string): string;
+  /** A path below the staging directory that does not exist yet; it ends with `install` or `discard`. */
+  newStagingPath(name: string): Promise<string>;
   /** Puts a sealed tree in place; what was there is kept as the previous version, or thrown away. */
   install(name: string, path: string, keepPrevious: boolean): Promise<void>;
   /** Throws the version in place away and puts the previous one back. */
   goBack(name: string): Promise<void>;
   discardPrevious(name: string): Promise<void>;
+  /** Removes a tree, if there is one. */
   discard(path: string): Promise<void>;
+  /**
+   * Says in the tree that the model server has it, for the agent after this one; the note goes where the tree goes.
+   */
   noteLoaded(name: string, spec: ModelSpec): Promise<void>;
   /** Removes every trace of a model. */
   remove(name: string): Promise<void>;
 }
 
-/** Opens the store below an absolute model directory; both it and the control directory are made when needed. */
+/** Opens the store below an absolute model directory, which is made when needed. */
 export async function openModelStore(modelDir: string): Promise<ModelStore> {
-  const control = join(modelDir, CONTROL_DIRECTORY);
-  const corner = (kind: 'staging' | 'previous' | 'loaded' | 'trash', name = '') => join(control, kind, name);
-  for (const kind of ['staging', 'previous', 'loaded', 'trash'] as const) {
-    await mkdir(corner(kind), { recursive: true });
-  }
+  await mkdir(modelDir, { recursive: true });
+  const control = controlDirectory(modelDir);
+  const pathOf = (name: string) => join(modelDir, name);
+  const previousOf = (name: string) => control.path('previous', name);
   let serial = 0;
   const unique = (name: string) => `${name}.${process.pid}.${++serial}`;
-  const pathOf = (name: string) => join(modelDir, name);
   // What is known not to be there need not be removed: at a start with many models that is most of the work.
-  const notes = await openLoadedNotes(corner('loaded'));
   const previous = new Set<string>();
 
-  const discard = async (path: string) => {
-    const trash = corner('trash', unique('x'));
-    if (await moved(path, trash)) await rm(trash, { recursive: true, force: true });
-  };
+  const discard = (path: string) => throwAway(control, path, control.path('trash', unique('x')));
   const discardPrevious = async (name: string) => {
     if (!previous.has(name)) return;
-    await discard(corner('previous', name));
+    await discard(previousOf(name));
     previous.delete(name);
+  };
+  const keepPrevious = async (name: string) => {
+    await discardPrevious(name);
+    await control.hold(previousOf(name));
+    previous.add(name);
+    await moved(pathOf(name), previousOf(name));
   };
 
   return {
     pathOf,
     discard,
     discardPrevious,
-    newStagingPath: (name) => corner('staging', unique(name)),
-    recover: async () => {
-      const found = await recover(modelDir, corner, notes);
-      for (const name of await readdir(corner('previous'))) previous.add(name);
-      return found;
+    newStagingPath: async (name) => {
+      const path = control.path('staging', unique(name));
+      await control.hold(path);
+      return path;
     },
-    install: async (name, path, keepPrevious) => {
-      await notes.drop(name);
-      if (keepPrevious) {
-        await discardPrevious(name);
-        previous.add(name);
-        await moved(pathOf(name), corner('previous', name));
-      }
-      if (!(await movedToFree(path, pathOf(name)))) {
-        await discard(pathOf(name));
-        await rename(path, pathOf(name));
+    recover: async () => {
+      for (const name of await recoverPrevious(modelDir, control)) previous.add(name);
+      return recoverModels(modelDir, previousOf);
+    },
+    install: async (name, path, keep) => {
+      try {
+        if (keep) await keepPrevious(name);
+        if (!(await movedToFree(path, pathOf(name)))) {
+          await discard(pathOf(name));
+          await rename(path, pathOf(name));
+        }
+      } finally {
+        await control.release(path);
       }
     },
     goBack: async (name) => {
-      await notes.drop(name);
+      await dropNote(previousOf(name));
       await discard(pathOf(name));
-      await rename(corner('previous', name), pathOf(name));
+      await rename(previousOf(name), pathOf(name));
       previous.delete(name);
+      await control.release(previousOf(name));
     },
-    noteLoaded: (name, spec) => notes.put(name, specHash(spec)),
+    noteLoaded: (name, spec) => putNote(pathOf(name), spec),
     remove: async (name) => {
-      await notes.drop(name);
       await discardPrevious(name);
       await discard(pathOf(name));
     },
   };
 }
 
-type Corner = (kind: 'staging' | 'previous' | 'loaded' | 'trash', name?: string) => string;
+/** By way of the trash: from one moment to the next there is nothing at the path, however long deleting takes. */
+async function throwAway(control: ControlDirectory, path: string, trash: string): Promise<void> {
+  await control.hold(trash);
+  try {
+    if (await moved(path, trash)) await rm(trash, { recursive: true, force: true });
+  } finally {
+    await control.release(path);
+    await control.release(trash);
+  }
+}
 
-async function recover(
-  modelDir: string,
-  corner: Corner,
-  notes: LoadedNotes,
-): Promise<ReadonlyMap<string, StoredModel>> {
-  for (const kind of ['staging', 'trash'] as const) {
-    for (const left of await readdir(corner(kind)))
-      await rm(corner(kind, left), { recursive: true, force: true });
-  }
-  for (const name of await readdir(corner('previous'))) {
+/** Clears what a crash left; resolves with the models whose previous version is still beside them. */
+async function recoverPrevious(modelDir: string, control: ControlDirectory): Promise<readonly string[]> {
+  const kept: string[] = [];
+  const left = (await control.clear()).map((name) => ({ name, path: control.path('previous', name) }));
+  for (const { path } of left) await control.hold(path);
+  for (const { name, path } of left) {
     // The agent died between the two renames of an update: the old version goes back.
-    if (!(await exists(join(modelDir, name)))) await moved(corner('previous', name), join(modelDir, name));
+    if (await exists(join(modelDir, name))) {
+      kept.push(name);
+      continue;
+    }
+    await moved(path, join(modelDir, name));
+    await control.release(path);
   }
+  return kept;
+}
+
+async function recoverModels(
+  modelDir: string,
+  previousOf: (name: string) => string,
+): Promise<ReadonlyMap<string, StoredModel>> {
   const entries = await readdir(modelDir, { withFileTypes: true });
   const names = entries
     .filter((entry) => entry.isDirectory() && isModelName(entry.name))
     .map(({ name }) => name);
   const found = await Promise.all(
     names.map(async (name): Promise<[string, StoredModel]> => {
-      const [stored, previous] = await Promise.all([
-        markedSpec(join(modelDir, name)),
-        markedSpec(corner('previous', name)),
+      const [inPlace, previous] = await Promise.all([
+        readTree(join(modelDir, name)),
+        readTree(previousOf(name)),
       ]);
-      return [name, { stored, previous, loadedHash: notes.hashOf(name) }];
+      return [name, { ...inPlace, previous: previous.stored }];
     }),
   );
   // A directory without our marks may be anyone's: it is left alone until a model of that name is wanted.
   return new Map(found.filter(([, model]) => model.stored !== undefined || model.previous !== undefined));
 }
 
-/** The spec on a tree's marker; undefined unless there is exactly one readable marker. */
-async function markedSpec(directory: string): Promise<ModelSpec | undefined> {
+/** What a tree says of itself: no version unless there is exactly one readable marker. */
+async function readTree(directory: string): Promise<Omit<StoredModel, 'previous'>> {
   const names = await readdir(directory).catch(() => []);
+  const loadedHash = names.find((name) => name.startsWith(LOADED_PREFIX))?.slice(LOADED_PREFIX.length);
   const [marker, ...more] = names.filter((name) => name.startsWith(MARKER_PREFIX));
-  if (marker === undefined || more.length > 0) return undefined;
-  return readMarker(await readFile(join(directory, marker), 'utf8').catch(() => ''));
+  if (marker === undefined || more.length > 0) return { stored: undefined, loadedHash };
+  return { stored: readMarker(await readFile(join(directory, marker), 'utf8').catch(() => '')), loadedHash };
+}
+
+/** A link to the marker beside it: there whole or not at all, by one call. */
+async function putNote(directory: string, spec: ModelSpec): Promise<void> {
+  await symlink(markerName(spec), join(directory, `${LOADED_PREFIX}${specHash(spec)}`)).catch(
+    (thrown: unknown) => {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
+    },
+  );
+}
+
+/** The model server may have been given another version since. */
+async function dropNote(directory: string): Promise<void> {
+  for (const name of await readdir(directory).catch(() => [])) {
+    if (name.startsWith(LOADED_PREFIX)) await rm(join(directory, name), { force: true });
+  }
 }
 
 /** Renames a directory to a path where nothing, or only an empty directory, is; false when something else is there. */

@@ -15,6 +15,9 @@ export function markerName(spec: ModelSpec): string {
   return `${MARKER_PREFIX}${sha256(`&{${spec.storageUri} ${spec.framework} ${goQuantity(spec.memory)}}`)}`;
 }
 
+/** A tree that the model server was last seen to have loaded holds one entry with this prefix and the version's hash. */
+export const LOADED_PREFIX = 'LOADED.';
+
 /** The content of the marker, byte for byte what Go's json.Marshal writes. */
 export function markerContent(spec: ModelSpec): string {
   return canonicalSpec(spec).replace(
