@@ -27,7 +27,7 @@ interface Sklearnserver {
 }
 
 /**
- * Some 40 s and 630 MB, once. All that the SDK depends on comes along: nearly all of it is imported at its start, and a
+ * Some 40 s and 630 MB, once. All that the SDK depends on comes along: the large ones are all imported by the server, and a
  * shorter list of ours would have to follow KServe's.
  *
  * @throws where Python or Go cannot bring it: the agent's tests need a real model server
@@ -56,8 +56,6 @@ export interface TestSklearnserver {
   readonly port: number;
   /** How often it was started: it is started again whenever it ends, as kubelet does. */
   starts(): number;
-  /** The end of what it wrote. */
-  log(): string;
   /** As a node that runs out of memory does. */
   crash(): Promise<void>;
   /** Ends it for good. */
@@ -75,7 +73,7 @@ export async function startSklearnserver(modelDir: string, atPort?: number): Pro
   const keeper = keepRunning(() =>
     spawn(python, ['-m', 'sklearnserver', ...args], {
       env: environment,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: 'ignore',
       cwd: dirname(modelDir),
     }),
   );
@@ -86,15 +84,11 @@ export async function startSklearnserver(modelDir: string, atPort?: number): Pro
 function keepRunning(start: () => ChildProcess): Omit<TestSklearnserver, 'port'> {
   const stopping = new AbortController();
   let starts = 0;
-  let tail = '';
   let child: ChildProcess | undefined;
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       starts += 1;
       child = start();
-      for (const stream of [child.stdout, child.stderr]) {
-        stream?.on('data', (chunk: Buffer) => (tail = `${tail}${chunk.toString()}`.slice(-4_000)));
-      }
       await once(child, 'exit');
       await sleep(RESTART_AFTER_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
@@ -102,7 +96,6 @@ function keepRunning(start: () => ChildProcess): Omit<TestSklearnserver, 'port'>
   const running = run();
   return {
     starts: () => starts,
-    log: () => tail,
     crash: async () => {
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
