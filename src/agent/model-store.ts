@@ -3,14 +3,11 @@ import { join } from 'node:path';
 import { isModelName } from '../core/desired-models.ts';
 import { type ModelSpec } from '../core/model-config.ts';
 import { MARKER_PREFIX, readMarker, specHash } from '../core/model-marker.ts';
-import { type LoadedNotes, openLoadedNotes } from './loaded-notes.ts';
+import { type ControlDirectory, controlDirectory } from './control-directory.ts';
+import { openLoadedNotes } from './loaded-notes.ts';
 
-/**
- * The agent's own corner of the model directory: on the same filesystem, so that a rename puts a version in place, and
- * hidden, so that MLServer's search for model-settings.json (Python's glob) passes it by.
- */
-const CONTROL_DIRECTORY = '.kserve-mms';
-const LOADED_NOTES = 'loaded.jsonl';
+/** A file, which no model server takes for a model; the control directory is there at times only. */
+const LOADED_NOTES = '.kserve-mms-loaded.jsonl';
 
 /** What a restarted agent finds of one model. */
 export interface StoredModel {
@@ -31,14 +28,16 @@ export interface ModelStore {
   recover(): Promise<ReadonlyMap<string, StoredModel>>;
   /** The directory of the version in place, as the model server sees it when it shares the mount. */
   pathOf(name: string): string;
-  /** A path below the staging directory that does not exist yet. */
-  newStagingPath(name: string): string;
+  /** A path below the staging directory that does not exist yet; it ends with `install` or `discard`. */
+  newStagingPath(name: string): Promise<string>;
   /** Puts a sealed tree in place; what was there is kept as the previous version, or thrown away. */
   install(name: string, path: string, keepPrevious: boolean): Promise<void>;
   /** Throws the version in place away and puts the previous one back. */
   goBack(name: string): Promise<void>;
   discardPrevious(name: string): Promise<void>;
+  /** Removes a tree, if there is one. */
   discard(path: string): Promise<void>;
+  /** Says that the model server has the version in place, for the agent after this one. */
   noteLoaded(name: string, spec: ModelSpec): Promise<void>;
   /** Removes every trace of a model. */
   remove(name: string): Promise<void>;
@@ -46,57 +45,59 @@ export interface ModelStore {
   close(): Promise<void>;
 }
 
-/** Opens the store below an absolute model directory; both it and the control directory are made when needed. */
+/** Opens the store below an absolute model directory, which is made when needed. */
 export async function openModelStore(modelDir: string): Promise<ModelStore> {
-  const control = join(modelDir, CONTROL_DIRECTORY);
-  const corner: Corner = (kind, name = '') => join(control, kind, name);
-  for (const kind of ['staging', 'previous', 'trash'] as const) {
-    await mkdir(corner(kind), { recursive: true });
-  }
+  await mkdir(modelDir, { recursive: true });
+  const control = controlDirectory(modelDir);
+  const pathOf = (name: string) => join(modelDir, name);
+  const previousOf = (name: string) => control.path('previous', name);
   let serial = 0;
   const unique = (name: string) => `${name}.${process.pid}.${++serial}`;
-  const pathOf = (name: string) => join(modelDir, name);
+  const notes = await openLoadedNotes(join(modelDir, LOADED_NOTES));
   // What is known not to be there need not be removed: at a start with many models that is most of the work.
-  const notes = await openLoadedNotes(join(control, LOADED_NOTES));
   const previous = new Set<string>();
 
-  const discard = async (path: string) => {
-    const trash = corner('trash', unique('x'));
-    if (await moved(path, trash)) await rm(trash, { recursive: true, force: true });
-  };
+  const discard = (path: string) => throwAway(control, path, control.path('trash', unique('x')));
   const discardPrevious = async (name: string) => {
     if (!previous.has(name)) return;
-    await discard(corner('previous', name));
+    await discard(previousOf(name));
     previous.delete(name);
+  };
+  const keepPrevious = async (name: string) => {
+    await discardPrevious(name);
+    await control.hold(previousOf(name));
+    previous.add(name);
+    await moved(pathOf(name), previousOf(name));
   };
 
   return {
     pathOf,
     discard,
     discardPrevious,
-    newStagingPath: (name) => corner('staging', unique(name)),
-    recover: async () => {
-      const found = await recover(modelDir, corner, notes);
-      for (const name of await readdir(corner('previous'))) previous.add(name);
-      return found;
+    newStagingPath: async (name) => {
+      const path = control.path('staging', unique(name));
+      await control.hold(path);
+      return path;
     },
-    install: async (name, path, keepPrevious) => {
-      await notes.drop(name);
-      if (keepPrevious) {
-        await discardPrevious(name);
-        previous.add(name);
-        await moved(pathOf(name), corner('previous', name));
-      }
-      if (!(await movedToFree(path, pathOf(name)))) {
-        await discard(pathOf(name));
-        await rename(path, pathOf(name));
+    recover: async () => {
+      for (const name of await recoverPrevious(modelDir, control)) previous.add(name);
+      return recoverModels(modelDir, previousOf, notes.hashOf);
+    },
+    install: async (name, path, keep) => {
+      try {
+        await notes.drop(name);
+        if (keep) await keepPrevious(name);
+        await put(path, pathOf(name), discard);
+      } finally {
+        await control.release(path);
       }
     },
     goBack: async (name) => {
       await notes.drop(name);
       await discard(pathOf(name));
-      await rename(corner('previous', name), pathOf(name));
+      await rename(previousOf(name), pathOf(name));
       previous.delete(name);
+      await control.release(previousOf(name));
     },
     noteLoaded: (name, spec) => notes.put(name, specHash(spec)),
     remove: async (name) => {
@@ -108,21 +109,39 @@ export async function openModelStore(modelDir: string): Promise<ModelStore> {
   };
 }
 
-type Corner = (kind: 'staging' | 'previous' | 'trash', name?: string) => string;
+/** By way of the trash: from one moment to the next there is nothing at the path, however long deleting takes. */
+async function throwAway(control: ControlDirectory, path: string, trash: string): Promise<void> {
+  await control.hold(trash);
+  try {
+    if (await moved(path, trash)) await rm(trash, { recursive: true, force: true });
+  } finally {
+    await control.release(path);
+    await control.release(trash);
+  }
+}
 
-async function recover(
-  modelDir: string,
-  corner: Corner,
-  notes: LoadedNotes,
-): Promise<ReadonlyMap<string, StoredModel>> {
-  for (const kind of ['staging', 'trash'] as const) {
-    for (const left of await readdir(corner(kind)))
-      await rm(corner(kind, left), { recursive: true, force: true });
-  }
-  for (const name of await readdir(corner('previous'))) {
+/** Clears what a crash left; resolves with the models whose previous version is still beside them. */
+async function recoverPrevious(modelDir: string, control: ControlDirectory): Promise<readonly string[]> {
+  const kept: string[] = [];
+  const left = (await control.clear()).map((name) => ({ name, path: control.path('previous', name) }));
+  for (const { path } of left) await control.hold(path);
+  for (const { name, path } of left) {
     // The agent died between the two renames of an update: the old version goes back.
-    if (!(await exists(join(modelDir, name)))) await moved(corner('previous', name), join(modelDir, name));
+    if (await exists(join(modelDir, name))) {
+      kept.push(name);
+      continue;
+    }
+    await moved(path, join(modelDir, name));
+    await control.release(path);
   }
+  return kept;
+}
+
+async function recoverModels(
+  modelDir: string,
+  previousOf: (name: string) => string,
+  loadedHashOf: (name: string) => string | undefined,
+): Promise<ReadonlyMap<string, StoredModel>> {
   const entries = await readdir(modelDir, { withFileTypes: true });
   const names = entries
     .filter((entry) => entry.isDirectory() && isModelName(entry.name))
@@ -131,9 +150,9 @@ async function recover(
     names.map(async (name): Promise<[string, StoredModel]> => {
       const [stored, previous] = await Promise.all([
         markedSpec(join(modelDir, name)),
-        markedSpec(corner('previous', name)),
+        markedSpec(previousOf(name)),
       ]);
-      return [name, { stored, previous, loadedHash: notes.hashOf(name) }];
+      return [name, { stored, previous, loadedHash: loadedHashOf(name) }];
     }),
   );
   // A directory without our marks may be anyone's: it is left alone until a model of that name is wanted.
@@ -146,6 +165,13 @@ async function markedSpec(directory: string): Promise<ModelSpec | undefined> {
   const [marker, ...more] = names.filter((name) => name.startsWith(MARKER_PREFIX));
   if (marker === undefined || more.length > 0) return undefined;
   return readMarker(await readFile(join(directory, marker), 'utf8').catch(() => ''));
+}
+
+/** Renames a tree to a path, whatever is there; `discard` removes that. */
+async function put(tree: string, path: string, discard: (path: string) => Promise<void>): Promise<void> {
+  if (await movedToFree(tree, path)) return;
+  await discard(path);
+  await rename(tree, path);
 }
 
 /** Renames a directory to a path where nothing, or only an empty directory, is; false when something else is there. */

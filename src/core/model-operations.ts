@@ -18,6 +18,8 @@ export interface ModelFailure {
   readonly retryAt: EpochMs;
   /** The files themselves are under suspicion: fetch them again before the next load. */
   readonly refetch: boolean;
+  /** The model server answered, and would not have it. */
+  readonly refused: boolean;
   /** The model server gave no answer; once it answers again this counts no more. */
   readonly serverAway: boolean;
 }
@@ -56,16 +58,21 @@ export type ServeOperation =
   | (Reasoned & { readonly kind: 'goBack'; readonly spec: ModelSpec })
   | (Reasoned & { readonly kind: 'load'; readonly spec: ModelSpec })
   | (Reasoned & { readonly kind: 'unload' })
+  /** Takes the files out of their place; what else there is of the model stays. */
+  | (Reasoned & { readonly kind: 'withdraw' })
   | (Reasoned & { readonly kind: 'remove' });
 
 /** Whether a model's files must be fetched, and why. */
-export function decideFetch(view: ModelView, now: EpochMs): FetchOperation {
+export function decideFetch(view: ModelView, serverUp: boolean, now: EpochMs): FetchOperation {
   const { desired, failure } = view;
   if (desired === undefined) return idle('the model is not wanted');
   if (isVersion(view.staged, desired)) return idle('the version is fetched and waits to be put in place');
   const suspect = failureOf(view, desired)?.refetch === true;
   if (!suspect && isVersion(view.stored, desired)) return idle('the version is on disk');
   if (!suspect && isVersion(view.previous, desired)) return idle('the version is still on disk');
+  if (!serverUp && failureOf(view, desired)?.refused === true) {
+    return idle('the model server refused it, and is away');
+  }
   if (failure !== undefined && isVersion(failure.spec, desired) && failure.retryAt > now) {
     return { kind: 'wait', until: failure.retryAt, reason: failure.message };
   }
@@ -108,6 +115,7 @@ function decideLoad(view: ModelView, desired: ModelSpec, serverUp: boolean, now:
     return idle('the version is loaded');
   }
   const failure = failureOf(view, desired);
+  if (!serverUp && failure?.refused === true) return withdrawal(view);
   if (failure?.refetch === true) return idle('the files are fetched again first');
   if (failure !== undefined && failure.retryAt > now) {
     return { kind: 'wait', until: failure.retryAt, reason: failure.message };
@@ -125,6 +133,9 @@ function decideFallback(view: ModelView, serverUp: boolean, now: EpochMs): Serve
   const { stored, fallbackFailure } = view;
   if (stored === undefined) return idle('the files are not there yet');
   if (view.served.kind !== 'absent') return idle('another version answers until the files are there');
+  if (!serverUp && fallbackFailure?.refused === true && isVersion(fallbackFailure.spec, stored)) {
+    return withdrawal(view);
+  }
   if (!serverUp) return idle('waiting for the model server');
   if (
     fallbackFailure !== undefined &&
@@ -134,6 +145,18 @@ function decideFallback(view: ModelView, serverUp: boolean, now: EpochMs): Serve
     return { kind: 'wait', until: fallbackFailure.retryAt, reason: fallbackFailure.message };
   }
   return { kind: 'load', spec: stored, reason: 'the version before answers until the new one is there' };
+}
+
+/**
+ * KServe's Python servers (`load_models` of kserve 0.17.0) load all that is in the model directory when they start, and
+ * end at the first that fails: what one of them has refused must not be there when the next starts.
+ */
+function withdrawal({ served }: ModelView): ServeOperation {
+  if (served.kind !== 'absent') return idle('the model server may have it');
+  return {
+    kind: 'withdraw',
+    reason: 'the model server that refused it is gone, and the next one may end of it',
+  };
 }
 
 /** The failure that counts against a version; that of another version is history. */

@@ -4,6 +4,7 @@ import { goTool } from '../support/go-tool.ts';
 import { testMlserver } from '../support/mlserver.ts';
 import { CRANE } from '../support/registry.ts';
 import { VERSITYGW } from '../support/s3.ts';
+import { testSklearnserver } from '../support/sklearnserver.ts';
 
 /**
  * Has every server that the agent's tests need in the cache before the first of them: a build takes longer than any test may.
@@ -13,4 +14,5 @@ export default async function installServers(): Promise<void> {
   for (const tool of [VERSITYGW, FAKE_GCS_SERVER, CRANE]) await goTool(tool);
   await azurite();
   await testMlserver();
+  await testSklearnserver();
 }

@@ -5,7 +5,7 @@ import { builtOnce, go } from './go-tool.ts';
 
 /** Pins KServe and what it is built with; nothing of KServe itself is kept in this repository. */
 const MODULE = fileURLToPath(new URL('../../tools/kserve', import.meta.url));
-const PACKAGE = 'github.com/kserve/kserve';
+export const KSERVE_PACKAGE = 'github.com/kserve/kserve';
 export const KSERVE_VERSION = 'v0.17.0';
 
 /** KServe's own programs and files, for tests only. */
@@ -25,7 +25,7 @@ export async function kservePrograms(): Promise<KServePrograms> {
     process.stderr.write(`building KServe ${KSERVE_VERSION} with Go, once; it takes some ten minutes\n`);
     const ends = showProgress();
     try {
-      const packages = [`${PACKAGE}/cmd/manager`, `${PACKAGE}/cmd/agent`];
+      const packages = [`${KSERVE_PACKAGE}/cmd/manager`, `${KSERVE_PACKAGE}/cmd/agent`];
       await go(['build', '-trimpath', '-ldflags', '-s -w', '-o', `${building}/`, ...packages], {}, MODULE);
     } finally {
       ends();
@@ -36,7 +36,9 @@ export async function kservePrograms(): Promise<KServePrograms> {
 
 /** Downloads the module unless it is there already. */
 async function moduleOf(): Promise<string> {
-  const answer = JSON.parse(await go(['mod', 'download', '-json', PACKAGE], {}, MODULE)) as { Dir: string };
+  const answer = JSON.parse(await go(['mod', 'download', '-json', KSERVE_PACKAGE], {}, MODULE)) as {
+    Dir: string;
+  };
   return answer.Dir;
 }
 

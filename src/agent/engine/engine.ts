@@ -135,7 +135,7 @@ function consider(context: EngineContext, table: Map<string, TrackedModel>, mode
   dropObsoleteStaging(context, model);
   const waits: EpochMs[] = [];
   if (model.fetch === undefined) {
-    const operation = decideFetch(viewOf(model), now);
+    const operation = decideFetch(viewOf(model), context.serverUp(), now);
     if (operation.kind === 'pull') startFetch(context, model, operation.spec);
     else if (operation.kind === 'wait') waits.push(operation.until);
   }

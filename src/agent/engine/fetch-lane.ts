@@ -41,9 +41,10 @@ async function fetchVersion(context: EngineContext, model: TrackedModel, run: Fe
   observer.stepped('queued', span(asked, started), 'ok');
   observer.changed(model);
   context.consider(model);
-  const destination = store.newStagingPath(model.name);
+  const destination = await store.newStagingPath(model.name);
   const result = await pullSharing(context, model, run, slot, destination, signal);
-  if (signal.aborted) return discardIfThere(context, destination, result);
+  if (signal.aborted || result.kind === 'failed') await store.discard(destination);
+  if (signal.aborted) return;
   const took = span(started, clock.now());
   observer.stepped('download', took, result.kind === 'pulled' ? 'ok' : result.reason);
   if (result.kind === 'failed') {
@@ -68,10 +69,6 @@ async function keepIfWanted(
   // The load of these files has its own count; what failed before is mended.
   model.failure = undefined;
   if (obsolete !== undefined) await context.store.discard(obsolete);
-}
-
-async function discardIfThere(context: EngineContext, path: string, result: PullResult): Promise<void> {
-  if (result.kind === 'pulled') await context.store.discard(path);
 }
 
 /** Pulls; what takes long gives its slot to the next, so that no slow source holds up the others. */
@@ -130,6 +127,7 @@ function failed(
     retryAt: (clock.now() + delay) as EpochMs,
     // Files in place that are under suspicion stay so until others have come.
     refetch: model.failure?.refetch ?? false,
+    refused: false,
     serverAway: false,
   };
 }

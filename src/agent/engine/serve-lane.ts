@@ -48,6 +48,8 @@ function perform(context: EngineContext, model: TrackedModel, operation: Operati
       );
     case 'unload':
       return withLoadSlot(context, model, 'unload', () => unload(context, model));
+    case 'withdraw':
+      return withdraw(context, model);
     case 'remove':
       return remove(context, model);
   }
@@ -73,6 +75,12 @@ async function goBack({ store }: EngineContext, model: TrackedModel): Promise<vo
   model.loadedHash = undefined;
   await store.goBack(model.name);
   model.stored = back;
+}
+
+async function withdraw({ store }: EngineContext, model: TrackedModel): Promise<void> {
+  model.stored = undefined;
+  model.loadedHash = undefined;
+  await store.discard(store.pathOf(model.name));
 }
 
 async function remove({ store }: EngineContext, model: TrackedModel): Promise<void> {
@@ -230,6 +238,7 @@ function fail(
     reason,
     message,
     retryAt: (clock.now() + delay) as EpochMs,
+    refused: pace === 'refused',
     refetch: pace === 'refused' && model.refusals % REFUSALS_BEFORE_REFETCH === 0,
     serverAway,
   };

@@ -24,6 +24,8 @@ export interface ModelServerAdapter {
   health(): Promise<ServerHealth>;
   /** Which models it knows and whether each answers; undefined when it cannot say. */
   index(): Promise<ReadonlyMap<string, boolean> | undefined>;
+  /** Whether its metadata names a model repository: KServe's Python servers (0.17.0) have one, and no index of it. */
+  saysRepository(): Promise<boolean>;
   /** Whether one model answers; undefined when the server cannot say now. */
   ready(name: string): Promise<boolean | undefined>;
   /** Loads the files in `directory`; a model that is loaded already is replaced. */

@@ -20,6 +20,7 @@ export function discoverModelServer(
   const server = () => found ?? candidates[0];
   return {
     index: () => server().index(),
+    saysRepository: () => server().saysRepository(),
     ready: (name) => server().ready(name),
     load: (name, directory, spec) => server().load(name, directory, spec),
     unload: (name) => server().unload(name),
@@ -36,7 +37,12 @@ export function discoverModelServer(
       for (const candidate of answering) {
         if ((await candidate.index()) !== undefined) return take(candidate);
       }
-      // Servers without an index, as KServe's Python servers are: the component before the others.
+      // Servers without an index, as KServe's Python servers are. A transformer made with KServe's library says of itself
+      // what they say, so of two that say it the component is the transformer, and a component alone may still be.
+      for (const candidate of answering) {
+        if (candidate !== candidates[0] && (await candidate.saysRepository())) return take(candidate);
+      }
+      // The component before the others.
       const [first] = answering;
       return first !== undefined && inDoubt ? take(first) : 'busy';
     },

@@ -19,7 +19,7 @@ const LONGEST_MESSAGE = 400;
 export function v2Adapter(call: HttpCall, settings: MlserverSettings): ModelServerAdapter {
   const model = (name: string, action: 'load' | 'unload') =>
     `/v2/repository/models/${encodeURIComponent(name)}/${action}`;
-  const serverName = rememberedServerName(call);
+  const metadata = rememberedMetadata(call);
   const live = () => call('GET', '/v2/health/live', HEALTH_TIMEOUT);
   return {
     health: async () => healthOf(await live()),
@@ -27,6 +27,7 @@ export function v2Adapter(call: HttpCall, settings: MlserverSettings): ModelServ
       settings.hidden()
         ? undefined
         : indexOf(await call('POST', '/v2/repository/index', INDEX_TIMEOUT, '{}')),
+    saysRepository: async () => ((await metadata())?.extensions ?? []).some(isRepository),
     ready: async (name) => {
       const answer = await call('GET', `/v2/models/${encodeURIComponent(name)}/ready`, HEALTH_TIMEOUT);
       if (answer.kind === 'none' || isUnavailable(answer.status)) return undefined;
@@ -37,7 +38,7 @@ export function v2Adapter(call: HttpCall, settings: MlserverSettings): ModelServ
         const answer = await call('POST', model(name, 'load'), LOAD_TIMEOUT, '{}');
         return isNotReady(answer) ? meantBy(answer, await live()) : answerOf(answer, 'LoadFailed');
       };
-      return (await serverName()) === 'mlserver'
+      return (await metadata())?.name === 'mlserver'
         ? settings.during(name, directory, spec.framework, ask)
         : ask();
     },
@@ -49,17 +50,33 @@ export function v2Adapter(call: HttpCall, settings: MlserverSettings): ModelServ
   };
 }
 
-/** The server's name from its metadata, asked once by whoever comes first; a failure is asked again. */
-function rememberedServerName(call: HttpCall): () => Promise<string | undefined> {
-  let asked: Promise<string | undefined> | undefined;
-  const ask = async (): Promise<string | undefined> => {
+interface Metadata {
+  readonly name: string;
+  readonly extensions: readonly unknown[];
+}
+
+/** As the protocol has it, and as KServe's Python servers (kserve/protocol/dataplane.py of 0.17.0) spell it. */
+const REPOSITORY_EXTENSIONS: readonly unknown[] = ['model_repository', 'model_repository_extension'];
+
+function isRepository(extension: unknown): boolean {
+  return REPOSITORY_EXTENSIONS.includes(extension);
+}
+
+/** The server's metadata, asked once by whoever comes first; a failure is asked again. */
+function rememberedMetadata(call: HttpCall): () => Promise<Metadata | undefined> {
+  let asked: Promise<Metadata | undefined> | undefined;
+  const ask = async (): Promise<Metadata | undefined> => {
     const answer = await call('GET', '/v2', HEALTH_TIMEOUT);
     if (answer.kind === 'none' || answer.status !== 200) {
       asked = undefined;
       return undefined;
     }
-    const metadata = parsed(answer.body);
-    return isRecord(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : '';
+    const told = parsed(answer.body);
+    const { name, extensions } = isRecord(told) ? told : {};
+    return {
+      name: typeof name === 'string' ? name : '',
+      extensions: Array.isArray(extensions) ? extensions : [],
+    };
   };
   return () => (asked ??= ask());
 }

@@ -3,8 +3,14 @@ import type { ModelServerAdapter, ServerHealth } from '../../../src/agent/model-
 import { discoverModelServer } from '../../../src/agent/model-server/discovery.ts';
 
 const asked: string[] = [];
-const server = (name: string, health: ServerHealth, hasIndex: boolean): ModelServerAdapter => ({
+const server = (
+  name: string,
+  health: ServerHealth,
+  hasIndex: boolean,
+  saysRepository = false,
+): ModelServerAdapter => ({
   health: () => Promise.resolve(health),
+  saysRepository: () => Promise.resolve(saysRepository),
   index: () => Promise.resolve(hasIndex ? new Map() : undefined),
   ready: () => Promise.resolve(true),
   load: () => {
@@ -38,6 +44,20 @@ describe('where the model server is', () => {
         'not at a stranger while the component starts',
         server('component', 'busy', false),
         server('8080', 'up', true),
+        'busy',
+        'component',
+      ],
+      [
+        'behind a transformer, and both made with KServe’s library',
+        server('component', 'up', false, true),
+        server('8080', 'up', false, true),
+        'up',
+        '8080',
+      ],
+      [
+        'not at a component made with KServe’s library, which may be a transformer that is up first',
+        server('component', 'up', false, true),
+        server('8080', 'gone', false),
         'busy',
         'component',
       ],

@@ -72,3 +72,21 @@ describe('the name of the server', () => {
     expect(await questions(name)).toBe(times);
   });
 });
+
+describe('whether the metadata names a model repository', () => {
+  const TABLE: readonly (readonly [string, HttpAnswer, boolean])[] = [
+    [
+      'KServe’s Python servers',
+      answers(200, '{"name":"kserve","extensions":["model_repository_extension"]}'),
+      true,
+    ],
+    ['Triton', answers(200, '{"name":"triton","extensions":["classification","model_repository"]}'), true],
+    ['a server without one', answers(200, '{"name":"mlserver","extensions":[]}'), false],
+    ['no extensions', answers(200, '{"name":"mine"}'), false],
+    ['no metadata', answers(404, 'Not Found'), false],
+    ['no answer', none('ECONNRESET'), false],
+  ];
+  it.each(TABLE)('%s', async (_name, metadata, expected) => {
+    expect(await v2Adapter(() => Promise.resolve(metadata), SETTINGS).saysRepository()).toBe(expected);
+  });
+});

@@ -27,10 +27,14 @@ const failure = (what: ModelSpec, more: Partial<ModelFailure> = {}): ModelFailur
   reason: 'LoadFailed',
   message: 'no',
   retryAt: LATER,
+  refused: false,
   refetch: false,
   serverAway: false,
   ...more,
 });
+
+const UP = true;
+const DOWN = false;
 
 describe('decideFetch', () => {
   const TABLE: readonly (readonly [string, Partial<ModelView>, string])[] = [
@@ -58,13 +62,19 @@ describe('decideFetch', () => {
     ],
   ];
   it.each(TABLE)('%s: %#', (_name, known, expected) => {
-    expect(decideFetch(view(known), NOW).kind).toBe(expected);
+    expect(decideFetch(view(known), UP, NOW).kind).toBe(expected);
+    expect(decideFetch(view(known), DOWN, NOW).kind).toBe(expected);
+  });
+
+  it('fetches what a server has refused only when there is a server to take it', () => {
+    const refused = view({ desired: A, failure: failure(A, { refused: true, retryAt: EARLIER }) });
+    expect(decideFetch(refused, UP, NOW).kind).toBe('pull');
+    expect(decideFetch(refused, DOWN, NOW).kind).toBe('idle');
+    expect(decideFetch({ ...refused, desired: B }, DOWN, NOW).kind).toBe('pull');
   });
 });
 
 describe('decideServe', () => {
-  const UP = true;
-  const DOWN = false;
   const TABLE: readonly (readonly [string, Partial<ModelView>, boolean, string])[] = [
     ['nothing at all', {}, UP, 'idle'],
     ['not wanted, loaded', { stored: A, served: loaded(A) }, UP, 'unload'],
@@ -95,9 +105,33 @@ describe('decideServe', () => {
     ['refused a moment ago', { desired: A, stored: A, failure: failure(A) }, UP, 'wait'],
     [
       'refused, its time has come',
-      { desired: A, stored: A, failure: failure(A, { retryAt: EARLIER }) },
+      { desired: A, stored: A, failure: failure(A, { refused: true, retryAt: EARLIER }) },
       UP,
       'load',
+    ],
+    [
+      'refused, server away',
+      { desired: A, stored: A, failure: failure(A, { refused: true }) },
+      DOWN,
+      'withdraw',
+    ],
+    [
+      'not refused, server away',
+      { desired: A, stored: A, failure: failure(A, { retryAt: EARLIER }) },
+      DOWN,
+      'idle',
+    ],
+    [
+      'refused, server away, old one put back',
+      { desired: B, stored: A, failure: failure(B, { refused: true }) },
+      DOWN,
+      'idle',
+    ],
+    [
+      'the old one refused too, server away',
+      { desired: B, stored: A, fallbackFailure: failure(A, { refused: true }) },
+      DOWN,
+      'withdraw',
     ],
     [
       'files under suspicion',
@@ -130,7 +164,14 @@ describe('decideServe', () => {
   it('never loads what is not in place, and never touches files of a loaded model that is not wanted', () => {
     const versions = [undefined, A, B];
     const servings = [{ kind: 'absent' }, { kind: 'unknown' }, loaded(A), loaded(B)] as const;
-    const failures = [undefined, failure(A), failure(B), failure(A, { refetch: true, retryAt: EARLIER })];
+    const refused = failure(A, { refused: true });
+    const failures = [
+      undefined,
+      failure(A),
+      failure(B),
+      failure(A, { refetch: true, retryAt: EARLIER }),
+      refused,
+    ];
     for (const desired of versions)
       for (const stored of versions)
         for (const staged of versions)
@@ -144,6 +185,7 @@ describe('decideServe', () => {
                   if (operation.kind === 'load') expect([up, operation.spec]).toEqual([true, stored]);
                   if (operation.kind === 'remove') expect(served.kind).toBe('absent');
                   if (operation.kind === 'install') expect(staged).toEqual(desired);
+                  if (operation.kind === 'withdraw') expect([up, fault, stored]).toEqual([DOWN, refused, A]);
                   if (operation.kind === 'goBack') expect(previous).toEqual(desired);
                 }
   });

@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ModelStore } from '../../../src/agent/model-store.ts';
+import { openModelStore } from '../../../src/agent/model-store.ts';
+import type { ModelSpec } from '../../../src/core/model-config.ts';
+import { markerContent, markerName, specHash } from '../../../src/core/model-marker.ts';
+
+const spec = (version: string): ModelSpec => ({
+  storageUri: `s3://b/${version}`,
+  framework: 'sklearn',
+  memory: '1',
+});
+const [A, B] = [spec('a'), spec('b')];
+
+describe('the model directory', () => {
+  let root: string;
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'kserve-mms-store-'));
+  });
+  const stores: ModelStore[] = [];
+  afterEach(async () => {
+    for (const store of stores.splice(0)) await store.close();
+    await rm(root, { recursive: true, force: true });
+  });
+
+  const opened = async () => {
+    const store = await openModelStore(root);
+    stores.push(store);
+    return { store, found: await store.recover() };
+  };
+  const directories = async () =>
+    (await readdir(root, { withFileTypes: true }))
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+      .sort();
+  /** A download as the puller leaves it. */
+  async function fetched(store: ModelStore, version: ModelSpec): Promise<string> {
+    const path = await store.newStagingPath('m');
+    await mkdir(path);
+    await writeFile(join(path, markerName(version)), markerContent(version));
+    return path;
+  }
+  const put = async (store: ModelStore, version: ModelSpec, keep: boolean) =>
+    store.install('m', await fetched(store, version), keep);
+
+  /** Whoever starts with this directory as its repository finds models in it and nothing else. */
+  it.each<[string, (store: ModelStore) => Promise<void>, string[]]>([
+    ['opened', () => Promise.resolve(), []],
+    ['a model put in place', (store) => put(store, A, false), ['m']],
+    ['a download that failed', async (store) => store.discard(await store.newStagingPath('m')), []],
+    ['a download not wanted any more', async (store) => store.discard(await fetched(store, A)), []],
+    [
+      'a model removed',
+      async (store) => {
+        await put(store, A, false);
+        await put(store, B, true);
+        await store.remove('m');
+      },
+      [],
+    ],
+    [
+      'an update that has loaded',
+      async (store) => {
+        await put(store, A, false);
+        await put(store, B, true);
+        await store.discardPrevious('m');
+      },
+      ['m'],
+    ],
+    [
+      'an update taken back',
+      async (store) => {
+        await put(store, A, false);
+        await put(store, B, true);
+        await store.goBack('m');
+      },
+      ['m'],
+    ],
+    [
+      'several at once',
+      async (store) => {
+        const others = Array.from({ length: 20 }, () =>
+          fetched(store, A).then((path) => store.discard(path)),
+        );
+        await Promise.all([put(store, A, false), ...others]);
+      },
+      ['m'],
+    ],
+  ])('holds models alone: %s', async (_name, work, expected) => {
+    const { store } = await opened();
+    await work(store);
+    expect(await directories()).toEqual(expected);
+  });
+
+  it('keeps a directory of its own while something is in it', async () => {
+    const { store } = await opened();
+    await put(store, A, false);
+    const staged = await fetched(store, B);
+    await put(store, B, true);
+    await store.discardPrevious('m');
+    expect(await directories()).toEqual(['.kserve-mms', 'm']);
+    await store.discard(staged);
+    expect(await directories()).toEqual(['m']);
+  });
+
+  describe('after the agent was killed', () => {
+    it('clears a download, and what it left behind is nobody’s', async () => {
+      const { store } = await opened();
+      await fetched(store, A);
+      expect((await opened()).found).toEqual(new Map());
+      expect(await directories()).toEqual([]);
+    });
+
+    it('knows what was loaded', async () => {
+      const { store } = await opened();
+      await put(store, A, false);
+      await store.noteLoaded('m', A);
+      const expected = { stored: A, previous: undefined, loadedHash: specHash(A) };
+      expect((await opened()).found.get('m')).toEqual(expected);
+    });
+
+    it('knows that what was put in place since is not', async () => {
+      const { store } = await opened();
+      await put(store, A, false);
+      await store.noteLoaded('m', A);
+      await put(store, B, true);
+      expect((await opened()).found.get('m')).toEqual({ stored: B, previous: A, loadedHash: undefined });
+      // Nor the version before, once it is back: the server may have been given the other one.
+      await store.goBack('m');
+      expect((await opened()).found.get('m')).toEqual({
+        stored: A,
+        previous: undefined,
+        loadedHash: undefined,
+      });
+    });
+
+    it('puts the version before back when the new one had not taken its place', async () => {
+      const { store } = await opened();
+      await put(store, A, false);
+      await store.noteLoaded('m', A);
+      await put(store, B, true);
+      await rm(store.pathOf('m'), { recursive: true });
+      const expected = { stored: A, previous: undefined, loadedHash: undefined };
+      expect((await opened()).found.get('m')).toEqual(expected);
+      expect(await directories()).toEqual(['m']);
+    });
+  });
+});
