@@ -51,13 +51,14 @@ export async function readInstalledFacts(
 }
 
 export async function readPreFacts({ client }: ClusterConnection): Promise<PreFacts> {
-  const [rights, definitions, kserveLease, certificates] = await Promise.all([
+  const [serverVersion, rights, definitions, kserveLease, certificates] = await Promise.all([
+    knownAnswer(client.serverVersion()),
     Promise.all(RIGHTS.map((right) => readRight(client, right))),
     readDefinitions(client),
     knownAnswer(readLease(client, KSERVE_LEASE)),
     definition(client, 'certificates.cert-manager.io'),
   ]);
-  return { rights, definitions, kserveLease, certificates, now: systemClock.now() };
+  return { serverVersion, rights, definitions, kserveLease, certificates, now: systemClock.now() };
 }
 
 async function readDefinitions(client: ApiClient): Promise<DefinitionFacts> {

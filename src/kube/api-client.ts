@@ -5,6 +5,7 @@ import { ApiError } from './api-error.ts';
 import { createCredentials } from './credentials.ts';
 import { podLogs, type PodLogs } from './pod-log.ts';
 import { podProxy, type PodProxy } from './pod-proxy.ts';
+import { serverVersions, type ServerVersions } from './server-version.ts';
 import { createTransport, type RequestObserver, type Transport } from './transport.ts';
 import {
   apiVersionOf,
@@ -85,7 +86,7 @@ export type Patch =
  * A thin JSON client of the API server. Each call makes one request and rejects with an `ApiError`, or with an
  * `InvalidNameError` when the name cannot stand in a path; retrying is the caller's.
  */
-export interface ApiClient extends PodProxy, PodLogs {
+export interface ApiClient extends PodProxy, PodLogs, ServerVersions {
   get<T extends KubernetesObject>(
     resource: Resource<T>,
     reference: ObjectReference,
@@ -141,6 +142,7 @@ export function createApiClient(kubeConfig: KubeConfig, options: ApiClientOption
     ...writeCalls(transport),
     ...podLogs(transport),
     ...podProxy(transport),
+    ...serverVersions(transport),
     close: () => credentials.close(),
   };
 }

@@ -50,7 +50,10 @@ describe('mms check', () => {
   it('says before an installation what fits', async () => {
     expect(await outcomes('--pre')).toMatchObject({
       ...{ code: 0, stderr: '' },
-      checks: { 'may-install': 'ok', 'kserve-found': 'ok', 'cert-manager-found': 'ok' },
+      checks: {
+        ...{ 'kubernetes-supported': 'ok', 'may-install': 'ok' },
+        ...{ 'kserve-found': 'ok', 'cert-manager-found': 'ok' },
+      },
     });
   });
 

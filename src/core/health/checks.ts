@@ -46,6 +46,11 @@ export const CHECKS = {
     meaning: "KServe's inferenceservice-config is understood, and names the agent's image",
     advice: 'correct ConfigMap inferenceservice-config in namespace kserve',
   },
+  'kubernetes-supported': {
+    meaning: 'the API server has all that the installation makes use of',
+    advice:
+      'install into a cluster of Kubernetes 1.30 or later: an earlier one does not know matchConditions',
+  },
   'may-install': {
     meaning: 'you have the rights to install',
     advice: 'ask for the rights that are named, or have a cluster administrator install it',

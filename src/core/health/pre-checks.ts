@@ -16,6 +16,8 @@ export interface RightFacts {
 }
 
 export interface PreFacts {
+  /** As the API server tells it: `v1.36.3`. */
+  readonly serverVersion: Known<string>;
   readonly rights: readonly RightFacts[];
   readonly definitions: DefinitionFacts;
   /** Its holder is KServe's controllers, or a manager of ours that took over. */
@@ -27,7 +29,25 @@ export interface PreFacts {
 
 /** Whether, and how, a cluster can have the manager installed. */
 export function preChecks(facts: PreFacts): readonly Check[] {
-  return [rightsCheck(facts.rights), kserveCheck(facts), certManagerCheck(facts.certificates)];
+  return [
+    versionCheck(facts.serverVersion),
+    rightsCheck(facts.rights),
+    kserveCheck(facts),
+    certManagerCheck(facts.certificates),
+  ];
+}
+
+/** In it `matchConditions` of webhooks became stable: https://kubernetes.io/blog/2024/04/17/kubernetes-v1-30-release/ */
+const LEAST_MINOR = 30;
+
+function versionCheck(version: PreFacts['serverVersion']): Check {
+  const id = 'kubernetes-supported';
+  if (version.kind === 'unreadable') return check(id, { outcome: 'unknown', message: version.why });
+  const said = `the API server is Kubernetes ${version.value}`;
+  const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(version.value) ?? [];
+  if (major === undefined) return check(id, { outcome: 'unknown', message: `${said}, which is no version` });
+  const supported = Number(major) > 1 || (major === '1' && Number(minor) >= LEAST_MINOR);
+  return check(id, { outcome: supported ? 'ok' : 'failed', message: said });
 }
 
 function rightsCheck(rights: PreFacts['rights']): Check {

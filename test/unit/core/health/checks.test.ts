@@ -95,6 +95,7 @@ describe('the checks of an installation', () => {
 
 describe('the checks before an installation', () => {
   const READY: PreFacts = {
+    serverVersion: known('v1.36.3'),
     rights: [{ right: 'create namespaces', allowed: known(true) }],
     definitions: DEFINITIONS,
     kserveLease: known(undefined),
@@ -125,9 +126,24 @@ describe('the checks before an installation', () => {
     expect(found).toMatchObject({ outcome: 'ok', message: expect.stringMatching(words) });
   });
 
+  it.each([
+    ['v1.30.0', 'ok'],
+    ['v1.30.14-gke.1000', 'ok'],
+    ['v2.0.0', 'ok'],
+    ['v1.29.9', 'failed'],
+    ['v0.99.0', 'failed'],
+    ['a good one', 'unknown'],
+  ])('take Kubernetes %s for %s', (version, outcome) => {
+    const found = preChecks({ ...READY, serverVersion: known(version) });
+    expect(found.find(({ id }) => id === 'kubernetes-supported')).toMatchObject({
+      outcome,
+      message: expect.stringContaining(version),
+    });
+  });
+
   it('fail for the rights that are missing, and name them', () => {
     const rights = [...READY.rights, { right: 'create clusterroles', allowed: known(false) }];
-    expect(preChecks({ ...READY, rights })[0]).toMatchObject({
+    expect(preChecks({ ...READY, rights }).find(({ id }) => id === 'may-install')).toMatchObject({
       outcome: 'failed',
       message: 'you may not: create clusterroles',
     });

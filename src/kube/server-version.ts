@@ -1,0 +1,26 @@
+import { isRecord } from '../core/json.ts';
+import type { CallOptions } from './api-client.ts';
+import { ApiError } from './api-error.ts';
+import type { Resource } from './resources.ts';
+import type { Transport } from './transport.ts';
+
+/** No object of the API, and counted as one. */
+const VERSION: Resource = { group: '', version: '', plural: 'version', kind: 'Info', namespaced: false };
+
+/** Which Kubernetes the API server is; everybody may ask. */
+export interface ServerVersions {
+  /** `v1.36.3`, or what a provider makes of it, such as `v1.30.14-gke.1000`. */
+  serverVersion(options?: CallOptions): Promise<string>;
+}
+
+/** Source: https://kubernetes.io/docs/reference/using-api/, `version.Info` of k8s.io/apimachinery. */
+export function serverVersions(transport: Transport): ServerVersions {
+  return {
+    async serverVersion(options) {
+      const what = { verb: 'get', method: 'GET', resource: VERSION, path: '/version', ...options } as const;
+      const answer = await transport.json(what);
+      if (isRecord(answer) && typeof answer['gitVersion'] === 'string') return answer['gitVersion'];
+      throw new ApiError('get /version: the answer names no version', { code: 'API_BAD_RESPONSE' });
+    },
+  };
+}
