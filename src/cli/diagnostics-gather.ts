@@ -32,6 +32,8 @@ const ASK_TIMEOUT = seconds(10);
 const DEFINITIONS = ['inferenceservices.serving.kserve.io', 'trainedmodels.serving.kserve.io'];
 
 export interface Gathered {
+  /** Which Kubernetes it is: `v1.36.3`. */
+  readonly kubernetes: string | undefined;
   /** Contents by path; nothing in them gives access to anything. */
   readonly files: ReadonlyMap<string, string>;
   /** What could not be had, and why, a line each. */
@@ -43,7 +45,8 @@ export async function gatherDiagnostics(
   { client, scope }: ClusterConnection,
   managerNamespace: string,
 ): Promise<Gathered> {
-  const { files, missing, list, single, log, agent } = createCollector(client);
+  const { files, missing, attempt, list, single, log, agent } = createCollector(client);
+  const kubernetes = await attempt('the version of Kubernetes', () => client.serverVersion());
   const managers = await list('manager', PODS, managerNamespace, `app.kubernetes.io/part-of=${PART_OF}`);
   await list('manager', DEPLOYMENTS, managerNamespace);
   await list('manager', EVENTS, managerNamespace);
@@ -58,10 +61,12 @@ export async function gatherDiagnostics(
   const predictors = await list('serving', PODS, scope, INFERENCE_SERVICE_LABEL);
   for (const pod of managers) await log(pod, 'manager');
   for (const pod of predictors) await agent(pod);
-  return { files, missing };
+  return { kubernetes, files, missing };
 }
 
-interface Collector extends Gathered {
+interface Collector extends Omit<Gathered, 'kubernetes'> {
+  /** Undefined when it cannot be had, which is then among what is missing. */
+  attempt<T>(what: string, ask: () => Promise<T>): Promise<T | undefined>;
   /** All objects of a kind, into a file of that folder. */
   list<T extends KubernetesObject>(
     folder: string,
@@ -128,5 +133,5 @@ function createCollector(client: ApiClient): Collector {
     await log(pod, CONTAINERS.agent);
   }
 
-  return { files, missing, list, single, log, agent };
+  return { files, missing, attempt, list, single, log, agent };
 }

@@ -20,10 +20,14 @@ export async function writeDiagnostics(io: CommandIo, flags: DiagnosticsFlags): 
   if (!force) await refuseExisting(file);
   await withCluster(flags, async (cluster) => {
     io.stderr.write('gathering …\n');
-    const { files, missing } = await gatherDiagnostics(cluster, flags.managerNamespace);
+    const {
+      kubernetes = 'unknown',
+      files,
+      missing,
+    } = await gatherDiagnostics(cluster, flags.managerNamespace);
     const about = {
       ...{ mms: packageVersion(), date, namespace: cluster.scope ?? 'all' },
-      ...{ managerNamespace: flags.managerNamespace, node: process.version },
+      ...{ managerNamespace: flags.managerNamespace, kubernetes, node: process.version },
     };
     const contents = new Map([
       ['about.yaml', stringify(about)],

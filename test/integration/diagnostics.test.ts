@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PODS, SECRETS } from '../../src/kube/resources.ts';
 import {
@@ -18,8 +16,8 @@ import { eventually } from '../support/eventually.ts';
 import { startManagedCluster } from '../support/managed-cluster.ts';
 import type { ManagedCluster } from '../support/managed-cluster.ts';
 import { predictorPod } from '../support/predictor-pod.ts';
+import { unpacked } from '../support/unpacked.ts';
 
-const run = promisify(execFile);
 const NOBODY = 'nobody-token';
 /** Planted wherever an object can hold one; it must be nowhere in the archive. */
 const SECRET = 'hunter2';
@@ -61,20 +59,6 @@ describe('mms diagnostics', () => {
     return runCommand(['diagnostics', ...kubeconfig, '--file', file, ...more]);
   }
 
-  /** The files of an archive, by their paths in it, as tar unpacks them. */
-  async function unpacked(archive: string): Promise<Map<string, string>> {
-    const target = await mkdtemp(join(directory, 'unpacked-'));
-    await run('tar', ['-xzf', archive, '-C', target]);
-    const entries = await readdir(target, { recursive: true, withFileTypes: true });
-    const files = entries
-      .filter((entry) => entry.isFile())
-      .map(({ parentPath, name }) => join(parentPath, name));
-    const read = files.map(
-      async (path) => [path.slice(target.length + 1), await readFile(path, 'utf8')] as const,
-    );
-    return new Map(await Promise.all(read));
-  }
-
   it('puts what there is into an archive of its owner, and says what it could not have', async () => {
     const file = join(directory, 'whole.tar.gz');
     const { code, stdout, stderr } = await diagnostics(file);
@@ -83,6 +67,7 @@ describe('mms diagnostics', () => {
     const files = await unpacked(file);
     const kinds = ['inferenceservices', 'trainedmodels', 'configmaps', 'pods', 'events'];
     for (const kind of kinds) expect([...files.keys()]).toContain(`serving/${kind}.yaml`);
+    expect(files.get('about.yaml')).toMatch(/^kubernetes: v1\.\d+\.\d+$/m);
     expect(files.get('serving/trainedmodels.yaml')).toContain('https://models.example/tulip.zip');
     expect(files.get('serving/pods.yaml')).toContain('name: agent');
     expect(files.get('manager/leases-kserve-mms.yaml')).toContain('holderIdentity');
