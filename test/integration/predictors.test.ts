@@ -194,6 +194,8 @@ describe('the controller of predictors', () => {
       expect(deployment.spec.template.spec).not.toHaveProperty('nodeSelector');
       expect(deployment.spec.template.spec.containers[0]).not.toHaveProperty('securityContext');
     });
+    // As long as it is there it may be selected for others: the newest is, by a time in whole seconds.
+    await client.delete(CLUSTER_SERVING_RUNTIMES, { name: 'moving' });
   });
 
   it('leaves a Deployment of that name alone that it has not made, says so, and goes on once it is gone', async () => {
@@ -233,12 +235,18 @@ describe('the controller of predictors', () => {
   });
 
   it('takes quantities as people write them', async () => {
-    const limits = { cpu: 0.5, memory: '1024Mi' };
-    const predictor = { sklearn: { protocolVersion: 'v2', resources: { limits } } };
-    await createService(client, inferenceService('written', predictor));
+    const written = { cpu: 0.5, memory: '1024Mi' };
+    // The runtime requests more than this, and nothing may request more than its limit.
+    const resources = { requests: written, limits: written };
+    await createService(
+      client,
+      inferenceService('written', { sklearn: { protocolVersion: 'v2', resources } }),
+    );
     const { spec } = await deployed('written');
-    expect(spec.template.spec.containers[0]?.resources).toMatchObject({
-      limits: { cpu: '500m', memory: '1Gi' },
+    const understood = { cpu: '500m', memory: '1Gi' };
+    expect(spec.template.spec.containers[0]?.resources).toEqual({
+      requests: understood,
+      limits: understood,
     });
   });
 
