@@ -12,9 +12,7 @@ import { eventually } from '../test/support/eventually.ts';
 import { kservePrograms } from '../test/support/kserve-programs.ts';
 import { monotonicMs } from './load/monotonic.ts';
 import { MODEL_SERVER_PORT } from './load/start-model-server.ts';
-
-export type AgentName = 'kserve' | 'ours';
-export const AGENTS: readonly AgentName[] = ['kserve', 'ours'];
+import type { Program } from './report/results.ts';
 
 /** An agent as a pod would start it, beside the benchmark's model server. */
 export interface BenchAgent {
@@ -46,7 +44,7 @@ interface Surroundings {
 }
 
 export async function startBenchAgent(
-  contender: AgentName,
+  contender: Program,
   models: readonly BenchModel[],
   surroundings: Surroundings = {},
 ): Promise<BenchAgent> {
@@ -104,7 +102,7 @@ type Command = readonly [
   environment: Readonly<Record<string, string>>,
 ];
 
-async function commandOf(contender: AgentName, statusPort: number): Promise<Command> {
+async function commandOf(contender: Program, statusPort: number): Promise<Command> {
   if (contender === 'kserve') return [(await kservePrograms()).agent, [], [], {}];
   // The image's own command and environment, but for where it lies.
   const [, ...flags] = ENTRYPOINT.slice(0, -1);

@@ -11,8 +11,7 @@ import { registerKServeWebhooks } from '../test/support/kserve-webhooks.ts';
 import { startKServe } from '../test/support/kserve.ts';
 import { startTestManager } from '../test/support/manager.ts';
 import { shippedManager } from '../test/support/shipped-manager.ts';
-
-export type ManagerName = 'kserve' | 'ours';
+import type { Program } from './report/results.ts';
 
 /** An API server of its own with a manager, or with none; neither inherits what the other has left. */
 export interface BenchCluster {
@@ -40,7 +39,7 @@ export const USER_AGENTS = {
 } as const;
 
 export async function startBenchCluster(
-  contender: ManagerName | 'none',
+  contender: Program | 'none',
   apiServerFlags: readonly string[] = [],
 ): Promise<BenchCluster> {
   const controlPlane = await testControlPlane({ apiServerFlags });
@@ -68,7 +67,7 @@ export async function startBenchCluster(
   };
 }
 
-function startManager(contender: ManagerName | 'none', controlPlane: ControlPlane): Promise<StartedManager> {
+function startManager(contender: Program | 'none', controlPlane: ControlPlane): Promise<StartedManager> {
   if (contender === 'none') return Promise.resolve({ pid: 0, readyMs: NaN, stop: () => Promise.resolve() });
   return contender === 'kserve' ? startKServesManager(controlPlane) : startOurManager(controlPlane);
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AGENTS, startBenchAgent } from '../agents.ts';
-import type { AgentName, BenchAgent, BenchModel } from '../agents.ts';
+import { startBenchAgent } from '../agents.ts';
+import type { BenchAgent, BenchModel } from '../agents.ts';
 import { alternate } from '../bench-run.ts';
 import type { Part } from '../bench-run.ts';
 import type { CallerReport } from '../load/job.ts';
@@ -11,7 +11,8 @@ import { MODEL_SERVER_PORT, startModelServer } from '../load/start-model-server.
 import type { BenchModelServer } from '../load/start-model-server.ts';
 import * as names from '../report/figure-names.ts';
 import { mlserverStarts } from './mlserver-start.ts';
-import type { Sample } from '../report/results.ts';
+import { PROGRAMS } from '../report/results.ts';
+import type { Program, Sample } from '../report/results.ts';
 
 const SMALL = 1_000;
 /** After so long without another load there is no more progress: 90 models take the slower agent less than a second. */
@@ -40,12 +41,12 @@ export const agent: Part = async (run) => {
 const startsAndChanges: Part = async ({ plan, record, say }) => {
   const scene: Scene = { server: await startModelServer(), files: await startModelFiles(), halted: [] };
   const { rounds, starts, sizes } = plan.agent;
-  const took = (who: AgentName, sample: Sample): void => {
+  const took = (who: Program, sample: Sample): void => {
     record(who, sample);
     for (const [name, value] of Object.entries(sample)) say(`${who}: ${name}: ${value.toFixed(1)}`);
   };
   try {
-    await alternate(AGENTS, rounds, async (who, round) => {
+    await alternate(PROGRAMS, rounds, async (who, round) => {
       for (const count of starts) {
         // What never comes about is looked at once: each look takes its whole limit.
         if (who === 'kserve' && count > 100 && round > 0) continue;
@@ -61,11 +62,7 @@ const startsAndChanges: Part = async ({ plan, record, say }) => {
   }
 };
 
-async function measureStart(
-  who: AgentName,
-  { server, files, halted }: Scene,
-  count: number,
-): Promise<Sample> {
+async function measureStart(who: Program, { server, files, halted }: Scene, count: number): Promise<Sample> {
   server.forget();
   const models = Array.from({ length: count }, (_, index) => modelOf(files, `model-${index}`, SMALL));
   const started = await startBenchAgent(who, models);
@@ -106,7 +103,7 @@ async function lastLoad(
 }
 
 async function measureApply(
-  who: AgentName,
+  who: Program,
   { server, files }: Scene,
   sizes: Readonly<Record<string, number>>,
 ): Promise<Sample> {
@@ -140,7 +137,7 @@ async function running(
 }
 
 /** A model is replaced while requests for it come through the agent's port. */
-async function measureUpdate(who: AgentName, { server, files }: Scene): Promise<Sample> {
+async function measureUpdate(who: Program, { server, files }: Scene): Promise<Sample> {
   server.forget();
   const old = [modelOf(files, 'updated', UPDATED_BYTES)];
   const started = await startBenchAgent(who, old);

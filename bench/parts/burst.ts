@@ -8,14 +8,14 @@ import type { BenchRun, Part } from '../bench-run.ts';
 import { INDEX, SERVICE, sevenDigits } from '../load/job.ts';
 import { apiServerJob, runCaller } from '../load/run-caller.ts';
 import { startBenchCluster, USER_AGENTS } from '../managers.ts';
-import type { BenchCluster, ManagerName } from '../managers.ts';
+import type { BenchCluster } from '../managers.ts';
 import { cpuSeconds } from '../../test/support/process-cpu.ts';
 import { peakMib } from '../../test/support/process-memory.ts';
 import * as names from '../report/figure-names.ts';
 import type { Burst } from '../report/figure-names.ts';
-import type { Sample } from '../report/results.ts';
+import { PROGRAMS } from '../report/results.ts';
+import type { Program, Sample } from '../report/results.ts';
 
-const MANAGERS: readonly ManagerName[] = ['kserve', 'ours'];
 const CALLERS = 16;
 const SAY_EVERY_MS = 15_000;
 /** KServe's manager takes some 220 s for 1,000. */
@@ -25,12 +25,12 @@ const LEAST_LIMIT_MS = 120_000;
 /** TrainedModels created at once, until models.json holds all. */
 export const burst: Part = async (run) => {
   const { rounds, both, once, oursAlone } = run.plan.burst;
-  for (const size of both) await alternate(MANAGERS, rounds, (manager) => measure(run, manager, size));
-  for (const size of once) await alternate(MANAGERS, 1, (manager) => measure(run, manager, size));
+  for (const size of both) await alternate(PROGRAMS, rounds, (manager) => measure(run, manager, size));
+  for (const size of once) await alternate(PROGRAMS, 1, (manager) => measure(run, manager, size));
   for (const size of oursAlone) await alternate(['ours'], rounds, (manager) => measure(run, manager, size));
 };
 
-async function measure({ record, say }: BenchRun, manager: ManagerName, size: Burst): Promise<void> {
+async function measure({ record, say }: BenchRun, manager: Program, size: Burst): Promise<void> {
   const audit = await auditLog('requests');
   const cluster = await startBenchCluster(manager, audit.flags);
   try {

@@ -6,6 +6,7 @@ import { startModelFiles } from '../load/model-files.ts';
 import { startModelServer } from '../load/start-model-server.ts';
 import { eventuallyTrue } from '../../test/support/eventually.ts';
 import { requestQuantile, requestsASecond } from '../report/figure-names.ts';
+import { PROGRAMS } from '../report/results.ts';
 import type { Contender } from '../report/results.ts';
 import { callModel } from './agent.ts';
 
@@ -18,7 +19,7 @@ export const dataPath: Part = async ({ plan, record, say }) => {
   const [server, files] = [await startModelServer(), await startModelFiles()];
   const agents = new Map<Contender, BenchAgent>();
   try {
-    for (const who of ['kserve', 'ours'] as const) {
+    for (const who of PROGRAMS) {
       server.forget();
       const started = await startBenchAgent(who, [{ name: MODEL, uri: files.uri(MODEL, 1_000) }]);
       agents.set(who, started);

@@ -13,12 +13,11 @@ import { startModelFiles } from '../load/model-files.ts';
 import { monotonicMs } from '../load/monotonic.ts';
 import { startModelServer } from '../load/start-model-server.ts';
 import { startBenchCluster } from '../managers.ts';
-import type { ManagerName } from '../managers.ts';
 import { memoryOf, settled } from '../processes.ts';
 import { cpuSeconds } from '../../test/support/process-cpu.ts';
 import * as names from '../report/figure-names.ts';
-import type { Sample } from '../report/results.ts';
-import type { AgentName } from '../agents.ts';
+import { PROGRAMS } from '../report/results.ts';
+import type { Program, Sample } from '../report/results.ts';
 import { makePredictors, timeBurst } from './burst.ts';
 
 const MODELS = 10;
@@ -28,7 +27,7 @@ const IMAGE = fileURLToPath(new URL('../../image/main.ts', import.meta.url));
 /** What each takes while it has nothing to do, and how long until it is ready. */
 export const footprint: Part = async ({ plan, record, say }) => {
   const { rounds } = plan.footprint;
-  await alternate(['kserve', 'ours'] as const, rounds, async (who, round) => {
+  await alternate(PROGRAMS, rounds, async (who, round) => {
     record(who, await measureAgent(who));
     record(who, await measureManager(who));
     say(`round ${round + 1}: ${who}`);
@@ -36,7 +35,7 @@ export const footprint: Part = async ({ plan, record, say }) => {
   record('ours', await measureImage());
 };
 
-async function measureAgent(who: AgentName): Promise<Sample> {
+async function measureAgent(who: Program): Promise<Sample> {
   const [server, files] = [await startModelServer(), await startModelFiles()];
   const models = Array.from({ length: MODELS }, (_, index) => `model-${index}`);
   const started = await startBenchAgent(
@@ -55,7 +54,7 @@ async function measureAgent(who: AgentName): Promise<Sample> {
   }
 }
 
-async function measureManager(who: ManagerName): Promise<Sample> {
+async function measureManager(who: Program): Promise<Sample> {
   const cluster = await startBenchCluster(who);
   try {
     await makePredictors(cluster, 1);

@@ -5,13 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startMlserver, testMlserver, train } from '../../test/support/mlserver.ts';
 import type { TestS3 } from '../../test/support/s3.ts';
 import { startS3 } from '../../test/support/s3.ts';
-import { AGENTS, startBenchAgent } from '../agents.ts';
-import type { AgentName, BenchAgent } from '../agents.ts';
+import { startBenchAgent } from '../agents.ts';
+import type { BenchAgent } from '../agents.ts';
 import { alternate } from '../bench-run.ts';
 import type { Part } from '../bench-run.ts';
 import { monotonicMs } from '../load/monotonic.ts';
 import { MODEL_SERVER_PORT } from '../load/start-model-server.ts';
 import { mlserverStartTime } from '../report/figure-names.ts';
+import { PROGRAMS } from '../report/results.ts';
+import type { Program } from '../report/results.ts';
 
 const BUCKET = 'models';
 /** A look at MLServer's index costs it a millisecond or two, and a load more than a hundred. */
@@ -25,7 +27,7 @@ export const mlserverStarts: Part = async ({ plan, record, say }) => {
     const trained = await trainModels(count);
     const name = mlserverStartTime(count);
     try {
-      await alternate(AGENTS, plan.agent.rounds, async (who) => {
+      await alternate(PROGRAMS, plan.agent.rounds, async (who) => {
         const seconds = (await measureStart(who, trained)) / 1_000;
         record(who, { [name]: seconds });
         say(`${who}: ${name}: ${seconds.toFixed(1)}`);
@@ -74,7 +76,7 @@ function credentialsOf({ endpoint, accessKeyId, secretAccessKey }: TestS3): Reco
 }
 
 /** Milliseconds from the start of an agent until a MLServer that was there before it has loaded all its models. */
-async function measureStart(who: AgentName, { models, environment }: TrainedModels): Promise<number> {
+async function measureStart(who: Program, { models, environment }: TrainedModels): Promise<number> {
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-bench-'));
   const modelDir = join(root, 'models');
   const server = await startMlserver(modelDir, MODEL_SERVER_PORT);

@@ -1,7 +1,7 @@
 import * as names from './figure-names.ts';
 import { markdown, shownNumber } from './format.ts';
 import { CONTENDER_NAMES } from './results.ts';
-import type { PartName, Results } from './results.ts';
+import type { PartName, Program, Results } from './results.ts';
 import { spreadOf } from './statistics.ts';
 import { rowsOf, targetTable } from './table.ts';
 import { judgeTargets } from './targets.ts';
@@ -33,7 +33,7 @@ const SHOWN: readonly (readonly [part: PartName, name: string])[] = [
 export function readmeSection(results: Results): string {
   const rows = rowsOf(results);
   const table = SHOWN.flatMap(([part, name]) => {
-    const of = (contender: 'kserve' | 'ours') =>
+    const of = (contender: Program) =>
       rows.find((row) => row.part === part && row.name === name && row.contender === contender);
     const [kserve, ours] = [of('kserve'), of('ours')];
     if (ours === undefined) return [];

@@ -4,7 +4,11 @@ export const PARTS = ['admission', 'burst', 'agent', 'data-path', 'footprint', '
 export type PartName = (typeof PARTS)[number];
 
 /** `none` is the same without webhook or agent, `instant` with a webhook that takes no time: what is out of any one's reach. */
-export type Contender = 'none' | 'instant' | 'kserve' | 'ours';
+export type Contender = 'none' | 'instant' | Program;
+
+/** The two that are compared, each with a manager and an agent. */
+export type Program = 'kserve' | 'ours';
+export const PROGRAMS: readonly Program[] = ['kserve', 'ours'];
 
 export const CONTENDER_NAMES: Readonly<Record<Contender, string>> = {
   none: 'without either',

@@ -1,17 +1,13 @@
 import { join } from 'node:path';
 import { pythonEnvironment } from './python-environment.ts';
+import type { PythonEnvironmentOptions } from './python-environment.ts';
 
 /** The model server that the demo and the agent's tests run: https://mlserver.readthedocs.io */
 const VERSION = '1.7.1';
 /** uvloop 0.22 and later have no event loop in a forked worker, which this MLServer asks for. */
 const REQUIREMENTS = [`mlserver==${VERSION}`, `mlserver-sklearn==${VERSION}`, 'uvloop<0.22'];
 
-export interface MlserverEnvironmentOptions {
-  /** The project's cache directory. */
-  readonly cache: string;
-  readonly environment: NodeJS.ProcessEnv;
-  readonly progress: (line: string) => void;
-}
+export type MlserverEnvironmentOptions = Pick<PythonEnvironmentOptions, 'cache' | 'environment' | 'progress'>;
 
 export type MlserverEnvironment =
   | { readonly kind: 'ready'; readonly python: string; readonly mlserver: string }
