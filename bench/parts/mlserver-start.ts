@@ -41,8 +41,7 @@ export const mlserverStarts: Part = async ({ plan, record, say }) => {
 /** scikit-learn models as a team would keep them: each with its MLServer settings, below one prefix of an S3 bucket. */
 interface TrainedModels {
   readonly models: readonly { readonly name: string; readonly uri: string }[];
-  /** Under the names that KServe's webhook gives to the credentials of a ServiceAccount. */
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: TestS3['environment'];
   stop(): Promise<void>;
 }
 
@@ -60,18 +59,8 @@ async function trainModels(count: number): Promise<TrainedModels> {
   }
   return {
     models: names.map((name) => ({ name, uri: `s3://${BUCKET}/${name}` })),
-    environment: credentialsOf(s3),
+    environment: s3.environment,
     stop: () => s3.stop(),
-  };
-}
-
-function credentialsOf({ endpoint, accessKeyId, secretAccessKey }: TestS3): Record<string, string> {
-  return {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_REGION: 'us-east-1',
-    AWS_ENDPOINT_URL: endpoint,
-    S3_USER_VIRTUAL_BUCKET: 'false',
   };
 }
 

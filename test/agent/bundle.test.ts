@@ -11,7 +11,7 @@ import { agentScene } from '../support/agent-scene.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
 import { startFaultServer } from '../support/fault-server.ts';
 import type { FaultServer } from '../support/fault-server.ts';
-import { startForwardProxy } from '../support/forward-proxy.ts';
+import { named as byName, startForwardProxy } from '../support/forward-proxy.ts';
 import type { ForwardProxy } from '../support/forward-proxy.ts';
 import { configured } from '../support/mounted-config.ts';
 import { tar } from '../support/tar-writer.ts';
@@ -37,7 +37,7 @@ describe('the bundle', () => {
     async (way) => {
       const byProxy = way !== 'directly';
       // A name that the proxy alone knows; an account of Azure's has its name in the host's.
-      const named = (url: string): string => (byProxy ? url.replace('127.0.0.1', 'account.store.test') : url);
+      const named = (url: string): string => (byProxy ? byName(url, 'account.store.test') : url);
       const url = named(store.url);
       // A registry is asked by http on this machine alone, and so directly.
       const { host } = new URL(store.url);

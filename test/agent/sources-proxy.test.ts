@@ -8,7 +8,7 @@ import type { TestAzure } from '../support/azure.ts';
 import { certificateFiles } from '../support/certificate-files.ts';
 import type { CertificateFiles } from '../support/certificate-files.ts';
 import { startFaultServer } from '../support/fault-server.ts';
-import { startForwardProxy } from '../support/forward-proxy.ts';
+import { forwardProxies, named } from '../support/forward-proxy.ts';
 import type { ForwardProxy, ForwardProxyOptions } from '../support/forward-proxy.ts';
 import { startGcs } from '../support/gcs.ts';
 import type { TestGcs } from '../support/gcs.ts';
@@ -17,28 +17,18 @@ import type { Pulled } from '../support/pulling.ts';
 import { startS3 } from '../support/s3.ts';
 import type { TestS3 } from '../support/s3.ts';
 
-const proxies: ForwardProxy[] = [];
-async function startProxy(options?: ForwardProxyOptions): Promise<ForwardProxy> {
-  const proxy = await startForwardProxy(options);
-  proxies.push(proxy);
-  return proxy;
-}
-afterEach(() => Promise.all(proxies.splice(0).map((proxy) => proxy.stop())));
+const proxies = forwardProxies();
+afterEach(() => proxies.stopAll());
 
 let proxy: ForwardProxy;
 beforeEach(async () => {
-  proxy = await startProxy();
+  proxy = await proxies.start();
 });
 
 /** As the agent does it, in a process that has these variables. */
 function pull(uri: string, env: Record<string, string>, by: ForwardProxy = proxy): Promise<Pulled> {
   const login = by.url.replace('://', '://robot:s3cr3t@');
   return pullOnce(uri, { env: { HTTP_PROXY: login, HTTPS_PROXY: login, ...env }, forked: true });
-}
-
-/** The same server, by a name that only the proxy knows. */
-function named(url: string, name: string): string {
-  return url.replace('127.0.0.1', name);
 }
 
 describe('S3 by way of a proxy', () => {
@@ -108,7 +98,7 @@ describe('S3 by way of a proxy', () => {
     ['wants another password', { authorization: 'other' }, () => secure, 'HTTPS_PROXY'],
     ['does not allow the store', { refuseWith: 403 }, () => secure, 'HTTPS_PROXY'],
   ])('a proxy that %s (%j) is named', async (_, options, store, variable) => {
-    const refusing = await startProxy(options);
+    const refusing = await proxies.start(options);
     const { result } = await pull('s3://models/m1', injected(store()), refusing);
     expectNamed(result, 'ProxyRefused', `${refusing.host} (${variable})`);
   });
@@ -147,7 +137,7 @@ describe('Azure by way of a proxy', () => {
   });
 
   it('the token of a service principal comes by the proxy too', async () => {
-    const refusing = await startProxy({ refuseWith: 403 });
+    const refusing = await proxies.start({ refuseWith: 403 });
     const env = { AZURE_TENANT_ID: 'tenant', AZURE_CLIENT_ID: 'client', AZURE_CLIENT_SECRET: 'secret' };
     const { result } = await pull(uri, env, refusing);
     expectNamed(result, 'ProxyRefused', `${refusing.host} (HTTPS_PROXY)`);
@@ -184,7 +174,7 @@ describe('Google Cloud Storage by way of a proxy', () => {
       const file = join(directory, 'key.json');
       const account = { type: 'service_account', client_email: 'a@b.test', private_key: key };
       await writeFile(file, JSON.stringify(account));
-      const refusing = await startProxy({ refuseWith: 403 });
+      const refusing = await proxies.start({ refuseWith: 403 });
       const { result } = await pull('gs://models/m1', { GOOGLE_APPLICATION_CREDENTIALS: file }, refusing);
       expectNamed(result, 'ProxyRefused', `${refusing.host} (HTTPS_PROXY)`);
       expect(new Set(refusing.asked)).toEqual(new Set(['CONNECT oauth2.googleapis.com:443']));

@@ -80,6 +80,30 @@ export async function startForwardProxy(options: ForwardProxyOptions = {}): Prom
   };
 }
 
+/** The proxies of one test. */
+export interface ForwardProxies {
+  start(options?: ForwardProxyOptions): Promise<ForwardProxy>;
+  /** Those started since the last time. */
+  stopAll(): Promise<unknown>;
+}
+
+export function forwardProxies(): ForwardProxies {
+  const started: ForwardProxy[] = [];
+  return {
+    async start(options) {
+      const proxy = await startForwardProxy(options);
+      started.push(proxy);
+      return proxy;
+    },
+    stopAll: () => Promise.all(started.splice(0).map((proxy) => proxy.stop())),
+  };
+}
+
+/** The URL of a server of this machine, by a name that only a {@link ForwardProxy} knows. */
+export function named(url: string, name: string): string {
+  return url.replace('127.0.0.1', name);
+}
+
 function forward(request: IncomingMessage, response: ServerResponse): void {
   const url = new URL(request.url ?? '');
   const { method, headers } = request;

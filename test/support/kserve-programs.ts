@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { goModule } from './go-module.ts';
 import { builtOnce, go } from './go-tool.ts';
 
 /** Pins KServe and what it is built with; nothing of KServe itself is kept in this repository. */
 const MODULE = fileURLToPath(new URL('../../tools/kserve', import.meta.url));
-export const KSERVE_PACKAGE = 'github.com/kserve/kserve';
+const KSERVE_PACKAGE = 'github.com/kserve/kserve';
 export const KSERVE_VERSION = 'v0.17.0';
 
 /** KServe's own programs and files, for tests only. */
@@ -31,15 +32,19 @@ export async function kservePrograms(): Promise<KServePrograms> {
       ends();
     }
   });
-  return { manager: join(directory, 'manager'), agent: join(directory, 'agent'), module: await moduleOf() };
+  return {
+    manager: join(directory, 'manager'),
+    agent: join(directory, 'agent'),
+    module: await kserveModule(),
+  };
 }
 
-/** Downloads the module unless it is there already. */
-async function moduleOf(): Promise<string> {
-  const answer = JSON.parse(await go(['mod', 'download', '-json', KSERVE_PACKAGE], {}, MODULE)) as {
-    Dir: string;
-  };
-  return answer.Dir;
+/**
+ * The directory of KServe's Go module, with all of KServe's files: downloaded, unless it is there already.
+ * @throws when Go is missing or fails; the message says what to do.
+ */
+export function kserveModule(): Promise<string> {
+  return goModule(KSERVE_PACKAGE, KSERVE_VERSION);
 }
 
 function showProgress(): () => void {

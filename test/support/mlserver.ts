@@ -23,8 +23,6 @@ export interface TestMlserver {
   restart(): Promise<void>;
   /** Resolves when it answers. */
   ready(): Promise<void>;
-  /** A scikit-learn model that answers `answer` to everything, as the bytes of a model.joblib. */
-  train(answer: number): Promise<Buffer>;
 }
 
 /**
@@ -32,7 +30,7 @@ export interface TestMlserver {
  * @param wanted its port; a free one otherwise
  */
 export async function startMlserver(modelDir: string, wanted?: number): Promise<TestMlserver> {
-  const { python, mlserver } = await testMlserver();
+  const { mlserver } = await testMlserver();
   await mkdir(modelDir, { recursive: true });
   const [free = 0, grpc = 0, metrics = 0] = await freePorts(3);
   const port = wanted ?? free;
@@ -71,7 +69,6 @@ export async function startMlserver(modelDir: string, wanted?: number): Promise<
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     },
-    train: (answer) => train(python, answer),
   };
 }
 

@@ -22,6 +22,8 @@ export interface TestS3 {
   readonly endpoint: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** What leads an agent here, under the names that KServe's webhook gives to what a ServiceAccount has. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Makes the bucket when it is not there. */
   putObject(
     bucket: string,
@@ -76,6 +78,13 @@ export async function startS3(
     endpoint,
     accessKeyId,
     secretAccessKey,
+    environment: {
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      AWS_REGION: 'us-east-1',
+      AWS_ENDPOINT_URL: endpoint,
+      S3_USER_VIRTUAL_BUCKET: 'false',
+    },
     client,
     putObject: async (bucket, key, body, more = {}) => {
       if (!buckets.has(bucket)) await client.send(new CreateBucketCommand({ Bucket: bucket }));

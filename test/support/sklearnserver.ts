@@ -8,8 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cacheDirectory } from '../../src/cli/binary-options.ts';
 import { freePorts } from '../../src/controlplane/ports.ts';
 import { pythonEnvironment } from '../../src/demo/python-environment.ts';
-import { goModule } from './go-module.ts';
-import { KSERVE_PACKAGE, KSERVE_VERSION } from './kserve-programs.ts';
+import { kserveModule, KSERVE_VERSION } from './kserve-programs.ts';
 
 const VERSION = KSERVE_VERSION.replace('v', '');
 /**
@@ -45,7 +44,7 @@ export async function testSklearnserver(): Promise<Sklearnserver> {
       `KServe's Python server cannot be had; Python 3.10 to 3.12 with pip and venv is needed. ${found.reason}`,
     );
   }
-  const sources = join(await goModule(KSERVE_PACKAGE, KSERVE_VERSION), 'python');
+  const sources = join(await kserveModule(), 'python');
   const path = [join(sources, 'sklearnserver'), join(sources, 'storage')].join(':');
   // Go's module cache cannot be written to, and nothing should be compiled into it.
   const environment = { ...process.env, PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: '1' };

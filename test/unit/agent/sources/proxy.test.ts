@@ -4,7 +4,7 @@ import { certificateFiles } from '../../../support/certificate-files.ts';
 import type { CertificateFiles } from '../../../support/certificate-files.ts';
 import { startFaultServer } from '../../../support/fault-server.ts';
 import type { FaultServer } from '../../../support/fault-server.ts';
-import { startForwardProxy } from '../../../support/forward-proxy.ts';
+import { forwardProxies, named as byName } from '../../../support/forward-proxy.ts';
 import type { ForwardProxy, ForwardProxyOptions } from '../../../support/forward-proxy.ts';
 import { pullOnce, texts } from '../../../support/pulling.ts';
 import type { PullOptions, Pulled } from '../../../support/pulling.ts';
@@ -26,18 +26,10 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([server.stop(), secure.stop(), certificate.remove()]));
 
-const proxies: ForwardProxy[] = [];
-async function startProxy(options?: ForwardProxyOptions): Promise<ForwardProxy> {
-  const proxy = await startForwardProxy(options);
-  proxies.push(proxy);
-  return proxy;
-}
-afterEach(() => Promise.all(proxies.splice(0).map((proxy) => proxy.stop())));
+const proxies = forwardProxies();
+afterEach(() => proxies.stopAll());
 
-/** The same, by a name that only the proxy knows. */
-function named(url: string, name = 'models.test'): string {
-  return url.replace('127.0.0.1', name);
-}
+const named = (url: string, name = 'models.test'): string => byName(url, name);
 
 function withLogin({ url }: ForwardProxy): string {
   return url.replace('://', '://robot:s3cr3t%21@');
@@ -46,7 +38,7 @@ function withLogin({ url }: ForwardProxy): string {
 describe('a model by way of a proxy', () => {
   let proxy: ForwardProxy;
   beforeEach(async () => {
-    proxy = await startProxy();
+    proxy = await proxies.start();
   });
 
   /** In a process of its own, which trusts the certificate from its start. */
@@ -72,7 +64,7 @@ describe('a model by way of a proxy', () => {
   });
 
   it('a proxy that is reached by TLS itself', async () => {
-    const tls = await startProxy({ tls: certificate });
+    const tls = await proxies.start({ tls: certificate });
     const env = trusting({ HTTP_PROXY: tls.url, HTTPS_PROXY: tls.url });
     for (const { body } of [server, secure]) {
       expect(texts(await pullOnce(named(body('model.bin', 'weights')), env))).toEqual({
@@ -185,7 +177,7 @@ describe('a metadata service', () => {
   let proxy: ForwardProxy;
   let env: Record<string, string>;
   beforeEach(async () => {
-    proxy = await startProxy();
+    proxy = await proxies.start();
     env = { HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url };
   });
   const refused = { kind: 'failed', reason: 'DestinationRefused', retry: 'rarely' };
@@ -230,7 +222,7 @@ describe('a proxy that', () => {
     ['does not reach the source', { refuseWith: 502 }, 'https', 'ProxyRefused', '502'],
     ['says nothing', { silent: true }, 'https', 'ProxyUnavailable', '300 ms'],
   ])('%s (%j): %s://', async (_, options, scheme, reason, detail) => {
-    const proxy = await startProxy(options);
+    const proxy = await proxies.start(options);
     const { result } = await through(withLogin(proxy), scheme);
     expect(result).toMatchObject({ kind: 'failed', reason, retry: 'soon' });
     const { message } = result as { message: string };
@@ -247,7 +239,7 @@ describe('a proxy that', () => {
   });
 
   it.each(['http', 'https'])('has a certificate that nobody trusts: %s://', async (scheme) => {
-    const { url, host } = await startProxy({ tls: certificate });
+    const { url, host } = await proxies.start({ tls: certificate });
     const { result } = await through(url, scheme);
     const message = expect.stringContaining(`the proxy ${host} (${scheme.toUpperCase()}_PROXY)`);
     expect(result).toMatchObject({ kind: 'failed', reason: 'ProxyUnavailable', retry: 'soon', message });
