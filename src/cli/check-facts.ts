@@ -17,22 +17,25 @@ import {
   VALIDATING_WEBHOOK_CONFIGURATIONS,
 } from '../kube/resources.ts';
 import { systemClock } from '../system/clock.ts';
+import type { CheckFlags } from './check.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
 import { readInstallation, readLease } from './installation-facts.ts';
 import { knownAnswer } from './known-answers.ts';
+import { tryPod } from './trial-pod.ts';
 
 const DAY_SECONDS = 24 * 60 * 60;
 /** As manifests/manager names it. */
 const MANAGER_DEPLOYMENT = 'kserve-mms-manager';
 
+/** @param warnings what the API server warned this connection of so far; the connection adds to it */
 export async function readInstalledFacts(
   cluster: ClusterConnection,
-  managerNamespace: string,
-  warnDays: number,
+  { managerNamespace, warnDays }: CheckFlags,
+  warnings: readonly string[],
 ): Promise<InstalledFacts> {
   const { client, namespace } = cluster;
   const deployment = { namespace: managerNamespace, name: MANAGER_DEPLOYMENT };
-  const [installation, definitions, found, modelWebhook, systemConfig, goodModel, badModel] =
+  const [installation, definitions, found, modelWebhook, systemConfig, trialPod, goodModel, badModel] =
     await Promise.all([
       readInstallation(cluster, managerNamespace),
       readDefinitions(client),
@@ -41,11 +44,13 @@ export async function readInstalledFacts(
       knownAnswer(
         getIfThere(client, CONFIG_MAPS, { namespace: SYSTEM_CONFIG.namespace, name: SYSTEM_CONFIG.name }),
       ),
+      knownAnswer(tryPod(client, namespace, warnings)),
       tried(client, trialModel(namespace, 's3://bucket/model')),
       tried(client, trialModel(namespace, 'no-such-scheme://bucket/model')),
     ]);
   return {
-    ...{ installation, definitions, deployment: found, modelWebhook, systemConfig, goodModel, badModel },
+    ...{ installation, definitions, deployment: found, modelWebhook, systemConfig },
+    ...{ trialPod, goodModel, badModel },
     ...{ warnBefore: seconds(warnDays * DAY_SECONDS), now: systemClock.now() },
   };
 }

@@ -5,6 +5,7 @@ import { MmsError } from '../core/errors.ts';
 import { readInstalledFacts, readPreFacts } from './check-facts.ts';
 import type { CheckFlags } from './check.ts';
 import { withCluster } from './cluster-connection.ts';
+import type { ClusterConnection } from './cluster-connection.ts';
 import type { CommandIo } from './io.ts';
 import { painter, structured } from './output.ts';
 import type { Colour } from './output.ts';
@@ -29,15 +30,17 @@ const MARKS: Readonly<Record<Check['outcome'], readonly [mark: string, colour: C
  * @throws {CheckFailedError} after printing, so that the exit code tells; ApiError when the cluster is not reached
  */
 export function checkCluster(io: CommandIo, flags: CheckFlags): Promise<void> {
-  return withCluster(flags, async (cluster) => {
+  const warnings: string[] = [];
+  const run = async (cluster: ClusterConnection): Promise<void> => {
     const checks =
       flags.pre === true
         ? preChecks(await readPreFacts(cluster))
-        : installedChecks(await readInstalledFacts(cluster, flags.managerNamespace, flags.warnDays));
+        : installedChecks(await readInstalledFacts(cluster, flags, warnings));
     io.stdout.write(flags.output === 'table' ? textOf(checks, io) : structured({ checks }, flags.output));
     const failed = checks.filter(({ outcome }) => outcome === 'failed').map(({ id }) => id);
     if (failed.length > 0) throw new CheckFailedError(`failed: ${failed.join(', ')}`);
-  });
+  };
+  return withCluster(flags, run, (warning) => void warnings.push(warning));
 }
 
 function textOf(checks: readonly Check[], io: CommandIo): string {

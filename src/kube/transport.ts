@@ -74,7 +74,6 @@ export function createTransport(options: TransportOptions): Transport {
     json: (what) =>
       bounded(options, what, async (signal, onDispatch) => {
         const response = await send(options, what, signal, onDispatch);
-        for (const warning of warningsIn(response.headers['warning'])) options.warn(warning);
         const text = await response.body.text();
         return { status: response.statusCode, result: parseBody(what, text) };
       }),
@@ -147,7 +146,7 @@ function bounded<R>(
 
 type OnDispatch = (prepared: PreparedRequest) => void;
 
-/** The answer when it is 2xx; any other is read to its end and thrown. Time limits are the signal's business alone. */
+/** The answer when it is 2xx; any other is read to its end and thrown. Both may come with warnings. Time limits are the signal's business alone. */
 async function send(
   options: TransportOptions,
   what: ApiRequest,
@@ -155,6 +154,7 @@ async function send(
   onDispatch?: OnDispatch,
 ): Promise<Dispatcher.ResponseData> {
   const response = await untilAborted(signal, () => dispatch(options, what, signal, onDispatch));
+  for (const warning of warningsIn(response.headers['warning'])) options.warn(warning);
   if (response.statusCode >= 200 && response.statusCode < 300) return response;
   const retryAfter = response.headers['retry-after'];
   throw errorFromResponse(

@@ -1,9 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Check } from '../../src/core/health/checks.ts';
-import { VALIDATING_WEBHOOK_CONFIGURATIONS } from '../../src/kube/resources.ts';
+import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import { NAMESPACES, PODS, VALIDATING_WEBHOOK_CONFIGURATIONS } from '../../src/kube/resources.ts';
+import type { Resource } from '../../src/kube/resources.ts';
 import { eventually } from '../support/eventually.ts';
 import { startExplainScene } from '../support/explain-scene.ts';
 import type { ExplainScene } from '../support/explain-scene.ts';
+
+const RESOURCE_QUOTAS: Resource = {
+  ...{ group: '', version: 'v1', plural: 'resourcequotas', kind: 'ResourceQuota' },
+  namespaced: true,
+};
 
 /** On a real API server with a real manager outside of it. */
 describe('mms check', () => {
@@ -32,6 +39,7 @@ describe('mms check', () => {
     'model-webhook-registered': 'ok',
     'webhook-trusted': 'ok',
     'webhook-reached': 'ok',
+    'pod-webhook-answers': 'ok',
     'model-webhook-answers': 'ok',
     'system-config-readable': 'ok',
   };
@@ -57,6 +65,33 @@ describe('mms check', () => {
     });
   });
 
+  it.each([
+    ['where the webhook lets a pod pass and a quota does not', 'ok', {}],
+    ['that the webhook leaves out', 'failed', { 'control-plane': 'theirs' }],
+  ])('knows of a namespace %s', async (_what, outcome, labels) => {
+    const name = `trial-${outcome}`;
+    await scene.client.create(NAMESPACES, { metadata: { name, labels } });
+    if (outcome === 'ok') await noPodsIn(name);
+    expect((await outcomes('-n', name)).checks['pod-webhook-answers']).toBe(outcome);
+    expect(await scene.client.list(PODS, { namespace: name })).toMatchObject({ items: [] });
+  });
+
+  async function noPodsIn(namespace: string): Promise<void> {
+    const quota = { namespace, name: 'none' };
+    const hard = { pods: '0' };
+    await scene.client.create(RESOURCE_QUOTAS, { metadata: quota, spec: { hard } } as KubernetesObject);
+    // In the place of the controller that counts.
+    const status = { hard, used: hard };
+    await scene.client.patch(
+      RESOURCE_QUOTAS,
+      quota,
+      { type: 'merge', body: { status } },
+      { subresource: 'status' },
+    );
+    const pod = { metadata: { namespace, name: 'x' }, spec: { containers: [{ name: 'x', image: 'x' }] } };
+    await eventually(() => expect(scene.client.create(PODS, pod, { dryRun: true })).rejects.toThrow('quota'));
+  }
+
   it('fails in another namespace, where no manager runs', async () => {
     const { code, stderr, checks } = await outcomes('--manager-namespace', 'elsewhere');
     expect({ code, lease: checks['lease-held'] }).toEqual({ code: 1, lease: 'failed' });
@@ -69,7 +104,8 @@ describe('mms check', () => {
       const { code, checks } = await outcomes();
       expect(code).toBe(1);
       expect(checks).toMatchObject({
-        ...{ 'webhook-reached': 'failed', 'lease-held': 'failed', 'model-webhook-answers': 'warning' },
+        ...{ 'webhook-reached': 'failed', 'lease-held': 'failed' },
+        ...{ 'pod-webhook-answers': 'failed', 'model-webhook-answers': 'warning' },
       });
     }, 60_000);
     await scene.client.delete(VALIDATING_WEBHOOK_CONFIGURATIONS, { name: 'kserve-mms' });

@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { namesFor } from '../../src/cli/completion/cluster-names.ts';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import { runCommand } from '../support/command-run.ts';
 import { testControlPlane } from '../support/control-plane.ts';
+import { installedProgram } from '../support/installed-program.ts';
 import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
 import { ROOT } from '../support/page.ts';
 
@@ -15,6 +17,16 @@ const run = promisify(execFile);
 
 let directory = '';
 let environment: NodeJS.ProcessEnv;
+
+/** The network's time, once. */
+const INSTALLING = 300_000;
+
+function installedShell(name: string): Promise<string> {
+  return installedProgram({ names: [name], packages: [name], purpose: 'a shell to complete in' });
+}
+
+/** Arguments: what is run first, what is typed, and the file that gets the command line as it is after the Tab key. */
+const ZSH_AT_A_TERMINAL = fileURLToPath(new URL('completion-terminal.zsh', import.meta.url));
 
 /** The programs of package.json's `bin`, in a directory of the PATH, as npm puts them there. */
 beforeAll(async () => {
@@ -52,6 +64,61 @@ COMP_WORDS=(mms "$@"); COMP_CWORD=$#; _mms; printf '%s\\n' "\${COMPREPLY[@]}"`;
     ['nothing where there is nothing', ['analyze', '-f', 'x', 'y'], []],
   ])('completes %s', async (_what, words, expected) => {
     expect(await offered(...words)).toEqual(expected);
+  });
+});
+
+describe('zsh', () => {
+  beforeAll(() => installedShell('zsh'), INSTALLING);
+
+  /** What stands in the command line after the Tab key, in a zsh at a terminal. */
+  async function afterTab(line: string, told: string): Promise<string> {
+    const file = join(await mkdtemp(join(directory, 'zsh-')), 'line');
+    await run('zsh', ['-f', ZSH_AT_A_TERMINAL, told, line, file], { env: environment });
+    return readFile(file, 'utf8');
+  }
+
+  const START = 'autoload -U compinit; compinit -u -D';
+  const BY_EVAL = `${START}; eval "$(mms completion zsh)"`;
+
+  it.each([
+    ['a command', 'mms ana', 'mms analyze '],
+    ['a command of a command', 'mms cluster stat', 'mms cluster status '],
+    ['a flag', 'mms analyze --fail', 'mms analyze --fail-on '],
+    ['the value behind =', 'mms analyze --output=j', 'mms analyze --output=json '],
+    ['a file', `mms analyze -f ${ROOT}package-lo`, `mms analyze -f ${ROOT}package-lock.json `],
+    ['nothing where there is nothing', 'mms analyze nosuch', 'mms analyze nosuch'],
+  ])('completes %s', async (_what, line, expected) => {
+    expect(await afterTab(line, BY_EVAL)).toBe(expected);
+  });
+
+  it('completes from a file in its fpath, at the first key', async () => {
+    const functions = await mkdtemp(join(directory, 'functions-'));
+    const { stdout } = await run('mms', ['completion', 'zsh'], { env: environment });
+    await writeFile(join(functions, '_mms'), stdout);
+    expect(await afterTab('mms ana', `fpath=(${functions} $fpath); ${START}`)).toBe('mms analyze ');
+  });
+});
+
+describe('fish, told of the completion,', () => {
+  beforeAll(() => installedShell('fish'), INSTALLING);
+
+  /** Words and descriptions, as fish lists them. */
+  async function offered(line: string): Promise<string[]> {
+    const script = 'mms completion fish | source; complete -C $argv[1]';
+    const { stdout } = await run('fish', ['--no-config', '-c', script, line], { env: environment });
+    return stdout.split('\n').filter((entry) => entry !== '');
+  }
+
+  it.each([
+    ['a command', 'mms comp', [/^completion\tprint what makes a shell complete/]],
+    ['a command of a command', 'mms cluster stat', [/^status\tsay whether it runs/]],
+    ['a flag', 'mms analyze --fail', [/^--fail-on\t/]],
+    ['the value of a flag', 'mms analyze -o j', [/^json$/]],
+    ['the value behind =', 'mms analyze --output=j', [/^--output=json$/]],
+    ['a file', `mms analyze -f ${ROOT}package-lo`, [/package-lock\.json$/]],
+    ['nothing where there is nothing', 'mms analyze nosuch', []],
+  ])('completes %s', async (_what, line, expected) => {
+    expect(await offered(line)).toEqual(expected.map((word) => expect.stringMatching(word)));
   });
 });
 

@@ -1,3 +1,6 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { withLock } from '../../src/controlplane/lock.ts';
 import { messageOf } from '../../src/core/errors.ts';
 import type { Progress } from '../../src/controlplane/progress.ts';
 import { runProgram } from '../../src/controlplane/run-program.ts';
@@ -18,8 +21,12 @@ export async function aptInstall(
   const env = { ...environment, DEBIAN_FRONTEND: 'noninteractive' };
   const run = (...args: string[]) => runProgram({ command: 'apt-get', args, environment: env });
   try {
-    await run('update');
-    await run('install', '-y', '--no-install-recommends', ...packages);
+    // apt-get does not wait for another one; test workers start several.
+    const waiting = (): void => progress('waiting for another apt-get …');
+    await withLock(join(tmpdir(), 'kserve-mms-apt-get.lock'), waiting, async () => {
+      await run('update');
+      await run('install', '-y', '--no-install-recommends', ...packages);
+    });
   } catch (thrown) {
     throw new Error(
       `the tests need ${packages.join(', ')} for ${purpose}, and apt-get could not install them. ` +

@@ -51,7 +51,8 @@ _mms() {
   elif [ "$directive" = :0 ]; then _files
   fi
 }
-compdef _mms mms
+# As a file in fpath this is the function's own text, and the first key calls it.
+if [ "\${funcstack[1]}" = _mms ]; then _mms "$@"; else compdef _mms mms; fi
 `;
 
 const FISH = `# fish completion for mms

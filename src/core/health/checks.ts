@@ -38,6 +38,12 @@ export const CHECKS = {
     meaning: 'somebody is there where the API server calls',
     advice: "look at the manager's pods: none of them is ready",
   },
+  'pod-webhook-answers': {
+    meaning: 'a pod of an InferenceService comes by the webhook, as a trial without effect shows',
+    advice:
+      "look at the manager's log, and at the webhook configuration kserve-mms: whom its caBundle trusts, and which " +
+      'namespaces it leaves out',
+  },
   'model-webhook-answers': {
     meaning: 'a TrainedModel that cannot work is refused, as a trial without effect shows',
     advice: "look at the manager's log and metrics for calls of the webhook",

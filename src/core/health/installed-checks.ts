@@ -24,12 +24,19 @@ export interface RawObject extends KubernetesObject {
 /** What happened to a TrainedModel that was created for a trial. */
 export type Trial = 'refused' | 'let in';
 
+/** The same of a pod; `unseen`: it was let in, and the webhook was not asked. */
+export type PodTrial =
+  | { readonly kind: 'seen' }
+  | { readonly kind: 'unseen'; readonly namespace: string }
+  | { readonly kind: 'failed'; readonly message: string };
+
 export interface InstalledFacts {
   readonly installation: InstallationFacts;
   readonly definitions: DefinitionFacts;
   readonly deployment: Known<RawObject | undefined>;
   readonly modelWebhook: Known<WebhookConfiguration | undefined>;
   readonly systemConfig: Known<ConfigMap | undefined>;
+  readonly trialPod: Known<PodTrial>;
   /** A good TrainedModel, and one that cannot work. */
   readonly goodModel: Known<Trial>;
   readonly badModel: Known<Trial>;
@@ -54,7 +61,8 @@ export function installedChecks(facts: InstalledFacts): readonly Check[] {
     modelWebhookCheck(facts.modelWebhook),
     trustCheck(facts),
     checkOf('webhook-reached', judgeReached(installation)),
-    trialCheck(facts),
+    trialPodCheck(facts.trialPod),
+    trialModelsCheck(facts),
     systemConfigCheck(facts.systemConfig),
   ];
 }
@@ -121,8 +129,25 @@ function trustCheck({ installation, warnBefore, now }: InstalledFacts): Check {
   return check('webhook-trusted', { outcome: 'warning', message: `${found.message}, which is soon` });
 }
 
+function trialPodCheck(trial: InstalledFacts['trialPod']): Check {
+  const id = 'pod-webhook-answers';
+  if (trial.kind === 'unreadable') return check(id, { outcome: 'unknown', message: trial.why });
+  const { value } = trial;
+  switch (value.kind) {
+    case 'seen':
+      return check(id, { outcome: 'ok', message: 'a pod of an InferenceService comes by the webhook' });
+    case 'unseen':
+      return check(id, {
+        outcome: 'failed',
+        message: `a pod of an InferenceService is let into namespace ${value.namespace} without the webhook`,
+      });
+    case 'failed':
+      return check(id, { outcome: 'failed', message: value.message });
+  }
+}
+
 /** Only where a good one is let in does the refusal of a bad one say anything. */
-function trialCheck({ goodModel, badModel }: InstalledFacts): Check {
+function trialModelsCheck({ goodModel, badModel }: InstalledFacts): Check {
   const id = 'model-webhook-answers';
   const unknown = [goodModel, badModel].find((trial) => trial.kind === 'unreadable');
   if (unknown?.kind === 'unreadable') return check(id, { outcome: 'unknown', message: unknown.why });

@@ -82,12 +82,16 @@ describe('asking a pod by way of the API server', () => {
     await expect(client.askPod(request)).rejects.toMatchObject({ code: 'API_BAD_RESPONSE' });
   });
 
-  it('tells what the API server warns of', async () => {
+  it.each([
+    ['that serves it', 200],
+    ['that refuses', 403],
+  ])('tells what an API server %s warns of', async (_what, status) => {
+    warnings.length = 0;
     answer = (_request, response) => {
-      response.setHeader('warning', ['299 - "mind the gap"']);
+      response.setHeader('warning', ['299 - "mind the gap"']).writeHead(status);
       response.end('{"metadata":{"name":"x"}}');
     };
-    await client.get(PODS, { namespace: 'ns', name: 'x' });
+    await Promise.allSettled([client.get(PODS, { namespace: 'ns', name: 'x' })]);
     expect(warnings).toEqual(['mind the gap']);
   });
 });

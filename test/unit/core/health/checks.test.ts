@@ -34,6 +34,7 @@ const WELL: InstalledFacts = {
   deployment: deployment(2),
   modelWebhook: known({ metadata: { name: 'kserve-mms' } }),
   systemConfig: known(undefined),
+  trialPod: known({ kind: 'seen' }),
   goodModel: known('let in'),
   badModel: known('refused'),
   warnBefore: seconds(60),
@@ -42,7 +43,7 @@ const WELL: InstalledFacts = {
 
 describe('the checks of an installation', () => {
   it('are all ok where all is well', () => {
-    expect(installedChecks(WELL).map(({ outcome }) => outcome)).toEqual(Array(9).fill('ok'));
+    expect(installedChecks(WELL).map(({ outcome }) => outcome)).toEqual(Array(10).fill('ok'));
   });
 
   const CASES: readonly [what: string, change: Partial<InstalledFacts>, id: CheckId, outcome: string][] = [
@@ -76,6 +77,19 @@ describe('the checks of an installation', () => {
       'webhook-reached',
       'failed',
     ],
+    [
+      'pods do not come by the webhook',
+      { trialPod: known({ kind: 'unseen', namespace: 'n' }) },
+      'pod-webhook-answers',
+      'failed',
+    ],
+    [
+      'the webhook cannot be called',
+      { trialPod: known({ kind: 'failed', message: 'x509: unknown authority' }) },
+      'pod-webhook-answers',
+      'failed',
+    ],
+    ['pods may not be created', { trialPod: DENIED }, 'pod-webhook-answers', 'unknown'],
     ['bad models are let in', { badModel: known('let in') }, 'model-webhook-answers', 'warning'],
     // Then the refusal of a bad one proves nothing.
     ['good models are refused', { goodModel: known('refused') }, 'model-webhook-answers', 'unknown'],

@@ -1,0 +1,35 @@
+import { delimiter, join } from 'node:path';
+import process from 'node:process';
+import { isExecutable } from '../../src/controlplane/binary-cache.ts';
+import { aptInstall } from './apt-install.ts';
+
+/** A program that Debian's packages have. */
+export interface PackagedProgram {
+  /** What it, or one of its kind, is called. */
+  readonly names: readonly string[];
+  readonly packages: readonly string[];
+  /** Completes "… for": `a browser to test the page with` */
+  readonly purpose: string;
+}
+
+/**
+ * The path of a program; where there is none, it is installed with apt-get, which takes half a minute or more: for a hook that
+ * may take as long as that.
+ */
+export async function installedProgram({ names, packages, purpose }: PackagedProgram): Promise<string> {
+  const found = await findProgram(names);
+  if (found !== undefined) return found;
+  await aptInstall(packages, purpose, process.env, (line) => {
+    process.stderr.write(`${line}\n`);
+  });
+  const installed = await findProgram(names);
+  if (installed === undefined) throw new Error(`apt-get brought no ${names.join(', ')} into the PATH`);
+  return installed;
+}
+
+async function findProgram(names: readonly string[]): Promise<string | undefined> {
+  const directories = (process.env['PATH'] ?? '').split(delimiter);
+  const places = names.flatMap((name) => directories.map((directory) => join(directory, name)));
+  for (const place of places) if (await isExecutable(place)) return place;
+  return undefined;
+}
