@@ -1,9 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { predictConstantly } from '../../src/demo/predict.ts';
 import type { Prediction } from '../../src/demo/predict.ts';
 import { runCommand } from '../support/command-run.ts';
 import { eventually } from '../support/eventually.ts';
 import { report } from '../support/report.ts';
+import { unpacked } from '../support/unpacked.ts';
 import { MLSERVER_IMAGE } from './support/images.ts';
 import { SYSTEM_NAMESPACE } from './support/installation.ts';
 import { modelsScene } from './support/models-scene.ts';
@@ -94,6 +98,23 @@ describe('models of an InferenceService on a real node', () => {
       stderr: expect.stringMatching(/three: unloaded everywhere\n$/),
     });
     expect((await scene.ask('three')).status).toBe(404);
+  });
+
+  it('is gathered by mms diagnostics, with what the agent and the manager say themselves', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'mms-diagnostics-'));
+    try {
+      const file = join(directory, 'diagnostics.tar.gz');
+      const kubeconfig = ['--kubeconfig', thisNode().kubeconfig];
+      const flags = ['-n', scene.namespace, '--file', file, ...kubeconfig];
+      expect(await runCommand(['diagnostics', ...flags])).toMatchObject({ code: 0, stdout: `${file}\n` });
+      const files = [...(await unpacked(file))];
+      const textsOf = (prefix: string) => files.filter(([path]) => path.startsWith(prefix)).join('\n');
+      expect(textsOf(`agents/${scene.namespace}/`)).toMatch(/"name": ?"one"/);
+      expect(textsOf(`logs/${scene.namespace}/`)).toContain('"msg":"loaded"');
+      expect(textsOf(`logs/${SYSTEM_NAMESPACE}/`)).toContain('ConfigMap written');
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 
   it('unloads a model that is deleted, and keeps the others', async () => {
