@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Check } from '../../src/core/health/checks.ts';
 import { predictConstantly } from '../../src/demo/predict.ts';
 import type { Prediction } from '../../src/demo/predict.ts';
 import { runCommand } from '../support/command-run.ts';
@@ -18,6 +19,8 @@ const NAMESPACE = 'mms-serving';
 
 describe('models of an InferenceService on a real node', () => {
   let scene: ModelsScene;
+  const mms = (command: string, ...args: readonly string[]) =>
+    runCommand([command, '-n', scene.namespace, '--kubeconfig', thisNode().kubeconfig, ...args]);
   // Nothing to end where the scene could not be set.
   let endScene = (): Promise<void> => Promise.resolve();
   const one = { status: 200, value: 1 };
@@ -38,6 +41,13 @@ describe('models of an InferenceService on a real node', () => {
       await expect(apply(pod)).rejects.toThrow('violates PodSecurity "restricted');
     },
   );
+
+  it('is of an installation with which mms check finds nothing wrong', async () => {
+    const { code, stdout } = await mms('check', '-o', 'json');
+    const { checks } = JSON.parse(stdout) as { checks: Check[] };
+    expect(checks.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
+    expect(code).toBe(0);
+  });
 
   it('gives its pods an agent', async () => {
     expect(await scene.containers()).toEqual([['kserve-container', 'agent']]);
@@ -77,8 +87,6 @@ describe('models of an InferenceService on a real node', () => {
   });
 
   it('is loaded, asked, counted and unloaded by mms, by way of the API server', async () => {
-    const mms = (command: string, ...args: readonly string[]) =>
-      runCommand([command, '-n', scene.namespace, '--kubeconfig', thisNode().kubeconfig, ...args]);
     const model = ['--framework', 'sklearn', '--memory', '10Mi', '--timeout', '90s'];
     const uri = await scene.store('three', 1);
     const loaded = await mms('load', 'three', '-i', scene.service, '-u', uri, ...model);
@@ -104,9 +112,7 @@ describe('models of an InferenceService on a real node', () => {
     const directory = await mkdtemp(join(tmpdir(), 'mms-diagnostics-'));
     try {
       const file = join(directory, 'diagnostics.tar.gz');
-      const kubeconfig = ['--kubeconfig', thisNode().kubeconfig];
-      const flags = ['-n', scene.namespace, '--file', file, ...kubeconfig];
-      expect(await runCommand(['diagnostics', ...flags])).toMatchObject({ code: 0, stdout: `${file}\n` });
+      expect(await mms('diagnostics', '--file', file)).toMatchObject({ code: 0, stdout: `${file}\n` });
       const files = [...(await unpacked(file))];
       const textsOf = (prefix: string) => files.filter(([path]) => path.startsWith(prefix)).join('\n');
       expect(textsOf(`agents/${scene.namespace}/`)).toMatch(/"name": ?"one"/);
