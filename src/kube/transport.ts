@@ -146,7 +146,10 @@ function bounded<R>(
 
 type OnDispatch = (prepared: PreparedRequest) => void;
 
-/** The answer when it is 2xx; any other is read to its end and thrown. Both may come with warnings. Time limits are the signal's business alone. */
+/**
+ * The answer when it is 2xx; any other is read to its end and thrown. Either may come with warnings. Time limits are the
+ * signal's business alone.
+ */
 async function send(
   options: TransportOptions,
   what: ApiRequest,

@@ -18,6 +18,8 @@ const run = promisify(execFile);
 let directory = '';
 let environment: NodeJS.ProcessEnv;
 
+/** Milliseconds after which a terminal at which nothing happens is given up. */
+const PATIENCE = 60_000;
 /** The network's time, once. */
 const INSTALLING = 300_000;
 
@@ -73,7 +75,8 @@ describe('zsh', () => {
   /** What stands in the command line after the Tab key, in a zsh at a terminal. */
   async function afterTab(line: string, told: string): Promise<string> {
     const file = join(await mkdtemp(join(directory, 'zsh-')), 'line');
-    await run('zsh', ['-f', ZSH_AT_A_TERMINAL, told, line, file], { env: environment });
+    const script = ['-f', ZSH_AT_A_TERMINAL, told, line, file];
+    await run('zsh', script, { env: environment, timeout: PATIENCE });
     return readFile(file, 'utf8');
   }
 
