@@ -17,18 +17,22 @@ export interface PackagedProgram {
  * may take as long as that.
  */
 export async function installedProgram({ names, packages, purpose }: PackagedProgram): Promise<string> {
-  const found = await findProgram(names);
+  const found = await findProgram(names, process.env);
   if (found !== undefined) return found;
   await aptInstall(packages, purpose, process.env, (line) => {
     process.stderr.write(`${line}\n`);
   });
-  const installed = await findProgram(names);
+  const installed = await findProgram(names, process.env);
   if (installed === undefined) throw new Error(`apt-get brought no ${names.join(', ')} into the PATH`);
   return installed;
 }
 
-async function findProgram(names: readonly string[]): Promise<string | undefined> {
-  const directories = (process.env['PATH'] ?? '').split(delimiter);
+/** The path of the first of these names that the PATH has. */
+export async function findProgram(
+  names: readonly string[],
+  { PATH = '' }: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
+  const directories = PATH.split(delimiter);
   const places = names.flatMap((name) => directories.map((directory) => join(directory, name)));
   for (const place of places) if (await isExecutable(place)) return place;
   return undefined;

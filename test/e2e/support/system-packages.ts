@@ -1,8 +1,7 @@
 import { readdir } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
-import { isExecutable } from '../../../src/controlplane/binary-cache.ts';
 import type { Progress } from '../../../src/controlplane/progress.ts';
 import { aptInstall } from '../../support/apt-install.ts';
+import { findProgram } from '../../support/installed-program.ts';
 
 /** A program that a node needs, and the package of Debian and Ubuntu that has it. */
 const COMMANDS: readonly (readonly [command: string, package_: string])[] = [
@@ -38,11 +37,10 @@ export async function systemPrograms(
   throw new Error(`a node needs ${still.join(', ')}, and apt-get did not bring it`);
 }
 
-async function missingPackages({ PATH = '' }: NodeJS.ProcessEnv): Promise<string[]> {
+async function missingPackages(environment: NodeJS.ProcessEnv): Promise<string[]> {
   const missing = new Set<string>();
   for (const [command, name] of COMMANDS) {
-    const places = PATH.split(delimiter).map((directory) => isExecutable(join(directory, command)));
-    if (!(await Promise.all(places)).includes(true)) missing.add(name);
+    if ((await findProgram([command], environment)) === undefined) missing.add(name);
   }
   if ((await findCni()) === undefined) missing.add(CNI_PACKAGE);
   return [...missing];
