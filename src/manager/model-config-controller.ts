@@ -79,7 +79,8 @@ export function createModelConfigController(options: ModelConfigControllerOption
       },
       modelConfig: (delta) => {
         if (delta.type === 'deleted') ownWrites.forget(delta.object);
-        else for (const configMap of objectsOf(delta)) ownWrites.seen(configMap);
+        // What a decision of ours wrote asks for no other decision.
+        else if (delta.type !== 'synced' && ownWrites.seen(delta.object)) return;
         enqueueEach(objectsOf(delta).flatMap(keysOfConfigMap));
       },
     },

@@ -46,7 +46,7 @@ export const MODEL_CONFIG_PACE: ReconcilingPace = {
   backoff: { base: milliseconds(100), cap: seconds(30) },
   // The first change of an InferenceService is written at once. While changes keep coming the writes get rarer, up to one in
   // this time: a thousand TrainedModels created at once become some five writes, the last of them at once when all are there.
-  coalesce: { first: milliseconds(100), cap: seconds(4) },
+  coalesce: { first: milliseconds(100), cap: seconds(8) },
   resyncEvery: seconds(600),
 };
 /** A manager whose caches never fill is not ready, and goes on trying. */

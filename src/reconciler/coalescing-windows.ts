@@ -5,7 +5,8 @@ import { createKeyTimers } from './key-timers.ts';
  * The least time between two starts of one key: its window. It is `first` long, and twice as long each time that the key
  * changed before it was over, up to `cap`. It ends early once the key has been quiet for an eighth of it, `first` at least:
  * a burst is taken up whole soon after its last change, and while it lasts its starts become so rare that all they write of
- * a list that grows stays in proportion to the list. The first window that nothing happens in ends the burst.
+ * a list that grows stays in proportion to the list. A burst has ended once nothing has happened in a window and for an
+ * eighth of `cap` after it: `kubectl apply` in a loop makes a change every few hundred milliseconds, longer than first windows.
  */
 export interface CoalescingPolicy {
   readonly first: Milliseconds;
@@ -30,16 +31,17 @@ export function createCoalescingWindows<K extends string>(
   signal: AbortSignal,
   onOver: (key: K) => void,
 ): CoalescingWindows<K> {
-  /** Of the latest window of keys in a burst. */
+  /** Of the latest window of keys in a burst, or just after one. */
   const spans = new Map<K, Milliseconds>();
   const changedAt = new Map<K, EpochMs>();
   const ends = createKeyTimers<K>(clock, signal, over);
   const looks = createKeyTimers<K>(clock, signal, look);
+  const rests = createKeyTimers<K>(clock, signal, (key) => spans.delete(key));
 
   function over(key: K): void {
     ends.cancel(key);
     looks.cancel(key);
-    if (!changedAt.delete(key)) spans.delete(key);
+    if (!changedAt.delete(key)) rests.set(key, milliseconds(cap * QUIET_SHARE));
     onOver(key);
   }
 
@@ -57,6 +59,7 @@ export function createCoalescingWindows<K extends string>(
 
   return {
     open(key) {
+      rests.cancel(key);
       const last = spans.get(key);
       const span = last === undefined ? first : milliseconds(Math.min(last * 2, cap));
       spans.set(key, span);

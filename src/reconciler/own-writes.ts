@@ -18,8 +18,8 @@ export interface OwnWrites<T extends KubernetesObject = ConfigMap> {
   newestOf(key: ObjectKey, cached: T | undefined): T | undefined;
   /** Our own writes that the watch has not shown yet. */
   unseen(): T[];
-  /** To be told of every object that the watch shows. */
-  seen(object: T): void;
+  /** To be told of every object that the watch shows; true for one that is no news, being what we wrote. */
+  seen(object: T): boolean;
 }
 
 /**
@@ -59,9 +59,10 @@ export function createOwnWrites<T extends KubernetesObject = ConfigMap>(
     seen(object) {
       const key = keyOf(object);
       const own = written.get(key);
-      if (own === undefined || isNewer(own.object, object)) return;
+      if (own === undefined || isNewer(own.object, object)) return false;
       written.delete(key);
       observeLag(milliseconds(Math.max(0, clock.now() - own.at)));
+      return own.object.metadata.resourceVersion === object.metadata.resourceVersion;
     },
   };
 }

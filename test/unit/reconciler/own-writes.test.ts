@@ -17,10 +17,10 @@ describe('what was written and the watch has not shown yet', () => {
   it('stands above what the watch shows, until that is as new; then the lag is told', async () => {
     const { clock, lags, writes } = testWrites();
     writes.remember(version('7'));
-    writes.seen(version('6'));
+    expect(writes.seen(version('6'))).toBe(false);
     expect(writes.newest(version('6'))).toEqual(version('7'));
     await clock.advance(40);
-    writes.seen(version('7'));
+    expect(writes.seen(version('7'))).toBe(true);
     expect(writes.newest(version('6'))).toEqual(version('6'));
     expect(writes.unseen()).toEqual([]);
     expect(lags).toEqual([40]);
@@ -29,7 +29,7 @@ describe('what was written and the watch has not shown yet', () => {
   it('is over by a newer version of somebody else, too', () => {
     const { lags, writes } = testWrites();
     writes.remember(version('7'));
-    writes.seen(version('9'));
+    expect(writes.seen(version('9'))).toBe(false);
     expect(writes.unseen()).toEqual([]);
     expect(lags).toEqual([0]);
   });

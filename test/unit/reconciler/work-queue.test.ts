@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { milliseconds } from '../../../src/core/clock.ts';
+import { milliseconds, seconds } from '../../../src/core/clock.ts';
 import { MmsError } from '../../../src/core/errors.ts';
 import {
   startWorkQueue,
@@ -222,6 +222,22 @@ describe('the work queue', () => {
     }
     const starts = [0, 100, 300, 700, 1500, 3100, 6300, 10_300, 14_300, 18_300];
     expect(runs).toEqual(starts.map((at) => `a@${at}`));
+  });
+
+  it.each([
+    { gap: 300, changes: 60, runs: 9 },
+    { gap: 900, changes: 60, runs: 14 },
+    { gap: 1100, changes: 60, runs: 60 },
+  ])('takes changes $gap ms apart for a burst or not: $changes of them in $runs runs', async (table) => {
+    const { queue, clock, runs } = testQueue({
+      coalesce: { first: milliseconds(100), cap: seconds(8) },
+    });
+    for (let change = 0; change < table.changes; change += 1) {
+      queue.add('a');
+      await clock.advance(table.gap);
+    }
+    await clock.advance(8_000);
+    expect(runs).toHaveLength(table.runs);
   });
 
   it('keeps the window of one key from delaying another', async () => {
