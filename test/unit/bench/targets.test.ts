@@ -112,11 +112,19 @@ describe('the targets', () => {
   });
 });
 
-describe('a target that nobody could meet', () => {
-  it('is shown beside what would be the best', () => {
+describe('a target', () => {
+  it('is shown beside the best that anybody could do', () => {
     const instant = ['admission', 'instant', { [names.podsASecond(16)]: 784 }] as const;
     const shown = judgeTargets(someResults([...GOOD, instant])).map(({ seen }) => seen);
     expect(shown[1]).toBe('0.5 × (a webhook that takes no time: 0.49 ×)');
+  });
+
+  it('of growth is shown beside that of bursts which outlast their first windows', () => {
+    const cheapWhenSmall = changed('burst', 'ours', { [names.burstBytes(HUNDRED)]: 500 });
+    const shown = judgeTargets(someResults(cheapWhenSmall)).find(({ what }) =>
+      what.startsWith('growth of bytes'),
+    );
+    expect(shown?.seen).toBe('1.11 (from 1,000 on: 1)');
   });
 });
 
