@@ -2,6 +2,7 @@ import { seconds } from '../core/clock.ts';
 import type { InstalledFacts, DefinitionFacts, RawObject, Trial } from '../core/health/installed-checks.ts';
 import type { PreFacts, RightFacts } from '../core/health/pre-checks.ts';
 import { KSERVE_LEASE } from '../core/kserve-controller.ts';
+import { valueOf } from '../core/known.ts';
 import type { Known } from '../core/known.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
 import { PART_OF, SYSTEM_CONFIG } from '../core/names.ts';
@@ -21,6 +22,7 @@ import type { CheckFlags } from './check.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
 import { readInstallation, readLease } from './installation-facts.ts';
 import { knownAnswer } from './known-answers.ts';
+import { readManagerRights } from './manager-right-facts.ts';
 import { tryPod } from './trial-pod.ts';
 
 const DAY_SECONDS = 24 * 60 * 60;
@@ -34,22 +36,31 @@ export async function readInstalledFacts(
   warnings: readonly string[],
 ): Promise<InstalledFacts> {
   const { client, namespace } = cluster;
-  const deployment = { namespace: managerNamespace, name: MANAGER_DEPLOYMENT };
-  const [installation, definitions, found, modelWebhook, systemConfig, trialPod, goodModel, badModel] =
-    await Promise.all([
-      readInstallation(cluster, managerNamespace),
-      readDefinitions(client),
-      knownAnswer(getIfThere(client, DEPLOYMENTS, deployment)),
-      knownAnswer(getIfThere(client, VALIDATING_WEBHOOK_CONFIGURATIONS, { name: PART_OF })),
-      knownAnswer(
-        getIfThere(client, CONFIG_MAPS, { namespace: SYSTEM_CONFIG.namespace, name: SYSTEM_CONFIG.name }),
-      ),
-      knownAnswer(tryPod(client, namespace, warnings)),
-      tried(client, trialModel(namespace, 's3://bucket/model')),
-      tried(client, trialModel(namespace, 'no-such-scheme://bucket/model')),
-    ]);
+  const manager = { namespace: managerNamespace, name: MANAGER_DEPLOYMENT };
+  const deployment = await knownAnswer(getIfThere(client, DEPLOYMENTS, manager));
+  const [
+    installation,
+    definitions,
+    managerRights,
+    modelWebhook,
+    systemConfig,
+    trialPod,
+    goodModel,
+    badModel,
+  ] = await Promise.all([
+    readInstallation(cluster, managerNamespace),
+    readDefinitions(client),
+    readManagerRights(client, managerNamespace, valueOf(deployment)),
+    knownAnswer(getIfThere(client, VALIDATING_WEBHOOK_CONFIGURATIONS, { name: PART_OF })),
+    knownAnswer(
+      getIfThere(client, CONFIG_MAPS, { namespace: SYSTEM_CONFIG.namespace, name: SYSTEM_CONFIG.name }),
+    ),
+    knownAnswer(tryPod(client, namespace, warnings)),
+    tried(client, trialModel(namespace, 's3://bucket/model')),
+    tried(client, trialModel(namespace, 'no-such-scheme://bucket/model')),
+  ]);
   return {
-    ...{ installation, definitions, deployment: found, modelWebhook, systemConfig },
+    ...{ installation, definitions, deployment, managerRights, modelWebhook, systemConfig },
     ...{ trialPod, goodModel, badModel },
     ...{ warnBefore: seconds(warnDays * DAY_SECONDS), now: systemClock.now() },
   };

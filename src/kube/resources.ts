@@ -49,6 +49,22 @@ export interface SelfSubjectAccessReview extends KubernetesObject {
   readonly status?: { readonly allowed?: boolean };
 }
 
+export interface SubjectAccessReview extends KubernetesObject {
+  readonly spec: {
+    readonly user: string;
+    readonly groups: readonly string[];
+    readonly resourceAttributes: {
+      readonly group: string;
+      readonly resource: string;
+      readonly subresource?: string;
+      readonly verb: string;
+      readonly name?: string;
+      readonly namespace?: string;
+    };
+  };
+  readonly status?: { readonly allowed?: boolean };
+}
+
 /** An object of a custom kind, whose schema lives elsewhere: read its parts with the functions in core. */
 export interface CustomObject extends KubernetesObject {
   readonly metadata: ObjectMeta;
@@ -153,6 +169,16 @@ export const SELF_SUBJECT_ACCESS_REVIEWS: Resource<SelfSubjectAccessReview> = {
   version: 'v1',
   plural: 'selfsubjectaccessreviews',
   kind: 'SelfSubjectAccessReview',
+  namespaced: false,
+};
+
+export const SUBJECT_ACCESS_REVIEWS: Resource<SubjectAccessReview> = {
+  ...{
+    group: 'authorization.k8s.io',
+    version: 'v1',
+    plural: 'subjectaccessreviews',
+    kind: 'SubjectAccessReview',
+  },
   namespaced: false,
 };
 

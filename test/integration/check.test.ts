@@ -34,6 +34,7 @@ describe('mms check', () => {
     'definitions-served': 'ok',
     // It runs outside of the cluster.
     'deployment-ready': 'warning',
+    'manager-may-work': 'unknown',
     'lease-held': 'ok',
     'pod-webhook-registered': 'ok',
     'model-webhook-registered': 'ok',

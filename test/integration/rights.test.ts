@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { Check } from '../../src/core/health/checks.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import {
   DEPLOYMENTS,
@@ -20,6 +21,7 @@ import {
   readConfigMap,
   trainedModel,
 } from '../support/cluster-client.ts';
+import { runCommand } from '../support/command-run.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubectl, kubectlWithInput } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
@@ -57,6 +59,12 @@ describe('a manager with the rights of the manifests and no more', () => {
     await client.close();
     await controlPlane.stop();
   });
+
+  async function rightsCheck(): Promise<Check | undefined> {
+    const { stdout } = await runCommand(['check', '--kubeconfig', controlPlane.kubeconfigPath, '-o', 'json']);
+    const { checks } = JSON.parse(stdout) as { checks: Check[] };
+    return checks.find(({ id }) => id === 'manager-may-work');
+  }
 
   it('becomes ready, keeps ConfigMaps, and puts them away', async () => {
     await createService(client, inferenceService('sk'));
@@ -133,7 +141,11 @@ describe('a manager with the rights of the manifests and no more', () => {
     expect(await manager.metric('mms_api_requests_total', { code: '403' })).toBe(0);
   });
 
-  it('keeps ConfigMaps and is ready, though it may not look at pods', async () => {
+  it('has all the rights that mms check asks for', async () => {
+    expect(await rightsCheck()).toMatchObject({ outcome: 'ok' });
+  });
+
+  it('keeps ConfigMaps and is ready, though it may not look at pods, as mms check says', async () => {
     await manager.kill('SIGKILL');
     const role = ['clusterrole', 'kserve-mms-manager'];
     const { rules, ...rest } = JSON.parse(
@@ -141,6 +153,8 @@ describe('a manager with the rights of the manifests and no more', () => {
     ) as { rules: { resources: string[] }[] };
     const withoutPods = { ...rest, rules: rules.filter(({ resources }) => !resources.includes('pods')) };
     await kubectlWithInput(controlPlane.kubeconfigPath, JSON.stringify(withoutPods), ['replace', '-f', '-']);
+    const message = 'the manager may not: list pods, watch pods, patch pods (unless --no-propagate)';
+    await eventually(async () => expect(await rightsCheck()).toMatchObject({ outcome: 'failed', message }));
     manager = await startTestManager({
       ...{ kubeconfig: managerKubeconfig, inCluster: true, args: ['--predictors'] },
     });

@@ -18,6 +18,10 @@ export const CHECKS = {
     meaning: 'replicas of the manager are ready',
     advice: 'kubectl -n kserve-mms-system describe deployment kserve-mms-manager',
   },
+  'manager-may-work': {
+    meaning: "the manager's service account has the rights that it makes use of",
+    advice: `give it the rights of manifests/rbac of its version: ${APPLY}`,
+  },
   'lease-held': {
     meaning: 'one replica leads',
     advice: "look at the manager's pods and log",

@@ -14,6 +14,8 @@ import { readSystemConfig } from '../system-config.ts';
 import type { WebhookConfiguration } from '../webhook-configuration.ts';
 import { check, checkOf } from './checks.ts';
 import type { Check } from './checks.ts';
+import { managerRightsCheck } from './manager-rights.ts';
+import type { ManagerRightFacts } from './manager-rights.ts';
 
 /** A CustomResourceDefinition or a Deployment as raw JSON. */
 export interface RawObject extends KubernetesObject {
@@ -34,6 +36,8 @@ export interface InstalledFacts {
   readonly installation: InstallationFacts;
   readonly definitions: DefinitionFacts;
   readonly deployment: Known<RawObject | undefined>;
+  /** Undefined where it is not known as whom the manager runs. */
+  readonly managerRights: readonly ManagerRightFacts[] | undefined;
   readonly modelWebhook: Known<WebhookConfiguration | undefined>;
   readonly systemConfig: Known<ConfigMap | undefined>;
   readonly trialPod: Known<PodTrial>;
@@ -56,6 +60,7 @@ export function installedChecks(facts: InstalledFacts): readonly Check[] {
   return [
     definitionsCheck(facts.definitions),
     deploymentCheck(facts.deployment),
+    managerRightsCheck(facts.managerRights),
     checkOf('lease-held', judgeLease(installation, now)),
     checkOf('pod-webhook-registered', judgeRegistered(installation)),
     modelWebhookCheck(facts.modelWebhook),

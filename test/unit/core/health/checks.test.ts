@@ -17,6 +17,11 @@ const definition = (name: string, served = true) =>
 const DEFINITIONS = { inferenceServices: definition('v1beta1'), trainedModels: definition('v1alpha1') };
 const deployment = (readyReplicas: number) =>
   known({ metadata: { name: 'm' }, spec: { replicas: 2 }, status: { readyReplicas } });
+const right = (name: string, allowed = true, unless?: string) => ({
+  right: name,
+  unless,
+  allowed: known(allowed),
+});
 const webhooks = [
   { name: 'w', clientConfig: { service: { namespace: 'n', name: 's' }, caBundle: btoa('pem') } },
 ];
@@ -32,6 +37,7 @@ const WELL: InstalledFacts = {
   },
   definitions: DEFINITIONS,
   deployment: deployment(2),
+  managerRights: [right('list pods'), right('patch pods', true, '--no-propagate')],
   modelWebhook: known({ metadata: { name: 'kserve-mms' } }),
   systemConfig: known(undefined),
   trialPod: known({ kind: 'seen' }),
@@ -43,7 +49,7 @@ const WELL: InstalledFacts = {
 
 describe('the checks of an installation', () => {
   it('are all ok where all is well', () => {
-    expect(installedChecks(WELL).map(({ outcome }) => outcome)).toEqual(Array(10).fill('ok'));
+    expect(installedChecks(WELL).map(({ outcome }) => outcome)).toEqual(Array(11).fill('ok'));
   });
 
   const CASES: readonly [what: string, change: Partial<InstalledFacts>, id: CheckId, outcome: string][] = [
@@ -63,6 +69,20 @@ describe('the checks of an installation', () => {
     ['one of two is ready', { deployment: deployment(1) }, 'deployment-ready', 'warning'],
     ['the manager is elsewhere', { deployment: known(undefined) }, 'deployment-ready', 'warning'],
     ['Deployments may not be read', { deployment: DENIED }, 'deployment-ready', 'unknown'],
+    ['a right is missing', { managerRights: [right('list pods', false)] }, 'manager-may-work', 'failed'],
+    [
+      'a right is missing that not every manager needs',
+      { managerRights: [right('list pods'), right('patch pods', false, '--no-propagate')] },
+      'manager-may-work',
+      'warning',
+    ],
+    [
+      'rights may not be asked for',
+      { managerRights: [{ right: 'list pods', allowed: DENIED }] },
+      'manager-may-work',
+      'unknown',
+    ],
+    ['the manager runs as nobody knows whom', { managerRights: undefined }, 'manager-may-work', 'unknown'],
     ['there is no preflight', { modelWebhook: known(undefined) }, 'model-webhook-registered', 'warning'],
     ['trust ends soon', { warnBefore: seconds(7200) }, 'webhook-trusted', 'warning'],
     [

@@ -1,0 +1,78 @@
+import type { Known } from '../known.ts';
+import { PART_OF, WEBHOOK_CERTIFICATE_SECRET } from '../names.ts';
+import { check } from './checks.ts';
+import type { Check } from './checks.ts';
+
+/** What the manager does with one kind of object; a test holds the list to manifests/rbac. */
+export interface ManagerRights {
+  readonly group: string;
+  /** With its subresource after a slash. */
+  readonly resource: string;
+  readonly verbs: readonly string[];
+  /** Of this object only. */
+  readonly name?: string;
+  /** In the manager's own namespace only. */
+  readonly own?: true;
+  /** The setting of a manager that does without. */
+  readonly unless?: string;
+}
+
+const LOOK = ['get', 'list', 'watch'] as const;
+const WEBHOOKS = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'] as const;
+const OTHER_CERTIFICATE = '--certificate=external';
+const NO_STATUS = '--trained-model-status=off';
+
+/** Of every manager. What `--predictors` and a takeover ask for besides comes with their own manifests. */
+export const MANAGER_RIGHTS: readonly ManagerRights[] = [
+  { group: 'serving.kserve.io', resource: 'inferenceservices', verbs: LOOK },
+  { group: 'serving.kserve.io', resource: 'trainedmodels', verbs: LOOK },
+  { group: 'serving.kserve.io', resource: 'inferenceservices/finalizers', verbs: ['update'] },
+  { group: 'serving.kserve.io', resource: 'trainedmodels/status', verbs: ['patch'], unless: NO_STATUS },
+  { group: '', resource: 'events', verbs: ['create', 'patch'], unless: NO_STATUS },
+  { group: '', resource: 'configmaps', verbs: [...LOOK, 'create', 'update', 'delete'] },
+  { group: '', resource: 'pods', verbs: ['list', 'watch'] },
+  { group: '', resource: 'pods', verbs: ['patch'], unless: '--no-propagate' },
+  { group: '', resource: 'serviceaccounts', verbs: LOOK },
+  { group: '', resource: 'secrets', verbs: ['get'], unless: '--no-inject-credentials' },
+  { group: 'coordination.k8s.io', resource: 'leases', verbs: ['create'], own: true },
+  { group: 'coordination.k8s.io', resource: 'leases', verbs: ['get', 'update'], name: PART_OF, own: true },
+  { group: '', resource: 'secrets', verbs: LOOK, name: WEBHOOK_CERTIFICATE_SECRET, own: true },
+  { group: '', resource: 'secrets', verbs: ['create'], own: true, unless: OTHER_CERTIFICATE },
+  {
+    ...{ group: '', resource: 'secrets', verbs: ['update'], name: WEBHOOK_CERTIFICATE_SECRET, own: true },
+    unless: OTHER_CERTIFICATE,
+  },
+  ...WEBHOOKS.flatMap((resource): ManagerRights[] => {
+    const webhook = { group: 'admissionregistration.k8s.io', resource, name: PART_OF };
+    return [
+      { ...webhook, verbs: ['get'] },
+      { ...webhook, verbs: ['update'], unless: OTHER_CERTIFICATE },
+    ];
+  }),
+];
+
+/** One right of {@link MANAGER_RIGHTS}, and whether the manager has it. */
+export interface ManagerRightFacts {
+  /** As a person would say it: `patch pods`. */
+  readonly right: string;
+  readonly unless?: string | undefined;
+  readonly allowed: Known<boolean>;
+}
+
+/** Whether the manager may do all that it does; `undefined` where nobody knows as whom it runs. */
+export function managerRightsCheck(rights: readonly ManagerRightFacts[] | undefined): Check {
+  const id = 'manager-may-work';
+  if (rights === undefined)
+    return check(id, { outcome: 'unknown', message: 'without a Deployment nobody knows as whom it runs' });
+  const missing = rights.filter(({ allowed }) => allowed.kind === 'known' && !allowed.value);
+  if (missing.length > 0) {
+    const each = missing.map(({ right, unless }) =>
+      unless === undefined ? right : `${right} (unless ${unless})`,
+    );
+    const outcome = missing.some(({ unless }) => unless === undefined) ? 'failed' : 'warning';
+    return check(id, { outcome, message: `the manager may not: ${each.join(', ')}` });
+  }
+  const unknown = rights.find(({ allowed }) => allowed.kind === 'unreadable')?.allowed;
+  if (unknown?.kind === 'unreadable') return check(id, { outcome: 'unknown', message: unknown.why });
+  return check(id, { outcome: 'ok', message: 'the manager may do all that it does' });
+}
