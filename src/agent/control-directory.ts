@@ -1,4 +1,5 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Hidden, so that MLServer's search for model-settings.json (Python's glob) passes it by. */
@@ -33,7 +34,8 @@ export function controlDirectory(modelDir: string): ControlDirectory {
   /** Makes or removes it, by what is held when the turn comes. */
   const settle = async (): Promise<void> => {
     if (held.size > 0 && there !== 'all') {
-      for (const corner of CORNERS) await mkdir(join(root, corner), { recursive: true });
+      // Not by another thread: nothing is to come between a wish and the pulls that it asks for.
+      for (const corner of CORNERS) mkdirSync(join(root, corner), { recursive: true });
       there = 'all';
     } else if (held.size === 0 && there !== 'none') {
       await rm(root, { recursive: true, force: true, maxRetries: 3 });

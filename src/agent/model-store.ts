@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isModelName } from '../core/desired-models.ts';
-import { type ModelSpec } from '../core/model-config.ts';
+import type { ModelSpec } from '../core/model-config.ts';
 import { MARKER_PREFIX, readMarker, specHash } from '../core/model-marker.ts';
 import { type ControlDirectory, controlDirectory } from './control-directory.ts';
 import { openLoadedNotes } from './loaded-notes.ts';

@@ -1,7 +1,7 @@
 import { get as httpGet, type RequestOptions } from 'node:http';
 import { connect } from 'node:net';
-import { type ModelPhase } from '../core/agent-status.ts';
-import { type ComponentProbe } from '../core/readiness-probe.ts';
+import type { ModelPhase } from '../core/agent-status.ts';
+import type { ComponentProbe } from '../core/readiness-probe.ts';
 
 /** How many names a reason lists before it only counts. */
 const NAMES_SHOWN = 5;

@@ -1,4 +1,3 @@
-import { pino } from 'pino';
 import { systemClock } from '../system/clock.ts';
 import {
   createForkedPuller,
@@ -6,9 +5,10 @@ import {
   DEFAULT_IDLE_MS,
 } from '../agent/puller/forked-puller.ts';
 import { runAgent } from '../agent/run-agent.ts';
-import { type AgentRun } from './agent.ts';
+import type { AgentRun } from './agent.ts';
 import { aborted } from '../core/abort.ts';
-import type { Logger } from '../core/log.ts';
+import { createHeld } from '../core/held.ts';
+import { type Logger, logTo } from '../core/log.ts';
 
 /** Runs the agent with the real clock, dice, log and puller; resolves when it was asked to end and has drained. */
 export async function runAgentProcess({
@@ -19,15 +19,13 @@ export async function runAgentProcess({
   spawnPuller,
   stdout,
 }: AgentRun): Promise<void> {
-  const logger: Logger = pino(
-    { base: { component: 'agent' }, timestamp: pino.stdTimeFunctions.isoTime },
-    stdout,
-  );
+  const held = createHeld<Logger>();
+  const log = logTo(held);
   const puller = createForkedPuller({
     spawn: spawnPuller,
     env: environment,
     settings: options.sources,
-    logger,
+    logger: log,
     idleMs: DEFAULT_IDLE_MS,
     abortGraceMs: DEFAULT_ABORT_GRACE_MS,
   });
@@ -41,7 +39,8 @@ export async function runAgentProcess({
     clock: systemClock,
     random: Math.random,
     stopwatch: () => performance.now(),
-    log: logger,
+    log,
+    modelsAsked: async () => held.release((await import('./agent-log.ts')).agentLog(stdout)),
   });
   await aborted(signal);
   await agent.stop();

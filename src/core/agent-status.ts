@@ -1,5 +1,5 @@
-import { type EpochMs, type Milliseconds } from './clock.ts';
-import { type ModelView } from './model-operations.ts';
+import type { EpochMs, Milliseconds } from './clock.ts';
+import type { ModelView } from './model-operations.ts';
 import { meansSameSpec } from './model-config.ts';
 import { specHash } from './model-marker.ts';
 

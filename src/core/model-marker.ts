@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isRecord } from './json.ts';
-import { type ModelSpec } from './model-config.ts';
+import type { ModelSpec } from './model-config.ts';
 import { formatQuantity, parseQuantity } from './quantity.ts';
 
 /** A complete download holds one file with this prefix; KServe's agent looks for the same. */

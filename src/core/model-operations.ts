@@ -1,4 +1,4 @@
-import { type EpochMs } from './clock.ts';
+import type { EpochMs } from './clock.ts';
 import { meansSameSpec, type ModelSpec } from './model-config.ts';
 
 /** What the model server has under a model's name, as far as the agent knows. */

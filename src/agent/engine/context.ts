@@ -1,10 +1,10 @@
-import { type Clock, type Milliseconds, type Random } from '../../core/clock.ts';
-import { type Logger } from '../../core/log.ts';
-import { type ModelServerAdapter } from '../model-server/adapter.ts';
-import { type ModelStore } from '../model-store.ts';
-import { type Puller } from '../puller/contract.ts';
-import { type Slots } from '../slots.ts';
-import { type TrackedModel } from './tracked-model.ts';
+import type { Clock, Milliseconds, Random } from '../../core/clock.ts';
+import type { Logger } from '../../core/log.ts';
+import type { ModelServerAdapter } from '../model-server/adapter.ts';
+import type { ModelStore } from '../model-store.ts';
+import type { Puller } from '../puller/contract.ts';
+import type { Slots } from '../slots.ts';
+import type { TrackedModel } from './tracked-model.ts';
 
 /** How much goes on at once, and when a slow one stops counting. */
 export interface EngineLimits {

@@ -1,12 +1,12 @@
-import { type EpochMs } from '../../core/clock.ts';
-import { type ModelSet } from '../../core/desired-models.ts';
+import type { EpochMs } from '../../core/clock.ts';
+import type { ModelSet } from '../../core/desired-models.ts';
 import { meansSameSpec } from '../../core/model-config.ts';
 import { specHash } from '../../core/model-marker.ts';
 import { decideFetch, decideServe, type ServedModel } from '../../core/model-operations.ts';
 import { milliseconds } from '../../core/clock.ts';
-import { type StoredModel } from '../model-store.ts';
+import type { StoredModel } from '../model-store.ts';
 import { createSlots } from '../slots.ts';
-import { type EngineContext, type EngineDeps } from './context.ts';
+import type { EngineContext, EngineDeps } from './context.ts';
 import { abortObsoleteFetch, startFetch } from './fetch-lane.ts';
 import { startServe } from './serve-lane.ts';
 import {

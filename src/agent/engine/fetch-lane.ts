@@ -4,9 +4,9 @@ import { type EpochMs, type Milliseconds, milliseconds } from '../../core/clock.
 import { messageOf } from '../../core/errors.ts';
 import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
 import { markerContent, markerName } from '../../core/model-marker.ts';
-import { type PullResult } from '../puller/contract.ts';
-import { type Slot } from '../slots.ts';
-import { type EngineContext } from './context.ts';
+import type { PullResult } from '../puller/contract.ts';
+import type { Slot } from '../slots.ts';
+import type { EngineContext } from './context.ts';
 import { type FetchRun, refreshPhase, type TrackedModel } from './tracked-model.ts';
 
 /** Fetches one version into the staging directory and leaves it there, sealed; the caller has decided that it should. */

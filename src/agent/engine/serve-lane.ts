@@ -4,8 +4,8 @@ import { type EpochMs, milliseconds } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
 import { decideServe, type ModelFailure, type ServeOperation } from '../../core/model-operations.ts';
-import { type ServerAnswer } from '../model-server/adapter.ts';
-import { type EngineContext } from './context.ts';
+import type { ServerAnswer } from '../model-server/adapter.ts';
+import type { EngineContext } from './context.ts';
 import { setServed, type TrackedModel, viewOf } from './tracked-model.ts';
 
 /** After so many refused loads the files are fetched anew: the source may have been mended under the same URI. */

@@ -1,9 +1,9 @@
 import { type ModelActivity, type ModelPhase, phaseOf } from '../../core/agent-status.ts';
-import { type EpochMs, type Milliseconds } from '../../core/clock.ts';
+import type { EpochMs, Milliseconds } from '../../core/clock.ts';
 import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
-import { type ModelFailure, type ModelView, type ServedModel } from '../../core/model-operations.ts';
+import type { ModelFailure, ModelView, ServedModel } from '../../core/model-operations.ts';
 import { specHash } from '../../core/model-marker.ts';
-import { type StoredModel } from '../model-store.ts';
+import type { StoredModel } from '../model-store.ts';
 
 /** A fetch under way or waiting for its slot. */
 export interface FetchRun {

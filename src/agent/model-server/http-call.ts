@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import { type Milliseconds } from '../../core/clock.ts';
+import type { Milliseconds } from '../../core/clock.ts';
 
 /** An answer with its whole body, or the reason why there is none. */
 export type HttpAnswer =

@@ -1,7 +1,7 @@
 import { type Clock, type EpochMs, milliseconds, seconds } from '../../core/clock.ts';
-import { type Logger } from '../../core/log.ts';
-import { type Engine } from '../engine/engine.ts';
-import { type ModelServerAdapter, type ServerHealth } from './adapter.ts';
+import type { Logger } from '../../core/log.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { ModelServerAdapter, ServerHealth } from './adapter.ts';
 
 /** Between two looks at a server that answers, and at one that does not. */
 const STEADY = seconds(1);

@@ -1,7 +1,7 @@
 import { seconds } from '../../core/clock.ts';
 import { isRecord } from '../../core/json.ts';
-import { type ModelServerAdapter, type ServerAnswer, type ServerHealth } from './adapter.ts';
-import { type HttpAnswer, type HttpCall } from './http-call.ts';
+import type { ModelServerAdapter, ServerAnswer, ServerHealth } from './adapter.ts';
+import type { HttpAnswer, HttpCall } from './http-call.ts';
 import type { MlserverSettings } from './mlserver-settings.ts';
 
 const HEALTH_TIMEOUT = seconds(2);

@@ -1,5 +1,5 @@
 import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type Milliseconds, seconds } from '../../core/clock.ts';
 import { forward, refuse, type Upstream } from './forward.ts';
 import { H2C_PREFACE, tunnel, upgrade } from './tunnel.ts';

@@ -1,6 +1,6 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { type Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { endToEndHeaders, headerValue } from '../../core/hop-by-hop.ts';
 
 /** How every HTTP/2 connection without TLS begins, where both sides know beforehand: RFC 9113 section 3.4. */

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { type Milliseconds } from '../../core/clock.ts';
+import type { Milliseconds } from '../../core/clock.ts';
 import { inferenceTarget } from '../../core/inference-path.ts';
-import { type TrackedModel } from '../engine/tracked-model.ts';
+import type { TrackedModel } from '../engine/tracked-model.ts';
 
 const PREFIX = 'kserve_mms_agent';
 /** Seconds: from a fast predictor to a slow generator, and from a small file to a large model. */

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { seconds } from '../../core/clock.ts';
-import { type AgentMetrics } from './metrics.ts';
-import { type StatusBoard } from './board.ts';
+import type { AgentMetrics } from './metrics.ts';
+import type { StatusBoard } from './board.ts';
 
 /** Tells a reader, and every proxy between, that the stream is alive. */
 const HEARTBEAT = seconds(15);

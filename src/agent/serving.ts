@@ -1,0 +1,41 @@
+import type { TrackedModel } from './engine/tracked-model.ts';
+import type { AgentOptions } from './options.ts';
+import { type Proxy, startProxy } from './proxy/proxy-server.ts';
+import type { StatusBoard } from './status/board.ts';
+import { type AgentMetrics, createAgentMetrics } from './status/metrics.ts';
+import { startStatusServer, type StatusServer } from './status/status-server.ts';
+
+export interface ServingDeps {
+  readonly options: AgentOptions;
+  /** Where to listen; all addresses when absent. */
+  readonly address?: string;
+  /** Undefined when ready, else why not. */
+  readonly notReady: () => Promise<string | undefined>;
+  readonly board: StatusBoard;
+  readonly models: () => Iterable<Readonly<TrackedModel>>;
+  /** Monotonic milliseconds. */
+  readonly stopwatch: () => number;
+}
+
+/** What others reach the agent by. */
+export interface Serving {
+  readonly proxy: Proxy;
+  readonly status: StatusServer;
+  readonly metrics: AgentMetrics;
+}
+
+/** Opens the agent's ports: the data path, and status with metrics. */
+export async function startServing(deps: ServingDeps): Promise<Serving> {
+  const { options, board, models, stopwatch, notReady, address } = deps;
+  const metrics = createAgentMetrics(models, (model) => board.model(model) !== undefined);
+  const listening = { ...(address === undefined ? {} : { address }), notReady };
+  const proxy = await startProxy({
+    ...listening,
+    port: options.port,
+    componentPort: options.componentPort,
+    observe: metrics.requested,
+    stopwatch,
+  });
+  const status = await startStatusServer({ ...listening, port: options.statusPort, board, metrics });
+  return { proxy, status, metrics };
+}

@@ -1,0 +1,120 @@
+import { setImmediate } from 'node:timers/promises';
+import { type Clock, type Random, seconds } from '../core/clock.ts';
+import type { ModelSet } from '../core/desired-models.ts';
+import type { Logger } from '../core/log.ts';
+import type { ModelSpec } from '../core/model-config.ts';
+import { type ConfigReading, watchModelConfig } from './config/config-watcher.ts';
+import type { EngineObserver } from './engine/context.ts';
+import { createEngine, type Engine } from './engine/engine.ts';
+import type { ModelServerAdapter } from './model-server/adapter.ts';
+import { discoverModelServer } from './model-server/discovery.ts';
+import { httpCaller } from './model-server/http-call.ts';
+import { mlserverSettings } from './model-server/mlserver-settings.ts';
+import { v2Adapter } from './model-server/v2.ts';
+import { type ModelStore, openModelStore, type StoredModel } from './model-store.ts';
+import type { AgentOptions } from './options.ts';
+import type { Puller } from './puller/contract.ts';
+import type { Readiness } from './readiness.ts';
+import type { StatusBoard } from './status/board.ts';
+
+/** A step that takes longer gives its slot to the next. */
+const SLOW_AFTER = seconds(1);
+
+export interface ModelsDeps {
+  readonly options: AgentOptions;
+  readonly puller: Puller;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly readiness: Readiness;
+  readonly board: StatusBoard;
+  readonly stepped: EngineObserver['stepped'];
+  readonly forgotten: EngineObserver['forgotten'];
+}
+
+export interface RunningModels {
+  readonly engine: Engine;
+  readonly store: ModelStore;
+  /** The model server, which nobody has looked at yet. */
+  readonly adapter: ModelServerAdapter;
+}
+
+/**
+ * Takes over what is on disk and follows models.json until the signal aborts. The models that it names first have been asked
+ * of the puller when this resolves; none is loaded before the engine is told that the model server is there.
+ */
+export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promise<RunningModels> {
+  const { options, clock } = deps;
+  const store = await openModelStore(options.modelDir);
+  const [first, ...others] = options.modelServerUrls;
+  const settings = mlserverSettings(options.modelDir, clock);
+  const speak = (url: URL) => v2Adapter(httpCaller(url), settings);
+  const adapter = discoverModelServer([speak(first), ...others.map(speak)]);
+  const engine = createEngine({
+    ...deps,
+    store,
+    adapter,
+    limits: { slowAfter: SLOW_AFTER, fetches: options.downloads, loads: options.loads },
+    observer: observerOf(deps),
+  });
+  const found = await store.recover();
+  await settings.showAll();
+  engine.adopt(found);
+  await new Promise<void>((resolve) => {
+    void watchModelConfig(options.configDir, clock, signal, (reading) => {
+      takeReading(reading, deps, engine, found);
+      resolve();
+    });
+  });
+  // By then all that follows from the wish without waiting for somebody is done: the pulls are with the puller.
+  await setImmediate();
+  return { engine, store, adapter };
+}
+
+function observerOf({ readiness, board, stepped, forgotten }: ModelsDeps): EngineObserver {
+  return {
+    stepped,
+    changed: (model) => {
+      readiness.observe(model.name, model.phase.phase);
+      board.put(model);
+    },
+    forgotten: (name) => {
+      readiness.observe(name, 'gone');
+      board.remove(name);
+      forgotten(name);
+    },
+  };
+}
+
+function takeReading(
+  reading: ConfigReading,
+  { readiness, board, log }: ModelsDeps,
+  engine: Engine,
+  found: ReadonlyMap<string, StoredModel>,
+): void {
+  if (reading.kind === 'good') {
+    log.info({ models: reading.models.size, hash: reading.hash }, 'models.json was read');
+    board.setFacts({ config: { state: 'good', message: '', hash: reading.hash } });
+    readiness.setFirstSet(reading.models.keys());
+    engine.wish(reading.models);
+    return;
+  }
+  log.error({}, `${reading.message}; the models stay as they are`);
+  readiness.setConfigFault(reading.message);
+  const { hash } = board.facts().config;
+  board.setFacts({ config: { state: 'faulty', message: reading.message, hash } });
+  // A restarted agent that never saw a good set keeps what its predecessor had on disk.
+  const recovered = recoveredSet(found);
+  if (hash === null && recovered.size > 0) {
+    readiness.setFirstSet(recovered.keys());
+    engine.wish(recovered);
+  }
+}
+
+function recoveredSet(found: ReadonlyMap<string, StoredModel>): ModelSet {
+  return new Map(
+    [...found].flatMap(([name, { stored }]): [string, ModelSpec][] =>
+      stored === undefined ? [] : [[name, stored]],
+    ),
+  );
+}
