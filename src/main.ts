@@ -1,7 +1,9 @@
+import { endWhenNobodyReads } from './system/broken-pipe.ts';
 import { interruption } from './system/interruption.ts';
 import { run } from './cli/program.ts';
 
 // The only place that reads argv and ends the process. bin/mms.js imports it once it runs on a Node that is new enough.
+endWhenNobodyReads();
 const code = await run(process.argv.slice(2), {
   environment: process.env,
   stdin: process.stdin,

@@ -1,0 +1,17 @@
+/** What a shell reports of a program that SIGPIPE ended: Node ignores that signal, and writes fail with EPIPE instead. */
+const ENDED_BY_SIGPIPE = 141;
+
+/**
+ * Ends the process without a word once nobody reads what it prints, as in `mms status --watch | head`: by way of its
+ * interruption, when it has one and so something to put away. For entry points.
+ */
+export function endWhenNobodyReads(): void {
+  let told = false;
+  const onError = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== 'EPIPE') throw error;
+    if (told) return;
+    told = true;
+    if (!process.emit('SIGTERM', 'SIGTERM')) process.exit(ENDED_BY_SIGPIPE);
+  };
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', onError);
+}

@@ -1,0 +1,39 @@
+import { describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+
+const moduleOf = (name: string): string =>
+  JSON.stringify(new URL(`../../../src/system/${name}.ts`, import.meta.url).href);
+
+/** Prints without an end; its reader goes away after the first line. */
+async function readOnce(body: string): Promise<{ code: number | null; stderr: string }> {
+  const source = `
+    import { endWhenNobodyReads } from ${moduleOf('broken-pipe')};
+    import { interruption } from ${moduleOf('interruption')};
+    endWhenNobodyReads();
+    ${body}
+    setInterval(() => console.log('a line'), 1);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  await once(child.stdout, 'data');
+  child.stdout.destroy();
+  const [[code], stderr] = await Promise.all([once(child, 'exit'), text(child.stderr)]);
+  return { code: code as number | null, stderr };
+}
+
+describe('a program whose output nobody reads any more', () => {
+  it('ends without a word, as one that SIGPIPE ends', async () => {
+    expect(await readOnce('')).toEqual({ code: 141, stderr: '' });
+  });
+
+  it('puts away first what its interruption puts away', async () => {
+    const puttingAway = `interruption().addEventListener('abort', () => {
+      console.error('put away');
+      process.exit(1);
+    });`;
+    expect(await readOnce(puttingAway)).toEqual({ code: 1, stderr: 'put away\n' });
+  });
+});
