@@ -1,11 +1,14 @@
 import {
   type Agent,
+  type ClientRequest,
   type IncomingMessage,
   type OutgoingMessage,
   request,
   type ServerResponse,
+  STATUS_CODES,
 } from 'node:http';
-import { endToEndHeaders, headerValue } from '../../core/hop-by-hop.ts';
+import { seconds } from '../../core/clock.ts';
+import { endToEndHeaders, headerValue, type RawHeaders } from '../../core/hop-by-hop.ts';
 
 /** Where requests go, over which connections. */
 export interface Upstream {
@@ -21,6 +24,12 @@ export type Forwarded = (status: number) => void;
 const CLIENT_GONE = 499;
 
 /**
+ * How long a client may go on sending a body that nobody wants any more. It has to be read: many clients look at the answer
+ * only when they have sent all.
+ */
+const LINGER = seconds(30);
+
+/**
  * Forwards one request and streams the answer back, trailers included. Of body and answer no more is held in memory
  * than Node reads at a time; a client that goes away ends the request at the component, and a component that breaks off
  * ends the client's connection, so that a cut answer is not taken for a whole one.
@@ -31,44 +40,87 @@ export function forward(
   upstream: Upstream,
   done: Forwarded,
 ): void {
-  const { host, port, agent } = upstream;
-  const call = request({
-    host,
-    port,
-    agent,
-    method: incoming.method ?? 'GET',
-    path: incoming.url ?? '/',
-    headers: requestHeaders(incoming),
-    // The client's Host is among the headers.
-    setHost: false,
-  });
   let status = CLIENT_GONE;
+  const call = callOf(incoming, upstream);
+  onceOver(incoming, outgoing, () => {
+    if (!outgoing.writableFinished) {
+      call?.destroy();
+      if (!outgoing.headersSent) status = CLIENT_GONE;
+    }
+    done(status);
+  });
+  if (call === undefined) {
+    status = 400;
+    refuse(outgoing, status, 'the request cannot be passed on as it is');
+    return;
+  }
   call.on('continue', () => outgoing.writeContinue());
   call.on('response', (answer) => {
-    status = answer.statusCode ?? 502;
-    respond(answer, outgoing);
+    status = respond(answer, outgoing);
   });
   call.on('error', (error: NodeJS.ErrnoException) => {
     if (outgoing.headersSent) outgoing.destroy();
     else if (!outgoing.destroyed) {
       status = 502;
-      refuse(outgoing, 502, `the component at port ${port} does not answer: ${error.code ?? error.message}`);
+      const why = error.code ?? error.message;
+      refuse(outgoing, status, `the component at port ${upstream.port} does not answer: ${why}`);
     }
   });
-  outgoing.on('close', () => {
-    if (!outgoing.writableFinished) {
-      call.destroy();
-      if (!outgoing.headersSent) status = CLIENT_GONE;
-    }
-    done(status);
+  call.on('close', () => {
+    if (!incoming.complete) readToNobody(incoming);
   });
   setImmediate(passBody, incoming, call);
+}
+
+/** The request as it goes on; undefined when Node refuses to make it. */
+function callOf(incoming: IncomingMessage, { host, port, agent }: Upstream): ClientRequest | undefined {
+  try {
+    return request({
+      host,
+      port,
+      agent,
+      method: incoming.method ?? 'GET',
+      path: incoming.url ?? '/',
+      headers: requestHeaders(incoming),
+      // The client's Host is among the headers.
+      setHost: false,
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Calls back once, when the answer is over or the client has gone: an answer that waits for the one before it is told of
+ * nothing when its connection ends.
+ */
+function onceOver({ socket }: IncomingMessage, outgoing: ServerResponse, over: () => void): void {
+  let isOver = false;
+  const end = (): void => {
+    // The end of the connection tells of itself, and by way of the answer at the same time.
+    if (isOver) return;
+    isOver = true;
+    outgoing.off('close', end);
+    socket.off('close', end);
+    over();
+  };
+  outgoing.on('close', end);
+  socket.on('close', end);
+}
+
+/** Reads the rest of a body, so that its client comes to read the answer, and the connection to its next request. */
+function readToNobody(incoming: IncomingMessage): void {
+  incoming.unpipe();
+  incoming.resume();
+  const limit = setTimeout(() => incoming.socket.destroy(), LINGER).unref();
+  incoming.once('close', () => clearTimeout(limit));
 }
 
 /** Answers in the agent's own name, in the shape of the V2 protocol's errors. */
 export function refuse(outgoing: ServerResponse, status: number, error: string): void {
   const body = JSON.stringify({ error });
-  outgoing.writeHead(status, {
+  // In words of its own too: a head that could not be sent may have left some of its.
+  outgoing.writeHead(status, STATUS_CODES[status] ?? '', {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
   });
@@ -77,10 +129,10 @@ export function refuse(outgoing: ServerResponse, status: number, error: string):
 
 function requestHeaders(incoming: IncomingMessage): string[] {
   const { rawHeaders } = incoming;
-  const headers = endToEndHeaders(rawHeaders);
+  const isChunked = headerValue(rawHeaders, 'transfer-encoding') !== undefined;
+  const headers = endToEndHeaders(isChunked ? rawHeaders : withoutTrailer(rawHeaders));
   // The length of the body is said by one of the two; Node's parser has refused requests that carry both.
-  if (headerValue(rawHeaders, 'transfer-encoding') !== undefined)
-    headers.push('Transfer-Encoding', 'chunked');
+  if (isChunked) headers.push('Transfer-Encoding', 'chunked');
   if (/\btrailers\b/i.test(headerValue(rawHeaders, 'te') ?? '')) headers.push('TE', 'trailers');
   const client = incoming.socket.remoteAddress;
   if (client !== undefined) headers.push('X-Forwarded-For', client.replace(/^::ffff:/, ''));
@@ -88,16 +140,43 @@ function requestHeaders(incoming: IncomingMessage): string[] {
   return headers;
 }
 
-function respond(answer: IncomingMessage, outgoing: ServerResponse): void {
-  const headers = endToEndHeaders(answer.rawHeaders);
+/** Without the header that announces trailers: they come in chunks only, and Node throws where there are none. */
+function withoutTrailer(raw: RawHeaders): RawHeaders {
+  return headerValue(raw, 'trailer') === undefined ? raw : raw.filter((_, index) => !isTrailer(raw, index));
+}
+
+/** Whether it is the name, or the value, of that header. */
+function isTrailer(raw: RawHeaders, index: number): boolean {
+  return raw[index - (index % 2)]?.toLowerCase() === 'trailer';
+}
+
+/** Passes the answer on; returns the status that the client sees. */
+function respond(answer: IncomingMessage, outgoing: ServerResponse): number {
+  const status = answer.statusCode ?? 502;
   outgoing.sendDate = false;
-  outgoing.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', headers);
   answer.on('error', () => outgoing.destroy());
+  try {
+    outgoing.writeHead(status, answer.statusMessage ?? '', responseHeaders(answer, outgoing));
+  } catch {
+    answer.destroy();
+    refuse(outgoing, 502, 'the component gave an answer that is no HTTP');
+    return 502;
+  }
   setImmediate(() => {
     // Streaming answers must show at once, before their first byte of body.
     if (!answer.complete && answer.readableLength === 0) outgoing.flushHeaders();
     passBody(answer, outgoing);
   });
+  return status;
+}
+
+function responseHeaders(answer: IncomingMessage, outgoing: ServerResponse): string[] {
+  const { rawHeaders } = answer;
+  const status = answer.statusCode ?? 502;
+  const hasBody = outgoing.req.method !== 'HEAD' && status !== 204 && status !== 304;
+  const isChunked = headerValue(rawHeaders, 'transfer-encoding') !== undefined;
+  const takesChunks = hasBody && isChunked && outgoing.useChunkedEncodingByDefault;
+  return endToEndHeaders(takesChunks ? rawHeaders : withoutTrailer(rawHeaders));
 }
 
 /**

@@ -81,7 +81,9 @@ function newHttpServer(options: ProxyOptions, upstream: Upstream, state: State):
     if (headers[PROBE_HEADER] !== undefined || isKubeletProbe(incoming)) {
       return void answerProbe(incoming, outgoing, options.notReady);
     }
-    if (state.draining) outgoing.shouldKeepAlive = false;
+    // What comes after the body of a request to upgrade may have been for another protocol.
+    const isLast = state.draining || (headers.upgrade !== undefined && !isH2c(incoming));
+    if (isLast) outgoing.shouldKeepAlive = false;
     const started = options.stopwatch();
     state.inFlight += 1;
     state.lastStarted = started;
@@ -96,17 +98,35 @@ function newHttpServer(options: ProxyOptions, upstream: Upstream, state: State):
       // Bodies may take as long as they take; headers may not (60 s, Node's default).
       requestTimeout: 0,
       noDelay: true,
-      // "Upgrade: h2c" may be ignored (RFC 9110 section 7.8); such requests are served as what they are, HTTP/1.1.
-      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() !== 'h2c',
+      shouldUpgradeCallback: isUpgrade,
     },
     serve,
   );
   server.on('checkContinue', serve);
+  // A proxy's method, which this is not for.
+  server.on('connect', (_, socket) => {
+    socket.on('error', () => undefined);
+    socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
   server.on('upgrade', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
     track(state, options, socket);
     upgrade(incoming, socket, head, upstream.host, upstream.port);
   });
   return server;
+}
+
+/**
+ * "Upgrade" may be ignored (RFC 9110 section 7.8). A request to speak HTTP/2 is served as what it is, HTTP/1.1; so is one with a
+ * body, whose end only HTTP knows.
+ */
+function isUpgrade(incoming: IncomingMessage): boolean {
+  const { headers } = incoming;
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  return !hasBody && !isH2c(incoming);
+}
+
+function isH2c({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'h2c';
 }
 
 /** Counts a joined connection as one request under way. */
