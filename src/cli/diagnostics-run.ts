@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { MmsError } from '../core/errors.ts';
 import { systemClock } from '../system/clock.ts';
 import { withCluster } from './cluster-connection.ts';
 import { refuseExisting, writeArchive } from './diagnostics-archive.ts';
@@ -7,10 +8,16 @@ import type { DiagnosticsFlags } from './diagnostics.ts';
 import type { CommandIo } from './io.ts';
 import { packageVersion } from './version.ts';
 
+/** The archive would hold nothing: the API server is not reached, or does not know this user. */
+class NothingGatheredError extends MmsError {
+  readonly code = 'NOTHING_GATHERED';
+  readonly retryable = true;
+}
+
 /**
  * Gathers and writes the archive, and prints its path.
  *
- * @throws {ArchiveFileError} when it cannot be written; {KubeconfigError} when there is no cluster to ask
+ * @throws {NothingGatheredError}; {ArchiveFileError} when it cannot be written; {KubeconfigError} when there is no cluster to ask
  */
 export async function writeDiagnostics(io: CommandIo, flags: DiagnosticsFlags): Promise<void> {
   const now = systemClock.now();
@@ -25,6 +32,10 @@ export async function writeDiagnostics(io: CommandIo, flags: DiagnosticsFlags): 
       files,
       missing,
     } = await gatherDiagnostics(cluster, flags.managerNamespace);
+    if (files.size === 0 && kubernetes === 'unknown')
+      throw new NothingGatheredError(
+        `nothing could be had, not even ${missing[0] ?? 'the version of Kubernetes'}`,
+      );
     const about = {
       ...{ mms: packageVersion(), date, namespace: cluster.scope ?? 'all' },
       ...{ managerNamespace: flags.managerNamespace, kubernetes, node: process.version },

@@ -13,11 +13,17 @@ import type { Resource } from '../kube/resources.ts';
 import { withCluster } from './cluster-connection.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
 import { namesOf, readModelFacts, readPodFacts, readServiceFacts } from './explain-facts.ts';
+import { SettingsError } from '../core/settings-error.ts';
 import { explanationText } from './explanation-text.ts';
 import type { ExplainFlags } from './explain.ts';
 import type { CommandIo } from './io.ts';
 import { knownAnswer } from './known-answers.ts';
 import { painter, structured } from './output.ts';
+
+/** What was named is of a kind that is not explained. */
+class ExplainWordError extends SettingsError {
+  readonly code = 'EXPLAIN_WORD';
+}
 
 /** What was named cannot be explained: nothing has the name, or several kinds have. */
 class ExplainTargetError extends MmsError {
@@ -79,9 +85,9 @@ async function targetOf(
 ): Promise<{ readonly kind: TargetKind; readonly name: string }> {
   const target = readTarget(word);
   if (target === undefined)
-    throw new ExplainTargetError(
+    throw new ExplainWordError([
       `${JSON.stringify(word)} is none of trainedmodel/NAME, isvc/NAME, pod/NAME and NAME`,
-    );
+    ]);
   const { kind, name } = target;
   if (kind !== undefined) return { kind, name };
   const { client, namespace } = cluster;

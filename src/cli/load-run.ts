@@ -54,17 +54,35 @@ export async function loadModel(io: CommandIo, name: string, flags: LoadFlags): 
       const dry = flags.dryRun === true ? ' (dry run)' : '';
       if (flags.output === 'table') io.stdout.write(`trainedmodel/${name} ${action}${dry}\n`);
       const waits = flags.wait && flags.dryRun !== true;
-      const last = waits ? await untilReady({ cluster, model, flags, interrupted, say }) : model;
-      if (flags.output === 'table') return;
-      const surroundings = { inferenceService: undefined, waiting: undefined, readyPods: 0 };
-      const document = {
-        ...{ version: DOCUMENT_VERSION, action, dryRun: flags.dryRun === true },
-        model: modelDocument(modelOverview(last, surroundings)),
-      };
-      io.stdout.write(structured(document, flags.output === 'yaml' ? 'yaml' : 'json'));
+      const waiting = waits
+        ? untilReady({ cluster, model, flags, interrupted, say })
+        : Promise.resolve(model);
+      const [waited] = await Promise.allSettled([waiting]);
+      if (waited.status === 'fulfilled') show(action, waited.value);
+      else show(action, (await latest(cluster, model)) ?? model);
+      await waiting;
     },
     (warning) => say(`warning: ${warning}`),
   );
+
+  /** For programs: how it ended, well or not. */
+  function show(action: Action, model: TrainedModel): void {
+    if (flags.output === 'table') return;
+    const surroundings = { inferenceService: undefined, waiting: undefined, readyPods: 0 };
+    const document = {
+      ...{ version: DOCUMENT_VERSION, action, dryRun: flags.dryRun === true },
+      model: modelDocument(modelOverview(model, surroundings)),
+    };
+    io.stdout.write(structured(document, flags.output === 'yaml' ? 'yaml' : 'json'));
+  }
+}
+
+/** As it is now; undefined also where that cannot be had. */
+function latest(
+  { client }: ClusterConnection,
+  { metadata }: TrainedModel,
+): Promise<TrainedModel | undefined> {
+  return getIfThere(client, TRAINED_MODELS, metadata).catch(() => undefined);
 }
 
 async function applied(

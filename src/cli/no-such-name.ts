@@ -7,7 +7,11 @@ export class NoSuchNameError extends MmsError {
   readonly retryable = false;
 
   /** @param where `namespace default` */
-  constructor({ wanted, near }: MissingName, where: string, kind = 'InferenceService or TrainedModel') {
+  constructor(
+    { wanted, kind: asked, near }: MissingName,
+    where: string,
+    kind = asked ?? 'InferenceService or TrainedModel',
+  ) {
     const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '; mms status lists what there is';
     super(`there is no ${kind} ${JSON.stringify(wanted)} in ${where}${hint}`);
   }

@@ -1,5 +1,8 @@
 import type { ClusterOverview } from '../core/cluster-overview.ts';
 import { clusterOverview } from '../core/cluster-overview.ts';
+import { readTarget } from '../core/explanation/target.ts';
+import type { Target } from '../core/explanation/target.ts';
+import { SettingsError } from '../core/settings-error.ts';
 import { statusDocument } from '../core/status-document.ts';
 import { selectStatus } from '../core/status-selection.ts';
 import { systemClock } from '../system/clock.ts';
@@ -15,14 +18,29 @@ import { statusTables, tablesText } from './status-tables.ts';
 import type { Rows } from './status-tables.ts';
 import type { StatusFlags } from './status.ts';
 
+/** What was named is of a kind that has no status here. */
+class StatusNamesError extends SettingsError {
+  readonly code = 'STATUS_NAMES';
+}
+
+function readNames(words: readonly string[]): readonly Target[] {
+  const targets = words.map((word) => ({ word, target: readTarget(word) }));
+  const faults = targets
+    .filter(({ target }) => target === undefined || target.kind === 'Pod')
+    .map(({ word }) => `${JSON.stringify(word)} is none of isvc/NAME, tm/NAME and NAME`);
+  if (faults.length > 0) throw new StatusNamesError(faults);
+  return targets.flatMap(({ target }) => target ?? []);
+}
+
 /**
  * Prints what is there, and with `--watch` what changes until the command is interrupted.
  *
- * @throws {NoSuchNameError} when one of the names is nobody's; ApiError
+ * @throws {StatusNamesError} when one is of another kind; {NoSuchNameError} when one of the names is nobody's; ApiError
  */
-export function showStatus(io: CommandIo, names: readonly string[], flags: StatusFlags): Promise<void> {
+export async function showStatus(io: CommandIo, words: readonly string[], flags: StatusFlags): Promise<void> {
+  const names = readNames(words);
   const interrupted = flags.watch === true ? io.interruption() : undefined;
-  return withCluster(flags, async (cluster) => {
+  await withCluster(flags, async (cluster) => {
     const snapshot = await readSnapshot(cluster.client, cluster.scope);
     const selection = selectStatus(clusterOverview(snapshot), names);
     const [missing] = selection.missing;
@@ -45,7 +63,7 @@ function where({ scope }: ClusterConnection): string {
 function tablesOf(
   overview: ClusterOverview,
   io: CommandIo,
-  names: readonly string[],
+  names: readonly Target[],
   flags: StatusFlags,
 ): Rows[] {
   return statusTables(overview, {
@@ -59,7 +77,7 @@ function tablesOf(
 
 async function watch(run: {
   readonly io: CommandIo;
-  readonly names: readonly string[];
+  readonly names: readonly Target[];
   readonly flags: StatusFlags;
   readonly cluster: ClusterConnection;
   readonly interrupted: AbortSignal;

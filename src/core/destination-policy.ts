@@ -54,7 +54,7 @@ export function createDestinationPolicy(deniedNetworks: readonly string[] = []):
   const judge = (ip: IpAddress): DestinationVerdict => {
     const hit = forbidden.find(({ network }) => inNetwork(ip, network));
     if (hit !== undefined) return { allowed: false, because: hit.because };
-    const inner = embeddedIpv4(ip);
+    const inner = isUnspecified(ip) ? LOOPBACK[ip.family] : embeddedIpv4(ip);
     return inner === undefined ? { allowed: true } : judge(inner);
   };
   return {
@@ -72,6 +72,16 @@ export function createDestinationPolicy(deniedNetworks: readonly string[] = []):
     },
   };
 }
+
+/** Linux takes a connection to 0.0.0.0 or :: for one to itself. */
+function isUnspecified(ip: IpAddress): boolean {
+  return ip.value === 0n;
+}
+
+const LOOPBACK: Readonly<Record<IpAddress['family'], IpAddress>> = {
+  4: { family: 4, value: 0x7f00_0001n },
+  6: { family: 6, value: 1n },
+};
 
 function networkOf(text: string): IpNetwork {
   const network = parseNetwork(text);

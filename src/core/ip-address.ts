@@ -38,13 +38,17 @@ export function inNetwork(ip: IpAddress, network: IpNetwork): boolean {
   return ip.value >> shift === network.value >> shift;
 }
 
-/** The IPv4 address an IPv6 one carries: mapped, compatible, NAT64 (64:ff9b::/96) and 6to4 (2002::/16). */
+/** The IPv4 address an IPv6 one carries: mapped, translated, compatible, NAT64 (64:ff9b::/96, 64:ff9b:1::/48), 6to4 (2002::/16). */
 export function embeddedIpv4(ip: IpAddress): IpAddress | undefined {
   if (ip.family === 4) return undefined;
   const top96 = ip.value >> 32n;
   const low = ip.value & (IPV4_LIMIT - 1n);
   const carriesLow =
-    top96 === 0xffffn || (top96 === 0n && low > 1n) || top96 === 0x64_ff9b_0000_0000_0000_0000n;
+    top96 === 0xffffn ||
+    top96 === 0xffff_0000n ||
+    (top96 === 0n && low > 1n) ||
+    top96 === 0x64_ff9b_0000_0000_0000_0000n ||
+    top96 >> 48n === 0x64_ff9b_0001n;
   if (carriesLow) return { family: 4, value: low };
   if (ip.value >> 112n === 0x2002n) return { family: 4, value: (ip.value >> 80n) & (IPV4_LIMIT - 1n) };
   return undefined;

@@ -78,7 +78,7 @@ function byName(a: TopModel, b: TopModel): number {
 /** Within a version fields are added, never removed or given another meaning. */
 export const TOP_DOCUMENT_VERSION = 'kserve-mms/top.v1';
 
-/** What `mms top` tells programs. Times in milliseconds; null where there is nothing to say. */
+/** What `mms top` tells programs. Times in milliseconds; null where nothing is known. */
 export function topDocument(
   models: readonly TopModel[],
   pods: readonly PodTraffic[],
@@ -88,8 +88,9 @@ export function topDocument(
     version: TOP_DOCUMENT_VERSION,
     /** Null: since the agents started. */
     overSeconds: overSeconds ?? null,
-    models: models.map(({ memory, inferenceService, meanMs, p50Ms, p99Ms, ...rest }) => ({
+    models: models.map(({ memory, inferenceService, requests, errors, meanMs, p50Ms, p99Ms, ...rest }) => ({
       ...rest,
+      ...(rest.pods.told === 0 ? { requests: null, errors: null } : { requests, errors }),
       inferenceService: inferenceService ?? null,
       memoryBytes: memory === undefined ? null : Number(memory),
       ...{ meanMs: meanMs ?? null, p50Ms: p50Ms ?? null, p99Ms: p99Ms ?? null },

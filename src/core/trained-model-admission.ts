@@ -1,6 +1,6 @@
 import type { InferenceService } from './inference-service.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
-import { formatQuantity, parseQuantity } from './quantity.ts';
+import { formatQuantity, isBeyondBytes, parseQuantity } from './quantity.ts';
 import type { Quantity } from './quantity.ts';
 import { storageUriFault } from './storage-uri.ts';
 import { inferenceServiceOf, MODEL_NAME } from './trained-model.ts';
@@ -91,10 +91,11 @@ function memoryFault(
 ): AdmissionFault | undefined {
   const { name } = model.metadata;
   const wanted = quantityOf(after.memory);
-  if (wanted === undefined || wanted.nano <= 0n) {
+  if (wanted === undefined || wanted.nano <= 0n || isBeyondBytes(wanted)) {
     const message =
       `the Trained Model "${name}" memory field is invalid. It is ${quoted(after.memory)}; ` +
-      'it must be a quantity of bytes above zero, such as 256Mi: what the model takes of the memory limit of its predictor';
+      'it must be a quantity of bytes above zero and below 8Ei, such as 256Mi: what the model takes of the memory limit of ' +
+      'its predictor';
     return { code: 'InvalidMemory', message };
   }
   const had = quantityOf(before?.memory);

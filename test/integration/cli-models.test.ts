@@ -72,8 +72,14 @@ describe('models from the command line', () => {
       response.statusCode = 503;
       response.end('down for maintenance');
     });
-    const late = await load('bad', uri, '--timeout', '5s');
+    const late = await load('bad', uri, '--timeout', '5s', '-o', 'json');
     expect(late.code).toBe(1);
+    expect(JSON.parse(late.stdout)).toMatchObject({
+      ...{
+        action: 'created',
+        model: { name: 'bad', phase: 'Failed', message: expect.stringContaining('503') },
+      },
+    });
     expect(late.stderr).toMatch(/^mms: model bad was not Ready after 5 s: Failed .*pod sk-0: .*503/m);
     const fast = await load('bad', uri, '--fail-fast', '--timeout', '60s');
     expect(fast.code).toBe(1);

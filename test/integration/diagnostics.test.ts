@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -95,6 +95,30 @@ describe('mms diagnostics', () => {
     expect(await readFile(file, 'utf8')).toBe('mine');
     expect((await diagnostics(file, '--force')).code).toBe(0);
     expect((await unpacked(file)).has('about.yaml')).toBe(true);
+  });
+
+  it('is not written when nothing can be had', async () => {
+    const nowhere = join(directory, 'nowhere.yaml');
+    const cluster = { name: 'c', cluster: { server: 'https://127.0.0.1:1' } };
+    const contexts = [{ name: 'c', context: { cluster: 'c', user: 'u' } }];
+    const config = {
+      'current-context': 'c',
+      contexts,
+      clusters: [cluster],
+      users: [{ name: 'u', user: {} }],
+    };
+    await writeFile(nowhere, JSON.stringify({ apiVersion: 'v1', kind: 'Config', ...config }));
+    const file = join(directory, 'of-nothing.tar.gz');
+    const { code, stdout, stderr } = await runCommand([
+      'diagnostics',
+      '--kubeconfig',
+      nowhere,
+      '--file',
+      file,
+    ]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/mms: nothing could be had, not even .*ECONNREFUSED/);
+    await expect(access(file)).rejects.toThrow('ENOENT');
   });
 
   it('is written for a user without any right, too, and says of everything that it is missing', async () => {

@@ -8,10 +8,14 @@ export const KIND_WORDS: ReadonlyMap<string, TargetKind> = new Map<string, Targe
   ...['inferenceservice', 'inferenceservices', 'isvc'].map((word) => [word, 'InferenceService'] as const),
 ]);
 
-/** What a word of a command line names: of a kind, or of whichever has it; undefined when the kind is none of ours. */
-export function readTarget(
-  word: string,
-): { readonly kind: TargetKind | undefined; readonly name: string } | undefined {
+/** What a word of a command line names: of a kind, or of whichever has it. */
+export interface Target {
+  readonly kind: TargetKind | undefined;
+  readonly name: string;
+}
+
+/** Undefined when the kind is none of ours. */
+export function readTarget(word: string): Target | undefined {
   const slash = word.indexOf('/');
   if (slash < 0) return word === '' ? undefined : { kind: undefined, name: word };
   const kind = KIND_WORDS.get(word.slice(0, slash).toLowerCase());

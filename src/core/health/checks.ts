@@ -87,9 +87,10 @@ export interface Check {
 
 type Found = Pick<Check, 'outcome' | 'message'>;
 
-/** A check with its advice where something is wrong. */
+/** A check with its advice where something is wrong; where nothing is known, the message says why, and nothing is to be mended. */
 export function check(id: CheckId, { outcome, message }: Found): Check {
-  return { id, outcome, message, ...(outcome !== 'ok' && { advice: CHECKS[id].advice }) };
+  const isWrong = outcome === 'failed' || outcome === 'warning';
+  return { id, outcome, message, ...(isWrong && { advice: CHECKS[id].advice }) };
 }
 
 /** The same from a link of an explanation. */

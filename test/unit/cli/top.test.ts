@@ -1,3 +1,5 @@
+import { topDocument, topModels } from '../../../src/core/top-report.ts';
+import type { TrainedModel } from '../../../src/core/trained-model.ts';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -87,6 +89,14 @@ describe('mms top', () => {
       { name: 'oak', requests: 0, p99Ms: null },
     ]);
     expect(overSeconds).toBeGreaterThan(0);
+  });
+
+  it('says of a model that no pod told of that nothing is known', () => {
+    const silent = { namespace: 'default', pod: 'b', inferenceService: 'flowers', models: undefined };
+    const top = topModels([model('oak', '2Gi') as TrainedModel], [silent], 'name');
+    expect(topDocument(top, [silent], undefined)).toMatchObject({
+      models: [{ name: 'oak', requests: null, errors: null, p99Ms: null, pods: { told: 0, total: 1 } }],
+    });
   });
 });
 

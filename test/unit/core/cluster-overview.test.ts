@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { ServingObjects } from '../../../src/core/cluster-overview.ts';
 import { clusterOverview } from '../../../src/core/cluster-overview.ts';
 import { statusDocument } from '../../../src/core/status-document.ts';
+import { readTarget } from '../../../src/core/explanation/target.ts';
 import { selectStatus } from '../../../src/core/status-selection.ts';
 import { servingObjects } from './serving-objects.ts';
 
@@ -70,21 +71,27 @@ describe('a choice by names', () => {
     ['a name with a kind', ['tm/rose'], [], ['rose']],
     ['a kind that the name is not of', ['isvc/rose'], [], []],
   ])('%s', (_what, names, services, models) => {
-    const chosen = selectStatus(overview, names);
+    const chosen = selectStatus(
+      overview,
+      names.flatMap((word) => readTarget(word) ?? []),
+    );
     expect(chosen.inferenceServices.map(({ name }) => name)).toEqual(services);
     expect(chosen.models.map(({ name }) => name)).toEqual(models);
   });
 
   it("says which names are nobody's, and what may have been meant", () => {
-    expect(selectStatus(overview, ['rosee', 'flowers']).missing).toEqual([
+    const wanted = ['rosee', 'flowers', 'isvc/rose', 'tm/flowerss'].flatMap((word) => readTarget(word) ?? []);
+    expect(selectStatus(overview, wanted).missing).toEqual([
       { wanted: 'rosee', near: ['rose'] },
+      { wanted: 'rose', kind: 'InferenceService', near: ['tm/rose'] },
+      { wanted: 'flowerss', kind: 'TrainedModel', near: [] },
     ]);
   });
 });
 
 describe('the document of a status', () => {
   it('has a version, and memory as numbers', () => {
-    const text = JSON.stringify(statusDocument(selectStatus(overview, ['rose'])));
+    const text = JSON.stringify(statusDocument(selectStatus(overview, [{ kind: undefined, name: 'rose' }])));
     expect(JSON.parse(text)).toEqual({
       version: 'kserve-mms/status.v1',
       inferenceServices: [],

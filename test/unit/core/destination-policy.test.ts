@@ -20,6 +20,8 @@ describe('addresses a storageUri may not lead to', () => {
     '0:0:0:0:0:ffff:a9fe:a9fe',
     '::169.254.169.254',
     '64:ff9b::169.254.169.254',
+    '64:ff9b:1::169.254.169.254',
+    '::ffff:0:169.254.169.254',
     '2002:a9fe:a9fe::1',
     'fe80::1',
     'fe80::1%eth0',
@@ -36,6 +38,14 @@ describe('addresses a storageUri may not lead to', () => {
     'instance-data.ec2.internal',
   ])('%s', (host) => {
     expect(policy.host(host)).toMatchObject({ allowed: false });
+  });
+});
+
+describe('loopback, where it is denied', () => {
+  const withoutLoopback = createDestinationPolicy(['127.0.0.0/8', '::1']);
+
+  it.each(['127.0.0.1', '::1', '0.0.0.0', '0', '::', '[::]', '::ffff:0.0.0.0'])('is %s too', (host) => {
+    expect(withoutLoopback.host(host)).toMatchObject({ allowed: false });
   });
 });
 

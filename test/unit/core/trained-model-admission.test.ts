@@ -46,6 +46,7 @@ describe('a TrainedModel that is created', () => {
     ['without a bucket', { storageUri: 's3://' }, ['InvalidStorageUri']],
     ['with a number for its storageUri', { storageUri: 7 }, ['InvalidStorageUri']],
     ['with negative memory', { memory: '-1Gi' }, ['InvalidMemory']],
+    ['with more memory than there can be', { memory: '1e400' }, ['InvalidMemory']],
     ['with no memory', { memory: '0' }, ['InvalidMemory']],
     ['with memory that is no quantity', { memory: 'much' }, ['InvalidMemory']],
     ['with memory as a number', { memory: 1024 }, []],
