@@ -45,7 +45,9 @@ function judgeTold({ condition, outdated }: Told): Verdict {
     : ok(textOf(condition));
 }
 
-const ON_ITS_WAY: ReadonlySet<string> = new Set(['Queued', 'NoReplicas']);
+const ON_ITS_WAY: ReadonlySet<string> = new Set(['Queued']);
+/** Where nobody may look at the pods, the manager's word on them is the only one. */
+const NOBODY_RUNS = 'NoReplicas';
 
 function stands(
   condition: Condition | undefined,
@@ -53,6 +55,7 @@ function stands(
   isHere: (reason: string, condition: Condition) => boolean,
 ): Verdict {
   if (condition === undefined) return unknown(UNTOLD);
+  if (condition.reason === NOBODY_RUNS) return unknown(textOf(condition));
   if (condition.status === 'True' || !isHere(condition.reason ?? '', condition)) return ok(fine);
   return broken(textOf(condition));
 }
@@ -76,7 +79,10 @@ function agentReasonsIn(message: string): string[] {
 
 function judgeLoaded(condition: Condition | undefined): Verdict {
   if (condition === undefined) return unknown(UNTOLD);
-  return condition.status === 'True' ? ok(textOf(condition)) : broken(textOf(condition));
+  if (condition.status === 'True') return ok(textOf(condition));
+  return condition.reason === NOBODY_RUNS
+    ? broken(textOf(condition), 'have somebody who may read pods look for those of the InferenceService')
+    : broken(textOf(condition));
 }
 
 function judgeServiceReady({ status }: Told): Verdict {

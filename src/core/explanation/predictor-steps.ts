@@ -28,7 +28,8 @@ export function judgeFound(
 }
 
 export function judgeServiceKept(inferenceService: InferenceService | undefined): Verdict {
-  const since = inferenceService?.metadata.deletionTimestamp;
+  if (inferenceService === undefined) return unknown(UNREAD_SERVICE);
+  const since = inferenceService.metadata.deletionTimestamp;
   return since === undefined
     ? ok('it is not being deleted')
     : broken(`the InferenceService is being deleted since ${since}`);

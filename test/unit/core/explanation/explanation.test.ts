@@ -49,11 +49,21 @@ describe('an explanation', () => {
   it('says of what may not be read that it is unknown, and why', () => {
     const { links, broken: first } = explainModel(MODEL);
     expect(first).toBeUndefined();
-    expect(links.filter(({ outcome }) => outcome === 'ok').map(({ id }) => id)).toEqual(
-      expect.arrayContaining(['model-exists', 'model-valid', 'model-kept']),
-    );
+    expect(links.filter(({ outcome }) => outcome === 'ok').map(({ id }) => id)).toEqual([
+      ...['model-exists', 'model-valid', 'model-kept'],
+    ]);
     const lease = links.find(({ id }) => id === 'manager-leads');
     expect(lease).toMatchObject({ outcome: 'unknown', message: expect.stringContaining(DENIED.why) });
+  });
+
+  it('takes the word of the status where no pod may be read, and says no more than it does', () => {
+    const said = { type: 'ModelLoaded', status: 'False', reason: 'NoReplicas', message: 'no pod runs' };
+    const model = { ...MODEL.model, metadata: { name: 'rose' }, status: { conditions: [said] } };
+    const { links, broken: first } = explainModel({ ...MODEL, model });
+    expect(first).toMatchObject({ id: 'model-loaded', message: 'NoReplicas: no pod runs' });
+    expect(links.filter(({ outcome }) => outcome === 'ok').map(({ id }) => id)).toEqual([
+      ...['model-exists', 'model-valid', 'model-kept', 'status-current'],
+    ]);
   });
 
   it.each([
