@@ -10,14 +10,11 @@ import { basename, join } from 'node:path';
 import { build, transform } from 'esbuild';
 import { packagedNode, root, run } from './run.mjs';
 
-/**
- * What each bundle is made from. Of each of its packs: the entry points of dynamic imports that come up at every start; the
- * agent's second is what no model waits for.
- */
+/** What each bundle is made from. Of each of its packs: the entry points of dynamic imports that come up at every start. */
 const BUNDLES = [
   {
     ...{ name: 'agent', entry: 'src/cli/agent-main.ts', inlined: true },
-    packs: [/cli\/agent-p(rogram|rocess)\.ts$/, /(cli\/agent-log|agent\/serving)\.ts$/],
+    packs: [/cli\/agent-p(rogram|rocess)\.ts$/],
   },
   {
     ...{ name: 'agent-puller', entry: 'src/agent/puller/puller-main.ts', inlined: false },

@@ -1,5 +1,4 @@
-import { mkdirSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Hidden, so that MLServer's search for model-settings.json (Python's glob) passes it by. */
@@ -34,8 +33,7 @@ export function controlDirectory(modelDir: string): ControlDirectory {
   /** Makes or removes it, by what is held when the turn comes. */
   const settle = async (): Promise<void> => {
     if (held.size > 0 && there !== 'all') {
-      // Not by another thread: nothing is to come between a wish and the pulls that it asks for.
-      for (const corner of CORNERS) mkdirSync(join(root, corner), { recursive: true });
+      for (const corner of CORNERS) await mkdir(join(root, corner), { recursive: true });
       there = 'all';
     } else if (held.size === 0 && there !== 'none') {
       await rm(root, { recursive: true, force: true, maxRetries: 3 });

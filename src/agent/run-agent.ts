@@ -1,5 +1,4 @@
 import { type Clock, type Milliseconds, milliseconds, type Random, seconds } from '../core/clock.ts';
-import { createHeld } from '../core/held.ts';
 import type { Logger } from '../core/log.ts';
 import { readComponentProbe } from '../core/readiness-probe.ts';
 import { monitorModelServer, type ServerState } from './model-server/monitor.ts';
@@ -7,9 +6,9 @@ import type { AgentOptions } from './options.ts';
 import type { Proxy } from './proxy/proxy-server.ts';
 import type { Puller } from './puller/contract.ts';
 import { askComponent, createReadiness, type Readiness } from './readiness.ts';
-import { type ModelsDeps, type RunningModels, startModels } from './start-models.ts';
+import { type RunningModels, startModels } from './start-models.ts';
+import { startServing } from './serving.ts';
 import { createStatusBoard, type StatusBoard } from './status/board.ts';
-import type { AgentMetrics } from './status/metrics.ts';
 import type { StatusServer } from './status/status-server.ts';
 
 /** What the agent needs from outside. */
@@ -25,8 +24,6 @@ export interface AgentDeps {
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
   readonly log: Logger;
-  /** Called once the first models are asked for: what takes time to load, and no model waits for, is loaded then. */
-  readonly modelsAsked: () => Promise<void>;
   /** Where to listen; all addresses when absent. */
   readonly address?: string;
 }
@@ -57,26 +54,17 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
     board.setFacts({ ready: reason === undefined, readyReason: reason ?? '' });
     return reason;
   };
-  const toMetrics = createHeld<AgentMetrics>();
-  const reporters = {
-    ...{ readiness, board },
-    stepped: (...step) => toMetrics.pass((metrics) => metrics.stepped(...step)),
-    forgotten: (name) => toMetrics.pass((metrics) => metrics.forgotten(name)),
-  } satisfies Partial<ModelsDeps>;
-  // First what a pod that starts waits for. While the puller is at it, there is time to load all the rest.
-  const models = options.enablePuller
-    ? await startModels({ ...deps, ...reporters }, ending.signal)
-    : undefined;
-  if (models === undefined) readiness.setFirstSet([]);
-  await deps.modelsAsked();
-  const { startServing } = await import('./serving.ts');
+  let models: RunningModels | undefined;
   const serving = await startServing({
     ...deps,
     notReady,
     board,
     models: () => models?.engine.models() ?? [],
   });
-  toMetrics.release(serving.metrics);
+  const { stepped, forgotten } = serving.metrics;
+  if (options.enablePuller)
+    models = await startModels({ ...deps, readiness, board, stepped, forgotten }, ending.signal);
+  else readiness.setFirstSet([]);
   if (models !== undefined) watchModelServer(deps, models, board, ending.signal);
   // The status should say so as soon as the pod could be ready, whoever asks.
   void lookUntil(() => board.facts().ready, notReady, clock, ending.signal);

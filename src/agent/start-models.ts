@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { type Clock, type Random, seconds } from '../core/clock.ts';
 import type { ModelSet } from '../core/desired-models.ts';
 import type { Logger } from '../core/log.ts';
@@ -39,10 +38,7 @@ export interface RunningModels {
   readonly adapter: ModelServerAdapter;
 }
 
-/**
- * Takes over what is on disk and follows models.json until the signal aborts. The models that it names first have been asked
- * of the puller when this resolves; none is loaded before the engine is told that the model server is there.
- */
+/** Takes over what is on disk, and follows models.json until the signal aborts. */
 export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promise<RunningModels> {
   const { options, clock } = deps;
   const store = await openModelStore(options.modelDir);
@@ -60,14 +56,9 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
   const found = await store.recover();
   await settings.showAll();
   engine.adopt(found);
-  await new Promise<void>((resolve) => {
-    void watchModelConfig(options.configDir, clock, signal, (reading) => {
-      takeReading(reading, deps, engine, found);
-      resolve();
-    });
+  void watchModelConfig(options.configDir, clock, signal, (reading) => {
+    takeReading(reading, deps, engine, found);
   });
-  // By then all that follows from the wish without waiting for somebody is done: the pulls are with the puller.
-  await setImmediate();
   return { engine, store, adapter };
 }
 

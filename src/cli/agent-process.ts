@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import { systemClock } from '../system/clock.ts';
 import {
   createForkedPuller,
@@ -7,8 +8,7 @@ import {
 import { runAgent } from '../agent/run-agent.ts';
 import type { AgentRun } from './agent.ts';
 import { aborted } from '../core/abort.ts';
-import { createHeld } from '../core/held.ts';
-import { type Logger, logTo } from '../core/log.ts';
+import type { Logger } from '../core/log.ts';
 
 /** Runs the agent with the real clock, dice, log and puller; resolves when it was asked to end and has drained. */
 export async function runAgentProcess({
@@ -19,13 +19,15 @@ export async function runAgentProcess({
   spawnPuller,
   stdout,
 }: AgentRun): Promise<void> {
-  const held = createHeld<Logger>();
-  const log = logTo(held);
+  const logger: Logger = pino(
+    { base: { component: 'agent' }, timestamp: pino.stdTimeFunctions.isoTime },
+    stdout,
+  );
   const puller = createForkedPuller({
     spawn: spawnPuller,
     env: environment,
     settings: options.sources,
-    logger: log,
+    logger,
     idleMs: DEFAULT_IDLE_MS,
     abortGraceMs: DEFAULT_ABORT_GRACE_MS,
   });
@@ -39,8 +41,7 @@ export async function runAgentProcess({
     clock: systemClock,
     random: Math.random,
     stopwatch: () => performance.now(),
-    log,
-    modelsAsked: async () => held.release((await import('./agent-log.ts')).agentLog(stdout)),
+    log: logger,
   });
   await aborted(signal);
   await agent.stop();
