@@ -12,10 +12,10 @@ const { fileURLToPath } = process.getBuiltinModule('node:url');
 const nodeRequire = createRequire(import.meta.url);
 const here = fileURLToPath(new URL('.', import.meta.url));
 const chunk = (name) => `${here}agent-chunks/${name}`;
-/* global INLINED, PACKS */
-/** Modules by name; those that this file needs at once stand here, the others come with the packs, one after the other. */
+/* global INLINED */
+/** Modules by name; those that this file needs at once stand here, the others come with the pack. */
 let definitions = INLINED;
-const packs = PACKS;
+let packed = false;
 const modules = new Map();
 
 /** Runs a file of the bundle; bundles are ASCII, which `latin1` reads fastest. */
@@ -24,18 +24,18 @@ function evaluate(file, cachedData) {
 }
 
 /** V8 refuses what another version of it compiled, and compiles anew. */
-function compiledPack(pack) {
+function compiledPack() {
   try {
-    return readFileSync(chunk(`${pack}-${process.version}-${process.arch}.cache`));
+    return readFileSync(chunk(`PACK-${process.version}-${process.arch}.cache`));
   } catch {
     return undefined;
   }
 }
 
 function definitionOf(id) {
-  while (definitions[id] === undefined && packs.length > 0) {
-    const pack = packs.shift();
-    definitions = { ...definitions, ...evaluate(chunk(`${pack}.js`), compiledPack(pack)) };
+  if (definitions[id] === undefined && !packed) {
+    packed = true;
+    definitions = { ...definitions, ...evaluate(chunk('PACK.js'), compiledPack()) };
   }
   return definitions[id] ?? evaluate(chunk(id.slice(2)));
 }

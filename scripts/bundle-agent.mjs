@@ -1,6 +1,6 @@
 /**
  * Bundles the sidecar into a directory: agent.js, its puller's process agent-puller.js, and in agent-chunks what they load:
- * for each packs of all it needs at every start, compiled, and single files for what a storageUri may need. One small
+ * for each a pack of all it needs at every start, compiled, and single files for what a storageUri may need. One small
  * script of what it really uses is what keeps the idle agent's memory down and its start short.
  */
 import { createHash } from 'node:crypto';
@@ -10,15 +10,14 @@ import { basename, join } from 'node:path';
 import { build, transform } from 'esbuild';
 import { packagedNode, root, run } from './run.mjs';
 
-/** What each bundle is made from. Of each of its packs: the entry points of dynamic imports that come up at every start. */
+/** What each bundle is made from; `hot` are the entry points of dynamic imports that come up at every start. */
 const BUNDLES = [
+  { name: 'agent', entry: 'src/cli/agent-main.ts', inlined: true, hot: /agent-p(rogram|rocess)\.ts$/ },
   {
-    ...{ name: 'agent', entry: 'src/cli/agent-main.ts', inlined: true },
-    packs: [/cli\/agent-p(rogram|rocess)\.ts$/],
-  },
-  {
-    ...{ name: 'agent-puller', entry: 'src/agent/puller/puller-main.ts', inlined: false },
-    packs: [/sources\/http\.ts$/],
+    name: 'agent-puller',
+    entry: 'src/agent/puller/puller-main.ts',
+    inlined: false,
+    hot: /sources\/http\.ts$/,
   },
 ];
 
@@ -43,7 +42,7 @@ const requireBuiltins = {
 };
 
 /**
- * What prom-client and pino load at once and the agent never uses, which took a third of its second pack, and TLS with it:
+ * What prom-client and pino load at once and the agent never uses, which took a quarter of its pack, and TLS with it:
  * metrics of the process, with OpenTelemetry's interface; summaries; the parts for clusters and push gateways; worker threads
  * that write logs.
  */
@@ -74,43 +73,32 @@ export async function bundleAgent(outdir) {
   mkdirSync(chunks, { recursive: true });
   const launcher = readFileSync(join(root, 'scripts', 'agent-launcher.js'), 'utf8');
   for (const bundle of BUNDLES) {
-    const { files, inlined, packs, sources } = await modulesOf(bundle);
+    const { files, inlined, pack, sources } = await modulesOf(bundle);
     const { name } = bundle;
     inputs.push(...sources);
-    const together = new Set([inlined, ...packs].flatMap((ids) => [...ids]));
     for (const [id, code] of files) {
-      if (!together.has(id)) writeFileSync(join(chunks, id), code);
+      if (!inlined.has(id) && !pack.has(id)) writeFileSync(join(chunks, id), code);
     }
-    const packNames = [];
-    for (const pack of packs) packNames.push(await writePack(chunks, name, objectOf(pack, files)));
-    const texts = {
-      INLINED: objectOf(inlined, files),
-      PACKS: JSON.stringify(packNames),
-      ENTRY: `${name}.js`,
-    };
+    const code = objectOf(pack, files);
+    // V8 knows code that it compiled by its length alone; so a change is another file.
+    const packName = `${name}-pack-${createHash('sha256').update(code).digest('hex').slice(0, 8)}`;
+    const packFile = join(chunks, `${packName}.js`);
+    writeFileSync(packFile, code);
+    const texts = { INLINED: objectOf(inlined, files), PACK: packName, ENTRY: `${name}.js` };
     writeFileSync(
       join(outdir, `${name}.js`),
-      launcher.replace(/INLINED|PACKS|ENTRY/g, (word) => texts[word]),
+      launcher.replace(/INLINED|PACK|ENTRY/g, (word) => texts[word]),
     );
+    const compiler = join(root, 'scripts', 'compile-pack.mjs');
+    const seeds = ['--hash-seed=1', '--random-seed=1'];
+    const exitCode = await run(packagedNode, [...seeds, compiler, packFile, join(chunks, packName)]);
+    if (exitCode !== 0) throw new Error(`compiling ${packFile} ended with ${exitCode}`);
   }
   return [...new Set(inputs)];
 }
 
-/** Writes a pack, and what V8 makes of it, beside each other; returns its name. */
-async function writePack(chunks, bundle, code) {
-  // V8 knows code that it compiled by its length alone; so a change is another file.
-  const name = `${bundle}-pack-${createHash('sha256').update(code).digest('hex').slice(0, 8)}`;
-  const file = join(chunks, `${name}.js`);
-  writeFileSync(file, code);
-  const compiler = join(root, 'scripts', 'compile-pack.mjs');
-  const seeds = ['--hash-seed=1', '--random-seed=1'];
-  const exitCode = await run(packagedNode, [...seeds, compiler, file, join(chunks, name)]);
-  if (exitCode !== 0) throw new Error(`compiling ${file} ended with ${exitCode}`);
-  return name;
-}
-
-/** A bundle as functions by file name, and which of them stand in its launcher and in each of its packs. */
-async function modulesOf({ name, entry, inlined: isInlined, packs: hot }) {
+/** A bundle as functions by file name, and which of them stand in its launcher and in its pack. */
+async function modulesOf({ name, entry, inlined: isInlined, hot }) {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     entryPoints: { [name]: entry },
@@ -134,15 +122,10 @@ async function modulesOf({ name, entry, inlined: isInlined, packs: hot }) {
   const files = new Map();
   for (const { path, text } of outputFiles) files.set(basename(path), await functionOf(path, text));
   const { inputs, outputs } = metafile;
-  const inlined = isInlined ? closure(outputs, [`out/${name}.js`], []) : new Set();
-  const packs = [];
-  const placed = new Set(inlined);
-  for (const count of hot.keys()) {
-    const reached = closure(outputs, [`out/${name}.js`], hot.slice(0, count + 1));
-    packs.push(reached.difference(placed));
-    for (const id of reached) placed.add(id);
-  }
-  return { files, inlined, packs, sources: Object.keys(inputs) };
+  const inlined = isInlined ? closure(outputs, [`out/${name}.js`], /^$/) : new Set();
+  const whole = closure(outputs, [`out/${name}.js`], hot);
+  const pack = new Set([...whole].filter((id) => !inlined.has(id)));
+  return { files, inlined, pack, sources: Object.keys(inputs) };
 }
 
 /** An ES module of the bundle as a function that fills `module.exports`; other outputs as they are. */
@@ -160,7 +143,7 @@ async function functionOf(path, text) {
   return `(function(exports,require,module,__dirname,__url){${code}\n})`;
 }
 
-/** The names of the files that load together with the first ones, and with dynamic imports of what is `hot`. */
+/** The names of the files that load together with the first ones. */
 function closure(outputs, first, hot) {
   const found = new Set();
   const queue = [...first];
@@ -169,8 +152,7 @@ function closure(outputs, first, hot) {
     found.add(basename(path));
     for (const { path: next, kind, external } of outputs[path].imports) {
       if (external) continue;
-      const isHot = hot.some((pattern) => pattern.test(outputs[next].entryPoint ?? ''));
-      if (kind === 'import-statement' || isHot) queue.push(next);
+      if (kind === 'import-statement' || hot.test(outputs[next].entryPoint ?? '')) queue.push(next);
     }
   }
   return found;

@@ -1,14 +1,13 @@
 import { type Clock, type Milliseconds, milliseconds, type Random, seconds } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import { readComponentProbe } from '../core/readiness-probe.ts';
-import { monitorModelServer, type ServerState } from './model-server/monitor.ts';
 import type { AgentOptions } from './options.ts';
 import type { Proxy } from './proxy/proxy-server.ts';
 import type { Puller } from './puller/contract.ts';
 import { askComponent, createReadiness, type Readiness } from './readiness.ts';
 import { type RunningModels, startModels } from './start-models.ts';
 import { startServing } from './serving.ts';
-import { createStatusBoard, type StatusBoard } from './status/board.ts';
+import { createStatusBoard } from './status/board.ts';
 import type { StatusServer } from './status/status-server.ts';
 
 /** What the agent needs from outside. */
@@ -65,7 +64,6 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   if (options.enablePuller)
     models = await startModels({ ...deps, readiness, board, stepped, forgotten }, ending.signal);
   else readiness.setFirstSet([]);
-  if (models !== undefined) watchModelServer(deps, models, board, ending.signal);
   // The status should say so as soon as the pod could be ready, whoever asks.
   void lookUntil(() => board.facts().ready, notReady, clock, ending.signal);
   const { port } = serving.proxy;
@@ -74,16 +72,6 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
     ...{ port, statusPort: serving.status.port },
     stop: () => stopAgent(deps, { ...serving, readiness, models, ending }),
   };
-}
-
-function watchModelServer(
-  { clock, log }: AgentDeps,
-  { engine, adapter }: RunningModels,
-  board: StatusBoard,
-  signal: AbortSignal,
-): void {
-  const changed = (modelServer: ServerState): void => board.setFacts({ modelServer });
-  void monitorModelServer({ adapter, engine, clock, log, changed }, signal);
 }
 
 async function lookUntil(

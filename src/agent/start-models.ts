@@ -5,10 +5,10 @@ import type { ModelSpec } from '../core/model-config.ts';
 import { type ConfigReading, watchModelConfig } from './config/config-watcher.ts';
 import type { EngineObserver } from './engine/context.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
-import type { ModelServerAdapter } from './model-server/adapter.ts';
 import { discoverModelServer } from './model-server/discovery.ts';
 import { httpCaller } from './model-server/http-call.ts';
 import { mlserverSettings } from './model-server/mlserver-settings.ts';
+import { monitorModelServer, type ServerState } from './model-server/monitor.ts';
 import { v2Adapter } from './model-server/v2.ts';
 import { type ModelStore, openModelStore, type StoredModel } from './model-store.ts';
 import type { AgentOptions } from './options.ts';
@@ -34,13 +34,11 @@ export interface ModelsDeps {
 export interface RunningModels {
   readonly engine: Engine;
   readonly store: ModelStore;
-  /** The model server, which nobody has looked at yet. */
-  readonly adapter: ModelServerAdapter;
 }
 
-/** Takes over what is on disk, and follows models.json until the signal aborts. */
+/** Takes over what is on disk, and follows models.json and the model server until the signal aborts. */
 export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promise<RunningModels> {
-  const { options, clock } = deps;
+  const { options, clock, log, board } = deps;
   const store = await openModelStore(options.modelDir);
   const [first, ...others] = options.modelServerUrls;
   const settings = mlserverSettings(options.modelDir, clock);
@@ -59,7 +57,9 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
   void watchModelConfig(options.configDir, clock, signal, (reading) => {
     takeReading(reading, deps, engine, found);
   });
-  return { engine, store, adapter };
+  const changed = (modelServer: ServerState): void => board.setFacts({ modelServer });
+  void monitorModelServer({ adapter, engine, clock, log, changed }, signal);
+  return { engine, store };
 }
 
 function observerOf({ readiness, board, stepped, forgotten }: ModelsDeps): EngineObserver {

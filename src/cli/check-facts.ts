@@ -1,6 +1,7 @@
 import { seconds } from '../core/clock.ts';
 import type { InstalledFacts, DefinitionFacts, RawObject, Trial } from '../core/health/installed-checks.ts';
-import type { PreFacts, RightFacts } from '../core/health/pre-checks.ts';
+import type { PreFacts } from '../core/health/pre-checks.ts';
+import type { RightFacts } from '../core/health/rights.ts';
 import { KSERVE_LEASE } from '../core/kserve-controller.ts';
 import { valueOf } from '../core/known.ts';
 import type { Known } from '../core/known.ts';
@@ -18,6 +19,7 @@ import {
   VALIDATING_WEBHOOK_CONFIGURATIONS,
 } from '../kube/resources.ts';
 import { systemClock } from '../system/clock.ts';
+import { reviewed } from './access-review.ts';
 import type { CheckFlags } from './check.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
 import { readInstallation, readLease } from './installation-facts.ts';
@@ -37,10 +39,11 @@ export async function readInstalledFacts(
 ): Promise<InstalledFacts> {
   const { client, namespace } = cluster;
   const manager = { namespace: managerNamespace, name: MANAGER_DEPLOYMENT };
-  const deployment = await knownAnswer(getIfThere(client, DEPLOYMENTS, manager));
+  const reading = knownAnswer(getIfThere(client, DEPLOYMENTS, manager));
   const [
     installation,
     definitions,
+    deployment,
     managerRights,
     modelWebhook,
     systemConfig,
@@ -50,7 +53,8 @@ export async function readInstalledFacts(
   ] = await Promise.all([
     readInstallation(cluster, managerNamespace),
     readDefinitions(client),
-    readManagerRights(client, managerNamespace, valueOf(deployment)),
+    reading,
+    reading.then((found) => readManagerRights(client, managerNamespace, valueOf(found))),
     knownAnswer(getIfThere(client, VALIDATING_WEBHOOK_CONFIGURATIONS, { name: PART_OF })),
     knownAnswer(
       getIfThere(client, CONFIG_MAPS, { namespace: SYSTEM_CONFIG.namespace, name: SYSTEM_CONFIG.name }),
@@ -130,8 +134,6 @@ async function readRight(
     metadata: { name: '' },
     spec: { resourceAttributes: { group, resource, verb: 'create' } },
   };
-  const answer = await knownAnswer(client.create(SELF_SUBJECT_ACCESS_REVIEWS, review));
-  const allowed: RightFacts['allowed'] =
-    answer.kind === 'known' ? { kind: 'known', value: answer.value.status?.allowed === true } : answer;
+  const allowed = await reviewed(client.create(SELF_SUBJECT_ACCESS_REVIEWS, review));
   return { right: `create ${resource}`, allowed };
 }

@@ -54,13 +54,15 @@ export async function loadModel(io: CommandIo, name: string, flags: LoadFlags): 
       const dry = flags.dryRun === true ? ' (dry run)' : '';
       if (flags.output === 'table') io.stdout.write(`trainedmodel/${name} ${action}${dry}\n`);
       const waits = flags.wait && flags.dryRun !== true;
-      const waiting = waits
-        ? untilReady({ cluster, model, flags, interrupted, say })
-        : Promise.resolve(model);
-      const [waited] = await Promise.allSettled([waiting]);
-      if (waited.status === 'fulfilled') show(action, waited.value);
-      else show(action, (await latest(cluster, model)) ?? model);
-      await waiting;
+      let last = model;
+      try {
+        if (waits) last = await untilReady({ cluster, model, flags, interrupted, say });
+      } catch (thrown) {
+        last = (await latest(cluster, model)) ?? model;
+        throw thrown;
+      } finally {
+        show(action, last);
+      }
     },
     (warning) => say(`warning: ${warning}`),
   );

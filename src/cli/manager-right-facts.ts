@@ -1,10 +1,11 @@
 import type { RawObject } from '../core/health/installed-checks.ts';
 import { MANAGER_RIGHTS } from '../core/health/manager-rights.ts';
-import type { ManagerRightFacts, ManagerRights } from '../core/health/manager-rights.ts';
+import type { ManagerRights } from '../core/health/manager-rights.ts';
+import type { RightFacts } from '../core/health/rights.ts';
 import { isRecord } from '../core/json.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { SUBJECT_ACCESS_REVIEWS } from '../kube/resources.ts';
-import { knownAnswer } from './known-answers.ts';
+import { reviewed } from './access-review.ts';
 
 /**
  * Asks the API server, right by right, what the manager of this Deployment may do; undefined without one, since nobody knows
@@ -14,7 +15,7 @@ export async function readManagerRights(
   client: ApiClient,
   namespace: string,
   deployment: RawObject | undefined,
-): Promise<readonly ManagerRightFacts[] | undefined> {
+): Promise<readonly RightFacts[] | undefined> {
   if (deployment === undefined) return undefined;
   const account = { namespace, name: serviceAccountOf(deployment) };
   return Promise.all(
@@ -39,7 +40,7 @@ async function readRight(
   { namespace, name: account }: Account,
   { group, resource: path, name, own, unless }: ManagerRights,
   verb: string,
-): Promise<ManagerRightFacts> {
+): Promise<RightFacts> {
   const [resource = '', subresource] = path.split('/');
   const resourceAttributes = {
     ...{ verb, group, resource },
@@ -47,7 +48,7 @@ async function readRight(
     ...(name !== undefined && { name }),
     ...(own === true && { namespace }),
   };
-  const answer = await knownAnswer(
+  const allowed = await reviewed(
     client.create(SUBJECT_ACCESS_REVIEWS, {
       metadata: { name: '' },
       spec: {
@@ -65,8 +66,7 @@ async function readRight(
       ...(own === true ? [`in ${namespace}`] : []),
     ].join(' '),
     unless,
-    allowed:
-      answer.kind === 'known' ? { kind: 'known', value: answer.value.status?.allowed === true } : answer,
+    allowed,
   };
 }
 

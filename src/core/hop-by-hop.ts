@@ -15,15 +15,15 @@ export type RawHeaders = readonly string[];
 
 /**
  * What is left of a message's headers once those of its own connection are taken off, those that its Connection header
- * lists among them.
+ * lists among them; and the one that announces trailers where it does not go on in chunks, which alone have them.
  */
-export function endToEndHeaders(raw: RawHeaders): string[] {
+export function endToEndHeaders(raw: RawHeaders, inChunks = true): string[] {
   const listed = connectionTokens(raw);
   const kept: string[] = [];
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] ?? '';
     const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower) || listed.has(lower)) continue;
+    if (HOP_BY_HOP.has(lower) || listed.has(lower) || (lower === 'trailer' && !inChunks)) continue;
     kept.push(name, raw[index + 1] ?? '');
   }
   return kept;

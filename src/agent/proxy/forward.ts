@@ -8,7 +8,7 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import { seconds } from '../../core/clock.ts';
-import { endToEndHeaders, headerValue, type RawHeaders } from '../../core/hop-by-hop.ts';
+import { endToEndHeaders, headerValue } from '../../core/hop-by-hop.ts';
 
 /** Where requests go, over which connections. */
 export interface Upstream {
@@ -130,7 +130,8 @@ export function refuse(outgoing: ServerResponse, status: number, error: string):
 function requestHeaders(incoming: IncomingMessage): string[] {
   const { rawHeaders } = incoming;
   const isChunked = headerValue(rawHeaders, 'transfer-encoding') !== undefined;
-  const headers = endToEndHeaders(isChunked ? rawHeaders : withoutTrailer(rawHeaders));
+  // Node throws where trailers are announced and no chunks come.
+  const headers = endToEndHeaders(rawHeaders, isChunked);
   // The length of the body is said by one of the two; Node's parser has refused requests that carry both.
   if (isChunked) headers.push('Transfer-Encoding', 'chunked');
   if (/\btrailers\b/i.test(headerValue(rawHeaders, 'te') ?? '')) headers.push('TE', 'trailers');
@@ -140,23 +141,14 @@ function requestHeaders(incoming: IncomingMessage): string[] {
   return headers;
 }
 
-/** Without the header that announces trailers: they come in chunks only, and Node throws where there are none. */
-function withoutTrailer(raw: RawHeaders): RawHeaders {
-  return headerValue(raw, 'trailer') === undefined ? raw : raw.filter((_, index) => !isTrailer(raw, index));
-}
-
-/** Whether it is the name, or the value, of that header. */
-function isTrailer(raw: RawHeaders, index: number): boolean {
-  return raw[index - (index % 2)]?.toLowerCase() === 'trailer';
-}
-
 /** Passes the answer on; returns the status that the client sees. */
 function respond(answer: IncomingMessage, outgoing: ServerResponse): number {
   const status = answer.statusCode ?? 502;
   outgoing.sendDate = false;
   answer.on('error', () => outgoing.destroy());
   try {
-    outgoing.writeHead(status, answer.statusMessage ?? '', responseHeaders(answer, outgoing));
+    const headers = endToEndHeaders(answer.rawHeaders, goesInChunks(answer, outgoing));
+    outgoing.writeHead(status, answer.statusMessage ?? '', headers);
   } catch {
     answer.destroy();
     refuse(outgoing, 502, 'the component gave an answer that is no HTTP');
@@ -170,13 +162,14 @@ function respond(answer: IncomingMessage, outgoing: ServerResponse): number {
   return status;
 }
 
-function responseHeaders(answer: IncomingMessage, outgoing: ServerResponse): string[] {
-  const { rawHeaders } = answer;
-  const status = answer.statusCode ?? 502;
-  const hasBody = outgoing.req.method !== 'HEAD' && status !== 204 && status !== 304;
-  const isChunked = headerValue(rawHeaders, 'transfer-encoding') !== undefined;
-  const takesChunks = hasBody && isChunked && outgoing.useChunkedEncodingByDefault;
-  return endToEndHeaders(takesChunks ? rawHeaders : withoutTrailer(rawHeaders));
+/** Whether the answer goes on as it came: in chunks. */
+function goesInChunks({ rawHeaders, statusCode }: IncomingMessage, outgoing: ServerResponse): boolean {
+  const hasBody = outgoing.req.method !== 'HEAD' && statusCode !== 204 && statusCode !== 304;
+  return (
+    hasBody &&
+    outgoing.useChunkedEncodingByDefault &&
+    headerValue(rawHeaders, 'transfer-encoding') !== undefined
+  );
 }
 
 /**

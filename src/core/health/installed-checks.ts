@@ -15,7 +15,7 @@ import type { WebhookConfiguration } from '../webhook-configuration.ts';
 import { check, checkOf } from './checks.ts';
 import type { Check } from './checks.ts';
 import { managerRightsCheck } from './manager-rights.ts';
-import type { ManagerRightFacts } from './manager-rights.ts';
+import type { RightFacts } from './rights.ts';
 
 /** A CustomResourceDefinition or a Deployment as raw JSON. */
 export interface RawObject extends KubernetesObject {
@@ -37,7 +37,7 @@ export interface InstalledFacts {
   readonly definitions: DefinitionFacts;
   readonly deployment: Known<RawObject | undefined>;
   /** Undefined where it is not known as whom the manager runs. */
-  readonly managerRights: readonly ManagerRightFacts[] | undefined;
+  readonly managerRights: readonly RightFacts[] | undefined;
   readonly modelWebhook: Known<WebhookConfiguration | undefined>;
   readonly systemConfig: Known<ConfigMap | undefined>;
   readonly trialPod: Known<PodTrial>;

@@ -1,7 +1,8 @@
-import type { Known } from '../known.ts';
 import { PART_OF, WEBHOOK_CERTIFICATE_SECRET } from '../names.ts';
 import { check } from './checks.ts';
 import type { Check } from './checks.ts';
+import { rightsCheck } from './rights.ts';
+import type { RightFacts } from './rights.ts';
 
 /** What the manager does with one kind of object; a test holds the list to manifests/rbac. */
 export interface ManagerRights {
@@ -51,28 +52,10 @@ export const MANAGER_RIGHTS: readonly ManagerRights[] = [
   }),
 ];
 
-/** One right of {@link MANAGER_RIGHTS}, and whether the manager has it. */
-export interface ManagerRightFacts {
-  /** As a person would say it: `patch pods`. */
-  readonly right: string;
-  readonly unless?: string | undefined;
-  readonly allowed: Known<boolean>;
-}
-
 /** Whether the manager may do all that it does; `undefined` where nobody knows as whom it runs. */
-export function managerRightsCheck(rights: readonly ManagerRightFacts[] | undefined): Check {
+export function managerRightsCheck(rights: readonly RightFacts[] | undefined): Check {
   const id = 'manager-may-work';
   if (rights === undefined)
     return check(id, { outcome: 'unknown', message: 'without a Deployment nobody knows as whom it runs' });
-  const missing = rights.filter(({ allowed }) => allowed.kind === 'known' && !allowed.value);
-  if (missing.length > 0) {
-    const each = missing.map(({ right, unless }) =>
-      unless === undefined ? right : `${right} (unless ${unless})`,
-    );
-    const outcome = missing.some(({ unless }) => unless === undefined) ? 'failed' : 'warning';
-    return check(id, { outcome, message: `the manager may not: ${each.join(', ')}` });
-  }
-  const unknown = rights.find(({ allowed }) => allowed.kind === 'unreadable')?.allowed;
-  if (unknown?.kind === 'unreadable') return check(id, { outcome: 'unknown', message: unknown.why });
-  return check(id, { outcome: 'ok', message: 'the manager may do all that it does' });
+  return rightsCheck(id, rights, { who: 'the manager', fine: 'the manager may do all that it does' });
 }

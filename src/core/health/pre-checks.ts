@@ -8,12 +8,8 @@ import { check } from './checks.ts';
 import type { Check } from './checks.ts';
 import { definitionsCheck } from './installed-checks.ts';
 import type { DefinitionFacts, RawObject } from './installed-checks.ts';
-
-/** One right that an installation takes, and whether the user has it. */
-export interface RightFacts {
-  readonly right: string;
-  readonly allowed: Known<boolean>;
-}
+import { rightsCheck } from './rights.ts';
+import type { RightFacts } from './rights.ts';
 
 export interface PreFacts {
   /** As the API server tells it: `v1.36.3`. */
@@ -31,7 +27,7 @@ export interface PreFacts {
 export function preChecks(facts: PreFacts): readonly Check[] {
   return [
     versionCheck(facts.serverVersion),
-    rightsCheck(facts.rights),
+    mayInstallCheck(facts.rights),
     kserveCheck(facts),
     certManagerCheck(facts.certificates),
   ];
@@ -50,16 +46,9 @@ function versionCheck(version: PreFacts['serverVersion']): Check {
   return check(id, { outcome: supported ? 'ok' : 'failed', message: said });
 }
 
-function rightsCheck(rights: PreFacts['rights']): Check {
-  const id = 'may-install';
-  const missing = rights.filter(({ allowed }) => allowed.kind === 'known' && !allowed.value);
-  if (missing.length > 0) {
-    const message = `you may not: ${missing.map(({ right }) => right).join(', ')}`;
-    return check(id, { outcome: 'failed', message });
-  }
-  const unknown = rights.find(({ allowed }) => allowed.kind === 'unreadable')?.allowed;
-  if (unknown?.kind === 'unreadable') return check(id, { outcome: 'unknown', message: unknown.why });
-  return check(id, { outcome: 'ok', message: `you may: ${rights.map(({ right }) => right).join(', ')}` });
+function mayInstallCheck(rights: PreFacts['rights']): Check {
+  const fine = `you may: ${rights.map(({ right }) => right).join(', ')}`;
+  return rightsCheck('may-install', rights, { who: 'you', fine });
 }
 
 function kserveCheck({ definitions, kserveLease, now }: PreFacts): Check {
