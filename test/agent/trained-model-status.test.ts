@@ -121,7 +121,10 @@ describe('the status of a TrainedModel', () => {
     expect(new Set(history)).toEqual(new Set(['False']));
     source.misbehave(new URL(uri).pathname, undefined);
     await conditionIs('bad', 'Ready', { status: 'True' }, 60_000);
-    expect(await eventsOf('bad')).toEqual(expect.arrayContaining(['Scheduled', 'Failed', 'Loaded']));
+    // Events are told after the status is written, and nobody waits for them.
+    await eventually(async () =>
+      expect(await eventsOf('bad')).toEqual(expect.arrayContaining(['Scheduled', 'Failed', 'Loaded'])),
+    );
   });
 
   it('says which replica has it and which has not', async () => {
