@@ -95,9 +95,11 @@ export async function loadKubeConfig(file?: string, context?: string): Promise<K
     if (file === undefined) config.loadFromDefault();
     else config.loadFromFile(file);
   } catch (thrown) {
-    throw new KubeconfigError(`cannot use the kubeconfig ${file ?? '(default)'}: ${messageOf(thrown)}`, {
-      cause: thrown,
-    });
+    const which = file ?? 'of KUBECONFIG or ~/.kube/config';
+    throw new KubeconfigError(
+      `cannot use the kubeconfig ${which}: ${messageOf(thrown)}; name another with --kubeconfig or KUBECONFIG`,
+      { cause: thrown },
+    );
   }
   if (file === undefined && config.getCurrentCluster()?.server === MADE_UP_SERVER) {
     throw new KubeconfigError(
@@ -108,7 +110,7 @@ export async function loadKubeConfig(file?: string, context?: string): Promise<K
   if (context !== undefined) choose(config, context);
   if (config.getCurrentCluster() !== null) return config;
   throw new KubeconfigError(
-    `the kubeconfig ${file ?? '(default)'} has no current context with a cluster; ` +
+    `the kubeconfig ${file ?? 'of KUBECONFIG or ~/.kube/config'} has no current context with a cluster; ` +
       'name another file with --kubeconfig, or start a cluster with: mms cluster up',
   );
 }

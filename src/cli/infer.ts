@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Milliseconds } from '../core/clock.ts';
 import { seconds } from '../core/clock.ts';
 import type { Protocol } from '../core/infer-request.ts';
@@ -7,6 +7,7 @@ import { withConnectionFlags } from './cluster-connection.ts';
 import type { ConnectionFlags } from './cluster-connection.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
+import { objectArgument } from './object-argument.ts';
 import { outputOption } from './output.ts';
 import type { OutputFormat } from './output.ts';
 import { timeoutOption } from './wait-flags.ts';
@@ -24,7 +25,7 @@ export interface InferFlags extends ConnectionFlags {
 export function inferCommand(io: CommandIo): Command {
   return withConnectionFlags(newCommand('infer', io))
     .description('send one request to a model and print its answer')
-    .argument('<model>', 'the TrainedModel')
+    .addArgument(objectArgument('<model>', 'the TrainedModel', 'TrainedModel'))
     .requiredOption('-d, --data <json>', 'the request: JSON, @file, or - for stdin')
     .addOption(
       new Option('--protocol <version>', "of the request; auto: the InferenceService's")
@@ -39,9 +40,11 @@ export function inferCommand(io: CommandIo): Command {
         .choices(['proxy', 'direct'])
         .default('proxy'),
     )
-    .option(
-      '--url <url>',
-      'straight to this address; a path that names no inference gets the one of the model',
+    .addOption(
+      new Option(
+        '--url <url>',
+        'straight to this address; a path that names no inference gets the one of the model',
+      ).argParser(readUrl),
     )
     .addOption(timeoutOption('how long to wait for the answer', seconds(60), '60s'))
     .addOption(outputOption(['table', 'json', 'yaml']))
@@ -61,4 +64,10 @@ Examples:
       const { inferOnce } = await import('./infer-run.ts');
       await inferOnce(io, model, flags);
     });
+}
+
+function readUrl(text: string): string {
+  const isHttp = URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+  if (isHttp) return text;
+  throw new InvalidArgumentError('It must be a URL such as http://localhost:8080.');
 }

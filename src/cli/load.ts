@@ -3,6 +3,7 @@ import { withConnectionFlags } from './cluster-connection.ts';
 import type { ConnectionFlags } from './cluster-connection.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
+import { objectArgument } from './object-argument.ts';
 import { outputOption } from './output.ts';
 import type { OutputFormat } from './output.ts';
 import { withWaitFlags } from './wait-flags.ts';
@@ -23,7 +24,7 @@ export interface LoadFlags extends ConnectionFlags, WaitFlags {
 export function loadCommand(io: CommandIo): Command {
   const command = withConnectionFlags(newCommand('load', io))
     .description('load a model: create or change its TrainedModel, and wait until it is Ready')
-    .argument('<name>', 'the model')
+    .addArgument(objectArgument('<name>', 'the model', 'TrainedModel'))
     .option('-i, --inference-service <name>', 'the InferenceService that is to serve it')
     .option('-u, --storage-uri <uri>', 'where the model is, such as s3://models/tulip')
     .option('--framework <name>', 'what it was made with, such as sklearn')

@@ -7,6 +7,7 @@ import { withScopeFlags } from './cluster-connection.ts';
 import type { ScopeFlags } from './cluster-connection.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
+import { objectArgument } from './object-argument.ts';
 import { outputOption } from './output.ts';
 import type { OutputFormat } from './output.ts';
 
@@ -22,7 +23,7 @@ const ORDERS: readonly TopOrder[] = ['memory', 'requests', 'errors', 'latency', 
 export function topCommand(io: CommandIo): Command {
   return withScopeFlags(newCommand('top', io))
     .description('show models by memory, requests and latency')
-    .argument('[inferenceservice...]', 'of these only')
+    .addArgument(objectArgument('[inferenceservice...]', 'of these only', 'InferenceService'))
     .addOption(new Option('-s, --sort <order>', 'the largest first').choices(ORDERS).default('memory'))
     .addOption(
       new Option('--over <duration>', 'count for so long, instead of since the agents started').argParser(

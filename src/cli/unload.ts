@@ -3,6 +3,7 @@ import { withConnectionFlags } from './cluster-connection.ts';
 import type { ConnectionFlags } from './cluster-connection.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
+import { objectArgument } from './object-argument.ts';
 import { outputOption } from './output.ts';
 import type { OutputFormat } from './output.ts';
 import { withWaitFlags } from './wait-flags.ts';
@@ -16,7 +17,7 @@ export interface UnloadFlags extends ConnectionFlags, WaitFlags {
 export function unloadCommand(io: CommandIo): Command {
   const command = withConnectionFlags(newCommand('unload', io))
     .description('unload a model: delete its TrainedModel, and wait until no replica has it')
-    .argument('<name>', 'the model');
+    .addArgument(objectArgument('<name>', 'the model', 'TrainedModel'));
   return withWaitFlags(command, 'it is unloaded')
     .addOption(outputOption(['table', 'json', 'yaml']))
     .addHelpText(

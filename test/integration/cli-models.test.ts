@@ -177,7 +177,7 @@ describe('models from the command line', () => {
   });
 
   it('unloads a model, and says of whom it is not known', async () => {
-    const { code, stdout, stderr } = await mms('unload', 'good');
+    const { code, stdout, stderr } = await mms('unload', 'tm/good');
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'trainedmodel/good deleted\n' });
     expect(stderr).toMatch(
       /good: no models.json names it any more; .* not known of 1 of 1 replicas: pod sk-0: /,

@@ -28,9 +28,9 @@ export interface FileReading {
   readonly findings: readonly FileFinding[];
 }
 
-/** Helm's own language; a ServingRuntime's `{{.Name}}` is none of it. */
+/** Helm's own language; a ServingRuntime's `{{.Name}}` is none of it, nor are the variables of an alert of Prometheus. */
 const HELM =
-  /\{\{-?\s*(\.(Values|Release|Chart|Capabilities|Files)\b|\$|(include|template|if|range|with|end|toYaml|define)\b)/;
+  /\{\{-?\s*(\.(Values|Release|Chart|Capabilities|Files)\b|\$(?!(labels|value|externalLabels)\b)|(include|template|if|range|with|end|toYaml|define)\b)/;
 const MOST_ALIASES = 100;
 
 /** The objects of a YAML or JSON text, lists taken apart; what is none is a finding, and nothing throws. */

@@ -90,6 +90,15 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
+    what: 'an alert of Prometheus, which is no template of Helm',
+    files: {
+      'alerts.yaml':
+        'apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: { name: a }\n' +
+        'spec: { groups: [{ name: g, rules: [{ annotations: { summary: "{{ $labels.pod }}: {{ $value }}" } }] }] }\n',
+    },
+    found: [],
+  },
+  {
     what: 'values of something else',
     files: { 'values.yaml': 'replicas: 2\n' },
     found: [['MMS104', 'values.yaml:1:1', /apiVersion/]],

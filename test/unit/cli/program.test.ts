@@ -46,6 +46,19 @@ describe('the list of commands', () => {
   });
 });
 
+describe('the name of an object', () => {
+  it.each([
+    ['unload isvc/rose', 'It must be the name of one TrainedModel: NAME or tm/NAME.'],
+    ['load tm/', 'It must be the name of one TrainedModel: NAME or tm/NAME.'],
+    ['infer po/rose -d {}', 'It must be the name of one TrainedModel: NAME or tm/NAME.'],
+    ['top tm/rose', 'It must be the name of one InferenceService: NAME or isvc/NAME.'],
+    ['infer rose -d {} --url localhost:8080', 'It must be a URL such as http://localhost:8080.'],
+  ])('is refused in "%s", with exit code 2', async (line, why) => {
+    const { code, stderr } = await runCommand(line.split(' '));
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(why) });
+  });
+});
+
 describe('the help', () => {
   it('is the same by flag and by command, before the name and after it', async () => {
     const help = await runCommand(['inject', '--help']);

@@ -81,7 +81,7 @@ describe('mms top', () => {
   });
 
   it('counts what comes within a while', async () => {
-    const { stdout } = await top('flowers', '--over', '10ms', '--sort', 'requests', '-o', 'json');
+    const { stdout } = await top('isvc/flowers', '--over', '10ms', '--sort', 'requests', '-o', 'json');
     const { models, overSeconds } = JSON.parse(stdout) as { models: object[]; overSeconds: number };
     // Each look at the first pod counts as a request here.
     expect(models).toMatchObject([

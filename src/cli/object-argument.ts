@@ -1,0 +1,26 @@
+import { Argument, InvalidArgumentError } from 'commander';
+import { KIND_WORDS, readTarget } from '../core/explanation/target.ts';
+import type { TargetKind } from '../core/explanation/target.ts';
+
+/**
+ * An argument that names an object of one kind: the name alone, or behind one of the kind's words as `tm/rose`, which is how
+ * kubectl prints it.
+ *
+ * @param declaration commander's, such as `<name>`
+ */
+export function objectArgument(declaration: string, meaning: string, kind: TargetKind): Argument {
+  const argument = new Argument(declaration, meaning);
+  const readName = (word: string): string => {
+    const target = readTarget(word);
+    if (target !== undefined && (target.kind ?? kind) === kind) return target.name;
+    throw new InvalidArgumentError(`It must be the name of one ${kind}: NAME or ${shortWord(kind)}/NAME.`);
+  };
+  return argument.variadic
+    ? argument.argParser((word, before?: readonly string[]) => [...(before ?? []), readName(word)])
+    : argument.argParser<string>(readName);
+}
+
+function shortWord(kind: TargetKind): string {
+  const words = [...KIND_WORDS].filter(([, meant]) => meant === kind).map(([word]) => word);
+  return words.reduce((a, b) => (b.length < a.length ? b : a), kind);
+}
