@@ -26,10 +26,13 @@ export interface ImageArchive {
   readonly content: Buffer;
 }
 
-/** The flags that keep the idle agent small; docs/agent.md has the figures. */
+/**
+ * The flags that keep the idle agent small; docs/agent.md has the figures. With half the room for new objects the agent
+ * collects them so often that it forwards a tenth fewer requests, and saves nothing while it idles.
+ */
 export const ENTRYPOINT = [
   '/usr/local/bin/node',
-  '--max-semi-space-size=1',
+  '--max-semi-space-size=2',
   '--v8-pool-size=1',
   '/app/dist/agent.js',
 ];

@@ -5,6 +5,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { AgentStatus, ModelStatus } from '../../src/core/agent-status.ts';
+import { ENTRYPOINT } from '../../image/archive.ts';
 import { eventually } from './eventually.ts';
 import { residentMib } from './process-memory.ts';
 
@@ -38,7 +39,7 @@ export interface AgentSetup {
 }
 
 /** Flags for Node with which the image starts the agent. */
-export const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=256', '--v8-pool-size=1'];
+export const NODE_FLAGS = ENTRYPOINT.slice(1, -1);
 
 /** Starts the bundle with KServe's argument list, on free ports, and waits until it serves. */
 export async function startAgent(setup: AgentSetup): Promise<TestAgent> {
