@@ -91,11 +91,11 @@ function namespaceOf(config: KubeConfig): string {
 export async function loadKubeConfig(file?: string, context?: string): Promise<KubeConfig> {
   const { KubeConfig: Config } = await import('./kube-config.ts');
   const config = new Config();
+  const which = file ?? 'of KUBECONFIG or ~/.kube/config';
   try {
     if (file === undefined) config.loadFromDefault();
     else config.loadFromFile(file);
   } catch (thrown) {
-    const which = file ?? 'of KUBECONFIG or ~/.kube/config';
     throw new KubeconfigError(
       `cannot use the kubeconfig ${which}: ${messageOf(thrown)}; name another with --kubeconfig or KUBECONFIG`,
       { cause: thrown },
@@ -110,7 +110,7 @@ export async function loadKubeConfig(file?: string, context?: string): Promise<K
   if (context !== undefined) choose(config, context);
   if (config.getCurrentCluster() !== null) return config;
   throw new KubeconfigError(
-    `the kubeconfig ${file ?? 'of KUBECONFIG or ~/.kube/config'} has no current context with a cluster; ` +
+    `the kubeconfig ${which} has no current context with a cluster; ` +
       'name another file with --kubeconfig, or start a cluster with: mms cluster up',
   );
 }

@@ -3,8 +3,8 @@ import { KIND_WORDS, readTarget } from '../core/explanation/target.ts';
 import type { TargetKind } from '../core/explanation/target.ts';
 
 /**
- * An argument that names an object of one kind: the name alone, or behind one of the kind's words as `tm/rose`, which is how
- * kubectl prints it.
+ * An argument that names an object of one kind: the name alone, or behind a word for the kind, as in `tm/rose` and in what
+ * `kubectl get -o name` prints.
  *
  * @param declaration commander's, such as `<name>`
  */

@@ -14,11 +14,14 @@ export interface Target {
   readonly name: string;
 }
 
+/** Behind a kind in the names that `kubectl get -o name` prints. */
+const GROUP = /\.serving\.kserve\.io$/;
+
 /** Undefined when the kind is none of ours. */
 export function readTarget(word: string): Target | undefined {
   const slash = word.indexOf('/');
   if (slash < 0) return word === '' ? undefined : { kind: undefined, name: word };
-  const kind = KIND_WORDS.get(word.slice(0, slash).toLowerCase());
+  const kind = KIND_WORDS.get(word.slice(0, slash).toLowerCase().replace(GROUP, ''));
   const name = word.slice(slash + 1);
   return kind === undefined || name === '' || name.includes('/') ? undefined : { kind, name };
 }

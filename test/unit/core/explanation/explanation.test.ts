@@ -100,5 +100,7 @@ describe('what is to be explained', () => {
     ['pod/', undefined],
     ['pod/a/b', undefined],
     ['', undefined],
+    ['trainedmodel.serving.kserve.io/rose', { kind: 'TrainedModel', name: 'rose' }],
+    ['trainedmodel.example.com/rose', undefined],
   ])('%s', (word, target) => expect(readTarget(word)).toEqual(target));
 });
