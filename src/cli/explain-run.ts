@@ -5,7 +5,6 @@ import { explainPod } from '../core/explanation/explain-pod.ts';
 import { readTarget } from '../core/explanation/target.ts';
 import type { TargetKind } from '../core/explanation/target.ts';
 import { MmsError } from '../core/errors.ts';
-import { valueOf } from '../core/known.ts';
 import { nearNames } from '../core/near-names.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import { INFERENCE_SERVICES, PODS, TRAINED_MODELS } from '../kube/resources.ts';
@@ -92,15 +91,21 @@ async function targetOf(
   if (kind !== undefined) return { kind, name };
   const { client, namespace } = cluster;
   const kinds: TargetKind[] = [];
+  const unread: string[] = [];
   for (const [candidate, resource] of RESOURCES) {
     const found = await knownAnswer(getIfThere(client, resource, { namespace, name }));
-    if (valueOf(found) !== undefined) kinds.push(candidate);
+    if (found.kind === 'unreadable') unread.push(`${candidate}: ${found.why}`);
+    else if (found.value !== undefined) kinds.push(candidate);
   }
   const [only, another] = kinds;
   if (only !== undefined && another === undefined) return { kind: only, name };
-  throw new ExplainTargetError(
-    only === undefined ? await nobody(cluster, name) : several(kinds, name, namespace),
-  );
+  if (only !== undefined) throw new ExplainTargetError(several(kinds, name, namespace));
+  const what = `${JSON.stringify(name)} in namespace ${namespace}`;
+  if (unread.length > 0)
+    throw new ExplainTargetError(
+      `whether there is a ${what} is not known: ${unread.join('; ')}; name its kind, as isvc/${name}`,
+    );
+  throw new ExplainTargetError(await nobody(cluster, name));
 }
 
 function several(kinds: readonly TargetKind[], name: string, namespace: string): string {

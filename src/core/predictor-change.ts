@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isRecord } from './json.ts';
-import type { KubernetesObject, ObjectMeta } from './kubernetes.ts';
+import type { JsonObject, KubernetesObject, ObjectMeta } from './kubernetes.ts';
 import { INFERENCE_SERVICE_KIND } from './names.ts';
 import type { WantedObject } from './predictor-workload.ts';
 
@@ -60,9 +60,10 @@ function hasDrifted(wanted: WantedObject, live: KubernetesObject, { generation }
   const { labels = {}, annotations = {} } = wanted.metadata;
   const { metadata } = live;
   if (!holds(metadata.labels ?? {}, labels) || !holds(metadata.annotations ?? {}, annotations)) return true;
-  return generation === undefined
-    ? !holds((live as { spec?: unknown }).spec, wanted.spec)
-    : metadata.generation !== generation;
+  if (generation !== undefined) return metadata.generation !== generation;
+  const { spec } = live as { spec?: JsonObject };
+  // A key more in a Service's selector selects other pods: Kubernetes takes it as one field (`+mapType=atomic`, core/v1).
+  return !holds(spec, wanted.spec) || !holds(wanted.spec['selector'], spec?.['selector']);
 }
 
 /** Whether everything wanted is there; more may be, by the API server's defaults or by others. */

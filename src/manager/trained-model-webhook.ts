@@ -1,3 +1,4 @@
+import { seconds } from '../core/clock.ts';
 import { memoryLimitOf } from '../core/inference-service.ts';
 import type { InferenceService } from '../core/inference-service.ts';
 import { keyOf, splitKey } from '../core/kubernetes.ts';
@@ -23,6 +24,9 @@ export interface TrainedModelWebhookOptions {
   readonly options: Pick<ManagerOptions, 'allowMemoryChanges' | 'kserve' | 'logger'>;
 }
 
+/** Well below the time that a call has, after which its model would be refused for want of a warning. */
+const LOOK_UP_WITHIN = seconds(1);
+
 /** The webhook for TrainedModels: caches for what is known, one GET for an InferenceService that is too new to be. */
 export function trainedModelWebhook({ client, view, options }: TrainedModelWebhookOptions): AdmissionHandler {
   const first = precedenceIn(options.kserve);
@@ -30,7 +34,8 @@ export function trainedModelWebhook({ client, view, options }: TrainedModelWebho
     const key = keyOfTrainedModel(model);
     if (key === undefined) return { inferenceService: undefined, waiting: undefined };
     const inferenceService =
-      view.inferenceServices.cache.get(key) ?? (await getIfThere(client, INFERENCE_SERVICES, splitKey(key)));
+      view.inferenceServices.cache.get(key) ??
+      (await getIfThere(client, INFERENCE_SERVICES, splitKey(key), { timeout: LOOK_UP_WITHIN }));
     const waiting =
       inferenceService === undefined ? undefined : waitingFor({ model, key, inferenceService, first }, view);
     return { inferenceService, waiting };

@@ -127,6 +127,11 @@ describe('mms status', () => {
     const { code, stderr } = await runCommand(['status', '--kubeconfig', config]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^mms: .*User "nobody" cannot list resource "\w+" in API group .* "default"/);
+    const explained = await runCommand(['explain', 'flowers', '--kubeconfig', config]);
+    expect(explained.code).toBe(1);
+    expect(explained.stderr).toMatch(
+      /^mms: whether there is a "flowers" in namespace default is not known: TrainedModel: .*User "nobody" cannot get/,
+    );
   });
 
   it('counts no requests of pods that it may not ask, and says which right is missing', async () => {

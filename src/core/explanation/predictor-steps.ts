@@ -62,12 +62,14 @@ export function planOf(
 
 /** What the manager would change of the ConfigMap now. */
 export function pendingChange(
-  { inferenceService, configMap }: PredictorFacts,
+  { inferenceService, configMap, trainedModels }: PredictorFacts,
   plan: ModelConfigPlan | undefined,
 ): Known<ConfigMapChange> {
   const service = inferenceService.kind === 'known' ? inferenceService.value : undefined;
   const shard = plan?.shards[0];
   if (configMap.kind === 'unreadable') return configMap;
+  if (trainedModels.kind === 'unreadable')
+    return { kind: 'unreadable', why: `TrainedModels cannot be read: ${trainedModels.why}` };
   if (service === undefined || shard === undefined) return { kind: 'unreadable', why: UNREAD_SERVICE };
   return { kind: 'known', value: configMapChange(service, shard, configMap.value) };
 }

@@ -56,6 +56,23 @@ describe('an explanation', () => {
     expect(lease).toMatchObject({ outcome: 'unknown', message: expect.stringContaining(DENIED.why) });
   });
 
+  it('names what could not be read, not what could', () => {
+    const { links } = explainModel({
+      ...MODEL,
+      inferenceService: {
+        kind: 'known',
+        value: {
+          metadata: { name: 'sk', namespace: 'default' },
+          spec: { predictor: { model: { modelFormat: { name: 'sklearn' } } } },
+        },
+      },
+      configMap: { kind: 'known', value: undefined },
+    });
+    expect(links.find(({ id }) => id === 'config-map-ours')).toMatchObject({
+      ...{ outcome: 'unknown', message: expect.stringContaining('TrainedModels cannot be read') },
+    });
+  });
+
   it('takes the word of the status where no pod may be read, and says no more than it does', () => {
     const said = { type: 'ModelLoaded', status: 'False', reason: 'NoReplicas', message: 'no pod runs' };
     const model = { ...MODEL.model, metadata: { name: 'rose' }, status: { conditions: [said] } };
