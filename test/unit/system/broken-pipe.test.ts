@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { open } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 
 const moduleOf = (name: string): string =>
@@ -23,6 +24,26 @@ async function readOnce(body: string): Promise<{ code: number | null; stderr: st
   const [[code], stderr] = await Promise.all([once(child, 'exit'), text(child.stderr)]);
   return { code: code as number | null, stderr };
 }
+
+describe('a program whose output cannot be written', () => {
+  it('says why, with exit code 1', async () => {
+    const full = await open('/dev/full', 'w');
+    const source = `
+      import { endWhenNobodyReads } from ${moduleOf('broken-pipe')};
+      endWhenNobodyReads();
+      console.log('a line');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+      stdio: ['ignore', full.fd, 'pipe'],
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    const [[code], stderr] = await Promise.all([once(child, 'exit'), text(child.stderr!)]);
+    await full.close();
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^mms: .*no space left.*\n$/),
+    });
+  });
+});
 
 describe('a program whose output nobody reads any more', () => {
   it('ends without a word, as one that SIGPIPE ends', async () => {
