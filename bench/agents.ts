@@ -3,11 +3,10 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ENTRYPOINT } from '../image/archive.ts';
 import { freePorts } from '../src/controlplane/ports.ts';
 import { ALLOCATOR } from '../src/core/allocator.ts';
 import { mountConfigMap } from '../src/demo/config-map-mount.ts';
-import { AGENT } from '../test/support/agent.ts';
+import { AGENT, NODE_FLAGS } from '../test/support/agent.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { kservePrograms } from '../test/support/kserve-programs.ts';
 import { monotonicMs } from './load/monotonic.ts';
@@ -105,8 +104,7 @@ type Command = readonly [
 async function commandOf(contender: Program, statusPort: number): Promise<Command> {
   if (contender === 'kserve') return [(await kservePrograms()).agent, [], [], {}];
   // The image's own command and environment, but for where it lies.
-  const [, ...flags] = ENTRYPOINT.slice(0, -1);
-  return [process.execPath, [...flags, AGENT], ['--status-port', String(statusPort)], ALLOCATOR];
+  return [process.execPath, [...NODE_FLAGS, AGENT], ['--status-port', String(statusPort)], ALLOCATOR];
 }
 
 function modelsJson(models: readonly BenchModel[]): string {

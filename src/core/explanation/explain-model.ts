@@ -6,6 +6,7 @@ import { faultsOf } from '../trained-model-admission.ts';
 import { inferenceServiceOf, readTrainedModel } from '../trained-model.ts';
 import type { TrainedModel } from '../trained-model.ts';
 import { valueOf } from '../known.ts';
+import type { Known } from '../known.ts';
 import { broken, explanation, ok, unknown } from './chain.ts';
 import type { Explanation, Step, Verdict } from './chain.ts';
 import type { ModelFacts } from './facts.ts';
@@ -102,11 +103,11 @@ function waitingFor(
   return plan.waiting.find((waiting) => waiting.name === metadata.name && waiting.reason === reason)?.message;
 }
 
-function judgeMemory(model: TrainedModel, plan: ModelConfigPlan | undefined): Verdict {
-  if (plan === undefined) return unknown(UNREAD);
-  const waiting = waitingFor(model, plan, 'MemoryResourceNotAvailable');
+function judgeMemory(model: TrainedModel, plan: Known<ModelConfigPlan>): Verdict {
+  if (plan.kind === 'unreadable') return unknown(UNREAD);
+  const waiting = waitingFor(model, plan.value, 'MemoryResourceNotAvailable');
   if (waiting !== undefined) return broken(waiting);
-  const { used, limit } = plan.memory;
+  const { used, limit } = plan.value.memory;
   return ok(
     limit === undefined
       ? 'the predictor has no memory limit, so all fit'
@@ -114,9 +115,9 @@ function judgeMemory(model: TrainedModel, plan: ModelConfigPlan | undefined): Ve
   );
 }
 
-function judgeRoom(model: TrainedModel, plan: ModelConfigPlan | undefined): Verdict {
-  if (plan === undefined) return unknown(UNREAD);
-  const waiting = waitingFor(model, plan, 'ConfigMapFull');
+function judgeRoom(model: TrainedModel, plan: Known<ModelConfigPlan>): Verdict {
+  if (plan.kind === 'unreadable') return unknown(UNREAD);
+  const waiting = waitingFor(model, plan.value, 'ConfigMapFull');
   return waiting === undefined ? ok(`${MODELS_JSON} has room for it`) : broken(waiting);
 }
 

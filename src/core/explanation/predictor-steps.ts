@@ -1,4 +1,5 @@
 import type { InferenceService } from '../inference-service.ts';
+import { valueOf } from '../known.ts';
 import type { Known } from '../known.ts';
 import { describeMmsDecision, isMMSPredictor } from '../mms-predictor.ts';
 import { configMapChange, namesPlaced } from '../model-config-map.ts';
@@ -44,32 +45,34 @@ export function judgeMultiModel(inferenceService: InferenceService | undefined):
 
 const UNREAD_SERVICE = 'the InferenceService could not be read';
 
-/** What the manager decides upon the same objects; undefined when too little of them could be read. */
+/** What the manager decides upon the same objects, or what of them could not be read. */
 export function planOf(
   { inferenceService, trainedModels, configMap }: PredictorFacts,
   { first }: InstallationFacts,
-): ModelConfigPlan | undefined {
-  if (inferenceService.kind === 'unreadable' || trainedModels.kind === 'unreadable') return undefined;
+): Known<ModelConfigPlan> {
+  if (trainedModels.kind === 'unreadable')
+    return { kind: 'unreadable', why: `TrainedModels cannot be read: ${trainedModels.why}` };
+  if (inferenceService.kind === 'unreadable') return { kind: 'unreadable', why: UNREAD_SERVICE };
   const existing = configMap.kind === 'known' && configMap.value !== undefined ? [configMap.value] : [];
-  return planModelConfig({
+  const plan = planModelConfig({
     inferenceService: inferenceService.value,
     trainedModels: trainedModels.value,
     placed: namesPlaced(existing),
     first,
     capacity: MODELS_JSON_CAPACITY,
   });
+  return { kind: 'known', value: plan };
 }
 
 /** What the manager would change of the ConfigMap now. */
 export function pendingChange(
-  { inferenceService, configMap, trainedModels }: PredictorFacts,
-  plan: ModelConfigPlan | undefined,
+  { inferenceService, configMap }: PredictorFacts,
+  plan: Known<ModelConfigPlan>,
 ): Known<ConfigMapChange> {
-  const service = inferenceService.kind === 'known' ? inferenceService.value : undefined;
-  const shard = plan?.shards[0];
   if (configMap.kind === 'unreadable') return configMap;
-  if (trainedModels.kind === 'unreadable')
-    return { kind: 'unreadable', why: `TrainedModels cannot be read: ${trainedModels.why}` };
+  if (plan.kind === 'unreadable') return plan;
+  const service = valueOf(inferenceService);
+  const shard = plan.value.shards[0];
   if (service === undefined || shard === undefined) return { kind: 'unreadable', why: UNREAD_SERVICE };
   return { kind: 'known', value: configMapChange(service, shard, configMap.value) };
 }
