@@ -13,39 +13,47 @@ const HOP_BY_HOP = new Set([
 /** Headers as they came, name and value in turn: order, case and repetition are kept. */
 export type RawHeaders = readonly string[];
 
+/** Whether a header, by its lower-case name, is of one connection whatever that connection says. */
+export function endsAtConnection(lowerName: string): boolean {
+  return HOP_BY_HOP.has(lowerName);
+}
+
 /**
  * What is left of a message's headers once those of its own connection are taken off, those that its Connection header
  * lists among them; and the one that announces trailers where it does not go on in chunks, which alone have them.
+ * @param but the lower-case name of one more to take off
  */
-export function endToEndHeaders(raw: RawHeaders, inChunks = true): string[] {
-  const listed = connectionTokens(raw);
+export function endToEndHeaders(raw: RawHeaders, inChunks = true, but?: string): string[] {
+  const listed = connectionTokens(headerValues(raw, 'connection'));
   const kept: string[] = [];
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] ?? '';
     const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower) || listed.has(lower) || (lower === 'trailer' && !inChunks)) continue;
+    if (HOP_BY_HOP.has(lower) || listed.has(lower) || lower === but) continue;
+    if (lower === 'trailer' && !inChunks) continue;
     kept.push(name, raw[index + 1] ?? '');
   }
   return kept;
 }
 
-/** Content-Length and Host stay even when a client lists them: dropping them would change what the message is. */
+/** Content-Length and Host stay even when a message lists them: dropping them would change what the message is. */
 const NEVER_DROPPED = new Set(['content-length', 'host']);
 
-function connectionTokens(raw: RawHeaders): ReadonlySet<string> {
+/** The lower-case names that the values of Connection headers list, without those that stay. */
+export function connectionTokens(values: readonly string[]): ReadonlySet<string> {
   const tokens = new Set<string>();
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    if (raw[index]?.toLowerCase() !== 'connection') continue;
-    for (const token of (raw[index + 1] ?? '').split(',')) tokens.add(token.trim().toLowerCase());
+  for (const value of values) {
+    for (const token of value.split(',')) tokens.add(token.trim().toLowerCase());
   }
   for (const name of NEVER_DROPPED) tokens.delete(name);
   return tokens;
 }
 
-/** The first value of a header, by its lower-case name. */
-export function headerValue(raw: RawHeaders, lowerName: string): string | undefined {
+/** Every value of a header, by its lower-case name. */
+export function headerValues(raw: RawHeaders, lowerName: string): string[] {
+  const values: string[] = [];
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    if (raw[index]?.toLowerCase() === lowerName) return raw[index + 1];
+    if (raw[index]?.toLowerCase() === lowerName) values.push(raw[index + 1] ?? '');
   }
-  return undefined;
+  return values;
 }

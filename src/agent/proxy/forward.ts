@@ -1,24 +1,29 @@
 import {
   type Agent,
-  type ClientRequest,
   type IncomingMessage,
   type OutgoingMessage,
-  request,
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
+import type { Socket } from 'node:net';
 import { seconds } from '../../core/clock.ts';
-import { endToEndHeaders, headerValue } from '../../core/hop-by-hop.ts';
+import { headerValues } from '../../core/hop-by-hop.ts';
+import { passedAnswer } from '../../core/proxied-answer.ts';
+import { MAX_HEADERS, type PassedRequest } from '../../core/proxied-request.ts';
+import { callComponent, type ComponentCall, isOnePiece, type Upstream } from './component-call.ts';
 
-/** Where requests go, over which connections. */
-export interface Upstream {
-  readonly host: string;
-  readonly port: number;
-  readonly agent: Agent;
+/** A request on its way. */
+export interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  /** What the component gets. */
+  readonly passed: PassedRequest;
+  readonly upstream: Upstream;
+  /** The component speaks another protocol from now on; only a request to upgrade has this. */
+  readonly upgraded?: (answer: IncomingMessage, component: Socket, head: Buffer) => void;
+  /** How it ended: the status that the client saw, 499 when the client went away first. */
+  readonly done: (status: number) => void;
 }
-
-/** How a forwarded request ended: the status that the client saw, 499 when the client went away first. */
-export type Forwarded = (status: number) => void;
 
 /** nginx's status for a client that did not wait; it appears in metrics only. */
 const CLIENT_GONE = 499;
@@ -29,65 +34,106 @@ const CLIENT_GONE = 499;
  */
 const LINGER = seconds(30);
 
+/** A body that is known to be no longer is sent once it is there: it can then be sent again. */
+const SHORT_BODY = 8 * 1024;
+
 /**
  * Forwards one request and streams the answer back, trailers included. Of body and answer no more is held in memory
  * than Node reads at a time; a client that goes away ends the request at the component, and a component that breaks off
- * ends the client's connection, so that a cut answer is not taken for a whole one.
+ * ends the client's connection, so that a cut answer is not taken for a whole one. A request that met a connection just as
+ * the component closed it is sent once more where it cannot have been acted on.
  */
-export function forward(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  upstream: Upstream,
-  done: Forwarded,
-): void {
+export function forward(exchange: Exchange): void {
+  const { incoming, outgoing, passed, upstream, done } = exchange;
   let status = CLIENT_GONE;
-  const call = callOf(incoming, upstream);
+  let isOver = false;
+  let call: ComponentCall | undefined;
   onceOver(incoming, outgoing, () => {
+    isOver = true;
     if (!outgoing.writableFinished) {
-      call?.destroy();
+      call?.request.destroy();
       if (!outgoing.headersSent) status = CLIENT_GONE;
     }
     done(status);
   });
-  if (call === undefined) {
-    status = 400;
-    refuse(outgoing, status, 'the request cannot be passed on as it is');
-    return;
-  }
-  call.on('continue', () => outgoing.writeContinue());
-  call.on('response', (answer) => {
-    status = respond(answer, outgoing);
-  });
-  call.on('error', (error: NodeJS.ErrnoException) => {
-    if (outgoing.headersSent) outgoing.destroy();
-    else if (!outgoing.destroyed) {
-      status = 502;
-      const why = error.code ?? error.message;
-      refuse(outgoing, status, `the component at port ${upstream.port} does not answer: ${why}`);
+  const begin = (agent: Agent, send: (made: ComponentCall) => void): void => {
+    if (isOver) return;
+    const again = () => {
+      incoming.unpipe();
+      begin(upstream.fresh, send);
+    };
+    const failed = (error: NodeJS.ErrnoException) => {
+      if (outgoing.headersSent) outgoing.destroy();
+      else if (!outgoing.destroyed) {
+        status = 502;
+        const why = error.code ?? error.message;
+        refuse(outgoing, status, `the component at port ${upstream.port} does not answer: ${why}`);
+      }
+      if (!incoming.complete) readToNobody(incoming);
+    };
+    const answered = (answer: IncomingMessage) => {
+      status = respond(answer, outgoing);
+      call?.request.on('close', () => {
+        if (!incoming.complete) readToNobody(incoming);
+      });
+    };
+    const upgraded = exchange.upgraded && { upgraded: exchange.upgraded };
+    const events = { answered, continued: () => outgoing.writeContinue(), failed, again, ...upgraded };
+    try {
+      call = callComponent(upstream, agent, incoming.method ?? 'GET', passed, events);
+    } catch {
+      status = 400;
+      refuse(outgoing, status, 'the request cannot be passed on as it is');
+      return;
     }
-  });
-  call.on('close', () => {
-    if (!incoming.complete) readToNobody(incoming);
-  });
-  setImmediate(passBody, incoming, call);
+    send(call);
+  };
+  // Once the turn of the event loop that read the head is over, what came with it has been read too.
+  setImmediate(sendBody, exchange, begin);
 }
 
-/** The request as it goes on; undefined when Node refuses to make it. */
-function callOf(incoming: IncomingMessage, { host, port, agent }: Upstream): ClientRequest | undefined {
-  try {
-    return request({
-      host,
-      port,
-      agent,
-      method: incoming.method ?? 'GET',
-      path: incoming.url ?? '/',
-      headers: requestHeaders(incoming),
-      // The client's Host is among the headers.
-      setHost: false,
+/**
+ * Sends the request in the way that its body allows. A message that is whole goes on in one write, which is half of what
+ * forwarding a small one costs; any other as it comes.
+ */
+function sendBody(
+  { incoming, outgoing, passed, upstream, upgraded }: Exchange,
+  begin: (agent: Agent, send: (call: ComponentCall) => void) => void,
+): void {
+  const { headers, httpVersionMinor } = incoming;
+  const sendWhole = (body: Buffer | null): void => {
+    const sent = isOnePiece(passed, body?.length ?? 0) ? 'whole' : 'kept';
+    // A connection that changes its protocol is nobody else's afterwards.
+    begin(upgraded === undefined ? upstream.kept : upstream.fresh, (call) => {
+      call.sent = sent;
+      endWith(call.request, body, incoming.rawTrailers);
     });
-  } catch {
-    return undefined;
-  }
+  };
+  if (incoming.complete) {
+    // It came unasked for; without this Node would close the connection, for a body that might still come.
+    if (headers.expect !== undefined && httpVersionMinor > 0) outgoing.writeContinue();
+    sendWhole(incoming.read() as Buffer | null);
+  } else if (headers.expect !== undefined) {
+    // The head goes first, so a kept connection would be a risk.
+    begin(upstream.fresh, (call) => pipeBody(incoming, call));
+  } else if (Number(headers['content-length'] ?? Number.POSITIVE_INFINITY) <= SHORT_BODY) {
+    const chunks: Buffer[] = [];
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    incoming.on('end', () => sendWhole(Buffer.concat(chunks)));
+  } else begin(upstream.kept, (call) => pipeBody(incoming, call));
+}
+
+/** What cannot be sent again is not sent before the loop has looked once more whether the connection has ended. */
+function pipeBody(incoming: IncomingMessage, call: ComponentCall): void {
+  const { request } = call;
+  const pipe = (): void => {
+    if (request.destroyed) return;
+    // Registered before the pipe, so that trailers are in place when the pipe ends the message.
+    incoming.once('data', () => (call.sent = 'part')).on('end', () => addTrailers(request, incoming.rawTrailers));
+    incoming.pipe(request);
+  };
+  if (request.reusedSocket) setImmediate(pipe);
+  else pipe();
 }
 
 /**
@@ -127,27 +173,15 @@ export function refuse(outgoing: ServerResponse, status: number, error: string):
   outgoing.end(body);
 }
 
-function requestHeaders(incoming: IncomingMessage): string[] {
-  const { rawHeaders } = incoming;
-  const isChunked = headerValue(rawHeaders, 'transfer-encoding') !== undefined;
-  // Node throws where trailers are announced and no chunks come.
-  const headers = endToEndHeaders(rawHeaders, isChunked);
-  // The length of the body is said by one of the two; Node's parser has refused requests that carry both.
-  if (isChunked) headers.push('Transfer-Encoding', 'chunked');
-  if (/\btrailers\b/i.test(headerValue(rawHeaders, 'te') ?? '')) headers.push('TE', 'trailers');
-  const client = incoming.socket.remoteAddress;
-  if (client !== undefined) headers.push('X-Forwarded-For', client.replace(/^::ffff:/, ''));
-  headers.push('Connection', 'keep-alive');
-  return headers;
-}
-
 /** Passes the answer on; returns the status that the client sees. */
-function respond(answer: IncomingMessage, outgoing: ServerResponse): number {
+export function respond(answer: IncomingMessage, outgoing: ServerResponse): number {
   const status = answer.statusCode ?? 502;
   outgoing.sendDate = false;
   answer.on('error', () => outgoing.destroy());
+  const { rawHeaders, httpVersionMinor: versionMinor } = answer;
   try {
-    const headers = endToEndHeaders(answer.rawHeaders, goesInChunks(answer, outgoing));
+    const headers = passedAnswer({ versionMinor, headers: rawHeaders }, goesInChunks(answer, outgoing));
+    if (headers === undefined || rawHeaders.length / 2 > MAX_HEADERS) throw new Error('not to be passed on');
     outgoing.writeHead(status, answer.statusMessage ?? '', headers);
   } catch {
     answer.destroy();
@@ -166,31 +200,26 @@ function respond(answer: IncomingMessage, outgoing: ServerResponse): number {
 function goesInChunks({ rawHeaders, statusCode }: IncomingMessage, outgoing: ServerResponse): boolean {
   const hasBody = outgoing.req.method !== 'HEAD' && statusCode !== 204 && statusCode !== 304;
   return (
-    hasBody &&
-    outgoing.useChunkedEncodingByDefault &&
-    headerValue(rawHeaders, 'transfer-encoding') !== undefined
+    hasBody && outgoing.useChunkedEncodingByDefault && headerValues(rawHeaders, 'transfer-encoding').length > 0
   );
 }
 
-/**
- * To be called once the turn of the event loop that read the head is over: what came with it has been read by then. A
- * message that is whole goes on in one write, which is half of what forwarding a small one costs; any other as it comes.
- */
 function passBody(from: IncomingMessage, to: OutgoingMessage): void {
   if (to.destroyed) return;
-  if (!from.complete) {
+  if (from.complete) endWith(to, from.read() as Buffer | null, from.rawTrailers);
+  else {
     from.on('end', () => addTrailers(to, from.rawTrailers));
     from.pipe(to);
-    return;
   }
-  addTrailers(to, from.rawTrailers);
-  const body = from.read() as Buffer | null;
-  // As text, byte by byte: Node joins it with the head.
-  if (body === null) to.end();
-  else to.end(body.toString('latin1'), 'latin1');
 }
 
-/** Registered before the pipe, so that trailers are in place when the pipe ends the message. */
+function endWith(message: OutgoingMessage, body: Buffer | null, trailers: readonly string[]): void {
+  addTrailers(message, trailers);
+  // As text, byte by byte: Node joins it with the head.
+  if (body === null) message.end();
+  else message.end(body.toString('latin1'), 'latin1');
+}
+
 function addTrailers(
   message: { addTrailers(trailers: readonly [string, string][]): void },
   raw: readonly string[],

@@ -1,13 +1,24 @@
-import { Agent, createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Milliseconds, seconds } from '../../core/clock.ts';
-import { forward, refuse, type Upstream } from './forward.ts';
-import { H2C_PREFACE, tunnel, upgrade } from './tunnel.ts';
+import { MAX_HEADERS, passedRequest, type PassedRequest } from '../../core/proxied-request.ts';
+import { type Connection, type Connections, createConnections } from '../connections.ts';
+import { MAX_HEAD_BYTES, newUpstream, type Upstream } from './component-call.ts';
+import { lookFirst } from './first-bytes.ts';
+import { type Exchange, forward, refuse } from './forward.ts';
+import { joinUpgraded, tunnel, withoutUpgrade } from './tunnel.ts';
+import { refuseUnreadable } from './unreadable.ts';
 
 /** uvicorn closes a connection after 5 idle seconds; ours ends sooner, so that no request meets a closing one. */
 const COMPONENT_IDLE = seconds(4);
 /** Longer than the idle time of the gateways in front, which reuse connections without asking. */
 const CLIENT_IDLE = seconds(120);
+/** How long the head of a request may take, as KServe's agent has it. */
+const HEAD_TIME = seconds(60);
+/** How often the above is looked at. */
+const LOOK_EVERY = seconds(5);
+/** Some 15 KiB each while they do nothing. */
+const MOST_CONNECTIONS = 4_096;
 const PROBE_HEADER = 'k-network-probe';
 const PROBE_VALUE = 'queue';
 
@@ -21,6 +32,10 @@ export interface ProxyOptions {
   readonly observe: (path: string, status: number, took: Milliseconds) => void;
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
+  /** How long the head of a request may take; a minute when absent. */
+  readonly headTime?: Milliseconds;
+  /** How many clients may be connected at once; some thousands when absent. */
+  readonly mostConnections?: number;
 }
 
 export interface Proxy {
@@ -34,24 +49,45 @@ export interface Proxy {
   close(signal: AbortSignal): Promise<void>;
 }
 
+interface State {
+  inFlight: number;
+  lastStarted: number;
+  draining: boolean;
+}
+
+/** What a request is served with. */
+interface Serving {
+  readonly options: ProxyOptions;
+  readonly upstream: Upstream;
+  readonly state: State;
+  readonly connections: Connections;
+  /** Serves what comes next on a connection, or again, as HTTP/1.1. */
+  readonly serveHttp: (socket: Socket) => void;
+}
+
 /** Starts the data path: everything that comes to the port goes to the component, but readiness probes. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
-  const { componentPort } = options;
-  const upstream: Upstream = {
-    host: '127.0.0.1',
-    port: componentPort,
-    agent: new Agent({ keepAlive: true, timeout: COMPONENT_IDLE, maxFreeSockets: 1_000 }),
-  };
+  const { componentPort, mostConnections: most = MOST_CONNECTIONS, headTime = HEAD_TIME } = options;
+  const upstream = newUpstream('127.0.0.1', componentPort, COMPONENT_IDLE);
   const state = { inFlight: 0, lastStarted: options.stopwatch(), draining: false };
-  const sockets = new Set<Socket>();
-  const http = newHttpServer(options, upstream, state);
-  lookFirst(http, (socket) => {
-    track(state, options, socket);
-    tunnel(socket, upstream.host, componentPort);
-  });
+  const connections = createConnections({ most, mayCloseBusy: false });
+  const http = newHttpServer(headTime);
+  const listeners = http.listeners('connection') as ((this: Server, socket: Socket) => void)[];
+  const serveHttp = (socket: Socket) => {
+    for (const listener of listeners) listener.call(http, socket);
+  };
+  const serving: Serving = { options, upstream, state, connections, serveHttp };
+  addHandlers(http, serving);
+  http.removeAllListeners('connection');
   http.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    const connection = connections.admit(socket);
+    if (connection === undefined) return;
+    const http2 = () => {
+      track(serving, connection);
+      tunnel(socket, upstream.host, upstream.port);
+    };
+    lookFirst(socket, headTime, { http1: serveHttp, http2 });
   });
   const port = await listen(http, options);
   return {
@@ -62,105 +98,177 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     },
     close: async (signal) => {
       http.close();
-      await whenIdle(state, sockets, signal);
-      for (const socket of sockets) socket.destroy();
-      upstream.agent.destroy();
+      await whenIdle(state, connections, signal);
+      connections.closeAll();
+      upstream.kept.destroy();
+      upstream.fresh.destroy();
     },
   };
 }
 
-interface State {
-  inFlight: number;
-  lastStarted: number;
-  draining: boolean;
+function newHttpServer(headTime: Milliseconds): Server {
+  const server = createServer({
+    keepAliveTimeout: CLIENT_IDLE,
+    // Bodies may take as long as they take; heads may not, which Node takes for the same unless both are said.
+    requestTimeout: 0,
+    headersTimeout: headTime,
+    connectionsCheckingInterval: Math.min(LOOK_EVERY, headTime),
+    maxHeaderSize: MAX_HEAD_BYTES,
+    // Judged with the rest of the head.
+    requireHostHeader: false,
+    noDelay: true,
+    shouldUpgradeCallback: () => true,
+  });
+  // One more than goes through, so that too many are noticed: Node drops the rest without a word.
+  server.maxHeadersCount = MAX_HEADERS + 1;
+  return server;
 }
 
-function newHttpServer(options: ProxyOptions, upstream: Upstream, state: State): Server {
-  const serve = (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const { headers } = incoming;
-    if (headers[PROBE_HEADER] !== undefined || isKubeletProbe(incoming)) {
-      return void answerProbe(incoming, outgoing, options.notReady);
-    }
-    // What comes after the body of a request to upgrade may have been for another protocol.
-    const isLast = state.draining || (headers.upgrade !== undefined && !isH2c(incoming));
-    if (isLast) outgoing.shouldKeepAlive = false;
-    const started = options.stopwatch();
-    state.inFlight += 1;
-    state.lastStarted = started;
-    forward(incoming, outgoing, upstream, (status) => {
-      state.inFlight -= 1;
-      options.observe(incoming.url ?? '', status, (options.stopwatch() - started) as Milliseconds);
-    });
-  };
-  const server = createServer(
-    {
-      keepAliveTimeout: CLIENT_IDLE,
-      // Bodies may take as long as they take; headers may not (60 s, Node's default).
-      requestTimeout: 0,
-      noDelay: true,
-      shouldUpgradeCallback: isUpgrade,
-    },
-    serve,
-  );
+function addHandlers(server: Server, serving: Serving): void {
+  const serve = (incoming: IncomingMessage, outgoing: ServerResponse) => answer(serving, incoming, outgoing);
+  server.on('request', serve);
   server.on('checkContinue', serve);
+  server.on('clientError', (error, socket) => refuseUnreadable(error, socket as Socket, serving.connections));
   // A proxy's method, which this is not for.
   server.on('connect', (_, socket) => {
     socket.on('error', () => undefined);
     socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   server.on('upgrade', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
-    track(state, options, socket);
-    upgrade(incoming, socket, head, upstream.host, upstream.port);
+    const connection = serving.connections.of(socket);
+    if (connection === undefined || connection.isEnding) {
+      socket.destroy();
+      return;
+    }
+    // Node no longer tells the answers before this one that they may go on.
+    const goOn = () => {
+      for (const outgoing of connection.pending) outgoing.emit('drain');
+    };
+    socket.on('drain', goOn);
+    serving.connections.whenAnswered(connection, () => {
+      socket.off('drain', goOn);
+      if (!socket.writable) socket.destroy();
+      else if (isUpgrade(incoming)) tryUpgrade(serving, connection, incoming, head);
+      else serveAgain(serving, socket, Buffer.concat([Buffer.from(withoutUpgrade(incoming), 'latin1'), head]));
+    });
   });
-  return server;
+}
+
+/** Answers one request: a probe by itself, any other by the component. */
+function answer(serving: Serving, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const { options, state, connections } = serving;
+  const connection = connections.began(outgoing, incoming.socket);
+  // What follows the last request of a connection would be acted on, and its answer lost.
+  if (connection === undefined || connection.isEnding) return;
+  const { headers } = incoming;
+  if (headers[PROBE_HEADER] !== undefined || isKubeletProbe(incoming)) {
+    return void answerProbe(incoming, outgoing, options.notReady);
+  }
+  const passed = judge(serving, incoming, outgoing, false);
+  if (state.draining) outgoing.shouldKeepAlive = false;
+  if (!outgoing.shouldKeepAlive) connection.isEnding = true;
+  if (passed === undefined) return;
+  const begin = () => forward({ ...exchangeOf(serving, incoming), outgoing, passed });
+  // One after the other: what a client sends without waiting may rely on what it sent before (RFC 9112 section 9.3.2).
+  if (outgoing.socket === null) outgoing.once('socket', begin);
+  else begin();
+}
+
+/** What the component is to get; undefined when the request has been answered here. */
+function judge(
+  { upstream }: Serving,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  asUpgrade: boolean,
+): PassedRequest | undefined {
+  const { method = 'GET', url = '/', rawHeaders } = incoming;
+  if (url === '*' && method === 'OPTIONS') {
+    // Asked of the server, not of anything on it; KServe's agent answers by itself too.
+    outgoing.writeHead(200, ['Content-Length', '0']);
+    outgoing.end();
+    return undefined;
+  }
+  const passed = passedRequest(
+    {
+      ...{ method, target: url, headers: rawHeaders },
+      ...{ versionMajor: incoming.httpVersionMajor, versionMinor: incoming.httpVersionMinor },
+    },
+    incoming.socket.remoteAddress?.replace(/^::ffff:/, ''),
+    `${upstream.host}:${upstream.port}`,
+    asUpgrade,
+  );
+  if ('headers' in passed) return passed;
+  // Where its body ends may be another matter of opinion.
+  outgoing.shouldKeepAlive = false;
+  incoming.resume();
+  refuse(outgoing, passed.status, passed.reason);
+  return undefined;
+}
+
+/** Counts a request as under way until it is done. */
+function exchangeOf(
+  { options, state, upstream }: Serving,
+  incoming: IncomingMessage,
+): Pick<Exchange, 'incoming' | 'upstream' | 'done'> {
+  const started = options.stopwatch();
+  state.inFlight += 1;
+  state.lastStarted = started;
+  const done = (status: number) => {
+    state.inFlight -= 1;
+    options.observe(incoming.url ?? '', status, (options.stopwatch() - started) as Milliseconds);
+  };
+  return { incoming, upstream, done };
+}
+
+/** Whether the component is asked to upgrade; every other wish to is ignored. */
+function isUpgrade({ headers }: IncomingMessage): boolean {
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  return !hasBody && headers.upgrade?.trim().toLowerCase() !== 'h2c';
 }
 
 /**
- * "Upgrade" may be ignored (RFC 9110 section 7.8). A request to speak HTTP/2 is served as what it is, HTTP/1.1; so is one with a
- * body, whose end only HTTP knows.
+ * Asks the component to upgrade. Its agreement joins the connections; any other answer is one like all others, after which the
+ * connection is served on.
  */
-function isUpgrade(incoming: IncomingMessage): boolean {
-  const { headers } = incoming;
-  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-  return !hasBody && !isH2c(incoming);
+function tryUpgrade(serving: Serving, connection: Connection, incoming: IncomingMessage, head: Buffer): void {
+  const { socket } = connection;
+  const outgoing = new ServerResponse(incoming);
+  outgoing.assignSocket(socket);
+  serving.connections.began(outgoing, socket);
+  const passed = judge(serving, incoming, outgoing, true);
+  outgoing.on('finish', () => {
+    outgoing.detachSocket(socket);
+    // Node says so of its own answers only.
+    outgoing.emit('close');
+    if (!outgoing.shouldKeepAlive || serving.state.draining) socket.end();
+    else serveAgain(serving, socket, head);
+  });
+  if (passed === undefined) return;
+  if (serving.state.draining) outgoing.shouldKeepAlive = false;
+  const upgraded: Exchange['upgraded'] = (agreed, component, fromComponent) => {
+    outgoing.detachSocket(socket);
+    track(serving, connection);
+    joinUpgraded(socket, { answer: agreed, component, fromComponent, fromClient: head });
+  };
+  forward({ ...exchangeOf(serving, incoming), outgoing, passed, upgraded });
 }
 
-function isH2c({ headers }: IncomingMessage): boolean {
-  return headers.upgrade?.toLowerCase() === 'h2c';
+/** Reads a connection as HTTP/1.1 again, from these bytes on. */
+function serveAgain({ serveHttp }: Serving, socket: Socket, from: Buffer): void {
+  socket.pause();
+  if (from.length > 0) socket.unshift(from);
+  serveHttp(socket);
+  socket.resume();
 }
 
 /** Counts a joined connection as one request under way. */
-function track(state: State, options: ProxyOptions, socket: Socket): void {
+function track({ state, options }: Serving, connection: Connection): void {
+  connection.isTunnel = true;
+  connection.socket.setTimeout(0);
   state.inFlight += 1;
   state.lastStarted = options.stopwatch();
-  socket.on('close', () => {
+  connection.socket.on('close', () => {
     state.inFlight -= 1;
-  });
-}
-
-/** How long a connection may stay silent before its first byte. */
-const SILENCE = seconds(60);
-
-/**
- * Puts a look at the first bytes before the HTTP server's own handling of a connection: HTTP/2 in clear text goes to
- * the component as it is, everything else on to the HTTP server.
- */
-function lookFirst(http: Server, h2c: (socket: Socket) => void): void {
-  const serveHttp = http.listeners('connection') as ((this: Server, socket: Socket) => void)[];
-  http.removeAllListeners('connection');
-  http.on('connection', (socket: Socket) => {
-    const ignore = () => socket.destroy();
-    socket.on('error', ignore);
-    socket.setTimeout(SILENCE, ignore);
-    socket.once('data', (first: Buffer) => {
-      socket.setTimeout(0, ignore);
-      socket.removeListener('timeout', ignore);
-      socket.pause();
-      socket.unshift(first);
-      if (first.subarray(0, H2C_PREFACE.length).toString('latin1') === H2C_PREFACE) h2c(socket);
-      else for (const listener of serveHttp) listener.call(http, socket);
-      socket.resume();
-    });
   });
 }
 
@@ -205,11 +313,11 @@ function listen(server: Server, { port, address }: ProxyOptions): Promise<number
   });
 }
 
-/** Ends connections as they fall idle; resolves once nothing is under way or time is up. */
-function whenIdle(state: State, sockets: ReadonlySet<Socket>, signal: AbortSignal): Promise<void> {
+/** Resolves once nothing is under way or time is up. */
+function whenIdle(state: State, connections: Connections, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setInterval(() => {
-      if (state.inFlight > 0 && !signal.aborted && sockets.size > 0) return;
+      if (state.inFlight > 0 && !signal.aborted && connections.size > 0) return;
       clearInterval(timer);
       resolve();
     }, 50);

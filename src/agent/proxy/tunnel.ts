@@ -1,13 +1,9 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { endToEndHeaders, headerValue } from '../../core/hop-by-hop.ts';
-
-/** How every HTTP/2 connection without TLS begins, where both sides know beforehand: RFC 9113 section 3.4. */
-export const H2C_PREFACE = 'PRI * HTTP/2.0\r\n';
+import { connectionTokens, headerValues } from '../../core/hop-by-hop.ts';
 
 /** Joins two connections until either ends. */
-export function join(client: Duplex, component: Socket): void {
+function join(client: Socket, component: Socket): void {
   client.on('error', () => component.destroy());
   component.on('error', () => client.destroy());
   client.on('close', () => component.destroy());
@@ -17,51 +13,50 @@ export function join(client: Duplex, component: Socket): void {
 }
 
 /** Hands a whole connection, HTTP/2 in clear text, to the component. */
-export function tunnel(client: Socket, host: string, port: number): Socket {
+export function tunnel(client: Socket, host: string, port: number): void {
   client.setNoDelay(true);
-  const component = connect({ host, port, noDelay: true });
+  join(client, connect({ host, port, noDelay: true }));
+}
+
+/** What both sides of an upgrade had sent already when it came about. */
+export interface Upgraded {
+  /** The component's agreement. */
+  readonly answer: IncomingMessage;
+  readonly component: Socket;
+  readonly fromComponent: Buffer;
+  readonly fromClient: Buffer;
+}
+
+/** Tells the client that the component agrees, and joins the connections. */
+export function joinUpgraded(client: Socket, { answer, component, fromComponent, fromClient }: Upgraded): void {
+  const { rawHeaders, statusCode = 101 } = answer;
+  const lines = [`HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode] ?? ''}`];
+  // What belongs to this connection is what makes an upgrade; nothing else that it names goes on.
+  const listed = connectionTokens(headerValues(rawHeaders, 'connection'));
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    const lower = name.toLowerCase();
+    if (lower !== 'upgrade' && lower !== 'connection' && listed.has(lower)) continue;
+    lines.push(`${name}: ${rawHeaders[index + 1] ?? ''}`);
+  }
+  client.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+  client.write(fromComponent);
+  component.write(fromClient);
+  component.setNoDelay(true);
   join(client, component);
-  return component;
 }
 
 /**
- * Forwards a request to upgrade (WebSocket) and joins the connections. The component's own answer, agreement or not,
- * goes back as it is.
+ * The same request without its wish for another protocol, to be read again as what it is, HTTP/1.1. "Upgrade" may be ignored
+ * (RFC 9110 section 7.8), and so it is for HTTP/2, which nobody begins that way any more, and for a request with a body,
+ * whose end only HTTP knows.
  */
-export function upgrade(
-  incoming: IncomingMessage,
-  client: Duplex,
-  head: Buffer,
-  host: string,
-  port: number,
-): void {
-  const component = connect({ host, port, noDelay: true });
-  let connected = false;
-  component.on('connect', () => {
-    connected = true;
-    component.write(requestText(incoming));
-    if (head.length > 0) component.write(head);
-    join(client, component);
-  });
-  component.on('error', (error: NodeJS.ErrnoException) => {
-    if (connected) return;
-    const body = JSON.stringify({
-      error: `the component at port ${port} does not answer: ${error.code ?? ''}`,
-    });
-    client.end(
-      `HTTP/1.1 502 ${STATUS_CODES[502] ?? ''}\r\nContent-Type: application/json\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-    );
-  });
-  client.on('error', () => component.destroy());
-}
-
-function requestText(incoming: IncomingMessage): string {
-  const headers = endToEndHeaders(incoming.rawHeaders);
-  const lines = [`${incoming.method ?? 'GET'} ${incoming.url ?? '/'} HTTP/1.1`];
-  for (let index = 0; index + 1 < headers.length; index += 2) {
-    lines.push(`${headers[index] ?? ''}: ${headers[index + 1] ?? ''}`);
+export function withoutUpgrade({ method = 'GET', url = '/', httpVersion, rawHeaders }: IncomingMessage): string {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    const lower = name.toLowerCase();
+    if (lower !== 'upgrade' && lower !== 'http2-settings') lines.push(`${name}: ${rawHeaders[index + 1] ?? ''}`);
   }
-  lines.push('Connection: Upgrade', `Upgrade: ${headerValue(incoming.rawHeaders, 'upgrade') ?? ''}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
 }

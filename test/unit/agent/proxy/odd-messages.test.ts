@@ -83,7 +83,7 @@ describe('requests that are odd', () => {
     const head = 'POST /x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
     handle = (incoming, outgoing) => void text(incoming).then((content) => outgoing.end(`got ${content}`));
     const chunks = 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n';
-    expect(await exchange(`${head}${chunks}`)).toEqual(['200 got hello']);
+    expect(await exchange(`${head}${chunks}${LAST}`)).toEqual(['200 got hello', '200 got ']);
   });
 
   it('are refused and forgotten with those before them when they are CONNECT', async () => {

@@ -1,0 +1,117 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** One connection of a client. */
+export interface Connection {
+  readonly socket: Socket;
+  readonly address: string;
+  /** Answers that are not over yet, in the order of their requests. */
+  readonly pending: Set<ServerResponse>;
+  /** Handed over as a whole to somebody else. */
+  isTunnel: boolean;
+  /** Nothing that comes from now on is served. */
+  isEnding: boolean;
+  /** When its last request was over, or when it came: by order, not by the clock. */
+  idleSince: number;
+}
+
+export interface ConnectionsOptions {
+  /** How many there may be at once. */
+  readonly most: number;
+  /** Whether one with a request under way may be closed for a new one, where its address has more connections than any other. */
+  readonly mayCloseBusy: boolean;
+}
+
+/** The connections of a listener, of which there is room for so many. */
+export interface Connections {
+  readonly size: number;
+  /** Takes a new connection in. When there is no room, one that does nothing is closed for it; undefined when none does. */
+  admit(socket: Socket): Connection | undefined;
+  of(socket: Socket): Connection | undefined;
+  /** Notes a request; it is over when its answer is, or the connection. */
+  began(outgoing: ServerResponse<IncomingMessage>, socket: Socket): Connection | undefined;
+  /** Calls back once no answer of the connection is pending; at once when none is. */
+  whenAnswered(connection: Connection, callback: () => void): void;
+  closeAll(): void;
+}
+
+export function createConnections({ most, mayCloseBusy }: ConnectionsOptions): Connections {
+  const all = new Map<Socket, Connection>();
+  const waiting = new Map<Connection, () => void>();
+  let order = 0;
+
+  function ended(connection: Connection, outgoing: ServerResponse): void {
+    connection.pending.delete(outgoing);
+    if (connection.pending.size > 0) return;
+    connection.idleSince = order += 1;
+    const callback = waiting.get(connection);
+    if (callback === undefined) return;
+    waiting.delete(connection);
+    callback();
+  }
+
+  return {
+    get size() {
+      return all.size;
+    },
+    admit: (socket) => {
+      const address = socket.remoteAddress ?? '';
+      if (all.size >= most) {
+        const loser = leastMissed(all.values(), mayCloseBusy ? address : undefined);
+        if (loser === undefined) {
+          socket.destroy();
+          return undefined;
+        }
+        // Closed later, but gone now: a thousand may come in one turn of the loop.
+        all.delete(loser.socket);
+        loser.socket.destroy();
+      }
+      const connection: Connection = {
+        ...{ socket, address, pending: new Set(), isTunnel: false, isEnding: false, idleSince: (order += 1) },
+      };
+      all.set(socket, connection);
+      socket.on('close', () => {
+        all.delete(socket);
+        waiting.delete(connection);
+      });
+      return connection;
+    },
+    of: (socket) => all.get(socket),
+    began: (outgoing, socket) => {
+      const connection = all.get(socket);
+      if (connection === undefined) return undefined;
+      connection.pending.add(outgoing);
+      outgoing.on('close', () => ended(connection, outgoing));
+      return connection;
+    },
+    whenAnswered: (connection, callback) => {
+      if (connection.pending.size === 0) callback();
+      else waiting.set(connection, callback);
+    },
+    closeAll: () => {
+      for (const socket of all.keys()) socket.destroy();
+    },
+  };
+}
+
+/**
+ * The connection to close when there are too many: one without a request, of the address that has most of them, for the
+ * longest time; else one whose request has not come whole. Where busy ones may be closed, the oldest of the address with most
+ * connections, unless that is the newcomer's own.
+ */
+function leastMissed(all: Iterable<Connection>, newcomer: string | undefined): Connection | undefined {
+  const connections = [...all];
+  const counts = new Map<string, number>();
+  for (const { address } of connections) counts.set(address, (counts.get(address) ?? 0) + 1);
+  const oldest = (candidates: readonly Connection[]) =>
+    candidates.reduce<Connection | undefined>((best, one) => {
+      const more = (counts.get(one.address) ?? 0) - (best === undefined ? 0 : (counts.get(best.address) ?? 0));
+      return best === undefined || more > 0 || (more === 0 && one.idleSince < best.idleSince) ? one : best;
+    }, undefined);
+  const quiet = connections.filter(({ isTunnel, pending }) => !isTunnel && pending.size === 0);
+  const slow = () => connections.filter(({ pending }) => [...pending].some(({ req }) => !req.complete));
+  const found = oldest(quiet) ?? oldest(slow());
+  if (found !== undefined || newcomer === undefined) return found;
+  const busy = oldest(connections);
+  return busy?.address === newcomer ? undefined : busy;
+}

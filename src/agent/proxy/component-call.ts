@@ -1,0 +1,130 @@
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { Socket } from 'node:net';
+import { MAX_HEADERS, type PassedRequest } from '../../core/proxied-request.ts';
+import { type FailedAttempt, mayBeSentAgain } from '../../core/request-retry.ts';
+import type { Milliseconds } from '../../core/clock.ts';
+
+/** Where requests go, over which connections. */
+export interface Upstream {
+  readonly host: string;
+  readonly port: number;
+  /** Connections that are kept. */
+  readonly kept: Agent;
+  /** A connection for one request. */
+  readonly fresh: Agent;
+}
+
+/** Of a request's or an answer's head in bytes: Go's DefaultMaxHeaderBytes and what it adds, so that KServe's agent takes no more. */
+export const MAX_HEAD_BYTES = 1_048_576 + 4_096;
+
+/**
+ * What travels in one piece to a component on loopback, whose packets carry 64 KiB, and is short enough that no component
+ * reads only a part of it at first.
+ */
+const ONE_PIECE = 16 * 1024;
+
+export function newUpstream(host: string, port: number, idle: Milliseconds): Upstream {
+  return {
+    ...{ host, port },
+    kept: new Agent({ keepAlive: true, timeout: idle, maxFreeSockets: 1_000 }),
+    fresh: new Agent({ keepAlive: false }),
+  };
+}
+
+/** What one attempt tells. */
+export interface CallEvents {
+  readonly answered: (answer: IncomingMessage) => void;
+  /** The component asks for the body. */
+  readonly continued: () => void;
+  /** The component speaks another protocol from now on. */
+  readonly upgraded?: (answer: IncomingMessage, component: Socket, head: Buffer) => void;
+  readonly failed: (error: NodeJS.ErrnoException) => void;
+  /** The call failed and nothing of it can have been acted on: it is to be made again on a fresh connection. */
+  readonly again: () => void;
+}
+
+export interface ComponentCall {
+  readonly request: ClientRequest;
+  /** What has been given to the connection; the caller says so before it writes. */
+  sent: FailedAttempt['sent'];
+}
+
+/** Whether a request of so many bytes, in one write, travels in one piece. */
+export function isOnePiece(passed: PassedRequest, bodyBytes: number): boolean {
+  let bytes = bodyBytes + passed.target.length;
+  for (const text of passed.headers) bytes += text.length + 4;
+  return bytes < ONE_PIECE;
+}
+
+/**
+ * Begins a request to the component.
+ * @throws what Node throws when it cannot make such a request
+ */
+export function callComponent(
+  { host, port }: Upstream,
+  agent: Agent,
+  method: string,
+  passed: PassedRequest,
+  events: CallEvents,
+): ComponentCall {
+  const call: ComponentCall = {
+    request: request({
+      ...{ host, port, agent, method, path: passed.target, headers: passed.headers },
+      // The Host is among the headers.
+      setHost: false,
+      maxHeaderSize: MAX_HEAD_BYTES,
+      // An answer with both a length and chunks ends with its chunks, which only this makes Node read. What else it lets
+      // through is held back by what is allowed in an answer to the client.
+      insecureHTTPParser: true,
+    }),
+    sent: 'nothing',
+  };
+  const { request: made } = call;
+  // One more than goes through, so that too many are noticed: Node drops the rest without a word.
+  made.maxHeadersCount = MAX_HEADERS + 1;
+  let readBefore = 0;
+  made.on('socket', (socket) => {
+    readBefore = socket.bytesRead;
+    // It ended between two turns of the loop.
+    if (socket.destroyed) call.sent = 'nothing';
+  });
+  made.on('continue', events.continued).on('response', events.answered);
+  if (events.upgraded !== undefined) made.on('upgrade', events.upgraded);
+  let hasFailed = false;
+  made.on('error', (error: NodeJS.ErrnoException) => {
+    // The end of a connection may tell of itself more than once.
+    if (hasFailed) return;
+    hasFailed = true;
+    const { socket, reusedSocket: isReused } = made;
+    const isAnswered = socket !== null && socket.bytesRead > readBefore;
+    if (!isReused || socket === null || isAnswered) {
+      events.failed(error);
+      return;
+    }
+    howItEnded(socket, error, (end) => {
+      const { hasIdempotencyKey } = passed;
+      if (mayBeSentAgain({ method, hasIdempotencyKey, isReused, sent: call.sent, end })) events.again();
+      else events.failed(error);
+    });
+  });
+  return call;
+}
+
+/**
+ * Tells how a connection ended. At its end both "closed, then reset" and "read, then closed" look the same to a reader;
+ * a write tells them apart: the kernel refuses it, even one of no bytes, when there was a reset.
+ */
+function howItEnded(
+  socket: Socket,
+  { syscall }: NodeJS.ErrnoException,
+  told: (end: FailedAttempt['end']) => void,
+): void {
+  if (syscall !== undefined) {
+    told(syscall === 'write' ? 'refused' : 'other');
+    return;
+  }
+  // The socket's own method refuses by itself once the other side has ended.
+  Socket.prototype.write.call(socket, Buffer.alloc(0), undefined, (refusal?: NodeJS.ErrnoException | null) => {
+    told(refusal?.syscall === 'write' ? 'closed-before' : 'other');
+  });
+}

@@ -1,0 +1,26 @@
+/** What a request says of the way it came, each as the first header of that name has it. */
+export interface ForwardedFor {
+  readonly for: string;
+  readonly proto: string;
+  readonly host: string;
+}
+
+/**
+ * The value of a Forwarded header (RFC 7239) made of X-Forwarded-* headers; undefined where there are none. KServe's agent
+ * adds it for components that read only that one (Knative Serving v0.48, pkg/queue: ForwardedShimHandler).
+ */
+export function forwardedValue({ for: nodes, proto, host }: ForwardedFor): string | undefined {
+  const [first = '', ...others] = nodes.split(',').map((node) => node.trim());
+  const parts = [
+    ...(nodes === '' ? [] : [`for=${quoted(first)}`]),
+    ...(host === '' ? [] : [`host=${host}`]),
+    ...(proto === '' ? [] : [`proto=${proto}`]),
+  ];
+  if (parts.length === 0) return undefined;
+  return [parts.join(';'), ...others.map((node) => `for=${quoted(node)}`)].join(', ');
+}
+
+/** An address with colons is one of IPv6. */
+function quoted(node: string): string {
+  return node.includes(':') ? `"[${node}]"` : node;
+}
