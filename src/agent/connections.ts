@@ -105,7 +105,8 @@ function leastMissed(all: Iterable<Connection>, newcomer: string | undefined): C
   for (const { address } of connections) counts.set(address, (counts.get(address) ?? 0) + 1);
   const oldest = (candidates: readonly Connection[]) =>
     candidates.reduce<Connection | undefined>((best, one) => {
-      const more = (counts.get(one.address) ?? 0) - (best === undefined ? 0 : (counts.get(best.address) ?? 0));
+      const more =
+        (counts.get(one.address) ?? 0) - (best === undefined ? 0 : (counts.get(best.address) ?? 0));
       return best === undefined || more > 0 || (more === 0 && one.idleSince < best.idleSince) ? one : best;
     }, undefined);
   const quiet = connections.filter(({ isTunnel, pending }) => !isTunnel && pending.size === 0);

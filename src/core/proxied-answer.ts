@@ -15,6 +15,7 @@ export interface AnswerHead {
 export function passedAnswer({ versionMinor, headers }: AnswerHead, inChunks: boolean): string[] | undefined {
   const codings = headerValues(headers, 'transfer-encoding');
   if (codings.length === 0) return endToEndHeaders(headers, inChunks);
-  if (versionMinor === 0 || codings.length > 1 || codings[0]?.trim().toLowerCase() !== 'chunked') return undefined;
+  if (versionMinor === 0 || codings.length > 1 || codings[0]?.trim().toLowerCase() !== 'chunked')
+    return undefined;
   return endToEndHeaders(headers, inChunks, 'content-length');
 }

@@ -42,7 +42,9 @@ function withPath(target: string): OriginTarget | undefined {
 
 /** Byte by byte: a character is a byte. */
 function unescaped(path: string): string {
-  return path.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return path.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
 }
 
 function escaped(path: string): string {

@@ -70,7 +70,12 @@ function readRequest(text: string): { request: RecordedRequest; length: number }
       ? readLength(rest, Number(valueOf('content-length') ?? 0))
       : readChunks(rest);
   if (framed === undefined) return undefined;
-  const request = { method: line.slice(0, first), target: line.slice(first + 1, last), headers, body: framed.body };
+  const request = {
+    method: line.slice(0, first),
+    target: line.slice(first + 1, last),
+    headers,
+    body: framed.body,
+  };
   return { request, length: headEnd + 4 + framed.length };
 }
 

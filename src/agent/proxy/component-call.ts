@@ -124,7 +124,12 @@ function howItEnded(
     return;
   }
   // The socket's own method refuses by itself once the other side has ended.
-  Socket.prototype.write.call(socket, Buffer.alloc(0), undefined, (refusal?: NodeJS.ErrnoException | null) => {
-    told(refusal?.syscall === 'write' ? 'closed-before' : 'other');
-  });
+  Socket.prototype.write.call(
+    socket,
+    Buffer.alloc(0),
+    undefined,
+    (refusal?: NodeJS.ErrnoException | null) => {
+      told(refusal?.syscall === 'write' ? 'closed-before' : 'other');
+    },
+  );
 }

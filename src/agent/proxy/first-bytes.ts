@@ -15,7 +15,7 @@ export interface FirstBytes {
  * they come, and hands it over with those bytes still to be read. One that does not say so much in time is closed.
  */
 export function lookFirst(socket: Socket, within: Milliseconds, { http1, http2 }: FirstBytes): void {
-  let seen = Buffer.alloc(0);
+  let seen: Buffer = Buffer.alloc(0);
   const tooLate = setTimeout(() => socket.destroy(), within);
   const forget = () => clearTimeout(tooLate);
   const look = (chunk: Buffer): void => {

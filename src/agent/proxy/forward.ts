@@ -129,7 +129,9 @@ function pipeBody(incoming: IncomingMessage, call: ComponentCall): void {
   const pipe = (): void => {
     if (request.destroyed) return;
     // Registered before the pipe, so that trailers are in place when the pipe ends the message.
-    incoming.once('data', () => (call.sent = 'part')).on('end', () => addTrailers(request, incoming.rawTrailers));
+    incoming
+      .once('data', () => (call.sent = 'part'))
+      .on('end', () => addTrailers(request, incoming.rawTrailers));
     incoming.pipe(request);
   };
   if (request.reusedSocket) setImmediate(pipe);
@@ -200,7 +202,9 @@ export function respond(answer: IncomingMessage, outgoing: ServerResponse): numb
 function goesInChunks({ rawHeaders, statusCode }: IncomingMessage, outgoing: ServerResponse): boolean {
   const hasBody = outgoing.req.method !== 'HEAD' && statusCode !== 204 && statusCode !== 304;
   return (
-    hasBody && outgoing.useChunkedEncodingByDefault && headerValues(rawHeaders, 'transfer-encoding').length > 0
+    hasBody &&
+    outgoing.useChunkedEncodingByDefault &&
+    headerValues(rawHeaders, 'transfer-encoding').length > 0
   );
 }
 

@@ -149,7 +149,8 @@ function addHandlers(server: Server, serving: Serving): void {
       socket.off('drain', goOn);
       if (!socket.writable) socket.destroy();
       else if (isUpgrade(incoming)) tryUpgrade(serving, connection, incoming, head);
-      else serveAgain(serving, socket, Buffer.concat([Buffer.from(withoutUpgrade(incoming), 'latin1'), head]));
+      else
+        serveAgain(serving, socket, Buffer.concat([Buffer.from(withoutUpgrade(incoming), 'latin1'), head]));
     });
   });
 }

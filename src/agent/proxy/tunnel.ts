@@ -28,7 +28,10 @@ export interface Upgraded {
 }
 
 /** Tells the client that the component agrees, and joins the connections. */
-export function joinUpgraded(client: Socket, { answer, component, fromComponent, fromClient }: Upgraded): void {
+export function joinUpgraded(
+  client: Socket,
+  { answer, component, fromComponent, fromClient }: Upgraded,
+): void {
   const { rawHeaders, statusCode = 101 } = answer;
   const lines = [`HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode] ?? ''}`];
   // What belongs to this connection is what makes an upgrade; nothing else that it names goes on.
@@ -51,12 +54,18 @@ export function joinUpgraded(client: Socket, { answer, component, fromComponent,
  * (RFC 9110 section 7.8), and so it is for HTTP/2, which nobody begins that way any more, and for a request with a body,
  * whose end only HTTP knows.
  */
-export function withoutUpgrade({ method = 'GET', url = '/', httpVersion, rawHeaders }: IncomingMessage): string {
+export function withoutUpgrade({
+  method = 'GET',
+  url = '/',
+  httpVersion,
+  rawHeaders,
+}: IncomingMessage): string {
   const lines = [`${method} ${url} HTTP/${httpVersion}`];
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const lower = name.toLowerCase();
-    if (lower !== 'upgrade' && lower !== 'http2-settings') lines.push(`${name}: ${rawHeaders[index + 1] ?? ''}`);
+    if (lower !== 'upgrade' && lower !== 'http2-settings')
+      lines.push(`${name}: ${rawHeaders[index + 1] ?? ''}`);
   }
   return `${lines.join('\r\n')}\r\n\r\n`;
 }

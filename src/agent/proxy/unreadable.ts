@@ -13,11 +13,7 @@ type ParserError = Error & { readonly code?: string; readonly reason?: string };
  * Answers what is no request, once the requests before it have been answered, and closes the connection. Without this Node
  * would give the first of those answers up.
  */
-export function refuseUnreadable(
-  error: ParserError,
-  socket: Socket,
-  connections: Connections,
-): void {
+export function refuseUnreadable(error: ParserError, socket: Socket, connections: Connections): void {
   const connection = connections.of(socket);
   if (connection === undefined || !socket.writable) {
     socket.destroy();
