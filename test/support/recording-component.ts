@@ -16,10 +16,12 @@ export interface RecordingComponent {
   readonly port: number;
   /** What has come since the last call, in the order of its arrival. */
   take(): RecordedRequest[];
+  /** What every request is answered with, a byte a character, and whether the connection is closed after it. */
+  answer: { readonly bytes: string; readonly closes: boolean };
   close(): void;
 }
 
-const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+const OK = { bytes: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', closes: false };
 
 export async function startRecordingComponent(): Promise<RecordingComponent> {
   let recorded: RecordedRequest[] = [];
@@ -33,12 +35,14 @@ export async function startRecordingComponent(): Promise<RecordingComponent> {
       for (let next = readRequest(buffered); next !== undefined; next = readRequest(buffered)) {
         buffered = buffered.slice(next.length);
         recorded.push(next.request);
-        socket.write(ANSWER);
+        socket.write(component.answer.bytes, 'latin1');
+        if (component.answer.closes) socket.end();
       }
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return {
+  const component: RecordingComponent = {
+    answer: OK,
     port: (server.address() as AddressInfo).port,
     take: () => {
       const taken = recorded;
@@ -50,6 +54,7 @@ export async function startRecordingComponent(): Promise<RecordingComponent> {
       for (const socket of sockets) socket.destroy();
     },
   };
+  return component;
 }
 
 /** The first request of a text, and how much of the text it is; undefined while it is not whole. */

@@ -48,6 +48,7 @@ export function forward(exchange: Exchange): void {
   let status = CLIENT_GONE;
   let isOver = false;
   let call: ComponentCall | undefined;
+  let answer: IncomingMessage | undefined;
   onceOver(incoming, outgoing, () => {
     isOver = true;
     if (!outgoing.writableFinished) {
@@ -63,6 +64,8 @@ export function forward(exchange: Exchange): void {
       begin(upstream.fresh, send);
     };
     const failed = (error: NodeJS.ErrnoException) => {
+      // What comes after an answer that is whole spoils the connection, not the answer.
+      if (answer?.complete === true) return;
       if (outgoing.headersSent) outgoing.destroy();
       else if (!outgoing.destroyed) {
         status = 502;
@@ -71,8 +74,9 @@ export function forward(exchange: Exchange): void {
       }
       if (!incoming.complete) readToNobody(incoming);
     };
-    const answered = (answer: IncomingMessage) => {
-      status = respond(answer, outgoing);
+    const answered = (arrived: IncomingMessage) => {
+      answer = arrived;
+      status = respond(arrived, outgoing);
       call?.request.on('close', () => {
         if (!incoming.complete) readToNobody(incoming);
       });
