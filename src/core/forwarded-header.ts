@@ -10,7 +10,11 @@ export interface ForwardedFor {
  * adds it for components that read only that one (Knative Serving v0.48, pkg/queue: ForwardedShimHandler).
  */
 export function forwardedValue({ for: nodes, proto, host }: ForwardedFor): string | undefined {
-  const [first = '', ...others] = nodes.split(',').map((node) => node.trim());
+  // Nothing follows a comma at the end.
+  const [first = '', ...others] = nodes
+    .replace(/,$/, '')
+    .split(',')
+    .map((node) => node.trim());
   const parts = [
     ...(nodes === '' ? [] : [`for=${quoted(first)}`]),
     ...(host === '' ? [] : [`host=${host}`]),

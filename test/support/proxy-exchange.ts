@@ -43,7 +43,7 @@ export function exchangeBytes(
 /**
  * A recorded request without what KServe's agent does differently and what changes nothing (docs/agent.md, "Beside KServe's
  * agent"): the case and order of headers, how the body's length is said, `Accept-Encoding: gzip` where the client has none,
- * `Cache-Control` for `Pragma`, an empty User-Agent, and announced trailers.
+ * `Cache-Control` for `Pragma`, a User-Agent that is empty or the second one, and announced trailers.
  */
 export function comparable(
   { method, target, headers, body }: RecordedRequest,
@@ -53,7 +53,8 @@ export function comparable(
   for (const [name, value] of headers) {
     const lower = name.toLowerCase();
     const before = values.get(lower);
-    values.set(lower, before === undefined ? value : `${before}, ${value}`);
+    if (before === undefined) values.set(lower, value);
+    else if (lower !== 'user-agent') values.set(lower, `${before}, ${value}`);
   }
   for (const name of ['content-length', 'transfer-encoding', 'trailer']) values.delete(name);
   if (values.get('connection') !== 'Upgrade') values.delete('connection');

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import process from 'node:process';
+import type { Proxy } from '../../src/agent/proxy/proxy-server.ts';
+import { startProxy } from '../../src/agent/proxy/proxy-server.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
+import type { KServeAgent } from '../support/kserve-agent.ts';
+import { startKServeAgent } from '../support/kserve-agent.ts';
+import { comparable, exchangeBytes, LAST } from '../support/proxy-exchange.ts';
+import { oddRequests } from '../support/proxy-fuzz.ts';
+import type { RecordingComponent } from '../support/recording-component.ts';
+import { startRecordingComponent } from '../support/recording-component.ts';
+
+const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 20);
+const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
+/** As many clients at once, each with an address of its own, by which its requests are known. */
+const AT_ONCE = 16;
+
+describe('heads of requests, changed at random', () => {
+  let components: { theirs: RecordingComponent; ours: RecordingComponent };
+  let theirs: KServeAgent;
+  let ours: Proxy;
+
+  beforeAll(async () => {
+    components = { theirs: await startRecordingComponent(), ours: await startRecordingComponent() };
+    theirs = await startKServeAgent(components.theirs.port);
+    ours = await startProxy({
+      ...{ port: 0, address: '127.0.0.1', componentPort: components.ours.port },
+      notReady: () => Promise.resolve(undefined),
+      observe: () => undefined,
+      stopwatch: () => performance.now(),
+    });
+  });
+  afterAll(async () => {
+    await ours.close(AbortSignal.abort());
+    await theirs.stop();
+    components.theirs.close();
+    components.ours.close();
+  });
+
+  /** What the component behind a proxy got from each of these clients. */
+  async function passedOn(
+    port: number,
+    component: RecordingComponent,
+    all: readonly string[],
+    silenceMs: number,
+  ) {
+    await Promise.all(
+      all.map((sent, index) => exchangeBytes(port, sent + LAST, silenceMs, `127.0.1.${index + 1}`)),
+    );
+    const passed = all.map((): string[] => []);
+    for (const request of component.take()) {
+      const nodes =
+        request.headers.filter(([name]) => name.toLowerCase() === 'x-forwarded-for').at(-1)?.[1] ?? '';
+      const client = Number(nodes.split('.').at(-1)) - 1;
+      passed[client]!.push(comparable(request, component.port));
+    }
+    return passed;
+  }
+
+  /** The first request that our component got and KServe's did not, in the same place. */
+  async function firstOther(all: readonly string[], silenceMs: number): Promise<string | undefined> {
+    const [kserve, mms] = await Promise.all([
+      passedOn(theirs.port, components.theirs, all, silenceMs),
+      passedOn(ours.port, components.ours, all, silenceMs),
+    ]);
+    for (const [index, sent] of all.entries()) {
+      if (isTakenHereOnly(sent)) continue;
+      const other = mms[index]!.findIndex((request, place) => request !== kserve[index]![place]);
+      if (other >= 0)
+        return `${JSON.stringify(sent)}\nours: ${mms[index]![other]}\nKServe's: ${kserve[index]![other] ?? 'nothing'}`;
+    }
+    return undefined;
+  }
+
+  it(
+    "reach the component as by KServe's agent, or are refused",
+    async () => {
+      const batch = fc.array(oddRequests(), { minLength: AT_ONCE, maxLength: AT_ONCE });
+      let requests = 0;
+      await fc.assert(
+        fc.asyncProperty(batch, async (all) => {
+          requests += all.length;
+          const found = await firstOther(all, 150);
+          // On a busy machine the time may have been too short: only what is so again is so.
+          expect(found === undefined ? undefined : await firstOther(all, 3_000)).toBeUndefined();
+        }),
+        { seed: SEED, numRuns: 1_000_000, interruptAfterTimeLimit: SECONDS * 1_000, endOnFailure: true },
+      );
+      console.log(`[measured] ${requests} odd connections, seed ${SEED}`);
+      await eventuallyTrue('nothing is left under way', () => ours.activity().inFlight === 0);
+    },
+    (SECONDS + 120) * 1_000,
+  );
+});
+
+/**
+ * What only ours passes on (docs/agent.md): empty lines before a request, more than one blank in its first line, and chunk
+ * sizes with many zeros.
+ */
+function isTakenHereOnly(sent: string): boolean {
+  return (
+    /(?:^|\r\n\r\n|abc)[\r\n]+\S/.test(sent + LAST) || /\S {2,}\S+ HTTP/.test(sent) || /\n0{16,}/.test(sent)
+  );
+}

@@ -1,0 +1,164 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
+import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { exchangeBytes } from '../../../support/proxy-exchange.ts';
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
+const LAST = 'Connection: close\r\n\r\n';
+const get = (path: string, rest = LAST) => `GET ${path} HTTP/1.1\r\nHost: h\r\n${rest}`;
+const post = (headers: string, body: string) => `POST /x HTTP/1.1\r\nHost: h\r\n${headers}${LAST}${body}`;
+const CHUNKED = 'Transfer-Encoding: chunked\r\n';
+
+describe('a connection that the component has kept', () => {
+  let component: Server;
+  let sockets: Set<Socket>;
+  /** First lines of what the component has read. */
+  let seen: string[];
+  let onRequest: (socket: Socket, isReused: boolean) => void;
+  let proxy: Proxy;
+  /** Runs between a request's arrival at the proxy and its way on to the component. */
+  let justThen: () => void;
+
+  beforeEach(async () => {
+    sockets = new Set();
+    seen = [];
+    onRequest = (socket) => void socket.write(OK);
+    justThen = () => undefined;
+    component = createServer({ allowHalfOpen: true }, (socket) => {
+      let requests = 0;
+      sockets.add(socket);
+      socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+      socket.on('data', (chunk: Buffer) => {
+        const line = /^[A-Z]+ \/\S*(?= HTTP)/.exec(chunk.toString('latin1'))?.[0];
+        if (line === undefined) return;
+        seen.push(line);
+        requests += 1;
+        onRequest(socket, requests > 1);
+      });
+    }).listen(0, '127.0.0.1');
+    await once(component, 'listening');
+    proxy = await startProxy({
+      ...{ port: 0, address: '127.0.0.1', componentPort: (component.address() as AddressInfo).port },
+      notReady: () => Promise.resolve(undefined),
+      observe: () => undefined,
+      stopwatch: () => {
+        justThen();
+        return performance.now();
+      },
+    });
+    // From here on there is a kept connection.
+    expect((await exchangeBytes(proxy.port, get('/first'), 10_000)).statuses).toEqual([200]);
+    seen = [];
+  });
+  afterEach(async () => {
+    await proxy.close(AbortSignal.abort());
+    component.close();
+    for (const socket of sockets) socket.destroy();
+  });
+
+  const send = async (sent: string) => (await exchangeBytes(proxy.port, sent, 10_000)).statuses;
+
+  describe.each([
+    ['closes', (socket: Socket) => void socket.destroy()],
+    ['resets', (socket: Socket) => void socket.resetAndDestroy()],
+  ])('and %s just as a request comes', (_, close) => {
+    beforeEach(() => {
+      justThen = () => {
+        justThen = () => undefined;
+        for (const socket of sockets) close(socket);
+      };
+    });
+
+    it.each([
+      ['GET', get('/x')],
+      ['GET with a body', get('/x', `Content-Length: 3\r\n${LAST}abc`)],
+      ['HEAD', `HEAD /x HTTP/1.1\r\nHost: h\r\n${LAST}`],
+      ['DELETE', `DELETE /x HTTP/1.1\r\nHost: h\r\n${LAST}`],
+      ['POST', post('Content-Length: 3\r\n', 'abc')],
+      ['POST in chunks', post(CHUNKED, '3\r\nabc\r\n0\r\n\r\n')],
+      ['POST of 100 kB', post('Content-Length: 100000\r\n', 'x'.repeat(100_000))],
+      ['POST of 1 MB in chunks', post(CHUNKED, `f4240\r\n${'x'.repeat(1_000_000)}\r\n0\r\n\r\n`)],
+      [
+        'POST that waits to be asked for its body',
+        post('Expect: 100-continue\r\nContent-Length: 3\r\n', 'abc'),
+      ],
+    ])('costs nothing: %s', async (_name, sent) => {
+      expect(await send(sent)).toEqual([200]);
+      expect(seen).toHaveLength(1);
+    });
+
+    it('costs nothing for a body that comes after its head', async () => {
+      const socket = connect(proxy.port, '127.0.0.1').setNoDelay(true);
+      socket.write(post('Content-Length: 3\r\n', ''));
+      await new Promise((resolve) => setImmediate(resolve));
+      socket.write('abc');
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      expect(answer.toString()).toMatch(/^HTTP\/1.1 200 /);
+      expect(seen).toEqual(['POST /x']);
+    });
+  });
+
+  describe('and ends without an answer once it has read the request', () => {
+    const ends: [string, (socket: Socket) => void][] = [
+      ['closed', (socket) => void socket.destroy()],
+      ['ended', (socket) => void socket.end()],
+      ['reset', (socket) => void socket.resetAndDestroy()],
+    ];
+    const unsafe: [string, string][] = [
+      ['POST', post('Content-Length: 3\r\n', 'abc')],
+      ['POST of 100 kB', post('Content-Length: 100000\r\n', 'x'.repeat(100_000))],
+      ['PUT', `PUT /x HTTP/1.1\r\nHost: h\r\n${LAST}`],
+      ['DELETE', `DELETE /x HTTP/1.1\r\nHost: h\r\n${LAST}`],
+      ['PATCH', `PATCH /x HTTP/1.1\r\nHost: h\r\n${LAST}`],
+    ];
+
+    it.each(ends.flatMap(([how, end]) => unsafe.map(([name, sent]) => [name, how, sent, end] as const)))(
+      'never gets %s twice: %s',
+      async (_name, _how, sent, end) => {
+        onRequest = (socket) => end(socket);
+        expect(await send(sent)).toEqual([502]);
+        expect(seen).toHaveLength(1);
+      },
+    );
+
+    it.each(
+      ends.flatMap(([how, end]) => [
+        ['GET', how, get('/x'), end] as const,
+        [
+          'POST with an Idempotency-Key',
+          how,
+          post('Idempotency-Key: a\r\nContent-Length: 3\r\n', 'abc'),
+          end,
+        ] as const,
+      ]),
+    )('gets %s once more: %s', async (_name, _how, sent, end) => {
+      onRequest = (socket, isReused) => (isReused ? end(socket) : void socket.write(OK));
+      expect(await send(sent)).toEqual([200]);
+      expect(seen).toHaveLength(2);
+    });
+  });
+
+  it('never gets POST twice when it has said that it ends, and reads on', async () => {
+    onRequest = () => undefined;
+    justThen = () => {
+      for (const socket of sockets) socket.end();
+    };
+    expect(await send(post('Content-Length: 3\r\n', 'abc'))).toEqual([502]);
+    expect(seen).toEqual(['POST /x']);
+  });
+
+  it('gets no request twice that it has begun to answer', async () => {
+    onRequest = (socket) => void socket.end('HTTP/1.1 2');
+    expect(await send(get('/x'))).toEqual([502]);
+    expect(seen).toEqual(['GET /x']);
+  });
+
+  it('is tried again on a connection of its own, once', async () => {
+    onRequest = (socket) => void socket.destroy();
+    expect(await send(get('/x'))).toEqual([502]);
+    expect(seen).toEqual(['GET /x', 'GET /x']);
+  });
+});
