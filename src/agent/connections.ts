@@ -1,5 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /** One connection of a client. */
 export interface Connection {
@@ -27,16 +28,16 @@ export interface Connections {
   readonly size: number;
   /** Takes a new connection in. When there is no room, one that does nothing is closed for it; undefined when none does. */
   admit(socket: Socket): Connection | undefined;
-  of(socket: Socket): Connection | undefined;
+  of(socket: Duplex): Connection | undefined;
   /** Notes a request; it is over when its answer is, or the connection. */
-  began(outgoing: ServerResponse<IncomingMessage>, socket: Socket): Connection | undefined;
+  began(outgoing: ServerResponse, socket: Socket): Connection | undefined;
   /** Calls back once no answer of the connection is pending; at once when none is. */
   whenAnswered(connection: Connection, callback: () => void): void;
   closeAll(): void;
 }
 
 export function createConnections({ most, mayCloseBusy }: ConnectionsOptions): Connections {
-  const all = new Map<Socket, Connection>();
+  const all = new Map<Duplex, Connection>();
   const waiting = new Map<Connection, () => void>();
   let order = 0;
 

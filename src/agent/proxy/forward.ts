@@ -109,8 +109,10 @@ function sendBody(
     const sent = isOnePiece(passed, body?.length ?? 0) ? 'whole' : 'kept';
     // A connection that changes its protocol is nobody else's afterwards.
     begin(upgraded === undefined ? upstream.kept : upstream.fresh, (call) => {
-      call.sent = sent;
-      endWith(call.request, body, incoming.rawTrailers);
+      onceAlive(call, sent === 'kept', () => {
+        call.sent = sent;
+        endWith(call.request, body, incoming.rawTrailers);
+      });
     });
   };
   if (incoming.complete) {
@@ -127,19 +129,26 @@ function sendBody(
   } else begin(upstream.kept, (call) => pipeBody(incoming, call));
 }
 
-/** What cannot be sent again is not sent before the loop has looked once more whether the connection has ended. */
+/**
+ * Sends what may be too much to be sent again: not before the loop has looked once more whether the connection has ended.
+ */
+function onceAlive({ request }: ComponentCall, isMuch: boolean, send: () => void): void {
+  if (!isMuch || !request.reusedSocket) send();
+  else
+    setImmediate(() => {
+      if (!request.destroyed) send();
+    });
+}
+
 function pipeBody(incoming: IncomingMessage, call: ComponentCall): void {
   const { request } = call;
-  const pipe = (): void => {
-    if (request.destroyed) return;
+  onceAlive(call, true, () => {
     // Registered before the pipe, so that trailers are in place when the pipe ends the message.
     incoming
       .once('data', () => (call.sent = 'part'))
-      .on('end', () => addTrailers(request, incoming.rawTrailers));
-    incoming.pipe(request);
-  };
-  if (request.reusedSocket) setImmediate(pipe);
-  else pipe();
+      .on('end', () => addTrailers(request, incoming.rawTrailers))
+      .pipe(request);
+  });
 }
 
 /**

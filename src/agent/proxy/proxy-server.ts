@@ -128,7 +128,7 @@ function addHandlers(server: Server, serving: Serving): void {
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse) => answer(serving, incoming, outgoing);
   server.on('request', serve);
   server.on('checkContinue', serve);
-  server.on('clientError', (error, socket) => refuseUnreadable(error, socket as Socket, serving.connections));
+  server.on('clientError', (error, socket) => refuseUnreadable(error, socket, serving.connections));
   // A proxy's method, which this is not for.
   server.on('connect', (_, socket) => {
     socket.on('error', () => undefined);

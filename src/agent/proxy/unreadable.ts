@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { seconds } from '../../core/clock.ts';
 import type { Connection, Connections } from '../connections.ts';
 
@@ -13,7 +14,7 @@ type ParserError = Error & { readonly code?: string; readonly reason?: string };
  * Answers what is no request, once the requests before it have been answered, and closes the connection. Without this Node
  * would give the first of those answers up.
  */
-export function refuseUnreadable(error: ParserError, socket: Socket, connections: Connections): void {
+export function refuseUnreadable(error: ParserError, socket: Duplex, connections: Connections): void {
   const connection = connections.of(socket);
   if (connection === undefined || !socket.writable) {
     socket.destroy();
@@ -25,7 +26,7 @@ export function refuseUnreadable(error: ParserError, socket: Socket, connections
   if (isInBody) {
     const [pending] = connection.pending;
     if (connection.pending.size > 1 || pending?.headersSent === true) socket.destroy();
-    else answerAndClose(socket, error);
+    else answerAndClose(connection.socket, error);
     return;
   }
   // A client that closes after a request may still send something, but nothing that is served.
