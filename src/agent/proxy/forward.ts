@@ -49,7 +49,7 @@ export function forward(exchange: Exchange): void {
   let isOver = false;
   let call: ComponentCall | undefined;
   let answer: IncomingMessage | undefined;
-  onceOver(incoming, outgoing, () => {
+  const notOver = onceOver(incoming, outgoing, () => {
     isOver = true;
     if (!outgoing.writableFinished) {
       call?.request.destroy();
@@ -81,7 +81,14 @@ export function forward(exchange: Exchange): void {
         if (!incoming.complete) readToNobody(incoming);
       });
     };
-    const upgraded = exchange.upgraded && { upgraded: exchange.upgraded };
+    const { upgraded: join } = exchange;
+    const upgraded = join && {
+      upgraded: (...agreed: Parameters<typeof join>) => {
+        notOver();
+        done(101);
+        join(...agreed);
+      },
+    };
     const events = { answered, continued: () => outgoing.writeContinue(), failed, again, ...upgraded };
     try {
       call = callComponent(upstream, agent, incoming.method ?? 'GET', passed, events);
@@ -153,20 +160,24 @@ function pipeBody(incoming: IncomingMessage, call: ComponentCall): void {
 
 /**
  * Calls back once, when the answer is over or the client has gone: an answer that waits for the one before it is told of
- * nothing when its connection ends.
+ * nothing when its connection ends. Returns what takes this back.
  */
-function onceOver({ socket }: IncomingMessage, outgoing: ServerResponse, over: () => void): void {
+function onceOver({ socket }: IncomingMessage, outgoing: ServerResponse, over: () => void): () => void {
   let isOver = false;
-  const end = (): void => {
-    // The end of the connection tells of itself, and by way of the answer at the same time.
-    if (isOver) return;
+  const forget = (): void => {
     isOver = true;
     outgoing.off('close', end);
     socket.off('close', end);
+  };
+  const end = (): void => {
+    // The end of the connection tells of itself, and by way of the answer at the same time.
+    if (isOver) return;
+    forget();
     over();
   };
   outgoing.on('close', end);
   socket.on('close', end);
+  return forget;
 }
 
 /** Reads the rest of a body, so that its client comes to read the answer, and the connection to its next request. */

@@ -140,18 +140,41 @@ function addHandlers(server: Server, serving: Serving): void {
       socket.destroy();
       return;
     }
-    // Node no longer tells the answers before this one that they may go on.
-    const goOn = () => {
-      for (const outgoing of connection.pending) outgoing.emit('drain');
-    };
-    socket.on('drain', goOn);
-    serving.connections.whenAnswered(connection, () => {
-      socket.off('drain', goOn);
+    readMeanwhile(serving.connections, connection, head, (all) => {
       if (!socket.writable) socket.destroy();
-      else if (isUpgrade(incoming)) tryUpgrade(serving, connection, incoming, head);
-      else
-        serveAgain(serving, socket, Buffer.concat([Buffer.from(withoutUpgrade(incoming), 'latin1'), head]));
+      else if (isUpgrade(incoming)) tryUpgrade(serving, connection, incoming, all);
+      else serveAgain(serving, socket, Buffer.concat([Buffer.from(withoutUpgrade(incoming), 'latin1'), all]));
     });
+  });
+}
+
+/** What a client may send before the answers are over that its wish to upgrade waits for. */
+const MEANWHILE = 64 * 1024;
+
+/** Waits for the answers before a wish to upgrade, which Node has left alone with the connection; gives what came since. */
+function readMeanwhile(
+  connections: Connections,
+  connection: Connection,
+  head: Buffer,
+  answered: (all: Buffer) => void,
+): void {
+  const { socket, pending } = connection;
+  const came = [head];
+  let left = MEANWHILE;
+  const collect = (chunk: Buffer) => {
+    came.push(chunk);
+    left -= chunk.length;
+    if (left <= 0) socket.pause();
+  };
+  const goOn = () => {
+    for (const outgoing of pending) outgoing.emit('drain');
+  };
+  const gone = () => socket.destroy();
+  socket.on('data', collect).on('end', gone).on('drain', goOn);
+  connections.whenAnswered(connection, () => {
+    socket.pause();
+    socket.off('data', collect).off('end', gone).off('drain', goOn);
+    answered(Buffer.concat(came));
   });
 }
 
@@ -169,7 +192,7 @@ function answer(serving: Serving, incoming: IncomingMessage, outgoing: ServerRes
   if (state.draining) outgoing.shouldKeepAlive = false;
   if (!outgoing.shouldKeepAlive) connection.isEnding = true;
   if (passed === undefined) return;
-  const begin = () => forward({ ...exchangeOf(serving, incoming), outgoing, passed });
+  const begin = () => forward({ ...exchangeOf(serving, incoming, passed), outgoing });
   // One after the other: what a client sends without waiting may rely on what it sent before (RFC 9112 section 9.3.2).
   if (outgoing.socket === null) outgoing.once('socket', begin);
   else begin();
@@ -210,15 +233,16 @@ function judge(
 function exchangeOf(
   { options, state, upstream }: Serving,
   incoming: IncomingMessage,
-): Pick<Exchange, 'incoming' | 'upstream' | 'done'> {
+  passed: PassedRequest,
+): Pick<Exchange, 'incoming' | 'passed' | 'upstream' | 'done'> {
   const started = options.stopwatch();
   state.inFlight += 1;
   state.lastStarted = started;
   const done = (status: number) => {
     state.inFlight -= 1;
-    options.observe(incoming.url ?? '', status, (options.stopwatch() - started) as Milliseconds);
+    options.observe(passed.target, status, (options.stopwatch() - started) as Milliseconds);
   };
-  return { incoming, upstream, done };
+  return { incoming, passed, upstream, done };
 }
 
 /** Whether the component is asked to upgrade; every other wish to is ignored. */
@@ -251,7 +275,7 @@ function tryUpgrade(serving: Serving, connection: Connection, incoming: Incoming
     track(serving, connection);
     joinUpgraded(socket, { answer: agreed, component, fromComponent, fromClient: head });
   };
-  forward({ ...exchangeOf(serving, incoming), outgoing, passed, upgraded });
+  forward({ ...exchangeOf(serving, incoming, passed), outgoing, upgraded });
 }
 
 /** Reads a connection as HTTP/1.1 again, from these bytes on. */

@@ -1,10 +1,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { seconds } from '../../core/clock.ts';
+import { createConnections } from '../connections.ts';
 import type { AgentMetrics } from './metrics.ts';
 import type { StatusBoard } from './board.ts';
 
 /** Tells a reader, and every proxy between, that the stream is alive. */
 const HEARTBEAT = seconds(15);
+/** How often it is looked at which heads of requests have not come within a minute. */
+const LOOK_EVERY = seconds(5);
+/** The managers, Prometheus, kubelet and people need some ten. */
+const MOST_CONNECTIONS = 256;
 
 export interface StatusServerOptions {
   readonly port: number;
@@ -14,6 +19,8 @@ export interface StatusServerOptions {
   readonly metrics: AgentMetrics;
   /** Undefined when ready, else why not. */
   readonly notReady: () => Promise<string | undefined>;
+  /** How many readers may be connected at once; some hundreds when absent. */
+  readonly mostConnections?: number;
 }
 
 export interface StatusServer {
@@ -24,12 +31,17 @@ export interface StatusServer {
 
 /** Serves what docs/agent-status.md describes. */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
-  const server = createServer((incoming, outgoing) => {
+  const { mostConnections: most = MOST_CONNECTIONS } = options;
+  // A reader whose stream is closed comes again, so that many of one address may give way to another's.
+  const connections = createConnections({ most, mayCloseBusy: true });
+  const server = createServer({ connectionsCheckingInterval: LOOK_EVERY }, (incoming, outgoing) => {
+    connections.began(outgoing, incoming.socket);
     answer(options, incoming, outgoing).catch((thrown: unknown) => {
       if (outgoing.headersSent) outgoing.destroy();
       else json(outgoing, 500, { error: String(thrown) });
     });
   });
+  server.on('connection', (socket) => connections.admit(socket));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     const { port, address } = options;
