@@ -10,6 +10,7 @@ export interface ForwardedFor {
  * adds it for components that read only that one (Knative Serving v0.48, pkg/queue: ForwardedShimHandler).
  */
 export function forwardedValue({ for: nodes, proto, host }: ForwardedFor): string | undefined {
+  if (nodes === '' && proto === '' && host === '') return undefined;
   // Nothing follows a comma at the end.
   const [first = '', ...others] = nodes
     .replace(/,$/, '')
@@ -20,7 +21,6 @@ export function forwardedValue({ for: nodes, proto, host }: ForwardedFor): strin
     ...(host === '' ? [] : [`host=${host}`]),
     ...(proto === '' ? [] : [`proto=${proto}`]),
   ];
-  if (parts.length === 0) return undefined;
   return [parts.join(';'), ...others.map((node) => `for=${quoted(node)}`)].join(', ');
 }
 

@@ -35,20 +35,32 @@ const WITHOUT_BODY = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONN
 /** What a Host header may have: Go's x/net/http/httpguts, ValidHostHeader. */
 const VALID_HOST = /^[\w!$%&'()*+,.:;=[\]~-]*$/;
 
-/** 10^18 bytes: whatever reads a length as a signed number of 64 bits reads this one right. */
-const LONGEST = 18;
+/** Below 10^18 bytes: whatever reads a length as a signed number of 64 bits reads this one right. */
+const LENGTH = /^0*\d{1,18}$/;
 
-/** What the headers say beside those that go on as they are. */
+/**
+ * What the headers say beside those that go on as they are; of one that may come once, how often it came, and where in `kept`
+ * its value is.
+ */
 interface Facts {
   readonly kept: string[];
-  readonly hosts: string[];
-  readonly lengths: string[];
-  readonly codings: string[];
-  readonly connection: string[];
-  readonly forwardedFor: string[];
+  hosts: number;
+  host: string;
+  hostAt: number;
+  lengths: number;
+  length: string;
+  lengthAt: number;
+  codings: number;
+  coding: string;
+  /** What Connection lists, with commas between; undefined where that is nothing of interest. */
+  connection: string | undefined;
+  /** Of all headers of that name. */
+  forwardedFor: string | undefined;
+  firstFor: string | undefined;
   proto: string | undefined;
   forwardedHost: string | undefined;
   forwarded: boolean;
+  announcesTrailers: boolean;
   trailers: boolean;
   upgrade: string | undefined;
   hasIdempotencyKey: boolean;
@@ -76,14 +88,18 @@ export function passedRequest(
   const facts = factsOf(head.headers);
   const wrong = faultOf(head, facts);
   if (wrong !== undefined) return wrong;
-  const listed = connectionTokens(facts.connection);
-  const headers = keptHeaders(facts, listed);
-  const host = withoutZone(origin.host ?? facts.hosts[0] ?? '');
-  putHost(headers, host === '' ? component : host);
-  if (facts.codings.length > 0) headers.push('Transfer-Encoding', 'chunked');
-  else if (facts.lengths.length === 0 && !WITHOUT_BODY.has(head.method)) headers.push('Content-Length', '0');
+  const { kept } = facts;
+  const host = origin.host ?? facts.host;
+  putHost(facts, host === '' ? component : withoutZone(host));
+  if (facts.length.startsWith('0') && facts.lengthAt > 0)
+    kept[facts.lengthAt] = facts.length.replace(/^0+(?=.)/, '');
+  const listed = connectionTokens(facts.connection === undefined ? [] : [facts.connection]);
+  const isLessThanAll = listed.size > 0 || (facts.announcesTrailers && facts.codings === 0);
+  const headers = isLessThanAll ? keptHeaders(facts, listed) : kept;
+  if (facts.codings > 0) headers.push('Transfer-Encoding', 'chunked');
+  else if (facts.lengths === 0 && !WITHOUT_BODY.has(head.method)) headers.push('Content-Length', '0');
   if (facts.trailers) headers.push('TE', 'trailers');
-  pushForwarded(headers, facts, listed, client);
+  pushForwarded(headers, facts, listed.has('x-forwarded-for'), client);
   if (asUpgrade) headers.push('Connection', 'Upgrade', 'Upgrade', facts.upgrade ?? '');
   else headers.push('Connection', 'keep-alive');
   return { target: origin.target, headers, hasIdempotencyKey: facts.hasIdempotencyKey };
@@ -95,74 +111,101 @@ function refused(reason: string): RefusedRequest {
 
 function factsOf(raw: RawHeaders): Facts {
   const facts: Facts = {
-    ...{ kept: [], hosts: [], lengths: [], codings: [], connection: [], forwardedFor: [] },
-    ...{ proto: undefined, forwardedHost: undefined, forwarded: false, trailers: false },
-    ...{ upgrade: undefined, hasIdempotencyKey: false },
+    kept: [],
+    hosts: 0,
+    host: '',
+    hostAt: -1,
+    lengths: 0,
+    length: '0',
+    lengthAt: -1,
+    codings: 0,
+    coding: '',
+    connection: undefined,
+    forwardedFor: undefined,
+    firstFor: undefined,
+    proto: undefined,
+    forwardedHost: undefined,
+    forwarded: false,
+    announcesTrailers: false,
+    trailers: false,
+    upgrade: undefined,
+    hasIdempotencyKey: false,
   };
-  for (let index = 0; index + 1 < raw.length; index += 2) note(facts, raw[index] ?? '', raw[index + 1] ?? '');
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] ?? '';
+    const value = raw[index + 1] ?? '';
+    if (isKept(facts, name.toLowerCase(), value)) facts.kept.push(name, value);
+  }
   return facts;
 }
 
-/** Sorts one header: it is kept, unless it is of this connection only or made anew. */
-function note(facts: Facts, name: string, value: string): void {
-  const lower = name.toLowerCase();
-  switch (lower) {
+/** Notes what a header says. It is kept, unless it is of this connection only or made anew. */
+function isKept(facts: Facts, lowerName: string, value: string): boolean {
+  switch (lowerName) {
     case 'host':
-      facts.hosts.push(value);
-      break;
+      facts.hosts += 1;
+      facts.host = value;
+      facts.hostAt = facts.kept.length + 1;
+      return true;
     case 'content-length':
-      facts.lengths.push(value);
-      facts.kept.push(name, value.replace(/^0+(?=\d)/, ''));
-      return;
+      facts.lengths += 1;
+      facts.length = value;
+      facts.lengthAt = facts.kept.length + 1;
+      return true;
     case 'transfer-encoding':
-      facts.codings.push(value);
-      return;
+      facts.codings += 1;
+      facts.coding = value;
+      return false;
     case 'connection':
-      facts.connection.push(value);
-      return;
+      if (!/^(?:keep-alive|close)$/i.test(value)) facts.connection = joined(facts.connection, value);
+      return false;
     case 'te':
       facts.trailers ||= value.split(',').some((token) => token.trim().toLowerCase() === 'trailers');
-      return;
+      return false;
     case 'upgrade':
       facts.upgrade ??= value;
-      return;
+      return false;
     case 'x-forwarded-for':
-      facts.forwardedFor.push(value);
-      return;
+      facts.firstFor ??= value;
+      facts.forwardedFor = joined(facts.forwardedFor, value);
+      return false;
     case 'x-forwarded-proto':
       facts.proto ??= value;
-      break;
+      return true;
     case 'x-forwarded-host':
       facts.forwardedHost ??= value;
-      break;
+      return true;
     case 'forwarded':
       facts.forwarded ||= value !== '';
-      break;
+      return true;
+    case 'trailer':
+      facts.announcesTrailers = true;
+      return true;
     case 'idempotency-key':
     case 'x-idempotency-key':
       facts.hasIdempotencyKey = true;
-      break;
-    default:
-      if (endsAtConnection(lower)) return;
+      return true;
   }
-  facts.kept.push(name, value);
+  return !endsAtConnection(lowerName);
 }
 
-function faultOf(head: RequestHead, { hosts, lengths, codings }: Facts): RefusedRequest | undefined {
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`;
+}
+
+function faultOf(head: RequestHead, facts: Facts): RefusedRequest | undefined {
   const isOld = head.versionMinor === 0;
-  if (hosts.length > 1) return refused('the request has more than one Host header');
-  if (hosts.length === 0 && !isOld) return refused('the request has no Host header');
-  if (!VALID_HOST.test(hosts[0] ?? '')) return refused('the Host header is not a host and port');
-  if (codings.length > 0) {
+  if (facts.hosts > 1) return refused('the request has more than one Host header');
+  if (facts.hosts === 0 && !isOld) return refused('the request has no Host header');
+  if (!VALID_HOST.test(facts.host)) return refused('the Host header is not a host and port');
+  if (facts.codings > 0) {
     if (isOld) return refused('a request of HTTP/1.0 cannot have a Transfer-Encoding');
-    if (codings.length > 1 || codings[0]?.trim().toLowerCase() !== 'chunked')
+    if (facts.codings > 1 || facts.coding.trim().toLowerCase() !== 'chunked')
       return { status: 501, reason: 'no Transfer-Encoding other than "chunked" is supported' };
-    if (lengths.length > 0) return refused('the request has both a Content-Length and a Transfer-Encoding');
+    if (facts.lengths > 0) return refused('the request has both a Content-Length and a Transfer-Encoding');
   }
-  const [length = '0', ...others] = lengths;
-  if (others.length > 0) return refused('the request has more than one Content-Length');
-  if (!/^\d+$/.test(length) || length.replace(/^0+/, '').length > LONGEST)
-    return refused('the Content-Length is not a number of bytes');
+  if (facts.lengths > 1) return refused('the request has more than one Content-Length');
+  if (!LENGTH.test(facts.length)) return refused('the Content-Length is not a number of bytes');
   return undefined;
 }
 
@@ -172,7 +215,7 @@ function keptHeaders({ kept, codings }: Facts, listed: ReadonlySet<string>): str
   for (let index = 0; index < kept.length; index += 2) {
     const name = kept[index] ?? '';
     const lower = name.toLowerCase();
-    if (listed.has(lower) || (lower === 'trailer' && codings.length === 0)) continue;
+    if (listed.has(lower) || (lower === 'trailer' && codings === 0)) continue;
     headers.push(name, kept[index + 1] ?? '');
   }
   return headers;
@@ -180,29 +223,20 @@ function keptHeaders({ kept, codings }: Facts, listed: ReadonlySet<string>): str
 
 /** The zone of an address means something on one machine only: RFC 6874 section 1. */
 function withoutZone(host: string): string {
-  return host.replace(/^(\[[^\]%]*)%[^\]]*\]/, '$1]');
+  return host.startsWith('[') ? host.replace(/^(\[[^\]%]*)%[^\]]*\]/, '$1]') : host;
 }
 
-function putHost(headers: string[], host: string): void {
-  for (let index = 0; index < headers.length; index += 2) {
-    if (headers[index]?.toLowerCase() !== 'host') continue;
-    headers[index + 1] = host;
-    return;
-  }
-  headers.push('Host', host);
+function putHost({ kept, hostAt }: Facts, host: string): void {
+  if (hostAt < 0) kept.push('Host', host);
+  else kept[hostAt] = host;
 }
 
 /** The client is added to those who sent the request before: as one header, which some components read the first of only. */
-function pushForwarded(
-  headers: string[],
-  { forwardedFor, proto = '', forwardedHost = '', forwarded }: Facts,
-  listed: ReadonlySet<string>,
-  client: string | undefined,
-): void {
-  const [first = ''] = forwardedFor;
-  const value = forwarded ? undefined : forwardedValue({ for: first, proto, host: forwardedHost });
+function pushForwarded(headers: string[], facts: Facts, isListed: boolean, client: string | undefined): void {
+  const { forwardedFor, firstFor = '', proto = '', forwardedHost: host = '', forwarded } = facts;
+  const value = forwarded ? undefined : forwardedValue({ for: firstFor, proto, host });
   if (value !== undefined) headers.push('Forwarded', value);
-  const before = listed.has('x-forwarded-for') ? [] : forwardedFor;
-  const nodes = client === undefined ? before : [...before, client];
-  if (nodes.length > 0) headers.push('X-Forwarded-For', nodes.join(', '));
+  const before = isListed ? undefined : forwardedFor;
+  if (client !== undefined) headers.push('X-Forwarded-For', joined(before, client));
+  else if (before !== undefined) headers.push('X-Forwarded-For', before);
 }

@@ -1,0 +1,83 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Milliseconds } from '../../core/clock.ts';
+import { passedRequest, type PassedRequest } from '../../core/proxied-request.ts';
+import type { Connection, Connections } from '../connections.ts';
+import type { Upstream } from './component-call.ts';
+import { type Exchange, refuse } from './forward.ts';
+
+export interface State {
+  inFlight: number;
+  lastStarted: number;
+  draining: boolean;
+}
+
+export /** What a request is served with. */
+interface Serving {
+  readonly observe: (path: string, status: number, took: Milliseconds) => void;
+  /** Monotonic milliseconds. */
+  readonly stopwatch: () => number;
+  readonly upstream: Upstream;
+  readonly state: State;
+  readonly connections: Connections;
+  /** Serves what comes next on a connection, or again, as HTTP/1.1. */
+  readonly serveHttp: (socket: Socket) => void;
+}
+
+/** What the component is to get; undefined when the request has been answered here. */
+export function judge(
+  { upstream }: Serving,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  asUpgrade: boolean,
+): PassedRequest | undefined {
+  const { method = 'GET', url = '/', rawHeaders } = incoming;
+  if (url === '*' && method === 'OPTIONS') {
+    // Asked of the server, not of anything on it; KServe's agent answers by itself too.
+    outgoing.writeHead(200, ['Content-Length', '0']);
+    outgoing.end();
+    return undefined;
+  }
+  const passed = passedRequest(
+    {
+      ...{ method, target: url, headers: rawHeaders },
+      ...{ versionMajor: incoming.httpVersionMajor, versionMinor: incoming.httpVersionMinor },
+    },
+    incoming.socket.remoteAddress?.replace(/^::ffff:/, ''),
+    `${upstream.host}:${upstream.port}`,
+    asUpgrade,
+  );
+  if ('headers' in passed) return passed;
+  // Where its body ends may be another matter of opinion.
+  outgoing.shouldKeepAlive = false;
+  incoming.resume();
+  refuse(outgoing, passed.status, passed.reason);
+  return undefined;
+}
+
+/** Counts a request as under way until it is done. */
+export function exchangeOf(
+  { observe, stopwatch, state, upstream }: Serving,
+  incoming: IncomingMessage,
+  passed: PassedRequest,
+): Pick<Exchange, 'incoming' | 'passed' | 'upstream' | 'done'> {
+  const started = stopwatch();
+  state.inFlight += 1;
+  state.lastStarted = started;
+  const done = (status: number) => {
+    state.inFlight -= 1;
+    observe(passed.target, status, (stopwatch() - started) as Milliseconds);
+  };
+  return { incoming, passed, upstream, done };
+}
+
+/** Counts a joined connection as one request under way. */
+export function track({ state, stopwatch }: Serving, connection: Connection): void {
+  connection.isTunnel = true;
+  connection.socket.setTimeout(0);
+  state.inFlight += 1;
+  state.lastStarted = stopwatch();
+  connection.socket.on('close', () => {
+    state.inFlight -= 1;
+  });
+}
