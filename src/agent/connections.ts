@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { milliseconds } from '../core/clock.ts';
+import { MAX_HEAD_BYTES } from '../core/proxied-request.ts';
 
 /** One connection of a client. */
 export interface Connection {
@@ -14,6 +16,8 @@ export interface Connection {
   isEnding: boolean;
   /** When its last request was over, or when it came: by order, not by the clock. */
   idleSince: number;
+  /** What had been read then: the rest is of a head that is not whole. */
+  readBefore: number;
 }
 
 export interface ConnectionsOptions {
@@ -21,7 +25,12 @@ export interface ConnectionsOptions {
   readonly most: number;
   /** Whether one with a request under way may be closed for a new one, where its address has more connections than any other. */
   readonly mayCloseBusy: boolean;
+  /** How many bytes of heads that are not whole may be held for all together. */
+  readonly mostHeld: number;
 }
+
+/** How often it is looked at how much is held. */
+const LOOK_EVERY = milliseconds(100);
 
 /** The connections of a listener, of which there is room for so many. */
 export interface Connections {
@@ -36,7 +45,7 @@ export interface Connections {
   closeAll(): void;
 }
 
-export function createConnections({ most, mayCloseBusy }: ConnectionsOptions): Connections {
+export function createConnections({ most, mayCloseBusy, mostHeld }: ConnectionsOptions): Connections {
   const all = new Map<Duplex, Connection>();
   const waiting = new Map<Connection, () => void>();
   let order = 0;
@@ -45,20 +54,25 @@ export function createConnections({ most, mayCloseBusy }: ConnectionsOptions): C
     connection.pending.delete(outgoing);
     if (connection.pending.size > 0) return;
     connection.idleSince = order += 1;
+    connection.readBefore = connection.socket.bytesRead;
     const callback = waiting.get(connection);
     if (callback === undefined) return;
     waiting.delete(connection);
     callback();
   }
 
+  const looking = setInterval(() => {
+    // Fewer cannot hold so much.
+    if (all.size * MAX_HEAD_BYTES > mostHeld) closeLargest([...all.values()].filter(isQuiet), mostHeld);
+  }, LOOK_EVERY).unref();
+
   return {
     get size() {
       return all.size;
     },
     admit: (socket) => {
-      const address = socket.remoteAddress ?? '';
       if (all.size >= most) {
-        const loser = leastMissed(all.values(), mayCloseBusy ? address : undefined);
+        const loser = leastMissed(all.values(), mayCloseBusy ? addressOf(socket) : undefined);
         if (loser === undefined) {
           socket.destroy();
           return undefined;
@@ -67,9 +81,7 @@ export function createConnections({ most, mayCloseBusy }: ConnectionsOptions): C
         all.delete(loser.socket);
         loser.socket.destroy();
       }
-      const connection: Connection = {
-        ...{ socket, address, pending: new Set(), isTunnel: false, isEnding: false, idleSince: (order += 1) },
-      };
+      const connection = newConnection(socket, (order += 1));
       all.set(socket, connection);
       socket.on('close', () => {
         all.delete(socket);
@@ -90,9 +102,26 @@ export function createConnections({ most, mayCloseBusy }: ConnectionsOptions): C
       else waiting.set(connection, callback);
     },
     closeAll: () => {
+      clearInterval(looking);
       for (const socket of all.keys()) socket.destroy();
     },
   };
+}
+
+function newConnection(socket: Socket, idleSince: number): Connection {
+  return {
+    socket,
+    address: addressOf(socket),
+    pending: new Set(),
+    isTunnel: false,
+    isEnding: false,
+    idleSince,
+    readBefore: 0,
+  };
+}
+
+function addressOf({ remoteAddress = '' }: Socket): string {
+  return remoteAddress;
 }
 
 /**
@@ -110,10 +139,26 @@ function leastMissed(all: Iterable<Connection>, newcomer: string | undefined): C
         (counts.get(one.address) ?? 0) - (best === undefined ? 0 : (counts.get(best.address) ?? 0));
       return best === undefined || more > 0 || (more === 0 && one.idleSince < best.idleSince) ? one : best;
     }, undefined);
-  const quiet = connections.filter(({ isTunnel, pending }) => !isTunnel && pending.size === 0);
   const slow = () => connections.filter(({ pending }) => [...pending].some(({ req }) => !req.complete));
-  const found = oldest(quiet) ?? oldest(slow());
+  const found = oldest(connections.filter(isQuiet)) ?? oldest(slow());
   if (found !== undefined || newcomer === undefined) return found;
   const busy = oldest(connections);
   return busy?.address === newcomer ? undefined : busy;
+}
+
+/** Whether no request is under way. */
+function isQuiet({ isTunnel, pending }: Connection): boolean {
+  return !isTunnel && pending.size === 0;
+}
+
+/** Closes those that have sent most of a head that is not whole, until the others hold no more than this together. */
+function closeLargest(quiet: readonly Connection[], mostHeld: number): void {
+  const holding = quiet.map(({ socket, readBefore }) => ({ socket, held: socket.bytesRead - readBefore }));
+  let all = holding.reduce((sum, { held }) => sum + held, 0);
+  if (all <= mostHeld) return;
+  for (const { socket, held } of holding.sort((one, other) => other.held - one.held)) {
+    socket.destroy();
+    all -= held;
+    if (all <= mostHeld) return;
+  }
 }

@@ -1,6 +1,7 @@
 import { get as httpGet, type RequestOptions } from 'node:http';
 import { connect } from 'node:net';
 import type { ModelPhase } from '../core/agent-status.ts';
+import { READ_ANSWERS } from '../core/proxied-answer.ts';
 import type { ComponentProbe } from '../core/readiness-probe.ts';
 
 /** How many names a reason lists before it only counts. */
@@ -99,6 +100,7 @@ async function askHttp(probe: Extract<ComponentProbe, { kind: 'http' }>): Promis
     path,
     agent: false,
     headers: { 'user-agent': 'kube-probe/kserve-mms', ...Object.fromEntries(probe.headers) },
+    ...READ_ANSWERS,
     rejectUnauthorized: false,
     signal: AbortSignal.timeout(timeoutSeconds * 1000),
   };

@@ -1,4 +1,12 @@
+import { MAX_HEAD_BYTES } from './proxied-request.ts';
 import { endToEndHeaders, headerValues, type RawHeaders } from './hop-by-hop.ts';
+
+/**
+ * How Node is to read what components and model servers answer. Chunks win over a length beside them (RFC 9112 section 6.3),
+ * which only its lenient parser reads. What else that one lets through is of the pod's own containers, and is held back by what
+ * Node sends as an answer.
+ */
+export const READ_ANSWERS = { insecureHTTPParser: true, maxHeaderSize: MAX_HEAD_BYTES } as const;
 
 /** The head of an answer as the component sent it. */
 export interface AnswerHead {

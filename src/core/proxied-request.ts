@@ -26,7 +26,13 @@ export interface RefusedRequest {
   readonly reason: string;
 }
 
-/** Of one request; each costs time in which nothing else is served. */
+/**
+ * Of a request's or an answer's head: Go's DefaultMaxHeaderBytes and what its server adds, so that what KServe's agent takes is
+ * taken.
+ */
+export const MAX_HEAD_BYTES = 1_048_576 + 4_096;
+
+/** Of one request or answer; each costs time in which nothing else is served. */
 export const MAX_HEADERS = 10_000;
 
 /** Methods that have no body unless they say so; any other says that it has none. */

@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http';
 import type { Milliseconds } from '../../core/clock.ts';
+import { READ_ANSWERS } from '../../core/proxied-answer.ts';
 
 /** An answer with its whole body, or the reason why there is none. */
 export type HttpAnswer =
@@ -26,7 +27,7 @@ export function httpCaller(baseUrl: URL): HttpCall {
         body === undefined
           ? {}
           : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-      const call = request(new URL(path, baseUrl), { method, agent, headers });
+      const call = request(new URL(path, baseUrl), { method, agent, headers, ...READ_ANSWERS });
       const failed = (code: string, message: string) => {
         resolve({ kind: 'none', code, message });
         call.destroy();

@@ -1,5 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { Socket } from 'node:net';
+import { READ_ANSWERS } from '../../core/proxied-answer.ts';
 import { MAX_HEADERS, type PassedRequest } from '../../core/proxied-request.ts';
 import { type FailedAttempt, mayBeSentAgain } from '../../core/request-retry.ts';
 import type { Milliseconds } from '../../core/clock.ts';
@@ -13,9 +14,6 @@ export interface Upstream {
   /** A connection for one request. */
   readonly fresh: Agent;
 }
-
-/** Of a request's or an answer's head in bytes: Go's DefaultMaxHeaderBytes and what it adds, so that KServe's agent takes no more. */
-export const MAX_HEAD_BYTES = 1_048_576 + 4_096;
 
 /**
  * What travels in one piece to a component on loopback, whose packets carry 64 KiB, and is short enough that no component
@@ -72,10 +70,7 @@ export function callComponent(
       ...{ host, port, agent, method, path: passed.target, headers: passed.headers },
       // The Host is among the headers.
       setHost: false,
-      maxHeaderSize: MAX_HEAD_BYTES,
-      // An answer with both a length and chunks ends with its chunks, which only this makes Node read. What else it lets
-      // through is held back by what is allowed in an answer to the client.
-      insecureHTTPParser: true,
+      ...READ_ANSWERS,
     }),
     sent: 'nothing',
   };

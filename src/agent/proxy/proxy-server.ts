@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Milliseconds, seconds } from '../../core/clock.ts';
-import { MAX_HEADERS } from '../../core/proxied-request.ts';
+import { MAX_HEAD_BYTES, MAX_HEADERS } from '../../core/proxied-request.ts';
 import { type Connections, createConnections } from '../connections.ts';
-import { MAX_HEAD_BYTES, newUpstream } from './component-call.ts';
+import { newUpstream } from './component-call.ts';
 import { lookFirst } from './first-bytes.ts';
 import { forward, refuse } from './forward.ts';
 import { exchangeOf, judge, type Serving, type State, track } from './requests.ts';
@@ -21,6 +21,8 @@ const HEAD_TIME = seconds(60);
 const LOOK_EVERY = seconds(5);
 /** Some 15 KiB each while they do nothing. */
 const MOST_CONNECTIONS = 4_096;
+/** Heads of a usual size, of as many connections as there may be; or some that are as long as they may be. */
+const MOST_HELD = 64 * 1024 ** 2;
 const PROBE_HEADER = 'k-network-probe';
 const PROBE_VALUE = 'queue';
 
@@ -38,6 +40,8 @@ export interface ProxyOptions {
   readonly headTime?: Milliseconds;
   /** How many clients may be connected at once; some thousands when absent. */
   readonly mostConnections?: number;
+  /** How many bytes of heads that are not whole are held for all clients; some MiB when absent. */
+  readonly mostHeld?: number;
 }
 
 export interface Proxy {
@@ -53,10 +57,11 @@ export interface Proxy {
 
 /** Starts the data path: everything that comes to the port goes to the component, but readiness probes. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
-  const { componentPort, mostConnections: most = MOST_CONNECTIONS, headTime = HEAD_TIME } = options;
+  const { componentPort, headTime = HEAD_TIME } = options;
+  const { mostConnections: most = MOST_CONNECTIONS, mostHeld = MOST_HELD } = options;
   const upstream = newUpstream('127.0.0.1', componentPort, COMPONENT_IDLE);
   const state = { inFlight: 0, lastStarted: options.stopwatch(), draining: false };
-  const connections = createConnections({ most, mayCloseBusy: false });
+  const connections = createConnections({ most, mayCloseBusy: false, mostHeld });
   const http = newHttpServer(headTime);
   const listeners = http.listeners('connection') as ((this: Server, socket: Socket) => void)[];
   const serveHttp = (socket: Socket) => {

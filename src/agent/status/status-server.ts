@@ -10,6 +10,8 @@ const HEARTBEAT = seconds(15);
 const LOOK_EVERY = seconds(5);
 /** The managers, Prometheus, kubelet and people need some ten. */
 const MOST_CONNECTIONS = 256;
+/** A head has 16 KiB at most here, Node's default. */
+const MOST_HELD = 8 * 1024 ** 2;
 
 export interface StatusServerOptions {
   readonly port: number;
@@ -33,7 +35,7 @@ export interface StatusServer {
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
   const { mostConnections: most = MOST_CONNECTIONS } = options;
   // A reader whose stream is closed comes again, so that many of one address may give way to another's.
-  const connections = createConnections({ most, mayCloseBusy: true });
+  const connections = createConnections({ most, mayCloseBusy: true, mostHeld: MOST_HELD });
   const server = createServer({ connectionsCheckingInterval: LOOK_EVERY }, (incoming, outgoing) => {
     connections.began(outgoing, incoming.socket);
     answer(options, incoming, outgoing).catch((thrown: unknown) => {
@@ -52,6 +54,7 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
     port: typeof bound === 'object' && bound !== null ? bound.port : options.port,
     close: () => {
       server.close();
+      connections.closeAll();
       server.closeAllConnections();
     },
   };

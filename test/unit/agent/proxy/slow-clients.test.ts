@@ -24,7 +24,9 @@ describe('clients that are slow, or many', () => {
   beforeEach(async () => {
     clients = [];
     handle = (_incoming, outgoing) => outgoing.end('answer');
-    component = createServer((incoming, outgoing) => handle(incoming, outgoing)).listen(0, '127.0.0.1');
+    component = createServer({ maxHeaderSize: 1_000_000 }, (incoming, outgoing) =>
+      handle(incoming, outgoing),
+    ).listen(0, '127.0.0.1');
     await once(component, 'listening');
   });
   afterEach(async () => {
@@ -34,10 +36,10 @@ describe('clients that are slow, or many', () => {
     component.close();
   });
 
-  async function start(headTime = HEAD_TIME): Promise<void> {
+  async function start(headTime = HEAD_TIME, mostHeld?: number): Promise<void> {
     proxy = await startProxy({
       ...{ port: 0, address: '127.0.0.1', componentPort: (component.address() as AddressInfo).port },
-      ...{ headTime, mostConnections: MOST },
+      ...{ headTime, mostConnections: MOST, ...(mostHeld === undefined ? {} : { mostHeld }) },
       notReady: () => Promise.resolve(undefined),
       observe: () => undefined,
       stopwatch: () => performance.now(),
@@ -93,6 +95,17 @@ describe('clients that are slow, or many', () => {
       socket.write(byte);
     }
     expect(await text(socket)).toMatch(/body$/);
+  });
+
+  it('hold no more than so much of heads together, and those that hold least stay', async () => {
+    await start(60_000 as Milliseconds, 1_000_000);
+    const headers = (bytes: number) => `${HEAD}A: ${'a'.repeat(bytes)}`;
+    const small = await client(headers(100_000));
+    const large = await Promise.all(Array.from({ length: 6 }, () => client(headers(400_000))));
+    for (const socket of large) socket.resume();
+    await eventuallyTrue('some were closed', () => large.filter(({ closed }) => closed).length >= 4);
+    small.write('\r\nConnection: close\r\n\r\n');
+    expect(await text(small)).toMatch(/answer$/);
   });
 
   describe('more connections than there is room for', () => {
