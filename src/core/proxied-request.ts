@@ -36,7 +36,7 @@ export const MAX_HEAD_BYTES = 1_048_576 + 4_096;
 export const MAX_HEADERS = 10_000;
 
 /** Methods that have no body unless they say so; any other says that it has none. */
-const WITHOUT_BODY = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT']);
+const WITHOUT_BODY = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
 
 /** What a Host header may have: Go's x/net/http/httpguts, ValidHostHeader. */
 const VALID_HOST = /^[\w!$%&'()*+,.:;=[\]~-]*$/;
