@@ -80,8 +80,6 @@ export function callComponent(
   let readBefore = 0;
   made.on('socket', (socket) => {
     readBefore = socket.bytesRead;
-    // It ended between two turns of the loop.
-    if (socket.destroyed) call.sent = 'nothing';
   });
   made.on('continue', events.continued).on('response', events.answered);
   if (events.upgraded !== undefined) made.on('upgrade', events.upgraded);

@@ -97,7 +97,11 @@ export function forward(exchange: Exchange): void {
       refuse(outgoing, status, 'the request cannot be passed on as it is');
       return;
     }
-    send(call);
+    const made = call;
+    // Written before there is a connection, it would be kept and copied.
+    made.request.once('socket', ({ destroyed }) => {
+      if (!destroyed) send(made);
+    });
   };
   // Once the turn of the event loop that read the head is over, what came with it has been read too.
   setImmediate(sendBody, exchange, begin);
