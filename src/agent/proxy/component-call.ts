@@ -67,10 +67,16 @@ export function callComponent(
 ): ComponentCall {
   const call: ComponentCall = {
     request: request({
-      ...{ host, port, agent, method, path: passed.target, headers: passed.headers },
+      host,
+      port,
+      agent,
+      method,
+      path: passed.target,
+      headers: passed.headers,
       // The Host is among the headers.
       setHost: false,
-      ...READ_ANSWERS,
+      insecureHTTPParser: READ_ANSWERS.insecureHTTPParser,
+      maxHeaderSize: READ_ANSWERS.maxHeaderSize,
     }),
     sent: 'nothing',
   };

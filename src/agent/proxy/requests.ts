@@ -40,8 +40,11 @@ export function judge(
   }
   const passed = passedRequest(
     {
-      ...{ method, target: url, headers: rawHeaders },
-      ...{ versionMajor: incoming.httpVersionMajor, versionMinor: incoming.httpVersionMinor },
+      method,
+      target: url,
+      headers: rawHeaders,
+      versionMajor: incoming.httpVersionMajor,
+      versionMinor: incoming.httpVersionMinor,
     },
     incoming.socket.remoteAddress?.replace(/^::ffff:/, ''),
     `${upstream.host}:${upstream.port}`,
