@@ -86,7 +86,8 @@ export function secretSettings(values: ReadonlyMap<string, string>): SecretSetti
     filled: new Set(there.filter((key) => values.get(key) !== '')),
     empty: new Set(there.filter((key) => values.get(key) === '')),
     endpointScheme: schemeOf(endpoint.trim()),
-    plainHttp: values.get(USE_HTTPS.variable) === '0',
+    // KServe takes `0` with the line break of echo for https, which no store behind http answers to.
+    plainHttp: values.get(USE_HTTPS.variable)?.trim() === '0',
     paddedEndpoint: endpoint !== endpoint.trim(),
   };
 }
