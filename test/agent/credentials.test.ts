@@ -41,7 +41,8 @@ let s3: TestS3;
 let cluster: ManagedCluster;
 
 beforeAll(async () => {
-  [s3, cluster] = await Promise.all([startS3(), startManagedCluster()]);
+  cluster = await startManagedCluster();
+  s3 = await startS3();
   for (const bucket of ['private', 'public']) await s3.putObject(bucket, 'm1/weights.txt', bucket);
   await s3.makePublic('public');
   await cluster.client.create(NAMESPACES, { metadata: { name: 'kserve' } });
@@ -183,8 +184,10 @@ async function byKServe({ config, server }: AgentScene, env: Record<string, stri
   const [port = 0] = await freePorts(1);
   const places = ['--config-dir', config.directory, '--model-dir', modelDir, '--port', String(port)];
   const { agent } = await kservePrograms();
+  // Without one it does not start.
+  const probe = { tcpSocket: { port: server.port, host: '127.0.0.1' }, successThreshold: 1 };
   const child = spawn(agent, ['--enable-puller', ...places, '--component-port', String(server.port)], {
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH: process.env['PATH'], ...env, SERVING_READINESS_PROBE: JSON.stringify(probe) },
     stdio: 'ignore',
   });
   const ended = once(child, 'exit');

@@ -100,7 +100,7 @@ async function dryRun({ kubeconfigPath }: ControlPlane, one: CredentialCase): Pr
 }
 
 /** A pod of multi-model InferenceService `sk`. */
-function podOf({ name, podAnnotations = {} }: CredentialCase): object {
+export function podOf({ name, podAnnotations = {} }: CredentialCase): object {
   return {
     apiVersion: 'v1',
     kind: 'Pod',

@@ -85,11 +85,14 @@ function isPathStyle(virtualBucket: string | undefined, endpoint: string | undef
 }
 
 function endpointOf(env: Environment): string | undefined {
-  const whole = nonEmpty(env['AWS_ENDPOINT_URL_S3']) ?? nonEmpty(env['AWS_ENDPOINT_URL']);
+  const given = nonEmpty(env['AWS_ENDPOINT_URL_S3']) ?? nonEmpty(env['AWS_ENDPOINT_URL']);
   const host = nonEmpty(env['S3_ENDPOINT']);
   const scheme = isNo(env['S3_USE_HTTPS']) ? 'http' : 'https';
-  const endpoint = whole ?? (host === undefined || host.includes('://') ? host : `${scheme}://${host}`);
-  if (endpoint === undefined || URL.canParse(endpoint)) return endpoint;
+  const composed = host === undefined || host.includes('://') ? host : `${scheme}://${host}`;
+  // Where somebody has put it before S3_ENDPOINT, kubelet leaves the webhook's http://$(S3_ENDPOINT) as it is written.
+  const isWhole = given !== undefined && !given.includes('$(');
+  const endpoint = isWhole ? given : (composed ?? given);
+  if (endpoint === undefined || (URL.canParse(endpoint) && !endpoint.includes('$('))) return endpoint;
   throw new SourceConfigurationError(
     'AWS_ENDPOINT_URL or S3_ENDPOINT is no URL: set host:port or http(s)://host:port',
   );
