@@ -1,22 +1,19 @@
 import type { ServiceAccount } from './kubernetes.ts';
+import { AWS_ROLE_ANNOTATION, STORAGE_SECRET_ANNOTATION } from './names.ts';
 import type { Pod } from './pod.ts';
 import { s3Annotations, s3Environment } from './s3-settings.ts';
 import { credentialsFromSecret, NO_PARTS, S3_KEY_VARIABLES } from './storage-credentials.ts';
 import type { CredentialParts, SecretFacts } from './storage-credentials.ts';
 import type { CredentialSettings } from './system-config.ts';
 
-/** By this annotation of a service account EKS gives its pods a role. Only with it KServe reads the others. */
-const ROLE_ANNOTATION = 'eks.amazonaws.com/role-arn';
-/** The annotation of a pod that names the one Secret to use: KServe's system configuration as it is shipped. */
-const SECRET_NAME_ANNOTATION = 'serving.kserve.io/storageSecretName';
 const S3_KEYS: ReadonlySet<string> = new Set(Object.values(S3_KEY_VARIABLES));
 
 /** What is kept of a service account: the names of its Secrets, and annotations only where they are read. */
 export function storageAccount(account: ServiceAccount): ServiceAccount {
   const { name, namespace = '', uid = '', resourceVersion = '', annotations = {} } = account.metadata;
-  const role = annotations[ROLE_ANNOTATION];
+  const role = annotations[AWS_ROLE_ANNOTATION];
   const kept =
-    role === undefined ? {} : { annotations: { ...s3Annotations(annotations), [ROLE_ANNOTATION]: role } };
+    role === undefined ? {} : { annotations: { ...s3Annotations(annotations), [AWS_ROLE_ANNOTATION]: role } };
   return {
     metadata: { name, namespace, uid, resourceVersion, ...kept },
     secrets: account.secrets ?? [],
@@ -30,7 +27,7 @@ export interface NamedSecret {
 }
 
 export function secretNamedBy(pod: Pod, settings: CredentialSettings): NamedSecret | undefined {
-  const annotation = settings.storageSecretNameAnnotation ?? SECRET_NAME_ANNOTATION;
+  const annotation = settings.storageSecretNameAnnotation ?? STORAGE_SECRET_ANNOTATION;
   if (annotation === '') return undefined;
   const name = pod.metadata.annotations?.[annotation];
   return name === undefined ? undefined : { annotation, name };
@@ -87,7 +84,7 @@ export function credentialsFor(lookup: CredentialLookup, settings: CredentialSet
 
 function accountParts(account: ServiceAccount | undefined, settings: CredentialSettings): CredentialParts[] {
   const annotations = account?.metadata.annotations ?? {};
-  if (!Object.hasOwn(annotations, ROLE_ANNOTATION)) return [];
+  if (!Object.hasOwn(annotations, AWS_ROLE_ANNOTATION)) return [];
   const { env, warnings } = s3Environment({ annotations, config: settings.s3 ?? {} });
   return [{ ...NO_PARTS, env, ...(warnings.length > 0 ? { warnings } : {}) }];
 }

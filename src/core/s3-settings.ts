@@ -1,7 +1,5 @@
+import { S3_ANNOTATION_PREFIX } from './names.ts';
 import type { EnvVar } from './pod.ts';
-
-/** KServe's annotations on Secrets and service accounts, all under this prefix. */
-const ANNOTATION_PREFIX = 'serving.kserve.io/s3-';
 
 /** The fields of `credentials.s3` in KServe's system configuration that become variables. */
 export type S3ConfigField =
@@ -25,7 +23,7 @@ interface Setting {
 }
 
 const setting = (annotation: string, field: S3ConfigField, variable: string): Setting => ({
-  annotation: `${ANNOTATION_PREFIX}${annotation}`,
+  annotation: `${S3_ANNOTATION_PREFIX}${annotation}`,
   field,
   variable,
 });
@@ -60,7 +58,9 @@ export const S3_SETTING_KEYS: readonly string[] = [ENDPOINT, USE_HTTPS, ...PLAIN
 
 /** The annotations among these that are settings of S3. */
 export function s3Annotations(annotations: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(annotations).filter(([key]) => key.startsWith(ANNOTATION_PREFIX)));
+  return Object.fromEntries(
+    Object.entries(annotations).filter(([key]) => key.startsWith(S3_ANNOTATION_PREFIX)),
+  );
 }
 
 /** The settings that a Secret's data holds: what has to be known of their values, never a value. */

@@ -1,6 +1,6 @@
 import type { CredentialAnswer } from './credential-scene.ts';
 import { askForEach } from './credential-scene.ts';
-import type { CredentialCase } from './credential-cases.ts';
+import type { CredentialCase } from './credential-case.ts';
 import { kserveSystemConfig } from './kserve-install.ts';
 import { startKServeCluster } from './kserve-cluster.ts';
 

@@ -2,8 +2,8 @@ import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { EnvVar, Pod, Volume, VolumeMount } from '../../src/core/pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
-import { configOf, secretNameOf } from './credential-cases.ts';
-import type { CredentialCase } from './credential-cases.ts';
+import { configOf, secretNameOf } from './credential-case.ts';
+import type { CredentialCase } from './credential-case.ts';
 import { eventually } from './eventually.ts';
 import { kubectlOutcome } from './kubectl.ts';
 
