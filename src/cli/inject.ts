@@ -2,6 +2,8 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import jsonPatch from 'fast-json-patch';
 import { stringify } from 'yaml';
+import { credentialsFor, secretNamedBy } from '../core/credential-lookup.ts';
+import type { CredentialLookup } from '../core/credential-lookup.ts';
 import { decideInjection } from '../core/agent-injection.ts';
 import type { InjectionDecision } from '../core/agent-injection.ts';
 import { MmsError } from '../core/errors.ts';
@@ -11,8 +13,7 @@ import type { ConfigMap, Secret, ServiceAccount } from '../core/kubernetes.ts';
 import { INFERENCE_SERVICE_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
 import { isPod } from '../core/pod.ts';
 import type { Pod } from '../core/pod.ts';
-import { credentialsFromSecret, factsOfSecret } from '../core/storage-credentials.ts';
-import type { CredentialParts } from '../core/storage-credentials.ts';
+import { factsOfSecret } from '../core/storage-credentials.ts';
 import { readSystemConfig } from '../core/system-config.ts';
 import type { SystemConfig } from '../core/system-config.ts';
 import { InputFileError, ofKind, readDocuments } from './documents.ts';
@@ -76,11 +77,12 @@ async function inject(io: CommandIo, options: InjectOptions): Promise<void> {
   for (const file of files) documents.push(...(await readDocuments(file, io)));
   const pod = onlyPod(documents, options.filename);
   const system = systemConfigIn(documents, options.agentImage, io);
+  const { lookup, absent } = lookUp(pod, documents, system);
+  const { parts, warnings, refusal } = credentialsFor(lookup, system.credentials);
   const decision = decideInjection({
-    pod,
-    inferenceService: inferenceServiceFor(pod, documents),
-    system,
-    credentials: credentialsFor(pod, documents, system),
+    ...{ pod, inferenceService: inferenceServiceFor(pod, documents), system, credentials: parts },
+    credentialWarnings: [...warnings, ...absent.map((name) => `Secret ${name} is in none of the files`)],
+    ...(refusal === undefined ? {} : { credentialRefusal: refusal }),
   });
   report(decision, io);
   if (decision.outcome === 'refuse')
@@ -135,21 +137,38 @@ function systemConfigIn(
   return config;
 }
 
-function credentialsFor(pod: Pod, documents: readonly Document[], system: SystemConfig): CredentialParts[] {
+/** As in a cluster; only that a Secret may be there though it is in none of the files. */
+function lookUp(
+  pod: Pod,
+  documents: readonly Document[],
+  system: SystemConfig,
+): { readonly lookup: CredentialLookup; readonly absent: readonly string[] } {
   const accountName = pod.spec.serviceAccountName ?? 'default';
   const account = ofKind(documents, '', 'ServiceAccount')
     .map(({ object }) => object as unknown as ServiceAccount)
     .find(({ metadata }) => metadata.name === accountName && inNamespaceOf(pod, metadata.namespace));
   const secrets = new Map(
-    ofKind(documents, '', 'Secret').map(({ object }) => {
-      const secret = object as unknown as Secret;
-      return [secret.metadata.name, secret] as const;
-    }),
+    ofKind(documents, '', 'Secret')
+      .map(({ object }) => object as unknown as SecretManifest)
+      .filter(({ metadata }) => inNamespaceOf(pod, metadata.namespace))
+      .map((secret) => [secret.metadata.name, secret] as const),
   );
-  return (account?.secrets ?? [])
-    .map(({ name }) => secrets.get(name ?? ''))
-    .filter((secret) => secret !== undefined)
-    .map((secret) => credentialsFromSecret(factsOfSecret(secret), system.credentials));
+  const named = secretNamedBy(pod, system.credentials);
+  const listed = (account?.secrets ?? []).map(({ name }) => name).filter((name) => name !== undefined);
+  const names = named === undefined ? [...new Set(listed)] : [named.name];
+  const found = names.map((name) => secrets.get(name)).filter((secret) => secret !== undefined);
+  return {
+    lookup: { account, named, secrets: found.map((secret) => factsOfSecret(stored(secret))), missing: [] },
+    absent: names.filter((name) => !secrets.has(name)),
+  };
+}
+
+type SecretManifest = Secret & { readonly stringData?: Readonly<Record<string, string>> };
+
+/** The API server lays `stringData` over `data`. */
+function stored({ stringData = {}, ...secret }: SecretManifest): Secret {
+  const plain = Object.entries(stringData).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
+  return { ...secret, data: { ...secret.data, ...(Object.fromEntries(plain) as Record<string, string>) } };
 }
 
 function report({ outcome, reason, message, warnings }: InjectionDecision, io: CommandIo): void {

@@ -38,6 +38,7 @@ export type InjectionReason =
   | 'OptedOut'
   | 'InferenceServiceNotFound'
   | 'NotMMSPredictor'
+  | 'StorageSecretNotFound'
   | Obstacle['reason'];
 
 export interface InjectionDecision {
@@ -58,6 +59,10 @@ export interface InjectionInput {
   readonly inferenceService: InferenceService | undefined;
   readonly system: SystemConfig;
   readonly credentials: readonly CredentialParts[];
+  /** What was noticed while they were looked up; nothing that matters to a pod that is skipped. */
+  readonly credentialWarnings?: readonly string[];
+  /** Why no pod may be made with them: it would come up without what it asks for by name. */
+  readonly credentialRefusal?: string;
 }
 
 /** What can be said of a pod before its InferenceService is looked up. */
@@ -127,6 +132,10 @@ function injected(input: InjectionInput, stamped: Pod, configMap: string): Injec
   if (agent !== undefined && hasPuller(agent) && isWired(stamped, agent)) {
     return skipped(stamped, 'AlreadyInjected', 'the pod has its agent already');
   }
+  if (input.credentialRefusal !== undefined) {
+    const refusal = { reason: 'StorageSecretNotFound', message: input.credentialRefusal } as const;
+    return { outcome: 'refuse', ...refusal, warnings: [], pod: input.pod };
+  }
   const pod = structuredClone(stamped);
   const credentials = combine(input.credentials);
   const existing = containerNamed(pod, CONTAINERS.agent);
@@ -146,7 +155,7 @@ function injected(input: InjectionInput, stamped: Pod, configMap: string): Injec
     outcome: 'inject',
     reason: completed ? 'AgentCompleted' : 'Injected',
     message: `${completed ? 'completed the agent' : 'added the agent'}, with its models from ConfigMap ${configMap}`,
-    warnings: warningsFor(pod),
+    warnings: [...warningsFor(pod), ...(input.credentialWarnings ?? [])],
     pod,
   };
 }

@@ -27,6 +27,13 @@ export const METRIC_ANNOTATIONS = {
   scraping: 'serving.kserve.io/enable-prometheus-scraping',
 } as const;
 
+/** The annotation of a pod that names the one Secret to use, as KServe's system configuration is shipped. */
+export const STORAGE_SECRET_ANNOTATION = 'serving.kserve.io/storageSecretName';
+/** Settings of S3, on Secrets and service accounts, begin with this. */
+export const S3_ANNOTATION_PREFIX = 'serving.kserve.io/s3-';
+/** By it EKS gives the pods of a service account a role of AWS. Only beside it KServe reads the account's settings of S3. */
+export const AWS_ROLE_ANNOTATION = 'eks.amazonaws.com/role-arn';
+
 export const CONTAINERS = {
   modelServer: 'kserve-container',
   transformer: 'transformer-container',

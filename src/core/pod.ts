@@ -37,7 +37,7 @@ export interface Container {
 export interface EnvVar {
   name: string;
   value?: string;
-  valueFrom?: { secretKeyRef?: { name: string; key: string }; [source: string]: unknown };
+  valueFrom?: { secretKeyRef?: { name: string; key: string; optional?: boolean }; [source: string]: unknown };
 }
 
 export interface ContainerPort {

@@ -1,36 +1,47 @@
 import type { Secret } from './kubernetes.ts';
 import type { EnvVar, Volume, VolumeMount } from './pod.ts';
+import { s3Environment, S3_SETTING_KEYS, secretSettings } from './s3-settings.ts';
+import type { SecretSettings } from './s3-settings.ts';
 import type { CredentialSettings } from './system-config.ts';
 
 /**
- * What the agent's container gets from one Secret of the pod's service account. Values stay in the Secret and are
- * referred to, with the one exception of https headers, whose variable's name comes out of the Secret itself.
+ * What has to be known of a Secret to refer to it. Values stay in the Secret: none of them leaves {@link factsOfSecret}, with
+ * the one exception of an https host, after which KServe's agent and this one call the variable of its headers.
  */
 export interface SecretFacts {
   readonly name: string;
   readonly keys: ReadonlySet<string>;
   readonly annotations: Readonly<Record<string, string>>;
-  /** Only for a Secret with the keys `https-host` and `headers`. */
-  readonly https?: { readonly host: string; readonly headers: string };
+  /** Only for a Secret with the keys `https-host` and `headers`, and only what can be a host. */
+  readonly https?: { readonly host: string };
+  /** Only for a Secret that holds settings of S3 beside the keys. */
+  readonly s3?: SecretSettings;
 }
 
+/** `host`, `host:port`, `[address]`: anything else would be a value of a Secret in clear, and no variable's name either. */
+const HOST = /^[A-Za-z0-9._:[\]-]{1,253}$/;
+const HTTPS_HOST = 'https-host';
+const HTTPS_HEADERS = 'headers';
+
 /**
- * The facts of a Secret. Of its values only https headers leave this function. The host loses the line break that
- * `echo` leaves behind it: in a variable's name it would make the whole pod invalid.
+ * The facts of a Secret. The host loses the line break that `echo` leaves behind it: in a variable's name it would make the
+ * whole pod invalid.
  */
 export function factsOfSecret(secret: Secret): SecretFacts {
   const data = new Map(Object.entries(secret.data ?? {}));
-  const host = data.get('https-host');
-  const headers = data.get('headers');
-  const https =
-    host === undefined || headers === undefined
-      ? undefined
-      : { host: decode(host).trim(), headers: decode(headers) };
+  const host = data.get(HTTPS_HOST);
+  const https = host === undefined || !data.has(HTTPS_HEADERS) ? undefined : { host: decode(host).trim() };
+  const values = S3_SETTING_KEYS.flatMap((key) => {
+    const value = data.get(key);
+    return value === undefined ? [] : [[key, decode(value)] as const];
+  });
+  const s3 = secretSettings(new Map(values));
   return {
     name: secret.metadata.name,
     keys: new Set(data.keys()),
     annotations: secret.metadata.annotations ?? {},
-    ...(https === undefined ? {} : { https }),
+    ...(https !== undefined && HOST.test(https.host) ? { https } : {}),
+    ...(s3 === undefined ? {} : { s3 }),
   };
 }
 
@@ -42,85 +53,142 @@ export interface CredentialParts {
   readonly env: readonly EnvVar[];
   readonly volumes: readonly Volume[];
   readonly volumeMounts: readonly VolumeMount[];
+  /** What whoever creates the pod should know; left out when there is nothing. */
+  readonly warnings?: readonly string[];
 }
 
-/** KServe's annotations on an S3 Secret, all under this prefix. */
-const ANNOTATION = 'serving.kserve.io/';
+/** The variables with the keys of S3. */
+export const S3_KEY_VARIABLES = { id: 'AWS_ACCESS_KEY_ID', secret: 'AWS_SECRET_ACCESS_KEY' } as const;
+
+/** As KServe ships its configuration, and as its code has them where the configuration says nothing. */
+const S3_KEYS_IN_CODE: ReadonlyMap<string, string> = new Map([
+  ['AWS_ACCESS_KEY_ID', 'awsAccessKeyID'],
+  ['AWS_SECRET_ACCESS_KEY', 'awsSecretAccessKey'],
+]);
+
 const GCS_FILE = 'gcloud-application-credentials.json';
 const GCS_MOUNT_PATH = '/var/secrets/';
 const GCS_VOLUME = 'user-gcp-sa';
+const HDFS_NAMENODE = 'HDFS_NAMENODE';
+const HDFS_MOUNT_PATH = '/var/secrets/kserve-hdfscreds';
+const HDFS_VOLUME = 'hdfs-secrets';
 const HF_TOKEN = 'HF_TOKEN';
 
-/** Azure's variable, and the older spelling of its key that a Secret may still use. */
-const AZURE_KEYS: readonly (readonly [string, string])[] = [
+/** Azure's variables in KServe's order, some with the older spelling of their key that a Secret may still use. */
+const AZURE_KEYS: readonly (readonly [string, string?])[] = [
   ['AZURE_SUBSCRIPTION_ID', 'AZ_SUBSCRIPTION_ID'],
   ['AZURE_TENANT_ID', 'AZ_TENANT_ID'],
   ['AZURE_CLIENT_ID', 'AZ_CLIENT_ID'],
   ['AZURE_CLIENT_SECRET', 'AZ_CLIENT_SECRET'],
-  ['AZURE_STORAGE_ACCESS_KEY', 'AZURE_STORAGE_ACCESS_KEY'],
+  ['AZURE_STORAGE_ACCESS_KEY'],
+  ['AZURE_ACCESS_TOKEN'],
+  ['AZURE_ACCESS_EXPIRES_ON_SECONDS'],
+  ['AZURE_ACCOUNT_NAME'],
+  ['AZURE_SERVICE_URL'],
 ];
+/** Any of these makes a Secret one of Azure's. */
+const AZURE_MARKS = ['AZ_CLIENT_ID', 'AZURE_CLIENT_ID', 'AZURE_ACCESS_TOKEN'];
+const AZURE_TENANT = 'AZURE_TENANT_ID';
+const AZURE_KEY = 'AZURE_STORAGE_ACCESS_KEY';
 
-const NOTHING: CredentialParts = { env: [], volumes: [], volumeMounts: [] };
+export const NO_PARTS: CredentialParts = { env: [], volumes: [], volumeMounts: [] };
 
 /**
- * Credentials for the agent, from one Secret. The first kind that fits counts, in KServe's order: S3, GCS, Azure,
- * https, Hugging Face. The order of variables is KServe's too (`pkg/credentials`). A Secret with only one half of the
- * S3 keys is none: a reference to the other half would keep the pod from starting.
+ * Credentials for the agent, from one Secret. The first kind that fits counts, in KServe's order, and the order of variables
+ * is KServe's too. Source: KServe v0.17, `pkg/credentials`; docs/credentials.md lists what is read, and each difference.
  */
 export function credentialsFromSecret(secret: SecretFacts, settings: CredentialSettings): CredentialParts {
-  const s3Keys = [settings.s3AccessKeyIdName, settings.s3SecretAccessKeyName];
-  if (s3Keys.every((key) => secret.keys.has(key))) return { ...NOTHING, env: s3Env(secret, settings) };
-  if (secret.keys.has(GCS_FILE)) return gcsParts(secret);
-  const azure = azureEnv(secret);
-  if (azure.length > 0) return { ...NOTHING, env: azure };
-  if (secret.https !== undefined) {
-    return { ...NOTHING, env: [{ name: `${secret.https.host}-headers`, value: secret.https.headers }] };
+  const { keys, name } = secret;
+  const s3Keys = s3KeysIn(secret, settings);
+  if (s3Keys !== undefined) return s3Parts(secret, s3Keys, settings);
+  const gcsFile = settings.gcsCredentialFileName ?? GCS_FILE;
+  if (keys.has(gcsFile)) return gcsParts(secret, gcsFile);
+  if (AZURE_MARKS.some((key) => keys.has(key))) return azureParts(secret);
+  if (keys.has(AZURE_KEY)) return { ...NO_PARTS, env: [fromSecret(AZURE_KEY, name, AZURE_KEY)] };
+  if (keys.has(HTTPS_HOST) || secret.https !== undefined) return httpsParts(secret);
+  if (keys.has(HDFS_NAMENODE)) {
+    return {
+      env: [],
+      volumes: [{ name: HDFS_VOLUME, secret: { secretName: name } }],
+      volumeMounts: [{ name: HDFS_VOLUME, readOnly: true, mountPath: HDFS_MOUNT_PATH }],
+      warnings: [`Secret ${name} is for HDFS; it is mounted, but the agent cannot download from hdfs://`],
+    };
   }
-  if (secret.keys.has(HF_TOKEN)) return { ...NOTHING, env: [fromSecret(HF_TOKEN, secret.name, HF_TOKEN)] };
-  return NOTHING;
+  if (keys.has(HF_TOKEN)) return { ...NO_PARTS, env: [fromSecret(HF_TOKEN, name, HF_TOKEN)] };
+  return halfOfS3(secret, settings);
 }
 
-function s3Env(secret: SecretFacts, settings: CredentialSettings): EnvVar[] {
-  const env = [
-    fromSecret('AWS_ACCESS_KEY_ID', secret.name, settings.s3AccessKeyIdName),
-    fromSecret('AWS_SECRET_ACCESS_KEY', secret.name, settings.s3SecretAccessKeyName),
+type S3Keys = readonly [id: string, secret: string];
+
+/** Names from the configuration, then those of KServe's code in place of each that is as KServe ships it. */
+function s3KeyNames(settings: CredentialSettings): S3Keys[] {
+  const inCode = (name: string): string => S3_KEYS_IN_CODE.get(name) ?? name;
+  const { s3AccessKeyIdName: id, s3SecretAccessKeyName: secret } = settings;
+  return [
+    [id, secret],
+    [inCode(id), inCode(secret)],
   ];
-  const annotation = (suffix: string): string | undefined => secret.annotations[`${ANNOTATION}${suffix}`];
-  const add = (name: string, value: string | undefined): void => {
-    if (value !== undefined && value !== '') env.push({ name, value });
-  };
-  const endpoint = annotation('s3-endpoint');
-  if (endpoint !== undefined && endpoint !== '') {
-    const useHttps = annotation('s3-usehttps');
-    add('S3_USE_HTTPS', useHttps);
-    add('S3_ENDPOINT', endpoint);
-    add('AWS_ENDPOINT_URL', `${useHttps === '0' ? 'http' : 'https'}://${endpoint}`);
-  }
-  add('S3_VERIFY_SSL', annotation('s3-verifyssl'));
-  add('awsAnonymousCredential', annotation('s3-useanoncredential'));
-  add('AWS_DEFAULT_REGION', annotation('s3-region'));
-  add('S3_USER_VIRTUAL_BUCKET', annotation('s3-usevirtualbucket'));
-  add('S3_USE_ACCELERATE', annotation('s3-useaccelerate'));
-  add('AWS_CA_BUNDLE', annotation('s3-cabundle'));
-  add('AWS_CA_BUNDLE_CONFIGMAP', annotation('s3-cabundle-configmap'));
-  return env;
 }
 
-function gcsParts(secret: SecretFacts): CredentialParts {
+/** A Secret with only one half of the keys is none: a reference to the other half would keep the pod from starting. */
+function s3KeysIn({ keys }: SecretFacts, settings: CredentialSettings): S3Keys | undefined {
+  return s3KeyNames(settings).find((names) => names.every((key) => keys.has(key)));
+}
+
+function halfOfS3({ name, keys }: SecretFacts, settings: CredentialSettings): CredentialParts {
+  const half = s3KeyNames(settings).find((names) => names.some((key) => keys.has(key)));
+  if (half === undefined) return NO_PARTS;
+  const [there = '', missing = ''] = keys.has(half[0]) ? half : [...half].reverse();
+  const warning = `Secret ${name} has the key ${there} but not ${missing}; the agent goes without both. Add the other`;
+  return { ...NO_PARTS, warnings: [warning] };
+}
+
+function s3Parts(secret: SecretFacts, [id, key]: S3Keys, settings: CredentialSettings): CredentialParts {
+  const { name, annotations, s3 } = secret;
+  const { env, warnings } = s3Environment({
+    annotations,
+    ...(s3 === undefined ? {} : { secret: { name, settings: s3 } }),
+    config: settings.s3 ?? {},
+  });
+  const refs = [fromSecret(S3_KEY_VARIABLES.id, name, id), fromSecret(S3_KEY_VARIABLES.secret, name, key)];
+  return { ...NO_PARTS, env: [...refs, ...env], ...(warnings.length > 0 ? { warnings } : {}) };
+}
+
+function gcsParts(secret: SecretFacts, file: string): CredentialParts {
   return {
-    env: [{ name: 'GOOGLE_APPLICATION_CREDENTIALS', value: `${GCS_MOUNT_PATH}${GCS_FILE}` }],
+    env: [{ name: 'GOOGLE_APPLICATION_CREDENTIALS', value: `${GCS_MOUNT_PATH}${file}` }],
     volumes: [{ name: GCS_VOLUME, secret: { secretName: secret.name } }],
     volumeMounts: [{ name: GCS_VOLUME, readOnly: true, mountPath: GCS_MOUNT_PATH }],
   };
 }
 
-function azureEnv(secret: SecretFacts): EnvVar[] {
-  const env: EnvVar[] = [];
-  for (const [name, legacyKey] of AZURE_KEYS) {
-    const key = secret.keys.has(legacyKey) ? legacyKey : name;
-    if (secret.keys.has(key)) env.push(fromSecret(name, secret.name, key));
+/**
+ * KServe refers to AZURE_TENANT_ID whether or not the Secret has it, and such a pod does not start. Here the reference is
+ * optional then.
+ */
+function azureParts({ name, keys }: SecretFacts): CredentialParts {
+  const env = AZURE_KEYS.flatMap(([variable, older = variable]) => {
+    const key = keys.has(older) ? older : variable;
+    if (keys.has(key)) return [fromSecret(variable, name, key)];
+    if (variable !== AZURE_TENANT) return [];
+    const secretKeyRef = { name, key, optional: true };
+    return [{ name: variable, valueFrom: { secretKeyRef } }];
+  });
+  if (keys.has(AZURE_TENANT) || keys.has('AZ_TENANT_ID')) return { ...NO_PARTS, env };
+  const warning =
+    `Secret ${name} has no key ${AZURE_TENANT}. KServe's own webhook would make a pod of it that does not start; ` +
+    'here it starts without the variable, which a service principal needs';
+  return { ...NO_PARTS, env, warnings: [warning] };
+}
+
+function httpsParts({ name, keys, https }: SecretFacts): CredentialParts {
+  if (https !== undefined) {
+    return { ...NO_PARTS, env: [fromSecret(`${https.host}-headers`, name, HTTPS_HEADERS)] };
   }
-  return env;
+  const fault = keys.has(HTTPS_HEADERS)
+    ? `${HTTPS_HOST} in Secret ${name} is not a host, like models.example or models.example:8443`
+    : `Secret ${name} has the key ${HTTPS_HOST} but not ${HTTPS_HEADERS}`;
+  return { ...NO_PARTS, warnings: [`${fault}; the agent goes without its headers`] };
 }
 
 function fromSecret(variable: string, secret: string, key: string): EnvVar {

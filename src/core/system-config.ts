@@ -1,6 +1,8 @@
 import { isRecord } from './json.ts';
 import { parseQuantity } from './quantity.ts';
 import { DEFAULT_AGENT_IMAGE, SYSTEM_CONFIG } from './names.ts';
+import { S3_CONFIG_FIELDS } from './s3-settings.ts';
+import type { S3Config } from './s3-settings.ts';
 
 /** How the agent's container is made: KServe's `agent` entry of ConfigMap `inferenceservice-config`. */
 export interface AgentSettings {
@@ -12,10 +14,17 @@ export interface AgentSettings {
   readonly cpuLimit: string;
 }
 
-/** Which keys of a Secret hold S3 credentials: KServe's `credentials` entry can rename them. */
+/** How credentials are found: KServe's `credentials` entry. What it does not set is as KServe ships it. */
 export interface CredentialSettings {
+  /** The keys of a Secret that hold S3 credentials. */
   readonly s3AccessKeyIdName: string;
   readonly s3SecretAccessKeyName: string;
+  /** The key of a Secret that holds Google's credentials. */
+  readonly gcsCredentialFileName?: string;
+  /** The annotation of a pod that names its Secret; empty: none does. */
+  readonly storageSecretNameAnnotation?: string;
+  /** What holds of S3 where neither annotations nor a Secret say otherwise. */
+  readonly s3?: S3Config;
 }
 
 /** What KServe's webhook stamps on pods that do not say it themselves. */
@@ -63,18 +72,14 @@ export function readSystemConfig(
   agentImage: string | undefined,
 ): { readonly config: SystemConfig; readonly faults: readonly SystemConfigFault[] } {
   const faults: SystemConfigFault[] = [];
-  const { agent, credentials, metrics } = DEFAULT_SYSTEM_CONFIG;
+  const { agent, metrics } = DEFAULT_SYSTEM_CONFIG;
   const agentSection = section(data, SYSTEM_CONFIG.agentKey, faults);
   const credentialsSection = section(data, 'credentials', faults);
-  const s3 = nested(credentialsSection, 's3', faults);
   const metricsSection = section(data, 'metricsAggregator', faults);
   const image = text(agentSection, 'image', agent.image, faults);
   const config: SystemConfig = {
     agent: { image: agentImage ?? image, ...resources(agentSection, faults) },
-    credentials: {
-      s3AccessKeyIdName: text(s3, 's3AccessKeyIDName', credentials.s3AccessKeyIdName, faults),
-      s3SecretAccessKeyName: text(s3, 's3SecretAccessKeyName', credentials.s3SecretAccessKeyName, faults),
-    },
+    credentials: credentialSettings(credentialsSection, faults),
     metrics: {
       enableMetricAggregation: text(
         metricsSection,
@@ -136,6 +141,25 @@ function text(
   if (typeof value === 'string') return value === '' ? otherwise : value;
   if (value != null) faults.push({ key: `${path}.${field}`, message: 'is not a string' });
   return otherwise;
+}
+
+/** `storageSpecSecretName` is for storage that an InferenceService has itself; no multi-model predictor has any. */
+function credentialSettings(section: Section, faults: SystemConfigFault[]): CredentialSettings {
+  const { s3AccessKeyIdName, s3SecretAccessKeyName } = DEFAULT_SYSTEM_CONFIG.credentials;
+  const s3 = nested(section, 's3', faults);
+  const gcsFile = text(nested(section, 'gcs', faults), 'gcsCredentialFileName', '', faults);
+  const annotation = text(section, 'storageSecretNameAnnotation', '', faults);
+  const settings = S3_CONFIG_FIELDS.map((field) => [field, text(s3, field, '', faults)] as const);
+  const set = settings.filter(([, value]) => value !== '');
+  return {
+    s3AccessKeyIdName: text(s3, 's3AccessKeyIDName', s3AccessKeyIdName, faults),
+    s3SecretAccessKeyName: text(s3, 's3SecretAccessKeyName', s3SecretAccessKeyName, faults),
+    ...(gcsFile === '' ? {} : { gcsCredentialFileName: gcsFile }),
+    ...(annotation === '' && section.fields['storageSecretNameAnnotation'] !== ''
+      ? {}
+      : { storageSecretNameAnnotation: annotation }),
+    ...(set.length === 0 ? {} : { s3: Object.fromEntries(set) }),
+  };
 }
 
 function resources(agent: Section, faults: SystemConfigFault[]): Omit<AgentSettings, 'image'> {

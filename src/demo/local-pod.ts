@@ -17,6 +17,7 @@ import type { Reflector } from '../kube/reflector.ts';
 import { CONFIG_MAPS, SECRETS } from '../kube/resources.ts';
 import { startServerChild } from './child-process.ts';
 import type { ServerChild } from './child-process.ts';
+import { containerEnvironment } from './container-environment.ts';
 import { mountConfigMap } from './config-map-mount.ts';
 
 export interface LocalPodOptions {
@@ -122,18 +123,16 @@ async function agentEnvironment(
   { pod, client, configMap }: LocalPodOptions,
   server: number,
 ): Promise<Record<string, string>> {
-  const injected = containerNamed(pod, CONTAINERS.agent)?.env ?? [];
-  const values = new Map<string, string>();
-  for (const { name, value, valueFrom } of injected) {
-    const reference = valueFrom?.secretKeyRef;
-    if (reference !== undefined) {
-      const secret = await client.get(SECRETS, { namespace: configMap.namespace, name: reference.name });
-      values.set(name, Buffer.from(secret.data?.[reference.key] ?? '', 'base64').toString());
-    } else if (name === READINESS_PROBE_ENV) {
-      values.set(name, (value ?? '').replaceAll(`"port":${DEFAULT_COMPONENT_PORT}`, `"port":${server}`));
-    } else values.set(name, value ?? '');
-  }
-  return Object.fromEntries(values);
+  const injected = (containerNamed(pod, CONTAINERS.agent)?.env ?? []).map((variable) =>
+    variable.name === READINESS_PROBE_ENV
+      ? {
+          ...variable,
+          value: (variable.value ?? '').replaceAll(`"port":${DEFAULT_COMPONENT_PORT}`, `"port":${server}`),
+        }
+      : variable,
+  );
+  const { namespace } = configMap;
+  return containerEnvironment(injected, (name) => client.get(SECRETS, { namespace, name }));
 }
 
 /** Writes the ConfigMap into a directory, and again whenever it changes. */

@@ -3,6 +3,7 @@ import type { InferenceService } from '../core/inference-service.ts';
 import type { ConfigMap, KubernetesObject, Secret, ServiceAccount } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import { INFERENCE_SERVICE_LABEL, MODEL_CONFIG_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
+import { storageAccount } from '../core/credential-lookup.ts';
 import { keyOfTrainedModel, keysOfConfigMap } from '../core/reconcile-keys.ts';
 import { readTrainedModel } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
@@ -149,7 +150,7 @@ function watchSettings(options: ClusterViewOptions): Pick<ClusterView, Settings>
     serviceAccounts: startReflector({
       ...shared('serviceAccounts', options),
       resource: SERVICE_ACCOUNTS,
-      project: onlySecretNames,
+      project: storageAccount,
     }),
     systemConfig: startReflector({
       ...shared('systemConfig', options),
@@ -212,10 +213,4 @@ function memoryShareOf(model: TrainedModel): Share | undefined {
 /** A private key has no business in a cache. */
 function withoutData({ metadata }: Secret): Secret {
   return { metadata };
-}
-
-/** Of the many service accounts of a cluster only the names of their Secrets are kept. */
-function onlySecretNames(account: ServiceAccount): ServiceAccount {
-  const { name, namespace = '', uid = '', resourceVersion = '' } = account.metadata;
-  return { metadata: { name, namespace, uid, resourceVersion }, secrets: account.secrets ?? [] };
 }

@@ -9,7 +9,7 @@ import type { ObjectKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import { isPod } from '../core/pod.ts';
 import type { Pod } from '../core/pod.ts';
-import { credentialsFromSecret } from '../core/storage-credentials.ts';
+import { credentialsFor, secretNamedBy } from '../core/credential-lookup.ts';
 import type { SystemConfig } from '../core/system-config.ts';
 import type { PodCredentials } from './pod-credentials.ts';
 
@@ -38,11 +38,11 @@ export function mutatePods(
     }
     // The namespace stands in the request; in the pod it may be missing still.
     const namespace = request.namespace ?? object.metadata.namespace ?? '';
-    const { decision, warnings } = await decide(object, namespace, options);
+    const decision = await decide(object, namespace, options);
     options.observe(decision);
     const pod = `${namespace}/${object.metadata.name ?? object.metadata.generateName ?? ''}`;
     options.logger.debug({ pod, outcome: decision.outcome, reason: decision.reason }, decision.message);
-    return answer(object, { ...decision, warnings: [...decision.warnings, ...warnings] });
+    return answer(object, decision);
   };
 }
 
@@ -52,31 +52,22 @@ function notForUs(request: AdmissionRequest): AdmissionDecision {
   return { kind: 'allowed', auditAnnotations: { reason: 'NotAPodCreation', message } };
 }
 
-async function decide(
-  pod: Pod,
-  namespace: string,
-  options: MutatePodsOptions,
-): Promise<{ decision: InjectionDecision; warnings: string[] }> {
+async function decide(pod: Pod, namespace: string, options: MutatePodsOptions): Promise<InjectionDecision> {
   const system = options.systemConfig();
   const candidacy = candidacyOf(pod);
   if (candidacy.kind === 'skip') {
-    return {
-      decision: decideInjection({ pod, inferenceService: undefined, system, credentials: [] }),
-      warnings: [],
-    };
+    return decideInjection({ pod, inferenceService: undefined, system, credentials: [] });
   }
   const key = objectKey(namespace, candidacy.inferenceService);
   const inferenceService = options.inferenceServices.get(key) ?? (await options.readInferenceService(key));
-  const { secrets, missing } = await options.credentials.of(namespace, pod.spec.serviceAccountName);
-  const credentials = secrets.map((secret) => credentialsFromSecret(secret, system.credentials));
-  const decision = decideInjection({ pod, inferenceService, system, credentials });
-  const warnings =
-    decision.outcome === 'inject'
-      ? missing.map(
-          (name) => `Secret ${name} of the pod's service account does not exist; the agent goes without it`,
-        )
-      : [];
-  return { decision, warnings };
+  const { serviceAccountName } = pod.spec;
+  const named = secretNamedBy(pod, system.credentials);
+  const lookup = await options.credentials.of({ namespace, serviceAccountName, named });
+  const { parts, warnings, refusal } = credentialsFor(lookup, system.credentials);
+  return decideInjection({
+    ...{ pod, inferenceService, system, credentials: parts, credentialWarnings: warnings },
+    ...(refusal === undefined ? {} : { credentialRefusal: refusal }),
+  });
 }
 
 function answer(raw: Pod, { outcome, reason, message, warnings, pod }: InjectionDecision): AdmissionDecision {

@@ -2,19 +2,22 @@ import type { ObjectCache } from '../core/cache.ts';
 import type { Clock, EpochMs, Milliseconds } from '../core/clock.ts';
 import { objectKey } from '../core/kubernetes.ts';
 import type { ObjectKey, Secret, ServiceAccount } from '../core/kubernetes.ts';
+import { isSecretName } from '../core/credential-lookup.ts';
+import type { CredentialLookup, NamedSecret } from '../core/credential-lookup.ts';
 import { factsOfSecret } from '../core/storage-credentials.ts';
 import type { SecretFacts } from '../core/storage-credentials.ts';
 
-/** The storage credentials that a pod's service account names. */
+/** The storage credentials that a pod or its service account names. */
 export interface PodCredentials {
   /** @throws when the API server cannot be asked; a Secret that does not exist is told by name instead */
-  of(namespace: string, serviceAccountName: string | undefined): Promise<CredentialLookup>;
+  of(wanted: WantedCredentials): Promise<CredentialLookup>;
 }
 
-export interface CredentialLookup {
-  readonly secrets: readonly SecretFacts[];
-  /** Secrets that the service account names and that do not exist. */
-  readonly missing: readonly string[];
+export interface WantedCredentials {
+  readonly namespace: string;
+  readonly serviceAccountName: string | undefined;
+  /** The Secret that the pod names, in place of those of its service account. */
+  readonly named: NamedSecret | undefined;
 }
 
 export interface PodCredentialsOptions {
@@ -35,26 +38,29 @@ const MAX_REMEMBERED = 1000;
 
 /** For a manager that may not read Secrets: no pod gets credentials. */
 export const NO_CREDENTIALS: PodCredentials = {
-  of: () => Promise.resolve({ secrets: [], missing: [] }),
+  of: ({ named }) => Promise.resolve({ account: undefined, named, secrets: [], missing: [], off: true }),
 };
 
 /**
  * Looks credentials up for the pods being admitted. Service accounts come from the cache. A Secret is read only when a
- * service account names it, and of it only key names and annotations are remembered, for a moment, so that a rollout
- * of many pods costs one read; https headers, which are values, are read anew each time.
+ * service account, or the pod itself, names it, and of it only facts are remembered, for a moment, so that a rollout of many
+ * pods costs one read. No value is remembered.
  */
 export function createPodCredentials(options: PodCredentialsOptions): PodCredentials {
   const { serviceAccounts, readServiceAccount, readSecret, clock, ttl } = options;
   const remembered = new Map<ObjectKey, { readonly facts: SecretFacts; readonly until: EpochMs }>();
 
-  async function factsOf(key: ObjectKey): Promise<SecretFacts | undefined> {
+  async function factsOf(namespace: string, name: string): Promise<SecretFacts | undefined> {
+    // What no Secret can be called is not put into a URL.
+    if (!isSecretName(name)) return undefined;
+    const key = objectKey(namespace, name);
     const known = remembered.get(key);
     if (known !== undefined && known.until > clock.now()) return known.facts;
     remembered.delete(key);
     const secret = await readSecret(key);
     if (secret === undefined) return undefined;
     const facts = factsOfSecret(secret);
-    if (facts.https === undefined) remember(key, facts);
+    remember(key, facts);
     return facts;
   }
 
@@ -73,14 +79,23 @@ export function createPodCredentials(options: PodCredentialsOptions): PodCredent
   }
 
   return {
-    async of(namespace, serviceAccountName) {
+    async of({ namespace, serviceAccountName, named }) {
       const account = await accountOf(namespace, serviceAccountName ?? DEFAULT_ACCOUNT);
-      const names = (account?.secrets ?? []).map(({ name }) => name).filter((name) => name !== undefined);
-      const found = await Promise.all(names.map((name) => factsOf(objectKey(namespace, name))));
+      const names = namesToRead(account, named);
+      const found = await Promise.all(names.map((name) => factsOf(namespace, name)));
       return {
+        account,
+        named,
         secrets: found.filter((facts) => facts !== undefined),
         missing: names.filter((_, index) => found[index] === undefined),
       };
     },
   };
+}
+
+/** The one that the pod names takes the place of those that its service account lists. */
+function namesToRead(account: ServiceAccount | undefined, named: NamedSecret | undefined): string[] {
+  if (named !== undefined) return [named.name];
+  const names = (account?.secrets ?? []).map(({ name }) => name).filter((name) => name !== undefined);
+  return [...new Set(names)];
 }

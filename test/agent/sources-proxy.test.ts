@@ -93,6 +93,22 @@ describe('S3 by way of a proxy', () => {
     }
   });
 
+  it("the token is AWS's to give, wherever the store is", async () => {
+    const refusing = await proxies.start({ refuseWith: 403 });
+    const token = join(await mkdtemp(join(tmpdir(), 'kserve-mms-token-')), 'token');
+    await writeFile(token, 'token');
+    const role = {
+      AWS_DEFAULT_REGION: 'eu-central-1',
+      AWS_REGION: 'us-east-1',
+      AWS_ROLE_ARN: 'arn:aws:iam::123456789012:role/models',
+      AWS_WEB_IDENTITY_TOKEN_FILE: token,
+    };
+    const { result } = await pull('s3://models/m1', { ...role, AWS_ENDPOINT_URL: plain.endpoint }, refusing);
+    expect(result).toMatchObject({ kind: 'failed' });
+    expect(new Set(refusing.asked)).toEqual(new Set(['CONNECT sts.eu-central-1.amazonaws.com:443']));
+    await rm(token);
+  });
+
   it.each<[string, ForwardProxyOptions, () => TestS3, string]>([
     ['wants another password', { authorization: 'other' }, () => plain, 'HTTP_PROXY'],
     ['wants another password', { authorization: 'other' }, () => secure, 'HTTPS_PROXY'],

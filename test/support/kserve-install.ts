@@ -85,14 +85,19 @@ export async function installKServe(
   // Refused, not waited for, as long as the API server has not set the first condition.
   await eventually(() => kubectl(kubeconfigPath, 'wait', '--for=condition=Established', ...names));
   await apply(kubeconfigPath, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kserve' } });
-  const data = Object.entries(SYSTEM_CONFIG).map(([key, value]) => [key, JSON.stringify(value)]);
   await apply(kubeconfigPath, {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: 'inferenceservice-config', namespace: 'kserve' },
-    data: Object.fromEntries(data) as object,
+    data: kserveSystemConfig(),
   });
   await apply(kubeconfigPath, RUNTIME);
+}
+
+/** The data of ConfigMap `inferenceservice-config` that {@link installKServe} makes. */
+export function kserveSystemConfig(): Record<string, string> {
+  const data = Object.entries(SYSTEM_CONFIG).map(([key, value]) => [key, JSON.stringify(value)]);
+  return Object.fromEntries(data) as Record<string, string>;
 }
 
 async function apply(kubeconfig: string, object: object): Promise<void> {

@@ -16,6 +16,9 @@ const env = { ...process.env };
 for (const name of Object.keys(env)) {
   if (/^(?:https?|all|no)_proxy$/i.test(name)) Reflect.deleteProperty(process.env, name);
 }
+// AWS's client would send requests for a role's token there, too, which KServe's agent sends to AWS. What leads them
+// elsewhere is AWS_ENDPOINT_URL_STS.
+Reflect.deleteProperty(process.env, 'AWS_ENDPOINT_URL');
 
 const served = servePuller(
   (settings) => createInProcessPuller({ env, settings, clock: systemClock }),

@@ -1,6 +1,6 @@
 import type { ClientSecretCredentialOptions as CredentialOptions, TokenCredential } from '@azure/identity';
 import { AnonymousCredential, StorageSharedKeyCredential } from '@azure/storage-blob';
-import { PullError } from './errors.ts';
+import { PullError, SourceConfigurationError } from './errors.ts';
 import type { ProxyRouter } from './proxy-router.ts';
 import type { Environment } from './source.ts';
 
@@ -9,9 +9,10 @@ type Policy = NonNullable<CredentialOptions['additionalPolicies']>[number]['poli
 export type AzureCredential = AnonymousCredential | StorageSharedKeyCredential | TokenCredential;
 
 /**
- * Picks by what KServe's webhook injects: an account key, else a service principal (AZ_* or AZURE_*), else workload
- * identity, else a managed identity by its client id, else anonymous, which public containers allow.
- * Source: KServe v0.17, pkg/credentials/azure.
+ * Picks by what KServe's webhook injects: an account key, else a token, else a service principal (AZ_* or AZURE_*), else
+ * workload identity, else a managed identity by its client id, else anonymous, which public containers allow.
+ * Source: KServe v0.17, pkg/credentials/azure and pkg/agent/storage/utils.go.
+ * @throws SourceConfigurationError when AZURE_ACCESS_EXPIRES_ON_SECONDS is not a number
  */
 export async function credentialFor(
   account: string,
@@ -20,6 +21,8 @@ export async function credentialFor(
 ): Promise<AzureCredential> {
   const key = read(env, 'STORAGE_ACCESS_KEY');
   if (key !== undefined) return new StorageSharedKeyCredential(account, key);
+  const token = read(env, 'ACCESS_TOKEN');
+  if (token !== undefined) return givenToken(token, read(env, 'ACCESS_EXPIRES_ON_SECONDS'));
   const clientId = read(env, 'CLIENT_ID');
   const tenantId = read(env, 'TENANT_ID');
   const clientSecret = read(env, 'CLIENT_SECRET');
@@ -42,6 +45,18 @@ export async function credentialFor(
   }
   // Directly: the identity is the node's, and a proxy has another.
   return new identity.ManagedIdentityCredential({ clientId });
+}
+
+/** A token that somebody else has asked for, and renews by a new pod. Whether it still holds is for the store to say. */
+function givenToken(token: string, expiresOnSeconds: string | undefined): TokenCredential {
+  const expiresOnTimestamp =
+    expiresOnSeconds === undefined ? Number.MAX_SAFE_INTEGER : Number(expiresOnSeconds) * 1000;
+  if (!Number.isFinite(expiresOnTimestamp)) {
+    throw new SourceConfigurationError(
+      'AZURE_ACCESS_EXPIRES_ON_SECONDS is not a number of seconds since 1970. Correct it in the Secret, or leave it out.',
+    );
+  }
+  return { getToken: () => Promise.resolve({ token, expiresOnTimestamp }) };
 }
 
 /** A credential whose requests for tokens go by the environment's proxies. */
@@ -72,5 +87,7 @@ function byProxies(
 }
 
 function read(env: Environment, name: string): string | undefined {
-  return [env[`AZURE_${name}`], env[`AZ_${name}`]].find((value) => value !== undefined && value !== '');
+  return [env[`AZURE_${name}`]?.trim(), env[`AZ_${name}`]?.trim()].find(
+    (value) => value !== undefined && value !== '',
+  );
 }

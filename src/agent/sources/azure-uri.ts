@@ -24,7 +24,8 @@ export function isAzureBlobHost(hostname: string): boolean {
 /**
  * Reads `https://<account>.blob.core.windows.net/<container>/<prefix>` and
  * `abfs[s]://<container>@<account>.dfs.core.windows.net/<prefix>`. AZURE_STORAGE_SERVICE_ENDPOINT (the name Azure's own
- * command line uses) replaces the service's address, for private endpoints and emulators.
+ * command line uses) replaces the service's address, for private endpoints and emulators. So does AZURE_SERVICE_URL, which
+ * KServe's webhook injects, unless it names another account of Azure's than the URI does.
  * @throws InvalidUriError
  */
 export function parseAzureUri(uri: string, env: Environment): AzurePlace {
@@ -43,17 +44,26 @@ export function parseAzureUri(uri: string, env: Environment): AzurePlace {
   if (container === undefined || !/^[a-z0-9$][a-z0-9-]{0,62}$/.test(container)) throw fault;
   return {
     account,
-    serviceUrl: serviceUrl(env) ?? `https://${account}.blob.${domain}`,
+    serviceUrl:
+      serviceUrl(env, 'AZURE_STORAGE_SERVICE_ENDPOINT') ??
+      serviceUrlOf(account, env) ??
+      `https://${account}.blob.${domain}`,
     container,
     prefix: inHost ? segments.join('/') : decodedPath(segments.join('/'), fault),
     signature: query === undefined || query === '?' ? undefined : query,
   };
 }
 
-function serviceUrl(env: Environment): string | undefined {
-  const value = env['AZURE_STORAGE_SERVICE_ENDPOINT'];
+function serviceUrlOf(account: string, env: Environment): string | undefined {
+  const url = serviceUrl(env, 'AZURE_SERVICE_URL');
+  const named = url === undefined ? undefined : STORAGE_DOMAIN.exec(new URL(url).hostname)?.[1];
+  return named === undefined || named === account ? url : undefined;
+}
+
+function serviceUrl(env: Environment, variable: string): string | undefined {
+  const value = env[variable]?.trim();
   if (value === undefined || value === '') return undefined;
-  if (!URL.canParse(value)) throw new SourceConfigurationError('AZURE_STORAGE_SERVICE_ENDPOINT is not a URL');
+  if (!URL.canParse(value)) throw new SourceConfigurationError(`${variable} is not a URL`);
   return value.replace(/\/+$/, '');
 }
 

@@ -29,7 +29,7 @@ const SHORTEST_SECRET = 6;
 export function secretValues(env: Readonly<Record<string, string | undefined>>): readonly string[] {
   const values = Object.entries(env)
     .filter(([name]) => SECRET_VARIABLE.test(name))
-    .flatMap(([, value]) => (value === undefined ? [] : [value, ...jsonStrings(value)]));
+    .flatMap(([, value]) => (value === undefined ? [] : [value, value.trim(), ...jsonStrings(value)]));
   const ofProxies = Object.entries(env)
     .filter(([name]) => PROXY_VARIABLE.test(name))
     .flatMap(([, value]) => proxySecrets(value ?? ''));

@@ -10,6 +10,8 @@ export interface S3Environment {
   readonly region: string;
   /** Buckets in the path rather than the host name: every store but AWS answers to that. */
   readonly pathStyle: boolean;
+  /** AWS's transfer acceleration; `endpoint` is undefined then. */
+  readonly accelerate: boolean;
   readonly verifyTls: boolean;
   /** PEM, added to the well-known roots. */
   readonly certificateAuthorities: string | undefined;
@@ -32,29 +34,65 @@ const NO: ReadonlySet<string> = new Set(['0', 'false', 'f', 'no', 'n', 'off']);
 /** What the SDK needs for signing when nothing is set; AWS then names the bucket's own region and it follows. */
 const DEFAULT_REGION = 'us-east-1';
 
+/** Hosts of AWS itself; only these have transfer acceleration. */
+const AWS_HOST = /(^|\.)amazonaws\.com(\.cn)?$/;
+
 /**
  * Reads the names that KServe's webhook writes (S3_ENDPOINT, S3_USE_HTTPS, S3_VERIFY_SSL, awsAnonymousCredential,
- * S3_USER_VIRTUAL_BUCKET) and the SDK's own. Source: KServe v0.17, pkg/credentials/s3.
+ * S3_USER_VIRTUAL_BUCKET, S3_USE_ACCELERATE, AWS_DEFAULT_REGION) and the SDK's own. AWS_DEFAULT_REGION, which is of the store,
+ * comes before AWS_REGION, which EKS sets to the cluster's, as with KServe's agent. Values that were written into a
+ * Secret with a line break behind them are read without it.
+ * Source: KServe v0.17, pkg/credentials/s3 and pkg/agent/storage/utils.go.
  * @throws SourceConfigurationError when AWS_CA_BUNDLE cannot be read.
  */
-export async function readS3Environment(env: Environment): Promise<S3Environment> {
+export async function readS3Environment(raw: Environment): Promise<S3Environment> {
+  const env: Environment = Object.fromEntries(S3_VARIABLES.map((name) => [name, raw[name]?.trim()]));
   const endpoint = endpointOf(env);
+  const ofAws = endpoint === undefined || AWS_HOST.test(new URL(endpoint).hostname);
+  const accelerate = ofAws && isYes(env['S3_USE_ACCELERATE']);
   return {
-    endpoint,
-    region: nonEmpty(env['AWS_REGION']) ?? nonEmpty(env['AWS_DEFAULT_REGION']) ?? DEFAULT_REGION,
-    pathStyle: endpoint !== undefined && !isYes(env['S3_USER_VIRTUAL_BUCKET']),
+    endpoint: accelerate ? undefined : endpoint,
+    region: nonEmpty(env['AWS_DEFAULT_REGION']) ?? nonEmpty(env['AWS_REGION']) ?? DEFAULT_REGION,
+    pathStyle: !accelerate && isPathStyle(env['S3_USER_VIRTUAL_BUCKET'], endpoint),
+    accelerate,
     verifyTls: !isNo(env['S3_VERIFY_SSL']),
     certificateAuthorities: await bundleOf(nonEmpty(env['AWS_CA_BUNDLE'])),
     credentials: credentialsOf(env),
   };
 }
 
+const S3_VARIABLES = [
+  'AWS_ENDPOINT_URL_S3',
+  'AWS_ENDPOINT_URL',
+  'S3_ENDPOINT',
+  'S3_USE_HTTPS',
+  'S3_VERIFY_SSL',
+  'S3_USER_VIRTUAL_BUCKET',
+  'S3_USE_ACCELERATE',
+  'AWS_DEFAULT_REGION',
+  'AWS_REGION',
+  'AWS_CA_BUNDLE',
+  'awsAnonymousCredential',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+];
+
+/** What is not said depends on the store: AWS does without the path, and few others do. */
+function isPathStyle(virtualBucket: string | undefined, endpoint: string | undefined): boolean {
+  if (isYes(virtualBucket)) return false;
+  return isNo(virtualBucket) || endpoint !== undefined;
+}
+
 function endpointOf(env: Environment): string | undefined {
-  const whole = nonEmpty(env['AWS_ENDPOINT_URL_S3']) ?? nonEmpty(env['AWS_ENDPOINT_URL']);
+  const given = nonEmpty(env['AWS_ENDPOINT_URL_S3']) ?? nonEmpty(env['AWS_ENDPOINT_URL']);
   const host = nonEmpty(env['S3_ENDPOINT']);
   const scheme = isNo(env['S3_USE_HTTPS']) ? 'http' : 'https';
-  const endpoint = whole ?? (host === undefined || host.includes('://') ? host : `${scheme}://${host}`);
-  if (endpoint === undefined || URL.canParse(endpoint)) return endpoint;
+  const composed = host === undefined || host.includes('://') ? host : `${scheme}://${host}`;
+  // Where somebody has put it before S3_ENDPOINT, kubelet leaves the webhook's http://$(S3_ENDPOINT) as it is written.
+  const isWhole = given !== undefined && !given.includes('$(');
+  const endpoint = isWhole ? given : (composed ?? given);
+  if (endpoint === undefined || (URL.canParse(endpoint) && !endpoint.includes('$('))) return endpoint;
   throw new SourceConfigurationError(
     'AWS_ENDPOINT_URL or S3_ENDPOINT is no URL: set host:port or http(s)://host:port',
   );

@@ -73,6 +73,7 @@ function clientConfig(s3: S3Environment, handler: S3Handler): S3ClientConfig {
     region: s3.region,
     followRegionRedirects: true,
     forcePathStyle: s3.pathStyle,
+    useAccelerateEndpoint: s3.accelerate,
     maxAttempts: ATTEMPTS_PER_REQUEST,
     ...(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }),
     ...credentialConfig(s3.credentials),

@@ -2,9 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { InjectionInput } from '../../../src/core/agent-injection.ts';
+import { credentialsFor, secretNamedBy } from '../../../src/core/credential-lookup.ts';
 import type { InferenceService } from '../../../src/core/inference-service.ts';
+import type { ServiceAccount } from '../../../src/core/kubernetes.ts';
 import type { Pod } from '../../../src/core/pod.ts';
-import { credentialsFromSecret } from '../../../src/core/storage-credentials.ts';
 import { readSystemConfig } from '../../../src/core/system-config.ts';
 
 /** One directory a case: `pod.yaml`, the optional `inference-service.yaml` and `options.yaml`, and `expected.yaml`. */
@@ -26,8 +27,11 @@ interface CaseOptions {
     readonly name: string;
     readonly keys?: readonly string[];
     readonly annotations?: Record<string, string>;
-    readonly https?: { readonly host: string; readonly headers: string };
+    readonly https?: { readonly host: string };
   }[];
+  /** Names of Secrets that do not exist. */
+  readonly missing?: readonly string[];
+  readonly serviceAccountAnnotations?: Record<string, string>;
 }
 
 /** A case that says nothing of its InferenceService means this one: sklearn without a storage of its own. */
@@ -42,17 +46,21 @@ export function readCase(name: string): InjectionInput {
   const inferenceService = (readYaml(name, 'inference-service.yaml') ?? MULTI_MODEL) as InferenceService;
   const { config, faults } = readSystemConfig(options.systemConfig, options.agentImage ?? 'mms/agent:test');
   if (faults.length > 0) throw new Error(`${name}: ${JSON.stringify(faults)}`);
-  const credentials = (options.secrets ?? []).map(({ keys, annotations, ...secret }) =>
-    credentialsFromSecret(
-      { ...secret, keys: new Set(keys), annotations: annotations ?? {} },
-      config.credentials,
-    ),
-  );
+  const secrets = (options.secrets ?? []).map(({ keys, annotations, ...secret }) => ({
+    ...{ ...secret, keys: new Set(keys), annotations: annotations ?? {} },
+  }));
+  const pod = readYaml(name, 'pod.yaml') as Pod;
+  const { missing = [], serviceAccountAnnotations: annotations } = options;
+  const account: ServiceAccount = { metadata: { name: 'sa', ...(annotations && { annotations }) } };
+  const named = secretNamedBy(pod, config.credentials);
+  const found = credentialsFor({ account, named, secrets, missing }, config.credentials);
   return deepFreeze({
-    pod: readYaml(name, 'pod.yaml') as Pod,
+    pod,
     inferenceService: options.inferenceServiceExists === false ? undefined : inferenceService,
     system: config,
-    credentials,
+    credentials: found.parts,
+    credentialWarnings: found.warnings,
+    ...(found.refusal === undefined ? {} : { credentialRefusal: found.refusal }),
   });
 }
 

@@ -15,7 +15,7 @@ const from = (name: string, key = name) => ({ name, valueFrom: { secretKeyRef: {
 
 const S3 = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 const GCS = 'gcloud-application-credentials.json';
-const https = { host: 'models.example', headers: 'Authorization: x' };
+const https = { host: 'models.example' };
 const s3Env = S3.map((name) => from(name));
 const annotated = (annotations: Record<string, string>) =>
   secret(S3, {
@@ -28,8 +28,6 @@ describe('variables from a Secret', () => {
   it.each([
     { name: 'S3', facts: secret(S3), env: s3Env },
     { name: 'S3 with other keys beside', facts: secret([...S3, 'x']), env: s3Env },
-    { name: 'half of S3', facts: secret(['AWS_SECRET_ACCESS_KEY']), env: [] },
-    { name: 'the other half of S3', facts: secret(['AWS_ACCESS_KEY_ID']), env: [] },
     {
       name: 'an endpoint',
       facts: annotated({ 's3-endpoint': 'e:9000' }),
@@ -103,22 +101,37 @@ describe('variables from a Secret', () => {
     {
       name: 'https',
       facts: secret(['https-host', 'headers'], { https }),
-      env: [{ name: 'models.example-headers', value: 'Authorization: x' }],
+      env: [from('models.example-headers', 'headers')],
     },
-    { name: 'half of https', facts: secret(['https-host']), env: [] },
+    { name: 'the headers of https alone', facts: secret(['headers']), env: [] },
     { name: 'Hugging Face', facts: secret(['HF_TOKEN']), env: [from('HF_TOKEN')] },
     { name: 'nothing known', facts: secret(['password', '__proto__', 'constructor']), env: [] },
     { name: 'nothing', facts: secret([]), env: [] },
     { name: 'S3 before Azure', facts: secret(['AZURE_CLIENT_SECRET', ...S3]), env: s3Env },
     {
       name: 'Azure before https',
-      facts: secret(['AZURE_CLIENT_SECRET'], { https }),
-      env: [from('AZURE_CLIENT_SECRET')],
+      facts: secret(['AZURE_CLIENT_ID', 'AZURE_TENANT_ID', 'https-host'], { https }),
+      env: [from('AZURE_TENANT_ID'), from('AZURE_CLIENT_ID')],
+    },
+    {
+      name: "a key of Azure's that marks no Secret as Azure's",
+      facts: secret(['AZURE_CLIENT_SECRET', 'HF_TOKEN']),
+      env: [from('HF_TOKEN')],
+    },
+    {
+      name: "Azure's account key comes alone",
+      facts: secret(['AZURE_STORAGE_ACCESS_KEY', 'AZURE_ACCOUNT_NAME']),
+      env: [from('AZURE_STORAGE_ACCESS_KEY')],
+    },
+    {
+      name: "S3 under the names of KServe's code",
+      facts: secret(['awsAccessKeyID', 'awsSecretAccessKey']),
+      env: [from('AWS_ACCESS_KEY_ID', 'awsAccessKeyID'), from('AWS_SECRET_ACCESS_KEY', 'awsSecretAccessKey')],
     },
     {
       name: 'https before Hugging Face',
       facts: secret(['HF_TOKEN'], { https }),
-      env: [{ name: 'models.example-headers', value: 'Authorization: x' }],
+      env: [from('models.example-headers', 'headers')],
     },
   ])('$name', ({ facts, env }) => {
     expect(credentialsFromSecret(facts, settings)).toEqual({ env, volumes: [], volumeMounts: [] });
@@ -142,6 +155,90 @@ describe('variables from a Secret', () => {
   });
 });
 
+describe('what is left out is told', () => {
+  it.each([
+    { name: 'half of S3', facts: secret(['AWS_SECRET_ACCESS_KEY']), told: 'AWS_ACCESS_KEY_ID' },
+    { name: 'the other half of S3', facts: secret(['AWS_ACCESS_KEY_ID']), told: 'AWS_SECRET_ACCESS_KEY' },
+    { name: 'half of https', facts: secret(['https-host']), told: 'not headers' },
+    { name: 'an https host that is none', facts: secret(['https-host', 'headers']), told: 'not a host' },
+  ])('$name', ({ facts, told }) => {
+    const { env, volumes, warnings } = credentialsFromSecret(facts, settings);
+    expect({ env, volumes }).toEqual({ env: [], volumes: [] });
+    expect(warnings).toEqual([expect.stringContaining(told)]);
+  });
+
+  it("Azure's tenant, which KServe refers to in any case, does not keep the pod from starting", () => {
+    const { env, warnings } = credentialsFromSecret(secret(['AZURE_ACCESS_TOKEN']), settings);
+    const tenant = { name: 's', key: 'AZURE_TENANT_ID', optional: true };
+    expect(env).toEqual([
+      { name: 'AZURE_TENANT_ID', valueFrom: { secretKeyRef: tenant } },
+      from('AZURE_ACCESS_TOKEN'),
+    ]);
+    expect(warnings).toEqual([expect.stringContaining('AZURE_TENANT_ID')]);
+  });
+});
+
+/** As in test/integration/credential-goldens.json, where KServe writes the values. */
+describe('settings of S3 in a Secret are referred to', () => {
+  const parts = (data: Record<string, string>, annotations: Record<string, string> = {}) => {
+    const values = { AWS_ACCESS_KEY_ID: 'canary', AWS_SECRET_ACCESS_KEY: 'canary', ...data };
+    const encoded = Object.entries(values).map(([key, value]) => [key, base64(value)]);
+    const facts = factsOfSecret({
+      metadata: { name: 's', annotations },
+      data: Object.fromEntries(encoded) as Record<string, string>,
+    });
+    return credentialsFromSecret(facts, settings);
+  };
+  const url = (value: string) => ({ name: 'AWS_ENDPOINT_URL', value });
+
+  it.each([
+    { name: 'https unless told', data: {}, env: [from('S3_ENDPOINT'), url('https://$(S3_ENDPOINT)')] },
+    {
+      name: 'http by the Secret',
+      data: { S3_USE_HTTPS: '0' },
+      env: [from('S3_USE_HTTPS'), from('S3_ENDPOINT'), url('http://$(S3_ENDPOINT)')],
+    },
+    {
+      name: 'http by an annotation',
+      data: {},
+      annotations: { 'serving.kserve.io/s3-usehttps': '0' },
+      env: [{ name: 'S3_USE_HTTPS', value: '0' }, from('S3_ENDPOINT'), url('http://$(S3_ENDPOINT)')],
+    },
+    {
+      name: 'a scheme in front, whatever else is said',
+      data: { S3_ENDPOINT: 'HTTP://canary:9000', S3_USE_HTTPS: '1' },
+      env: [
+        { name: 'S3_USE_HTTPS', value: '0' },
+        from('S3_ENDPOINT'),
+        from('AWS_ENDPOINT_URL', 'S3_ENDPOINT'),
+      ],
+    },
+    {
+      name: 'an annotation stands above',
+      data: {},
+      annotations: { 'serving.kserve.io/s3-endpoint': ' minio:9000 ' },
+      env: [{ name: 'S3_ENDPOINT', value: 'minio:9000' }, url('https://minio:9000')],
+    },
+    {
+      name: 'an empty annotation stands above',
+      data: {},
+      annotations: { 'serving.kserve.io/s3-endpoint': '' },
+      env: [],
+    },
+    { name: 'an empty value is none', data: { S3_ENDPOINT: '', AWS_DEFAULT_REGION: '' }, env: [] },
+  ])('$name', ({ data, annotations, env }) => {
+    const { env: all } = parts({ S3_ENDPOINT: 'canary:9000', ...data }, annotations);
+    expect(all).toEqual([...s3Env, ...env]);
+    expect(JSON.stringify(all)).not.toMatch(/canary/i);
+  });
+
+  it('white space around an endpoint is told, and the endpoint is not', () => {
+    const { warnings } = parts({ S3_ENDPOINT: 'canary:9000\n' });
+    expect(warnings).toEqual([expect.stringContaining('S3_ENDPOINT in Secret s has white space')]);
+    expect(JSON.stringify(warnings)).not.toContain('canary');
+  });
+});
+
 describe('what is kept of a Secret', () => {
   const whole = {
     metadata: { name: 's', annotations: { a: 'b' } },
@@ -157,13 +254,25 @@ describe('what is kept of a Secret', () => {
   it.each([
     { name: 'plain', host: 'models.example', kept: 'models.example' },
     { name: 'with the line break of echo', host: 'models.example\n', kept: 'models.example' },
-    { name: 'beyond ASCII', host: 'mödels.example', kept: 'mödels.example' },
-  ])('an https host and its headers: $name', ({ host, kept }) => {
-    const data = { 'https-host': base64(host), headers: base64('A: ü\nB: 1') };
-    expect(factsOfSecret({ metadata: { name: 's' }, data }).https).toEqual({
-      host: kept,
-      headers: 'A: ü\nB: 1',
-    });
+    { name: 'with a port', host: 'models.example:8443', kept: 'models.example:8443' },
+  ])('an https host, and nothing of its headers: $name', ({ host, kept }) => {
+    const data = { 'https-host': base64(host), headers: base64('{"Authorization":"hidden"}') };
+    const { https: found, ...facts } = factsOfSecret({ metadata: { name: 's' }, data });
+    expect(found).toEqual({ host: kept });
+    expect(JSON.stringify(facts)).not.toContain('hidden');
+  });
+
+  it.each([
+    'https://models.example',
+    'mödels.example',
+    'Bearer hidden',
+    '{"a":"b"}',
+    'a=b',
+    '',
+    'x'.repeat(300),
+  ])('no https host that cannot be one: %s', (host) => {
+    const data = { 'https-host': base64(host), headers: base64('h') };
+    expect(factsOfSecret({ metadata: { name: 's' }, data })).not.toHaveProperty('https');
   });
 
   it.each([{ data: {} }, { data: { 'https-host': base64('h') } }, { data: { headers: base64('h') } }, {}])(

@@ -55,10 +55,37 @@ describe('what is given stands above the defaults, field by field', () => {
       name: 'the keys of S3',
       data: {
         credentials: json({
-          s3: { s3AccessKeyIDName: 'id', s3SecretAccessKeyName: 'secret', s3Endpoint: 'x' },
+          s3: { s3AccessKeyIDName: 'id', s3SecretAccessKeyName: 'secret' },
         }),
       },
       config: { credentials: { s3AccessKeyIdName: 'id', s3SecretAccessKeyName: 'secret' } },
+    },
+    {
+      name: 'the settings of S3, empty ones being none',
+      data: { credentials: json({ s3: { s3Endpoint: 'minio:9000', s3UseHttps: '0', s3Region: '' } }) },
+      config: { credentials: { ...credentials, s3: { s3Endpoint: 'minio:9000', s3UseHttps: '0' } } },
+    },
+    {
+      name: "the file of Google's credentials, and the annotation that names a Secret",
+      data: {
+        credentials: json({
+          gcs: { gcsCredentialFileName: 'key.json' },
+          storageSecretNameAnnotation: 'a/secret',
+          storageSpecSecretName: 'for-others',
+        }),
+      },
+      config: {
+        credentials: {
+          ...credentials,
+          gcsCredentialFileName: 'key.json',
+          storageSecretNameAnnotation: 'a/secret',
+        },
+      },
+    },
+    {
+      name: 'no annotation that names a Secret',
+      data: { credentials: json({ storageSecretNameAnnotation: '', gcs: { gcsCredentialFileName: '' } }) },
+      config: { credentials: { ...credentials, storageSecretNameAnnotation: '' } },
     },
     {
       name: 'one key of S3',
@@ -111,6 +138,18 @@ describe('what cannot be read is told, and the rest holds', () => {
       data: { credentials: json({ s3: { s3AccessKeyIDName: 1 } }) },
       key: 'credentials.s3.s3AccessKeyIDName',
       told: 'is not a string',
+    },
+    {
+      name: 'an endpoint that is a number',
+      data: { credentials: json({ s3: { s3Endpoint: 9000 } }) },
+      key: 'credentials.s3.s3Endpoint',
+      told: 'is not a string',
+    },
+    {
+      name: "Google's is text",
+      data: { credentials: json({ gcs: 'key.json' }) },
+      key: 'credentials.gcs',
+      told: 'is not a JSON object',
     },
     {
       name: 'an image that is an object',

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { EnvVar, Pod } from '../../../src/core/pod.ts';
+import { runCommand } from '../../support/command-run.ts';
+import type { CommandOutcome } from '../../support/command-run.ts';
+
+const NAMED = 'serving.kserve.io/storageSecretName';
+const inferenceService = {
+  apiVersion: 'serving.kserve.io/v1beta1',
+  kind: 'InferenceService',
+  metadata: { name: 'sk' },
+  spec: { predictor: { sklearn: {} } },
+};
+const pod = (annotations: Record<string, string> = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: {
+    name: 'a',
+    labels: { component: 'predictor', 'serving.kserve.io/inferenceservice': 'sk' },
+    annotations,
+  },
+  spec: { serviceAccountName: 'sa', containers: [{ name: 'kserve-container', image: 'mlserver:1' }] },
+});
+const account = (secrets: readonly string[], annotations: Record<string, string> = {}) => ({
+  apiVersion: 'v1',
+  kind: 'ServiceAccount',
+  metadata: { name: 'sa', annotations },
+  secrets: secrets.map((name) => ({ name })),
+});
+const secret = (name: string, stringData: Record<string, string>) => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name },
+  stringData,
+});
+const KEYS = { AWS_ACCESS_KEY_ID: 'canary', AWS_SECRET_ACCESS_KEY: 'canary' };
+
+describe('credentials in mms inject, as in the webhook', () => {
+  let directory: string;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'kserve-mms-inject-'));
+  });
+  afterAll(() => rm(directory, { recursive: true }));
+
+  async function inject(...objects: readonly object[]): Promise<CommandOutcome & { readonly env: EnvVar[] }> {
+    const file = join(directory, 'objects.yaml');
+    await writeFile(file, objects.map((object) => JSON.stringify(object)).join('\n---\n'));
+    const outcome = await runCommand(['inject', '-f', file, '-o', 'json']);
+    const made = outcome.code === 0 ? (JSON.parse(outcome.stdout) as Pod) : undefined;
+    const agent = made?.spec.containers.find(({ name }) => name === 'agent');
+    return { ...outcome, env: agent?.env ?? [] };
+  }
+
+  it("a service account's role and its settings of S3", async () => {
+    const annotations = { 'eks.amazonaws.com/role-arn': 'r', 'serving.kserve.io/s3-endpoint': 'minio:9000' };
+    const { env } = await inject(pod(), inferenceService, account([], annotations));
+    expect(env).toContainEqual({ name: 'AWS_ENDPOINT_URL', value: 'https://minio:9000' });
+  });
+
+  it('stringData of a Secret, none of its values shown', async () => {
+    const stringData = { ...KEYS, S3_ENDPOINT: 'canary:9000', S3_USE_HTTPS: '0' };
+    const { env, stdout, stderr } = await inject(
+      ...[pod(), inferenceService, account(['s']), secret('s', stringData)],
+    );
+    expect(env).toContainEqual({ name: 'AWS_ENDPOINT_URL', value: 'http://$(S3_ENDPOINT)' });
+    expect(stdout + stderr).not.toContain('canary');
+  });
+
+  it('a Secret that the pod names, in place of those of the account', async () => {
+    const secrets = [secret('s', KEYS), secret('t', { HF_TOKEN: 'canary' })];
+    const { env } = await inject(pod({ [NAMED]: 's' }), inferenceService, account(['t']), ...secrets);
+    expect(env.map(({ name }) => name)).toEqual(Object.keys(KEYS));
+  });
+
+  it('a Secret that is in none of the files may be in the cluster: it is told', async () => {
+    const { code, stderr } = await inject(pod({ [NAMED]: 's' }), inferenceService, account([]));
+    expect(code).toBe(0);
+    expect(stderr).toContain('Secret s is in none of the files');
+  });
+
+  it('what names no Secret is refused', async () => {
+    const { code, stderr } = await inject(pod({ [NAMED]: '' }), inferenceService, account([]));
+    expect(code).toBe(1);
+    expect(stderr).toContain(NAMED);
+  });
+
+  it('what is left out is told', async () => {
+    const { stderr } = await inject(
+      ...[pod(), inferenceService, account(['s']), secret('s', { AWS_SECRET_ACCESS_KEY: 'canary' })],
+    );
+    expect(stderr).toContain('warning: Secret s has the key AWS_SECRET_ACCESS_KEY but not AWS_ACCESS_KEY_ID');
+  });
+});
