@@ -66,7 +66,9 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
   try {
     servers.push(await startHealthServer({ host, port: ports.health, checks, clock, logger }));
-    servers.push(await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, clock, logger }));
+    servers.push(
+      await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, clock, logger }),
+    );
     const kserveAbsence = options.predictors
       ? await refuseBesideKServe({ ...options, client }, signal)
       : undefined;

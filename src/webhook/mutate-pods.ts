@@ -71,7 +71,10 @@ function misnamedField(pod: Pod, namespace: string): string | undefined {
   const fields = [
     ['the namespace of the request', namespace],
     [`the label ${INFERENCE_SERVICE_LABEL}`, candidacy.inferenceService],
-    ['spec.serviceAccountName', serviceAccountName == null || serviceAccountName === '' ? 'default' : serviceAccountName],
+    [
+      'spec.serviceAccountName',
+      serviceAccountName == null || serviceAccountName === '' ? 'default' : serviceAccountName,
+    ],
   ] as const;
   return fields.find(([, name]) => !NAME.test(name))?.[0];
 }
@@ -105,7 +108,10 @@ async function decide(
   }
   const key = objectKey(namespace, candidacy.inferenceService);
   const inferenceService = options.inferenceServices.get(key) ?? (await options.readInferenceService(key));
-  const { secrets, missing } = await options.credentials.of(namespace, pod.spec.serviceAccountName || undefined);
+  const { secrets, missing } = await options.credentials.of(
+    namespace,
+    pod.spec.serviceAccountName || undefined,
+  );
   const credentials = secrets.map((secret) => credentialsFromSecret(secret, system.credentials));
   const decision = decideInjection({ pod, inferenceService, system, credentials });
   const warnings =

@@ -25,7 +25,12 @@ describe('the webhook for TrainedModels, while the API server does not answer', 
         inferenceServices: { cache: createObjectStore<InferenceService>().cache },
       } as unknown as ClusterView,
       options: {
-        ...{ allowMemoryChanges: false, clientAuthorityFile: '/ca.pem', kserve: 'beside', logger: silentLogger },
+        ...{
+          allowMemoryChanges: false,
+          clientAuthorityFile: '/ca.pem',
+          kserve: 'beside',
+          logger: silentLogger,
+        },
       },
     });
     const object = { ...trainedModel('new', 'unseen') } as unknown as JsonObject;

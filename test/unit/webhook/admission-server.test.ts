@@ -152,14 +152,17 @@ describe('a review that holds more than a pod can is denied with its uid, and to
   });
 
   it.each([
-    ['a pod of 5,000 variables, managed fields and all', ((): string => {
-      const env = Array.from({ length: 5000 }, (_, at) => ({ name: `VARIABLE_${at}`, value: 'v' }));
-      const fields = Object.fromEntries(
-        env.map(({ name }) => [`k:{"name":"${name}"}`, { '.': {}, 'f:name': {}, 'f:value': {} }]),
-      );
-      const managedFields = [{ manager: 'kubectl', fieldsV1: { 'f:spec': { 'f:env': fields } } }];
-      return JSON.stringify({ metadata: { managedFields }, spec: { containers: [{ env }] } });
-    })()],
+    [
+      'a pod of 5,000 variables, managed fields and all',
+      ((): string => {
+        const env = Array.from({ length: 5000 }, (_, at) => ({ name: `VARIABLE_${at}`, value: 'v' }));
+        const fields = Object.fromEntries(
+          env.map(({ name }) => [`k:{"name":"${name}"}`, { '.': {}, 'f:name': {}, 'f:value': {} }]),
+        );
+        const managedFields = [{ manager: 'kubectl', fieldsV1: { 'f:spec': { 'f:env': fields } } }];
+        return JSON.stringify({ metadata: { managedFields }, spec: { containers: [{ env }] } });
+      })(),
+    ],
     ['commas, colons and brackets within text', JSON.stringify({ x: '{},[]:"\\'.repeat(200_000) })],
   ])('but not %s', async (_name, object) => {
     expect(answeredReview(await call(server, { body: withObject(object) })).allowed).toBe(true);
