@@ -22,7 +22,7 @@ import { shippedManager } from '../support/shipped-manager.ts';
 
 const ATTACKER = fileURLToPath(new URL('../support/webhook-attacker.ts', import.meta.url));
 const LIMIT_MIB = 512;
-const HONEST_PODS = 100;
+const HONEST_PODS = 60;
 
 describe('a manager with the shipped limits, attacked by a caller without any credential', () => {
   let controlPlane: ControlPlane;

@@ -101,6 +101,12 @@ function* variants(document: Json, put: readonly (Json | undefined)[]): Generato
   }
 }
 
+/** Twenty at a time: each takes a connection. */
+function* batches<T>(all: Iterable<T>): Generator<T[]> {
+  const list = [...all];
+  while (list.length > 0) yield list.splice(0, 20);
+}
+
 /** Each text of the document replaced. */
 function* withText(document: Json, text: string): Generator<Json> {
   if (typeof document === 'string') yield text;
@@ -161,27 +167,32 @@ describe('a review that anybody may have sent', () => {
   it.each(CASES)(
     'a value of another type is answered, and never with a failure: %s',
     async (path, request) => {
-      const seen = new Map<number, number>();
-      for (const variant of variants(reviewWith(request), [...VALUES, undefined])) {
-        const answer = await call(server, { path, agent, body: JSON.stringify(variant) });
-        const code = answeredReview(answer).status?.code ?? 200;
-        seen.set(code, (seen.get(code) ?? 0) + 1);
-        if (code >= 500 || answer.status >= 500)
-          throw new Error(`${answer.text} to ${JSON.stringify(variant)}`);
+      const seen = new Set<number>();
+      for (const some of batches(variants(reviewWith(request), [...VALUES, undefined]))) {
+        await Promise.all(
+          some.map(async (variant) => {
+            const answer = await call(server, { path, agent, body: JSON.stringify(variant) });
+            const code = answeredReview(answer).status?.code ?? 200;
+            seen.add(code);
+            if (code >= 500 || answer.status >= 500) {
+              throw new Error(`${answer.text} to ${JSON.stringify(variant)}`);
+            }
+          }),
+        );
       }
-      expect([...seen.keys()].sort()).toEqual(expect.arrayContaining([200, 400]));
+      expect([...seen]).toEqual(expect.arrayContaining([200, 400]));
     },
   );
 
-  /** With a pattern that goes by the square it takes hours, and without one some milliseconds. */
+  /** With a pattern that goes by the square one review takes 15 s, and without one some milliseconds. */
   it.each([
-    ['slashes', `${'/'.repeat(1e6)}x`],
-    ['colons', `a://${':'.repeat(1e6)}`],
-    ['digits', '1'.repeat(1e6)],
-    ['dots', 'a.'.repeat(5e5)],
-    ['blanks', `${' '.repeat(1e6)}x`],
-    ['at signs', `s3://${'@'.repeat(1e6)}`],
-  ])('a text of a million characters is answered in time: %s', async (_name, text) => {
+    ['slashes', `${'/'.repeat(1e5)}x`],
+    ['colons', `a://${':'.repeat(1e5)}`],
+    ['digits', '1'.repeat(1e5)],
+    ['dots', 'a.'.repeat(5e4)],
+    ['blanks', `${' '.repeat(1e5)}x`],
+    ['at signs', `s3://${'@'.repeat(1e5)}`],
+  ])('a text of 100,000 characters is answered in time: %s', async (_name, text) => {
     for (const [path, request] of CASES) {
       for (const variant of withText((request as Record<string, Json>)['object']!, text)) {
         const changed = { ...(request as Record<string, Json>), object: variant, oldObject: null };
