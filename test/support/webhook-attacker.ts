@@ -34,16 +34,19 @@ const many = (count: number, json: (index: number) => string): string =>
 const MIB = 1024 * 1024;
 
 /** What the manager was ended or held up by, and what is just within its bounds. */
-const bodies = attack !== 'values' ? [] : [
-  review('', `,"x":[${many(1.6 * MIB, () => '{}')}]`),
-  review('', `,"x":[${many(1.6 * MIB, () => '[]')}]`),
-  review('', `,"x":[${many(2.3 * MIB, () => '{}')}]`),
-  review(`,"annotations":{${many(300_000, (at) => `"k${at}":""`)}}`, ''),
-  review('', `,"volumes":[${many(250_000, (at) => `{"name":"v${at}"}`)}]`),
-  review(`,"annotations":{${many(5000, (at) => `"k${at}":""`)}}`, ''),
-  review('', `,"x":[${many(29_000, () => '{}')}]`),
-  review('', `,"volumes":[{"name":"${'v'.repeat(4 * MIB)}"}]`),
-];
+const bodies =
+  attack !== 'values'
+    ? []
+    : [
+        review('', `,"x":[${many(1.6 * MIB, () => '{}')}]`),
+        review('', `,"x":[${many(1.6 * MIB, () => '[]')}]`),
+        review('', `,"x":[${many(2.3 * MIB, () => '{}')}]`),
+        review(`,"annotations":{${many(300_000, (at) => `"k${at}":""`)}}`, ''),
+        review('', `,"volumes":[${many(250_000, (at) => `{"name":"v${at}"}`)}]`),
+        review(`,"annotations":{${many(5000, (at) => `"k${at}":""`)}}`, ''),
+        review('', `,"x":[${many(29_000, () => '{}')}]`),
+        review('', `,"volumes":[{"name":"${'v'.repeat(4 * MIB)}"}]`),
+      ];
 
 async function largeBodies(): Promise<void> {
   for (const body of bodies) {
