@@ -163,7 +163,7 @@ describe('a review that holds more than a pod can is denied with its uid, and to
         return JSON.stringify({ metadata: { managedFields }, spec: { containers: [{ env }] } });
       })(),
     ],
-    ['commas, colons and brackets within text', JSON.stringify({ x: '{},[]:"\\'.repeat(200_000) })],
+    ['commas, colons and brackets within text', JSON.stringify({ x: '{},[]:"\\'.repeat(20_000) })],
   ])('but not %s', async (_name, object) => {
     expect(answeredReview(await call(server, { body: withObject(object) })).allowed).toBe(true);
   });
