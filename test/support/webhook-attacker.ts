@@ -74,6 +74,8 @@ async function slowBody(): Promise<void> {
 
 /** Of every four, one gets through the TLS handshake and three do not begin it. */
 async function idleConnection(index: number): Promise<void> {
+  // Not all at once: a kernel forgets connections that come faster than they are accepted, and the attack would be smaller.
+  await delay(index * 2);
   const socket = index % 4 === 0 ? await open() : connectTcp(Number(port), '127.0.0.1');
   socket.on('error', () => undefined);
   if (!socket.destroyed) await once(socket, 'close');
