@@ -47,10 +47,16 @@ export function readBody(
     };
     const take = (chunk: Buffer): void => {
       const needed = length + chunk.length;
-      if (needed > limit) return settle({ kind: 'too-large' });
+      if (needed > limit) {
+        settle({ kind: 'too-large' });
+        return;
+      }
       if (needed > buffer.length) {
         const capacity = Math.min(limit, Math.max(FIRST_BYTES, 2 * buffer.length, needed));
-        if (!share.grow(capacity)) return settle({ kind: 'lost' });
+        if (!share.grow(capacity)) {
+          settle({ kind: 'lost' });
+          return;
+        }
         const larger = Buffer.allocUnsafeSlow(capacity);
         buffer.copy(larger, 0, 0, length);
         buffer = larger;

@@ -74,8 +74,6 @@ async function slowBody(): Promise<void> {
 
 /** Of every four, one gets through the TLS handshake and three do not begin it. */
 async function idleConnection(index: number): Promise<void> {
-  // Not all at once: a kernel forgets connections that come faster than they are accepted, and the attack would be smaller.
-  await delay(index * 2);
   const socket = index % 4 === 0 ? await open() : connectTcp(Number(port), '127.0.0.1');
   socket.on('error', () => undefined);
   if (!socket.destroyed) await once(socket, 'close');
@@ -85,6 +83,8 @@ async function idleConnection(index: number): Promise<void> {
 async function forever(count: number, each: (index: number) => Promise<void>): Promise<void> {
   await Promise.all(
     Array.from({ length: count }, async (_, index) => {
+      // Not all at once: a kernel forgets connections that come faster than they are accepted.
+      await delay(index * 2);
       for (;;) await each(index).catch(() => undefined);
     }),
   );
