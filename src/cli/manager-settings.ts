@@ -48,6 +48,14 @@ export const MANAGER_SETTINGS = {
     '<source>',
     "who makes the webhook's certificate and writes the caBundle: the manager, or another such as cert-manager",
   ),
+  webhookClientCa: {
+    ...{ argument: '<file>', env: 'MMS_WEBHOOK_CLIENT_CA', otherwise: undefined as string | undefined },
+    otherwiseShown: 'none: the webhook answers anyone who reaches it',
+    meaning:
+      "PEM of the authority of the API server's client certificate; the webhook then answers nobody else",
+    read: (text: string) => (text === '' ? undefined : text),
+    must: 'name a file',
+  },
   namespace: {
     ...{ argument: '<name>', env: 'POD_NAMESPACE', otherwise: 'kserve-mms-system' },
     meaning: 'of the lease and the certificate',

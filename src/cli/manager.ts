@@ -53,6 +53,7 @@ async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): 
       page: settings.pagePort,
     },
     certificate: settings.certificate,
+    clientAuthorityFile: settings.webhookClientCa,
     agentImage: settings.agentImage,
     kserve: settings.kserve,
     injectCredentials: settings.injectCredentials,

@@ -67,7 +67,7 @@ export function agentContainer(pod: Pod, settings: AgentSettings, credentials: C
         httpHeaders: [{ name: 'K-Network-Probe', value: 'queue' }],
       },
     },
-    ...(securityContext == null ? {} : { securityContext: structuredClone(securityContext) }),
+    ...(securityContext == null ? {} : { securityContext }),
   };
 }
 
@@ -80,7 +80,7 @@ function componentPort(pod: Pod): string {
 function agentEnv(pod: Pod): EnvVar[] {
   const queueProxy = containerNamed(pod, CONTAINERS.queueProxy);
   // Behind Knative the agent takes over queue-proxy's role, with the port that it had in mind.
-  if (queueProxy !== undefined) return structuredClone(queueProxy.env ?? []);
+  if (queueProxy !== undefined) return queueProxy.env ?? [];
   const mirrored = (containerNamed(pod, CONTAINERS.transformer) ?? pod.spec.containers[0])?.readinessProbe;
   if (mirrored == null || (mirrored.httpGet == null && mirrored.tcpSocket == null)) return [];
   return [{ name: READINESS_PROBE_ENV, value: JSON.stringify(mirrored) }];
@@ -103,5 +103,12 @@ export function containerNamed(pod: Pod, name: string): Container | undefined {
 
 /** Whether two mount paths are the same directory: Kubernetes compares the text, but a slash at the end changes nothing. */
 export function samePath(a: string, b: string): boolean {
-  return a.replace(/(?<=.)\/+$/, '') === b.replace(/(?<=.)\/+$/, '');
+  return withoutLastSlashes(a) === withoutLastSlashes(b);
+}
+
+/** No regular expression: one for slashes at the end takes time by the square of how many there are elsewhere. */
+function withoutLastSlashes(path: string): string {
+  let end = path.length;
+  while (end > 1 && path[end - 1] === '/') end--;
+  return path.slice(0, end);
 }

@@ -136,7 +136,7 @@ function injected(input: InjectionInput, stamped: Pod, configMap: string): Injec
     const refusal = { reason: 'StorageSecretNotFound', message: input.credentialRefusal } as const;
     return { outcome: 'refuse', ...refusal, warnings: [], pod: input.pod };
   }
-  const pod = structuredClone(stamped);
+  const pod = copyForInjection(stamped);
   const credentials = combine(input.credentials);
   const existing = containerNamed(pod, CONTAINERS.agent);
   if (existing === undefined) {
@@ -157,6 +157,25 @@ function injected(input: InjectionInput, stamped: Pod, configMap: string): Injec
     message: `${completed ? 'completed the agent' : 'added the agent'}, with its models from ConfigMap ${configMap}`,
     warnings: [...warningsFor(pod), ...(input.credentialWarnings ?? [])],
     pod,
+  };
+}
+
+/**
+ * A copy whose lists and containers may be changed; what is in them, down to the variables, is shared with the pod that came
+ * in and must be replaced instead. A whole copy costs most of a review, and comparing one that shares nothing the rest.
+ */
+function copyForInjection(pod: Pod): Pod {
+  const { containers, volumes } = pod.spec;
+  return {
+    ...pod,
+    spec: {
+      ...pod.spec,
+      containers: containers.map((container) => ({
+        ...container,
+        ...(container.volumeMounts != null && { volumeMounts: [...container.volumeMounts] }),
+      })),
+      ...(volumes != null && { volumes: [...volumes] }),
+    },
   };
 }
 
@@ -184,9 +203,11 @@ function completeAgent(pod: Pod, agent: Container, credentials: CredentialParts)
 
 /** Knative: traffic goes queue-proxy → agent → model server. */
 function redirectQueueProxy(pod: Pod): void {
-  for (const variable of containerNamed(pod, CONTAINERS.queueProxy)?.env ?? []) {
-    if (variable.name === USER_PORT_ENV) variable.value = String(AGENT_PORT);
-  }
+  const queueProxy = containerNamed(pod, CONTAINERS.queueProxy);
+  if (queueProxy?.env == null) return;
+  queueProxy.env = queueProxy.env.map((variable) =>
+    variable.name === USER_PORT_ENV ? { ...variable, value: String(AGENT_PORT) } : variable,
+  );
 }
 
 function addMount(container: Container, name: string, mountPath: string, mount?: VolumeMount): void {

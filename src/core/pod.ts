@@ -71,32 +71,100 @@ export interface Probe {
 
 /**
  * Whether a piece of untrusted JSON is enough of a pod to decide upon. The API server has validated nothing yet when
- * a mutating webhook is called, so the shape is checked where it is used.
+ * a mutating webhook is called, and others may call it too, so each field that injection reads or copies is checked here.
  */
 export function isPod(value: unknown): value is Pod {
-  if (!isRecord(value) || !isRecord(value['metadata']) || !isRecord(value['spec'])) return false;
-  const { containers, initContainers, volumes } = value['spec'];
-  const { labels, annotations } = value['metadata'];
-  return (
-    isListOf(containers, isContainer) &&
-    containers.length > 0 &&
-    (initContainers == null || isListOf(initContainers, isContainer)) &&
-    (volumes == null || isListOf(volumes, isNamed)) &&
-    (labels == null || isTextMap(labels)) &&
-    (annotations == null || isTextMap(annotations))
-  );
+  return podFault(value) === undefined;
+}
+
+/** Where a piece of untrusted JSON is not of a pod's shape, as a path such as `spec.volumes`; undefined when it is. */
+export function podFault(value: unknown): string | undefined {
+  if (!isRecord(value)) return 'the object';
+  if (!isRecord(value['metadata'])) return 'metadata';
+  if (!isRecord(value['spec'])) return 'spec';
+  const { containers } = value['spec'];
+  if (!isListOf(containers, isContainer) || containers.length === 0) return 'spec.containers';
+  return misshapen(value['metadata'], METADATA, 'metadata') ?? misshapen(value['spec'], SPEC, 'spec');
+}
+
+type Check = (value: unknown) => boolean;
+type Shape = readonly (readonly [string, Check])[];
+
+const METADATA: Shape = [
+  ...(['name', 'generateName', 'namespace'] as const).map((field) => [field, isText] as const),
+  ['labels', isTextMap],
+  ['annotations', isTextMap],
+];
+const SPEC: Shape = [
+  ['initContainers', (value) => isListOf(value, isContainer)],
+  ['volumes', (value) => isListOf(value, isVolume)],
+  ['serviceAccountName', isText],
+];
+const CONTAINER: Shape = [
+  ['image', isText],
+  ['args', (value) => isListOf(value, isText)],
+  ['env', (value) => isListOf(value, isVariable)],
+  ['ports', (value) => isListOf(value, isPort)],
+  ['volumeMounts', (value) => isListOf(value, isMount)],
+  ['readinessProbe', isRecord],
+  ['securityContext', isRecord],
+  ['resources', isRecord],
+];
+const VARIABLE: Shape = [
+  ['value', isText],
+  ['valueFrom', isRecord],
+];
+const PORT: Shape = [
+  ['name', isText],
+  ['containerPort', isInteger],
+  ['protocol', isText],
+];
+const PROBE: Shape = [
+  ['httpGet', isRecord],
+  ['tcpSocket', isRecord],
+];
+const CONFIG_MAP: Shape = [['name', isText]];
+const SECRET: Shape = [['secretName', isText]];
+const VOLUME: Shape = [
+  ['configMap', (value) => isRecord(value) && fits(value, CONFIG_MAP)],
+  ['secret', (value) => isRecord(value) && fits(value, SECRET)],
+  ['emptyDir', isRecord],
+];
+
+/** The path of the first field that is there, is not null, and is of another shape. */
+function misshapen(value: Record<string, unknown>, shape: Shape, path: string): string | undefined {
+  const wrong = shape.find(([field, check]) => value[field] != null && !check(value[field]));
+  return wrong === undefined ? undefined : `${path}.${wrong[0]}`;
+}
+
+function fits(value: Record<string, unknown>, shape: Shape): boolean {
+  return misshapen(value, shape, '') === undefined;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+function isInteger(value: unknown): boolean {
+  return Number.isInteger(value);
 }
 
 function isContainer(value: unknown): boolean {
-  return (
-    isNamed(value) &&
-    (value['args'] == null || isListOf(value['args'], (arg) => typeof arg === 'string')) &&
-    (value['env'] == null || isListOf(value['env'], isNamed)) &&
-    (value['ports'] == null || isListOf(value['ports'], isRecord)) &&
-    (value['volumeMounts'] == null || isListOf(value['volumeMounts'], isMount)) &&
-    (value['readinessProbe'] == null || isRecord(value['readinessProbe'])) &&
-    (value['securityContext'] == null || isRecord(value['securityContext']))
-  );
+  if (!isNamed(value) || !fits(value, CONTAINER)) return false;
+  const { readinessProbe } = value;
+  return !isRecord(readinessProbe) || fits(readinessProbe, PROBE);
+}
+
+function isVolume(value: unknown): boolean {
+  return isNamed(value) && fits(value, VOLUME);
+}
+
+function isVariable(value: unknown): boolean {
+  return isNamed(value) && fits(value, VARIABLE);
+}
+
+function isPort(value: unknown): boolean {
+  return isRecord(value) && fits(value, PORT);
 }
 
 function isNamed(value: unknown): value is Record<string, unknown> {
@@ -108,9 +176,9 @@ function isMount(value: unknown): boolean {
 }
 
 function isTextMap(value: unknown): boolean {
-  return isRecord(value) && Object.values(value).every((entry) => typeof entry === 'string');
+  return isRecord(value) && Object.values(value).every(isText);
 }
 
-function isListOf(value: unknown, holds: (element: unknown) => boolean): value is unknown[] {
+function isListOf(value: unknown, holds: Check): value is unknown[] {
   return Array.isArray(value) && value.every(holds);
 }

@@ -114,6 +114,8 @@ const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 /** A URI as it may stand in a message: no user or password, no query (signatures), cut. */
 export function shownStorageUri(uri: string): string {
+  // The patterns below take time by the square of the length; what is too long to be a URI loses more than its end.
+  if (uri.length > MAX_LENGTH) return `(${uri.length} characters)`;
   const plain = uri
     .replace(/[?#][^]*$/, '')
     .replace(/^([^:/]*:\/\/)?[^/]*:[^/]*@/, '$1')

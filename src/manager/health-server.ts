@@ -1,5 +1,9 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
+import { seconds } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
 import type { ReadinessCheck } from '../core/readiness.ts';
+import { makeRoomOn } from '../webhook/connection-room.ts';
 import { listen } from '../webhook/listen.ts';
 
 /** A plain HTTP server of the manager. */
@@ -14,13 +18,16 @@ export interface HealthServerOptions {
   readonly host: string;
   /** By name; the manager is ready when each of them is. */
   readonly checks: ReadonlyMap<string, ReadinessCheck>;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly logger: Logger;
 }
 
 /**
  * `/healthz` says that the process runs; `/readyz` lists what is not ready yet, and with `?verbose` every check, in
  * the format of the API server's own. Throws PortUnavailableError.
  */
-export function startHealthServer({ port, host, checks }: HealthServerOptions): Promise<PlainServer> {
+export function startHealthServer(options: HealthServerOptions): Promise<PlainServer> {
+  const { port, host, checks, clock, logger } = options;
   const server = createServer((request, response) => {
     // Not by URL, which throws on what strangers may ask for: `//`.
     const [path, query] = (request.url ?? '').split('?', 2);
@@ -28,7 +35,7 @@ export function startHealthServer({ port, host, checks }: HealthServerOptions): 
     else if (path === '/readyz') answerReady(response, checks, new URLSearchParams(query).has('verbose'));
     else answer(response, 404, 'nothing here; there is /healthz and /readyz\n');
   });
-  return startPlainServer(server, { port, host, flag: '--health-port' });
+  return startPlainServer(server, { port, host, flag: '--health-port', clock, logger });
 }
 
 function answerReady(
@@ -49,12 +56,26 @@ function answer(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(text);
 }
 
+/** kubelet, Prometheus and people have a few each. */
+const MAX_CONNECTIONS = 100;
+const HEADERS_TIMEOUT = seconds(10);
+
+export interface PlainServerOptions {
+  readonly port: number;
+  readonly host: string;
+  /** By which the port is set. */
+  readonly flag: string;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly logger: Logger;
+}
+
 /** Listens, and gives the handle to stop with. Throws PortUnavailableError. */
-export async function startPlainServer(
-  server: Server,
-  address: { readonly port: number; readonly host: string; readonly flag: string },
-): Promise<PlainServer> {
-  const port = await listen(server, address);
+export async function startPlainServer(server: Server, options: PlainServerOptions): Promise<PlainServer> {
+  const { clock, logger } = options;
+  server.headersTimeout = HEADERS_TIMEOUT;
+  server.requestTimeout = HEADERS_TIMEOUT;
+  makeRoomOn(server, { most: MAX_CONNECTIONS, clock, logger, observe: () => undefined });
+  const port = await listen(server, options);
   return {
     port,
     stop: () =>

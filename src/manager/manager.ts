@@ -65,8 +65,10 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const servers: PlainServer[] = [];
   const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
   try {
-    servers.push(await startHealthServer({ host, port: ports.health, checks }));
-    servers.push(await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, logger }));
+    servers.push(await startHealthServer({ host, port: ports.health, checks, clock, logger }));
+    servers.push(
+      await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, clock, logger }),
+    );
     const kserveAbsence = options.predictors
       ? await refuseBesideKServe({ ...options, client }, signal)
       : undefined;
@@ -184,7 +186,8 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
   const { clock, random, logger, namespace, identity } = options;
   const names = webhookNames(options);
   const server = await startWebhookServer({
-    ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics },
+    ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics, signal },
+    clientAuthorityFile: options.clientAuthorityFile,
     handlers: new Map([
       [MUTATE_PODS_PATH, podWebhook({ client, view, systemConfig, metrics, options })],
       [VALIDATE_TRAINED_MODELS_PATH, trainedModelWebhook({ client, view, options })],

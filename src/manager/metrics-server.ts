@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { Registry } from 'prom-client';
+import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { startPlainServer, type PlainServer } from './health-server.ts';
@@ -9,15 +10,17 @@ export function startMetricsServer(options: {
   readonly port: number;
   readonly host: string;
   readonly registry: Registry;
+  readonly clock: Pick<Clock, 'now'>;
   readonly logger: Logger;
 }): Promise<PlainServer> {
-  const { port, host, registry, logger } = options;
+  const { port, host, registry, clock, logger } = options;
+  const collect = shared(() => registry.metrics());
   const server = createServer((request, response) => {
     if (request.url?.split('?', 1)[0] !== '/metrics') {
       response.writeHead(404, { 'Content-Type': 'text/plain' }).end('nothing here; there is /metrics\n');
       return;
     }
-    registry.metrics().then(
+    collect().then(
       (text) => response.writeHead(200, { 'Content-Type': registry.contentType }).end(text),
       (error: unknown) => {
         logger.error({ error: messageOf(error) }, 'the metrics could not be collected');
@@ -25,5 +28,11 @@ export function startMetricsServer(options: {
       },
     );
   });
-  return startPlainServer(server, { port, host, flag: '--metrics-port' });
+  return startPlainServer(server, { port, host, flag: '--metrics-port', clock, logger });
+}
+
+/** Scrapes that come while one is being answered get the same answer: to collect takes as long as there are objects. */
+function shared<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
+  return () => (running ??= work().finally(() => (running = undefined)));
 }

@@ -32,6 +32,8 @@ export interface ManagerOptions {
   readonly allowMemoryChanges: boolean;
   /** What is written to the status of TrainedModels: all of it, only ModelLoaded beside KServe's controller, or nothing. */
   readonly trainedModelStatus: 'whole' | 'beside' | 'off';
+  /** PEM file of the authorities of the API server's client certificate; undefined: the webhook answers anyone. */
+  readonly clientAuthorityFile: string | undefined;
   /** Whether pods are annotated when a ConfigMap that they mount has changed. */
   readonly propagate: boolean;
   /** Whether Deployments and Services are made of InferenceServices: for clusters without KServe's controllers. */

@@ -63,7 +63,7 @@ export async function startPageServer(options: {
       });
     }
   });
-  const started = await startPlainServer(server, { port, host: HOST, flag: '--page-port' });
+  const started = await startPlainServer(server, { port, host: HOST, flag: '--page-port', clock, logger });
   logger.info({ port: started.port }, `the page is at http://localhost:${started.port}/`);
   return started;
 }

@@ -21,7 +21,7 @@ export interface PodWebhookOptions {
   readonly view: ClusterView;
   readonly systemConfig: SystemConfigSource;
   readonly metrics: ManagerMetrics;
-  readonly options: Pick<ManagerOptions, 'clock' | 'injectCredentials' | 'logger'>;
+  readonly options: Pick<ManagerOptions, 'clientAuthorityFile' | 'clock' | 'injectCredentials' | 'logger'>;
 }
 
 /** The webhook for pods: caches for what is known, one GET for what is too new to be. */
@@ -51,6 +51,7 @@ export function podWebhook({
     readInferenceService: reading(INFERENCE_SERVICES),
     credentials,
     systemConfig: () => systemConfig.current(view),
+    callerIsKnown: options.clientAuthorityFile !== undefined,
     logger: logger.child({ part: 'webhook' }),
     observe: metrics.injection,
   });

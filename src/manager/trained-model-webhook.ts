@@ -21,7 +21,7 @@ import type { ManagerOptions } from './options.ts';
 export interface TrainedModelWebhookOptions {
   readonly client: ApiClient;
   readonly view: ClusterView;
-  readonly options: Pick<ManagerOptions, 'allowMemoryChanges' | 'kserve' | 'logger'>;
+  readonly options: Pick<ManagerOptions, 'allowMemoryChanges' | 'clientAuthorityFile' | 'kserve' | 'logger'>;
 }
 
 /** Well below the time that a call has, after which its model would be refused for want of a warning. */
@@ -43,6 +43,7 @@ export function trainedModelWebhook({ client, view, options }: TrainedModelWebho
   return validateTrainedModels({
     surroundings,
     allowMemoryChanges: options.allowMemoryChanges,
+    callerIsKnown: options.clientAuthorityFile !== undefined,
     logger: options.logger.child({ part: 'webhook' }),
   });
 }

@@ -8,6 +8,7 @@ import { startAdmissionServer } from '../webhook/admission-server.ts';
 import type { AdmissionServer } from '../webhook/admission-server.ts';
 import { certificateMaker, certificateReader, makeIssue } from '../webhook/certificates.ts';
 import type { AdmissionHandler } from '../webhook/review-endpoint.ts';
+import { followClientAuthority, readClientAuthority } from './client-authority.ts';
 import { certificateKeeper } from './certificate-keeper.ts';
 import type { CertificateKeeper } from './certificate-keeper.ts';
 import { startCertificateLoop } from './certificate-loop.ts';
@@ -27,22 +28,35 @@ export interface WebhookServerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: ManagerMetrics;
+  /** See {@link ManagerOptions}. */
+  readonly clientAuthorityFile: string | undefined;
+  /** Ends what looks at that file. */
+  readonly signal: AbortSignal;
 }
 
 /**
  * Listens at once, so that a port that is taken is told of at once. Until the certificate that all replicas share is
  * there it serves a passing one that nobody trusts; readiness does not hold before that.
+ *
+ * @throws {ClientAuthorityError} when the file cannot be used
  */
 export async function startWebhookServer(options: WebhookServerOptions): Promise<AdmissionServer> {
-  const { names, clock, logger, metrics } = options;
+  const { names, clock, logger, metrics, clientAuthorityFile: file, signal } = options;
+  const clientAuthority = file === undefined ? undefined : await readClientAuthority(file);
   const { issue } = await makeIssue(certificateMaker(clock, DEFAULT_CERTIFICATE_POLICY), names);
   const server = await startAdmissionServer({
     ...options,
     certificate: { certificate: issue.leaf.pem, key: issue.leaf.key },
     logger: logger.child({ part: 'webhook' }),
     observe: metrics.admission,
+    clientAuthority,
+    connectionClosed: metrics.connectionClosed,
   });
-  metrics.countReviewsInFlight(server.reviewsInFlight);
+  metrics.observeWebhookServer(server);
+  if (file !== undefined && clientAuthority !== undefined) {
+    const changed = server.setClientAuthority;
+    void followClientAuthority({ file, current: clientAuthority, clock, logger, changed }, signal);
+  }
   return server;
 }
 

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
@@ -6,6 +7,10 @@ import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { ReadinessCheck } from '../core/readiness.ts';
 import type { ServingCertificate } from '../core/serving-certificate.ts';
+import { bodyBudget, MAX_HELD_BYTES } from './body-budget.ts';
+import type { BodyBudget } from './body-budget.ts';
+import { makeRoomOn } from './connection-room.ts';
+import type { RoomReason } from './connection-room.ts';
 import { listen } from './listen.ts';
 import { answerAndHangUp } from './request-body.ts';
 import { reviewEndpoint, type AdmissionHandler, type AdmissionObservation } from './review-endpoint.ts';
@@ -24,6 +29,13 @@ export interface AdmissionServerOptions {
   readonly drain: Milliseconds;
   /** How long a client may take to send one request. */
   readonly requestTimeout?: Milliseconds;
+  /**
+   * PEM of the authorities of client certificates: without one of theirs, a client is turned away in the TLS handshake.
+   * Undefined: anyone who reaches the port is answered.
+   */
+  readonly clientAuthority?: string | undefined;
+  /** Told of each connection that was closed to make room, or not taken. */
+  readonly connectionClosed?: (reason: RoomReason) => void;
 }
 
 export interface AdmissionServer {
@@ -31,8 +43,13 @@ export interface AdmissionServer {
   /** New connections get this certificate; those that are open go on. Throws when key and certificate do not match. */
   setCertificate(certificate: ServingCertificate): void;
   readonly readiness: ReadinessCheck;
+  /** The same for the authorities of client certificates. Only where there were some from the start. */
+  setClientAuthority(pem: string): void;
   /** How many are being answered. */
   reviewsInFlight(): number;
+  connections(): number;
+  /** Of all bodies and reviews that are being read or answered. */
+  heldBytes(): number;
   /** Fails readiness, drains, lets the calls in flight finish, closes. Never rejects. */
   stop(): Promise<void>;
 }
@@ -47,8 +64,8 @@ const HANDSHAKE_TIMEOUT = seconds(10);
 const REQUEST_TIMEOUT = seconds(30);
 /** Node looks for requests that take too long only this often, and by default every 30 s. */
 const TIMEOUT_CHECK_INTERVAL = seconds(1);
-/** HTTP/1.1 needs one connection a call; an API server has at most 600 calls in flight by default. */
-const MAX_CONNECTIONS = 4096;
+/** HTTP/1.1 needs one connection a call, and three API servers have at most 1,800 calls in flight by default. */
+const MAX_CONNECTIONS = 2000;
 /** What a call in flight may still take once the drain is over: no webhook of ours is waited for longer. */
 const CLOSE_TIMEOUT = seconds(10);
 
@@ -58,10 +75,15 @@ const CLOSE_TIMEOUT = seconds(10);
  */
 export async function startAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
   const { host, port, certificate, clock, drain, logger } = options;
-  const state: ServerState = { draining: false, inFlight: new Set() };
+  const budget = bodyBudget(MAX_HELD_BYTES, clock);
+  const state: ServerState = { draining: false, inFlight: new Set(), budget };
+  const { clientAuthority } = options;
+  const tls = { certificate, clientAuthority };
   const server = createServer(
     {
-      ...tlsOptions(certificate),
+      ...tlsOptions(tls),
+      requestCert: clientAuthority !== undefined,
+      rejectUnauthorized: clientAuthority !== undefined,
       handshakeTimeout: HANDSHAKE_TIMEOUT,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
       headersTimeout: Math.min(HEADERS_TIMEOUT, options.requestTimeout ?? REQUEST_TIMEOUT),
@@ -71,16 +93,26 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
     },
     application(options, state),
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  const observe = options.connectionClosed ?? (() => undefined);
+  const room = makeRoomOn(server, { most: MAX_CONNECTIONS, clock, logger, observe });
   server.on('tlsClientError', (error) => logger.debug({ error: error.message }, 'TLS handshake failed'));
   const boundPort = await listen(server, { host, port, flag: '--webhook-port' });
   server.on('error', (error) => logger.error({ error: error.message }, 'the webhook server failed'));
   let stopping: Promise<void> | undefined;
   return {
     port: boundPort,
-    setCertificate: (next) => server.setSecureContext(tlsOptions(next)),
-    readiness: () => (state.draining ? 'the webhook server is shutting down' : undefined),
+    setCertificate: (next) => {
+      tls.certificate = next;
+      server.setSecureContext(tlsOptions(tls));
+    },
+    setClientAuthority: (pem) => {
+      tls.clientAuthority = pem;
+      server.setSecureContext(tlsOptions(tls));
+    },
+    readiness: () => (state.draining ? 'the webhook server is shutting down' : room.obstacle()),
     reviewsInFlight: () => state.inFlight.size,
+    connections: room.open,
+    heldBytes: budget.held,
     stop: () => {
       state.draining = true;
       for (const response of state.inFlight) askToLeave(response);
@@ -93,6 +125,7 @@ interface ServerState {
   draining: boolean;
   /** Of the reviews that are being answered. */
   readonly inFlight: Set<Response>;
+  readonly budget: BodyBudget;
 }
 
 /** Whoever has this connection shall open its next one elsewhere: no call can then be lost to our closing it. */
@@ -101,16 +134,24 @@ function askToLeave(response: Response): void {
 }
 
 /** setSecureContext forgets what it is not given again, the lowest TLS version too. */
-function tlsOptions({ certificate, key }: ServingCertificate): {
+function tlsOptions({ certificate: { certificate, key }, clientAuthority }: TlsSettings): {
   cert: string;
   key: string;
+  ca?: string;
   minVersion: 'TLSv1.2';
 } {
-  return { cert: certificate, key, minVersion: 'TLSv1.2' };
+  const ca = clientAuthority === undefined ? {} : { ca: clientAuthority };
+  return { cert: certificate, key, ...ca, minVersion: 'TLSv1.2' };
+}
+
+interface TlsSettings {
+  readonly certificate: ServingCertificate;
+  readonly clientAuthority: string | undefined;
 }
 
 function application(options: AdmissionServerOptions, state: ServerState): Express {
   const { handlers, clock, logger, observe } = options;
+  const shared = { budget: state.budget, seed: randomInt(2 ** 30) };
   const app = express();
   app.disable('x-powered-by').disable('etag').disable('query parser').enable('case sensitive routing');
   app.use((_request: Request, response: Response, next: NextFunction) => {
@@ -118,7 +159,7 @@ function application(options: AdmissionServerOptions, state: ServerState): Expre
     next();
   });
   for (const [path, handler] of handlers) {
-    const endpoint = reviewEndpoint({ path, handler, clock, logger, observe });
+    const endpoint = reviewEndpoint({ path, handler, clock, logger, observe, ...shared });
     app.post(path, async (request: Request, response: Response) => {
       state.inFlight.add(response);
       try {

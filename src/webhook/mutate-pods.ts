@@ -4,10 +4,11 @@ import type { ObjectCache } from '../core/cache.ts';
 import { candidacyOf, decideInjection } from '../core/agent-injection.ts';
 import type { InjectionDecision } from '../core/agent-injection.ts';
 import type { InferenceService } from '../core/inference-service.ts';
+import { INFERENCE_SERVICE_LABEL } from '../core/names.ts';
 import { objectKey } from '../core/kubernetes.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
-import { isPod } from '../core/pod.ts';
+import { isPod, podFault } from '../core/pod.ts';
 import type { Pod } from '../core/pod.ts';
 import { credentialsFor, secretNamedBy } from '../core/credential-lookup.ts';
 import type { SystemConfig } from '../core/system-config.ts';
@@ -19,6 +20,11 @@ export interface MutatePodsOptions {
   readonly readInferenceService: (key: ObjectKey) => Promise<InferenceService | undefined>;
   readonly credentials: PodCredentials;
   readonly systemConfig: () => SystemConfig;
+  /**
+   * Whether only the API server can have sent a review. To anyone else an answer says whether the pod gets the agent, which
+   * the patch shows anyway, and nothing more of other objects.
+   */
+  readonly callerIsKnown: boolean;
   readonly logger: Logger;
   /** Told of each decision, for metrics. */
   readonly observe: (decision: Pick<InjectionDecision, 'outcome' | 'reason'>) => void;
@@ -32,18 +38,57 @@ export function mutatePods(
     const { object } = request;
     if (request.kind.kind !== 'Pod' || request.operation !== 'CREATE') return notForUs(request);
     if (!isPod(object)) {
-      const message =
-        'the object is not a pod that can be read: metadata or spec.containers is missing or malformed';
-      return { kind: 'denied', code: 400, reason: 'BadRequest', message };
+      const fault = podFault(object) ?? 'the object';
+      return unreadable(`the object is not a pod that can be read: ${fault} is missing or malformed`);
     }
     // The namespace stands in the request; in the pod it may be missing still.
     const namespace = request.namespace ?? object.metadata.namespace ?? '';
-    const decision = await decide(object, namespace, options);
+    const misnamed = misnamedField(object, namespace);
+    if (misnamed !== undefined) {
+      return unreadable(`${misnamed} cannot be a name; use at most 253 letters, digits, "-", "_" and "."`);
+    }
+    const { decision, credentialWarnings } = await decide(object, namespace, options);
     options.observe(decision);
     const pod = `${namespace}/${object.metadata.name ?? object.metadata.generateName ?? ''}`;
     options.logger.debug({ pod, outcome: decision.outcome, reason: decision.reason }, decision.message);
-    return answer(object, decision);
+    if (options.callerIsKnown) {
+      return answer(object, { ...decision, warnings: [...decision.warnings, ...credentialWarnings] });
+    }
+    // What a warning may not tell to everyone is in the log at least.
+    for (const warning of credentialWarnings) options.logger.info({ pod }, warning);
+    return answer(object, withoutOthers(decision));
   };
+}
+
+function unreadable(message: string): AdmissionDecision {
+  return { kind: 'denied', code: 400, reason: 'BadRequest', message };
+}
+
+/** What Kubernetes takes for a label's value, which each of the names below is or has to fit into. */
+const NAME = /^[a-z0-9](?:[\w.-]{0,251}[a-z0-9])?$/i;
+
+/** The field by which an object is about to be looked up and which cannot be a name. */
+function misnamedField(pod: Pod, namespace: string): string | undefined {
+  const candidacy = candidacyOf(pod);
+  if (candidacy.kind === 'skip') return undefined;
+  const { serviceAccountName } = pod.spec;
+  const fields = [
+    ['the namespace of the request', namespace],
+    [`the label ${INFERENCE_SERVICE_LABEL}`, candidacy.inferenceService],
+    [
+      'spec.serviceAccountName',
+      serviceAccountName == null || serviceAccountName === '' ? 'default' : serviceAccountName,
+    ],
+  ] as const;
+  return fields.find(([, name]) => !NAME.test(name))?.[0];
+}
+
+/** Whether an InferenceService is not there or not multi-model is left out; what is said of the pod alone stays. */
+function withoutOthers(decision: InjectionDecision): InjectionDecision {
+  const { reason } = decision;
+  if (reason !== 'InferenceServiceNotFound' && reason !== 'NotMMSPredictor') return decision;
+  const message = 'the pod gets no agent; mms explain says why';
+  return { ...decision, reason: 'NotMMSPredictor', message, warnings: [] };
 }
 
 /** Our rules ask for the creation of pods only; whatever else is sent is let through as it is. */
@@ -52,22 +97,28 @@ function notForUs(request: AdmissionRequest): AdmissionDecision {
   return { kind: 'allowed', auditAnnotations: { reason: 'NotAPodCreation', message } };
 }
 
-async function decide(pod: Pod, namespace: string, options: MutatePodsOptions): Promise<InjectionDecision> {
+async function decide(
+  pod: Pod,
+  namespace: string,
+  options: MutatePodsOptions,
+): Promise<{ readonly decision: InjectionDecision; readonly credentialWarnings: readonly string[] }> {
   const system = options.systemConfig();
   const candidacy = candidacyOf(pod);
   if (candidacy.kind === 'skip') {
-    return decideInjection({ pod, inferenceService: undefined, system, credentials: [] });
+    const decision = decideInjection({ pod, inferenceService: undefined, system, credentials: [] });
+    return { decision, credentialWarnings: [] };
   }
   const key = objectKey(namespace, candidacy.inferenceService);
   const inferenceService = options.inferenceServices.get(key) ?? (await options.readInferenceService(key));
-  const { serviceAccountName } = pod.spec;
+  const serviceAccountName = pod.spec.serviceAccountName || undefined;
   const named = secretNamedBy(pod, system.credentials);
   const lookup = await options.credentials.of({ namespace, serviceAccountName, named });
   const { parts, warnings, refusal } = credentialsFor(lookup, system.credentials);
-  return decideInjection({
-    ...{ pod, inferenceService, system, credentials: parts, credentialWarnings: warnings },
+  const decision = decideInjection({
+    ...{ pod, inferenceService, system, credentials: parts },
     ...(refusal === undefined ? {} : { credentialRefusal: refusal }),
   });
+  return { decision, credentialWarnings: decision.outcome === 'inject' ? warnings : [] };
 }
 
 function answer(raw: Pod, { outcome, reason, message, warnings, pod }: InjectionDecision): AdmissionDecision {

@@ -6,10 +6,21 @@ import {
   type AdmissionRequest,
 } from '../core/admission.ts';
 import type { JsonObject, JsonValue } from '../core/kubernetes.ts';
+import type { JsonBounds, JsonExcess } from './json-meter.ts';
 import { pruneDeepJson } from './nesting-depth.ts';
 
-/** The same limit as controller-runtime's; etcd refuses objects far smaller than this. */
-export const MAX_BODY_BYTES = 7 * 1024 * 1024;
+/**
+ * In a review of an update there are the new object, which the API server takes up to 3 MiB long, and the old one, which etcd
+ * keeps up to 1.5 MiB long; half a MiB is left for what is around them. Sources: MaxRequestBodyBytes in k8s.io/apiserver
+ * pkg/server/config.go, --max-request-bytes of etcd.
+ */
+export const MAX_BODY_BYTES = 5 * 1024 * 1024;
+/**
+ * A pod of 5,000 variables, each with what managedFields says of it, has 40,000 values and 5,000 names. To parse, decide upon
+ * and compare what is just within these bounds takes 10 to 40 ms; of one distinct name that is ten times as much as of
+ * a value.
+ */
+export const REVIEW_BOUNDS: JsonBounds = { values: 60_000, names: 5_500 };
 /** Far deeper than any Kubernetes object, far from where recursion overflows the stack. */
 export const MAX_NESTING_DEPTH = 1000;
 /** The API server sends a UUID. */
@@ -24,7 +35,7 @@ export type DecodedReview =
 
 export interface Malformed {
   readonly kind: 'malformed';
-  readonly httpStatus: 400 | 413 | 415;
+  readonly httpStatus: 400 | 413 | 415 | 503;
   readonly message: string;
   readonly uid?: string;
 }
@@ -63,11 +74,34 @@ function emptyBody(): Malformed {
   return malformed(400, 'the body is empty; send an AdmissionReview');
 }
 
-/** Reads an AdmissionReview out of bytes that anybody may have sent. Never throws. */
-export function decodeReview(body: Buffer): DecodedReview {
+/** The API server writes the uid first; what others send in another order is answered without one. */
+const UID_AT_THE_START = /"request"\s*:\s*\{\s*"uid"\s*:\s*"([^"\\]{1,256})"/;
+const START_BYTES = 4096;
+
+/** The answer to a body that passes one of {@link REVIEW_BOUNDS}; `start` is what was read of it. */
+export function tooMuch(excess: JsonExcess, start: Buffer): DecodedReview {
+  const uid = UID_AT_THE_START.exec(start.toString('latin1', 0, START_BYTES))?.[1];
+  const message = {
+    values: `the object holds more than ${REVIEW_BOUNDS.values} values in its lists and objects; make it smaller`,
+    names: `the object holds more than ${REVIEW_BOUNDS.names} different field names, labels and annotations; use fewer`,
+  }[excess];
+  return uid === undefined ? malformed(413, message) : refused(uid, message, 413);
+}
+
+/** The answer to a body that had to give its memory to others. */
+export function noRoom(): Malformed {
+  return malformed(503, 'the bodies of other requests need the memory; send it again, and faster');
+}
+
+/**
+ * Reads an AdmissionReview out of bytes that anybody may have sent. Never throws.
+ *
+ * @param depth how deep the JSON is nested
+ */
+export function decodeReview(body: Buffer, depth: number): DecodedReview {
   if (body.length === 0) return emptyBody();
   if (!isUtf8(body)) return malformed(400, 'the body is not UTF-8');
-  const pruned = pruneDeepJson(body, MAX_NESTING_DEPTH);
+  const pruned = depth > MAX_NESTING_DEPTH ? pruneDeepJson(body, MAX_NESTING_DEPTH) : undefined;
   let review: JsonValue;
   try {
     review = JSON.parse((pruned ?? body).toString('utf8')) as JsonValue;
@@ -126,8 +160,9 @@ function malformed(httpStatus: Malformed['httpStatus'], message: string, uid?: s
   return { kind: 'malformed', httpStatus, message, ...(uid !== undefined && { uid }) };
 }
 
-function refused(uid: string, message: string): DecodedReview {
-  return { kind: 'refused', uid, decision: { kind: 'denied', code: 400, reason: 'BadRequest', message } };
+function refused(uid: string, message: string, code: 400 | 413 = 400): DecodedReview {
+  const reason = code === 400 ? 'BadRequest' : 'RequestEntityTooLarge';
+  return { kind: 'refused', uid, decision: { kind: 'denied', code, reason, message } };
 }
 
 function readUid(request: JsonObject): string | undefined {

@@ -4,14 +4,20 @@ import { milliseconds, type Clock, type Milliseconds } from '../core/clock.ts';
 import { messageOf, MmsError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { handlerDeadline } from './call-timeout.ts';
+import type { BodyBudget } from './body-budget.ts';
+import { jsonMeter } from './json-meter.ts';
 import { answerAndHangUp, answerJson, readBody } from './request-body.ts';
+import type { RequestBody } from './request-body.ts';
 import {
   bodyTooLarge,
   decodeReview,
   MAX_BODY_BYTES,
+  noRoom,
   refuseByHeaders,
-  type Malformed,
+  REVIEW_BOUNDS,
+  tooMuch,
 } from './review-codec.ts';
+import type { DecodedReview, Malformed } from './review-codec.ts';
 
 /** Decides one request. The signal aborts when the deadline has passed or the API server has hung up. */
 export type AdmissionHandler = (request: AdmissionRequest, signal: AbortSignal) => Promise<AdmissionDecision>;
@@ -31,7 +37,14 @@ export interface EndpointDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observe: (observation: AdmissionObservation) => void;
+  /** Shared with the other webhooks of the server. */
+  readonly budget: BodyBudget;
+  /** 30 random bits, for {@link jsonMeter}. */
+  readonly seed: number;
 }
+
+/** What V8 takes for a value beside its text, on average. */
+const BYTES_A_VALUE = 64;
 
 /** The HTTP side of one webhook: reads a review, has it decided, answers. Never rejects on account of a client. */
 export function reviewEndpoint(
@@ -52,18 +65,57 @@ async function serve(
 ): Promise<AdmissionOutcome> {
   const refusal = refuseByHeaders(request.headers);
   if (refusal !== undefined) return answerMalformed(request, response, dependencies.clock, refusal);
-  const body = await readBody(request, MAX_BODY_BYTES);
-  if (body.kind === 'aborted') return 'aborted';
-  if (body.kind === 'too-large') {
-    return answerMalformed(request, response, dependencies.clock, bodyTooLarge());
+  const meter = jsonMeter(REVIEW_BOUNDS, dependencies.seed);
+  const { body, share } = await readBody(request, {
+    limit: MAX_BODY_BYTES,
+    budget: dependencies.budget,
+    meter,
+  });
+  try {
+    if (body.kind === 'aborted') return 'aborted';
+    const review = reviewIn(body, meter.depth());
+    // What was parsed takes memory of its own while it waits for the decision.
+    if (review.kind === 'ok' && body.kind === 'complete') {
+      const fits = share.grow(body.bytes.length + meter.values() * BYTES_A_VALUE);
+      if (!fits) return answerMalformed(request, response, dependencies.clock, noRoom());
+    }
+    return await answerReview(review, request, response, dependencies);
+  } finally {
+    share.release();
   }
-  const review = decodeReview(body.bytes);
+}
+
+function reviewIn(body: Exclude<RequestBody, { kind: 'aborted' }>, depth: number): DecodedReview {
+  switch (body.kind) {
+    case 'complete':
+      return decodeReview(body.bytes, depth);
+    case 'too-large':
+      return bodyTooLarge();
+    case 'too-much':
+      return tooMuch(body.excess, body.start);
+    case 'lost':
+      return noRoom();
+  }
+}
+
+async function answerReview(
+  review: DecodedReview,
+  request: IncomingMessage,
+  response: ServerResponse,
+  dependencies: EndpointDependencies,
+): Promise<AdmissionOutcome> {
   switch (review.kind) {
     case 'malformed':
       return answerMalformed(request, response, dependencies.clock, review);
-    case 'refused':
-      answerJson(response, 200, JSON.stringify(respond(review.uid, review.decision)));
+    case 'refused': {
+      const text = JSON.stringify(respond(review.uid, review.decision));
+      if (request.complete) answerJson(response, 200, text);
+      else
+        answerAndHangUp(request, response, dependencies.clock, {
+          ...{ status: 200, contentType: 'application/json', text },
+        });
       return review.decision.kind;
+    }
     case 'ok': {
       const decision = await decide(review.request, request, response, dependencies);
       answerJson(response, 200, JSON.stringify(respond(review.request.uid, decision)));
@@ -91,7 +143,10 @@ function answerMalformed(
 }
 
 function reasonOf(status: Malformed['httpStatus']): string {
-  return { 400: 'BadRequest', 413: 'RequestEntityTooLarge', 415: 'UnsupportedMediaType' }[status];
+  return {
+    ...{ 400: 'BadRequest', 413: 'RequestEntityTooLarge', 415: 'UnsupportedMediaType' },
+    503: 'ServiceUnavailable',
+  }[status];
 }
 
 /** One for all: an abort without a reason makes an error, which costs a review more than its decision does. */

@@ -11,6 +11,8 @@ export interface ValidateTrainedModelsOptions {
   /** What is around a model that is about to be stored; `namespace` stands in its metadata. */
   readonly surroundings: (model: TrainedModel) => Promise<Surroundings>;
   readonly allowMemoryChanges: boolean;
+  /** Whether only the API server can have sent a review. Anyone else is told of no InferenceService and no memory. */
+  readonly callerIsKnown: boolean;
   readonly logger: Logger;
 }
 
@@ -36,7 +38,7 @@ export function validateTrainedModels(
       const message = faults.map((fault) => fault.message).join('; ');
       return { kind: 'denied', code: 422, reason: 'Invalid', message, auditAnnotations: { reason: codes } };
     }
-    return { kind: 'allowed', warnings: await warnings(model, options) };
+    return { kind: 'allowed', ...(options.callerIsKnown && { warnings: await warnings(model, options) }) };
   };
 }
 

@@ -4,7 +4,10 @@ import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { getIfThere } from '../../src/kube/get-if-there.ts';
 import { TRAINED_MODELS, VALIDATING_WEBHOOK_CONFIGURATIONS } from '../../src/kube/resources.ts';
+import { reviewAt } from '../support/admission-review.ts';
 import { clientFor } from '../support/api-access.ts';
+import { apiServerCertificate } from '../support/api-server-certificate.ts';
+import type { ApiServerCertificate } from '../support/api-server-certificate.ts';
 import {
   createModel,
   createService,
@@ -17,10 +20,12 @@ import { eventually } from '../support/eventually.ts';
 import { kubectlOutcome } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
+import { dryRunContainers, predictorPod } from '../support/predictor-pod.ts';
 
 const LIMITED = { sklearn: { resources: { limits: { memory: '2Gi' } } } };
 
-describe('TrainedModels through the real API server', () => {
+describe('TrainedModels through the real API server, which the webhook knows by its certificate', () => {
+  let certificate: ApiServerCertificate;
   let controlPlane: ControlPlane;
   let client: ApiClient;
   let manager: TestManager;
@@ -29,9 +34,10 @@ describe('TrainedModels through the real API server', () => {
     (await getIfThere(client, VALIDATING_WEBHOOK_CONFIGURATIONS, { name: 'kserve-mms' })) !== undefined;
 
   beforeAll(async () => {
-    controlPlane = await testControlPlane();
+    certificate = await apiServerCertificate();
+    controlPlane = await testControlPlane({ apiServerFlags: [certificate.flag] });
     client = clientFor(controlPlane);
-    manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
+    manager = await startManager();
     // The API server hears of a new webhook configuration a moment after it is stored.
     await eventually(async () => expect((await preflight(trainedModel('a.b', 'sk'))).code).toBe(1));
   });
@@ -40,8 +46,14 @@ describe('TrainedModels through the real API server', () => {
     await manager.stop();
     await client.close();
     await controlPlane.stop();
+    await certificate.remove();
   });
 
+  const startManager = (...args: string[]): Promise<TestManager> =>
+    startTestManager({
+      kubeconfig: controlPlane.kubeconfigPath,
+      args: ['--webhook-client-ca', certificate.authorityFile, ...args],
+    });
   const kubectlApply = (object: KubernetesObject, ...args: string[]) =>
     kubectlOutcome(
       controlPlane.kubeconfigPath,
@@ -70,6 +82,25 @@ describe('TrainedModels through the real API server', () => {
     const single = await preflight(trainedModel('m1', 'single'));
     expect(single.code).toBe(0);
     expect(single.stderr).toContain('Warning: InferenceService single is not multi-model');
+  });
+
+  it('are judged for the API server alone: others get no answer, and pods are admitted for it too', async () => {
+    const { webhook } = manager.ports;
+    const model = trainedModel('m1', 'nobody');
+    const known = await reviewAt(webhook, model, { kind: 'TrainedModel', client: certificate });
+    expect(known.response.warnings).toHaveLength(1);
+    const stranger = await apiServerCertificate();
+    for (const client of [undefined, { cert: stranger.cert, key: stranger.key }]) {
+      await expect(
+        reviewAt(webhook, model, { kind: 'TrainedModel', ...(client && { client }) }),
+      ).rejects.toThrow();
+      await expect(reviewAt(webhook, predictorPod('p', 'sk'), client && { client })).rejects.toThrow();
+    }
+    await stranger.remove();
+    await createService(client, inferenceService('sk'));
+    await eventually(async () =>
+      expect(await dryRunContainers(client, predictorPod('p', 'sk'))).toContain('agent'),
+    );
   });
 
   it('are let in with the numbers when there is no memory for them', async () => {
@@ -111,7 +142,7 @@ describe('TrainedModels through the real API server', () => {
       ...old,
       metadata: { ...old.metadata, finalizers: ['trainedmodel.finalizer'] },
     });
-    manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
+    manager = await startManager();
     await eventually(async () => expect((await preflight(trainedModel('a.b', 'other'))).code).toBe(1));
     const reference = { namespace: 'default', name: 'old.one' };
     await client.patch(TRAINED_MODELS, reference, {
@@ -129,10 +160,7 @@ describe('TrainedModels through the real API server', () => {
   it('change their memory when the deployment says so; a manager that ends takes its webhook back', async () => {
     await manager.stop();
     expect(await registered()).toBe(false);
-    manager = await startTestManager({
-      kubeconfig: controlPlane.kubeconfigPath,
-      args: ['--allow-memory-changes'],
-    });
+    manager = await startManager('--allow-memory-changes');
     await eventually(async () => expect((await preflight(trainedModel('a.b', 'other'))).code).toBe(1));
     expect(await kubectlApply(trainedModel('mover', 'other', { memory: '2Mi' }))).toMatchObject({ code: 0 });
   });

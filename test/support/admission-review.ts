@@ -4,10 +4,21 @@ import { text } from 'node:stream/consumers';
 import type { AdmissionReview } from '../../src/core/admission.ts';
 import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 
-/** Sends a review of a pod's creation straight to a webhook, whoever has signed its certificate. */
-export async function reviewAt(port: number, object: KubernetesObject): Promise<AdmissionReview> {
+export interface ReviewOptions {
+  readonly kind?: 'Pod' | 'TrainedModel';
+  /** PEM of a client certificate and its key. */
+  readonly client?: { readonly cert: string; readonly key: string };
+}
+
+/** Sends a review of a creation straight to a webhook, whoever has signed its certificate. */
+export async function reviewAt(
+  port: number,
+  object: KubernetesObject,
+  { kind: of = 'Pod', client }: ReviewOptions = {},
+): Promise<AdmissionReview> {
   const uid = randomUUID();
-  const kind = { group: '', version: 'v1', kind: 'Pod' };
+  const kind = { group: '', version: 'v1', kind: of };
+  const path = of === 'Pod' ? '/mutate-pods' : '/validate-trainedmodels';
   const review = {
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',
@@ -15,7 +26,7 @@ export async function reviewAt(port: number, object: KubernetesObject): Promise<
   };
   const body = await new Promise<string>((resolve, reject) => {
     const call = request(
-      { host: '127.0.0.1', port, path: '/mutate-pods', method: 'POST', rejectUnauthorized: false },
+      { host: '127.0.0.1', port, path, method: 'POST', rejectUnauthorized: false, ...client },
       (response) => void text(response).then(resolve, reject),
     );
     call.setHeader('Content-Type', 'application/json');

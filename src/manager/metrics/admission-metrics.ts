@@ -1,6 +1,8 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { InjectionDecision } from '../../core/agent-injection.ts';
+import type { AdmissionServer } from '../../webhook/admission-server.ts';
+import type { RoomReason } from '../../webhook/connection-room.ts';
 import type { AdmissionObservation } from '../../webhook/review-endpoint.ts';
 import { DURATION_BUCKETS } from './buckets.ts';
 
@@ -8,7 +10,8 @@ export interface AdmissionMetrics {
   admission(observation: AdmissionObservation): void;
   injection(decision: Pick<InjectionDecision, 'outcome' | 'reason'>): void;
   /** Asked at each scrape. */
-  countReviewsInFlight(count: () => number): void;
+  observeWebhookServer(server: Pick<AdmissionServer, 'reviewsInFlight' | 'connections' | 'heldBytes'>): void;
+  connectionClosed(reason: RoomReason): void;
   /** Seconds since the epoch. */
   certificateExpiry(seconds: number): void;
 }
@@ -22,14 +25,27 @@ export function admissionMetrics(registry: Registry): AdmissionMetrics {
     buckets: DURATION_BUCKETS,
     registers,
   });
-  let inFlight = (): number => 0;
-  new Gauge({
-    name: 'mms_admission_in_flight',
-    help: 'Admission reviews that are being answered.',
+  let server: Parameters<AdmissionMetrics['observeWebhookServer']>[0] | undefined;
+  const gauge = (name: string, help: string, read: () => number | undefined): void => {
+    new Gauge({
+      ...{ name, help, registers },
+      collect() {
+        this.set(read() ?? 0);
+      },
+    });
+  };
+  gauge('mms_admission_in_flight', 'Admission reviews that are being answered.', () =>
+    server?.reviewsInFlight(),
+  );
+  gauge('mms_webhook_connections', 'Connections to the webhook port.', () => server?.connections());
+  gauge('mms_webhook_held_bytes', 'Memory that requests to the webhook hold together.', () =>
+    server?.heldBytes(),
+  );
+  const closed = new Counter({
+    name: 'mms_webhook_connections_closed_total',
+    help: 'Connections to the webhook port that were closed to make room for new ones, or refused, by what they had done.',
+    labelNames: ['reason'] as const,
     registers,
-    collect() {
-      this.set(inFlight());
-    },
   });
   const injections = new Counter({
     name: 'mms_injections_total',
@@ -45,7 +61,8 @@ export function admissionMetrics(registry: Registry): AdmissionMetrics {
   return {
     admission: ({ path, outcome, duration }) => requests.observe({ path, outcome }, duration / 1000),
     injection: ({ outcome, reason }) => injections.inc({ outcome, reason }),
-    countReviewsInFlight: (count) => (inFlight = count),
+    observeWebhookServer: (observed) => (server = observed),
+    connectionClosed: (reason) => closed.inc({ reason }),
     certificateExpiry: (seconds) => expiry.set(seconds),
   };
 }

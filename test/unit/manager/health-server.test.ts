@@ -1,9 +1,15 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Counter, Registry } from 'prom-client';
 import { startHealthServer, type PlainServer } from '../../../src/manager/health-server.ts';
 import { startMetricsServer } from '../../../src/manager/metrics-server.ts';
+import { systemClock } from '../../../src/system/clock.ts';
+import { eventually } from '../../support/eventually.ts';
 import { quietLogger } from '../../support/quiet-logger.ts';
+
+const common = { host: '127.0.0.1', clock: systemClock, logger: quietLogger };
 
 function get(
   port: number,
@@ -28,7 +34,7 @@ describe('the health server', () => {
     ['webhook', () => missing.webhook],
   ]);
   let server: PlainServer;
-  beforeAll(async () => (server = await startHealthServer({ port: 0, host: '127.0.0.1', checks })));
+  beforeAll(async () => (server = await startHealthServer({ port: 0, checks, ...common })));
   afterAll(() => server.stop());
 
   it.each<[string, typeof missing, number, string]>([
@@ -51,8 +57,23 @@ describe('the health server', () => {
     expect(await get(server.port, path)).toMatchObject({ status, text });
   });
 
+  it('lets a new caller in while others hold all connections', async () => {
+    const idle = Array.from({ length: 150 }, () => connect(server.port, '127.0.0.1'));
+    await Promise.all(
+      idle.map((socket) =>
+        once(
+          socket.on('error', () => undefined),
+          'connect',
+        ),
+      ),
+    );
+    expect((await get(server.port, '/healthz')).status).toBe(200);
+    await eventually(() => expect(idle.filter((socket) => socket.closed).length).toBeGreaterThanOrEqual(50));
+    for (const socket of idle) socket.destroy();
+  });
+
   it('a port in use is an error that names the flag', async () => {
-    await expect(startHealthServer({ port: server.port, host: '127.0.0.1', checks })).rejects.toThrow(
+    await expect(startHealthServer({ port: server.port, checks, ...common })).rejects.toThrow(
       'choose another port with --health-port',
     );
   });
@@ -67,16 +88,16 @@ describe('the metrics server', () => {
     };
     const calls = new Counter({ name: 'calls_total', help: 'Calls.', registers: [registry], collect });
     calls.inc(3);
-    const server = await startMetricsServer({ port: 0, host: '127.0.0.1', registry, logger: quietLogger });
+    const server = await startMetricsServer({ port: 0, registry, ...common });
     const { status, text, type } = await get(server.port, '/metrics');
     expect({ status, type }).toEqual({ status: 200, type: registry.contentType });
     expect(text).toContain('calls_total 3');
     expect((await get(server.port, '//')).status).toBe(404);
     broken = true;
     expect((await get(server.port, '/metrics')).status).toBe(500);
-    await expect(
-      startMetricsServer({ port: server.port, host: '127.0.0.1', registry, logger: quietLogger }),
-    ).rejects.toThrow('choose another port with --metrics-port');
+    await expect(startMetricsServer({ port: server.port, registry, ...common })).rejects.toThrow(
+      'choose another port with --metrics-port',
+    );
     await server.stop();
   });
 });

@@ -44,7 +44,12 @@ describe('a manager that cannot start', () => {
           ...{ userAgent: 'test', mode: 'in-cluster', namespace: 'mms', identity: 'a', certificate: 'self' },
           ports: { webhook: 0, metrics: 0, health: 0, page: undefined, [part]: port },
           ...{ agentImage: undefined, injectCredentials: true, propagate: true, predictors: false },
-          ...{ allowMemoryChanges: false, trainedModelStatus: 'off', kserve: 'beside' },
+          ...{
+            clientAuthorityFile: undefined,
+            allowMemoryChanges: false,
+            trainedModelStatus: 'off',
+            kserve: 'beside',
+          },
           ...{ drain: milliseconds(0), clock, random: Math.random, logger: quietLogger },
         },
         new AbortController().signal,

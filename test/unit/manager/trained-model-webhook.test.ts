@@ -24,7 +24,14 @@ describe('the webhook for TrainedModels, while the API server does not answer', 
       view: {
         inferenceServices: { cache: createObjectStore<InferenceService>().cache },
       } as unknown as ClusterView,
-      options: { allowMemoryChanges: false, kserve: 'beside', logger: silentLogger },
+      options: {
+        ...{
+          allowMemoryChanges: false,
+          clientAuthorityFile: '/ca.pem',
+          kserve: 'beside',
+          logger: silentLogger,
+        },
+      },
     });
     const object = { ...trainedModel('new', 'unseen') } as unknown as JsonObject;
     const decision = await handler(

@@ -3,7 +3,7 @@ import type { AdmissionRequest } from '../../../src/core/admission.ts';
 import { milliseconds, seconds } from '../../../src/core/clock.ts';
 import { MmsError } from '../../../src/core/errors.ts';
 import type { AdmissionHandler, AdmissionObservation } from '../../../src/webhook/review-endpoint.ts';
-import { MAX_BODY_BYTES, MAX_NESTING_DEPTH } from '../../../src/webhook/review-codec.ts';
+import { MAX_BODY_BYTES, MAX_NESTING_DEPTH, REVIEW_BOUNDS } from '../../../src/webhook/review-codec.ts';
 import { answeredReview, call, reviewOf, sendBytes } from '../../support/admission-client.ts';
 import { startLoopbackServer } from '../../support/admission-server.ts';
 
@@ -93,8 +93,8 @@ describe('a body that is no review of a version spoken here', () => {
     ['a uid that is a number', of({ request: { uid: 7 } }), {}, 400, ''],
     ['a uid of 1 MB', of({ request: { uid: 'u'.repeat(1e6) } }), {}, 400, ''],
     ['a uid inherited from __proto__', '{"__proto__":{"request":{"uid":"uid-1"}}}', {}, 400, ''],
-    ['nothing but opening brackets', '['.repeat(1e6), {}, 400, ''],
-    ['a million levels', deep(1e6), {}, 400, ''],
+    ['nothing but opening brackets', '['.repeat(1e6), {}, 413, ''],
+    ['a million levels', deep(1e6), {}, 413, ''],
     ['a body one byte too long', review.padEnd(MAX_BODY_BYTES + 1), {}, 413, ''],
   ])('%s', async (_name, body, headers, status, uid) => {
     const answer = await call(server, { body, headers });
@@ -117,13 +117,55 @@ describe('a body that is no review of a version spoken here', () => {
 describe('a review whose object cannot be used is denied with its uid', () => {
   it.each([
     [`${MAX_NESTING_DEPTH} levels below the object`, withObject(deep(MAX_NESTING_DEPTH))],
-    ['a million levels', withObject(deep(1e6))],
+    ['50,000 levels', withObject(deep(50_000))],
     ['no operation', of({ request: { uid: 'uid-1', kind: {} } })],
     ['no kind', of({ request: { uid: 'uid-1', operation: 'CREATE' } })],
   ])('%s', async (_name, body) => {
     const answer = await call(server, { body });
     expect(answer.status).toBe(200);
     expect(answeredReview(answer)).toMatchObject({ uid: 'uid-1', allowed: false, status: { code: 400 } });
+  });
+});
+
+describe('a review that holds more than a pod can is denied with its uid, and told which bound it passes', () => {
+  const many = (count: number, json: (index: number) => string): string =>
+    Array.from({ length: count }, (_, index) => json(index)).join(',');
+  const { values, names } = REVIEW_BOUNDS;
+  it.each([
+    ['empty objects', `{"spec":{"x":[${many(values, () => '{}')}]}}`, 'values'],
+    ['empty objects without a list', `{"spec":{},${many(values, () => '{}')}}`, 'values'],
+    ['empty lists', `{"spec":{"x":[${many(values, () => '[]')}]}}`, 'values'],
+    ['numbers', `{"spec":{"x":[${many(values + 1, () => '1')}]}}`, 'values'],
+    ['one name again and again', `{"metadata":{${many(values + 1, () => '"a":1')}}}`, 'values'],
+    ['environment variables', `{"spec":{"env":[${many(values / 2, () => '{"name":""}')}]}}`, 'values'],
+    ['annotations', `{"annotations":{${many(names * 1.2, (at) => `"k${at}":""`)}}}`, 'names'],
+    ['objects of a name each', `{"x":[${many(names * 1.2, (at) => `{"${at}":0}`)}]}`, 'names'],
+    ['names that are escaped', `{"x":{${many(names * 1.2, (at) => `"\\u0041${at}":0`)}}}`, 'names'],
+    ['names with quotes in them', `{"x":{${many(names * 1.2, (at) => `"\\"${at}":0`)}}}`, 'names'],
+  ])('%s', async (_name, object, bound) => {
+    const answer = await call(server, { body: withObject(object) });
+    const { uid, allowed, status } = answeredReview(answer);
+    expect({ http: answer.status, uid, allowed, code: status?.code, reason: status?.reason }).toEqual({
+      ...{ http: 200, uid: 'uid-1', allowed: false, code: 413, reason: 'RequestEntityTooLarge' },
+    });
+    expect(status?.message).toContain(bound === 'values' ? `${values} values` : `${names} different`);
+  });
+
+  it.each([
+    [
+      'a pod of 5,000 variables, managed fields and all',
+      ((): string => {
+        const env = Array.from({ length: 5000 }, (_, at) => ({ name: `VARIABLE_${at}`, value: 'v' }));
+        const fields = Object.fromEntries(
+          env.map(({ name }) => [`k:{"name":"${name}"}`, { '.': {}, 'f:name': {}, 'f:value': {} }]),
+        );
+        const managedFields = [{ manager: 'kubectl', fieldsV1: { 'f:spec': { 'f:env': fields } } }];
+        return JSON.stringify({ metadata: { managedFields }, spec: { containers: [{ env }] } });
+      })(),
+    ],
+    ['commas, colons and brackets within text', JSON.stringify({ x: '{},[]:"\\'.repeat(20_000) })],
+  ])('but not %s', async (_name, object) => {
+    expect(answeredReview(await call(server, { body: withObject(object) })).allowed).toBe(true);
   });
 });
 

@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connect } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+
+/**
+ * A program that attacks the webhook on a port of 127.0.0.1, without any credential, until it is ended:
+ * `webhook-attacker.ts values|slow|idle <port>`. It prints a line once the attack is under way.
+ */
+const [attack = '', port = ''] = process.argv.slice(2);
+
+async function open(): Promise<TLSSocket> {
+  const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false });
+  socket.on('error', () => undefined).on('data', () => undefined);
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  await Promise.race([once(socket, 'secureConnect').catch(() => undefined), closed]);
+  return socket;
+}
+
+function head(length: number): string {
+  return `POST /mutate-pods HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+}
+
+const LABELS = '"labels":{"serving.kserve.io/inferenceservice":"sk","component":"predictor"}';
+const review = (metadata: string, spec: string): Buffer =>
+  Buffer.from(
+    '{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{"uid":"u","kind":{"kind":"Pod"},' +
+      `"operation":"CREATE","namespace":"default","object":{"metadata":{"name":"p",${LABELS}${metadata}},` +
+      `"spec":{"containers":[{"name":"kserve-container"}]${spec}}}}}`,
+  );
+const many = (count: number, json: (index: number) => string): string =>
+  Array.from({ length: count }, (_, index) => json(index)).join(',');
+const MIB = 1024 * 1024;
+
+/** What the manager was ended or held up by, and what is just within its bounds. */
+const bodies =
+  attack !== 'values'
+    ? []
+    : [
+        review('', `,"x":[${many(1.6 * MIB, () => '{}')}]`),
+        review('', `,"x":[${many(1.6 * MIB, () => '[]')}]`),
+        review('', `,"x":[${many(2.3 * MIB, () => '{}')}]`),
+        review(`,"annotations":{${many(300_000, (at) => `"k${at}":""`)}}`, ''),
+        review('', `,"volumes":[${many(250_000, (at) => `{"name":"v${at}"}`)}]`),
+        review(`,"annotations":{${many(5000, (at) => `"k${at}":""`)}}`, ''),
+        review('', `,"x":[${many(29_000, () => '{}')}]`),
+        review('', `,"volumes":[{"name":"${'v'.repeat(4 * MIB)}"}]`),
+      ];
+
+async function largeBodies(): Promise<void> {
+  for (const body of bodies) {
+    const socket = await open();
+    socket.write(head(body.length));
+    socket.end(body);
+    if (!socket.destroyed) await once(socket, 'close');
+  }
+}
+
+/** Nearly all of the longest body, a piece now and then. */
+async function slowBody(): Promise<void> {
+  const socket = await open();
+  const length = Math.floor(4.9 * MIB);
+  socket.write(head(length));
+  for (let sent = 0; sent < length - 65_536 && !socket.destroyed; sent += 65_536) {
+    socket.write(Buffer.alloc(65_536, 0x20));
+    await delay(500);
+  }
+  while (!socket.destroyed) {
+    socket.write(' ');
+    await delay(1000);
+  }
+}
+
+/** Of every four, one gets through the TLS handshake and three do not begin it. */
+async function idleConnection(index: number): Promise<void> {
+  const socket = index % 4 === 0 ? await open() : connectTcp(Number(port), '127.0.0.1');
+  socket.on('error', () => undefined);
+  if (!socket.destroyed) await once(socket, 'close');
+  await delay(500);
+}
+
+async function forever(count: number, each: (index: number) => Promise<void>): Promise<void> {
+  await Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      // Not all at once: a kernel forgets connections that come faster than they are accepted.
+      await delay(index * 2);
+      for (;;) await each(index).catch(() => undefined);
+    }),
+  );
+}
+
+process.stdout.write('attacking\n');
+if (attack === 'values') await forever(2, largeBodies);
+else if (attack === 'slow') await forever(80, slowBody);
+else await forever(4096, idleConnection);
