@@ -1,3 +1,7 @@
+import { NO_MORE_WAITING } from '../core/abort.ts';
+import { type Clock, type Milliseconds, milliseconds } from '../core/clock.ts';
+import { admissionAfter, type SlotLoad } from '../core/slot-admission.ts';
+
 /** The right to do one piece of work; giving it back twice is fine. */
 export interface Slot {
   release(): void;
@@ -9,45 +13,84 @@ export interface Slots {
   take(signal: AbortSignal): Promise<Slot | undefined>;
 }
 
-/** Makes `limit` slots. */
-export function createSlots(limit: number): Slots {
-  let free = limit;
+/** Work that takes longer than `after` gives its place to the next, as {@link admissionAfter} says. */
+export interface SlowWork {
+  readonly clock: Clock;
+  readonly after: Milliseconds;
+}
+
+/**
+ * Makes `limit` slots.
+ * @param slow without it, work keeps its place however long it takes
+ */
+export function createSlots(limit: number, slow?: SlowWork): Slots {
+  /** Of each slot that is taken, when it was; in that order. */
+  const taken = new Map<symbol, number>();
   const waiting = new Set<() => void>();
-  const newSlot = (): Slot => {
-    let held = true;
+  let extra = 0;
+  let lastGrant = 0;
+  let look = new AbortController();
+  const now = (): number => slow?.clock.monotonic() ?? 0;
+
+  const grant = (): Slot => {
+    const key = Symbol('slot');
+    lastGrant = now();
+    taken.set(key, lastGrant);
     return {
       release: () => {
-        if (!held) return;
-        held = false;
-        free += 1;
-        const [next] = waiting;
-        next?.();
+        if (taken.delete(key)) admit();
       },
     };
+  };
+  const loadNow = (): SlotLoad => ({
+    limit,
+    takenFor: [...taken.values()].map((at) => now() - at),
+    slowAfter: slow?.after ?? Number.POSITIVE_INFINITY,
+    extra,
+    sinceLastGrant: now() - lastGrant,
+  });
+  /** Lets in whoever may come now, and comes back when time alone lets in the next. */
+  const admit = (): void => {
+    look.abort(NO_MORE_WAITING);
+    while (waiting.size > 0) {
+      const admission = admissionAfter(loadNow());
+      if (admission.wait > 0) {
+        lookAgain(admission.wait);
+        return;
+      }
+      extra = admission.extra;
+      const [first] = waiting;
+      first?.();
+    }
+  };
+  const lookAgain = (wait: number): void => {
+    if (slow === undefined || wait === Number.POSITIVE_INFINITY) return;
+    look = new AbortController();
+    const { signal } = look;
+    void slow.clock.sleep(milliseconds(Math.ceil(wait)), signal).then(() => {
+      if (!signal.aborted) admit();
+    });
   };
   return {
     take: (signal) => {
       if (signal.aborted) return Promise.resolve(undefined);
-      if (free > 0 && waiting.size === 0) {
-        free -= 1;
-        return Promise.resolve(newSlot());
-      }
       return new Promise((resolve) => {
-        const granted = () => {
+        const granted = (): void => {
           leave();
-          free -= 1;
-          resolve(newSlot());
+          resolve(grant());
         };
-        const aborted = () => {
+        const aborted = (): void => {
           leave();
           resolve(undefined);
         };
-        const leave = () => {
+        const leave = (): void => {
           waiting.delete(granted);
           signal.removeEventListener('abort', aborted);
         };
         waiting.add(granted);
         signal.addEventListener('abort', aborted, { once: true });
+        // Whoever came before has seen to it that somebody looks.
+        if (waiting.size === 1) admit();
       });
     },
   };
