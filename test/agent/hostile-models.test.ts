@@ -1,6 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { readdir } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { markerContent, markerName } from '../../src/core/model-marker.ts';
 import { allLoaded } from '../support/agent.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
 import { agentScene } from '../support/agent-scene.ts';
@@ -99,5 +103,103 @@ describe('a model that is made to do harm', () => {
     // Twice --loads, and one more for each ever longer wait; it was eight more each second.
     expect(most).toBeLessThanOrEqual(30);
     await agent.kill('SIGKILL');
+  });
+
+  describe('an artifact made of another agent’s model directory', () => {
+    const spec = { storageUri: 's3://theirs/m', framework: 'sklearn', memory: '1Gi' };
+    const files = [
+      { name: 'weights.txt', body: 'theirs' },
+      { name: 'SUCCESS.0123', body: '{}' },
+      { name: 'SUCCESS.md', body: 'how it went' },
+      { name: markerName(spec), body: markerContent(spec) },
+      { name: `SUCCESS.${'0'.repeat(64)}/inner`, body: '' },
+      { name: 'inner/SUCCESS.0123', body: '{}' },
+    ];
+
+    it('loads; the next agent has it still, neither fetching nor loading it, and removes it when it is to go', async () => {
+      const { config, source, server, modelDir } = scene;
+      await config.writeModels([configured('m', archive('m', gzipSync(tar(files))))]);
+      const first = await scene.start();
+      await first.until(allLoaded(1));
+      const [marker, ...others] = (await readdir(join(modelDir, 'm'))).sort((a, b) => b.length - a.length);
+      expect(marker).toMatch(/^SUCCESS\.[0-9a-f]{64}$/);
+      expect(marker).not.toBe(markerName(spec));
+      expect(others.sort()).toEqual(['SUCCESS.0123', 'SUCCESS.md', 'inner', 'weights.txt']);
+      await first.kill('SIGKILL');
+      const second = await scene.start();
+      await second.until(allLoaded(1));
+      expect([source.requests.length, server.loads.length]).toEqual([1, 1]);
+      await second.kill('SIGKILL');
+      await config.writeModels([]);
+      const third = await scene.start();
+      await eventuallyTrue('it is unloaded', () => server.loaded.size === 0);
+      await eventuallyTrue('its directory is gone', async () => !(await readdir(modelDir)).includes('m'));
+      await third.kill('SIGKILL');
+    });
+  });
+});
+
+describe('links and pipes that the model server’s container puts into the model directory', () => {
+  let scene: AgentScene;
+  let outside: string;
+  beforeEach(async () => {
+    scene = await agentScene();
+    outside = await mkdtemp(join(tmpdir(), 'kserve-mms-outside-'));
+    await mkdir(join(outside, 'staging'));
+    await mkdir(join(outside, 'previous/m'), { recursive: true });
+    await writeFile(join(outside, 'secret'), 'as it was');
+    await mkdir(scene.modelDir, { recursive: true });
+  });
+  afterEach(async () => {
+    await scene.end();
+    await rm(outside, { recursive: true, force: true });
+  });
+
+  const link = (place: string, target: string) => async () => {
+    const path = join(scene.modelDir, place);
+    await rm(path, { recursive: true, force: true });
+    await mkdir(dirname(path), { recursive: true });
+    await symlink(join(outside, target), path);
+  };
+  const pipe = (place: string) => async () => {
+    const path = join(scene.modelDir, place);
+    await rm(path, { recursive: true, force: true });
+    await mkdir(dirname(path), { recursive: true });
+    execFileSync('mkfifo', [path]);
+  };
+  const PLANTS: [string, () => () => Promise<void>][] = [
+    ['the agent’s directory a link', () => link('.kserve-mms', '')],
+    ['its staging a link', () => link('.kserve-mms/staging', 'staging')],
+    ['its trash and previous links', () => link('.kserve-mms/trash', '')],
+    ['its previous a link', () => link('.kserve-mms/previous', 'previous')],
+    ['its directory a pipe', () => pipe('.kserve-mms')],
+    ['the model a link to a directory', () => link('m', '')],
+    ['the model a link to a file', () => link('m', 'secret')],
+    ['the notes a link', () => link('.kserve-mms-loaded.jsonl', 'secret')],
+    ['the notes a pipe', () => pipe('.kserve-mms-loaded.jsonl')],
+    ['the new notes a link', () => link('.kserve-mms-loaded.jsonl.new', 'secret')],
+    ['a marker a pipe', () => pipe(`m/SUCCESS.${'0'.repeat(64)}`)],
+    ['a marker a link', () => link(`m/SUCCESS.${'0'.repeat(64)}`, 'secret')],
+  ];
+  const listed = async () =>
+    (await readdir(outside, { recursive: true })).sort().join(' ') +
+    (await readFile(join(outside, 'secret'), 'utf8'));
+
+  it.each(PLANTS)('%s: before the agent starts, and while it runs', async (_name, planting) => {
+    const { config, source, server } = scene;
+    const plant = planting();
+    const before = await listed();
+    await plant();
+    await config.writeModels([configured('m', source.uri('one'))]);
+    const agent = await scene.start();
+    await agent.until(allLoaded(1));
+    await plant();
+    await config.writeModels([configured('m', source.uri('two')), configured('n', source.uri('n'))]);
+    await eventuallyTrue('the update is loaded', () => server.loaded.get('m') === 'two');
+    await agent.until(allLoaded(2));
+    await plant();
+    await config.writeModels([]);
+    await agent.until(({ models }) => models.length === 0);
+    expect(await listed()).toBe(before);
   });
 });
