@@ -97,18 +97,21 @@ describe('a real MLServer and a real S3 server', () => {
     }
     const packed = gzipSync(tar([{ name: 'outer/model.joblib', body: await train(python, 3) }]));
     const files = await startModelSource();
-    files.misbehave('/packed.tgz', (_request, response) => response.end(packed));
-    await config.writeModels([
-      configured('tree', 's3://models/tree'),
-      configured('packed', `${files.origin}/packed.tgz`),
-      atVersion('b', 'v2'),
-    ]);
-    await agent.until(allLoaded(3));
-    expect([await predict(agent, 'tree/versions/v1'), await predict(agent, 'tree/versions/v2')]).toEqual([
-      1, 2,
-    ]);
-    expect([await predict(agent, 'packed'), await predict(agent, 'theirs')]).toEqual([3, 'status 404']);
-    await files.stop();
+    try {
+      files.misbehave('/packed.tgz', (_request, response) => response.end(packed));
+      await config.writeModels([
+        configured('tree', 's3://models/tree'),
+        configured('packed', `${files.origin}/packed.tgz`),
+        atVersion('b', 'v2'),
+      ]);
+      await agent.until(allLoaded(3));
+      expect([await predict(agent, 'tree/versions/v1'), await predict(agent, 'tree/versions/v2')]).toEqual([
+        1, 2,
+      ]);
+      expect([await predict(agent, 'packed'), await predict(agent, 'theirs')]).toEqual([3, 'status 404']);
+    } finally {
+      await files.stop();
+    }
   });
 
   it('loads 200 models, and loads them again after it was killed, and shows all in its index', async () => {
