@@ -63,6 +63,9 @@ export async function startServing(deps: ServingDeps): Promise<Serving> {
     port: options.statusPort,
     board,
     metrics,
-  }).catch(portTaken('--status-port', options.statusPort));
+  }).catch(async (thrown: unknown) => {
+    await proxy.close(AbortSignal.abort());
+    return portTaken('--status-port', options.statusPort)(thrown);
+  });
   return { proxy, status, metrics };
 }

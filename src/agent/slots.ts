@@ -24,41 +24,18 @@ export interface SlowWork {
  * @param slow without it, work keeps its place however long it takes
  */
 export function createSlots(limit: number, slow?: SlowWork): Slots {
-  /** Of each slot that is taken, when it was; in that order. */
-  const taken = new Map<symbol, number>();
   const waiting = new Set<() => void>();
-  let extra = 0;
-  let lastGrant = 0;
+  const places = createPlaces(limit, slow, () => admit());
   let look = new AbortController();
-  const now = (): number => slow?.clock.monotonic() ?? 0;
-
-  const grant = (): Slot => {
-    const key = Symbol('slot');
-    lastGrant = now();
-    taken.set(key, lastGrant);
-    return {
-      release: () => {
-        if (taken.delete(key)) admit();
-      },
-    };
-  };
-  const loadNow = (): SlotLoad => ({
-    limit,
-    takenFor: [...taken.values()].map((at) => now() - at),
-    slowAfter: slow?.after ?? Number.POSITIVE_INFINITY,
-    extra,
-    sinceLastGrant: now() - lastGrant,
-  });
   /** Lets in whoever may come now, and comes back when time alone lets in the next. */
   const admit = (): void => {
     look.abort(NO_MORE_WAITING);
     while (waiting.size > 0) {
-      const admission = admissionAfter(loadNow());
-      if (admission.wait > 0) {
-        lookAgain(admission.wait);
+      const wait = places.open();
+      if (wait > 0) {
+        lookAgain(wait);
         return;
       }
-      extra = admission.extra;
       const [first] = waiting;
       first?.();
     }
@@ -77,7 +54,7 @@ export function createSlots(limit: number, slow?: SlowWork): Slots {
       return new Promise((resolve) => {
         const granted = (): void => {
           leave();
-          resolve(grant());
+          resolve(places.take());
         };
         const aborted = (): void => {
           leave();
@@ -92,6 +69,45 @@ export function createSlots(limit: number, slow?: SlowWork): Slots {
         // Whoever came before has seen to it that somebody looks.
         if (waiting.size === 1) admit();
       });
+    },
+  };
+}
+
+interface Places {
+  /** 0: one may be taken now. Else the milliseconds until it is worth to look again. */
+  open(): number;
+  take(): Slot;
+}
+
+/** @param freed called when one was given back */
+function createPlaces(limit: number, slow: SlowWork | undefined, freed: () => void): Places {
+  /** Of each slot that is taken, when it was. */
+  const taken = new Map<symbol, number>();
+  let extra = 0;
+  let lastGrant = 0;
+  const now = (): number => slow?.clock.monotonic() ?? 0;
+  const loadNow = (): SlotLoad => ({
+    limit,
+    takenFor: [...taken.values()].map((at) => now() - at),
+    slowAfter: slow?.after ?? Number.POSITIVE_INFINITY,
+    extra,
+    sinceLastGrant: now() - lastGrant,
+  });
+  return {
+    open: () => {
+      const admission = admissionAfter(loadNow());
+      extra = admission.extra;
+      return admission.wait;
+    },
+    take: () => {
+      const key = Symbol('slot');
+      lastGrant = now();
+      taken.set(key, lastGrant);
+      return {
+        release: () => {
+          if (taken.delete(key)) freed();
+        },
+      };
     },
   };
 }

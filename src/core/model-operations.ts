@@ -112,7 +112,12 @@ function decideRemoval(view: ModelView, serverUp: boolean, now: MonotonicMs): Se
   return idle('nothing is left of the model');
 }
 
-function decideLoad(view: ModelView, desired: ModelSpec, serverUp: boolean, now: MonotonicMs): ServeOperation {
+function decideLoad(
+  view: ModelView,
+  desired: ModelSpec,
+  serverUp: boolean,
+  now: MonotonicMs,
+): ServeOperation {
   if (view.served.kind === 'loaded' && isVersion(view.served.spec, desired)) {
     return idle('the version is loaded');
   }

@@ -69,20 +69,21 @@ export function createForkedPuller(options: ForkedPullerOptions): ForkedPuller {
     }
   };
   const pull: Puller['pull'] = async (request, signal, onProgress) => {
-    while (!signal.aborted) {
+    for (;;) {
+      if (isAborted(signal))
+        return failedPull(new PullAbortedError('the pull was given up'), request, secrets);
       const outcome = await pullOnce(request, signal, onProgress);
       if (outcome.kind !== 'lost') {
         suspects.clear(request);
         return outcome;
       }
-      if (signal.aborted || outcome.part === 'none') continue;
+      if (isAborted(signal) || outcome.part === 'none') continue;
       if (outcome.part === 'proven') {
         suspects.convict(request);
         return crashed(outcome, request, secrets);
       }
       suspects.suspect(request, outcome.part.suspectIn);
     }
-    return failedPull(new PullAbortedError('the pull was given up'), request, secrets);
   };
   return {
     warm: () => {
@@ -95,6 +96,11 @@ export function createForkedPuller(options: ForkedPullerOptions): ForkedPuller {
       await Promise.all([...workers].map((worker) => worker.stop()));
     },
   };
+}
+
+/** TypeScript believes that a signal once seen unaborted stays so. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 type Pull = PullWorker['pull'];

@@ -95,7 +95,8 @@ function isForeignMarker(path: string): boolean {
 }
 
 async function drain(content: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of content) void chunk;
+  const chunks = content[Symbol.asyncIterator]();
+  while ((await chunks.next()).done !== true);
 }
 
 /** The directories below the root, made as they are asked for; the one asked for last stays held. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdirSync, renameSync, symlinkSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { symlinkSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeTree } from '../../../../src/agent/files/remove-tree.ts';
@@ -26,7 +26,7 @@ describe('removing a tree', () => {
         }
       },
     ],
-    ['a tree deeper than a path may be long', () => Promise.resolve(deep(join(root, 'x'), 40))],
+    ['a tree deeper than a path may be long', () => deep(join(root, 'x'), 40)],
   ])('%s', async (_name, make) => {
     await make();
     await removeTree(join(root, 'x'));
@@ -57,11 +57,11 @@ async function files(directory: string, count: number): Promise<void> {
 }
 
 /** Built from its end, since no path reaches that far. */
-function deep(path: string, depth: number): void {
-  mkdirSync(path);
+async function deep(path: string, depth: number): Promise<void> {
+  await mkdir(path);
   for (let level = 1; level < depth; level += 1) {
-    mkdirSync(`${path}.up`);
-    renameSync(path, join(`${path}.up`, 'd'.repeat(200)));
-    renameSync(`${path}.up`, path);
+    await mkdir(`${path}.up`);
+    await rename(path, join(`${path}.up`, 'd'.repeat(200)));
+    await rename(`${path}.up`, path);
   }
 }
