@@ -23,7 +23,7 @@ describe('a port that the model server has', () => {
     });
     await expect(started).rejects.toMatchObject({
       code: 'AGENT_PORT_TAKEN',
-      message: expect.stringMatching(`port ${port} .*the model server perhaps.*another port`) as string,
+      message: expect.stringMatching(`port ${port} .*the model server perhaps.*another port`),
     });
     modelServer.close();
   });
