@@ -1,5 +1,8 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { holdDirectory, holdInside } from './files/held-directory.ts';
+import { PlantedEntryError } from './files/planted-entry.ts';
+import { removeTree } from './files/remove-tree.ts';
 
 /** Hidden, so that MLServer's search for model-settings.json (Python's glob) passes it by. */
 const NAME = '.kserve-mms';
@@ -11,7 +14,8 @@ const CORNERS: readonly Corner[] = ['staging', 'previous', 'trash'];
 /**
  * The agent's own corner of the model directory: on the same file system, so that a rename puts a version in place. It
  * is there only while something is in it: KServe's Python servers (`load_models` of kserve 0.17.0) load each directory
- * that they find at their start, hidden or not, and end at the first that holds no model.
+ * that they find at their start, hidden or not, and end at the first that holds no model. The model server's container
+ * shares the volume: a link or a file that it puts in its place is removed, and never followed.
  */
 export interface ControlDirectory {
   path(corner: Corner, name: string): string;
@@ -23,6 +27,7 @@ export interface ControlDirectory {
   clear(): Promise<readonly string[]>;
 }
 
+/** @param modelDir absolute and without links */
 export function controlDirectory(modelDir: string): ControlDirectory {
   const root = join(modelDir, NAME);
   const held = new Set<string>();
@@ -32,11 +37,11 @@ export function controlDirectory(modelDir: string): ControlDirectory {
 
   /** Makes or removes it, by what is held when the turn comes. */
   const settle = async (): Promise<void> => {
-    if (held.size > 0 && there !== 'all') {
-      for (const corner of CORNERS) await mkdir(join(root, corner), { recursive: true });
+    if (held.size > 0) {
+      if (there !== 'all' || !CORNERS.every((corner) => isOurs(join(root, corner)))) await make(modelDir);
       there = 'all';
-    } else if (held.size === 0 && there !== 'none') {
-      await rm(root, { recursive: true, force: true, maxRetries: 3 });
+    } else if (there !== 'none') {
+      await removeTree(root);
       there = 'none';
     }
   };
@@ -64,11 +69,48 @@ export function controlDirectory(modelDir: string): ControlDirectory {
       if (held.delete(path)) await turn().catch(() => undefined);
     },
     clear: async () => {
-      const previous = await readdir(join(root, 'previous')).catch(() => []);
+      const previous = isOurs(join(root, 'previous')) ? await readdir(join(root, 'previous')) : [];
       if (previous.length === 0) await turn();
-      for (const corner of ['staging', 'trash'])
-        await rm(join(root, corner), { recursive: true, force: true });
+      else for (const corner of ['staging', 'trash']) await removeTree(join(root, corner));
       return previous;
     },
   };
+}
+
+/** Makes the directory and its corners; whatever else is in their place goes. */
+async function make(modelDir: string): Promise<void> {
+  const top = holdDirectory(modelDir);
+  try {
+    const root = await replaced(join(modelDir, NAME), () => holdInside(top, NAME));
+    try {
+      for (const corner of CORNERS) {
+        const path = join(modelDir, NAME, corner);
+        (await replaced(path, () => holdInside(root, corner))).close();
+      }
+    } finally {
+      root.close();
+    }
+  } finally {
+    top.close();
+  }
+}
+
+async function replaced<T>(path: string, hold: () => T): Promise<T> {
+  try {
+    return hold();
+  } catch (thrown) {
+    if (!(thrown instanceof PlantedEntryError)) throw thrown;
+    await removeTree(path);
+    return hold();
+  }
+}
+
+/** Whether a directory is there, with no link on the way. */
+function isOurs(path: string): boolean {
+  try {
+    holdDirectory(path).close();
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,5 +1,8 @@
-import { open, readFile, rename, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { isRecord } from '../core/json.ts';
+import { readPlainFile, replaceFile } from './files/own-files.ts';
+import { removeTree } from './files/remove-tree.ts';
 
 /**
  * Which version of each model was last seen loaded, for the agent after this one. The notes are one file that lines are
@@ -25,11 +28,14 @@ interface Note {
 /** Lines may be so many times the notes that count, and a few more, before the file is written anew. */
 const LINES = { times: 4, more: 1_000 };
 
+/** Some 200 bytes a model and line, of 20,000 models; what is longer was not written by an agent. */
+const LONGEST_NOTES_BYTES = 32 * 1024 * 1024;
+
 /** Opens the notes in a file, which is made when it is not there. Only one at a time may have them open. */
 export async function openLoadedNotes(path: string): Promise<LoadedNotes> {
   const before = await readNotes(path);
   const notes = applied(new Map(), before);
-  let [file, lines] = [await open(path, 'a'), before.length];
+  let [file, lines] = [await openToAppend(path), before.length];
   const note = inBatches<Note>(async (batch) => {
     await file.appendFile(linesOf(batch));
     applied(notes, batch);
@@ -40,7 +46,7 @@ export async function openLoadedNotes(path: string): Promise<LoadedNotes> {
     lines = notes.size;
     // Where that fails, on a full disk say, the long file is as good.
     await writeNotes(path, notes).catch(() => undefined);
-    const shortened = await open(path, 'a');
+    const shortened = await openToAppend(path);
     await file.close();
     file = shortened;
   };
@@ -57,12 +63,28 @@ export async function openLoadedNotes(path: string): Promise<LoadedNotes> {
 }
 
 async function writeNotes(path: string, notes: ReadonlyMap<string, string>): Promise<void> {
-  await writeFile(`${path}.new`, linesOf([...notes].map(([name, hash]) => ({ name, hash }))));
-  await rename(`${path}.new`, path);
+  await replaceFile(path, linesOf([...notes].map(([name, hash]) => ({ name, hash }))));
 }
 
+/** The model server's container may put a link or a pipe in its place: that is removed, and a file made. */
+async function openToAppend(path: string): Promise<FileHandle> {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const append = () => open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o666);
+  const file = await append().catch((thrown: unknown) => {
+    if (NOT_PLAIN.has((thrown as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw thrown;
+  });
+  if (file !== undefined && (await file.stat()).isFile()) return file;
+  await file?.close();
+  await removeTree(path);
+  return append();
+}
+
+/** What open(2) says of a link, a directory, a pipe that nobody reads, and a socket. */
+const NOT_PLAIN: ReadonlySet<string> = new Set(['ELOOP', 'EISDIR', 'ENXIO']);
+
 async function readNotes(path: string): Promise<Note[]> {
-  const text = await readFile(path, 'utf8').catch(() => '');
+  const text = (await readPlainFile(path, LONGEST_NOTES_BYTES)) ?? '';
   return text.split('\n').flatMap((line) => noteOf(line) ?? []);
 }
 

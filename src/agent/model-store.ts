@@ -1,9 +1,13 @@
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { lstat, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isModelName } from '../core/desired-models.ts';
 import type { ModelSpec } from '../core/model-config.ts';
-import { MARKER_PREFIX, readMarker, specHash } from '../core/model-marker.ts';
+import { isMarkerName, readMarker, specHash } from '../core/model-marker.ts';
 import { type ControlDirectory, controlDirectory } from './control-directory.ts';
+import { within } from './files/held-directory.ts';
+import { makeDirectory } from './files/make-directory.ts';
+import { move, readPlainFile } from './files/own-files.ts';
+import { removeTree } from './files/remove-tree.ts';
 import { openLoadedNotes } from './loaded-notes.ts';
 
 /** A file, which no model server takes for a model; the control directory is there at times only. */
@@ -45,9 +49,16 @@ export interface ModelStore {
   close(): Promise<void>;
 }
 
-/** Opens the store below an absolute model directory, which is made when needed. */
-export async function openModelStore(modelDir: string): Promise<ModelStore> {
-  await mkdir(modelDir, { recursive: true });
+/** A marker is a model's spec, and specs are short. */
+const LONGEST_MARKER_BYTES = 64 * 1024;
+
+/**
+ * Opens the store below an absolute model directory, which is made when needed. The model server's container may put
+ * whatever it likes into that directory: links in it are replaced or removed, never followed.
+ * @throws ModelDirectoryError
+ */
+export async function openModelStore(wanted: string): Promise<ModelStore> {
+  const modelDir = makeDirectory(wanted);
   const control = controlDirectory(modelDir);
   const pathOf = (name: string) => join(modelDir, name);
   const previousOf = (name: string) => control.path('previous', name);
@@ -95,7 +106,7 @@ export async function openModelStore(modelDir: string): Promise<ModelStore> {
     goBack: async (name) => {
       await notes.drop(name);
       await discard(pathOf(name));
-      await rename(previousOf(name), pathOf(name));
+      await move(previousOf(name), pathOf(name));
       previous.delete(name);
       await control.release(previousOf(name));
     },
@@ -113,7 +124,7 @@ export async function openModelStore(modelDir: string): Promise<ModelStore> {
 async function throwAway(control: ControlDirectory, path: string, trash: string): Promise<void> {
   await control.hold(trash);
   try {
-    if (await moved(path, trash)) await rm(trash, { recursive: true, force: true });
+    if (await moved(path, trash)) await removeTree(trash);
   } finally {
     await control.release(path);
     await control.release(trash);
@@ -142,42 +153,45 @@ async function recoverModels(
   previousOf: (name: string) => string,
   loadedHashOf: (name: string) => string | undefined,
 ): Promise<ReadonlyMap<string, StoredModel>> {
-  const entries = await readdir(modelDir, { withFileTypes: true });
-  const names = entries
-    .filter((entry) => entry.isDirectory() && isModelName(entry.name))
-    .map(({ name }) => name);
-  const found = await Promise.all(
-    names.map(async (name): Promise<[string, StoredModel]> => {
-      const [stored, previous] = await Promise.all([
-        markedSpec(join(modelDir, name)),
-        markedSpec(previousOf(name)),
-      ]);
-      return [name, { stored, previous, loadedHash: loadedHashOf(name) }];
-    }),
-  );
-  // A directory without our marks may be anyone's: it is left alone until a model of that name is wanted.
-  return new Map(found.filter(([, model]) => model.stored !== undefined || model.previous !== undefined));
+  const found = new Map<string, StoredModel>();
+  for await (const entry of await opendir(modelDir, { bufferSize: 256 })) {
+    const { name } = entry;
+    if (!entry.isDirectory() || !isModelName(name)) continue;
+    const stored = await markedSpec(join(modelDir, name));
+    const previous = await markedSpec(previousOf(name));
+    // A directory without our marks may be anyone's: it is left alone until a model of that name is wanted.
+    if (stored === undefined && previous === undefined) continue;
+    found.set(name, { stored, previous, loadedHash: loadedHashOf(name) });
+  }
+  return found;
 }
 
 /** The spec on a tree's marker; undefined unless there is exactly one readable marker. */
 async function markedSpec(directory: string): Promise<ModelSpec | undefined> {
-  const names = await readdir(directory).catch(() => []);
-  const [marker, ...more] = names.filter((name) => name.startsWith(MARKER_PREFIX));
-  if (marker === undefined || more.length > 0) return undefined;
-  return readMarker(await readFile(join(directory, marker), 'utf8').catch(() => ''));
+  return within(directory, async (held) => {
+    const markers: string[] = [];
+    for await (const { name } of await opendir(held, { bufferSize: 256 })) {
+      if (isMarkerName(name)) markers.push(name);
+      // Two of ours cannot be: somebody else put one there, and which one cannot be told.
+      if (markers.length > 1) return undefined;
+    }
+    const [marker] = markers;
+    if (marker === undefined) return undefined;
+    return readMarker((await readPlainFile(join(held, marker), LONGEST_MARKER_BYTES)) ?? '');
+  }).catch(() => undefined);
 }
 
 /** Renames a tree to a path, whatever is there; `discard` removes that. */
 async function put(tree: string, path: string, discard: (path: string) => Promise<void>): Promise<void> {
   if (await movedToFree(tree, path)) return;
   await discard(path);
-  await rename(tree, path);
+  await move(tree, path);
 }
 
 /** Renames a directory to a path where nothing, or only an empty directory, is; false when something else is there. */
 async function movedToFree(from: string, to: string): Promise<boolean> {
   try {
-    await rename(from, to);
+    await move(from, to);
     return true;
   } catch (thrown) {
     if (OCCUPIED.has((thrown as NodeJS.ErrnoException).code ?? '')) return false;
@@ -189,7 +203,7 @@ async function movedToFree(from: string, to: string): Promise<boolean> {
 const OCCUPIED: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR']);
 
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
+  return lstat(path).then(
     () => true,
     () => false,
   );
@@ -198,7 +212,7 @@ async function exists(path: string): Promise<boolean> {
 /** Renames if there is something to rename. */
 async function moved(from: string, to: string): Promise<boolean> {
   try {
-    await rename(from, to);
+    await move(from, to);
     return true;
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return false;

@@ -101,7 +101,10 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
   const { port, statusPort } = options;
   if (port !== 0 && port === statusPort) faults.push(`--port and --status-port are both ${port}`);
   if (port === componentPort) {
-    faults.push(`--port and --component-port are both ${port}; the agent would forward to itself`);
+    faults.push(
+      `--port and --component-port are both ${port}; the agent would forward to itself. ` +
+        `Give the model server's container another containerPort.`,
+    );
   }
   if (faults.length > 0) throw new AgentOptionsError(faults);
   return options;

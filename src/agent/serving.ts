@@ -1,3 +1,4 @@
+import { MmsError } from '../core/errors.ts';
 import type { TrackedModel } from './engine/tracked-model.ts';
 import type { AgentOptions } from './options.ts';
 import { type Proxy, startProxy } from './proxy/proxy-server.ts';
@@ -24,6 +25,27 @@ export interface Serving {
   readonly metrics: AgentMetrics;
 }
 
+/** Another container of the pod listens where the agent has to. */
+export class AgentPortTakenError extends MmsError {
+  readonly code = 'AGENT_PORT_TAKEN';
+  readonly retryable = true;
+
+  constructor(flag: string, port: number, cause: unknown) {
+    super(
+      `cannot listen on port ${port} (${flag}): something else in the pod listens there, the model server perhaps. ` +
+        `Give that container another port: requests and probes expect the agent at ${port}.`,
+      { cause },
+    );
+  }
+}
+
+function portTaken(flag: string, port: number): (thrown: unknown) => never {
+  return (thrown) => {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw thrown;
+    throw new AgentPortTakenError(flag, port, thrown);
+  };
+}
+
 /** Opens the agent's ports: the data path, and status with metrics. */
 export async function startServing(deps: ServingDeps): Promise<Serving> {
   const { options, board, models, stopwatch, notReady, address } = deps;
@@ -35,7 +57,15 @@ export async function startServing(deps: ServingDeps): Promise<Serving> {
     componentPort: options.componentPort,
     observe: metrics.requested,
     stopwatch,
+  }).catch(portTaken('--port', options.port));
+  const status = await startStatusServer({
+    ...listening,
+    port: options.statusPort,
+    board,
+    metrics,
+  }).catch(async (thrown: unknown) => {
+    await proxy.close(AbortSignal.abort());
+    return portTaken('--status-port', options.statusPort)(thrown);
   });
-  const status = await startStatusServer({ ...listening, port: options.statusPort, board, metrics });
   return { proxy, status, metrics };
 }

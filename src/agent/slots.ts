@@ -1,3 +1,7 @@
+import { NO_MORE_WAITING } from '../core/abort.ts';
+import { type Clock, type Milliseconds, milliseconds } from '../core/clock.ts';
+import { admissionAfter, type SlotLoad } from '../core/slot-admission.ts';
+
 /** The right to do one piece of work; giving it back twice is fine. */
 export interface Slot {
   release(): void;
@@ -9,46 +13,101 @@ export interface Slots {
   take(signal: AbortSignal): Promise<Slot | undefined>;
 }
 
-/** Makes `limit` slots. */
-export function createSlots(limit: number): Slots {
-  let free = limit;
+/** Work that takes longer than `after` gives its place to the next, as {@link admissionAfter} says. */
+export interface SlowWork {
+  readonly clock: Clock;
+  readonly after: Milliseconds;
+}
+
+/**
+ * Makes `limit` slots.
+ * @param slow without it, work keeps its place however long it takes
+ */
+export function createSlots(limit: number, slow?: SlowWork): Slots {
   const waiting = new Set<() => void>();
-  const newSlot = (): Slot => {
-    let held = true;
-    return {
-      release: () => {
-        if (!held) return;
-        held = false;
-        free += 1;
-        const [next] = waiting;
-        next?.();
-      },
-    };
+  const places = createPlaces(limit, slow, () => admit());
+  let look = new AbortController();
+  /** Lets in whoever may come now, and comes back when time alone lets in the next. */
+  const admit = (): void => {
+    look.abort(NO_MORE_WAITING);
+    while (waiting.size > 0) {
+      const wait = places.open();
+      if (wait > 0) {
+        lookAgain(wait);
+        return;
+      }
+      const [first] = waiting;
+      first?.();
+    }
+  };
+  const lookAgain = (wait: number): void => {
+    if (slow === undefined || wait === Number.POSITIVE_INFINITY) return;
+    look = new AbortController();
+    const { signal } = look;
+    void slow.clock.sleep(milliseconds(Math.ceil(wait)), signal).then(() => {
+      if (!signal.aborted) admit();
+    });
   };
   return {
     take: (signal) => {
       if (signal.aborted) return Promise.resolve(undefined);
-      if (free > 0 && waiting.size === 0) {
-        free -= 1;
-        return Promise.resolve(newSlot());
-      }
       return new Promise((resolve) => {
-        const granted = () => {
+        const granted = (): void => {
           leave();
-          free -= 1;
-          resolve(newSlot());
+          resolve(places.take());
         };
-        const aborted = () => {
+        const aborted = (): void => {
           leave();
           resolve(undefined);
         };
-        const leave = () => {
+        const leave = (): void => {
           waiting.delete(granted);
           signal.removeEventListener('abort', aborted);
         };
         waiting.add(granted);
         signal.addEventListener('abort', aborted, { once: true });
+        // Whoever came before has seen to it that somebody looks.
+        if (waiting.size === 1) admit();
       });
+    },
+  };
+}
+
+interface Places {
+  /** 0: one may be taken now. Else the milliseconds until it is worth to look again. */
+  open(): number;
+  take(): Slot;
+}
+
+/** @param freed called when one was given back */
+function createPlaces(limit: number, slow: SlowWork | undefined, freed: () => void): Places {
+  /** Of each slot that is taken, when it was. */
+  const taken = new Map<symbol, number>();
+  let extra = 0;
+  let lastGrant = 0;
+  const now = (): number => slow?.clock.monotonic() ?? 0;
+  const loadNow = (): SlotLoad => ({
+    limit,
+    takenFor: [...taken.values()].map((at) => now() - at),
+    slowAfter: slow?.after ?? Number.POSITIVE_INFINITY,
+    extra,
+    sinceLastGrant: now() - lastGrant,
+  });
+  return {
+    open: () => {
+      const admission = admissionAfter(loadNow());
+      extra = admission.extra;
+      return admission.wait;
+    },
+    take: () => {
+      const key = Symbol('slot');
+      lastGrant = now();
+      taken.set(key, lastGrant);
+      return {
+        release: () => {
+          if (taken.delete(key)) freed();
+        },
+      };
     },
   };
 }

@@ -93,7 +93,8 @@ export function phaseOf(view: ModelView, activity: ModelActivity): ModelPhase {
   );
   if (activity.serve === 'running' && onDisk) return { phase: 'Loading' };
   if (failure !== undefined && meansSameSpec(failure.spec, desired)) {
-    return { phase: 'Failed', reason: failure.reason, message: failure.message, retryAt: failure.retryAt };
+    const { reason, message, retryAtTime } = failure;
+    return { phase: 'Failed', reason, message, retryAt: retryAtTime };
   }
   return { phase: onDisk ? 'Loading' : 'Queued' };
 }

@@ -5,6 +5,7 @@ import { formatQuantity, parseQuantity } from './quantity.ts';
 
 /** A complete download holds one file with this prefix; KServe's agent looks for the same. */
 export const MARKER_PREFIX = 'SUCCESS.';
+const MARKER_NAME = /^SUCCESS\.[0-9a-f]{64}$/;
 
 /**
  * The name of the marker that KServe's agent would look for: `SUCCESS.` and the SHA-256 of Go's `%v` of its ModelSpec
@@ -13,6 +14,14 @@ export const MARKER_PREFIX = 'SUCCESS.';
  */
 export function markerName(spec: ModelSpec): string {
   return `${MARKER_PREFIX}${sha256(`&{${spec.storageUri} ${spec.framework} ${goQuantity(spec.memory)}}`)}`;
+}
+
+/**
+ * Whether a file at the top of a model's directory is a marker. An agent's marker has a SHA-256 in its name; other files
+ * whose names begin alike, `SUCCESS.md` say, are the model's own.
+ */
+export function isMarkerName(name: string): boolean {
+  return MARKER_NAME.test(name);
 }
 
 /** The content of the marker, byte for byte what Go's json.Marshal writes. */

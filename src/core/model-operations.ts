@@ -1,4 +1,4 @@
-import type { EpochMs } from './clock.ts';
+import type { EpochMs, MonotonicMs } from './clock.ts';
 import { meansSameSpec, type ModelSpec } from './model-config.ts';
 
 /** What the model server has under a model's name, as far as the agent knows. */
@@ -15,7 +15,9 @@ export interface ModelFailure {
   /** CamelCase, fit for a condition. */
   readonly reason: string;
   readonly message: string;
-  readonly retryAt: EpochMs;
+  readonly retryAt: MonotonicMs;
+  /** The same by the wall clock, for people: that clock may step before it comes. */
+  readonly retryAtTime: EpochMs;
   /** The files themselves are under suspicion: fetch them again before the next load. */
   readonly refetch: boolean;
   /** The model server answered, and would not have it. */
@@ -45,7 +47,7 @@ interface Reasoned {
   readonly reason: string;
 }
 export type Idle = Reasoned & { readonly kind: 'idle' };
-export type Wait = Reasoned & { readonly kind: 'wait'; readonly until: EpochMs };
+export type Wait = Reasoned & { readonly kind: 'wait'; readonly until: MonotonicMs };
 
 /** Fetching goes on beside everything else, since it touches only the staging directory. */
 export type FetchOperation = Idle | Wait | (Reasoned & { readonly kind: 'pull'; readonly spec: ModelSpec });
@@ -63,7 +65,7 @@ export type ServeOperation =
   | (Reasoned & { readonly kind: 'remove' });
 
 /** Whether a model's files must be fetched, and why. */
-export function decideFetch(view: ModelView, serverUp: boolean, now: EpochMs): FetchOperation {
+export function decideFetch(view: ModelView, serverUp: boolean, now: MonotonicMs): FetchOperation {
   const { desired, failure } = view;
   if (desired === undefined) return idle('the model is not wanted');
   if (isVersion(view.staged, desired)) return idle('the version is fetched and waits to be put in place');
@@ -82,7 +84,7 @@ export function decideFetch(view: ModelView, serverUp: boolean, now: EpochMs): F
 }
 
 /** What to do with the files in place and the model server, and why. */
-export function decideServe(view: ModelView, serverUp: boolean, now: EpochMs): ServeOperation {
+export function decideServe(view: ModelView, serverUp: boolean, now: MonotonicMs): ServeOperation {
   const { desired } = view;
   if (desired === undefined) return decideRemoval(view, serverUp, now);
   if (isVersion(view.staged, desired)) {
@@ -95,7 +97,7 @@ export function decideServe(view: ModelView, serverUp: boolean, now: EpochMs): S
   return decideFallback(view, serverUp, now);
 }
 
-function decideRemoval(view: ModelView, serverUp: boolean, now: EpochMs): ServeOperation {
+function decideRemoval(view: ModelView, serverUp: boolean, now: MonotonicMs): ServeOperation {
   const { failure } = view;
   if (failure?.step === 'unload' && failure.retryAt > now) {
     return { kind: 'wait', until: failure.retryAt, reason: failure.message };
@@ -110,7 +112,12 @@ function decideRemoval(view: ModelView, serverUp: boolean, now: EpochMs): ServeO
   return idle('nothing is left of the model');
 }
 
-function decideLoad(view: ModelView, desired: ModelSpec, serverUp: boolean, now: EpochMs): ServeOperation {
+function decideLoad(
+  view: ModelView,
+  desired: ModelSpec,
+  serverUp: boolean,
+  now: MonotonicMs,
+): ServeOperation {
   if (view.served.kind === 'loaded' && isVersion(view.served.spec, desired)) {
     return idle('the version is loaded');
   }
@@ -129,7 +136,7 @@ function decideLoad(view: ModelView, desired: ModelSpec, serverUp: boolean, now:
 }
 
 /** While the desired version cannot be had, the one on disk should at least answer. */
-function decideFallback(view: ModelView, serverUp: boolean, now: EpochMs): ServeOperation {
+function decideFallback(view: ModelView, serverUp: boolean, now: MonotonicMs): ServeOperation {
   const { stored, fallbackFailure } = view;
   if (stored === undefined) return idle('the files are not there yet');
   if (view.served.kind !== 'absent') return idle('another version answers until the files are there');

@@ -5,6 +5,7 @@ import { testMlserver } from '../support/mlserver.ts';
 import { CRANE } from '../support/registry.ts';
 import { VERSITYGW } from '../support/s3.ts';
 import { testSklearnserver } from '../support/sklearnserver.ts';
+import { testTriton } from '../support/triton.ts';
 
 /**
  * Has every server that the agent's tests need in the cache before the first of them: a build takes longer than any test may.
@@ -15,4 +16,5 @@ export default async function installServers(): Promise<void> {
   await azurite();
   await testMlserver();
   await testSklearnserver();
+  await testTriton();
 }

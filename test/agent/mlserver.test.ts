@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { gzipSync } from 'node:zlib';
 import { join } from 'node:path';
 import { allLoaded } from '../support/agent.ts';
 import type { TestAgent } from '../support/agent.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import type { TestMlserver } from '../support/mlserver.ts';
-import { startMlserver, testMlserver } from '../support/mlserver.ts';
+import { startMlserver, testMlserver, train } from '../support/mlserver.ts';
 import type { MountedConfig } from '../support/mounted-config.ts';
-import { mountConfig } from '../support/mounted-config.ts';
+import { configured, mountConfig } from '../support/mounted-config.ts';
+import { startModelSource } from '../support/model-source.ts';
 import { report } from '../support/report.ts';
+import { tar } from '../support/tar-writer.ts';
 import type { TestS3 } from '../support/s3.ts';
 import { startS3 } from '../support/s3.ts';
 import {
@@ -78,6 +81,37 @@ describe('a real MLServer and a real S3 server', () => {
     await agent.until(allLoaded(2));
     report('2 models after a restart of MLServer', { reloadedMs: performance.now() - answered });
     expect([await predict(agent, 'a'), await predict(agent, 'b')]).toEqual([1, 2]);
+  });
+
+  it('loads both versions of an artifact whose settings are below the top, and an archive of one directory', async () => {
+    const { python } = await testMlserver();
+    const settings = (version: string) =>
+      JSON.stringify({
+        name: 'theirs',
+        implementation: 'mlserver_sklearn.SKLearnModel',
+        parameters: { uri: './model.joblib', version },
+      });
+    for (const answer of [1, 2]) {
+      await s3.putObject('models', `tree/versions/v${answer}/model-settings.json`, settings(`v${answer}`));
+      await s3.putObject('models', `tree/versions/v${answer}/model.joblib`, await train(python, answer));
+    }
+    const packed = gzipSync(tar([{ name: 'outer/model.joblib', body: await train(python, 3) }]));
+    const files = await startModelSource();
+    try {
+      files.misbehave('/packed.tgz', (_request, response) => response.end(packed));
+      await config.writeModels([
+        configured('tree', 's3://models/tree'),
+        configured('packed', `${files.origin}/packed.tgz`),
+        atVersion('b', 'v2'),
+      ]);
+      await agent.until(allLoaded(3));
+      expect([await predict(agent, 'tree/versions/v1'), await predict(agent, 'tree/versions/v2')]).toEqual([
+        1, 2,
+      ]);
+      expect([await predict(agent, 'packed'), await predict(agent, 'theirs')]).toEqual([3, 'status 404']);
+    } finally {
+      await files.stop();
+    }
   });
 
   it('loads 200 models, and loads them again after it was killed, and shows all in its index', async () => {

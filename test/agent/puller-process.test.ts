@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -13,7 +14,7 @@ import { drained, startFaultServer } from '../support/fault-server.ts';
 import type { FaultServer } from '../support/fault-server.ts';
 import { startFileServer } from '../support/file-server.ts';
 import { tarHeader } from '../support/tar-writer.ts';
-import { testForkedPuller } from '../support/forked-puller.ts';
+import { PULLER_ENTRY, testForkedPuller } from '../support/forked-puller.ts';
 import { residentMib } from '../support/process-memory.ts';
 import { MARKER } from '../support/pulling.ts';
 
@@ -40,13 +41,32 @@ interface Started {
   /** Resolves with the first report of progress. */
   readonly moving: Promise<PullProgress>;
   readonly abort: AbortController;
+  /** Of the URL. */
+  readonly path: string;
+}
+
+/** A process that is killed as soon as it is asked for one model, as one that runs out of memory over it. */
+function dyingOf(id: string, child: ChildProcess): ChildProcess {
+  const send = child.send.bind(child) as (...all: unknown[]) => boolean;
+  child.send = (...all: unknown[]): boolean => {
+    const { request } = all[0] as { request?: { id: string } };
+    if (request?.id === id) child.kill('SIGKILL');
+    return send(...all);
+  };
+  return child;
+}
+
+function deafToAborts(child: ChildProcess): ChildProcess {
+  const send = child.send.bind(child) as (...all: unknown[]) => boolean;
+  child.send = (...all: unknown[]): boolean => (all[0] as { type: string }).type === 'abort' || send(...all);
+  return child;
 }
 
 function start(id: string, url: string, from: Puller = puller): Started {
   const abort = new AbortController();
   const { promise: moving, resolve } = Promise.withResolvers<PullProgress>();
   const request = { id, storageUri: url, destination: join(directory, id), marker: MARKER };
-  return { result: from.pull(request, abort.signal, resolve), moving, abort };
+  return { result: from.pull(request, abort.signal, resolve), moving, abort, path: new URL(url).pathname };
 }
 
 /** The puller processes this process has started. */
@@ -83,17 +103,55 @@ describe('the puller in a process of its own', () => {
     expect(await children()).toEqual([]);
   });
 
-  it('killed: the pulls in it fail as passing, nothing half-made is left, the next pull works', async () => {
+  it('killed: each pull in it begins again by itself; killed again, they fail as passing and leave nothing', async () => {
     const [one, two] = [
       start('m1', server.file({ hangAfter: MIB })),
       start('m2', server.file({ hangAfter: MIB })),
     ];
     await Promise.all([one.moving, two.moving]);
+    const shared = await children();
+    for (const pid of shared) process.kill(pid, 'SIGKILL');
+    await until(async () => (await children()).filter((pid) => !shared.includes(pid)).length === 2);
     for (const pid of await children()) process.kill(pid, 'SIGKILL');
     const lost = { kind: 'failed', reason: 'PullerCrashed', retry: 'soon' };
     expect(await Promise.all([one.result, two.result])).toMatchObject([lost, lost]);
     expect(await readdir(directory)).toEqual([]);
     expect(await start('m1', server.file({ bytes: 10 })).result).toMatchObject({ kind: 'pulled' });
+  });
+
+  it('dies of one model: that one fails, at each attempt alone; all others come through', async () => {
+    const deadly = testForkedPuller({ spawn: () => dyingOf('bad', spawnPuller(PULLER_ENTRY, {})) });
+    const good = Array.from({ length: 12 }, (_, index) =>
+      start(`good-${index}`, server.file({ bytes: MIB, pauseAfter: 1_000 }), deadly),
+    );
+    const bad = server.file({ bytes: MIB });
+    const crashed = { kind: 'failed', reason: 'PullerCrashed', retry: 'soon' };
+    const first = start('bad', bad, deadly).result;
+    server.resume();
+    expect(await first).toMatchObject(crashed);
+    const late = start('late', server.file({ bytes: 20 * MIB }), deadly);
+    await late.moving;
+    expect(await start('bad', bad, deadly).result).toMatchObject(crashed);
+    for (const { result } of [...good, late]) expect(await result).toMatchObject({ kind: 'pulled' });
+    // Nothing that ran while it was tried for the second time was lost.
+    expect(server.requests.filter(({ url }) => url === late.path)).toHaveLength(1);
+    await deadly.stop();
+    expect(await children()).toEqual([]);
+  });
+
+  it('killed for one that does not end when it should: the others do not count as suspects', async () => {
+    const impatient = testForkedPuller({
+      abortGraceMs: 50,
+      spawn: () => deafToAborts(spawnPuller(PULLER_ENTRY, {})),
+    });
+    const stuck = start('stuck', server.file({ hangAfter: MIB }), impatient);
+    const other = start('other', server.file({ bytes: MIB, pauseAfter: 1_000 }), impatient);
+    await Promise.all([stuck.moving, until(() => Promise.resolve(server.requests.length === 2))]);
+    stuck.abort.abort();
+    expect(await stuck.result).toMatchObject({ kind: 'failed', reason: 'Aborted' });
+    server.resume();
+    expect(await other.result).toMatchObject({ kind: 'pulled' });
+    await impatient.stop();
   });
 
   it('killed 20 times at any moment: a destination is whole or not there', async () => {

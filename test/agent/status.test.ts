@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { AgentStatusEvent } from '../../src/core/agent-status.ts';
@@ -72,7 +73,30 @@ describe('what the agent tells', () => {
       phase: 'Loaded',
       bytes: 1,
     });
-    expect((await read('/v1/models/b')).status).toBe(404);
+    const rest = [
+      '/v1/models/b',
+      '//',
+      '//healthz',
+      '/v1/models/%',
+      '/v1/models/%E0%A4%A',
+      '/%',
+      '/v1/models/',
+      '/?%',
+    ];
+    for (const path of rest) {
+      const status = await raw(
+        agent.statusPort,
+        `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+      );
+      expect([path, status]).toEqual([path, 'HTTP/1.1 404 Not Found']);
+    }
+    for (const target of ['http://a/healthz', 'http:/healthz', '*', 'a:80']) {
+      const status = await raw(
+        agent.statusPort,
+        `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+      );
+      expect([target, status]).not.toEqual([target, expect.stringContaining(' 500 ')]);
+    }
     const { text } = await read('/metrics');
     expect(text).toContain('kserve_mms_agent_model_phase{model="a",phase="Loaded"} 1');
     expect(text).toContain('kserve_mms_agent_requests_total{model="a",verb="infer",code="200"} 1');
@@ -113,3 +137,12 @@ describe('what the agent tells', () => {
     expect(rss).toBeLessThan(IDLE_MIB);
   });
 });
+
+/** The first line of what a server answers to these bytes. */
+async function raw(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.end(bytes);
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString().split('\r\n')[0] ?? '';
+}

@@ -1,4 +1,4 @@
-import { lstat, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PullResult } from '../../src/agent/puller/contract.ts';
@@ -37,6 +37,7 @@ export async function pullOnce(storageUri: string, options: PullOptions = {}): P
   const sandbox = await mkdtemp(join(tmpdir(), 'kserve-mms-pull-'));
   const models = join(sandbox, 'a', 'b', 'models');
   const destination = join(models, 'm1');
+  await mkdir(models, { recursive: true });
   const settings = { ...DEFAULT_SOURCE_SETTINGS, ...options.settings };
   const { env = {}, resolve, signal = new AbortController().signal } = options;
   const puller = options.forked

@@ -6,11 +6,11 @@ import type { Puller } from '../puller/contract.ts';
 import type { Slots } from '../slots.ts';
 import type { TrackedModel } from './tracked-model.ts';
 
-/** How much goes on at once, and when a slow one stops counting. */
+/** How much goes on at once, and when one is slow, see src/core/slot-admission.ts. */
 export interface EngineLimits {
   readonly fetches: number;
   readonly loads: number;
-  /** A fetch or load that takes longer gives its slot to the next, and goes on beside it. */
+  /** A fetch or load that takes longer goes on beside the next. */
   readonly slowAfter: Milliseconds;
 }
 

@@ -1,4 +1,4 @@
-import type { EpochMs } from '../../core/clock.ts';
+import type { EpochMs, MonotonicMs } from '../../core/clock.ts';
 import type { ModelSet } from '../../core/desired-models.ts';
 import { meansSameSpec } from '../../core/model-config.ts';
 import { specHash } from '../../core/model-marker.ts';
@@ -48,10 +48,11 @@ export function createEngine(deps: EngineDeps): Engine {
   const table = new Map<string, TrackedModel>();
   const stopping = new AbortController();
   let up = false;
+  const slow = { clock: deps.clock, after: deps.limits.slowAfter };
   const context: EngineContext = {
     ...deps,
-    fetchSlots: createSlots(deps.limits.fetches),
-    loadSlots: createSlots(deps.limits.loads),
+    fetchSlots: createSlots(deps.limits.fetches, slow),
+    loadSlots: createSlots(deps.limits.loads, slow),
     stopping: stopping.signal,
     serverUp: () => up,
     serverGone: () => engine.serverGone(),
@@ -130,10 +131,10 @@ function servedAfter(model: TrackedModel, answers: boolean): ServedModel {
 
 function consider(context: EngineContext, table: Map<string, TrackedModel>, model: TrackedModel): void {
   if (context.stopping.aborted || table.get(model.name) !== model) return;
-  const now = context.clock.now();
+  const now = context.clock.monotonic();
   abortObsoleteFetch(model);
   dropObsoleteStaging(context, model);
-  const waits: EpochMs[] = [];
+  const waits: MonotonicMs[] = [];
   if (model.fetch === undefined) {
     const operation = decideFetch(viewOf(model), context.serverUp(), now);
     if (operation.kind === 'pull') startFetch(context, model, operation.spec);
@@ -149,7 +150,7 @@ function consider(context: EngineContext, table: Map<string, TrackedModel>, mode
     }
   }
   wakeAt(context, model, waits);
-  refreshPhase(model, now);
+  refreshPhase(model, context.clock.now());
   context.observer.changed(model);
 }
 
@@ -180,8 +181,8 @@ function forget(context: EngineContext, table: Map<string, TrackedModel>, model:
 }
 
 /** Comes back to a model when the earliest of its waits is over. */
-function wakeAt(context: EngineContext, model: TrackedModel, waits: readonly EpochMs[]): void {
-  const at = waits.length === 0 ? undefined : (Math.min(...waits) as EpochMs);
+function wakeAt(context: EngineContext, model: TrackedModel, waits: readonly MonotonicMs[]): void {
+  const at = waits.length === 0 ? undefined : (Math.min(...waits) as MonotonicMs);
   if (model.wake?.at === at) return;
   model.wake?.abort.abort();
   model.wake = undefined;
@@ -189,7 +190,7 @@ function wakeAt(context: EngineContext, model: TrackedModel, waits: readonly Epo
   const abort = new AbortController();
   model.wake = { at, abort };
   const signal = AbortSignal.any([abort.signal, context.stopping]);
-  void context.clock.sleep(milliseconds(Math.max(0, at - context.clock.now())), signal).then(() => {
+  void context.clock.sleep(milliseconds(Math.max(0, at - context.clock.monotonic())), signal).then(() => {
     if (signal.aborted) return;
     model.wake = undefined;
     context.consider(model);

@@ -1,6 +1,6 @@
 import { NO_MORE_WAITING } from '../../core/abort.ts';
 import { retryDelay } from '../../core/retry-pace.ts';
-import { type EpochMs, type Milliseconds, milliseconds } from '../../core/clock.ts';
+import { type EpochMs, type Milliseconds, milliseconds, type MonotonicMs } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
 import { markerContent, markerName } from '../../core/model-marker.ts';
@@ -31,10 +31,10 @@ export function abortObsoleteFetch(model: TrackedModel): void {
 async function fetchVersion(context: EngineContext, model: TrackedModel, run: FetchRun): Promise<void> {
   const { clock, store, observer } = context;
   const signal = AbortSignal.any([run.abort.signal, context.stopping]);
-  const asked = clock.now();
+  const asked = clock.monotonic();
   const slot = await context.fetchSlots.take(signal);
   if (slot === undefined) return;
-  const started = clock.now();
+  const started = clock.monotonic();
   run.state = 'running';
   model.attempts += 1;
   model.times = { queued: span(asked, started) };
@@ -42,10 +42,10 @@ async function fetchVersion(context: EngineContext, model: TrackedModel, run: Fe
   observer.changed(model);
   context.consider(model);
   const destination = await store.newStagingPath(model.name);
-  const result = await pullSharing(context, model, run, slot, destination, signal);
+  const result = await pullShowing(context, model, run, slot, destination, signal);
   if (signal.aborted || result.kind === 'failed') await store.discard(destination);
   if (signal.aborted) return;
-  const took = span(started, clock.now());
+  const took = span(started, clock.monotonic());
   observer.stepped('download', took, result.kind === 'pulled' ? 'ok' : result.reason);
   if (result.kind === 'failed') {
     failed(context, model, run, result);
@@ -71,8 +71,8 @@ async function keepIfWanted(
   if (obsolete !== undefined) await context.store.discard(obsolete);
 }
 
-/** Pulls; what takes long gives its slot to the next, so that no slow source holds up the others. */
-async function pullSharing(
+/** Pulls; of what takes long, observers see how far it is. */
+async function pullShowing(
   context: EngineContext,
   model: TrackedModel,
   run: FetchRun,
@@ -81,7 +81,7 @@ async function pullSharing(
   signal: AbortSignal,
 ): Promise<PullResult> {
   const finished = new AbortController();
-  void shareWhenSlow(context, model, slot, finished.signal);
+  void showWhenSlow(context, model, finished.signal);
   const { spec } = run;
   const marker = { name: markerName(spec), content: markerContent(spec) };
   const request = { id: model.name, storageUri: spec.storageUri, destination, marker };
@@ -95,15 +95,13 @@ async function pullSharing(
   }
 }
 
-async function shareWhenSlow(
+async function showWhenSlow(
   { clock, limits, observer }: EngineContext,
   model: TrackedModel,
-  slot: Slot,
   finished: AbortSignal,
 ): Promise<void> {
   while (!finished.aborted) {
     await clock.sleep(limits.slowAfter, finished);
-    slot.release();
     refreshPhase(model, clock.now());
     observer.changed(model);
   }
@@ -124,7 +122,8 @@ function failed(
     step: 'pull',
     reason,
     message,
-    retryAt: (clock.now() + delay) as EpochMs,
+    retryAt: (clock.monotonic() + delay) as MonotonicMs,
+    retryAtTime: (clock.now() + delay) as EpochMs,
     // Files in place that are under suspicion stay so until others have come.
     refetch: model.failure?.refetch ?? false,
     refused: false,
@@ -138,6 +137,6 @@ function internalFailure(thrown: unknown): PullResult {
   return { kind: 'failed', reason, message: messageOf(thrown), retry: 'soon' };
 }
 
-function span(from: EpochMs, to: EpochMs): Milliseconds {
+function span(from: MonotonicMs, to: MonotonicMs): Milliseconds {
   return milliseconds(to - from);
 }

@@ -1,6 +1,5 @@
-import { NO_MORE_WAITING } from '../../core/abort.ts';
 import { retryDelay, type RetryPace } from '../../core/retry-pace.ts';
-import { type EpochMs, milliseconds } from '../../core/clock.ts';
+import { type EpochMs, milliseconds, type MonotonicMs } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
 import { decideServe, type ModelFailure, type ServeOperation } from '../../core/model-operations.ts';
@@ -92,10 +91,7 @@ async function remove({ store }: EngineContext, model: TrackedModel): Promise<vo
   model.loadedHash = undefined;
 }
 
-/**
- * A slow answer gives the slot to the next, so that one model never holds up the others; so does `answered`, since slots
- * bound what the server has to do and not what comes after.
- */
+/** `answered` gives the slot to the next, since slots bound what the server has to do and not what comes after. */
 async function withLoadSlot(
   context: EngineContext,
   model: TrackedModel,
@@ -104,16 +100,13 @@ async function withLoadSlot(
 ): Promise<void> {
   const slot = await context.loadSlots.take(context.stopping);
   if (slot === undefined) return;
-  const done = new AbortController();
   try {
     // Things may have changed while waiting; then the next decision is made from how they are now.
-    if (decideServe(viewOf(model), context.serverUp(), context.clock.now()).kind !== kind) return;
+    if (decideServe(viewOf(model), context.serverUp(), context.clock.monotonic()).kind !== kind) return;
     model.serve = 'running';
     context.observer.changed(model);
-    void context.clock.sleep(context.limits.slowAfter, done.signal).then(() => slot.release());
     await work(() => slot.release());
   } finally {
-    done.abort(NO_MORE_WAITING);
     slot.release();
   }
 }
@@ -126,10 +119,10 @@ async function load(
 ): Promise<void> {
   const { adapter, store, clock, observer, log } = context;
   if (model.stored === undefined || !meansSameSpec(model.stored, spec)) return;
-  const started = clock.now();
+  const started = clock.monotonic();
   const answer = await adapter.load(model.name, store.pathOf(model.name), spec);
   answered();
-  const took = milliseconds(clock.now() - started);
+  const took = milliseconds(clock.monotonic() - started);
   observer.stepped('load', took, answer.kind === 'done' ? 'ok' : answer.reason);
   if (answer.kind === 'refused') return refusedLoad(context, model, spec, answer);
   if (answer.kind === 'unavailable') {
@@ -199,9 +192,9 @@ function unavailable(
 
 async function unload(context: EngineContext, model: TrackedModel): Promise<void> {
   const { adapter, clock, observer, log } = context;
-  const started = clock.now();
+  const started = clock.monotonic();
   const answer = await adapter.unload(model.name);
-  const took = milliseconds(clock.now() - started);
+  const took = milliseconds(clock.monotonic() - started);
   observer.stepped('unload', took, answer.kind === 'done' ? 'ok' : answer.reason);
   if (answer.kind === 'done') {
     log.info({ model: model.name, tookMs: took }, 'unloaded');
@@ -237,7 +230,8 @@ function fail(
     step: model.desired === undefined ? 'unload' : 'load',
     reason,
     message,
-    retryAt: (clock.now() + delay) as EpochMs,
+    retryAt: (clock.monotonic() + delay) as MonotonicMs,
+    retryAtTime: (clock.now() + delay) as EpochMs,
     refused: pace === 'refused',
     refetch: pace === 'refused' && model.refusals % REFUSALS_BEFORE_REFETCH === 0,
     serverAway,

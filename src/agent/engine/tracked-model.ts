@@ -1,5 +1,5 @@
 import { type ModelActivity, type ModelPhase, phaseOf } from '../../core/agent-status.ts';
-import type { EpochMs, Milliseconds } from '../../core/clock.ts';
+import type { EpochMs, Milliseconds, MonotonicMs } from '../../core/clock.ts';
 import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
 import type { ModelFailure, ModelView, ServedModel } from '../../core/model-operations.ts';
 import { specHash } from '../../core/model-marker.ts';
@@ -32,7 +32,7 @@ export interface TrackedModel {
   refusals: number;
   fetch: FetchRun | undefined;
   serve: 'none' | 'queued' | 'running';
-  wake: { readonly at: EpochMs; readonly abort: AbortController } | undefined;
+  wake: { readonly at: MonotonicMs; readonly abort: AbortController } | undefined;
   wantedAt: EpochMs;
   bytes: number;
   times: { queued?: Milliseconds; download?: Milliseconds; load?: Milliseconds };

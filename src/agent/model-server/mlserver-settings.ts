@@ -1,61 +1,15 @@
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { lstat, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NO_MORE_WAITING } from '../../core/abort.ts';
 import { type Clock, seconds } from '../../core/clock.ts';
-import { isRecord } from '../../core/json.ts';
+import { within } from '../files/held-directory.ts';
+import { SETTINGS_FILE, writeSettings } from './mlserver-artifact.ts';
 
-const SETTINGS_FILE = 'model-settings.json';
 const HIDDEN_FILE = '.model-settings.json';
 /** More loads than this at once are a batch: a start, or a server that has lost everything. */
 const FEW = 4;
 /** How long after the last load of a batch all settings are shown again. */
 const SHOW_AFTER = seconds(2);
-
-/**
- * The runtime class of each framework; the same as the `modelClass` labels of KServe's kserve-mlserver runtime
- * (config/runtimes/kserve-mlserver.yaml).
- */
-const IMPLEMENTATIONS = new Map([
-  ['sklearn', 'mlserver_sklearn.SKLearnModel'],
-  ['xgboost', 'mlserver_xgboost.XGBoostModel'],
-  ['lightgbm', 'mlserver_lightgbm.LightGBMModel'],
-  ['mlflow', 'mlserver_mlflow.MLflowRuntime'],
-  ['catboost', 'mlserver_catboost.CatboostModel'],
-  ['huggingface', 'mlserver_huggingface.HuggingFaceRuntime'],
-]);
-
-/**
- * MLServer (measured on 1.7.1) finds models only by their model-settings.json and answers 404 for a directory without
- * one. An artifact without it gets one that says its name and, for a framework with a known runtime, its
- * implementation; for the others MLSERVER_MODEL_IMPLEMENTATION of the server decides. An artifact with one keeps it,
- * only its `name` is made the model's: two models from one artifact would both answer to the artifact's name.
- */
-async function writeSettings(name: string, directory: string, framework: string): Promise<void> {
-  const path = join(directory, SETTINGS_FILE);
-  const settings = await readSettings(path);
-  if (settings === 'unreadable' || settings?.['name'] === name) return;
-  const implementation = IMPLEMENTATIONS.get(framework.toLowerCase());
-  const made = settings ?? (implementation === undefined ? {} : { implementation });
-  // Renamed into place: the server may list the repository at any moment.
-  await writeFile(`${path}.new`, `${JSON.stringify({ ...made, name })}\n`, { mode: 0o666 });
-  await rename(`${path}.new`, path);
-}
-
-/** The artifact's own settings; undefined when it has none. An unreadable file is left for the server to complain. */
-async function readSettings(path: string): Promise<Record<string, unknown> | 'unreadable' | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unreadable';
-  }
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return isRecord(parsed) ? parsed : 'unreadable';
-  } catch {
-    return 'unreadable';
-  }
-}
 
 /** The settings files of one MLServer's repository. */
 export interface MlserverSettings {
@@ -83,7 +37,10 @@ export function mlserverSettings(modelDir: string, clock: Clock): MlserverSettin
   let batch = new AbortController();
   /** Hiding or showing that is under way; a load that begins meanwhile waits, or its own settings would be lost in it. */
   let turning: Promise<void> = Promise.resolve();
-  const directories = async () => (await readdir(modelDir)).filter((name) => !name.startsWith('.'));
+  const directories = async () =>
+    (await readdir(modelDir, { withFileTypes: true }))
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .map(({ name }) => name);
   const showAll = async () => {
     for (const name of await directories()) await renamed(join(modelDir, name), HIDDEN_FILE, SETTINGS_FILE);
     hidden = false;
@@ -125,10 +82,17 @@ export function mlserverSettings(modelDir: string, clock: Clock): MlserverSettin
   };
 }
 
-/** Renames a file of a directory if it is there; a stray file in the directory's place holds none. */
+/** Renames a file of a directory if it is there, and the other is not: an artifact may bring both. */
 async function renamed(directory: string, from: string, to: string): Promise<void> {
-  await rename(join(directory, from), join(directory, to)).catch((thrown: unknown) => {
+  await within(directory, async (held) => {
+    const taken = await lstat(join(held, to)).then(
+      () => true,
+      () => false,
+    );
+    if (!taken) await rename(join(held, from), join(held, to));
+  }).catch((thrown: unknown) => {
     const { code } = thrown as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw thrown;
+    // Nothing to rename, or a stray file or link in the directory's place.
+    if (code !== 'ENOENT' && code !== 'PLANTED_ENTRY') throw thrown;
   });
 }

@@ -32,7 +32,7 @@ export interface MonitorDeps {
 export async function monitorModelServer(deps: MonitorDeps, signal: AbortSignal): Promise<void> {
   const { adapter, engine, clock, log } = deps;
   let current: ServerState = { state: 'unknown', since: clock.now() };
-  let indexedAt = 0;
+  let indexedAt = clock.monotonic();
   const canaries = rotation(engine);
   const enter = (state: 'up' | 'down') => {
     current = { state, since: clock.now() };
@@ -48,9 +48,9 @@ export async function monitorModelServer(deps: MonitorDeps, signal: AbortSignal)
       engine.serverGone();
       enter('down');
     } else if (health === 'up') {
-      if (!wasUp || lost || clock.now() - indexedAt > INDEX_EVERY) {
+      if (!wasUp || lost || clock.monotonic() - indexedAt > INDEX_EVERY) {
         await compareAll(adapter, engine);
-        indexedAt = clock.now();
+        indexedAt = clock.monotonic();
       }
       if (!wasUp) engine.serverUp();
       if (!wasUp) enter('up');

@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import type { Clock, EpochMs } from '../../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
 import { NotFoundError } from '../sources/errors.ts';
 import { shownUri } from '../sources/redact.ts';
 import { baseName } from '../sources/relative-path.ts';
@@ -16,7 +16,7 @@ import type { PullRequest, PullResult } from './contract.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { eachDownload } from './downloads.ts';
 import type { SharedDownloads } from './downloads.ts';
-import { archivePath, makeDestination, removeDestination } from './destination.ts';
+import { type Destination, makeDestination, removeDestination } from './destination.ts';
 import type { Seal } from './seal.ts';
 
 /** What the pulls of one process share. */
@@ -34,7 +34,7 @@ type Pulled = Extract<PullResult, { kind: 'pulled' }>;
 interface Download {
   readonly context: DownloadContext;
   readonly uri: string;
-  readonly destination: string;
+  readonly destination: Destination;
   readonly tree: TreeWriter;
   readonly signal: AbortSignal;
   readonly giveUp: () => void;
@@ -53,25 +53,29 @@ const FIRST_PROGRESS_BYTES = 64 * 1024;
  * @throws PullError, or what a client throws; nothing half-made is left.
  */
 export async function downloadModel(
-  { storageUri: uri, destination, marker }: PullRequest,
+  { storageUri: uri, destination: path, marker }: PullRequest,
   context: DownloadContext,
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<Pulled> {
-  makeDestination(destination);
+  const destination = makeDestination(path);
   const stopper = new AbortController();
+  const { root } = destination;
+  const tree = createTreeWriter(root, context.settings.limits, throttled(context.clock, onBytes));
   try {
-    const tree = createTreeWriter(destination, context.settings.limits, throttled(context.clock, onBytes));
     const either = AbortSignal.any([signal, stopper.signal]);
     const giveUp = (): void => stopper.abort();
     const version = await fill({ context, uri, destination, tree, signal: either, giveUp });
     if (tree.totals.files === 0) throw new NotFoundError(`${shownUri(uri)}: it holds no files`);
-    await context.seal({ root: destination, files: tree.paths }, marker);
+    await context.seal({ root: root.path, files: tree.paths }, marker);
     return { kind: 'pulled', ...tree.totals, ...(version === undefined ? {} : { version }) };
   } catch (thrown) {
     stopper.abort();
-    await removeDestination(destination);
+    await removeDestination(path);
     throw thrown;
+  } finally {
+    tree.close();
+    destination.close();
   }
 }
 
@@ -123,9 +127,9 @@ async function unpack(download: Download, file: RemoteFile, { kind, rename }: Un
     return;
   }
   const { unpackZip } = await import('../sources/archive-zip.ts');
-  const archive = archivePath(destination);
+  const { archive } = destination;
   // A zip is read from its end, so it has to be whole first.
-  await withRoom(download, file, (content) => pipeline(content, createWriteStream(archive)));
+  await withRoom(download, file, (content) => pipeline(content, createWriteStream(archive, { flags: 'wx' })));
   await unpackZip(archive, tree, limits);
   await rm(archive);
 }
@@ -136,7 +140,7 @@ async function withRoom(
   use: (content: AsyncIterable<Uint8Array>) => Promise<void>,
 ): Promise<void> {
   const { settings, clock, room } = context;
-  const claim = room.claim(destination, file.size ?? 0);
+  const claim = room.claim(destination.root.path, file.size ?? 0);
   async function* content(): AsyncGenerator<Uint8Array> {
     const shown = shownFile(uri, file);
     for await (const chunk of transfer(file, { settings, clock, signal, shown })) {
@@ -159,10 +163,10 @@ function shownFile(uri: string, { path }: RemoteFile): string {
 function throttled(clock: Clock, onBytes: (bytes: number) => void): (bytes: number) => void {
   let total = 0;
   let reported = false;
-  let last: EpochMs = clock.now();
+  let last = clock.monotonic();
   return (bytes) => {
     total += bytes;
-    const now = clock.now();
+    const now = clock.monotonic();
     if (now - last < PROGRESS_EVERY_MS && (reported || total < FIRST_PROGRESS_BYTES)) return;
     reported = true;
     last = now;

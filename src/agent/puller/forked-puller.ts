@@ -1,31 +1,30 @@
-import type { ChildProcess } from 'node:child_process';
-import type { Logger } from '../../core/log.ts';
+import { NO_MORE_WAITING } from '../../core/abort.ts';
+import type { Environment } from '../sources/source.ts';
 import { PullAbortedError, PullerCrashedError } from '../sources/errors.ts';
 import { secretValues } from '../sources/redact.ts';
-import type { SourceSettings } from '../sources/settings.ts';
-import type { Environment } from '../sources/source.ts';
+import { createSlots } from '../slots.ts';
 import type { PullRequest, PullResult, Puller } from './contract.ts';
-import { attachPuller } from './puller-process.ts';
-import type { PullerProcess } from './puller-process.ts';
-import { createRegister } from './pull-register.ts';
 import { failedPull } from './pull-result.ts';
-import { removeDestination } from './destination.ts';
+import {
+  type Crash,
+  createPullWorker,
+  type LostPull,
+  type PullWorker,
+  type PullWorkerOptions,
+} from './pull-worker.ts';
 
-export interface ForkedPullerOptions {
-  /** Gives a process to attach to, each time one is needed. */
-  readonly spawn: () => ChildProcess;
+export interface ForkedPullerOptions extends PullWorkerOptions {
   /** The process's environment; what is secret in it is kept out of messages. */
   readonly env: Environment;
-  readonly settings: SourceSettings;
-  readonly logger: Logger;
-  /** Milliseconds without a pull after which the process is let go. */
-  readonly idleMs: number;
-  /** Milliseconds a pull may take to clean up after an abort before the process is killed. */
-  readonly abortGraceMs: number;
 }
 
 export const DEFAULT_IDLE_MS = 10_000;
 export const DEFAULT_ABORT_GRACE_MS = 10_000;
+
+/** Pulls at once that have a process of their own, of some 60 MiB each. */
+const ALONE_AT_ONCE = 4;
+/** Suspects remembered; of the oldest no more than their next crash is learnt again. */
+const SUSPECTS_KEPT = 1_000;
 
 /** A puller whose process can be started ahead of the first pull, which then need not wait for it. */
 export interface ForkedPuller extends Puller {
@@ -34,96 +33,112 @@ export interface ForkedPuller extends Puller {
 
 /**
  * Pulls in a child process that lives only while there is work, so that the storage SDKs and the buffers of large
- * downloads never count against the idle agent. If the child dies, the pulls in it fail with PullerCrashed and the next
- * pull gets a new one.
+ * downloads never count against the idle agent.
+ *
+ * One model may be such that the process dies of it, and would take all downloads along each time it is tried. So the pulls
+ * that were in a process that died begin again at once, each in a process of its own, until one of them makes its process die
+ * too: that one fails, with PullerCrashed, and has a process of its own until it comes through. The others lose what they
+ * had fetched, once.
  */
 export function createForkedPuller(options: ForkedPullerOptions): ForkedPuller {
-  const { spawn, env, settings, logger, idleMs, abortGraceMs } = options;
-  const secrets = secretValues(env);
+  const secrets = secretValues(options.env);
   const stopper = new AbortController();
-  let child: PullerProcess | undefined;
-  const letGo = (): void => {
-    child?.end();
-    child = undefined;
-  };
-  const pulls = createRegister(idleMs, letGo);
-  const crashed = async (how: string): Promise<void> => {
-    const lost = pulls.all();
-    child = undefined;
-    if (lost.length > 0) logger.warn({ pulls: lost.length, how }, 'the puller ended with pulls in it');
-    for (const [number, { request }] of lost) {
-      await removeLost(request, logger);
-      pulls.settle(number, failedPull(crashOf(how), request, secrets));
+  const shared = createPullWorker(options);
+  const alone = createSlots(ALONE_AT_ONCE);
+  const workers = new Set<PullWorker>([shared]);
+  const suspects = createSuspects();
+
+  const pullAlone: Pull = async (request, signal, onProgress) => {
+    const worker = createPullWorker({ ...options, idleMs: 0 });
+    workers.add(worker);
+    try {
+      return await worker.pull(request, signal, onProgress);
+    } finally {
+      void worker.stop().finally(() => workers.delete(worker));
     }
   };
-  const running = (): PullerProcess => {
-    child ??= attachPuller(spawn(), {
-      onMessage: (message) => {
-        if (message.type === 'result') pulls.settle(message.pull, message.result);
-        else pulls.progress(message.pull, message.progress);
-      },
-      onDeath: (dead, how) => (dead === child ? crashed(how) : Promise.resolve()),
-    }).configured(settings);
-    return child;
+  const pullOnce: Pull = async (request, signal, onProgress) => {
+    const suspicion = suspects.of(request);
+    if (suspicion === undefined) return shared.pull(request, signal, onProgress);
+    const slot = await alone.take(AbortSignal.any([signal, suspicion]));
+    if (slot === undefined) return { kind: 'lost', how: 'not begun', part: 'none' };
+    try {
+      return await pullAlone(request, signal, onProgress);
+    } finally {
+      slot.release();
+    }
   };
-
+  const pull: Puller['pull'] = async (request, signal, onProgress) => {
+    for (;;) {
+      if (isAborted(signal))
+        return failedPull(new PullAbortedError('the pull was given up'), request, secrets);
+      const outcome = await pullOnce(request, signal, onProgress);
+      if (outcome.kind !== 'lost') {
+        suspects.clear(request);
+        return outcome;
+      }
+      if (isAborted(signal) || outcome.part === 'none') continue;
+      if (outcome.part === 'proven') {
+        suspects.convict(request);
+        return crashed(outcome, request, secrets);
+      }
+      suspects.suspect(request, outcome.part.suspectIn);
+    }
+  };
   return {
     warm: () => {
-      if (stopper.signal.aborted) return;
-      running();
-      pulls.rest();
+      if (!stopper.signal.aborted) shared.warm();
     },
-    pull: async (request, signal, onProgress) => {
-      const either = AbortSignal.any([signal, stopper.signal]);
-      if (either.aborted) return failedPull(new PullAbortedError('the pull was given up'), request, secrets);
-      const { number, settled } = pulls.add(request, onProgress);
-      return askFor(number, { process: running(), request, signal: either, settled, abortGraceMs });
-    },
+    pull: (request, signal, onProgress) =>
+      pull(request, AbortSignal.any([signal, stopper.signal]), onProgress),
     stop: async () => {
       stopper.abort();
-      const ended = child?.ended;
-      await Promise.all(pulls.all().map(([, { settled }]) => settled));
-      pulls.close();
-      letGo();
-      await ended;
+      await Promise.all([...workers].map((worker) => worker.stop()));
     },
   };
 }
 
-function crashOf(how: string): PullerCrashedError {
-  return new PullerCrashedError(`the puller's process ended (${how}); the download is tried again`);
+/** TypeScript believes that a signal once seen unaborted stays so. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
-async function removeLost({ id, destination }: PullRequest, logger: Logger): Promise<void> {
-  await removeDestination(destination).catch((error: unknown) =>
-    logger.warn({ err: error, id }, 'a half-made download could not be removed'),
-  );
+type Pull = PullWorker['pull'];
+
+function crashed({ how }: LostPull, request: PullRequest, secrets: readonly string[]): PullResult {
+  const message = `the puller's process ended (${how}) while it fetched this model; the download is tried again`;
+  return failedPull(new PullerCrashedError(message), request, secrets);
 }
 
-interface Asked {
-  readonly process: PullerProcess;
-  readonly request: PullRequest;
-  readonly signal: AbortSignal;
-  readonly settled: Promise<PullResult>;
-  readonly abortGraceMs: number;
+/** What was in a process that died, by model and URI: another version of the model has no part in it. */
+interface Suspects {
+  /** Undefined for what is no suspect; else aborted once the crash is explained by another one. */
+  of(request: PullRequest): AbortSignal | undefined;
+  suspect(request: PullRequest, crash: Crash): void;
+  convict(request: PullRequest): void;
+  clear(request: PullRequest): void;
 }
 
-/** Sends one pull, and its abort; a process that does not clean up in time is killed, which settles the pull too. */
-async function askFor(
-  number: number,
-  { process, request, signal, settled, abortGraceMs }: Asked,
-): Promise<PullResult> {
-  let killLater: NodeJS.Timeout | undefined;
-  const onAbort = (): void => {
-    process.send({ type: 'abort', pull: number });
-    killLater = setTimeout(() => process.kill(), abortGraceMs).unref();
+function createSuspects(): Suspects {
+  const crashes = new Map<string, Crash>();
+  const keyOf = ({ id, storageUri }: PullRequest): string => `${id} ${storageUri}`;
+  const put = (request: PullRequest, crash: Crash): void => {
+    crashes.set(keyOf(request), crash);
+    for (const oldest of crashes.keys()) {
+      if (crashes.size <= SUSPECTS_KEPT) break;
+      crashes.delete(oldest);
+    }
   };
-  signal.addEventListener('abort', onAbort, { once: true });
-  process.send({ type: 'pull', pull: number, request });
-  try {
-    return await settled;
-  } finally {
-    clearTimeout(killLater);
-    signal.removeEventListener('abort', onAbort);
-  }
+  return {
+    of: (request) => {
+      const signal = crashes.get(keyOf(request))?.explained.signal;
+      return signal?.aborted === true ? undefined : signal;
+    },
+    suspect: put,
+    convict: (request) => {
+      crashes.get(keyOf(request))?.explained.abort(NO_MORE_WAITING);
+      put(request, { explained: new AbortController() });
+    },
+    clear: (request) => void crashes.delete(keyOf(request)),
+  };
 }

@@ -1,8 +1,12 @@
 import type { PullProgress, PullRequest, PullResult } from './contract.ts';
+import type { LostPull } from './pull-worker.ts';
+
+/** What becomes of a pull in a process. */
+export type PullOutcome = PullResult | LostPull;
 
 export interface PendingPull {
   readonly request: PullRequest;
-  readonly settled: Promise<PullResult>;
+  readonly settled: Promise<PullOutcome>;
 }
 
 /** The pulls that a child process has been asked for and has not answered. */
@@ -12,7 +16,7 @@ export interface PullRegister {
     onProgress: (progress: PullProgress) => void,
   ): PendingPull & { readonly number: number };
   progress(number: number, progress: PullProgress): void;
-  settle(number: number, result: PullResult): void;
+  settle(number: number, result: PullOutcome): void;
   all(): readonly (readonly [number: number, pending: PendingPull])[];
   /** Waits for idleness although there was no pull yet. */
   rest(): void;
@@ -21,7 +25,7 @@ export interface PullRegister {
 }
 
 interface Entry extends PendingPull {
-  readonly resolve: (result: PullResult) => void;
+  readonly resolve: (result: PullOutcome) => void;
   readonly onProgress: (progress: PullProgress) => void;
 }
 
@@ -39,7 +43,7 @@ export function createRegister(idleMs: number, onIdle: () => void): PullRegister
     add: (request, onProgress) => {
       clearTimeout(idle);
       count += 1;
-      const { promise: settled, resolve } = Promise.withResolvers<PullResult>();
+      const { promise: settled, resolve } = Promise.withResolvers<PullOutcome>();
       const entry = { request, settled, resolve, onProgress };
       pulls.set(count, entry);
       return { ...entry, number: count };

@@ -1,5 +1,5 @@
 import { NO_MORE_WAITING } from '../../core/abort.ts';
-import { closeSync, fsync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, fsync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Clock, milliseconds } from '../../core/clock.ts';
@@ -12,7 +12,7 @@ import type { Marker } from './contract.ts';
  */
 export type Seal = (tree: Unsealed, marker: Marker) => Promise<void>;
 
-/** Absolute paths: the top of the tree, and all the files in it. */
+/** The top of the tree, and all the files in it, by paths of this process. */
 export interface Unsealed {
   readonly root: string;
   readonly files: readonly string[];
@@ -52,7 +52,7 @@ export function createSeal(clock: Clock): Seal {
     });
   return async ({ root, files }, marker) => {
     await flushed(files);
-    writeFileSync(join(root, marker.name), marker.content, { mode: 0o666 });
+    writeFileSync(join(root, marker.name), marker.content, { mode: 0o666, flag: 'wx' });
   };
 }
 
@@ -65,7 +65,8 @@ async function flushAll(files: readonly string[]): Promise<void> {
 }
 
 async function flushFile(path: string): Promise<void> {
-  const descriptor = openSync(path, 'r');
+  // A pipe that another container puts in the file's place would be waited for.
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     await flush(descriptor);
   } finally {

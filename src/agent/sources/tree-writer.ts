@@ -1,12 +1,17 @@
-import { closeSync, mkdirSync, openSync, write, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, openSync, write, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { isMarkerName } from '../../core/model-marker.ts';
+import { type HeldDirectory, holdInside } from '../files/held-directory.ts';
 import { DuplicateEntryError, LimitExceededError, UnsafePathError } from './errors.ts';
 import { printable } from './redact.ts';
 import { judgeRelativePath } from './relative-path.ts';
 import type { ModelLimits } from './settings.ts';
 
-/** Fills one new directory with nothing but plain files and directories, all of them inside it. */
+/**
+ * Fills one new directory with nothing but plain files and directories, all of them inside it. A marker among them, from an
+ * artifact that was made of another agent's model directory, is left out: markers say what this agent has fetched.
+ */
 export interface TreeWriter {
   /**
    * @param name as the archive or listing spells it.
@@ -22,20 +27,23 @@ export interface TreeWriter {
   readonly totals: { readonly files: number; readonly bytes: number };
   /** The files written so far, by their absolute paths. */
   readonly paths: readonly string[];
+  /** Lets go of the directory that was written to last. */
+  close(): void;
 }
 
 const writePart = promisify(write);
 
 /**
- * @param root an empty directory that only this writer fills, so no link can be in it.
+ * @param root an empty directory; the model server's container may put links into it, which are not followed.
  * @param onBytes told of every chunk as it goes to disk.
  */
 export function createTreeWriter(
-  root: string,
+  root: HeldDirectory,
   limits: ModelLimits,
   onBytes: (bytes: number) => void,
 ): TreeWriter {
   const entries = createEntryRegister(limits);
+  const directories = createDirectories(root);
   const paths: string[] = [];
   let bytes = 0;
 
@@ -56,28 +64,73 @@ export function createTreeWriter(
     writeFile: async (name, content, { executable = false } = {}) => {
       const path = safePath(name);
       if (path === '') throw new UnsafePathError(`'${printable(name)}' names no file`);
+      if (isForeignMarker(path)) return drain(content);
       entries.add(path, 'file');
-      const target = join(root, path);
-      if (path.includes('/')) mkdirSync(dirname(target), { recursive: true, mode: 0o755 });
+      const directory = directories.at(dirname(path));
       // `wx` makes the file system the last judge of duplicates, also where it ignores case.
-      const file = openSync(target, 'wx', executable ? 0o755 : 0o644);
+      const file = openSync(join(directory.path, basename(path)), 'wx', executable ? 0o755 : 0o644);
       try {
         await writeAll(file, counted(content));
       } finally {
         closeSync(file);
       }
-      paths.push(target);
+      paths.push(join(root.path, path));
     },
     addDirectory: (name) => {
       const path = safePath(name);
-      if (path === '') return;
+      if (path === '' || isForeignMarker(path)) return;
       entries.add(path, 'directory');
-      mkdirSync(join(root, path), { recursive: true, mode: 0o755 });
+      directories.at(path);
     },
+    close: directories.close,
     get totals() {
       return { files: paths.length, bytes };
     },
     paths,
+  };
+}
+
+function isForeignMarker(path: string): boolean {
+  return isMarkerName(path.split('/', 1)[0] ?? '');
+}
+
+async function drain(content: AsyncIterable<Uint8Array>): Promise<void> {
+  const chunks = content[Symbol.asyncIterator]();
+  while ((await chunks.next()).done !== true);
+}
+
+/** The directories below the root, made as they are asked for; the one asked for last stays held. */
+function createDirectories(root: HeldDirectory): { at(path: string): HeldDirectory; close(): void } {
+  let last: { readonly path: string; readonly held: HeldDirectory } = { path: '.', held: root };
+  const letGo = (held: HeldDirectory): void => {
+    if (held !== root) held.close();
+  };
+  const enter = (path: string): HeldDirectory => {
+    let held = root;
+    for (const name of path.split('/')) {
+      try {
+        const inner = holdInside(held, name);
+        letGo(held);
+        held = inner;
+      } catch (thrown) {
+        letGo(held);
+        throw thrown;
+      }
+    }
+    return held;
+  };
+  return {
+    at: (path) => {
+      if (path === last.path) return last.held;
+      const held = path === '.' ? root : enter(path);
+      letGo(last.held);
+      last = { path, held };
+      return held;
+    },
+    close: () => {
+      letGo(last.held);
+      last = { path: '.', held: root };
+    },
   };
 }
 

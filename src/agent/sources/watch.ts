@@ -1,4 +1,4 @@
-import type { Clock, EpochMs } from '../../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
 import { PullAbortedError, SourceTimeoutError, SourceTooSlowError } from './errors.ts';
 import type { SourceSettings } from './settings.ts';
 
@@ -48,7 +48,7 @@ export function createWatch({ settings, clock, signal, shown }: WatchOptions): W
   return {
     signal: stopper.signal,
     over: async <T>(waiting: Promise<T>): Promise<T> => {
-      const since: EpochMs = clock.now();
+      const since = clock.monotonic();
       const alarm = timer();
       try {
         return await new Promise<T>((resolve, reject) => {
@@ -59,7 +59,7 @@ export function createWatch({ settings, clock, signal, shown }: WatchOptions): W
       } finally {
         failWaiting = undefined;
         clearTimeout(alarm);
-        const tooSlow = rate.waited(clock.now() - since);
+        const tooSlow = rate.waited(clock.monotonic() - since);
         if (tooSlow !== undefined) stopWith(tooSlow);
       }
     },

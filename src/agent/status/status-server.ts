@@ -66,12 +66,12 @@ async function answer(
   outgoing: ServerResponse,
 ): Promise<void> {
   const { board, metrics } = options;
-  const url = new URL(incoming.url ?? '/', 'http://agent');
+  const { path, query } = targetOf(incoming.url ?? '/');
   if (incoming.method !== 'GET' && incoming.method !== 'HEAD') {
     json(outgoing, 405, { error: 'the status can only be read: use GET' });
     return;
   }
-  switch (url.pathname) {
+  switch (path) {
     case '/healthz': {
       text(outgoing, 200, 'ok');
       return;
@@ -89,12 +89,12 @@ async function answer(
       return;
     }
     case '/v1/models/watch': {
-      stream(board, url.searchParams, outgoing);
+      stream(board, query, outgoing);
       return;
     }
   }
-  const name = /^\/v1\/models\/([^/]+)$/.exec(url.pathname)?.[1];
-  const model = name === undefined ? undefined : board.model(decodeURIComponent(name));
+  const name = decoded(/^\/v1\/models\/([^/]+)$/.exec(path)?.[1] ?? '');
+  const model = name === undefined ? undefined : board.model(name);
   if (model !== undefined) {
     json(outgoing, 200, model);
     return;
@@ -102,6 +102,22 @@ async function answer(
   json(outgoing, 404, {
     error: 'not here; there are /healthz /readyz /metrics /v1/models /v1/models/NAME /v1/models/watch',
   });
+}
+
+/** Path and query of a request's target in origin or absolute form (RFC 9112, 3.2), whatever else it is. */
+function targetOf(target: string): { readonly path: string; readonly query: URLSearchParams } {
+  const own = target.startsWith('/') ? target : target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, '');
+  const [path = '', query = ''] = own.split(/\?(.*)/s);
+  return { path, query: new URLSearchParams(query) };
+}
+
+/** Undefined where a percent sign stands for nothing. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** One JSON document a line, from a snapshot or the number that the reader knows. */

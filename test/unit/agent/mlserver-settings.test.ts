@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mlserverSettings } from '../../../src/agent/model-server/mlserver-settings.ts';
@@ -44,6 +44,79 @@ describe("MLServer's settings files", () => {
     await make('m', before);
     await load('m', framework);
     expect(JSON.parse(await readFile(join(root, 'm', 'model-settings.json'), 'utf8'))).toEqual(after);
+  });
+
+  /** Each file's `name` after a load as `m`; `-` where there is no file. */
+  it.each<[string, Record<string, string>, Record<string, unknown>]>([
+    [
+      'two versions below the top',
+      { 'versions/v1': 'x', 'versions/v2': 'x' },
+      { 'versions/v1': 'm', 'versions/v2': 'm', '': '-' },
+    ],
+    ['the model’s name below the top', { 'a/v1': 'm', 'a/v2': 'm' }, { 'a/v1': 'm', 'a/v2': 'm', '': '-' }],
+    ['one directory at the top', { model: 'x' }, { model: 'm', '': '-' }],
+    ['other models beside the model’s own', { a: 'm', b: 'x' }, { a: 'm', b: 'x', '': '-' }],
+    [
+      'the top and another name below',
+      { '': 'x', 'examples/iris': 'iris' },
+      { '': 'm', 'examples/iris': 'iris' },
+    ],
+    ['the top and versions of its name', { '': 'x', v1: 'x' }, { '': 'm', v1: 'm' }],
+    ['several names, and none is meant', { a: 'x', b: 'y' }, { a: 'x', b: 'y', '': '-' }],
+    ['a hidden directory, where MLServer does not look', { '.cache/x': 'x' }, { '.cache/x': 'x', '': 'm' }],
+  ])('an artifact with settings in %s', async (_name, before, after) => {
+    await mkdir(join(root, 'm'));
+    for (const [way, name] of Object.entries(before)) {
+      await mkdir(join(root, 'm', way), { recursive: true });
+      await writeFile(
+        join(root, 'm', way, 'model-settings.json'),
+        JSON.stringify({ name, implementation: 'a.B' }),
+      );
+    }
+    for (let round = 0; round < 2; round += 1) {
+      await load('m');
+      for (const [way, name] of Object.entries(after)) {
+        const text = await readFile(join(root, 'm', way, 'model-settings.json'), 'utf8').catch(
+          () => '{"name":"-"}',
+        );
+        expect([way, (JSON.parse(text) as { name: string }).name]).toEqual([way, name]);
+      }
+    }
+  });
+
+  it('an archive of one directory without settings: says where the model is', async () => {
+    await mkdir(join(root, 'm/outer/inner'), { recursive: true });
+    await writeFile(join(root, `m/SUCCESS.${'0'.repeat(64)}`), '{}');
+    await writeFile(join(root, 'm/outer/inner/model.joblib'), '');
+    await load('m');
+    expect(JSON.parse(await readFile(join(root, 'm', 'model-settings.json'), 'utf8'))).toEqual({
+      name: 'm',
+      implementation: 'mlserver_sklearn.SKLearnModel',
+      parameters: { uri: './outer/inner' },
+    });
+  });
+
+  it('settings that are a link, or whose new file is one: writes and copies nothing of what they lead to', async () => {
+    await writeFile(join(root, 'secret.json'), '{"key":"s3cr3t"}');
+    for (const name of ['model-settings.json', 'model-settings.json.new']) {
+      await mkdir(join(root, 'm'));
+      await symlink(join(root, 'secret.json'), join(root, 'm', name));
+      await load('m');
+      expect(await readFile(join(root, 'secret.json'), 'utf8')).toBe('{"key":"s3cr3t"}');
+      const info = await lstat(join(root, 'm/model-settings.json'));
+      if (!info.isSymbolicLink()) {
+        expect(await readFile(join(root, 'm/model-settings.json'), 'utf8')).not.toContain('s3cr3t');
+      }
+      await rm(join(root, 'm'), { recursive: true });
+    }
+  });
+
+  it('an artifact with a file of the name for hidden settings keeps its own', async () => {
+    await make('m', '{"name":"m"}');
+    await writeFile(join(root, 'm/.model-settings.json'), '{"name":"hidden"}');
+    await settings.showAll();
+    await load('m');
+    expect(await readFile(join(root, 'm/model-settings.json'), 'utf8')).toBe('{"name":"m"}');
   });
 
   it('leaves settings that it cannot read to the server', async () => {

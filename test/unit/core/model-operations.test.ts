@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EpochMs } from '../../../src/core/clock.ts';
+import type { EpochMs, MonotonicMs } from '../../../src/core/clock.ts';
 import type { ModelSpec } from '../../../src/core/model-config.ts';
 import type { ModelFailure, ModelView } from '../../../src/core/model-operations.ts';
 import { decideFetch, decideServe } from '../../../src/core/model-operations.ts';
 
-const NOW = 1_000_000 as EpochMs;
-const LATER = (NOW + 1) as EpochMs;
-const EARLIER = (NOW - 1) as EpochMs;
+const NOW = 1_000_000 as MonotonicMs;
+const LATER = (NOW + 1) as MonotonicMs;
+const EARLIER = (NOW - 1) as MonotonicMs;
 const spec = (storageUri: string): ModelSpec => ({ storageUri, framework: 'sklearn', memory: '1Gi' });
 const [A, B, C] = [spec('s3://b/a'), spec('s3://b/b'), spec('s3://b/c')];
 
@@ -27,6 +27,7 @@ const failure = (what: ModelSpec, more: Partial<ModelFailure> = {}): ModelFailur
   reason: 'LoadFailed',
   message: 'no',
   retryAt: LATER,
+  retryAtTime: 0 as EpochMs,
   refused: false,
   refetch: false,
   serverAway: false,

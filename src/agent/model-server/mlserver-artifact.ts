@@ -1,0 +1,67 @@
+import { opendir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isRecord } from '../../core/json.ts';
+import {
+  type FoundSettings,
+  MLSERVER_SETTINGS_FILE,
+  mlserverSettingsFor,
+} from '../../core/mlserver-settings.ts';
+import { isMarkerName } from '../../core/model-marker.ts';
+import { within } from '../files/held-directory.ts';
+import { readPlainFile, replaceFile } from '../files/own-files.ts';
+
+export const SETTINGS_FILE = MLSERVER_SETTINGS_FILE;
+
+/** Settings are a page at most. */
+const LONGEST_SETTINGS_BYTES = 1024 * 1024;
+
+/** Writes the settings that MLServer needs to find a model; see {@link mlserverSettingsFor}. */
+export async function writeSettings(name: string, directory: string, framework: string): Promise<void> {
+  await within(directory, async (held) => {
+    const { paths, inner } = await lookThrough(held);
+    const found: FoundSettings[] = [];
+    for (const path of paths) found.push({ path, settings: await readSettings(join(held, path)) });
+    // Renamed into place: the server may list the repository at any moment.
+    for (const [path, settings] of mlserverSettingsFor({ name, framework, inner }, found))
+      await replaceFile(join(held, path), `${JSON.stringify(settings)}\n`);
+  });
+}
+
+/** The artifact's own settings; undefined when they are no JSON object, or no plain file. */
+async function readSettings(path: string): Promise<Record<string, unknown> | undefined> {
+  const text = await readPlainFile(path, LONGEST_SETTINGS_BYTES);
+  try {
+    const parsed: unknown = JSON.parse(text ?? '');
+    return isRecord(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+interface Artifact {
+  /** Of all settings files. */
+  readonly paths: readonly string[];
+  /** The one directory with more in it than one directory, on the way down from the top; empty for the top. */
+  readonly inner: string;
+}
+
+/** Walks the artifact as MLServer does, which looks into no hidden directory; links are not followed. */
+async function lookThrough(top: string): Promise<Artifact> {
+  const paths: string[] = [];
+  let inner = '';
+  const open = [''];
+  for (let way = open.pop(); way !== undefined; way = open.pop()) {
+    const directories: string[] = [];
+    let others = 0;
+    for await (const entry of await opendir(join(top, way), { bufferSize: 256 })) {
+      if (way === '' && isMarkerName(entry.name)) continue;
+      const path = way === '' ? entry.name : `${way}/${entry.name}`;
+      if (entry.isDirectory() && !entry.name.startsWith('.')) directories.push(path);
+      else others += 1;
+      if (entry.name === SETTINGS_FILE) paths.push(path);
+    }
+    if (way === inner && others === 0 && directories.length === 1) inner = directories[0] ?? inner;
+    open.push(...directories);
+  }
+  return { paths: paths.sort(), inner };
+}

@@ -1,0 +1,30 @@
+import { describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { checkAgentOptions, FLAG_DEFAULTS } from '../../../src/agent/options.ts';
+import { startServing } from '../../../src/agent/serving.ts';
+import { createStatusBoard } from '../../../src/agent/status/board.ts';
+import { systemClock } from '../../../src/system/clock.ts';
+
+describe('a port that the model server has', () => {
+  it.each(['port', 'statusPort'] as const)('%s: says which, who perhaps, and what to do', async (flag) => {
+    const modelServer = createServer().listen(0, '127.0.0.1');
+    await once(modelServer, 'listening');
+    const { port } = modelServer.address() as AddressInfo;
+    const options = checkAgentOptions({ ...FLAG_DEFAULTS, port: '0', statusPort: '0', [flag]: String(port) });
+    const started = startServing({
+      options,
+      address: '127.0.0.1',
+      notReady: () => Promise.resolve(undefined),
+      board: createStatusBoard('i', systemClock.now()),
+      models: () => [],
+      stopwatch: () => performance.now(),
+    });
+    await expect(started).rejects.toMatchObject({
+      code: 'AGENT_PORT_TAKEN',
+      message: expect.stringMatching(`port ${port} .*the model server perhaps.*another port`),
+    });
+    modelServer.close();
+  });
+});
