@@ -18,6 +18,12 @@ export interface PodSpec {
   initContainers?: Container[];
   volumes?: Volume[];
   serviceAccountName?: string;
+  /** What all containers have together (PodLevelResources); quantities by resource. */
+  resources?: {
+    limits?: Record<string, unknown>;
+    requests?: Record<string, unknown>;
+    [field: string]: unknown;
+  };
   [field: string]: unknown;
 }
 
@@ -64,8 +70,8 @@ export interface Volume {
 
 /** Order of fields and values are the API server's; the agent reads it back from an environment variable. */
 export interface Probe {
-  httpGet?: { path?: string; [field: string]: unknown };
-  tcpSocket?: Record<string, unknown>;
+  httpGet?: { path?: string; port?: unknown; [field: string]: unknown };
+  tcpSocket?: { port?: unknown; [field: string]: unknown };
   [field: string]: unknown;
 }
 
@@ -75,16 +81,22 @@ export interface Probe {
  */
 export function isPod(value: unknown): value is Pod {
   if (!isRecord(value) || !isRecord(value['metadata']) || !isRecord(value['spec'])) return false;
-  const { containers, initContainers, volumes } = value['spec'];
+  const { containers, initContainers, volumes, resources } = value['spec'];
   const { labels, annotations } = value['metadata'];
   return (
     isListOf(containers, isContainer) &&
     containers.length > 0 &&
     (initContainers == null || isListOf(initContainers, isContainer)) &&
     (volumes == null || isListOf(volumes, isNamed)) &&
+    (resources == null || isResources(resources)) &&
     (labels == null || isTextMap(labels)) &&
     (annotations == null || isTextMap(annotations))
   );
+}
+
+function isResources(value: unknown): boolean {
+  const isAmounts = (amounts: unknown): boolean => amounts == null || isRecord(amounts);
+  return isRecord(value) && isAmounts(value['limits']) && isAmounts(value['requests']);
 }
 
 function isContainer(value: unknown): boolean {
