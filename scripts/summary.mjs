@@ -1,7 +1,7 @@
 /**
  * Prints `N passed, N failed` for the last `npm test`, `npm run test:e2e` and `npm run bench:guard` together, as its last line;
  * exit code 1 unless something passed in each of them and nothing failed. Suites that could not be run and tests that were skipped count as
- * failed, and so does a run that left no result.
+ * failed, and so do a run that left no result and, with `--checkout-changed`, what the tests changed in the checkout.
  */
 import { e2eResults, guardResults, readIfThere, results } from './run.mjs';
 
@@ -11,7 +11,8 @@ const counts = [
   count('npm run bench:guard', guardResults),
 ];
 const passed = sum(counts.map((run) => run.passed));
-const failed = sum(counts.map((run) => run.failed));
+const checkout = process.argv.includes('--checkout-changed') ? 1 : 0;
+const failed = sum(counts.map((run) => run.failed)) + checkout;
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 

@@ -67,8 +67,19 @@ function shared<T>(ask: () => Promise<T>): () => Promise<T> {
   };
 }
 
+/**
+ * Asks once at each place where the component may be; undefined when it is ready at one of them, else what the first
+ * says.
+ */
+export async function askComponents(
+  probes: readonly [ComponentProbe, ...ComponentProbe[]],
+): Promise<string | undefined> {
+  const answers = await Promise.all(probes.map(askComponent));
+  return answers.includes(undefined) ? undefined : answers[0];
+}
+
 /** Asks the component once, as the probe says; undefined when it is ready. Kubelet's rules: any status from 200 to 399. */
-export function askComponent(probe: ComponentProbe): Promise<string | undefined> {
+function askComponent(probe: ComponentProbe): Promise<string | undefined> {
   return probe.kind === 'http' ? askHttp(probe) : askTcp(probe);
 }
 

@@ -4,7 +4,7 @@ import { readComponentProbe } from '../core/readiness-probe.ts';
 import type { AgentOptions } from './options.ts';
 import type { Proxy } from './proxy/proxy-server.ts';
 import type { Puller } from './puller/contract.ts';
-import { askComponent, createReadiness, type Readiness } from './readiness.ts';
+import { askComponents, createReadiness, type Readiness } from './readiness.ts';
 import { type RunningModels, startModels } from './start-models.ts';
 import { startServing } from './serving.ts';
 import { createStatusBoard } from './status/board.ts';
@@ -43,10 +43,10 @@ const LOOK_EVERY = milliseconds(500);
 /** Starts the agent; it is serving when this resolves, and ready once its first models are settled. */
 export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   const { options, clock, log } = deps;
-  const { probe, remarks } = readComponentProbe(deps.readinessProbe, options.componentPort, options.port);
-  for (const remark of remarks) log.warn({}, remark);
+  const reading = readComponentProbe(deps.readinessProbe, options.componentPort, options.port);
+  for (const remark of reading.remarks) log.warn({}, remark);
   const ending = new AbortController();
-  const readiness = createReadiness(() => askComponent(probe));
+  const readiness = createReadiness(() => askComponents([reading.probe, ...reading.alternatives]));
   const board = createStatusBoard(deps.instance, clock.now());
   const notReady = async () => {
     const reason = await readiness.check();

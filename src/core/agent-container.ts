@@ -3,12 +3,12 @@ import {
   AGENT_PORT,
   AGENT_PORT_NAME,
   CONTAINERS,
-  DEFAULT_COMPONENT_PORT,
   DEFAULT_CONFIG_MOUNT_PATH,
   DEFAULT_MODEL_DIR,
   VOLUMES,
 } from './names.ts';
 import type { Container, EnvVar, Pod } from './pod.ts';
+import { componentPort, containerNamed, leadingContainer, mirroredProbe } from './served-component.ts';
 import type { CredentialParts } from './storage-credentials.ts';
 import type { AgentSettings } from './system-config.ts';
 
@@ -41,18 +41,15 @@ export function pullerArgs(pod: Pod): string[] {
 
 /** The agent's container for a pod that has none, field for field as KServe's webhook builds it. */
 export function agentContainer(pod: Pod, settings: AgentSettings, credentials: CredentialParts): Container {
-  const securityContext = pod.spec.containers[0]?.securityContext;
+  const securityContext = leadingContainer(pod)?.securityContext;
   const env = mergeEnv(agentEnv(pod), credentials.env);
   return {
     name: CONTAINERS.agent,
     image: settings.image,
-    args: [...pullerArgs(pod), '--component-port', componentPort(pod)],
+    args: [...pullerArgs(pod), '--component-port', String(componentPort(pod))],
     ports: [{ name: AGENT_PORT_NAME, containerPort: AGENT_PORT, protocol: 'TCP' }],
     ...(env.length > 0 ? { env } : {}),
-    resources: {
-      limits: { cpu: settings.cpuLimit, memory: settings.memoryLimit },
-      requests: { cpu: settings.cpuRequest, memory: settings.memoryRequest },
-    },
+    resources: agentResources(pod, settings),
     volumeMounts: [
       ...credentials.volumeMounts,
       { name: VOLUMES.modelDir, mountPath: DEFAULT_MODEL_DIR },
@@ -71,19 +68,27 @@ export function agentContainer(pod: Pod, settings: AgentSettings, credentials: C
   };
 }
 
-/** Where the agent sends traffic: the transformer when the pod has one, else the model server. */
-function componentPort(pod: Pod): string {
-  const target = containerNamed(pod, CONTAINERS.transformer) ?? containerNamed(pod, CONTAINERS.modelServer);
-  return String(target?.ports?.[0]?.containerPort ?? DEFAULT_COMPONENT_PORT);
-}
-
 function agentEnv(pod: Pod): EnvVar[] {
   const queueProxy = containerNamed(pod, CONTAINERS.queueProxy);
   // Behind Knative the agent takes over queue-proxy's role, with the port that it had in mind.
   if (queueProxy !== undefined) return queueProxy.env ?? [];
-  const mirrored = (containerNamed(pod, CONTAINERS.transformer) ?? pod.spec.containers[0])?.readinessProbe;
-  if (mirrored == null || (mirrored.httpGet == null && mirrored.tcpSocket == null)) return [];
-  return [{ name: READINESS_PROBE_ENV, value: JSON.stringify(mirrored) }];
+  const mirrored = mirroredProbe(pod);
+  return mirrored === undefined ? [] : [{ name: READINESS_PROBE_ENV, value: JSON.stringify(mirrored.probe) }];
+}
+
+/**
+ * KServe's requests and limits, but for what the pod as a whole is given: Kubernetes refuses a container that asks for
+ * more than its pod has, and the agent then shares in what the pod has.
+ */
+function agentResources(pod: Pod, settings: AgentSettings): Record<string, unknown> {
+  const ofPod = pod.spec.resources;
+  const isLeft = (resource: string): boolean =>
+    ofPod?.limits?.[resource] === undefined && ofPod?.requests?.[resource] === undefined;
+  const left = (amounts: Record<string, string>): Record<string, string> =>
+    Object.fromEntries(Object.entries(amounts).filter(([resource]) => isLeft(resource)));
+  const limits = left({ cpu: settings.cpuLimit, memory: settings.memoryLimit });
+  const requests = left({ cpu: settings.cpuRequest, memory: settings.memoryRequest });
+  return Object.keys(limits).length === 0 ? {} : { limits, requests };
 }
 
 /** Added variables replace those of the same name in place, as KServe merges them; new ones are appended. */
@@ -94,11 +99,6 @@ export function mergeEnv(base: readonly EnvVar[], added: readonly EnvVar[]): Env
     ...base.map((variable) => replacements.get(variable.name) ?? variable),
     ...added.filter(({ name }) => !known.has(name)),
   ];
-}
-
-/** The container of that name among the pod's main containers. */
-export function containerNamed(pod: Pod, name: string): Container | undefined {
-  return pod.spec.containers.find((container) => container.name === name);
 }
 
 /** Whether two mount paths are the same directory: Kubernetes compares the text, but a slash at the end changes nothing. */

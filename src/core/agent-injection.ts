@@ -1,6 +1,5 @@
 import {
   agentContainer,
-  containerNamed,
   hasPuller,
   mergeEnv,
   pullerArgs,
@@ -25,6 +24,7 @@ import {
 import { findObstacle } from './injection-obstacles.ts';
 import type { Obstacle } from './injection-obstacles.ts';
 import type { Container, Pod, Volume, VolumeMount } from './pod.ts';
+import { containerNamed, mirroredProbe } from './served-component.ts';
 import type { CredentialParts } from './storage-credentials.ts';
 import type { SystemConfig } from './system-config.ts';
 
@@ -250,6 +250,13 @@ function stampMetricAnnotations(pod: Pod, system: SystemConfig): Pod {
 
 function warningsFor(pod: Pod): string[] {
   const warnings: string[] = [];
+  const unknownPort = mirroredProbe(pod)?.unknownPort;
+  if (unknownPort !== undefined && containerNamed(pod, CONTAINERS.queueProxy) === undefined) {
+    warnings.push(
+      `the readiness probe names the port "${unknownPort}", and its container has no port of that name; ` +
+        `the agent probes the port to which it sends requests`,
+    );
+  }
   if (containerNamed(pod, CONTAINERS.modelServer) === undefined) {
     warnings.push(
       `the pod has no container "${CONTAINERS.modelServer}": none of its containers can see the models under ${DEFAULT_MODEL_DIR}`,

@@ -1,4 +1,4 @@
-import { containerNamed, hasPuller, samePath } from './agent-container.ts';
+import { hasPuller, samePath } from './agent-container.ts';
 import {
   AGENT_ANNOTATIONS,
   AGENT_PORT,
@@ -9,16 +9,17 @@ import {
   VOLUMES,
 } from './names.ts';
 import type { Container, Pod } from './pod.ts';
+import { containerNamed, listenerAt } from './served-component.ts';
 
 /** Something in a pod that makes injection impossible, told so that a person can mend it. */
 export interface Obstacle {
-  readonly reason: 'ForeignAgentContainer' | 'ForeignModelConfigVolume' | 'MountPathTaken';
+  readonly reason: 'ForeignAgentContainer' | 'ForeignModelConfigVolume' | 'MountPathTaken' | 'AgentPortTaken';
   readonly message: string;
 }
 
 /** What stands in the way, if anything. KServe would go on silently and leave a pod that cannot work. */
 export function findObstacle(pod: Pod, configMap: string): Obstacle | undefined {
-  return foreignAgent(pod) ?? foreignVolume(pod, configMap) ?? takenMountPath(pod);
+  return foreignAgent(pod) ?? foreignVolume(pod, configMap) ?? takenMountPath(pod) ?? takenPort(pod);
 }
 
 function foreignAgent(pod: Pod): Obstacle | undefined {
@@ -41,6 +42,17 @@ function isKServeAgent(agent: Container): boolean {
     ({ name, containerPort }) => name === AGENT_PORT_NAME || containerPort === AGENT_PORT,
   );
   return hasPuller(agent) || (flags.has('--component-port') && hasPort === true);
+}
+
+function takenPort(pod: Pod): Obstacle | undefined {
+  const taken = listenerAt(pod, AGENT_PORT);
+  if (taken === undefined) return undefined;
+  return {
+    reason: 'AgentPortTaken',
+    message:
+      `container ${taken.name} listens at port ${AGENT_PORT}, which the multi-model agent needs for itself; ` +
+      `let that container listen at another port`,
+  };
 }
 
 function foreignVolume(pod: Pod, configMap: string): Obstacle | undefined {

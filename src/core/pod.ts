@@ -18,6 +18,12 @@ export interface PodSpec {
   initContainers?: Container[];
   volumes?: Volume[];
   serviceAccountName?: string;
+  /** What all containers have together (PodLevelResources); quantities by resource. */
+  resources?: {
+    limits?: Record<string, unknown>;
+    requests?: Record<string, unknown>;
+    [field: string]: unknown;
+  };
   [field: string]: unknown;
 }
 
@@ -64,8 +70,8 @@ export interface Volume {
 
 /** Order of fields and values are the API server's; the agent reads it back from an environment variable. */
 export interface Probe {
-  httpGet?: { path?: string; [field: string]: unknown };
-  tcpSocket?: Record<string, unknown>;
+  httpGet?: { path?: string; port?: unknown; [field: string]: unknown };
+  tcpSocket?: { port?: unknown; [field: string]: unknown };
   [field: string]: unknown;
 }
 
@@ -95,10 +101,15 @@ const METADATA: Shape = [
   ['labels', isTextMap],
   ['annotations', isTextMap],
 ];
+const RESOURCES: Shape = [
+  ['limits', isRecord],
+  ['requests', isRecord],
+];
 const SPEC: Shape = [
   ['initContainers', (value) => isListOf(value, isContainer)],
   ['volumes', (value) => isListOf(value, isVolume)],
   ['serviceAccountName', isText],
+  ['resources', (value) => isRecord(value) && fits(value, RESOURCES)],
 ];
 const CONTAINER: Shape = [
   ['image', isText],

@@ -1,4 +1,5 @@
 import { isRecord } from './json.ts';
+import { DEFAULT_COMPONENT_PORT } from './names.ts';
 
 /** How to find out whether the component answers. */
 export type ComponentProbe =
@@ -15,6 +16,8 @@ export type ComponentProbe =
 
 export interface ProbeReading {
   readonly probe: ComponentProbe;
+  /** Where the component may be instead; it is ready when any of them says so. */
+  readonly alternatives: readonly ComponentProbe[];
   /** What was not taken at its word, for the log; never a reason to stop. */
   readonly remarks: readonly string[];
 }
@@ -30,44 +33,55 @@ export function readComponentProbe(
   componentPort: number,
   ownPort: number,
 ): ProbeReading {
-  const { probe, remarks } = readProbe(text, componentPort);
-  const { port } = probe;
-  if (port !== ownPort || ownPort === componentPort) return { probe, remarks };
-  const remark = `SERVING_READINESS_PROBE asks the agent's own port ${ownPort}; the component port is probed instead`;
-  return { probe: { ...probe, port: componentPort }, remarks: [...remarks, remark] };
+  const remarks: string[] = [];
+  const notes: Notes = { remarks, guessedPort: false };
+  const probe = readProbe(text, componentPort, notes);
+  if (probe.port === ownPort && ownPort !== componentPort) {
+    remarks.push(
+      `SERVING_READINESS_PROBE asks the agent's own port ${ownPort}; the component port is probed instead`,
+    );
+    return { probe: { ...probe, port: componentPort }, alternatives: [], remarks };
+  }
+  // The first port of a model server may speak gRPC, which answers no HTTP probe; 8080 is where KServe's servers speak HTTP.
+  const guess = notes.guessedPort && probe.kind === 'http' && componentPort !== DEFAULT_COMPONENT_PORT;
+  return { probe, alternatives: guess ? [{ ...probe, port: DEFAULT_COMPONENT_PORT }] : [], remarks };
 }
 
-function readProbe(text: string | undefined, componentPort: number): ProbeReading {
-  const remarks: string[] = [];
+/** What is found out beside the probe itself. */
+interface Notes {
+  readonly remarks: string[];
+  /** The probe's port is a name, which only the pod's spec can resolve. */
+  guessedPort: boolean;
+}
+
+function readProbe(text: string | undefined, componentPort: number, notes: Notes): ComponentProbe {
   const fallback: ComponentProbe = { kind: 'tcp', host: LOCALHOST, port: componentPort, timeoutSeconds: 1 };
-  if (text === undefined || text.trim() === '') return { probe: fallback, remarks };
+  if (text === undefined || text.trim() === '') return fallback;
   const parsed = firstUsable(parse(text));
   if (!isRecord(parsed)) {
-    remarks.push('SERVING_READINESS_PROBE is not a JSON object; the component port is probed instead');
-    return { probe: fallback, remarks };
+    notes.remarks.push('SERVING_READINESS_PROBE is not a JSON object; the component port is probed instead');
+    return fallback;
   }
   const timeoutSeconds = positive(parsed['timeoutSeconds']) ?? 1;
   const { httpGet, tcpSocket } = parsed;
-  if (isRecord(httpGet)) {
-    return { probe: httpProbe(httpGet, componentPort, timeoutSeconds, remarks), remarks };
-  }
+  if (isRecord(httpGet)) return httpProbe(httpGet, componentPort, timeoutSeconds, notes);
   if (isRecord(tcpSocket)) {
-    const { host, port } = target(tcpSocket, componentPort, remarks);
-    return { probe: { kind: 'tcp', host, port, timeoutSeconds }, remarks };
+    const { host, port } = target(tcpSocket, componentPort, notes);
+    return { kind: 'tcp', host, port, timeoutSeconds };
   }
-  remarks.push(
+  notes.remarks.push(
     'SERVING_READINESS_PROBE has neither httpGet nor tcpSocket; the component port is probed instead',
   );
-  return { probe: { ...fallback, timeoutSeconds }, remarks };
+  return { ...fallback, timeoutSeconds };
 }
 
 function httpProbe(
   httpGet: Record<string, unknown>,
   componentPort: number,
   timeoutSeconds: number,
-  remarks: string[],
+  notes: Notes,
 ): ComponentProbe {
-  const { host, port } = target(httpGet, componentPort, remarks);
+  const { host, port } = target(httpGet, componentPort, notes);
   const path = typeof httpGet['path'] === 'string' && httpGet['path'] !== '' ? httpGet['path'] : '/';
   const scheme = String(httpGet['scheme']).toUpperCase() === 'HTTPS' ? 'https' : 'http';
   const headers = Array.isArray(httpGet['httpHeaders']) ? (httpGet['httpHeaders'] as unknown[]) : [];
@@ -90,12 +104,13 @@ function httpProbe(
 function target(
   action: Record<string, unknown>,
   componentPort: number,
-  remarks: string[],
+  notes: Notes,
 ): { host: string; port: number } {
   const host = typeof action['host'] === 'string' && action['host'] !== '' ? action['host'] : LOCALHOST;
   const port = portNumber(action['port']);
   if (port === undefined) {
-    remarks.push(
+    notes.guessedPort = true;
+    notes.remarks.push(
       `SERVING_READINESS_PROBE names the port ${JSON.stringify(action['port'])}, which only the pod's spec can resolve; ` +
         `the component port ${componentPort} is probed instead`,
     );

@@ -1,3 +1,4 @@
+import { isImageReference } from './image-reference.ts';
 import { isRecord } from './json.ts';
 import { parseQuantity } from './quantity.ts';
 import { DEFAULT_AGENT_IMAGE, SYSTEM_CONFIG } from './names.ts';
@@ -76,7 +77,7 @@ export function readSystemConfig(
   const agentSection = section(data, SYSTEM_CONFIG.agentKey, faults);
   const credentialsSection = section(data, 'credentials', faults);
   const metricsSection = section(data, 'metricsAggregator', faults);
-  const image = text(agentSection, 'image', agent.image, faults);
+  const image = imageOf(agentSection, agent.image, faults);
   const config: SystemConfig = {
     agent: { image: agentImage ?? image, ...resources(agentSection, faults) },
     credentials: credentialSettings(credentialsSection, faults),
@@ -128,6 +129,15 @@ function nested({ path, fields }: Section, key: string, faults: SystemConfigFaul
   if (isRecord(value)) return { ...inner, fields: value };
   faults.push({ key: inner.path, message: 'is not a JSON object' });
   return inner;
+}
+
+/** The API server refuses a pod whose image begins or ends with white space, and a runtime one that is no reference. */
+function imageOf(agent: Section, otherwise: string, faults: SystemConfigFault[]): string {
+  const image = text(agent, 'image', otherwise, faults).trim();
+  if (isImageReference(image)) return image;
+  const message = `${JSON.stringify(image)} is not an image reference; ${otherwise} stands in for it`;
+  faults.push({ key: `${agent.path}.image`, message });
+  return otherwise;
 }
 
 /** KServe takes an empty text for none given. */
@@ -187,7 +197,7 @@ function range(
 
 function quantity(agent: Section, field: ResourceField, faults: SystemConfigFault[]): string {
   const otherwise = DEFAULT_SYSTEM_CONFIG.agent[field];
-  const value = text(agent, field, otherwise, faults);
+  const value = text(agent, field, otherwise, faults).trim();
   const parsed = parseQuantity(value);
   if (parsed !== undefined && parsed.nano >= 0n) return value;
   const message = `${value} is not a quantity of zero or more; ${otherwise} stands in for it`;

@@ -3,7 +3,8 @@ import { freePorts } from '../controlplane/ports.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import type { ConfigMap } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
-import { containerNamed, READINESS_PROBE_ENV } from '../core/agent-container.ts';
+import { READINESS_PROBE_ENV } from '../core/agent-container.ts';
+import { containerNamed } from '../core/served-component.ts';
 import {
   CONTAINERS,
   DEFAULT_COMPONENT_PORT,

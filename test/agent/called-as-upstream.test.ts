@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { freePorts } from '../../src/controlplane/ports.ts';
 import { AGENT, allLoaded, NODE_FLAGS } from '../support/agent.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
 import { agentScene } from '../support/agent-scene.ts';
@@ -49,22 +50,28 @@ describe("called as KServe's webhook calls its own agent", () => {
   it.each(agents)('%s: loads, becomes ready, answers', async (_name, container) => {
     await scene.config.writeModels([configured('m', scene.source.uri('m'))]);
     const { args, env } = called(container);
-    const child = spawn(process.execPath, [...NODE_FLAGS, AGENT, ...args], {
+    // KServe's ports are those of a pod, which has them for itself; this machine may run anything else there.
+    const [port = 0, statusPort = 0] = await freePorts(2);
+    const ports = ['--port', String(port), '--status-port', String(statusPort)];
+    const child = spawn(process.execPath, [...NODE_FLAGS, AGENT, ...args, ...ports], {
       env: { PATH: process.env['PATH'], ...env },
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     const exited = once(child, 'exit');
     try {
-      const probe = () => fetch('http://127.0.0.1:9081/', { headers: { 'K-Network-Probe': 'queue' } });
+      const probe = () => fetch(`http://127.0.0.1:${port}/`, { headers: { 'K-Network-Probe': 'queue' } });
       await eventuallyTrue('it is ready', () =>
         probe().then(
           ({ ok }) => ok,
           () => false,
         ),
       );
-      const status = (await (await fetch('http://127.0.0.1:9082/v1/models')).json()) as AgentStatus;
+      const status = (await (await fetch(`http://127.0.0.1:${statusPort}/v1/models`)).json()) as AgentStatus;
       expect(allLoaded(1)(status)).toBe(true);
-      const answer = await fetch('http://127.0.0.1:9081/v2/models/m/infer', { method: 'POST', body: '{}' });
+      const answer = await fetch(`http://127.0.0.1:${port}/v2/models/m/infer`, {
+        method: 'POST',
+        body: '{}',
+      });
       expect(await answer.json()).toEqual({ model_name: 'm', content: 'm' });
     } finally {
       child.kill('SIGKILL');

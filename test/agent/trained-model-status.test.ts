@@ -51,7 +51,8 @@ describe('the status of a TrainedModel', () => {
     mirrors = scenes.map(({ config }) => mirrorConfigMap(client, 'modelconfig-sk-0', config));
     agents = await Promise.all(scenes.map((scene) => scene.start()));
     for (const [index, agent] of agents.entries()) {
-      await placePod(client, { name: `sk-${index}`, service: 'sk', statusPort: agent.statusPort });
+      const { port: agentPort, statusPort } = agent;
+      await placePod(client, { name: `sk-${index}`, service: 'sk', statusPort, agentPort });
     }
   });
 

@@ -13,6 +13,7 @@ import {
 } from '../support/cluster-client.ts';
 import { clientFor } from '../support/api-access.ts';
 import { earlierManifests } from '../support/earlier-manifests.ts';
+import type { OpenManifests } from '../support/earlier-manifests.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
@@ -57,18 +58,20 @@ describe.each(await earlierManifests())('the commands of the page, on an install
   let client: ApiClient;
   let manager: TestManager;
   let managerKubeconfig: string;
+  let manifests: OpenManifests;
   let old: string;
 
   beforeAll(async () => {
     ({ controlPlane, managerKubeconfig } = await controlPlaneWithManagerAccount());
     client = clientFor(controlPlane);
-    old = await earlier.directory();
+    manifests = await earlier.open();
+    old = manifests.directory;
   });
 
   afterAll(async () => {
     await client.close();
     await controlPlane.stop();
-    if (old.startsWith(tmpdir())) await rm(old, { recursive: true });
+    await manifests.close();
   });
 
   const read = (...args: readonly string[]): Promise<string> => kubectl(controlPlane.kubeconfigPath, ...args);

@@ -5,16 +5,18 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { findKubectl } from '../support/kubectl.ts';
-import { paste, ROOT, shellOf } from '../support/page.ts';
+import { linkedCheckout, paste, ROOT, shellOf } from '../support/page.ts';
 
 const run = promisify(execFile);
 
 describe('the commands of the README, pasted as they stand,', () => {
   let home = '';
+  let checkout = '';
   let environment: NodeJS.ProcessEnv;
 
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'kserve-mms-readme-'));
+    checkout = await linkedCheckout();
     const { path, assets } = await findKubectl();
     const { KUBECONFIG: _, ...inherited } = process.env;
     environment = {
@@ -29,12 +31,14 @@ describe('the commands of the README, pasted as they stand,', () => {
   afterAll(async () => {
     // Does nothing when the commands themselves have put everything away.
     await run('node', ['bin/mms.js', 'cluster', 'down'], { cwd: ROOT, env: environment });
-    await rm(home, { recursive: true, force: true });
-    await rm(join(ROOT, 'manager.log'), { force: true });
+    await Promise.all([home, checkout].map((directory) => rm(directory, { recursive: true, force: true })));
   });
 
   it('take a user through a cluster with kubectl', async () => {
-    const output = await paste(await shellOf('README.md', 'Try it with kubectl'), { env: environment });
+    const output = await paste(await shellOf('README.md', 'Try it with kubectl'), {
+      cwd: checkout,
+      env: environment,
+    });
     expect(output).toMatch(/^NAME\s+URL\s+READY\s+REASON\s+AGE\niris\s/m);
     const models = ['iris', 'orchid', 'tulip'].map((name) => expect.objectContaining({ modelName: name }));
     expect(JSON.parse(/\[\{.*\}\]/.exec(output)![0])).toEqual(models);

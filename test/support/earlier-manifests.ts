@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,8 +12,14 @@ const run = promisify(execFile);
 /** Manifests from which an installation is upgraded. */
 export interface EarlierManifests {
   readonly of: string;
-  /** A directory with them in `manifests/`. */
-  directory(): Promise<string>;
+  open(): Promise<OpenManifests>;
+}
+
+export interface OpenManifests {
+  /** Has them in `manifests/`. */
+  readonly directory: string;
+  /** Removes what `open` made, and nothing of the checkout. */
+  close(): Promise<void>;
 }
 
 /**
@@ -23,21 +29,24 @@ export interface EarlierManifests {
 export async function earlierManifests(): Promise<readonly EarlierManifests[]> {
   const first: EarlierManifests = {
     of: 'the oldest supported version',
-    directory: () => Promise.resolve(fileURLToPath(new URL('../fixtures/first-manifests', import.meta.url))),
+    open: () =>
+      Promise.resolve({
+        directory: fileURLToPath(new URL('../fixtures/first-manifests', import.meta.url)),
+        close: () => Promise.resolve(),
+      }),
   };
   try {
     const { stdout } = await run('git', ['rev-parse', '--verify', '--quiet', 'HEAD~1^{commit}'], {
       cwd: ROOT,
     });
-    return [first, { of: 'the previous commit', directory: () => extract(stdout.trim()) }];
+    return [first, { of: 'the previous commit', open: () => extract(stdout.trim()) }];
   } catch {
     process.stderr.write('no history here: the upgrade is tested from the oldest supported manifests only\n');
     return [first];
   }
 }
 
-/** Into a temporary directory, which whoever asks for it removes. */
-async function extract(commit: string): Promise<string> {
+async function extract(commit: string): Promise<OpenManifests> {
   const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-earlier-'));
   const git = spawn('git', ['archive', commit, 'manifests'], {
     cwd: ROOT,
@@ -46,5 +55,5 @@ async function extract(commit: string): Promise<string> {
   const tar = spawn('tar', ['-x', '-C', directory], { stdio: [git.stdout, 'ignore', 'inherit'] });
   const codes = await Promise.all([once(git, 'exit'), once(tar, 'exit')]);
   if (codes.some(([code]) => code !== 0)) throw new Error(`git archive ${commit} could not be unpacked`);
-  return directory;
+  return { directory, close: () => rm(directory, { recursive: true }) };
 }

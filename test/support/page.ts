@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +11,18 @@ const run = promisify(execFile);
 
 /** The directory that the commands of the pages are run in. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/**
+ * A temporary directory that looks like the checkout, for commands that leave files where they run: a file of the same
+ * name in the checkout may be somebody's work. The caller removes it; the links in it lead to what stays.
+ */
+export async function linkedCheckout(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-checkout-'));
+  for (const entry of await readdir(ROOT)) {
+    if (!entry.endsWith('.log')) await symlink(join(ROOT, entry), join(directory, entry));
+  }
+  return directory;
+}
 
 /** The shell blocks of one section of a page, as a reader would paste them one after the other. */
 export async function shellOf(page: string, heading: string): Promise<string> {

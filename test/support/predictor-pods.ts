@@ -8,7 +8,7 @@ export interface PlacedPod {
   readonly service: string;
   /** Where its agent tells its status; on 127.0.0.1, since no kubelet runs the pod. */
   readonly statusPort: number;
-  /** Where its agent passes requests on; 9081 unless given. */
+  /** Where its agent passes requests on; where it tells its status unless given, so that no other port is asked. */
   readonly agentPort?: number;
   readonly ready?: boolean;
 }
@@ -19,7 +19,7 @@ export interface PlacedPod {
  */
 export async function placePod(
   client: ApiClient,
-  { name, service, statusPort, agentPort = 9081, ready = true }: PlacedPod,
+  { name, service, statusPort, agentPort = statusPort, ready = true }: PlacedPod,
 ): Promise<void> {
   const injected = (await client.create(PODS, predictorPod(name, service), {
     dryRun: true,

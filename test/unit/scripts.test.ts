@@ -191,15 +191,23 @@ describe('the last line of a check', () => {
     }
   });
 
+  it('when the tests changed the checkout', async () => {
+    const all = { 'jest.json': PASSED, 'e2e.json': PASSED, 'guard.json': PASSED };
+    expect(await summaryOf(all, ['--checkout-changed'])).toEqual({ line: '9 passed, 1 failed', code: 1 });
+  });
+
   /** The summary of these results of `npm test`, `npm run test:e2e` and `npm run bench:guard`. */
-  async function summaryOf(results: Record<string, object | undefined>) {
+  async function summaryOf(results: Record<string, object | undefined>, args: readonly string[] = []) {
     const directory = join(clone, 'test-results');
     await rm(directory, { recursive: true, force: true });
     await mkdir(directory);
     for (const [name, result] of Object.entries(results)) {
       if (result !== undefined) await write(join('test-results', name), result);
     }
-    const { code, stdout } = await execute(process.execPath, [join(clone, 'scripts', 'summary.mjs')]);
+    const { code, stdout } = await execute(process.execPath, [
+      join(clone, 'scripts', 'summary.mjs'),
+      ...args,
+    ]);
     return { line: stdout.trimEnd().split('\n').at(-1), code };
   }
 

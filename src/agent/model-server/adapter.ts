@@ -13,8 +13,11 @@ export type ServerAnswer =
       readonly gone: boolean;
     };
 
-/** Whether the process behind the port answers requests. `gone`: nothing listens, so nothing is loaded. */
-export type ServerHealth = 'up' | 'busy' | 'gone';
+/**
+ * Whether the process behind the port answers requests. `gone`: nothing listens, so nothing is loaded. `foreign`: what
+ * listens speaks another protocol, as a gRPC port does.
+ */
+export type ServerHealth = 'up' | 'busy' | 'gone' | 'foreign';
 
 /**
  * What the agent needs of a model server. Names are those of {@link isModelName}. Nothing here rejects for what the

@@ -34,19 +34,26 @@ export function discoverModelServer(
       const inDoubt = looks > LOOKS_BEFORE_DOUBT;
       if (component === 'busy' && !inDoubt) return 'busy';
       const answering = candidates.filter((_candidate, index) => healths[index] === 'up');
-      for (const candidate of answering) {
-        if ((await candidate.index()) !== undefined) return take(candidate);
-      }
+      const repositories = await Promise.all(answering.map(repositoryOf));
+      const indexed = answering.find((_candidate, index) => repositories[index] === 'indexed');
+      if (indexed !== undefined) return take(indexed);
       // Servers without an index, as KServe's Python servers are. A transformer made with KServe's library says of itself
       // what they say, so of two that say it the component is the transformer, and a component alone may still be.
-      for (const candidate of answering) {
-        if (candidate !== candidates[0] && (await candidate.saysRepository())) return take(candidate);
-      }
+      const said = answering.find(
+        (candidate, index) => candidate !== candidates[0] && repositories[index] === 'said',
+      );
+      if (said !== undefined) return take(said);
       // The component before the others.
       const [first] = answering;
       return first !== undefined && inDoubt ? take(first) : 'busy';
     },
   };
+
+  async function repositoryOf(candidate: ModelServerAdapter): Promise<'indexed' | 'said' | 'none'> {
+    const [index, said] = await Promise.all([candidate.index(), candidate.saysRepository()]);
+    if (index !== undefined) return 'indexed';
+    return said ? 'said' : 'none';
+  }
 
   function take(candidate: ModelServerAdapter): ServerHealth {
     found = candidate;

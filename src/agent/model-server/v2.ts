@@ -82,7 +82,11 @@ function rememberedMetadata(call: HttpCall): () => Promise<Metadata | undefined>
 }
 
 function healthOf(answer: HttpAnswer): ServerHealth {
-  if (answer.kind === 'none') return isRefusedConnection(answer.code) ? 'gone' : 'busy';
+  if (answer.kind === 'none') {
+    if (isRefusedConnection(answer.code)) return 'gone';
+    // Node's parser of HTTP could not read the answer: HTTP/2 begins with a frame, TLS with an alert.
+    return answer.code.startsWith('HPE_') ? 'foreign' : 'busy';
+  }
   // A server without this path still answers; one behind 502 or 503 does not.
   return isUnavailable(answer.status) ? 'busy' : 'up';
 }

@@ -61,6 +61,27 @@ describe('where the model server is', () => {
         'busy',
         'component',
       ],
+      [
+        'beside a first port that speaks gRPC',
+        server('component', 'foreign', false),
+        server('8080', 'up', true),
+        'up',
+        '8080',
+      ],
+      [
+        'beside a first port that speaks gRPC, without an index',
+        server('component', 'foreign', false),
+        server('8080', 'up', false, true),
+        'up',
+        '8080',
+      ],
+      [
+        'not yet found beside a first port that speaks gRPC',
+        server('component', 'foreign', false),
+        server('8080', 'gone', false),
+        'busy',
+        'component',
+      ],
       ['nowhere yet', server('component', 'gone', false), server('8080', 'gone', false), 'gone', 'component'],
     ];
   it.each(TABLE)('%s', async (_name, component, usual, health, taken) => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo, Server } from 'node:net';
 import { createServer } from 'node:net';
 import { httpCaller } from '../../../src/agent/model-server/http-call.ts';
-import { askComponent } from '../../../src/agent/readiness.ts';
+import { askComponents } from '../../../src/agent/readiness.ts';
 import { milliseconds } from '../../../src/core/clock.ts';
 
 const CHUNKS = '2\r\n[]\r\n0\r\n\r\n';
@@ -41,6 +41,6 @@ describe('an answer of the model server to the agent itself', () => {
       headers: [],
       timeoutSeconds: 10,
     } as const;
-    expect(await askComponent({ kind: 'http', ...probe })).toBeUndefined();
+    expect(await askComponents({ kind: 'http', ...probe })).toBeUndefined();
   });
 });

@@ -116,6 +116,20 @@ describe('readComponentProbe', () => {
   });
 });
 
+describe('a probe whose port is a name', () => {
+  it('is carried out at the component port and at 8080, where one of them may speak gRPC', () => {
+    const { probe, alternatives } = readComponentProbe('{"httpGet":{"path":"/r","port":"http"}}', 9000, 9081);
+    expect([probe, ...alternatives].map(({ port }) => port)).toEqual([9000, 8080]);
+  });
+
+  it.each(['{"httpGet":{"port":"http"}}', '{"tcpSocket":{"port":"http"}}', '{"httpGet":{"port":8081}}'])(
+    'has one place only in %s on 8080',
+    (text) => {
+      expect(readComponentProbe(text, 8080, 9081).alternatives).toEqual([]);
+    },
+  );
+});
+
 describe('inferenceTarget', () => {
   it.each([
     ['/v1/models/a:predict', 'a', 'predict'],

@@ -103,6 +103,7 @@ it('the cases show every reason there is', () => {
   const shown = new Set(CASE_NAMES.map((name) => decideInjection(readCase(name)).reason));
   expect([...shown].sort()).toEqual([
     'AgentCompleted',
+    'AgentPortTaken',
     'AlreadyInjected',
     'ForeignAgentContainer',
     'ForeignModelConfigVolume',

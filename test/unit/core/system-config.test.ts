@@ -31,6 +31,11 @@ describe('what is given stands above the defaults, field by field', () => {
       config: { agent: { ...agent, image: 'a:1' } },
     },
     {
+      name: 'white space around the image and a quantity',
+      data: { agent: json({ image: ' a:1\n', cpuLimit: ' 2 ' }) },
+      config: { agent: { ...agent, image: 'a:1', cpuLimit: '2' } },
+    },
+    {
       name: 'the whole agent',
       data: {
         agent: json({
@@ -157,6 +162,12 @@ describe('what cannot be read is told, and the rest holds', () => {
       key: 'agent.image',
       told: 'is not a string',
     },
+    ...['a b:1', 'A:1', 'https://registry.example/a:1', ' '].map((image) => ({
+      name: `an image ${JSON.stringify(image)}`,
+      data: { agent: json({ image }) },
+      key: 'agent.image',
+      told: 'is not an image reference',
+    })),
     {
       name: 'a number for a limit',
       data: { agent: json({ cpuLimit: 2 }) },
