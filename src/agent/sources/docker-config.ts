@@ -61,10 +61,9 @@ function placeOf(key: string): Place {
 /** A wildcard stands for one part of the name, or some of it; ports have to be the same. */
 function fits({ host, path }: Place, registry: string, repository: string): boolean {
   if (path !== '' && repository !== path && !repository.startsWith(`${path}/`)) return false;
-  const [wanted, given] = [host, withoutDefaultPort(registry)].map((name) =>
-    withoutDefaultPort(name).split('.'),
-  );
-  if (wanted === undefined || wanted.length !== given?.length) return false;
+  const wanted = withoutDefaultPort(host).split('.');
+  const given = withoutDefaultPort(registry).split('.');
+  if (wanted.length !== given.length) return false;
   return wanted.every((part, index) => partFits(part, given[index] ?? ''));
 }
 
