@@ -1,8 +1,11 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startFaultServer } from '../support/fault-server.ts';
+import type { Handler } from '../support/fault-server.ts';
 import { pullOnce, texts } from '../support/pulling.ts';
 import { startRegistry } from '../support/registry.ts';
 import type { TestRegistry } from '../support/registry.ts';
@@ -76,6 +79,69 @@ describe('an artifact in a real registry', () => {
   });
 });
 
+describe('layers as their own clients read them', () => {
+  const title = 'org.opencontainers.image.title';
+  const unpack = { 'io.deis.oras.content.unpack': 'true' };
+  const directory = gzipSync(
+    tar([
+      { name: 'model/', type: '5' },
+      { name: 'model/a/w.bin', body: 'weights' },
+    ]),
+  );
+  const flat = tar([{ name: 'sub/w.bin', body: 'weights' }]);
+  const layer = 'application/vnd.oci.image.layer.v1.tar';
+  it.each([
+    [
+      'ORAS, a directory',
+      `${layer}+gzip`,
+      directory,
+      { [title]: 'model', ...unpack },
+      { 'model/a/w.bin': 'weights' },
+    ],
+    ['ORAS, a file', layer, 'weights', { [title]: 'w.bin' }, { 'w.bin': 'weights' }],
+    [
+      'ORAS, the directory itself',
+      `${layer}+gzip`,
+      gzipSync(flat),
+      { [title]: '.', ...unpack },
+      { 'sub/w.bin': 'weights' },
+    ],
+    [
+      'ModelPack, raw',
+      'application/vnd.cncf.model.weight.v1.raw',
+      'weights',
+      { 'org.cncf.model.filepath': 'sub/w.bin' },
+      { 'sub/w.bin': 'weights' },
+    ],
+    [
+      'ModelPack, tar',
+      'application/vnd.cncf.model.weight.v1.tar',
+      flat,
+      { 'org.cncf.model.filepath': 'sub/w.bin' },
+      { 'sub/w.bin': 'weights' },
+    ],
+    [
+      'KitOps',
+      'application/vnd.kitops.modelkit.model.v1.tar+gzip',
+      gzipSync(flat),
+      {},
+      { 'sub/w.bin': 'weights' },
+    ],
+  ])('%s', async (_, mediaType, content, annotations, expected) => {
+    await registry.putLayers('models/l1', 'v1', [{ content, mediaType, annotations }]);
+    expect(texts(await pullOnce(`oci://${registry.host}/models/l1:v1`))).toEqual(expected);
+  });
+
+  it('ORAS: an entry outside of the directory it names is refused', async () => {
+    const annotations = { [title]: 'other', ...unpack };
+    await registry.putLayers('models/l2', 'v1', [
+      { content: directory, mediaType: `${layer}+gzip`, annotations },
+    ]);
+    const { result } = await pullOnce(`oci://${registry.host}/models/l2:v1`);
+    expect(result).toMatchObject({ kind: 'failed', reason: 'UnsafePath' });
+  });
+});
+
 describe('a registry that wants a token', () => {
   it('gets one from the service it names, for the credentials in DOCKER_CONFIG, or refuses without', async () => {
     const server = await startFaultServer();
@@ -106,6 +172,65 @@ describe('a registry that wants a token', () => {
     } finally {
       await server.stop();
       await rm(directory, { recursive: true, force: true });
+    }
+  });
+
+  it('gets another when one has expired, also in the middle of a layer, and takes Bearer where Basic is offered too', async () => {
+    const server = await startFaultServer();
+    try {
+      const host = new URL(server.url).host;
+      const content = 'weights'.repeat(1000);
+      const digest = `sha256:${createHash('sha256').update(content).digest('hex')}`;
+      let issued = 0;
+      const token = server.serve('token', (_, response) => {
+        issued += 1;
+        response.end(JSON.stringify({ access_token: `token-${issued}` }));
+      });
+      let used = 0;
+      /** Each token is good for one request. */
+      const guarded =
+        (handler: Handler): Handler =>
+        (request, response) => {
+          if (request.headers.authorization === `Bearer token-${used + 1}`) {
+            used += 1;
+            return handler(request, response);
+          }
+          const challenges = [`Basic realm="r"`, `Bearer realm="${token}",service="r",scope="x"`];
+          response.writeHead(401, { 'www-authenticate': challenges.join(', ') }).end();
+        };
+      const layers = [
+        {
+          mediaType: 'application/octet-stream',
+          digest,
+          size: content.length,
+          annotations: { 'org.opencontainers.image.title': 'w.bin' },
+        },
+      ];
+      server.serveAt(
+        '/v2/models/m1/manifests/v1',
+        guarded((_, response) => void response.end(JSON.stringify({ layers }))),
+      );
+      const ranges: (string | undefined)[] = [];
+      server.serveAt(
+        `/v2/models/m1/blobs/${digest}`,
+        guarded(({ headers }, response) => {
+          ranges.push(headers.range);
+          if (headers.range === undefined) {
+            response.writeHead(200, { 'content-length': content.length });
+            response.write(content.slice(0, 3000), () => setTimeout(() => response.destroy(), 20));
+            return;
+          }
+          const start = Number(/\d+/.exec(headers.range)?.[0]);
+          response
+            .writeHead(206, { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` })
+            .end(content.slice(start));
+        }),
+      );
+      expect(texts(await pullOnce(`oci://${host}/models/m1:v1`))).toEqual({ 'w.bin': content });
+      expect(ranges).toEqual([undefined, 'bytes=3000-']);
+      expect(issued).toBe(3);
+    } finally {
+      await server.stop();
     }
   });
 });

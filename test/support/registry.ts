@@ -23,7 +23,15 @@ export interface TestRegistry {
   putImage(name: string, layers: readonly Buffer[]): Promise<void>;
   /** Makes an artifact whose layers are named files, as ORAS does. @returns its digest */
   putArtifact(repository: string, tag: string, files: Readonly<Record<string, string>>): Promise<string>;
+  /** Makes an artifact of layers as they are given. */
+  putLayers(repository: string, tag: string, layers: readonly ArtifactLayer[]): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface ArtifactLayer {
+  readonly content: Buffer | string;
+  readonly mediaType: string;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export async function startRegistry(): Promise<TestRegistry> {
@@ -69,6 +77,19 @@ export async function startRegistry(): Promise<TestRegistry> {
       );
       return sha256(manifest);
     },
+    putLayers: async (repository, tag, layers) => {
+      const described = [];
+      for (const { content, mediaType, annotations } of layers) {
+        described.push({ ...(await putBlob(host, repository, content, mediaType)), annotations });
+      }
+      const config = await putBlob(host, repository, '{}', 'application/vnd.oci.empty.v1+json');
+      const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+      const body = JSON.stringify({ schemaVersion: 2, mediaType, config, layers: described });
+      const headers = { 'content-type': mediaType };
+      await expectOk(
+        fetch(`http://${host}/v2/${repository}/manifests/${tag}`, { method: 'PUT', headers, body }),
+      );
+    },
     stop: async () => {
       await server.stop();
       await rm(root, { recursive: true, force: true });
@@ -79,14 +100,14 @@ export async function startRegistry(): Promise<TestRegistry> {
 async function putBlob(
   host: string,
   repository: string,
-  content: string,
+  content: Buffer | string,
   mediaType: string,
 ): Promise<object> {
   const digest = sha256(content);
   const upload = await expectOk(fetch(`http://${host}/v2/${repository}/blobs/uploads/`, { method: 'POST' }));
   const url = new URL(upload.headers.get('location') ?? '', `http://${host}`);
   url.searchParams.set('digest', digest);
-  await expectOk(fetch(url, { method: 'PUT', body: content }));
+  await expectOk(fetch(url, { method: 'PUT', body: new Uint8Array(Buffer.from(content)) }));
   return { mediaType, digest, size: Buffer.byteLength(content) };
 }
 
@@ -101,6 +122,6 @@ async function store(file: string, content: Buffer): Promise<string> {
   return file;
 }
 
-function sha256(content: string): string {
+function sha256(content: Buffer | string): string {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }

@@ -1,10 +1,10 @@
 import type { ExpectedDigest } from './digest.ts';
-import { InvalidUriError, NotFoundError } from './errors.ts';
+import { InvalidUriError, NotFoundError, RequestRefusedError, SourceUnavailableError } from './errors.ts';
 import { expectSuccess, smallText } from './http-client.ts';
 import type { HttpClient } from './http-client.ts';
 import { openHttpFile } from './http-file.ts';
 import { nonEmpty } from './non-empty.ts';
-import { shownUri } from './redact.ts';
+import { printable, shownUri } from './redact.ts';
 import type { RemoteFile, Source, SourceContext } from './source.ts';
 
 const PUBLIC_HUB = 'https://huggingface.co';
@@ -43,13 +43,13 @@ export function createHuggingFaceSource({ env, http }: SourceContext): Source {
       const hub: Hub = { http, headersFor, uri, signal };
       const api = `${endpoint}/api/models/${repo}`;
       const { value } = await getJson(hub, new URL(`${api}/revision/${encodeURIComponent(revision)}`));
-      const commit = (value as { sha?: unknown }).sha;
+      const commit = ((value ?? {}) as { sha?: unknown }).sha;
       if (typeof commit !== 'string' || !/^[0-9a-f]{40,64}$/.test(commit)) {
         throw new NotFoundError(`${shownUri(uri)}: the hub knows no commit for revision '${revision}'`);
       }
       const tree = new URL(`${api}/tree/${commit}?recursive=true`);
       return {
-        files: filesOf(hub, tree, `${endpoint}/${repo}/resolve/${commit}`),
+        files: filesOf(hub, tree, `${endpoint}/${repo}/resolve/${commit}`, siblingsIn(value)),
         version: commit,
       };
     },
@@ -57,17 +57,39 @@ export function createHuggingFaceSource({ env, http }: SourceContext): Source {
   };
 }
 
-async function* filesOf(hub: Hub, tree: URL, resolveUrl: string): AsyncGenerator<RemoteFile> {
+/** The files that the revision's own answer names; a second list, by which a short one is noticed. */
+function siblingsIn(revision: unknown): Set<string> {
+  const { siblings } = (revision ?? {}) as { siblings?: unknown };
+  const names = (Array.isArray(siblings) ? siblings : []).map(
+    (sibling) => ((sibling ?? {}) as { rfilename?: unknown }).rfilename,
+  );
+  return new Set(names.filter((name) => typeof name === 'string'));
+}
+
+async function* filesOf(
+  hub: Hub,
+  tree: URL,
+  resolveUrl: string,
+  missing: Set<string>,
+): AsyncGenerator<RemoteFile> {
   let found = false;
+  const seen = new Set<string>();
   for (let page: URL | undefined = tree; page !== undefined;) {
-    const { value, next } = await getJson(hub, page);
-    for (const entry of value as TreeEntry[]) {
+    if (seen.has(page.href)) throw shortList(hub, 'its pages lead in a circle');
+    seen.add(page.href);
+    const { value, link } = await getJson(hub, page);
+    if (!Array.isArray(value) || !value.every(isEntry))
+      throw shortList(hub, 'a page of it is no list of files');
+    for (const entry of value) {
       if (entry.type !== 'file') continue;
       found = true;
+      missing.delete(entry.path);
       yield fileOf(hub, entry, resolveUrl);
     }
-    page = next;
+    page = link === undefined ? undefined : nextPage(hub, tree, page, link);
   }
+  const [first] = missing;
+  if (found && first !== undefined) throw shortList(hub, `'${printable(first)}' is not in it`);
   if (!found) throw new NotFoundError(`${shownUri(hub.uri)}: the repository holds no files`);
 }
 
@@ -90,13 +112,60 @@ function fileOf({ http, headersFor }: Hub, entry: TreeEntry, resolveUrl: string)
   };
 }
 
-async function getJson(hub: Hub, url: URL): Promise<{ value: unknown; next: URL | undefined }> {
+function isEntry(value: unknown): value is TreeEntry {
+  const { type, path, size, oid, lfs } = (value ?? {}) as Record<string, unknown>;
+  if (type !== 'file') return typeof type === 'string';
+  const pointer = (lfs ?? {}) as Record<string, unknown>;
+  return (
+    typeof path === 'string' &&
+    Number.isSafeInteger(size) &&
+    typeof oid === 'string' &&
+    (lfs === undefined || (typeof pointer['oid'] === 'string' && Number.isSafeInteger(pointer['size'])))
+  );
+}
+
+/**
+ * A mirror may pass on the hub's own link, which leads to another host. That page is asked of the mirror: neither the token
+ * nor the rest of the list may come from elsewhere.
+ */
+function nextPage(hub: Hub, tree: URL, page: URL, link: string): URL {
+  const next = URL.canParse(link, page.href) ? new URL(link, page) : undefined;
+  if (next === undefined) throw shortList(hub, 'its next page has no URL');
+  if (next.origin === tree.origin) return next;
+  const [, ofTree = ''] = /(\/api\/models\/.*)$/.exec(tree.pathname) ?? [];
+  if (!next.pathname.endsWith(ofTree)) throw shortList(hub, 'its next page is on another host');
+  const here = new URL(tree);
+  here.search = next.search;
+  return here;
+}
+
+function shortList({ uri }: Hub, because: string): SourceUnavailableError {
+  return new SourceUnavailableError(
+    `${shownUri(uri)}: the list of files is not whole: ${because}. Check that HF_ENDPOINT names a working mirror.`,
+  );
+}
+
+/** The target of `rel=next`. Source: RFC 8288, 3. */
+function nextLink(header: string): string | undefined {
+  for (const [, target, parameters = ''] of header.matchAll(/<([^>]*)>((?:\s*;[^,;"]*(?:"[^"]*")?)*)/g)) {
+    const [, quoted, bare] = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i.exec(parameters) ?? [];
+    if ((quoted ?? bare ?? '').toLowerCase().split(/\s+/).includes('next')) return target;
+  }
+  return undefined;
+}
+
+async function getJson(hub: Hub, url: URL): Promise<{ value: unknown; link: string | undefined }> {
   const { http, headersFor, uri, signal } = hub;
   const response = expectSuccess(await http.get(url, { headersFor, signal }), uri);
-  const [, link] = /<([^>]+)>\s*;\s*rel="next"/.exec(response.headers.get('link') ?? '') ?? [];
-  const next = link === undefined ? undefined : new URL(link, url);
-  const value: unknown = JSON.parse(await smallText(response));
-  return { value, next: next?.origin === url.origin ? next : undefined };
+  const link = nextLink(response.headers.get('link') ?? '');
+  const text = await smallText(response);
+  try {
+    return { value: JSON.parse(text) as unknown, link };
+  } catch (cause) {
+    throw new RequestRefusedError(`${shownUri(uri)}: the hub's answer is no JSON. Check HF_ENDPOINT.`, {
+      cause,
+    });
+  }
 }
 
 /** @throws InvalidUriError */

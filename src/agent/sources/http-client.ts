@@ -77,11 +77,12 @@ export function createHttpClient({
 }
 
 /**
- * @returns the response, when its status is 2xx.
+ * @param partAsked a part was asked for by Range, so 206 is an answer to it.
+ * @returns the response, when it carries content: another 2xx says something else about the request (RFC 9110, 15.3).
  * @throws PullError by status.
  */
-export function expectSuccess(response: HttpResponse, uri: string): HttpResponse {
-  if (response.status >= 200 && response.status < 300) return response;
+export function expectSuccess(response: HttpResponse, uri: string, partAsked = false): HttpResponse {
+  if (response.status === 200 || (partAsked && response.status === 206)) return response;
   discard(response);
   throw errorOfStatus(response.status, {
     shown: shownUri(uri),

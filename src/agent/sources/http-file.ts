@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { announcedDigests } from './http-headers.ts';
 import { discard, expectSuccess } from './http-client.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from './http-client.ts';
@@ -24,18 +25,18 @@ export async function openHttpFile(
   const range =
     offset === 0 ? {} : { range: `bytes=${offset}-`, ...(tag === undefined ? {} : { 'if-range': tag }) };
   const response = await http.get(url, { headersFor: (hop) => ({ ...headersFor(hop), ...range }), signal });
-  const opened = openedFrom(expectSuccess(response, url.href), offset);
+  const opened = await openedFrom(expectSuccess(response, url.href, offset > 0), offset);
   return { ...opened, totalBytes: size ?? opened.totalBytes, digests: digests ?? opened.digests };
 }
 
 /**
  * Reads the headers of an answer to a GET from `offset` on.
- * @throws SourceChangedError when it is not the part that was asked for.
+ * @throws SourceChangedError when it is not the part that was asked for; RequestRefusedError when it is encoded.
  */
-export function openedFrom(response: HttpResponse, offset: number): OpenedFile {
+export async function openedFrom(response: HttpResponse, offset: number): Promise<OpenedFile> {
   const { headers, status, body, url } = response;
-  const encoding = headers.get('content-encoding') ?? 'identity';
-  if (encoding !== 'identity') {
+  const encoding = headers.get('content-encoding') ?? '';
+  if (offset === 0 && (await isEncoded(response))) {
     discard(response);
     throw new RequestRefusedError(
       `${shownUri(url.href)}: the source insists on the content-encoding '${encoding.slice(0, 40)}', so its length and ` +
@@ -59,4 +60,28 @@ export function openedFrom(response: HttpResponse, offset: number): OpenedFile {
     tag: etag?.startsWith('"') === true ? etag : undefined,
     digests: offset === 0 ? announcedDigests(headers) : [],
   };
+}
+
+/** What servers write there for bytes as they are; `aws-chunked` is how an upload was signed, and no coding. */
+const NO_CODING: ReadonlySet<string> = new Set(['', 'identity', 'aws-chunked', 'none', 'binary', 'utf-8']);
+const GZIP: ReadonlySet<string> = new Set(['gzip', 'x-gzip']);
+const GZIP_TYPE = /^application\/(x-)?(gzip|tar|gtar|compressed(-tar)?|tgz)\b/i;
+
+/**
+ * Whether the bytes are something else than the file. We ask for `identity`, so a server that names gzip either describes
+ * the file itself, as many do with `.tgz`, or did not listen; where the name does not tell, the first bytes do.
+ */
+async function isEncoded({ headers, url, body }: HttpResponse): Promise<boolean> {
+  const codings = (headers.get('content-encoding') ?? '')
+    .split(',')
+    .map((coding) => coding.trim().toLowerCase())
+    .filter((coding) => !NO_CODING.has(coding));
+  if (codings.length === 0) return false;
+  if (!codings.every((coding) => GZIP.has(coding))) return true;
+  if (/\.(t?gz)$/i.test(url.pathname) || GZIP_TYPE.test(headers.get('content-type') ?? '')) return false;
+  await once(body, 'readable');
+  const start = body.read() as Buffer | null;
+  if (start === null) return false;
+  body.unshift(start);
+  return start[0] === 0x1f && start[1] === 0x8b;
 }

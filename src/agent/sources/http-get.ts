@@ -43,8 +43,9 @@ export function createHttpGetter({ lookup, connectTimeoutMs, proxies }: HttpGett
     const secure = url.protocol === 'https:';
     const { request, agent } = secure ? await (https ??= loadHttps()) : http;
     const route = await proxies?.routeFor(url);
-    const ask = (): ClientRequest => {
-      const call = request({ ...target(url), headers, signal, agent: route?.agent ?? agent, lookup });
+    const ask: Ask = (lenient) => {
+      const how = { signal, agent: route?.agent ?? agent, lookup, insecureHTTPParser: lenient };
+      const call = request({ ...target(url), headers, ...how });
       limitConnecting(call, secure ? 'secureConnect' : 'connect', connectTimeoutMs);
       return call;
     };
@@ -76,23 +77,50 @@ export function bareHost(hostname: string): string {
   return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
 }
 
-/** A kept connection may end just as it is used again; then, and only then, the request is made once more. */
-function answerOf(ask: () => ClientRequest, again = true): Promise<IncomingMessage> {
+/** @param lenient reads answers that Node's parser refuses; they are judged here. */
+type Ask = (lenient: boolean) => ClientRequest;
+
+/** What Node's parser calls an answer with both Content-Length and Transfer-Encoding, by which of them comes first. */
+const TWO_LENGTHS: ReadonlySet<string> = new Set([
+  'HPE_INVALID_TRANSFER_ENCODING',
+  'HPE_INVALID_CONTENT_LENGTH',
+]);
+
+/**
+ * A kept connection may end just as it is used again; then the request is made once more. It is also made once more for
+ * an answer that names its length in two ways.
+ */
+function answerOf(ask: Ask, again = true, lenient = false): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const call = ask();
+    const call = ask(lenient);
     let answered = false;
     call.on('response', (answer) => {
       answered = true;
-      resolve(answer);
+      if (lenient && !chunkedWins(call, answer)) {
+        answer.on('error', () => undefined).destroy();
+        reject(Object.assign(new Error('the answer has no sound length'), { code: 'EPROTO' }));
+      } else resolve(answer);
     });
     call.on('error', (error: NodeJS.ErrnoException) => {
       // After the head of the answer its body tells of the error.
       if (answered) return;
       if (again && call.reusedSocket && error.code === 'ECONNRESET') resolve(answerOf(ask, false));
+      else if (!lenient && TWO_LENGTHS.has(error.code ?? '')) resolve(answerOf(ask, false, true));
       else reject(error);
     });
     call.end();
   });
+}
+
+/**
+ * Chunked wins over Content-Length, which is then not a length, and the connection is not used again. Any other
+ * Transfer-Encoding is refused. Source: RFC 9112, 6.3 and 6.1.
+ */
+function chunkedWins(call: ClientRequest, answer: IncomingMessage): boolean {
+  if (answer.headers['transfer-encoding']?.trim().toLowerCase() !== 'chunked') return false;
+  delete answer.headers['content-length'];
+  call.shouldKeepAlive = false;
+  return true;
 }
 
 /** Covers names, TCP and TLS; a connection that is used again needs none of them. */

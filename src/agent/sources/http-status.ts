@@ -35,7 +35,8 @@ export function errorOfStatus(
   }
   if (status === 412) return new SourceChangedError(`${answer}: it changed during the download.`, options);
   if (status === 429) return new TooManyRequestsError(`${answer}. It is asked again later.`, options);
-  if (status === 408 || status >= 500) {
+  // 202 is what a store answers while it fetches or thaws the file.
+  if (status === 202 || status === 408 || status >= 500) {
     return new SourceUnavailableError(`${answer}. It is asked again later.`, options);
   }
   return new RequestRefusedError(`${answer}. Check the storageUri.`, options);

@@ -2,8 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChecksumMismatchError, RequestRefusedError, SourceConfigurationError } from './errors.ts';
+import { readChallenges } from './auth-challenges.ts';
+import type { AuthChallenge } from './auth-challenges.ts';
+import { credentialsFor } from './docker-config.ts';
+import type { RegistryCredentials } from './docker-config.ts';
 import { discard, expectSuccess, smallText } from './http-client.ts';
-import type { HttpClient, HttpRequest, HttpResponse } from './http-client.ts';
+import type { HttpClient, HttpRequest } from './http-client.ts';
 import type { OciPlace } from './oci-uri.ts';
 import { shownUri } from './redact.ts';
 import type { Environment } from './source.ts';
@@ -24,6 +28,8 @@ export interface OciRegistry {
   ): Promise<{ readonly value: unknown; readonly digest: string }>;
   blobUrl(digest: string): URL;
   readonly headersFor: HttpRequest['headersFor'];
+  /** GETs that get a token where the registry wants one, and another when that has expired. */
+  readonly http: HttpClient;
 }
 
 /** @param uri for messages. */
@@ -40,26 +46,34 @@ export function createOciRegistry(
   const headersFor: HttpRequest['headersFor'] = (hop) =>
     authorization === undefined || hop.origin !== origin ? {} : { authorization };
 
-  const authorize = async (challenge: string, signal: AbortSignal): Promise<void> => {
-    const basic = await dockerAuth(env, place.registry);
-    if (/^basic\b/i.test(challenge)) authorization = basic === undefined ? undefined : `Basic ${basic}`;
-    else authorization = await bearerToken(http, challenge, basic, signal);
+  const authorize = async (header: string, signal: AbortSignal): Promise<void> => {
+    const challenges = readChallenges(header);
+    const credentials = await dockerCredentials(env, place);
+    const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
+    const basic = challenges.some(({ scheme }) => scheme === 'basic') ? credentials?.basic : undefined;
+    // Bearer first, as containerd has it: without credentials it is what lets in to a public image.
+    if (bearer !== undefined && credentials?.registryToken !== undefined) {
+      authorization = `Bearer ${credentials.registryToken}`;
+    } else if (bearer !== undefined) {
+      authorization = await bearerToken(http, bearer, credentials?.basic, signal);
+    } else authorization = basic === undefined ? undefined : `Basic ${basic}`;
   };
-  const getManifest = (reference: string, signal: AbortSignal): Promise<HttpResponse> => {
-    const url = new URL(`${base}/manifests/${reference}`);
-    return http.get(url, { headersFor: (hop) => ({ accept: MANIFEST_TYPES, ...headersFor(hop) }), signal });
+  /** Tokens live for seconds or minutes, a pull may take hours: each 401 of the registry is a reason for a new one. */
+  const get: HttpClient['get'] = async (url, request) => {
+    const response = await http.get(url, request);
+    if (response.status !== 401 || response.url.origin !== origin) return response;
+    discard(response);
+    await authorize(response.headers.get('www-authenticate') ?? '', request.signal);
+    return http.get(url, request);
   };
   return {
     headersFor,
+    http: { get, close: () => undefined },
     blobUrl: (digest) => new URL(`${base}/blobs/${digest}`),
     manifest: async (reference, signal) => {
-      let response = await getManifest(reference, signal);
-      if (response.status === 401 && authorization === undefined) {
-        discard(response);
-        await authorize(response.headers.get('www-authenticate') ?? '', signal);
-        response = await getManifest(reference, signal);
-      }
-      const text = await smallText(expectSuccess(response, uri));
+      const url = new URL(`${base}/manifests/${reference}`);
+      const accepting: HttpRequest['headersFor'] = (hop) => ({ accept: MANIFEST_TYPES, ...headersFor(hop) });
+      const text = await smallText(expectSuccess(await get(url, { headersFor: accepting, signal }), uri));
       const digest = `sha256:${createHash('sha256').update(text).digest('hex')}`;
       if (reference.startsWith('sha256:') && reference !== digest) {
         throw new ChecksumMismatchError(`${shownUri(uri)}: the manifest has the digest ${digest}`);
@@ -80,18 +94,12 @@ function parsed(text: string, uri: string): unknown {
 /** Asks the token service that the challenge names. Source: distribution.github.io/distribution/spec/auth/token */
 async function bearerToken(
   http: HttpClient,
-  challenge: string,
+  { parameters }: AuthChallenge,
   basic: string | undefined,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const parameters = new Map(
-    [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [
-      name.toLowerCase(),
-      value,
-    ]),
-  );
   const realm = parameters.get('realm') ?? '';
-  if (!/^bearer\b/i.test(challenge) || !URL.canParse(realm)) return undefined;
+  if (!URL.canParse(realm)) return undefined;
   const url = new URL(realm);
   for (const name of ['service', 'scope']) {
     const value = parameters.get(name);
@@ -107,24 +115,21 @@ async function bearerToken(
   return typeof token === 'string' ? `Bearer ${token}` : undefined;
 }
 
-/** The `auth` of a registry in `$DOCKER_CONFIG/config.json`, as a mounted pull secret has it: base64 of user:password. */
-async function dockerAuth(env: Environment, registry: string): Promise<string | undefined> {
+/** What `$DOCKER_CONFIG/config.json` has for the repository, as a mounted pull secret. */
+async function dockerCredentials(
+  env: Environment,
+  place: OciPlace,
+): Promise<RegistryCredentials | undefined> {
   const directory = env['DOCKER_CONFIG'];
   if (directory === undefined || directory === '') return undefined;
+  let config: unknown;
   try {
-    const config = JSON.parse(await readFile(join(directory, 'config.json'), 'utf8')) as {
-      auths?: Record<string, { auth?: unknown }>;
-    };
-    const auths = new Map(Object.entries(config.auths ?? {}));
-    const names = registry.endsWith('docker.io') ? [registry, 'https://index.docker.io/v1/'] : [registry];
-    const auth = names.map((name) => auths.get(name)?.auth).find((value) => typeof value === 'string');
-    return typeof auth === 'string' ? auth : undefined;
+    config = JSON.parse(await readFile(join(directory, 'config.json'), 'utf8'));
   } catch (cause) {
     throw new SourceConfigurationError(
       'DOCKER_CONFIG holds no readable config.json. Check the mounted Secret.',
-      {
-        cause,
-      },
+      { cause },
     );
   }
+  return credentialsFor(config, place.registry, place.repository);
 }

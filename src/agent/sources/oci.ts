@@ -1,7 +1,6 @@
 import { arch } from 'node:os';
-import { BadArchiveError, NotFoundError, UnsupportedSourceError } from './errors.ts';
+import { BadArchiveError, NotFoundError, UnsafePathError, UnsupportedSourceError } from './errors.ts';
 import { openHttpFile } from './http-file.ts';
-import type { HttpClient } from './http-client.ts';
 import { selectModel } from './oci-layers.ts';
 import { createOciRegistry } from './oci-registry.ts';
 import type { OciRegistry } from './oci-registry.ts';
@@ -30,6 +29,7 @@ const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
 ]);
 /** ORAS names an artifact's files this way. */
 const TITLE = 'org.opencontainers.image.title';
+const UNPACK = 'io.deis.oras.content.unpack';
 /** Images name processors as Go does. */
 const GO_ARCHITECTURE = new Map([['x64', 'amd64']]);
 
@@ -46,10 +46,11 @@ export function createOciSource({ env, http }: SourceContext): Source {
       const layers = manifest.layers ?? [];
       if (!layers.every(isSound))
         throw new BadArchiveError(`${shownUri(uri)}: its manifest has no sound layers`);
-      const isImage = IMAGE_CONFIGS.has(manifest.config?.mediaType ?? '');
-      const files = isImage
-        ? imageLayers(registry, http, layers)
-        : artifactFiles(registry, http, layers, uri);
+      // Early versions of ORAS gave artifacts the config of an image; an image's layers have no names.
+      const isImage =
+        IMAGE_CONFIGS.has(manifest.config?.mediaType ?? '') &&
+        !layers.some((layer) => nameOf(layer) !== undefined);
+      const files = isImage ? imageLayers(registry, layers) : artifactFiles(registry, layers, uri);
       return { files, version: digest };
     },
     close: () => Promise.resolve(),
@@ -81,41 +82,69 @@ function isSound({ digest, size, mediaType }: Descriptor): boolean {
 
 async function* imageLayers(
   registry: OciRegistry,
-  http: HttpClient,
   layers: readonly Descriptor[],
 ): AsyncGenerator<RemoteFile> {
   const selection = selectModel();
   await Promise.resolve();
   for (const layer of layers.toReversed()) {
     // Unpacked one after the other: the generator goes on when the layer before is done.
-    yield blobFile(registry, http, layer, 'layer.tar', { kind: 'tar', rename: selection.rename });
+    yield blobFile(registry, layer, 'layer.tar', { kind: 'tar', rename: selection.rename });
     selection.layerDone();
   }
 }
 
 async function* artifactFiles(
   registry: OciRegistry,
-  http: HttpClient,
   layers: readonly Descriptor[],
   uri: string,
 ): AsyncGenerator<RemoteFile> {
   await Promise.resolve();
   for (const layer of layers) {
-    const title = layer.annotations?.[TITLE];
-    const isTar = /[.+]tar(\+gzip|\+zstd)?$/.test(layer.mediaType);
-    if (title === undefined && !isTar) {
+    const title = nameOf(layer);
+    const unpacking = unpackingOf(layer, title);
+    if (title === undefined && unpacking === undefined) {
       throw new UnsupportedSourceError(
         `${shownUri(uri)}: a layer of type ${printable(layer.mediaType)} has no title that names its file`,
       );
     }
-    const unpacking: Unpacking | undefined = title === undefined ? { kind: 'tar' } : undefined;
-    yield blobFile(registry, http, layer, title ?? 'layer.tar', unpacking);
+    yield blobFile(registry, layer, title ?? 'layer.tar', unpacking);
   }
 }
 
+/** What the layer is to be called in the model, by ORAS, by ModelPack, and by ModelPack under its first name. */
+function nameOf({ annotations }: Descriptor): string | undefined {
+  return [TITLE, 'org.cncf.model.filepath', 'org.cnai.model.filepath']
+    .map((key) => annotations?.[key])
+    .find((name) => typeof name === 'string' && name !== '');
+}
+
+/**
+ * As the clients do: ORAS packs a directory, marks the layer, and names its entries below the title; ModelPack's and
+ * KitOps's tars hold their paths themselves. Sources: oras-go content/file, modelpack/modctl pkg/codec.
+ */
+function unpackingOf(
+  { mediaType, annotations }: Descriptor,
+  title: string | undefined,
+): Unpacking | undefined {
+  if (title !== undefined && annotations?.[UNPACK] === 'true') {
+    return { kind: 'tar', rename: (name) => below(title, name) };
+  }
+  const isTar = /[.+]tar([+.](gzip|zstd))?$/.test(mediaType);
+  const isOfModel = /^application\/vnd\.(cncf|cnai|kitops|docker\.ai)\./.test(mediaType);
+  return isTar && (title === undefined || isOfModel) ? { kind: 'tar' } : undefined;
+}
+
+function below(title: string, name: string): string {
+  const [directory, entry] = [title, name].map((path) => path.replace(/^(\.\/)+|\/+$|^\.$/g, ''));
+  if (directory === '' || entry === directory || entry?.startsWith(`${directory ?? ''}/`) === true)
+    return name;
+  throw new UnsafePathError(
+    `'${printable(name)}' is outside of '${printable(title)}', which its layer is to fill`,
+  );
+}
+
 function blobFile(
-  { blobUrl, headersFor }: OciRegistry,
-  http: HttpClient,
+  { blobUrl, headersFor, http }: OciRegistry,
   { digest, size }: Descriptor,
   path: string,
   unpacking: Unpacking | undefined,

@@ -41,7 +41,8 @@ const GIB = 1024 ** 3;
  */
 export const DEFAULT_SOURCE_SETTINGS: SourceSettings = {
   connectTimeoutMs: 10_000,
-  noProgressTimeoutMs: 30_000,
+  // A pull-through cache sends nothing until it has the whole file from its own source.
+  noProgressTimeoutMs: 120_000,
   slowWindowMs: 60_000,
   minimumBytesPerSecond: 1024,
   attemptsPerFile: 3,

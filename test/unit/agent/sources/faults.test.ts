@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Resolve } from '../../../../src/agent/sources/guarded-connect.ts';
 import type { SourceSettings } from '../../../../src/agent/sources/settings.ts';
 import { startFaultServer, trickle } from '../../../support/fault-server.ts';
 import type { FaultServer, Handler } from '../../../support/fault-server.ts';
+import { tar } from '../../../support/tar-writer.ts';
 import { pullOnce, texts } from '../../../support/pulling.ts';
 import type { PullOptions, Pulled } from '../../../support/pulling.ts';
 
@@ -76,7 +78,18 @@ describe('a source that misbehaves', () => {
     ],
     ['the same, disguised', redirectTo('http://[::ffff:a9fe:a9fe]/latest'), 'DestinationRefused', 'rarely'],
     ['the same, as a number', redirectTo('http://2852039166/latest'), 'DestinationRefused', 'rarely'],
-    ['an encoding nobody asked for', status(200, { 'content-encoding': 'gzip' }), 'RequestRefused', 'rarely'],
+    [
+      'a file that is gzipped on its way',
+      (_, response) =>
+        void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('secret-detail')),
+      'RequestRefused',
+      'rarely',
+    ],
+    ['an encoding nobody asked for', status(200, { 'content-encoding': 'br' }), 'RequestRefused', 'rarely'],
+    ['202: not ready', status(202), 'SourceUnavailable', 'soon'],
+    ['203', status(203), 'RequestRefused', 'rarely'],
+    ['204', (_, response) => void response.writeHead(204).end(), 'RequestRefused', 'rarely'],
+    ['206 without a range', status(206), 'RequestRefused', 'rarely'],
     [
       'a wrong Content-MD5',
       status(200, { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' }),
@@ -134,6 +147,57 @@ beforeAll(async () => {
   raw.unref();
   const address = raw.address();
   rawAnswer = typeof address === 'object' ? `http://127.0.0.1:${address?.port ?? 0}/model.bin` : '';
+});
+
+describe('a Content-Encoding that is none', () => {
+  it.each(['', 'identity', 'aws-chunked', 'Identity, aws-chunked', 'gzip', 'x-gzip'])(
+    "'%s': the bytes are the file",
+    async (encoding) => {
+      const pulled = await pull(
+        (_, response) => void response.writeHead(200, { 'content-encoding': encoding }).end('weights'),
+      );
+      expect(texts(pulled)).toEqual({ 'model.bin': 'weights' });
+    },
+  );
+
+  it.each(['gzip', 'x-gzip'])(
+    '%s of a .gz is that of the file itself, which is stored as it is',
+    async (encoding) => {
+      const packed = gzipSync('weights');
+      const pulled = await pullOnce(server.body('model.json.gz', packed, { 'content-encoding': encoding }));
+      expect(pulled.files.get('model.json.gz')).toEqual(packed);
+    },
+  );
+
+  it('x-gzip of a .tgz is unpacked once', async () => {
+    const packed = gzipSync(tar([{ name: 'a.bin', body: 'weights' }]));
+    const pulled = await pullOnce(server.body('m.tgz', packed, { 'content-encoding': 'x-gzip' }));
+    expect(texts(pulled)).toEqual({ 'a.bin': 'weights' });
+  });
+});
+
+describe('an answer with two lengths', () => {
+  const chunked = '5\r\nabcde\r\n0\r\n\r\n';
+  it.each([
+    ['Content-Length: 3\r\nTransfer-Encoding: chunked', 'abcde'],
+    ['Transfer-Encoding: Chunked\r\nContent-Length: 3', 'abcde'],
+    ['Transfer-Encoding: gzip, chunked\r\nContent-Length: 3', undefined],
+    ['Transfer-Encoding: chunked, chunked\r\nContent-Length: 3', undefined],
+    ['Transfer-Encoding: identity\r\nContent-Length: 3', undefined],
+    ['Content-Length: 3\r\nContent-Length: 5', undefined],
+  ])('%j: %s', async (head, expected) => {
+    const { createServer } = await import('node:net');
+    const raw = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n${chunked}`));
+    }).listen(0, '127.0.0.1');
+    await once(raw, 'listening');
+    const address = raw.address();
+    const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+    const pulled = await pullOnce(`http://127.0.0.1:${port}/model.bin`);
+    raw.close();
+    expect(texts(pulled)['model.bin']).toBe(expected);
+  });
 });
 
 describe('names that lead to the metadata service', () => {

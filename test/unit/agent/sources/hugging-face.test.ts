@@ -29,15 +29,17 @@ async function startHub(): Promise<Hub> {
     createServer(({ url = '', headers }, response) => {
       asked.push({ path: url, authorization: headers.authorization });
       const { pathname, searchParams } = new URL(url, 'http://hub');
-      if (pathname === '/api/models/org/repo/revision/main') response.end(JSON.stringify({ sha: COMMIT }));
-      else if (pathname === `/api/models/org/repo/tree/${COMMIT}`) sendTree(searchParams.get('cursor'));
+      if (pathname === '/api/models/org/repo/revision/main') {
+        const siblings = [...files.keys()].map((rfilename) => ({ rfilename }));
+        response.end(JSON.stringify({ sha: COMMIT, siblings }));
+      } else if (pathname === `/api/models/org/repo/tree/${COMMIT}`) sendTree(searchParams.get('cursor'));
       else sendFile(decodeURIComponent(pathname.split(`/resolve/${COMMIT}/`)[1] ?? ''));
 
       function sendTree(cursor: string | null): void {
         const entries = [...files].map(([path, file]) => treeEntry(path, file));
         if (cursor === null) {
           const next = `http://${headers.host ?? ''}${pathname}?recursive=true&cursor=2`;
-          response.setHeader('link', `<${next}>; rel="next"`);
+          response.setHeader('link', link === undefined ? `<${next}>; rel="next"` : link(pathname));
         }
         const half = cursor === null ? entries.slice(0, 1) : entries.slice(1);
         response.end(JSON.stringify([...half, { type: 'directory', path: 'sub', oid: 'd', size: 0 }]));
@@ -81,6 +83,9 @@ function urlOf(server: Server): string {
   return `http://127.0.0.1:${typeof address === 'object' ? (address?.port ?? 0) : 0}`;
 }
 
+/** Another Link header than the hub's own. */
+let link: ((pathname: string) => string) | undefined;
+
 let hub: Hub;
 beforeAll(async () => {
   hub = await startHub();
@@ -102,6 +107,37 @@ describe('a repository of the Hugging Face hub', () => {
         .map(({ authorization }) => authorization);
     expect(new Set(byPlace(false))).toEqual(new Set(['Bearer hf_secret']));
     expect(byPlace(true)).toEqual([undefined]);
+  });
+
+  it.each([
+    [
+      'the hub itself',
+      (path: string) => `<https://huggingface.co${path}?recursive=true&cursor=2>; rel="next"`,
+    ],
+    ['a relative URL', (path: string) => `<${path}?cursor=2>; rel=next`],
+    [
+      'two links',
+      (path: string) => `<${path}?cursor=0>; rel="prev", <${path}?cursor=2>; title="a"; rel="last next"`,
+    ],
+  ])('comes whole from a mirror whose next page is at %s', async (_, other) => {
+    hub.files.clear();
+    hub.files.set('a.json', { content: '{}', lfs: false }).set('b.json', { content: '{}', lfs: false });
+    link = other;
+    const pulled = await pullOnce('hf://org/repo', { env: { HF_ENDPOINT: hub.endpoint } });
+    expect(texts(pulled)).toEqual({ 'a.json': '{}', 'b.json': '{}' });
+  });
+
+  it.each([
+    ['another path of another host', () => '<https://elsewhere.example/x?cursor=2>; rel="next"'],
+    ['no URL', () => '<http://[>; rel="next"'],
+    ['itself', (path: string) => `<${path}?recursive=true>; rel="next"`],
+    ['nowhere, though the revision names more files', () => ''],
+  ])('is refused where the next page is at %s', async (_, other) => {
+    link = other;
+    const { result, files } = await pullOnce('hf://org/repo', { env: { HF_ENDPOINT: hub.endpoint } });
+    expect(result).toMatchObject({ kind: 'failed', reason: 'SourceUnavailable', retry: 'soon' });
+    expect(files.size).toBe(0);
+    link = undefined;
   });
 
   it.each([

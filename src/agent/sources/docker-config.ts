@@ -1,0 +1,130 @@
+import { SourceConfigurationError } from './errors.ts';
+import { printable } from './redact.ts';
+
+/** What a registry is told to let a pull in. */
+export interface RegistryCredentials {
+  /** Base64 of user:password. */
+  readonly basic: string | undefined;
+  /** A bearer token for the registry itself. */
+  readonly registryToken: string | undefined;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * The credentials of one repository in Docker's config.json. The most specific key counts: the longest path, then a name
+ * over a wildcard. Keys may have a scheme, and `/v1/` or `/v2/`, which mean the host. Source: kubelet's
+ * pkg/credentialprovider, docker/cli's config/credentials.
+ * @param registry host and port as the storageUri spells them.
+ * @returns undefined when none are there.
+ * @throws SourceConfigurationError when it cannot be read, or keeps them where the agent cannot look.
+ */
+export function credentialsFor(
+  config: unknown,
+  registry: string,
+  repository: string,
+): RegistryCredentials | undefined {
+  const auths = new Map(Object.entries(recordOf(recordOf(config)['auths'])));
+  const host = hubName(registry.toLowerCase());
+  const matching = [...auths]
+    .map(([key, entry]) => ({ ...placeOf(key), entry: recordOf(entry) }))
+    .filter((place) => fits(place, host, repository))
+    .sort((a, b) => b.path.length - a.path.length || wildcards(a.host) - wildcards(b.host));
+  for (const { entry } of matching) {
+    const found = credentialsIn(entry, registry);
+    if (found !== undefined) return found;
+  }
+  refuseHelpers(recordOf(config), registry);
+  return undefined;
+}
+
+/** Docker Hub has several names, all for one registry. */
+function hubName(host: string): string {
+  return ['index.docker.io', 'registry-1.docker.io'].includes(host) ? 'docker.io' : host;
+}
+
+interface Place {
+  readonly host: string;
+  /** Without slashes at its ends. */
+  readonly path: string;
+}
+
+function placeOf(key: string): Place {
+  const [host = '', ...path] = key
+    .trim()
+    .replace(/^https?:\/\//i, '')
+    .split('/');
+  if (path[0] === 'v1' || path[0] === 'v2') path.shift();
+  return { host: hubName(host.toLowerCase()), path: path.filter((part) => part !== '').join('/') };
+}
+
+/** A wildcard stands for one part of the name, or some of it; ports have to be the same. */
+function fits({ host, path }: Place, registry: string, repository: string): boolean {
+  if (path !== '' && repository !== path && !repository.startsWith(`${path}/`)) return false;
+  const wanted = withoutDefaultPort(host).split('.');
+  const given = withoutDefaultPort(registry).split('.');
+  if (wanted.length !== given.length) return false;
+  return wanted.every((part, index) => partFits(part, given[index] ?? ''));
+}
+
+function withoutDefaultPort(host: string): string {
+  return host.replace(/:443$/, '');
+}
+
+function partFits(pattern: string, part: string): boolean {
+  const [start = '', ...rest] = pattern.split('*');
+  if (rest.length === 0) return pattern === part;
+  if (!part.startsWith(start)) return false;
+  let from = start.length;
+  for (const piece of rest.slice(0, -1)) {
+    const at = part.indexOf(piece, from);
+    if (at === -1) return false;
+    from = at + piece.length;
+  }
+  const end = rest.at(-1) ?? '';
+  return part.length - from >= end.length && part.endsWith(end);
+}
+
+function wildcards(host: string): number {
+  return host.split('*').length - 1;
+}
+
+function credentialsIn(entry: Fields, registry: string): RegistryCredentials | undefined {
+  const text = (field: string): string | undefined => {
+    const value = entry[field];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const [auth, username, password] = [text('auth'), text('username'), text('password')];
+  const pair = auth === undefined ? `${username ?? ''}:${password ?? ''}` : fromBase64(auth);
+  const registryToken = text('registrytoken');
+  if (!pair.includes(':')) {
+    throw new SourceConfigurationError(
+      `the 'auth' of ${printable(registry)} in config.json is no base64 of user:password. Correct the Secret.`,
+    );
+  }
+  const basic = pair === ':' || pair.startsWith(':') ? undefined : Buffer.from(pair).toString('base64');
+  if (basic !== undefined || registryToken !== undefined) return { basic, registryToken };
+  if (text('identitytoken') === undefined) return undefined;
+  throw new SourceConfigurationError(
+    `config.json has only an 'identitytoken' for ${printable(registry)}, which the agent cannot use. ` +
+      "Put a user and an access token into 'auth'.",
+  );
+}
+
+function fromBase64(text: string): string {
+  return Buffer.from(text.trim(), 'base64').toString('utf8').replace(/\0+$/, '');
+}
+
+function refuseHelpers(config: Fields, registry: string): void {
+  const helpers = [...new Map(Object.entries(recordOf(config['credHelpers'])))];
+  const ofRegistry = helpers.some(([key]) => placeOf(key).host === hubName(registry.toLowerCase()));
+  if (!ofRegistry && typeof config['credsStore'] !== 'string') return;
+  throw new SourceConfigurationError(
+    `config.json keeps the credentials of ${printable(registry)} in a credential helper, which a pod does not have. ` +
+      "Put them into 'auths', as kubectl create secret docker-registry does.",
+  );
+}
+
+function recordOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? (value as Fields) : {};
+}

@@ -1,0 +1,80 @@
+import { describe, expect, it } from '@jest/globals';
+import { readChallenges } from '../../../../src/agent/sources/auth-challenges.ts';
+import { credentialsFor } from '../../../../src/agent/sources/docker-config.ts';
+
+describe('the challenges of WWW-Authenticate', () => {
+  it.each([
+    ['Basic realm="r"', ['basic realm=r']],
+    [
+      'Bearer realm="https://t/x",service="s",scope="repository:a:pull,push"',
+      ['bearer realm=https://t/x service=s scope=repository:a:pull,push'],
+    ],
+    ['Bearer realm="https://t", Basic realm="r"', ['bearer realm=https://t', 'basic realm=r']],
+    [
+      'Basic realm="r", Bearer realm="https://t",service=s',
+      ['basic realm=r', 'bearer realm=https://t service=s'],
+    ],
+    ['Negotiate, BEARER Realm = "a\\"b"', ['negotiate', 'bearer realm=a"b']],
+    ['Negotiate YWJj==, Basic realm=r', ['negotiate', 'basic realm=r']],
+    ['', []],
+    ['=,="', []],
+  ])('%s', (header, expected) => {
+    const shown = readChallenges(header).map(({ scheme, parameters }) =>
+      [scheme, ...[...parameters].map(([name, value]) => `${name}=${value}`)].join(' '),
+    );
+    expect(shown).toEqual(expected);
+  });
+});
+
+describe('the credentials in config.json', () => {
+  const base64 = (pair: string): string => Buffer.from(pair).toString('base64');
+  const auth = (user: string): object => ({ auth: base64(`${user}:p`) });
+  it.each<[string, string, string, Record<string, object>, string | undefined]>([
+    ['the host', 'r.io', 'a/b', { 'r.io': auth('u') }, 'u'],
+    ['a URL', 'r.io', 'a/b', { 'https://r.io/v1/': auth('u') }, 'u'],
+    ['http and /v2', 'r.io', 'a/b', { 'http://r.io/v2': auth('u') }, 'u'],
+    ['a port', 'r.io:5000', 'a/b', { 'r.io:5000': auth('u') }, 'u'],
+    ['another port', 'r.io:5000', 'a/b', { 'r.io': auth('u') }, undefined],
+    ['the hub', 'docker.io', 'a/b', { 'https://index.docker.io/v1/': auth('u') }, 'u'],
+    ['the hub by its other name', 'index.docker.io', 'a/b', { 'docker.io': auth('u') }, 'u'],
+    [
+      'the longest path',
+      'r.io',
+      'a/b/c',
+      { 'r.io': auth('x'), 'r.io/a/b': auth('u'), 'r.io/a': auth('y') },
+      'u',
+    ],
+    ['no part of a name in a path', 'r.io', 'ab/c', { 'r.io/a': auth('x') }, undefined],
+    ['a wildcard', 'eu.r.io', 'a', { '*.r.io': auth('u') }, 'u'],
+    ['a wildcard for one part only', 'a.b.r.io', 'a', { '*.r.io': auth('u') }, undefined],
+    ['a name over a wildcard', 'eu.r.io', 'a', { '*.r.io': auth('x'), 'eu.r.io': auth('u') }, 'u'],
+    ['user and password', 'r.io', 'a', { 'r.io': { username: 'u', password: 'p' } }, 'u'],
+    ['auth over user', 'r.io', 'a', { 'r.io': { ...auth('u'), username: 'x', password: 'p' } }, 'u'],
+    ['an empty entry beside one that is not', 'r.io', 'a', { 'r.io': {}, 'https://r.io': auth('u') }, 'u'],
+    ['a longer host', 'r.io', 'a', { 'r.io.evil.example': auth('x'), 'evil-r.io': auth('x') }, undefined],
+  ])('%s', (_, registry, repository, auths, user) => {
+    const basic = user === undefined ? undefined : base64(`${user}:p`);
+    expect(credentialsFor({ auths }, registry, repository)?.basic).toBe(basic);
+  });
+
+  it('a token of the registry is taken as it is', () => {
+    const config = { auths: { 'r.io': { registrytoken: 't' } } };
+    expect(credentialsFor(config, 'r.io', 'a')).toEqual({ basic: undefined, registryToken: 't' });
+  });
+
+  it.each([
+    ['a helper', { credHelpers: { 'r.io': 'ecr-login' } }, 'credential helper'],
+    ['a store', { auths: { 'r.io': {} }, credsStore: 'desktop' }, 'credential helper'],
+    ['an identity token', { auths: { 'r.io': { identitytoken: 't' } } }, 'identitytoken'],
+    ['no base64 of a pair', { auths: { 'r.io': { auth: 'AAAA' } } }, 'base64'],
+  ])('%s is refused by name', (_, config, text) => {
+    expect(() => credentialsFor(config, 'r.io', 'a')).toThrow(text);
+  });
+
+  it.each([null, 1, [], { auths: null }, { auths: [1] }, { auths: { 'r.io': null } }])(
+    '%j holds none',
+    (config) => {
+      expect(credentialsFor(config, 'r.io', 'a')).toBeUndefined();
+    },
+  );
+});
