@@ -108,7 +108,7 @@ async function observed<R>(
   what: ApiRequest,
   work: () => Promise<Outcome<R>>,
 ): Promise<R> {
-  const startedAt = clock.now();
+  const startedAt = clock.monotonic();
   let code: number | ApiErrorCode = 'API_UNREACHABLE';
   try {
     const { status, result } = await work();
@@ -119,7 +119,7 @@ async function observed<R>(
     throw error;
   } finally {
     const { group, plural } = what.resource;
-    const duration = milliseconds(Math.max(0, clock.now() - startedAt));
+    const duration = milliseconds(Math.max(0, clock.monotonic() - startedAt));
     observe({ verb: what.verb, group, resource: plural, code, duration });
   }
 }

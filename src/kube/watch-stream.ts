@@ -79,7 +79,7 @@ function startWatchdog(options: WatchOptions): Watchdog {
   const { clock, idleLimit } = options;
   const controller = new AbortController();
   const abort = (): void => controller.abort();
-  let lastByteAt = clock.now();
+  let lastByteAt = clock.monotonic();
   let bit = false;
   if (options.signal.aborted) abort();
   options.signal.addEventListener('abort', abort, { once: true });
@@ -89,7 +89,7 @@ function startWatchdog(options: WatchOptions): Watchdog {
     for (;;) {
       await clock.sleep(remaining, controller.signal);
       if (controller.signal.aborted) return;
-      remaining = milliseconds(Math.min(idleLimit, lastByteAt + idleLimit - clock.now()));
+      remaining = milliseconds(Math.min(idleLimit, lastByteAt + idleLimit - clock.monotonic()));
       if (remaining <= 0) break;
     }
     bit = true;
@@ -103,7 +103,7 @@ function startWatchdog(options: WatchOptions): Watchdog {
       return bit;
     },
     alive() {
-      lastByteAt = clock.now();
+      lastByteAt = clock.monotonic();
     },
     stop() {
       options.signal.removeEventListener('abort', abort);

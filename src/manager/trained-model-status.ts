@@ -1,5 +1,5 @@
 import { milliseconds, seconds } from '../core/clock.ts';
-import type { Clock, EpochMs, Random } from '../core/clock.ts';
+import type { Clock, MonotonicMs, Random } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
 import { keyOf, objectKey, splitKey } from '../core/kubernetes.ts';
@@ -161,11 +161,11 @@ function newLeading(
   async function process(key: ObjectKey, signal: AbortSignal): Promise<void> {
     const model = view().trainedModels.cache.get(key);
     if (model === undefined || model.metadata.deletionTimestamp !== undefined) return;
-    const now = clock.now();
+    const now = clock.monotonic();
     const facts = factsOf(model, view(), followers, waitingFor, now);
     if (facts === undefined) return;
     const stored = writer.newest(model);
-    const wanted = (scope === 'whole' ? statusOf : statusBeside)(facts, stored.status, now);
+    const wanted = (scope === 'whole' ? statusOf : statusBeside)(facts, stored.status, clock.now());
     const { settled, lookAgainAt } = facts.loaded;
     const pace = paceOf({
       ...{ stored: stored.status, wanted, settled, now, doubtUntil: lookAgainAt },
@@ -218,7 +218,7 @@ function factsOf(
   view: ClusterView,
   followers: AgentFollowers,
   waitingFor: WaitingFor,
-  now: EpochMs,
+  now: MonotonicMs,
 ): StatusFacts | undefined {
   const key = keyOfTrainedModel(model);
   const inferenceService = key === undefined ? undefined : view.inferenceServices.cache.get(key);

@@ -4,7 +4,7 @@ import { readAgentLine } from '../core/agent-status-reading.ts';
 import type { AgentLine } from '../core/agent-status-reading.ts';
 import { backoffDelay } from '../core/backoff.ts';
 import { milliseconds, seconds } from '../core/clock.ts';
-import type { Clock, EpochMs, Random } from '../core/clock.ts';
+import type { Clock, MonotonicMs, Random } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { ReplicaModel } from '../core/replica-view.ts';
 import { startDeadline } from '../kube/deadline.ts';
@@ -23,7 +23,8 @@ export interface AgentFollowerOptions {
 export interface AgentFollower {
   readonly models: ReadonlyMap<string, ReplicaModel>;
   /** Undefined while it is heard of; else since when it is not, and why. */
-  readonly silence: { readonly since: EpochMs; readonly why: string; readonly refused: boolean } | undefined;
+  readonly silence:
+    { readonly since: MonotonicMs; readonly why: string; readonly refused: boolean } | undefined;
   stop(): Promise<void>;
 }
 
@@ -56,10 +57,10 @@ export function followAgent(options: AgentFollowerOptions): AgentFollower {
   async function follow(): Promise<void> {
     let failures = 0;
     for (;;) {
-      const startedAt = clock.now();
+      const startedAt = clock.monotonic();
       const fault = await listen(options, memory.place(), stopping.signal, memory);
       if (stopping.signal.aborted) return;
-      failures = clock.now() - startedAt > GOOD_AFTER ? 1 : failures + 1;
+      failures = clock.monotonic() - startedAt > GOOD_AFTER ? 1 : failures + 1;
       memory.lost(fault);
       await clock.sleep(backoffDelay(failures, BACKOFF, random), stopping.signal);
     }
@@ -94,7 +95,7 @@ interface Memory extends Listener {
 function newMemory({ clock, onChange }: AgentFollowerOptions): Memory {
   const models = new Map<string, ReplicaModel>();
   let place: Place | undefined;
-  let silence: AgentFollower['silence'] = { since: clock.now(), why: '', refused: false };
+  let silence: AgentFollower['silence'] = { since: clock.monotonic(), why: '', refused: false };
 
   function changed(name: string, sequence: number): void {
     if (place !== undefined) place = { ...place, sequence };
@@ -113,7 +114,7 @@ function newMemory({ clock, onChange }: AgentFollowerOptions): Memory {
     lost(fault) {
       // A faulty stream is begun anew: what was missed is not known.
       if (fault instanceof StreamFaultError) place = undefined;
-      const since = silence?.since ?? clock.now();
+      const since = silence?.since ?? clock.monotonic();
       silence = { since, why: whyOf(fault), refused: isRefused(fault) };
       onChange(undefined);
     },

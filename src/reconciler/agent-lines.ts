@@ -26,12 +26,12 @@ export async function* readLines(
 ): AsyncGenerator<readonly string[], void, undefined> {
   const splitter = createLineSplitter();
   let pending = 0;
-  let second = { from: clock.now(), lines: 0, bytes: 0 };
+  let second = { from: clock.monotonic(), lines: 0, bytes: 0 };
   for await (const chunk of bytes) {
     const lines = splitter.push(chunk);
     pending = lines.length === 0 ? pending + chunk.length : chunk.length;
     if (pending > maxLine) throw new StreamFaultError(`a line of more than ${maxLine} bytes`);
-    const now = clock.now();
+    const now = clock.monotonic();
     if (now - second.from >= 1000) second = { from: now, lines: 0, bytes: 0 };
     second.lines += lines.length;
     second.bytes += chunk.length;

@@ -1,4 +1,4 @@
-import type { Clock, EpochMs } from '../core/clock.ts';
+import type { Clock, EpochMs, MonotonicMs } from '../core/clock.ts';
 
 /**
  * The machine's own time; entry points pass it to everything else. A sleep that is cut short costs no error: webhooks
@@ -6,6 +6,7 @@ import type { Clock, EpochMs } from '../core/clock.ts';
  */
 export const systemClock: Clock = {
   now: () => Date.now() as EpochMs,
+  monotonic: () => performance.now() as MonotonicMs,
   sleep: (span, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted === true) {

@@ -1,15 +1,18 @@
-import type { Clock, EpochMs, Milliseconds } from '../../src/core/clock.ts';
+import type { Clock, EpochMs, Milliseconds, MonotonicMs } from '../../src/core/clock.ts';
 
 /** A clock that stands still until the test moves it. */
 export interface FakeClock extends Clock {
   /** Moves on, waking sleepers in the order of their times and letting each do what it does before the next wakes. */
   advance(span: number): Promise<void>;
+  /** Sets the wall clock on, or back, by so many milliseconds; nobody wakes. */
+  stepWall(span: number): void;
   /** How many are asleep. */
   readonly sleeping: number;
 }
 
 export function fakeClock(): FakeClock {
   let now = 1_000_000;
+  let step = 0;
   let sleepers: { readonly at: number; readonly wake: () => void }[] = [];
 
   function sleepUntil(at: number, signal?: AbortSignal): Promise<void> {
@@ -25,7 +28,11 @@ export function fakeClock(): FakeClock {
   }
 
   return {
-    now: () => now as EpochMs,
+    now: () => (now + step) as EpochMs,
+    monotonic: () => now as MonotonicMs,
+    stepWall: (span) => {
+      step += span;
+    },
     sleep: (span: Milliseconds, signal) => sleepUntil(now + span, signal),
     get sleeping() {
       return sleepers.length;
