@@ -84,7 +84,7 @@ describe.each([
     const { writtenAt = Infinity } = writer.newest({
       metadata: { namespace: 'ns', name: 'm' },
       status: { conditions: [at] },
-    } as never);
+    });
     expect(writtenAt).toBeLessThanOrEqual(clock.monotonic());
   });
 });
