@@ -208,6 +208,7 @@ async function consume<T extends KubernetesObject>(
       clock,
       signal,
       idleLimit: timing.idleLimit,
+      liveness: client.liveness,
       onOpen,
     });
     for await (const event of events) {

@@ -20,8 +20,8 @@ export interface StatusLooksOptions {
   readonly breathe: () => Promise<void>;
 }
 
-/** A look at one model costs some microseconds for each pod: so long a rest keeps all looks at one service below a tenth. */
-const REST_A_POD_MS = 0.03;
+/** A look at one model costs some ten microseconds for each pod: so long a rest keeps all looks at one service below a tenth. */
+const REST_A_POD_MS = 0.1;
 const REST = { least: 50, most: 60_000 };
 
 /**

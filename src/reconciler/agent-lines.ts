@@ -21,8 +21,8 @@ const MAX_PIECE = 32 * 1024;
 /** An agent's documents have six levels. */
 const MAX_DEPTH = 16;
 /** Lines and bytes at once, for a snapshot and for models that all change at once, and in each second that follows. */
-const LINES = { burst: 40_000, perSecond: 4_000 };
-const BYTES = { burst: 2 * MAX_LINE, perSecond: 1024 * 1024 };
+const LINES = { burst: 40_000, perSecond: 2_000 };
+const BYTES = { burst: MAX_LINE + 64 * 1024, perSecond: 512 * 1024 };
 
 const LINE_FEED = 0x0a;
 const QUOTE = 0x22;

@@ -12,10 +12,10 @@ export interface ReadingTurns {
 
 /** How long is worked in one go, and at least rested after it. */
 const SPAN = milliseconds(5);
-const REST = milliseconds(5);
+const REST = milliseconds(10);
 
 /**
- * Agents are a tenant's territory, and may send as fast as they can: half of the event loop's time is all that they get
+ * Agents are a tenant's territory, and may send as fast as they can: a third of the event loop's time is all that they get
  * together. What waits for its turn is not read from its connection, so that the sender waits too.
  */
 export function createReadingTurns(clock: Clock): ReadingTurns {

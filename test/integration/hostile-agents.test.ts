@@ -55,9 +55,9 @@ describe(`${LIARS} predictor pods that lie`, () => {
     honest = await startEmulatedAgent({ perSecond: 100, fails });
     await createService(client, inferenceService('evil'));
     await createService(client, inferenceService('good'));
-    await inParallel(8, namesOf('evil', EXISTING), (name) =>
-      createModel(client, trainedModel(name, 'evil', { memory: '1' })),
-    );
+    await inParallel(8, namesOf('evil', EXISTING), async (name) => {
+      await createModel(client, trainedModel(name, 'evil', { memory: '1' }));
+    });
     await placePod(client, { name: 'good-0', service: 'good', statusPort: honest.port });
     await placePod(client, {
       name: 'evil-0',
@@ -90,11 +90,13 @@ describe(`${LIARS} predictor pods that lie`, () => {
 
   it('leave the status of others right and in time', async () => {
     const names = namesOf('good', MODELS);
-    await inParallel(8, names, (name) => createModel(client, trainedModel(name, 'good', { memory: '1Mi' })));
+    await inParallel(8, names, async (name) => {
+      await createModel(client, trainedModel(name, 'good', { memory: '1Mi' }));
+    });
     const startedAt = performance.now();
     await eventually(async () => {
-      const { data } = await readConfigMap(client, 'good');
-      const { models } = decodeModelConfig(data?.['models.json'] ?? '');
+      const configMap = await readConfigMap(client, 'modelconfig-good-0');
+      const { models } = decodeModelConfig(configMap?.data?.['models.json'] ?? '');
       expect(models.length).toBe(MODELS);
       honest.want(models);
     }, 60_000);
@@ -155,29 +157,30 @@ function startLiar(connections: { count: number }): Promise<Server> {
   const invented = namesOf('invented', INVENTED);
   const atOnce = Buffer.from(snapshot(invented.map((name) => model(name, 'x'.repeat(300)))));
   const oneByOne = Buffer.from(snapshot([]) + invented.map((name) => event(name, 'x'.repeat(400))).join(''));
+  const none = Buffer.from(snapshot([]));
+  const rounds = ['one', 'two'].map((round) =>
+    Buffer.from(
+      namesOf('evil', EXISTING)
+        .map((name) => event(name, `${round} ${'ü'.repeat(380)}`))
+        .join(''),
+    ),
+  );
   const server = createServer((_request, response) => {
     const which = connections.count++;
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     if (which % 3 === 0) response.write(atOnce);
     else if (which % 3 === 1) response.write(oneByOne);
-    else tellForEver(response, which, snapshot([]), event);
+    else tellForEver(response, none, rounds);
   });
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }
 
-function tellForEver(
-  response: ServerResponse,
-  which: number,
-  first: string,
-  event: (name: string, message: string) => string,
-): void {
-  const names = namesOf('evil', EXISTING);
+function tellForEver(response: ServerResponse, first: Buffer, rounds: readonly Buffer[]): void {
   let round = 0;
   const more = (): void => {
-    const text = names.map((name) => event(name, `${which} ${round} ${'ü'.repeat(380)}`)).join('');
-    round += 1;
     if (response.destroyed) return;
-    if (response.write(text)) setTimeout(more, 50);
+    const wrote = response.write(rounds[round++ % rounds.length]);
+    if (wrote) setTimeout(more, 200);
     else response.once('drain', more);
   };
   response.write(first);
