@@ -76,7 +76,6 @@ export function createTrainedModelStatus(options: TrainedModelStatusOptions): Tr
   const placements = createPlacements();
   let leading: Leading | undefined;
 
-
   return {
     listeners: {
       inferenceService: (delta) => {
@@ -163,13 +162,7 @@ function newLeading(
     podsOf: (key) => view().podsByKey.sizeOf(key),
     look: (key, name) => reconciling.enqueue(objectKey(splitKey(key).namespace, name)),
   });
-  const followers = createAgentFollowers({
-    ...{ clock, random, onChange: looks.changed, modelsOf, logger, observe: observe.agent },
-    isModelOf: (key, name) => {
-      const model = view().trainedModels.cache.get(objectKey(splitKey(key).namespace, name));
-      return model !== undefined && keyOfTrainedModel(model) === key;
-    },
-  });
+  const followers = followersFor(options, logger, looks, modelsOf);
   const writer = createStatusWriter({ client, clock, scope, observe: observe.written, ...WRITES });
   const turns = createStatusTurns(clock);
   const events = eventsFor(options);
@@ -217,23 +210,44 @@ function newLeading(
     reconciling,
     followers,
     looks,
-    tellFollowers(delta) {
-      const podsOf = (model: TrainedModel): Iterable<WatchedPod> =>
-        view().podsByKey.group(keyOfTrainedModel(model) ?? '');
-      const { name } = delta.object.metadata;
-      if (delta.type === 'deleted') followers.modelGone(name, podsOf(delta.object));
-      else if (delta.type === 'added') followers.modelAppeared(podsOf(delta.object));
-      else if (keyOfTrainedModel(delta.previous) !== keyOfTrainedModel(delta.object)) {
-        followers.modelGone(name, podsOf(delta.previous));
-        followers.modelAppeared(podsOf(delta.object));
-      }
-    },
+    tellFollowers: (delta) => tellFollowers(followers, view(), delta),
     forget(key) {
       memory.forget(key);
       turns.release(key);
       writer.forget(key);
     },
   };
+}
+
+function followersFor(
+  { clock, random, view, observe }: TrainedModelStatusOptions,
+  logger: Logger,
+  { changed: onChange }: StatusLooks,
+  modelsOf: (key: ObjectKey) => string[],
+): AgentFollowers {
+  return createAgentFollowers({
+    ...{ clock, random, onChange, modelsOf, logger, observe: observe.agent },
+    isModelOf: (key, name) => {
+      const model = view().trainedModels.cache.get(objectKey(splitKey(key).namespace, name));
+      return model !== undefined && keyOfTrainedModel(model) === key;
+    },
+  });
+}
+
+function tellFollowers(
+  followers: AgentFollowers,
+  view: ClusterView,
+  delta: Exclude<Delta<TrainedModel>, { readonly type: 'synced' }>,
+): void {
+  const podsOf = (model: TrainedModel): Iterable<WatchedPod> =>
+    view.podsByKey.group(keyOfTrainedModel(model) ?? '');
+  const { name } = delta.object.metadata;
+  if (delta.type === 'deleted') followers.modelGone(name, podsOf(delta.object));
+  else if (delta.type === 'added') followers.modelAppeared(podsOf(delta.object));
+  else if (keyOfTrainedModel(delta.previous) !== keyOfTrainedModel(delta.object)) {
+    followers.modelGone(name, podsOf(delta.previous));
+    followers.modelAppeared(podsOf(delta.object));
+  }
 }
 
 function eventsFor({ client, clock, identity, observe }: TrainedModelStatusOptions): EventRecorder {

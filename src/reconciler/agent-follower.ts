@@ -5,7 +5,7 @@ import type { AgentMemory, AgentMemoryOptions, Place } from './agent-memory.ts';
 import type { ReadingTurns } from './reading-turns.ts';
 import { backoffDelay } from '../core/backoff.ts';
 import { milliseconds, seconds } from '../core/clock.ts';
-import type { MonotonicMs, Random } from '../core/clock.ts';
+import type { Milliseconds, MonotonicMs, Random } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { ReplicaModel } from '../core/replica-view.ts';
 import { startDeadline } from '../kube/deadline.ts';
@@ -104,25 +104,24 @@ export function followAgent(options: AgentFollowerOptions): AgentStreamFollower 
     }
   }
 
+  /** Another snapshot is asked for, since a model has appeared: nothing is wrong with the agent. */
+  const isWantedAgain = (): boolean => again;
+
   async function follow(): Promise<void> {
-    let [failures, faults] = [0, 0];
+    const waits = newWaits(random);
     for (;;) {
       const startedAt = clock.monotonic();
       const ended = await once();
       if (stopping.signal.aborted) return;
-      const lasted = clock.monotonic() - startedAt;
-      failures = lasted > GOOD_AFTER ? 1 : failures + 1;
-      if (again) {
+      const wait = waits.after(ended, milliseconds(clock.monotonic() - startedAt));
+      if (isWantedAgain()) {
         memory.forgetPlace();
         await clock.sleep(AGAIN_AFTER, stopping.signal);
         continue;
       }
-      let wait = backoffDelay(failures, BACKOFF, random);
       if (ended instanceof StreamFaultError) {
         // A faulty stream is begun anew: what was missed is not known.
         memory.forgetPlace();
-        faults = lasted > FORGIVEN_AFTER ? 1 : faults + 1;
-        wait = backoffDelay(faults, FAULT_BACKOFF, random);
         onFault(ended.message, Math.round(wait));
       }
       const since = silence?.since ?? clock.monotonic();
@@ -150,6 +149,19 @@ export function followAgent(options: AgentFollowerOptions): AgentStreamFollower 
       stopping.abort();
       await finished;
       memory.close();
+    },
+  };
+}
+
+/** How long to wait after each connection. */
+function newWaits(random: Random): { after(ended: unknown, lasted: Milliseconds): Milliseconds } {
+  let [failures, faults] = [0, 0];
+  return {
+    after(ended, lasted) {
+      failures = lasted > GOOD_AFTER ? 1 : failures + 1;
+      if (!(ended instanceof StreamFaultError)) return backoffDelay(failures, BACKOFF, random);
+      faults = lasted > FORGIVEN_AFTER ? 1 : faults + 1;
+      return backoffDelay(faults, FAULT_BACKOFF, random);
     },
   };
 }

@@ -28,9 +28,7 @@ const LINE_FEED = 0x0a;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
-const OPENERS: ReadonlySet<number> = new Set([0x7b, 0x5b]);
-const CLOSERS: ReadonlySet<number> = new Set([0x7d, 0x5d]);
-const [OPEN_OBJECT, OPEN_LIST] = [0x7b, 0x5b];
+const [OPEN_OBJECT, OPEN_LIST, CLOSE_OBJECT, CLOSE_LIST] = [0x7b, 0x5b, 0x7d, 0x5d];
 /** Of the list `models` of a snapshot: `{"status":{"models":[`. */
 const MODELS_DEPTH = 3;
 const MODELS = /"models"\s*:\s*$/;
@@ -82,34 +80,13 @@ export function createAgentLineCutter(clock: Clock): AgentLineCutter {
       return;
     }
     if (byte === QUOTE) cut.inString = true;
-    else if (OPENERS.has(byte)) open(byte);
-    else if (CLOSERS.has(byte)) {
-      close(byte, pieces);
+    else if (byte === OPEN_OBJECT || byte === OPEN_LIST) opened(cut, byte);
+    else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) {
+      closed(cut, byte, pieces);
       return;
     }
     const betweenModels = cut.inModels && cut.depth === MODELS_DEPTH && byte === COMMA;
     if (!betweenModels) piece().add(byte);
-  }
-
-  function open(byte: number): void {
-    cut.depth += 1;
-    if (cut.depth > MAX_DEPTH) throw new StreamFaultError('a line is nested too deeply');
-    if (byte === OPEN_LIST && cut.depth === MODELS_DEPTH && cut.line.endsWith(MODELS)) cut.inModels = true;
-    if (!cut.inModels || cut.depth !== MODELS_DEPTH + 1) return;
-    if (byte !== OPEN_OBJECT) throw new StreamFaultError('a model is not as documented');
-    cut.models += 1;
-    if (cut.models > MAX_MODELS) throw new StreamFaultError(`a snapshot of more than ${MAX_MODELS} models`);
-  }
-
-  function close(byte: number, pieces: AgentPiece[]): void {
-    cut.depth -= 1;
-    if (cut.inModels && cut.depth >= MODELS_DEPTH) {
-      cut.model.add(byte);
-      if (cut.depth === MODELS_DEPTH) pieces.push({ kind: 'model', text: cut.model.take() });
-      return;
-    }
-    cut.inModels = false;
-    cut.line.add(byte);
   }
 
   return {
@@ -135,6 +112,27 @@ function endOfText(chunk: Uint8Array, from: number): number {
     if (byte === QUOTE || byte === BACKSLASH || byte === LINE_FEED) break;
   }
   return at;
+}
+
+function opened(cut: Cut, byte: number): void {
+  cut.depth += 1;
+  if (cut.depth > MAX_DEPTH) throw new StreamFaultError('a line is nested too deeply');
+  if (byte === OPEN_LIST && cut.depth === MODELS_DEPTH && cut.line.endsWith(MODELS)) cut.inModels = true;
+  if (!cut.inModels || cut.depth !== MODELS_DEPTH + 1) return;
+  if (byte !== OPEN_OBJECT) throw new StreamFaultError('a model is not as documented');
+  cut.models += 1;
+  if (cut.models > MAX_MODELS) throw new StreamFaultError(`a snapshot of more than ${MAX_MODELS} models`);
+}
+
+function closed(cut: Cut, byte: number, pieces: AgentPiece[]): void {
+  cut.depth -= 1;
+  if (cut.inModels && cut.depth >= MODELS_DEPTH) {
+    cut.model.add(byte);
+    if (cut.depth === MODELS_DEPTH) pieces.push({ kind: 'model', text: cut.model.take() });
+    return;
+  }
+  cut.inModels = false;
+  cut.line.add(byte);
 }
 
 interface Cut {

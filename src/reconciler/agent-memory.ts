@@ -67,30 +67,17 @@ export function createAgentMemory(options: AgentMemoryOptions): AgentMemory {
   let incomplete = false;
   let invented = inventions(clock);
 
-  function put(into: Map<string, ReplicaModel>, name: string, model: ReplicaModel): void {
-    drop(into, name);
-    into.set(name, model);
-    share?.keep(sizeOf(model));
-    if (share === undefined) throw new StreamFaultError(NO_ROOM);
-  }
-
-  function drop(from: Map<string, ReplicaModel>, name: string): void {
-    const model = from.get(name);
-    if (model === undefined) return;
-    from.delete(name);
-    share?.keep(-sizeOf(model));
-  }
-
-  function empty(map: Map<string, ReplicaModel>): void {
-    for (const name of [...map.keys()]) drop(map, name);
-  }
-
   function gaveWay(): void {
     share = undefined;
     place = undefined;
     models = new Map();
     coming = new Map();
     onGaveWay();
+  }
+
+  function keep(into: States, name: string, model: ReplicaModel): void {
+    put(share, into, name, model);
+    if (share === undefined) throw new StreamFaultError(NO_ROOM);
   }
 
   /** What is on its way out may be gone from the cluster already. */
@@ -106,14 +93,14 @@ export function createAgentMemory(options: AgentMemoryOptions): AgentMemory {
   function takeLine(line: AgentLine): boolean {
     if (line.kind === 'malformed') throw new StreamFaultError(line.detail);
     if (line.kind === 'snapshot') {
-      empty(models);
+      empty(share, models);
       models = coming;
       coming = new Map();
       place = { instance: line.instance, sequence: line.sequence };
     } else if (line.kind === 'model' || line.kind === 'removed') {
       if (place !== undefined) place = { ...place, sequence: line.sequence };
-      if (line.kind === 'model' && isWanted(line.name, line.model)) put(models, line.name, line.model);
-      else if (models.has(line.name)) drop(models, line.name);
+      if (line.kind === 'model' && isWanted(line.name, line.model)) keep(models, line.name, line.model);
+      else if (models.has(line.name)) drop(share, models, line.name);
       else return false;
       onChange([line.name]);
     }
@@ -132,28 +119,47 @@ export function createAgentMemory(options: AgentMemoryOptions): AgentMemory {
     },
     begin() {
       share ??= room.open(group, gaveWay);
-      empty(coming);
+      empty(share, coming);
       if (place === undefined) incomplete = false;
       invented = inventions(clock);
     },
     take({ kind, text }) {
       if (kind === 'line') {
         const isSnapshot = takeLine(readAgentLine(text));
-        empty(coming);
+        empty(share, coming);
         return isSnapshot;
       }
       const entry = readAgentModel(text);
       if (entry === undefined) throw new StreamFaultError('a model is not as documented');
       const [name, model] = entry;
-      if (isWanted(name, model)) put(coming, name, model);
+      if (isWanted(name, model)) keep(coming, name, model);
       return false;
     },
-    forget: (name) => drop(models, name),
+    forget: (name) => drop(share, models, name),
     forgetPlace() {
       place = undefined;
     },
     close: () => share?.close(),
   };
+}
+
+type States = Map<string, ReplicaModel>;
+
+function put(share: RoomShare | undefined, into: States, name: string, model: ReplicaModel): void {
+  drop(share, into, name);
+  into.set(name, model);
+  share?.keep(sizeOf(model));
+}
+
+function drop(share: RoomShare | undefined, from: States, name: string): void {
+  const model = from.get(name);
+  if (model === undefined) return;
+  from.delete(name);
+  share?.keep(-sizeOf(model));
+}
+
+function empty(share: RoomShare | undefined, map: States): void {
+  for (const name of [...map.keys()]) drop(share, map, name);
 }
 
 function sizeOf({ message }: ReplicaModel): number {

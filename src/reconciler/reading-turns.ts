@@ -49,7 +49,7 @@ export function createReadingTurns(clock: Clock): ReadingTurns {
           try {
             resolve(job());
           } catch (thrown) {
-            reject(thrown as Error);
+            reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
           }
         };
         const queue = waiting.get(group) ?? [];

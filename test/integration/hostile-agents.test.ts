@@ -28,14 +28,15 @@ import { placePod, setPodStatus } from '../support/predictor-pods.ts';
 import { report } from '../support/report.ts';
 import { shippedManager } from '../support/shipped-manager.ts';
 
-const LIARS = 1_000;
+/** `LIARS=1000` tries as many as one namespace may well have. */
+const LIARS = Number(process.env['LIARS'] ?? 100);
 const INVENTED = 19_500;
 const EXISTING = 300;
 const MODELS = 40;
 const fails = (name: string): boolean => name.endsWith('7');
 
 /**
- * A thousand pods of one tenant that tell what they like, beside one that is honest; the manager with the Deployment's own
+ * Pods of one tenant that tell what they like, beside one that is honest; the manager with the Deployment's own
  * settings and in its memory limit.
  */
 describe(`${LIARS} predictor pods that lie`, () => {
@@ -112,7 +113,7 @@ describe(`${LIARS} predictor pods that lie`, () => {
         names.map((name) => `${name} ${fails(name) ? 'Failed' : 'Loaded'}`).sort(),
       );
     }, 60_000);
-    report('statuses of 40 models right while 1,000 pods lie (s)', {
+    report('statuses of 40 models right while others lie (s)', {
       took: (performance.now() - startedAt) / 1000,
     });
   }, 150_000);

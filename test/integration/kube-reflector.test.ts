@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { setTimeout as delay } from 'node:timers/promises';
 import { milliseconds, seconds } from '../../src/core/clock.ts';
 import { keyOf, objectKey, type ConfigMap } from '../../src/core/kubernetes.ts';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
@@ -189,30 +188,6 @@ describe('a reflector of a real API server', () => {
     proxy.mode = 'pass';
     await eventuallyTrue('the cache is current', () => isCurrent(reflector));
     expect(count('listed')).toBe(1);
-  });
-
-  it('asks over another connection what silence means, and drops those that are dead', async () => {
-    const quick = clientFor(controlPlane, {
-      port: proxy.port,
-      probe: {
-        ...{ after: milliseconds(300), within: milliseconds(500) },
-        ...{ every: milliseconds(200), lookEvery: milliseconds(100) },
-      },
-    });
-    const { reflector, events, count } = reflect({ client: quick });
-    await reflector.synced;
-    await eventuallyTrue('it watches', () => count('watch-opened') > 0);
-    await delay(2_000);
-    expect(events.filter(({ type }) => type === 'watch-ended')).toEqual([]);
-    proxy.mode = 'stall';
-    await put('unseen');
-    await eventuallyTrue('it notices', () =>
-      events.some((event) => event.type === 'watch-ended' && event.reason === 'API_TIMEOUT'),
-    );
-    proxy.mode = 'pass';
-    await eventuallyTrue('the cache is current', () => isCurrent(reflector));
-    expect(count('listed')).toBe(1);
-    await quick.close();
   });
 
   it('keeps trying while the first list fails', async () => {

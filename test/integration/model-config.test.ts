@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { ConfigMap, KubernetesObject } from '../../src/core/kubernetes.ts';
+import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 import { conditionOf } from '../../src/core/trained-model-status.ts';
 import type { TrainedModelStatus } from '../../src/core/trained-model-status.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
@@ -218,7 +218,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     await client.create(CONFIG_MAPS, {
       ...{ metadata: { namespace: 'default', name: `modelconfig-${name}-0` } },
       ...{ data: { 'models.json': '[]' }, immutable: true },
-    } as ConfigMap);
+    });
     const unwritten = { state: 'ConfigMapNotWritten' };
     const placed = await manager.metric('mms_trained_models', { state: 'Placed' });
     const before = await manager.metric('mms_trained_models', unwritten);
@@ -238,7 +238,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     await client.create(CONFIG_MAPS, {
       ...{ metadata: { namespace: 'default', name: `modelconfig-${name}-0` } },
       data: { notes: 'x'.repeat(1024 * 1024 - 300) },
-    } as ConfigMap);
+    });
     await createService(client, inferenceService(name));
     for (const model of ['a', 'b', 'c']) await createModel(client, trainedModel(`${name}-${model}`, name));
     await eventually(async () => {
