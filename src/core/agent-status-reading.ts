@@ -9,7 +9,7 @@ export type AgentLine =
       readonly kind: 'snapshot';
       readonly instance: string;
       readonly sequence: number;
-      readonly models: ReadonlyMap<string, ReplicaModel>;
+      /** Its models come apart from it, see {@link readAgentModel}. */
     }
   | { readonly kind: 'model'; readonly sequence: number; readonly name: string; readonly model: ReplicaModel }
   | { readonly kind: 'removed'; readonly sequence: number; readonly name: string }
@@ -30,7 +30,10 @@ const PHASES: ReadonlySet<unknown> = new Set<ModelPhase['phase']>([
   'Unloading',
 ]);
 
-/** Reads a line that anybody may have sent. Never throws; what docs/agent-status.md does not say is malformed. */
+/**
+ * Reads a line that anybody may have sent, a snapshot's without its models. Never throws; what docs/agent-status.md does not
+ * say is malformed.
+ */
 export function readAgentLine(line: string): AgentLine {
   const event = parsed(line);
   if (event === undefined) return malformed('a line is not a JSON object');
@@ -55,17 +58,16 @@ export function readAgentLine(line: string): AgentLine {
 function readSnapshot(status: unknown): AgentLine {
   if (!isRecord(status) || !Array.isArray(status['models'])) return malformed('a snapshot without models');
   if (status['version'] !== AGENT_STATUS_VERSION) return malformed('the status is of an unknown version');
-  if (status['models'].length > MAX_MODELS) return malformed(`a snapshot of more than ${MAX_MODELS} models`);
   const instance = status['instance'];
   if (typeof instance !== 'string' || instance.length > MAX_NAME)
     return malformed('a snapshot without an instance');
-  const models = new Map<string, ReplicaModel>();
-  for (const raw of status['models'] as unknown[]) {
-    const entry = readModel(raw);
-    if (entry === undefined) return malformed('a model is not as documented');
-    models.set(...entry);
-  }
-  return { kind: 'snapshot', instance, sequence: sequenceOf(status), models };
+  if (status['models'].length > 0) return malformed('a model is not as documented');
+  return { kind: 'snapshot', instance, sequence: sequenceOf(status) };
+}
+
+/** Reads one model of a snapshot; undefined for what is not as documented. Never throws. */
+export function readAgentModel(text: string): [string, ReplicaModel] | undefined {
+  return readModel(parsed(text));
 }
 
 function readModel(raw: unknown): [string, ReplicaModel] | undefined {
@@ -99,8 +101,14 @@ function parsed(line: string): Record<string, unknown> | undefined {
 }
 
 function printable(text: string): string {
-  const clean = text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ').trim();
-  return clean.length <= MAX_MESSAGE ? clean : `${clean.slice(0, MAX_MESSAGE - 1).toWellFormed()}…`;
+  const clean = text
+    .slice(0, 2 * MAX_MESSAGE)
+    .toWellFormed()
+    .replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ')
+    .trim();
+  const cut = clean.length <= MAX_MESSAGE ? clean : `${clean.slice(0, MAX_MESSAGE - 1).toWellFormed()}…`;
+  // A copy: a part of a text keeps all of it in memory.
+  return Buffer.from(cut).toString();
 }
 
 function malformed(detail: string): AgentLine {

@@ -8,7 +8,7 @@ import {
   type Leaf,
 } from './certificates.ts';
 import { authoritiesInUse } from './certificate-transitions.ts';
-import type { EpochMs } from './clock.ts';
+import type { EpochMs, Milliseconds } from './clock.ts';
 
 /**
  * What a process has seen of the certificates, and since when without a break. No time is stored in the cluster: each
@@ -31,6 +31,19 @@ export const NOTHING_SEEN: Observations = {
   everywhereSince: new Map(),
   unusedSince: new Map(),
 };
+
+/** The same observations after the wall clock was set on by so much, or back: what was seen has become no older by that. */
+export function afterClockStep(seen: Observations, step: Milliseconds): Observations {
+  const moved = (time: EpochMs): EpochMs => (time + step) as EpochMs;
+  const each = (times: ReadonlyMap<Fingerprint, EpochMs>): ReadonlyMap<Fingerprint, EpochMs> =>
+    new Map([...times].map(([print, time]) => [print, moved(time)]));
+  return {
+    ...seen,
+    at: moved(seen.at),
+    everywhereSince: each(seen.everywhereSince),
+    unusedSince: each(seen.unusedSince),
+  };
+}
 
 /** Adds one look at the caBundles (PEM) and, where a usable one was there, at the shared state. */
 export function observe(

@@ -3,8 +3,8 @@ import type { InferenceService } from './inference-service.ts';
 import type { ConfigMap, KubernetesObject, ObjectKey } from './kubernetes.ts';
 import { keyOf, objectKey, splitKey } from './kubernetes.ts';
 import type { WaitingModel } from './model-config-plan.ts';
-import { MODELS_JSON_CAPACITY, planModelConfig } from './model-config-plan.ts';
-import { namesPlaced, ownerNameOf } from './model-config-map.ts';
+import { planModelConfig } from './model-config-plan.ts';
+import { modelsCapacityOf, namesPlaced, ownerNameOf } from './model-config-map.ts';
 import { modelOverview } from './model-overview.ts';
 import type { ModelOverview } from './model-overview.ts';
 import { describeMmsDecision } from './mms-predictor.ts';
@@ -111,7 +111,7 @@ function overviewOf(
     trainedModels: models,
     placed: namesPlaced(configMaps),
     first: 'placed',
-    capacity: MODELS_JSON_CAPACITY,
+    capacity: modelsCapacityOf(configMaps[0]),
   });
   const waiting = new Map(plan.waiting.map((model) => [model.name, model]));
   const readyPods = pods.filter(({ ready }) => ready).length;

@@ -1,8 +1,16 @@
 import type { InferenceService } from './inference-service.ts';
 import { ownerReferenceTo } from './owner-reference.ts';
 import type { ConfigMap, ObjectMeta, OwnerReference } from './kubernetes.ts';
-import { decodeModelConfig, encodeModelConfig, meansSameModels } from './model-config.ts';
-import type { ShardPlan } from './model-config-plan.ts';
+import {
+  byteLength,
+  decodeModelConfig,
+  encodeModelConfig,
+  meansSameModels,
+  meansSameSpec,
+} from './model-config.ts';
+import type { ModelConfigEntry } from './model-config.ts';
+import { CONFIG_MAP_CAPACITY, MODELS_JSON_CAPACITY } from './model-config-plan.ts';
+import type { ModelConfigPlan, ShardPlan, WaitingModel } from './model-config-plan.ts';
 import {
   INFERENCE_SERVICE_API_VERSION,
   INFERENCE_SERVICE_KIND,
@@ -38,7 +46,7 @@ export function configMapChange(
     return { kind: 'conflict', message };
   }
   if (existing.immutable === true) {
-    const message = `ConfigMap ${shard.configMapName} is immutable; delete it, and it will be made anew`;
+    const message = `ConfigMap ${shard.configMapName} is immutable; delete it, and it is made again`;
     return { kind: 'conflict', message };
   }
   return changeOf(existing, shard, wantedLabels(inferenceService), owner);
@@ -150,6 +158,43 @@ export function ownerNameOf(configMap: ConfigMap): string | undefined {
       kind === INFERENCE_SERVICE_KIND &&
       groupOf(apiVersion) === groupOf(INFERENCE_SERVICE_API_VERSION),
   )?.name;
+}
+
+/** How many bytes models.json may have in this ConfigMap: what is foreign in it stays, and takes its part. */
+export function modelsCapacityOf(configMap: ConfigMap | undefined): number {
+  const others = (values: Readonly<Record<string, string>> = {}): string[] =>
+    Object.entries(values).flatMap(([key, value]) => (key === MODELS_JSON ? [] : [value]));
+  const texts = others(configMap?.data).reduce((sum, text) => sum + byteLength(text), 0);
+  const bytes = others(configMap?.binaryData).reduce(
+    (sum, text) => sum + Buffer.byteLength(text, 'base64'),
+    0,
+  );
+  return Math.max(0, Math.min(MODELS_JSON_CAPACITY, CONFIG_MAP_CAPACITY - texts - bytes));
+}
+
+/**
+ * What holds instead of a plan that could not be written: placed is what the ConfigMap said before, in the same version; the
+ * rest waits, and this is why.
+ */
+export function unwrittenPlan(
+  plan: ModelConfigPlan,
+  existing: ReadonlyMap<string, ConfigMap>,
+  why: string,
+): ModelConfigPlan {
+  const waiting: WaitingModel[] = [...plan.waiting];
+  const shards = plan.shards.map(({ configMapName, models }) => {
+    const stored = decodeModelConfig(existing.get(configMapName)?.data?.[MODELS_JSON] ?? '').models;
+    const specs = new Map(stored.map(({ modelName, modelSpec }) => [modelName, modelSpec]));
+    const isWritten = ({ modelName, modelSpec }: ModelConfigEntry): boolean => {
+      const spec = specs.get(modelName);
+      return spec !== undefined && meansSameSpec(spec, modelSpec);
+    };
+    const message = `ConfigMap ${configMapName} could not be written: ${why}`;
+    for (const model of models)
+      if (!isWritten(model)) waiting.push({ name: model.modelName, reason: 'ConfigMapNotWritten', message });
+    return { configMapName, models: models.filter(isWritten) };
+  });
+  return { ...plan, shards, waiting };
 }
 
 /** The names of all models in these ConfigMaps. */

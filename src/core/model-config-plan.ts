@@ -20,7 +20,8 @@ export type WaitingReason =
   | 'MemoryResourceNotAvailable'
   | 'InvalidName'
   | 'InvalidSpec'
-  | 'ConfigMapFull';
+  | 'ConfigMapFull'
+  | 'ConfigMapNotWritten';
 
 export interface WaitingModel {
   readonly name: string;
@@ -68,6 +69,8 @@ export function precedenceIn(kserve: KServeMode): PlanInput['first'] {
  * (https://kubernetes.io/docs/concepts/configuration/configmap/#motivation). The rest is left to foreign keys.
  */
 export const MODELS_JSON_CAPACITY = 1024 * 1024 - 16 * 1024;
+/** Of all values of one ConfigMap together, its keys not counted: apimachinery's ValidateConfigMap, `MaxSecretSize`. */
+export const CONFIG_MAP_CAPACITY = 1024 * 1024;
 
 /**
  * Which ConfigMaps an InferenceService has, which models are in them, and which wait and why. All placement is
@@ -108,7 +111,8 @@ function placeModels(
     waiting.push({ name: claimant.modelName, reason: 'MemoryResourceNotAvailable', message });
   }
   for (const entry of ledger.placeless) {
-    const message = `the ConfigMap is full: its models.json may hold ${capacity} bytes`;
+    const rest = capacity < MODELS_JSON_CAPACITY ? ', since its other keys take the rest; remove them' : '';
+    const message = `the ConfigMap is full: its models.json may hold ${capacity} bytes${rest}`;
     waiting.push({ name: entry.modelName, reason: 'ConfigMapFull', message });
   }
   // KServe itself only ever uses shard 0.

@@ -16,6 +16,7 @@ const WAITING: ReadonlySet<string> = new Set([
   'InvalidName',
   'InvalidSpec',
   'ConfigMapFull',
+  'ConfigMapNotWritten',
 ]);
 
 /** What has happened between two statuses that were written, in order. */

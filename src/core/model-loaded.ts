@@ -1,4 +1,4 @@
-import type { EpochMs, Milliseconds } from './clock.ts';
+import type { MonotonicMs, Milliseconds } from './clock.ts';
 import { seconds } from './clock.ts';
 import type { WaitingModel } from './model-config-plan.ts';
 import type { ReplicaModel, ReplicaView } from './replica-view.ts';
@@ -11,7 +11,7 @@ export interface ModelLoaded {
   /** False while it is on its way, which may be over in a moment; such a state is not worth a write at once. */
   readonly settled: boolean;
   /** When another look is due though nothing else changes. */
-  readonly lookAgainAt?: EpochMs;
+  readonly lookAgainAt?: MonotonicMs;
 }
 
 /** An agent that was heard of is believed for so long after it fell silent, and a new one is given as long to answer. */
@@ -30,7 +30,7 @@ export function modelLoadedOf(input: {
   /** Pods that have no address yet. */
   readonly starting: number;
   readonly expected: string;
-  readonly now: EpochMs;
+  readonly now: MonotonicMs;
 }): ModelLoaded {
   const { waiting, pods, starting, now } = input;
   if (waiting !== undefined) {
@@ -59,13 +59,13 @@ interface ReplicaState {
   readonly rank: number;
   readonly reason: string;
   readonly message: string;
-  readonly lookAgainAt?: EpochMs;
+  readonly lookAgainAt?: MonotonicMs;
 }
 
-function stateOn(view: ReplicaView, expected: string, now: EpochMs): ReplicaState {
+function stateOn(view: ReplicaView, expected: string, now: MonotonicMs): ReplicaState {
   const { pod } = view;
   if (view.kind === 'silent') {
-    const believedUntil = (view.since + SILENCE_BELIEVED) as EpochMs;
+    const believedUntil = (view.since + SILENCE_BELIEVED) as MonotonicMs;
     if (now < believedUntil) {
       const last = view.last === undefined ? QUEUED : told(view.last, expected);
       return { pod, ...last, lookAgainAt: believedUntil };
@@ -108,7 +108,7 @@ function notEverywhere(states: readonly ReplicaState[]): ModelLoaded {
     reason: worst.reason,
     message: [loadedOn(loaded, states.length), ...named, ...more].join('; '),
     settled: worst.rank <= RANK.AgentNotReachable,
-    ...(times.length > 0 && { lookAgainAt: Math.min(...times) as EpochMs }),
+    ...(times.length > 0 && { lookAgainAt: Math.min(...times) as MonotonicMs }),
   };
 }
 

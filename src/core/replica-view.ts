@@ -1,5 +1,5 @@
 import type { ModelPhase } from './agent-status.ts';
-import type { EpochMs } from './clock.ts';
+import type { MonotonicMs } from './clock.ts';
 
 /** What one agent says of one model; read from a pod, which is a user's territory, and so bounded in every field. */
 export interface ReplicaModel {
@@ -20,7 +20,7 @@ export type ReplicaView =
       readonly kind: 'silent';
       readonly pod: string;
       readonly ready: boolean;
-      readonly since: EpochMs;
+      readonly since: MonotonicMs;
       readonly why: string;
       readonly last: ReplicaModel | undefined;
     };

@@ -1,5 +1,5 @@
 import { milliseconds, seconds } from './clock.ts';
-import type { EpochMs, Milliseconds } from './clock.ts';
+import type { MonotonicMs, Milliseconds } from './clock.ts';
 import { conditionOf, MODEL_LOADED, sameStatus } from './trained-model-status.ts';
 import type { TrainedModelStatus } from './trained-model-status.ts';
 
@@ -22,21 +22,21 @@ export interface PaceInput {
   /** False while the model is on its way. */
   readonly settled: boolean;
   /** Since when it has been wanted that way: its verdicts, not its words. */
-  readonly since: EpochMs;
+  readonly since: MonotonicMs;
   /** At the earliest; undefined before the first. */
-  readonly lastWriteAt: EpochMs | undefined;
+  readonly lastWriteAt: MonotonicMs | undefined;
   /** Until then an agent that is not heard of may still say that all is as stored. */
-  readonly doubtUntil: EpochMs | undefined;
+  readonly doubtUntil: MonotonicMs | undefined;
   /** How many models there are in the same InferenceService. */
   readonly crowd: number;
-  readonly now: EpochMs;
+  readonly now: MonotonicMs;
 }
 
 export type Pace =
   | { readonly kind: 'nothing' }
   /** `hurry` is false for a state on the way, which may wait for others. */
   | { readonly kind: 'write'; readonly hurry: boolean }
-  | { readonly kind: 'wait'; readonly until: EpochMs };
+  | { readonly kind: 'wait'; readonly until: MonotonicMs };
 
 /** Whether a status is written now: the truth at once, what may be over in a moment later or never. */
 export function paceOf(input: PaceInput): Pace {
@@ -52,13 +52,13 @@ function dueTime({
   wanted,
   settled,
   since,
-  lastWriteAt = 0 as EpochMs,
-  doubtUntil = 0 as EpochMs,
+  lastWriteAt = 0 as MonotonicMs,
+  doubtUntil = 0 as MonotonicMs,
   crowd,
-}: PaceInput): EpochMs {
+}: PaceInput): MonotonicMs {
   const before = conditionOf(stored, MODEL_LOADED);
   const after = conditionOf(wanted, MODEL_LOADED);
-  const at = (time: number): EpochMs => time as EpochMs;
+  const at = (time: number): MonotonicMs => time as MonotonicMs;
   if (!settled) {
     const onItsWay = before !== undefined && before.status !== 'True' && ON_THE_WAY.has(before.reason ?? '');
     const doubt = before === undefined ? 0 : doubtUntil;

@@ -3,6 +3,7 @@ import { seconds, type Clock, type Milliseconds } from '../core/clock.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
 import { ApiError } from './api-error.ts';
 import { createCredentials } from './credentials.ts';
+import { createLiveness, PROBE, type Liveness, type ProbeTiming } from './liveness.ts';
 import { podLogs, type PodLogs } from './pod-log.ts';
 import { podProxy, type PodProxy } from './pod-proxy.ts';
 import { serverVersions, type ServerVersions } from './server-version.ts';
@@ -22,6 +23,8 @@ export interface ApiClientOptions {
   readonly userAgent: string;
   /** How long one request may take unless the call says otherwise; 30 s. A watch has no such bound. */
   readonly timeout?: Milliseconds;
+  /** When a silent connection is looked into; see {@link PROBE}. */
+  readonly probe?: ProbeTiming;
   /** Told of each finished request; must not throw. */
   readonly observe?: RequestObserver;
   /** Told what the API server warns of (its header `Warning`), as admission webhooks do; must not throw. */
@@ -113,6 +116,8 @@ export interface ApiClient extends PodProxy, PodLogs, ServerVersions {
    * it closes the watch and throw an `ApiError` when the connection breaks. Aborting the signal frees the connection.
    */
   watch(resource: Resource, query: WatchQuery, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** Whether its connections still lead anywhere. */
+  readonly liveness: Liveness;
   /** Drops every connection; requests under way fail. */
   close(): Promise<void>;
 }
@@ -129,15 +134,20 @@ const PATCH_CONTENT_TYPES: Readonly<Record<Patch['type'], string>> = {
 /** A client that speaks as the current context of the kubeconfig. */
 export function createApiClient(kubeConfig: KubeConfig, options: ApiClientOptions): ApiClient {
   const credentials = createCredentials(kubeConfig);
+  const liveness = createLiveness(options.clock, options.probe ?? PROBE, (timeout) =>
+    client.serverVersion({ timeout }),
+  );
   const transport = createTransport({
     credentials,
     clock: options.clock,
     userAgent: options.userAgent,
     timeout: options.timeout ?? DEFAULT_TIMEOUT,
     observe: options.observe ?? (() => undefined),
+    unanswered: liveness.doubt,
     warn: options.warn ?? (() => undefined),
   });
-  return {
+  const client: ApiClient = {
+    liveness,
     ...readCalls(transport),
     ...writeCalls(transport),
     ...podLogs(transport),
@@ -145,6 +155,7 @@ export function createApiClient(kubeConfig: KubeConfig, options: ApiClientOption
     ...serverVersions(transport),
     close: () => credentials.close(),
   };
+  return client;
 }
 
 function readCalls(transport: Transport): Pick<ApiClient, 'get' | 'list' | 'watch'> {

@@ -143,8 +143,19 @@ function describe(http: number, status: KubernetesStatus): string {
   const said = status.message ?? 'the answer had no message';
   const text = `${said} (HTTP ${http}${status.reason === undefined ? '' : ` ${status.reason}`})`;
   if (http === 401) return `${text}; check the token or certificate in the kubeconfig`;
-  if (http === 403) return `${text}; check the roles bound to this identity`;
+  if (http === 403) return `${text}${adviceOn(status)}`;
   return text;
+}
+
+/**
+ * A 403 is also the answer of quotas, policies and namespaces that end, where no role helps. Its causes tell of the last; that
+ * roles are at fault only the text tells: "cannot VERB resource" (k8s.io/apiserver, responsewriters.forbiddenMessage).
+ */
+function adviceOn({ message = '', details }: KubernetesStatus): string {
+  if (details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true)
+    return '; the namespace is being deleted, and nothing new is let into it';
+  if (/ cannot \S+ (resource|path) /.test(message)) return '; check the roles bound to this identity';
+  return '';
 }
 
 function codeOf(http: number, reason: string | undefined): ApiErrorCode {

@@ -2,7 +2,7 @@ import {
   milliseconds,
   seconds,
   type Clock,
-  type EpochMs,
+  type MonotonicMs,
   type Milliseconds,
   type Random,
 } from '../core/clock.ts';
@@ -84,7 +84,7 @@ export function startLeaderElection(options: LeaderElectionOptions): LeaderElect
     isLeader: () =>
       context.term !== undefined &&
       !context.term.ended.signal.aborted &&
-      options.clock.now() - context.term.renewedAt < durations.lease,
+      options.clock.monotonic() - context.term.renewedAt < durations.lease,
     async stop() {
       context.stopping.abort();
       await finished;
@@ -95,7 +95,7 @@ export function startLeaderElection(options: LeaderElectionOptions): LeaderElect
 /** One time of leading. */
 interface Term {
   readonly ended: AbortController;
-  renewedAt: EpochMs;
+  renewedAt: MonotonicMs;
 }
 
 interface ElectionContext {
@@ -127,14 +127,14 @@ async function compete(context: ElectionContext): Promise<void> {
 
 /** A renewal about to be sent, and how long it allows to lead should it succeed. */
 interface Renewal {
-  readonly sentAt: EpochMs;
+  readonly sentAt: MonotonicMs;
   readonly deadline: Deadline;
 }
 
 /** Counted by a timer, which no change of the wall clock moves. */
 function startRenewal({ options, durations, stopping }: ElectionContext): Renewal {
   const deadline = startDeadline(options.clock, durations.renewDeadline, stopping.signal);
-  return { sentAt: options.clock.now(), deadline };
+  return { sentAt: options.clock.monotonic(), deadline };
 }
 
 /** From winning the lease to having ended all that comes with it. */

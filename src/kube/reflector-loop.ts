@@ -3,7 +3,7 @@ import {
   milliseconds,
   seconds,
   type Clock,
-  type EpochMs,
+  type MonotonicMs,
   type Milliseconds,
   type Random,
 } from '../core/clock.ts';
@@ -73,7 +73,7 @@ interface LoopState {
   position: string | undefined;
   /** In a row, without any progress between them. */
   failures: number;
-  relistAt: EpochMs;
+  relistAt: MonotonicMs;
   /** The position came from a list just now, so the server surely has it. */
   fresh: boolean;
 }
@@ -105,7 +105,12 @@ export async function followKind<T extends KubernetesObject>(
   sink: LoopSink<T>,
 ): Promise<void> {
   const stopped = (): boolean => options.signal.aborted;
-  const state: LoopState = { position: undefined, failures: 0, relistAt: options.clock.now(), fresh: false };
+  const state: LoopState = {
+    position: undefined,
+    failures: 0,
+    relistAt: options.clock.monotonic(),
+    fresh: false,
+  };
   while (!stopped()) {
     const { position } = state;
     const ending =
@@ -128,7 +133,7 @@ async function relist<T extends KubernetesObject>(
   state: LoopState,
 ): Promise<Ending | 'listed'> {
   const { clock, signal, timing, store } = options;
-  const startedAt = clock.now();
+  const startedAt = clock.monotonic();
   try {
     const { listTimeout: timeout } = timing;
     const snapshot = await listAll({ ...options, query: selectionOf(options), timeout });
@@ -136,10 +141,10 @@ async function relist<T extends KubernetesObject>(
     sink.deltas(store.replaceAll(snapshot.objects));
     state.position = snapshot.resourceVersion;
     state.fresh = true;
-    state.relistAt = jitteredFrom(clock.now(), timing.relistEvery, options.random);
+    state.relistAt = jitteredFrom(clock.monotonic(), timing.relistEvery, options.random);
     sink.heard();
     sink.listed();
-    const duration = milliseconds(Math.max(0, clock.now() - startedAt));
+    const duration = milliseconds(Math.max(0, clock.monotonic() - startedAt));
     options.observe({ type: 'listed', objects: snapshot.objects.length, duration });
     return 'listed';
   } catch (thrown) {
@@ -157,10 +162,10 @@ async function watchFrom<T extends KubernetesObject>(
   const { clock } = options;
   const untilRelist = startDeadline(
     clock,
-    milliseconds(Math.max(0, state.relistAt - clock.now())),
+    milliseconds(Math.max(0, state.relistAt - clock.monotonic())),
     options.signal,
   );
-  const startedAt = clock.now();
+  const startedAt = clock.monotonic();
   const seen = { opened: false };
   const onOpen = (): void => {
     seen.opened = true;
@@ -172,7 +177,7 @@ async function watchFrom<T extends KubernetesObject>(
 
   const progress =
     state.position !== position ||
-    (seen.opened && clock.now() - startedAt >= HEALTHY_WATCH) ||
+    (seen.opened && clock.monotonic() - startedAt >= HEALTHY_WATCH) ||
     untilRelist.expired;
   const ending: Ending = untilRelist.expired
     ? { reason: 'periodic-relist', progress, relist: true, opened: seen.opened }
@@ -203,6 +208,7 @@ async function consume<T extends KubernetesObject>(
       clock,
       signal,
       idleLimit: timing.idleLimit,
+      liveness: client.liveness,
       onOpen,
     });
     for await (const event of events) {
@@ -306,8 +312,8 @@ function selectionOf(options: {
 }
 
 /** Between 80 and 120 % of the span, so that reflectors started together do not list together for ever. */
-function jitteredFrom(now: EpochMs, span: Milliseconds, random: Random): EpochMs {
-  return (now + span * (0.8 + 0.4 * random())) as EpochMs;
+function jitteredFrom(now: MonotonicMs, span: Milliseconds, random: Random): MonotonicMs {
+  return (now + span * (0.8 + 0.4 * random())) as MonotonicMs;
 }
 
 function errorOf(thrown: unknown): Error {

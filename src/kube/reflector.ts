@@ -1,6 +1,6 @@
 import type { ObjectCache } from '../core/cache.ts';
 import type { BackoffPolicy } from '../core/backoff.ts';
-import { seconds, type Clock, type EpochMs, type Milliseconds, type Random } from '../core/clock.ts';
+import { seconds, type Clock, type MonotonicMs, type Milliseconds, type Random } from '../core/clock.ts';
 import { MmsError } from '../core/errors.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
@@ -64,7 +64,7 @@ export interface Reflector<T extends KubernetesObject> {
   /** Why the latest try failed; undefined once one succeeded. */
   readonly lastError: Error | undefined;
   /** When the API server last told how things are; undefined before the first list. It sends a bookmark about once a minute. */
-  readonly heardAt: EpochMs | undefined;
+  readonly heardAt: MonotonicMs | undefined;
   /** Ends list and watch, whichever is under way. No delta is delivered once it has been called. */
   stop(): Promise<void>;
 }
@@ -90,7 +90,7 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
   const observe = tolerantObserver(options.observe, logger);
   const deliver = deliverTo(options.onDelta, logger, observe);
   let lastError: Error | undefined;
-  let heardAt: EpochMs | undefined;
+  let heardAt: MonotonicMs | undefined;
   let announced = false;
 
   const finished = followKind(
@@ -116,7 +116,7 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
         resolve(undefined);
       },
       health: (error) => (lastError = error),
-      heard: () => (heardAt = options.clock.now()),
+      heard: () => (heardAt = options.clock.monotonic()),
     },
   );
 

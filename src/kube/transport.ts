@@ -1,5 +1,5 @@
 import { request, type Dispatcher } from 'undici';
-import { milliseconds, type Clock, type Milliseconds } from '../core/clock.ts';
+import { milliseconds, type Clock, type Milliseconds, type MonotonicMs } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { warningsIn } from '../core/warning-header.ts';
 import { ApiError, errorFromResponse, isApiError, type ApiErrorCode } from './api-error.ts';
@@ -65,6 +65,8 @@ export interface TransportOptions {
   readonly userAgent: string;
   readonly timeout: Milliseconds;
   readonly observe: RequestObserver;
+  /** Told when a request was sent that got no answer in time. */
+  readonly unanswered: (sentAt: MonotonicMs) => void;
   /** Told what the API server warns of, each time it does. */
   readonly warn: (warning: string) => void;
 }
@@ -108,7 +110,7 @@ async function observed<R>(
   what: ApiRequest,
   work: () => Promise<Outcome<R>>,
 ): Promise<R> {
-  const startedAt = clock.now();
+  const startedAt = clock.monotonic();
   let code: number | ApiErrorCode = 'API_UNREACHABLE';
   try {
     const { status, result } = await work();
@@ -119,7 +121,7 @@ async function observed<R>(
     throw error;
   } finally {
     const { group, plural } = what.resource;
-    const duration = milliseconds(Math.max(0, clock.now() - startedAt));
+    const duration = milliseconds(Math.max(0, clock.monotonic() - startedAt));
     observe({ verb: what.verb, group, resource: plural, code, duration });
   }
 }
@@ -131,12 +133,16 @@ function bounded<R>(
   read: (signal: AbortSignal, onDispatch: OnDispatch) => Promise<Outcome<R>>,
 ): Promise<R> {
   return observed(options, what, async () => {
+    const sentAt = options.clock.monotonic();
     const deadline = startDeadline(options.clock, what.timeout ?? options.timeout, what.signal);
     let used: PreparedRequest | undefined;
     try {
       return await read(deadline.signal, (prepared) => (used = prepared));
     } catch (cause) {
-      if (deadline.expired) used?.retire();
+      if (deadline.expired) {
+        used?.retire();
+        options.unanswered(sentAt);
+      }
       throw asApiError(what, cause, deadline.expired, what.signal);
     } finally {
       deadline.clear();
@@ -269,6 +275,16 @@ function asApiError(
   });
 }
 
+/** As a person would say it: `update configmaps ns/name`, `patch trainedmodels ns/name (status)`. */
 function describe(what: ApiRequest): string {
-  return `${what.verb} ${what.path}`;
+  const { verb, path, resource } = what;
+  const [bare = path] = path.split('?');
+  const [, namespace, name, subresource] =
+    new RegExp(`^/apis?/.*?(?:/namespaces/([^/]+))?/${resource.plural}(?:/([^/]+))?(?:/([^/]+))?$`).exec(
+      bare,
+    ) ?? [];
+  if (!bare.startsWith('/api') || !bare.includes(`/${resource.plural}`)) return `${verb} ${bare}`;
+  const object = [namespace, name].filter((part) => part !== undefined).join('/');
+  const part = subresource === undefined ? '' : ` (${subresource})`;
+  return `${verb} ${resource.plural}${object === '' ? '' : ` ${object}`}${part}`;
 }

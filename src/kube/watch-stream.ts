@@ -4,6 +4,7 @@ import type { KubernetesObject } from '../core/kubernetes.ts';
 import type { ApiClient, WatchQuery } from './api-client.ts';
 import { ApiError, errorFromStatus, isApiError } from './api-error.ts';
 import { createLineSplitter } from './line-splitter.ts';
+import type { Liveness } from './liveness.ts';
 import type { Resource } from './resources.ts';
 
 /** What one line of a watch can say. */
@@ -22,6 +23,8 @@ export interface WatchOptions {
   readonly signal: AbortSignal;
   /** A connection on which not one byte arrives for so long is taken for dead. */
   readonly idleLimit: Milliseconds;
+  /** Asked while nothing arrives; without it only the limit counts. */
+  readonly liveness?: Liveness | undefined;
   /** Called once, when the server has accepted the watch. */
   readonly onOpen?: () => void;
 }
@@ -52,15 +55,17 @@ export async function* openWatch<T extends KubernetesObject>(
     const rest = splitter.rest();
     if (rest !== '') yield { kind: 'malformed', detail: `the stream ended inside a line: ${excerpt(rest)}` };
   } catch (thrown) {
-    throw watchdog.bit && isApiError(thrown, 'API_ABORTED') ? silenceError(resource, options) : thrown;
+    throw watchdog.bit && isApiError(thrown, 'API_ABORTED')
+      ? silenceError(resource, watchdog.silentFor())
+      : thrown;
   } finally {
     watchdog.stop();
   }
 }
 
-function silenceError(resource: Resource, options: WatchOptions): ApiError {
+function silenceError(resource: Resource, silentFor: Milliseconds): ApiError {
   return new ApiError(
-    `watch ${resource.plural}: nothing arrived for ${options.idleLimit / 1000} s, so the connection is taken for dead`,
+    `watch ${resource.plural}: nothing arrived for ${Math.round(silentFor / 1000)} s, so the connection is taken for dead`,
     { code: 'API_TIMEOUT' },
   );
 }
@@ -71,26 +76,35 @@ interface Watchdog {
   /** True once silence was the reason. */
   readonly bit: boolean;
   alive(): void;
+  /** Since the last byte. */
+  silentFor(): Milliseconds;
   stop(): void;
 }
 
 /** One sleeper a connection, not one timer a chunk: it looks back, when it wakes, at what came meanwhile. */
 function startWatchdog(options: WatchOptions): Watchdog {
-  const { clock, idleLimit } = options;
+  const { clock, idleLimit, liveness } = options;
   const controller = new AbortController();
   const abort = (): void => controller.abort();
-  let lastByteAt = clock.now();
+  let lastByteAt = clock.monotonic();
   let bit = false;
   if (options.signal.aborted) abort();
   options.signal.addEventListener('abort', abort, { once: true });
 
+  const silentFor = (): Milliseconds => milliseconds(clock.monotonic() - lastByteAt);
+  /** What was sent after the last byte came here got no answer in time. */
+  const isDoubted = (): boolean => liveness?.doubtedSince !== undefined && liveness.doubtedSince > lastByteAt;
+
   async function guard(): Promise<void> {
-    let remaining = idleLimit;
+    const longest =
+      liveness === undefined ? idleLimit : milliseconds(Math.min(idleLimit, liveness.timing.lookEvery));
+    let remaining = longest;
     for (;;) {
       await clock.sleep(remaining, controller.signal);
       if (controller.signal.aborted) return;
-      remaining = milliseconds(Math.min(idleLimit, lastByteAt + idleLimit - clock.now()));
-      if (remaining <= 0) break;
+      if (liveness !== undefined && silentFor() >= liveness.timing.after) void liveness.probe();
+      remaining = milliseconds(Math.min(longest, idleLimit - silentFor()));
+      if (remaining <= 0 || isDoubted()) break;
     }
     bit = true;
     abort();
@@ -102,8 +116,9 @@ function startWatchdog(options: WatchOptions): Watchdog {
     get bit() {
       return bit;
     },
+    silentFor,
     alive() {
-      lastByteAt = clock.now();
+      lastByteAt = clock.monotonic();
     },
     stop() {
       options.signal.removeEventListener('abort', abort);

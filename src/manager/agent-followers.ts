@@ -1,12 +1,14 @@
-import type { Agent } from 'undici';
 import type { Clock, Random } from '../core/clock.ts';
 import { keyOf } from '../core/kubernetes.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
+import type { Logger } from '../core/log.ts';
 import { keyOfWatchedPod, servesModels } from '../core/watched-pod.ts';
 import type { WatchedPod } from '../core/watched-pod.ts';
 import type { ReplicaView } from '../core/replica-view.ts';
 import { agentConnections, followAgent } from '../reconciler/agent-follower.ts';
-import type { AgentFollower } from '../reconciler/agent-follower.ts';
+import type { AgentFollower, AgentFollowerOptions } from '../reconciler/agent-follower.ts';
+import { createAgentRoom } from '../reconciler/agent-room.ts';
+import { createReadingTurns } from '../reconciler/reading-turns.ts';
 import { pollReadiness } from '../reconciler/readiness-poller.ts';
 
 export interface AgentFollowersOptions {
@@ -16,6 +18,18 @@ export interface AgentFollowersOptions {
   readonly onChange: (inferenceService: ObjectKey, models: Iterable<string> | undefined) => void;
   /** The names of the models that an InferenceService should serve. */
   readonly modelsOf: (inferenceService: ObjectKey) => Iterable<string>;
+  /** Whether it should serve a model of this name. */
+  readonly isModelOf: (inferenceService: ObjectKey, name: string) => boolean;
+  readonly logger: Logger;
+  readonly observe: AgentObserver;
+}
+
+/** Who is told of pods that do not tell what they should. */
+export interface AgentObserver {
+  /** A connection was ended for what came of it. */
+  readonly fault: () => void;
+  /** A model was left out that no TrainedModel asks for. */
+  readonly ignored: () => void;
 }
 
 /** One follower for each predictor pod with an agent, by InferenceService. */
@@ -23,13 +37,22 @@ export interface AgentFollowers {
   /** The pod is now like this. */
   keep(pod: WatchedPod): void;
   forget(pod: WatchedPod): void;
+  /** One of these pods' models has come into being. */
+  modelAppeared(pods: Iterable<WatchedPod>): void;
+  /** These pods' model of this name is gone. */
+  modelGone(name: string, pods: Iterable<WatchedPod>): void;
   /** What is known of one model on each of these pods. */
   viewsOf(model: string, pods: Iterable<WatchedPod>): ReplicaView[];
   stop(): Promise<void>;
 }
 
 export function createAgentFollowers(options: AgentFollowersOptions): AgentFollowers {
-  const connections = agentConnections();
+  const { clock, random } = options;
+  const shared = {
+    connections: agentConnections(),
+    turns: createReadingTurns(clock),
+    room: createAgentRoom(),
+  };
   const sources = new Map<ObjectKey, PodSource>();
 
   function end(key: ObjectKey): void {
@@ -45,9 +68,18 @@ export function createAgentFollowers(options: AgentFollowersOptions): AgentFollo
       end(key);
       const inferenceService = keyOfWatchedPod(pod);
       if (address === undefined || inferenceService === undefined) return;
-      sources.set(key, createPodSource(address, pod, inferenceService, connections, options));
+      sources.set(
+        key,
+        createPodSource(address, pod, inferenceService, { ...options, ...shared, clock, random }),
+      );
     },
     forget: (pod) => end(keyOf(pod)),
+    modelAppeared(pods) {
+      for (const pod of pods) sources.get(keyOf(pod))?.modelAppeared();
+    },
+    modelGone(name, pods) {
+      for (const pod of pods) sources.get(keyOf(pod))?.modelGone(name);
+    },
     viewsOf: (model, pods) =>
       [...pods].flatMap((pod): ReplicaView[] => {
         const source = sources.get(keyOf(pod))?.current();
@@ -56,7 +88,7 @@ export function createAgentFollowers(options: AgentFollowersOptions): AgentFollo
     async stop() {
       await Promise.all([...sources.values()].map((source) => source.stop()));
       sources.clear();
-      await connections.destroy();
+      await shared.connections.destroy();
     },
   };
 }
@@ -66,6 +98,8 @@ interface PodSource {
   /** Changes with anything that asks for another source. */
   readonly address: string;
   current(): AgentFollower;
+  modelAppeared(): void;
+  modelGone(name: string): void;
   stop(): Promise<void>;
 }
 
@@ -73,16 +107,25 @@ function createPodSource(
   address: string,
   pod: WatchedPod,
   inferenceService: ObjectKey,
-  connections: Agent,
-  { clock, random, onChange, modelsOf }: AgentFollowersOptions,
+  options: AgentFollowersOptions & Pick<AgentFollowerOptions, 'connections' | 'turns' | 'room'>,
 ): PodSource {
+  const { connections, clock, onChange, modelsOf, isModelOf, observe } = options;
+  const { name, namespace = '' } = pod.metadata;
   const changed = (models: Iterable<string> | undefined): void => {
     arrange();
     onChange(inferenceService, models);
   };
   let poller: AgentFollower | undefined;
   const stream = followAgent({
-    ...{ baseUrl: `http://${address}`, connections, clock, random, onChange: changed },
+    ...{ ...options, baseUrl: `http://${address}`, group: namespace, onChange: changed },
+    isModel: (model) => isModelOf(inferenceService, model),
+    onIgnored: observe.ignored,
+    onFault: (why, retryInMs) => {
+      observe.fault();
+      const message =
+        'a predictor pod does not tell its status as it should; it is not listened to for a while';
+      options.logger.warn({ pod: `${namespace}/${name}`, why, retryInMs }, message);
+    },
   });
 
   /** Nothing listens at the status port of KServe's own agent. */
@@ -101,6 +144,8 @@ function createPodSource(
 
   return {
     address,
+    modelAppeared: () => stream.modelAppeared(),
+    modelGone: (model) => stream.modelGone(model),
     current: () => (poller?.silence === undefined ? (poller ?? stream) : stream),
     async stop() {
       await Promise.all([stream.stop(), poller?.stop()]);

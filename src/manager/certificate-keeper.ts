@@ -2,7 +2,13 @@ import { encodeCertificateSecret, decodeCertificateSecret } from '../core/certif
 import type { CertificateSecret } from '../core/certificate-secret.ts';
 import { decideRotation, type RotationStep } from '../core/certificate-rotation.ts';
 import { created, renewed, staged } from '../core/certificate-transitions.ts';
-import { chooseServing, NOTHING_SEEN, observe, type Observations } from '../core/certificate-trust.ts';
+import {
+  afterClockStep,
+  chooseServing,
+  NOTHING_SEEN,
+  observe,
+  type Observations,
+} from '../core/certificate-trust.ts';
 import {
   writeBundle,
   type CertificatePolicy,
@@ -10,7 +16,7 @@ import {
   type CertificateState,
   type Leaf,
 } from '../core/certificates.ts';
-import { milliseconds, seconds, type Clock, type EpochMs } from '../core/clock.ts';
+import { milliseconds, seconds, type Clock, type EpochMs, type Milliseconds } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { ReadinessCheck } from '../core/readiness.ts';
 import type { ServingCertificate } from '../core/serving-certificate.ts';
@@ -62,6 +68,7 @@ export function certificateKeeper(options: CertificateKeeperOptions): Certificat
     waitingFor: 'the Secret with the certificate is not there yet, or cannot be read',
   };
 
+  const sinceLastStep = followClockSteps(clock);
   const look = async (): Promise<Look> => {
     const began = clock.now();
     // The caBundles first: were they read after the Secret, an old Secret could be taken for the word on new bundles,
@@ -71,7 +78,8 @@ export function certificateKeeper(options: CertificateKeeperOptions): Certificat
     const stored = decodeCertificateSecret(secret, reader);
     const state = stored.kind === 'stored' ? stored.state : undefined;
     const caBundles = published.bundles.map(({ caBundle }) => caBundle);
-    memory.seen = observe(memory.seen, { began, ended: clock.now(), caBundles, state }, policy, reader);
+    const before = afterClockStep(memory.seen, sinceLastStep());
+    memory.seen = observe(before, { began, ended: clock.now(), caBundles, state }, policy, reader);
     memory.remembered = state ?? memory.remembered;
     const { seen, remembered } = memory;
     const step = decideRotation({ stored, seen, remembered, names, now: began, policy });
@@ -91,7 +99,24 @@ export function certificateKeeper(options: CertificateKeeperOptions): Certificat
       const due = step.kind === 'keep' ? step.nextCheckAt : Infinity;
       return Math.min(due, began + (busy ? BUSY_POLL : IDLE_POLL)) as EpochMs;
     },
-    readiness: () => notReady(memory, clock.now(), policy),
+    readiness: () => {
+      memory.seen = afterClockStep(memory.seen, sinceLastStep());
+      return notReady(memory, clock.now(), policy);
+    },
+  };
+}
+
+/**
+ * By how much the wall clock was set on, or back, since this was last asked. Certificates end by the wall clock, but how long
+ * something has been seen is a span: a machine whose clock is put right has not been away for the difference.
+ */
+export function followClockSteps(clock: Clock): () => Milliseconds {
+  let last = clock.now() - clock.monotonic();
+  return () => {
+    const offset = clock.now() - clock.monotonic();
+    const step = milliseconds(offset - last);
+    last = offset;
+    return step;
   };
 }
 

@@ -13,6 +13,8 @@ export interface CertificateLoop {
 
 const FIRST_RETRY = milliseconds(500);
 const LAST_RETRY = milliseconds(10_000);
+/** A keeper wants to look at least this often. */
+const LONGEST_WAIT = milliseconds(10_000);
 /** After a write of somebody else's: enough that two do not keep step. */
 const STALE_RETRY = milliseconds(200);
 /** However fast things change, no more than twenty looks a second. */
@@ -36,7 +38,8 @@ export function startCertificateLoop(
     try {
       const nextAt = await keeper.tick();
       failures = 0;
-      return milliseconds(nextAt - clock.now());
+      // A wall clock that was set back meanwhile must not become a long sleep.
+      return milliseconds(Math.min(nextAt - clock.now(), LONGEST_WAIT));
     } catch (thrown) {
       if (thrown instanceof StaleWriteError) {
         logger.debug({ error: thrown.message }, 'the certificates have changed meanwhile; looking again');

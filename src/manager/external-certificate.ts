@@ -1,8 +1,9 @@
-import { chooseServing, NOTHING_SEEN, observe } from '../core/certificate-trust.ts';
+import { afterClockStep, chooseServing, NOTHING_SEEN, observe } from '../core/certificate-trust.ts';
 import type { Leaf } from '../core/certificates.ts';
 import { milliseconds, seconds, type EpochMs } from '../core/clock.ts';
 import { readExternalCertificate } from '../core/external-certificate.ts';
 import { canonicalName } from '../webhook/certificates.ts';
+import { followClockSteps } from './certificate-keeper.ts';
 import type { CertificateKeeper, CertificateKeeperOptions } from './certificate-keeper.ts';
 
 /** Nothing but reading tells that a caBundle has changed; of the Secret a watch tells, too. */
@@ -21,6 +22,7 @@ export function externalCertificateKeeper(
 ): CertificateKeeper {
   const { secrets, publisher, reader, policy, serve, clock, logger } = options;
   const names = options.names.map(canonicalName);
+  const sinceLastStep = followClockSteps(clock);
   let seen = NOTHING_SEEN;
   let served: Leaf | undefined;
   let fault: string | undefined;
@@ -42,7 +44,8 @@ export function externalCertificateKeeper(
       const { bundles } = await publisher.read();
       const secret = await secrets.read();
       const caBundles = bundles.map(({ caBundle }) => caBundle);
-      seen = observe(seen, { began, ended: clock.now(), caBundles, state: undefined }, policy, reader);
+      const before = afterClockStep(seen, sinceLastStep());
+      seen = observe(before, { began, ended: clock.now(), caBundles, state: undefined }, policy, reader);
       const leaf = readExternalCertificate(secret, seen.bundles, names, reader);
       report('fault' in leaf ? leaf.fault : undefined);
       if ('fault' in leaf) return (began + BUSY_POLL) as EpochMs;
@@ -61,6 +64,7 @@ export function externalCertificateKeeper(
       if (served === undefined) return fault ?? 'the certificate that is provided has not been read yet';
       if (served.notAfter <= clock.now())
         return `the served certificate has expired; ${fault ?? 'no other is provided'}`;
+      seen = afterClockStep(seen, sinceLastStep());
       const unseen = milliseconds(clock.now() - seen.at);
       if (unseen <= policy.overlap / 2) return undefined;
       return `the certificate in the cluster could not be read for ${Math.round(unseen / 1000)} s`;

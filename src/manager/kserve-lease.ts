@@ -48,14 +48,14 @@ export async function claimKServeLease(
   const watch = watchKServeLease(options, (holder) => holder === identity);
   const wasOurs = await untilKServeLeaseFree(watch, { logger, refusal }, signal);
   // The Lease may have been taken from KServe's leader a moment ago, by kubectl: it notices at its next renewals.
-  const quietUntil = clock.now() + (wasOurs ? KSERVE_RENEW_DEADLINE : 0);
+  const quietUntil = clock.monotonic() + (wasOurs ? KSERVE_RENEW_DEADLINE : 0);
   return {
     async whileHeld(leading, work) {
       const election = startLeaderElection({
         ...{ ...options, ...KSERVE_LEASE, identity, durations: DURATIONS, keepOnStop: true },
         logger: logger.child({ lease: `${KSERVE_LEASE.namespace}/${KSERVE_LEASE.name}` }),
         onStartedLeading: async (held) => {
-          await clock.sleep(milliseconds(Math.max(0, quietUntil - clock.now())), held);
+          await clock.sleep(milliseconds(Math.max(0, quietUntil - clock.monotonic())), held);
           if (!held.aborted) await work(held);
         },
         onStoppedLeading: () => {

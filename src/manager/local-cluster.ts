@@ -76,8 +76,8 @@ async function createUnlessThere(create: () => Promise<unknown>): Promise<boolea
 }
 
 async function untilEstablished(client: ApiClient, name: string, clock: Clock): Promise<void> {
-  const deadline = clock.now() + ESTABLISHED_WITHIN;
-  while (clock.now() < deadline) {
+  const deadline = clock.monotonic() + ESTABLISHED_WITHIN;
+  while (clock.monotonic() < deadline) {
     if (isEstablished(await client.get(CUSTOM_RESOURCE_DEFINITIONS, { name }))) return;
     await clock.sleep(POLL);
   }

@@ -1,5 +1,5 @@
 import { milliseconds, seconds } from '../core/clock.ts';
-import type { Clock, EpochMs } from '../core/clock.ts';
+import type { Clock, MonotonicMs } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
 import { keyOf, objectKey } from '../core/kubernetes.ts';
@@ -63,7 +63,7 @@ export function createPageData({
       const counted = tallies();
       const found = servicesFound(view, counted, filter).sort(compareServices);
       return {
-        ...shared(caches, clock.now()),
+        ...shared(caches, clock),
         totals: {
           inferenceServices: [...view.inferenceServices.cache.list()].length,
           models: totalOf(counted.values()),
@@ -78,23 +78,23 @@ export function createPageData({
       const found = modelsFound(view.trainedModelsByKey.group(key), asked).sort(compareModels);
       const models = found.slice(from, from + PAGE_ROWS).map(({ model }) => modelRowOf(model));
       return {
-        ...shared(caches, clock.now()),
+        ...shared(caches, clock),
         service: known ? rowOf(view, key, tallies()) : null,
         ...{ found: found.length, from, models },
       };
     },
     model({ namespace, name }) {
       const model = view.trainedModels.cache.get(objectKey(namespace, name));
-      return { ...shared(caches, clock.now()), model: model === undefined ? null : modelPageOf(model) };
+      return { ...shared(caches, clock), model: model === undefined ? null : modelPageOf(model) };
     },
   };
 }
 
 /** Counts anew when something was heard since, and then not at every request. */
 function tallyKeeper(view: ClusterView, clock: Clock): () => ReadonlyMap<ObjectKey, ModelTally> {
-  let counted: { readonly at: EpochMs; readonly tallies: ReadonlyMap<ObjectKey, ModelTally> } | undefined;
+  let counted: { readonly at: MonotonicMs; readonly tallies: ReadonlyMap<ObjectKey, ModelTally> } | undefined;
   return () => {
-    const now = clock.now();
+    const now = clock.monotonic();
     const heardAt = view.trainedModels.heardAt ?? 0;
     // What came in the millisecond of the count may have come after it.
     const isCurrent =
@@ -162,18 +162,18 @@ function rowOf(
   });
 }
 
-function shared(caches: readonly AnyReflector[], now: EpochMs): PageDocument {
-  return { version: PAGE_VERSION, awaited: missingFrom(caches) ?? '', silent: silenceOf(caches, now) };
+function shared(caches: readonly AnyReflector[], clock: Clock): PageDocument {
+  return { version: PAGE_VERSION, awaited: missingFrom(caches) ?? '', silent: silenceOf(caches, clock) };
 }
 
 /** A cache of which nothing was heard for too long. */
-function silenceOf(caches: readonly AnyReflector[], now: EpochMs): PageDocument['silent'] {
+function silenceOf(caches: readonly AnyReflector[], clock: Clock): PageDocument['silent'] {
   for (const { heardAt, lastError } of caches) {
     if (heardAt === undefined) continue;
-    const span = now - heardAt;
+    const span = clock.monotonic() - heardAt;
     if (span < (lastError === undefined ? SILENT_AFTER : SILENT_AFTER_ERROR)) continue;
     const why = lastError === undefined ? 'nothing has come from it' : messageOf(lastError);
-    return { since: new Date(heardAt).toISOString(), why };
+    return { since: new Date(clock.now() - span).toISOString(), why };
   }
   return null;
 }

@@ -1,5 +1,6 @@
+import { aborted } from '../core/abort.ts';
 import { milliseconds, seconds } from '../core/clock.ts';
-import type { Clock, EpochMs, Random } from '../core/clock.ts';
+import type { Clock, MonotonicMs, Random } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
 import { keyOf, objectKey, splitKey } from '../core/kubernetes.ts';
@@ -15,8 +16,11 @@ import type { StatusFacts } from '../core/trained-model-status.ts';
 import { inferenceServiceOf, readTrainedModel } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import { isSameReplica } from '../core/watched-pod.ts';
+import type { WatchedPod } from '../core/watched-pod.ts';
 import type { ApiClient } from '../kube/api-client.ts';
+import type { Delta } from '../kube/reflector.ts';
 import { TRAINED_MODELS } from '../kube/resources.ts';
+import { createBreather } from '../reconciler/breather.ts';
 import { createEventRecorder } from '../reconciler/event-recorder.ts';
 import type { EventRecorder } from '../reconciler/event-recorder.ts';
 import { createStatusWriter } from '../reconciler/status-writer.ts';
@@ -29,6 +33,8 @@ import type { ManagerOptions } from './options.ts';
 import { createPlacements } from './placements.ts';
 import { createReconciling } from './reconciling.ts';
 import type { Reconciling } from './reconciling.ts';
+import { createStatusLooks } from './status-looks.ts';
+import type { StatusLooks } from './status-looks.ts';
 import { createStatusTurns } from './status-turns.ts';
 import { createVerdictMemory } from './verdict-memory.ts';
 import type { TrainedModelStatusObserver } from './metrics/status-metrics.ts';
@@ -70,22 +76,17 @@ export function createTrainedModelStatus(options: TrainedModelStatusOptions): Tr
   const placements = createPlacements();
   let leading: Leading | undefined;
 
-  const look = (keys: Iterable<ObjectKey>): void => {
-    if (leading === undefined) return;
-    for (const key of keys) leading.reconciling.enqueue(key);
-  };
-  const modelsOf = (key: ObjectKey): ObjectKey[] =>
-    [...view().trainedModelsByKey.group(key)].map((model) => keyOf(model));
-
   return {
     listeners: {
       inferenceService: (delta) => {
-        if (delta.type !== 'synced') look(modelsOf(keyOf(delta.object)));
+        if (delta.type !== 'synced') leading?.looks.changed(keyOf(delta.object), undefined);
         if (delta.type === 'deleted') placements.forget(keyOf(delta.object));
       },
       trainedModel: (delta) => {
+        if (delta.type === 'synced') return;
+        leading?.tellFollowers(delta);
         if (delta.type === 'deleted') leading?.forget(keyOf(delta.object));
-        else if (delta.type !== 'synced') look([keyOf(delta.object)]);
+        else leading?.reconciling.enqueue(keyOf(delta.object));
       },
       pod: (delta) => {
         if (delta.type === 'synced' || leading === undefined) return;
@@ -94,18 +95,19 @@ export function createTrainedModelStatus(options: TrainedModelStatusOptions): Tr
         else followers.keep(delta.object);
         if (delta.type === 'updated' && isSameReplica(delta.previous, delta.object)) return;
         const { inferenceService = '', metadata } = delta.object;
-        look(modelsOf(objectKey(metadata.namespace ?? '', inferenceService)));
+        leading.looks.changed(objectKey(metadata.namespace ?? '', inferenceService), undefined);
       },
     },
     planned(key, plan) {
-      const { namespace } = splitKey(key);
-      look([...placements.planned(key, plan)].map((name) => objectKey(namespace, name)));
+      const changed = [...placements.planned(key, plan)];
+      if (changed.length > 0) leading?.looks.changed(key, changed);
     },
     async lead(signal) {
-      leading = newLeading(options, placements.waitingFor, (key, models) => {
-        const { namespace } = splitKey(key);
-        look(models === undefined ? modelsOf(key) : [...models].map((name) => objectKey(namespace, name)));
-      });
+      // Of models that are not known yet nothing would be kept.
+      const { synced, cache } = view().trainedModels;
+      await Promise.race([synced, aborted(signal)]).catch(() => undefined);
+      if (signal.aborted || !cache.synced) return;
+      leading = newLeading(options, placements.waitingFor, signal);
       try {
         for (const pod of view().pods.cache.list()) leading.followers.keep(pod);
         await leading.reconciling.lead(signal);
@@ -122,6 +124,9 @@ export function createTrainedModelStatus(options: TrainedModelStatusOptions): Tr
 interface Leading {
   readonly reconciling: Reconciling;
   readonly followers: AgentFollowers;
+  readonly looks: StatusLooks;
+  /** Followers keep what they are told of models that exist. */
+  tellFollowers(delta: Exclude<Delta<TrainedModel>, { readonly type: 'synced' }>): void;
   forget(key: ObjectKey): void;
 }
 
@@ -145,13 +150,19 @@ type WaitingFor = (key: ObjectKey, name: string) => WaitingModel | 'placed' | un
 function newLeading(
   options: TrainedModelStatusOptions,
   waitingFor: WaitingFor,
-  onChange: (key: ObjectKey, models: Iterable<string> | undefined) => void,
+  signal: AbortSignal,
 ): Leading {
   const { client, clock, random, view, scope, observe } = options;
   const logger = options.logger.child({ part: 'status' });
   const modelsOf = (key: ObjectKey): string[] =>
     [...view().trainedModelsByKey.group(key)].map(({ metadata }) => metadata.name);
-  const followers = createAgentFollowers({ clock, random, onChange, modelsOf });
+  const breathe = createBreather(clock);
+  const looks = createStatusLooks({
+    ...{ clock, signal, modelsOf, breathe },
+    podsOf: (key) => view().podsByKey.sizeOf(key),
+    look: (key, name) => reconciling.enqueue(objectKey(splitKey(key).namespace, name)),
+  });
+  const followers = followersFor(options, logger, looks, modelsOf);
   const writer = createStatusWriter({ client, clock, scope, observe: observe.written, ...WRITES });
   const turns = createStatusTurns(clock);
   const events = eventsFor(options);
@@ -159,13 +170,14 @@ function newLeading(
   const queue = depthObserver(observe.queue);
 
   async function process(key: ObjectKey, signal: AbortSignal): Promise<void> {
+    await breathe();
     const model = view().trainedModels.cache.get(key);
     if (model === undefined || model.metadata.deletionTimestamp !== undefined) return;
-    const now = clock.now();
+    const now = clock.monotonic();
     const facts = factsOf(model, view(), followers, waitingFor, now);
     if (facts === undefined) return;
     const stored = writer.newest(model);
-    const wanted = (scope === 'whole' ? statusOf : statusBeside)(facts, stored.status, now);
+    const wanted = (scope === 'whole' ? statusOf : statusBeside)(facts, stored.status, clock.now());
     const { settled, lookAgainAt } = facts.loaded;
     const pace = paceOf({
       ...{ stored: stored.status, wanted, settled, now, doubtUntil: lookAgainAt },
@@ -197,12 +209,45 @@ function newLeading(
   return {
     reconciling,
     followers,
+    looks,
+    tellFollowers: (delta) => tellFollowers(followers, view(), delta),
     forget(key) {
       memory.forget(key);
       turns.release(key);
       writer.forget(key);
     },
   };
+}
+
+function followersFor(
+  { clock, random, view, observe }: TrainedModelStatusOptions,
+  logger: Logger,
+  { changed: onChange }: StatusLooks,
+  modelsOf: (key: ObjectKey) => string[],
+): AgentFollowers {
+  return createAgentFollowers({
+    ...{ clock, random, onChange, modelsOf, logger, observe: observe.agent },
+    isModelOf: (key, name) => {
+      const model = view().trainedModels.cache.get(objectKey(splitKey(key).namespace, name));
+      return model !== undefined && keyOfTrainedModel(model) === key;
+    },
+  });
+}
+
+function tellFollowers(
+  followers: AgentFollowers,
+  view: ClusterView,
+  delta: Exclude<Delta<TrainedModel>, { readonly type: 'synced' }>,
+): void {
+  const podsOf = (model: TrainedModel): Iterable<WatchedPod> =>
+    view.podsByKey.group(keyOfTrainedModel(model) ?? '');
+  const { name } = delta.object.metadata;
+  if (delta.type === 'deleted') followers.modelGone(name, podsOf(delta.object));
+  else if (delta.type === 'added') followers.modelAppeared(podsOf(delta.object));
+  else if (keyOfTrainedModel(delta.previous) !== keyOfTrainedModel(delta.object)) {
+    followers.modelGone(name, podsOf(delta.previous));
+    followers.modelAppeared(podsOf(delta.object));
+  }
 }
 
 function eventsFor({ client, clock, identity, observe }: TrainedModelStatusOptions): EventRecorder {
@@ -218,7 +263,7 @@ function factsOf(
   view: ClusterView,
   followers: AgentFollowers,
   waitingFor: WaitingFor,
-  now: EpochMs,
+  now: MonotonicMs,
 ): StatusFacts | undefined {
   const key = keyOfTrainedModel(model);
   const inferenceService = key === undefined ? undefined : view.inferenceServices.cache.get(key);

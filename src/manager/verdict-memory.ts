@@ -1,21 +1,21 @@
-import type { Clock, EpochMs } from '../core/clock.ts';
+import type { Clock, MonotonicMs } from '../core/clock.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
 
 /** Since when each model's verdicts are what they are, as long as they differ from what is stored. */
 export interface VerdictMemory {
   /** Remembers them from now on unless they are remembered already. */
-  since(key: ObjectKey, verdicts: string): EpochMs;
+  since(key: ObjectKey, verdicts: string): MonotonicMs;
   /** For a model whose status says all there is to say: of most models, so that memory is not kept for them. */
   forget(key: ObjectKey): void;
 }
 
 export function createVerdictMemory(clock: Clock): VerdictMemory {
-  const memories = new Map<ObjectKey, { readonly verdicts: string; readonly since: EpochMs }>();
+  const memories = new Map<ObjectKey, { readonly verdicts: string; readonly since: MonotonicMs }>();
   return {
     since(key, verdicts) {
       const known = memories.get(key);
       if (known?.verdicts === verdicts) return known.since;
-      const now = clock.now();
+      const now = clock.monotonic();
       memories.set(key, { verdicts, since: now });
       return now;
     },

@@ -1,4 +1,4 @@
-import { milliseconds, type Clock, type EpochMs, type Milliseconds } from '../core/clock.ts';
+import { milliseconds, type Clock, type MonotonicMs, type Milliseconds } from '../core/clock.ts';
 import { createKeyTimers } from './key-timers.ts';
 
 /**
@@ -33,7 +33,7 @@ export function createCoalescingWindows<K extends string>(
 ): CoalescingWindows<K> {
   /** Of the latest window of keys in a burst, or just after one. */
   const spans = new Map<K, Milliseconds>();
-  const changedAt = new Map<K, EpochMs>();
+  const changedAt = new Map<K, MonotonicMs>();
   const ends = createKeyTimers<K>(clock, signal, over);
   const looks = createKeyTimers<K>(clock, signal, look);
   const rests = createKeyTimers<K>(clock, signal, (key) => spans.delete(key));
@@ -48,7 +48,7 @@ export function createCoalescingWindows<K extends string>(
   function look(key: K): void {
     const since = changedAt.get(key);
     if (since === undefined) return;
-    const missing = quietOf(key) - (clock.now() - since);
+    const missing = quietOf(key) - (clock.monotonic() - since);
     if (missing > 0) looks.set(key, milliseconds(missing));
     else over(key);
   }
@@ -68,7 +68,7 @@ export function createCoalescingWindows<K extends string>(
     has: (key) => ends.has(key),
     changed(key) {
       if (!ends.has(key)) return;
-      changedAt.set(key, clock.now());
+      changedAt.set(key, clock.monotonic());
       looks.set(key, quietOf(key));
     },
   };

@@ -7,7 +7,11 @@ import { isApiError } from '../kube/api-error.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import { CONFIG_MAPS } from '../kube/resources.ts';
 import type { OwnWrites } from './own-writes.ts';
-import { ConfigMapChangedError, ConfigMapVanishedError } from './reconcile-model-config.ts';
+import {
+  ConfigMapChangedError,
+  ConfigMapRefusedError,
+  ConfigMapVanishedError,
+} from './reconcile-model-config.ts';
 import type { ModelConfigWriter } from './reconcile-model-config.ts';
 
 /** Who the fields of our ConfigMaps belong to. */
@@ -34,7 +38,7 @@ export function createConfigMapWriter(
         return ownWrites.remember(created);
       } catch (thrown) {
         if (isApiError(thrown, 'API_ALREADY_EXISTS')) return undefined;
-        throw thrown;
+        throw refusalOf(thrown);
       }
     },
     read: (key) => getIfThere(client, CONFIG_MAPS, splitKey(key)),
@@ -45,7 +49,7 @@ export function createConfigMapWriter(
         return ownWrites.remember(replaced);
       } catch (thrown) {
         ownWrites.forget(configMap);
-        if (!isApiError(thrown, 'API_NOT_FOUND', 'API_CONFLICT')) throw thrown;
+        if (!isApiError(thrown, 'API_NOT_FOUND', 'API_CONFLICT')) throw refusalOf(thrown);
         const current = await getIfThere(client, CONFIG_MAPS, splitKey(keyOf(configMap)));
         if (current !== undefined) {
           ownWrites.remember(current);
@@ -69,6 +73,25 @@ export function createConfigMapWriter(
       }
     },
   };
+}
+
+/**
+ * The API server looked at it and said no, for whatever reason: its own rules, a quota, a policy, a role, a namespace that is
+ * being deleted. Anything else may be different at the next try.
+ */
+const REFUSALS = [
+  'API_INVALID',
+  'API_BAD_REQUEST',
+  'API_FORBIDDEN',
+  'API_NOT_FOUND',
+  'API_SERVER_ERROR',
+] as const;
+/** What a policy says may be long, and goes into the status of each model. */
+const LONGEST_REFUSAL = 500;
+
+function refusalOf(thrown: unknown): unknown {
+  if (!isApiError(thrown, ...REFUSALS)) return thrown;
+  return new ConfigMapRefusedError(thrown.message.slice(0, LONGEST_REFUSAL), { cause: thrown });
 }
 
 function bytesOf(configMap: ConfigMap): number {

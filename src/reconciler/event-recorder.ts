@@ -1,5 +1,5 @@
 import { seconds } from '../core/clock.ts';
-import type { Clock, EpochMs } from '../core/clock.ts';
+import type { Clock, EpochMs, MonotonicMs } from '../core/clock.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
 import type { ModelEvent } from '../core/model-events.ts';
 import type { ApiClient } from '../kube/api-client.ts';
@@ -36,7 +36,7 @@ const COMPONENT = 'kserve-mms';
 /** Writes core/v1 Events, which `kubectl describe` shows; an event that comes again is counted up. */
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
   const { client, clock, allowance, observe } = options;
-  const recent = new Map<string, { readonly name: string; readonly at: EpochMs; count: number }>();
+  const recent = new Map<string, { readonly name: string; readonly at: MonotonicMs; count: number }>();
   const running = new Set<Promise<void>>();
 
   async function write(regarding: KubernetesObject, event: ModelEvent): Promise<void> {
@@ -44,7 +44,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     const key = JSON.stringify([regarding.metadata.uid, event.reason, event.message]);
     const known = recent.get(key);
     const now = clock.now();
-    if (known !== undefined && now - known.at < SAME_WITHIN) {
+    if (known !== undefined && clock.monotonic() - known.at < SAME_WITHIN) {
       known.count += 1;
       const body = { count: known.count, lastTimestamp: timestamp(now) };
       await client.patch(EVENTS, { namespace, name: known.name }, { type: 'merge', body });
@@ -53,7 +53,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     }
     const name = `${regarding.metadata.name}.${now.toString(16)}${(sequence++ % 0x1000).toString(16).padStart(3, '0')}`;
     recent.delete(key);
-    recent.set(key, { name, at: now, count: 1 });
+    recent.set(key, { name, at: clock.monotonic(), count: 1 });
     for (const oldest of recent.keys()) {
       if (recent.size <= REMEMBERED) break;
       recent.delete(oldest);

@@ -1,5 +1,5 @@
 import { NO_MORE_WAITING } from '../core/abort.ts';
-import type { Clock, EpochMs, Milliseconds } from '../core/clock.ts';
+import type { Clock, MonotonicMs, Milliseconds } from '../core/clock.ts';
 import { milliseconds } from '../core/clock.ts';
 import { createTimeline } from './timeline.ts';
 
@@ -21,9 +21,9 @@ export function createKeyTimers<K extends string>(
   signal: AbortSignal,
   onTime: (key: K) => void,
 ): KeyTimers<K> {
-  const pending = new Map<K, EpochMs>();
+  const pending = new Map<K, MonotonicMs>();
   const timeline = createTimeline<K>((key, at) => pending.get(key) === at);
-  let asleep: { readonly until: EpochMs; readonly wake: AbortController } | undefined;
+  let asleep: { readonly until: MonotonicMs; readonly wake: AbortController } | undefined;
 
   function sleepUntilNext(): void {
     const until = timeline.next();
@@ -33,7 +33,7 @@ export function createKeyTimers<K extends string>(
     if (until === undefined || signal.aborted) return;
     const wake = new AbortController();
     asleep = { until, wake };
-    void clock.sleep(milliseconds(Math.max(0, until - clock.now())), wake.signal).then(() => {
+    void clock.sleep(milliseconds(Math.max(0, until - clock.monotonic())), wake.signal).then(() => {
       if (wake.signal.aborted) return;
       asleep = undefined;
       callDue();
@@ -41,7 +41,7 @@ export function createKeyTimers<K extends string>(
   }
 
   function callDue(): void {
-    for (const key of timeline.takeUntil(clock.now())) {
+    for (const key of timeline.takeUntil(clock.monotonic())) {
       pending.delete(key);
       onTime(key);
     }
@@ -59,7 +59,7 @@ export function createKeyTimers<K extends string>(
 
   return {
     set(key, span) {
-      const at = (clock.now() + span) as EpochMs;
+      const at = (clock.monotonic() + span) as MonotonicMs;
       const earlier = pending.get(key);
       if (signal.aborted || (earlier !== undefined && earlier <= at)) return;
       pending.set(key, at);

@@ -1,5 +1,5 @@
 import { milliseconds, seconds } from '../core/clock.ts';
-import type { Clock, EpochMs, Milliseconds } from '../core/clock.ts';
+import type { Clock, MonotonicMs, Milliseconds } from '../core/clock.ts';
 import type { ConfigMap, KubernetesObject, ObjectKey } from '../core/kubernetes.ts';
 import { keyOf } from '../core/kubernetes.ts';
 import { compareResourceVersions } from '../kube/resource-version.ts';
@@ -33,11 +33,11 @@ export function createOwnWrites<T extends KubernetesObject = ConfigMap>(
   clock: Clock,
   observeLag: (lag: Milliseconds) => void,
 ): OwnWrites<T> {
-  const written = new Map<ObjectKey, { readonly object: T; readonly at: EpochMs }>();
+  const written = new Map<ObjectKey, { readonly object: T; readonly at: MonotonicMs }>();
 
   function remembered(key: ObjectKey): T | undefined {
     const own = written.get(key);
-    if (own === undefined || own.at + REMEMBERED_FOR > clock.now()) return own?.object;
+    if (own === undefined || own.at + REMEMBERED_FOR > clock.monotonic()) return own?.object;
     written.delete(key);
     return undefined;
   }
@@ -49,7 +49,7 @@ export function createOwnWrites<T extends KubernetesObject = ConfigMap>(
 
   return {
     remember(object) {
-      written.set(keyOf(object), { object, at: clock.now() });
+      written.set(keyOf(object), { object, at: clock.monotonic() });
       return object;
     },
     forget: (object) => void written.delete(keyOf(object)),
@@ -61,7 +61,7 @@ export function createOwnWrites<T extends KubernetesObject = ConfigMap>(
       const own = written.get(key);
       if (own === undefined || isNewer(own.object, object)) return false;
       written.delete(key);
-      observeLag(milliseconds(Math.max(0, clock.now() - own.at)));
+      observeLag(milliseconds(Math.max(0, clock.monotonic() - own.at)));
       return own.object.metadata.resourceVersion === object.metadata.resourceVersion;
     },
   };

@@ -35,7 +35,7 @@ export function pollReadiness(options: ReadinessPollerOptions): AgentFollower {
   const { clock, onChange } = options;
   const stopping = new AbortController();
   let models: ReadonlyMap<string, ReplicaModel> = new Map();
-  let silence: AgentFollower['silence'] = { since: clock.now(), why: '', refused: false };
+  let silence: AgentFollower['silence'] = { since: clock.monotonic(), why: '', refused: false };
 
   async function poll(): Promise<void> {
     for (;;) {
@@ -47,7 +47,7 @@ export function pollReadiness(options: ReadinessPollerOptions): AgentFollower {
         models = found;
         silence = undefined;
       } else {
-        silence = { since: was?.since ?? clock.now(), why: fault, refused: false };
+        silence = { since: was?.since ?? clock.monotonic(), why: fault, refused: false };
       }
       if ((was === undefined) !== (silence === undefined)) onChange(undefined);
       else if (fault === undefined && changed.length > 0) onChange(changed.map(([name]) => name));

@@ -1,11 +1,19 @@
-import { MmsError } from '../core/errors.ts';
+import { messageOf, MmsError } from '../core/errors.ts';
 import type { InferenceService } from '../core/inference-service.ts';
 import type { ConfigMap, ObjectKey } from '../core/kubernetes.ts';
 import { objectKey, splitKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
-import { configMapChange, isDisposable, namesPlaced } from '../core/model-config-map.ts';
-import { MODELS_JSON_CAPACITY, planModelConfig } from '../core/model-config-plan.ts';
+import {
+  configMapChange,
+  isDisposable,
+  modelsCapacityOf,
+  namesPlaced,
+  unwrittenPlan,
+} from '../core/model-config-map.ts';
+import { byteLength, encodeModelConfig } from '../core/model-config.ts';
+import { planModelConfig } from '../core/model-config-plan.ts';
 import type { ModelConfigPlan, PlanInput, ShardPlan } from '../core/model-config-plan.ts';
+import { modelConfigName } from '../core/names.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 
 /** What the reconciler reads: caches only, synced before the first call. */
@@ -34,10 +42,17 @@ export interface ModelConfigWriter {
   delete(configMap: ConfigMap): Promise<void>;
 }
 
-/** A ConfigMap stands in the way that only a person may move. Looked at again when anything changes. */
+/** A ConfigMap stands in the way that only a person may move. Looked at again when anything changes, and with growing waits. */
 export class ForeignConfigMapError extends MmsError {
   readonly code = 'FOREIGN_CONFIG_MAP';
-  readonly retryable = false;
+  /** What a person does about it need not be seen by any watch of ours. */
+  readonly retryable = true;
+}
+
+/** The API server does not take a ConfigMap as it should be. Tried again when anything changes, and with growing waits. */
+export class ConfigMapRefusedError extends MmsError {
+  readonly code = 'CONFIG_MAP_REFUSED';
+  readonly retryable = true;
 }
 
 /** Somebody else wrote the ConfigMap first: beside KServe an everyday event. */
@@ -57,7 +72,7 @@ export interface ReconcileDependencies {
   readonly writer: ModelConfigWriter;
   readonly logger: Logger;
   readonly first: PlanInput['first'];
-  /** Told once per reconcile, for metrics. */
+  /** Told once per reconcile of what holds after it: of what could not be written, that it waits. */
   readonly observe: (key: ObjectKey, plan: ModelConfigPlan) => void;
 }
 
@@ -67,7 +82,8 @@ export interface ReconcileDependencies {
  *
  * Resolves with what was decided; undefined while the InferenceService is being deleted, when nothing is.
  *
- * @throws {MmsError} retryable ones want another call; {@link ForeignConfigMapError} wants a person
+ * @throws {MmsError} retryable ones want another call; {@link ForeignConfigMapError} and {@link ConfigMapRefusedError} want
+ * a person
  */
 export async function reconcileModelConfig(
   key: ObjectKey,
@@ -91,33 +107,65 @@ async function reconcileOnce(
   // While it is being deleted the garbage collector has the ConfigMap; writing would only race with it.
   if (inferenceService?.metadata.deletionTimestamp !== undefined) return undefined;
   const existing = new Map(world.configMaps(key).map((configMap) => [configMap.metadata.name, configMap]));
-  const plan = planModelConfig({
-    inferenceService,
-    trainedModels: world.trainedModels(key),
-    placed: namesPlaced(existing.values()),
-    first,
-    capacity: MODELS_JSON_CAPACITY,
-  });
-  observe(key, plan);
-  if (inferenceService !== undefined) {
-    for (const shard of plan.shards) {
-      await keepShard(inferenceService, shard, existing.get(shard.configMapName), dependencies);
+  const planned = (): ModelConfigPlan =>
+    planModelConfig({
+      inferenceService,
+      trainedModels: world.trainedModels(key),
+      placed: namesPlaced(existing.values()),
+      first,
+      capacity: modelsCapacityOf(existing.get(modelConfigName(splitKey(key).name, 0))),
+    });
+  let plan = planned();
+  try {
+    if (
+      inferenceService !== undefined &&
+      !(await keepShards(inferenceService, plan, existing, dependencies))
+    ) {
+      // A ConfigMap was there that no watch shows, and has less room than a new one.
+      plan = planned();
+      await keepShards(inferenceService, plan, existing, dependencies);
     }
+  } catch (thrown) {
+    if (isRefusal(thrown)) observe(key, unwrittenPlan(plan, existing, messageOf(thrown)));
+    throw thrown;
   }
-  const planned = new Set(plan.shards.map(({ configMapName }) => configMapName));
+  observe(key, plan);
+  const names = new Set(plan.shards.map(({ configMapName }) => configMapName));
   for (const configMap of existing.values()) {
-    if (!planned.has(configMap.metadata.name))
-      await disposeOf(key, configMap, inferenceService, dependencies);
+    if (!names.has(configMap.metadata.name)) await disposeOf(key, configMap, inferenceService, dependencies);
   }
   return plan;
 }
 
+/** What stays as it is until something else changes, and so is worth telling. */
+function isRefusal(thrown: unknown): thrown is MmsError {
+  return thrown instanceof ForeignConfigMapError || thrown instanceof ConfigMapRefusedError;
+}
+
+/** False when one of the ConfigMaps, `existing` by now, has less room than was planned with: nothing is written to it then. */
+async function keepShards(
+  inferenceService: InferenceService,
+  plan: ModelConfigPlan,
+  existing: Map<string, ConfigMap>,
+  dependencies: ReconcileDependencies,
+): Promise<boolean> {
+  for (const shard of plan.shards) {
+    const known = existing.get(shard.configMapName);
+    const found = await keepShard(inferenceService, shard, known, dependencies);
+    if (found === undefined) continue;
+    existing.set(shard.configMapName, found);
+    return false;
+  }
+  return true;
+}
+
+/** A ConfigMap that was not known of and has too little room; else undefined, and it is kept. */
 async function keepShard(
   inferenceService: InferenceService,
   shard: ShardPlan,
   known: ConfigMap | undefined,
   { writer, logger }: ReconcileDependencies,
-): Promise<void> {
+): Promise<ConfigMap | undefined> {
   const namespace = inferenceService.metadata.namespace ?? '';
   const key = objectKey(namespace, shard.configMapName);
   const fields = { configMap: key, models: shard.models.length };
@@ -126,18 +174,20 @@ async function keepShard(
     const created = await writer.create(change.configMap);
     if (created !== undefined) {
       logger.info(fields, 'ConfigMap created');
-      return;
+      return undefined;
     }
     // KServe's, or a person's: it has no label of ours yet, so the watch does not see it. It is taken over.
-    change = configMapChange(inferenceService, shard, await writer.read(key));
+    const found = await writer.read(key);
+    if (modelsCapacityOf(found) < byteLength(encodeModelConfig(shard.models))) return found;
+    change = configMapChange(inferenceService, shard, found);
   }
   switch (change.kind) {
     case 'none':
-      return;
+      return undefined;
     case 'replace':
       await writer.replace(change.configMap);
       logger.info({ ...fields, because: change.because }, 'ConfigMap written');
-      return;
+      return undefined;
     case 'create':
       throw new ConfigMapVanishedError(`ConfigMap ${key} was there and is gone; trying again`);
     case 'conflict':

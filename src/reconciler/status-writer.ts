@@ -1,4 +1,4 @@
-import type { Clock, EpochMs } from '../core/clock.ts';
+import type { Clock, MonotonicMs } from '../core/clock.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
 import { keyOf } from '../core/kubernetes.ts';
 import type { TrainedModelStatus } from '../core/trained-model-status.ts';
@@ -16,7 +16,7 @@ export interface StatusWriter {
   newest(model: TrainedModel): {
     readonly status: TrainedModelStatus | undefined;
     /** At the earliest; undefined when it never was. */
-    readonly writtenAt: EpochMs | undefined;
+    readonly writtenAt: MonotonicMs | undefined;
   };
   /** Resolves when it is stored, or when the model is gone. Rejects with retryable errors. */
   write(model: TrainedModel, status: TrainedModelStatus, signal: AbortSignal): Promise<void>;
@@ -35,7 +35,7 @@ export interface StatusWriterOptions {
 const FIELD_MANAGER = 'kserve-mms-status';
 
 interface OwnWrite {
-  readonly at: EpochMs;
+  readonly at: MonotonicMs;
   /** Until the cache has it, or something newer. */
   readonly unseen?: { readonly resourceVersion: string | undefined; readonly status: TrainedModelStatus };
 }
@@ -54,7 +54,7 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
         return { status: own.unseen.status, writtenAt: own.at };
       if (own?.unseen !== undefined) written.set(key, { at: own.at });
       const status = model.status as TrainedModelStatus | undefined;
-      return { status, writtenAt: own?.at ?? lastTransition(status) };
+      return { status, writtenAt: own?.at ?? lastTransition(status, clock) };
     },
     async write(model, status, signal) {
       await bucket.take(signal);
@@ -68,7 +68,7 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
           { subresource: 'status', fieldManager: FIELD_MANAGER, signal },
         );
         const { resourceVersion } = stored.metadata;
-        written.set(keyOf(model), { at: clock.now(), unseen: { resourceVersion, status } });
+        written.set(keyOf(model), { at: clock.monotonic(), unseen: { resourceVersion, status } });
         observe('written');
       } catch (thrown) {
         if (!isApiError(thrown, 'API_NOT_FOUND')) {
@@ -88,12 +88,15 @@ function isNewer(resourceVersion: string | undefined, model: TrainedModel): bool
 }
 
 /** When another process, such as the leader before, has written at the earliest. */
-function lastTransition(status: TrainedModelStatus | undefined): EpochMs | undefined {
+function lastTransition(status: TrainedModelStatus | undefined, clock: Clock): MonotonicMs | undefined {
   const times = (status?.conditions ?? []).map(({ lastTransitionTime = '' }) =>
     Date.parse(lastTransitionTime),
   );
   const known = times.filter((time) => !Number.isNaN(time));
-  return known.length === 0 ? undefined : (Math.max(...known) as EpochMs);
+  if (known.length === 0) return undefined;
+  // By another machine's clock, or by this one's before it was set: never taken to be still to come.
+  const ago = Math.max(0, clock.now() - Math.max(...known));
+  return (clock.monotonic() - ago) as MonotonicMs;
 }
 
 /** A list is replaced as a whole by a merge patch; null takes a field away. */

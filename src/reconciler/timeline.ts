@@ -1,17 +1,17 @@
-import type { EpochMs } from '../core/clock.ts';
+import type { MonotonicMs } from '../core/clock.ts';
 
 /** Keys in the order of their times. */
 export interface Timeline<K> {
-  add(key: K, at: EpochMs): void;
+  add(key: K, at: MonotonicMs): void;
   /** The earliest time that still holds; undefined when none does. */
-  next(): EpochMs | undefined;
+  next(): MonotonicMs | undefined;
   /** Takes out, one by one, the keys whose times are not after this. */
-  takeUntil(now: EpochMs): Iterable<K>;
+  takeUntil(now: MonotonicMs): Iterable<K>;
 }
 
 interface Entry<K> {
   readonly key: K;
-  readonly at: EpochMs;
+  readonly at: MonotonicMs;
 }
 
 /**
@@ -19,7 +19,7 @@ interface Entry<K> {
  *
  * @param holds whether this is still the key's time
  */
-export function createTimeline<K>(holds: (key: K, at: EpochMs) => boolean): Timeline<K> {
+export function createTimeline<K>(holds: (key: K, at: MonotonicMs) => boolean): Timeline<K> {
   const heap: Entry<K>[] = [];
 
   const isBefore = (a: Entry<K> | undefined, b: Entry<K> | undefined): boolean =>

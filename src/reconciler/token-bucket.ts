@@ -18,10 +18,10 @@ export function createTokenBucket(options: {
   const { perSecond, burst, clock } = options;
   // Below zero: so many are waiting.
   let tokens = burst;
-  let filledAt = clock.now();
+  let filledAt = clock.monotonic();
 
   function refill(): void {
-    const now = clock.now();
+    const now = clock.monotonic();
     tokens = Math.min(burst, tokens + (Math.max(0, now - filledAt) / 1000) * perSecond);
     filledAt = now;
   }

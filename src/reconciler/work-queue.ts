@@ -1,5 +1,5 @@
 import { backoffDelay, type BackoffPolicy } from '../core/backoff.ts';
-import { milliseconds, type Clock, type EpochMs, type Milliseconds, type Random } from '../core/clock.ts';
+import { milliseconds, type Clock, type MonotonicMs, type Milliseconds, type Random } from '../core/clock.ts';
 import { MmsError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import {
@@ -90,8 +90,8 @@ interface Queue<K extends string> {
   readonly stopping: AbortController;
   readonly aborting: AbortController;
   /** Keys that are due, in the order in which they became so, with the time of that; and those that go before them. */
-  readonly due: Map<K, EpochMs>;
-  readonly urgent: Map<K, EpochMs>;
+  readonly due: Map<K, MonotonicMs>;
+  readonly urgent: Map<K, MonotonicMs>;
   readonly running: Map<K, Promise<void>>;
   /** Added while they could not become due: running, or in their window. */
   readonly again: Set<K>;
@@ -138,7 +138,7 @@ function add<K extends string>(queue: Queue<K>, key: K): void {
     return;
   }
   queue.due.delete(key);
-  (urgent ? queue.urgent : queue.due).set(key, since ?? queue.options.clock.now());
+  (urgent ? queue.urgent : queue.due).set(key, since ?? queue.options.clock.monotonic());
   queue.observe({ type: 'depth', depth: depthOf(queue) });
   startRuns(queue);
 }
@@ -147,7 +147,7 @@ function depthOf<K extends string>({ due, urgent }: Queue<K>): number {
   return due.size + urgent.size;
 }
 
-function* inTurn<K extends string>({ due, urgent }: Queue<K>): Iterable<readonly [K, EpochMs]> {
+function* inTurn<K extends string>({ due, urgent }: Queue<K>): Iterable<readonly [K, MonotonicMs]> {
   yield* urgent;
   yield* due;
 }
@@ -179,7 +179,7 @@ function startRuns<K extends string>(queue: Queue<K>): void {
 
 async function run<K extends string>(queue: Queue<K>, key: K): Promise<void> {
   const { options } = queue;
-  const startedAt = options.clock.now();
+  const startedAt = options.clock.monotonic();
   let outcome: Outcome = 'done';
   let code: string | undefined;
   try {
@@ -230,6 +230,6 @@ async function stop<K extends string>(queue: Queue<K>, grace: Milliseconds): Pro
   await ended;
 }
 
-function elapsed<K extends string>(queue: Queue<K>, since: EpochMs): Milliseconds {
-  return milliseconds(Math.max(0, queue.options.clock.now() - since));
+function elapsed<K extends string>(queue: Queue<K>, since: MonotonicMs): Milliseconds {
+  return milliseconds(Math.max(0, queue.options.clock.monotonic() - since));
 }

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import { conditionOf } from '../../src/core/trained-model-status.ts';
+import type { TrainedModelStatus } from '../../src/core/trained-model-status.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
-import { CONFIG_MAPS, INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
+import { CONFIG_MAPS, INFERENCE_SERVICES, NAMESPACES, TRAINED_MODELS } from '../../src/kube/resources.ts';
+import type { Resource } from '../../src/kube/resources.ts';
 import {
   createModel,
   createService,
@@ -202,4 +206,129 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     await eventually(() => expect(manager.log()).toContain('FOREIGN_CONFIG_MAP'));
     expect(await modelNames(client, `${name}-x`)).toEqual([]);
   });
+
+  /** What ModelLoaded says of a model. */
+  const told = async (model: string): Promise<string> => {
+    const { status } = await client.get(TRAINED_MODELS, reference(model));
+    const { reason = '', message = '' } = conditionOf(status as TrainedModelStatus, 'ModelLoaded') ?? {};
+    return `${reason}: ${message}`;
+  };
+
+  it('says that a ConfigMap is immutable, writes on once it is not, and calls nothing placed meanwhile', async () => {
+    await client.create(CONFIG_MAPS, {
+      ...{ metadata: { namespace: 'default', name: `modelconfig-${name}-0` } },
+      ...{ data: { 'models.json': '[]' }, immutable: true },
+    });
+    const unwritten = { state: 'ConfigMapNotWritten' };
+    const placed = await manager.metric('mms_trained_models', { state: 'Placed' });
+    const before = await manager.metric('mms_trained_models', unwritten);
+    await createService(client, inferenceService(name));
+    await createModel(client, trainedModel(`${name}-m`, name));
+    await eventually(async () =>
+      expect(await told(`${name}-m`)).toMatch(/^ConfigMapNotWritten: .*is immutable; delete it/),
+    );
+    expect(await manager.metric('mms_trained_models', { state: 'Placed' })).toBe(placed);
+    expect(await manager.metric('mms_trained_models', unwritten)).toBe(before + 1);
+    await client.delete(CONFIG_MAPS, reference());
+    await hasModels([`${name}-m`]);
+    await eventually(async () => expect(await told(`${name}-m`)).toMatch(/^NoReplicas/));
+  }, 90_000);
+
+  it('leaves a foreign key its room, and fills the rest', async () => {
+    await client.create(CONFIG_MAPS, {
+      ...{ metadata: { namespace: 'default', name: `modelconfig-${name}-0` } },
+      data: { notes: 'x'.repeat(1024 * 1024 - 300) },
+    });
+    await createService(client, inferenceService(name));
+    for (const model of ['a', 'b', 'c']) await createModel(client, trainedModel(`${name}-${model}`, name));
+    await eventually(async () => {
+      const all = await Promise.all(['a', 'b', 'c'].map((model) => told(`${name}-${model}`)));
+      expect(all.map((text) => text.split(':')[0])).toEqual(['NoReplicas', 'NoReplicas', 'ConfigMapFull']);
+      expect(all[2]).toContain('its other keys take the rest');
+    });
+    await hasModels([`${name}-a`, `${name}-b`]);
+    await client.delete(TRAINED_MODELS, reference(`${name}-a`));
+    await hasModels([`${name}-b`, `${name}-c`]);
+    expect((await readConfigMap(client, `modelconfig-${name}-0`))?.data?.['notes']).toHaveLength(
+      1024 * 1024 - 300,
+    );
+  }, 90_000);
+
+  it('says that a policy refuses it, in its words, and what is in it stays placed', async () => {
+    await createService(client, inferenceService(name));
+    await createModel(client, trainedModel(`${name}-a`, name));
+    await hasModels([`${name}-a`]);
+    await client.create(POLICIES, policy(name));
+    await client.create(POLICY_BINDINGS, binding(name));
+    await eventually(async () => {
+      const probe = mergePatch({ metadata: { annotations: { probe: 'x' } } });
+      await expect(probe).rejects.toMatchObject({ code: 'API_INVALID' });
+    });
+    await createModel(client, trainedModel(`${name}-b`, name));
+    await eventually(async () =>
+      expect(await told(`${name}-b`)).toMatch(/^ConfigMapNotWritten: .*not on a Friday/),
+    );
+    expect(await told(`${name}-b`)).not.toMatch(/\/api\/|fieldManager/);
+    await eventually(async () => expect(await told(`${name}-a`)).toMatch(/^NoReplicas/));
+    expect(
+      await manager.metric('mms_reconcile_errors_total', { code: 'CONFIG_MAP_REFUSED' }),
+    ).toBeGreaterThan(0);
+    await client.delete(POLICY_BINDINGS, { name });
+    await hasModels([`${name}-a`, `${name}-b`]);
+  }, 120_000);
+
+  it('says that a quota leaves no room for it', async () => {
+    const namespace = `${name}-full`;
+    await client.create(NAMESPACES, { metadata: { name: namespace } });
+    const spec = { hard: { 'count/configmaps': '0' } };
+    await client.create(QUOTAS, { metadata: { name: 'q', namespace }, spec } as KubernetesObject);
+    const quotaStatus = { status: { ...spec, used: { 'count/configmaps': '0' } } };
+    await client.patch(
+      QUOTAS,
+      { namespace, name: 'q' },
+      { type: 'merge', body: quotaStatus },
+      { subresource: 'status' },
+    );
+    const within = <T extends KubernetesObject>(object: T): T => ({
+      ...object,
+      metadata: { ...object.metadata, namespace },
+    });
+    await client.create(INFERENCE_SERVICES, within(inferenceService(name)));
+    await client.create(TRAINED_MODELS, within(trainedModel('m', name)));
+    await eventually(async () => {
+      const { status } = await client.get(TRAINED_MODELS, { namespace, name: 'm' });
+      const { reason, message = '' } = conditionOf(status as TrainedModelStatus, 'ModelLoaded') ?? {};
+      expect(reason).toBe('ConfigMapNotWritten');
+      expect(message).toMatch(/quota/);
+      expect(message).not.toContain('roles');
+    });
+  }, 90_000);
 });
+
+const POLICIES: Resource = {
+  ...{ group: 'admissionregistration.k8s.io', version: 'v1', plural: 'validatingadmissionpolicies' },
+  ...{ kind: 'ValidatingAdmissionPolicy', namespaced: false },
+};
+const POLICY_BINDINGS: Resource = {
+  ...{ group: 'admissionregistration.k8s.io', version: 'v1', plural: 'validatingadmissionpolicybindings' },
+  ...{ kind: 'ValidatingAdmissionPolicyBinding', namespaced: false },
+};
+const QUOTAS: Resource = {
+  ...{ group: '', version: 'v1', plural: 'resourcequotas', kind: 'ResourceQuota', namespaced: true },
+};
+
+function policy(name: string): KubernetesObject {
+  const rule = { apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['configmaps'] };
+  const spec = {
+    failurePolicy: 'Fail',
+    matchConstraints: { resourceRules: [rule] },
+    validations: [
+      { expression: `object.metadata.name != 'modelconfig-${name}-0'`, message: 'not on a Friday' },
+    ],
+  };
+  return { metadata: { name }, spec } as KubernetesObject;
+}
+
+function binding(name: string): KubernetesObject {
+  return { metadata: { name }, spec: { policyName: name, validationActions: ['Deny'] } } as KubernetesObject;
+}

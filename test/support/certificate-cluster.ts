@@ -1,6 +1,13 @@
 import type { CertificateSecret } from '../../src/core/certificate-secret.ts';
 import { readBundle, type CertificatePolicy, type Fingerprint } from '../../src/core/certificates.ts';
-import { milliseconds, seconds, type Clock, type EpochMs, type Random } from '../../src/core/clock.ts';
+import {
+  milliseconds,
+  seconds,
+  type Clock,
+  type EpochMs,
+  type MonotonicMs,
+  type Random,
+} from '../../src/core/clock.ts';
 import { certificateKeeper, type CertificateKeeper } from '../../src/manager/certificate-keeper.ts';
 import {
   StaleWriteError,
@@ -53,6 +60,8 @@ export class CertificateCluster {
   readonly replicas: SimulatedReplica[] = [];
   /** How often each kind of step was taken. */
   readonly steps = new Map<string, number>();
+  /** How far the wall clock has been set on from the time that has passed. */
+  clockStep = 0;
   /** What has happened, for whoever must find out why a test failed. */
   readonly story: string[] = [];
   readonly #random: Random;
@@ -65,7 +74,8 @@ export class CertificateCluster {
   constructor(random: Random, replicaCount: number) {
     this.#random = random;
     this.#clock = {
-      now: () => this.now as EpochMs,
+      now: () => (this.now + this.clockStep) as EpochMs,
+      monotonic: () => this.now as MonotonicMs,
       sleep: () => Promise.reject(new Error('nothing here sleeps')),
     };
     this.#maker = paperMaker(this.#clock, SIMULATED_POLICY);

@@ -8,19 +8,24 @@ export interface MemoryCgroup {
   add(pid: number): Promise<void>;
   /** The most that its processes had, page cache included, in MiB. */
   peakMib(): Promise<number>;
+  /** How often the limit had to end a process. */
+  killed(): Promise<number>;
   /** Its processes must have ended. */
   remove(): Promise<void>;
 }
 
-/** By the version of cgroups that this machine has. */
+/** https://docs.kernel.org/admin-guide/cgroup-v1/memory.html and https://docs.kernel.org/admin-guide/cgroup-v2.html */
 const VERSIONS = [
-  { root: '/sys/fs/cgroup/memory', limit: 'memory.limit_in_bytes', peak: 'memory.max_usage_in_bytes' },
-  { root: '/sys/fs/cgroup', limit: 'memory.max', peak: 'memory.peak' },
+  {
+    ...{ root: '/sys/fs/cgroup/memory', limit: 'memory.limit_in_bytes' },
+    ...{ peak: 'memory.max_usage_in_bytes', events: 'memory.oom_control' },
+  },
+  { root: '/sys/fs/cgroup', limit: 'memory.max', peak: 'memory.peak', events: 'memory.events' },
 ] as const;
 
 /** Undefined where this process may not make one, which takes root. */
 export async function memoryCgroup(mebibytes: number): Promise<MemoryCgroup | undefined> {
-  for (const { root, limit, peak } of VERSIONS) {
+  for (const { root, limit, peak, events } of VERSIONS) {
     const directory = join(root, `kserve-mms-test-${process.pid}-${performance.now()}`);
     try {
       await mkdir(directory);
@@ -33,6 +38,8 @@ export async function memoryCgroup(mebibytes: number): Promise<MemoryCgroup | un
     return {
       add: (pid) => writeFile(join(directory, 'cgroup.procs'), String(pid)),
       peakMib: async () => Number(await readFile(join(directory, peak), 'utf8')) / 1024 / 1024,
+      killed: async () =>
+        Number(/^oom_kill (\d+)$/m.exec(await readFile(join(directory, events), 'utf8'))?.[1] ?? 0),
       // The kernel is done with a process a moment after it has ended.
       remove: () => eventually(() => rmdir(directory)),
     };

@@ -1,5 +1,7 @@
 import { decodeModelConfig, meansSameSpec } from '../model-config.ts';
 import type { ModelConfigPlan, WaitingReason } from '../model-config-plan.ts';
+import { conditionOf, MODEL_LOADED } from '../trained-model-status.ts';
+import type { TrainedModelStatus } from '../trained-model-status.ts';
 import { MODELS_JSON } from '../names.ts';
 import { formatBytes } from '../quantity.ts';
 import { faultsOf } from '../trained-model-admission.ts';
@@ -121,20 +123,30 @@ function judgeRoom(model: TrainedModel, plan: Known<ModelConfigPlan>): Verdict {
   return waiting === undefined ? ok(`${MODELS_JSON} has room for it`) : broken(waiting);
 }
 
+/** What the manager told of a write that was refused. */
+function notWritten(model: TrainedModel): string | undefined {
+  const condition = conditionOf(model.status as TrainedModelStatus | undefined, MODEL_LOADED);
+  const reason: WaitingReason = 'ConfigMapNotWritten';
+  return condition?.reason === reason ? condition.message : undefined;
+}
+
 const UNREAD = 'InferenceService and TrainedModels could not both be read';
 
 function judgePlaced({ configMap }: ModelFacts, model: TrainedModel): Verdict {
   if (configMap.kind === 'unreadable') return unknown(`the ConfigMap cannot be read: ${configMap.why}`);
-  if (configMap.value === undefined) return broken('the ConfigMap is not there yet, though a manager leads');
+  if (configMap.value === undefined)
+    return broken(notWritten(model) ?? 'the ConfigMap is not there yet, though a manager leads');
   const { name } = configMap.value.metadata;
   const { models, faults } = decodeModelConfig(configMap.value.data?.[MODELS_JSON] ?? '');
   const entry = models.find(({ modelName }) => modelName === model.metadata.name);
   const reading = readTrainedModel(model);
   if (entry === undefined) {
+    const refused = notWritten(model);
+    if (refused !== undefined) return broken(refused);
     const damage = faults[0] === undefined ? '' : ` (${MODELS_JSON} is damaged: ${faults[0].message})`;
     return broken(`ConfigMap ${name} does not name the model yet, though a manager leads${damage}`);
   }
   if (reading.kind === 'usable' && !meansSameSpec(entry.modelSpec, reading.entry.modelSpec))
-    return broken(`ConfigMap ${name} still has an earlier version of the model`);
+    return broken(notWritten(model) ?? `ConfigMap ${name} still has an earlier version of the model`);
   return ok(`ConfigMap ${name} names it`);
 }

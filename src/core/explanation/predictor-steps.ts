@@ -2,9 +2,9 @@ import type { InferenceService } from '../inference-service.ts';
 import { valueOf } from '../known.ts';
 import type { Known } from '../known.ts';
 import { describeMmsDecision, isMMSPredictor } from '../mms-predictor.ts';
-import { configMapChange, namesPlaced } from '../model-config-map.ts';
+import { configMapChange, modelsCapacityOf, namesPlaced } from '../model-config-map.ts';
 import type { ConfigMapChange } from '../model-config-map.ts';
-import { MODELS_JSON_CAPACITY, planModelConfig } from '../model-config-plan.ts';
+import { planModelConfig } from '../model-config-plan.ts';
 import type { ModelConfigPlan } from '../model-config-plan.ts';
 import { STOP_ANNOTATION } from '../names.ts';
 import { watchedPod } from '../watched-pod.ts';
@@ -59,7 +59,7 @@ export function planOf(
     trainedModels: trainedModels.value,
     placed: namesPlaced(existing),
     first,
-    capacity: MODELS_JSON_CAPACITY,
+    capacity: modelsCapacityOf(existing[0]),
   });
   return { kind: 'known', value: plan };
 }

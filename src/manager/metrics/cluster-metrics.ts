@@ -87,7 +87,7 @@ function cacheMetrics(registry: Registry): ClusterMetrics['observeCaches'] {
   });
   return (caches, clock) => {
     each = (tell) => {
-      for (const [resource, cache] of caches) tell(resource, cache, clock.now());
+      for (const [resource, cache] of caches) tell(resource, cache, clock.monotonic());
     };
   };
 }

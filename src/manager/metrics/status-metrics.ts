@@ -3,12 +3,14 @@ import type { Registry } from 'prom-client';
 import type { ObjectKey } from '../../core/kubernetes.ts';
 import type { EventOutcome } from '../../reconciler/event-recorder.ts';
 import type { StatusWriteOutcome } from '../../reconciler/status-writer.ts';
+import type { AgentObserver } from '../agent-followers.ts';
 import type { WorkQueueEvent } from '../../reconciler/work-queue.ts';
 
 /** Who is told of what the leader writes about TrainedModels. */
 export interface TrainedModelStatusObserver {
   readonly written: (outcome: StatusWriteOutcome) => void;
   readonly event: (outcome: EventOutcome) => void;
+  readonly agent: AgentObserver;
   readonly queue: (event: WorkQueueEvent<ObjectKey>) => void;
 }
 
@@ -32,7 +34,18 @@ export function statusMetrics(registry: Registry): TrainedModelStatusObserver {
     help: 'TrainedModels whose status waits to be looked at.',
     registers,
   });
+  const faults = new Counter({
+    name: 'mms_agent_faults_total',
+    help: 'Connections to predictor pods that were ended since their status was not as documented, or more than is kept.',
+    registers,
+  });
+  const ignored = new Counter({
+    name: 'mms_agent_models_ignored_total',
+    help: 'Models that predictor pods told of and that no TrainedModel of their InferenceService asks for.',
+    registers,
+  });
   return {
+    agent: { fault: () => faults.inc(), ignored: () => ignored.inc() },
     written: (result) => writes.inc({ result }),
     event: (result) => events.inc({ result }),
     queue: (event) => {

@@ -41,6 +41,6 @@ describe('an answer of the model server to the agent itself', () => {
       headers: [],
       timeoutSeconds: 10,
     } as const;
-    expect(await askComponents({ kind: 'http', ...probe })).toBeUndefined();
+    expect(await askComponents([{ kind: 'http', ...probe }])).toBeUndefined();
   });
 });

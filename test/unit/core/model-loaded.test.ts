@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EpochMs } from '../../../src/core/clock.ts';
+import type { MonotonicMs } from '../../../src/core/clock.ts';
 import {
   modelLoadedOf,
   replicasIn,
@@ -8,7 +8,7 @@ import {
 } from '../../../src/core/model-loaded.ts';
 import type { ReplicaModel, ReplicaView } from '../../../src/core/replica-view.ts';
 
-const NOW = 1_000_000 as EpochMs;
+const NOW = 1_000_000 as MonotonicMs;
 const WANTED = 'a'.repeat(64);
 
 const told = (pod: string, model: Partial<ReplicaModel>, ready = true): ReplicaView => ({
@@ -16,7 +16,7 @@ const told = (pod: string, model: Partial<ReplicaModel>, ready = true): ReplicaV
   model: { phase: 'Loaded', specHash: WANTED, reason: '', message: '', ...model },
 });
 const silent = (pod: string, forMs: number, last?: Partial<ReplicaModel>): ReplicaView => ({
-  ...{ kind: 'silent', pod, ready: true, since: (NOW - forMs) as EpochMs, why: 'nothing listens there' },
+  ...{ kind: 'silent', pod, ready: true, since: (NOW - forMs) as MonotonicMs, why: 'nothing listens there' },
   last: last && { phase: 'Loaded', specHash: WANTED, reason: '', message: '', ...last },
 });
 const failed = { phase: 'Failed', reason: 'NotFound', message: '404 from s3://b/m' } as const;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EpochMs } from '../../../src/core/clock.ts';
+import type { MonotonicMs } from '../../../src/core/clock.ts';
 import { paceOf, untilNextTry } from '../../../src/core/status-pace.ts';
 import type { PaceInput } from '../../../src/core/status-pace.ts';
 import type { TrainedModelStatus } from '../../../src/core/trained-model-status.ts';
@@ -21,9 +21,9 @@ const pace = (change: Partial<PaceInput> & { wantedFor?: number; writtenAgo?: nu
   const { wantedFor = 0, writtenAgo, ...rest } = change;
   const result = paceOf({
     ...{ stored: undefined, wanted: LOADED, settled: true, doubtUntil: undefined, crowd: 1 },
-    since: (NOW - wantedFor) as EpochMs,
-    lastWriteAt: writtenAgo === undefined ? undefined : ((NOW - writtenAgo) as EpochMs),
-    now: NOW as EpochMs,
+    since: (NOW - wantedFor) as MonotonicMs,
+    lastWriteAt: writtenAgo === undefined ? undefined : ((NOW - writtenAgo) as MonotonicMs),
+    now: NOW as MonotonicMs,
     ...rest,
   });
   return result.kind === 'wait' ? result.until - NOW : result.kind;
@@ -58,7 +58,7 @@ describe('when a status is written', () => {
         wanted: QUEUED,
         settled: false,
         wantedFor: 3000,
-        doubtUntil: (NOW + 9000) as EpochMs,
+        doubtUntil: (NOW + 9000) as MonotonicMs,
       },
       9000,
     ],

@@ -13,6 +13,7 @@ function countedClock(): Clock & { readonly sleeping: () => number } {
   let sleeping = 0;
   return {
     now: () => systemClock.now(),
+    monotonic: () => systemClock.monotonic(),
     sleeping: () => sleeping,
     async sleep(span, signal) {
       sleeping += 1;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { milliseconds } from '../../../src/core/clock.ts';
-import type { EpochMs } from '../../../src/core/clock.ts';
+import type { EpochMs, MonotonicMs } from '../../../src/core/clock.ts';
 import { createManagerMetrics } from '../../../src/manager/metrics.ts';
 import type { ObservedCache } from '../../../src/manager/metrics/cluster-metrics.ts';
 
@@ -56,10 +56,10 @@ describe('the metrics of the manager', () => {
     const unheard = { cache: { ...cache, synced: false, list: () => [] }, heardAt: undefined };
     metrics.observeCaches(
       new Map<string, ObservedCache>([
-        ['pods', { cache, heardAt: 4000 as EpochMs }],
+        ['pods', { cache, heardAt: 4000 as MonotonicMs }],
         ['configmaps', unheard],
       ]),
-      { now: () => now as EpochMs, sleep: () => Promise.resolve() },
+      { now: () => 0 as EpochMs, monotonic: () => now as MonotonicMs, sleep: () => Promise.resolve() },
     );
     const value = async (name: string): Promise<unknown> =>
       (await metrics.registry.getMetricsAsJSON()).find((metric) => metric.name === name)?.values;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EpochMs } from '../../../src/core/clock.ts';
+import type { EpochMs, MonotonicMs } from '../../../src/core/clock.ts';
 import type { InferenceService } from '../../../src/core/inference-service.ts';
 import type { KubernetesObject } from '../../../src/core/kubernetes.ts';
 import { keyOfTrainedModel } from '../../../src/core/reconcile-keys.ts';
@@ -37,7 +37,11 @@ function scene() {
     ...{ trainedModelsByKey, memoryByKey: createSums(() => undefined) },
     ...{ podsByKey: createIndex(() => undefined), modelConfigsByKey: createIndex(() => undefined) },
   } as unknown as ClusterView;
-  const clock = { ...systemClock, now: () => state.now as EpochMs };
+  const clock = {
+    ...systemClock,
+    now: () => state.now as EpochMs,
+    monotonic: () => state.now as MonotonicMs,
+  };
   const synced = (): void => [services, models, rest].forEach((store) => store.replaceAll([]));
   return { models, services, state, synced, data: createPageData({ view, clock }) };
 }

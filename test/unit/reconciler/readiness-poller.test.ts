@@ -13,6 +13,7 @@ import type { V2Server } from '../../support/v2-server.ts';
 /** A hundred times as fast. */
 const hasty: Clock = {
   now: systemClock.now,
+  monotonic: systemClock.monotonic,
   sleep: (span, signal) => systemClock.sleep(milliseconds(span / 100), signal),
 };
 /** Answers in time even so. */

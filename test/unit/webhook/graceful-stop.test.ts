@@ -16,7 +16,7 @@ function clockWithDrain(): { clock: Clock; endDrain: () => void } {
   const drained = new Promise<void>((resolve) => (endDrain = resolve));
   const sleep: Clock['sleep'] = (span, signal) =>
     span === DRAIN ? drained : systemClock.sleep(span, signal);
-  return { clock: { now: () => systemClock.now(), sleep }, endDrain };
+  return { clock: { ...systemClock, sleep }, endDrain };
 }
 
 describe('a graceful stop', () => {

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import { milliseconds } from '../../src/core/clock.ts';
+import { objectKey } from '../../src/core/kubernetes.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { startReflector } from '../../src/kube/reflector.ts';
+import type { ReflectorEvent } from '../../src/kube/reflector-loop.ts';
+import { CONFIG_MAPS } from '../../src/kube/resources.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { clientFor } from '../support/api-access.ts';
+import { testControlPlane } from '../support/control-plane.ts';
+import { eventuallyTrue } from '../support/eventually.ts';
+import { quietLogger } from '../support/quiet-logger.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import type { TcpProxy } from '../support/tcp-proxy.ts';
+
+/** A hundredth of the times that the manager works by. */
+const PROBE = {
+  ...{ after: milliseconds(200), within: milliseconds(500) },
+  ...{ every: milliseconds(200), lookEvery: milliseconds(100) },
+};
+
+describe('connections to the API server that go silent without a reset', () => {
+  let controlPlane: ControlPlane;
+  let client: ApiClient;
+  let remote: ApiClient;
+  let proxy: TcpProxy;
+
+  beforeAll(async () => {
+    controlPlane = await testControlPlane();
+    client = clientFor(controlPlane);
+    proxy = await startTcpProxy(Number(new URL(controlPlane.server).port));
+    remote = clientFor(controlPlane, { port: proxy.port, probe: PROBE });
+  });
+
+  afterAll(async () => {
+    await remote.close();
+    await client.close();
+    await proxy.close();
+    await controlPlane.stop();
+  });
+
+  it('are dropped and dialled again, and those that are only quiet are not', async () => {
+    const events: ReflectorEvent[] = [];
+    const count = (type: ReflectorEvent['type']): number =>
+      events.filter((event) => event.type === type).length;
+    const reflector = startReflector({
+      ...{ client: remote, resource: CONFIG_MAPS, namespace: 'default' },
+      ...{ clock: systemClock, random: Math.random, logger: quietLogger },
+      observe: (event) => events.push(event),
+    });
+    await reflector.synced;
+    await eventuallyTrue('it watches', () => count('watch-opened') === 1);
+    // Many times as long as a probe takes: there is no event to wait for where nothing is to happen.
+    await delay(20 * PROBE.after);
+    expect(count('watch-ended')).toBe(0);
+    proxy.mode = 'stall';
+    await client.create(CONFIG_MAPS, { metadata: { namespace: 'default', name: 'unseen' } });
+    await eventuallyTrue('it notices', () =>
+      events.some((event) => event.type === 'watch-ended' && event.reason === 'API_TIMEOUT'),
+    );
+    proxy.mode = 'pass';
+    await eventuallyTrue(
+      'the cache is current',
+      () => reflector.cache.get(objectKey('default', 'unseen')) !== undefined,
+    );
+    expect(count('listed')).toBe(1);
+    await reflector.stop();
+  });
+});
