@@ -2,6 +2,7 @@ import type { Clock, Milliseconds } from '../core/clock.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
 import { untilNextTry } from '../core/status-pace.ts';
 import { createTokenBucket } from '../reconciler/token-bucket.ts';
+import type { TrainedModelStatusObserver } from './metrics/status-metrics.ts';
 
 /** Writes a second of what is only on its way: most of it is over before its turn comes. */
 const WRITES = { perSecond: 20, burst: 50 };
@@ -30,5 +31,20 @@ export function createStatusTurns(clock: Clock): StatusTurns {
     },
     retryAfter: () => untilNextTry(held.size, WRITES.perSecond),
     release: (key) => void held.delete(key),
+  };
+}
+
+/** Passes the events of a queue on, and knows how many keys wait in it. */
+export function depthObserver(observe: TrainedModelStatusObserver['queue']): {
+  readonly observe: TrainedModelStatusObserver['queue'];
+  depth(): number;
+} {
+  let depth = 0;
+  return {
+    depth: () => depth,
+    observe(event) {
+      if (event.type === 'depth') ({ depth } = event);
+      observe(event);
+    },
   };
 }

@@ -1,6 +1,6 @@
 import { aborted } from '../core/abort.ts';
 import { milliseconds, seconds } from '../core/clock.ts';
-import type { Clock, MonotonicMs, Random } from '../core/clock.ts';
+import type { Clock, Milliseconds, MonotonicMs, Random } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
 import { keyOf, objectKey, splitKey } from '../core/kubernetes.ts';
@@ -35,7 +35,7 @@ import { createReconciling } from './reconciling.ts';
 import type { Reconciling } from './reconciling.ts';
 import { createStatusLooks } from './status-looks.ts';
 import type { StatusLooks } from './status-looks.ts';
-import { createStatusTurns } from './status-turns.ts';
+import { createStatusTurns, depthObserver } from './status-turns.ts';
 import { createVerdictMemory } from './verdict-memory.ts';
 import type { TrainedModelStatusObserver } from './metrics/status-metrics.ts';
 
@@ -130,21 +130,6 @@ interface Leading {
   forget(key: ObjectKey): void;
 }
 
-/** Passes the events of a queue on, and knows how many keys wait in it. */
-function depthObserver(observe: TrainedModelStatusObserver['queue']): {
-  readonly observe: TrainedModelStatusObserver['queue'];
-  depth(): number;
-} {
-  let depth = 0;
-  return {
-    depth: () => depth,
-    observe(event) {
-      if (event.type === 'depth') ({ depth } = event);
-      observe(event);
-    },
-  };
-}
-
 type WaitingFor = (key: ObjectKey, name: string) => WaitingModel | 'placed' | undefined;
 
 function newLeading(
@@ -168,35 +153,12 @@ function newLeading(
   const events = eventsFor(options);
   const memory = createVerdictMemory(clock);
   const queue = depthObserver(observe.queue);
+  const parts: LookParts = { ...{ options, followers, waitingFor, writer, turns, events, memory, queue } };
 
   async function process(key: ObjectKey, signal: AbortSignal): Promise<void> {
     await breathe();
-    const model = view().trainedModels.cache.get(key);
-    if (model === undefined || model.metadata.deletionTimestamp !== undefined) return;
-    const now = clock.monotonic();
-    const facts = factsOf(model, view(), followers, waitingFor, now);
-    if (facts === undefined) return;
-    const stored = writer.newest(model);
-    const wanted = (scope === 'whole' ? statusOf : statusBeside)(facts, stored.status, clock.now());
-    const { settled, lookAgainAt } = facts.loaded;
-    const pace = paceOf({
-      ...{ stored: stored.status, wanted, settled, now, doubtUntil: lookAgainAt },
-      crowd: view().trainedModelsByKey.sizeOf(keyOfTrainedModel(model) ?? ''),
-      since: memory.since(key, verdictsOf(wanted)),
-      lastWriteAt: stored.writtenAt,
-    });
-    const again = Math.min(lookAgainAt ?? Infinity, pace.kind === 'wait' ? pace.until : Infinity);
-    if (again !== Infinity) reconciling.enqueueAfter(key, milliseconds(Math.max(1, again - now)));
-    if (pace.kind === 'nothing') memory.forget(key);
-    if (pace.kind !== 'write' || pace.hurry) turns.release(key);
-    if (pace.kind !== 'write') return;
-    if (!pace.hurry && !turns.take(key, queue.depth())) {
-      reconciling.enqueueAfter(key, turns.retryAfter());
-      return;
-    }
-    await writer.write(model, wanted, signal);
-    for (const event of eventsBetween(stored.status, wanted, inferenceServiceOf(model) ?? ''))
-      events.record(model, event);
+    const again = await lookAt(key, parts, signal);
+    if (again !== undefined) reconciling.enqueueAfter(key, again);
   }
 
   const reconciling = createReconciling({
@@ -217,6 +179,54 @@ function newLeading(
       writer.forget(key);
     },
   };
+}
+
+/** What one look at a TrainedModel takes. */
+interface LookParts {
+  readonly options: TrainedModelStatusOptions;
+  readonly followers: AgentFollowers;
+  readonly waitingFor: WaitingFor;
+  readonly writer: ReturnType<typeof createStatusWriter>;
+  readonly turns: ReturnType<typeof createStatusTurns>;
+  readonly events: ReturnType<typeof eventsFor>;
+  readonly memory: ReturnType<typeof createVerdictMemory>;
+  readonly queue: ReturnType<typeof depthObserver>;
+}
+
+/** Writes the status if it is time to; resolves with when to look again, if that is known. */
+async function lookAt(
+  key: ObjectKey,
+  { options, followers, waitingFor, writer, turns, events, memory, queue }: LookParts,
+  signal: AbortSignal,
+): Promise<Milliseconds | undefined> {
+  const { clock, view, scope } = options;
+  const model = view().trainedModels.cache.get(key);
+  if (model === undefined || model.metadata.deletionTimestamp !== undefined) return undefined;
+  const now = clock.monotonic();
+  const facts = factsOf(model, view(), followers, waitingFor, now);
+  if (facts === undefined) return undefined;
+  const stored = writer.newest(model);
+  const wanted = (scope === 'whole' ? statusOf : statusBeside)(facts, stored.status, clock.now());
+  const { settled, lookAgainAt } = facts.loaded;
+  const pace = paceOf({
+    ...{ stored: stored.status, wanted, settled, now, doubtUntil: lookAgainAt },
+    crowd: view().trainedModelsByKey.sizeOf(keyOfTrainedModel(model) ?? ''),
+    since: memory.since(key, verdictsOf(wanted)),
+    lastWriteAt: stored.writtenAt,
+  });
+  const at = Math.min(lookAgainAt ?? Infinity, pace.kind === 'wait' ? pace.until : Infinity);
+  const again = at === Infinity ? undefined : milliseconds(Math.max(1, at - now));
+  if (pace.kind === 'nothing') memory.forget(key);
+  if (pace.kind !== 'write' || pace.hurry) turns.release(key);
+  if (pace.kind !== 'write') return again;
+  if (!pace.hurry && !turns.take(key, queue.depth())) {
+    const turn = turns.retryAfter();
+    return again === undefined || turn < again ? turn : again;
+  }
+  await writer.write(model, wanted, signal);
+  for (const event of eventsBetween(stored.status, wanted, inferenceServiceOf(model) ?? ''))
+    events.record(model, event);
+  return again;
 }
 
 function followersFor(

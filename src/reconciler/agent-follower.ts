@@ -62,87 +62,47 @@ export function agentConnections(): Agent {
   });
 }
 
+/** What changes while an agent is followed. */
+interface Following {
+  connection: AbortController;
+  silence: AgentFollower['silence'];
+  /** The connection was ended to make room for others. */
+  gaveWay: boolean;
+  /** Another snapshot is asked for, since a model has appeared: nothing is wrong with the agent. */
+  again: boolean;
+}
+
 /**
  * Follows the stream of changes of docs/agent-status.md until it is stopped, over as many connections as it takes. What
  * the agent sends is untrusted: bounded in size and in pace, and anything that is not as documented ends the connection.
  */
 export function followAgent(options: AgentFollowerOptions): AgentStreamFollower {
-  const { clock, random, onFault, onChange } = options;
   const stopping = new AbortController();
-  let connection = new AbortController();
-  let silence: AgentFollower['silence'] = { since: clock.monotonic(), why: '', refused: false };
-  let gaveWay = false;
-  let again = false;
+  const state: Following = {
+    connection: new AbortController(),
+    silence: { since: options.clock.monotonic(), why: '', refused: false },
+    gaveWay: false,
+    again: false,
+  };
   const memory = createAgentMemory({
     ...options,
     onGaveWay: () => {
-      gaveWay = true;
-      connection.abort();
+      state.gaveWay = true;
+      state.connection.abort();
     },
   });
-  const news: News = {
-    heard: () => {
-      if (silence !== undefined) news.everything();
-    },
-    everything: () => {
-      silence = undefined;
-      onChange(undefined);
-    },
-  };
-
-  async function once(): Promise<unknown> {
-    connection = new AbortController();
-    [gaveWay, again] = [false, false];
-    const abort = (): void => connection.abort();
-    stopping.signal.addEventListener('abort', abort, { once: true });
-    try {
-      memory.begin();
-      const ended = await listen(options, memory, news, connection);
-      return gaveWay ? new StreamFaultError(NO_ROOM) : ended;
-    } finally {
-      stopping.signal.removeEventListener('abort', abort);
-    }
-  }
-
-  /** Another snapshot is asked for, since a model has appeared: nothing is wrong with the agent. */
-  const isWantedAgain = (): boolean => again;
-
-  async function follow(): Promise<void> {
-    const waits = newWaits(random);
-    for (;;) {
-      const startedAt = clock.monotonic();
-      const ended = await once();
-      if (stopping.signal.aborted) return;
-      const wait = waits.after(ended, milliseconds(clock.monotonic() - startedAt));
-      if (isWantedAgain()) {
-        memory.forgetPlace();
-        await clock.sleep(AGAIN_AFTER, stopping.signal);
-        continue;
-      }
-      if (ended instanceof StreamFaultError) {
-        // A faulty stream is begun anew: what was missed is not known.
-        memory.forgetPlace();
-        onFault(ended.message, Math.round(wait));
-      }
-      const since = silence?.since ?? clock.monotonic();
-      silence = { since, why: whyOf(ended), refused: isRefused(ended) };
-      onChange(undefined);
-      await clock.sleep(wait, stopping.signal);
-    }
-  }
-
-  const finished = follow();
+  const finished = follow(options, state, memory, stopping.signal);
   return {
     get models() {
       return memory.models;
     },
     get silence() {
-      return silence;
+      return state.silence;
     },
     modelAppeared() {
-      if (!memory.incomplete || silence !== undefined || again) return;
-      again = true;
-      connection.abort();
+      if (!memory.incomplete || state.silence !== undefined || state.again) return;
+      state.again = true;
+      state.connection.abort();
     },
     modelGone: memory.forget,
     async stop() {
@@ -151,6 +111,74 @@ export function followAgent(options: AgentFollowerOptions): AgentStreamFollower 
       memory.close();
     },
   };
+}
+
+/** Connects again and again until the signal aborts. Never rejects. */
+async function follow(
+  options: AgentFollowerOptions,
+  state: Following,
+  memory: AgentMemory,
+  stopping: AbortSignal,
+): Promise<void> {
+  const { clock, random, onFault, onChange } = options;
+  const waits = newWaits(random);
+  for (;;) {
+    const startedAt = clock.monotonic();
+    const ended = await connectOnce(options, state, memory, stopping);
+    if (stopping.aborted) return;
+    const wait = waits.after(ended, milliseconds(clock.monotonic() - startedAt));
+    if (state.again) {
+      memory.forgetPlace();
+      await clock.sleep(AGAIN_AFTER, stopping);
+      continue;
+    }
+    if (ended instanceof StreamFaultError) {
+      // What a faulty stream left out is not known, so the next one begins with a snapshot.
+      memory.forgetPlace();
+      onFault(ended.message, Math.round(wait));
+    }
+    const since = state.silence?.since ?? clock.monotonic();
+    state.silence = { since, why: whyOf(ended), refused: isRefused(ended) };
+    onChange(undefined);
+    await clock.sleep(wait, stopping);
+  }
+}
+
+/** Resolves with what ended the connection. */
+async function connectOnce(
+  options: AgentFollowerOptions,
+  state: Following,
+  memory: AgentMemory,
+  stopping: AbortSignal,
+): Promise<unknown> {
+  const everything = (): void => {
+    state.silence = undefined;
+    options.onChange(undefined);
+  };
+  const news: News = {
+    heard: () => {
+      if (state.silence !== undefined) everything();
+    },
+    everything,
+  };
+  const connection = new AbortController();
+  state.connection = connection;
+  state.gaveWay = false;
+  state.again = false;
+  const abort = (): void => connection.abort();
+  stopping.addEventListener('abort', abort, { once: true });
+  try {
+    memory.begin();
+    const ended = await listen(options, memory, news, connection);
+    return hasGivenWay(state) ? new StreamFaultError(NO_ROOM) : ended;
+  } finally {
+    stopping.removeEventListener('abort', abort);
+  }
+}
+
+/** TypeScript believes that a field stays as it was set before an await. */
+function hasGivenWay({ gaveWay }: Following): boolean {
+  return gaveWay;
 }
 
 /** How long to wait after each connection. */

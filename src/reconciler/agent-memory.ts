@@ -57,90 +57,102 @@ const BYTES_A_MODEL = 256;
  */
 const INVENTED = { burst: 1_000, perSecond: 1 };
 
-export function createAgentMemory(options: AgentMemoryOptions): AgentMemory {
-  const { clock, isModel, room, group, onChange, onIgnored, onGaveWay } = options;
-  let share: RoomShare | undefined;
-  let models = new Map<string, ReplicaModel>();
+/** What changes of it. */
+interface Kept {
+  share: RoomShare | undefined;
+  models: States;
   /** Of a snapshot whose line has not ended. */
-  let coming = new Map<string, ReplicaModel>();
-  let place: Place | undefined;
-  let incomplete = false;
-  let invented = inventions(clock);
+  coming: States;
+  place: Place | undefined;
+  incomplete: boolean;
+  invented: ReturnType<typeof inventions>;
+}
+
+export function createAgentMemory(options: AgentMemoryOptions): AgentMemory {
+  const { clock, room, group, onGaveWay } = options;
+  const kept: Kept = {
+    ...{ share: undefined, models: new Map(), coming: new Map(), place: undefined },
+    ...{ incomplete: false, invented: inventions(clock) },
+  };
 
   function gaveWay(): void {
-    share = undefined;
-    place = undefined;
-    models = new Map();
-    coming = new Map();
+    Object.assign(kept, { share: undefined, place: undefined, models: new Map(), coming: new Map() });
     onGaveWay();
-  }
-
-  function keep(into: States, name: string, model: ReplicaModel): void {
-    put(share, into, name, model);
-    if (share === undefined) throw new StreamFaultError(NO_ROOM);
-  }
-
-  /** What is on its way out may be gone from the cluster already. */
-  function isWanted(name: string, { phase }: ReplicaModel): boolean {
-    if (isModel(name)) return true;
-    if (phase === 'Unloading') return false;
-    incomplete = true;
-    onIgnored();
-    invented.take(1);
-    return false;
-  }
-
-  function takeLine(line: AgentLine): boolean {
-    if (line.kind === 'malformed') throw new StreamFaultError(line.detail);
-    if (line.kind === 'snapshot') {
-      empty(share, models);
-      models = coming;
-      coming = new Map();
-      place = { instance: line.instance, sequence: line.sequence };
-    } else if (line.kind === 'model' || line.kind === 'removed') {
-      if (place !== undefined) place = { ...place, sequence: line.sequence };
-      if (line.kind === 'model' && isWanted(line.name, line.model)) keep(models, line.name, line.model);
-      else if (models.has(line.name)) drop(share, models, line.name);
-      else return false;
-      onChange([line.name]);
-    }
-    return line.kind === 'snapshot';
   }
 
   return {
     get models() {
-      return models;
+      return kept.models;
     },
     get place() {
-      return place;
+      return kept.place;
     },
     get incomplete() {
-      return incomplete;
+      return kept.incomplete;
     },
     begin() {
-      share ??= room.open(group, gaveWay);
-      empty(share, coming);
-      if (place === undefined) incomplete = false;
-      invented = inventions(clock);
+      kept.share ??= room.open(group, gaveWay);
+      empty(kept.share, kept.coming);
+      if (kept.place === undefined) kept.incomplete = false;
+      kept.invented = inventions(clock);
     },
     take({ kind, text }) {
       if (kind === 'line') {
-        const isSnapshot = takeLine(readAgentLine(text));
-        empty(share, coming);
+        const isSnapshot = takeLine(options, kept, readAgentLine(text));
+        empty(kept.share, kept.coming);
         return isSnapshot;
       }
       const entry = readAgentModel(text);
       if (entry === undefined) throw new StreamFaultError('a model is not as documented');
       const [name, model] = entry;
-      if (isWanted(name, model)) keep(coming, name, model);
+      if (isWanted(options, kept, name, model)) keep(kept, kept.coming, name, model);
       return false;
     },
-    forget: (name) => drop(share, models, name),
+    forget: (name) => drop(kept.share, kept.models, name),
     forgetPlace() {
-      place = undefined;
+      kept.place = undefined;
     },
-    close: () => share?.close(),
+    close: () => kept.share?.close(),
   };
+}
+
+function takeLine(options: AgentMemoryOptions, kept: Kept, line: AgentLine): boolean {
+  if (line.kind === 'malformed') throw new StreamFaultError(line.detail);
+  if (line.kind === 'snapshot') {
+    empty(kept.share, kept.models);
+    kept.models = kept.coming;
+    kept.coming = new Map();
+    kept.place = { instance: line.instance, sequence: line.sequence };
+  } else if (line.kind === 'model' || line.kind === 'removed') {
+    if (kept.place !== undefined) kept.place = { ...kept.place, sequence: line.sequence };
+    if (line.kind === 'model' && isWanted(options, kept, line.name, line.model)) {
+      keep(kept, kept.models, line.name, line.model);
+    } else if (kept.models.has(line.name)) drop(kept.share, kept.models, line.name);
+    else return false;
+    options.onChange([line.name]);
+  }
+  return line.kind === 'snapshot';
+}
+
+/** What is on its way out may be gone from the cluster already. */
+function isWanted(
+  { isModel, onIgnored }: AgentMemoryOptions,
+  kept: Kept,
+  name: string,
+  { phase }: ReplicaModel,
+): boolean {
+  if (isModel(name)) return true;
+  if (phase === 'Unloading') return false;
+  kept.incomplete = true;
+  onIgnored();
+  kept.invented.take(1);
+  return false;
+}
+
+/** To keep it may take all room away from this very pod. */
+function keep(kept: Kept, into: States, name: string, model: ReplicaModel): void {
+  put(kept.share, into, name, model);
+  if (kept.share === undefined) throw new StreamFaultError(NO_ROOM);
 }
 
 type States = Map<string, ReplicaModel>;

@@ -49,7 +49,7 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
       env: { ...process.env, NODE_OPTIONS: '' },
     });
     attackers.push(child);
-    await once(child.stdout!, 'data');
+    await once(child.stdout, 'data');
     return child;
   }
 

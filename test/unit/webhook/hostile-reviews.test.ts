@@ -160,8 +160,8 @@ describe('a review that anybody may have sent', () => {
   const [pods, models] = ['/mutate-pods', '/validate-trainedmodels'];
   const CASES = [
     [pods, requestOf('Pod', pod, 'CREATE')],
-    [models, requestOf('TrainedModel', trainedModel as Json, 'CREATE')],
-    [models, requestOf('TrainedModel', trainedModel as Json, 'UPDATE')],
+    [models, requestOf('TrainedModel', trainedModel, 'CREATE')],
+    [models, requestOf('TrainedModel', trainedModel, 'UPDATE')],
   ] as const;
 
   it.each(CASES)(
