@@ -55,7 +55,7 @@ describe('mms top', () => {
         apiVersion: 'v1',
         code: 403,
         reason: 'Forbidden',
-        message: 'not you',
+        message: 'User "x" cannot get resource "pods/proxy"',
       };
       return { status: 403, body: JSON.stringify(refusal) };
     }
@@ -76,7 +76,7 @@ describe('mms top', () => {
     ]);
     expect(stderr).toBe(
       'not counted: pod default/b: its agent answered 404\n' +
-        'not counted: pod default/c: ask pod default/c: not you (HTTP 403 Forbidden); check the roles bound to this identity\n',
+        'not counted: pod default/c: ask pod default/c: User "x" cannot get resource "pods/proxy" (HTTP 403 Forbidden); check the roles bound to this identity\n',
     );
   });
 
