@@ -3,7 +3,7 @@ import type { InferenceService } from '../inference-service.ts';
 import type { Known } from '../known.ts';
 import type { ConfigMap, KubernetesObject } from '../kubernetes.ts';
 import type { PlanInput } from '../model-config-plan.ts';
-import type { Deployment } from '../predictor-status.ts';
+import type { Deployment } from '../predictor-outcome.ts';
 import type { TrainedModel } from '../trained-model.ts';
 import type { WebhookConfiguration } from '../webhook-configuration.ts';
 
