@@ -1,8 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import { AGENT_PORT } from '../../src/core/names.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { getIfThere } from '../../src/kube/get-if-there.ts';
-import { DEPLOYMENTS, ENDPOINT_SLICES, NAMESPACES, PODS, SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
+import {
+  CLUSTER_SERVING_RUNTIMES,
+  DEPLOYMENTS,
+  ENDPOINT_SLICES,
+  INFERENCE_SERVICES,
+  NAMESPACES,
+  PODS,
+  SERVICES,
+  TRAINED_MODELS,
+} from '../../src/kube/resources.ts';
 import { clientFor } from '../support/api-access.ts';
 import { createService, inferenceService } from '../support/cluster-client.ts';
 import { runCommand } from '../support/command-run.ts';
@@ -20,6 +30,8 @@ import {
   startPredictorManager,
 } from '../support/predictor-cluster.ts';
 import type { PredictorCluster } from '../support/predictor-cluster.ts';
+import { requestInCluster, startPodServer } from '../support/service-request.ts';
+import type { PodServer } from '../support/service-request.ts';
 
 describe('what is said of the way to a predictor', () => {
   let cluster: PredictorCluster;
@@ -62,7 +74,7 @@ describe('what is said of the way to a predictor', () => {
   });
 
   /** What kubelet and the controller of EndpointSlices, of which there are none here, would make of a Deployment. */
-  const runPod = async (name: string): Promise<void> => {
+  const runPod = async (name: string, podIP = '10.0.0.1'): Promise<void> => {
     const { template } = (await deployed(name)).spec;
     const pod = { namespace: 'default', name: `${name}-0` };
     const account = { serviceAccountName: 'default', automountServiceAccountToken: false };
@@ -71,7 +83,7 @@ describe('what is said of the way to a predictor', () => {
       spec: { ...template.spec, ...account },
     } as KubernetesObject);
     const conditions = [{ type: 'Ready', status: 'True' }];
-    const status = { phase: 'Running', conditions, podIP: '10.0.0.1' };
+    const status = { phase: 'Running', conditions, podIP, podIPs: [{ ip: podIP }] };
     await client.patch(PODS, pod, { type: 'merge', body: { status } }, { subresource: 'status' });
     await reportAvailable(client, `${name}-predictor`);
   };
@@ -140,6 +152,60 @@ describe('what is said of the way to a predictor', () => {
     await eventually(async () =>
       expect((await readCondition(client, 'led', 'IngressReady')).status).toBe('False'),
     );
+  });
+
+  describe('that it is ready, in states in which a request is then answered:', () => {
+    let server: PodServer;
+    const url = 'http://served-predictor.default.svc.cluster.local';
+    const readyBecause = (reason: string): Promise<unknown> =>
+      eventually(async () => {
+        expect(await readCondition(client, 'served', 'PredictorReady')).toMatchObject({
+          status: 'True',
+          reason,
+        });
+        for (const type of ['IngressReady', 'Ready'])
+          expect((await readCondition(client, 'served', type)).status).toBe('True');
+      });
+
+    beforeAll(async () => {
+      server = await startPodServer(AGENT_PORT);
+      await createRuntime(client, mlserverRuntime('served'));
+      await createService(client, inferenceService('served', modelPredictor('served')));
+      await runPod('served', server.address);
+    });
+
+    afterAll(() => server.stop());
+
+    it('its pods run', async () => {
+      await readyBecause('MinimumReplicasAvailable');
+      expect((await readStatus(client, 'served')).url).toBe(url);
+      expect(await requestInCluster(client, url)).toBe('answered');
+    });
+
+    it('new pods replace old ones', async () => {
+      const body = { spec: { predictor: { nodeSelector: { disk: 'fast' } } } };
+      const served = { namespace: 'default', name: 'served' };
+      await client.patch(INFERENCE_SERVICES, served, { type: 'merge', body });
+      await readyBecause('RollingOut');
+      expect(await requestInCluster(client, url)).toBe('answered');
+      await reportAvailable(client, 'served-predictor');
+    });
+
+    it('its runtime has gone', async () => {
+      await client.delete(CLUSTER_SERVING_RUNTIMES, { name: 'served' });
+      await readyBecause('RuntimeNotRecognized');
+      expect(await requestInCluster(client, url)).toBe('answered');
+    });
+
+    it('and not once its pod has gone: then nothing answers', async () => {
+      await client.delete(PODS, { namespace: 'default', name: 'served-0' });
+      await reportAvailable(client, 'served-predictor', false);
+      await eventually(async () => {
+        for (const type of ['IngressReady', 'PredictorReady', 'Ready'])
+          expect((await readCondition(client, 'served', type)).status).toBe('False');
+      });
+      expect(await requestInCluster(client, url)).toBeUndefined();
+    });
   });
 
   describe('in a namespace that the webhook passes over', () => {
