@@ -5,7 +5,8 @@ import { literalsOf, type Sources, walk } from './sources.ts';
 
 const STATUS = 'src/core/trained-model-status.ts';
 const LOADED = 'src/core/model-loaded.ts';
-const PREDICTOR = 'src/core/predictor-status.ts';
+const PREDICTOR = 'src/core/predictor-outcome.ts';
+const PREDICTOR_CONDITIONS = 'src/core/predictor-conditions.ts';
 
 /** Conditions, their reasons, events and decisions: what of the types and statuses in src/core people see. */
 export function conditionsPage(sources: Sources): string {
@@ -49,8 +50,11 @@ export function conditionsPage(sources: Sources): string {
     `Conditions: ${list(typeNamed(sources, PREDICTOR, 'ConditionType'))}.`,
     rows([
       [
-        '`PredictorReady`, `Ready`',
-        [...typeNamed(sources, PREDICTOR, 'BlockedReason'), ...written(sources, PREDICTOR, 'reason')],
+        '`PredictorReady`, `IngressReady`, `Ready`',
+        [
+          ...typeNamed(sources, PREDICTOR, 'BlockedReason'),
+          ...written(sources, PREDICTOR_CONDITIONS, 'reason'),
+        ],
       ],
       ['being multi-model', typeNamed(sources, 'src/core/mms-predictor.ts', 'MmsReason', 'code')],
     ]),

@@ -3,16 +3,19 @@ import { valueOf } from '../core/known.ts';
 import type { Known } from '../core/known.ts';
 import { INFERENCE_SERVICE_LABEL, modelConfigName, predictorName } from '../core/names.ts';
 import { nearNames } from '../core/near-names.ts';
-import { inferenceServiceOf } from '../core/trained-model.ts';
+import { canBeInferenceService, inferenceServiceOf } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
+import { isApiError } from '../kube/api-error.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import {
   CONFIG_MAPS,
   DEPLOYMENTS,
+  ENDPOINT_SLICES,
   INFERENCE_SERVICES,
   NAMESPACES,
   PODS,
+  SERVICES,
   TRAINED_MODELS,
 } from '../kube/resources.ts';
 import type { Resource } from '../kube/resources.ts';
@@ -31,12 +34,13 @@ export async function readModelFacts(
   const { client, namespace } = cluster;
   const model = await getIfThere(client, TRAINED_MODELS, { namespace, name });
   const service = model === undefined ? undefined : inferenceServiceOf(model);
-  const [installation, predictor, near] = await Promise.all([
+  const [installation, predictor, near, defined] = await Promise.all([
     readInstallation(cluster, managerNamespace),
     readPredictor(cluster, service),
     model === undefined ? nearNamesOf(cluster, TRAINED_MODELS, name) : [],
+    model !== undefined || isDefined(cluster, TRAINED_MODELS),
   ]);
-  return { ...predictor, namespace, name, model, near, installation, now: systemClock.now() };
+  return { ...predictor, namespace, name, model, defined, near, installation, now: systemClock.now() };
 }
 
 export async function readServiceFacts(
@@ -51,7 +55,8 @@ export async function readServiceFacts(
   ]);
   const missing = valueOf(predictor.inferenceService) === undefined;
   const near = missing ? await nearNamesOf(cluster, INFERENCE_SERVICES, name) : [];
-  return { ...predictor, namespace, name, near, installation, now: systemClock.now() };
+  const defined = !missing || (await isDefined(cluster, INFERENCE_SERVICES));
+  return { ...predictor, namespace, name, defined, near, installation, now: systemClock.now() };
 }
 
 export async function readPodFacts(
@@ -62,16 +67,12 @@ export async function readPodFacts(
   const { client, namespace } = cluster;
   const pod = await getIfThere(client, PODS, { namespace, name });
   const service = pod?.metadata.labels?.[INFERENCE_SERVICE_LABEL];
-  const [installation, inferenceService, ownNamespace, near] = await Promise.all([
+  const [installation, inferenceService, namespaceLabels, near] = await Promise.all([
     readInstallation(cluster, managerNamespace),
     readService(cluster, service),
-    knownAnswer(client.get(NAMESPACES, { name: namespace })),
+    namespaceLabelsOf(cluster),
     pod === undefined ? nearNamesOf(cluster, PODS, name) : [],
   ]);
-  const namespaceLabels: PodFacts['namespaceLabels'] =
-    ownNamespace.kind === 'known'
-      ? { kind: 'known', value: ownNamespace.value.metadata.labels ?? {} }
-      : ownNamespace;
   return {
     ...{ namespace, name, pod, near, inferenceService, namespaceLabels, installation },
     now: systemClock.now(),
@@ -79,14 +80,13 @@ export async function readPodFacts(
 }
 
 /** Around an InferenceService of that name; without a name there is nothing around it. */
-async function readPredictor(
-  cluster: ClusterConnection,
-  service: string | undefined,
-): Promise<PredictorFacts> {
+async function readPredictor(cluster: ClusterConnection, asked: string | undefined): Promise<PredictorFacts> {
   const { client, namespace } = cluster;
+  // What cannot be a name cannot stand in a path either.
+  const service = asked !== undefined && canBeInferenceService(asked) ? asked : undefined;
   const [inferenceService, trainedModels, configMap, pods, deployment] = await Promise.all([
     readService(cluster, service),
-    knownAnswer(modelsOf(cluster, service)),
+    knownAnswer(modelsOf(cluster, asked)),
     knownAnswer(named(CONFIG_MAPS, service && modelConfigName(service, 0))),
     knownAnswer(
       service === undefined
@@ -95,13 +95,49 @@ async function readPredictor(
     ),
     knownAnswer(named(DEPLOYMENTS, service && predictorName(service))),
   ]);
-  return { inferenceService, trainedModels, configMap, pods, deployment };
+  const [ownService, readyEndpoints, namespaceLabels] = await Promise.all([
+    knownAnswer(named(SERVICES, service && predictorName(service))),
+    knownAnswer(endpointsOf(service)),
+    namespaceLabelsOf(cluster),
+  ]);
+  return {
+    ...{ inferenceService, trainedModels, configMap, pods, deployment },
+    ...{ service: ownService, readyEndpoints, namespaceLabels },
+  };
+
+  async function endpointsOf(name: string | undefined): Promise<number | undefined> {
+    if (name === undefined) return undefined;
+    const labelSelector = `kubernetes.io/service-name=${predictorName(name)}`;
+    const slices = await listObjects(client, ENDPOINT_SLICES, namespace, labelSelector);
+    const endpoints = slices.flatMap((slice) => slice.endpoints ?? []);
+    // Absent means ready, as consumers are told to take it.
+    const ready = endpoints.filter(({ conditions }) => conditions?.ready !== false);
+    return slices.length === 0 ? undefined : ready.length;
+  }
 
   async function named<T extends KubernetesObject>(
     resource: Resource<T>,
     name: string | undefined,
   ): Promise<T | undefined> {
     return name ? await getIfThere(client, resource, { namespace, name }) : undefined;
+  }
+}
+
+async function namespaceLabelsOf({
+  client,
+  namespace,
+}: ClusterConnection): Promise<PredictorFacts['namespaceLabels']> {
+  const found = await knownAnswer(client.get(NAMESPACES, { name: namespace }));
+  return found.kind === 'known' ? { kind: 'known', value: found.value.metadata.labels ?? {} } : found;
+}
+
+/** Whether the API server knows the kind: of one that it knows it has a list, be it empty. */
+async function isDefined({ client, namespace }: ClusterConnection, resource: Resource): Promise<boolean> {
+  try {
+    await client.list(resource, { namespace, limit: 1 });
+    return true;
+  } catch (thrown) {
+    return !isApiError(thrown, 'API_NOT_FOUND');
   }
 }
 

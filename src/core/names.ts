@@ -100,6 +100,8 @@ export const SERVER_TYPE_ANNOTATION = 'serving.kserve.io/server-type';
 export const AUTOSCALER_CLASS_ANNOTATION = 'serving.kserve.io/autoscalerClass';
 /** `"true"` takes all pods of an InferenceService away. */
 export const STOP_ANNOTATION = 'serving.kserve.io/stop';
+/** On a Deployment that is stopped: how many pods it had, and is to have again. */
+export const KEPT_REPLICAS_ANNOTATION = 'kserve-mms/replicas-before-stop';
 /** By this label the Deployment and the Service of a predictor select its pods. */
 export const APP_LABEL = 'app';
 /** In every container of a predictor's pods. */

@@ -5,6 +5,7 @@ import { ownerReferenceTo } from './owner-reference.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
 import { modelRequestOf } from './model-request.ts';
 import {
+  AGENT_ANNOTATIONS,
   APP_LABEL,
   AUTOSCALER_CLASS_ANNOTATION,
   COMPONENT_LABEL,
@@ -36,7 +37,11 @@ export type PredictorPlan =
   /** Not multi-model: nobody's business here. */
   | { readonly kind: 'left-alone'; readonly message: string }
   /** Cannot be made as things stand; what was made before stays. */
-  | { readonly kind: 'blocked'; readonly reason: PredictorFault; readonly message: string }
+  | {
+      readonly kind: 'blocked';
+      readonly reason: PredictorFault | 'NamespaceNotSelected';
+      readonly message: string;
+    }
   | {
       readonly kind: 'workload';
       readonly deployment: WantedObject;
@@ -94,6 +99,24 @@ export function planPredictor(inferenceService: InferenceService, runtimes: Runt
     scale,
     runtime,
   );
+}
+
+/**
+ * The plan, unless the webhook is not called for the pods: without the agent nobody would load their models, and their Service
+ * would lead to a port on which nothing listens.
+ *
+ * @param unmet what of the webhook's namespaceSelector the namespace does not meet; undefined when it is selected, or unknown
+ */
+export function withinReach(plan: PredictorPlan, unmet: string | undefined): PredictorPlan {
+  if (unmet === undefined || plan.kind !== 'workload') return plan;
+  const { namespace = '', annotations = {} } = plan.deployment.metadata;
+  if (annotations[AGENT_ANNOTATIONS.agent] === 'false') return plan;
+  return {
+    ...{ kind: 'blocked', reason: 'NamespaceNotSelected' },
+    message:
+      `the webhook passes over namespace ${namespace}, so that pods there get no agent: its namespaceSelector asks for ` +
+      `${unmet}; change the labels of the namespace, or create the InferenceService in another`,
+  };
 }
 
 function blocked(reason: PredictorFault, message: string): PredictorPlan {

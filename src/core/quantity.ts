@@ -22,9 +22,12 @@ const NANO = 1_000_000_000n;
 /** Go caps what is written with a binary suffix here; decimal amounts may be larger. */
 const MAX_BINARY_NANO = (2n ** 63n - 1n) * NANO;
 
-/** Whether it is more than any count of bytes in Kubernetes, which are of 63 bits. */
-export function isBeyondBytes({ nano }: Quantity): boolean {
-  return nano > MAX_BINARY_NANO;
+/**
+ * Whether it is more than any count of bytes in Kubernetes, which are of 63 bits. The cap, which is odd, is no amount that a
+ * binary suffix can write: what was read as it was written larger.
+ */
+export function isBeyondBytes({ nano, format }: Quantity): boolean {
+  return nano > MAX_BINARY_NANO || (format === 'binary' && nano === MAX_BINARY_NANO);
 }
 
 /** Powers of 1024, largest first. */

@@ -3,7 +3,7 @@ import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
 import { formatQuantity, isBeyondBytes, parseQuantity } from './quantity.ts';
 import type { Quantity } from './quantity.ts';
 import { storageUriFault } from './storage-uri.ts';
-import { inferenceServiceOf, MODEL_NAME } from './trained-model.ts';
+import { describeAbsence, inferenceServiceOf, MODEL_NAME } from './trained-model.ts';
 import type { TrainedModel } from './trained-model.ts';
 import type { WaitingModel } from './model-config-plan.ts';
 
@@ -138,7 +138,7 @@ export function warningsOf(
   if (isBeingDeleted(model)) return [];
   const name = inferenceServiceOf(model) ?? '';
   if (inferenceService === undefined) {
-    return [`there is no InferenceService ${name} in this namespace yet; the model waits for it`];
+    return [describeAbsence(name)];
   }
   const mms = isMMSPredictor(inferenceService.spec?.predictor);
   if (!mms.isMms) {

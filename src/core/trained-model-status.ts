@@ -58,7 +58,7 @@ export function statusOf(
   const { model, inferenceService } = facts;
   const { generation } = model.metadata;
   return {
-    conditions: withTimes([...kserveConditions(facts), modelLoaded(facts.loaded)], stored, now),
+    conditions: withTimes([...kserveConditions(facts), modelLoaded(facts.loaded)], stored, now, isOwnFault),
     ...(inferenceService === undefined ? {} : urlsOf(model.metadata.name, inferenceService)),
     ...(generation !== undefined && { observedGeneration: generation }),
   };
@@ -151,6 +151,7 @@ function withTimes(
   conditions: readonly Condition[],
   stored: TrainedModelStatus | undefined,
   now: EpochMs,
+  comesFirst: (condition: Condition) => boolean = () => false,
 ): Condition[] {
   const before = new Map((stored?.conditions ?? []).map((condition) => [condition.type, condition]));
   const time = `${new Date(now).toISOString().slice(0, 19)}Z`;
@@ -160,17 +161,37 @@ function withTimes(
     return { ...condition, lastTransitionTime: since };
   };
   const all = conditions.map(timed);
-  return [...all, timed(rolledUp(all))].sort((a, b) => compareText(a.type, b.type));
+  return [...all, timed(rolledUp(all, comesFirst))].sort((a, b) => compareText(a.type, b.type));
 }
 
-/** Knative's rule: what is False before what is Unknown, and of several the newest. */
-function rolledUp(conditions: readonly Condition[]): Condition {
+/** What a person can mend in the model or its InferenceService: it says more than that the InferenceService is not ready. */
+const OWN_FAULTS: ReadonlySet<string> = new Set([
+  ...['IsNotMMSPredictor', 'MemoryResourceNotAvailable', 'InvalidName', 'InvalidSpec', 'ConfigMapFull'],
+  'Failed',
+]);
+
+function isOwnFault({ reason = '' }: Condition): boolean {
+  return OWN_FAULTS.has(reason);
+}
+
+/**
+ * Knative's rule: what is False before what is Unknown, and of several the newest.
+ *
+ * @param comesFirst what goes before the others that are False, whatever their time
+ */
+function rolledUp(
+  conditions: readonly Condition[],
+  comesFirst: (condition: Condition) => boolean,
+): Condition {
   const counted = conditions.filter(({ severity = '' }) => severity === '');
-  const newest = (status: Condition['status']): Condition | undefined =>
-    counted
+  const newest = (
+    status: Condition['status'],
+    among: readonly Condition[] = counted,
+  ): Condition | undefined =>
+    among
       .filter((condition) => condition.status === status)
       .reduce<Condition | undefined>((a, b) => (a === undefined || later(b, a) ? b : a), undefined);
-  const unhappy = newest('False') ?? newest('Unknown');
+  const unhappy = newest('False', counted.filter(comesFirst)) ?? newest('False') ?? newest('Unknown');
   if (unhappy === undefined) return { type: READY, status: 'True' };
   const { status, reason, message } = unhappy;
   return {

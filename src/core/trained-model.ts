@@ -30,6 +30,30 @@ export function inferenceServiceOf(model: TrainedModel): string | undefined {
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
+/** A DNS subdomain, as every InferenceService's name is (RFC 1123). */
+const INFERENCE_SERVICE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+
+/** Whether there can be an InferenceService of this name at all. */
+export function canBeInferenceService(name: string): boolean {
+  return INFERENCE_SERVICE_NAME.test(name);
+}
+
+/** What is said of a model whose InferenceService is not there: that it waits, or that it waits in vain. */
+export function describeAbsence(name: string): string {
+  const [namespace = '', own = '', ...more] = name.split('/');
+  if (own !== '' && more.length === 0 && canBeInferenceService(namespace) && canBeInferenceService(own))
+    return (
+      `spec.inferenceService is "${name}", but a model is served by an InferenceService of its own namespace, named without ` +
+      `it: write "${own}", or create the model in namespace ${namespace}`
+    );
+  if (!canBeInferenceService(name))
+    return (
+      `spec.inferenceService is "${name}", which no InferenceService can be named: a name has lower-case letters, digits, "-" ` +
+      'and ".", and begins and ends with a letter or digit'
+    );
+  return `there is no InferenceService ${name} in this namespace yet; the model waits for it`;
+}
+
 export type TrainedModelReading =
   | { readonly kind: 'usable'; readonly entry: ModelConfigEntry; readonly memory: Bytes }
   | { readonly kind: 'unusable'; readonly reason: 'InvalidName' | 'InvalidSpec'; readonly message: string };

@@ -29,7 +29,8 @@ export interface Credentials {
    * minute, an expired exec credential is fetched again.
    *
    * @param path path and query below the server's address
-   * @throws {ApiError} API_CREDENTIALS when they cannot be had, for instance when an exec plugin fails
+   * @throws {ApiError} API_CREDENTIALS when they cannot be had, for instance when an exec plugin fails; API_UNREACHABLE when the
+   * kubeconfig's server is none that can be called
    */
   prepare(path: string): Promise<PreparedRequest>;
   /** Drops all connections, for good. */
@@ -79,6 +80,7 @@ export function createCredentials(kubeConfig: KubeConfig): Credentials {
 
   return {
     async prepare(path) {
+      refuseBadServer(kubeConfig.getCurrentCluster());
       try {
         const cluster = kubeConfig.getCurrentCluster();
         if (cluster === null) throw new Error('the kubeconfig has no current cluster; set current-context');
@@ -108,6 +110,23 @@ export function createCredentials(kubeConfig: KubeConfig): Credentials {
       await Promise.all([...retired].map(async (reference) => reference.deref()?.destroy()));
     },
   };
+}
+
+/**
+ * client-node lets no request go unencrypted unless certificates are not looked at anyway (2.0.1, config.ts), and calls it a
+ * matter of credentials.
+ */
+function refuseBadServer(cluster: Cluster | null): void {
+  if (cluster === null) return;
+  const { server, skipTLSVerify } = cluster;
+  const protocol = URL.canParse(server) ? new URL(server).protocol : '';
+  if (protocol === 'https:' || (protocol === 'http:' && skipTLSVerify)) return;
+  const named = `the server of cluster ${cluster.name} in the kubeconfig, ${JSON.stringify(server)},`;
+  const message =
+    protocol === 'http:'
+      ? `${named} is not encrypted: write https://; where it is meant so, as behind kubectl proxy, set insecure-skip-tls-verify: true beside it`
+      : `${named} is no https:// URL: write it as https://HOST:PORT`;
+  throw new ApiError(message, { code: 'API_UNREACHABLE' });
 }
 
 function urlOf(cluster: Cluster, path: string): URL {

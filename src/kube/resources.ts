@@ -1,6 +1,6 @@
 import type { InferenceService } from '../core/inference-service.ts';
 import type { ConfigMap, KubernetesObject, ObjectMeta, Secret, ServiceAccount } from '../core/kubernetes.ts';
-import type { Deployment } from '../core/predictor-status.ts';
+import type { Deployment } from '../core/predictor-outcome.ts';
 import type { ServingRuntime } from '../core/serving-runtime.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import type { WebhookConfiguration } from '../core/webhook-configuration.ts';

@@ -161,7 +161,7 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
   let page: PlainServer | undefined;
   try {
     if (port !== undefined) page = await startPageServer({ port, view, clock, logger });
-    const needed = [...decisiveReflectors(view), ...predictors.reflectors.values()];
+    const needed = [...decisiveReflectors(view), ...predictors.needed];
     await admit({ ...running, view, needed, systemConfig, secret, certificate, lead }, signal);
   } finally {
     await page?.stop();

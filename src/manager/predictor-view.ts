@@ -1,24 +1,35 @@
 import type { Clock, Random } from '../core/clock.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
-import { INFERENCE_SERVICE_LABEL } from '../core/names.ts';
-import type { Deployment } from '../core/predictor-status.ts';
+import { INFERENCE_SERVICE_LABEL, PART_OF } from '../core/names.ts';
+import type { Deployment } from '../core/predictor-outcome.ts';
 import type { ServingRuntime } from '../core/serving-runtime.ts';
+import type { WebhookConfiguration } from '../core/webhook-configuration.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startReflector } from '../kube/reflector.ts';
 import type { Delta, Reflector, ReflectorOptions } from '../kube/reflector.ts';
 import type { ReflectorEvent } from '../kube/reflector-loop.ts';
-import { CLUSTER_SERVING_RUNTIMES, DEPLOYMENTS, SERVICES, SERVING_RUNTIMES } from '../kube/resources.ts';
+import {
+  CLUSTER_SERVING_RUNTIMES,
+  DEPLOYMENTS,
+  MUTATING_WEBHOOK_CONFIGURATIONS,
+  NAMESPACES,
+  SERVICES,
+  SERVING_RUNTIMES,
+} from '../kube/resources.ts';
 import type { CustomObject } from '../kube/resources.ts';
 
 /** What the controller of predictors knows of the cluster beside the InferenceServices. */
 export interface PredictorView {
-  /** Those with KServe's label, and without their spec. */
+  /** Those with KServe's label; of their spec the number of pods. */
   readonly deployments: Reflector<Deployment>;
   /** Those with KServe's label. */
   readonly services: Reflector<CustomObject>;
   readonly runtimes: Reflector<ServingRuntime>;
   readonly clusterRuntimes: Reflector<ServingRuntime>;
+  /** Their labels, and the webhook whose selector goes by them. */
+  readonly namespaces: Reflector<KubernetesObject>;
+  readonly webhook: Reflector<WebhookConfiguration>;
 }
 
 export interface PredictorViewOptions {
@@ -31,6 +42,8 @@ export interface PredictorViewOptions {
     readonly deployment: (delta: Delta<Deployment>) => void;
     readonly service: (delta: Delta<CustomObject>) => void;
     readonly runtime: (delta: Delta<ServingRuntime>) => void;
+    readonly namespace: (delta: Delta<KubernetesObject>) => unknown;
+    readonly webhook: (delta: Delta<WebhookConfiguration>) => unknown;
   };
 }
 
@@ -47,7 +60,7 @@ export function watchPredictors(options: PredictorViewOptions): PredictorView {
       resource: DEPLOYMENTS,
       labelSelector: INFERENCE_SERVICE_LABEL,
       onDelta: listeners.deployment,
-      project: withoutSpec,
+      project: withReplicasAlone,
     }),
     services: startReflector({
       ...base('services'),
@@ -65,11 +78,29 @@ export function watchPredictors(options: PredictorViewOptions): PredictorView {
       resource: CLUSTER_SERVING_RUNTIMES,
       onDelta: listeners.runtime,
     }),
+    namespaces: startReflector({
+      ...base('namespaces'),
+      resource: NAMESPACES,
+      onDelta: listeners.namespace,
+      project: labelsAlone,
+    }),
+    webhook: startReflector({
+      ...base('mutatingwebhookconfigurations'),
+      resource: MUTATING_WEBHOOK_CONFIGURATIONS,
+      fieldSelector: `metadata.name=${PART_OF}`,
+      onDelta: listeners.webhook,
+    }),
   };
 }
 
-/** The generation tells whether it has changed. */
-function withoutSpec<T extends KubernetesObject>(object: T): T {
-  delete (object as { spec?: unknown }).spec;
-  return object;
+/** Of the rest of the spec the generation tells whether it has changed. */
+function withReplicasAlone(object: Deployment): Deployment {
+  const { replicas } = object.spec ?? {};
+  return { ...object, spec: replicas === undefined ? {} : { replicas } };
+}
+
+/** Many namespaces, of which only the labels are read. */
+function labelsAlone({ metadata }: KubernetesObject): KubernetesObject {
+  const { name, uid = '', resourceVersion = '', labels = {} } = metadata;
+  return { metadata: { name, uid, resourceVersion, labels } };
 }

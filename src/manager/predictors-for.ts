@@ -15,6 +15,8 @@ export interface ManagersPredictors {
   lead(signal: AbortSignal): Promise<void>;
   /** The caches it has of its own, by what their metrics call them. */
   readonly reflectors: ReadonlyMap<string, AnyReflector>;
+  /** Those of them that a replica must have before it is ready. */
+  readonly needed: readonly AnyReflector[];
 }
 
 /** Without `--predictors`: no watches and no writes, and no rights are needed for them. */
@@ -22,6 +24,7 @@ const NO_PREDICTORS: ManagersPredictors = {
   inferenceServiceChanged: () => undefined,
   lead: () => Promise.resolve(),
   reflectors: new Map(),
+  needed: [],
 };
 
 interface PredictorsNeed {

@@ -2,6 +2,7 @@ import type { Clock, Random } from '../core/clock.ts';
 import type { InferenceService } from '../core/inference-service.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
 import { keyOf, objectKey } from '../core/kubernetes.ts';
+import { firstUnmet } from '../core/label-selector.ts';
 import type { Logger } from '../core/log.ts';
 import { INFERENCE_SERVICE_LABEL } from '../core/names.ts';
 import { readServingRuntime } from '../core/serving-runtime.ts';
@@ -34,6 +35,8 @@ export interface Predictors {
   lead(signal: AbortSignal): Promise<void>;
   /** The caches it has of its own, by what their metrics call them. */
   readonly reflectors: ReadonlyMap<string, AnyReflector>;
+  /** Those of them that a replica must have before it is ready. The others came later: a role may not have them yet. */
+  readonly needed: readonly AnyReflector[];
 }
 
 /** Starts its watches. Nothing is written before it leads. */
@@ -50,10 +53,11 @@ export function startPredictors(options: PredictorsOptions): Predictors {
       deployment: (delta) => changed(delta, writer.deploymentSeen),
       service: (delta) => changed(delta, writer.serviceSeen),
       runtime: runtimeChanged,
+      namespace: (delta) => delta.type !== 'synced' && lookIn(delta.object.metadata.name),
+      webhook: (delta) => delta.type !== 'synced' && lookIn(undefined),
     },
   });
-  const { deployments, services, runtimes, clusterRuntimes } = view;
-  const own: readonly AnyReflector[] = [deployments, services, runtimes, clusterRuntimes];
+  const { needed, own } = reflectorsOf(view);
   const reconciling = createReconciling({
     ...{ clock, random, logger, observe: metrics.predictorQueue },
     pace: MODEL_CONFIG_PACE,
@@ -65,6 +69,7 @@ export function startPredictors(options: PredictorsOptions): Predictors {
         inferenceService: (wanted) =>
           writer.newestInferenceService(wanted, inferenceServices.cache.get(wanted)),
         runtimes: (namespace) => offersFor(namespace, view),
+        unmetIn: (namespace) => unmetIn(namespace, view),
         ...{ clock, logger, observe: metrics.predictorReconciled },
       }),
   });
@@ -80,7 +85,11 @@ export function startPredictors(options: PredictorsOptions): Predictors {
   /** Which of them it serves is the plan's to say; a plan that comes out as before costs no request. */
   function runtimeChanged(delta: Delta<ServingRuntime>): void {
     if (delta.type === 'synced') return;
-    const { namespace } = delta.object.metadata;
+    lookIn(delta.object.metadata.namespace);
+  }
+
+  /** Everywhere when no namespace is given. */
+  function lookIn(namespace: string | undefined): void {
     for (const { metadata } of inferenceServices.cache.list()) {
       if (namespace === undefined || metadata.namespace === namespace)
         reconciling.enqueue(keyOf({ metadata }));
@@ -94,7 +103,14 @@ export function startPredictors(options: PredictorsOptions): Predictors {
     },
     lead: (signal) => reconciling.lead(signal),
     reflectors: new Map(own.map((reflector) => [reflector.resource.plural, reflector])),
+    needed,
   };
+}
+
+function reflectorsOf(view: PredictorView): Record<'needed' | 'own', readonly AnyReflector[]> {
+  const { deployments, services, runtimes, clusterRuntimes, namespaces, webhook } = view;
+  const needed = [deployments, services, runtimes, clusterRuntimes];
+  return { needed, own: [...needed, namespaces, webhook] };
 }
 
 function offersFor(namespace: string, view: PredictorView): RuntimeOffers {
@@ -107,4 +123,13 @@ function offersFor(namespace: string, view: PredictorView): RuntimeOffers {
       readServingRuntime('ClusterServingRuntime', runtime),
     ),
   };
+}
+
+/** What the webhook asks of a namespace that this one does not have. Unknown, and so nothing, where there is no webhook. */
+function unmetIn(namespace: string, view: PredictorView): string | undefined {
+  const [registration] = [...view.webhook.cache.list()];
+  const labels = view.namespaces.cache.get(objectKey('', namespace))?.metadata.labels;
+  const webhook = registration?.webhooks?.[0];
+  if (webhook === undefined || labels === undefined) return undefined;
+  return firstUnmet(webhook['namespaceSelector'], labels);
 }

@@ -13,7 +13,7 @@ import { keyOfTrainedModel } from '../core/reconcile-keys.ts';
 import { paceOf, verdictsOf } from '../core/status-pace.ts';
 import { statusBeside, statusOf } from '../core/trained-model-status.ts';
 import type { StatusFacts } from '../core/trained-model-status.ts';
-import { inferenceServiceOf, readTrainedModel } from '../core/trained-model.ts';
+import { describeAbsence, inferenceServiceOf, readTrainedModel } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import { isSameReplica } from '../core/watched-pod.ts';
 import type { WatchedPod } from '../core/watched-pod.ts';
@@ -309,7 +309,11 @@ function waitingOf(
 ): WaitingModel | undefined | 'undecided' {
   const { name } = model.metadata;
   if (key === undefined || inferenceService === undefined) {
-    const message = 'there is no such InferenceService in this namespace yet; the model waits for it';
+    const named = inferenceServiceOf(model);
+    const message =
+      named === undefined
+        ? 'the model names no InferenceService: spec.inferenceService is missing or no text'
+        : describeAbsence(named);
     return { name, reason: 'InferenceServiceNotFound', message };
   }
   const decided = waitingFor(key, name);

@@ -8,7 +8,7 @@ import { MODELS_JSON_CAPACITY, planModelConfig, precedenceIn } from '../core/mod
 import type { PlanInput, WaitingModel } from '../core/model-config-plan.ts';
 import { keyOfTrainedModel } from '../core/reconcile-keys.ts';
 import type { Surroundings } from '../core/trained-model-admission.ts';
-import { readTrainedModel } from '../core/trained-model.ts';
+import { canBeInferenceService, inferenceServiceOf, readTrainedModel } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
@@ -32,7 +32,8 @@ export function trainedModelWebhook({ client, view, options }: TrainedModelWebho
   const first = precedenceIn(options.kserve);
   async function surroundings(model: TrainedModel): Promise<Surroundings> {
     const key = keyOfTrainedModel(model);
-    if (key === undefined) return { inferenceService: undefined, waiting: undefined };
+    if (key === undefined || !canBeInferenceService(inferenceServiceOf(model) ?? ''))
+      return { inferenceService: undefined, waiting: undefined };
     const inferenceService =
       view.inferenceServices.cache.get(key) ??
       (await getIfThere(client, INFERENCE_SERVICES, splitKey(key), { timeout: LOOK_UP_WITHIN }));

@@ -3,7 +3,7 @@ import type { KubernetesObject, ObjectKey } from '../core/kubernetes.ts';
 import { keyOf } from '../core/kubernetes.ts';
 import { fingerprint, predictorChange } from '../core/predictor-change.ts';
 import type { AppliedRecord } from '../core/predictor-change.ts';
-import type { BlockedReason } from '../core/predictor-status.ts';
+import type { BlockedReason } from '../core/predictor-outcome.ts';
 import type { WantedObject } from '../core/predictor-workload.ts';
 import { isApiError } from '../kube/api-error.ts';
 import type { Logger } from '../core/log.ts';

@@ -3,7 +3,7 @@ import type { InferenceService } from '../core/inference-service.ts';
 import type { KubernetesObject, ObjectKey } from '../core/kubernetes.ts';
 import { keyOf, splitKey } from '../core/kubernetes.ts';
 import type { AppliedRecord } from '../core/predictor-change.ts';
-import type { Deployment } from '../core/predictor-status.ts';
+import type { Deployment } from '../core/predictor-outcome.ts';
 import type { WantedObject } from '../core/predictor-workload.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
@@ -11,18 +11,16 @@ import { getIfThere } from '../kube/get-if-there.ts';
 import type { Delta } from '../kube/reflector.ts';
 import { DEPLOYMENTS, INFERENCE_SERVICES, SERVICES } from '../kube/resources.ts';
 import type { CustomObject, Resource } from '../kube/resources.ts';
+import { applyOver, FIELD_MANAGER, stopPods } from './apply-predictor.ts';
 import type { KeptKind } from './keep-object.ts';
 import { createOwnWrites } from './own-writes.ts';
 import type { OwnWrites } from './own-writes.ts';
 import type { PredictorDependencies } from './reconcile-predictor.ts';
 
-/** Apart from the writer of ConfigMaps, so that no apply ever takes back what the other has written. */
-const FIELD_MANAGER = 'kserve-mms-predictors';
-
 /** Writes to the API server, and remembers each result until the watch has shown it. */
 export interface PredictorWriter extends Pick<
   PredictorDependencies,
-  'deployments' | 'services' | 'writeStatus'
+  'deployments' | 'services' | 'stopPods' | 'writeStatus'
 > {
   newestInferenceService(key: ObjectKey, cached: InferenceService | undefined): InferenceService | undefined;
   /** To be told of everything that the watches show. */
@@ -46,6 +44,9 @@ export function createPredictorWriter(
   return {
     deployments: keptKind('Deployment', DEPLOYMENTS, client, deployments, caches.deployment),
     services: keptKind('Service', SERVICES, client, services, caches.service),
+    async stopPods(key) {
+      deployments.remember(await stopPods(client, DEPLOYMENTS, splitKey(key)));
+    },
     async writeStatus(inferenceService) {
       try {
         inferenceServices.remember(
@@ -86,15 +87,11 @@ function keptKind<T extends KubernetesObject>(
     known: (key) => ownWrites.newestOf(key, cached(key)),
     read: (key) => getIfThere(client, resource, splitKey(key)),
     async apply(wanted: WantedObject, uid) {
-      const reference = splitKey(keyOf(wanted));
-      const body = uid === undefined ? wanted : { ...wanted, metadata: { ...wanted.metadata, uid } };
+      if (uid !== undefined) return ownWrites.remember(await applyOver(client, resource, wanted, uid));
       return ownWrites.remember(
-        await client.patch(resource, reference, {
-          type: 'apply',
-          body,
-          fieldManager: FIELD_MANAGER,
-          // Never by force what was not there a moment ago: whoever has made it meanwhile keeps it.
-          force: uid !== undefined,
+        await client.patch(resource, splitKey(keyOf(wanted)), {
+          // Never by force what was not there a moment ago: if somebody has made it meanwhile, it is theirs.
+          ...{ type: 'apply', body: wanted, fieldManager: FIELD_MANAGER, force: false },
         }),
       );
     },

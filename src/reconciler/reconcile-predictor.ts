@@ -4,10 +4,10 @@ import type { InferenceService } from '../core/inference-service.ts';
 import type { KubernetesObject, ObjectKey } from '../core/kubernetes.ts';
 import { objectKey, splitKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
-import { predictorName } from '../core/names.ts';
+import { predictorName, STOP_ANNOTATION } from '../core/names.ts';
 import { nextStatus } from '../core/predictor-status.ts';
-import type { Deployment, PredictorOutcome } from '../core/predictor-status.ts';
-import { planPredictor } from '../core/predictor-workload.ts';
+import type { Deployment, PredictorOutcome } from '../core/predictor-outcome.ts';
+import { planPredictor, withinReach } from '../core/predictor-workload.ts';
 import type { PredictorPlan } from '../core/predictor-workload.ts';
 import type { RuntimeOffers } from '../core/serving-runtime-selection.ts';
 import type { MmsError } from '../core/errors.ts';
@@ -19,8 +19,12 @@ export interface PredictorDependencies {
   /** As of the newest of watch and own writes. */
   inferenceService(key: ObjectKey): InferenceService | undefined;
   runtimes(namespace: string): RuntimeOffers;
+  /** What of a namespace's labels keeps our webhook from being called for its pods; undefined when nothing does. */
+  unmetIn(namespace: string): string | undefined;
   readonly deployments: KeptKind<Deployment>;
   readonly services: KeptKind<KubernetesObject>;
+  /** Takes all pods of a Deployment away that cannot be applied. */
+  stopPods(key: ObjectKey): Promise<void>;
   /** Fails with API_CONFLICT when the InferenceService has changed meanwhile. */
   writeStatus(inferenceService: InferenceService): Promise<void>;
   readonly clock: Clock;
@@ -44,7 +48,11 @@ export async function reconcilePredictor(key: ObjectKey, dependencies: Predictor
     observe(key, undefined);
     return;
   }
-  const plan = planPredictor(inferenceService, dependencies.runtimes(splitKey(key).namespace));
+  const { namespace } = splitKey(key);
+  const plan = withinReach(
+    planPredictor(inferenceService, dependencies.runtimes(namespace)),
+    dependencies.unmetIn(namespace),
+  );
   const { outcome, error } = await carryOut(inferenceService, plan, dependencies);
   observe(key, outcome);
   if (outcome === undefined) {
@@ -59,7 +67,7 @@ export async function reconcilePredictor(key: ObjectKey, dependencies: Predictor
 }
 
 interface Result {
-  /** Undefined when the status is nobody's business, or not to be told yet. */
+  /** Undefined when the status is nobody's business. */
   readonly outcome: PredictorOutcome | undefined;
   readonly error?: MmsError;
 }
@@ -67,32 +75,52 @@ interface Result {
 async function carryOut(
   inferenceService: InferenceService,
   plan: PredictorPlan,
-  { deployments, services, logger }: PredictorDependencies,
+  dependencies: PredictorDependencies,
 ): Promise<Result> {
+  const { deployments, services, logger } = dependencies;
   const { metadata } = inferenceService;
-  const own = ownedBy(
-    inferenceService,
-    deployments.known(predictorKey(objectKey(metadata.namespace ?? '', metadata.name))),
-  );
+  const key = predictorKey(objectKey(metadata.namespace ?? '', metadata.name));
+  const own = {
+    deployment: ownedBy(inferenceService, deployments.known(key)),
+    service: ownedBy(inferenceService, services.known(key)),
+    stopped: metadata.annotations?.[STOP_ANNOTATION] === 'true',
+  };
   switch (plan.kind) {
     case 'left-alone':
-      return { outcome: own === undefined ? undefined : { kind: 'abandoned', message: plan.message } };
-    case 'blocked':
-      return { outcome: { ...plan, deployment: own } };
+      return {
+        outcome: own.deployment === undefined ? undefined : { kind: 'abandoned', message: plan.message },
+      };
+    case 'blocked': {
+      // A stop has to work whatever else is wrong.
+      const runs = own.deployment !== undefined && own.deployment.spec?.replicas !== 0;
+      if (own.stopped && runs) {
+        await dependencies.stopPods(key);
+        return { outcome: { ...plan, ...own, deployment: deployments.known(key) } };
+      }
+      return { outcome: { ...plan, ...own } };
+    }
     case 'workload': {
       const { scale, runtime } = plan;
       const deployment = await keepObject(deployments, plan.deployment, logger);
       if (deployment.kind === 'blocked')
-        return { outcome: { ...deployment, deployment: own }, error: deployment.error };
+        return { outcome: { ...deployment, ...own }, error: deployment.error };
+      if (deployment.kind === 'going') return { outcome: going('Deployment', metadata.name) };
       const service = await keepObject(services, plan.service, logger);
-      if (service.kind === 'blocked') {
-        const object = deployment.kind === 'kept' ? deployment.object : own;
-        return { outcome: { ...service, deployment: object }, error: service.error };
-      }
-      if (deployment.kind === 'going' || service.kind === 'going') return { outcome: undefined };
-      return { outcome: { kind: 'deployed', deployment: deployment.object, scale, runtime } };
+      if (service.kind === 'blocked')
+        return { outcome: { ...service, ...own, deployment: deployment.object }, error: service.error };
+      if (service.kind === 'going') return { outcome: going('Service', metadata.name) };
+      const made = { deployment: deployment.object, service: service.object };
+      return { outcome: { kind: 'deployed', ...made, scale, runtime } };
     }
   }
+}
+
+function going(kind: 'Deployment' | 'Service', inferenceService: string): PredictorOutcome {
+  const name = predictorName(inferenceService);
+  return {
+    kind: 'going',
+    message: `${kind} ${name} is being deleted; it is made again once it is gone`,
+  };
 }
 
 function predictorKey(key: ObjectKey): ObjectKey {

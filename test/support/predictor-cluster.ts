@@ -142,10 +142,13 @@ export async function reportAvailable(client: ApiClient, name: string, available
     { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable', message: '' },
   ];
   const observedGeneration = deployment.metadata.generation ?? 0;
+  const { replicas = 1 } = (deployment as unknown as SeenDeployment).spec;
+  const ready = available ? replicas : null;
+  const counts = { replicas, updatedReplicas: replicas, readyReplicas: ready, availableReplicas: ready };
   await client.patch(
     DEPLOYMENTS,
     { namespace: 'default', name },
-    { type: 'merge', body: { status: { observedGeneration, conditions } } },
+    { type: 'merge', body: { status: { observedGeneration, ...counts, conditions } } },
     { subresource: 'status' },
   );
 }

@@ -12,7 +12,13 @@ import type { Known } from '../known.ts';
 import { broken, explanation, ok, unknown } from './chain.ts';
 import type { Explanation, Step, Verdict } from './chain.ts';
 import type { ModelFacts } from './facts.ts';
-import { judgeLease, judgeReached, judgeRegistered, judgeTrusted } from './installation-steps.ts';
+import {
+  judgeLease,
+  judgeReached,
+  judgeRegistered,
+  judgeTrusted,
+  undefinedKind,
+} from './installation-steps.ts';
 import { loadingSteps, toldOf } from './loading-steps.ts';
 import {
   judgeConfigMapOurs,
@@ -20,6 +26,7 @@ import {
   judgeMultiModel,
   judgePodsExist,
   judgePodsInjected,
+  judgePodsReached,
   judgePodsReady,
   judgePodsRun,
   judgeServiceKept,
@@ -43,7 +50,8 @@ export function explainModel(facts: ModelFacts): Explanation {
 /** Stands for the model in steps that are not reached without one. */
 const NOBODY: TrainedModel = { metadata: { name: '' } };
 
-function missing({ name, namespace, near }: ModelFacts): Verdict {
+function missing({ name, namespace, near, defined }: ModelFacts): Verdict {
+  if (!defined) return undefinedKind('TrainedModel');
   const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '';
   return broken(`there is no TrainedModel ${name} in namespace ${namespace}${hint}`);
 }
@@ -69,6 +77,7 @@ function stepsFor(facts: ModelFacts, model: TrainedModel): Step[] {
     ['config-map-ours', () => judgeConfigMapOurs(change)],
     ['in-models-json', () => judgePlaced(facts, model)],
     ['webhook-registered', () => judgeRegistered(installation)],
+    ['namespace-selected', () => judgePodsReached(facts, namespace, installation)],
     ['webhook-trusted', () => judgeTrusted(installation, now)],
     ['webhook-answers', () => judgeReached(installation)],
     ['pods-exist', () => judgePodsExist(facts)],

@@ -1,13 +1,12 @@
 import { candidacyOf } from '../agent-injection.ts';
 import type { PodCandidacy } from '../agent-injection.ts';
 import { valueOf } from '../known.ts';
-import { firstUnmet } from '../label-selector.ts';
 import { INFERENCE_SERVICE_LABEL } from '../names.ts';
 import { isPod } from '../pod.ts';
 import { broken, explanation, ok, unknown } from './chain.ts';
 import type { Explanation, Step, Verdict } from './chain.ts';
 import type { PodFacts, RawPod } from './facts.ts';
-import { judgeReached, judgeRegistered, judgeTrusted } from './installation-steps.ts';
+import { judgeNamespace, judgeReached, judgeRegistered, judgeTrusted } from './installation-steps.ts';
 import { injectionStateOf } from './pod-state.ts';
 import { judgeFound, judgeMultiModel, judgePodsReady, judgePodsRun } from './predictor-steps.ts';
 
@@ -51,7 +50,7 @@ function bareSteps(facts: PodFacts, pod: RawPod): Step[] {
   return [
     ['webhook-registered', () => judgeRegistered(installation)],
     ['webhook-trusted', () => judgeTrusted(installation, now)],
-    ['namespace-selected', () => judgeNamespace(facts)],
+    ['namespace-selected', () => judgeNamespace(facts, facts.namespace, installation)],
     ['webhook-answers', () => judgeReached(installation)],
     ['pod-injectable', () => judgeInjectable(pod, facts)],
     ['pod-newer', () => judgeNewer(pod, facts)],
@@ -61,16 +60,6 @@ function bareSteps(facts: PodFacts, pod: RawPod): Step[] {
 function unless(candidacy: PodCandidacy | undefined, reason: string, fine: string): Verdict {
   if (candidacy === undefined) return broken('the pod cannot be read');
   return candidacy.kind === 'skip' && candidacy.reason === reason ? broken(candidacy.message) : ok(fine);
-}
-
-function judgeNamespace({ installation, namespaceLabels, namespace }: PodFacts): Verdict {
-  const webhook = valueOf(installation.webhook)?.webhooks?.[0];
-  if (namespaceLabels.kind === 'unreadable' || webhook === undefined)
-    return unknown(`the labels of namespace ${namespace} are not known`);
-  const unmet = firstUnmet(webhook['namespaceSelector'], namespaceLabels.value);
-  return unmet === undefined
-    ? ok(`namespace ${namespace} is one that the webhook is called for`)
-    : broken(`the webhook passes over namespace ${namespace}: its namespaceSelector asks for ${unmet}`);
 }
 
 function judgeInjectable(pod: RawPod, { inferenceService }: PodFacts): Verdict {

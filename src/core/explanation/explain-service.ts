@@ -5,18 +5,26 @@ import type { Condition, TrainedModelStatus } from '../trained-model-status.ts';
 import { broken, explanation, ok, unknown } from './chain.ts';
 import type { Explanation, Step, Verdict } from './chain.ts';
 import type { ServiceFacts } from './facts.ts';
-import { judgeLease, judgeReached, judgeRegistered, judgeTrusted } from './installation-steps.ts';
+import {
+  judgeLease,
+  judgeReached,
+  judgeRegistered,
+  judgeTrusted,
+  undefinedKind,
+} from './installation-steps.ts';
 import {
   judgeConfigMapOurs,
   judgeMultiModel,
   judgePodsExist,
   judgePodsInjected,
+  judgePodsReached,
   judgePodsReady,
   judgePodsRun,
   judgeServiceKept,
   pendingChange,
   planOf,
 } from './predictor-steps.ts';
+import { judgeServiceLeads, judgeServiceOurs } from './service-steps.ts';
 
 const MODELS_NAMED = 10;
 
@@ -32,7 +40,9 @@ export function explainInferenceService(facts: ServiceFacts): Explanation {
     ['multi-model', () => judgeMultiModel(service)],
     ['manager-leads', () => judgeLease(installation, now)],
     ['config-map-ours', () => judgeConfigMapOurs(change)],
+    ['service-ours', () => judgeServiceOurs(facts)],
     ['webhook-registered', () => judgeRegistered(installation)],
+    ['namespace-selected', () => judgePodsReached(facts, namespace, installation)],
     ['webhook-trusted', () => judgeTrusted(installation, now)],
     ['webhook-answers', () => judgeReached(installation)],
     ['pods-exist', () => judgePodsExist(facts)],
@@ -40,12 +50,14 @@ export function explainInferenceService(facts: ServiceFacts): Explanation {
     ['pods-run', () => judgePodsRun(facts)],
     ['models-loaded', () => judgeModels(facts)],
     ['pods-ready', () => judgePodsReady(facts, false)],
+    ['service-leads', () => judgeServiceLeads(facts)],
     ['inference-service-ready', () => judgeReady(service)],
   ];
   return explanation({ kind: 'InferenceService', namespace, name }, steps);
 }
 
-function judgeThere({ inferenceService, name, namespace, near }: ServiceFacts): Verdict {
+function judgeThere({ inferenceService, name, namespace, near, defined }: ServiceFacts): Verdict {
+  if (!defined) return undefinedKind('InferenceService');
   if (inferenceService.kind === 'unreadable') return unknown(inferenceService.why);
   const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '';
   return inferenceService.value === undefined
@@ -82,5 +94,7 @@ function inWords({ name, condition }: { readonly name: string; readonly conditio
 function judgeReady(service: InferenceService | undefined): Verdict {
   const ready = service?.status?.conditions?.find(({ type }) => type === 'Ready');
   if (ready === undefined) return unknown('nobody has said whether it is ready');
-  return ready.status === 'True' ? ok('it is ready') : broken('its condition Ready is not True');
+  if (ready.status === 'True') return ok('it is ready');
+  const why = inWords({ name: 'Ready', condition: ready as Condition });
+  return broken(`its condition Ready is not True: ${why}`);
 }

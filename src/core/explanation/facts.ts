@@ -3,7 +3,7 @@ import type { InferenceService } from '../inference-service.ts';
 import type { Known } from '../known.ts';
 import type { ConfigMap, KubernetesObject } from '../kubernetes.ts';
 import type { PlanInput } from '../model-config-plan.ts';
-import type { Deployment } from '../predictor-status.ts';
+import type { Deployment } from '../predictor-outcome.ts';
 import type { TrainedModel } from '../trained-model.ts';
 import type { WebhookConfiguration } from '../webhook-configuration.ts';
 
@@ -44,12 +44,20 @@ export interface PredictorFacts {
   /** Those with its label, of all components. */
   readonly pods: Known<readonly RawPod[]>;
   readonly deployment: Known<Deployment | undefined>;
+  /** That of the predictor, and where it leads. */
+  readonly service: Known<KubernetesObject | undefined>;
+  /** Undefined where nobody has written an EndpointSlice. */
+  readonly readyEndpoints: Known<number | undefined>;
+  /** Labels of the namespace. */
+  readonly namespaceLabels: Known<Readonly<Record<string, string>>>;
 }
 
 export interface ModelFacts extends PredictorFacts {
   readonly namespace: string;
   readonly name: string;
   readonly model: TrainedModel | undefined;
+  /** Whether the API server knows the kind at all. */
+  readonly defined: boolean;
   /** Names of others that are like its own. */
   readonly near: readonly string[];
   readonly installation: InstallationFacts;
@@ -71,6 +79,8 @@ export interface PodFacts {
 export interface ServiceFacts extends PredictorFacts {
   readonly namespace: string;
   readonly name: string;
+  /** Whether the API server knows the kind at all. */
+  readonly defined: boolean;
   readonly near: readonly string[];
   readonly installation: InstallationFacts;
   readonly now: EpochMs;

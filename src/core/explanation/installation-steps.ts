@@ -2,7 +2,9 @@ import type { EpochMs } from '../clock.ts';
 import { baseUrlOf, caBundleOf } from '../webhook-configuration.ts';
 import { broken, ok, unknown } from './chain.ts';
 import type { Verdict } from './chain.ts';
-import type { InstallationFacts, LeaseFacts } from './facts.ts';
+import { valueOf } from '../known.ts';
+import { firstUnmet } from '../label-selector.ts';
+import type { InstallationFacts, LeaseFacts, PredictorFacts } from './facts.ts';
 import { age } from '../age.ts';
 import { PART_OF } from '../names.ts';
 
@@ -49,6 +51,29 @@ function serviceOf({ webhooks = [] }: { readonly webhooks?: readonly { clientCon
     webhooks[0]?.clientConfig as { service?: { name?: string; namespace?: string } } | undefined
   )?.service;
   return `Service ${service?.namespace ?? ''}/${service?.name ?? ''}`;
+}
+
+/** Whether the webhook is called for pods of a namespace. */
+export function judgeNamespace(
+  { namespaceLabels }: Pick<PredictorFacts, 'namespaceLabels'>,
+  namespace: string,
+  installation: InstallationFacts,
+): Verdict {
+  const webhook = valueOf(installation.webhook)?.webhooks?.[0];
+  if (namespaceLabels.kind === 'unreadable' || webhook === undefined)
+    return unknown(`the labels of namespace ${namespace} are not known`);
+  const unmet = firstUnmet(webhook['namespaceSelector'], namespaceLabels.value);
+  return unmet === undefined
+    ? ok(`namespace ${namespace} is one that the webhook is called for`)
+    : broken(`the webhook passes over namespace ${namespace}: its namespaceSelector asks for ${unmet}`);
+}
+
+/** What to do where a kind of KServe's is unknown to the API server. */
+export function undefinedKind(kind: string): Verdict {
+  return broken(
+    `the API server knows no ${kind}s: the CustomResourceDefinitions are not installed`,
+    'install them: kubectl apply -k manifests/crds, or with the manager: kubectl apply -k manifests/default',
+  );
 }
 
 export function judgeTrusted({ webhook, trustedUntil }: InstallationFacts, now: EpochMs): Verdict {

@@ -49,6 +49,15 @@ export const LINKS = {
     meaning: "the InferenceService's ConfigMap is the manager's to write",
     advice: 'delete or rename the ConfigMap that is in the way',
   },
+  'service-ours': {
+    meaning: "the Service of the predictor is the InferenceService's own",
+    advice: 'delete or rename the Service that is in the way',
+  },
+  'service-leads': {
+    meaning: 'the Service of the predictor leads to a pod that is ready',
+    advice:
+      "compare its selector with the labels of the pods; look at the manager's log for what it could not put right",
+  },
   'in-models-json': {
     meaning: 'the ConfigMap names the model as it is now',
     advice: "look in the manager's log for the name of the InferenceService; run 'mms check'",

@@ -7,14 +7,29 @@ import type { ConfigMapChange } from '../model-config-map.ts';
 import { planModelConfig } from '../model-config-plan.ts';
 import type { ModelConfigPlan } from '../model-config-plan.ts';
 import { STOP_ANNOTATION } from '../names.ts';
+import { canBeInferenceService, describeAbsence } from '../trained-model.ts';
 import { watchedPod } from '../watched-pod.ts';
 import { broken, ok, unknown } from './chain.ts';
 import type { Verdict } from './chain.ts';
 import type { InstallationFacts, PredictorFacts, RawPod } from './facts.ts';
+import { judgeNamespace } from './installation-steps.ts';
 import { injectionStateOf, servingPods, troubleOf, unreadyContainers } from './pod-state.ts';
 
 /** Pods that are named in one message. */
 const PODS_NAMED = 3;
+
+/** Whether pods that are made now are injected; those that have their agent already are not asked. */
+export function judgePodsReached(
+  facts: PredictorFacts,
+  namespace: string,
+  installation: InstallationFacts,
+): Verdict {
+  const service = valueOf(facts.inferenceService);
+  const pods = servingPods(valueOf(facts.pods) ?? []);
+  const injected = pods.filter((pod) => injectionStateOf(pod, service).kind === 'injected').length;
+  if (injected > 0 && injected === pods.length) return ok('its pods have the agent already');
+  return judgeNamespace(facts, namespace, installation);
+}
 
 export function judgeFound(
   inferenceService: Known<InferenceService | undefined>,
@@ -24,7 +39,9 @@ export function judgeFound(
   if (inferenceService.kind === 'unreadable')
     return unknown(`InferenceService ${name} cannot be read: ${inferenceService.why}`);
   return inferenceService.value === undefined
-    ? broken(`there is no InferenceService ${name} in namespace ${namespace}`)
+    ? canBeInferenceService(name)
+      ? broken(`there is no InferenceService ${name} in namespace ${namespace}`)
+      : broken(describeAbsence(name))
     : ok(`InferenceService ${name} is there`);
 }
 

@@ -1,7 +1,7 @@
 import { Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { ObjectKey } from '../../core/kubernetes.ts';
-import type { PredictorOutcome } from '../../core/predictor-status.ts';
+import type { PredictorOutcome } from '../../core/predictor-outcome.ts';
 import type { WorkQueueEvent } from '../../reconciler/work-queue.ts';
 import { DURATION_BUCKETS } from './buckets.ts';
 
@@ -50,6 +50,8 @@ function stateOf(outcome: PredictorOutcome): string {
   switch (outcome.kind) {
     case 'deployed':
       return DEPLOYED;
+    case 'going':
+      return 'BeingDeleted';
     case 'abandoned':
       return 'IsNotMMSPredictor';
     case 'blocked':

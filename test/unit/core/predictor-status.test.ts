@@ -3,7 +3,7 @@ import type { InferenceService, InferenceServiceStatus } from '../../../src/core
 import { predictorChange, fingerprint } from '../../../src/core/predictor-change.ts';
 import type { AppliedRecord } from '../../../src/core/predictor-change.ts';
 import { nextStatus } from '../../../src/core/predictor-status.ts';
-import type { Deployment, PredictorOutcome } from '../../../src/core/predictor-status.ts';
+import type { Deployment, PredictorOutcome } from '../../../src/core/predictor-outcome.ts';
 import type { Scale, WantedObject } from '../../../src/core/predictor-workload.ts';
 
 const NOW = '2026-01-02T00:00:00.000Z';
@@ -29,13 +29,27 @@ const deployment = (said: readonly Said[], observedGeneration = 2): Deployment =
   },
 });
 
+const SERVICE = {
+  metadata: { name: 'flowers-predictor' },
+  spec: { selector: { app: 'isvc.flowers-predictor' }, ports: [{ port: 80 }] },
+};
+
 const deployed = (object: Deployment, scale: Scale = { kind: 'fixed', replicas: 1 }): PredictorOutcome => ({
-  ...{ kind: 'deployed', deployment: object, scale },
+  ...{ kind: 'deployed', deployment: object, service: SERVICE, scale },
   runtime: { kind: 'ServingRuntime', name: 'r' },
 });
-const blocked = (object?: Deployment): PredictorOutcome => ({
+const blocked = (
+  object?: Deployment,
+  change: Partial<Extract<PredictorOutcome, { kind: 'blocked' }>> = {},
+): PredictorOutcome => ({
   ...{ kind: 'blocked', reason: 'RuntimeDisabled', message: 'r is disabled', deployment: object },
+  ...{ service: object === undefined ? undefined : SERVICE, stopped: false },
+  ...change,
 });
+const counted = (said: readonly Said[], counts: object, replicas = 2): Deployment => {
+  const object = deployment(said);
+  return { ...object, spec: { replicas }, status: { ...object.status, ...counts } };
+};
 
 interface SeenCondition {
   readonly type: string;
@@ -81,7 +95,7 @@ describe('the condition PredictorReady', () => {
     ],
     [
       'when a change has not been looked at',
-      deployed(deployment([available, complete], 1)),
+      deployed(counted([available, complete], { observedGeneration: 1, replicas: 1, readyReplicas: 1 })),
       'True',
       'RollingOut',
     ],
@@ -141,7 +155,7 @@ describe('the status', () => {
     const first = nextStatus(service(), deployed(deployment([])), BEFORE);
     const conditions = conditionsOf(deployed(deployment([available])), first);
     expect(conditions.get('PredictorReady')?.lastTransitionTime).toBe(NOW);
-    expect(conditions.get('IngressReady')?.lastTransitionTime).toBe(BEFORE);
+    expect(conditions.get('Stopped')?.lastTransitionTime).toBe(BEFORE);
   });
 
   it('keeps what others have written, and where it was when it cannot be made any more', () => {
@@ -184,7 +198,7 @@ describe('the status', () => {
   it.each([[5], [[]], [{ conditions: 'x', components: 1, modelStatus: [] }]])(
     'takes junk (%j) for none',
     (junk) => {
-      expect(nextStatus(service(junk), blocked(), NOW)['conditions']).toHaveLength(3);
+      expect(nextStatus(service(junk), blocked(), NOW)['conditions']).toHaveLength(5);
     },
   );
 });

@@ -47,6 +47,10 @@ describe('a TrainedModel that is created', () => {
     ['with a number for its storageUri', { storageUri: 7 }, ['InvalidStorageUri']],
     ['with negative memory', { memory: '-1Gi' }, ['InvalidMemory']],
     ['with more memory than there can be', { memory: '1e400' }, ['InvalidMemory']],
+    ['with memory beyond what is counted in bytes', { memory: '9Ei' }, ['InvalidMemory']],
+    ['with the first such amount', { memory: '8Ei' }, ['InvalidMemory']],
+    ['with the same in smaller units', { memory: '8192Pi' }, ['InvalidMemory']],
+    ['with the largest amount below it', { memory: '8191Pi' }, []],
     ['with no memory', { memory: '0' }, ['InvalidMemory']],
     ['with memory that is no quantity', { memory: 'much' }, ['InvalidMemory']],
     ['with memory as a number', { memory: 1024 }, []],
@@ -139,5 +143,21 @@ describe('what a person is told of a model that is let in', () => {
     const warnings = warningsOf(written({}), { inferenceService, waiting: waits });
     expect(warnings).toHaveLength(expected.length);
     for (const [index, text] of expected.entries()) expect(warnings[index]).toContain(text);
+  });
+});
+
+describe('an InferenceService that cannot be there', () => {
+  it.each([
+    ['other/c1', 'write "c1", or create the model in namespace other'],
+    ['Flowers', 'which no InferenceService can be named'],
+    ['a b', 'which no InferenceService can be named'],
+    ['../sk', 'which no InferenceService can be named'],
+    ['sk', 'there is no InferenceService sk in this namespace yet; the model waits for it'],
+  ])('%s is warned of as what it is', (inferenceService, words) => {
+    const warnings = warningsOf(written({ inferenceService }), {
+      inferenceService: undefined,
+      waiting: undefined,
+    });
+    expect(warnings).toEqual([expect.stringContaining(words)]);
   });
 });

@@ -194,6 +194,35 @@ describe('the status of a TrainedModel', () => {
   });
 });
 
+describe('of several faults', () => {
+  const NOT_READY = { inferenceService: service({ conditions: [{ type: 'Ready', status: 'False' }] }) };
+
+  it.each([
+    ['it has no memory', waiting('MemoryResourceNotAvailable'), 'MemoryResourceNotAvailable'],
+    [
+      'its InferenceService is not multi-model',
+      {
+        ...waiting('IsNotMMSPredictor'),
+        inferenceService: service({ conditions: undefined }, { sklearn: { storageUri: 's3://b' } }),
+        anyPodReady: false,
+      },
+      'IsNotMMSPredictor',
+    ],
+    ['its spec is wrong', waiting('InvalidSpec'), 'InvalidSpec'],
+    ['models.json is full', waiting('ConfigMapFull'), 'ConfigMapFull'],
+    ['it failed to load', { loaded: FAILED }, 'Failed'],
+    ['it has no pods', { loaded: { ...FAILED, reason: 'NoReplicas' } }, 'InferenceServiceNotReady'],
+  ])('Ready names that of the model: %s', (_, change, reason) => {
+    const given = facts({ ...NOT_READY, ...change });
+    const first = statusOf(given, undefined, NOW);
+    expect(conditionOf(first, 'Ready')).toMatchObject({ status: 'False', reason });
+    // And it stays so when the InferenceService becomes unready later.
+    const before = statusOf(facts(change), undefined, NOW);
+    const later = statusOf(given, before, at('2026-01-01T00:01:00Z'));
+    expect(conditionOf(later, 'Ready')?.reason).toBe(reason);
+  });
+});
+
 describe("beside KServe's controller", () => {
   const KSERVE_TYPES = ['InferenceServiceReady', 'IsMMSPredictor', 'MemoryResourceAvailable'];
   const CASES = [

@@ -25,6 +25,7 @@ const MODEL: ModelFacts = {
     },
   },
   ...{ inferenceService: DENIED, trainedModels: DENIED, configMap: DENIED, pods: DENIED, deployment: DENIED },
+  ...{ service: DENIED, readyEndpoints: DENIED, namespaceLabels: DENIED, defined: true },
 };
 
 describe('an explanation', () => {

@@ -1,0 +1,34 @@
+import { describe, expect, it } from '@jest/globals';
+import { KubeConfig } from '@kubernetes/client-node';
+import { createCredentials } from '../../../src/kube/credentials.ts';
+
+function credentialsFor(server: string, skipTLSVerify = false): ReturnType<typeof createCredentials> {
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromClusterAndUser({ name: 'mine', server, skipTLSVerify }, { name: 'me' });
+  return createCredentials(kubeConfig);
+}
+
+describe('the server of a kubeconfig', () => {
+  it.each([
+    ['http://127.0.0.1:8001', /"http:\/\/127\.0\.0\.1:8001", is not encrypted: write https:\/\//],
+    ['127.0.0.1:6443', /is no https:\/\/ URL/],
+    ['localhost:6443', /is no https:\/\/ URL/],
+    ['ftp://host', /is no https:\/\/ URL/],
+    ['', /is no https:\/\/ URL/],
+  ])('%j is refused as what it is, without a word on credentials', async (server, words) => {
+    const thrown: unknown = await credentialsFor(server)
+      .prepare('/version')
+      .catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ code: 'API_UNREACHABLE', message: expect.stringMatching(words) });
+    expect((thrown as Error).message).not.toMatch(/credentials/);
+  });
+
+  it.each([
+    ['https://127.0.0.1:6443', false],
+    ['http://127.0.0.1:8001', true],
+  ])('%s is taken, with insecure-skip-tls-verify: %j', async (server, skip) => {
+    const credentials = credentialsFor(server, skip);
+    expect((await credentials.prepare('/version')).url.href).toBe(`${server}/version`);
+    await credentials.close();
+  });
+});
