@@ -20,6 +20,7 @@ export interface AgentFlags {
   readonly drainSeconds: string;
   readonly downloads: string;
   readonly loads: string;
+  readonly sourceTimeoutSeconds: string;
   readonly pvcRoot: string;
   readonly fileRoot: readonly string[];
   readonly denyNetwork: readonly string[];
@@ -53,6 +54,7 @@ export const FLAG_DEFAULTS = {
   drainSeconds: '20',
   downloads: '16',
   loads: '8',
+  sourceTimeoutSeconds: String(DEFAULT_SOURCE_SETTINGS.noProgressTimeoutMs / 1000),
   pvcRoot: DEFAULT_SOURCE_SETTINGS.pvcRoot,
   fileRoot: DEFAULT_SOURCE_SETTINGS.fileRoots,
   denyNetwork: DEFAULT_SOURCE_SETTINGS.deniedNetworks,
@@ -93,6 +95,7 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
     loads: number('loads', flags.loads, 1, 256),
     sources: {
       ...DEFAULT_SOURCE_SETTINGS,
+      noProgressTimeoutMs: 1000 * number('source-timeout-seconds', flags.sourceTimeoutSeconds, 1, 86_400),
       pvcRoot: directory('pvc-root', flags.pvcRoot),
       fileRoots: flags.fileRoot.map((root) => directory('file-root', root)),
       deniedNetworks: flags.denyNetwork,

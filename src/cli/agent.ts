@@ -64,6 +64,11 @@ export function agentCommand(
     .option('--downloads <number>', 'models downloaded at once', FLAG_DEFAULTS.downloads)
     .option('--loads <number>', 'models loaded at once', FLAG_DEFAULTS.loads)
     .option(
+      '--source-timeout-seconds <number>',
+      'how long a source may send nothing before it is asked again',
+      FLAG_DEFAULTS.sourceTimeoutSeconds,
+    )
+    .option(
       '--drain-seconds <number>',
       'how long requests may go on after SIGTERM',
       FLAG_DEFAULTS.drainSeconds,

@@ -9,6 +9,9 @@ import type { RemoteFile, Source, SourceContext } from './source.ts';
 
 const PUBLIC_HUB = 'https://huggingface.co';
 
+/** The hub's pages hold up to 1,000 files, and a model has at most 100,000: more pages are a list without end. */
+const MOST_PAGES = 10_000;
+
 /** One entry of a repository's tree. Source: huggingface.co/docs/hub/api, `GET /api/models/{repo}/tree/{revision}`. */
 interface TreeEntry {
   readonly type: string;
@@ -76,6 +79,7 @@ async function* filesOf(
   const seen = new Set<string>();
   for (let page: URL | undefined = tree; page !== undefined;) {
     if (seen.has(page.href)) throw shortList(hub, 'its pages lead in a circle');
+    if (seen.size === MOST_PAGES) throw shortList(hub, `it has more than ${MOST_PAGES} pages`);
     seen.add(page.href);
     const { value, link } = await getJson(hub, page);
     if (!Array.isArray(value) || !value.every(isEntry))

@@ -25,18 +25,19 @@ export async function openHttpFile(
   const range =
     offset === 0 ? {} : { range: `bytes=${offset}-`, ...(tag === undefined ? {} : { 'if-range': tag }) };
   const response = await http.get(url, { headersFor: (hop) => ({ ...headersFor(hop), ...range }), signal });
-  const opened = await openedFrom(expectSuccess(response, url.href, offset > 0), offset);
+  const opened = await openedFrom(expectSuccess(response, url.href, offset > 0), offset, url);
   return { ...opened, totalBytes: size ?? opened.totalBytes, digests: digests ?? opened.digests };
 }
 
 /**
  * Reads the headers of an answer to a GET from `offset` on.
+ * @param asked the URL before redirects: a store that is redirected to often has no file name in its own.
  * @throws SourceChangedError when it is not the part that was asked for; RequestRefusedError when it is encoded.
  */
-export async function openedFrom(response: HttpResponse, offset: number): Promise<OpenedFile> {
+export async function openedFrom(response: HttpResponse, offset: number, asked: URL): Promise<OpenedFile> {
   const { headers, status, body, url } = response;
   const encoding = headers.get('content-encoding') ?? '';
-  if (offset === 0 && (await isEncoded(response))) {
+  if (offset === 0 && (await isEncoded(response, asked))) {
     discard(response);
     throw new RequestRefusedError(
       `${shownUri(url.href)}: the source insists on the content-encoding '${encoding.slice(0, 40)}', so its length and ` +
@@ -71,14 +72,15 @@ const GZIP_TYPE = /^application\/(x-)?(gzip|tar|gtar|compressed(-tar)?|tgz)\b/i;
  * Whether the bytes are something else than the file. We ask for `identity`, so a server that names gzip either describes
  * the file itself, as many do with `.tgz`, or did not listen; where the name does not tell, the first bytes do.
  */
-async function isEncoded({ headers, url, body }: HttpResponse): Promise<boolean> {
+async function isEncoded({ headers, url, body }: HttpResponse, asked: URL): Promise<boolean> {
   const codings = (headers.get('content-encoding') ?? '')
     .split(',')
     .map((coding) => coding.trim().toLowerCase())
     .filter((coding) => !NO_CODING.has(coding));
   if (codings.length === 0) return false;
   if (!codings.every((coding) => GZIP.has(coding))) return true;
-  if (/\.(t?gz)$/i.test(url.pathname) || GZIP_TYPE.test(headers.get('content-type') ?? '')) return false;
+  const named = [asked, url].some(({ pathname }) => /\.t?gz$/i.test(pathname));
+  if (named || GZIP_TYPE.test(headers.get('content-type') ?? '')) return false;
   await once(body, 'readable');
   const start = body.read() as Buffer | null;
   if (start === null) return false;

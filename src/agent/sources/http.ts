@@ -34,7 +34,7 @@ export function createHttpSource({ env, http }: SourceContext): Source {
         const taken = first;
         first = undefined;
         if (taken !== undefined && range.offset === 0 && !taken.body.destroyed) {
-          return openedFrom(taken, 0);
+          return openedFrom(taken, 0, url);
         }
         if (taken !== undefined) discard(taken);
         return openHttpFile({ http, url, headersFor }, range, fileSignal);

@@ -77,11 +77,15 @@ interface RateFloor {
 function createRateFloor({ slowWindowMs, minimumBytesPerSecond }: SourceSettings, shown: string): RateFloor {
   let waitedMs = 0;
   let windowBytes = 0;
+  let begun = false;
   return {
     received: (bytes) => {
+      begun = true;
       windowBytes += bytes;
     },
     waited: (ms) => {
+      // Before the first byte there is no rate: that wait has its own limit, which may be longer than the window.
+      if (!begun) return undefined;
       waitedMs += ms;
       if (waitedMs < slowWindowMs) return undefined;
       const rate = Math.floor((windowBytes * 1000) / waitedMs);

@@ -48,6 +48,16 @@ describe('mms agent', () => {
     }
   });
 
+  it('waits for a source as long as it is told to', () => {
+    const waits = (more: object) =>
+      checkAgentOptions({ ...FLAG_DEFAULTS, ...more }).sources.noProgressTimeoutMs;
+    expect(waits({})).toBe(120_000);
+    expect(waits({ sourceTimeoutSeconds: '900' })).toBe(900_000);
+    for (const text of ['0', '86401', '-1', '1.5', '2m', '']) {
+      expect(() => waits({ sourceTimeoutSeconds: text })).toThrow(/--source-timeout-seconds .* 1 to 86400/);
+    }
+  });
+
   it('refuses to forward to itself', () => {
     expect(() => checkAgentOptions({ ...FLAG_DEFAULTS, componentPort: '9081' })).toThrow(/forward to itself/);
   });

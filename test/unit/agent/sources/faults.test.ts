@@ -115,6 +115,15 @@ describe('a source that misbehaves', () => {
     expect(outside).toEqual([]);
   });
 
+  it('sends its first byte later than the window of the slowest rate, but in time', async () => {
+    const settings = { noProgressTimeoutMs: 10_000, slowWindowMs: 50, minimumBytesPerSecond: 1 };
+    const late: Handler = (_, response) => {
+      response.writeHead(200, { 'content-length': 2 }).flushHeaders();
+      setTimeout(() => response.end('ok'), 300);
+    };
+    expect(texts(await pull(late, { settings }))).toEqual({ 'model.bin': 'ok' });
+  });
+
   it('sends more bytes than it announced: HTTP ends the file where the announced length ends', async () => {
     expect(texts(await pullOnce(rawAnswer, { settings: impatient }))).toEqual({ 'model.bin': 'abc' });
   });
@@ -168,6 +177,12 @@ describe('a Content-Encoding that is none', () => {
       expect(pulled.files.get('model.json.gz')).toEqual(packed);
     },
   );
+
+  it('gzip of a .tgz that is redirected to a URL without its name', async () => {
+    const packed = gzipSync(tar([{ name: 'a.bin', body: 'weights' }]));
+    const blob = server.body('4f1d', packed, { 'content-encoding': 'gzip' });
+    expect(texts(await pullOnce(server.serve('m.tgz', redirectTo(blob))))).toEqual({ 'a.bin': 'weights' });
+  });
 
   it('x-gzip of a .tgz is unpacked once', async () => {
     const packed = gzipSync(tar([{ name: 'a.bin', body: 'weights' }]));

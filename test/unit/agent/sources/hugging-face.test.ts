@@ -140,6 +140,23 @@ describe('a repository of the Hugging Face hub', () => {
     link = undefined;
   });
 
+  it('is refused where the pages have no end', async () => {
+    hub.files.clear();
+
+    let asked = 0;
+    const endless = await listening(
+      createServer(({ url = '' }, response) => {
+        if (url.includes('/revision/')) return void response.end(JSON.stringify({ sha: COMMIT }));
+        asked += 1;
+        response.setHeader('link', `<?cursor=${asked}>; rel="next"`).end('[]');
+      }),
+    );
+    const { result } = await pullOnce('hf://org/repo', { env: { HF_ENDPOINT: urlOf(endless) } });
+    endless.close();
+    expect(result).toMatchObject({ kind: 'failed', reason: 'SourceUnavailable', retry: 'soon' });
+    expect(asked).toBeLessThanOrEqual(10_000);
+  });
+
   it.each([
     ['in LFS', true],
     ['in git', false],
