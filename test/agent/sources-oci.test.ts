@@ -122,6 +122,13 @@ describe('layers as their own clients read them', () => {
       { 'sub/w.bin': 'weights' },
     ],
     [
+      'ModelPack by its first name',
+      'application/vnd.cnai.model.weight.v1.tar+gzip',
+      gzipSync(flat),
+      { 'org.cnai.model.filepath': 'sub' },
+      { 'sub/w.bin': 'weights' },
+    ],
+    [
       'KitOps',
       'application/vnd.kitops.modelkit.model.v1.tar+gzip',
       gzipSync(flat),
@@ -141,6 +148,22 @@ describe('layers as their own clients read them', () => {
     const { result } = await pullOnce(`oci://${registry.host}/models/l2:v1`);
     expect(result).toMatchObject({ kind: 'failed', reason: 'UnsafePath' });
   });
+});
+
+describe('a manifest that is none', () => {
+  it.each(['null', '7', '[]', '{"layers":5}', '{"layers":[null]}', '{"manifests":{}}'])(
+    '%s is refused',
+    async (body) => {
+      const server = await startFaultServer();
+      try {
+        server.serveAt('/v2/models/m1/manifests/v1', (_, response) => void response.end(body));
+        const { result } = await pullOnce(`oci://${new URL(server.url).host}/models/m1:v1`);
+        expect(result).toMatchObject({ kind: 'failed', reason: 'BadArchive', retry: 'rarely' });
+      } finally {
+        await server.stop();
+      }
+    },
+  );
 });
 
 describe('a registry that wants a token', () => {
