@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startFaultServer } from '../support/fault-server.ts';
 import type { Handler } from '../support/fault-server.ts';
@@ -121,6 +122,13 @@ describe('layers as their own clients read them', () => {
       { 'sub/w.bin': 'weights' },
     ],
     [
+      'ModelPack by its first name',
+      'application/vnd.cnai.model.weight.v1.tar+gzip',
+      gzipSync(flat),
+      { 'org.cnai.model.filepath': 'sub' },
+      { 'sub/w.bin': 'weights' },
+    ],
+    [
       'KitOps',
       'application/vnd.kitops.modelkit.model.v1.tar+gzip',
       gzipSync(flat),
@@ -140,6 +148,22 @@ describe('layers as their own clients read them', () => {
     const { result } = await pullOnce(`oci://${registry.host}/models/l2:v1`);
     expect(result).toMatchObject({ kind: 'failed', reason: 'UnsafePath' });
   });
+});
+
+describe('a manifest that is none', () => {
+  it.each(['null', '7', '[]', '{"layers":5}', '{"layers":[null]}', '{"manifests":{}}'])(
+    '%s is refused',
+    async (body) => {
+      const server = await startFaultServer();
+      try {
+        server.serveAt('/v2/models/m1/manifests/v1', (_, response) => void response.end(body));
+        const { result } = await pullOnce(`oci://${new URL(server.url).host}/models/m1:v1`);
+        expect(result).toMatchObject({ kind: 'failed', reason: 'BadArchive', retry: 'rarely' });
+      } finally {
+        await server.stop();
+      }
+    },
+  );
 });
 
 describe('a registry that wants a token', () => {
@@ -169,6 +193,40 @@ describe('a registry that wants a token', () => {
       expect(result).toMatchObject({ reason: 'NotFound' });
       expect(seen).toEqual([undefined, 'Bearer good-token']);
       expect((await pullOnce(uri)).result).toMatchObject({ reason: 'AccessDenied', retry: 'rarely' });
+    } finally {
+      await server.stop();
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+
+  it.each([
+    ['alone', { identitytoken: 'refresh' }],
+    ['beside a user that means nothing', { identitytoken: 'refresh', auth: 'MDAwMDAwMDA6' }],
+  ])('gets one by OAuth2 for an identity token %s', async (_, entry) => {
+    const server = await startFaultServer();
+    const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-docker-'));
+    try {
+      const host = new URL(server.url).host;
+      await writeFile(join(directory, 'config.json'), JSON.stringify({ auths: { [host]: entry } }));
+      const asked: unknown[] = [];
+      const token = server.serve('token', (request, response) => {
+        void text(request).then((form) => {
+          asked.push([request.method, Object.fromEntries(new URLSearchParams(form))]);
+          response.end(JSON.stringify({ access_token: 'good-token' }));
+        });
+      });
+      server.serveAt('/v2/models/m1/manifests/v1', ({ headers }, response) => {
+        if (headers.authorization === 'Bearer good-token') response.end(JSON.stringify({ layers: [] }));
+        else
+          response
+            .writeHead(401, { 'www-authenticate': `Bearer realm="${token}",service="r",scope="x"` })
+            .end();
+      });
+      const { result } = await pullOnce(`oci://${host}/models/m1:v1`, { env: { DOCKER_CONFIG: directory } });
+      // Let in; there is nothing in this image.
+      expect(result).toMatchObject({ reason: 'NotFound' });
+      const form = { grant_type: 'refresh_token', client_id: 'kserve-mms-agent', refresh_token: 'refresh' };
+      expect(asked).toEqual([['POST', { ...form, service: 'r', scope: 'x' }]]);
     } finally {
       await server.stop();
       await rm(directory, { recursive: true, force: true });

@@ -7,6 +7,8 @@ export interface RegistryCredentials {
   readonly basic: string | undefined;
   /** A bearer token for the registry itself. */
   readonly registryToken: string | undefined;
+  /** A refresh token, for which the token service gives bearer tokens. */
+  readonly identityToken: string | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -103,12 +105,9 @@ function credentialsIn(entry: Fields, registry: string): RegistryCredentials | u
     );
   }
   const basic = pair === ':' || pair.startsWith(':') ? undefined : Buffer.from(pair).toString('base64');
-  if (basic !== undefined || registryToken !== undefined) return { basic, registryToken };
-  if (text('identitytoken') === undefined) return undefined;
-  throw new SourceConfigurationError(
-    `config.json has only an 'identitytoken' for ${printable(registry)}, which the agent cannot use. ` +
-      "Put a user and an access token into 'auth'.",
-  );
+  const identityToken = text('identitytoken');
+  const isEmpty = [basic, registryToken, identityToken].every((secret) => secret === undefined);
+  return isEmpty ? undefined : { basic, registryToken, identityToken };
 }
 
 function fromBase64(text: string): string {

@@ -22,10 +22,12 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
 }
 
-/** GET over HTTP/1.1, within the destination policy, following a bounded number of redirects. */
+/** GET, and POST of forms, over HTTP/1.1, within the destination policy, following a bounded number of redirects. */
 export interface HttpClient {
   /** Any status that is not a redirect is returned; the caller reads or destroys the body. */
   get(url: URL, request: HttpRequest): Promise<HttpResponse>;
+  /** Redirects are returned, not followed: a form may hold a secret. */
+  post(url: URL, form: URLSearchParams, signal: AbortSignal): Promise<HttpResponse>;
   close(): void;
 }
 
@@ -50,9 +52,13 @@ export function createHttpClient({
 }: HttpClientOptions): HttpClient {
   // `watch.ts` times every other wait, for all protocols alike.
   const getter = createHttpGetter({ lookup: guardedLookup(policy, resolve), connectTimeoutMs, proxies });
-  const once = async (url: URL, { headersFor, signal }: HttpRequest): Promise<HttpResponse> => {
+  const once = async (
+    url: URL,
+    { headersFor, signal }: HttpRequest,
+    form?: URLSearchParams,
+  ): Promise<HttpResponse> => {
     refuseHost(policy, bareHost(url.hostname));
-    const answer = await getter.get(url, { ...OWN_HEADERS, ...headersFor(url) }, signal);
+    const answer = await getter.get(url, { ...OWN_HEADERS, ...headersFor(url) }, signal, form);
     const headers = new Map(
       Object.entries(answer.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
     );
@@ -72,6 +78,7 @@ export function createHttpClient({
       }
       return response;
     },
+    post: (url, form, signal) => once(url, { headersFor: () => ({}), signal }, form),
     close: getter.close,
   };
 }

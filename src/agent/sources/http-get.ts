@@ -3,11 +3,12 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
 import type { ProxyRouter } from './proxy-router.ts';
 
-/** One GET: resolves with the head of the answer, whose body is still to be read. */
+/** One GET, or the POST of a form: resolves with the head of the answer, whose body is still to be read. */
 export type HttpGet = (
   url: URL,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
+  form?: URLSearchParams,
 ) => Promise<IncomingMessage>;
 
 export interface HttpGetter {
@@ -39,13 +40,18 @@ export function createHttpGetter({ lookup, connectTimeoutMs, proxies }: HttpGett
     const { Agent, request } = await import('node:https');
     return { request, agent: new Agent(IDLE) };
   };
-  const get: HttpGet = async (url, headers, signal) => {
+  const get: HttpGet = async (url, headers, signal, form) => {
     const secure = url.protocol === 'https:';
     const { request, agent } = secure ? await (https ??= loadHttps()) : http;
     const route = await proxies?.routeFor(url);
     const ask: Ask = (lenient) => {
       const how = { signal, agent: route?.agent ?? agent, lookup, insecureHTTPParser: lenient };
-      const call = request({ ...target(url), headers, ...how });
+      const call = request({
+        ...target(url),
+        ...(form === undefined ? { headers } : post(headers, form)),
+        ...how,
+      });
+      if (form !== undefined) call.write(form.toString());
       limitConnecting(call, secure ? 'secureConnect' : 'connect', connectTimeoutMs);
       return call;
     };
@@ -66,6 +72,14 @@ export function createHttpGetter({ lookup, connectTimeoutMs, proxies }: HttpGett
       void https?.then(({ agent }) => agent.destroy());
     },
   };
+}
+
+function post(headers: Readonly<Record<string, string>>, form: URLSearchParams): RequestOptions {
+  const ofForm = {
+    'content-type': 'application/x-www-form-urlencoded',
+    'content-length': Buffer.byteLength(form.toString()),
+  };
+  return { method: 'POST', headers: { ...headers, ...ofForm } };
 }
 
 function target({ hostname, port, pathname, search }: URL): RequestOptions {

@@ -7,7 +7,7 @@ import type { AuthChallenge } from './auth-challenges.ts';
 import { credentialsFor } from './docker-config.ts';
 import type { RegistryCredentials } from './docker-config.ts';
 import { discard, expectSuccess, smallText } from './http-client.ts';
-import type { HttpClient, HttpRequest } from './http-client.ts';
+import type { HttpClient, HttpRequest, HttpResponse } from './http-client.ts';
 import type { OciPlace } from './oci-uri.ts';
 import { shownUri } from './redact.ts';
 import type { Environment } from './source.ts';
@@ -49,13 +49,15 @@ export function createOciRegistry(
   const authorize = async (header: string, signal: AbortSignal): Promise<void> => {
     const challenges = readChallenges(header);
     const credentials = await dockerCredentials(env, place);
-    const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
+    const bearer = challenges.find(
+      ({ scheme, parameters }) => scheme === 'bearer' && URL.canParse(parameters.get('realm') ?? ''),
+    );
     const basic = challenges.some(({ scheme }) => scheme === 'basic') ? credentials?.basic : undefined;
     // Bearer first, as containerd has it: without credentials it is what lets in to a public image.
     if (bearer !== undefined && credentials?.registryToken !== undefined) {
       authorization = `Bearer ${credentials.registryToken}`;
     } else if (bearer !== undefined) {
-      authorization = await bearerToken(http, bearer, credentials?.basic, signal);
+      authorization = await bearerToken(http, bearer, credentials, signal);
     } else authorization = basic === undefined ? undefined : `Basic ${basic}`;
   };
   /** Tokens live for seconds or minutes, a pull may take hours: each 401 of the registry is a reason for a new one. */
@@ -68,7 +70,7 @@ export function createOciRegistry(
   };
   return {
     headersFor,
-    http: { get, close: () => undefined },
+    http: { ...http, get, close: () => undefined },
     blobUrl: (digest) => new URL(`${base}/blobs/${digest}`),
     manifest: async (reference, signal) => {
       const url = new URL(`${base}/manifests/${reference}`);
@@ -91,28 +93,39 @@ function parsed(text: string, uri: string): unknown {
   }
 }
 
-/** Asks the token service that the challenge names. Source: distribution.github.io/distribution/spec/auth/token */
+/**
+ * Asks the token service that the challenge names: for a refresh token by OAuth2, even where a user stands beside it, as docker
+ * does, else by GET. Sources: distribution.github.io/distribution/spec/auth/token and spec/auth/oauth.
+ */
 async function bearerToken(
   http: HttpClient,
   { parameters }: AuthChallenge,
-  basic: string | undefined,
+  secrets: RegistryCredentials | undefined,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const realm = parameters.get('realm') ?? '';
-  if (!URL.canParse(realm)) return undefined;
-  const url = new URL(realm);
-  for (const name of ['service', 'scope']) {
+  const url = new URL(parameters.get('realm') ?? '');
+  const asked = ['service', 'scope'].flatMap((name): [string, string][] => {
     const value = parameters.get(name);
-    if (value !== undefined) url.searchParams.set(name, value);
-  }
+    return value === undefined ? [] : [[name, value]];
+  });
   const isSafe = url.protocol === 'https:' || ['localhost', '127.0.0.1'].includes(url.hostname);
-  const credentials = basic !== undefined && isSafe ? { authorization: `Basic ${basic}` } : {};
-  const headersFor = (hop: URL): Readonly<Record<string, string>> =>
-    hop.origin === url.origin ? credentials : {};
-  const response = expectSuccess(await http.get(url, { headersFor, signal }), url.href);
-  const answer = parsed(await smallText(response), url.href) as { token?: unknown; access_token?: unknown };
-  const token = answer.token ?? answer.access_token;
-  return typeof token === 'string' ? `Bearer ${token}` : undefined;
+  const credentials = isSafe ? secrets : undefined;
+  const ask = (): Promise<HttpResponse> => {
+    if (credentials?.identityToken !== undefined) {
+      const grant = { grant_type: 'refresh_token', client_id: 'kserve-mms-agent' };
+      const form = { ...grant, refresh_token: credentials.identityToken, ...Object.fromEntries(asked) };
+      return http.post(url, new URLSearchParams(form), signal);
+    }
+    for (const [name, value] of asked) url.searchParams.set(name, value);
+    const basic = credentials?.basic;
+    const headersFor: HttpRequest['headersFor'] = (hop) =>
+      basic === undefined || hop.origin !== url.origin ? {} : { authorization: `Basic ${basic}` };
+    return http.get(url, { headersFor, signal });
+  };
+  const answer = parsed(await smallText(expectSuccess(await ask(), url.href)), url.href);
+  const { token, access_token: accessToken } = (answer ?? {}) as { token?: unknown; access_token?: unknown };
+  const given = [token, accessToken].find((value) => typeof value === 'string');
+  return given === undefined ? undefined : `Bearer ${given}`;
 }
 
 /** What `$DOCKER_CONFIG/config.json` has for the repository, as a mounted pull secret. */

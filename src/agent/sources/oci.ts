@@ -2,26 +2,13 @@ import { arch } from 'node:os';
 import { BadArchiveError, NotFoundError, UnsafePathError, UnsupportedSourceError } from './errors.ts';
 import { openHttpFile } from './http-file.ts';
 import { selectModel } from './oci-layers.ts';
+import { readManifest } from './oci-manifest.ts';
+import type { Descriptor, Manifest } from './oci-manifest.ts';
 import { createOciRegistry } from './oci-registry.ts';
 import type { OciRegistry } from './oci-registry.ts';
 import { parseOciUri } from './oci-uri.ts';
 import { printable, shownUri } from './redact.ts';
 import type { RemoteFile, Source, SourceContext, Unpacking } from './source.ts';
-
-/** Source: github.com/opencontainers/image-spec, descriptor.md and manifest.md. */
-interface Descriptor {
-  readonly mediaType: string;
-  readonly digest: string;
-  readonly size: number;
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly platform?: { readonly os?: string; readonly architecture?: string };
-}
-
-interface Manifest {
-  readonly config?: Descriptor;
-  readonly layers?: readonly Descriptor[];
-  readonly manifests?: readonly Descriptor[];
-}
 
 const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
   'application/vnd.oci.image.config.v1+json',
@@ -43,13 +30,10 @@ export function createOciSource({ env, http }: SourceContext): Source {
       const place = parseOciUri(uri);
       const registry = createOciRegistry(http, env, place, uri);
       const { manifest, digest } = await imageManifest(registry, place.reference, uri, signal);
-      const layers = manifest.layers ?? [];
-      if (!layers.every(isSound))
-        throw new BadArchiveError(`${shownUri(uri)}: its manifest has no sound layers`);
+      const { layers } = manifest;
       // Early versions of ORAS gave artifacts the config of an image; an image's layers have no names.
       const isImage =
-        IMAGE_CONFIGS.has(manifest.config?.mediaType ?? '') &&
-        !layers.some((layer) => nameOf(layer) !== undefined);
+        IMAGE_CONFIGS.has(manifest.configType) && !layers.some((layer) => nameOf(layer) !== undefined);
       const files = isImage ? imageLayers(registry, layers) : artifactFiles(registry, layers, uri);
       return { files, version: digest };
     },
@@ -64,20 +48,22 @@ async function imageManifest(
   signal: AbortSignal,
 ): Promise<{ manifest: Manifest; digest: string }> {
   const { value, digest } = await registry.manifest(reference, signal);
-  const manifest = value as Manifest;
+  const manifest = soundManifest(value, uri);
   if (manifest.manifests === undefined) return { manifest, digest };
   const architecture = GO_ARCHITECTURE.get(arch()) ?? arch();
-  const fits = manifest.manifests.filter(isSound).find(({ platform }) => {
+  const fits = manifest.manifests.find(({ platform }) => {
     return platform === undefined || (platform.os === 'linux' && platform.architecture === architecture);
   });
   if (fits === undefined)
     throw new NotFoundError(`${shownUri(uri)}: it has no image for linux/${architecture}`);
   const inner = await registry.manifest(fits.digest, signal);
-  return { manifest: inner.value as Manifest, digest };
+  return { manifest: soundManifest(inner.value, uri), digest };
 }
 
-function isSound({ digest, size, mediaType }: Descriptor): boolean {
-  return /^sha256:[0-9a-f]{64}$/.test(digest) && Number.isSafeInteger(size) && typeof mediaType === 'string';
+function soundManifest(value: unknown, uri: string): Manifest {
+  const manifest = readManifest(value);
+  if (manifest === undefined) throw new BadArchiveError(`${shownUri(uri)}: its manifest has no sound layers`);
+  return manifest;
 }
 
 async function* imageLayers(
@@ -114,8 +100,8 @@ async function* artifactFiles(
 /** What the layer is to be called in the model, by ORAS, by ModelPack, and by ModelPack under its first name. */
 function nameOf({ annotations }: Descriptor): string | undefined {
   return [TITLE, 'org.cncf.model.filepath', 'org.cnai.model.filepath']
-    .map((key) => annotations?.[key])
-    .find((name) => typeof name === 'string' && name !== '');
+    .map((key) => annotations.get(key))
+    .find((name) => name !== undefined && name !== '');
 }
 
 /**
@@ -126,7 +112,7 @@ function unpackingOf(
   { mediaType, annotations }: Descriptor,
   title: string | undefined,
 ): Unpacking | undefined {
-  if (title !== undefined && annotations?.[UNPACK] === 'true') {
+  if (title !== undefined && annotations.get(UNPACK) === 'true') {
     return { kind: 'tar', rename: (name) => below(title, name) };
   }
   const isTar = /[.+]tar([+.](gzip|zstd))?$/.test(mediaType);

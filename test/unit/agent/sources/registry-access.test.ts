@@ -59,13 +59,12 @@ describe('the credentials in config.json', () => {
 
   it('a token of the registry is taken as it is', () => {
     const config = { auths: { 'r.io': { registrytoken: 't' } } };
-    expect(credentialsFor(config, 'r.io', 'a')).toEqual({ basic: undefined, registryToken: 't' });
+    expect(credentialsFor(config, 'r.io', 'a')).toEqual({ registryToken: 't' });
   });
 
   it.each([
     ['a helper', { credHelpers: { 'r.io': 'ecr-login' } }, 'credential helper'],
     ['a store', { auths: { 'r.io': {} }, credsStore: 'desktop' }, 'credential helper'],
-    ['an identity token', { auths: { 'r.io': { identitytoken: 't' } } }, 'identitytoken'],
     ['no base64 of a pair', { auths: { 'r.io': { auth: 'AAAA' } } }, 'base64'],
   ])('%s is refused by name', (_, config, text) => {
     expect(() => credentialsFor(config, 'r.io', 'a')).toThrow(text);
