@@ -36,6 +36,20 @@ describe('a model in Azure Blob Storage', () => {
     expect(pulled.files.get('1/weights ü.bin')?.equals(weights)).toBe(true);
   });
 
+  it.each(['hdi_isfolder', 'Hdi_isfolder', 'HDI_ISFOLDER'])(
+    'takes an empty blob with %s for a directory, and keeps it where nothing is in it',
+    async (mark) => {
+      const name = `marked-${mark}`;
+      await azure.putBlob('models', name, '', { [mark]: 'True' });
+      await azure.putBlob('models', `${name}/1`, '', { [mark]: 'true' });
+      await azure.putBlob('models', `${name}/2`, '', { [mark]: 'true' });
+      await azure.putBlob('models', `${name}/2/model.bin`, 'weights');
+      const pulled = await pull(`models/${name}`);
+      expect(texts(pulled)).toEqual({ '2/model.bin': 'weights' });
+      expect([...pulled.modes.keys()].sort()).toEqual(['1', '2', '2/model.bin']);
+    },
+  );
+
   it('the same by abfss://', async () => {
     const uri = 'abfss://models@devstoreaccount1.dfs.core.windows.net/m1/config.json';
     expect(texts(await pullOnce(uri, { env: injected() }))).toEqual({ 'config.json': '{}' });

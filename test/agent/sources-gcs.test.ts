@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startGcs } from '../support/gcs.ts';
 import type { TestGcs } from '../support/gcs.ts';
@@ -30,6 +31,27 @@ describe('a model in a GCS store', () => {
 
   it('brings a single object under its base name', async () => {
     expect(texts(await pull('gs://models/m1/config.json'))).toEqual({ 'config.json': '{}' });
+  });
+
+  it('brings what gsutil cp -Z stored compressed as it was before, once unpacked, and what only has the mark as it is', async () => {
+    const archive = gzipSync('an archive of the user');
+    await gcs.putObject('models', 'z/weights.bin', gzipSync(weights), 'gzip');
+    await gcs.putObject('models', 'z/model.tgz', gzipSync(archive), 'gzip');
+    await gcs.putObject('models', 'z/plain.txt', Buffer.from('no gzip at all'), 'gzip');
+    await gcs.putObject('models', 'z/empty', Buffer.alloc(0), 'gzip');
+    await gcs.putObject('models', 'z/own.gz', archive);
+    const { result, files } = await pull('gs://models/z');
+    expect(result).toMatchObject({ kind: 'pulled', files: 5 });
+    expect(files.get('weights.bin')?.equals(weights)).toBe(true);
+    expect(files.get('model.tgz')?.equals(archive)).toBe(true);
+    expect(files.get('own.gz')?.equals(archive)).toBe(true);
+    expect(files.get('plain.txt')?.toString()).toBe('no gzip at all');
+    expect(files.get('empty')?.length).toBe(0);
+  });
+
+  it('refuses what is marked as gzip and was stored cut off', async () => {
+    await gcs.putObject('models', 'cut/w.bin', gzipSync(weights).subarray(0, 100_000), 'gzip');
+    expect((await pull('gs://models/cut')).result).toMatchObject({ kind: 'failed', reason: 'BadArchive' });
   });
 
   it.each([

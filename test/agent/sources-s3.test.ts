@@ -59,6 +59,14 @@ describe('a model in a real S3 store', () => {
     expect([...(await pull(uri)).files.keys()].sort()).toEqual(paths);
   });
 
+  it('keeps the empty directories that the store has marks for', async () => {
+    await s3.putObject('models', 'ensemble/config.pbtxt', 'platform: "ensemble"');
+    await s3.putObject('models', 'ensemble/1/', '');
+    const pulled = await pull('s3://models/ensemble');
+    expect(pulled.result).toMatchObject({ kind: 'pulled', files: 1 });
+    expect([...pulled.modes.keys()].sort()).toEqual(['1', 'config.pbtxt']);
+  });
+
   it('brings 1,100 objects, more than one page of a listing', async () => {
     const names = Array.from({ length: 1100 }, (_, index) => `file-${index}`);
     for (let start = 0; start < names.length; start += 50) {

@@ -16,7 +16,12 @@ export interface TestGcs {
   /** For STORAGE_EMULATOR_HOST. */
   readonly endpoint: string;
   /** Makes the bucket when it is not there. */
-  putObject(bucket: string, name: string, body: Uint8Array<ArrayBuffer>): Promise<void>;
+  putObject(
+    bucket: string,
+    name: string,
+    body: Uint8Array<ArrayBuffer>,
+    contentEncoding?: string,
+  ): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -47,12 +52,13 @@ export async function startGcs(): Promise<TestGcs> {
   };
   return {
     endpoint,
-    putObject: async (bucket, name, body) => {
+    putObject: async (bucket, name, body, contentEncoding) => {
       if (!buckets.has(bucket)) {
         await post('/storage/v1/b?project=test', JSON.stringify({ name: bucket }), 'application/json');
       }
       buckets.add(bucket);
-      const query = `uploadType=media&name=${encodeURIComponent(name)}`;
+      const encoding = contentEncoding === undefined ? '' : `&contentEncoding=${contentEncoding}`;
+      const query = `uploadType=media&name=${encodeURIComponent(name)}${encoding}`;
       await post(`/upload/storage/v1/b/${bucket}/o?${query}`, body, 'application/octet-stream');
     },
     stop: async () => {

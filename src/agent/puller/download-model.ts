@@ -113,7 +113,8 @@ async function store(download: Download, file: RemoteFile): Promise<void> {
 /** Unpacks the archives among the files as they come, and passes on the others. */
 async function* unpacked(download: Download, files: AsyncIterable<RemoteFile>): AsyncGenerator<RemoteFile> {
   for await (const file of files) {
-    if (file.unpacking === undefined) yield file;
+    if (file.directory === true) download.tree.addDirectory(file.path);
+    else if (file.unpacking === undefined) yield file;
     else await unpack(download, file, file.unpacking);
   }
 }
@@ -149,7 +150,7 @@ async function withRoom(
     }
   }
   try {
-    await use(content());
+    await use(file.decode?.(content()) ?? content());
   } finally {
     claim.release();
   }

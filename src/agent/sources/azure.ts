@@ -1,12 +1,17 @@
 import type { Readable } from 'node:stream';
 import { AnonymousCredential, ContainerClient, newPipeline } from '@azure/storage-blob';
-import type { BlobDownloadResponseParsed, StoragePipelineOptions } from '@azure/storage-blob';
+import type {
+  BlobDownloadResponseParsed,
+  ContainerListBlobFlatSegmentResponse,
+  StoragePipelineOptions,
+} from '@azure/storage-blob';
 import { credentialFor } from './azure-credentials.ts';
 import type { ExpectedDigest } from './digest.ts';
 import { parseAzureUri } from './azure-uri.ts';
 import { SourceUnavailableError } from './errors.ts';
 import { isError } from './is-error.ts';
-import { filesBelow } from './prefix.ts';
+import { nonEmpty } from './non-empty.ts';
+import { eachListed, filesBelow } from './prefix.ts';
 import type { StoredObject } from './prefix.ts';
 import { createProxyRouter } from './proxy-router.ts';
 import { shownUri } from './redact.ts';
@@ -49,17 +54,33 @@ export function createAzureSource({ env, settings }: SourceContext): Source {
   };
 }
 
-async function* listBlobs(
+function listBlobs(
   container: ContainerClient,
   startsWith: string,
   signal: AbortSignal,
 ): AsyncGenerator<StoredObject> {
-  const blobs = container.listBlobsFlat({ prefix: startsWith, includeMetadata: true, abortSignal: signal });
-  for await (const { name, properties, metadata } of blobs) {
-    // A directory of an account with hierarchical namespace is listed as an empty blob with this mark.
-    if (metadata?.['hdi_isfolder'] === 'true') continue;
-    yield { key: name, size: properties.contentLength };
-  }
+  const listing = container.listBlobsFlat({ prefix: startsWith, includeMetadata: true, abortSignal: signal });
+  return eachListed(startsWith, async (token) => {
+    const pages = listing.byPage(token === undefined ? {} : { continuationToken: token });
+    const { value } = (await pages.next()) as { value: ContainerListBlobFlatSegmentResponse | undefined };
+    if (value === undefined) return { objects: [], next: undefined };
+    const objects = value.segment.blobItems.map(({ name, properties, metadata }) => {
+      const size = properties.contentLength;
+      return { key: name, size, directory: (size ?? 0) === 0 && isFolder(metadata) };
+    });
+    return { objects, next: nonEmpty(value.continuationToken) };
+  });
+}
+
+/**
+ * Accounts with hierarchical namespace, and tools for those without, mark a directory by an empty blob with this metadata.
+ * Names of metadata have no case, but keep the one they were written in, such as `Hdi_isfolder`.
+ * Source: learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources
+ */
+function isFolder(metadata: Readonly<Record<string, string>> = {}): boolean {
+  return Object.entries(metadata).some(
+    ([name, value]) => name.toLowerCase() === 'hdi_isfolder' && value.trim().toLowerCase() === 'true',
+  );
 }
 
 function openBlob(container: ContainerClient, { key, size }: StoredObject): RemoteFile['open'] {

@@ -4,8 +4,11 @@ import type { ExpectedDigest } from './digest.ts';
 import { hexFromBase64 } from './digest.ts';
 import { AccessDeniedError, InvalidUriError, ProxyRefusedError, ProxyUnavailableError } from './errors.ts';
 import { expectSuccess, smallText } from './http-client.ts';
+import type { HttpClient } from './http-client.ts';
 import { openHttpFile } from './http-file.ts';
-import { bucketAndPrefix, filesBelow } from './prefix.ts';
+import { gunzipped } from './gunzipped.ts';
+import { badListing, bucketAndPrefix, eachListed, filesBelow } from './prefix.ts';
+import type { ListedPage } from './prefix.ts';
 import { createProxyRouter } from './proxy-router.ts';
 import type { ProxyRouter } from './proxy-router.ts';
 import { shownUri } from './redact.ts';
@@ -13,7 +16,7 @@ import type { Environment, Source, SourceContext } from './source.ts';
 
 const PUBLIC_ENDPOINT = 'https://storage.googleapis.com';
 const READ_ONLY = 'https://www.googleapis.com/auth/devstorage.read_only';
-const LISTED_FIELDS = 'nextPageToken,items(name,size,generation,md5Hash,crc32c)';
+const LISTED_FIELDS = 'nextPageToken,items(name,size,generation,md5Hash,crc32c,contentEncoding)';
 
 /** An object resource. Source: cloud.google.com/storage/docs/json_api/v1/objects */
 interface GcsObject {
@@ -21,9 +24,26 @@ interface GcsObject {
   readonly size: number | undefined;
   readonly generation: string | undefined;
   readonly digests: readonly ExpectedDigest[];
+  /** Stored compressed, as by `gsutil cp -Z`: its content is what it unpacks to. */
+  readonly decode?: typeof gunzipped;
 }
 
 type Headers = Readonly<Record<string, string>>;
+
+/** Without it GCS decompresses what is stored with Content-Encoding gzip, and size and digests, which are of what is stored, fail. */
+const AS_STORED: Headers = { 'accept-encoding': 'gzip' };
+
+/** The Content-Encoding of an answer is the object's own metadata here, and is seen to after its bytes are checked. */
+function asStored(http: HttpClient): HttpClient {
+  return {
+    ...http,
+    get: async (url, request) => {
+      const response = await http.get(url, request);
+      const headers = [...response.headers].filter(([name]) => name !== 'content-encoding');
+      return { ...response, headers: new Map(headers) };
+    },
+  };
+}
 
 /**
  * `gs://bucket/prefix` by the JSON API. Credentials are Google's application defaults; without any, and with
@@ -54,10 +74,10 @@ export function createGcsSource({ env, http, settings }: SourceContext): Source 
           const url = new URL(`${endpoint}/download/storage/v1/${bucket}/${encodeURIComponent(object.key)}`);
           url.searchParams.set('alt', 'media');
           if (object.generation !== undefined) url.searchParams.set('generation', object.generation);
-          const headersFor = sameOrigin(url, await authorize());
+          const headersFor = sameOrigin(url, { ...(await authorize()), ...(object.decode && AS_STORED) });
           const { size, digests } = object;
           // The generation in the URL pins the state; If-Range would need the XML API's ETag.
-          const file = { http, url, headersFor, size, digests };
+          const file = { http: asStored(http), url, headersFor, size, digests };
           const opened = await openHttpFile(file, { ...range, tag: undefined }, fileSignal);
           return { ...opened, tag: object.generation };
         },
@@ -68,35 +88,62 @@ export function createGcsSource({ env, http, settings }: SourceContext): Source 
   } satisfies Source;
 }
 
-async function* listObjects(
+function listObjects(
   base: string,
   startsWith: string,
   get: (url: URL) => Promise<unknown>,
 ): AsyncGenerator<GcsObject> {
-  let pageToken: string | undefined;
-  do {
+  return eachListed(startsWith, async (token) => {
     const url = new URL(base);
     url.searchParams.set('prefix', startsWith);
     url.searchParams.set('fields', LISTED_FIELDS);
-    if (pageToken !== undefined) url.searchParams.set('pageToken', pageToken);
-    const page = (await get(url)) as { nextPageToken?: string; items?: Record<string, string>[] };
-    for (const item of page.items ?? []) yield objectOf(item);
-    pageToken = page.nextPageToken;
-  } while (pageToken !== undefined && pageToken !== '');
+    if (token !== undefined) url.searchParams.set('pageToken', token);
+    return gcsPage(await get(url));
+  });
+}
+
+/**
+ * One page of a listing by the JSON API.
+ * @throws SourceUnavailableError when the answer is no listing
+ */
+export function gcsPage(answer: unknown): ListedPage<GcsObject> {
+  const { items = [], nextPageToken: next = '' } = recordOf(answer);
+  if (!Array.isArray(items) || typeof next !== 'string') throw badListing('an answer is no listing');
+  return { objects: items.map((item) => objectOf(recordOf(item))), next: next === '' ? undefined : next };
+}
+
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw badListing('an answer is no listing');
+  }
+  return value as Record<string, unknown>;
 }
 
 /** Composite objects have no md5Hash; crc32c is always there. One check is enough, and MD5 is the faster one here. */
-function objectOf(item: Readonly<Record<string, string>>): GcsObject {
-  const md5 = hexFromBase64(item['md5Hash'] ?? '', 16);
-  const crc32c = hexFromBase64(item['crc32c'] ?? '', 4);
+function objectOf(item: Readonly<Record<string, unknown>>): GcsObject {
+  const [key, generation] = [text(item['name']), text(item['generation'])];
+  if (key === undefined) throw badListing('an object has no name');
+  const md5 = hexFromBase64(text(item['md5Hash']) ?? '', 16);
+  const crc32c = hexFromBase64(text(item['crc32c']) ?? '', 4);
   const digests: ExpectedDigest[] =
     md5 !== undefined
       ? [{ algorithm: 'md5', hex: md5 }]
       : crc32c !== undefined
         ? [{ algorithm: 'crc32c', hex: crc32c }]
         : [];
-  const size = item['size'] === undefined ? undefined : Number(item['size']);
-  return { key: item['name'] ?? '', size, generation: item['generation'], digests };
+  const [size] = /^\d{1,15}$/.exec(text(item['size']) ?? '') ?? [];
+  const gzip = text(item['contentEncoding'])?.trim().toLowerCase() === 'gzip';
+  return {
+    key,
+    size: size === undefined ? undefined : Number(size),
+    generation,
+    digests,
+    ...(gzip && { decode: gunzipped }),
+  };
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 /** Makes the function that gives the headers of a request; the client keeps and renews the token. */

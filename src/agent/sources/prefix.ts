@@ -1,12 +1,15 @@
-import { NotFoundError } from './errors.ts';
+import { NotFoundError, SourceUnavailableError } from './errors.ts';
 import { shownUri } from './redact.ts';
-import { baseName, keyBelow } from './relative-path.ts';
+import { baseName, judgeRelativePath, keyBelow } from './relative-path.ts';
 import type { RemoteFile } from './source.ts';
 
 /** One object of a store without directories. */
 export interface StoredObject {
   readonly key: string;
   readonly size: number | undefined;
+  /** The store marks it as a directory. */
+  readonly directory?: boolean;
+  readonly decode?: RemoteFile['decode'];
 }
 
 export interface PrefixListing<T extends StoredObject> {
@@ -18,38 +21,109 @@ export interface PrefixListing<T extends StoredObject> {
   readonly open: (object: T) => RemoteFile['open'];
 }
 
+/** One answer of a store to a request for a part of a listing. */
+export interface ListedPage<T> {
+  readonly objects: readonly T[];
+  /** Leads to the next page; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+/** Stores may answer with an empty page and go on, as GCS does after many deletions; not for ever. */
+const EMPTY_PAGES_IN_A_ROW = 1_000;
+
+/**
+ * All objects of a listing that comes in pages. A listing that may be short is never a whole model.
+ * @param fetchPage the first page for undefined, then the one that `next` leads to
+ * @throws SourceUnavailableError when the pages go round or bring nothing, page after page
+ */
+export async function* eachListed<T extends StoredObject>(
+  startsWith: string,
+  fetchPage: (token: string | undefined) => Promise<ListedPage<T>>,
+): AsyncGenerator<T> {
+  const tokens = new Set<string>();
+  let empty = 0;
+  let last: string | undefined;
+  for (let token: string | undefined; ;) {
+    const { objects, next } = await fetchPage(token);
+    const wanted = objects.filter(({ key }) => key.startsWith(startsWith));
+    yield* wanted;
+    if (next === undefined) return;
+    const first = wanted[0]?.key;
+    if (tokens.has(next) || (first !== undefined && first === last)) {
+      throw badListing('its pages repeat');
+    }
+    empty = first === undefined ? empty + 1 : 0;
+    if (empty > EMPTY_PAGES_IN_A_ROW) throw badListing(`${empty} pages in a row hold nothing`);
+    last = first ?? last;
+    tokens.add(next);
+    token = next;
+  }
+}
+
+/** A listing that cannot be taken for whole. */
+export function badListing(because: string): SourceUnavailableError {
+  return new SourceUnavailableError(
+    `the store's listing does not come to its end: ${because}, so the model may not be whole. ` +
+      'It is asked again later. If it stays, check the store, or the gateway in front of it.',
+  );
+}
+
 /**
  * The model a prefix names: every object below `prefix/` with its relative path, else the one object that is exactly
- * `prefix`. `m1` never takes in `m10/…`. Keys that end in `/` are markers of empty directories and bring nothing.
+ * `prefix`. `m1` never takes in `m10/…`. Keys that end in `/` mark directories. A `//` in a key counts as one `/`, as in KServe's agent.
+ * `s3://bucket//m1` is the key `/m1`, and `m1` where there is none.
  * @throws NotFoundError while iterating, when there is neither.
  */
 export async function* filesBelow<T extends StoredObject>(
   listing: PrefixListing<T>,
 ): AsyncGenerator<RemoteFile> {
-  const { uri, prefix, list, open } = listing;
-  const directory = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
-  let found = false;
-  for await (const object of list(directory)) {
-    const path = keyBelow(object.key, directory);
-    if (path === undefined || path.endsWith('/')) continue;
-    found = true;
-    yield { path, size: object.size, open: open(object) };
-  }
-  if (found) return;
-  if (directory !== prefix) {
-    for await (const object of list(prefix)) {
-      if (object.key !== prefix) break;
-      yield { path: baseName(prefix), size: object.size, open: open(object) };
-      return;
+  const { uri, prefix } = listing;
+  for (const spelling of new Set([prefix, prefix.replace(/^\/+/, '')])) {
+    let found = false;
+    for await (const file of filesOf(listing, spelling)) {
+      found ||= file.directory !== true;
+      yield file;
     }
+    if (found) return;
   }
   throw new NotFoundError(
     `${shownUri(uri)}: nothing is stored there. Check the bucket and the path in storageUri.`,
   );
 }
 
+async function* filesOf<T extends StoredObject>(
+  { list, open }: PrefixListing<T>,
+  prefix: string,
+): AsyncGenerator<RemoteFile> {
+  const directory = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
+  let found = false;
+  for await (const object of list(directory)) {
+    const path = keyBelow(object.key, directory)?.replace(/^\/+/, '') ?? '';
+    const { size, decode } = object;
+    if (path === '') continue;
+    if (isDirectory(object)) {
+      // A mark brings no content, so one that cannot be a directory here is passed over.
+      if (judgeRelativePath(path).safe) yield { path, size: 0, directory: true, open: open(object) };
+      continue;
+    }
+    found = true;
+    yield { path, size, open: open(object), ...(decode && { decode }) };
+  }
+  if (found || directory === prefix) return;
+  for await (const object of list(prefix)) {
+    if (object.key !== prefix || isDirectory(object)) return;
+    const { size, decode } = object;
+    yield { path: baseName(prefix), size, open: open(object), ...(decode && { decode }) };
+    return;
+  }
+}
+
+function isDirectory({ key, directory }: StoredObject): boolean {
+  return directory === true || key.endsWith('/');
+}
+
 /** The bucket (host) and path of `scheme://bucket/path`, taken as written: no decoding, no normalising. */
 export function bucketAndPrefix(uri: string): { bucket: string; prefix: string } | undefined {
-  const [, bucket, prefix = ''] = /^[a-z0-9]+:\/\/([^/]+)(?:\/+([^]*))?$/i.exec(uri) ?? [];
+  const [, bucket, prefix = ''] = /^[a-z0-9]+:\/\/([^/]+)(?:\/([^]*))?$/i.exec(uri) ?? [];
   return bucket === undefined || !/^[\w.-]{1,255}$/.test(bucket) ? undefined : { bucket, prefix };
 }

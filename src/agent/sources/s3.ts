@@ -1,18 +1,20 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Readable } from 'node:stream';
-import { GetObjectCommand, S3Client, paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import type { GetObjectCommandOutput, S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { ExpectedDigest } from './digest.ts';
 import { ChecksumMismatchError, InvalidUriError } from './errors.ts';
 import { isError } from './is-error.ts';
-import { bucketAndPrefix, filesBelow } from './prefix.ts';
+import { nonEmpty } from './non-empty.ts';
+import { badListing, bucketAndPrefix, eachListed, filesBelow } from './prefix.ts';
 import type { StoredObject } from './prefix.ts';
 import { createProxyRouter } from './proxy-router.ts';
 import { shownUri } from './redact.ts';
 import { readS3Environment } from './s3-config.ts';
 import type { S3Environment } from './s3-config.ts';
+import { s3Fault } from './s3-fault.ts';
 import type { S3Handler } from './s3-via-proxies.ts';
 import type { Environment, OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
 
@@ -24,28 +26,39 @@ const ATTEMPTS_PER_REQUEST = 2;
  * destination policy is not applied, and the SDK's credential chain can reach the metadata services it needs.
  */
 export function createS3Source({ env, settings }: SourceContext): Source {
-  let client: Promise<S3Client> | undefined;
+  let client: Promise<OpenClient> | undefined;
   return {
     find: async (uri, signal) => {
       const place = bucketAndPrefix(uri);
       if (place === undefined) throw new InvalidUriError(`${shownUri(uri)}: expected s3://<bucket>/<path>`);
       client ??= openClient(env, settings.connectTimeoutMs);
-      const s3 = await client;
+      const { s3, etagIsMd5 } = await client;
       const files = filesBelow<StoredObject>({
         uri,
         prefix: place.prefix,
         list: (startsWith) => listObjects(s3, place.bucket, startsWith, signal),
-        open: (object) => openObject(s3, place.bucket, object.key),
+        open: (object) => openObject(s3, { bucket: place.bucket, key: object.key, etagIsMd5 }),
       });
       return { files, version: undefined };
     },
-    close: async () => (await client?.catch(() => undefined))?.destroy(),
+    close: async () => (await client?.catch(() => undefined))?.s3.destroy(),
   };
 }
 
-async function openClient(env: Environment, connectTimeoutMs: number): Promise<S3Client> {
-  const s3 = await readS3Environment(env);
-  return new S3Client(clientConfig(s3, await requestHandler(s3, env, connectTimeoutMs)));
+interface OpenClient {
+  readonly s3: S3Client;
+  readonly etagIsMd5: boolean;
+}
+
+async function openClient(env: Environment, connectTimeoutMs: number): Promise<OpenClient> {
+  const read = await readS3Environment(env);
+  const s3 = new S3Client(clientConfig(read, await requestHandler(read, env, connectTimeoutMs)));
+  return { s3, etagIsMd5: isAws(read.endpoint) };
+}
+
+/** Only AWS says when an ETag is an MD5. Other stores give 32 hexadecimal digits that mean nothing, such as MinIO's `--no-compat`. */
+function isAws(endpoint: string | undefined): boolean {
+  return endpoint === undefined || /\.amazonaws\.com(\.cn)?$/i.test(new URL(endpoint).hostname);
 }
 
 async function requestHandler(
@@ -109,20 +122,43 @@ function credentialConfig(credentials: S3Environment['credentials']): Partial<S3
   }
 }
 
-async function* listObjects(
+function listObjects(
   client: S3Client,
   bucket: string,
   startsWith: string,
   signal: AbortSignal,
 ): AsyncGenerator<StoredObject> {
-  const request = { Bucket: bucket, Prefix: startsWith };
-  const pages = paginateListObjectsV2({ client }, request, { abortSignal: signal });
-  for await (const page of pages) {
-    for (const { Key: key, Size: size } of page.Contents ?? []) if (key !== undefined) yield { key, size };
+  return eachListed(startsWith, async (token) => {
+    const command = new ListObjectsV2Command({
+      Bucket: bucket,
+      Prefix: startsWith,
+      ...(token === undefined ? {} : { ContinuationToken: token }),
+    });
+    const page = await asked(client, bucket, client.send(command, { abortSignal: signal }));
+    const next = page.IsTruncated === false ? undefined : nonEmpty(page.NextContinuationToken);
+    if (page.IsTruncated === true && next === undefined) {
+      throw badListing('a page says that more follows, and not where');
+    }
+    const objects = (page.Contents ?? []).flatMap(({ Key: key, Size: size }) =>
+      key === undefined ? [] : [{ key, size }],
+    );
+    return { objects, next };
+  });
+}
+
+/** The answer, or what the store's refusal means where its code says more than its status. */
+async function asked<T>(client: S3Client, bucket: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    throw s3Fault(thrown, bucket, await client.config.region()) ?? thrown;
   }
 }
 
-function openObject(client: S3Client, bucket: string, key: string): RemoteFile['open'] {
+function openObject(
+  client: S3Client,
+  { bucket, key, etagIsMd5 }: { bucket: string; key: string; etagIsMd5: boolean },
+): RemoteFile['open'] {
   return async ({ offset, tag }, signal) => {
     const command = new GetObjectCommand({
       Bucket: bucket,
@@ -130,17 +166,21 @@ function openObject(client: S3Client, bucket: string, key: string): RemoteFile['
       ...(offset > 0 ? { Range: `bytes=${offset}-` } : {}),
       ...(tag === undefined ? {} : { IfMatch: tag }),
     });
-    const answer = await client.send(command, { abortSignal: signal });
-    return opened(answer, offset, `s3://${bucket}/${key}`);
+    const sent = client.send(command, { abortSignal: signal });
+    const answer = await asked(client, `${bucket}/${key}`, sent);
+    return opened(answer, { offset, etagIsMd5, shown: shownUri(`s3://${bucket}/${key}`) });
   };
 }
 
-function opened(answer: GetObjectCommandOutput, offset: number, shown: string): OpenedFile {
+function opened(
+  answer: GetObjectCommandOutput,
+  { offset, etagIsMd5, shown }: { offset: number; etagIsMd5: boolean; shown: string },
+): OpenedFile {
   return {
     body: answer.Body as Readable,
     totalBytes: answer.ContentLength === undefined ? undefined : offset + answer.ContentLength,
     tag: answer.ETag,
-    digests: digestsOf(answer),
+    digests: etagIsMd5 ? digestsOf(answer) : [],
     // The SDK checks x-amz-checksum-* itself and throws a plain Error; the network's errors have a code.
     faultOf: (error) =>
       isError(error) && !('code' in error) && error.name === 'Error'

@@ -50,6 +50,10 @@ export interface RemoteFile {
   /** Bytes, where the listing says. */
   readonly size: number | undefined;
   readonly unpacking?: Unpacking;
+  /** An empty directory that the source has a mark for: it is made, and never opened. */
+  readonly directory?: boolean;
+  /** Makes the model's content of the bytes, whose length and digests are checked before. */
+  readonly decode?: (stored: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
   /** @throws SourceChangedError when `from.tag` names a state that is gone. */
   open(from: ByteRange, signal: AbortSignal): Promise<OpenedFile>;
 }

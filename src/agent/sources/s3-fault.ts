@@ -1,0 +1,42 @@
+import { RequestRefusedError, SourceConfigurationError } from './errors.ts';
+import type { PullError } from './errors.ts';
+import { shownUri } from './redact.ts';
+
+/**
+ * What an S3 store's refusal means where its status alone would mislead; undefined for all others.
+ * Source: docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+ * @param place the bucket, with the key where one was asked for
+ * @param region the one that the request was signed for
+ */
+export function s3Fault(thrown: unknown, place: string, region: string): PullError | undefined {
+  const error = recordOf(thrown);
+  const shown = shownUri(`s3://${place}`);
+  if (error['name'] === 'InvalidObjectState') {
+    const storageClass = word(error['StorageClass']);
+    return new RequestRefusedError(
+      `${shown}: the object is archived${storageClass === undefined ? '' : ` (${storageClass})`}, so it cannot be read. ` +
+        'Restore it in the store, or copy it to a storage class that can be read at once.',
+      { cause: thrown },
+    );
+  }
+  const status = recordOf(error['$metadata'])['httpStatusCode'];
+  const headers = recordOf(recordOf(error['$response'])['headers']);
+  const right = word(error['Region']) ?? word(headers['x-amz-bucket-region']);
+  // 400 AuthorizationHeaderMalformed, 301 PermanentRedirect, 403 of HeadBucket: all of them name the right region.
+  if (right === undefined || right === region || typeof status !== 'number' || status >= 500)
+    return undefined;
+  return new SourceConfigurationError(
+    `${shown}: the bucket is in the region ${right}, but the agent asked in ${region}. Set AWS_DEFAULT_REGION to ${right}: ` +
+      'annotate the Secret of the service account with serving.kserve.io/s3-region.',
+    { cause: thrown },
+  );
+}
+
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** Text of a store is shown only where it can be nothing but a name. */
+function word(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[A-Za-z][\w-]{0,40}$/.test(value) ? value : undefined;
+}

@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startFaultServer } from '../support/fault-server.ts';
+import type { FaultServer } from '../support/fault-server.ts';
+import { pullOnce, texts } from '../support/pulling.ts';
+import type { Pulled } from '../support/pulling.ts';
+
+/** What versitygw cannot be made to answer, and other stores do. */
+let server: FaultServer;
+
+beforeAll(async () => {
+  server = await startFaultServer();
+});
+afterAll(() => server.stop());
+
+function pull(bucket: string, path: string): Promise<Pulled> {
+  const env = {
+    AWS_ACCESS_KEY_ID: 'id',
+    AWS_SECRET_ACCESS_KEY: 'secret',
+    AWS_ENDPOINT_URL: server.url,
+    AWS_REGION: 'us-east-1',
+  };
+  return pullOnce(`s3://${bucket}${path}`, { env, forked: true, settings: { attemptsPerFile: 1 } });
+}
+
+function page(keys: readonly string[], more = ''): string {
+  const contents = keys.map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`).join('');
+  return `<?xml version="1.0"?><ListBucketResult>${contents}${more}</ListBucketResult>`;
+}
+
+/** A bucket of the given keys; `more` ends each page. Every object holds `x`. */
+function bucketOf(
+  name: string,
+  keys: readonly string[],
+  more: (token: string | null) => string = () => '',
+): void {
+  for (const path of [`/${name}`, `/${name}/`]) {
+    server.serveAt(path, (request, response) => {
+      const query = new URL(request.url ?? '/', server.url).searchParams;
+      const prefix = query.get('prefix') ?? '';
+      const listed = keys.filter((key) => key.startsWith(prefix));
+      response.end(page(listed, more(query.get('continuation-token'))));
+    });
+  }
+  for (const key of keys) {
+    server.serveAt(
+      `/${name}/${key}`,
+      (_, response) => void response.setHeader('etag', '"' + 'a'.repeat(32) + '"').end('x'),
+    );
+  }
+}
+
+function refusing(name: string, status: number, body: string): void {
+  for (const path of [`/${name}`, `/${name}/`]) {
+    server.serveAt(path, (_, response) => void response.writeHead(status).end(`<Error>${body}</Error>`));
+  }
+}
+
+describe('a listing that may be short', () => {
+  it.each<[string, (token: string | null) => string]>([
+    ['more follows, and no token', () => '<IsTruncated>true</IsTruncated>'],
+    [
+      'the same token again',
+      () => '<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>',
+    ],
+    [
+      'ever new tokens with the same page',
+      (token) =>
+        `<IsTruncated>true</IsTruncated><NextContinuationToken>${token ?? ''}t</NextContinuationToken>`,
+    ],
+  ])('is never a whole model: %s', async (name, more) => {
+    const bucket = name.replace(/\W/g, '-');
+    bucketOf(bucket, ['m/a'], more);
+    const { result } = await pull(bucket, '/m');
+    expect(result).toMatchObject({ kind: 'failed', retry: 'soon' });
+  });
+});
+
+describe('an ETag of 32 digits that is no MD5', () => {
+  it('does not fail the model in a store that is not AWS', async () => {
+    expect(createHash('md5').update('x').digest('hex')).not.toBe('a'.repeat(32));
+    bucketOf('etags', ['m/a']);
+    expect(texts(await pull('etags', '/m'))).toEqual({ a: 'x' });
+  });
+});
+
+describe('keys with empty segments', () => {
+  it.each([
+    ['m//f under its prefix', ['m//f'], '/m', ['f']],
+    ['m//d/f', ['m//d//f', 'm/e'], '/m', ['d/f', 'e']],
+    ['//key, as it is written', ['/key'], '//key', ['key']],
+    ['//m, as it is written', ['/m/f', 'm/other'], '//m', ['f']],
+    ['//m, where only m is there', ['m/f'], '//m', ['f']],
+    ['marks of directories', ['m/', 'm//', 'm/../', 'm/1/', 'm/f'], '/m', ['f']],
+  ])('%s', async (name, keys, path, expected) => {
+    const bucket = name.replace(/\W/g, '-');
+    bucketOf(bucket, keys);
+    expect(Object.keys(texts(await pull(bucket, path)))).toEqual(expected);
+  });
+});
+
+describe('refusals that say what to do', () => {
+  it('a wrong region names the right one', async () => {
+    refusing('region', 400, '<Code>AuthorizationHeaderMalformed</Code><Region>eu-central-1</Region>');
+    const { result } = await pull('region', '/m');
+    expect(result).toMatchObject({ kind: 'failed', reason: 'SourceConfiguration' });
+    expect(JSON.stringify(result)).toContain('Set AWS_DEFAULT_REGION to eu-central-1');
+  });
+
+  it('an archived object is not blamed on credentials', async () => {
+    bucketOf('glacier', ['m/a']);
+    server.serveAt('/glacier/m/a', (_, response) => {
+      response
+        .writeHead(403)
+        .end('<Error><Code>InvalidObjectState</Code><StorageClass>GLACIER</StorageClass></Error>');
+    });
+    const { result } = await pull('glacier', '/m');
+    expect(result).toMatchObject({ kind: 'failed', reason: 'RequestRefused', retry: 'rarely' });
+    expect(JSON.stringify(result)).toContain('archived (GLACIER)');
+  });
+});
