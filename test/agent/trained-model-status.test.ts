@@ -98,6 +98,11 @@ describe('the status of a TrainedModel', () => {
     expect(observedGeneration).toBe(1);
     expect(conditionOf({ conditions }, 'ModelLoaded')).toMatchObject({ reason: 'Loaded' });
     await eventually(async () => expect(await eventsOf('good')).toEqual(['Scheduled', 'Loaded']));
+    // And a request is answered on each replica, by way of its agent; one for a model that is not loaded is not.
+    for (const { port } of agents) {
+      expect((await fetch(`http://127.0.0.1:${port}/v2/models/good/ready`)).status).toBe(200);
+      expect((await fetch(`http://127.0.0.1:${port}/v2/models/none/ready`)).status).not.toBe(200);
+    }
   });
 
   it('is never Ready for what cannot be downloaded, names the reason at once, and heals without a touch', async () => {

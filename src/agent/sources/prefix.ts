@@ -46,12 +46,13 @@ export async function* eachListed<T extends StoredObject>(
   for (let token: string | undefined; ;) {
     const { objects, next } = await fetchPage(token);
     const wanted = objects.filter(({ key }) => key.startsWith(startsWith));
-    yield* wanted;
-    if (next === undefined) return;
     const first = wanted[0]?.key;
-    if (tokens.has(next) || (first !== undefined && first === last)) {
+    // Before the page is given on: its files would be duplicates of those that came already.
+    if ((next !== undefined && tokens.has(next)) || (first !== undefined && first === last)) {
       throw badListing('its pages repeat');
     }
+    yield* wanted;
+    if (next === undefined) return;
     empty = first === undefined ? empty + 1 : 0;
     if (empty > EMPTY_PAGES_IN_A_ROW) throw badListing(`${empty} pages in a row hold nothing`);
     last = first ?? last;
