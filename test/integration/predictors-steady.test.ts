@@ -87,7 +87,7 @@ describe('over time, the controller of predictors', () => {
       const { uid } = (await client.get(resource, at('kept'))).metadata;
       await client.delete(resource, at('kept'));
       await eventually(async () => {
-        const anew = await getIfThere(client, resource as typeof SERVICES, at('kept'));
+        const anew = await getIfThere(client, resource, at('kept'));
         expect(anew?.metadata.uid).toBeDefined();
         expect(anew?.metadata.uid).not.toBe(uid);
       });

@@ -142,7 +142,7 @@ export async function reportAvailable(client: ApiClient, name: string, available
     { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable', message: '' },
   ];
   const observedGeneration = deployment.metadata.generation ?? 0;
-  const { replicas = 1 } = (deployment as unknown as SeenDeployment).spec;
+  const { replicas } = (deployment as unknown as SeenDeployment).spec;
   const ready = available ? replicas : null;
   const counts = { replicas, updatedReplicas: replicas, readyReplicas: ready, availableReplicas: ready };
   await client.patch(

@@ -14,6 +14,7 @@ const SERVICE = {
     ports: [{ name: 'http', port: 80, targetPort: 9081 }],
   },
 };
+const MISDIRECTED = { ...SERVICE, spec: { ...SERVICE.spec, selector: { app: 'mine' } } };
 const AVAILABLE = { type: 'Available', status: 'True', reason: 'MinimumReplicasAvailable' };
 const UNAVAILABLE = { type: 'Available', status: 'False', reason: 'MinimumReplicasUnavailable' };
 const COMPLETE = { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable' };
@@ -50,7 +51,7 @@ const both = { deployment: RUNNING, service: SERVICE };
 function seen(outcome: PredictorOutcome, before?: object): SeenObject & { readonly said: string[] } {
   const service: InferenceService = {
     metadata: { name: 'flowers', namespace: 'ns', generation: 7 },
-    ...(before === undefined ? {} : { status: before as never }),
+    ...(before === undefined ? {} : { status: before }),
   };
   const status = nextStatus(service, outcome, NOW) as unknown as NonNullable<SeenObject['status']>;
   const said = (status.conditions ?? []).map((condition) => {
@@ -156,10 +157,7 @@ const STATES: readonly [
   ],
   [
     'its Service selects other pods, and that cannot be put right',
-    blocked({
-      ...{ reason: 'ServiceRefused', ...both },
-      service: { ...SERVICE, spec: { ...SERVICE.spec, selector: { app: 'mine' } } } as typeof SERVICE,
-    }),
+    blocked({ reason: 'ServiceRefused', ...both, service: MISDIRECTED }),
     ...(['False/ServiceMisdirected', 'True/ServiceRefused', 'Degraded', 'InProgress'] as const),
   ],
   [
