@@ -5,6 +5,7 @@ import type { JsonObject } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import { faultsOf, warningsOf } from '../core/trained-model-admission.ts';
 import type { Surroundings } from '../core/trained-model-admission.ts';
+import { canBeInferenceService, inferenceServiceOf } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 
 export interface ValidateTrainedModelsOptions {
@@ -38,7 +39,9 @@ export function validateTrainedModels(
       const message = faults.map((fault) => fault.message).join('; ');
       return { kind: 'denied', code: 422, reason: 'Invalid', message, auditAnnotations: { reason: codes } };
     }
-    return { kind: 'allowed', ...(options.callerIsKnown && { warnings: await warnings(model, options) }) };
+    // That a name can be no InferenceService's is to be seen in the model itself, and tells nothing of others.
+    const mayKnow = options.callerIsKnown || !canBeInferenceService(inferenceServiceOf(model) ?? '');
+    return { kind: 'allowed', ...(mayKnow && { warnings: await warnings(model, options) }) };
   };
 }
 
