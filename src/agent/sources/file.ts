@@ -20,7 +20,7 @@ export function createFileSource({ settings }: SourceContext): Source {
   return {
     find: async (uri) => {
       const wanted = await locate(uri, settings);
-      const info = await stat(wanted.path);
+      const info = await reading(shownUri(uri), () => stat(wanted.path));
       const files = info.isDirectory()
         ? below(wanted, '', new Set([wanted.path]))
         : only(await fileAt(wanted, basename(wanted.path)));
@@ -48,7 +48,7 @@ async function resolved(uri: string, roots: readonly string[], path: string): Pr
     // The spelling is judged first, so that a path outside is refused alike whether or not it exists.
     if (!isInside(normalize(root), path)) continue;
     const realRoot = await realpath(root);
-    const place = { root: realRoot, path: await realpath(path) };
+    const place = { root: realRoot, path: await reading(shownUri(uri), () => realpath(path)) };
     if (isInside(realRoot, place.path)) return place;
   }
   const allowed = roots.length === 0 ? 'none' : roots.join(', ');
@@ -60,24 +60,40 @@ function isInside(root: string, path: string): boolean {
   return way === '' || (way !== '..' && !way.startsWith(`..${sep}`));
 }
 
+/**
+ * What file systems and storage drivers themselves put at the top of a volume: ext4's and NFS servers' directories, and the
+ * trash of desktops and Windows. Often only root may read them.
+ */
+const OF_THE_FILE_SYSTEM =
+  /^(?:lost\+found|\.snapshots?|\.zfs|\.ckpt|\.Trash(?:-\d+)?|\$RECYCLE\.BIN|System Volume Information)$/i;
+
 /** @param open directories on the way down, so that a link to one of them does not go round for ever. */
 async function* below(place: Place, prefix: string, open: ReadonlySet<string>): AsyncGenerator<RemoteFile> {
-  for (const name of (await readdir(place.path)).sort()) {
+  const isTop = prefix === '' && place.path === place.root;
+  const names = await reading(prefix === '' ? '.' : prefix, () => readdir(place.path));
+  if (names.length === 0 && prefix !== '') yield emptyDirectory(prefix.slice(0, -1));
+  for (const name of names.sort()) {
+    if (isTop && OF_THE_FILE_SYSTEM.test(name)) continue;
+    const shown = prefix + name;
     const path = join(place.path, name);
-    const real = (await lstat(path)).isSymbolicLink() ? await realpath(path) : path;
-    const shown = printable(prefix + name);
+    const isLink = (await reading(shown, () => lstat(path))).isSymbolicLink();
+    const real = isLink ? await reading(shown, () => realpath(path)) : path;
     if (!isInside(place.root, real)) {
-      throw new UnsafeEntryError(`'${shown}' is a link that leads out of the volume. Store the file itself.`);
+      throw new UnsafeEntryError(
+        `'${printable(shown)}' is a link that leads out of the volume. Store the file itself.`,
+      );
     }
-    if ((await stat(real)).isDirectory()) {
-      if (open.has(real)) throw new UnsafeEntryError(`'${shown}' is a link to a directory that contains it`);
-      yield* below({ root: place.root, path: real }, `${prefix}${name}/`, new Set([...open, real]));
-    } else yield await fileAt({ root: place.root, path: real }, prefix + name);
+    if ((await reading(shown, () => stat(real))).isDirectory()) {
+      if (open.has(real)) {
+        throw new UnsafeEntryError(`'${printable(shown)}' is a link to a directory that contains it`);
+      }
+      yield* below({ root: place.root, path: real }, `${shown}/`, new Set([...open, real]));
+    } else yield await fileAt({ root: place.root, path: real }, shown);
   }
 }
 
 async function fileAt({ path: source }: Place, path: string): Promise<RemoteFile> {
-  const info = await stat(source);
+  const info = await reading(path, () => stat(source));
   if (!info.isFile()) throw new UnsafeEntryError(`'${printable(path)}' is neither a file nor a directory`);
   return {
     path,
@@ -92,6 +108,35 @@ async function fileAt({ path: source }: Place, path: string): Promise<RemoteFile
   };
 }
 
+/** Triton, for one, wants the empty directories of its ensembles. */
+function emptyDirectory(path: string): RemoteFile {
+  const open = (): Promise<never> =>
+    Promise.reject(new UnsafeEntryError(`'${printable(path)}' is a directory`));
+  return { path, size: 0, directory: true, open };
+}
+
+/**
+ * Does one look at the volume, and names what could not be read: a person who is told of a whole volume has to search it.
+ * @throws AccessDeniedError, NotFoundError; other errors as they are.
+ */
+async function reading<T>(path: string, look: () => Promise<T>): Promise<T> {
+  try {
+    return await look();
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const shown = printable(path);
+    if (code === 'EACCES' || code === 'EPERM') {
+      const message = `'${shown}' cannot be read by the agent's user (${code}). Let that user read it, or set the pod's fsGroup.`;
+      throw new AccessDeniedError(message, { cause });
+    }
+    if (code === 'ENOENT' || code === 'ELOOP') {
+      const message = `'${shown}' is not there, or is a link that leads nowhere (${code}). Store the file itself.`;
+      throw new NotFoundError(message, { cause });
+    }
+    throw cause;
+  }
+}
+
 async function* only(file: RemoteFile): AsyncGenerator<RemoteFile> {
   await Promise.resolve();
   yield file;
@@ -100,7 +145,7 @@ async function* only(file: RemoteFile): AsyncGenerator<RemoteFile> {
 async function* notEmpty(files: AsyncIterable<RemoteFile>, uri: string): AsyncGenerator<RemoteFile> {
   let found = false;
   for await (const file of files) {
-    found = true;
+    found ||= file.directory !== true;
     yield file;
   }
   if (!found) throw new NotFoundError(`${shownUri(uri)}: the directory holds no files`);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,9 +19,36 @@ beforeAll(async () => {
   await evil('absolute', (directory) => symlink('/etc', join(directory, 'etc')));
   await evil('looping', (directory) => symlink('..', join(directory, 'up')));
   await evil('piped', (directory) => execFileSync('mkfifo', [join(directory, 'pipe')]));
+  await evil('dangling', (directory) => symlink('nowhere', join(directory, 'gone')));
   await symlink('/etc', join(root, 'pvc', 'claim', 'linked'));
+  await wholeVolume();
+  await mkdir(join(root, 'pvc', 'locked', 'm'), { recursive: true });
+  await writeFile(join(root, 'pvc', 'locked', 'm', 'weights'), 'w', { mode: 0 });
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
+
+/** A model that is a whole volume, with what file systems put there. */
+async function wholeVolume(): Promise<void> {
+  const volume = join(root, 'pvc', 'volume');
+  await mkdir(join(volume, 'ensemble', '1'), { recursive: true });
+  await writeFile(join(volume, 'ensemble', 'config.pbtxt'), 'name');
+  for (const name of ['lost+found', '.snapshot', '.Trash-1000', 'System Volume Information']) {
+    await mkdir(join(volume, name), { mode: 0 });
+  }
+  await mkdir(join(volume, 'ensemble', 'lost+found'));
+  await writeFile(join(volume, 'ensemble', 'lost+found', 'mine'), 'x');
+}
+
+/** As the agent runs in a pod; a user who is not root already is none of this. */
+async function asNobody<T>(work: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return work();
+  process.seteuid?.(65_534);
+  try {
+    return await work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
 
 async function evil(name: string, fill: (directory: string) => unknown): Promise<void> {
   const directory = join(root, 'pvc', 'claim', name);
@@ -48,6 +75,28 @@ describe('models on mounted volumes', () => {
   it('file:// reads below the allowed directories', async () => {
     const uri = `file://${join(root, 'pvc', 'claim', 'm1', 'config.json')}`;
     expect(texts(await pull(uri))).toEqual({ 'config.json': '{}' });
+  });
+
+  it('leaves out what the file system puts at the top of a volume, and keeps empty directories', async () => {
+    await chmod(root, 0o755);
+    const pulled = await asNobody(() => pull('pvc://volume'));
+    expect(pulled.result).toMatchObject({ kind: 'pulled', files: 2 });
+    expect([...pulled.modes.keys()].sort()).toEqual([
+      'ensemble',
+      'ensemble/1',
+      'ensemble/config.pbtxt',
+      'ensemble/lost+found',
+      'ensemble/lost+found/mine',
+    ]);
+  });
+
+  it.each([
+    ['a link that leads nowhere', 'pvc://claim/dangling', 'NotFound', 'gone'],
+    ['a file that may not be read', 'pvc://locked/m', 'AccessDenied', 'weights'],
+  ])('%s is named', async (_, uri, reason, name) => {
+    await chmod(root, 0o755);
+    const { result } = await asNobody(() => pull(uri));
+    expect(result).toMatchObject({ kind: 'failed', reason, message: expect.stringContaining(name) });
   });
 
   it.each([
