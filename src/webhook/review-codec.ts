@@ -16,9 +16,8 @@ import { pruneDeepJson } from './nesting-depth.ts';
  */
 export const MAX_BODY_BYTES = 5 * 1024 * 1024;
 /**
- * A pod of 5,000 variables, each with what managedFields says of it, has 40,000 values and 5,000 names. To parse, decide upon
- * and compare what is just within these bounds takes 10 to 40 ms; of one distinct name that is ten times as much as of
- * a value.
+ * A pod of 5,000 variables, each with what managedFields says of it, has 40,000 values and 5,000 names. A distinct name costs
+ * some ten times as much as a value to parse, decide upon and compare.
  */
 export const REVIEW_BOUNDS: JsonBounds = { values: 60_000, names: 5_500 };
 /** Far deeper than any Kubernetes object, far from where recursion overflows the stack. */
