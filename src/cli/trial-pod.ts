@@ -5,8 +5,11 @@ import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
 import { PODS } from '../kube/resources.ts';
 
-/** There is none of this name; so the webhook, and nobody else, warns of it in its answer. */
-const INFERENCE_SERVICE = 'mms-check-no-such-service';
+/**
+ * No InferenceService can have this name, so the webhook, and no other, warns of it, also where it does not know its caller:
+ * the warning tells nothing of any object.
+ */
+const INFERENCE_SERVICE = 'mms-check_no-such-service';
 
 /**
  * Creates a pod as a dry run, which goes through admission and no further, and says whether the webhook has seen it.

@@ -5,7 +5,8 @@ import type { Clock, EpochMs } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 
 /** Why a connection was closed, or not taken: it had sent no request, was idle after some, or sent one too slowly. */
-export type RoomReason = 'silent' | 'idle' | 'slow' | 'young' | 'refused';
+export const ROOM_REASONS = ['silent', 'idle', 'slow', 'young', 'refused'] as const;
+export type RoomReason = (typeof ROOM_REASONS)[number];
 
 export interface RoomOptions {
   /** Connections that are held at once. */

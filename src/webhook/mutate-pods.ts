@@ -12,6 +12,7 @@ import { isPod, podFault } from '../core/pod.ts';
 import type { Pod } from '../core/pod.ts';
 import { credentialsFor, secretNamedBy } from '../core/credential-lookup.ts';
 import type { SystemConfig } from '../core/system-config.ts';
+import { canBeInferenceService } from '../core/trained-model.ts';
 import type { PodCredentials } from './pod-credentials.ts';
 
 export interface MutatePodsOptions {
@@ -56,7 +57,7 @@ export function mutatePods(
     }
     // What a warning may not tell to everyone is in the log at least.
     for (const warning of credentialWarnings) options.logger.info({ pod }, warning);
-    return answer(object, withoutOthers(decision));
+    return answer(object, withoutOthers(decision, object));
   };
 }
 
@@ -84,9 +85,11 @@ function misnamedField(pod: Pod, namespace: string): string | undefined {
 }
 
 /** Whether an InferenceService is not there or not multi-model is left out; what is said of the pod alone stays. */
-function withoutOthers(decision: InjectionDecision): InjectionDecision {
+function withoutOthers(decision: InjectionDecision, pod: Pod): InjectionDecision {
   const { reason } = decision;
   if (reason !== 'InferenceServiceNotFound' && reason !== 'NotMMSPredictor') return decision;
+  // That there is none of a name that none can have is to be seen in the pod.
+  if (!canBeInferenceService(pod.metadata.labels?.[INFERENCE_SERVICE_LABEL] ?? '')) return decision;
   const message = 'the pod gets no agent; mms explain says why';
   return { ...decision, reason: 'NotMMSPredictor', message, warnings: [] };
 }
@@ -109,7 +112,9 @@ async function decide(
     return { decision, credentialWarnings: [] };
   }
   const key = objectKey(namespace, candidacy.inferenceService);
-  const inferenceService = options.inferenceServices.get(key) ?? (await options.readInferenceService(key));
+  const inferenceService = canBeInferenceService(candidacy.inferenceService)
+    ? (options.inferenceServices.get(key) ?? (await options.readInferenceService(key)))
+    : undefined;
   const serviceAccountName = pod.spec.serviceAccountName || undefined;
   const named = secretNamedBy(pod, system.credentials);
   const lookup = await options.credentials.of({ namespace, serviceAccountName, named });

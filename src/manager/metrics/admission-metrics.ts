@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { InjectionDecision } from '../../core/agent-injection.ts';
 import type { AdmissionServer } from '../../webhook/admission-server.ts';
+import { ROOM_REASONS } from '../../webhook/connection-room.ts';
 import type { RoomReason } from '../../webhook/connection-room.ts';
 import type { AdmissionObservation } from '../../webhook/review-endpoint.ts';
 import { DURATION_BUCKETS } from './buckets.ts';
@@ -47,6 +48,7 @@ export function admissionMetrics(registry: Registry): AdmissionMetrics {
     labelNames: ['reason'] as const,
     registers,
   });
+  for (const reason of ROOM_REASONS) closed.inc({ reason }, 0);
   const injections = new Counter({
     name: 'mms_injections_total',
     help: 'Decisions upon pods, by outcome and reason.',
