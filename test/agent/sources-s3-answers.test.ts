@@ -25,7 +25,8 @@ function pull(bucket: string, path: string): Promise<Pulled> {
 
 function page(keys: readonly string[], more = ''): string {
   const contents = keys.map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`).join('');
-  return `<?xml version="1.0"?><ListBucketResult>${contents}${more}</ListBucketResult>`;
+  const count = `<KeyCount>${keys.length}</KeyCount>`;
+  return `<?xml version="1.0"?><ListBucketResult>${count}${contents}${more}</ListBucketResult>`;
 }
 
 /** A bucket of the given keys; `more` ends each page. Every object holds `x`. */
@@ -74,6 +75,24 @@ describe('a listing that may be short', () => {
     const { result } = await pull(bucket, '/m');
     expect(result).toMatchObject({ kind: 'failed', retry: 'soon' });
   });
+});
+
+describe('a page that is no listing', () => {
+  it.each(['<Error><Code>InternalError</Code></Error>', '<html><body>busy</body></html>'])(
+    'is never the end of one: %s',
+    async (answer) => {
+      const bucket = answer.replace(/\W/g, '').toLowerCase();
+      const truncated = '<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>';
+      bucketOf(bucket, ['m/a']);
+      for (const path of [`/${bucket}`, `/${bucket}/`]) {
+        server.serveAt(path, (request, response) => {
+          const later = new URL(request.url ?? '/', server.url).searchParams.has('continuation-token');
+          response.end(later ? answer : page(['m/a'], truncated));
+        });
+      }
+      expect((await pull(bucket, '/m')).result).toMatchObject({ kind: 'failed', retry: 'soon' });
+    },
+  );
 });
 
 describe('an ETag of 32 digits that is no MD5', () => {

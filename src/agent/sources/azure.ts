@@ -11,7 +11,7 @@ import { parseAzureUri } from './azure-uri.ts';
 import { SourceUnavailableError } from './errors.ts';
 import { isError } from './is-error.ts';
 import { nonEmpty } from './non-empty.ts';
-import { eachListed, filesBelow } from './prefix.ts';
+import { badListing, eachListed, filesBelow } from './prefix.ts';
 import type { StoredObject } from './prefix.ts';
 import { createProxyRouter } from './proxy-router.ts';
 import { shownUri } from './redact.ts';
@@ -62,8 +62,13 @@ function listBlobs(
   const listing = container.listBlobsFlat({ prefix: startsWith, includeMetadata: true, abortSignal: signal });
   return eachListed(startsWith, async (token) => {
     const pages = listing.byPage(token === undefined ? {} : { continuationToken: token });
-    const { value } = (await pages.next()) as { value: ContainerListBlobFlatSegmentResponse | undefined };
-    if (value === undefined) return { objects: [], next: undefined };
+    const { value } = (await pages.next()) as {
+      value: Partial<ContainerListBlobFlatSegmentResponse> | undefined;
+    };
+    // Any XML with status 200 becomes a response of the client's; each listing names its container.
+    if (value?.segment === undefined || value.containerName === undefined) {
+      throw badListing('an answer is no listing');
+    }
     const objects = value.segment.blobItems.map(({ name, properties, metadata }) => {
       const size = properties.contentLength;
       return { key: name, size, directory: (size ?? 0) === 0 && isFolder(metadata) };

@@ -16,7 +16,10 @@ import type { Environment, Source, SourceContext } from './source.ts';
 
 const PUBLIC_ENDPOINT = 'https://storage.googleapis.com';
 const READ_ONLY = 'https://www.googleapis.com/auth/devstorage.read_only';
-const LISTED_FIELDS = 'nextPageToken,items(name,size,generation,md5Hash,crc32c,contentEncoding)';
+const LISTED_FIELDS = 'kind,nextPageToken,items(name,size,generation,md5Hash,crc32c,contentEncoding)';
+
+/** What each page says that it is; JSON of another kind, such as an error, would pass for an empty last page. */
+const LISTING_KIND = 'storage#objects';
 
 /** An object resource. Source: cloud.google.com/storage/docs/json_api/v1/objects */
 interface GcsObject {
@@ -107,8 +110,10 @@ function listObjects(
  * @throws SourceUnavailableError when the answer is no listing
  */
 export function gcsPage(answer: unknown): ListedPage<GcsObject> {
-  const { items = [], nextPageToken: next = '' } = recordOf(answer);
-  if (!Array.isArray(items) || typeof next !== 'string') throw badListing('an answer is no listing');
+  const { kind, items = [], nextPageToken: next = '' } = recordOf(answer);
+  if (kind !== LISTING_KIND || !Array.isArray(items) || typeof next !== 'string') {
+    throw badListing('an answer is no listing');
+  }
   return { objects: items.map((item) => objectOf(recordOf(item))), next: next === '' ? undefined : next };
 }
 

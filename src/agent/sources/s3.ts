@@ -135,6 +135,10 @@ function listObjects(
       ...(token === undefined ? {} : { ContinuationToken: token }),
     });
     const page = await asked(client, bucket, client.send(command, { abortSignal: signal }));
+    // Any XML with status 200 becomes an object of the client's, and one that is no listing has none of its fields.
+    if (page.IsTruncated === undefined && page.KeyCount === undefined && page.Contents === undefined) {
+      throw badListing('an answer is no listing');
+    }
     const next = page.IsTruncated === false ? undefined : nonEmpty(page.NextContinuationToken);
     if (page.IsTruncated === true && next === undefined) {
       throw badListing('a page says that more follows, and not where');
