@@ -3,6 +3,8 @@ import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { extract } from 'tar-stream';
 import type { Extract, Header } from 'tar-stream';
 import { archiveFault } from './archive.ts';
+import { judgeTarStart } from './archive-start.ts';
+import type { TarStart } from './archive-start.ts';
 import { BadArchiveError, LimitExceededError, UnsafeEntryError } from './errors.ts';
 import { isError } from './is-error.ts';
 import { printable } from './redact.ts';
@@ -26,6 +28,7 @@ interface Entry extends AsyncIterable<Uint8Array> {
 const EXTRACT_OPTIONS = { allowUnknownFormat: true } as Parameters<typeof extract>[0];
 
 const CHUNK_BYTES = 64 * 1024;
+const BLOCK_BYTES = 512;
 const OWNER_MAY_EXECUTE = 0o100;
 
 /**
@@ -39,12 +42,20 @@ export async function unpackTar(
   options: TarOptions,
 ): Promise<void> {
   const entries = extract(EXTRACT_OPTIONS);
-  const feeding = feed(packed, entries, options.limits).then(
+  const first = { isLabel: false };
+  const onStart = ({ isLabelled }: TarStart): void => {
+    first.isLabel = isLabelled;
+  };
+  const feeding = feed(packed, entries, options.limits, onStart).then(
     () => undefined,
     (error: unknown) => error,
   );
   try {
-    for await (const entry of entries as AsyncIterable<Entry>) await unpackEntry(entry, tree, options);
+    for await (const entry of entries as AsyncIterable<Entry>) {
+      if (first.isLabel) entry.resume();
+      else await unpackEntry(entry, tree, options);
+      first.isLabel = false;
+    }
   } catch (error) {
     entries.destroy();
     throw archiveFault([error, await feeding]);
@@ -53,7 +64,12 @@ export async function unpackTar(
   if (fault !== undefined) throw archiveFault([fault]);
 }
 
-async function feed(packed: AsyncIterable<Uint8Array>, entries: Extract, limits: ModelLimits): Promise<void> {
+async function feed(
+  packed: AsyncIterable<Uint8Array>,
+  entries: Extract,
+  limits: ModelLimits,
+  onStart: (start: TarStart) => void,
+): Promise<void> {
   const chunks = packed[Symbol.asyncIterator]();
   const counter = { packedBytes: 0 };
   async function* counted(first: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -65,12 +81,14 @@ async function feed(packed: AsyncIterable<Uint8Array>, entries: Extract, limits:
       chunk = next.value;
     }
   }
-  const checked = (unpacked: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> =>
-    inspected(unpacked as AsyncIterable<Uint8Array>, counter, limits);
   try {
     const first = await chunks.next();
     if (first.done === true) throw new BadArchiveError('the archive is empty');
     const decoder = decoderFor(first.value);
+    const checked = (unpacked: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> =>
+      inspected(unpacked as AsyncIterable<Uint8Array>, {
+        ...{ counter, limits, onStart, endIsProved: decoder !== undefined },
+      });
     const stages = [counted(first.value), ...(decoder === undefined ? [] : [decoder]), checked, entries];
     await pipeline(stages as unknown as readonly NodeJS.ReadWriteStream[]);
   } catch (error) {
@@ -85,28 +103,47 @@ function decoderFor(start: Uint8Array): NodeJS.ReadWriteStream | undefined {
   const magic = Buffer.from(start.subarray(0, 4)).toString('hex');
   if (magic.startsWith('1f8b')) return createGunzip({ chunkSize: CHUNK_BYTES });
   if (magic === '28b52ffd') return createZstdDecompress({ chunkSize: CHUNK_BYTES });
-  if (magic.startsWith('425a68'))
-    throw new BadArchiveError('bzip2 is not supported: pack the model with gzip');
-  if (magic === 'fd377a58') throw new BadArchiveError('xz is not supported: pack the model with gzip');
   return undefined;
 }
 
-/** Watches the unpacked bytes go by: the ratio, and the zero block without which POSIX calls a tar incomplete. */
+interface Inspection {
+  readonly counter: { readonly packedBytes: number };
+  readonly limits: ModelLimits;
+  /** Told before the first entry comes. */
+  readonly onStart: (start: TarStart) => void;
+  /** The compression has a trailer of its own, by which a stream that was cut off shows. */
+  readonly endIsProved: boolean;
+}
+
+/**
+ * Watches the unpacked bytes go by: what they are, the ratio, and the zero block without which POSIX calls a tar incomplete.
+ * Some writers leave it out; where nothing else proves that all has come, it is insisted on.
+ */
 async function* inspected(
   unpacked: AsyncIterable<Uint8Array>,
-  counter: { readonly packedBytes: number },
-  limits: ModelLimits,
+  { counter, limits, onStart, endIsProved }: Inspection,
 ): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   let zeros = 0;
+  let start: Buffer | undefined = Buffer.alloc(0);
   for await (const chunk of unpacked) {
     bytes += chunk.length;
     checkRatio(bytes, counter.packedBytes, limits);
     const trailing = trailingZeros(chunk);
     zeros = trailing === chunk.length ? zeros + trailing : trailing;
-    yield chunk;
+    if (start === undefined) {
+      yield chunk;
+      continue;
+    }
+    start = Buffer.concat([start, chunk]);
+    if (start.length < BLOCK_BYTES) continue;
+    onStart(judgeTarStart(start.subarray(0, BLOCK_BYTES)));
+    yield start;
+    start = undefined;
   }
-  if (zeros < 512) throw new BadArchiveError('the archive is cut off: it has no end marker');
+  if (start !== undefined) judgeTarStart(start);
+  if (zeros < BLOCK_BYTES && !endIsProved)
+    throw new BadArchiveError('the archive is cut off: it has no end marker');
 }
 
 /** @throws LimitExceededError when so much came out of so little that it must be a bomb. */

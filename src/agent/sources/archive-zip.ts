@@ -1,7 +1,9 @@
+import { open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { getFileNameLowLevel, openPromise } from 'yauzl';
 import type { Entry, ZipFile } from 'yauzl';
 import { archiveFault } from './archive.ts';
+import { textFormat } from './archive-start.ts';
 import { checkRatio } from './archive-tar.ts';
 import { BadArchiveError, LimitExceededError, UnsafeEntryError } from './errors.ts';
 import { printable } from './redact.ts';
@@ -13,6 +15,8 @@ const SYMBOLIC_LINK = 0o120000;
 const ORDINARY_TYPES: ReadonlySet<number> = new Set([0, 0o100000, 0o040000]);
 const OWNER_MAY_EXECUTE = 0o100;
 const LOCAL_HEADER_BYTES = 30;
+/** Enough to know a text by. */
+const START_BYTES = 256;
 const SIZE_IN_ZIP64_FIELD = 0xffff_ffff;
 /** General purpose bit 3: sizes and CRC follow the data (APPNOTE 4.4.4). */
 const DATA_DESCRIPTOR = 0x8;
@@ -34,11 +38,26 @@ export async function unpackZip(file: string, tree: TreeWriter, limits: ModelLim
 
 async function withZip(file: string, use: (zip: ZipFile) => Promise<void>): Promise<void> {
   // Names stay bytes, so that our policy judges them and nothing is repaired on the way.
-  const zip = await openPromise(file, { autoClose: false, decodeStrings: false });
+  const zip = await openPromise(file, { autoClose: false, decodeStrings: false }).catch(
+    async (cause: unknown) => {
+      const other = textFormat(await startOf(file));
+      throw other === undefined ? cause : new BadArchiveError(`the archive is no zip: ${other}`, { cause });
+    },
+  );
   try {
     await use(zip);
   } finally {
     zip.close();
+  }
+}
+
+async function startOf(file: string): Promise<Buffer> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(START_BYTES), 0, START_BYTES, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
   }
 }
 

@@ -95,6 +95,13 @@ describe('archives that are unpacked', () => {
     ).toEqual({ A: '1', a: '2' });
   });
 
+  it.each([
+    ['without end blocks, where gzip proves its end', 'm.tgz', gzipSync(tar([good], 0))],
+    ['with a volume label', 'm.tar', tar([{ name: 'backup', type: 'V' }, good])],
+  ])('takes a tar %s', async (_what, name, archive) => {
+    expect(Object.keys(texts(await pull(name, archive)))).toEqual([good.name]);
+  });
+
   it('takes a name from a pax header', async () => {
     const long = `${'d'.repeat(90)}/${'e'.repeat(90)}.bin`;
     expect(texts(await pull('m.tar', tar([pax({ path: long }), { name: 'short', body: '1' }])))).toEqual({
@@ -147,7 +154,7 @@ const tarAttacks: Attack[] = [
   ['character device', 'm.tar', tar([{ name: 'd', type: '3' }]), 'UnsafeEntry', 'character-device'],
   ['block device', 'm.tar', tar([{ name: 'd', type: '4' }]), 'UnsafeEntry', 'block-device'],
   ['FIFO', 'm.tar', tar([{ name: 'f', type: '6' }]), 'UnsafeEntry', 'fifo'],
-  ['unknown type', 'm.tar', tar([{ name: 'f', type: 'V' }]), 'UnsafeEntry', 'special'],
+  ['unknown type', 'm.tar', tar([good, { name: 'f', type: 'M' }]), 'UnsafeEntry', 'special'],
   ['GNU sparse file', 'm.tar', tar([pax({ 'GNU.sparse.major': '1' }), good]), 'BadArchive', 'sparse'],
   ['pax name that escapes', 'm.tar', tar([pax({ path: '../evil' }), good]), 'UnsafePath', '..'],
   ['duplicate', 'm.tar', tar([good, good]), 'DuplicateEntry', 'twice'],
@@ -214,7 +221,22 @@ const tarAttacks: Attack[] = [
     'data check',
   ],
   ['damaged header', 'm.tar', flipped(tar([good]), 5), 'BadArchive', 'header'],
-  ['not a tar', 'm.tar', Buffer.from('<html>login</html>'.repeat(100)), 'BadArchive', 'header'],
+  ['a web page', 'm.tar', Buffer.from('<html>login</html>'.repeat(100)), 'BadArchive', 'a web page'],
+  ['a short web page', 'm.tgz', Buffer.from('\n<!DOCTYPE html><p>login'), 'BadArchive', 'a web page'],
+  ['a gzipped web page', 'm.tgz', gzipSync('<html>login</html>'), 'BadArchive', 'a web page'],
+  ['XML', 'm.tgz', Buffer.from('<?xml version="1.0"?><Error/>'), 'BadArchive', 'XML'],
+  ['JSON', 'm.tgz', Buffer.from('{"error":"gone"}'), 'BadArchive', 'JSON'],
+  ['a zip', 'm.tgz', textZip, 'BadArchive', 'it is a zip'],
+  ['a 7z', 'm.tgz', Buffer.from('377abcaf271c0004', 'hex'), 'BadArchive', '7z'],
+  ['compressed twice', 'm.tgz', gzipSync(gzipSync(tar([good]))), 'BadArchive', 'twice'],
+  [
+    'a pointer of Git LFS',
+    'm.tgz',
+    Buffer.from('version https://git-lfs.github.com/spec/v1\n'),
+    'BadArchive',
+    'Git LFS',
+  ],
+  ['anything else', 'm.tar', Buffer.alloc(2048, 'x'), 'BadArchive', 'header'],
   ['empty', 'm.tar', Buffer.alloc(0), 'BadArchive', 'empty'],
   ['no entries', 'm.tar', tar([]), 'NotFound', 'no files'],
   ['bzip2', 'm.tar', Buffer.from('BZh91AY&SY'), 'BadArchive', 'bzip2'],
@@ -264,9 +286,10 @@ const zipAttacks: Attack[] = [
     'more than',
   ],
   ['bomb by entries', 'm.zip', zip(manyFiles), 'LimitExceeded', 'entries'],
+  ['a web page', 'm.zip', Buffer.from('<html>login</html>'), 'BadArchive', 'a web page'],
   ['cut off', 'm.zip', textZip.subarray(0, textZip.length - 30), 'BadArchive', 'central directory'],
   ['damaged data', 'm.zip', flipped(textZip, textZip.indexOf('some longer')), 'BadArchive', 'CRC-32'],
-  ['not a zip', 'm.zip', Buffer.from('<html>login</html>'), 'BadArchive', 'central directory'],
+  ['not a zip', 'm.zip', Buffer.alloc(300, 'x'), 'BadArchive', 'central directory'],
 ];
 
 describe.each<[string, Attack[]]>([
