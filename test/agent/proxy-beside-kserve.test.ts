@@ -3,39 +3,26 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { Proxy } from '../../src/agent/proxy/proxy-server.ts';
-import { startProxy } from '../../src/agent/proxy/proxy-server.ts';
-import type { KServeAgent } from '../support/kserve-agent.ts';
-import { startKServeAgent } from '../support/kserve-agent.ts';
 import { comparable, exchangeBytes, LAST } from '../support/proxy-exchange.ts';
 import { PROXY_INPUTS } from '../support/proxy-inputs.ts';
+import type { ProxyPair } from '../support/proxy-pair.ts';
+import { startProxyPair } from '../support/proxy-pair.ts';
 import type { RecordingComponent } from '../support/recording-component.ts';
-import { startRecordingComponent } from '../support/recording-component.ts';
 
 /** Longer than KServe's agent waits for a component to ask for a body. */
 const SILENCE_MS = 3_000;
 
 describe("beside KServe's agent", () => {
-  let components: { theirs: RecordingComponent; ours: RecordingComponent };
-  let theirs: KServeAgent;
-  let ours: Proxy;
+  let pair: ProxyPair;
+  let theirs: ProxyPair['theirs'];
+  let ours: ProxyPair['ours'];
+  let components: ProxyPair['components'];
 
   beforeAll(async () => {
-    components = { theirs: await startRecordingComponent(), ours: await startRecordingComponent() };
-    theirs = await startKServeAgent(components.theirs.port);
-    ours = await startProxy({
-      ...{ port: 0, address: '127.0.0.1', componentPort: components.ours.port },
-      notReady: () => Promise.resolve(undefined),
-      observe: () => undefined,
-      stopwatch: () => performance.now(),
-    });
+    pair = await startProxyPair();
+    ({ theirs, ours, components } = pair);
   });
-  afterAll(async () => {
-    await ours.close(AbortSignal.abort());
-    await theirs.stop();
-    components.theirs.close();
-    components.ours.close();
-  });
+  afterAll(() => pair.stop());
 
   /** What a component got for these bytes and the last request, and what the client got. */
   async function passedOn(port: number, component: RecordingComponent, sent: string) {

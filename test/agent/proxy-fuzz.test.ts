@@ -1,15 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import process from 'node:process';
-import type { Proxy } from '../../src/agent/proxy/proxy-server.ts';
-import { startProxy } from '../../src/agent/proxy/proxy-server.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
-import type { KServeAgent } from '../support/kserve-agent.ts';
-import { startKServeAgent } from '../support/kserve-agent.ts';
 import { comparable, exchangeBytes, LAST } from '../support/proxy-exchange.ts';
 import { oddRequests } from '../support/proxy-fuzz.ts';
+import type { ProxyPair } from '../support/proxy-pair.ts';
+import { startProxyPair } from '../support/proxy-pair.ts';
 import type { RecordingComponent } from '../support/recording-component.ts';
-import { startRecordingComponent } from '../support/recording-component.ts';
 
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 20);
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
@@ -17,26 +14,16 @@ const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const AT_ONCE = 16;
 
 describe('heads of requests, changed at random', () => {
-  let components: { theirs: RecordingComponent; ours: RecordingComponent };
-  let theirs: KServeAgent;
-  let ours: Proxy;
+  let pair: ProxyPair;
+  let theirs: ProxyPair['theirs'];
+  let ours: ProxyPair['ours'];
+  let components: ProxyPair['components'];
 
   beforeAll(async () => {
-    components = { theirs: await startRecordingComponent(), ours: await startRecordingComponent() };
-    theirs = await startKServeAgent(components.theirs.port);
-    ours = await startProxy({
-      ...{ port: 0, address: '127.0.0.1', componentPort: components.ours.port },
-      notReady: () => Promise.resolve(undefined),
-      observe: () => undefined,
-      stopwatch: () => performance.now(),
-    });
+    pair = await startProxyPair();
+    ({ theirs, ours, components } = pair);
   });
-  afterAll(async () => {
-    await ours.close(AbortSignal.abort());
-    await theirs.stop();
-    components.theirs.close();
-    components.ours.close();
-  });
+  afterAll(() => pair.stop());
 
   /** What the component behind a proxy got from each of these clients. */
   async function passedOn(
