@@ -2,7 +2,7 @@ import jsonPatch from 'fast-json-patch';
 import type { AdmissionDecision, AdmissionRequest } from '../core/admission.ts';
 import type { ObjectCache } from '../core/cache.ts';
 import { candidacyOf, decideInjection } from '../core/agent-injection.ts';
-import type { InjectionDecision } from '../core/agent-injection.ts';
+import type { InjectionDecision, PodCandidacy } from '../core/agent-injection.ts';
 import type { InferenceService } from '../core/inference-service.ts';
 import { INFERENCE_SERVICE_LABEL } from '../core/names.ts';
 import { objectKey } from '../core/kubernetes.ts';
@@ -44,21 +44,21 @@ export function mutatePods(
     }
     // The namespace stands in the request; in the pod it may be missing still.
     const namespace = request.namespace ?? object.metadata.namespace ?? '';
-    const misnamed = misnamedField(object, namespace);
+    const candidacy = candidacyOf(object);
+    const misnamed = misnamedField(candidacy, object, namespace);
     if (misnamed !== undefined) {
       return unreadable(`${misnamed} cannot be a name; use at most 253 letters, digits, "-", "_" and "."`);
     }
-    const { decision, credentialWarnings } = await decide(object, namespace, options);
+    const decision = await decide(object, namespace, candidacy, options);
     options.observe(decision);
-    const pod = `${namespace}/${object.metadata.name ?? object.metadata.generateName ?? ''}`;
-    options.logger.debug({ pod, outcome: decision.outcome, reason: decision.reason }, decision.message);
-    if (options.callerIsKnown) {
-      return answer(object, { ...decision, warnings: [...decision.warnings, ...credentialWarnings] });
-    }
-    // What a warning may not tell to everyone is in the log at least.
-    for (const warning of credentialWarnings) options.logger.info({ pod }, warning);
-    return answer(object, withoutOthers(decision, object));
+    const { outcome, reason, message } = decision;
+    options.logger.debug({ pod: shownName(object, namespace), outcome, reason }, message);
+    return answer(object, options.callerIsKnown ? decision : withoutOthers(decision, object));
   };
+}
+
+function shownName({ metadata }: Pod, namespace: string): string {
+  return `${namespace}/${metadata.name ?? metadata.generateName ?? ''}`;
 }
 
 function unreadable(message: string): AdmissionDecision {
@@ -69,8 +69,7 @@ function unreadable(message: string): AdmissionDecision {
 const NAME = /^[a-z0-9](?:[\w.-]{0,251}[a-z0-9])?$/i;
 
 /** The field by which an object is about to be looked up and which cannot be a name. */
-function misnamedField(pod: Pod, namespace: string): string | undefined {
-  const candidacy = candidacyOf(pod);
+function misnamedField(candidacy: PodCandidacy, pod: Pod, namespace: string): string | undefined {
   if (candidacy.kind === 'skip') return undefined;
   const { serviceAccountName } = pod.spec;
   const fields = [
@@ -103,13 +102,12 @@ function notForUs(request: AdmissionRequest): AdmissionDecision {
 async function decide(
   pod: Pod,
   namespace: string,
+  candidacy: PodCandidacy,
   options: MutatePodsOptions,
-): Promise<{ readonly decision: InjectionDecision; readonly credentialWarnings: readonly string[] }> {
+): Promise<InjectionDecision> {
   const system = options.systemConfig();
-  const candidacy = candidacyOf(pod);
   if (candidacy.kind === 'skip') {
-    const decision = decideInjection({ pod, inferenceService: undefined, system, credentials: [] });
-    return { decision, credentialWarnings: [] };
+    return decideInjection({ pod, inferenceService: undefined, system, credentials: [] });
   }
   const key = objectKey(namespace, candidacy.inferenceService);
   const inferenceService = canBeInferenceService(candidacy.inferenceService)
@@ -121,9 +119,14 @@ async function decide(
   const { parts, warnings, refusal } = credentialsFor(lookup, system.credentials);
   const decision = decideInjection({
     ...{ pod, inferenceService, system, credentials: parts },
+    credentialWarnings: options.callerIsKnown ? warnings : [],
     ...(refusal === undefined ? {} : { credentialRefusal: refusal }),
   });
-  return { decision, credentialWarnings: decision.outcome === 'inject' ? warnings : [] };
+  // What a warning may not tell to everyone is in the log at least.
+  if (!options.callerIsKnown && decision.outcome === 'inject') {
+    for (const warning of warnings) options.logger.info({ pod: shownName(pod, namespace) }, warning);
+  }
+  return decision;
 }
 
 function answer(raw: Pod, { outcome, reason, message, warnings, pod }: InjectionDecision): AdmissionDecision {
