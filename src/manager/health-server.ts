@@ -18,7 +18,7 @@ export interface HealthServerOptions {
   readonly host: string;
   /** By name; the manager is ready when each of them is. */
   readonly checks: ReadonlyMap<string, ReadinessCheck>;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly logger: Logger;
 }
 
@@ -65,7 +65,7 @@ export interface PlainServerOptions {
   readonly host: string;
   /** By which the port is set. */
   readonly flag: string;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly logger: Logger;
 }
 

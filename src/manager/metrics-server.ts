@@ -10,7 +10,7 @@ export function startMetricsServer(options: {
   readonly port: number;
   readonly host: string;
   readonly registry: Registry;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly logger: Logger;
 }): Promise<PlainServer> {
   const { port, host, registry, clock, logger } = options;

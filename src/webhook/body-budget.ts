@@ -37,7 +37,7 @@ interface Share {
  * A budget of `limit` bytes. Where it does not suffice, those bodies lose that hold the most for the longest, bytes times
  * time: an API server's arrives in milliseconds, and one that is sent slowly has held its part for seconds.
  */
-export function bodyBudget(limit: number, clock: Pick<Clock, 'now'>): BodyBudget {
+export function bodyBudget(limit: number, clock: Pick<Clock, 'monotonic'>): BodyBudget {
   const shares = new Set<Share>();
   let held = 0;
 
@@ -57,7 +57,7 @@ export function bodyBudget(limit: number, clock: Pick<Clock, 'now'>): BodyBudget
   }
 
   function makeRoom(bytes: number, asking: Share): boolean {
-    const now = clock.now();
+    const now = clock.monotonic();
     while (held + bytes - asking.bytes > limit) {
       const loser = costliest(now);
       if (loser === undefined || loser === asking) return false;
@@ -70,7 +70,7 @@ export function bodyBudget(limit: number, clock: Pick<Clock, 'now'>): BodyBudget
   return {
     held: () => held,
     open: (lose) => {
-      const share: Share = { bytes: 0, since: clock.now(), sending: true, lose };
+      const share: Share = { bytes: 0, since: clock.monotonic(), sending: true, lose };
       shares.add(share);
       return {
         grow: (bytes) => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { seconds } from '../core/clock.ts';
-import type { Clock, EpochMs } from '../core/clock.ts';
+import type { Clock, MonotonicMs } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 
 /** Why a connection was closed, or not taken: it had sent no request, was idle after some, or sent one too slowly. */
@@ -11,7 +11,7 @@ export type RoomReason = (typeof ROOM_REASONS)[number];
 export interface RoomOptions {
   /** Connections that are held at once. */
   readonly most: number;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly logger: Logger;
   readonly observe: (reason: RoomReason) => void;
 }
@@ -25,11 +25,11 @@ export interface ConnectionRoom {
 interface Connection {
   readonly socket: Socket;
   readonly address: string;
-  readonly since: EpochMs;
+  readonly since: MonotonicMs;
   /** The latest one, and when it began or, answered, ended. */
   request?: IncomingMessage;
   answered: boolean;
-  changed: EpochMs;
+  changed: MonotonicMs;
 }
 
 /** A client that means well has sent its request by then; one that is younger goes last. */
@@ -55,19 +55,19 @@ export function makeRoomOn(server: Server, options: RoomOptions): ConnectionRoom
 
   server.on('connection', (socket: Socket) => {
     if (connections.size >= most) {
-      const victim = leastUseful(connections.values(), clock.now());
+      const victim = leastUseful(connections.values(), clock.monotonic());
       const reason = victim?.reason ?? 'refused';
       observe(reason);
       warn(reason, victim?.connection.address ?? addressOf(socket));
       if (victim === undefined) {
-        refusedAt = clock.now();
+        refusedAt = clock.monotonic();
         socket.destroy();
         return;
       }
       connections.delete(keyOf(victim.connection.socket));
       victim.connection.socket.destroy();
     }
-    const now = clock.now();
+    const now = clock.monotonic();
     const key = keyOf(socket);
     const connection = { socket, address: addressOf(socket), since: now, answered: false, changed: now };
     connections.set(key, connection);
@@ -77,22 +77,22 @@ export function makeRoomOn(server: Server, options: RoomOptions): ConnectionRoom
   });
   server.on('drop', () => {
     observe('refused');
-    refusedAt = clock.now();
+    refusedAt = clock.monotonic();
   });
   // Over TLS this is another socket than the one that connected, of the same addresses.
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const connection = connections.get(keyOf(request.socket));
     if (connection === undefined) return;
-    Object.assign(connection, { request, answered: false, changed: clock.now() });
+    Object.assign(connection, { request, answered: false, changed: clock.monotonic() });
     response.once('close', () => {
       if (connection.request === request) connection.answered = true;
-      connection.changed = clock.now();
+      connection.changed = clock.monotonic();
     });
   });
   return {
     open: () => connections.size,
     obstacle: () =>
-      refusedAt !== undefined && clock.now() - refusedAt < REFUSAL_REMEMBERED
+      refusedAt !== undefined && clock.monotonic() - refusedAt < REFUSAL_REMEMBERED
         ? `all of its ${most} connections have a request that is being answered`
         : undefined,
   };
@@ -105,7 +105,7 @@ interface Victim {
 
 const ORDER: readonly RoomReason[] = ['silent', 'idle', 'slow', 'young'];
 
-function leastUseful(connections: Iterable<Connection>, now: EpochMs): Victim | undefined {
+function leastUseful(connections: Iterable<Connection>, now: MonotonicMs): Victim | undefined {
   const all = [...connections].map((connection) => ({ connection, reason: useOf(connection, now) }));
   for (const reason of ORDER) {
     const candidates = all.filter((each): each is Victim => each.reason === reason);
@@ -115,7 +115,7 @@ function leastUseful(connections: Iterable<Connection>, now: EpochMs): Victim | 
 }
 
 /** What it could be closed for; undefined while its request is being answered. */
-function useOf({ request, answered, since, changed }: Connection, now: EpochMs): RoomReason | undefined {
+function useOf({ request, answered, since, changed }: Connection, now: MonotonicMs): RoomReason | undefined {
   if (request === undefined) return now - since < GRACE ? 'young' : 'silent';
   if (answered) return 'idle';
   if (request.complete) return undefined;
@@ -140,8 +140,8 @@ function warner({ clock, logger, most }: RoomOptions): (reason: RoomReason, addr
   let warnedAt: number | undefined;
   return (reason, address) => {
     closed.set(reason, (closed.get(reason) ?? 0) + 1);
-    if (warnedAt !== undefined && clock.now() - warnedAt < WARN_EVERY) return;
-    warnedAt = clock.now();
+    if (warnedAt !== undefined && clock.monotonic() - warnedAt < WARN_EVERY) return;
+    warnedAt = clock.monotonic();
     logger.warn(
       { most, closed: Object.fromEntries(closed), address },
       'there are too many connections; those that are of no use are closed to make room for new ones',

@@ -1,5 +1,5 @@
 import type { ObjectCache } from '../core/cache.ts';
-import type { Clock, EpochMs, Milliseconds } from '../core/clock.ts';
+import type { Clock, MonotonicMs, Milliseconds } from '../core/clock.ts';
 import { objectKey } from '../core/kubernetes.ts';
 import type { ObjectKey, Secret, ServiceAccount } from '../core/kubernetes.ts';
 import { isSecretName } from '../core/credential-lookup.ts';
@@ -48,14 +48,14 @@ export const NO_CREDENTIALS: PodCredentials = {
  */
 export function createPodCredentials(options: PodCredentialsOptions): PodCredentials {
   const { serviceAccounts, readServiceAccount, readSecret, clock, ttl } = options;
-  const remembered = new Map<ObjectKey, { readonly facts: SecretFacts; readonly until: EpochMs }>();
+  const remembered = new Map<ObjectKey, { readonly facts: SecretFacts; readonly until: MonotonicMs }>();
 
   async function factsOf(namespace: string, name: string): Promise<SecretFacts | undefined> {
     // What no Secret can be called is not put into a URL.
     if (!isSecretName(name)) return undefined;
     const key = objectKey(namespace, name);
     const known = remembered.get(key);
-    if (known !== undefined && known.until > clock.now()) return known.facts;
+    if (known !== undefined && known.until > clock.monotonic()) return known.facts;
     remembered.delete(key);
     const secret = await readSecret(key);
     if (secret === undefined) return undefined;
@@ -67,7 +67,7 @@ export function createPodCredentials(options: PodCredentialsOptions): PodCredent
   function remember(key: ObjectKey, facts: SecretFacts): void {
     const [oldest] = remembered.keys();
     if (remembered.size >= MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
-    remembered.set(key, { facts, until: (clock.now() + ttl) as EpochMs });
+    remembered.set(key, { facts, until: (clock.monotonic() + ttl) as MonotonicMs });
   }
 
   async function accountOf(namespace: string, name: string): Promise<ServiceAccount | undefined> {

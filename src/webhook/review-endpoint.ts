@@ -52,9 +52,9 @@ export function reviewEndpoint(
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { path, clock, observe } = dependencies;
   return async (request, response) => {
-    const started = clock.now();
+    const started = clock.monotonic();
     const outcome = await serve(request, response, dependencies);
-    observe({ path, outcome, duration: milliseconds(clock.now() - started) });
+    observe({ path, outcome, duration: milliseconds(clock.monotonic() - started) });
   };
 }
 
