@@ -5,6 +5,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The fields of untrusted data that should be an object; what is none has none. */
+export function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : {};
+}
+
 /** The objects in a list of untrusted JSON; what is no list holds none. */
 export function recordsIn(value: unknown): JsonObject[] {
   return Array.isArray(value) ? (value.filter(isRecord) as JsonObject[]) : [];

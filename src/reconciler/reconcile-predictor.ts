@@ -5,6 +5,7 @@ import type { KubernetesObject, ObjectKey } from '../core/kubernetes.ts';
 import { objectKey, splitKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import { predictorName, STOP_ANNOTATION } from '../core/names.ts';
+import { isControlledBy } from '../core/owner-reference.ts';
 import { nextStatus } from '../core/predictor-status.ts';
 import type { Deployment, PredictorOutcome } from '../core/predictor-outcome.ts';
 import { planPredictor, withinReach } from '../core/predictor-workload.ts';
@@ -129,8 +130,5 @@ function predictorKey(key: ObjectKey): ObjectKey {
 }
 
 function ownedBy<T extends KubernetesObject>(owner: KubernetesObject, object: T | undefined): T | undefined {
-  const owns = object?.metadata.ownerReferences?.some(
-    ({ uid, controller }) => controller === true && uid === owner.metadata.uid,
-  );
-  return owns === true ? object : undefined;
+  return isControlledBy(object, owner) ? object : undefined;
 }

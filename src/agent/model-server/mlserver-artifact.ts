@@ -10,8 +10,6 @@ import { isMarkerName } from '../../core/model-marker.ts';
 import { within } from '../files/held-directory.ts';
 import { readPlainFile, replaceFile } from '../files/own-files.ts';
 
-export const SETTINGS_FILE = MLSERVER_SETTINGS_FILE;
-
 /** Settings are a page at most. */
 const LONGEST_SETTINGS_BYTES = 1024 * 1024;
 
@@ -58,7 +56,7 @@ async function lookThrough(top: string): Promise<Artifact> {
       const path = way === '' ? entry.name : `${way}/${entry.name}`;
       if (entry.isDirectory() && !entry.name.startsWith('.')) directories.push(path);
       else others += 1;
-      if (entry.name === SETTINGS_FILE) paths.push(path);
+      if (entry.name === MLSERVER_SETTINGS_FILE) paths.push(path);
     }
     if (way === inner && others === 0 && directories.length === 1) inner = directories[0] ?? inner;
     open.push(...directories);

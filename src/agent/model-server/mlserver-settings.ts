@@ -2,8 +2,9 @@ import { lstat, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NO_MORE_WAITING } from '../../core/abort.ts';
 import { type Clock, seconds } from '../../core/clock.ts';
+import { MLSERVER_SETTINGS_FILE } from '../../core/mlserver-settings.ts';
 import { within } from '../files/held-directory.ts';
-import { SETTINGS_FILE, writeSettings } from './mlserver-artifact.ts';
+import { writeSettings } from './mlserver-artifact.ts';
 
 const HIDDEN_FILE = '.model-settings.json';
 /** More loads than this at once are a batch: a start, or a server that has lost everything. */
@@ -42,13 +43,14 @@ export function mlserverSettings(modelDir: string, clock: Clock): MlserverSettin
       .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
       .map(({ name }) => name);
   const showAll = async () => {
-    for (const name of await directories()) await renamed(join(modelDir, name), HIDDEN_FILE, SETTINGS_FILE);
+    for (const name of await directories())
+      await renamed(join(modelDir, name), HIDDEN_FILE, MLSERVER_SETTINGS_FILE);
     hidden = false;
   };
   const hideOthers = async () => {
     hidden = true;
     for (const name of await directories()) {
-      if (!open.has(name)) await renamed(join(modelDir, name), SETTINGS_FILE, HIDDEN_FILE);
+      if (!open.has(name)) await renamed(join(modelDir, name), MLSERVER_SETTINGS_FILE, HIDDEN_FILE);
     }
   };
   const finish = async () => {
@@ -67,12 +69,12 @@ export function mlserverSettings(modelDir: string, clock: Clock): MlserverSettin
       try {
         if (!hidden && open.size > FEW) turning = hideOthers();
         await turning;
-        await renamed(directory, HIDDEN_FILE, SETTINGS_FILE);
+        await renamed(directory, HIDDEN_FILE, MLSERVER_SETTINGS_FILE);
         await writeSettings(name, directory, framework);
         return await work();
       } finally {
         open.delete(name);
-        if (hidden) await renamed(directory, SETTINGS_FILE, HIDDEN_FILE);
+        if (hidden) await renamed(directory, MLSERVER_SETTINGS_FILE, HIDDEN_FILE);
         if (hidden && open.size === 0) {
           batch = new AbortController();
           void finish().catch(() => undefined);

@@ -1,3 +1,4 @@
+import { recordOf } from '../../core/json.ts';
 import {
   AccessDeniedError,
   DiskFullError,
@@ -168,10 +169,6 @@ function headerOf(headers: unknown, name: string): string | undefined {
       ? (headers as { get(name: string): unknown }).get(name)
       : record[name];
   return typeof value === 'string' ? value : undefined;
-}
-
-function recordOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 /** Codes and names are single words; anything else is text and stays out. */

@@ -1,3 +1,4 @@
+import { recordOf } from '../../core/json.ts';
 import { SourceConfigurationError } from './errors.ts';
 import { printable } from './redact.ts';
 
@@ -122,8 +123,4 @@ function refuseHelpers(config: Fields, registry: string): void {
     `config.json keeps the credentials of ${printable(registry)} in a credential helper, which a pod does not have. ` +
       "Put them into 'auths', as kubectl create secret docker-registry does.",
   );
-}
-
-function recordOf(value: unknown): Fields {
-  return typeof value === 'object' && value !== null ? (value as Fields) : {};
 }

@@ -1,4 +1,5 @@
 import type { GoogleAuth, OAuth2ClientOptions } from 'google-auth-library';
+import { recordOf } from '../../core/json.ts';
 import { classify } from './classify.ts';
 import type { ExpectedDigest } from './digest.ts';
 import { hexFromBase64 } from './digest.ts';
@@ -115,13 +116,6 @@ export function gcsPage(answer: unknown): ListedPage<GcsObject> {
     throw badListing('an answer is no listing');
   }
   return { objects: items.map((item) => objectOf(recordOf(item))), next: next === '' ? undefined : next };
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw badListing('an answer is no listing');
-  }
-  return value as Record<string, unknown>;
 }
 
 /** Composite objects have no md5Hash; crc32c is always there. One check is enough, and MD5 is the faster one here. */

@@ -1,3 +1,4 @@
+import { recordOf } from '../../core/json.ts';
 import { RequestRefusedError, SourceConfigurationError } from './errors.ts';
 import type { PullError } from './errors.ts';
 import { shownUri } from './redact.ts';
@@ -30,10 +31,6 @@ export function s3Fault(thrown: unknown, place: string, region: string): PullErr
       'annotate the Secret of the service account with serving.kserve.io/s3-region.',
     { cause: thrown },
   );
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 /** Text of a store is shown only where it can be nothing but a name. */

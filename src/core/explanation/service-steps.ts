@@ -1,9 +1,8 @@
-import type { InferenceService } from '../inference-service.ts';
 import { isRecord, recordsIn } from '../json.ts';
-import type { KubernetesObject } from '../kubernetes.ts';
 import { valueOf } from '../known.ts';
 import { predictorName } from '../names.ts';
 import { watchedPod } from '../watched-pod.ts';
+import { isControlledBy } from '../owner-reference.ts';
 import { broken, ok, unknown } from './chain.ts';
 import type { Verdict } from './chain.ts';
 import type { PredictorFacts } from './facts.ts';
@@ -71,12 +70,4 @@ export function judgeServiceLeads({
   return count === undefined
     ? unknown(`Service ${name} has no EndpointSlice yet`)
     : broken(`Service ${name} leads to no ready pod`);
-}
-
-function isControlledBy(object: KubernetesObject | undefined, { metadata }: InferenceService): boolean {
-  return (
-    object?.metadata.ownerReferences?.some(
-      ({ controller, uid }) => controller === true && uid === metadata.uid,
-    ) ?? false
-  );
 }
