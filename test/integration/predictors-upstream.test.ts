@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import type { InferenceService } from '../../src/core/inference-service.ts';
-import { planPredictor } from '../../src/core/predictor-workload.ts';
-import type { WantedObject } from '../../src/core/predictor-workload.ts';
-import { readServingRuntime } from '../../src/core/serving-runtime.ts';
-import type { ServingRuntime } from '../../src/core/serving-runtime.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import type { InferenceService } from '../../src/contract/inference-service.ts';
+import { planPredictor } from '../../src/contract/predictor-workload.ts';
+import type { WantedObject } from '../../src/contract/predictor-workload.ts';
+import { readServingRuntime } from '../../src/contract/serving-runtime.ts';
+import type { ServingRuntime } from '../../src/contract/serving-runtime.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { DEPLOYMENTS, SERVICES } from '../../src/kube/resources.ts';
 import type { Resource } from '../../src/kube/resources.ts';

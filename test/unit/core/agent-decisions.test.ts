@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EpochMs } from '../../../src/core/clock.ts';
-import { phaseOf } from '../../../src/core/agent-status.ts';
-import { readDesiredModels } from '../../../src/core/desired-models.ts';
-import { endToEndHeaders } from '../../../src/core/hop-by-hop.ts';
-import { inferenceTarget } from '../../../src/core/inference-path.ts';
-import { markerContent, markerName, readMarker, specHash } from '../../../src/core/model-marker.ts';
-import { readComponentProbe } from '../../../src/core/readiness-probe.ts';
-import { retryDelay } from '../../../src/core/retry-pace.ts';
+import type { EpochMs } from '../../../src/lib/clock.ts';
+import { phaseOf } from '../../../src/contract/agent-status.ts';
+import { readDesiredModels } from '../../../src/agent/config/desired-models.decide.ts';
+import { endToEndHeaders } from '../../../src/agent/proxy/hop-by-hop.decide.ts';
+import { inferenceTarget } from '../../../src/contract/inference-path.ts';
+import { markerContent, markerName, readMarker, specHash } from '../../../src/contract/model-marker.ts';
+import { readComponentProbe } from '../../../src/agent/readiness-probe.decide.ts';
+import { retryDelay } from '../../../src/agent/engine/retry-pace.decide.ts';
 
 describe('the SUCCESS marker', () => {
   /** Printed by a Go program with KServe's AsSha256 and k8s.io/apimachinery v0.36.3. */

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import type { InjectionInput } from '../../../src/core/agent-injection.ts';
-import { credentialsFor, secretNamedBy } from '../../../src/core/credential-lookup.ts';
-import type { InferenceService } from '../../../src/core/inference-service.ts';
-import type { ServiceAccount } from '../../../src/core/kubernetes.ts';
-import type { Pod } from '../../../src/core/pod.ts';
-import { readSystemConfig } from '../../../src/core/system-config.ts';
+import type { InjectionInput } from '../../../src/contract/agent-injection.ts';
+import { credentialsFor, secretNamedBy } from '../../../src/contract/credential-lookup.ts';
+import type { InferenceService } from '../../../src/contract/inference-service.ts';
+import type { ServiceAccount } from '../../../src/contract/kubernetes.ts';
+import type { Pod } from '../../../src/contract/pod.ts';
+import { readSystemConfig } from '../../../src/contract/system-config.ts';
 
 /** One directory a case: `pod.yaml`, the optional `inference-service.yaml` and `options.yaml`, and `expected.yaml`. */
 export const CASES_DIRECTORY = join(import.meta.dirname, 'injection');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { JsonObject } from '../../../src/core/kubernetes.ts';
-import { fillPlaceholders } from '../../../src/core/placeholders.ts';
-import { mergeStrategically } from '../../../src/core/strategic-merge.ts';
+import type { JsonObject } from '../../../src/contract/kubernetes.ts';
+import { fillPlaceholders } from '../../../src/contract/placeholders.ts';
+import { mergeStrategically } from '../../../src/contract/strategic-merge.ts';
 import { deepFreeze } from './injection-cases.ts';
 
 describe('a placeholder in a runtime', () => {

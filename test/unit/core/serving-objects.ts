@@ -1,4 +1,4 @@
-import type { ServingObjects } from '../../../src/core/cluster-overview.ts';
+import type { ServingObjects } from '../../../src/cli/status/cluster-overview.decide.ts';
 
 const CREATED = '2026-01-01T00:00:00Z';
 const SINCE = '2026-01-01T00:01:00Z';

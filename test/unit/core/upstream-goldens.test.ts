@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { decideInjection } from '../../../src/core/agent-injection.ts';
-import { READINESS_PROBE_ENV } from '../../../src/core/agent-container.ts';
-import type { Container, Pod } from '../../../src/core/pod.ts';
-import { credentialsFromSecret } from '../../../src/core/storage-credentials.ts';
-import { readSystemConfig } from '../../../src/core/system-config.ts';
+import { decideInjection } from '../../../src/contract/agent-injection.ts';
+import { READINESS_PROBE_ENV } from '../../../src/contract/agent-container.ts';
+import type { Container, Pod } from '../../../src/contract/pod.ts';
+import { credentialsFromSecret } from '../../../src/contract/storage-credentials.ts';
+import { readSystemConfig } from '../../../src/contract/system-config.ts';
 import { deepFreeze } from './injection-cases.ts';
 
 interface Goldens {

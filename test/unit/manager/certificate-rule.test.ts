@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { CertificateSecret } from '../../../src/core/certificate-secret.ts';
-import type { Random } from '../../../src/core/clock.ts';
+import type { CertificateSecret } from '../../../src/certificates/certificate-secret.decide.ts';
+import type { Random } from '../../../src/lib/clock.ts';
 import {
   CertificateCluster,
   HOUR,

@@ -1,20 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
-import type { CertificateSecret } from '../../../src/core/certificate-secret.ts';
-import { DEFAULT_CERTIFICATE_POLICY } from '../../../src/core/certificates.ts';
-import { milliseconds, seconds } from '../../../src/core/clock.ts';
-import { certificateKeeper, type CertificateKeeper } from '../../../src/manager/certificate-keeper.ts';
-import { startCertificateLoop } from '../../../src/manager/certificate-loop.ts';
+import type { CertificateSecret } from '../../../src/certificates/certificate-secret.decide.ts';
+import { DEFAULT_CERTIFICATE_POLICY } from '../../../src/certificates/certificate.ts';
+import { milliseconds, seconds } from '../../../src/lib/clock.ts';
+import { certificateKeeper, type CertificateKeeper } from '../../../src/certificates/certificate-controller.ts';
+import { startCertificateLoop } from '../../../src/certificates/certificate-loop.ts';
 import {
   StaleWriteError,
   type CaBundlePublisher,
   type SecretStore,
-} from '../../../src/manager/certificate-stores.ts';
-import { startAdmissionServer, type AdmissionServer } from '../../../src/webhook/admission-server.ts';
-import { certificateReader } from '../../../src/webhook/certificates.ts';
+} from '../../../src/certificates/certificate-stores.ts';
+import { startAdmissionServer, type AdmissionServer } from '../../../src/admission/admission-server.ts';
+import { certificateReader } from '../../../src/certificates/make-certificate.ts';
 import { answeredReview, call, reviewOf } from '../../support/admission-client.ts';
 import { maker } from '../../support/admission-server.ts';
 import { quietLogger } from '../../support/quiet-logger.ts';
-import { systemClock } from '../../../src/system/clock.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
 
 const policy = { ...DEFAULT_CERTIFICATE_POLICY, grace: seconds(1) };
 const DELETIONS = 4;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { milliseconds } from '../../../src/core/clock.ts';
-import type { ConfigMap } from '../../../src/core/kubernetes.ts';
-import { createVerdictMemory } from '../../../src/manager/verdict-memory.ts';
-import { createKeyTimers } from '../../../src/reconciler/key-timers.ts';
-import { createOwnWrites } from '../../../src/reconciler/own-writes.ts';
-import { createStatusWriter } from '../../../src/reconciler/status-writer.ts';
-import { createTokenBucket } from '../../../src/reconciler/token-bucket.ts';
+import { milliseconds } from '../../../src/lib/clock.ts';
+import type { ConfigMap } from '../../../src/contract/kubernetes.ts';
+import { createVerdictMemory } from '../../../src/controllers/status/verdict-memory.ts';
+import { createKeyTimers } from '../../../src/lib/key-timers.ts';
+import { createOwnWrites } from '../../../src/controllers/own-writes.ts';
+import { createStatusWriter } from '../../../src/controllers/status/status-writer.ts';
+import { createTokenBucket } from '../../../src/lib/token-bucket.ts';
 import type { ApiClient } from '../../../src/kube/api-client.ts';
 import { CertificateCluster } from '../../support/certificate-cluster.ts';
 import { fakeClock } from '../../support/clocks.ts';

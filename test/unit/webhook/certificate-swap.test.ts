@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { Agent } from 'node:https';
 import { connect } from 'node:tls';
 import { describe, expect, it } from '@jest/globals';
-import { milliseconds } from '../../../src/core/clock.ts';
-import { makeIssue } from '../../../src/webhook/certificates.ts';
+import { milliseconds } from '../../../src/lib/clock.ts';
+import { makeIssue } from '../../../src/certificates/make-certificate.ts';
 import { answeredReview, call, reviewOf } from '../../support/admission-client.ts';
 import { maker, startLoopbackServer } from '../../support/admission-server.ts';
-import { systemClock } from '../../../src/system/clock.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
 
 const SWAPS = 30;
 const EVERY = milliseconds(50);

@@ -1,11 +1,11 @@
 import { Agent } from 'node:https';
 import { describe, expect, it } from '@jest/globals';
-import type { AdmissionDecision } from '../../../src/core/admission.ts';
-import { milliseconds, type Clock } from '../../../src/core/clock.ts';
-import type { AdmissionHandler } from '../../../src/webhook/review-endpoint.ts';
+import type { AdmissionDecision } from '../../../src/admission/admission-review.decide.ts';
+import { milliseconds, type Clock } from '../../../src/lib/clock.ts';
+import type { AdmissionHandler } from '../../../src/admission/review-endpoint.ts';
 import { answeredReview, call, reviewOf } from '../../support/admission-client.ts';
 import { startLoopbackServer } from '../../support/admission-server.ts';
-import { systemClock } from '../../../src/system/clock.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
 
 const DRAIN = milliseconds(15_000);
 const body = reviewOf('uid-1', {});

@@ -1,13 +1,13 @@
 import { Agent } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { InferenceService } from '../../../src/core/inference-service.ts';
-import { silentLogger } from '../../../src/core/log.ts';
-import type { ObjectCache } from '../../../src/core/cache.ts';
-import { DEFAULT_SYSTEM_CONFIG } from '../../../src/core/system-config.ts';
-import { mutatePods } from '../../../src/webhook/mutate-pods.ts';
-import { NO_CREDENTIALS } from '../../../src/webhook/pod-credentials.ts';
-import type { AdmissionHandler } from '../../../src/webhook/review-endpoint.ts';
-import { validateTrainedModels } from '../../../src/webhook/validate-trained-models.ts';
+import type { InferenceService } from '../../../src/contract/inference-service.ts';
+import { silentLogger } from '../../../src/lib/log.ts';
+import type { ObjectCache } from '../../../src/contract/cache.ts';
+import { DEFAULT_SYSTEM_CONFIG } from '../../../src/contract/system-config.ts';
+import { mutatePods } from '../../../src/admission/mutate-pods.ts';
+import { NO_CREDENTIALS } from '../../../src/admission/pod-credentials.ts';
+import type { AdmissionHandler } from '../../../src/admission/review-endpoint.ts';
+import { validateTrainedModels } from '../../../src/admission/validate-trained-models.ts';
 import { answeredReview, call } from '../../support/admission-client.ts';
 import { startLoopbackServer } from '../../support/admission-server.ts';
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AdmissionRequest } from '../../../src/core/admission.ts';
-import type { ObjectCache } from '../../../src/core/cache.ts';
-import type { InferenceService } from '../../../src/core/inference-service.ts';
-import { DEFAULT_SYSTEM_CONFIG } from '../../../src/core/system-config.ts';
-import { mutatePods } from '../../../src/webhook/mutate-pods.ts';
+import type { AdmissionRequest } from '../../../src/admission/admission-review.decide.ts';
+import type { ObjectCache } from '../../../src/contract/cache.ts';
+import type { InferenceService } from '../../../src/contract/inference-service.ts';
+import { DEFAULT_SYSTEM_CONFIG } from '../../../src/contract/system-config.ts';
+import { mutatePods } from '../../../src/admission/mutate-pods.ts';
 import { inferenceService } from '../../support/cluster-client.ts';
 import { predictorPod } from '../../support/predictor-pod.ts';
-import { silentLogger } from '../../../src/core/log.ts';
+import { silentLogger } from '../../../src/lib/log.ts';
 
 /** A service account that lists a Secret which does not exist. */
 const CREDENTIALS = {
