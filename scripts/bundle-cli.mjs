@@ -1,6 +1,6 @@
 /**
  * Bundles the command line, the manager's roles included, into bundle/ of a directory: main.js and chunks that its
- * commands load. Two levels below the package's root, as src/cli is, so that the same relative paths lead to its files.
+ * commands load. Two levels below the package's root, as src/lib is, so that the same relative paths lead to its files.
  */
 import { join } from 'node:path';
 import { build } from 'esbuild';

@@ -1,4 +1,4 @@
-/** Bundles the page for browsers (src/page) into page/ of a directory: one script, one style sheet, one document. */
+/** Bundles the page for browsers (src/page/browser) into page/ of a directory: one script, one style sheet, one document. */
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -23,7 +23,7 @@ export async function bundlePage(outdir) {
     minifySyntax: true,
     minifyWhitespace: true,
     logLevel: 'warning',
-    tsconfig: join(root, 'src', 'page', 'tsconfig.json'),
+    tsconfig: join(root, 'src', 'page', 'browser', 'tsconfig.json'),
   });
-  for (const file of FILES) copyFileSync(join(root, 'src', 'page', file), join(target, file));
+  for (const file of FILES) copyFileSync(join(root, 'src', 'page', 'browser', file), join(target, file));
 }

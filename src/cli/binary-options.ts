@@ -5,6 +5,7 @@ import type { BinaryOptions } from '../development/controlplane/binaries.ts';
 import { ENVTEST_INDEX } from '../development/controlplane/envtest-download.ts';
 import { platformOf } from '../development/controlplane/platform.ts';
 import type { Progress } from '../development/controlplane/progress.ts';
+import { packageFile } from '../lib/package-files.ts';
 
 /** The minor release of Kubernetes that the project is developed and tested with. */
 const KUBERNETES_MINOR = { major: 1, minor: 36 };
@@ -29,8 +30,7 @@ export function binaryOptions(environment: NodeJS.ProcessEnv, progress: Progress
     assetsDirectory: environment['KUBEBUILDER_ASSETS'],
     cache: join(cacheDirectory(environment), 'controlplane'),
     indexUrl: environment['KSERVE_MMS_ENVTEST_INDEX'] ?? ENVTEST_INDEX,
-    // The same from src/cli and from dist/cli.
-    moduleDirectory: fileURLToPath(new URL('../../tools/controlplane', import.meta.url)),
+    moduleDirectory: fileURLToPath(packageFile('tools/controlplane')),
     environment,
     progress,
   };

@@ -12,6 +12,7 @@ import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 import { systemClock } from '../lib/system-clock.ts';
 import { userAgent } from './version.ts';
+import { packageFile } from '../lib/package-files.ts';
 
 interface DemoOptions {
   readonly keep: boolean;
@@ -25,8 +26,7 @@ interface Stage {
   readonly logs: string;
 }
 
-/** The same from src/cli and from dist/cli. */
-const LAUNCHER = fileURLToPath(new URL('../../bin/mms.js', import.meta.url));
+const LAUNCHER = fileURLToPath(packageFile('bin/mms.js'));
 
 /** `mms demo`: the whole system at work on a real API server, in one go. */
 export function demoCommand(io: CommandIo): Command {

@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
-
-/** The same from src/cli, from dist/cli and from dist/bundle. */
-const PACKAGE = new URL('../../package.json', import.meta.url);
+import { packageFile } from '../lib/package-files.ts';
 
 /** The version in package.json. */
-export function packageVersion(file = PACKAGE): string {
+export function packageVersion(file = packageFile('package.json')): string {
   const text = readFileSync(file, 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -13,9 +13,10 @@ import { isApiError } from '../kube/api-error.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES } from '../kube/resources.ts';
 import type { CustomObject } from '../kube/resources.ts';
+import { packageFile } from '../lib/package-files.ts';
 
-/** The manifests of this package; the same path from src/manager and from dist/manager. */
-const MANIFESTS = fileURLToPath(new URL('../../manifests', import.meta.url));
+/** The manifests of this package. */
+const MANIFESTS = fileURLToPath(packageFile('manifests'));
 
 /** A CustomResourceDefinition was accepted but is not served. */
 class DefinitionNotEstablishedError extends MmsError {

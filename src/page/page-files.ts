@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { MmsError } from '../lib/errors.ts';
+import { packageFile } from '../lib/package-files.ts';
 
-/** Built from src/page; the same from src/manager, dist/manager and dist/bundle. */
-const DIRECTORY = new URL('../../dist/page/', import.meta.url);
+/** Built from src/page/browser. */
+const DIRECTORY = packageFile('dist/page/');
 
 /** By the path that they are asked for. */
 const FILES = [

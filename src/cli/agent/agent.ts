@@ -7,6 +7,7 @@ import { spawnPuller } from '../../agent/puller/spawn-puller.ts';
 import { refusedOptions } from './agent-refused-flags.ts';
 import { type CommandIo, newCommand } from '../io.ts';
 import { packageVersion } from '../version.ts';
+import { moduleFile, packageFile } from '../../lib/package-files.ts';
 
 /** What the command line and the process give the agent. */
 export interface AgentRun {
@@ -29,13 +30,6 @@ export interface AgentParts {
   readonly packageJson: URL;
 }
 
-/** In the tree of modules, as sources or compiled. */
-const PULLER_ENTRY = new URL(
-  `../agent/puller/puller-main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
-  import.meta.url,
-);
-const PACKAGE_JSON = new URL('../../../package.json', import.meta.url);
-
 /**
  * `mms agent`: the sidecar, called with the flags of KServe's own agent and some more.
  * @param parts a bundle passes its own.
@@ -43,8 +37,8 @@ const PACKAGE_JSON = new URL('../../../package.json', import.meta.url);
 export function agentCommand(
   io: CommandIo,
   parts: AgentParts = {
-    spawnPuller: () => spawnPuller(PULLER_ENTRY, io.environment),
-    packageJson: PACKAGE_JSON,
+    spawnPuller: () => spawnPuller(moduleFile('agent/puller/puller-main'), io.environment),
+    packageJson: packageFile('package.json'),
   },
 ): Command {
   const command = newCommand('agent', io)

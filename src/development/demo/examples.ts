@@ -6,9 +6,10 @@ import { INFERENCE_SERVICE_LABEL } from '../../contract/names.ts';
 import type { Pod } from '../../contract/pod.ts';
 import { INFERENCE_SERVICES, NAMESPACES, TRAINED_MODELS } from '../../kube/resources.ts';
 import type { Resource } from '../../kube/resources.ts';
+import { packageFile } from '../../lib/package-files.ts';
 
 /** manifests/examples; the same path from src/demo and from dist/demo. */
-const EXAMPLES = fileURLToPath(new URL('../../../manifests/examples', import.meta.url));
+const EXAMPLES = fileURLToPath(packageFile('manifests/examples'));
 
 /** What `kubectl apply -k manifests/examples` creates, in this order. */
 export async function exampleObjects(

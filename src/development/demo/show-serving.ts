@@ -15,6 +15,7 @@ import { runLocalPod } from './local-pod.ts';
 import type { LocalPod } from './local-pod.ts';
 import { predict, predictConstantly } from './predict.ts';
 import type { Prediction } from './predict.ts';
+import { packageFile } from '../../lib/package-files.ts';
 
 export interface ServingScript {
   readonly client: ApiClient;
@@ -31,7 +32,7 @@ export interface ServingScript {
 }
 
 /** The same from src/demo and from dist/demo. */
-const TRAIN = fileURLToPath(new URL('../../../tools/demo/train_models.py', import.meta.url));
+const TRAIN = fileURLToPath(packageFile('tools/demo/train_models.py'));
 const NAMESPACE = 'mms-serving';
 const SERVICE = 'classifiers';
 
