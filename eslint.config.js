@@ -1,23 +1,27 @@
 import js from '@eslint/js';
 import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
+import { noCircles, pureImports } from './scripts/lint-rules.mjs';
 
 /**
- * Which room may import which. The picture is in docs/decisions/0001-rooms.md: pure decisions in core,
- * effects at the edges, and webhook, reconciler and agent never see each other.
+ * Which room may import which. The picture is in docs/decisions/0001-rooms.md: imports go one way, and admission,
+ * controllers and agent never see each other.
  */
 const rooms = {
-  core: [],
-  page: ['core'],
-  system: ['core'],
-  kube: ['core'],
-  webhook: ['core'],
-  reconciler: ['core', 'kube'],
-  agent: ['core', 'system'],
-  controlplane: ['core'],
-  manager: ['core', 'kube', 'webhook', 'reconciler'],
-  demo: ['core', 'kube', 'controlplane'],
-  cli: ['core', 'system', 'kube', 'webhook', 'reconciler', 'agent', 'manager', 'controlplane', 'demo'],
+  lib: [],
+  contract: ['lib'],
+  kube: ['lib', 'contract'],
+  certificates: ['lib', 'contract', 'kube'],
+  admission: ['lib', 'contract', 'kube', 'certificates'],
+  controllers: ['lib', 'contract', 'kube'],
+  page: ['lib', 'contract', 'kube'],
+  manager: ['lib', 'contract', 'kube', 'certificates', 'admission', 'controllers', 'page'],
+  agent: ['lib', 'contract'],
+  development: ['lib', 'contract', 'kube'],
+  cli: [
+    ...['lib', 'contract', 'kube', 'certificates', 'admission', 'controllers'],
+    ...['manager', 'agent', 'development'],
+  ],
 };
 
 const importZones = Object.entries(rooms).map(([room, mayImport]) => ({
@@ -26,6 +30,16 @@ const importZones = Object.entries(rooms).map(([room, mayImport]) => ({
   except: [room, ...mayImport].map((name) => `./${name}`),
   message: `src/${room} may import only: ${['itself', ...mayImport].join(', ')}`,
 }));
+
+/** Where only pure decisions are: data in, a decision with its reasons out. */
+const PURE = ['src/contract/**/*.ts', 'src/**/*.decide.ts'];
+/** The few files of lib that act: everything else there is pure, too. */
+const EFFECTS_OF_LIB = [
+  ...['broken-pipe', 'breather', 'connection-room', 'deadline', 'interruption', 'key-timers', 'listen'],
+  ...['package-files', 'plain-server', 'system-clock', 'token-bucket'],
+];
+
+const house = { rules: { 'pure-imports': pureImports(EFFECTS_OF_LIB), 'no-circles': noCircles() } };
 
 /** The effects that must not appear in a pure decision. */
 const effects = [
@@ -59,7 +73,6 @@ export default tseslint.config(
     },
     rules: {
       'import-x/no-restricted-paths': ['error', { zones: importZones }],
-      'import-x/no-cycle': 'error',
       '@typescript-eslint/restrict-template-expressions': [
         'error',
         { allowNumber: true, allowBoolean: true },
@@ -76,7 +89,8 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/core/**/*.ts'],
+    files: [...PURE, 'src/lib/*.ts'],
+    ignores: EFFECTS_OF_LIB.map((name) => `src/lib/${name}.ts`),
     rules: {
       'no-restricted-imports': ['error', { paths: effects }],
       'no-restricted-globals': ['error', 'process', 'console', 'fetch', 'setTimeout', 'setInterval'],
@@ -84,21 +98,33 @@ export default tseslint.config(
         'error',
         {
           selector: "NewExpression[callee.name='Date'][arguments.length=0]",
-          message: 'core has no clock: take the time as a parameter',
+          message: 'a decision has no clock: take the time as a parameter',
         },
         {
           selector: "MemberExpression[object.name='Date'][property.name='now']",
-          message: 'core has no clock: take the time as a parameter',
+          message: 'a decision has no clock: take the time as a parameter',
         },
         {
           selector: "MemberExpression[object.name='Math'][property.name='random']",
-          message: 'core has no dice: take random numbers as a parameter',
+          message: 'a decision has no dice: take random numbers as a parameter',
         },
       ],
     },
   },
   {
+    files: PURE,
+    plugins: { house },
+    rules: { 'house/pure-imports': 'error' },
+  },
+  {
+    // A circle of types is a circle for the reader: neither file can be understood first.
+    files: ['src/**/*.ts'],
+    plugins: { house },
+    rules: { 'house/no-circles': 'error' },
+  },
+  {
     files: ['src/agent/**/*.ts'],
+    ignores: ['src/agent/**/*.decide.ts'],
     rules: { 'no-restricted-imports': ['error', { paths: ['@kubernetes/client-node'] }] },
   },
   {

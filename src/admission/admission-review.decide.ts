@@ -1,5 +1,5 @@
 import type { Operation } from 'fast-json-patch';
-import type { JsonObject } from '../contract/kubernetes.ts';
+import type { JsonObject } from '../lib/json.ts';
 
 /**
  * The admission webhook protocol, version 1, as far as this project speaks it. Source:

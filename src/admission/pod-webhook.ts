@@ -6,11 +6,12 @@ import { getIfThere } from '../kube/get-if-there.ts';
 import { INFERENCE_SERVICES, SECRETS, SERVICE_ACCOUNTS } from '../kube/resources.ts';
 import type { Resource } from '../kube/resources.ts';
 import { mutatePods } from './mutate-pods.ts';
+import type { MutatePodsOptions } from './mutate-pods.ts';
 import { createPodCredentials, NO_CREDENTIALS } from './pod-credentials.ts';
 import type { AdmissionHandler } from './review-endpoint.ts';
 import type { ClusterView } from '../kube/cluster-view.ts';
-import type { ManagerMetrics } from '../manager/metrics.ts';
-import type { ManagerOptions } from '../manager/options.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/log.ts';
 import type { SystemConfigSource } from './system-config-source.ts';
 
 /** Long enough for a rollout to read each Secret once, short enough that a changed one is soon noticed. */
@@ -20,24 +21,23 @@ export interface PodWebhookOptions {
   readonly client: ApiClient;
   readonly view: ClusterView;
   readonly systemConfig: SystemConfigSource;
-  readonly metrics: ManagerMetrics;
-  readonly options: Pick<ManagerOptions, 'clientAuthorityFile' | 'clock' | 'injectCredentials' | 'logger'>;
+  /** Whether Secrets of service accounts are looked up for storage credentials. */
+  readonly injectCredentials: boolean;
+  /** Whether only callers with the API server's client certificate are answered. */
+  readonly callerIsKnown: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observe: MutatePodsOptions['observe'];
 }
 
 /** The webhook for pods: caches for what is known, one GET for what is too new to be. */
-export function podWebhook({
-  client,
-  view,
-  systemConfig,
-  metrics,
-  options,
-}: PodWebhookOptions): AdmissionHandler {
-  const { clock, injectCredentials, logger } = options;
+export function podWebhook(options: PodWebhookOptions): AdmissionHandler {
+  const { client, view, systemConfig, clock, logger } = options;
   const reading =
     <T extends KubernetesObject>(resource: Resource<T>) =>
     (key: ObjectKey): Promise<T | undefined> =>
       getIfThere(client, resource, splitKey(key));
-  const credentials = injectCredentials
+  const credentials = options.injectCredentials
     ? createPodCredentials({
         serviceAccounts: view.serviceAccounts.cache,
         readServiceAccount: reading(SERVICE_ACCOUNTS),
@@ -50,9 +50,9 @@ export function podWebhook({
     inferenceServices: view.inferenceServices.cache,
     readInferenceService: reading(INFERENCE_SERVICES),
     credentials,
-    systemConfig: () => systemConfig.current(view),
-    callerIsKnown: options.clientAuthorityFile !== undefined,
+    systemConfig: systemConfig.current,
+    callerIsKnown: options.callerIsKnown,
     logger: logger.child({ part: 'webhook' }),
-    observe: metrics.injection,
+    observe: options.observe,
   });
 }

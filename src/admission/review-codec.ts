@@ -5,7 +5,7 @@ import {
   type AdmissionDecision,
   type AdmissionRequest,
 } from './admission-review.decide.ts';
-import type { JsonObject, JsonValue } from '../contract/kubernetes.ts';
+import type { JsonObject, JsonValue } from '../lib/json.ts';
 import type { JsonBounds, JsonExcess } from './json-meter.ts';
 import { pruneDeepJson } from './prune-json.ts';
 

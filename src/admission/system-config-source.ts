@@ -7,16 +7,19 @@ import type { ClusterView } from '../kube/cluster-view.ts';
 
 /** KServe's system configuration as it stands; read again only when its ConfigMap has changed. */
 export interface SystemConfigSource {
-  readonly current: (view: ClusterView) => SystemConfig;
-  /** To be called with each change of the ConfigMap. */
-  readonly changed: () => void;
+  readonly current: () => SystemConfig;
 }
 
-export function systemConfigSource(agentImage: string | undefined, logger: Logger): SystemConfigSource {
+export function systemConfigSource(
+  { systemConfig }: Pick<ClusterView, 'systemConfig'>,
+  agentImage: string | undefined,
+  logger: Logger,
+): SystemConfigSource {
   let known: SystemConfig | undefined;
+  systemConfig.subscribe(() => (known = undefined));
 
-  function read(view: ClusterView): SystemConfig {
-    const configMap = view.systemConfig.cache.get(objectKey(SYSTEM_CONFIG.namespace, SYSTEM_CONFIG.name));
+  function read(): SystemConfig {
+    const configMap = systemConfig.cache.get(objectKey(SYSTEM_CONFIG.namespace, SYSTEM_CONFIG.name));
     const { config, faults } = readSystemConfig(configMap?.data, agentImage);
     for (const fault of faults) {
       logger.warn(
@@ -27,8 +30,5 @@ export function systemConfigSource(agentImage: string | undefined, logger: Logge
     return config;
   }
 
-  return {
-    current: (view) => (known ??= read(view)),
-    changed: () => (known = undefined),
-  };
+  return { current: () => (known ??= read()) };
 }

@@ -16,19 +16,26 @@ import { INFERENCE_SERVICES } from '../kube/resources.ts';
 import type { AdmissionHandler } from './review-endpoint.ts';
 import { validateTrainedModels } from './validate-trained-models.ts';
 import type { ClusterView } from '../kube/cluster-view.ts';
-import type { ManagerOptions } from '../manager/options.ts';
+import type { KServeMode } from '../contract/kserve-controller.ts';
+import type { Logger } from '../lib/log.ts';
 
 export interface TrainedModelWebhookOptions {
   readonly client: ApiClient;
   readonly view: ClusterView;
-  readonly options: Pick<ManagerOptions, 'allowMemoryChanges' | 'clientAuthorityFile' | 'kserve' | 'logger'>;
+  /** Whether a TrainedModel's memory may be changed; KServe takes it for immutable. */
+  readonly allowMemoryChanges: boolean;
+  /** Whether only callers with the API server's client certificate are answered. */
+  readonly callerIsKnown: boolean;
+  readonly kserve: KServeMode;
+  readonly logger: Logger;
 }
 
 /** Well below the time that a call has, after which its model would be refused for want of a warning. */
 const LOOK_UP_WITHIN = seconds(1);
 
 /** The webhook for TrainedModels: caches for what is known, one GET for an InferenceService that is too new to be. */
-export function trainedModelWebhook({ client, view, options }: TrainedModelWebhookOptions): AdmissionHandler {
+export function trainedModelWebhook(options: TrainedModelWebhookOptions): AdmissionHandler {
+  const { client, view } = options;
   const first = precedenceIn(options.kserve);
   async function surroundings(model: TrainedModel): Promise<Surroundings> {
     const key = keyOfTrainedModel(model);
@@ -44,7 +51,7 @@ export function trainedModelWebhook({ client, view, options }: TrainedModelWebho
   return validateTrainedModels({
     surroundings,
     allowMemoryChanges: options.allowMemoryChanges,
-    callerIsKnown: options.clientAuthorityFile !== undefined,
+    callerIsKnown: options.callerIsKnown,
     logger: options.logger.child({ part: 'webhook' }),
   });
 }

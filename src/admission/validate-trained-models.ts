@@ -1,7 +1,7 @@
 import type { AdmissionDecision, AdmissionRequest } from './admission-review.decide.ts';
 import { messageOf } from '../lib/errors.ts';
 import { isRecord } from '../lib/json.ts';
-import type { JsonObject } from '../contract/kubernetes.ts';
+import type { JsonObject } from '../lib/json.ts';
 import type { Logger } from '../lib/log.ts';
 import { faultsOf, warningsOf } from '../contract/trained-model-admission.ts';
 import type { Surroundings } from '../contract/trained-model-admission.ts';

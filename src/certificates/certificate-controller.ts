@@ -15,7 +15,7 @@ import {
   type CertificateReader,
   type CertificateState,
   type Leaf,
-} from './certificate.ts';
+} from './certificate.decide.ts';
 import { milliseconds, seconds, type Clock, type EpochMs, type Milliseconds } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ReadinessCheck } from '../lib/readiness.ts';

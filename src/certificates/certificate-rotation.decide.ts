@@ -1,4 +1,4 @@
-import type { Certificate, CertificatePolicy, CertificateState } from './certificate.ts';
+import type { Certificate, CertificatePolicy, CertificateState } from './certificate.decide.ts';
 import { adopted, authoritiesInUse, dropped, promoted } from './certificate-transitions.decide.ts';
 import type { Observations } from './certificate-trust.decide.ts';
 import type { EpochMs } from '../lib/clock.ts';

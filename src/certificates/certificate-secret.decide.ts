@@ -5,7 +5,7 @@ import {
   type CertificateReader,
   type CertificateState,
   type Issue,
-} from './certificate.ts';
+} from './certificate.decide.ts';
 import type { StoredCertificates } from './certificate-rotation.decide.ts';
 import type { KubernetesObject } from '../contract/kubernetes.ts';
 import { PART_OF } from '../contract/names.ts';

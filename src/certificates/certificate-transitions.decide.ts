@@ -1,4 +1,4 @@
-import type { Certificate, CertificateState, Fingerprint, Issue, Leaf } from './certificate.ts';
+import type { Certificate, CertificateState, Fingerprint, Issue, Leaf } from './certificate.decide.ts';
 
 /** An authority fresh from its making, and the first certificate under it. */
 export interface FreshIssue {

@@ -6,7 +6,7 @@ import {
   type CertificateState,
   type Fingerprint,
   type Leaf,
-} from './certificate.ts';
+} from './certificate.decide.ts';
 import { authoritiesInUse } from './certificate-transitions.decide.ts';
 import type { EpochMs, Milliseconds } from '../lib/clock.ts';
 

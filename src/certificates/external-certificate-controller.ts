@@ -1,5 +1,5 @@
 import { afterClockStep, chooseServing, NOTHING_SEEN, observe } from './certificate-trust.decide.ts';
-import type { Leaf } from './certificate.ts';
+import type { Leaf } from './certificate.decide.ts';
 import { milliseconds, seconds, type EpochMs } from '../lib/clock.ts';
 import { readExternalCertificate } from './external-certificate.decide.ts';
 import { canonicalName } from './make-certificate.ts';

@@ -5,7 +5,7 @@ import {
   type Certificate,
   type CertificateReader,
   type Leaf,
-} from './certificate.ts';
+} from './certificate.decide.ts';
 
 /**
  * What is wrong with a certificate that somebody else provides, such as cert-manager, or the certificate. Its `pem` is

@@ -9,7 +9,7 @@ import type {
   Fingerprint,
   Issue,
   Leaf,
-} from './certificate.ts';
+} from './certificate.decide.ts';
 import type { Clock, EpochMs, Milliseconds } from '../lib/clock.ts';
 
 /** An authority fresh from its making, with the private key that signs for it. */

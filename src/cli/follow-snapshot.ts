@@ -55,17 +55,19 @@ export async function followSnapshot(options: FollowOptions): Promise<void> {
 type Kinds = ReturnType<typeof startKinds>;
 
 function startKinds({ client, scope, clock, random }: FollowOptions, onChange: () => void) {
-  const start = <T extends KubernetesObject>(resource: Resource<T>, labelSelector?: string): Reflector<T> =>
-    startReflector({
+  const start = <T extends KubernetesObject>(resource: Resource<T>, labelSelector?: string): Reflector<T> => {
+    const reflector = startReflector<T>({
       ...{ client, resource, clock, random },
       ...(scope !== undefined && { namespace: scope }),
       ...(labelSelector !== undefined && { labelSelector }),
       logger: silentLogger,
-      onDelta: onChange,
       observe: ({ type }) => {
         if (type !== 'watch-ended') onChange();
       },
     });
+    reflector.subscribe(onChange);
+    return reflector;
+  };
   return {
     inferenceServices: start(INFERENCE_SERVICES),
     trainedModels: start(TRAINED_MODELS),

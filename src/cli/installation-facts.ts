@@ -1,9 +1,9 @@
 import { milliseconds } from '../lib/clock.ts';
 import type { EpochMs } from '../lib/clock.ts';
-import { readBundle } from '../certificates/certificate.ts';
+import { readBundle } from '../certificates/certificate.decide.ts';
 import type { InstallationFacts, LeaseFacts } from './explain/facts.decide.ts';
-import type { Known } from './lookup.ts';
-import { valueOf } from './lookup.ts';
+import type { Known } from '../lib/lookup.ts';
+import { valueOf } from '../lib/lookup.ts';
 import { isTakeoverIdentity, KSERVE_LEASE } from '../contract/kserve-controller.ts';
 import { precedenceIn } from '../contract/model-config-plan.ts';
 import { PART_OF } from '../contract/names.ts';

@@ -3,9 +3,6 @@
  * they keep fields this project has never heard of, which an admission patch must not lose.
  */
 
-export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
-export type JsonObject = Record<string, JsonValue>;
-
 /** Seconds and names below are Kubernetes' own: https://kubernetes.io/docs/reference/kubernetes-api/ */
 export interface OwnerReference {
   readonly apiVersion: string;

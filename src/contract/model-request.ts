@@ -1,7 +1,7 @@
 import { implementationOf } from './inference-service.ts';
 import type { ImplementationField, Predictor } from './inference-service.ts';
 import { isRecord } from '../lib/json.ts';
-import type { JsonObject } from './kubernetes.ts';
+import type { JsonObject } from '../lib/json.ts';
 
 /** What a predictor asks of a runtime. */
 export interface ModelRequest {

@@ -1,7 +1,8 @@
 import { IMPLEMENTATION_FIELDS } from './inference-service.ts';
 import type { Predictor } from './inference-service.ts';
 import { isRecord, recordsIn } from '../lib/json.ts';
-import type { JsonObject, JsonValue, ObjectMeta } from './kubernetes.ts';
+import type { ObjectMeta } from './kubernetes.ts';
+import type { JsonObject, JsonValue } from '../lib/json.ts';
 import type { ModelRequest } from './model-request.ts';
 import {
   AGENT_ANNOTATIONS,

@@ -1,5 +1,5 @@
 import { recordsIn } from '../lib/json.ts';
-import type { JsonObject } from './kubernetes.ts';
+import type { JsonObject } from '../lib/json.ts';
 import { AGENT_ANNOTATIONS, AGENT_PORT, CONTAINERS } from './names.ts';
 import { firstPort } from './predictor-pod.ts';
 

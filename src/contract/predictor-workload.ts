@@ -1,6 +1,7 @@
 import type { InferenceService, Predictor } from './inference-service.ts';
 import { isRecord, textMapIn } from '../lib/json.ts';
-import type { JsonObject, KubernetesObject, ObjectMeta } from './kubernetes.ts';
+import type { KubernetesObject, ObjectMeta } from './kubernetes.ts';
+import type { JsonObject } from '../lib/json.ts';
 import { ownerReferenceTo } from './owner-reference.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
 import { modelRequestOf } from './model-request.ts';

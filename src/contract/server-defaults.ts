@@ -1,5 +1,5 @@
 import { isRecord } from '../lib/json.ts';
-import type { JsonObject, JsonValue } from './kubernetes.ts';
+import type { JsonObject, JsonValue } from '../lib/json.ts';
 import type { ModelRequest } from './model-request.ts';
 import type { RuntimeOffer } from './serving-runtime.ts';
 

@@ -1,5 +1,6 @@
 import { isRecord, recordsIn, textMapIn } from '../lib/json.ts';
-import type { JsonObject, KubernetesObject } from './kubernetes.ts';
+import type { KubernetesObject } from './kubernetes.ts';
+import type { JsonObject } from '../lib/json.ts';
 import { CONTAINERS, SERVER_TYPE_ANNOTATION } from './names.ts';
 
 /** `serving.kserve.io/v1alpha1`, namespaced or cluster-wide. Its spec is read by {@link readServingRuntime} only. */

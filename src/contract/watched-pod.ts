@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isRecord, recordsIn } from '../lib/json.ts';
-import type { JsonObject, KubernetesObject, ObjectKey, ObjectMeta } from './kubernetes.ts';
+import type { KubernetesObject, ObjectKey, ObjectMeta } from './kubernetes.ts';
+import type { JsonObject } from '../lib/json.ts';
 import { objectKey } from './kubernetes.ts';
 import {
   AGENT_PORT,

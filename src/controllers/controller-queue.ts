@@ -1,4 +1,4 @@
-import { milliseconds, seconds } from '../lib/clock.ts';
+import { seconds } from '../lib/clock.ts';
 import type { Clock, Milliseconds, Random } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { ObjectKey } from '../contract/kubernetes.ts';
@@ -40,15 +40,6 @@ export interface Reconciling {
   lead(signal: AbortSignal): Promise<void>;
 }
 
-/** Of the ConfigMaps, by InferenceService. */
-export const MODEL_CONFIG_PACE: ReconcilingPace = {
-  workers: 4,
-  backoff: { base: milliseconds(100), cap: seconds(30) },
-  // The first change of an InferenceService is written at once. While changes keep coming the writes get rarer, up to one in
-  // this time: a thousand TrainedModels created at once become some five writes, the last of them at once when all are there.
-  coalesce: { first: milliseconds(100), cap: seconds(8) },
-  resyncEvery: seconds(600),
-};
 /** A manager whose caches never fill is not ready, and goes on trying. */
 const SYNC_WITHIN = seconds(24 * 3600);
 

@@ -7,7 +7,7 @@ import { createLiveness, PROBE, type Liveness, type ProbeTiming } from './livene
 import { podLogs, type PodLogs } from './pod-log.ts';
 import { podProxy, type PodProxy } from './pod-proxy.ts';
 import { serverVersions, type ServerVersions } from './server-version.ts';
-import { createTransport, type RequestObserver, type Transport } from './transport.ts';
+import { createTransport, type CallOptions, type RequestObserver, type Transport } from './transport.ts';
 import {
   apiVersionOf,
   collectionPath,
@@ -29,11 +29,6 @@ export interface ApiClientOptions {
   readonly observe?: RequestObserver;
   /** Told what the API server warns of (its header `Warning`), as admission webhooks do; must not throw. */
   readonly warn?: (warning: string) => void;
-}
-
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-  readonly timeout?: Milliseconds;
 }
 
 export interface WriteOptions extends CallOptions {

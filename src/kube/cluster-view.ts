@@ -15,8 +15,8 @@ import type { ObjectIndex } from './object-index.ts';
 import { createSums } from './object-sums.ts';
 import type { ObjectSums, Share } from './object-sums.ts';
 import { startReflector } from './reflector.ts';
-import type { Delta, Reflector, ReflectorOptions } from './reflector.ts';
-import type { ReflectorEvent } from './reflector-loop.ts';
+import type { Reflector, ReflectorOptions } from './reflector.ts';
+import type { ReflectorEvent } from './reflector-types.ts';
 import type { Syncing } from './wait-for-sync.ts';
 import {
   CONFIG_MAPS,
@@ -66,23 +66,6 @@ export interface ClusterView {
   readonly certificate: Reflector<Secret>;
 }
 
-/** Who is told of changes. */
-export interface ClusterListeners {
-  readonly inferenceService: (delta: Delta<InferenceService>) => void;
-  readonly trainedModel: (delta: Delta<TrainedModel>) => void;
-  readonly modelConfig: (delta: Delta<ConfigMap>) => void;
-  readonly systemConfig: (delta: Delta<ConfigMap>) => void;
-  readonly pod: (delta: Delta<WatchedPod>) => void;
-  readonly certificate: (delta: Delta<Secret>) => void;
-}
-
-/** Tells each of several listeners, in their order. */
-export function toEach<T>(...listeners: readonly ((delta: T) => void)[]): (delta: T) => void {
-  return (delta) => {
-    for (const listener of listeners) listener(delta);
-  };
-}
-
 export interface ClusterViewOptions {
   readonly client: ApiClient;
   readonly certificateSecret: { readonly namespace: string; readonly name: string };
@@ -90,7 +73,6 @@ export interface ClusterViewOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly observe: (resource: string, event: ReflectorEvent) => void;
-  readonly listeners: ClusterListeners;
 }
 
 /** Starts every watch of the manager; see {@link ClusterView}. */
@@ -102,7 +84,6 @@ type Settings = 'serviceAccounts' | 'systemConfig' | 'certificate';
 
 /** What is served, and where. */
 function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> {
-  const { listeners } = options;
   const trainedModelsByKey = createIndex<TrainedModel>(keyOfTrainedModel);
   const memoryByKey = createSums<TrainedModel>(memoryShareOf);
   // A ConfigMap is looked for under the InferenceService of its name; an owner that differs is found by its own name.
@@ -116,12 +97,10 @@ function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> 
     inferenceServices: startReflector({
       ...shared('inferenceServices', options),
       resource: INFERENCE_SERVICES,
-      onDelta: listeners.inferenceService,
     }),
     trainedModels: startReflector({
       ...shared('trainedModels', options),
       resource: TRAINED_MODELS,
-      onDelta: listeners.trainedModel,
       indexes: [trainedModelsByKey, memoryByKey],
       project: createTrainedModelProjection(),
     }),
@@ -129,14 +108,12 @@ function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> 
       ...shared('modelConfigs', options),
       resource: CONFIG_MAPS,
       labelSelector: `${MODEL_CONFIG_LABEL}=true`,
-      onDelta: listeners.modelConfig,
       indexes: [modelConfigsByKey],
     }),
     pods: startReflector({
       ...shared('pods', options),
       resource: WATCHED_PODS,
       labelSelector: INFERENCE_SERVICE_LABEL,
-      onDelta: listeners.pod,
       indexes: [podsByKey],
       project: watchedPod,
     }),
@@ -145,7 +122,7 @@ function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> 
 
 /** What decisions take into account beside it. */
 function watchSettings(options: ClusterViewOptions): Pick<ClusterView, Settings> {
-  const { listeners, certificateSecret } = options;
+  const { certificateSecret } = options;
   return {
     serviceAccounts: startReflector({
       ...shared('serviceAccounts', options),
@@ -157,14 +134,12 @@ function watchSettings(options: ClusterViewOptions): Pick<ClusterView, Settings>
       resource: CONFIG_MAPS,
       namespace: SYSTEM_CONFIG.namespace,
       fieldSelector: `metadata.name=${SYSTEM_CONFIG.name}`,
-      onDelta: listeners.systemConfig,
     }),
     certificate: startReflector({
       ...shared('certificate', options),
       resource: SECRETS,
       namespace: certificateSecret.namespace,
       fieldSelector: `metadata.name=${certificateSecret.name}`,
-      onDelta: listeners.certificate,
       project: withoutData,
     }),
   };

@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '../contract/kubernetes.ts';
-import type { ApiClient, CallOptions } from './api-client.ts';
+import type { ApiClient } from './api-client.ts';
+import type { CallOptions } from './transport.ts';
 import { isApiError } from './api-error.ts';
 import type { ObjectReference, Resource } from './resources.ts';
 

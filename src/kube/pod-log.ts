@@ -1,4 +1,4 @@
-import type { CallOptions } from './api-client.ts';
+import type { CallOptions } from './transport.ts';
 import { errorFromResponse } from './api-error.ts';
 import { objectPath, PODS } from './resources.ts';
 import type { Transport } from './transport.ts';

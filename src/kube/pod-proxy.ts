@@ -1,5 +1,5 @@
 import { errorFromResponse } from './api-error.ts';
-import type { CallOptions } from './api-client.ts';
+import type { CallOptions } from './transport.ts';
 import { objectPath, PODS } from './resources.ts';
 import type { RawAnswer, Transport } from './transport.ts';
 

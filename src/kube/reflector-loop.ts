@@ -14,20 +14,10 @@ import { ApiError, isApiError, type ApiErrorCode } from './api-error.ts';
 import { startDeadline } from '../lib/deadline.ts';
 import { listAll } from './list-all.ts';
 import type { ObjectDelta, ObjectStore } from './object-store.ts';
-import type { ReflectorTiming } from './reflector.ts';
+import type { EndReason, ReflectorEvent, ReflectorTiming } from './reflector-types.ts';
 import { compareResourceVersions } from './resource-version.ts';
 import type { Resource } from './resources.ts';
 import { openWatch, type WatchEvent } from './watch-stream.ts';
-
-export type EndReason = 'closed' | 'periodic-relist' | 'went-back' | 'failed' | ApiErrorCode;
-
-/** What happens in a reflector, for metrics and logs. */
-export type ReflectorEvent =
-  | { readonly type: 'listed'; readonly objects: number; readonly duration: Milliseconds }
-  | { readonly type: 'watch-opened'; readonly resourceVersion: string }
-  | { readonly type: 'watch-ended'; readonly reason: EndReason }
-  | { readonly type: 'retry'; readonly reason: EndReason; readonly after: Milliseconds }
-  | { readonly type: 'handler-failed'; readonly error: unknown };
 
 export interface LoopOptions<T extends KubernetesObject> {
   readonly client: ApiClient;

@@ -1,30 +1,14 @@
 import type { ObjectCache } from '../contract/cache.ts';
-import type { BackoffPolicy } from '../lib/backoff.ts';
-import { seconds, type Clock, type MonotonicMs, type Milliseconds, type Random } from '../lib/clock.ts';
+import { seconds, type Clock, type MonotonicMs, type Random } from '../lib/clock.ts';
 import { MmsError } from '../lib/errors.ts';
 import type { KubernetesObject } from '../contract/kubernetes.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ApiClient } from './api-client.ts';
-import { deliverTo } from './delta-delivery.ts';
 import type { IndexUpdate } from './object-index.ts';
-import { createObjectStore, type ObjectDelta } from './object-store.ts';
-import { followKind, type ReflectorEvent } from './reflector-loop.ts';
+import { createObjectStore } from './object-store.ts';
+import { followKind } from './reflector-loop.ts';
+import type { Delta, DeltaListener, ReflectorEvent, ReflectorTiming } from './reflector-types.ts';
 import type { Resource } from './resources.ts';
-
-/** What a handler is told, in the order in which the cache changed; `synced` comes once, after the first complete list. */
-export type Delta<T extends KubernetesObject> = ObjectDelta<T> | { readonly type: 'synced' };
-
-/** The times a reflector works by. */
-export interface ReflectorTiming {
-  /** Waits after failures. The cap is short: it bounds how long a cache stays behind once the API server is back. */
-  readonly backoff: BackoffPolicy;
-  /** A watch without a byte for so long is dialled anew. */
-  readonly idleLimit: Milliseconds;
-  /** Everything is listed anew this often, with jitter, in case anything at all was missed. */
-  readonly relistEvery: Milliseconds;
-  /** For one page of a list. */
-  readonly listTimeout: Milliseconds;
-}
 
 export const DEFAULT_REFLECTOR_TIMING: ReflectorTiming = {
   backoff: { base: seconds(0.25), cap: seconds(10) },
@@ -41,8 +25,6 @@ export interface ReflectorOptions<T extends KubernetesObject> {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
-  /** Called synchronously after each change of the cache. One that throws is logged; the change stands. */
-  readonly onDelta?: (delta: Delta<T>) => void;
   readonly indexes?: readonly IndexUpdate<T>[];
   /** Drops what nobody reads before an object is cached. managedFields are dropped anyway. */
   readonly project?: (object: T) => T;
@@ -65,6 +47,12 @@ export interface Reflector<T extends KubernetesObject> {
   readonly lastError: Error | undefined;
   /** When the API server last told how things are; undefined before the first list. It sends a bookmark about once a minute. */
   readonly heardAt: MonotonicMs | undefined;
+  /**
+   * Calls the listener after each change of the cache, until the reflector stops. What is cached already comes first, as
+   * added, so that nothing is lost when the listener comes late. Listeners are called in the order of subscription. One that
+   * throws or rejects is logged; the change stands, and the others are called.
+   */
+  subscribe(listener: DeltaListener<T>): void;
   /** Ends list and watch, whichever is under way. No delta is delivered once it has been called. */
   stop(): Promise<void>;
 }
@@ -88,10 +76,14 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
   synced.catch(() => undefined);
   const logger = options.logger.child({ resource: options.resource.plural });
   const observe = tolerantObserver(options.observe, logger);
-  const deliver = deliverTo(options.onDelta, logger, observe);
+  const listeners: DeltaListener<T>[] = [];
   let lastError: Error | undefined;
   let heardAt: MonotonicMs | undefined;
   let announced = false;
+
+  function deliver(delta: Delta<T>): void {
+    for (const listener of listeners) callListener(listener, delta, logger, observe);
+  }
 
   const finished = followKind(
     {
@@ -130,6 +122,12 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
     get heardAt() {
       return heardAt;
     },
+    subscribe(listener) {
+      listeners.push(listener);
+      for (const object of store.cache.list())
+        callListener(listener, { type: 'added', object }, logger, observe);
+      if (announced) callListener(listener, { type: 'synced' }, logger, observe);
+    },
     async stop() {
       stopping.abort();
       reject(
@@ -140,6 +138,27 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
       await finished;
     },
   };
+}
+
+/** Nothing that a listener does, be it throwing or rejecting later, reaches the reflector or the process. */
+function callListener<T extends KubernetesObject>(
+  listener: DeltaListener<T>,
+  delta: Delta<T>,
+  logger: Logger,
+  observe: (event: ReflectorEvent) => void,
+): void {
+  const failed = (error: unknown): void => {
+    const object = delta.type === 'synced' ? undefined : delta.object.metadata.name;
+    logger.error({ err: error, delta: delta.type, object }, 'a handler of cache changes failed');
+    observe({ type: 'handler-failed', error });
+  };
+  try {
+    // A listener declared as returning nothing may still be an async function.
+    const result = listener(delta);
+    if (result instanceof Promise) result.catch(failed);
+  } catch (error) {
+    failed(error);
+  }
 }
 
 /** Counting must not end what is counted. */

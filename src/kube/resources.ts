@@ -1,5 +1,11 @@
 import type { InferenceService } from '../contract/inference-service.ts';
-import type { ConfigMap, KubernetesObject, ObjectMeta, Secret, ServiceAccount } from '../contract/kubernetes.ts';
+import type {
+  ConfigMap,
+  KubernetesObject,
+  ObjectMeta,
+  Secret,
+  ServiceAccount,
+} from '../contract/kubernetes.ts';
 import type { Deployment } from '../contract/predictor-outcome.ts';
 import type { ServingRuntime } from '../contract/serving-runtime.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';

@@ -1,5 +1,5 @@
 import { isRecord } from '../lib/json.ts';
-import type { CallOptions } from './api-client.ts';
+import type { CallOptions } from './transport.ts';
 import { ApiError } from './api-error.ts';
 import type { Resource } from './resources.ts';
 import type { Transport } from './transport.ts';

@@ -23,7 +23,7 @@ export interface RequestEvent {
 
 export type RequestObserver = (event: RequestEvent) => void;
 
-export interface ApiRequest {
+export interface ApiRequest extends CallOptions {
   readonly verb: Verb;
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly resource: Resource;
@@ -32,7 +32,13 @@ export interface ApiRequest {
   readonly body?: object;
   /** Of the body; `application/json` unless given. */
   readonly contentType?: string;
+}
+
+/** What any call may be given. */
+export interface CallOptions {
+  /** Aborting it ends the call. */
   readonly signal?: AbortSignal;
+  /** How long the call may take. */
   readonly timeout?: Milliseconds;
 }
 

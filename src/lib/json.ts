@@ -1,4 +1,6 @@
-import type { JsonObject } from '../contract/kubernetes.ts';
+/** Any value that JSON can hold. */
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
+export type JsonObject = Record<string, JsonValue>;
 
 /** Whether untrusted JSON is an object, whose fields then may still hold anything. */
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,17 +1,9 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import { seconds } from '../lib/clock.ts';
+import { createServer, type ServerResponse } from 'node:http';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ReadinessCheck } from '../lib/readiness.ts';
-import { makeRoomOn } from '../admission/connection-room.ts';
-import { listen } from '../lib/listen.ts';
-
-/** A plain HTTP server of the manager. */
-export interface PlainServer {
-  readonly port: number;
-  /** Closes at once. Never rejects. */
-  stop(): Promise<void>;
-}
+import { startPlainServer } from '../lib/plain-server.ts';
+import type { PlainServer } from '../lib/plain-server.ts';
 
 export interface HealthServerOptions {
   readonly port: number;
@@ -54,34 +46,4 @@ function answerReady(
 
 function answer(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(text);
-}
-
-/** kubelet, Prometheus and people have a few each. */
-const MAX_CONNECTIONS = 100;
-const HEADERS_TIMEOUT = seconds(10);
-
-export interface PlainServerOptions {
-  readonly port: number;
-  readonly host: string;
-  /** By which the port is set. */
-  readonly flag: string;
-  readonly clock: Pick<Clock, 'monotonic'>;
-  readonly logger: Logger;
-}
-
-/** Listens, and gives the handle to stop with. Throws PortUnavailableError. */
-export async function startPlainServer(server: Server, options: PlainServerOptions): Promise<PlainServer> {
-  const { clock, logger } = options;
-  server.headersTimeout = HEADERS_TIMEOUT;
-  server.requestTimeout = HEADERS_TIMEOUT;
-  makeRoomOn(server, { most: MAX_CONNECTIONS, clock, logger, observe: () => undefined });
-  const port = await listen(server, options);
-  return {
-    port,
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
 }

@@ -1,7 +1,8 @@
-import { aborted } from '../lib/abort.ts';
-import { seconds } from '../lib/clock.ts';
-import { messageOf, MmsError } from '../lib/errors.ts';
-import type { Logger } from '../lib/log.ts';
+import { systemConfigSource } from '../admission/system-config-source.ts';
+import { podWebhook } from '../admission/pod-webhook.ts';
+import type { AdmissionHandler } from '../admission/review-endpoint.ts';
+import { trainedModelWebhook } from '../admission/trained-model-webhook.ts';
+import type { WebhookRegistration } from '../certificates/webhook-registration.ts';
 import {
   MUTATE_PODS_PATH,
   PART_OF,
@@ -9,39 +10,35 @@ import {
   WEBHOOK_CERTIFICATE_SECRET,
   WEBHOOK_SERVICE,
 } from '../contract/names.ts';
-import type { ReadinessCheck } from '../lib/readiness.ts';
-import { createApiClient } from '../kube/api-client.ts';
-import type { ApiClient } from '../kube/api-client.ts';
-import { startLeaderElection } from '../kube/leader-election.ts';
-import type { AnyReflector } from '../kube/cluster-view.ts';
-import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from '../kube/cluster-view.ts';
-import type { ClusterListeners, ClusterView } from '../kube/cluster-view.ts';
-import { startHealthServer } from './health-server.ts';
+import type { Controller } from '../controllers/controller.ts';
+import { createModelConfigController } from '../controllers/models/model-config-controller.ts';
+import { createPredictorController } from '../controllers/predictors/predictor-controller.ts';
+import type { PredictorController } from '../controllers/predictors/predictor-controller.ts';
+import { createPropagationController } from '../controllers/propagation/propagation-controller.ts';
+import { createTrainedModelStatus } from '../controllers/status/trained-model-status-controller.ts';
+import { refuseBesideKServe } from '../controllers/takeover/kserve-controllers.ts';
+import type { KServeAbsence } from '../controllers/takeover/kserve-controllers.ts';
 import { claimKServeLease } from '../controllers/takeover/kserve-lease.ts';
 import type { KServeLease } from '../controllers/takeover/kserve-lease.ts';
-import type { PlainServer } from './health-server.ts';
+import { createApiClient } from '../kube/api-client.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { decisiveReflectors, missingFrom, reflectorsOf, watchCluster } from '../kube/cluster-view.ts';
+import type { AnyReflector, ClusterView } from '../kube/cluster-view.ts';
+import { startLeaderElection } from '../kube/leader-election.ts';
+import { aborted } from '../lib/abort.ts';
+import { seconds } from '../lib/clock.ts';
+import { messageOf, MmsError } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import type { PlainServer } from '../lib/plain-server.ts';
+import type { ReadinessCheck } from '../lib/readiness.ts';
+import { startPageServer } from '../page/page-server.ts';
+import { startHealthServer } from './health-server.ts';
 import { prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import { startMetricsServer } from './metrics-server.ts';
-import { createModelConfigController } from '../controllers/models/model-config-controller.ts';
-import { refuseBesideKServe } from '../controllers/takeover/kserve-controllers.ts';
-import type { KServeAbsence } from '../controllers/takeover/kserve-controllers.ts';
-import type { ModelConfigController } from '../controllers/models/model-config-controller.ts';
 import type { ManagerOptions } from './options.ts';
-import { startPageServer } from '../page/page-server.ts';
-import { predictorsFor } from '../controllers/predictors/predictors-for.ts';
-import { podWebhook } from '../admission/pod-webhook.ts';
-import { createPropagationController, NO_PROPAGATION } from '../controllers/propagation/propagation-controller.ts';
-import type { PropagationController } from '../controllers/propagation/propagation-controller.ts';
-import { createReconciling, MODEL_CONFIG_PACE } from '../controllers/controller-queue.ts';
-import { registrationFor } from '../certificates/registrations.ts';
-import { systemConfigSource } from '../admission/system-config-source.ts';
-import type { SystemConfigSource } from '../admission/system-config-source.ts';
-import { trainedModelStatusFor } from '../controllers/status/trained-model-status-controller.ts';
-import type { TrainedModelStatusController } from '../controllers/status/trained-model-status-controller.ts';
-import { trainedModelWebhook } from '../admission/trained-model-webhook.ts';
-import type { WebhookRegistration } from '../certificates/webhook-registration.ts';
+import { registrationFor } from './registrations.ts';
 import { keepCertificate, startWebhookServer } from './webhook.ts';
 
 const PREPARE_RETRY = seconds(2);
@@ -111,87 +108,100 @@ interface Running {
   readonly kserveLease: KServeLease | undefined;
 }
 
-/** The webhook's certificate; the watch may tell of it before anybody looks after it, who then looks at once anyway. */
-interface CertificateNews {
-  changed: () => void;
-}
-
 async function serve(running: Running, signal: AbortSignal): Promise<void> {
-  const { options, client, metrics, kserveLease } = running;
+  const { options, client, metrics } = running;
   const { clock, random, logger, namespace } = options;
-  const secret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
-  const systemConfig = systemConfigSource(options.agentImage, logger);
-  const controller = createModelConfigController({
-    ...{ client, clock, logger },
-    observe: (key, plan) => [metrics, statuses].forEach((each) => each.planned(key, plan)),
-    ...{ observeWrite: metrics.configMapWritten, observeLag: metrics.cacheLag },
-    enqueue: (key) => reconciling.enqueue(key),
-    kserve: options.kserve,
-  });
-  const propagation = propagationFor(options, client, metrics, () => view);
-  const statuses = trainedModelStatusFor({ options, client, observe: metrics.status, view: () => view });
-  const certificate: CertificateNews = { changed: () => undefined };
-  const view: ClusterView = watchCluster({
-    ...{ client, clock, random, logger, observe: metrics.reflector, certificateSecret: secret },
-    listeners: {
-      ...listenersOf(controller, propagation, statuses, (delta) => predictors.inferenceServiceChanged(delta)),
-      systemConfig: systemConfig.changed,
-      certificate: () => certificate.changed(),
-    },
-  });
-  const predictors = predictorsFor(options, running, view.inferenceServices);
-  metrics.observeCaches(new Map([...reflectorsOf(view), ...predictors.reflectors]), clock);
-  const reconciling = createReconciling({
-    ...{ caches: decisiveReflectors(view), clock, random, logger, observe: metrics.workQueue },
-    pace: MODEL_CONFIG_PACE,
-    allKeys: () => controller.allKeys(view),
-    process: (key) => controller.reconcile(key, view),
-  });
-  const lead = async (leading: AbortSignal): Promise<void> => {
-    const decide = async (holding: AbortSignal): Promise<void> => {
-      await Promise.all([reconciling.lead(holding), statuses.lead(holding)]);
-    };
-    await Promise.all([
-      kserveLease?.whileHeld(leading, decide) ?? decide(leading),
-      propagation.lead(leading),
-      predictors.lead(leading),
-    ]);
-  };
   const { page: port } = options.ports;
+  const certificateSecret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
+  const view = watchCluster({ client, clock, random, logger, observe: metrics.reflector, certificateSecret });
+  const controllers = createControllers(running, view);
+  const { predictors } = controllers;
+  const reflectors = new Map([...reflectorsOf(view), ...(predictors?.reflectors ?? [])]);
+  metrics.observeCaches(reflectors, clock);
   let page: PlainServer | undefined;
   try {
     if (port !== undefined) page = await startPageServer({ port, view, clock, logger });
-    const needed = [...decisiveReflectors(view), ...predictors.needed];
-    await admit({ ...running, view, needed, systemConfig, secret, certificate, lead }, signal);
+    const needed = [...decisiveReflectors(view), ...(predictors?.needed ?? [])];
+    const lead = leadAll(controllers, running.kserveLease);
+    await admit({ ...running, view, needed, secret: certificateSecret, lead }, signal);
   } finally {
     await page?.stop();
-    const reflectors = [...reflectorsOf(view).values(), ...predictors.reflectors.values()];
-    await Promise.all(reflectors.map((reflector) => reflector.stop()));
+    await Promise.all([...reflectors.values()].map((reflector) => reflector.stop()));
   }
+}
+
+/** What this manager runs; undefined what it was not asked for. */
+interface Controllers {
+  readonly models: Controller;
+  readonly status: Controller | undefined;
+  readonly propagation: Controller | undefined;
+  readonly predictors: PredictorController | undefined;
+}
+
+/** Each subscribes to the watches by itself. They see a change in the order in which they are made here. */
+function createControllers(running: Running, view: ClusterView): Controllers {
+  const { options, client, metrics, kserveAbsence } = running;
+  const { clock, random, logger, identity, kserve, propagate, trainedModelStatus: scope } = options;
+  const shared = { client, view, clock, random, logger };
+  const models = createModelConfigController({
+    ...{ ...shared, kserve, observeQueue: metrics.workQueue },
+    ...{ observeWrite: metrics.configMapWritten, observeLag: metrics.cacheLag },
+  });
+  models.onPlan(metrics.planned);
+  const propagation = propagate
+    ? createPropagationController({
+        ...{ ...shared, observe: metrics.propagated, observeQueue: metrics.propagationQueue },
+      })
+    : undefined;
+  const status =
+    scope === 'off'
+      ? undefined
+      : createTrainedModelStatus({
+          ...{ ...shared, identity, scope, onPlan: models.onPlan, observe: metrics.status },
+        });
+  const { inferenceServices } = view;
+  const predictors =
+    kserveAbsence &&
+    createPredictorController({
+      ...{ client, clock, random, logger, inferenceServices, kserveAbsence, observe: metrics },
+    });
+  return { models, propagation, status, predictors };
+}
+
+/** In takeover, models and their status are decided only while KServe's Lease is held. */
+function leadAll(
+  { models, status, propagation, predictors }: Controllers,
+  kserveLease: KServeLease | undefined,
+): Controller['lead'] {
+  const decide = async (holding: AbortSignal): Promise<void> => {
+    await Promise.all([models.lead(holding), status?.lead(holding)]);
+  };
+  return async (leading) => {
+    await Promise.all([
+      kserveLease?.whileHeld(leading, decide) ?? decide(leading),
+      propagation?.lead(leading),
+      predictors?.lead(leading),
+    ]);
+  };
 }
 
 interface Admitting extends Running {
   readonly view: ClusterView;
   /** What must be known before this replica is ready. */
   readonly needed: readonly AnyReflector[];
-  readonly systemConfig: SystemConfigSource;
   readonly secret: { readonly namespace: string; readonly name: string };
-  readonly certificate: CertificateNews;
-  readonly lead: (signal: AbortSignal) => Promise<void>;
+  readonly lead: Controller['lead'];
 }
 
 /** Serves the webhook and competes for the lead until the signal aborts, and ends both in order. */
 async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
-  const { options, host, client, metrics, checks, view, systemConfig, secret } = admitting;
+  const { options, host, client, metrics, checks, view, secret } = admitting;
   const { clock, random, logger, namespace, identity } = options;
   const names = webhookNames(options);
   const server = await startWebhookServer({
     ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics, signal },
     clientAuthorityFile: options.clientAuthorityFile,
-    handlers: new Map([
-      [MUTATE_PODS_PATH, podWebhook({ client, view, systemConfig, metrics, options })],
-      [VALIDATE_TRAINED_MODELS_PATH, trainedModelWebhook({ client, view, options })],
-    ]),
+    handlers: webhookHandlers(options, client, view, metrics),
   });
   const registration = await registrationFor(options, client, server.port);
   const election = startLeaderElection({
@@ -210,7 +220,7 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
     isLeader: election.isLeader,
     serve: server.setCertificate,
   });
-  admitting.certificate.changed = certificate.poke;
+  view.certificate.subscribe(certificate.poke);
   checks.set('caches', () => missingFrom(admitting.needed)).set('certificate', certificate.readiness);
   checks.set('webhook', server.readiness).delete('start');
 
@@ -221,31 +231,20 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
   await certificate.finished;
 }
 
-/** Who is told of what changes, in this order. */
-function listenersOf(
-  controller: ModelConfigController,
-  propagation: PropagationController,
-  statuses: TrainedModelStatusController,
-  predictors: ClusterListeners['inferenceService'],
-): Omit<ClusterListeners, 'systemConfig' | 'certificate'> {
-  const [configs, pods, status] = [controller.listeners, propagation.listeners, statuses.listeners];
-  return {
-    inferenceService: toEach(configs.inferenceService, status.inferenceService, predictors),
-    trainedModel: toEach(configs.trainedModel, status.trainedModel),
-    modelConfig: toEach(configs.modelConfig, pods.modelConfig),
-    pod: toEach(pods.pod, status.pod),
-  };
-}
-
-function propagationFor(
-  { propagate, clock, random, logger }: ManagerOptions,
+function webhookHandlers(
+  options: ManagerOptions,
   client: ApiClient,
-  metrics: ManagerMetrics,
-  view: () => ClusterView,
-): PropagationController {
-  if (!propagate) return NO_PROPAGATION;
-  const { propagated: observe, propagationQueue: observeQueue } = metrics;
-  return createPropagationController({ client, clock, random, logger, view, observe, observeQueue });
+  view: ClusterView,
+  { injection: observe }: ManagerMetrics,
+): ReadonlyMap<string, AdmissionHandler> {
+  const { agentImage, clock, logger, injectCredentials, allowMemoryChanges, kserve } = options;
+  const systemConfig = systemConfigSource(view, agentImage, logger);
+  const callerIsKnown = options.clientAuthorityFile !== undefined;
+  const shared = { client, view, callerIsKnown, logger };
+  return new Map([
+    [MUTATE_PODS_PATH, podWebhook({ ...shared, systemConfig, injectCredentials, clock, observe })],
+    [VALIDATE_TRAINED_MODELS_PATH, trainedModelWebhook({ ...shared, allowMemoryChanges, kserve })],
+  ]);
 }
 
 /** What the API server calls the webhook by, and so what the certificate must be made out to. */

@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
-import { startPlainServer, type PlainServer } from './health-server.ts';
+import { startPlainServer, type PlainServer } from '../lib/plain-server.ts';
 
 /** `/metrics` in the Prometheus text format. Throws PortUnavailableError. */
 export function startMetricsServer(options: {

@@ -8,7 +8,7 @@ import type { PredictorMetrics } from './metrics/predictor-metrics.ts';
 import { reconcileMetrics } from './metrics/reconcile-metrics.ts';
 import type { ReconcileMetrics } from './metrics/reconcile-metrics.ts';
 import { statusMetrics } from './metrics/status-metrics.ts';
-import type { TrainedModelStatusObserver } from './metrics/status-metrics.ts';
+import type { TrainedModelStatusObserver } from '../controllers/status/trained-model-status-controller.ts';
 
 /**
  * Everything the manager counts, and the functions by which its parts tell of it. docs/operations.md has the list; a test

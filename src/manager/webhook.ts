@@ -1,4 +1,4 @@
-import { DEFAULT_CERTIFICATE_POLICY } from '../certificates/certificate.ts';
+import { DEFAULT_CERTIFICATE_POLICY } from '../certificates/certificate.decide.ts';
 import type { Clock, Milliseconds, Random } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ReadinessCheck } from '../lib/readiness.ts';

@@ -62,14 +62,14 @@ describe(`beside KServe's manager, ${MODELS} TrainedModels coming and going`, ()
       resource: CONFIG_MAPS,
       namespace: 'default',
       fieldSelector: 'metadata.name=modelconfig-busy-0',
-      onDelta: (delta) => {
-        if (delta.type === 'synced') return;
-        const text = delta.object.data?.['models.json'];
-        if (delta.type === 'deleted' || text === undefined) return void faults.push(`${delta.type}: gone`);
-        const decoded = decodeModelConfig(text);
-        faults.push(...decoded.faults.map(({ path, message }) => `${path} ${message}`));
-        timeline.see(decoded.models, performance.now());
-      },
+    });
+    watching.subscribe((delta) => {
+      if (delta.type === 'synced') return;
+      const text = delta.object.data?.['models.json'];
+      if (delta.type === 'deleted' || text === undefined) return void faults.push(`${delta.type}: gone`);
+      const decoded = decodeModelConfig(text);
+      faults.push(...decoded.faults.map(({ path, message }) => `${path} ${message}`));
+      timeline.see(decoded.models, performance.now());
     });
   }, 300_000);
 

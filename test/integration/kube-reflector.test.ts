@@ -4,13 +4,9 @@ import { keyOf, objectKey, type ConfigMap } from '../../src/contract/kubernetes.
 import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { createIndex } from '../../src/kube/object-index.ts';
-import {
-  startReflector,
-  type Delta,
-  type Reflector,
-  type ReflectorOptions,
-} from '../../src/kube/reflector.ts';
-import type { ReflectorEvent } from '../../src/kube/reflector-loop.ts';
+import { startReflector, type Reflector, type ReflectorOptions } from '../../src/kube/reflector.ts';
+import type { Delta } from '../../src/kube/reflector-types.ts';
+import type { ReflectorEvent } from '../../src/kube/reflector-types.ts';
 import {
   CONFIG_MAPS,
   CUSTOM_RESOURCE_DEFINITIONS,
@@ -82,10 +78,10 @@ describe('a reflector of a real API server', () => {
       clock: systemClock,
       random: Math.random,
       logger,
-      onDelta: (delta) => deltas.push(delta),
       observe: (event) => events.push(event),
       ...options,
     });
+    reflector.subscribe((delta) => deltas.push(delta));
     running.push(reflector);
     return {
       reflector,
@@ -261,13 +257,40 @@ describe('a reflector of a real API server', () => {
       if (delta.type === 'added') throw new Error('thrown on purpose');
       return Promise.reject(new Error('rejected on purpose'));
     };
-    const { reflector, count, logger } = reflect({ onDelta: failing });
+    const { reflector, count, logger } = reflect();
+    reflector.subscribe(failing);
     await reflector.synced;
     await put('first');
     await set('first', 'x');
     await eventuallyTrue('all three failed', () => count('handler-failed') === 3);
     await eventuallyTrue('the cache is current', () => isCurrent(reflector));
     expect(logger.lines.filter((line) => line.level === 'error')).toHaveLength(3);
+  });
+
+  it('gives a listener that comes late all that is cached, and then what changes', async () => {
+    await put('early');
+    const { reflector } = reflect();
+    await reflector.synced;
+    const late: string[] = [];
+    reflector.subscribe((delta) =>
+      late.push(delta.type === 'synced' ? 'synced' : `${delta.type} ${delta.object.metadata.name}`),
+    );
+    expect(late).toEqual(expect.arrayContaining(['added early', 'synced']));
+    expect(late.at(-1)).toBe('synced');
+    await put('afterwards');
+    await eventuallyTrue('the late listener is called', () => late.includes('added afterwards'));
+  });
+
+  it('calls listeners in the order in which they subscribed', async () => {
+    const { reflector } = reflect();
+    const calls: string[] = [];
+    for (const name of ['first', 'second'])
+      reflector.subscribe((delta) => delta.type === 'added' && calls.push(name));
+    await reflector.synced;
+    calls.length = 0;
+    await put('seen-by-both');
+    await eventuallyTrue('both are called', () => calls.length === 2);
+    expect(calls).toEqual(['first', 'second']);
   });
 
   it('lists anew from time to time', async () => {

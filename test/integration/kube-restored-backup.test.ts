@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import type { ConfigMap } from '../../src/contract/kubernetes.ts';
 import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import { startReflector } from '../../src/kube/reflector.ts';
-import type { ReflectorEvent } from '../../src/kube/reflector-loop.ts';
+import type { ReflectorEvent } from '../../src/kube/reflector-types.ts';
 import { CONFIG_MAPS } from '../../src/kube/resources.ts';
 import { clientFor, kubeConfigFor } from '../support/api-access.ts';
 import { systemClock } from '../../src/lib/system-clock.ts';

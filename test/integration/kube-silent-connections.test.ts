@@ -5,7 +5,7 @@ import { milliseconds } from '../../src/lib/clock.ts';
 import { objectKey } from '../../src/contract/kubernetes.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { startReflector } from '../../src/kube/reflector.ts';
-import type { ReflectorEvent } from '../../src/kube/reflector-loop.ts';
+import type { ReflectorEvent } from '../../src/kube/reflector-types.ts';
 import { CONFIG_MAPS } from '../../src/kube/resources.ts';
 import { systemClock } from '../../src/lib/system-clock.ts';
 import { clientFor } from '../support/api-access.ts';

@@ -9,7 +9,7 @@ import type { ControlPlane } from '../../src/development/controlplane/control-pl
 import { AGENT_PORT, AGENT_PORT_NAME } from '../../src/contract/names.ts';
 import { createManagerMetrics } from '../../src/manager/metrics.ts';
 import type { WorkQueueEvent } from '../../src/controllers/work-queue.ts';
-import type { ReflectorEvent } from '../../src/kube/reflector-loop.ts';
+import type { ReflectorEvent } from '../../src/kube/reflector-types.ts';
 import type { ModelPhase } from '../../src/contract/agent-status.ts';
 import type { AdmissionOutcome } from '../../src/admission/review-endpoint.ts';
 import { testControlPlane } from '../support/control-plane.ts';

@@ -194,11 +194,11 @@ async function followModels(client: ApiClient, service: string): Promise<ModelHi
     resource: CONFIG_MAPS,
     namespace: 'default',
     fieldSelector: `metadata.name=modelconfig-${service}-0`,
-    onDelta: (delta) => {
-      if (delta.type === 'synced') return;
-      const text = delta.type === 'deleted' ? '' : (delta.object.data?.['models.json'] ?? '');
-      versions.push(new Set(decodeModelConfig(text).models.map(({ modelName }) => modelName)));
-    },
+  });
+  reflector.subscribe((delta) => {
+    if (delta.type === 'synced') return;
+    const text = delta.type === 'deleted' ? '' : (delta.object.data?.['models.json'] ?? '');
+    versions.push(new Set(decodeModelConfig(text).models.map(({ modelName }) => modelName)));
   });
   await reflector.synced;
   expect(reflector.cache.get(objectKey('default', `modelconfig-${service}-0`))).toBeDefined();

@@ -68,15 +68,15 @@ describe(`the status of ${MODELS} models on ${AGENTS} replicas that come up at o
     }
     watched = startReflector({
       ...{ client, resource: TRAINED_MODELS, clock: systemClock, random: Math.random, logger: quietLogger },
-      onDelta: (delta) => {
-        if (delta.type !== 'updated') return;
-        const { name } = delta.object.metadata;
-        const { reason } = conditionOf(delta.object.status as TrainedModelStatus, 'ModelLoaded') ?? {};
-        writes.set(name, [...(writes.get(name) ?? []), reason]);
-        const knownAt = failedAt.get(name);
-        if (reason === 'Failed' && knownAt !== undefined && !failuresTold.has(name))
-          failuresTold.set(name, performance.now() - knownAt);
-      },
+    });
+    watched.subscribe((delta) => {
+      if (delta.type !== 'updated') return;
+      const { name } = delta.object.metadata;
+      const { reason } = conditionOf(delta.object.status as TrainedModelStatus, 'ModelLoaded') ?? {};
+      writes.set(name, [...(writes.get(name) ?? []), reason]);
+      const knownAt = failedAt.get(name);
+      if (reason === 'Failed' && knownAt !== undefined && !failuresTold.has(name))
+        failuresTold.set(name, performance.now() - knownAt);
     });
     await watched.synced;
     void measure();

@@ -1,4 +1,4 @@
-import { DEFAULT_CERTIFICATE_POLICY } from '../../src/certificates/certificate.ts';
+import { DEFAULT_CERTIFICATE_POLICY } from '../../src/certificates/certificate.decide.ts';
 import { milliseconds } from '../../src/lib/clock.ts';
 import {
   startAdmissionServer,

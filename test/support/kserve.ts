@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import { freePorts } from '../../src/development/controlplane/ports.ts';
-import { DEFAULT_CERTIFICATE_POLICY } from '../../src/certificates/certificate.ts';
+import { DEFAULT_CERTIFICATE_POLICY } from '../../src/certificates/certificate.decide.ts';
 import { systemClock } from '../../src/lib/system-clock.ts';
 import { certificateMaker, makeIssue } from '../../src/certificates/make-certificate.ts';
 import { eventually } from './eventually.ts';

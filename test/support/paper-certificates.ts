@@ -4,7 +4,7 @@ import type {
   CertificateReader,
   Fingerprint,
   Leaf,
-} from '../../src/certificates/certificate.ts';
+} from '../../src/certificates/certificate.decide.ts';
 import type { Clock, EpochMs } from '../../src/lib/clock.ts';
 import type { CertificateMaker } from '../../src/certificates/make-certificate.ts';
 

@@ -5,13 +5,8 @@ import { secretValues } from '../sources/redact.ts';
 import { createSlots } from '../slots.ts';
 import type { PullRequest, PullResult, Puller } from './contract.ts';
 import { failedPull } from './pull-result.ts';
-import {
-  type Crash,
-  createPullWorker,
-  type LostPull,
-  type PullWorker,
-  type PullWorkerOptions,
-} from './pull-worker.ts';
+import type { Crash, LostPull } from './pull-register.ts';
+import { createPullWorker, type PullWorker, type PullWorkerOptions } from './pull-worker.ts';
 
 export interface ForkedPullerOptions extends PullWorkerOptions {
   /** The process's environment; what is secret in it is kept out of messages. */

@@ -1,5 +1,18 @@
 import type { PullProgress, PullRequest, PullResult } from './contract.ts';
-import type { LostPull } from './pull-worker.ts';
+
+/** The process ended with the pull in it. */
+export interface LostPull {
+  readonly kind: 'lost';
+  /** For people. */
+  readonly how: string;
+  /** What the pull had to do with it. `proven`: nothing else was in the process. */
+  readonly part: 'none' | 'proven' | { readonly suspectIn: Crash };
+}
+
+/** The end of a process with several pulls in it; `explained` once one of them has proven to be the reason. */
+export interface Crash {
+  readonly explained: AbortController;
+}
 
 /** What becomes of a pull in a process. */
 export type PullOutcome = PullResult | LostPull;

@@ -6,20 +6,7 @@ import { removeDestination } from './destination.ts';
 import { attachPuller } from './puller-process.ts';
 import type { PullerProcess } from './puller-process.ts';
 import { createRegister } from './pull-register.ts';
-
-/** The process ended with the pull in it. */
-export interface LostPull {
-  readonly kind: 'lost';
-  /** For people. */
-  readonly how: string;
-  /** What the pull had to do with it. `proven`: nothing else was in the process. */
-  readonly part: 'none' | 'proven' | { readonly suspectIn: Crash };
-}
-
-/** The end of a process with several pulls in it; `explained` once one of them has proven to be the reason. */
-export interface Crash {
-  readonly explained: AbortController;
-}
+import type { Crash, LostPull } from './pull-register.ts';
 
 /** One process at a time that pulls; started when there is something to pull. */
 export interface PullWorker {

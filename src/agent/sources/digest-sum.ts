@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { AwsCrc32c } from '@aws-crypto/crc32c';
-import type { DigestAlgorithm } from './digest.ts';
+
+/** `git-blob` is SHA-1 over `blob <size>\0` and the content: what a git host calls a file that is not in LFS. */
+export type DigestAlgorithm = 'md5' | 'sha1' | 'sha256' | 'sha512' | 'crc32c' | 'git-blob';
 
 /** A sum over bytes that come in parts. */
 export interface Sum {

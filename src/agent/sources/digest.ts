@@ -1,7 +1,5 @@
+import type { DigestAlgorithm } from './digest-sum.ts';
 import { ChecksumMismatchError } from './errors.ts';
-
-/** `git-blob` is SHA-1 over `blob <size>\0` and the content: what a git host calls a file that is not in LFS. */
-export type DigestAlgorithm = 'md5' | 'sha1' | 'sha256' | 'sha512' | 'crc32c' | 'git-blob';
 
 export interface ExpectedDigest {
   readonly algorithm: DigestAlgorithm;

@@ -1,5 +1,6 @@
 import { hexFromBase64 } from './digest.ts';
-import type { DigestAlgorithm, ExpectedDigest } from './digest.ts';
+import type { ExpectedDigest } from './digest.ts';
+import type { DigestAlgorithm } from './digest-sum.ts';
 import { SourceConfigurationError } from './errors.ts';
 import type { Environment } from './source.ts';
 

@@ -1,4 +1,7 @@
+import type { ChildProcess } from 'node:child_process';
+import type { Writable } from 'node:stream';
 import { pino } from 'pino';
+import type { AgentOptions } from '../../agent/options.ts';
 import { systemClock } from '../../lib/system-clock.ts';
 import {
   createForkedPuller,
@@ -6,9 +9,22 @@ import {
   DEFAULT_IDLE_MS,
 } from '../../agent/puller/forked-puller.ts';
 import { runAgent } from '../../agent/run-agent.ts';
-import type { AgentRun } from './agent.ts';
 import { aborted } from '../../lib/abort.ts';
 import type { Logger } from '../../lib/log.ts';
+
+/** What the command line and the process give the agent. */
+export interface AgentRun {
+  readonly options: AgentOptions;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Aborts when the process is asked to end. */
+  readonly signal: AbortSignal;
+  /** A new one for every start. */
+  readonly instance: string;
+  /** Where the log goes. */
+  readonly stdout: Writable;
+  /** Gives the process that pulls. */
+  readonly spawnPuller: () => ChildProcess;
+}
 
 /** Runs the agent with the real clock, dice, log and puller; resolves when it was asked to end and has drained. */
 export async function runAgentProcess({

@@ -1,27 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import type { Writable } from 'node:stream';
 import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { type AgentFlags, type AgentOptions, checkAgentOptions, FLAG_DEFAULTS } from '../../agent/options.ts';
+import { type AgentFlags, checkAgentOptions, FLAG_DEFAULTS } from '../../agent/options.ts';
 import { spawnPuller } from '../../agent/puller/spawn-puller.ts';
 import { refusedOptions } from './agent-refused-flags.ts';
 import { type CommandIo, newCommand } from '../io.ts';
 import { packageVersion } from '../version.ts';
 import { moduleFile, packageFile } from '../../lib/package-files.ts';
-
-/** What the command line and the process give the agent. */
-export interface AgentRun {
-  readonly options: AgentOptions;
-  readonly environment: NodeJS.ProcessEnv;
-  /** Aborts when the process is asked to end. */
-  readonly signal: AbortSignal;
-  /** A new one for every start. */
-  readonly instance: string;
-  /** Where the log goes. */
-  readonly stdout: Writable;
-  /** Gives the process that pulls. */
-  readonly spawnPuller: () => ChildProcess;
-}
 
 /** What the agent needs from where it lies. */
 export interface AgentParts {

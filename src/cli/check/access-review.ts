@@ -1,4 +1,4 @@
-import type { Known } from '../lookup.ts';
+import type { Known } from '../../lib/lookup.ts';
 import { knownAnswer } from '../known-answers.ts';
 
 /** What an access review that was created says. */

@@ -3,8 +3,8 @@ import type { InstalledFacts, DefinitionFacts, RawObject, Trial } from './instal
 import type { PreFacts } from './pre-checks.decide.ts';
 import type { RightFacts } from './rights.decide.ts';
 import { KSERVE_LEASE } from '../../contract/kserve-controller.ts';
-import { valueOf } from '../lookup.ts';
-import type { Known } from '../lookup.ts';
+import { valueOf } from '../../lib/lookup.ts';
+import type { Known } from '../../lib/lookup.ts';
 import type { KubernetesObject } from '../../contract/kubernetes.ts';
 import { PART_OF, SYSTEM_CONFIG } from '../../contract/names.ts';
 import type { ApiClient } from '../../kube/api-client.ts';

@@ -7,7 +7,7 @@ import {
   judgeTrusted,
 } from '../explain/installation-steps.decide.ts';
 import { isRecord, recordsIn } from '../../lib/json.ts';
-import type { Known } from '../lookup.ts';
+import type { Known } from '../../lib/lookup.ts';
 import type { ConfigMap, KubernetesObject } from '../../contract/kubernetes.ts';
 import { PART_OF, SYSTEM_CONFIG } from '../../contract/names.ts';
 import { readSystemConfig } from '../../contract/system-config.ts';

@@ -2,7 +2,7 @@ import { age } from '../../lib/age.ts';
 import type { EpochMs } from '../../lib/clock.ts';
 import type { LeaseFacts } from '../explain/facts.decide.ts';
 import { isStale } from '../explain/installation-steps.decide.ts';
-import type { Known } from '../lookup.ts';
+import type { Known } from '../../lib/lookup.ts';
 import { isTakeoverIdentity } from '../../contract/kserve-controller.ts';
 import { check } from './checks.decide.ts';
 import type { Check } from './checks.decide.ts';

@@ -1,4 +1,4 @@
-import type { Known } from '../lookup.ts';
+import type { Known } from '../../lib/lookup.ts';
 import { check } from './checks.decide.ts';
 import type { Check, CheckId } from './checks.decide.ts';
 

@@ -1,6 +1,6 @@
 import type { ModelFacts, PodFacts, PredictorFacts, ServiceFacts } from './facts.decide.ts';
-import { valueOf } from '../lookup.ts';
-import type { Known } from '../lookup.ts';
+import { valueOf } from '../../lib/lookup.ts';
+import type { Known } from '../../lib/lookup.ts';
 import { INFERENCE_SERVICE_LABEL, modelConfigName, predictorName } from '../../contract/names.ts';
 import { nearNames } from '../near-names.decide.ts';
 import { canBeInferenceService, inferenceServiceOf } from '../../contract/trained-model.ts';

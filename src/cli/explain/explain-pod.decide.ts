@@ -1,6 +1,6 @@
 import { candidacyOf } from '../../contract/agent-injection.ts';
 import type { PodCandidacy } from '../../contract/agent-injection.ts';
-import { valueOf } from '../lookup.ts';
+import { valueOf } from '../../lib/lookup.ts';
 import { INFERENCE_SERVICE_LABEL } from '../../contract/names.ts';
 import { isPod } from '../../contract/pod.ts';
 import { broken, explanation, ok, unknown } from './chain.decide.ts';

@@ -1,5 +1,5 @@
 import type { InferenceService } from '../../contract/inference-service.ts';
-import { valueOf } from '../lookup.ts';
+import { valueOf } from '../../lib/lookup.ts';
 import { MODEL_LOADED, conditionOf } from '../../contract/trained-model-status.ts';
 import type { Condition, TrainedModelStatus } from '../../contract/trained-model-status.ts';
 import { broken, explanation, ok, unknown } from './chain.decide.ts';

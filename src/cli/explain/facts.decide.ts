@@ -1,6 +1,6 @@
 import type { EpochMs } from '../../lib/clock.ts';
 import type { InferenceService } from '../../contract/inference-service.ts';
-import type { Known } from '../lookup.ts';
+import type { Known } from '../../lib/lookup.ts';
 import type { ConfigMap, KubernetesObject } from '../../contract/kubernetes.ts';
 import type { PlanInput } from '../../contract/model-config-plan.ts';
 import type { Deployment } from '../../contract/predictor-outcome.ts';

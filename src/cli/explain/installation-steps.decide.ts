@@ -2,7 +2,7 @@ import type { EpochMs } from '../../lib/clock.ts';
 import { baseUrlOf, caBundleOf } from '../../contract/webhook-configuration.ts';
 import { broken, ok, unknown } from './chain.decide.ts';
 import type { Verdict } from './chain.decide.ts';
-import { valueOf } from '../lookup.ts';
+import { valueOf } from '../../lib/lookup.ts';
 import { firstUnmet } from '../../contract/label-selector.ts';
 import type { InstallationFacts, LeaseFacts, PredictorFacts } from './facts.decide.ts';
 import { age } from '../../lib/age.ts';

@@ -1,6 +1,6 @@
 import type { InferenceService } from '../../contract/inference-service.ts';
-import { valueOf } from '../lookup.ts';
-import type { Known } from '../lookup.ts';
+import { valueOf } from '../../lib/lookup.ts';
+import type { Known } from '../../lib/lookup.ts';
 import { describeMmsDecision, isMMSPredictor } from '../../contract/mms-predictor.ts';
 import { configMapChange, modelsCapacityOf, namesPlaced } from '../../contract/model-config-map.ts';
 import type { ConfigMapChange } from '../../contract/model-config-map.ts';

@@ -1,5 +1,5 @@
 import { isRecord, recordsIn } from '../../lib/json.ts';
-import { valueOf } from '../lookup.ts';
+import { valueOf } from '../../lib/lookup.ts';
 import { predictorName } from '../../contract/names.ts';
 import { watchedPod } from '../../contract/watched-pod.ts';
 import { isControlledBy } from '../../contract/owner-reference.ts';

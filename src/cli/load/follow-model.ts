@@ -25,15 +25,15 @@ export async function followModel<T>(
   const reflector = startReflector({
     ...{ client, namespace, resource: TRAINED_MODELS, fieldSelector: `metadata.name=${name}` },
     ...{ clock: systemClock, random: Math.random, logger: silentLogger },
-    onDelta: () => {
-      if (!reflector.cache.synced) return;
-      try {
-        const found = look(reflector.cache.get(objectKey(namespace, name)));
-        if (found !== undefined) resolve(found);
-      } catch (thrown) {
-        reject(thrown);
-      }
-    },
+  });
+  reflector.subscribe(() => {
+    if (!reflector.cache.synced) return;
+    try {
+      const found = look(reflector.cache.get(objectKey(namespace, name)));
+      if (found !== undefined) resolve(found);
+    } catch (thrown) {
+      reject(thrown);
+    }
   });
   try {
     if (signal.aborted) end();

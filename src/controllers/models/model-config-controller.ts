@@ -1,4 +1,5 @@
-import type { Clock, Milliseconds } from '../../lib/clock.ts';
+import { milliseconds, seconds } from '../../lib/clock.ts';
+import type { Clock, Milliseconds, Random } from '../../lib/clock.ts';
 import type { InferenceService } from '../../contract/inference-service.ts';
 import type { TakeoverInput } from '../../contract/kserve-controller.ts';
 import type { ConfigMap, ObjectKey } from '../../contract/kubernetes.ts';
@@ -11,7 +12,7 @@ import { differsInStatusOnly, keyOfTrainedModel, keysOfConfigMap } from '../../c
 import type { TrainedModel } from '../../contract/trained-model.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import { getIfThere } from '../../kube/get-if-there.ts';
-import type { Delta } from '../../kube/reflector.ts';
+import type { Delta } from '../../kube/reflector-types.ts';
 import { INFERENCE_SERVICES } from '../../kube/resources.ts';
 import { createConfigMapWriter } from './config-map-writer.ts';
 import type { ConfigMapWrite } from './config-map-writer.ts';
@@ -19,46 +20,76 @@ import { createOwnWrites } from '../own-writes.ts';
 import { reconcileModelConfig } from './reconcile-model-config.ts';
 import { takeOver } from '../takeover/take-over.ts';
 import type { ModelConfigWorld } from './reconcile-model-config.ts';
-import type { ClusterListeners, ClusterView } from '../../kube/cluster-view.ts';
+import { decisiveReflectors } from '../../kube/cluster-view.ts';
+import type { ClusterView } from '../../kube/cluster-view.ts';
+import type { Controller } from '../controller.ts';
+import { createReconciling } from '../controller-queue.ts';
+import type { ReconcilingPace } from '../controller-queue.ts';
+import type { WorkQueueEvent } from '../work-queue.ts';
 
-/** The reconciler, wired to the watches and to a queue that the leader alone works off. */
-export interface ModelConfigController {
-  readonly listeners: Pick<ClusterListeners, 'inferenceService' | 'trainedModel' | 'modelConfig'>;
-  /** Every key that could need a look; for a new leader, which has heard of no change yet. */
-  allKeys(view: ClusterView): ReadonlySet<ObjectKey>;
-  /** One key, from the state as it is now. */
-  reconcile(key: ObjectKey, view: ClusterView): Promise<void>;
+/** Gets each plan that is made, also one that changes nothing. */
+export type PlanListener = (key: ObjectKey, plan: ModelConfigPlan) => void;
+
+/** Keeps the ConfigMaps in step with the TrainedModels; see docs/concepts.md. */
+export interface ModelConfigController extends Controller {
+  /** Adds a listener of plans. Listeners are called in the order in which they were added. */
+  onPlan(listener: PlanListener): void;
 }
 
 export interface ModelConfigControllerOptions {
   readonly client: ApiClient;
+  readonly view: ClusterView;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
-  /** Called with each key that a change touches. */
-  readonly enqueue: (key: ObjectKey) => void;
-  readonly observe: (key: ObjectKey, plan: ModelConfigPlan) => void;
-  /** In takeover, KServe's finalizers and labels are this manager's to keep. */
+  /** In takeover, this manager maintains KServe's finalizers and labels. */
   readonly kserve: KServeMode;
+  readonly observeQueue: (event: WorkQueueEvent<ObjectKey>) => void;
   readonly observeWrite: (write: ConfigMapWrite) => void;
   readonly observeLag: (lag: Milliseconds) => void;
 }
 
+const PACE: ReconcilingPace = {
+  workers: 4,
+  backoff: { base: milliseconds(100), cap: seconds(30) },
+  // The first change of an InferenceService is written at once. While changes keep coming the writes get rarer, up to one in
+  // this time: a thousand TrainedModels created at once become some five writes, the last of them at once when all are there.
+  coalesce: { first: milliseconds(100), cap: seconds(8) },
+  resyncEvery: seconds(600),
+};
+
 export function createModelConfigController(options: ModelConfigControllerOptions): ModelConfigController {
-  const { client, clock, logger, enqueue, observe, kserve } = options;
+  const { client, view, clock, logger, kserve } = options;
   const takeover = kserve === 'takeover';
   const ownWrites = createOwnWrites(clock, options.observeLag);
   const writer = createConfigMapWriter(client, ownWrites, options.observeWrite);
+  const planListeners: PlanListener[] = [];
+  const world: ModelConfigWorld = {
+    inferenceService: (key) => view.inferenceServices.cache.get(key),
+    trainedModels: (key) => [...view.trainedModelsByKey.group(key)],
+    configMaps: configMapsOf,
+    isInferenceServiceGone: (key) => isGone(client, key),
+  };
+  const queue = createReconciling({
+    ...{ clock, random: options.random, logger, observe: options.observeQueue, pace: PACE },
+    caches: decisiveReflectors(view),
+    allKeys,
+    process: reconcile,
+  });
+  view.inferenceServices.subscribe((delta) => enqueueEach(objectsOf(delta).map((object) => keyOf(object))));
+  // Both the one it names now and the one it named before: a model that moves leaves the old one.
+  view.trainedModels.subscribe((delta) => {
+    if (delta.type === 'updated' && differsInStatusOnly(delta.object, delta.previous)) return;
+    enqueueEach(objectsOf(delta).map(keyOfTrainedModel));
+  });
+  view.modelConfigs.subscribe((delta) => {
+    if (delta.type === 'deleted') ownWrites.forget(delta.object);
+    // What a decision of ours wrote asks for no other decision.
+    else if (delta.type !== 'synced' && ownWrites.seen(delta.object)) return;
+    enqueueEach(objectsOf(delta).flatMap(keysOfConfigMap));
+  });
 
-  function worldOf(view: ClusterView): ModelConfigWorld {
-    return {
-      inferenceService: (key) => view.inferenceServices.cache.get(key),
-      trainedModels: (key) => [...view.trainedModelsByKey.group(key)],
-      configMaps: (key) => configMapsOf(key, view),
-      isInferenceServiceGone: (key) => isGone(client, key),
-    };
-  }
-
-  function configMapsOf(key: ObjectKey, view: ClusterView): ConfigMap[] {
+  function configMapsOf(key: ObjectKey): ConfigMap[] {
     const cached = new Map(
       [...view.modelConfigsByKey.group(key)].map((configMap) => [keyOf(configMap), configMap]),
     );
@@ -69,43 +100,38 @@ export function createModelConfigController(options: ModelConfigControllerOption
     return [...cached.values()].map((configMap) => ownWrites.newest(configMap));
   }
 
-  return {
-    listeners: {
-      inferenceService: (delta) => enqueueEach(objectsOf(delta).map((object) => keyOf(object))),
-      // Both the one it names now and the one it named before: a model that moves leaves the old one.
-      trainedModel: (delta) => {
-        if (delta.type === 'updated' && differsInStatusOnly(delta.object, delta.previous)) return;
-        enqueueEach(objectsOf(delta).map(keyOfTrainedModel));
-      },
-      modelConfig: (delta) => {
-        if (delta.type === 'deleted') ownWrites.forget(delta.object);
-        // What a decision of ours wrote asks for no other decision.
-        else if (delta.type !== 'synced' && ownWrites.seen(delta.object)) return;
-        enqueueEach(objectsOf(delta).flatMap(keysOfConfigMap));
-      },
-    },
-    allKeys: (view) =>
-      new Set([
-        ...[...view.inferenceServices.cache.list()].map((object) => keyOf(object)),
-        ...[...view.modelConfigs.cache.list()].flatMap(keysOfConfigMap),
-        // Of no InferenceService, and yet with KServe's finalizer.
-        ...(takeover
-          ? [...view.trainedModels.cache.list()].flatMap((model) => keyOfTrainedModel(model) ?? [])
-          : []),
-      ]),
-    async reconcile(key, view) {
-      const world = worldOf(view);
-      const first = precedenceIn(kserve);
-      const plan = await reconcileModelConfig(key, { world, writer, logger, first, observe });
-      // After models.json: a model that is let go of is in it no more.
-      if (takeover && (await takeOver(key, takeoverInput(key, world, plan), { client, logger })))
-        enqueue(key);
-    },
-  };
+  /** Every key that could need work; for a new leader, which has seen no change yet. */
+  function allKeys(): ReadonlySet<ObjectKey> {
+    return new Set([
+      ...[...view.inferenceServices.cache.list()].map((object) => keyOf(object)),
+      ...[...view.modelConfigs.cache.list()].flatMap(keysOfConfigMap),
+      // Of no InferenceService, and yet with KServe's finalizer.
+      ...(takeover
+        ? [...view.trainedModels.cache.list()].flatMap((model) => keyOfTrainedModel(model) ?? [])
+        : []),
+    ]);
+  }
+
+  async function reconcile(key: ObjectKey): Promise<void> {
+    const first = precedenceIn(kserve);
+    const plan = await reconcileModelConfig(key, { world, writer, logger, first, observe });
+    // After models.json: a model whose finalizer is removed is in it no more.
+    if (takeover && (await takeOver(key, takeoverInput(key, world, plan), { client, logger })))
+      queue.enqueue(key);
+  }
+
+  function observe(key: ObjectKey, plan: ModelConfigPlan): void {
+    for (const listener of planListeners) listener(key, plan);
+  }
 
   function enqueueEach(keys: readonly (ObjectKey | undefined)[]): void {
-    for (const key of keys) if (key !== undefined) enqueue(key);
+    for (const key of keys) if (key !== undefined) queue.enqueue(key);
   }
+
+  return {
+    onPlan: (listener) => planListeners.push(listener),
+    lead: (signal) => queue.lead(signal),
+  };
 }
 
 function takeoverInput(

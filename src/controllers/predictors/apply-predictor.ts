@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '../../contract/kubernetes.ts';
-import type { JsonObject } from '../../contract/kubernetes.ts';
+import type { JsonObject } from '../../lib/json.ts';
 import { isRecord } from '../../lib/json.ts';
 import type { ManagedFields } from './managed-fields.decide.ts';
 import { keyOf, splitKey } from '../../contract/kubernetes.ts';

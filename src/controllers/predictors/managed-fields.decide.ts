@@ -1,5 +1,5 @@
 import { isRecord } from '../../lib/json.ts';
-import type { JsonObject, JsonValue } from '../../contract/kubernetes.ts';
+import type { JsonObject, JsonValue } from '../../lib/json.ts';
 
 /**
  * Who owns which fields of an object: `metadata.managedFields`, as the API server keeps them.

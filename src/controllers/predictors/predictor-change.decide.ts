@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isRecord } from '../../lib/json.ts';
-import type { JsonObject, KubernetesObject, ObjectMeta } from '../../contract/kubernetes.ts';
+import type { KubernetesObject, ObjectMeta } from '../../contract/kubernetes.ts';
+import type { JsonObject } from '../../lib/json.ts';
 import { INFERENCE_SERVICE_KIND } from '../../contract/names.ts';
 import type { WantedObject } from '../../contract/predictor-workload.ts';
 

@@ -1,6 +1,7 @@
+import { milliseconds, seconds } from '../../lib/clock.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { InferenceService } from '../../contract/inference-service.ts';
-import type { KubernetesObject } from '../../contract/kubernetes.ts';
+import type { KubernetesObject, ObjectKey } from '../../contract/kubernetes.ts';
 import { keyOf, objectKey } from '../../contract/kubernetes.ts';
 import { firstUnmet } from '../../contract/label-selector.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -9,14 +10,19 @@ import { readServingRuntime } from '../../contract/serving-runtime.ts';
 import type { ServingRuntime } from '../../contract/serving-runtime.ts';
 import type { RuntimeOffers } from '../../contract/serving-runtime-selection.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
-import type { Delta, Reflector } from '../../kube/reflector.ts';
+import type { Reflector } from '../../kube/reflector.ts';
+import type { Delta, ReflectorEvent } from '../../kube/reflector-types.ts';
 import { createPredictorWriter } from './predictor-writer.ts';
 import { reconcilePredictor } from './reconcile-predictor.ts';
+import type { PredictorDependencies } from './reconcile-predictor.ts';
+import type { KServeAbsence } from '../takeover/kserve-controllers.ts';
+import type { WorkQueueEvent } from '../work-queue.ts';
 import type { AnyReflector } from '../../kube/cluster-view.ts';
-import type { ManagerMetrics } from '../../manager/metrics.ts';
+import type { Controller } from '../controller.ts';
 import { watchPredictors } from './predictor-view.ts';
 import type { PredictorView } from './predictor-view.ts';
-import { createReconciling, MODEL_CONFIG_PACE } from '../controller-queue.ts';
+import { createReconciling } from '../controller-queue.ts';
+import type { ReconcilingPace } from '../controller-queue.ts';
 
 export interface PredictorsOptions {
   readonly client: ApiClient;
@@ -24,43 +30,47 @@ export interface PredictorsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly metrics: ManagerMetrics;
+  readonly observe: PredictorObserver;
+  /** Works only while KServe's own controllers are away. */
+  readonly kserveAbsence: KServeAbsence;
+}
+
+/** What the controller reports for metrics. */
+export interface PredictorObserver {
+  readonly reflector: (resource: string, event: ReflectorEvent) => void;
+  readonly predictorQueue: (event: WorkQueueEvent<ObjectKey>) => void;
+  readonly predictorReconciled: PredictorDependencies['observe'];
 }
 
 /** The controller that makes Deployments and Services of InferenceServices, for clusters without KServe's. */
-export interface Predictors {
-  /** To be told of every change of an InferenceService. */
-  inferenceServiceChanged(delta: Delta<InferenceService>): void;
-  /** Works until the signal aborts. Never rejects. */
-  lead(signal: AbortSignal): Promise<void>;
+export interface PredictorController extends Controller {
   /** The caches it has of its own, by what their metrics call them. */
   readonly reflectors: ReadonlyMap<string, AnyReflector>;
   /** Those of them that a replica must have before it is ready. The others came later: a role may not have them yet. */
   readonly needed: readonly AnyReflector[];
 }
 
+const PACE: ReconcilingPace = {
+  workers: 4,
+  backoff: { base: milliseconds(100), cap: seconds(30) },
+  coalesce: { first: milliseconds(100), cap: seconds(8) },
+  resyncEvery: seconds(600),
+};
+
 /** Starts its watches. Nothing is written before it leads. */
-export function startPredictors(options: PredictorsOptions): Predictors {
-  const { client, clock, random, metrics, inferenceServices } = options;
+export function createPredictorController(options: PredictorsOptions): PredictorController {
+  const { client, clock, random, observe, inferenceServices, kserveAbsence } = options;
   const logger = options.logger.child({ controller: 'predictors' });
   const writer = createPredictorWriter(client, clock, {
     deployment: (key) => view.deployments.cache.get(key),
     service: (key) => view.services.cache.get(key),
   });
   const view = watchPredictors({
-    ...{ client, clock, random, logger, observe: metrics.reflector },
-    listeners: {
-      deployment: (delta) => changed(delta, writer.deploymentSeen),
-      service: (delta) => changed(delta, writer.serviceSeen),
-      runtime: runtimeChanged,
-      namespace: (delta) => delta.type !== 'synced' && lookIn(delta.object.metadata.name),
-      webhook: (delta) => delta.type !== 'synced' && lookIn(undefined),
-    },
+    ...{ client, clock, random, logger, observe: observe.reflector },
   });
   const { needed, own } = reflectorsOf(view);
   const reconciling = createReconciling({
-    ...{ clock, random, logger, observe: metrics.predictorQueue },
-    pace: MODEL_CONFIG_PACE,
+    ...{ clock, random, logger, observe: observe.predictorQueue, pace: PACE },
     caches: [...own, inferenceServices],
     allKeys: () => [...inferenceServices.cache.list()].map((object) => keyOf(object)),
     process: (key) =>
@@ -70,9 +80,19 @@ export function startPredictors(options: PredictorsOptions): Predictors {
           writer.newestInferenceService(wanted, inferenceServices.cache.get(wanted)),
         runtimes: (namespace) => offersFor(namespace, view),
         unmetIn: (namespace) => unmetIn(namespace, view),
-        ...{ clock, logger, observe: metrics.predictorReconciled },
+        ...{ clock, logger, observe: observe.predictorReconciled },
       }),
   });
+  inferenceServices.subscribe((delta) => {
+    writer.inferenceServiceSeen(delta);
+    if (delta.type !== 'synced') reconciling.enqueue(keyOf(delta.object));
+  });
+  view.deployments.subscribe((delta) => changed(delta, writer.deploymentSeen));
+  view.services.subscribe((delta) => changed(delta, writer.serviceSeen));
+  view.runtimes.subscribe(runtimeChanged);
+  view.clusterRuntimes.subscribe(runtimeChanged);
+  view.namespaces.subscribe((delta) => delta.type !== 'synced' && enqueueIn(delta.object.metadata.name));
+  view.webhook.subscribe((delta) => delta.type !== 'synced' && enqueueIn(undefined));
 
   function changed<T extends KubernetesObject>(delta: Delta<T>, seen: (delta: Delta<T>) => void): void {
     seen(delta);
@@ -85,11 +105,11 @@ export function startPredictors(options: PredictorsOptions): Predictors {
   /** Which of them it serves is the plan's to say; a plan that comes out as before costs no request. */
   function runtimeChanged(delta: Delta<ServingRuntime>): void {
     if (delta.type === 'synced') return;
-    lookIn(delta.object.metadata.namespace);
+    enqueueIn(delta.object.metadata.namespace);
   }
 
   /** Everywhere when no namespace is given. */
-  function lookIn(namespace: string | undefined): void {
+  function enqueueIn(namespace: string | undefined): void {
     for (const { metadata } of inferenceServices.cache.list()) {
       if (namespace === undefined || metadata.namespace === namespace)
         reconciling.enqueue(keyOf({ metadata }));
@@ -97,11 +117,7 @@ export function startPredictors(options: PredictorsOptions): Predictors {
   }
 
   return {
-    inferenceServiceChanged(delta) {
-      writer.inferenceServiceSeen(delta);
-      if (delta.type !== 'synced') reconciling.enqueue(keyOf(delta.object));
-    },
-    lead: (signal) => reconciling.lead(signal),
+    lead: (signal) => kserveAbsence.whileAway(signal, (away) => reconciling.lead(away)),
     reflectors: new Map(own.map((reflector) => [reflector.resource.plural, reflector])),
     needed,
   };

@@ -1,5 +1,5 @@
 import { isRecord } from '../../lib/json.ts';
-import type { JsonObject, JsonValue } from '../../contract/kubernetes.ts';
+import type { JsonObject, JsonValue } from '../../lib/json.ts';
 import { ownedBelow, overOwned } from './managed-fields.decide.ts';
 import type { ManagedFields } from './managed-fields.decide.ts';
 

@@ -1,5 +1,6 @@
 import { isRecord } from '../../lib/json.ts';
-import type { JsonObject, KubernetesObject } from '../../contract/kubernetes.ts';
+import type { KubernetesObject } from '../../contract/kubernetes.ts';
+import type { JsonObject } from '../../lib/json.ts';
 import { ownedBelow } from './managed-fields.decide.ts';
 import type { ManagedFields } from './managed-fields.decide.ts';
 import { KEPT_REPLICAS_ANNOTATION, STOP_ANNOTATION } from '../../contract/names.ts';

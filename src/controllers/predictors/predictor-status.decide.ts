@@ -1,6 +1,6 @@
 import type { InferenceService } from '../../contract/inference-service.ts';
 import { isRecord, recordsIn } from '../../lib/json.ts';
-import type { JsonObject } from '../../contract/kubernetes.ts';
+import type { JsonObject } from '../../lib/json.ts';
 import { predictorName } from '../../contract/names.ts';
 import { conditionsOf, OWN_CONDITIONS } from './predictor-conditions.decide.ts';
 import type { Condition, ConditionType, PredictorOutcome } from '../../contract/predictor-outcome.ts';

@@ -7,8 +7,8 @@ import type { ServingRuntime } from '../../contract/serving-runtime.ts';
 import type { WebhookConfiguration } from '../../contract/webhook-configuration.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import { startReflector } from '../../kube/reflector.ts';
-import type { Delta, Reflector, ReflectorOptions } from '../../kube/reflector.ts';
-import type { ReflectorEvent } from '../../kube/reflector-loop.ts';
+import type { Reflector, ReflectorOptions } from '../../kube/reflector.ts';
+import type { ReflectorEvent } from '../../kube/reflector-types.ts';
 import {
   CLUSTER_SERVING_RUNTIMES,
   DEPLOYMENTS,
@@ -38,18 +38,11 @@ export interface PredictorViewOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly observe: (resource: string, event: ReflectorEvent) => void;
-  readonly listeners: {
-    readonly deployment: (delta: Delta<Deployment>) => void;
-    readonly service: (delta: Delta<CustomObject>) => void;
-    readonly runtime: (delta: Delta<ServingRuntime>) => void;
-    readonly namespace: (delta: Delta<KubernetesObject>) => unknown;
-    readonly webhook: (delta: Delta<WebhookConfiguration>) => unknown;
-  };
 }
 
 /** Starts the watches; see {@link PredictorView}. */
 export function watchPredictors(options: PredictorViewOptions): PredictorView {
-  const { listeners, observe, ...shared } = options;
+  const { observe, ...shared } = options;
   const base = (plural: string): typeof shared & Pick<ReflectorOptions<never>, 'observe'> => ({
     ...shared,
     observe: (event) => observe(plural, event),
@@ -59,36 +52,30 @@ export function watchPredictors(options: PredictorViewOptions): PredictorView {
       ...base('deployments'),
       resource: DEPLOYMENTS,
       labelSelector: INFERENCE_SERVICE_LABEL,
-      onDelta: listeners.deployment,
       project: withReplicasAlone,
     }),
     services: startReflector({
       ...base('services'),
       resource: SERVICES,
       labelSelector: INFERENCE_SERVICE_LABEL,
-      onDelta: listeners.service,
     }),
     runtimes: startReflector({
       ...base('servingruntimes'),
       resource: SERVING_RUNTIMES,
-      onDelta: listeners.runtime,
     }),
     clusterRuntimes: startReflector({
       ...base('clusterservingruntimes'),
       resource: CLUSTER_SERVING_RUNTIMES,
-      onDelta: listeners.runtime,
     }),
     namespaces: startReflector({
       ...base('namespaces'),
       resource: NAMESPACES,
-      onDelta: listeners.namespace,
       project: labelsAlone,
     }),
     webhook: startReflector({
       ...base('mutatingwebhookconfigurations'),
       resource: MUTATING_WEBHOOK_CONFIGURATIONS,
       fieldSelector: `metadata.name=${PART_OF}`,
-      onDelta: listeners.webhook,
     }),
   };
 }

@@ -8,7 +8,7 @@ import type { WantedObject } from '../../contract/predictor-workload.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import { getIfThere } from '../../kube/get-if-there.ts';
-import type { Delta } from '../../kube/reflector.ts';
+import type { Delta } from '../../kube/reflector-types.ts';
 import { DEPLOYMENTS, INFERENCE_SERVICES, SERVICES } from '../../kube/resources.ts';
 import type { CustomObject, Resource } from '../../kube/resources.ts';
 import { applyOver, FIELD_MANAGER, stopPods } from './apply-predictor.ts';

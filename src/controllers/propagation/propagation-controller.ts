@@ -10,23 +10,16 @@ import type { ApiClient } from '../../kube/api-client.ts';
 import { createPropagation } from './annotate-pods.ts';
 import type { PropagationResult } from './annotate-pods.ts';
 import type { WorkQueueEvent } from '../work-queue.ts';
-import type { ClusterListeners, ClusterView } from '../../kube/cluster-view.ts';
+import type { ClusterView } from '../../kube/cluster-view.ts';
+import type { Controller } from '../controller.ts';
 import { createReconciling } from '../controller-queue.ts';
-
-/** Tells kubelets of changed ConfigMaps; see docs/decisions/0012-propagation.md. */
-export interface PropagationController {
-  readonly listeners: Pick<ClusterListeners, 'modelConfig' | 'pod'>;
-  /** Annotates pods until the signal aborts. Never rejects. */
-  lead(signal: AbortSignal): Promise<void>;
-}
 
 export interface PropagationControllerOptions {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Asked for only once a watch has shown something. */
-  readonly view: () => ClusterView;
+  readonly view: ClusterView;
   readonly observe: (result: PropagationResult) => void;
   readonly observeQueue: (event: WorkQueueEvent<ObjectKey>) => void;
 }
@@ -38,48 +31,35 @@ const PACE = {
   resyncEvery: seconds(600),
 };
 
-export function createPropagationController(options: PropagationControllerOptions): PropagationController {
+/** Annotates pods, so that their kubelets read changed ConfigMaps at once; see docs/decisions/0012-propagation.md. */
+export function createPropagationController(options: PropagationControllerOptions): Controller {
   const { client, clock, view, observe, observeQueue } = options;
   const logger = options.logger.child({ part: 'propagation' });
   const propagation = createPropagation({
     ...{ client, clock, observe },
-    pod: (key) => view().pods.cache.get(key),
-    configMapsFor: (pod) => configMapsFor(pod, view()),
+    pod: (key) => view.pods.cache.get(key),
+    configMapsFor: (pod) => configMapsFor(pod, view),
   });
-  let enqueue = (_key: ObjectKey): void => undefined;
+  const { pods, modelConfigs } = view;
+  const queue = createReconciling({
+    ...{ ...options, pace: PACE, logger, caches: [pods, modelConfigs], observe: observeQueue },
+    allKeys: () => [...pods.cache.list()].filter(propagation.isDue).map((pod) => keyOf(pod)),
+    process: propagation.annotate,
+  });
+  modelConfigs.subscribe((delta) => {
+    if (delta.type !== 'synced') enqueueDue(podsOf(delta.object, view));
+  });
+  pods.subscribe((delta) => {
+    if (delta.type === 'deleted') propagation.forget(delta.object);
+    else if (delta.type !== 'synced') enqueueDue([delta.object]);
+  });
 
-  function look(pods: Iterable<WatchedPod>): void {
-    for (const pod of pods) if (propagation.isDue(pod)) enqueue(keyOf(pod));
+  function enqueueDue(pods: Iterable<WatchedPod>): void {
+    for (const pod of pods) if (propagation.isDue(pod)) queue.enqueue(keyOf(pod));
   }
 
-  return {
-    listeners: {
-      modelConfig: (delta) => {
-        if (delta.type !== 'synced') look(podsOf(delta.object, view()));
-      },
-      pod: (delta) => {
-        if (delta.type === 'deleted') propagation.forget(delta.object);
-        else if (delta.type !== 'synced') look([delta.object]);
-      },
-    },
-    async lead(signal) {
-      const { pods, modelConfigs } = view();
-      const working = createReconciling({
-        ...{ ...options, pace: PACE, logger, caches: [pods, modelConfigs], observe: observeQueue },
-        allKeys: () => [...pods.cache.list()].filter(propagation.isDue).map((pod) => keyOf(pod)),
-        process: propagation.annotate,
-      });
-      ({ enqueue } = working);
-      await working.lead(signal);
-    },
-  };
+  return { lead: (signal) => queue.lead(signal) };
 }
-
-/** For those who would rather wait for kubelet: nothing is ever written to a pod. */
-export const NO_PROPAGATION: PropagationController = {
-  listeners: { modelConfig: () => undefined, pod: () => undefined },
-  lead: () => Promise.resolve(),
-};
 
 function configMapsFor(pod: WatchedPod, view: ClusterView): Iterable<ConfigMap> {
   const key = keyOfWatchedPod(pod);

@@ -2,7 +2,7 @@ import type { Clock, Milliseconds } from '../../lib/clock.ts';
 import type { ObjectKey } from '../../contract/kubernetes.ts';
 import { untilNextTry } from './status-pace.decide.ts';
 import { createTokenBucket } from '../../lib/token-bucket.ts';
-import type { TrainedModelStatusObserver } from '../../manager/metrics/status-metrics.ts';
+import type { WorkQueueEvent } from '../work-queue.ts';
 
 /** Writes a second of what is only on its way: most of it is over before its turn comes. */
 const WRITES = { perSecond: 20, burst: 50 };
@@ -35,8 +35,8 @@ export function createStatusTurns(clock: Clock): StatusTurns {
 }
 
 /** Passes the events of a queue on, and knows how many keys wait in it. */
-export function depthObserver(observe: TrainedModelStatusObserver['queue']): {
-  readonly observe: TrainedModelStatusObserver['queue'];
+export function depthObserver(observe: (event: WorkQueueEvent<ObjectKey>) => void): {
+  readonly observe: (event: WorkQueueEvent<ObjectKey>) => void;
   depth(): number;
 } {
   let depth = 0;

@@ -6,7 +6,7 @@ import type { ObjectKey } from '../../contract/kubernetes.ts';
 import { keyOf, objectKey, splitKey } from '../../contract/kubernetes.ts';
 import type { Logger } from '../../lib/log.ts';
 import { modelLoadedOf } from '../../contract/model-loaded.ts';
-import type { ModelConfigPlan, WaitingModel } from '../../contract/model-config-plan.ts';
+import type { WaitingModel } from '../../contract/model-config-plan.ts';
 import { specHash } from '../../contract/model-marker.ts';
 import { eventsBetween } from './model-events.decide.ts';
 import { keyOfTrainedModel } from '../../contract/reconcile-keys.ts';
@@ -18,18 +18,21 @@ import type { TrainedModel } from '../../contract/trained-model.ts';
 import { isSameReplica } from '../../contract/watched-pod.ts';
 import type { WatchedPod } from '../../contract/watched-pod.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
-import type { Delta } from '../../kube/reflector.ts';
+import type { Delta } from '../../kube/reflector-types.ts';
 import { TRAINED_MODELS } from '../../kube/resources.ts';
 import { createBreather } from '../../lib/breather.ts';
 import { createEventRecorder } from './event-recorder.ts';
-import type { EventRecorder } from './event-recorder.ts';
+import type { EventOutcome, EventRecorder } from './event-recorder.ts';
 import { createStatusWriter } from './status-writer.ts';
+import type { StatusWriteOutcome } from './status-writer.ts';
 import { createTokenBucket } from '../../lib/token-bucket.ts';
 import { createAgentFollowers } from './agent-followers.ts';
-import type { AgentFollowers } from './agent-followers.ts';
+import type { AgentFollowers, AgentObserver } from './agent-followers.ts';
 import { servesModels } from '../../contract/watched-pod.ts';
-import type { ClusterListeners, ClusterView } from '../../kube/cluster-view.ts';
-import type { ManagerOptions } from '../../manager/options.ts';
+import type { ClusterView } from '../../kube/cluster-view.ts';
+import type { Controller } from '../controller.ts';
+import type { WorkQueueEvent } from '../work-queue.ts';
+import type { PlanListener } from '../models/model-config-controller.ts';
 import { createPlacements } from '../models/placements.ts';
 import { createReconciling } from '../controller-queue.ts';
 import type { Reconciling } from '../controller-queue.ts';
@@ -37,7 +40,6 @@ import { createStatusLooks } from './status-looks.ts';
 import type { StatusLooks } from './status-looks.ts';
 import { createStatusTurns, depthObserver } from './status-turns.ts';
 import { createVerdictMemory } from './verdict-memory.ts';
-import type { TrainedModelStatusObserver } from '../../manager/metrics/status-metrics.ts';
 
 export interface TrainedModelStatusOptions {
   readonly client: ApiClient;
@@ -47,18 +49,18 @@ export interface TrainedModelStatusOptions {
   readonly identity: string;
   /** `whole`: every condition, URL and address. `beside`: only ModelLoaded, the rest is KServe's controller's. */
   readonly scope: 'whole' | 'beside';
-  /** Asked for only once a watch has shown something. */
-  readonly view: () => ClusterView;
+  readonly view: ClusterView;
+  /** Adds a listener of each plan that is made. */
+  readonly onPlan: (listener: PlanListener) => void;
   readonly observe: TrainedModelStatusObserver;
 }
 
-/** Tells in each TrainedModel's status what has become of it; see docs/trained-model-status.md. */
-export interface TrainedModelStatusController {
-  readonly listeners: Pick<ClusterListeners, 'inferenceService' | 'trainedModel' | 'pod'>;
-  /** Told of each plan that is made. */
-  planned(key: ObjectKey, plan: ModelConfigPlan): void;
-  /** Follows agents and writes until the signal aborts. Never rejects. */
-  lead(signal: AbortSignal): Promise<void>;
+/** What the controller reports for metrics. */
+export interface TrainedModelStatusObserver {
+  readonly written: (outcome: StatusWriteOutcome) => void;
+  readonly event: (outcome: EventOutcome) => void;
+  readonly agent: AgentObserver;
+  readonly queue: (event: WorkQueueEvent<ObjectKey>) => void;
 }
 
 const PACE = {
@@ -71,45 +73,46 @@ const PACE = {
 const WRITES = { perSecond: 200, burst: 200 };
 const EVENTS_A_SECOND = { perSecond: 10, burst: 100 };
 
-export function createTrainedModelStatus(options: TrainedModelStatusOptions): TrainedModelStatusController {
+/** Writes the status of each TrainedModel; see docs/trained-model-status.md. */
+export function createTrainedModelStatus(options: TrainedModelStatusOptions): Controller {
   const { view } = options;
+  const { inferenceServices, trainedModels, pods } = view;
   const placements = createPlacements();
   let leading: Leading | undefined;
 
+  inferenceServices.subscribe((delta) => {
+    if (delta.type !== 'synced') leading?.looks.changed(keyOf(delta.object), undefined);
+    if (delta.type === 'deleted') placements.forget(keyOf(delta.object));
+  });
+  trainedModels.subscribe((delta) => {
+    if (delta.type === 'synced') return;
+    leading?.tellFollowers(delta);
+    if (delta.type === 'deleted') leading?.forget(keyOf(delta.object));
+    else leading?.reconciling.enqueue(keyOf(delta.object));
+  });
+  pods.subscribe((delta) => {
+    if (delta.type === 'synced' || leading === undefined) return;
+    const { followers } = leading;
+    if (delta.type === 'deleted') followers.forget(delta.object);
+    else followers.keep(delta.object);
+    if (delta.type === 'updated' && isSameReplica(delta.previous, delta.object)) return;
+    const { inferenceService = '', metadata } = delta.object;
+    leading.looks.changed(objectKey(metadata.namespace ?? '', inferenceService), undefined);
+  });
+  options.onPlan((key, plan) => {
+    const changed = [...placements.planned(key, plan)];
+    if (changed.length > 0) leading?.looks.changed(key, changed);
+  });
+
   return {
-    listeners: {
-      inferenceService: (delta) => {
-        if (delta.type !== 'synced') leading?.looks.changed(keyOf(delta.object), undefined);
-        if (delta.type === 'deleted') placements.forget(keyOf(delta.object));
-      },
-      trainedModel: (delta) => {
-        if (delta.type === 'synced') return;
-        leading?.tellFollowers(delta);
-        if (delta.type === 'deleted') leading?.forget(keyOf(delta.object));
-        else leading?.reconciling.enqueue(keyOf(delta.object));
-      },
-      pod: (delta) => {
-        if (delta.type === 'synced' || leading === undefined) return;
-        const { followers } = leading;
-        if (delta.type === 'deleted') followers.forget(delta.object);
-        else followers.keep(delta.object);
-        if (delta.type === 'updated' && isSameReplica(delta.previous, delta.object)) return;
-        const { inferenceService = '', metadata } = delta.object;
-        leading.looks.changed(objectKey(metadata.namespace ?? '', inferenceService), undefined);
-      },
-    },
-    planned(key, plan) {
-      const changed = [...placements.planned(key, plan)];
-      if (changed.length > 0) leading?.looks.changed(key, changed);
-    },
     async lead(signal) {
       // Of models that are not known yet nothing would be kept.
-      const { synced, cache } = view().trainedModels;
+      const { synced, cache } = trainedModels;
       await Promise.race([synced, aborted(signal)]).catch(() => undefined);
       if (signal.aborted || !cache.synced) return;
       leading = newLeading(options, placements.waitingFor, signal);
       try {
-        for (const pod of view().pods.cache.list()) leading.followers.keep(pod);
+        for (const pod of pods.cache.list()) leading.followers.keep(pod);
         await leading.reconciling.lead(signal);
       } finally {
         const { followers } = leading;
@@ -140,11 +143,11 @@ function newLeading(
   const { client, clock, random, view, scope, observe } = options;
   const logger = options.logger.child({ part: 'status' });
   const modelsOf = (key: ObjectKey): string[] =>
-    [...view().trainedModelsByKey.group(key)].map(({ metadata }) => metadata.name);
+    [...view.trainedModelsByKey.group(key)].map(({ metadata }) => metadata.name);
   const breathe = createBreather(clock);
   const looks = createStatusLooks({
     ...{ clock, signal, modelsOf, breathe },
-    podsOf: (key) => view().podsByKey.sizeOf(key),
+    podsOf: (key) => view.podsByKey.sizeOf(key),
     look: (key, name) => reconciling.enqueue(objectKey(splitKey(key).namespace, name)),
   });
   const followers = followersFor(options, logger, looks, modelsOf);
@@ -164,15 +167,15 @@ function newLeading(
   const reconciling = createReconciling({
     ...{ clock, random, logger, pace: PACE, process },
     observe: queue.observe,
-    isUrgent: (key) => hasFailed(key, view(), followers),
-    caches: [view().trainedModels, view().inferenceServices, view().pods],
-    allKeys: () => [...view().trainedModels.cache.list()].map((model) => keyOf(model)),
+    isUrgent: (key) => hasFailed(key, view, followers),
+    caches: [view.trainedModels, view.inferenceServices, view.pods],
+    allKeys: () => [...view.trainedModels.cache.list()].map((model) => keyOf(model)),
   });
   return {
     reconciling,
     followers,
     looks,
-    tellFollowers: (delta) => tellFollowers(followers, view(), delta),
+    tellFollowers: (delta) => tellFollowers(followers, view, delta),
     forget(key) {
       memory.forget(key);
       turns.release(key);
@@ -200,17 +203,17 @@ async function lookAt(
   signal: AbortSignal,
 ): Promise<Milliseconds | undefined> {
   const { clock, view, scope } = options;
-  const model = view().trainedModels.cache.get(key);
+  const model = view.trainedModels.cache.get(key);
   if (model === undefined || model.metadata.deletionTimestamp !== undefined) return undefined;
   const now = clock.monotonic();
-  const facts = factsOf(model, view(), followers, waitingFor, now);
+  const facts = factsOf(model, view, followers, waitingFor, now);
   if (facts === undefined) return undefined;
   const stored = writer.newest(model);
   const wanted = (scope === 'whole' ? statusOf : statusBeside)(facts, stored.status, clock.now());
   const { settled, lookAgainAt } = facts.loaded;
   const pace = paceOf({
     ...{ stored: stored.status, wanted, settled, now, doubtUntil: lookAgainAt },
-    crowd: view().trainedModelsByKey.sizeOf(keyOfTrainedModel(model) ?? ''),
+    crowd: view.trainedModelsByKey.sizeOf(keyOfTrainedModel(model) ?? ''),
     since: memory.since(key, verdictsOf(wanted)),
     lastWriteAt: stored.writtenAt,
   });
@@ -238,7 +241,7 @@ function followersFor(
   return createAgentFollowers({
     ...{ clock, random, onChange, modelsOf, logger, observe: observe.agent },
     isModelOf: (key, name) => {
-      const model = view().trainedModels.cache.get(objectKey(splitKey(key).namespace, name));
+      const model = view.trainedModels.cache.get(objectKey(splitKey(key).namespace, name));
       return model !== undefined && keyOfTrainedModel(model) === key;
     },
   });
@@ -319,23 +322,3 @@ function waitingOf(
   const decided = waitingFor(key, name);
   return decided === 'placed' ? undefined : (decided ?? 'undecided');
 }
-
-/** The controller as the manager is told to have it. */
-export function trainedModelStatusFor(parts: {
-  readonly options: ManagerOptions;
-  readonly client: ApiClient;
-  readonly observe: TrainedModelStatusObserver;
-  readonly view: () => ClusterView;
-}): TrainedModelStatusController {
-  const { options, client, observe, view } = parts;
-  const { trainedModelStatus: scope, clock, random, logger, identity } = options;
-  if (scope === 'off') return NO_TRAINED_MODEL_STATUS;
-  return createTrainedModelStatus({ client, clock, random, logger, identity, scope, view, observe });
-}
-
-/** For those who want no status written: nothing is followed and nothing told. */
-const NO_TRAINED_MODEL_STATUS: TrainedModelStatusController = {
-  listeners: { inferenceService: () => undefined, trainedModel: () => undefined, pod: () => undefined },
-  planned: () => undefined,
-  lead: () => Promise.resolve(),
-};

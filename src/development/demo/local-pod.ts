@@ -145,12 +145,12 @@ async function followConfigMap(options: LocalPodOptions, directory: string): Pro
     resource: CONFIG_MAPS,
     namespace: options.configMap.namespace,
     fieldSelector: `metadata.name=${options.configMap.name}`,
-    onDelta: (delta) => {
-      // A volume keeps what it has when its ConfigMap is deleted.
-      if (delta.type === 'synced' || delta.type === 'deleted') return;
-      const { data = {} } = delta.object;
-      written = written.then(() => mount.update(data));
-    },
+  });
+  reflector.subscribe((delta) => {
+    // A volume keeps what it has when its ConfigMap is deleted.
+    if (delta.type === 'synced' || delta.type === 'deleted') return;
+    const { data = {} } = delta.object;
+    written = written.then(() => mount.update(data));
   });
   await reflector.synced;
   await written;

@@ -2,8 +2,8 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { InjectionDecision } from '../../contract/agent-injection.ts';
 import type { AdmissionServer } from '../../admission/admission-server.ts';
-import { ROOM_REASONS } from '../../admission/connection-room.ts';
-import type { RoomReason } from '../../admission/connection-room.ts';
+import { ROOM_REASONS } from '../../lib/connection-room.ts';
+import type { RoomReason } from '../../lib/connection-room.ts';
 import type { AdmissionObservation } from '../../admission/review-endpoint.ts';
 import { DURATION_BUCKETS } from './buckets.ts';
 

@@ -1,18 +1,6 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { ObjectKey } from '../../contract/kubernetes.ts';
-import type { EventOutcome } from '../../controllers/status/event-recorder.ts';
-import type { StatusWriteOutcome } from '../../controllers/status/status-writer.ts';
-import type { AgentObserver } from '../../controllers/status/agent-followers.ts';
-import type { WorkQueueEvent } from '../../controllers/work-queue.ts';
-
-/** Who is told of what the leader writes about TrainedModels. */
-export interface TrainedModelStatusObserver {
-  readonly written: (outcome: StatusWriteOutcome) => void;
-  readonly event: (outcome: EventOutcome) => void;
-  readonly agent: AgentObserver;
-  readonly queue: (event: WorkQueueEvent<ObjectKey>) => void;
-}
+import type { TrainedModelStatusObserver } from '../../controllers/status/trained-model-status-controller.ts';
 
 /** Counts what the leader tells of TrainedModels. */
 export function statusMetrics(registry: Registry): TrainedModelStatusObserver {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { InferenceService } from '../../../src/contract/inference-service.ts';
-import type { JsonObject } from '../../../src/contract/kubernetes.ts';
+import type { JsonObject } from '../../../src/lib/json.ts';
 import { silentLogger } from '../../../src/lib/log.ts';
 import { createObjectStore } from '../../../src/kube/object-store.ts';
 import type { ClusterView } from '../../../src/kube/cluster-view.ts';
@@ -24,14 +24,7 @@ describe('the webhook for TrainedModels, while the API server does not answer', 
       view: {
         inferenceServices: { cache: createObjectStore<InferenceService>().cache },
       } as unknown as ClusterView,
-      options: {
-        ...{
-          allowMemoryChanges: false,
-          clientAuthorityFile: '/ca.pem',
-          kserve: 'beside',
-          logger: silentLogger,
-        },
-      },
+      ...{ allowMemoryChanges: false, callerIsKnown: true, kserve: 'beside', logger: silentLogger },
     });
     const object = { ...trainedModel('new', 'unseen') } as unknown as JsonObject;
     const decision = await handler(

@@ -6,7 +6,7 @@ import {
   writeBundle,
   type CertificatePolicy,
   type CertificateState,
-} from '../../../src/certificates/certificate.ts';
+} from '../../../src/certificates/certificate.decide.ts';
 import { milliseconds, type EpochMs } from '../../../src/lib/clock.ts';
 import { makeIssue } from '../../../src/certificates/make-certificate.ts';
 import { paperMaker, paperReader } from '../../support/paper-certificates.ts';

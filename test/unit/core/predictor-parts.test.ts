@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { JsonObject } from '../../../src/contract/kubernetes.ts';
+import type { JsonObject } from '../../../src/lib/json.ts';
 import { fillPlaceholders } from '../../../src/contract/placeholders.ts';
 import { mergeStrategically } from '../../../src/contract/strategic-merge.ts';
 import { deepFreeze } from './injection-cases.ts';

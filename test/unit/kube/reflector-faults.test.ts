@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { milliseconds } from '../../../src/lib/clock.ts';
 import type { ConfigMap } from '../../../src/contract/kubernetes.ts';
-import { startReflector, type Delta, type Reflector } from '../../../src/kube/reflector.ts';
-import type { ReflectorEvent } from '../../../src/kube/reflector-loop.ts';
+import { startReflector, type Reflector } from '../../../src/kube/reflector.ts';
+import type { Delta } from '../../../src/kube/reflector-types.ts';
+import type { ReflectorEvent } from '../../../src/kube/reflector-types.ts';
 import { CONFIG_MAPS } from '../../../src/kube/resources.ts';
 import { systemClock } from '../../../src/lib/system-clock.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
@@ -44,11 +45,11 @@ describe('a reflector of an API server that misbehaves', () => {
       clock: systemClock,
       random: () => 0,
       logger: recordingLogger(),
-      onDelta: note,
       observe: (event) => events.push(event),
       pageSize,
       timing: { backoff: { base: milliseconds(2), cap: milliseconds(20) } },
     });
+    reflector.subscribe(note);
     cleanups.push(
       () => api.close(),
       () => reflector.stop(),

@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { seconds } from '../lib/clock.ts';
-import type { Clock, MonotonicMs } from '../lib/clock.ts';
-import type { Logger } from '../lib/log.ts';
+import { seconds } from './clock.ts';
+import type { Clock, MonotonicMs } from './clock.ts';
+import type { Logger } from './log.ts';
 
 /** Why a connection was closed, or not taken: it had sent no request, was idle after some, or sent one too slowly. */
 export const ROOM_REASONS = ['silent', 'idle', 'slow', 'young', 'refused'] as const;

@@ -1,0 +1,73 @@
+/**
+ * Lint rules of this project. They read the imports themselves: `import-x/no-cycle` does not see type imports, and no kept
+ * plugin knows which files are decisions.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve, sep } from 'node:path';
+
+/**
+ * A decision may use other decisions, the contract and what is pure in lib. Types may come from anywhere.
+ * @param {readonly string[]} effectsOfLib the files of lib that act, without extension
+ */
+export function pureImports(effectsOfLib) {
+  const isPure = (path) => {
+    if (path.endsWith('.decide.ts') || path.includes(`${sep}src${sep}contract${sep}`)) return true;
+    const lib = path.split(`${sep}src${sep}lib${sep}`)[1];
+    return lib !== undefined && !effectsOfLib.includes(lib.replace(/\.ts$/, ''));
+  };
+  return {
+    meta: { type: 'problem', messages: { impure: '{{from}} has effects, so a decision may not use it' } },
+    create: (context) => ({
+      ImportDeclaration(node) {
+        if (node.importKind === 'type' || !node.source.value.startsWith('.')) return;
+        const path = resolve(dirname(context.filename), node.source.value);
+        if (!isPure(path)) context.report({ node, messageId: 'impure', data: { from: node.source.value } });
+      },
+    }),
+  };
+}
+
+/** No file is reached from itself, by imports of any kind but `import()`. */
+export function noCircles() {
+  const imports = new Map();
+  const importsOf = (file) => {
+    const known = imports.get(file);
+    if (known !== undefined) return known;
+    const text = readFileSync(file, 'utf8');
+    const found = [...text.matchAll(/^(?:import|export)[^;']*?from '(\.[^']+\.ts)';/gm)];
+    const paths = found.map(([, path]) => resolve(dirname(file), path));
+    imports.set(file, paths);
+    return paths;
+  };
+  const wayBack = (start) => {
+    const before = new Map();
+    const queue = [...importsOf(start)].map((file) => [file, start]);
+    for (const [file, from] of queue) {
+      if (before.has(file)) continue;
+      before.set(file, from);
+      if (file === start) return steps(start, before);
+      queue.push(...importsOf(file).map((next) => [next, file]));
+    }
+    return undefined;
+  };
+  return {
+    meta: { type: 'problem', messages: { circle: 'a circle of imports: {{way}}' } },
+    create: (context) => ({
+      Program(node) {
+        const way = wayBack(context.filename);
+        if (way !== undefined) context.report({ node, messageId: 'circle', data: { way: way.join(' <- ') } });
+      },
+    }),
+  };
+}
+
+/** The files of a circle, from its end to its beginning. */
+function steps(start, before) {
+  const way = [start];
+  let file = before.get(start);
+  while (file !== start) {
+    way.push(file);
+    file = before.get(file);
+  }
+  return [...way, start].map((path) => path.split(`${sep}src${sep}`)[1] ?? path);
+}
