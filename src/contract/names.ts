@@ -1,6 +1,6 @@
 /**
  * Every name of KServe's contract that this project speaks, once. Source: KServe v0.17, `pkg/constants`, and the pods
- * recorded in test/unit/core/goldens.
+ * recorded in test/unit/contract/injection.
  */
 
 export const INFERENCE_SERVICE_API_VERSION = 'serving.kserve.io/v1beta1';

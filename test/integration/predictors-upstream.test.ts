@@ -28,7 +28,7 @@ interface Port {
 }
 
 /**
- * What KServe v0.17.0's manager made, on a real API server, of the cases of test/unit/core/predictors. It had no setting for
+ * What KServe v0.17.0's manager made, on a real API server, of the cases of test/unit/contract/predictors. It had no setting for
  * service accounts' tokens and for annotations to keep back; its installation manifests have both. A recording, not refreshed.
  */
 const RECORDED = JSON.parse(
@@ -89,7 +89,7 @@ describe('what is made of an InferenceService is what KServe makes, in the case 
   };
 
   it.each(Object.entries(RECORDED))('%s', async (name, recorded) => {
-    const input = new URL(`../unit/core/predictors/${name}/input.yaml`, import.meta.url);
+    const input = new URL(`../unit/contract/predictors/${name}/input.yaml`, import.meta.url);
     const objects = parseAllDocuments(readFileSync(input, 'utf8')).map(
       (document) => document.toJS() as ServingRuntime,
     );

@@ -15,7 +15,7 @@ import {
   INPUT_FILES,
   readCase,
   readYaml,
-} from '../core/injection-cases.ts';
+} from './injection-cases.ts';
 
 /** `UPDATE_GOLDENS=1` writes expected.yaml anew; the difference is then a person's to read. */
 const update = process.env['UPDATE_GOLDENS'] === '1';

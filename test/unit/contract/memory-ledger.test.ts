@@ -3,7 +3,7 @@ import type { InferenceService, Predictor } from '../../../src/contract/inferenc
 import { memoryLimitOf } from '../../../src/contract/inference-service.ts';
 import { keepMemoryLedger } from '../../../src/contract/memory-ledger.ts';
 import { bytes } from '../../../src/lib/quantity.ts';
-import { SEEDS, seededRandom } from '../core/seeded-random.ts';
+import { SEEDS, seededRandom } from './seeded-random.ts';
 
 const claim = (claimant: string, memory: number) => ({ claimant, memory: bytes(memory) });
 const limitOf = (limit: number | undefined) => (limit === undefined ? undefined : bytes(limit));

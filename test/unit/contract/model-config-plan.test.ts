@@ -4,7 +4,7 @@ import { byteLength, encodeModelConfig } from '../../../src/contract/model-confi
 import { MODELS_JSON_CAPACITY, planModelConfig } from '../../../src/contract/model-config-plan.ts';
 import type { ModelConfigPlan, PlanInput } from '../../../src/contract/model-config-plan.ts';
 import type { TrainedModel } from '../../../src/contract/trained-model.ts';
-import { SEEDS, seededRandom } from '../core/seeded-random.ts';
+import { SEEDS, seededRandom } from './seeded-random.ts';
 
 interface ModelOptions {
   readonly memory?: unknown;

@@ -9,7 +9,7 @@ import {
   meansSameModels,
   meansSameSpec,
 } from '../../../src/contract/model-config.ts';
-import { SEEDS, seededRandom } from '../core/seeded-random.ts';
+import { SEEDS, seededRandom } from './seeded-random.ts';
 
 const spec = { storageUri: 's3://bucket/m1', framework: 'sklearn', memory: '1Gi' };
 const entry = (modelName: string, change: Partial<typeof spec> = {}): ModelConfigEntry => ({

@@ -7,7 +7,7 @@ import { planPredictor } from '../../../src/contract/predictor-workload.ts';
 import type { PredictorPlan } from '../../../src/contract/predictor-workload.ts';
 import { readServingRuntime } from '../../../src/contract/serving-runtime.ts';
 import type { ServingRuntime } from '../../../src/contract/serving-runtime.ts';
-import { deepFreeze } from '../core/injection-cases.ts';
+import { deepFreeze } from './injection-cases.ts';
 
 /** One directory a case: `input.yaml` with an InferenceService and runtimes, and `expected.yaml`. */
 const DIRECTORY = join(import.meta.dirname, 'predictors');

@@ -4,7 +4,7 @@ import { clusterOverview } from '../../../../src/cli/status/cluster-overview.dec
 import { statusDocument } from '../../../../src/cli/status/status-document.decide.ts';
 import { readTarget } from '../../../../src/cli/explain/target.decide.ts';
 import { selectStatus } from '../../../../src/cli/status/status-selection.decide.ts';
-import { servingObjects } from '../../core/serving-objects.ts';
+import { servingObjects } from '../../contract/serving-objects.ts';
 
 const overview = clusterOverview(servingObjects());
 const model = (name: string) => overview.models.find((one) => one.name === name);

@@ -6,7 +6,7 @@ import { screenFor } from '../../../../src/cli/status/status-screen.ts';
 import type { EpochMs } from '../../../../src/lib/clock.ts';
 import { clusterOverview } from '../../../../src/cli/status/cluster-overview.decide.ts';
 import { expectGolden } from '../../../support/golden-text.ts';
-import { servingObjects } from '../../core/serving-objects.ts';
+import { servingObjects } from '../../contract/serving-objects.ts';
 
 const NOW = Date.parse('2026-01-01T03:20:00Z') as EpochMs;
 const overview = clusterOverview(servingObjects());
