@@ -8,7 +8,7 @@ const LOADED = 'src/contract/model-loaded.ts';
 const PREDICTOR = 'src/contract/predictor-outcome.ts';
 const PREDICTOR_CONDITIONS = 'src/controllers/predictors/predictor-conditions.decide.ts';
 
-/** Conditions, their reasons, events and decisions: what of the types and statuses in src/core people see. */
+/** Conditions, their reasons, events and decisions: what of the types and statuses in src people see. */
 export function conditionsPage(sources: Sources): string {
   const list = (names: readonly string[]): string => [...new Set(names)].sort().map(code).join(', ');
   const rows = (entries: readonly (readonly [string, readonly string[]])[]): string =>

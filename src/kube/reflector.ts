@@ -76,14 +76,10 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
   synced.catch(() => undefined);
   const logger = options.logger.child({ resource: options.resource.plural });
   const observe = tolerantObserver(options.observe, logger);
-  const listeners: DeltaListener<T>[] = [];
+  const listeners = createListeners<T>(logger, observe);
   let lastError: Error | undefined;
   let heardAt: MonotonicMs | undefined;
   let announced = false;
-
-  function deliver(delta: Delta<T>): void {
-    for (const listener of listeners) callListener(listener, delta, logger, observe);
-  }
 
   const finished = followKind(
     {
@@ -98,13 +94,13 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
     },
     {
       deltas: (deltas) => {
-        for (const delta of deltas) if (!stopping.signal.aborted) deliver(delta);
+        for (const delta of deltas) if (!stopping.signal.aborted) listeners.deliver(delta);
       },
       listed: () => {
         lastError = undefined;
         if (announced) return;
         announced = true;
-        deliver({ type: 'synced' });
+        listeners.deliver({ type: 'synced' });
         resolve(undefined);
       },
       health: (error) => (lastError = error),
@@ -122,12 +118,7 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
     get heardAt() {
       return heardAt;
     },
-    subscribe(listener) {
-      listeners.push(listener);
-      for (const object of store.cache.list())
-        callListener(listener, { type: 'added', object }, logger, observe);
-      if (announced) callListener(listener, { type: 'synced' }, logger, observe);
-    },
+    subscribe: (listener) => listeners.add(listener, store.cache.list(), announced),
     async stop() {
       stopping.abort();
       reject(
@@ -141,24 +132,40 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
 }
 
 /** Nothing that a listener does, be it throwing or rejecting later, reaches the reflector or the process. */
-function callListener<T extends KubernetesObject>(
-  listener: DeltaListener<T>,
-  delta: Delta<T>,
+function createListeners<T extends KubernetesObject>(
   logger: Logger,
   observe: (event: ReflectorEvent) => void,
-): void {
-  const failed = (error: unknown): void => {
-    const object = delta.type === 'synced' ? undefined : delta.object.metadata.name;
-    logger.error({ err: error, delta: delta.type, object }, 'a handler of cache changes failed');
-    observe({ type: 'handler-failed', error });
-  };
-  try {
-    // A listener declared as returning nothing may still be an async function.
-    const result = listener(delta);
-    if (result instanceof Promise) result.catch(failed);
-  } catch (error) {
-    failed(error);
+): {
+  add(listener: DeltaListener<T>, cached: Iterable<T>, synced: boolean): void;
+  deliver(delta: Delta<T>): void;
+} {
+  const listeners: DeltaListener<T>[] = [];
+
+  function call(listener: DeltaListener<T>, delta: Delta<T>): void {
+    const failed = (error: unknown): void => {
+      const object = delta.type === 'synced' ? undefined : delta.object.metadata.name;
+      logger.error({ err: error, delta: delta.type, object }, 'a handler of cache changes failed');
+      observe({ type: 'handler-failed', error });
+    };
+    try {
+      // A listener declared as returning nothing may still be an async function.
+      const result = listener(delta);
+      if (result instanceof Promise) result.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
   }
+
+  return {
+    add(listener, cached, synced) {
+      listeners.push(listener);
+      for (const object of cached) call(listener, { type: 'added', object });
+      if (synced) call(listener, { type: 'synced' });
+    },
+    deliver(delta) {
+      for (const listener of listeners) call(listener, delta);
+    },
+  };
 }
 
 /** Counting must not end what is counted. */

@@ -71,7 +71,7 @@ export interface SubjectAccessReview extends KubernetesObject {
   readonly status?: { readonly allowed?: boolean };
 }
 
-/** An object of a custom kind, whose schema lives elsewhere: read its parts with the functions in core. */
+/** An object of a custom kind, whose schema lives elsewhere: read its parts with the functions in contract. */
 export interface CustomObject extends KubernetesObject {
   readonly metadata: ObjectMeta;
   readonly spec?: unknown;

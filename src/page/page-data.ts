@@ -3,7 +3,7 @@ import type { Clock, MonotonicMs } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { ObjectKey } from '../contract/kubernetes.ts';
 import { keyOf, objectKey } from '../contract/kubernetes.ts';
-import { PAGE_ROWS, PAGE_VERSION } from './page-documents.ts';
+import { PAGE_ROWS, PAGE_VERSION } from './page-documents.decide.ts';
 import type {
   ModelDocument,
   ModelState,
@@ -11,7 +11,7 @@ import type {
   ServiceDocument,
   ServiceRow,
   ServicesDocument,
-} from './page-documents.ts';
+} from './page-documents.decide.ts';
 import { modelPageOf, modelRowOf, standingOf } from './page-model.decide.ts';
 import {
   compareModels,

@@ -1,6 +1,6 @@
 import { isRecord, recordsIn } from '../lib/json.ts';
-import type { ConditionRow, ModelPage, ModelRow, ModelState } from './page-documents.ts';
-import { ROW_MESSAGE } from './page-documents.ts';
+import type { ConditionRow, ModelPage, ModelRow, ModelState } from './page-documents.decide.ts';
+import { ROW_MESSAGE } from './page-documents.decide.ts';
 import { shownStorageUri } from '../contract/storage-uri.ts';
 import { hasOutdatedStatus, MODEL_LOADED } from '../contract/trained-model-status.ts';
 import { readTrainedModel } from '../contract/trained-model.ts';

@@ -1,5 +1,5 @@
-import { MODEL_STATES } from './page-documents.ts';
-import type { ModelState } from './page-documents.ts';
+import { MODEL_STATES } from './page-documents.decide.ts';
+import type { ModelState } from './page-documents.decide.ts';
 
 /** What a request to the page's server asks for. */
 export type PageRequest =

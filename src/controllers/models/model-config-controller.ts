@@ -17,6 +17,7 @@ import { INFERENCE_SERVICES } from '../../kube/resources.ts';
 import { createConfigMapWriter } from './config-map-writer.ts';
 import type { ConfigMapWrite } from './config-map-writer.ts';
 import { createOwnWrites } from '../own-writes.ts';
+import type { OwnWrites } from '../own-writes.ts';
 import { reconcileModelConfig } from './reconcile-model-config.ts';
 import { takeOver } from '../takeover/take-over.ts';
 import type { ModelConfigWorld } from './reconcile-model-config.ts';
@@ -64,12 +65,7 @@ export function createModelConfigController(options: ModelConfigControllerOption
   const ownWrites = createOwnWrites(clock, options.observeLag);
   const writer = createConfigMapWriter(client, ownWrites, options.observeWrite);
   const planListeners: PlanListener[] = [];
-  const world: ModelConfigWorld = {
-    inferenceService: (key) => view.inferenceServices.cache.get(key),
-    trainedModels: (key) => [...view.trainedModelsByKey.group(key)],
-    configMaps: configMapsOf,
-    isInferenceServiceGone: (key) => isGone(client, key),
-  };
+  const world = worldOf(client, view, ownWrites);
   const queue = createReconciling({
     ...{ clock, random: options.random, logger, observe: options.observeQueue, pace: PACE },
     caches: decisiveReflectors(view),
@@ -88,17 +84,6 @@ export function createModelConfigController(options: ModelConfigControllerOption
     else if (delta.type !== 'synced' && ownWrites.seen(delta.object)) return;
     enqueueEach(objectsOf(delta).flatMap(keysOfConfigMap));
   });
-
-  function configMapsOf(key: ObjectKey): ConfigMap[] {
-    const cached = new Map(
-      [...view.modelConfigsByKey.group(key)].map((configMap) => [keyOf(configMap), configMap]),
-    );
-    for (const configMap of ownWrites.unseen()) {
-      if (!cached.has(keyOf(configMap)) && keysOfConfigMap(configMap).includes(key))
-        cached.set(keyOf(configMap), configMap);
-    }
-    return [...cached.values()].map((configMap) => ownWrites.newest(configMap));
-  }
 
   /** Every key that could need work; for a new leader, which has seen no change yet. */
   function allKeys(): ReadonlySet<ObjectKey> {
@@ -131,6 +116,25 @@ export function createModelConfigController(options: ModelConfigControllerOption
   return {
     onPlan: (listener) => planListeners.push(listener),
     lead: (signal) => queue.lead(signal),
+  };
+}
+
+/** What a decision reads: the caches, and what was written and the watch has not shown yet. */
+function worldOf(client: ApiClient, view: ClusterView, ownWrites: OwnWrites<ConfigMap>): ModelConfigWorld {
+  return {
+    inferenceService: (key) => view.inferenceServices.cache.get(key),
+    trainedModels: (key) => [...view.trainedModelsByKey.group(key)],
+    configMaps(key) {
+      const cached = new Map(
+        [...view.modelConfigsByKey.group(key)].map((configMap) => [keyOf(configMap), configMap]),
+      );
+      for (const configMap of ownWrites.unseen()) {
+        if (!cached.has(keyOf(configMap)) && keysOfConfigMap(configMap).includes(key))
+          cached.set(keyOf(configMap), configMap);
+      }
+      return [...cached.values()].map((configMap) => ownWrites.newest(configMap));
+    },
+    isInferenceServiceGone: (key) => isGone(client, key),
   };
 }
 

@@ -8,7 +8,7 @@ import { INFERENCE_SERVICES, NAMESPACES, TRAINED_MODELS } from '../../kube/resou
 import type { Resource } from '../../kube/resources.ts';
 import { packageFile } from '../../lib/package-files.ts';
 
-/** manifests/examples; the same path from src/demo and from dist/demo. */
+/** The examples of this package. */
 const EXAMPLES = fileURLToPath(packageFile('manifests/examples'));
 
 /** What `kubectl apply -k manifests/examples` creates, in this order. */

@@ -31,7 +31,6 @@ export interface ServingScript {
   readonly mlserver: string;
 }
 
-/** The same from src/demo and from dist/demo. */
 const TRAIN = fileURLToPath(packageFile('tools/demo/train_models.py'));
 const NAMESPACE = 'mms-serving';
 const SERVICE = 'classifiers';

@@ -1,4 +1,4 @@
-import type { PageDocument } from '../page-documents.ts';
+import type { PageDocument } from '../page-documents.decide.ts';
 import { element, setAttribute, setText, show } from './elements.ts';
 import { modelView } from './model-view.ts';
 import { startPolling } from './polling.ts';

@@ -1,4 +1,4 @@
-import type { ConditionRow, ModelDocument, ModelPage } from '../page-documents.ts';
+import type { ConditionRow, ModelDocument, ModelPage } from '../page-documents.decide.ts';
 import { element, keptRows, setAttribute, setText, show } from './elements.ts';
 import type { Row } from './elements.ts';
 import { badge, factList, since } from './parts.ts';

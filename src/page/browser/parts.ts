@@ -1,7 +1,7 @@
 import { age } from '../../lib/age.ts';
 import type { EpochMs } from '../../lib/clock.ts';
-import type { ModelState, ServiceRow, StateCounts } from '../page-documents.ts';
-import { MODEL_STATES, PAGE_ROWS } from '../page-documents.ts';
+import type { ModelState, ServiceRow, StateCounts } from '../page-documents.decide.ts';
+import { MODEL_STATES, PAGE_ROWS } from '../page-documents.decide.ts';
 import { element, keptRows, setAttribute, setText, show } from './elements.ts';
 import type { Row } from './elements.ts';
 import { memoryText, STATE_WORDS } from './words.ts';

@@ -1,5 +1,5 @@
-import type { PageDocument } from '../page-documents.ts';
-import { PAGE_VERSION } from '../page-documents.ts';
+import type { PageDocument } from '../page-documents.decide.ts';
+import { PAGE_VERSION } from '../page-documents.decide.ts';
 
 export type Connection =
   | { readonly state: 'connecting' | 'live' | 'paused' }

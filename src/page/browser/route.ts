@@ -1,5 +1,5 @@
-import { MODEL_STATES } from '../page-documents.ts';
-import type { ModelState } from '../page-documents.ts';
+import { MODEL_STATES } from '../page-documents.decide.ts';
+import type { ModelState } from '../page-documents.decide.ts';
 
 /** What is being looked at; the part of the address after the # says it, so that it can be linked to and gone back to. */
 export type Route =

@@ -1,5 +1,5 @@
-import type { ModelRow, ServiceDocument, ServiceRow } from '../page-documents.ts';
-import { MODEL_STATES } from '../page-documents.ts';
+import type { ModelRow, ServiceDocument, ServiceRow } from '../page-documents.decide.ts';
+import { MODEL_STATES } from '../page-documents.decide.ts';
 import { element, keptRows, setAttribute, setText, show } from './elements.ts';
 import type { Row } from './elements.ts';
 import { badge, badges, factList, filterBox, memoryMeter, pager, since } from './parts.ts';

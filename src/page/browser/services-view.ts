@@ -1,4 +1,4 @@
-import type { ServiceRow, ServicesDocument } from '../page-documents.ts';
+import type { ServiceRow, ServicesDocument } from '../page-documents.decide.ts';
 import { element, keptRows, setAttribute, setText, show } from './elements.ts';
 import type { Row } from './elements.ts';
 import { badges, filterBox, memoryMeter, pager } from './parts.ts';

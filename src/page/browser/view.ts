@@ -1,4 +1,4 @@
-import type { PageDocument } from '../page-documents.ts';
+import type { PageDocument } from '../page-documents.decide.ts';
 import type { Route } from './route.ts';
 
 /** What is in the middle of the page. */

@@ -1,5 +1,5 @@
-import type { ModelState, ServiceRow, StateCounts } from '../page-documents.ts';
-import { MODEL_STATES } from '../page-documents.ts';
+import type { ModelState, ServiceRow, StateCounts } from '../page-documents.decide.ts';
+import { MODEL_STATES } from '../page-documents.decide.ts';
 
 /** How the states are called on the page. */
 export const STATE_WORDS: Readonly<Record<ModelState, string>> = {

@@ -2,7 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import type { CertificateSecret } from '../../../src/certificates/certificate-secret.decide.ts';
 import { DEFAULT_CERTIFICATE_POLICY } from '../../../src/certificates/certificate.decide.ts';
 import { milliseconds, seconds } from '../../../src/lib/clock.ts';
-import { certificateKeeper, type CertificateKeeper } from '../../../src/certificates/certificate-controller.ts';
+import {
+  certificateKeeper,
+  type CertificateKeeper,
+} from '../../../src/certificates/certificate-controller.ts';
 import { startCertificateLoop } from '../../../src/certificates/certificate-loop.ts';
 import {
   StaleWriteError,

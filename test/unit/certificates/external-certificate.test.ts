@@ -1,5 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { DEFAULT_CERTIFICATE_POLICY, readBundle, type Certificate } from '../../../src/certificates/certificate.decide.ts';
+import {
+  DEFAULT_CERTIFICATE_POLICY,
+  readBundle,
+  type Certificate,
+} from '../../../src/certificates/certificate.decide.ts';
 import { readExternalCertificate } from '../../../src/certificates/external-certificate.decide.ts';
 import { systemClock } from '../../../src/lib/system-clock.ts';
 import { paperMaker, paperReader } from '../../support/paper-certificates.ts';

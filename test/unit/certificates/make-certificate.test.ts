@@ -1,8 +1,15 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { decodeCertificateSecret, encodeCertificateSecret } from '../../../src/certificates/certificate-secret.decide.ts';
+import {
+  decodeCertificateSecret,
+  encodeCertificateSecret,
+} from '../../../src/certificates/certificate-secret.decide.ts';
 import { created, staged } from '../../../src/certificates/certificate-transitions.decide.ts';
-import { DEFAULT_CERTIFICATE_POLICY, readBundle, writeBundle } from '../../../src/certificates/certificate.decide.ts';
+import {
+  DEFAULT_CERTIFICATE_POLICY,
+  readBundle,
+  writeBundle,
+} from '../../../src/certificates/certificate.decide.ts';
 import type { EpochMs } from '../../../src/lib/clock.ts';
 import {
   canonicalName,

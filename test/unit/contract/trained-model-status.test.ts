@@ -3,8 +3,17 @@ import type { EpochMs } from '../../../src/lib/clock.ts';
 import type { InferenceService } from '../../../src/contract/inference-service.ts';
 import type { ModelLoaded } from '../../../src/contract/model-loaded.ts';
 import type { WaitingModel } from '../../../src/contract/model-config-plan.ts';
-import { conditionOf, sameStatus, statusBeside, statusOf } from '../../../src/contract/trained-model-status.ts';
-import type { Condition, StatusFacts, TrainedModelStatus } from '../../../src/contract/trained-model-status.ts';
+import {
+  conditionOf,
+  sameStatus,
+  statusBeside,
+  statusOf,
+} from '../../../src/contract/trained-model-status.ts';
+import type {
+  Condition,
+  StatusFacts,
+  TrainedModelStatus,
+} from '../../../src/contract/trained-model-status.ts';
 import { knativeManager } from '../../support/knative-conditions.ts';
 
 const at = (time: string): EpochMs => Date.parse(time) as EpochMs;

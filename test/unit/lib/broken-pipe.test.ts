@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 
 const moduleOf = (name: string): string =>
-  JSON.stringify(new URL(`../../../src/system/${name}.ts`, import.meta.url).href);
+  JSON.stringify(new URL(`../../../src/lib/${name}.ts`, import.meta.url).href);
 
 /** Prints without an end; its reader goes away after the first line. */
 async function readOnce(body: string): Promise<{ code: number | null; stderr: string }> {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { InferenceService } from '../../../src/contract/inference-service.ts';
 import { objectKey } from '../../../src/contract/kubernetes.ts';
-import { MODEL_STATES } from '../../../src/page/page-documents.ts';
-import type { ModelState, ServiceRow } from '../../../src/page/page-documents.ts';
+import { MODEL_STATES } from '../../../src/page/page-documents.decide.ts';
+import type { ModelState, ServiceRow } from '../../../src/page/page-documents.decide.ts';
 import {
   compareModels,
   compareServices,

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { InvalidNetworkError, createDestinationPolicy } from '../../../../src/agent/sources/destination-policy.decide.ts';
+import {
+  InvalidNetworkError,
+  createDestinationPolicy,
+} from '../../../../src/agent/sources/destination-policy.decide.ts';
 import { parseIp, parseNetwork } from '../../../../src/agent/sources/ip-address.decide.ts';
 
 const policy = createDestinationPolicy();

@@ -1,6 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { InferenceService } from '../../../../src/contract/inference-service.ts';
-import type { BlockedOutcome, Deployment, PredictorOutcome } from '../../../../src/contract/predictor-outcome.ts';
+import type {
+  BlockedOutcome,
+  Deployment,
+  PredictorOutcome,
+} from '../../../../src/contract/predictor-outcome.ts';
 import { nextStatus } from '../../../../src/controllers/predictors/predictor-status.decide.ts';
 import type { Scale } from '../../../../src/contract/predictor-workload.ts';
 import { argoHealth, kstatus } from '../../../support/gitops-health.ts';

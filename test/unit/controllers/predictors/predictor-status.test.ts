@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { InferenceService, InferenceServiceStatus } from '../../../../src/contract/inference-service.ts';
-import { predictorChange, fingerprint } from '../../../../src/controllers/predictors/predictor-change.decide.ts';
+import {
+  predictorChange,
+  fingerprint,
+} from '../../../../src/controllers/predictors/predictor-change.decide.ts';
 import type { AppliedRecord } from '../../../../src/controllers/predictors/predictor-change.decide.ts';
 import { nextStatus } from '../../../../src/controllers/predictors/predictor-status.decide.ts';
 import type { Deployment, PredictorOutcome } from '../../../../src/contract/predictor-outcome.ts';

@@ -1,6 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ConfigMap } from '../../../../src/contract/kubernetes.ts';
-import { decidePropagation, firstKnown, mountedVersion } from '../../../../src/controllers/propagation/model-config-propagation.decide.ts';
+import {
+  decidePropagation,
+  firstKnown,
+  mountedVersion,
+} from '../../../../src/controllers/propagation/model-config-propagation.decide.ts';
 import type { ModelConfigVersion } from '../../../../src/controllers/propagation/model-config-propagation.decide.ts';
 import type { WatchedPod } from '../../../../src/contract/watched-pod.ts';
 

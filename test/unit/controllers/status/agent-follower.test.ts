@@ -6,7 +6,10 @@ import type { Agent } from 'undici';
 import { milliseconds } from '../../../../src/lib/clock.ts';
 import type { Milliseconds } from '../../../../src/lib/clock.ts';
 import { agentConnections, followAgent } from '../../../../src/controllers/status/agent-follower.ts';
-import type { AgentFollowerOptions, AgentStreamFollower } from '../../../../src/controllers/status/agent-follower.ts';
+import type {
+  AgentFollowerOptions,
+  AgentStreamFollower,
+} from '../../../../src/controllers/status/agent-follower.ts';
 import { createAgentRoom } from '../../../../src/controllers/status/agent-room.ts';
 import { createReadingTurns } from '../../../../src/controllers/status/reading-turns.ts';
 import { systemClock } from '../../../../src/lib/system-clock.ts';

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { readAgentLine, readAgentModel } from '../../../../src/controllers/status/agent-status-reading.decide.ts';
+import {
+  readAgentLine,
+  readAgentModel,
+} from '../../../../src/controllers/status/agent-status-reading.decide.ts';
 
 const HASH = 'a'.repeat(64);
 const model = (change: object = {}) => ({
