@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { promisify } from 'node:util';
 import { binaryOptions } from '../src/cli/binary-options.ts';
-import { findBinaries } from '../src/controlplane/binaries.ts';
+import { findBinaries } from '../src/development/controlplane/binaries.ts';
 import { KSERVE_VERSION } from '../test/support/kserve-programs.ts';
 import type { Machine } from './report/results.ts';
 

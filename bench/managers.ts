@@ -1,4 +1,4 @@
-import type { ControlPlane } from '../src/controlplane/control-plane.ts';
+import type { ControlPlane } from '../src/development/controlplane/control-plane.ts';
 import type { ApiClient } from '../src/kube/api-client.ts';
 import { clientFor } from '../test/support/api-access.ts';
 import { createService, inferenceService, modelNames } from '../test/support/cluster-client.ts';

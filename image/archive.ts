@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { ALLOCATOR } from '../src/core/allocator.ts';
+import { ALLOCATOR } from '../src/agent/puller/allocator.decide.ts';
 import { USER } from './base-layer.ts';
 import { blobOf } from './layer.ts';
 import type { Blob, Layer } from './layer.ts';

@@ -1,4 +1,4 @@
-import { MmsError } from '../src/core/errors.ts';
+import { MmsError } from '../src/lib/errors.ts';
 
 export type ImageFault =
   | 'UNSUPPORTED_PLATFORM'

@@ -4,7 +4,7 @@ import { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cacheDirectory } from '../src/cli/binary-options.ts';
-import { messageOf, MmsError } from '../src/core/errors.ts';
+import { messageOf, MmsError } from '../src/lib/errors.ts';
 import { ImageError } from './errors.ts';
 import { imageContents, writeImage } from './make-image.ts';
 import { defaultPlatform, platformOf } from './platform.ts';

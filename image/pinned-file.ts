@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../src/core/errors.ts';
+import { messageOf } from '../src/lib/errors.ts';
 import { ImageError } from './errors.ts';
 
 /** A file of others that the image is made of. */

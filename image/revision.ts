@@ -1,4 +1,4 @@
-import { messageOf } from '../src/core/errors.ts';
+import { messageOf } from '../src/lib/errors.ts';
 import { ImageError } from './errors.ts';
 import { outputOf } from './program.ts';
 

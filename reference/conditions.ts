@@ -3,10 +3,10 @@ import { errorClasses } from './errors.ts';
 import { code, markdownTable, page } from './markdown.ts';
 import { literalsOf, type Sources, walk } from './sources.ts';
 
-const STATUS = 'src/core/trained-model-status.ts';
-const LOADED = 'src/core/model-loaded.ts';
-const PREDICTOR = 'src/core/predictor-outcome.ts';
-const PREDICTOR_CONDITIONS = 'src/core/predictor-conditions.ts';
+const STATUS = 'src/contract/trained-model-status.ts';
+const LOADED = 'src/contract/model-loaded.ts';
+const PREDICTOR = 'src/contract/predictor-outcome.ts';
+const PREDICTOR_CONDITIONS = 'src/controllers/predictors/predictor-conditions.decide.ts';
 
 /** Conditions, their reasons, events and decisions: what of the types and statuses in src/core people see. */
 export function conditionsPage(sources: Sources): string {
@@ -16,7 +16,7 @@ export function conditionsPage(sources: Sources): string {
       ['of', 'reasons'],
       entries.map(([what, names]) => [what, list(names)]),
     );
-  const waiting = typeNamed(sources, 'src/core/model-config-plan.ts', 'WaitingReason');
+  const waiting = typeNamed(sources, 'src/contract/model-config-plan.ts', 'WaitingReason');
   return page(
     'Conditions, reasons and events',
     'Every word that a status, an event, a metric or an audit annotation may hold. What they mean is in [the status of TrainedModels](../trained-model-status.md), [operations](../operations.md) and [predictors](../predictors.md).',
@@ -28,10 +28,10 @@ export function conditionsPage(sources: Sources): string {
         '`ModelLoaded`',
         [...written(sources, LOADED, 'reason'), 'Downloading', 'Loading', 'Loaded', ...waiting],
       ],
-      ['events', typeNamed(sources, 'src/core/model-events.ts', 'ModelEvent', 'reason')],
+      ['events', typeNamed(sources, 'src/controllers/status/model-events.decide.ts', 'ModelEvent', 'reason')],
       [
         'refusals by the webhook',
-        typeNamed(sources, 'src/core/trained-model-admission.ts', 'AdmissionFault', 'code'),
+        typeNamed(sources, 'src/contract/trained-model-admission.ts', 'AdmissionFault', 'code'),
       ],
     ]),
     '## Failed models',
@@ -56,11 +56,11 @@ export function conditionsPage(sources: Sources): string {
           ...written(sources, PREDICTOR_CONDITIONS, 'reason'),
         ],
       ],
-      ['being multi-model', typeNamed(sources, 'src/core/mms-predictor.ts', 'MmsReason', 'code')],
+      ['being multi-model', typeNamed(sources, 'src/contract/mms-predictor.ts', 'MmsReason', 'code')],
     ]),
     '## Pods',
     rows([
-      ['decisions of the webhook', typeNamed(sources, 'src/core/agent-injection.ts', 'InjectionReason')],
+      ['decisions of the webhook', typeNamed(sources, 'src/contract/agent-injection.ts', 'InjectionReason')],
     ]),
   );
 }

@@ -1,4 +1,4 @@
-import { FINDING_KINDS, type FindingKind } from '../src/core/analysis/catalogue.ts';
+import { FINDING_KINDS, type FindingKind } from '../src/cli/analyze/catalogue.decide.ts';
 import { code, markdownTable, page } from './markdown.ts';
 
 /** Everything that `mms analyze` can find. */

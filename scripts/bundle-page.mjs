@@ -13,7 +13,7 @@ export async function bundlePage(outdir) {
   mkdirSync(target, { recursive: true });
   await build({
     absWorkingDir: root,
-    entryPoints: { page: 'src/page/main.ts' },
+    entryPoints: { page: 'src/page/browser/main.ts' },
     outdir: target,
     bundle: true,
     format: 'esm',

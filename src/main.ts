@@ -1,5 +1,5 @@
-import { endWhenNobodyReads } from './system/broken-pipe.ts';
-import { interruption } from './system/interruption.ts';
+import { endWhenNobodyReads } from './lib/broken-pipe.ts';
+import { interruption } from './lib/interruption.ts';
 import { run } from './cli/program.ts';
 
 // The only place that reads argv and ends the process. bin/mms.js imports it once it runs on a Node that is new enough.

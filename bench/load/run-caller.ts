@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import type { CallerJob, CallerReport } from './job.ts';
 
 const CALLER = fileURLToPath(new URL('caller.mts', import.meta.url));

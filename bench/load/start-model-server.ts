@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { eventuallyTrue } from '../../test/support/eventually.ts';
-import { portIsFree } from '../../src/controlplane/ports.ts';
+import { portIsFree } from '../../src/development/controlplane/ports.ts';
 
 /** The only port that KServe's agent looks for a model server at; ours is told it. */
 export const MODEL_SERVER_PORT = 8080;

@@ -1,7 +1,7 @@
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
-import { PART_OF } from '../../src/core/names.ts';
-import { atBaseUrl, baseUrlOf, withCaBundle } from '../../src/core/webhook-configuration.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
+import { PART_OF } from '../../src/contract/names.ts';
+import { atBaseUrl, baseUrlOf, withCaBundle } from '../../src/contract/webhook-configuration.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS, PODS } from '../../src/kube/resources.ts';
 import { reviewAt } from '../../test/support/admission-review.ts';

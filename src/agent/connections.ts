@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { milliseconds } from '../core/clock.ts';
-import { MAX_HEAD_BYTES } from '../core/proxied-request.ts';
+import { milliseconds } from '../lib/clock.ts';
+import { MAX_HEAD_BYTES } from './proxy/proxied-request.decide.ts';
 
 /** One connection of a client. */
 export interface Connection {

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { isRecord } from '../core/json.ts';
+import { isRecord } from '../lib/json.ts';
 import { readPlainFile, replaceFile } from './files/own-files.ts';
 import { removeTree } from './files/remove-tree.ts';
 

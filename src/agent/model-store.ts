@@ -1,8 +1,8 @@
 import { lstat, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isModelName } from '../core/desired-models.ts';
-import type { ModelSpec } from '../core/model-config.ts';
-import { isMarkerName, readMarker, specHash } from '../core/model-marker.ts';
+import { isModelName } from './config/desired-models.decide.ts';
+import type { ModelSpec } from '../contract/model-config.ts';
+import { isMarkerName, readMarker, specHash } from '../contract/model-marker.ts';
 import { type ControlDirectory, controlDirectory } from './control-directory.ts';
 import { within } from './files/held-directory.ts';
 import { makeDirectory } from './files/make-directory.ts';

@@ -4,8 +4,8 @@ import {
   DEFAULT_MODEL_DIR,
   DEFAULT_CONFIG_MOUNT_PATH,
   DEFAULT_STATUS_PORT,
-} from '../core/names.ts';
-import { SettingsError } from '../core/settings-error.ts';
+} from '../contract/names.ts';
+import { SettingsError } from '../lib/settings-error.ts';
 import { DEFAULT_SOURCE_SETTINGS, type SourceSettings } from './sources/settings.ts';
 
 /** The agent's command line, as text; the names are KServe's flags and ours. */

@@ -1,8 +1,8 @@
 import { get as httpGet, type RequestOptions } from 'node:http';
 import { connect } from 'node:net';
-import type { ModelPhase } from '../core/agent-status.ts';
-import { READ_ANSWERS } from '../core/proxied-answer.ts';
-import type { ComponentProbe } from '../core/readiness-probe.ts';
+import type { ModelPhase } from '../contract/agent-status.ts';
+import { READ_ANSWERS } from './proxy/proxied-answer.decide.ts';
+import type { ComponentProbe } from './readiness-probe.decide.ts';
 
 /** How many names a reason lists before it only counts. */
 const NAMES_SHOWN = 5;

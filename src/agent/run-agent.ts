@@ -1,6 +1,6 @@
-import { type Clock, type Milliseconds, milliseconds, type Random, seconds } from '../core/clock.ts';
-import type { Logger } from '../core/log.ts';
-import { readComponentProbe } from '../core/readiness-probe.ts';
+import { type Clock, type Milliseconds, milliseconds, type Random, seconds } from '../lib/clock.ts';
+import type { Logger } from '../lib/log.ts';
+import { readComponentProbe } from './readiness-probe.decide.ts';
 import type { AgentOptions } from './options.ts';
 import type { Proxy } from './proxy/proxy-server.ts';
 import type { Puller } from './puller/contract.ts';

@@ -1,4 +1,4 @@
-import { MmsError } from '../core/errors.ts';
+import { MmsError } from '../lib/errors.ts';
 import type { TrackedModel } from './engine/tracked-model.ts';
 import type { AgentOptions } from './options.ts';
 import { type Proxy, startProxy } from './proxy/proxy-server.ts';

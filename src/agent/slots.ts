@@ -1,6 +1,6 @@
-import { NO_MORE_WAITING } from '../core/abort.ts';
-import { type Clock, type Milliseconds, milliseconds } from '../core/clock.ts';
-import { admissionAfter, type SlotLoad } from '../core/slot-admission.ts';
+import { NO_MORE_WAITING } from '../lib/abort.ts';
+import { type Clock, type Milliseconds, milliseconds } from '../lib/clock.ts';
+import { admissionAfter, type SlotLoad } from './slot-admission.decide.ts';
 
 /** The right to do one piece of work; giving it back twice is fine. */
 export interface Slot {

@@ -1,7 +1,7 @@
-import { type Clock, type Random, seconds } from '../core/clock.ts';
-import type { ModelSet } from '../core/desired-models.ts';
-import type { Logger } from '../core/log.ts';
-import type { ModelSpec } from '../core/model-config.ts';
+import { type Clock, type Random, seconds } from '../lib/clock.ts';
+import type { ModelSet } from './config/desired-models.decide.ts';
+import type { Logger } from '../lib/log.ts';
+import type { ModelSpec } from '../contract/model-config.ts';
 import { type ConfigReading, watchModelConfig } from './config/config-watcher.ts';
 import type { EngineObserver } from './engine/context.ts';
 import { createEngine, type Engine } from './engine/engine.ts';

@@ -1,10 +1,10 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { BinaryOptions } from '../controlplane/binaries.ts';
-import { ENVTEST_INDEX } from '../controlplane/envtest-download.ts';
-import { platformOf } from '../controlplane/platform.ts';
-import type { Progress } from '../controlplane/progress.ts';
+import type { BinaryOptions } from '../development/controlplane/binaries.ts';
+import { ENVTEST_INDEX } from '../development/controlplane/envtest-download.ts';
+import { platformOf } from '../development/controlplane/platform.ts';
+import type { Progress } from '../development/controlplane/progress.ts';
 
 /** The minor release of Kubernetes that the project is developed and tested with. */
 const KUBERNETES_MINOR = { major: 1, minor: 36 };

@@ -1,4 +1,4 @@
-import { MmsError } from '../core/errors.ts';
+import { MmsError } from '../lib/errors.ts';
 import { ApiError, isApiError } from '../kube/api-error.ts';
 
 /** The cluster has no such kind of object. */

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { messageOf, MmsError } from '../core/errors.ts';
+import { messageOf, MmsError } from '../lib/errors.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { withAdvice } from './cluster-advice.ts';
-import { systemClock } from '../system/clock.ts';
+import { systemClock } from '../lib/system-clock.ts';
 import { userAgent } from './version.ts';
 
 /** What client-node falls back to where it finds no configuration at all. Source: its config.ts, loadFromDefault. */

@@ -1,8 +1,8 @@
-import { seconds } from '../core/clock.ts';
-import type { InferenceService } from '../core/inference-service.ts';
-import type { ConfigMap, KubernetesObject } from '../core/kubernetes.ts';
-import { INFERENCE_SERVICE_LABEL, MODEL_CONFIG_LABEL } from '../core/names.ts';
-import type { TrainedModel } from '../core/trained-model.ts';
+import { seconds } from '../lib/clock.ts';
+import type { InferenceService } from '../contract/inference-service.ts';
+import type { ConfigMap, KubernetesObject } from '../contract/kubernetes.ts';
+import { INFERENCE_SERVICE_LABEL, MODEL_CONFIG_LABEL } from '../contract/names.ts';
+import type { TrainedModel } from '../contract/trained-model.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { listAll } from '../kube/list-all.ts';
 import {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
-import { findBinaries } from '../controlplane/binaries.ts';
-import { ClusterNotRunningError } from '../controlplane/errors.ts';
-import { downCluster, readCluster, upCluster } from '../controlplane/named-cluster.ts';
-import type { NamedCluster } from '../controlplane/named-cluster.ts';
+import { findBinaries } from '../development/controlplane/binaries.ts';
+import { ClusterNotRunningError } from '../development/controlplane/errors.ts';
+import { downCluster, readCluster, upCluster } from '../development/controlplane/named-cluster.ts';
+import type { NamedCluster } from '../development/controlplane/named-cluster.ts';
 import { binaryOptions, cacheDirectory } from './binary-options.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';

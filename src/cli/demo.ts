@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import type { ControlPlane } from '../controlplane/control-plane.ts';
-import type { ManagerProcess } from '../demo/manager-process.ts';
+import type { ControlPlane } from '../development/controlplane/control-plane.ts';
+import type { ManagerProcess } from '../development/demo/manager-process.ts';
 import type { ApiClient } from '../kube/api-client.ts';
-import { aborted } from '../core/abort.ts';
+import { aborted } from '../lib/abort.ts';
 import { binaryOptions, cacheDirectory } from './binary-options.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
-import { systemClock } from '../system/clock.ts';
+import { systemClock } from '../lib/system-clock.ts';
 import { userAgent } from './version.ts';
 
 interface DemoOptions {
@@ -56,10 +56,10 @@ async function demo(io: CommandIo, { keep }: DemoOptions): Promise<void> {
 }
 
 async function start(io: CommandIo, say: (line: string) => void, interrupted: AbortSignal): Promise<Stage> {
-  const { findBinaries } = await import('../controlplane/binaries.ts');
-  const { startControlPlane } = await import('../controlplane/control-plane.ts');
-  const { freePorts } = await import('../controlplane/ports.ts');
-  const { startManagerProcess } = await import('../demo/manager-process.ts');
+  const { findBinaries } = await import('../development/controlplane/binaries.ts');
+  const { startControlPlane } = await import('../development/controlplane/control-plane.ts');
+  const { freePorts } = await import('../development/controlplane/ports.ts');
+  const { startManagerProcess } = await import('../development/demo/manager-process.ts');
   const binaries = await findBinaries(
     binaryOptions(io.environment, (line) => void io.stderr.write(`${line}\n`)),
   );
@@ -89,8 +89,8 @@ async function play(
 ): Promise<void> {
   const { KubeConfig } = await import('./kube-config.ts');
   const { createApiClient } = await import('../kube/api-client.ts');
-  const { runDemo } = await import('../demo/run-demo.ts');
-  const { configMapWrites } = await import('../demo/manager-metrics.ts');
+  const { runDemo } = await import('../development/demo/run-demo.ts');
+  const { configMapWrites } = await import('../development/demo/manager-metrics.ts');
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(controlPlane.kubeconfigPath);
   const client = createApiClient(kubeConfig, { clock: systemClock, userAgent: userAgent() });
@@ -114,8 +114,8 @@ async function serve(
   client: ApiClient,
   directory: string,
 ): Promise<void> {
-  const { mlserverEnvironment } = await import('../demo/mlserver-environment.ts');
-  const { showServing } = await import('../demo/show-serving.ts');
+  const { mlserverEnvironment } = await import('../development/demo/mlserver-environment.ts');
+  const { showServing } = await import('../development/demo/show-serving.ts');
   const { default: pino } = await import('pino');
   const { environment } = io;
   const progress = (line: string): void => void io.stderr.write(`${line}\n`);

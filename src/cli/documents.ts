@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseAllDocuments } from 'yaml';
-import { MmsError, messageOf } from '../core/errors.ts';
+import { MmsError, messageOf } from '../lib/errors.ts';
 import type { CommandIo } from './io.ts';
 
 /** One Kubernetes object out of a file, as unknown as anything a person wrote. */

@@ -1,5 +1,5 @@
-import { nearNames } from '../core/near-names.ts';
-import type { TrainedModel } from '../core/trained-model.ts';
+import { nearNames } from './near-names.decide.ts';
+import type { TrainedModel } from '../contract/trained-model.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import { TRAINED_MODELS } from '../kube/resources.ts';
 import type { ClusterConnection } from './cluster-connection.ts';

@@ -1,8 +1,8 @@
-import type { Clock, Random } from '../core/clock.ts';
-import { seconds } from '../core/clock.ts';
-import { silentLogger } from '../core/log.ts';
-import type { KubernetesObject } from '../core/kubernetes.ts';
-import { INFERENCE_SERVICE_LABEL, MODEL_CONFIG_LABEL } from '../core/names.ts';
+import type { Clock, Random } from '../lib/clock.ts';
+import { seconds } from '../lib/clock.ts';
+import { silentLogger } from '../lib/log.ts';
+import type { KubernetesObject } from '../contract/kubernetes.ts';
+import { INFERENCE_SERVICE_LABEL, MODEL_CONFIG_LABEL } from '../contract/names.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startReflector } from '../kube/reflector.ts';
 import type { Reflector } from '../kube/reflector.ts';

@@ -1,14 +1,14 @@
-import { milliseconds } from '../core/clock.ts';
-import type { EpochMs } from '../core/clock.ts';
-import { readBundle } from '../core/certificates.ts';
-import type { InstallationFacts, LeaseFacts } from '../core/explanation/facts.ts';
-import type { Known } from '../core/known.ts';
-import { valueOf } from '../core/known.ts';
-import { isTakeoverIdentity, KSERVE_LEASE } from '../core/kserve-controller.ts';
-import { precedenceIn } from '../core/model-config-plan.ts';
-import { PART_OF } from '../core/names.ts';
-import { baseUrlOf, caBundleOf } from '../core/webhook-configuration.ts';
-import type { WebhookConfiguration } from '../core/webhook-configuration.ts';
+import { milliseconds } from '../lib/clock.ts';
+import type { EpochMs } from '../lib/clock.ts';
+import { readBundle } from '../certificates/certificate.decide.ts';
+import type { InstallationFacts, LeaseFacts } from './explain/facts.decide.ts';
+import type { Known } from '../lib/lookup.ts';
+import { valueOf } from '../lib/lookup.ts';
+import { isTakeoverIdentity, KSERVE_LEASE } from '../contract/kserve-controller.ts';
+import { precedenceIn } from '../contract/model-config-plan.ts';
+import { PART_OF } from '../contract/names.ts';
+import { baseUrlOf, caBundleOf } from '../contract/webhook-configuration.ts';
+import type { WebhookConfiguration } from '../contract/webhook-configuration.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import { ENDPOINT_SLICES, LEASES, MUTATING_WEBHOOK_CONFIGURATIONS } from '../kube/resources.ts';
@@ -51,7 +51,7 @@ export async function readLease(
 async function trustedUntil(webhook: WebhookConfiguration | undefined): Promise<EpochMs | undefined> {
   const bundle = webhook === undefined ? undefined : caBundleOf(webhook);
   if (bundle === undefined) return undefined;
-  const { certificateReader } = await import('../webhook/certificates.ts');
+  const { certificateReader } = await import('../certificates/make-certificate.ts');
   const ends = readBundle(bundle, certificateReader).map(({ notAfter }) => notAfter);
   return ends.length === 0 ? undefined : (Math.max(...ends) as EpochMs);
 }
@@ -80,7 +80,7 @@ async function isReached(
       url === undefined ? 'it has no address' : `${url} is meant for the API server, not for this machine`;
     return { kind: 'unreadable', why };
   }
-  const { isServed } = await import('../manager/served-address.ts');
+  const { isServed } = await import('../certificates/tls-probe.ts');
   return { kind: 'known', value: await isServed(url, HANDSHAKE) };
 }
 

@@ -1,4 +1,4 @@
-import type { Known } from '../core/known.ts';
+import type { Known } from '../lib/lookup.ts';
 import type { ApiErrorCode } from '../kube/api-error.ts';
 import { isApiError } from '../kube/api-error.ts';
 

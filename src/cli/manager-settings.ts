@@ -1,5 +1,5 @@
-import { isImageReference } from '../core/image-reference.ts';
-import { SettingsError } from '../core/settings-error.ts';
+import { isImageReference } from '../contract/image-reference.ts';
+import { SettingsError } from '../lib/settings-error.ts';
 import { readSettings } from './settings.ts';
 import type { Setting, SettingValues } from './settings.ts';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { seconds } from '../core/clock.ts';
+import { seconds } from '../lib/clock.ts';
 import type { ManagerOptions } from '../manager/options.ts';
 import { KubeconfigError, loadKubeConfig } from './cluster-connection.ts';
 import { newCommand } from './io.ts';
@@ -10,7 +10,7 @@ import type { CommandIo } from './io.ts';
 import { MANAGER_SETTINGS, ManagerSettingsError, readManagerSettings } from './manager-settings.ts';
 import type { ManagerSettings } from './manager-settings.ts';
 import { optionsOf } from './settings.ts';
-import { systemClock } from '../system/clock.ts';
+import { systemClock } from '../lib/system-clock.ts';
 import { userAgent } from './version.ts';
 
 /** The endpoints of a Service follow a pod's readiness within seconds; a neighbour on this machine at once. */

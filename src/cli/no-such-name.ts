@@ -1,5 +1,5 @@
-import { MmsError } from '../core/errors.ts';
-import type { MissingName } from '../core/status-selection.ts';
+import { MmsError } from '../lib/errors.ts';
+import type { MissingName } from './status/status-selection.decide.ts';
 
 /** A name on the command line that nothing in the cluster has. */
 export class NoSuchNameError extends MmsError {

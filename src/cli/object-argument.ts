@@ -1,6 +1,6 @@
 import { Argument, InvalidArgumentError } from 'commander';
-import { KIND_WORDS, readTarget } from '../core/explanation/target.ts';
-import type { TargetKind } from '../core/explanation/target.ts';
+import { KIND_WORDS, readTarget } from './explain/target.decide.ts';
+import type { TargetKind } from './explain/target.decide.ts';
 
 /**
  * An argument that names an object of one kind: the name alone, or behind a word for the kind, as in `tm/rose` and in what

@@ -1,7 +1,7 @@
-import { compareText } from '../core/compare-text.ts';
-import { COMPONENT_LABEL, INFERENCE_SERVICE_LABEL, PREDICTOR_COMPONENT } from '../core/names.ts';
-import { isFinished, watchedPod } from '../core/watched-pod.ts';
-import type { WatchedPod } from '../core/watched-pod.ts';
+import { compareText } from '../lib/compare-text.ts';
+import { COMPONENT_LABEL, INFERENCE_SERVICE_LABEL, PREDICTOR_COMPONENT } from '../contract/names.ts';
+import { isFinished, watchedPod } from '../contract/watched-pod.ts';
+import type { WatchedPod } from '../contract/watched-pod.ts';
 import { PODS } from '../kube/resources.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
 import { listObjects } from './cluster-snapshot.ts';

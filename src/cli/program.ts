@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
-import { MmsError } from '../core/errors.ts';
-import { SettingsError } from '../core/settings-error.ts';
+import { MmsError } from '../lib/errors.ts';
+import { SettingsError } from '../lib/settings-error.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 import { packageVersion } from './version.ts';
@@ -26,7 +26,7 @@ const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'agent',
     summary: "run the sidecar, with the flags of KServe's own",
-    load: async () => (await import('./agent.ts')).agentCommand,
+    load: async () => (await import('./agent/agent.ts')).agentCommand,
   },
   {
     name: 'analyze',
@@ -36,7 +36,7 @@ const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'check',
     summary: 'check the installation, or whether the cluster can have one',
-    load: async () => (await import('./check.ts')).checkCommand,
+    load: async () => (await import('./check/check.ts')).checkCommand,
   },
   {
     name: 'cluster',
@@ -57,17 +57,17 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'diagnostics',
     aliases: ['bug-report'],
     summary: 'gather what somebody who is to help needs to see into one archive, without secrets',
-    load: async () => (await import('./diagnostics.ts')).diagnosticsCommand,
+    load: async () => (await import('./diagnostics/diagnostics.ts')).diagnosticsCommand,
   },
   {
     name: 'explain',
     summary: 'say why a model is not loaded or a pod not injected: the first broken link of the chain',
-    load: async () => (await import('./explain.ts')).explainCommand,
+    load: async () => (await import('./explain/explain.ts')).explainCommand,
   },
   {
     name: 'infer',
     summary: 'send one request to a model and print its answer',
-    load: async () => (await import('./infer.ts')).inferCommand,
+    load: async () => (await import('./infer/infer.ts')).inferCommand,
   },
   {
     name: 'inject',
@@ -77,7 +77,7 @@ const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'load',
     summary: 'load a model, and wait until it is Ready',
-    load: async () => (await import('./load.ts')).loadCommand,
+    load: async () => (await import('./load/load.ts')).loadCommand,
   },
   {
     name: 'manager',
@@ -87,17 +87,17 @@ const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'status',
     summary: 'show InferenceServices and their models, and what is loaded where',
-    load: async () => (await import('./status.ts')).statusCommand,
+    load: async () => (await import('./status/status.ts')).statusCommand,
   },
   {
     name: 'top',
     summary: 'show models by memory, requests and latency',
-    load: async () => (await import('./top.ts')).topCommand,
+    load: async () => (await import('./top/top.ts')).topCommand,
   },
   {
     name: 'unload',
     summary: 'unload a model, and wait until no replica has it',
-    load: async () => (await import('./unload.ts')).unloadCommand,
+    load: async () => (await import('./load/unload.ts')).unloadCommand,
   },
 ];
 

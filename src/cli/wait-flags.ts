@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
-import type { Milliseconds } from '../core/clock.ts';
-import { seconds } from '../core/clock.ts';
-import { parseDuration } from '../core/duration-text.ts';
-import { MmsError } from '../core/errors.ts';
+import type { Milliseconds } from '../lib/clock.ts';
+import { seconds } from '../lib/clock.ts';
+import { parseDuration } from '../lib/duration.ts';
+import { MmsError } from '../lib/errors.ts';
 
 export interface WaitFlags {
   readonly wait: boolean;

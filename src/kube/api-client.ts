@@ -1,6 +1,6 @@
 import type { KubeConfig } from '@kubernetes/client-node';
-import { seconds, type Clock, type Milliseconds } from '../core/clock.ts';
-import type { KubernetesObject } from '../core/kubernetes.ts';
+import { seconds, type Clock, type Milliseconds } from '../lib/clock.ts';
+import type { KubernetesObject } from '../contract/kubernetes.ts';
 import { ApiError } from './api-error.ts';
 import { createCredentials } from './credentials.ts';
 import { createLiveness, PROBE, type Liveness, type ProbeTiming } from './liveness.ts';

@@ -1,5 +1,5 @@
-import { milliseconds, seconds, type Milliseconds } from '../core/clock.ts';
-import { MmsError } from '../core/errors.ts';
+import { milliseconds, seconds, type Milliseconds } from '../lib/clock.ts';
+import { MmsError } from '../lib/errors.ts';
 
 /** What went wrong with a request, in terms a caller can act on. */
 export type ApiErrorCode =

@@ -2,7 +2,7 @@ import type { RequestOptions } from 'node:https';
 import type { ConnectionOptions } from 'node:tls';
 import { HttpMethod, RequestContext, type Cluster, type KubeConfig } from '@kubernetes/client-node';
 import { Agent, type Dispatcher } from 'undici';
-import { messageOf } from '../core/errors.ts';
+import { messageOf } from '../lib/errors.ts';
 import { ApiError } from './api-error.ts';
 
 /** What one request needs to reach the API server and be believed there. */

@@ -1,5 +1,5 @@
-import type { KubernetesObject } from '../core/kubernetes.ts';
-import type { Logger } from '../core/log.ts';
+import type { KubernetesObject } from '../contract/kubernetes.ts';
+import type { Logger } from '../lib/log.ts';
 import type { Delta } from './reflector.ts';
 import type { ReflectorEvent } from './reflector-loop.ts';
 

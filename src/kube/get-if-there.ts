@@ -1,4 +1,4 @@
-import type { KubernetesObject } from '../core/kubernetes.ts';
+import type { KubernetesObject } from '../contract/kubernetes.ts';
 import type { ApiClient, CallOptions } from './api-client.ts';
 import { isApiError } from './api-error.ts';
 import type { ObjectReference, Resource } from './resources.ts';

@@ -5,10 +5,10 @@ import {
   type MonotonicMs,
   type Milliseconds,
   type Random,
-} from '../core/clock.ts';
-import type { Logger } from '../core/log.ts';
+} from '../lib/clock.ts';
+import type { Logger } from '../lib/log.ts';
 import type { ApiClient } from './api-client.ts';
-import { startDeadline, type Deadline } from './deadline.ts';
+import { startDeadline, type Deadline } from '../lib/deadline.ts';
 import { createLeaseLock, type LeaseAttempt, type LeaseLock } from './lease-lock.ts';
 
 /** As client-go's defaults for controllers: tools/leaderelection, leaderelection.go. */

@@ -1,4 +1,4 @@
-import { milliseconds, type Clock, type Milliseconds } from '../core/clock.ts';
+import { milliseconds, type Clock, type Milliseconds } from '../lib/clock.ts';
 import type { ApiClient } from './api-client.ts';
 import { isApiError } from './api-error.ts';
 import { getIfThere } from './get-if-there.ts';

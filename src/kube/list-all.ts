@@ -1,5 +1,5 @@
-import type { Milliseconds } from '../core/clock.ts';
-import type { KubernetesObject } from '../core/kubernetes.ts';
+import type { Milliseconds } from '../lib/clock.ts';
+import type { KubernetesObject } from '../contract/kubernetes.ts';
 import type { ApiClient, ListQuery, ObjectList } from './api-client.ts';
 import { ApiError, isApiError } from './api-error.ts';
 import { apiVersionOf, type Resource } from './resources.ts';

@@ -1,5 +1,5 @@
-import { seconds } from '../core/clock.ts';
-import type { Clock, Milliseconds, MonotonicMs } from '../core/clock.ts';
+import { seconds } from '../lib/clock.ts';
+import type { Clock, Milliseconds, MonotonicMs } from '../lib/clock.ts';
 
 /** The times a probe works by. */
 export interface ProbeTiming {

@@ -1,4 +1,4 @@
-import type { KubernetesObject, ObjectKey } from '../core/kubernetes.ts';
+import type { KubernetesObject, ObjectKey } from '../contract/kubernetes.ts';
 
 /** What a reflector's store keeps up to date. */
 export interface IndexUpdate<T extends KubernetesObject> {

@@ -1,5 +1,5 @@
-import type { ObjectCache } from '../core/cache.ts';
-import { keyOf, type KubernetesObject, type ObjectKey } from '../core/kubernetes.ts';
+import type { ObjectCache } from '../contract/cache.ts';
+import { keyOf, type KubernetesObject, type ObjectKey } from '../contract/kubernetes.ts';
 import type { IndexUpdate } from './object-index.ts';
 import { compareResourceVersions } from './resource-version.ts';
 

@@ -1,4 +1,4 @@
-import { backoffDelay } from '../core/backoff.ts';
+import { backoffDelay } from '../lib/backoff.ts';
 import {
   milliseconds,
   seconds,
@@ -6,12 +6,12 @@ import {
   type MonotonicMs,
   type Milliseconds,
   type Random,
-} from '../core/clock.ts';
-import type { KubernetesObject } from '../core/kubernetes.ts';
-import type { Logger } from '../core/log.ts';
+} from '../lib/clock.ts';
+import type { KubernetesObject } from '../contract/kubernetes.ts';
+import type { Logger } from '../lib/log.ts';
 import type { ApiClient } from './api-client.ts';
 import { ApiError, isApiError, type ApiErrorCode } from './api-error.ts';
-import { startDeadline } from './deadline.ts';
+import { startDeadline } from '../lib/deadline.ts';
 import { listAll } from './list-all.ts';
 import type { ObjectDelta, ObjectStore } from './object-store.ts';
 import type { ReflectorTiming } from './reflector.ts';

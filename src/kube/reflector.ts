@@ -1,9 +1,9 @@
-import type { ObjectCache } from '../core/cache.ts';
-import type { BackoffPolicy } from '../core/backoff.ts';
-import { seconds, type Clock, type MonotonicMs, type Milliseconds, type Random } from '../core/clock.ts';
-import { MmsError } from '../core/errors.ts';
-import type { KubernetesObject } from '../core/kubernetes.ts';
-import type { Logger } from '../core/log.ts';
+import type { ObjectCache } from '../contract/cache.ts';
+import type { BackoffPolicy } from '../lib/backoff.ts';
+import { seconds, type Clock, type MonotonicMs, type Milliseconds, type Random } from '../lib/clock.ts';
+import { MmsError } from '../lib/errors.ts';
+import type { KubernetesObject } from '../contract/kubernetes.ts';
+import type { Logger } from '../lib/log.ts';
 import type { ApiClient } from './api-client.ts';
 import { deliverTo } from './delta-delivery.ts';
 import type { IndexUpdate } from './object-index.ts';

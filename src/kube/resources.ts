@@ -1,10 +1,10 @@
-import type { InferenceService } from '../core/inference-service.ts';
-import type { ConfigMap, KubernetesObject, ObjectMeta, Secret, ServiceAccount } from '../core/kubernetes.ts';
-import type { Deployment } from '../core/predictor-outcome.ts';
-import type { ServingRuntime } from '../core/serving-runtime.ts';
-import type { TrainedModel } from '../core/trained-model.ts';
-import type { WebhookConfiguration } from '../core/webhook-configuration.ts';
-import { MmsError } from '../core/errors.ts';
+import type { InferenceService } from '../contract/inference-service.ts';
+import type { ConfigMap, KubernetesObject, ObjectMeta, Secret, ServiceAccount } from '../contract/kubernetes.ts';
+import type { Deployment } from '../contract/predictor-outcome.ts';
+import type { ServingRuntime } from '../contract/serving-runtime.ts';
+import type { TrainedModel } from '../contract/trained-model.ts';
+import type { WebhookConfiguration } from '../contract/webhook-configuration.ts';
+import { MmsError } from '../lib/errors.ts';
 
 /** One kind of object as the API server addresses it. `T` is what its JSON is read as; it has no run-time trace. */
 export interface Resource<T extends KubernetesObject = KubernetesObject> {

@@ -1,4 +1,4 @@
-import { isRecord } from '../core/json.ts';
+import { isRecord } from '../lib/json.ts';
 import type { CallOptions } from './api-client.ts';
 import { ApiError } from './api-error.ts';
 import type { Resource } from './resources.ts';

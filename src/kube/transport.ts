@@ -1,10 +1,10 @@
 import { request, type Dispatcher } from 'undici';
-import { milliseconds, type Clock, type Milliseconds, type MonotonicMs } from '../core/clock.ts';
-import { messageOf } from '../core/errors.ts';
-import { warningsIn } from '../core/warning-header.ts';
+import { milliseconds, type Clock, type Milliseconds, type MonotonicMs } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
+import { warningsIn } from './warning-header.decide.ts';
 import { ApiError, errorFromResponse, isApiError, type ApiErrorCode } from './api-error.ts';
 import type { Credentials, PreparedRequest } from './credentials.ts';
-import { startDeadline } from './deadline.ts';
+import { startDeadline } from '../lib/deadline.ts';
 import type { Resource } from './resources.ts';
 
 /** The API server's own word for what a request does, as in RBAC rules and its metrics. */

@@ -1,7 +1,7 @@
-import type { Clock, Milliseconds } from '../core/clock.ts';
-import { MmsError } from '../core/errors.ts';
+import type { Clock, Milliseconds } from '../lib/clock.ts';
+import { MmsError } from '../lib/errors.ts';
 import type { Resource } from './resources.ts';
-import { startDeadline } from './deadline.ts';
+import { startDeadline } from '../lib/deadline.ts';
 
 /** What is needed of a reflector to wait for it, whatever it holds. */
 export interface Syncing {

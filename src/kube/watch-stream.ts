@@ -1,9 +1,9 @@
-import type { Clock, Milliseconds } from '../core/clock.ts';
-import { milliseconds } from '../core/clock.ts';
-import type { KubernetesObject } from '../core/kubernetes.ts';
+import type { Clock, Milliseconds } from '../lib/clock.ts';
+import { milliseconds } from '../lib/clock.ts';
+import type { KubernetesObject } from '../contract/kubernetes.ts';
 import type { ApiClient, WatchQuery } from './api-client.ts';
 import { ApiError, errorFromStatus, isApiError } from './api-error.ts';
-import { createLineSplitter } from './line-splitter.ts';
+import { createLineSplitter } from '../lib/line-splitter.ts';
 import type { Liveness } from './liveness.ts';
 import type { Resource } from './resources.ts';
 

@@ -1,10 +1,10 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import { seconds } from '../core/clock.ts';
-import type { Clock } from '../core/clock.ts';
-import type { Logger } from '../core/log.ts';
-import type { ReadinessCheck } from '../core/readiness.ts';
-import { makeRoomOn } from '../webhook/connection-room.ts';
-import { listen } from '../webhook/listen.ts';
+import { seconds } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/log.ts';
+import type { ReadinessCheck } from '../lib/readiness.ts';
+import { makeRoomOn } from '../lib/connection-room.ts';
+import { listen } from '../lib/listen.ts';
 
 /** A plain HTTP server of the manager. */
 export interface PlainServer {

@@ -1,47 +1,47 @@
-import { aborted } from '../core/abort.ts';
-import { seconds } from '../core/clock.ts';
-import { messageOf, MmsError } from '../core/errors.ts';
-import type { Logger } from '../core/log.ts';
+import { aborted } from '../lib/abort.ts';
+import { seconds } from '../lib/clock.ts';
+import { messageOf, MmsError } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
 import {
   MUTATE_PODS_PATH,
   PART_OF,
   VALIDATE_TRAINED_MODELS_PATH,
   WEBHOOK_CERTIFICATE_SECRET,
   WEBHOOK_SERVICE,
-} from '../core/names.ts';
-import type { ReadinessCheck } from '../core/readiness.ts';
+} from '../contract/names.ts';
+import type { ReadinessCheck } from '../lib/readiness.ts';
 import { createApiClient } from '../kube/api-client.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
-import type { AnyReflector } from './cluster-view.ts';
-import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from './cluster-view.ts';
-import type { ClusterListeners, ClusterView } from './cluster-view.ts';
+import type { AnyReflector } from '../kube/cluster-view.ts';
+import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from '../kube/cluster-view.ts';
+import type { ClusterListeners, ClusterView } from '../kube/cluster-view.ts';
 import { startHealthServer } from './health-server.ts';
-import { claimKServeLease } from './kserve-lease.ts';
-import type { KServeLease } from './kserve-lease.ts';
+import { claimKServeLease } from '../controllers/takeover/kserve-lease.ts';
+import type { KServeLease } from '../controllers/takeover/kserve-lease.ts';
 import type { PlainServer } from './health-server.ts';
 import { prepareLocalCluster } from './local-cluster.ts';
 import { createManagerMetrics } from './metrics.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import { startMetricsServer } from './metrics-server.ts';
-import { createModelConfigController } from './model-config-controller.ts';
-import { refuseBesideKServe } from './kserve-controllers.ts';
-import type { KServeAbsence } from './kserve-controllers.ts';
-import type { ModelConfigController } from './model-config-controller.ts';
+import { createModelConfigController } from '../controllers/models/model-config-controller.ts';
+import { refuseBesideKServe } from '../controllers/takeover/kserve-controllers.ts';
+import type { KServeAbsence } from '../controllers/takeover/kserve-controllers.ts';
+import type { ModelConfigController } from '../controllers/models/model-config-controller.ts';
 import type { ManagerOptions } from './options.ts';
-import { startPageServer } from './page-server.ts';
-import { predictorsFor } from './predictors-for.ts';
-import { podWebhook } from './pod-webhook.ts';
-import { createPropagationController, NO_PROPAGATION } from './propagation-controller.ts';
-import type { PropagationController } from './propagation-controller.ts';
-import { createReconciling, MODEL_CONFIG_PACE } from './reconciling.ts';
+import { startPageServer } from '../page/page-server.ts';
+import { predictorsFor } from '../controllers/predictors/predictors-for.ts';
+import { podWebhook } from '../admission/pod-webhook.ts';
+import { createPropagationController, NO_PROPAGATION } from '../controllers/propagation/propagation-controller.ts';
+import type { PropagationController } from '../controllers/propagation/propagation-controller.ts';
+import { createReconciling, MODEL_CONFIG_PACE } from '../controllers/controller-queue.ts';
 import { registrationFor } from './registrations.ts';
-import { systemConfigSource } from './system-config-source.ts';
-import type { SystemConfigSource } from './system-config-source.ts';
-import { trainedModelStatusFor } from './trained-model-status.ts';
-import type { TrainedModelStatusController } from './trained-model-status.ts';
-import { trainedModelWebhook } from './trained-model-webhook.ts';
-import type { WebhookRegistration } from './webhook-registration.ts';
+import { systemConfigSource } from '../admission/system-config-source.ts';
+import type { SystemConfigSource } from '../admission/system-config-source.ts';
+import { trainedModelStatusFor } from '../controllers/status/trained-model-status-controller.ts';
+import type { TrainedModelStatusController } from '../controllers/status/trained-model-status-controller.ts';
+import { trainedModelWebhook } from '../admission/trained-model-webhook.ts';
+import type { WebhookRegistration } from '../certificates/webhook-registration.ts';
 import { keepCertificate, startWebhookServer } from './webhook.ts';
 
 const PREPARE_RETRY = seconds(2);

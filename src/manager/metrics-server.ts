@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { Registry } from 'prom-client';
-import type { Clock } from '../core/clock.ts';
-import { messageOf } from '../core/errors.ts';
-import type { Logger } from '../core/log.ts';
+import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
 import { startPlainServer, type PlainServer } from './health-server.ts';
 
 /** `/metrics` in the Prometheus text format. Throws PortUnavailableError. */

@@ -1,7 +1,7 @@
 import type { KubeConfig } from '@kubernetes/client-node';
-import type { Clock, Milliseconds, Random } from '../core/clock.ts';
-import type { KServeMode } from '../core/kserve-controller.ts';
-import type { Logger } from '../core/log.ts';
+import type { Clock, Milliseconds, Random } from '../lib/clock.ts';
+import type { KServeMode } from '../contract/kserve-controller.ts';
+import type { Logger } from '../lib/log.ts';
 
 /** Everything that a manager is told from outside. */
 export interface ManagerOptions {

@@ -1,12 +1,12 @@
-import { milliseconds } from '../core/clock.ts';
-import { PART_OF } from '../core/names.ts';
+import { milliseconds } from '../lib/clock.ts';
+import { PART_OF } from '../contract/names.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS } from '../kube/resources.ts';
 import { packagedWebhookConfiguration } from './local-cluster.ts';
 import type { ManagerOptions } from './options.ts';
-import { isServed } from './served-address.ts';
-import { combinedRegistration, installedRegistration, localRegistration } from './webhook-registration.ts';
-import type { WebhookRegistration } from './webhook-registration.ts';
+import { isServed } from '../certificates/tls-probe.ts';
+import { combinedRegistration, installedRegistration, localRegistration } from '../certificates/webhook-registration.ts';
+import type { WebhookRegistration } from '../certificates/webhook-registration.ts';
 
 /** A neighbour that does not even complete a handshake in this time is not serving. */
 const NEIGHBOUR_TIMEOUT = milliseconds(1000);

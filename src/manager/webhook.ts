@@ -1,22 +1,22 @@
-import { DEFAULT_CERTIFICATE_POLICY } from '../core/certificates.ts';
-import type { Clock, Milliseconds, Random } from '../core/clock.ts';
-import type { Logger } from '../core/log.ts';
-import type { ReadinessCheck } from '../core/readiness.ts';
-import type { ServingCertificate } from '../core/serving-certificate.ts';
+import { DEFAULT_CERTIFICATE_POLICY } from '../certificates/certificate.decide.ts';
+import type { Clock, Milliseconds, Random } from '../lib/clock.ts';
+import type { Logger } from '../lib/log.ts';
+import type { ReadinessCheck } from '../lib/readiness.ts';
+import type { ServingCertificate } from '../certificates/serving-certificate.ts';
 import type { ApiClient } from '../kube/api-client.ts';
-import { startAdmissionServer } from '../webhook/admission-server.ts';
-import type { AdmissionServer } from '../webhook/admission-server.ts';
-import { certificateMaker, certificateReader, makeIssue } from '../webhook/certificates.ts';
-import type { AdmissionHandler } from '../webhook/review-endpoint.ts';
-import { followClientAuthority, readClientAuthority } from './client-authority.ts';
-import { certificateKeeper } from './certificate-keeper.ts';
-import type { CertificateKeeper } from './certificate-keeper.ts';
-import { startCertificateLoop } from './certificate-loop.ts';
-import { externalCertificateKeeper } from './external-certificate.ts';
-import { certificateSecretStore } from './certificate-secret-store.ts';
+import { startAdmissionServer } from '../admission/admission-server.ts';
+import type { AdmissionServer } from '../admission/admission-server.ts';
+import { certificateMaker, certificateReader, makeIssue } from '../certificates/make-certificate.ts';
+import type { AdmissionHandler } from '../admission/review-endpoint.ts';
+import { followClientAuthority, readClientAuthority } from '../certificates/client-authority.ts';
+import { certificateKeeper } from '../certificates/certificate-controller.ts';
+import type { CertificateKeeper } from '../certificates/certificate-controller.ts';
+import { startCertificateLoop } from '../certificates/certificate-loop.ts';
+import { externalCertificateKeeper } from '../certificates/external-certificate-controller.ts';
+import { certificateSecretStore } from '../certificates/certificate-secret-store.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import type { ManagerOptions } from './options.ts';
-import type { WebhookRegistration } from './webhook-registration.ts';
+import type { WebhookRegistration } from '../certificates/webhook-registration.ts';
 
 export interface WebhookServerOptions {
   readonly host: string;

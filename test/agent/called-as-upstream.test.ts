@@ -4,14 +4,14 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { freePorts } from '../../src/controlplane/ports.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
 import { AGENT, allLoaded, NODE_FLAGS } from '../support/agent.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
 import { agentScene } from '../support/agent-scene.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { configured } from '../support/mounted-config.ts';
-import type { AgentStatus } from '../../src/core/agent-status.ts';
-import type { Container, Pod } from '../../src/core/pod.ts';
+import type { AgentStatus } from '../../src/contract/agent-status.ts';
+import type { Container, Pod } from '../../src/contract/pod.ts';
 
 /** Pods as KServe's own webhook made them. */
 const goldens = JSON.parse(

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { markerContent, markerName } from '../../src/core/model-marker.ts';
+import { markerContent, markerName } from '../../src/contract/model-marker.ts';
 import { allLoaded } from '../support/agent.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
 import { agentScene } from '../support/agent-scene.ts';

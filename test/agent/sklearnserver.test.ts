@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts } from '../../src/controlplane/ports.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
 import { allLoaded, startAgent } from '../support/agent.ts';
 import type { TestAgent } from '../support/agent.ts';
 import { eventually, eventuallyTrue } from '../support/eventually.ts';

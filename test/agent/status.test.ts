@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import type { AgentStatusEvent } from '../../src/core/agent-status.ts';
+import type { AgentStatusEvent } from '../../src/contract/agent-status.ts';
 import { allLoaded } from '../support/agent.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
 import { agentScene } from '../support/agent-scene.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePorts } from '../../src/controlplane/ports.ts';
-import type { ModelStatus } from '../../src/core/agent-status.ts';
-import { conditionOf } from '../../src/core/trained-model-status.ts';
-import type { Condition, TrainedModelStatus } from '../../src/core/trained-model-status.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
+import type { ModelStatus } from '../../src/contract/agent-status.ts';
+import { conditionOf } from '../../src/contract/trained-model-status.ts';
+import type { Condition, TrainedModelStatus } from '../../src/contract/trained-model-status.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { EVENTS, INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import { agentScene } from '../support/agent-scene.ts';

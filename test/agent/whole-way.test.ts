@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runLocalPod } from '../../src/demo/local-pod.ts';
-import type { LocalPod } from '../../src/demo/local-pod.ts';
-import { predict, predictConstantly } from '../../src/demo/predict.ts';
-import type { Prediction } from '../../src/demo/predict.ts';
-import type { Pod } from '../../src/core/pod.ts';
+import { runLocalPod } from '../../src/development/demo/local-pod.ts';
+import type { LocalPod } from '../../src/development/demo/local-pod.ts';
+import { predict, predictConstantly } from '../../src/development/demo/predict.ts';
+import type { Prediction } from '../../src/development/demo/predict.ts';
+import type { Pod } from '../../src/contract/pod.ts';
 import { PODS, SECRETS, SERVICE_ACCOUNTS, TRAINED_MODELS } from '../../src/kube/resources.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
 import {
   createModel,
   createService,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { report } from '../support/report.ts';

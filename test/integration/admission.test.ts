@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
-import type { Pod } from '../../src/core/pod.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
+import type { Pod } from '../../src/contract/pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
 import { INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ConfigMap } from '../../src/core/kubernetes.ts';
-import { decodeModelConfig } from '../../src/core/model-config.ts';
-import type { TrainedModel } from '../../src/core/trained-model.ts';
+import type { ConfigMap } from '../../src/contract/kubernetes.ts';
+import { decodeModelConfig } from '../../src/contract/model-config.ts';
+import type { TrainedModel } from '../../src/contract/trained-model.ts';
 import { startReflector } from '../../src/kube/reflector.ts';
 import type { Reflector } from '../../src/kube/reflector.ts';
 import { CONFIG_MAPS, TRAINED_MODELS } from '../../src/kube/resources.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
 import { auditLog } from '../support/audit-log.ts';
 import type { AuditedWrite, AuditLog } from '../support/audit-log.ts';
 import { createModel, readConfigMap, trainedModel } from '../support/cluster-client.ts';

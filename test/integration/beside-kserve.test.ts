@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Container, Pod } from '../../src/core/pod.ts';
-import type { TrainedModel } from '../../src/core/trained-model.ts';
+import type { Container, Pod } from '../../src/contract/pod.ts';
+import type { TrainedModel } from '../../src/contract/trained-model.ts';
 import { PODS, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import { agentScene } from '../support/agent-scene.ts';
 import { createModel, modelNames, trainedModel } from '../support/cluster-client.ts';

@@ -2,15 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'yaml';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import { atBaseUrl, withCaBundle, type WebhookConfiguration } from '../../src/core/webhook-configuration.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import { atBaseUrl, withCaBundle, type WebhookConfiguration } from '../../src/contract/webhook-configuration.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import {
   MUTATING_WEBHOOK_CONFIGURATIONS,
   SECRETS,
   VALIDATING_WEBHOOK_CONFIGURATIONS,
 } from '../../src/kube/resources.ts';
-import type { NewAuthority } from '../../src/webhook/certificates.ts';
+import type { NewAuthority } from '../../src/certificates/make-certificate.ts';
 import { admitMeanwhile } from '../support/admission-load.ts';
 import { maker } from '../support/admission-server.ts';
 import { clientFor } from '../support/api-access.ts';

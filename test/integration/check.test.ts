@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Check } from '../../src/core/health/checks.ts';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import type { Check } from '../../src/cli/check/checks.decide.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
 import { NAMESPACES, PODS, VALIDATING_WEBHOOK_CONFIGURATIONS } from '../../src/kube/resources.ts';
 import type { Resource } from '../../src/kube/resources.ts';
 import { eventually } from '../support/eventually.ts';

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { binaryOptions } from '../../src/cli/binary-options.ts';
-import { findBinaries } from '../../src/controlplane/binaries.ts';
-import { identifyProcess } from '../../src/controlplane/process-identity.ts';
+import { findBinaries } from '../../src/development/controlplane/binaries.ts';
+import { identifyProcess } from '../../src/development/controlplane/process-identity.ts';
 
 const LAUNCHER = join(import.meta.dirname, '..', '..', 'bin', 'mms.js');
 

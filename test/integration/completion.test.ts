@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { namesFor } from '../../src/cli/completion/cluster-names.ts';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import { runCommand } from '../support/command-run.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { installedProgram } from '../support/installed-program.ts';

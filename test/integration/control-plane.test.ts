@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AuthenticationV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import { identifyProcess } from '../../src/controlplane/process-identity.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import { identifyProcess } from '../../src/development/controlplane/process-identity.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 
 function apiOf(controlPlane: ControlPlane): CoreV1Api {

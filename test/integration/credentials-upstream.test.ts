@@ -3,8 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
-import type { EnvVar } from '../../src/core/pod.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
+import type { EnvVar } from '../../src/contract/pod.ts';
 import {
   CONFIG_MAPS,
   EVENTS,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePorts } from '../../src/controlplane/ports.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { CONFIG_MAPS, INFERENCE_SERVICES, PODS, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import { createModel, createService, inferenceService, trainedModel } from '../support/cluster-client.ts';

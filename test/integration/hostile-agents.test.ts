@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
 import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { decodeModelConfig } from '../../src/core/model-config.ts';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
-import { parseQuantity } from '../../src/core/quantity.ts';
-import { conditionOf } from '../../src/core/trained-model-status.ts';
-import type { TrainedModelStatus } from '../../src/core/trained-model-status.ts';
+import { decodeModelConfig } from '../../src/contract/model-config.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
+import { parseQuantity } from '../../src/lib/quantity.ts';
+import { conditionOf } from '../../src/contract/trained-model-status.ts';
+import type { TrainedModelStatus } from '../../src/contract/trained-model-status.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { PODS, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import {

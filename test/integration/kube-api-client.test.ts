@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { seconds } from '../../src/core/clock.ts';
-import type { ConfigMap } from '../../src/core/kubernetes.ts';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import { seconds } from '../../src/lib/clock.ts';
+import type { ConfigMap } from '../../src/contract/kubernetes.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { CONFIG_MAPS, NAMESPACES, PODS } from '../../src/kube/resources.ts';
 import type { RequestEvent } from '../../src/kube/transport.ts';

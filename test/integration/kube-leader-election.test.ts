@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { milliseconds, seconds } from '../../src/core/clock.ts';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import { milliseconds, seconds } from '../../src/lib/clock.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import {
   startLeaderElection,
@@ -11,7 +11,7 @@ import {
 } from '../../src/kube/leader-election.ts';
 import { LEASES, type Lease } from '../../src/kube/resources.ts';
 import { clientFor } from '../support/api-access.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { recordingLogger } from '../support/logs.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { milliseconds, seconds } from '../../src/core/clock.ts';
-import { keyOf, objectKey, type ConfigMap } from '../../src/core/kubernetes.ts';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import { milliseconds, seconds } from '../../src/lib/clock.ts';
+import { keyOf, objectKey, type ConfigMap } from '../../src/contract/kubernetes.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { createIndex } from '../../src/kube/object-index.ts';
 import {
@@ -19,7 +19,7 @@ import {
 } from '../../src/kube/resources.ts';
 import { waitForSync } from '../../src/kube/wait-for-sync.ts';
 import { clientFor } from '../support/api-access.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { recordingLogger } from '../support/logs.ts';

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import { milliseconds } from '../../src/core/clock.ts';
-import { objectKey } from '../../src/core/kubernetes.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import { milliseconds } from '../../src/lib/clock.ts';
+import { objectKey } from '../../src/contract/kubernetes.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { startReflector } from '../../src/kube/reflector.ts';
 import type { ReflectorEvent } from '../../src/kube/reflector-loop.ts';
 import { CONFIG_MAPS } from '../../src/kube/resources.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
 import { clientFor } from '../support/api-access.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventuallyTrue } from '../support/eventually.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import {
   DEFAULT_AGENT_IMAGE,
   MUTATE_PODS_PATH,
@@ -7,7 +7,7 @@ import {
   VALIDATE_TRAINED_MODELS_PATH,
   WEBHOOK_CERTIFICATE_SECRET,
   WEBHOOK_SERVICE,
-} from '../../src/core/names.ts';
+} from '../../src/contract/names.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubectl, kubectlWithInput } from '../support/kubectl.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
-import { conditionOf } from '../../src/core/trained-model-status.ts';
-import type { TrainedModelStatus } from '../../src/core/trained-model-status.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
+import { conditionOf } from '../../src/contract/trained-model-status.ts';
+import type { TrainedModelStatus } from '../../src/contract/trained-model-status.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { CONFIG_MAPS, INFERENCE_SERVICES, NAMESPACES, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import type { Resource } from '../../src/kube/resources.ts';

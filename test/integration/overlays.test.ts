@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { installDefinitionsOf } from '../support/foreign-definitions.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { decodeModelConfig } from '../../src/core/model-config.ts';
+import { decodeModelConfig } from '../../src/contract/model-config.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { TRAINED_MODELS } from '../../src/kube/resources.ts';
 import { installedChromium, startBrowser } from '../support/browser.ts';

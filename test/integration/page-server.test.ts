@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ServiceDocument } from '../../src/core/page-documents.ts';
+import type { ServiceDocument } from '../../src/page/page-documents.decide.ts';
 import { createModel, createService, inferenceService, trainedModel } from '../support/cluster-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startManagedCluster } from '../support/managed-cluster.ts';

@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';

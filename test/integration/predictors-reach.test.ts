@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
-import { AGENT_PORT } from '../../src/core/names.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
+import { AGENT_PORT } from '../../src/contract/names.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { getIfThere } from '../../src/kube/get-if-there.ts';
 import {

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import type { InferenceService } from '../../src/core/inference-service.ts';
-import { planPredictor } from '../../src/core/predictor-workload.ts';
-import type { WantedObject } from '../../src/core/predictor-workload.ts';
-import { readServingRuntime } from '../../src/core/serving-runtime.ts';
-import type { ServingRuntime } from '../../src/core/serving-runtime.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import type { InferenceService } from '../../src/contract/inference-service.ts';
+import { planPredictor } from '../../src/contract/predictor-workload.ts';
+import type { WantedObject } from '../../src/contract/predictor-workload.ts';
+import { readServingRuntime } from '../../src/contract/serving-runtime.ts';
+import type { ServingRuntime } from '../../src/contract/serving-runtime.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { DEPLOYMENTS, SERVICES } from '../../src/kube/resources.ts';
 import type { Resource } from '../../src/kube/resources.ts';
@@ -28,7 +28,7 @@ interface Port {
 }
 
 /**
- * What KServe v0.17.0's manager made, on a real API server, of the cases of test/unit/core/predictors. It had no setting for
+ * What KServe v0.17.0's manager made, on a real API server, of the cases of test/unit/contract/predictors. It had no setting for
  * service accounts' tokens and for annotations to keep back; its installation manifests have both. A recording, not refreshed.
  */
 const RECORDED = JSON.parse(
@@ -89,7 +89,7 @@ describe('what is made of an InferenceService is what KServe makes, in the case 
   };
 
   it.each(Object.entries(RECORDED))('%s', async (name, recorded) => {
-    const input = new URL(`../unit/core/predictors/${name}/input.yaml`, import.meta.url);
+    const input = new URL(`../unit/contract/predictors/${name}/input.yaml`, import.meta.url);
     const objects = parseAllDocuments(readFileSync(input, 'utf8')).map(
       (document) => document.toJS() as ServingRuntime,
     );

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import { keyOf } from '../../src/core/kubernetes.ts';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
-import { MODEL_CONFIG_VERSION } from '../../src/core/names.ts';
-import { watchedPod } from '../../src/core/watched-pod.ts';
-import type { WatchedPod } from '../../src/core/watched-pod.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import { keyOf } from '../../src/contract/kubernetes.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
+import { MODEL_CONFIG_VERSION } from '../../src/contract/names.ts';
+import { watchedPod } from '../../src/contract/watched-pod.ts';
+import type { WatchedPod } from '../../src/contract/watched-pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { PODS } from '../../src/kube/resources.ts';
 import type { CustomObject, Resource } from '../../src/kube/resources.ts';
-import { createPropagation } from '../../src/reconciler/propagation.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { createPropagation } from '../../src/controllers/propagation/annotate-pods.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
 import { clientFor } from '../support/api-access.ts';
 import {
   createModel,

@@ -2,15 +2,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock } from '../../src/system/clock.ts';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import { objectKey } from '../../src/core/kubernetes.ts';
-import { decodeModelConfig } from '../../src/core/model-config.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import { objectKey } from '../../src/contract/kubernetes.ts';
+import { decodeModelConfig } from '../../src/contract/model-config.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
 import { startReflector } from '../../src/kube/reflector.ts';
 import type { Reflector } from '../../src/kube/reflector.ts';
-import type { ConfigMap } from '../../src/core/kubernetes.ts';
+import type { ConfigMap } from '../../src/contract/kubernetes.ts';
 import { CONFIG_MAPS, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import { clientFor } from '../support/api-access.ts';
 import {

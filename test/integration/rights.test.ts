@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import type { Check } from '../../src/core/health/checks.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import type { Check } from '../../src/cli/check/checks.decide.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import {
   DEPLOYMENTS,

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import { decodeModelConfig } from '../../src/core/model-config.ts';
-import { conditionOf } from '../../src/core/trained-model-status.ts';
-import type { TrainedModelStatus } from '../../src/core/trained-model-status.ts';
+import { decodeModelConfig } from '../../src/contract/model-config.ts';
+import { conditionOf } from '../../src/contract/trained-model-status.ts';
+import type { TrainedModelStatus } from '../../src/contract/trained-model-status.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { TRAINED_MODELS } from '../../src/kube/resources.ts';
 import { startReflector } from '../../src/kube/reflector.ts';
 import type { Reflector } from '../../src/kube/reflector.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import type { TrainedModel } from '../../src/core/trained-model.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
+import type { TrainedModel } from '../../src/contract/trained-model.ts';
 import {
   createModel,
   createService,

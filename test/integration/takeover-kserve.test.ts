@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TrainedModel } from '../../src/core/trained-model.ts';
+import type { TrainedModel } from '../../src/contract/trained-model.ts';
 import { getIfThere } from '../../src/kube/get-if-there.ts';
 import { CONFIG_MAPS, INFERENCE_SERVICES, LEASES, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import type { Lease } from '../../src/kube/resources.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { getIfThere } from '../../src/kube/get-if-there.ts';
 import { TRAINED_MODELS, VALIDATING_WEBHOOK_CONFIGURATIONS } from '../../src/kube/resources.ts';

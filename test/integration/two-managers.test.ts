@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS } from '../../src/kube/resources.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
 import { createService, inferenceService } from '../support/cluster-client.ts';

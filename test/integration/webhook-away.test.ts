@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
-import type { Pod } from '../../src/core/pod.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
+import type { Pod } from '../../src/contract/pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { PODS } from '../../src/kube/resources.ts';
 import { clientFor } from '../support/api-access.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request, type Agent } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect, type TLSSocket } from 'node:tls';
-import type { AdmissionReview } from '../../src/core/admission.ts';
+import type { AdmissionReview } from '../../src/admission/admission-review.decide.ts';
 
 export interface Answer {
   readonly status: number;

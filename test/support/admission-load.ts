@@ -1,4 +1,4 @@
-import { messageOf } from '../../src/core/errors.ts';
+import { messageOf } from '../../src/lib/errors.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { dryRunContainers, predictorPod } from './predictor-pod.ts';
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:https';
 import { text } from 'node:stream/consumers';
-import type { AdmissionReview } from '../../src/core/admission.ts';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import type { AdmissionReview } from '../../src/admission/admission-review.decide.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
 
 export interface ReviewOptions {
   readonly kind?: 'Pod' | 'TrainedModel';

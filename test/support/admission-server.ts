@@ -1,13 +1,13 @@
-import { DEFAULT_CERTIFICATE_POLICY } from '../../src/core/certificates.ts';
-import { milliseconds } from '../../src/core/clock.ts';
+import { DEFAULT_CERTIFICATE_POLICY } from '../../src/certificates/certificate.decide.ts';
+import { milliseconds } from '../../src/lib/clock.ts';
 import {
   startAdmissionServer,
   type AdmissionServer,
   type AdmissionServerOptions,
-} from '../../src/webhook/admission-server.ts';
-import { certificateMaker, makeIssue } from '../../src/webhook/certificates.ts';
+} from '../../src/admission/admission-server.ts';
+import { certificateMaker, makeIssue } from '../../src/certificates/make-certificate.ts';
 import { quietLogger } from './quiet-logger.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
 
 export const maker = certificateMaker(systemClock, DEFAULT_CERTIFICATE_POLICY);
 

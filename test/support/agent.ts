@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { AgentStatus, ModelStatus } from '../../src/core/agent-status.ts';
+import type { AgentStatus, ModelStatus } from '../../src/contract/agent-status.ts';
 import { ENTRYPOINT } from '../../image/archive.ts';
 import { eventually } from './eventually.ts';
 import { residentMib } from './process-memory.ts';

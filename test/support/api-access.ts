@@ -1,7 +1,7 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { createApiClient, type ApiClient, type ApiClientOptions } from '../../src/kube/api-client.ts';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
 
 /** The kubeconfig of a test's control plane, by way of another port when one is given. */
 export function kubeConfigFor(controlPlane: ControlPlane, port?: number): KubeConfig {

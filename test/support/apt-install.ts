@@ -1,9 +1,9 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { withLock } from '../../src/controlplane/lock.ts';
-import { messageOf } from '../../src/core/errors.ts';
-import type { Progress } from '../../src/controlplane/progress.ts';
-import { runProgram } from '../../src/controlplane/run-program.ts';
+import { withLock } from '../../src/development/controlplane/lock.ts';
+import { messageOf } from '../../src/lib/errors.ts';
+import type { Progress } from '../../src/development/controlplane/progress.ts';
+import { runProgram } from '../../src/development/controlplane/run-program.ts';
 
 /**
  * Installs packages of Debian and its like. Takes as long as the network does: not inside a test's timeout.

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { toolCache } from './go-tool.ts';
-import { freePorts } from '../../src/controlplane/ports.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
 import { startServer } from './server-process.ts';
 
 /** https://github.com/Azure/Azurite: Microsoft's own emulator. 370 MB installed, so it is fetched when a test asks for it. */

@@ -1,5 +1,5 @@
-import type { CertificateSecret } from '../../src/core/certificate-secret.ts';
-import { readBundle, type CertificatePolicy, type Fingerprint } from '../../src/core/certificates.ts';
+import type { CertificateSecret } from '../../src/certificates/certificate-secret.decide.ts';
+import { readBundle, type CertificatePolicy, type Fingerprint } from '../../src/certificates/certificate.decide.ts';
 import {
   milliseconds,
   seconds,
@@ -7,14 +7,14 @@ import {
   type EpochMs,
   type MonotonicMs,
   type Random,
-} from '../../src/core/clock.ts';
-import { certificateKeeper, type CertificateKeeper } from '../../src/manager/certificate-keeper.ts';
+} from '../../src/lib/clock.ts';
+import { certificateKeeper, type CertificateKeeper } from '../../src/certificates/certificate-controller.ts';
 import {
   StaleWriteError,
   type CaBundlePublisher,
   type SecretStore,
-} from '../../src/manager/certificate-stores.ts';
-import type { CertificateMaker } from '../../src/webhook/certificates.ts';
+} from '../../src/certificates/certificate-stores.ts';
+import type { CertificateMaker } from '../../src/certificates/make-certificate.ts';
 import { paperMaker, paperReader, signerOf } from './paper-certificates.ts';
 import { quietLogger } from './quiet-logger.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock, EpochMs, Milliseconds, MonotonicMs } from '../../src/core/clock.ts';
+import type { Clock, EpochMs, Milliseconds, MonotonicMs } from '../../src/lib/clock.ts';
 
 /** A clock that stands still until the test moves it. */
 export interface FakeClock extends Clock {

@@ -1,5 +1,5 @@
-import type { ConfigMap, KubernetesObject } from '../../src/core/kubernetes.ts';
-import { decodeModelConfig } from '../../src/core/model-config.ts';
+import type { ConfigMap, KubernetesObject } from '../../src/contract/kubernetes.ts';
+import { decodeModelConfig } from '../../src/contract/model-config.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { getIfThere } from '../../src/kube/get-if-there.ts';
 import { CONFIG_MAPS, INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';

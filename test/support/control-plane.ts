@@ -1,7 +1,7 @@
 import { binaryOptions } from '../../src/cli/binary-options.ts';
-import { findBinaries } from '../../src/controlplane/binaries.ts';
-import { startControlPlane } from '../../src/controlplane/control-plane.ts';
-import type { ControlPlane, ControlPlaneOptions } from '../../src/controlplane/control-plane.ts';
+import { findBinaries } from '../../src/development/controlplane/binaries.ts';
+import { startControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import type { ControlPlane, ControlPlaneOptions } from '../../src/development/controlplane/control-plane.ts';
 
 /**
  * A real etcd and kube-apiserver of the test file's own, in a temporary directory. Start it in beforeAll and

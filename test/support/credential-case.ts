@@ -1,4 +1,4 @@
-import type { EnvVar } from '../../src/core/pod.ts';
+import type { EnvVar } from '../../src/contract/pod.ts';
 
 /** One input of KServe's credential builder, or what holds between several of them. */
 export interface CredentialCase {

@@ -1,4 +1,4 @@
-import type { EnvVar } from '../../src/core/pod.ts';
+import type { EnvVar } from '../../src/contract/pod.ts';
 import {
   SHIPPED,
   KEYS,

@@ -1,5 +1,5 @@
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import type { EnvVar, Pod, Volume, VolumeMount } from '../../src/core/pod.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import type { EnvVar, Pod, Volume, VolumeMount } from '../../src/contract/pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
 import { configOf, secretNameOf } from './credential-case.ts';

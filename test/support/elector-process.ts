@@ -1,8 +1,8 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { createApiClient } from '../../src/kube/api-client.ts';
 import { startLeaderElection } from '../../src/kube/leader-election.ts';
-import type { Logger } from '../../src/core/log.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import type { Logger } from '../../src/lib/log.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
 import { SHORT_DURATIONS } from './short-durations.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ModelStatus } from '../../src/core/agent-status.ts';
-import { specHash } from '../../src/core/model-marker.ts';
-import type { ModelConfigEntry } from '../../src/core/model-config.ts';
+import type { ModelStatus } from '../../src/contract/agent-status.ts';
+import { specHash } from '../../src/contract/model-marker.ts';
+import type { ModelConfigEntry } from '../../src/contract/model-config.ts';
 import { createNumberedModels } from '../../src/agent/status/numbered-models.ts';
 
 /** An agent's status server without an agent: the documented stream, and models that go through their phases. */

@@ -4,7 +4,7 @@ import type { ForkedPullerOptions } from '../../src/agent/puller/forked-puller.t
 import { spawnPuller } from '../../src/agent/puller/spawn-puller.ts';
 import type { Puller } from '../../src/agent/puller/contract.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../../src/agent/sources/settings.ts';
-import type { Logger } from '../../src/core/log.ts';
+import type { Logger } from '../../src/lib/log.ts';
 
 export const PULLER_ENTRY = new URL('../../src/agent/puller/puller-main.ts', import.meta.url);
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { goTool } from './go-tool.ts';
-import { freePorts } from '../../src/controlplane/ports.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
 import { startServer } from './server-process.ts';
 
 /** https://github.com/fsouza/fake-gcs-server: GCS's JSON API in front of a directory. */

@@ -1,6 +1,6 @@
 import { delimiter, join } from 'node:path';
 import process from 'node:process';
-import { isExecutable } from '../../src/controlplane/binary-cache.ts';
+import { isExecutable } from '../../src/development/controlplane/binary-cache.ts';
 import { aptInstall } from './apt-install.ts';
 
 /** A program that Debian's packages have. */

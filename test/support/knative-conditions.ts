@@ -1,4 +1,4 @@
-import type { Condition, TrainedModelStatus } from '../../src/core/trained-model-status.ts';
+import type { Condition, TrainedModelStatus } from '../../src/contract/trained-model-status.ts';
 
 /**
  * What KServe's controller makes of a status in one run: it marks its conditions in their order with Knative's condition

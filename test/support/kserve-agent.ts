@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { freePorts } from '../../src/controlplane/ports.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
 import { eventually } from './eventually.ts';
 import { kservePrograms } from './kserve-programs.ts';
 

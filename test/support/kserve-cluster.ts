@@ -1,4 +1,4 @@
-import type { ControlPlane, ControlPlaneOptions } from '../../src/controlplane/control-plane.ts';
+import type { ControlPlane, ControlPlaneOptions } from '../../src/development/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { clientFor } from './api-access.ts';
 import { createService } from './cluster-client.ts';

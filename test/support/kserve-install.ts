@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import { eventually } from './eventually.ts';
 import { kubectl, kubectlWithInput } from './kubectl.ts';
 import type { KServePrograms } from './kserve-programs.ts';

@@ -1,5 +1,5 @@
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
 import { inferenceService } from './cluster-client.ts';
 import { eventually } from './eventually.ts';
 import { kubectl } from './kubectl.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import { kubectlWithInput } from './kubectl.ts';
 import type { KServePrograms } from './kserve-programs.ts';
 import type { TestKServe } from './kserve.ts';

@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
-import { freePorts } from '../../src/controlplane/ports.ts';
-import { DEFAULT_CERTIFICATE_POLICY } from '../../src/core/certificates.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { certificateMaker, makeIssue } from '../../src/webhook/certificates.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
+import { DEFAULT_CERTIFICATE_POLICY } from '../../src/certificates/certificate.decide.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
+import { certificateMaker, makeIssue } from '../../src/certificates/make-certificate.ts';
 import { eventually } from './eventually.ts';
 import type { KServePrograms } from './kserve-programs.ts';
 

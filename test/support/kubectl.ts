@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { delimiter, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { binaryOptions } from '../../src/cli/binary-options.ts';
-import { findBinaries } from '../../src/controlplane/binaries.ts';
+import { findBinaries } from '../../src/development/controlplane/binaries.ts';
 
 const run = promisify(execFile);
 

@@ -1,4 +1,4 @@
-import type { Logger } from '../../src/core/log.ts';
+import type { Logger } from '../../src/lib/log.ts';
 
 /** One recorded line. */
 export interface LogLine {

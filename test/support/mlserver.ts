@@ -4,8 +4,8 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import { cacheDirectory } from '../../src/cli/binary-options.ts';
-import { freePorts } from '../../src/controlplane/ports.ts';
-import { mlserverEnvironment } from '../../src/demo/mlserver-environment.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
+import { mlserverEnvironment } from '../../src/development/demo/mlserver-environment.ts';
 
 /** The one of the demo. @throws where Python cannot install it: the agent's tests need a real model server */
 export async function testMlserver(): Promise<{ readonly python: string; readonly mlserver: string }> {

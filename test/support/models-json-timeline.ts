@@ -1,4 +1,4 @@
-import type { ModelConfigEntry } from '../../src/core/model-config.ts';
+import type { ModelConfigEntry } from '../../src/contract/model-config.ts';
 
 /** How long models.json went on saying something else than what was wanted. */
 export interface TimelineVerdict {

@@ -1,4 +1,4 @@
-import { mountConfigMap } from '../../src/demo/config-map-mount.ts';
+import { mountConfigMap } from '../../src/development/demo/config-map-mount.ts';
 
 export interface ConfiguredModel {
   readonly modelName: string;

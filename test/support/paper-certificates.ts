@@ -4,9 +4,9 @@ import type {
   CertificateReader,
   Fingerprint,
   Leaf,
-} from '../../src/core/certificates.ts';
-import type { Clock, EpochMs } from '../../src/core/clock.ts';
-import type { CertificateMaker } from '../../src/webhook/certificates.ts';
+} from '../../src/certificates/certificate.decide.ts';
+import type { Clock, EpochMs } from '../../src/lib/clock.ts';
+import type { CertificateMaker } from '../../src/certificates/make-certificate.ts';
 
 /**
  * Certificates without cryptography, for simulations that need thousands: a PEM block with JSON in it, signed by

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
-import type { InferenceService } from '../../src/core/inference-service.ts';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
+import type { InferenceService } from '../../src/contract/inference-service.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import {
   CLUSTER_SERVING_RUNTIMES,
@@ -10,7 +10,7 @@ import {
   INFERENCE_SERVICES,
   SERVICES,
 } from '../../src/kube/resources.ts';
-import type { Pod } from '../../src/core/pod.ts';
+import type { Pod } from '../../src/contract/pod.ts';
 import { eventually } from './eventually.ts';
 import { clientFor } from './api-access.ts';
 import { testControlPlane } from './control-plane.ts';

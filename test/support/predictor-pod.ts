@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
-import type { Pod } from '../../src/core/pod.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
+import type { Pod } from '../../src/contract/pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { PODS } from '../../src/kube/resources.ts';
 

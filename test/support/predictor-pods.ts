@@ -1,4 +1,4 @@
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { PODS } from '../../src/kube/resources.ts';
 import { predictorPod } from './predictor-pod.ts';

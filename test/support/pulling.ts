@@ -7,7 +7,7 @@ import type { Resolve } from '../../src/agent/sources/guarded-connect.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../../src/agent/sources/settings.ts';
 import type { SourceSettings } from '../../src/agent/sources/settings.ts';
 import { testForkedPuller } from './forked-puller.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
 
 /** What the pulls of tests are marked with. */
 export const MARKER = { name: 'SUCCESS.test', content: '{}' };

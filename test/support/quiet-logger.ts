@@ -1,2 +1,2 @@
 /** A logger for what nobody wants to read. */
-export { silentLogger as quietLogger } from '../../src/core/log.ts';
+export { silentLogger as quietLogger } from '../../src/lib/log.ts';

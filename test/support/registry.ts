@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { goTool } from './go-tool.ts';
-import { freePorts } from '../../src/controlplane/ports.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
 import { startServer } from './server-process.ts';
 
 /** https://github.com/google/go-containerregistry: a registry, and the tool that makes images for it. */

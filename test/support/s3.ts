@@ -7,7 +7,7 @@ import { CreateBucketCommand, PutBucketPolicyCommand, PutObjectCommand, S3Client
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { goTool } from './go-tool.ts';
-import { freePorts } from '../../src/controlplane/ports.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
 import { startServer } from './server-process.ts';
 
 /** https://github.com/versity/versitygw: a real S3 API in front of a directory. */

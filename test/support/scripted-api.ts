@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { KubeConfig } from '@kubernetes/client-node';
 import { createApiClient, type ApiClient } from '../../src/kube/api-client.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { systemClock } from '../../src/lib/system-clock.ts';
 
 /** One answer to a list or a watch. */
 export type Answer = (response: ServerResponse) => void;

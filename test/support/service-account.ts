@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import { testControlPlane } from './control-plane.ts';
 
 const TOKEN = 'the-manager';

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { randomInt } from 'node:crypto';
-import type { KubernetesObject } from '../../src/core/kubernetes.ts';
-import { watchedPod } from '../../src/core/watched-pod.ts';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
+import { watchedPod } from '../../src/contract/watched-pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { PODS, SERVICES } from '../../src/kube/resources.ts';
 

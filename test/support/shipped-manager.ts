@@ -1,4 +1,4 @@
-import { ALLOCATOR } from '../../src/core/allocator.ts';
+import { ALLOCATOR } from '../../src/agent/puller/allocator.decide.ts';
 import { render } from './rendered.ts';
 
 /** The manager's container, as far as it bears on what the process costs. */

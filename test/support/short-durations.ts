@@ -1,4 +1,4 @@
-import { seconds } from '../../src/core/clock.ts';
+import { seconds } from '../../src/lib/clock.ts';
 import type { LeaderElectionDurations } from '../../src/kube/leader-election.ts';
 
 /** As short as whole seconds and a busy machine allow. */

@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cacheDirectory } from '../../src/cli/binary-options.ts';
-import { freePorts } from '../../src/controlplane/ports.ts';
-import { pythonEnvironment } from '../../src/demo/python-environment.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
+import { pythonEnvironment } from '../../src/development/demo/python-environment.ts';
 import { kserveModule, KSERVE_VERSION } from './kserve-programs.ts';
 
 const VERSION = KSERVE_VERSION.replace('v', '');

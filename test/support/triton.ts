@@ -6,8 +6,8 @@ import { delimiter, dirname, join } from 'node:path';
 import process from 'node:process';
 import { gzipSync } from 'node:zlib';
 import { cacheDirectory } from '../../src/cli/binary-options.ts';
-import { freePorts } from '../../src/controlplane/ports.ts';
-import { pythonEnvironment } from '../../src/demo/python-environment.ts';
+import { freePorts } from '../../src/development/controlplane/ports.ts';
+import { pythonEnvironment } from '../../src/development/demo/python-environment.ts';
 import { exists } from './exists.ts';
 import { tar } from './tar-writer.ts';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { identifyProcess, isAlive } from '../../src/controlplane/process-identity.ts';
+import { identifyProcess, isAlive } from '../../src/development/controlplane/process-identity.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');
 /** Makes the Node that runs the launcher look old to it; the one that takes over is started without it. */

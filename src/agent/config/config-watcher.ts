@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, milliseconds, seconds } from '../../core/clock.ts';
-import { describeFaults, type ModelSet, readDesiredModels } from '../../core/desired-models.ts';
-import { messageOf } from '../../core/errors.ts';
-import { MODELS_JSON } from '../../core/names.ts';
+import { type Clock, milliseconds, seconds } from '../../lib/clock.ts';
+import { describeFaults, type ModelSet, readDesiredModels } from './desired-models.decide.ts';
+import { messageOf } from '../../lib/errors.ts';
+import { MODELS_JSON } from '../../contract/names.ts';
 
 /** Kubelet's swap is seen at once by the watch; the poll is for filesystems and moments where the watch is blind. */
 const POLL = seconds(2);

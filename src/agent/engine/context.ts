@@ -1,12 +1,12 @@
-import type { Clock, Milliseconds, Random } from '../../core/clock.ts';
-import type { Logger } from '../../core/log.ts';
+import type { Clock, Milliseconds, Random } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/log.ts';
 import type { ModelServerAdapter } from '../model-server/adapter.ts';
 import type { ModelStore } from '../model-store.ts';
 import type { Puller } from '../puller/contract.ts';
 import type { Slots } from '../slots.ts';
 import type { TrackedModel } from './tracked-model.ts';
 
-/** How much goes on at once, and when one is slow, see src/core/slot-admission.ts. */
+/** How much goes on at once, and when one is slow, see src/agent/slot-admission.decide.ts. */
 export interface EngineLimits {
   readonly fetches: number;
   readonly loads: number;

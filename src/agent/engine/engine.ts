@@ -1,9 +1,9 @@
-import type { EpochMs, MonotonicMs } from '../../core/clock.ts';
-import type { ModelSet } from '../../core/desired-models.ts';
-import { meansSameSpec } from '../../core/model-config.ts';
-import { specHash } from '../../core/model-marker.ts';
-import { decideFetch, decideServe, type ServedModel } from '../../core/model-operations.ts';
-import { milliseconds } from '../../core/clock.ts';
+import type { EpochMs, MonotonicMs } from '../../lib/clock.ts';
+import type { ModelSet } from '../config/desired-models.decide.ts';
+import { meansSameSpec } from '../../contract/model-config.ts';
+import { specHash } from '../../contract/model-marker.ts';
+import { decideFetch, decideServe, type ServedModel } from '../../contract/model-operations.ts';
+import { milliseconds } from '../../lib/clock.ts';
 import type { StoredModel } from '../model-store.ts';
 import { createSlots } from '../slots.ts';
 import type { EngineContext, EngineDeps } from './context.ts';

@@ -1,9 +1,9 @@
-import { NO_MORE_WAITING } from '../../core/abort.ts';
-import { retryDelay } from '../../core/retry-pace.ts';
-import { type EpochMs, type Milliseconds, milliseconds, type MonotonicMs } from '../../core/clock.ts';
-import { messageOf } from '../../core/errors.ts';
-import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
-import { markerContent, markerName } from '../../core/model-marker.ts';
+import { NO_MORE_WAITING } from '../../lib/abort.ts';
+import { retryDelay } from './retry-pace.decide.ts';
+import { type EpochMs, type Milliseconds, milliseconds, type MonotonicMs } from '../../lib/clock.ts';
+import { messageOf } from '../../lib/errors.ts';
+import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
+import { markerContent, markerName } from '../../contract/model-marker.ts';
 import type { PullResult } from '../puller/contract.ts';
 import type { Slot } from '../slots.ts';
 import type { EngineContext } from './context.ts';

@@ -1,8 +1,8 @@
-import { retryDelay, type RetryPace } from '../../core/retry-pace.ts';
-import { type EpochMs, milliseconds, type MonotonicMs } from '../../core/clock.ts';
-import { messageOf } from '../../core/errors.ts';
-import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
-import { decideServe, type ModelFailure, type ServeOperation } from '../../core/model-operations.ts';
+import { retryDelay, type RetryPace } from './retry-pace.decide.ts';
+import { type EpochMs, milliseconds, type MonotonicMs } from '../../lib/clock.ts';
+import { messageOf } from '../../lib/errors.ts';
+import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
+import { decideServe, type ModelFailure, type ServeOperation } from '../../contract/model-operations.ts';
 import type { ServerAnswer } from '../model-server/adapter.ts';
 import type { EngineContext } from './context.ts';
 import { setServed, type TrackedModel, viewOf } from './tracked-model.ts';

@@ -1,8 +1,8 @@
-import { type ModelActivity, type ModelPhase, phaseOf } from '../../core/agent-status.ts';
-import type { EpochMs, Milliseconds, MonotonicMs } from '../../core/clock.ts';
-import { meansSameSpec, type ModelSpec } from '../../core/model-config.ts';
-import type { ModelFailure, ModelView, ServedModel } from '../../core/model-operations.ts';
-import { specHash } from '../../core/model-marker.ts';
+import { type ModelActivity, type ModelPhase, phaseOf } from '../../contract/agent-status.ts';
+import type { EpochMs, Milliseconds, MonotonicMs } from '../../lib/clock.ts';
+import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
+import type { ModelFailure, ModelView, ServedModel } from '../../contract/model-operations.ts';
+import { specHash } from '../../contract/model-marker.ts';
 import type { StoredModel } from '../model-store.ts';
 
 /** A fetch under way or waiting for its slot. */

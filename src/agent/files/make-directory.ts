@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { MmsError } from '../../core/errors.ts';
+import { MmsError } from '../../lib/errors.ts';
 
 /** The directory that `--model-dir` names cannot be made or used. */
 export class ModelDirectoryError extends MmsError {

@@ -1,4 +1,4 @@
-import type { ModelSpec } from '../../core/model-config.ts';
+import type { ModelSpec } from '../../contract/model-config.ts';
 
 /** How a model server took a request to load or unload. */
 export type ServerAnswer =

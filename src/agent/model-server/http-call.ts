@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
-import type { Milliseconds } from '../../core/clock.ts';
-import { READ_ANSWERS } from '../../core/proxied-answer.ts';
+import type { Milliseconds } from '../../lib/clock.ts';
+import { READ_ANSWERS } from '../proxy/proxied-answer.decide.ts';
 
 /** An answer with its whole body, or the reason why there is none. */
 export type HttpAnswer =

@@ -1,12 +1,12 @@
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRecord } from '../../core/json.ts';
+import { isRecord } from '../../lib/json.ts';
 import {
   type FoundSettings,
   MLSERVER_SETTINGS_FILE,
   mlserverSettingsFor,
-} from '../../core/mlserver-settings.ts';
-import { isMarkerName } from '../../core/model-marker.ts';
+} from './mlserver-settings.decide.ts';
+import { isMarkerName } from '../../contract/model-marker.ts';
 import { within } from '../files/held-directory.ts';
 import { readPlainFile, replaceFile } from '../files/own-files.ts';
 

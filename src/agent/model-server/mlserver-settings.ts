@@ -1,8 +1,8 @@
 import { lstat, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NO_MORE_WAITING } from '../../core/abort.ts';
-import { type Clock, seconds } from '../../core/clock.ts';
-import { MLSERVER_SETTINGS_FILE } from '../../core/mlserver-settings.ts';
+import { NO_MORE_WAITING } from '../../lib/abort.ts';
+import { type Clock, seconds } from '../../lib/clock.ts';
+import { MLSERVER_SETTINGS_FILE } from './mlserver-settings.decide.ts';
 import { within } from '../files/held-directory.ts';
 import { writeSettings } from './mlserver-artifact.ts';
 

@@ -1,5 +1,5 @@
-import { type Clock, type EpochMs, milliseconds, seconds } from '../../core/clock.ts';
-import type { Logger } from '../../core/log.ts';
+import { type Clock, type EpochMs, milliseconds, seconds } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/log.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ModelServerAdapter, ServerHealth } from './adapter.ts';
 

@@ -1,5 +1,5 @@
-import { seconds } from '../../core/clock.ts';
-import { isRecord } from '../../core/json.ts';
+import { seconds } from '../../lib/clock.ts';
+import { isRecord } from '../../lib/json.ts';
 import type { ModelServerAdapter, ServerAnswer, ServerHealth } from './adapter.ts';
 import type { HttpAnswer, HttpCall } from './http-call.ts';
 import type { MlserverSettings } from './mlserver-settings.ts';

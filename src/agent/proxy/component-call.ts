@@ -1,9 +1,9 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { Socket } from 'node:net';
-import { READ_ANSWERS } from '../../core/proxied-answer.ts';
-import { MAX_HEADERS, type PassedRequest } from '../../core/proxied-request.ts';
-import { type FailedAttempt, mayBeSentAgain } from '../../core/request-retry.ts';
-import type { Milliseconds } from '../../core/clock.ts';
+import { READ_ANSWERS } from './proxied-answer.decide.ts';
+import { MAX_HEADERS, type PassedRequest } from './proxied-request.decide.ts';
+import { type FailedAttempt, mayBeSentAgain } from './request-retry.decide.ts';
+import type { Milliseconds } from '../../lib/clock.ts';
 
 /** Where requests go, over which connections. */
 export interface Upstream {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Milliseconds } from '../../core/clock.ts';
+import type { Milliseconds } from '../../lib/clock.ts';
 
 /** How every HTTP/2 connection without TLS begins, where both sides know beforehand: RFC 9113 section 3.4. */
 const H2C_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');

@@ -6,10 +6,10 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import type { Socket } from 'node:net';
-import { seconds } from '../../core/clock.ts';
-import { headerValues } from '../../core/hop-by-hop.ts';
-import { passedAnswer } from '../../core/proxied-answer.ts';
-import { MAX_HEADERS, type PassedRequest } from '../../core/proxied-request.ts';
+import { seconds } from '../../lib/clock.ts';
+import { headerValues } from './hop-by-hop.decide.ts';
+import { passedAnswer } from './proxied-answer.decide.ts';
+import { MAX_HEADERS, type PassedRequest } from './proxied-request.decide.ts';
 import { callComponent, type ComponentCall, isOnePiece, type Upstream } from './component-call.ts';
 
 /** A request on its way. */

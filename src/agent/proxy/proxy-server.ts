@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Milliseconds, seconds } from '../../core/clock.ts';
-import { MAX_HEAD_BYTES, MAX_HEADERS } from '../../core/proxied-request.ts';
+import { type Milliseconds, seconds } from '../../lib/clock.ts';
+import { MAX_HEAD_BYTES, MAX_HEADERS } from './proxied-request.decide.ts';
 import { type Connections, createConnections } from '../connections.ts';
 import { newUpstream } from './component-call.ts';
 import { lookFirst } from './first-bytes.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Milliseconds } from '../../core/clock.ts';
-import { passedRequest, type PassedRequest } from '../../core/proxied-request.ts';
+import type { Milliseconds } from '../../lib/clock.ts';
+import { passedRequest, type PassedRequest } from './proxied-request.decide.ts';
 import type { Connection, Connections } from '../connections.ts';
 import type { Upstream } from './component-call.ts';
 import { type Exchange, refuse } from './forward.ts';

@@ -1,6 +1,6 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { connectionTokens, headerValues } from '../../core/hop-by-hop.ts';
+import { connectionTokens, headerValues } from './hop-by-hop.decide.ts';
 
 /** Joins two connections until either ends. */
 function join(client: Socket, component: Socket): void {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { seconds } from '../../core/clock.ts';
+import { seconds } from '../../lib/clock.ts';
 import type { Connection, Connections } from '../connections.ts';
 
 /** How long a client that is being refused may still send: it may read the answer only when it has sent all. */

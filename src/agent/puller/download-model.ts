@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { NotFoundError } from '../sources/errors.ts';
 import { shownUri } from '../sources/redact.ts';
 import { baseName } from '../sources/relative-path.ts';

@@ -1,4 +1,4 @@
-import { NO_MORE_WAITING } from '../../core/abort.ts';
+import { NO_MORE_WAITING } from '../../lib/abort.ts';
 import type { Environment } from '../sources/source.ts';
 import { PullAbortedError, PullerCrashedError } from '../sources/errors.ts';
 import { secretValues } from '../sources/redact.ts';

@@ -1,9 +1,9 @@
-import type { Clock } from '../../core/clock.ts';
-import { createDestinationPolicy } from '../../core/destination-policy.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { createDestinationPolicy } from '../sources/destination-policy.decide.ts';
 import { PullAbortedError } from '../sources/errors.ts';
 import type { Resolve } from '../sources/guarded-connect.ts';
 import { createHttpClient } from '../sources/http-client.ts';
-import { createProxyRouter } from '../sources/proxy-router.ts';
+import { createProxyRouter } from '../sources/proxy/proxy-router.ts';
 import { secretValues } from '../sources/redact.ts';
 import type { SourceSettings } from '../sources/settings.ts';
 import type { Environment } from '../sources/source.ts';

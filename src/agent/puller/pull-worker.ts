@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Logger } from '../../core/log.ts';
+import type { Logger } from '../../lib/log.ts';
 import type { SourceSettings } from '../sources/settings.ts';
 import type { PullProgress, PullRequest, PullResult } from './contract.ts';
 import { removeDestination } from './destination.ts';

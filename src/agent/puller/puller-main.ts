@@ -1,5 +1,5 @@
 /** The entry point of the puller's process; started by forked-puller.ts and by nobody else. */
-import { systemClock } from '../../system/clock.ts';
+import { systemClock } from '../../lib/system-clock.ts';
 import { createInProcessPuller } from './in-process-puller.ts';
 import type { FromPuller, ToPuller } from './messages.ts';
 import { servePuller } from './serve-puller.ts';

@@ -1,8 +1,8 @@
-import { NO_MORE_WAITING } from '../../core/abort.ts';
+import { NO_MORE_WAITING } from '../../lib/abort.ts';
 import { closeSync, constants, fsync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Clock, milliseconds } from '../../core/clock.ts';
+import { type Clock, milliseconds } from '../../lib/clock.ts';
 import type { Marker } from './contract.ts';
 
 /**

@@ -13,7 +13,7 @@ import { isError } from './is-error.ts';
 import { nonEmpty } from './non-empty.ts';
 import { badListing, eachListed, filesBelow } from './prefix.ts';
 import type { StoredObject } from './prefix.ts';
-import { createProxyRouter } from './proxy-router.ts';
+import { createProxyRouter } from './proxy/proxy-router.ts';
 import { shownUri } from './redact.ts';
 import type { OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
 

@@ -1,4 +1,4 @@
-import { recordOf } from '../../core/json.ts';
+import { recordOf } from '../../lib/json.ts';
 import {
   AccessDeniedError,
   DiskFullError,

@@ -1,4 +1,4 @@
-import { recordOf } from '../../core/json.ts';
+import { recordOf } from '../../lib/json.ts';
 import { SourceConfigurationError } from './errors.ts';
 import { printable } from './redact.ts';
 

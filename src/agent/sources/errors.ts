@@ -1,4 +1,4 @@
-import { MmsError } from '../../core/errors.ts';
+import { MmsError } from '../../lib/errors.ts';
 
 /**
  * Why a model could not be brought. `code` names the class for programs, `reason` is the CamelCase word of the model's

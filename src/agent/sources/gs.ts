@@ -1,5 +1,5 @@
 import type { GoogleAuth, OAuth2ClientOptions } from 'google-auth-library';
-import { recordOf } from '../../core/json.ts';
+import { recordOf } from '../../lib/json.ts';
 import { classify } from './classify.ts';
 import type { ExpectedDigest } from './digest.ts';
 import { hexFromBase64 } from './digest.ts';
@@ -10,8 +10,8 @@ import { openHttpFile } from './http-file.ts';
 import { gunzipped } from './gunzipped.ts';
 import { badListing, bucketAndPrefix, eachListed, filesBelow } from './prefix.ts';
 import type { ListedPage } from './prefix.ts';
-import { createProxyRouter } from './proxy-router.ts';
-import type { ProxyRouter } from './proxy-router.ts';
+import { createProxyRouter } from './proxy/proxy-router.ts';
+import type { ProxyRouter } from './proxy/proxy-router.ts';
 import { shownUri } from './redact.ts';
 import type { Environment, Source, SourceContext } from './source.ts';
 

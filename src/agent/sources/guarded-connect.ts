@@ -2,7 +2,7 @@ import { lookup as dnsLookup } from 'node:dns';
 import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
-import type { DestinationPolicy, DestinationVerdict } from '../../core/destination-policy.ts';
+import type { DestinationPolicy, DestinationVerdict } from './destination-policy.decide.ts';
 import { DestinationRefusedError } from './errors.ts';
 import { printable } from './redact.ts';
 

@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
-import type { DestinationPolicy } from '../../core/destination-policy.ts';
+import type { DestinationPolicy } from './destination-policy.decide.ts';
 import { BadRedirectError } from './errors.ts';
 import { guardedLookup, refuseHost } from './guarded-connect.ts';
 import type { Resolve } from './guarded-connect.ts';
 import { bareHost, createHttpGetter } from './http-get.ts';
 import { errorOfStatus, retryAfterMs } from './http-status.ts';
-import type { ProxyRouter } from './proxy-router.ts';
+import type { ProxyRouter } from './proxy/proxy-router.ts';
 import { shownUri } from './redact.ts';
 
 export interface HttpResponse {

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
-import type { ProxyRouter } from './proxy-router.ts';
+import type { ProxyRouter } from './proxy/proxy-router.ts';
 
 /** One GET, or the POST of a form: resolves with the head of the answer, whose body is still to be read. */
 export type HttpGet = (

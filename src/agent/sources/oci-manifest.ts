@@ -1,4 +1,4 @@
-import { isRecord } from '../../core/json.ts';
+import { isRecord } from '../../lib/json.ts';
 
 /** Source: github.com/opencontainers/image-spec, descriptor.md and manifest.md. */
 export interface Descriptor {

@@ -1,4 +1,4 @@
-import { recordOf } from '../../core/json.ts';
+import { recordOf } from '../../lib/json.ts';
 import { RequestRefusedError, SourceConfigurationError } from './errors.ts';
 import type { PullError } from './errors.ts';
 import { shownUri } from './redact.ts';

@@ -10,12 +10,12 @@ import { isError } from './is-error.ts';
 import { nonEmpty } from './non-empty.ts';
 import { badListing, bucketAndPrefix, eachListed, filesBelow } from './prefix.ts';
 import type { StoredObject } from './prefix.ts';
-import { createProxyRouter } from './proxy-router.ts';
+import { createProxyRouter } from './proxy/proxy-router.ts';
 import { shownUri } from './redact.ts';
 import { readS3Environment } from './s3-config.ts';
 import type { S3Environment } from './s3-config.ts';
 import { s3Fault } from './s3-fault.ts';
-import type { S3Handler } from './s3-via-proxies.ts';
+import type { S3Handler } from './proxy/s3-via-proxies.ts';
 import type { Environment, OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
 
 /** Listing a large prefix takes many requests; one of them may stumble without failing the model. */
@@ -77,7 +77,7 @@ async function requestHandler(
   });
   const proxies = createProxyRouter(env, { connectTimeoutMs, tls });
   if (proxies === undefined) return direct;
-  const { s3HandlerVia } = await import('./s3-via-proxies.ts');
+  const { s3HandlerVia } = await import('./proxy/s3-via-proxies.ts');
   return s3HandlerVia(proxies, direct);
 }
 

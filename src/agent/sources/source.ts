@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import type { TarOptions } from './archive-tar.ts';
 import type { ExpectedDigest } from './digest.ts';
 import type { PullError } from './errors.ts';

@@ -1,6 +1,6 @@
 import { addAbortSignal } from 'node:stream';
-import { milliseconds } from '../../core/clock.ts';
-import type { Clock } from '../../core/clock.ts';
+import { milliseconds } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { classify } from './classify.ts';
 import { createDigestCheck } from './digest.ts';
 import type { DigestCheck } from './digest.ts';

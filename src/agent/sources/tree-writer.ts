@@ -1,7 +1,7 @@
 import { closeSync, openSync, write, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { isMarkerName } from '../../core/model-marker.ts';
+import { isMarkerName } from '../../contract/model-marker.ts';
 import { type HeldDirectory, holdInside } from '../files/held-directory.ts';
 import { DuplicateEntryError, LimitExceededError, UnsafePathError } from './errors.ts';
 import { printable } from './redact.ts';

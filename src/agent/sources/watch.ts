@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { PullAbortedError, SourceTimeoutError, SourceTooSlowError } from './errors.ts';
 import type { SourceSettings } from './settings.ts';
 

@@ -1,6 +1,6 @@
-import type { AgentStatus, AgentStatusEvent, ConfigStatus, ModelStatus } from '../../core/agent-status.ts';
-import { AGENT_STATUS_VERSION } from '../../core/agent-status.ts';
-import type { EpochMs } from '../../core/clock.ts';
+import type { AgentStatus, AgentStatusEvent, ConfigStatus, ModelStatus } from '../../contract/agent-status.ts';
+import { AGENT_STATUS_VERSION } from '../../contract/agent-status.ts';
+import type { EpochMs } from '../../lib/clock.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
 import type { ServerState } from '../model-server/monitor.ts';
 import { rfc3339, statusOf } from './model-status.ts';

@@ -1,7 +1,7 @@
-import type { ModelStatus } from '../../core/agent-status.ts';
-import { servingHash } from '../../core/agent-status.ts';
-import type { EpochMs } from '../../core/clock.ts';
-import { specHash } from '../../core/model-marker.ts';
+import type { ModelStatus } from '../../contract/agent-status.ts';
+import { servingHash } from '../../contract/agent-status.ts';
+import type { EpochMs } from '../../lib/clock.ts';
+import { specHash } from '../../contract/model-marker.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
 import { viewOf } from '../engine/tracked-model.ts';
 

@@ -1,4 +1,4 @@
-import type { AgentStatusEvent, ModelStatus } from '../../core/agent-status.ts';
+import type { AgentStatusEvent, ModelStatus } from '../../contract/agent-status.ts';
 
 /** Removals remembered for streams that come back; one that missed more gets a snapshot. */
 const REMOVALS_KEPT = 1_000;

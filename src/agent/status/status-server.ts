@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { seconds } from '../../core/clock.ts';
+import { seconds } from '../../lib/clock.ts';
 import { createConnections } from '../connections.ts';
 import type { AgentMetrics } from './metrics.ts';
 import type { StatusBoard } from './board.ts';

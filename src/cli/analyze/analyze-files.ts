@@ -1,8 +1,8 @@
-import { analyze } from '../../core/analysis/analyze.ts';
-import type { Severity } from '../../core/analysis/catalogue.ts';
-import type { Finding } from '../../core/analysis/finding.ts';
-import { compareText } from '../../core/compare-text.ts';
-import { isRecord } from '../../core/json.ts';
+import { analyze } from './analysis.decide.ts';
+import type { Severity } from './catalogue.decide.ts';
+import type { Finding } from './finding.decide.ts';
+import { compareText } from '../../lib/compare-text.ts';
+import { isRecord } from '../../lib/json.ts';
 import type { CommandIo } from '../io.ts';
 import { readInput } from '../documents.ts';
 import { type FileFinding, type LocatedObject, type Place, readObjects } from './located-objects.ts';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { MmsError } from '../../core/errors.ts';
+import { MmsError } from '../../lib/errors.ts';
 import { InputFileError } from '../documents.ts';
 import { type CommandIo, newCommand } from '../io.ts';
 import { painter } from '../output.ts';

@@ -1,8 +1,8 @@
 import { type Document, isMap, isNode, isSeq, LineCounter, parseAllDocuments } from 'yaml';
-import type { AnalyzedObject, FieldPath } from '../../core/analysis/finding.ts';
-import type { FindingCode } from '../../core/analysis/catalogue.ts';
-import { messageOf } from '../../core/errors.ts';
-import { isRecord } from '../../core/json.ts';
+import type { AnalyzedObject, FieldPath } from './finding.decide.ts';
+import type { FindingCode } from './catalogue.decide.ts';
+import { messageOf } from '../../lib/errors.ts';
+import { isRecord } from '../../lib/json.ts';
 
 /** Where something stands in a file; both from 1, as editors count. */
 export interface Place {

@@ -1,9 +1,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
-import { messageOf } from '../../core/errors.ts';
-import { isRecord, recordsIn } from '../../core/json.ts';
-import { compareText } from '../../core/compare-text.ts';
+import { messageOf } from '../../lib/errors.ts';
+import { isRecord, recordsIn } from '../../lib/json.ts';
+import { compareText } from '../../lib/compare-text.ts';
 
 const MANIFEST = /\.(ya?ml|json)$/i;
 const KUSTOMIZATION = /^kustomization(\.ya?ml)?$/i;

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
-import { FINDING_KINDS } from '../../core/analysis/catalogue.ts';
-import type { FindingCode, Severity } from '../../core/analysis/catalogue.ts';
+import { FINDING_KINDS } from './catalogue.decide.ts';
+import type { FindingCode, Severity } from './catalogue.decide.ts';
 import type { Colour } from '../output.ts';
 import type { Place } from './located-objects.ts';
 

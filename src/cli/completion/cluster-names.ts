@@ -1,5 +1,5 @@
-import { seconds } from '../../core/clock.ts';
-import { compareText } from '../../core/compare-text.ts';
+import { seconds } from '../../lib/clock.ts';
+import { compareText } from '../../lib/compare-text.ts';
 import { INFERENCE_SERVICES, type Resource, TRAINED_MODELS } from '../../kube/resources.ts';
 import { withCluster } from '../cluster-connection.ts';
 

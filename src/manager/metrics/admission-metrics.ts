@@ -1,10 +1,10 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { InjectionDecision } from '../../core/agent-injection.ts';
-import type { AdmissionServer } from '../../webhook/admission-server.ts';
-import { ROOM_REASONS } from '../../webhook/connection-room.ts';
-import type { RoomReason } from '../../webhook/connection-room.ts';
-import type { AdmissionObservation } from '../../webhook/review-endpoint.ts';
+import type { InjectionDecision } from '../../contract/agent-injection.ts';
+import type { AdmissionServer } from '../../admission/admission-server.ts';
+import { ROOM_REASONS } from '../../lib/connection-room.ts';
+import type { RoomReason } from '../../lib/connection-room.ts';
+import type { AdmissionObservation } from '../../admission/review-endpoint.ts';
 import { DURATION_BUCKETS } from './buckets.ts';
 
 export interface AdmissionMetrics {

@@ -1,9 +1,9 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
 import type { Reflector } from '../../kube/reflector.ts';
 import type { ReflectorEvent } from '../../kube/reflector-loop.ts';
-import type { KubernetesObject } from '../../core/kubernetes.ts';
+import type { KubernetesObject } from '../../contract/kubernetes.ts';
 import type { RequestEvent } from '../../kube/transport.ts';
 import { DURATION_BUCKETS } from './buckets.ts';
 

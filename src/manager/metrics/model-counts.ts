@@ -1,7 +1,7 @@
 import { Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { ObjectKey } from '../../core/kubernetes.ts';
-import type { ModelConfigPlan } from '../../core/model-config-plan.ts';
+import type { ObjectKey } from '../../contract/kubernetes.ts';
+import type { ModelConfigPlan } from '../../contract/model-config-plan.ts';
 
 const PLACED = 'Placed';
 

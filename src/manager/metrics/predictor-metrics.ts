@@ -1,8 +1,8 @@
 import { Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { ObjectKey } from '../../core/kubernetes.ts';
-import type { PredictorOutcome } from '../../core/predictor-outcome.ts';
-import type { WorkQueueEvent } from '../../reconciler/work-queue.ts';
+import type { ObjectKey } from '../../contract/kubernetes.ts';
+import type { PredictorOutcome } from '../../contract/predictor-outcome.ts';
+import type { WorkQueueEvent } from '../../controllers/work-queue.ts';
 import { DURATION_BUCKETS } from './buckets.ts';
 
 /** What the controller of predictors counts. */

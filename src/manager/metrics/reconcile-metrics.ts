@@ -1,11 +1,11 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { Milliseconds } from '../../core/clock.ts';
-import type { ObjectKey } from '../../core/kubernetes.ts';
-import type { ModelConfigPlan } from '../../core/model-config-plan.ts';
-import type { ConfigMapWrite } from '../../reconciler/config-map-writer.ts';
-import type { PropagationResult } from '../../reconciler/propagation.ts';
-import type { WorkQueueEvent } from '../../reconciler/work-queue.ts';
+import type { Milliseconds } from '../../lib/clock.ts';
+import type { ObjectKey } from '../../contract/kubernetes.ts';
+import type { ModelConfigPlan } from '../../contract/model-config-plan.ts';
+import type { ConfigMapWrite } from '../../controllers/models/config-map-writer.ts';
+import type { PropagationResult } from '../../controllers/propagation/annotate-pods.ts';
+import type { WorkQueueEvent } from '../../controllers/work-queue.ts';
 import { DURATION_BUCKETS } from './buckets.ts';
 import { modelCounts } from './model-counts.ts';
 

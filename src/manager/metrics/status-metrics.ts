@@ -1,10 +1,10 @@
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { ObjectKey } from '../../core/kubernetes.ts';
-import type { EventOutcome } from '../../reconciler/event-recorder.ts';
-import type { StatusWriteOutcome } from '../../reconciler/status-writer.ts';
-import type { AgentObserver } from '../agent-followers.ts';
-import type { WorkQueueEvent } from '../../reconciler/work-queue.ts';
+import type { ObjectKey } from '../../contract/kubernetes.ts';
+import type { EventOutcome } from '../../controllers/status/event-recorder.ts';
+import type { StatusWriteOutcome } from '../../controllers/status/status-writer.ts';
+import type { AgentObserver } from '../../controllers/status/agent-followers.ts';
+import type { WorkQueueEvent } from '../../controllers/work-queue.ts';
 
 /** Who is told of what the leader writes about TrainedModels. */
 export interface TrainedModelStatusObserver {

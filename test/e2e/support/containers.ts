@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { runProgram } from '../../../src/controlplane/run-program.ts';
+import { runProgram } from '../../../src/development/controlplane/run-program.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
 import { run, thisNode } from './this-node.ts';
 

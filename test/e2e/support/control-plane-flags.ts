@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { TokenUser } from '../../../src/controlplane/layout.ts';
+import type { TokenUser } from '../../../src/development/controlplane/layout.ts';
 import { NODE_ADDRESS, NODE_NAME, SERVICE_RANGE } from './addresses.ts';
 
 /** The components that talk to the API server, each under the name that Kubernetes' own roles are bound to. */

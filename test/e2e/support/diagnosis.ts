@@ -1,4 +1,4 @@
-import { messageOf } from '../../../src/core/errors.ts';
+import { messageOf } from '../../../src/lib/errors.ts';
 import { run } from './this-node.ts';
 
 /** Does something, and when it fails adds to the failure what a person would look at first. */

@@ -1,6 +1,6 @@
 import { binaryOptions } from '../../../src/cli/binary-options.ts';
-import { findBinaries } from '../../../src/controlplane/binaries.ts';
-import type { Progress } from '../../../src/controlplane/progress.ts';
+import { findBinaries } from '../../../src/development/controlplane/binaries.ts';
+import type { Progress } from '../../../src/development/controlplane/progress.ts';
 import type { NodeAssets } from './assets.ts';
 import { mlserverImage, ownImage, pauseImage } from './images.ts';
 import { nodePrograms } from './node-programs.ts';

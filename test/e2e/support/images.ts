@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheDirectory } from '../../../src/cli/binary-options.ts';
-import { isExecutable } from '../../../src/controlplane/binary-cache.ts';
-import type { Progress } from '../../../src/controlplane/progress.ts';
-import { runProgram } from '../../../src/controlplane/run-program.ts';
-import { mlserverEnvironment } from '../../../src/demo/mlserver-environment.ts';
+import { isExecutable } from '../../../src/development/controlplane/binary-cache.ts';
+import type { Progress } from '../../../src/development/controlplane/progress.ts';
+import { runProgram } from '../../../src/development/controlplane/run-program.ts';
+import { mlserverEnvironment } from '../../../src/development/demo/mlserver-environment.ts';
 import { exists } from '../../support/exists.ts';
 import { writeOciArchive } from './oci-archive.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { predict } from '../../../src/demo/predict.ts';
-import type { Prediction } from '../../../src/demo/predict.ts';
+import { predict } from '../../../src/development/demo/predict.ts';
+import type { Prediction } from '../../../src/development/demo/predict.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
 import { ROOT } from '../../support/page.ts';
 import { testMlserver, train } from '../../support/mlserver.ts';
@@ -10,7 +10,7 @@ import { NODE_ADDRESS } from './addresses.ts';
 import { withDiagnosis } from './diagnosis.ts';
 import { install, rolledOut } from './installation.ts';
 import { multiModelService, restrictedNamespace, storageAccount, trainedModelOf } from './predictor.ts';
-import { AGENT_PORT } from '../../../src/core/names.ts';
+import { AGENT_PORT } from '../../../src/contract/names.ts';
 import { apply, run } from './this-node.ts';
 
 const RUNTIMES = join(ROOT, 'manifests/runtimes');

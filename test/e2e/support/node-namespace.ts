@@ -1,6 +1,6 @@
 import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runProgram } from '../../../src/controlplane/run-program.ts';
+import { runProgram } from '../../../src/development/controlplane/run-program.ts';
 import { NODE_ADDRESS, SERVICE_RANGE } from './addresses.ts';
 
 /**

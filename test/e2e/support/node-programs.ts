@@ -1,13 +1,13 @@
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { binaryOptions, cacheDirectory } from '../../../src/cli/binary-options.ts';
-import { isExecutable } from '../../../src/controlplane/binary-cache.ts';
-import { buildPrograms, pinnedKubernetes } from '../../../src/controlplane/go-build.ts';
-import type { GoProgram } from '../../../src/controlplane/go-build.ts';
-import { guardDirectory } from '../../../src/controlplane/guard.ts';
-import { withLock } from '../../../src/controlplane/lock.ts';
-import type { Progress } from '../../../src/controlplane/progress.ts';
-import { formatVersion } from '../../../src/controlplane/version.ts';
+import { isExecutable } from '../../../src/development/controlplane/binary-cache.ts';
+import { buildPrograms, pinnedKubernetes } from '../../../src/development/controlplane/go-build.ts';
+import type { GoProgram } from '../../../src/development/controlplane/go-build.ts';
+import { guardDirectory } from '../../../src/development/controlplane/guard.ts';
+import { withLock } from '../../../src/development/controlplane/lock.ts';
+import type { Progress } from '../../../src/development/controlplane/progress.ts';
+import { formatVersion } from '../../../src/development/controlplane/version.ts';
 
 /** What a node and its control plane need beside etcd and kube-apiserver; the envtest archives do not have them. */
 const PROGRAMS: readonly GoProgram[] = [

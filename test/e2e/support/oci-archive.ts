@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { runProgram } from '../../../src/controlplane/run-program.ts';
+import { runProgram } from '../../../src/development/controlplane/run-program.ts';
 
 /** Files of one layer, by absolute paths that are the same in the image. */
 export interface LayerFiles {

@@ -1,4 +1,4 @@
-import type { KubernetesObject } from '../../../src/core/kubernetes.ts';
+import type { KubernetesObject } from '../../../src/contract/kubernetes.ts';
 import type { TestS3 } from '../../support/s3.ts';
 import { MLSERVER_IMAGE } from './images.ts';
 

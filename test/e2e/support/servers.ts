@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
-import { seconds } from '../../../src/core/clock.ts';
-import { logTail, startServer } from '../../../src/controlplane/server-process.ts';
-import type { ServerProcess } from '../../../src/controlplane/server-process.ts';
+import { seconds } from '../../../src/lib/clock.ts';
+import { logTail, startServer } from '../../../src/development/controlplane/server-process.ts';
+import type { ServerProcess } from '../../../src/development/controlplane/server-process.ts';
 
 /** The servers of one node, each with its log in the directory. */
 export interface Servers {

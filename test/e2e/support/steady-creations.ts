@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../../src/core/errors.ts';
-import type { Pod } from '../../../src/core/pod.ts';
+import { messageOf } from '../../../src/lib/errors.ts';
+import type { Pod } from '../../../src/contract/pod.ts';
 import type { ApiClient } from '../../../src/kube/api-client.ts';
 import { PODS } from '../../../src/kube/resources.ts';
 import { unplacedPredictorPod } from './predictor.ts';

@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import type { Progress } from '../../../src/controlplane/progress.ts';
+import type { Progress } from '../../../src/development/controlplane/progress.ts';
 import { aptInstall } from '../../support/apt-install.ts';
 import { findProgram } from '../../support/installed-program.ts';
 

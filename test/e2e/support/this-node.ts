@@ -2,7 +2,7 @@ import process from 'node:process';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ApiClient } from '../../../src/kube/api-client.ts';
 import { createApiClient } from '../../../src/kube/api-client.ts';
-import { systemClock } from '../../../src/system/clock.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
 import { kubectl, kubectlWithInput } from '../../support/kubectl.ts';
 import type { RealNode } from './node.ts';
 

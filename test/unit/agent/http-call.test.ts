@@ -4,7 +4,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { createServer } from 'node:net';
 import { httpCaller } from '../../../src/agent/model-server/http-call.ts';
 import { askComponents } from '../../../src/agent/readiness.ts';
-import { milliseconds } from '../../../src/core/clock.ts';
+import { milliseconds } from '../../../src/lib/clock.ts';
 
 const CHUNKS = '2\r\n[]\r\n0\r\n\r\n';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mlserverSettings } from '../../../src/agent/model-server/mlserver-settings.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
-import { systemClock } from '../../../src/system/clock.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
 
 describe("MLServer's settings files", () => {
   let root: string;

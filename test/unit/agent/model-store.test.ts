@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ModelStore } from '../../../src/agent/model-store.ts';
 import { openModelStore } from '../../../src/agent/model-store.ts';
-import type { ModelSpec } from '../../../src/core/model-config.ts';
-import { markerContent, markerName, specHash } from '../../../src/core/model-marker.ts';
+import type { ModelSpec } from '../../../src/contract/model-config.ts';
+import { markerContent, markerName, specHash } from '../../../src/contract/model-marker.ts';
 
 const spec = (version: string): ModelSpec => ({
   storageUri: `s3://b/${version}`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createSlots, type Slot } from '../../../src/agent/slots.ts';
-import { seconds } from '../../../src/core/clock.ts';
+import { seconds } from '../../../src/lib/clock.ts';
 import { fakeClock } from '../../support/clocks.ts';
 
 /** 300 pieces of work that want one of 8 slots; `ends` says in how many seconds each ends, if it does. */

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { FINDING_KINDS } from '../../../src/core/analysis/catalogue.ts';
+import { FINDING_KINDS } from '../../../src/cli/analyze/catalogue.decide.ts';
 import { runCommand } from '../../support/command-run.ts';
 import { ROOT } from '../../support/page.ts';
 import { report } from '../../support/report.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EnvVar, Pod } from '../../../src/core/pod.ts';
+import type { EnvVar, Pod } from '../../../src/contract/pod.ts';
 import { runCommand } from '../../support/command-run.ts';
 import type { CommandOutcome } from '../../support/command-run.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { objectKey, type ConfigMap } from '../../../src/core/kubernetes.ts';
+import { objectKey, type ConfigMap } from '../../../src/contract/kubernetes.ts';
 import { createIndex } from '../../../src/kube/object-index.ts';
 import { createObjectStore, type ObjectDelta } from '../../../src/kube/object-store.ts';
 

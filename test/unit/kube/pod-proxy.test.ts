@@ -7,7 +7,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import type { ApiClient } from '../../../src/kube/api-client.ts';
 import { createApiClient } from '../../../src/kube/api-client.ts';
 import { PODS } from '../../../src/kube/resources.ts';
-import { systemClock } from '../../../src/system/clock.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
 
 /** A web server in the place of an API server: what is sent, and what is made of each kind of answer. */
 describe('asking a pod by way of the API server', () => {

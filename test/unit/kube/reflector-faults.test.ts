@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { milliseconds } from '../../../src/core/clock.ts';
-import type { ConfigMap } from '../../../src/core/kubernetes.ts';
+import { milliseconds } from '../../../src/lib/clock.ts';
+import type { ConfigMap } from '../../../src/contract/kubernetes.ts';
 import { startReflector, type Delta, type Reflector } from '../../../src/kube/reflector.ts';
 import type { ReflectorEvent } from '../../../src/kube/reflector-loop.ts';
 import { CONFIG_MAPS } from '../../../src/kube/resources.ts';
-import { systemClock } from '../../../src/system/clock.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
 import { recordingLogger } from '../../support/logs.ts';
 import {

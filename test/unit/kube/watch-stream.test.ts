@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { seconds } from '../../../src/core/clock.ts';
-import type { ConfigMap } from '../../../src/core/kubernetes.ts';
+import { seconds } from '../../../src/lib/clock.ts';
+import type { ConfigMap } from '../../../src/contract/kubernetes.ts';
 import type { ApiClient } from '../../../src/kube/api-client.ts';
 import { CONFIG_MAPS } from '../../../src/kube/resources.ts';
 import { openWatch, type WatchEvent } from '../../../src/kube/watch-stream.ts';

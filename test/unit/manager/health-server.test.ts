@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Counter, Registry } from 'prom-client';
 import { startHealthServer, type PlainServer } from '../../../src/manager/health-server.ts';
 import { startMetricsServer } from '../../../src/manager/metrics-server.ts';
-import { systemClock } from '../../../src/system/clock.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
 import { eventually } from '../../support/eventually.ts';
 import { quietLogger } from '../../support/quiet-logger.ts';
 

@@ -2,10 +2,10 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { KubeConfig } from '@kubernetes/client-node';
-import { milliseconds } from '../../../src/core/clock.ts';
-import type { Clock } from '../../../src/core/clock.ts';
+import { milliseconds } from '../../../src/lib/clock.ts';
+import type { Clock } from '../../../src/lib/clock.ts';
 import { runManager } from '../../../src/manager/manager.ts';
-import { systemClock } from '../../../src/system/clock.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
 import { quietLogger } from '../../support/quiet-logger.ts';
 
 /** The machine's clock, with the number of those who sleep. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { milliseconds } from '../../../src/core/clock.ts';
-import type { EpochMs, MonotonicMs } from '../../../src/core/clock.ts';
+import { milliseconds } from '../../../src/lib/clock.ts';
+import type { EpochMs, MonotonicMs } from '../../../src/lib/clock.ts';
 import { createManagerMetrics } from '../../../src/manager/metrics.ts';
 import type { ObservedCache } from '../../../src/manager/metrics/cluster-metrics.ts';
 

@@ -3,7 +3,7 @@ import type { EngineDeps } from '../../../../src/agent/engine/context.ts';
 import { createEngine } from '../../../../src/agent/engine/engine.ts';
 import type { PullResult } from '../../../../src/agent/puller/contract.ts';
 import type { ServerAnswer } from '../../../../src/agent/model-server/adapter.ts';
-import { seconds } from '../../../../src/core/clock.ts';
+import { seconds } from '../../../../src/lib/clock.ts';
 import { fakeClock } from '../../../support/clocks.ts';
 import { silentLogger } from '../../../support/forked-puller.ts';
 

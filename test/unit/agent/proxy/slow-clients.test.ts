@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer as createTcpServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Milliseconds } from '../../../../src/core/clock.ts';
+import type { Milliseconds } from '../../../../src/lib/clock.ts';
 import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
 import { startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';

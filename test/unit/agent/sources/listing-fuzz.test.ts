@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { isModelName, readDesiredModels } from '../../../../src/core/desired-models.ts';
+import { isModelName, readDesiredModels } from '../../../../src/agent/config/desired-models.decide.ts';
 import { pullOnce } from '../../../support/pulling.ts';
 
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 4);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AgentStatusEvent } from '../../../../src/core/agent-status.ts';
-import type { EpochMs } from '../../../../src/core/clock.ts';
+import type { AgentStatusEvent } from '../../../../src/contract/agent-status.ts';
+import type { EpochMs } from '../../../../src/lib/clock.ts';
 import { createStatusBoard } from '../../../../src/agent/status/board.ts';
 import { newTrackedModel } from '../../../../src/agent/engine/tracked-model.ts';
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
-import type { EpochMs } from '../../../../src/core/clock.ts';
+import type { EpochMs } from '../../../../src/lib/clock.ts';
 import { createStatusBoard } from '../../../../src/agent/status/board.ts';
 import { createAgentMetrics } from '../../../../src/agent/status/metrics.ts';
 import type { StatusServer } from '../../../../src/agent/status/status-server.ts';

@@ -1,0 +1,201 @@
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:https';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { seconds, type Clock, type Milliseconds } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import type { ReadinessCheck } from '../lib/readiness.ts';
+import type { ServingCertificate } from '../certificates/serving-certificate.ts';
+import { bodyBudget, MAX_HELD_BYTES } from './body-budget.ts';
+import type { BodyBudget } from './body-budget.ts';
+import { makeRoomOn } from '../lib/connection-room.ts';
+import type { RoomReason } from '../lib/connection-room.ts';
+import { listen } from '../lib/listen.ts';
+import { answerAndHangUp } from './request-body.ts';
+import { reviewEndpoint, type AdmissionHandler, type AdmissionObservation } from './review-endpoint.ts';
+
+export interface AdmissionServerOptions {
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly host: string;
+  readonly certificate: ServingCertificate;
+  /** By URL path. */
+  readonly handlers: ReadonlyMap<string, AdmissionHandler>;
+  readonly logger: Logger;
+  readonly observe: (observation: AdmissionObservation) => void;
+  readonly clock: Clock;
+  /** How long it goes on serving after readiness has failed; longer than the endpoints need to follow. */
+  readonly drain: Milliseconds;
+  /** How long a client may take to send one request. */
+  readonly requestTimeout?: Milliseconds;
+  /**
+   * PEM of the authorities of client certificates: without one of theirs, a client is turned away in the TLS handshake.
+   * Undefined: anyone who reaches the port is answered.
+   */
+  readonly clientAuthority?: string | undefined;
+  /** Told of each connection that was closed to make room, or not taken. */
+  readonly connectionClosed?: (reason: RoomReason) => void;
+}
+
+export interface AdmissionServer {
+  readonly port: number;
+  /** New connections get this certificate; those that are open go on. Throws when key and certificate do not match. */
+  setCertificate(certificate: ServingCertificate): void;
+  readonly readiness: ReadinessCheck;
+  /** The same for the authorities of client certificates. Only where there were some from the start. */
+  setClientAuthority(pem: string): void;
+  /** How many are being answered. */
+  reviewsInFlight(): number;
+  connections(): number;
+  /** Of all bodies and reviews that are being read or answered. */
+  heldBytes(): number;
+  /** Fails readiness, drains, lets the calls in flight finish, closes. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The API server keeps an idle connection for 90 s and does not repeat a call that dies on one which was closed at
+ * the other end; so this end must outlast it. Source: idleConnTimeout in k8s.io/apimachinery/pkg/util/net/http.go.
+ */
+const KEEP_ALIVE_TIMEOUT = seconds(100);
+const HEADERS_TIMEOUT = seconds(10);
+const HANDSHAKE_TIMEOUT = seconds(10);
+const REQUEST_TIMEOUT = seconds(30);
+/** Node looks for requests that take too long only this often, and by default every 30 s. */
+const TIMEOUT_CHECK_INTERVAL = seconds(1);
+/** HTTP/1.1 needs one connection a call, and three API servers have at most 1,800 calls in flight by default. */
+const MAX_CONNECTIONS = 2000;
+/** What a call in flight may still take once the drain is over: no webhook of ours is waited for longer. */
+const CLOSE_TIMEOUT = seconds(10);
+
+/**
+ * Serves admission webhooks over HTTPS, HTTP/1.1 only: Node's https does not offer h2 by ALPN, and the API server then
+ * does without. Resolves once it listens; throws PortUnavailableError.
+ */
+export async function startAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
+  const { host, port, certificate, clock, drain, logger } = options;
+  const budget = bodyBudget(MAX_HELD_BYTES, clock);
+  const state: ServerState = { draining: false, inFlight: new Set(), budget };
+  const { clientAuthority } = options;
+  const tls = { certificate, clientAuthority };
+  const server = createServer(
+    {
+      ...tlsOptions(tls),
+      requestCert: clientAuthority !== undefined,
+      rejectUnauthorized: clientAuthority !== undefined,
+      handshakeTimeout: HANDSHAKE_TIMEOUT,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      headersTimeout: Math.min(HEADERS_TIMEOUT, options.requestTimeout ?? REQUEST_TIMEOUT),
+      requestTimeout: options.requestTimeout ?? REQUEST_TIMEOUT,
+      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL,
+      noDelay: true,
+    },
+    application(options, state),
+  );
+  const observe = options.connectionClosed ?? (() => undefined);
+  const room = makeRoomOn(server, { most: MAX_CONNECTIONS, clock, logger, observe });
+  server.on('tlsClientError', (error) => logger.debug({ error: error.message }, 'TLS handshake failed'));
+  const boundPort = await listen(server, { host, port, flag: '--webhook-port' });
+  server.on('error', (error) => logger.error({ error: error.message }, 'the webhook server failed'));
+  let stopping: Promise<void> | undefined;
+  return {
+    port: boundPort,
+    setCertificate: (next) => {
+      tls.certificate = next;
+      server.setSecureContext(tlsOptions(tls));
+    },
+    setClientAuthority: (pem) => {
+      tls.clientAuthority = pem;
+      server.setSecureContext(tlsOptions(tls));
+    },
+    readiness: () => (state.draining ? 'the webhook server is shutting down' : room.obstacle()),
+    reviewsInFlight: () => state.inFlight.size,
+    connections: room.open,
+    heldBytes: budget.held,
+    stop: () => {
+      state.draining = true;
+      for (const response of state.inFlight) askToLeave(response);
+      return (stopping ??= clock.sleep(drain).then(() => close(server, clock)));
+    },
+  };
+}
+
+interface ServerState {
+  draining: boolean;
+  /** Of the reviews that are being answered. */
+  readonly inFlight: Set<Response>;
+  readonly budget: BodyBudget;
+}
+
+/** Whoever has this connection shall open its next one elsewhere: no call can then be lost to our closing it. */
+function askToLeave(response: Response): void {
+  if (!response.headersSent) response.setHeader('Connection', 'close');
+}
+
+/** setSecureContext forgets what it is not given again, the lowest TLS version too. */
+function tlsOptions({ certificate: { certificate, key }, clientAuthority }: TlsSettings): {
+  cert: string;
+  key: string;
+  ca?: string;
+  minVersion: 'TLSv1.2';
+} {
+  const ca = clientAuthority === undefined ? {} : { ca: clientAuthority };
+  return { cert: certificate, key, ...ca, minVersion: 'TLSv1.2' };
+}
+
+interface TlsSettings {
+  readonly certificate: ServingCertificate;
+  readonly clientAuthority: string | undefined;
+}
+
+function application(options: AdmissionServerOptions, state: ServerState): Express {
+  const { handlers, clock, logger, observe } = options;
+  const shared = { budget: state.budget, seed: randomInt(2 ** 30) };
+  const app = express();
+  app.disable('x-powered-by').disable('etag').disable('query parser').enable('case sensitive routing');
+  app.use((_request: Request, response: Response, next: NextFunction) => {
+    if (state.draining) askToLeave(response);
+    next();
+  });
+  for (const [path, handler] of handlers) {
+    const endpoint = reviewEndpoint({ path, handler, clock, logger, observe, ...shared });
+    app.post(path, async (request: Request, response: Response) => {
+      state.inFlight.add(response);
+      try {
+        await endpoint(request, response);
+      } finally {
+        state.inFlight.delete(response);
+      }
+    });
+    app.all(path, (request: Request, response: Response) => {
+      response.setHeader('Allow', 'POST');
+      refuse(request, response, clock, 405, `${request.method} is not served here; send POST\n`);
+    });
+  }
+  app.use((request: Request, response: Response) => {
+    refuse(request, response, clock, 404, `no webhook here; there is ${[...handlers.keys()].join(', ')}\n`);
+  });
+  // Express knows an error handler by its four parameters.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    logger.error({ error: messageOf(error), err: error }, 'a request failed; please report this');
+    if (response.headersSent) response.destroy();
+    else refuse(request, response, clock, 500, 'the webhook server failed; its log has the reason\n');
+  });
+  return app;
+}
+
+function refuse(request: Request, response: Response, clock: Clock, status: number, text: string): void {
+  answerAndHangUp(request, response, clock, { status, contentType: 'text/plain; charset=utf-8', text });
+}
+
+async function close(server: Server, clock: Clock): Promise<void> {
+  const closed = once(server, 'close');
+  const inTime = new AbortController();
+  server.close();
+  await Promise.race([closed, clock.sleep(CLOSE_TIMEOUT, inTime.signal)]);
+  inTime.abort();
+  server.closeAllConnections();
+  // What is left can only be connections in their TLS handshake, and that has a timeout.
+  await closed;
+}

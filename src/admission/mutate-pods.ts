@@ -1,0 +1,137 @@
+import jsonPatch from 'fast-json-patch';
+import type { AdmissionDecision, AdmissionRequest } from './admission-review.decide.ts';
+import type { ObjectCache } from '../contract/cache.ts';
+import { candidacyOf, decideInjection } from '../contract/agent-injection.ts';
+import type { InjectionDecision, PodCandidacy } from '../contract/agent-injection.ts';
+import type { InferenceService } from '../contract/inference-service.ts';
+import { INFERENCE_SERVICE_LABEL } from '../contract/names.ts';
+import { objectKey } from '../contract/kubernetes.ts';
+import type { ObjectKey } from '../contract/kubernetes.ts';
+import type { Logger } from '../lib/log.ts';
+import { isPod, podFault } from '../contract/pod.ts';
+import type { Pod } from '../contract/pod.ts';
+import { credentialsFor, secretNamedBy } from '../contract/credential-lookup.ts';
+import type { SystemConfig } from '../contract/system-config.ts';
+import { canBeInferenceService } from '../contract/trained-model.ts';
+import type { PodCredentials } from './pod-credentials.ts';
+
+export interface MutatePodsOptions {
+  readonly inferenceServices: ObjectCache<InferenceService>;
+  /** One GET, for an InferenceService that the cache does not know yet; undefined when there is none. */
+  readonly readInferenceService: (key: ObjectKey) => Promise<InferenceService | undefined>;
+  readonly credentials: PodCredentials;
+  readonly systemConfig: () => SystemConfig;
+  /**
+   * Whether only the API server can have sent a review. To anyone else an answer says whether the pod gets the agent, which
+   * the patch shows anyway, and nothing more of other objects.
+   */
+  readonly callerIsKnown: boolean;
+  readonly logger: Logger;
+  /** Told of each decision, for metrics. */
+  readonly observe: (decision: Pick<InjectionDecision, 'outcome' | 'reason'>) => void;
+}
+
+/** Answers the reviews of pods that are about to be created, at `/mutate-pods`. */
+export function mutatePods(
+  options: MutatePodsOptions,
+): (request: AdmissionRequest) => Promise<AdmissionDecision> {
+  return async (request) => {
+    const { object } = request;
+    if (request.kind.kind !== 'Pod' || request.operation !== 'CREATE') return notForUs(request);
+    if (!isPod(object)) {
+      const fault = podFault(object) ?? 'the object';
+      return unreadable(`the object is not a pod that can be read: ${fault} is missing or malformed`);
+    }
+    // The namespace stands in the request; in the pod it may be missing still.
+    const namespace = request.namespace ?? object.metadata.namespace ?? '';
+    const candidacy = candidacyOf(object);
+    const misnamed = misnamedField(candidacy, object, namespace);
+    if (misnamed !== undefined) {
+      return unreadable(`${misnamed} cannot be a name; use at most 253 letters, digits, "-", "_" and "."`);
+    }
+    const decision = await decide(object, namespace, candidacy, options);
+    options.observe(decision);
+    const { outcome, reason, message } = decision;
+    options.logger.debug({ pod: shownName(object, namespace), outcome, reason }, message);
+    return answer(object, options.callerIsKnown ? decision : withoutOthers(decision, object));
+  };
+}
+
+function shownName({ metadata }: Pod, namespace: string): string {
+  return `${namespace}/${metadata.name ?? metadata.generateName ?? ''}`;
+}
+
+function unreadable(message: string): AdmissionDecision {
+  return { kind: 'denied', code: 400, reason: 'BadRequest', message };
+}
+
+/** What Kubernetes takes for a label's value, which each of the names below is or has to fit into. */
+const NAME = /^[a-z0-9](?:[\w.-]{0,251}[a-z0-9])?$/i;
+
+/** The field by which an object is about to be looked up and which cannot be a name. */
+function misnamedField(candidacy: PodCandidacy, pod: Pod, namespace: string): string | undefined {
+  if (candidacy.kind === 'skip') return undefined;
+  const { serviceAccountName } = pod.spec;
+  const fields = [
+    ['the namespace of the request', namespace],
+    [`the label ${INFERENCE_SERVICE_LABEL}`, candidacy.inferenceService],
+    [
+      'spec.serviceAccountName',
+      serviceAccountName == null || serviceAccountName === '' ? 'default' : serviceAccountName,
+    ],
+  ] as const;
+  return fields.find(([, name]) => !NAME.test(name))?.[0];
+}
+
+/** Whether an InferenceService is not there or not multi-model is left out; what is said of the pod alone stays. */
+function withoutOthers(decision: InjectionDecision, pod: Pod): InjectionDecision {
+  const { reason } = decision;
+  if (reason !== 'InferenceServiceNotFound' && reason !== 'NotMMSPredictor') return decision;
+  // That there is none of a name that none can have is to be seen in the pod.
+  if (!canBeInferenceService(pod.metadata.labels?.[INFERENCE_SERVICE_LABEL] ?? '')) return decision;
+  const message = 'the pod gets no agent; mms explain says why';
+  return { ...decision, reason: 'NotMMSPredictor', message, warnings: [] };
+}
+
+/** Our rules ask for the creation of pods only; whatever else is sent is let through as it is. */
+function notForUs(request: AdmissionRequest): AdmissionDecision {
+  const message = `${request.operation} of ${request.kind.kind} is none of the agent webhook's business`;
+  return { kind: 'allowed', auditAnnotations: { reason: 'NotAPodCreation', message } };
+}
+
+async function decide(
+  pod: Pod,
+  namespace: string,
+  candidacy: PodCandidacy,
+  options: MutatePodsOptions,
+): Promise<InjectionDecision> {
+  const system = options.systemConfig();
+  if (candidacy.kind === 'skip') {
+    return decideInjection({ pod, inferenceService: undefined, system, credentials: [] });
+  }
+  const key = objectKey(namespace, candidacy.inferenceService);
+  const inferenceService = canBeInferenceService(candidacy.inferenceService)
+    ? (options.inferenceServices.get(key) ?? (await options.readInferenceService(key)))
+    : undefined;
+  const serviceAccountName = pod.spec.serviceAccountName || undefined;
+  const named = secretNamedBy(pod, system.credentials);
+  const lookup = await options.credentials.of({ namespace, serviceAccountName, named });
+  const { parts, warnings, refusal } = credentialsFor(lookup, system.credentials);
+  const decision = decideInjection({
+    ...{ pod, inferenceService, system, credentials: parts },
+    credentialWarnings: options.callerIsKnown ? warnings : [],
+    ...(refusal === undefined ? {} : { credentialRefusal: refusal }),
+  });
+  // What a warning may not tell to everyone is in the log at least.
+  if (!options.callerIsKnown && decision.outcome === 'inject') {
+    for (const warning of warnings) options.logger.info({ pod: shownName(pod, namespace) }, warning);
+  }
+  return decision;
+}
+
+function answer(raw: Pod, { outcome, reason, message, warnings, pod }: InjectionDecision): AdmissionDecision {
+  const notes = { auditAnnotations: { reason, message }, warnings };
+  if (outcome === 'refuse') return { kind: 'denied', code: 422, reason: 'Invalid', message, ...notes };
+  if (pod === raw) return { kind: 'allowed', ...notes };
+  return { kind: 'patched', patch: jsonPatch.compare(raw, pod), ...notes };
+}

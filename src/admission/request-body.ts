@@ -1,0 +1,113 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { milliseconds, type Clock } from '../lib/clock.ts';
+import type { BodyBudget, BodyShare } from './body-budget.ts';
+import type { JsonExcess, JsonMeter } from './json-meter.ts';
+
+export type RequestBody =
+  | { readonly kind: 'complete'; readonly bytes: Buffer }
+  | { readonly kind: 'too-large' }
+  /** It holds more than the meter allows; `start` is what was read of it. */
+  | { readonly kind: 'too-much'; readonly excess: JsonExcess; readonly start: Buffer }
+  /** Others needed the memory that it held. */
+  | { readonly kind: 'lost' }
+  /** The client went away; there is nobody to answer. */
+  | { readonly kind: 'aborted' };
+
+export interface BodyReading {
+  /** In bytes. */
+  readonly limit: number;
+  readonly budget: BodyBudget;
+  readonly meter: JsonMeter;
+}
+
+/** What a body starts with; most reviews need no more. */
+const FIRST_BYTES = 16 * 1024;
+
+/**
+ * Reads a body up to its bounds and stops there. body-parser is no choice: over its limit it reads an endless body to its end
+ * before it says so. The pieces are copied into one buffer: a sender that makes them a byte long would have us keep a
+ * hundred times what it sends. Whoever is given a complete body releases its share.
+ */
+export function readBody(
+  request: IncomingMessage,
+  { limit, budget, meter }: BodyReading,
+): Promise<{ readonly body: RequestBody; readonly share: BodyShare }> {
+  return new Promise((resolve) => {
+    let buffer = Buffer.alloc(0);
+    let length = 0;
+    const share = budget.open(() => settle({ kind: 'lost' }));
+    let settled = false;
+    const settle = (body: RequestBody): void => {
+      if (settled) return;
+      settled = true;
+      request.removeListener('data', take);
+      if (body.kind === 'complete') share.complete();
+      else share.release();
+      resolve({ body, share });
+    };
+    const take = (chunk: Buffer): void => {
+      const needed = length + chunk.length;
+      if (needed > limit) {
+        settle({ kind: 'too-large' });
+        return;
+      }
+      if (needed > buffer.length) {
+        const capacity = Math.min(limit, Math.max(FIRST_BYTES, 2 * buffer.length, needed));
+        if (!share.grow(capacity)) {
+          settle({ kind: 'lost' });
+          return;
+        }
+        const larger = Buffer.allocUnsafeSlow(capacity);
+        buffer.copy(larger, 0, 0, length);
+        buffer = larger;
+      }
+      chunk.copy(buffer, length);
+      length = needed;
+      const excess = meter.add(chunk);
+      if (excess !== undefined) settle({ kind: 'too-much', excess, start: buffer.subarray(0, length) });
+    };
+    request.on('data', take);
+    request.once('end', () => settle({ kind: 'complete', bytes: buffer.subarray(0, length) }));
+    request.once('error', () => settle({ kind: 'aborted' }));
+    request.once('close', () => settle({ kind: 'aborted' }));
+  });
+}
+
+/** How long a client may go on sending what nobody will look at before the connection is cut. */
+const LINGER = milliseconds(500);
+
+/** Answers with JSON. The connection is kept for the next request. */
+export function answerJson(response: ServerResponse, status: number, json: string): void {
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(json),
+  });
+  response.end(json);
+}
+
+/**
+ * Answers a request whose body was not read to its end, and hangs up. Closing at once would reset the connection
+ * while the client is still writing, and the answer would be lost with it; so its bytes are thrown away for a while.
+ */
+export function answerAndHangUp(
+  request: IncomingMessage,
+  response: ServerResponse,
+  clock: Clock,
+  answer: { readonly status: number; readonly contentType: string; readonly text: string },
+): void {
+  response.writeHead(answer.status, {
+    'Content-Type': answer.contentType,
+    'Content-Length': Buffer.byteLength(answer.text),
+    Connection: 'close',
+  });
+  if (request.complete) {
+    response.end(answer.text);
+    return;
+  }
+  response.write(answer.text);
+  const sent = new AbortController();
+  request.once('end', () => sent.abort());
+  request.once('close', () => sent.abort());
+  request.resume();
+  void clock.sleep(LINGER, sent.signal).then(() => response.end());
+}

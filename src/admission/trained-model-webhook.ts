@@ -1,0 +1,87 @@
+import { seconds } from '../lib/clock.ts';
+import { memoryLimitOf } from '../contract/inference-service.ts';
+import type { InferenceService } from '../contract/inference-service.ts';
+import { keyOf, splitKey } from '../contract/kubernetes.ts';
+import type { ObjectKey } from '../contract/kubernetes.ts';
+import { namesPlaced } from '../contract/model-config-map.ts';
+import { MODELS_JSON_CAPACITY, planModelConfig, precedenceIn } from '../contract/model-config-plan.ts';
+import type { PlanInput, WaitingModel } from '../contract/model-config-plan.ts';
+import { keyOfTrainedModel } from '../contract/reconcile-keys.ts';
+import type { Surroundings } from '../contract/trained-model-admission.ts';
+import { canBeInferenceService, inferenceServiceOf, readTrainedModel } from '../contract/trained-model.ts';
+import type { TrainedModel } from '../contract/trained-model.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { getIfThere } from '../kube/get-if-there.ts';
+import { INFERENCE_SERVICES } from '../kube/resources.ts';
+import type { AdmissionHandler } from './review-endpoint.ts';
+import { validateTrainedModels } from './validate-trained-models.ts';
+import type { ClusterView } from '../kube/cluster-view.ts';
+import type { ManagerOptions } from '../manager/options.ts';
+
+export interface TrainedModelWebhookOptions {
+  readonly client: ApiClient;
+  readonly view: ClusterView;
+  readonly options: Pick<ManagerOptions, 'allowMemoryChanges' | 'clientAuthorityFile' | 'kserve' | 'logger'>;
+}
+
+/** Well below the time that a call has, after which its model would be refused for want of a warning. */
+const LOOK_UP_WITHIN = seconds(1);
+
+/** The webhook for TrainedModels: caches for what is known, one GET for an InferenceService that is too new to be. */
+export function trainedModelWebhook({ client, view, options }: TrainedModelWebhookOptions): AdmissionHandler {
+  const first = precedenceIn(options.kserve);
+  async function surroundings(model: TrainedModel): Promise<Surroundings> {
+    const key = keyOfTrainedModel(model);
+    if (key === undefined || !canBeInferenceService(inferenceServiceOf(model) ?? ''))
+      return { inferenceService: undefined, waiting: undefined };
+    const inferenceService =
+      view.inferenceServices.cache.get(key) ??
+      (await getIfThere(client, INFERENCE_SERVICES, splitKey(key), { timeout: LOOK_UP_WITHIN }));
+    const waiting =
+      inferenceService === undefined ? undefined : waitingFor({ model, key, inferenceService, first }, view);
+    return { inferenceService, waiting };
+  }
+  return validateTrainedModels({
+    surroundings,
+    allowMemoryChanges: options.allowMemoryChanges,
+    callerIsKnown: options.clientAuthorityFile !== undefined,
+    logger: options.logger.child({ part: 'webhook' }),
+  });
+}
+
+interface Newcomer {
+  readonly model: TrainedModel;
+  readonly key: ObjectKey;
+  readonly inferenceService: InferenceService;
+  readonly first: PlanInput['first'];
+}
+
+/** The plan costs time for each model there is, so it is made only where the memory of all of them is too much. */
+function waitingFor(
+  { model, key, inferenceService, first }: Newcomer,
+  view: ClusterView,
+): WaitingModel | undefined {
+  const limit = memoryLimitOf(inferenceService);
+  const reading = readTrainedModel(model);
+  if (limit === undefined || reading.kind === 'unusable') return undefined;
+  const stored = view.trainedModels.cache.get(keyOf(model));
+  const counted =
+    stored !== undefined && keyOfTrainedModel(stored) === key ? readTrainedModel(stored) : undefined;
+  const already = counted?.kind === 'usable' ? counted.memory : 0n;
+  if (view.memoryByKey.sumOf(key) - already + reading.memory <= limit) return undefined;
+  const others = [...view.trainedModelsByKey.group(key)].filter((other) => keyOf(other) !== keyOf(model));
+  const plan = planModelConfig({
+    inferenceService,
+    trainedModels: [...others, asNewest(model)],
+    placed: namesPlaced(view.modelConfigsByKey.group(key)),
+    first,
+    capacity: MODELS_JSON_CAPACITY,
+  });
+  return plan.waiting.find(({ name }) => name === model.metadata.name);
+}
+
+/** An object in a review of its creation has a time already, but a dry run of one that exists has the stored one. */
+function asNewest(model: TrainedModel): TrainedModel {
+  const { creationTimestamp = '9999-12-31T23:59:59Z' } = model.metadata;
+  return { ...model, metadata: { ...model.metadata, creationTimestamp } };
+}

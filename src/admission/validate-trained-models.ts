@@ -1,0 +1,71 @@
+import type { AdmissionDecision, AdmissionRequest } from './admission-review.decide.ts';
+import { messageOf } from '../lib/errors.ts';
+import { isRecord } from '../lib/json.ts';
+import type { JsonObject } from '../lib/json.ts';
+import type { Logger } from '../lib/log.ts';
+import { faultsOf, warningsOf } from '../contract/trained-model-admission.ts';
+import type { Surroundings } from '../contract/trained-model-admission.ts';
+import { canBeInferenceService, inferenceServiceOf } from '../contract/trained-model.ts';
+import type { TrainedModel } from '../contract/trained-model.ts';
+
+export interface ValidateTrainedModelsOptions {
+  /** What is around a model that is about to be stored; `namespace` stands in its metadata. */
+  readonly surroundings: (model: TrainedModel) => Promise<Surroundings>;
+  readonly allowMemoryChanges: boolean;
+  /** Whether only the API server can have sent a review. Anyone else is told of no InferenceService and no memory. */
+  readonly callerIsKnown: boolean;
+  readonly logger: Logger;
+}
+
+/** Answers the reviews of TrainedModels, at `/validate-trainedmodels`. */
+export function validateTrainedModels(
+  options: ValidateTrainedModelsOptions,
+): (request: AdmissionRequest) => Promise<AdmissionDecision> {
+  return async (request) => {
+    const { kind, operation } = request;
+    if (kind.kind !== 'TrainedModel' || (operation !== 'CREATE' && operation !== 'UPDATE')) {
+      // Nothing stands against a deletion; KServe's webhook says the same.
+      return { kind: 'allowed' };
+    }
+    const model = modelOf(request.object, request);
+    if (model === undefined) {
+      const message = 'the object is not a TrainedModel that can be read: metadata or spec is malformed';
+      return { kind: 'denied', code: 400, reason: 'BadRequest', message };
+    }
+    const previous = operation === 'UPDATE' ? modelOf(request.oldObject, request) : undefined;
+    const faults = faultsOf({ model, previous, allowMemoryChanges: options.allowMemoryChanges });
+    if (faults.length > 0) {
+      const codes = faults.map(({ code }) => code).join(',');
+      const message = faults.map((fault) => fault.message).join('; ');
+      return { kind: 'denied', code: 422, reason: 'Invalid', message, auditAnnotations: { reason: codes } };
+    }
+    // That a name can be no InferenceService's is to be seen in the model itself, and tells nothing of others.
+    const mayKnow = options.callerIsKnown || !canBeInferenceService(inferenceServiceOf(model) ?? '');
+    return { kind: 'allowed', ...(mayKnow && { warnings: await warnings(model, options) }) };
+  };
+}
+
+/** A warning is worth no failure. */
+async function warnings(
+  model: TrainedModel,
+  { surroundings, logger }: ValidateTrainedModelsOptions,
+): Promise<readonly string[]> {
+  try {
+    return warningsOf(model, await surroundings(model));
+  } catch (thrown) {
+    logger.warn({ error: messageOf(thrown) }, 'what is around a TrainedModel could not be looked up');
+    return ['what is around the model could not be looked up just now; only the model itself was checked'];
+  }
+}
+
+/** The object with the namespace and name of the request, which in the object may be missing still. */
+function modelOf(object: JsonObject | undefined, request: AdmissionRequest): TrainedModel | undefined {
+  if (object === undefined) return undefined;
+  const { metadata, spec } = object;
+  if (!isRecord(metadata) || (spec !== undefined && !isRecord(spec))) return undefined;
+  const model = isRecord(spec) ? spec['model'] : undefined;
+  if (model !== undefined && !isRecord(model)) return undefined;
+  const name = typeof metadata['name'] === 'string' ? metadata['name'] : (request.name ?? '');
+  const namespace = request.namespace ?? '';
+  return { ...object, metadata: { ...metadata, name, namespace } };
+}

@@ -1,0 +1,81 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import type { ProxyServer } from './proxy-rules.decide.ts';
+import { PullError } from '../errors.ts';
+import { IDLE } from '../http-get.ts';
+import { connectToProxy, openTunnel } from './proxy-connect.ts';
+import type { ProxyRouterOptions } from './proxy-router.ts';
+import { withinLimit } from '../within-limit.ts';
+
+export interface ProxyAgentOptions {
+  readonly proxy: ProxyServer;
+  readonly connectTimeoutMs: number;
+  /** Asked before the proxy is; throws where a request may not go. */
+  readonly approve: ((hostname: string) => Promise<void>) | undefined;
+  readonly tls: NonNullable<ProxyRouterOptions['tls']>;
+  /** Told of what goes wrong on the way to the server. */
+  readonly onFault: (fault: PullError) => void;
+}
+
+interface Target {
+  readonly host?: string | null | undefined;
+  readonly port?: number | string | null | undefined;
+}
+
+type Done = (error: Error | null, socket: Socket) => void;
+
+/**
+ * An agent for http:// URLs. Node itself writes requests as a proxy wants them (RFC 9112, 3.2.2) and gives the proxy its
+ * credentials; the connection is made here, so that its errors name the proxy.
+ */
+export function httpAgentVia(options: ProxyAgentOptions): HttpAgent {
+  const { proxy, connectTimeoutMs } = options;
+  const agent = new HttpAgent({ ...IDLE, proxyEnv: { HTTP_PROXY: proxy.url.href } });
+  agent.createConnection = (target, done) =>
+    connecting(options, target, done, () => connectToProxy(proxy, connectTimeoutMs));
+  return agent;
+}
+
+/** An agent for https:// URLs: a tunnel through the proxy, and in it TLS with the server, whose certificate counts. */
+export function httpsAgentVia(options: ProxyAgentOptions): HttpsAgent {
+  const { proxy, connectTimeoutMs, tls } = options;
+  const agent = new HttpsAgent({ ...IDLE, ...tls });
+  agent.createConnection = (target, done) =>
+    connecting(options, target, done, async (host) => {
+      const authority = `${host.includes(':') ? `[${host}]` : host}:${target.port ?? 443}`;
+      const socket = await openTunnel(proxy, authority, connectTimeoutMs);
+      return secured({ ...(target as ConnectionOptions), socket }, connectTimeoutMs);
+    });
+  return agent;
+}
+
+/** Node takes a connection that is made later by its callback. Source: nodejs.org/api/http, agent.createConnection */
+function connecting(
+  { approve, onFault }: ProxyAgentOptions,
+  { host }: Target,
+  done: Done | undefined,
+  connect: (host: string) => Promise<Socket>,
+): undefined {
+  const connected = async (): Promise<Socket> => {
+    await approve?.(host ?? '');
+    return connect(host ?? '');
+  };
+  connected().then(
+    (socket) => done?.(null, socket),
+    (error: unknown) => {
+      if (error instanceof PullError) onFault(error);
+      // Node reads no socket beside an error, which its types do not say.
+      (done as ((error: unknown) => void) | undefined)?.(error);
+    },
+  );
+}
+
+async function secured(options: ConnectionOptions, limitMs: number): Promise<TLSSocket> {
+  const socket = connectTls(options);
+  const late = Object.assign(new Error(`no TLS within ${limitMs} ms`), { code: 'ETIMEDOUT' });
+  await withinLimit(socket, 'secureConnect', limitMs, late);
+  return socket;
+}

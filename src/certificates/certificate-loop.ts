@@ -1,0 +1,66 @@
+import { milliseconds, type Clock, type Milliseconds, type Random } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import type { CertificateKeeper } from './certificate-controller.ts';
+import { StaleWriteError } from './certificate-stores.ts';
+
+export interface CertificateLoop {
+  /** Looks at once: a watch says that the Secret has changed, or this process has become the leader. */
+  poke(): void;
+  /** Resolves once the signal has aborted and the last look is over. Never rejects. */
+  readonly finished: Promise<void>;
+}
+
+const FIRST_RETRY = milliseconds(500);
+const LAST_RETRY = milliseconds(10_000);
+/** A keeper wants to look at least this often. */
+const LONGEST_WAIT = milliseconds(10_000);
+/** After a write of somebody else's: enough that two do not keep step. */
+const STALE_RETRY = milliseconds(200);
+/** However fast things change, no more than twenty looks a second. */
+const SHORTEST_WAIT = milliseconds(50);
+
+/** Has the keeper look whenever it wants to, and again and again while it cannot. */
+export function startCertificateLoop(
+  keeper: Pick<CertificateKeeper, 'tick'>,
+  context: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly logger: Logger;
+    readonly signal: AbortSignal;
+  },
+): CertificateLoop {
+  const { clock, random, logger, signal } = context;
+  let wake = new AbortController();
+  let failures = 0;
+
+  const look = async (): Promise<Milliseconds> => {
+    try {
+      const nextAt = await keeper.tick();
+      failures = 0;
+      // A wall clock that was set back meanwhile must not become a long sleep.
+      return milliseconds(Math.min(nextAt - clock.now(), LONGEST_WAIT));
+    } catch (thrown) {
+      if (thrown instanceof StaleWriteError) {
+        logger.debug({ error: thrown.message }, 'the certificates have changed meanwhile; looking again');
+        return milliseconds(STALE_RETRY * random());
+      }
+      logger.warn(
+        { error: messageOf(thrown), err: thrown },
+        'the certificates could not be looked after; will retry',
+      );
+      const wait = Math.min(FIRST_RETRY * 2 ** failures++, LAST_RETRY);
+      return milliseconds(wait * (0.5 + random() / 2));
+    }
+  };
+  const run = async (): Promise<void> => {
+    while (!signal.aborted) {
+      wake = new AbortController();
+      const wait = await look();
+      await clock.sleep(SHORTEST_WAIT, signal);
+      await clock.sleep(milliseconds(Math.max(wait - SHORTEST_WAIT, 0)), wake.signal);
+    }
+  };
+  signal.addEventListener('abort', () => wake.abort(), { once: true });
+  return { poke: () => wake.abort(), finished: run() };
+}

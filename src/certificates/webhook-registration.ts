@@ -1,0 +1,179 @@
+import { MmsError } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import {
+  atBaseUrl,
+  baseUrlOf,
+  caBundleOf,
+  withCaBundle,
+  type WebhookConfiguration,
+} from '../contract/webhook-configuration.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import { isApiError } from '../kube/api-error.ts';
+import { getIfThere } from '../kube/get-if-there.ts';
+import type { Resource } from '../kube/resources.ts';
+import { StaleWriteError } from './certificate-stores.ts';
+import type { CaBundlePublisher, PublishedBundles } from './certificate-stores.ts';
+
+/** The webhook configuration is not installed, and only a person may install it. */
+class WebhookNotInstalledError extends MmsError {
+  readonly code = 'WEBHOOK_NOT_INSTALLED';
+  readonly retryable = true;
+}
+
+/** Our webhook configuration in the cluster: where the caBundle is published. */
+export interface WebhookRegistration extends CaBundlePublisher {
+  /** Takes the registration back, if it points to this process; for a manager outside of the cluster. */
+  withdraw(): Promise<void>;
+}
+
+/** One webhook configuration of the cluster. */
+export interface ConfigurationPlace {
+  readonly client: ApiClient;
+  /** Mutating or validating. */
+  readonly resource: Resource<WebhookConfiguration>;
+  readonly name: string;
+}
+
+/** The configuration that `kubectl apply` installed; the manager may only change it, not create it. */
+export function installedRegistration(
+  place: ConfigurationPlace,
+  /** One that may be left out has no caBundle to publish while it is. */
+  { optional }: { readonly optional: boolean },
+): WebhookRegistration {
+  return {
+    ...publisher(place, async () => {
+      const configuration = optional ? await readIfAllowed(place) : await read(place);
+      if (configuration !== undefined || optional) return configuration;
+      throw new WebhookNotInstalledError(
+        `${place.resource.kind} ${place.name} is missing; install it with: kubectl apply -k manifests/default`,
+      );
+    }),
+    withdraw: () => Promise.resolve(),
+  };
+}
+
+/** Several configurations that trust the same authorities and are served by the same process, as one. */
+export function combinedRegistration(parts: readonly WebhookRegistration[]): WebhookRegistration {
+  return {
+    async read() {
+      const each = await Promise.all(parts.map((part) => part.read()));
+      return { bundles: each.flatMap(({ bundles }) => bundles), version: each };
+    },
+    async publish(caBundle, over) {
+      // One after the other: what fails in between shows at the next look as bundles that differ.
+      for (const [index, read] of (over.version as readonly PublishedBundles[]).entries()) {
+        await parts[index]?.publish(caBundle, read);
+      }
+    },
+    async withdraw() {
+      await Promise.all(parts.map((part) => part.withdraw()));
+    },
+  };
+}
+
+export interface LocalRegistrationOptions {
+  readonly client: ApiClient;
+  readonly resource: Resource<WebhookConfiguration>;
+  /** The configuration as it is packaged. */
+  readonly template: WebhookConfiguration;
+  /** Where this process serves: `https://127.0.0.1:9443`. */
+  readonly baseUrl: string;
+  /** Whether anything serves at another manager's address. */
+  readonly isServed: (baseUrl: string) => Promise<boolean>;
+  readonly logger: Logger;
+}
+
+/**
+ * A registration by URL. A cluster calls one URL, so of several managers outside of the cluster one is registered; when
+ * nothing answers there any more, the next that looks takes its place.
+ */
+export function localRegistration(options: LocalRegistrationOptions): WebhookRegistration {
+  const { client, resource, template, baseUrl, isServed, logger } = options;
+  const { name } = template.metadata;
+  const place = { client, resource, name };
+
+  async function claimed(): Promise<WebhookConfiguration> {
+    const existing = await read(place);
+    if (existing === undefined) return await register();
+    const registered = baseUrlOf(existing);
+    if (registered === baseUrl || (registered !== undefined && (await isServed(registered)))) return existing;
+    logger.info({ registered, baseUrl }, 'nothing serves at the registered address; taking over the webhook');
+    return await write(
+      place,
+      atBaseUrl({ ...template, metadata: existing.metadata, ...keepBundle(existing) }, baseUrl),
+    );
+  }
+
+  /** The rules are always those of this version; what the API servers trust is not ours to reset. */
+  function keepBundle(existing: WebhookConfiguration): Pick<WebhookConfiguration, 'webhooks'> {
+    const pem = caBundleOf(existing);
+    return { webhooks: (pem === undefined ? template : withCaBundle(template, pem)).webhooks ?? [] };
+  }
+
+  async function register(): Promise<WebhookConfiguration> {
+    try {
+      return await client.create(resource, atBaseUrl(template, baseUrl));
+    } catch (thrown) {
+      if (!isApiError(thrown, 'API_ALREADY_EXISTS')) throw thrown;
+      throw new StaleWriteError(`${name} was registered meanwhile`, { cause: thrown });
+    }
+  }
+
+  return {
+    ...publisher(place, claimed),
+    async withdraw() {
+      const existing = await read(place);
+      if (existing === undefined || baseUrlOf(existing) !== baseUrl) return;
+      const { uid, resourceVersion } = existing.metadata;
+      const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
+      await client.delete(resource, { name }, { preconditions });
+    },
+  };
+}
+
+function publisher(
+  place: ConfigurationPlace,
+  current: () => Promise<WebhookConfiguration | undefined>,
+): CaBundlePublisher {
+  return {
+    async read(): Promise<PublishedBundles> {
+      const configuration = await current();
+      const bundles = (configuration?.webhooks ?? []).map((webhook) => ({
+        name: `${place.resource.kind}/${place.name}/${webhook.name}`,
+        caBundle: caBundleOf({ metadata: { name: place.name }, webhooks: [webhook] }) ?? '',
+      }));
+      return { bundles, version: configuration };
+    },
+    async publish(caBundle, over) {
+      const configuration = over.version as WebhookConfiguration | undefined;
+      if (configuration !== undefined) await write(place, withCaBundle(configuration, caBundle));
+    },
+  };
+}
+
+function read({ client, resource, name }: ConfigurationPlace): Promise<WebhookConfiguration | undefined> {
+  return getIfThere(client, resource, { name });
+}
+
+/** A role from before there was such a configuration must not keep the others from their certificate. */
+async function readIfAllowed(place: ConfigurationPlace): Promise<WebhookConfiguration | undefined> {
+  try {
+    return await read(place);
+  } catch (thrown) {
+    if (isApiError(thrown, 'API_FORBIDDEN')) return undefined;
+    throw thrown;
+  }
+}
+
+/** Only over the version that was read: an authority might be taken away that another leader has just begun to use. */
+async function write(
+  { client, resource }: ConfigurationPlace,
+  configuration: WebhookConfiguration,
+): Promise<WebhookConfiguration> {
+  try {
+    return await client.replace(resource, configuration);
+  } catch (thrown) {
+    if (!isApiError(thrown, 'API_CONFLICT', 'API_NOT_FOUND')) throw thrown;
+    throw new StaleWriteError(`${configuration.metadata.name} was changed meanwhile`, { cause: thrown });
+  }
+}

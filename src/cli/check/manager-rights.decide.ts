@@ -1,0 +1,61 @@
+import { PART_OF, WEBHOOK_CERTIFICATE_SECRET } from '../../contract/names.ts';
+import { check } from './checks.decide.ts';
+import type { Check } from './checks.decide.ts';
+import { rightsCheck } from './rights.decide.ts';
+import type { RightFacts } from './rights.decide.ts';
+
+/** What the manager does with one kind of object; a test holds the list to manifests/rbac. */
+export interface ManagerRights {
+  readonly group: string;
+  /** With its subresource after a slash. */
+  readonly resource: string;
+  readonly verbs: readonly string[];
+  /** Of this object only. */
+  readonly name?: string;
+  /** In the manager's own namespace only. */
+  readonly own?: true;
+  /** The setting of a manager that does without. */
+  readonly unless?: string;
+}
+
+const LOOK = ['get', 'list', 'watch'] as const;
+const WEBHOOKS = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'] as const;
+const OTHER_CERTIFICATE = '--certificate=external';
+const NO_STATUS = '--trained-model-status=off';
+
+/** Of every manager. What `--predictors` and a takeover ask for besides comes with their own manifests. */
+export const MANAGER_RIGHTS: readonly ManagerRights[] = [
+  { group: 'serving.kserve.io', resource: 'inferenceservices', verbs: LOOK },
+  { group: 'serving.kserve.io', resource: 'trainedmodels', verbs: LOOK },
+  { group: 'serving.kserve.io', resource: 'inferenceservices/finalizers', verbs: ['update'] },
+  { group: 'serving.kserve.io', resource: 'trainedmodels/status', verbs: ['patch'], unless: NO_STATUS },
+  { group: '', resource: 'events', verbs: ['create', 'patch'], unless: NO_STATUS },
+  { group: '', resource: 'configmaps', verbs: [...LOOK, 'create', 'update', 'delete'] },
+  { group: '', resource: 'pods', verbs: ['list', 'watch'] },
+  { group: '', resource: 'pods', verbs: ['patch'], unless: '--no-propagate' },
+  { group: '', resource: 'serviceaccounts', verbs: LOOK },
+  { group: '', resource: 'secrets', verbs: ['get'], unless: '--no-inject-credentials' },
+  { group: 'coordination.k8s.io', resource: 'leases', verbs: ['create'], own: true },
+  { group: 'coordination.k8s.io', resource: 'leases', verbs: ['get', 'update'], name: PART_OF, own: true },
+  { group: '', resource: 'secrets', verbs: LOOK, name: WEBHOOK_CERTIFICATE_SECRET, own: true },
+  { group: '', resource: 'secrets', verbs: ['create'], own: true, unless: OTHER_CERTIFICATE },
+  {
+    ...{ group: '', resource: 'secrets', verbs: ['update'], name: WEBHOOK_CERTIFICATE_SECRET, own: true },
+    unless: OTHER_CERTIFICATE,
+  },
+  ...WEBHOOKS.flatMap((resource): ManagerRights[] => {
+    const webhook = { group: 'admissionregistration.k8s.io', resource, name: PART_OF };
+    return [
+      { ...webhook, verbs: ['get'] },
+      { ...webhook, verbs: ['update'], unless: OTHER_CERTIFICATE },
+    ];
+  }),
+];
+
+/** Whether the manager may do all that it does; `undefined` where nobody knows as whom it runs. */
+export function managerRightsCheck(rights: readonly RightFacts[] | undefined): Check {
+  const id = 'manager-may-work';
+  if (rights === undefined)
+    return check(id, { outcome: 'unknown', message: 'without a Deployment nobody knows as whom it runs' });
+  return rightsCheck(id, rights, { who: 'the manager', fine: 'the manager may do all that it does' });
+}

@@ -1,0 +1,161 @@
+import { decodeModelConfig, meansSameSpec } from '../../contract/model-config.ts';
+import type { ModelConfigPlan, WaitingReason } from '../../contract/model-config-plan.ts';
+import { conditionOf, MODEL_LOADED } from '../../contract/trained-model-status.ts';
+import type { TrainedModelStatus } from '../../contract/trained-model-status.ts';
+import { MODELS_JSON } from '../../contract/names.ts';
+import { formatBytes } from '../../lib/quantity.ts';
+import { faultsOf } from '../../contract/trained-model-admission.ts';
+import { inferenceServiceOf, readTrainedModel } from '../../contract/trained-model.ts';
+import type { TrainedModel } from '../../contract/trained-model.ts';
+import { valueOf } from '../../lib/lookup.ts';
+import type { Known } from '../../lib/lookup.ts';
+import { broken, explanation, ok, unknown } from './chain.decide.ts';
+import type { Explanation, Step, Verdict } from './chain.decide.ts';
+import type { ModelFacts } from './facts.decide.ts';
+import {
+  judgeLease,
+  judgeReached,
+  judgeRegistered,
+  judgeTrusted,
+  undefinedKind,
+} from './installation-steps.decide.ts';
+import { loadingSteps, toldOf } from './loading-steps.decide.ts';
+import {
+  judgeConfigMapOurs,
+  judgeFound,
+  judgeMultiModel,
+  judgePodsExist,
+  judgePodsInjected,
+  judgePodsReached,
+  judgePodsReady,
+  judgePodsRun,
+  judgeServiceKept,
+  pendingChange,
+  planOf,
+} from './predictor-steps.decide.ts';
+
+/** Why a model is not loaded: the way from the TrainedModel to the model server, up to where it is broken. */
+export function explainModel(facts: ModelFacts): Explanation {
+  const { namespace, name } = facts;
+  const subject = { kind: 'TrainedModel', namespace, name } as const;
+  const { model } = facts;
+  if (model === undefined)
+    return explanation(subject, [['model-exists', () => missing(facts)], ...stepsFor(facts, NOBODY)]);
+  return explanation(subject, [
+    ['model-exists', () => ok('the TrainedModel is there')],
+    ...stepsFor(facts, model),
+  ]);
+}
+
+/** Stands for the model in steps that are not reached without one. */
+const NOBODY: TrainedModel = { metadata: { name: '' } };
+
+function missing({ name, namespace, near, defined }: ModelFacts): Verdict {
+  if (!defined) return undefinedKind('TrainedModel');
+  const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '';
+  return broken(`there is no TrainedModel ${name} in namespace ${namespace}${hint}`);
+}
+
+function stepsFor(facts: ModelFacts, model: TrainedModel): Step[] {
+  const { installation, now, namespace } = facts;
+  const service = valueOf(facts.inferenceService);
+  const plan = planOf(facts, installation);
+  const change = pendingChange(facts, plan);
+  const told = toldOf(model);
+  return [
+    ['model-valid', () => judgeValid(model, told.condition?.status === 'True')],
+    ['model-kept', () => judgeKept(model)],
+    [
+      'inference-service-found',
+      () => judgeFound(facts.inferenceService, inferenceServiceOf(model) ?? '', namespace),
+    ],
+    ['inference-service-kept', () => judgeServiceKept(service)],
+    ['multi-model', () => judgeMultiModel(service)],
+    ['memory-fits', () => judgeMemory(model, plan)],
+    ['fits-in-config-map', () => judgeRoom(model, plan)],
+    ['manager-leads', () => judgeLease(installation, now)],
+    ['config-map-ours', () => judgeConfigMapOurs(change)],
+    ['in-models-json', () => judgePlaced(facts, model)],
+    ['webhook-registered', () => judgeRegistered(installation)],
+    ['namespace-selected', () => judgePodsReached(facts, namespace, installation)],
+    ['webhook-trusted', () => judgeTrusted(installation, now)],
+    ['webhook-answers', () => judgeReached(installation)],
+    ['pods-exist', () => judgePodsExist(facts)],
+    ['pods-injected', () => judgePodsInjected(facts)],
+    ['pods-run', () => judgePodsRun(facts)],
+    ['pods-ready', () => judgePodsReady(facts, told.condition?.reason === 'Failed')],
+    ...loadingSteps(model, told),
+  ];
+}
+
+/** A model that is loaded proves its URI, whatever the rules say. */
+function judgeValid(model: TrainedModel, loaded: boolean): Verdict {
+  const reading = readTrainedModel(model);
+  if (reading.kind === 'unusable') return broken(reading.message);
+  const faults = loaded ? [] : faultsOf({ model, previous: undefined, allowMemoryChanges: true });
+  if (faults.length > 0) return broken(faults.map(({ message }) => message).join('; '));
+  return ok(
+    `${reading.entry.modelSpec.storageUri}, ${reading.entry.modelSpec.framework}, ${formatBytes(reading.memory)}`,
+  );
+}
+
+function judgeKept({ metadata }: TrainedModel): Verdict {
+  const { deletionTimestamp, finalizers = [] } = metadata;
+  if (deletionTimestamp === undefined) return ok('it is not being deleted');
+  const held = finalizers.length === 0 ? '' : `; it waits for ${finalizers.join(', ')}`;
+  return broken(`the TrainedModel is being deleted since ${deletionTimestamp}${held}`);
+}
+
+function waitingFor(
+  { metadata }: TrainedModel,
+  plan: ModelConfigPlan,
+  reason: WaitingReason,
+): string | undefined {
+  return plan.waiting.find((waiting) => waiting.name === metadata.name && waiting.reason === reason)?.message;
+}
+
+function judgeMemory(model: TrainedModel, plan: Known<ModelConfigPlan>): Verdict {
+  if (plan.kind === 'unreadable') return unknown(UNREAD);
+  const waiting = waitingFor(model, plan.value, 'MemoryResourceNotAvailable');
+  if (waiting !== undefined) return broken(waiting);
+  const { used, limit } = plan.value.memory;
+  return ok(
+    limit === undefined
+      ? 'the predictor has no memory limit, so all fit'
+      : `it fits: ${formatBytes(used)} of ${formatBytes(limit)} are taken`,
+  );
+}
+
+function judgeRoom(model: TrainedModel, plan: Known<ModelConfigPlan>): Verdict {
+  if (plan.kind === 'unreadable') return unknown(UNREAD);
+  const waiting = waitingFor(model, plan.value, 'ConfigMapFull');
+  return waiting === undefined ? ok(`${MODELS_JSON} has room for it`) : broken(waiting);
+}
+
+/** What the manager told of a write that was refused. */
+function notWritten(model: TrainedModel): string | undefined {
+  const condition = conditionOf(model.status as TrainedModelStatus | undefined, MODEL_LOADED);
+  const reason: WaitingReason = 'ConfigMapNotWritten';
+  return condition?.reason === reason ? condition.message : undefined;
+}
+
+const UNREAD = 'InferenceService and TrainedModels could not both be read';
+
+function judgePlaced({ configMap }: ModelFacts, model: TrainedModel): Verdict {
+  if (configMap.kind === 'unreadable') return unknown(`the ConfigMap cannot be read: ${configMap.why}`);
+  if (configMap.value === undefined)
+    return broken(notWritten(model) ?? 'the ConfigMap is not there yet, though a manager leads');
+  const { name } = configMap.value.metadata;
+  const { models, faults } = decodeModelConfig(configMap.value.data?.[MODELS_JSON] ?? '');
+  const entry = models.find(({ modelName }) => modelName === model.metadata.name);
+  const reading = readTrainedModel(model);
+  if (entry === undefined) {
+    const refused = notWritten(model);
+    if (refused !== undefined) return broken(refused);
+    const damage = faults[0] === undefined ? '' : ` (${MODELS_JSON} is damaged: ${faults[0].message})`;
+    return broken(`ConfigMap ${name} does not name the model yet, though a manager leads${damage}`);
+  }
+  if (reading.kind === 'usable' && !meansSameSpec(entry.modelSpec, reading.entry.modelSpec))
+    return broken(notWritten(model) ?? `ConfigMap ${name} still has an earlier version of the model`);
+  return ok(`ConfigMap ${name} names it`);
+}

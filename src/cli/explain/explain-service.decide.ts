@@ -1,0 +1,100 @@
+import type { InferenceService } from '../../contract/inference-service.ts';
+import { valueOf } from '../../lib/lookup.ts';
+import { MODEL_LOADED, conditionOf } from '../../contract/trained-model-status.ts';
+import type { Condition, TrainedModelStatus } from '../../contract/trained-model-status.ts';
+import { broken, explanation, ok, unknown } from './chain.decide.ts';
+import type { Explanation, Step, Verdict } from './chain.decide.ts';
+import type { ServiceFacts } from './facts.decide.ts';
+import {
+  judgeLease,
+  judgeReached,
+  judgeRegistered,
+  judgeTrusted,
+  undefinedKind,
+} from './installation-steps.decide.ts';
+import {
+  judgeConfigMapOurs,
+  judgeMultiModel,
+  judgePodsExist,
+  judgePodsInjected,
+  judgePodsReached,
+  judgePodsReady,
+  judgePodsRun,
+  judgeServiceKept,
+  pendingChange,
+  planOf,
+} from './predictor-steps.decide.ts';
+import { judgeServiceLeads, judgeServiceOurs } from './service-steps.decide.ts';
+
+const MODELS_NAMED = 10;
+
+/** Whether an InferenceService serves its models, and which of them not. */
+export function explainInferenceService(facts: ServiceFacts): Explanation {
+  const { namespace, name, installation, now } = facts;
+  const service = valueOf(facts.inferenceService);
+  const plan = planOf(facts, installation);
+  const change = pendingChange(facts, plan);
+  const steps: Step[] = [
+    ['inference-service-found', () => judgeThere(facts)],
+    ['inference-service-kept', () => judgeServiceKept(service)],
+    ['multi-model', () => judgeMultiModel(service)],
+    ['manager-leads', () => judgeLease(installation, now)],
+    ['config-map-ours', () => judgeConfigMapOurs(change)],
+    ['service-ours', () => judgeServiceOurs(facts)],
+    ['webhook-registered', () => judgeRegistered(installation)],
+    ['namespace-selected', () => judgePodsReached(facts, namespace, installation)],
+    ['webhook-trusted', () => judgeTrusted(installation, now)],
+    ['webhook-answers', () => judgeReached(installation)],
+    ['pods-exist', () => judgePodsExist(facts)],
+    ['pods-injected', () => judgePodsInjected(facts)],
+    ['pods-run', () => judgePodsRun(facts)],
+    ['models-loaded', () => judgeModels(facts)],
+    ['pods-ready', () => judgePodsReady(facts, false)],
+    ['service-leads', () => judgeServiceLeads(facts)],
+    ['inference-service-ready', () => judgeReady(service)],
+  ];
+  return explanation({ kind: 'InferenceService', namespace, name }, steps);
+}
+
+function judgeThere({ inferenceService, name, namespace, near, defined }: ServiceFacts): Verdict {
+  if (!defined) return undefinedKind('InferenceService');
+  if (inferenceService.kind === 'unreadable') return unknown(inferenceService.why);
+  const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '';
+  return inferenceService.value === undefined
+    ? broken(`there is no InferenceService ${name} in namespace ${namespace}${hint}`)
+    : ok('the InferenceService is there');
+}
+
+function judgeModels({ trainedModels }: ServiceFacts): Verdict {
+  if (trainedModels.kind === 'unreadable')
+    return unknown(`TrainedModels cannot be read: ${trainedModels.why}`);
+  const { length } = trainedModels.value;
+  if (length === 0) return ok('no TrainedModel names it');
+  const told = trainedModels.value.flatMap(({ metadata, status }) => {
+    const condition = conditionOf(status as TrainedModelStatus | undefined, MODEL_LOADED);
+    return condition === undefined ? [] : [{ name: metadata.name, condition }];
+  });
+  const not = told.filter(({ condition }) => condition.status !== 'True').map(inWords);
+  if (not.length === 0) {
+    return told.length === length
+      ? ok(`all ${length} models are loaded`)
+      : unknown(`of ${length - told.length} of ${length} models nobody has said whether they are loaded`);
+  }
+  const more = not.length > MODELS_NAMED ? `; and ${not.length - MODELS_NAMED} more` : '';
+  return broken(
+    `${not.length} of ${length} models are not loaded: ${not.slice(0, MODELS_NAMED).join('; ')}${more}`,
+  );
+}
+
+function inWords({ name, condition }: { readonly name: string; readonly condition: Condition }): string {
+  const { reason = '', message = '' } = condition;
+  return `${name} (${[reason, message].filter((text) => text !== '').join(': ')})`;
+}
+
+function judgeReady(service: InferenceService | undefined): Verdict {
+  const ready = service?.status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready === undefined) return unknown('nobody has said whether it is ready');
+  if (ready.status === 'True') return ok('it is ready');
+  const why = inWords({ name: 'Ready', condition: ready as Condition });
+  return broken(`its condition Ready is not True: ${why}`);
+}

@@ -1,0 +1,33 @@
+import type { Explanation, Link } from './chain.decide.ts';
+import type { Colour } from '../output.ts';
+import { oneLine } from '../table.ts';
+
+type Paint = (colour: Colour, text: string) => string;
+
+const MARKS: Readonly<Record<Link['outcome'], readonly [mark: string, colour: Colour]>> = {
+  ok: ['✓', 'green'],
+  broken: ['✗', 'red'],
+  unknown: ['?', 'yellow'],
+  'not reached': ['·', 'dim'],
+};
+
+/** The chain as a person reads it: a line a link, what to do below the broken one. */
+export function explanationText({ kind, namespace, name, links, broken }: Explanation, paint: Paint): string {
+  const width = Math.max(...links.map(({ id }) => id.length));
+  const lines = links.flatMap((link) => {
+    const [mark, colour] = MARKS[link.outcome];
+    const line = `${paint(colour, mark)} ${link.id.padEnd(width)}  ${oneLine(link.message)}`;
+    const shown = link.outcome === 'not reached' ? paint('dim', line) : line;
+    const advised = link.outcome === 'broken' && link.advice !== undefined;
+    return advised
+      ? [shown, `  ${' '.repeat(width)}  ${paint('bold', '→')} ${oneLine(link.advice)}`]
+      : [shown];
+  });
+  const unknown = links.filter(({ outcome }) => outcome === 'unknown').length;
+  const rest = unknown === 0 ? '' : `; ${unknown} could not be looked at`;
+  const end =
+    broken === undefined
+      ? paint(unknown === 0 ? 'green' : 'yellow', `no link is broken${rest}`)
+      : paint('red', `broken at ${broken.id}`);
+  return `${kind} ${namespace}/${name}\n${lines.join('\n')}\n${end}\n`;
+}

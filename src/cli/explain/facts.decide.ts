@@ -1,0 +1,87 @@
+import type { EpochMs } from '../../lib/clock.ts';
+import type { InferenceService } from '../../contract/inference-service.ts';
+import type { Known } from '../../lib/lookup.ts';
+import type { ConfigMap, KubernetesObject } from '../../contract/kubernetes.ts';
+import type { PlanInput } from '../../contract/model-config-plan.ts';
+import type { Deployment } from '../../contract/predictor-outcome.ts';
+import type { TrainedModel } from '../../contract/trained-model.ts';
+import type { WebhookConfiguration } from '../../contract/webhook-configuration.ts';
+
+/** A pod as raw JSON; its parts are read with care. */
+export interface RawPod extends KubernetesObject {
+  readonly spec?: unknown;
+  readonly status?: unknown;
+}
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/ */
+export interface LeaseFacts {
+  readonly holder: string;
+  /** RFC 3339; when it was renewed last. */
+  readonly renewTime: string | undefined;
+  readonly durationSeconds: number;
+}
+
+/** What is known of the manager and its webhook. */
+export interface InstallationFacts {
+  readonly namespace: string;
+  readonly lease: Known<LeaseFacts | undefined>;
+  /** That for pods. */
+  readonly webhook: Known<WebhookConfiguration | undefined>;
+  /** When the last authority in the caBundle ends; undefined when it has none that can be read. */
+  readonly trustedUntil: EpochMs | undefined;
+  /** Whether somebody is there where the API server calls the webhook. */
+  readonly reached: Known<boolean>;
+  /** Whose decision stands when memory is short; depends on who holds KServe's Lease. */
+  readonly first: PlanInput['first'];
+}
+
+/** What is known around one InferenceService. */
+export interface PredictorFacts {
+  readonly inferenceService: Known<InferenceService | undefined>;
+  /** Those that name it. */
+  readonly trainedModels: Known<readonly TrainedModel[]>;
+  readonly configMap: Known<ConfigMap | undefined>;
+  /** Those with its label, of all components. */
+  readonly pods: Known<readonly RawPod[]>;
+  readonly deployment: Known<Deployment | undefined>;
+  /** That of the predictor, and where it leads. */
+  readonly service: Known<KubernetesObject | undefined>;
+  /** Undefined where nobody has written an EndpointSlice. */
+  readonly readyEndpoints: Known<number | undefined>;
+  /** Labels of the namespace. */
+  readonly namespaceLabels: Known<Readonly<Record<string, string>>>;
+}
+
+export interface ModelFacts extends PredictorFacts {
+  readonly namespace: string;
+  readonly name: string;
+  readonly model: TrainedModel | undefined;
+  /** Whether the API server knows the kind at all. */
+  readonly defined: boolean;
+  /** Names of others that are like its own. */
+  readonly near: readonly string[];
+  readonly installation: InstallationFacts;
+  readonly now: EpochMs;
+}
+
+export interface PodFacts {
+  readonly namespace: string;
+  readonly name: string;
+  readonly pod: RawPod | undefined;
+  readonly near: readonly string[];
+  readonly inferenceService: Known<InferenceService | undefined>;
+  /** Labels of the pod's namespace. */
+  readonly namespaceLabels: Known<Readonly<Record<string, string>>>;
+  readonly installation: InstallationFacts;
+  readonly now: EpochMs;
+}
+
+export interface ServiceFacts extends PredictorFacts {
+  readonly namespace: string;
+  readonly name: string;
+  /** Whether the API server knows the kind at all. */
+  readonly defined: boolean;
+  readonly near: readonly string[];
+  readonly installation: InstallationFacts;
+  readonly now: EpochMs;
+}

@@ -1,0 +1,103 @@
+import { conditionOf, hasOutdatedStatus, MODEL_LOADED } from '../../contract/trained-model-status.ts';
+import type { Condition, TrainedModelStatus } from '../../contract/trained-model-status.ts';
+import type { TrainedModel } from '../../contract/trained-model.ts';
+import { broken, ok, unknown } from './chain.decide.ts';
+import type { Step, Verdict } from './chain.decide.ts';
+
+/** What the manager has written of a model. */
+export interface Told {
+  readonly condition: Condition | undefined;
+  readonly status: TrainedModelStatus | undefined;
+  /** Of another version than the spec is now. */
+  readonly outdated: boolean;
+}
+
+export function toldOf(model: TrainedModel): Told {
+  const status = model.status as TrainedModelStatus | undefined;
+  return { condition: conditionOf(status, MODEL_LOADED), status, outdated: hasOutdatedStatus(model) };
+}
+
+/** From the agent to the URL, as the manager has heard of it. */
+export function loadingSteps(model: TrainedModel, told: Told): Step[] {
+  const { condition } = told;
+  return [
+    ['status-current', () => judgeTold(told)],
+    [
+      'agent-reachable',
+      () => stands(condition, 'the agents answer', (reason) => reason === 'AgentNotReachable'),
+    ],
+    [
+      'agent-has-config',
+      () => stands(condition, 'the agents know of it', (reason) => ON_ITS_WAY.has(reason)),
+    ],
+    ['model-downloaded', () => stands(condition, 'it is downloaded', isDownload)],
+    ['model-loaded', () => judgeLoaded(condition)],
+    ['inference-service-ready', () => judgeServiceReady(told)],
+    ['has-url', () => judgeUrl(model, told)],
+  ];
+}
+
+function judgeTold({ condition, outdated }: Told): Verdict {
+  if (condition === undefined)
+    return unknown(`the TrainedModel has no condition ${MODEL_LOADED}: nobody has said whether it is loaded`);
+  return outdated
+    ? broken('the status speaks of an earlier version of the TrainedModel')
+    : ok(textOf(condition));
+}
+
+const ON_ITS_WAY: ReadonlySet<string> = new Set(['Queued']);
+/** Where nobody may look at the pods, the manager's word on them is the only one. */
+const NOBODY_RUNS = 'NoReplicas';
+
+function stands(
+  condition: Condition | undefined,
+  fine: string,
+  isHere: (reason: string, condition: Condition) => boolean,
+): Verdict {
+  if (condition === undefined) return unknown(UNTOLD);
+  if (condition.reason === NOBODY_RUNS) return unknown(textOf(condition));
+  if (condition.status === 'True' || !isHere(condition.reason ?? '', condition)) return ok(fine);
+  return broken(textOf(condition));
+}
+
+const UNTOLD = 'nobody has said it';
+
+/** What an agent gives as reason when the model server would not have a model: src/agent/model-server/v2.ts. */
+const SERVER_REASONS: ReadonlySet<string> = new Set([
+  ...['LoadFailed', 'UnloadFailed', 'ModelServerUnavailable', 'ModelServerTimeout'],
+]);
+
+function isDownload(reason: string, { message = '' }: Condition): boolean {
+  if (reason === 'Downloading') return true;
+  return reason === 'Failed' && !agentReasonsIn(message).some((one) => SERVER_REASONS.has(one));
+}
+
+/** The agents' reasons, which are stable, in a message of `modelLoadedOf`: a condition has no other place for them. */
+function agentReasonsIn(message: string): string[] {
+  return [...message.matchAll(/(?:^|; )pod [^\s:]+: (\w+)/g)].map(([, reason = '']) => reason);
+}
+
+function judgeLoaded(condition: Condition | undefined): Verdict {
+  if (condition === undefined) return unknown(UNTOLD);
+  if (condition.status === 'True') return ok(textOf(condition));
+  return condition.reason === NOBODY_RUNS
+    ? broken(textOf(condition), 'have somebody who may read pods look for those of the InferenceService')
+    : broken(textOf(condition));
+}
+
+function judgeServiceReady({ status }: Told): Verdict {
+  const condition = conditionOf(status, 'InferenceServiceReady');
+  if (condition === undefined) return unknown('nobody has said whether the InferenceService is ready');
+  return condition.status === 'True' ? ok('the InferenceService is ready') : broken(textOf(condition));
+}
+
+function judgeUrl({ metadata }: TrainedModel, { status }: Told): Verdict {
+  const url = status?.url ?? status?.address?.url;
+  return url === undefined
+    ? unknown(`no URL is known for ${metadata.name}: the InferenceService has none`)
+    : ok(url);
+}
+
+function textOf({ reason = '', message = '' }: Condition): string {
+  return [reason, message].filter((text) => text !== '').join(': ');
+}

@@ -1,0 +1,177 @@
+import type { InferenceService } from '../../contract/inference-service.ts';
+import { valueOf } from '../../lib/lookup.ts';
+import type { Known } from '../../lib/lookup.ts';
+import { describeMmsDecision, isMMSPredictor } from '../../contract/mms-predictor.ts';
+import { configMapChange, modelsCapacityOf, namesPlaced } from '../../contract/model-config-map.ts';
+import type { ConfigMapChange } from '../../contract/model-config-map.ts';
+import { planModelConfig } from '../../contract/model-config-plan.ts';
+import type { ModelConfigPlan } from '../../contract/model-config-plan.ts';
+import { STOP_ANNOTATION } from '../../contract/names.ts';
+import { canBeInferenceService, describeAbsence } from '../../contract/trained-model.ts';
+import { watchedPod } from '../../contract/watched-pod.ts';
+import { broken, ok, unknown } from './chain.decide.ts';
+import type { Verdict } from './chain.decide.ts';
+import type { InstallationFacts, PredictorFacts, RawPod } from './facts.decide.ts';
+import { judgeNamespace } from './installation-steps.decide.ts';
+import { injectionStateOf, servingPods, troubleOf, unreadyContainers } from './pod-state.decide.ts';
+
+/** Pods that are named in one message. */
+const PODS_NAMED = 3;
+
+/** Whether pods that are made now are injected; those that have their agent already are not asked. */
+export function judgePodsReached(
+  facts: PredictorFacts,
+  namespace: string,
+  installation: InstallationFacts,
+): Verdict {
+  const service = valueOf(facts.inferenceService);
+  const pods = servingPods(valueOf(facts.pods) ?? []);
+  const injected = pods.filter((pod) => injectionStateOf(pod, service).kind === 'injected').length;
+  if (injected > 0 && injected === pods.length) return ok('its pods have the agent already');
+  return judgeNamespace(facts, namespace, installation);
+}
+
+export function judgeFound(
+  inferenceService: Known<InferenceService | undefined>,
+  name: string,
+  namespace: string,
+): Verdict {
+  if (inferenceService.kind === 'unreadable')
+    return unknown(`InferenceService ${name} cannot be read: ${inferenceService.why}`);
+  return inferenceService.value === undefined
+    ? canBeInferenceService(name)
+      ? broken(`there is no InferenceService ${name} in namespace ${namespace}`)
+      : broken(describeAbsence(name))
+    : ok(`InferenceService ${name} is there`);
+}
+
+export function judgeServiceKept(inferenceService: InferenceService | undefined): Verdict {
+  if (inferenceService === undefined) return unknown(UNREAD_SERVICE);
+  const since = inferenceService.metadata.deletionTimestamp;
+  return since === undefined
+    ? ok('it is not being deleted')
+    : broken(`the InferenceService is being deleted since ${since}`);
+}
+
+export function judgeMultiModel(inferenceService: InferenceService | undefined): Verdict {
+  if (inferenceService === undefined) return unknown(UNREAD_SERVICE);
+  const mms = isMMSPredictor(inferenceService.spec?.predictor);
+  const because = describeMmsDecision(mms);
+  return mms.isMms ? ok(`it is multi-model: ${because}`) : broken(`it is not multi-model: ${because}`);
+}
+
+const UNREAD_SERVICE = 'the InferenceService could not be read';
+
+/** What the manager decides upon the same objects, or what of them could not be read. */
+export function planOf(
+  { inferenceService, trainedModels, configMap }: PredictorFacts,
+  { first }: InstallationFacts,
+): Known<ModelConfigPlan> {
+  if (trainedModels.kind === 'unreadable')
+    return { kind: 'unreadable', why: `TrainedModels cannot be read: ${trainedModels.why}` };
+  if (inferenceService.kind === 'unreadable') return { kind: 'unreadable', why: UNREAD_SERVICE };
+  const existing = configMap.kind === 'known' && configMap.value !== undefined ? [configMap.value] : [];
+  const plan = planModelConfig({
+    inferenceService: inferenceService.value,
+    trainedModels: trainedModels.value,
+    placed: namesPlaced(existing),
+    first,
+    capacity: modelsCapacityOf(existing[0]),
+  });
+  return { kind: 'known', value: plan };
+}
+
+/** What the manager would change of the ConfigMap now. */
+export function pendingChange(
+  { inferenceService, configMap }: PredictorFacts,
+  plan: Known<ModelConfigPlan>,
+): Known<ConfigMapChange> {
+  if (configMap.kind === 'unreadable') return configMap;
+  if (plan.kind === 'unreadable') return plan;
+  const service = valueOf(inferenceService);
+  const shard = plan.value.shards[0];
+  if (service === undefined || shard === undefined) return { kind: 'unreadable', why: UNREAD_SERVICE };
+  return { kind: 'known', value: configMapChange(service, shard, configMap.value) };
+}
+
+export function judgeConfigMapOurs(change: Known<ConfigMapChange>): Verdict {
+  if (change.kind === 'unreadable') return unknown(`the ConfigMap is not known: ${change.why}`);
+  if (change.value.kind === 'conflict') return broken(change.value.message);
+  return ok(change.value.kind === 'create' ? 'no ConfigMap is in the way' : 'its ConfigMap is there');
+}
+
+export function judgePodsExist({ pods, deployment, inferenceService }: PredictorFacts): Verdict {
+  if (pods.kind === 'unreadable') return unknown(`pods cannot be read: ${pods.why}`);
+  const { length } = servingPods(pods.value);
+  if (length > 0) return ok(`${length} predictor ${length === 1 ? 'pod is' : 'pods are'} there`);
+  const service = inferenceService.kind === 'known' ? inferenceService.value : undefined;
+  if (service?.metadata.annotations?.[STOP_ANNOTATION] === 'true')
+    return broken(`there is no predictor pod: the annotation ${STOP_ANNOTATION} is "true"`, 'take it away');
+  if (deployment.kind === 'unreadable') return broken('there is no predictor pod');
+  if (deployment.value === undefined)
+    return broken(
+      'there is no predictor pod, and no Deployment that would make one',
+      "KServe's controller, or a manager with --predictors, makes it: look at the conditions of the InferenceService",
+    );
+  const failure = deployment.value.status?.conditions?.find(
+    ({ type, status }) =>
+      (type === 'ReplicaFailure' && status === 'True') || (type === 'Progressing' && status === 'False'),
+  );
+  const why = failure?.message ?? 'its Deployment has made none yet, or is scaled to 0';
+  return broken(`there is no predictor pod: ${why}`);
+}
+
+export function judgePodsInjected({ pods, inferenceService }: PredictorFacts): Verdict {
+  if (pods.kind === 'unreadable' || inferenceService.kind === 'unreadable')
+    return unknown('pods and InferenceService could not both be read');
+  const states = servingPods(pods.value).map((pod) => ({
+    pod,
+    state: injectionStateOf(pod, inferenceService.value),
+  }));
+  const without = states.flatMap(({ pod, state }) =>
+    state.kind === 'injected' ? [] : [`${pod.metadata.name}${why(state)}`],
+  );
+  if (without.length === 0) return ok('they have the agent and the ConfigMap');
+  return broken(`${without.length} of ${states.length} pods have no agent that works: ${named(without)}`);
+}
+
+function why(state: Exclude<ReturnType<typeof injectionStateOf>, { kind: 'injected' }>): string {
+  return state.kind === 'bare' ? ' (was not injected when it was created)' : ` (${state.message})`;
+}
+
+export function judgePodsRun({ pods }: Pick<PredictorFacts, 'pods'>): Verdict {
+  if (pods.kind === 'unreadable') return unknown(`pods cannot be read: ${pods.why}`);
+  const serving = servingPods(pods.value);
+  const troubled = serving.flatMap((pod) => {
+    const trouble = troubleOf(pod);
+    return trouble === undefined ? [] : [`pod ${pod.metadata.name} ${trouble}`];
+  });
+  if (troubled.length === 0) return ok('their containers run');
+  // As long as one serves, the others take nothing away from it: the manager counts ready pods alone.
+  if (serving.some(isReady))
+    return ok(`${serving.length - troubled.length} of ${serving.length} run; ${named(troubled)}`);
+  return broken(named(troubled));
+}
+
+/** @param failed whether an agent has told of a failure, which says more than a pod that is not ready for it */
+export function judgePodsReady({ pods }: Pick<PredictorFacts, 'pods'>, failed: boolean): Verdict {
+  if (pods.kind === 'unreadable') return unknown(`pods cannot be read: ${pods.why}`);
+  const serving = servingPods(pods.value);
+  const ready = serving.filter(isReady).length;
+  if (ready > 0) return ok(`${ready} of ${serving.length} are ready`);
+  if (failed) return ok('none is ready, but an agent tells more, see below');
+  const each = serving.map((pod) => {
+    const containers = unreadyContainers(pod);
+    return `pod ${pod.metadata.name}${containers.length === 0 ? '' : ` (${containers.join(', ')})`}`;
+  });
+  return broken(`no pod is ready: ${named(each)}`);
+}
+
+function isReady(pod: RawPod): boolean {
+  return watchedPod(pod).ready;
+}
+
+function named(texts: readonly string[]): string {
+  const more = texts.length > PODS_NAMED ? `; and ${texts.length - PODS_NAMED} more` : '';
+  return `${texts.slice(0, PODS_NAMED).join('; ')}${more}`;
+}

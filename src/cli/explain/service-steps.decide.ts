@@ -1,0 +1,73 @@
+import { isRecord, recordsIn } from '../../lib/json.ts';
+import { valueOf } from '../../lib/lookup.ts';
+import { predictorName } from '../../contract/names.ts';
+import { watchedPod } from '../../contract/watched-pod.ts';
+import { isControlledBy } from '../../contract/owner-reference.ts';
+import { broken, ok, unknown } from './chain.decide.ts';
+import type { Verdict } from './chain.decide.ts';
+import type { PredictorFacts } from './facts.decide.ts';
+import { servingPods } from './pod-state.decide.ts';
+
+/** Whether the Service that the InferenceService's URL names was made for it, where somebody makes its objects. */
+export function judgeServiceOurs({ service, deployment, inferenceService }: PredictorFacts): Verdict {
+  if (service.kind === 'unreadable') return unknown(`the Service cannot be read: ${service.why}`);
+  const owner = valueOf(inferenceService);
+  if (owner === undefined) return unknown('the InferenceService could not be read');
+  const name = predictorName(owner.metadata.name);
+  const made = isControlledBy(valueOf(deployment), owner);
+  if (service.value === undefined) {
+    return made
+      ? broken(
+          `there is no Service ${name}, though there is a Deployment`,
+          'look at the conditions of the InferenceService',
+        )
+      : unknown(`there is no Service ${name}: what leads to the pods is not known`);
+  }
+  if (isControlledBy(service.value, owner)) return ok(`Service ${name} is its own`);
+  const said = recordsIn(owner.status?.conditions).some(({ reason }) => reason === 'ServiceNotOurs');
+  // KServe's serverless mode has Knative make the Service, and people who make the pods make theirs.
+  if (!made && !said) return unknown(`Service ${name} is there, made by another`);
+  const controller = service.value.metadata.ownerReferences?.find(
+    (reference) => reference.controller === true,
+  );
+  const whose =
+    controller === undefined ? 'nothing owns it' : `it belongs to ${controller.kind} ${controller.name}`;
+  return broken(`Service ${name} was not made for this InferenceService: ${whose}`);
+}
+
+/** Whether a request to the Service reaches a pod. */
+export function judgeServiceLeads({
+  service,
+  readyEndpoints,
+  pods,
+  inferenceService,
+}: PredictorFacts): Verdict {
+  const owner = valueOf(inferenceService);
+  const object = valueOf(service);
+  if (owner === undefined || object === undefined)
+    return unknown('the Service of the predictor is not known');
+  const { name } = object.metadata;
+  const { spec } = object as { spec?: unknown };
+  if (isRecord(spec) && spec['type'] === 'ExternalName') {
+    return isControlledBy(object, owner)
+      ? broken(`Service ${name} is of type ExternalName: it leads past the pods`, 'set its type to ClusterIP')
+      : unknown(`Service ${name} is of type ExternalName`);
+  }
+  if (readyEndpoints.kind === 'unreadable')
+    return unknown(`the EndpointSlices of Service ${name} cannot be read: ${readyEndpoints.why}`);
+  const count = readyEndpoints.value;
+  if (count !== undefined && count > 0)
+    return ok(`Service ${name} leads to ${count} ready ${count === 1 ? 'pod' : 'pods'}`);
+  const selector = isRecord(spec) && isRecord(spec['selector']) ? Object.entries(spec['selector']) : [];
+  const ready = servingPods(valueOf(pods) ?? []).filter((pod) => watchedPod(pod).ready);
+  const selected = ready.filter(({ metadata }) =>
+    selector.every(([key, value]) => metadata.labels?.[key] === value),
+  );
+  if (selector.length > 0 && ready.length > 0 && selected.length === 0) {
+    const wanted = selector.map(([key, value]) => `${key}=${String(value)}`).join(',');
+    return broken(`Service ${name} selects ${wanted}, which none of the ready pods has`);
+  }
+  return count === undefined
+    ? unknown(`Service ${name} has no EndpointSlice yet`)
+    : broken(`Service ${name} leads to no ready pod`);
+}

@@ -1,0 +1,109 @@
+import type { Milliseconds } from '../../lib/clock.ts';
+import { messageOf, MmsError } from '../../lib/errors.ts';
+import type { Protocol } from './infer-request.decide.ts';
+import { inferenceUrl } from './infer-request.decide.ts';
+import { loadProgress } from '../load/model-load.decide.ts';
+import { statusOfModel } from '../status/model-overview.decide.ts';
+import { predictPath } from '../../contract/model-url.ts';
+import { inferenceServiceOf } from '../../contract/trained-model.ts';
+import type { TrainedModel } from '../../contract/trained-model.ts';
+import type { ClusterConnection } from '../cluster-connection.ts';
+import { predictorPods } from '../predictor-pods.ts';
+
+export interface InferRequest {
+  readonly model: TrainedModel;
+  readonly protocol: Protocol;
+  /** JSON. */
+  readonly text: string;
+  readonly timeout: Milliseconds;
+  readonly signal: AbortSignal;
+}
+
+export interface InferAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** Who answered: `pod flowers-predictor-abc` or a URL. */
+  readonly from: string;
+  /** Until the answer was complete. */
+  readonly milliseconds: number;
+}
+
+/** There is nobody to ask. */
+export class NobodyToAskError extends MmsError {
+  readonly code = 'NOBODY_TO_ASK';
+  readonly retryable = true;
+}
+
+/** Nothing came back from the address. */
+class NoAnswerError extends MmsError {
+  readonly code = 'NO_ANSWER';
+  readonly retryable = true;
+}
+
+/** Answers that are larger than this are no predictions. */
+const MAX_ANSWER = 64 * 1024 * 1024;
+
+/**
+ * Asks a ready pod of the model's InferenceService by way of the API server, at its agent.
+ *
+ * @throws {NobodyToAskError} ApiError
+ */
+export async function askByProxy(cluster: ClusterConnection, request: InferRequest): Promise<InferAnswer> {
+  const { model, protocol, text, timeout, signal } = request;
+  const service = inferenceServiceOf(model) ?? '';
+  const pods = await predictorPods(cluster, service);
+  const pod = pods.find(({ ready, agentStatusPort }) => ready && agentStatusPort !== undefined);
+  if (pod === undefined) {
+    throw new NobodyToAskError(
+      `InferenceService ${service} has no ready pod with an agent (pods: ${pods.length}); ` +
+        `the TrainedModel says: ${loadProgress(model).line}; --via direct asks the URL in its status`,
+    );
+  }
+  const { name } = pod.metadata;
+  const path = predictPath(model.metadata.name, protocol);
+  const started = performance.now();
+  const { namespace } = cluster;
+  const ask = { namespace, pod: name, port: pod.agentPort, path, json: text, maxBytes: MAX_ANSWER };
+  const answer = await cluster.client.askPod(ask, { timeout, signal });
+  return { status: answer.status, text: answer.text, from: `pod ${name}`, milliseconds: since(started) };
+}
+
+/**
+ * Asks an address: the one given, else one of the model's status.
+ *
+ * @param inCluster whether this runs in a pod, where the address within the cluster is the nearer one
+ * @throws {NobodyToAskError} when there is none, NoAnswerError when nothing answers there
+ */
+export async function askDirectly(
+  request: InferRequest,
+  given: string | undefined,
+  inCluster: boolean,
+): Promise<InferAnswer> {
+  const { model, protocol, text, timeout, signal } = request;
+  const { address, url: outside } = statusOfModel(model);
+  const base = given ?? (inCluster ? (address?.url ?? outside) : (outside ?? address?.url));
+  if (base === undefined || !URL.canParse(base)) {
+    throw new NobodyToAskError(
+      base === undefined
+        ? `the TrainedModel has no URL yet: ${loadProgress(model).line}; name one with --url, or use --via proxy`
+        : `${JSON.stringify(base)} is no URL such as http://localhost:8080`,
+    );
+  }
+  const url = inferenceUrl(base, model.metadata.name, protocol);
+  const started = performance.now();
+  try {
+    const answer = await fetch(url, {
+      ...{ method: 'POST', body: text, headers: { 'content-type': 'application/json' } },
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
+    });
+    return { status: answer.status, text: await answer.text(), from: url, milliseconds: since(started) };
+  } catch (thrown) {
+    const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
+    const hint = given === undefined ? '--via proxy works wherever kubectl does' : 'is it the right address?';
+    throw new NoAnswerError(`${url} does not answer: ${messageOf(cause)}; ${hint}`, { cause: thrown });
+  }
+}
+
+function since(started: number): number {
+  return Math.round((performance.now() - started) * 10) / 10;
+}

@@ -1,0 +1,51 @@
+import type { ClusterOverview, ServiceOverview } from './cluster-overview.decide.ts';
+import type { ModelOverview } from './model-overview.decide.ts';
+import type { Bytes } from '../../lib/quantity.ts';
+
+/** Within a version fields are added, never removed or given another meaning. */
+export const STATUS_DOCUMENT_VERSION = 'kserve-mms/status.v1';
+
+/** What `mms status` tells programs. Memory is in bytes; null where there is nothing to say. */
+export function statusDocument({ inferenceServices, models }: ClusterOverview): object {
+  return {
+    version: STATUS_DOCUMENT_VERSION,
+    inferenceServices: inferenceServices.map(serviceDocument),
+    models: models.map(modelDocument),
+  };
+}
+
+function serviceDocument({ memory, created, ...rest }: ServiceOverview): object {
+  return {
+    ...rest,
+    memory: {
+      usedBytes: Number(memory.used),
+      declaredBytes: Number(memory.declared),
+      limitBytes: numberOf(memory.limit),
+    },
+    created: created ?? null,
+  };
+}
+
+/** One model, as it stands in that document. */
+export function modelDocument({
+  memory,
+  inferenceService,
+  url,
+  created,
+  since,
+  ...rest
+}: ModelOverview): object {
+  return {
+    ...rest,
+    inferenceService: inferenceService ?? null,
+    memoryBytes: numberOf(memory),
+    url: url ?? null,
+    created: created ?? null,
+    since: since ?? null,
+  };
+}
+
+/** Exact up to eight pebibytes. */
+function numberOf(amount: Bytes | undefined): number | null {
+  return amount === undefined ? null : Number(amount);
+}

@@ -1,0 +1,108 @@
+import type { ClusterOverview } from './cluster-overview.decide.ts';
+import { clusterOverview } from './cluster-overview.decide.ts';
+import { readTarget } from '../explain/target.decide.ts';
+import type { Target } from '../explain/target.decide.ts';
+import { SettingsError } from '../../lib/settings-error.ts';
+import { statusDocument } from './status-document.decide.ts';
+import { selectStatus } from './status-selection.decide.ts';
+import { systemClock } from '../../lib/system-clock.ts';
+import type { ClusterConnection } from '../cluster-connection.ts';
+import { withCluster } from '../cluster-connection.ts';
+import type { ClusterSnapshot } from '../cluster-snapshot.ts';
+import { readSnapshot } from '../cluster-snapshot.ts';
+import type { CommandIo } from '../io.ts';
+import { NoSuchNameError } from '../no-such-name.ts';
+import { painter, structured } from '../output.ts';
+import { screenFor } from './status-screen.ts';
+import { statusTables, tablesText } from './status-tables.ts';
+import type { Rows } from './status-tables.ts';
+import type { StatusFlags } from './status.ts';
+
+/** What was named is of a kind that has no status here. */
+class StatusNamesError extends SettingsError {
+  readonly code = 'STATUS_NAMES';
+}
+
+function readNames(words: readonly string[]): readonly Target[] {
+  const targets = words.map((word) => ({ word, target: readTarget(word) }));
+  const faults = targets
+    .filter(({ target }) => target === undefined || target.kind === 'Pod')
+    .map(({ word }) => `${JSON.stringify(word)} is none of isvc/NAME, tm/NAME and NAME`);
+  if (faults.length > 0) throw new StatusNamesError(faults);
+  return targets.flatMap(({ target }) => target ?? []);
+}
+
+/**
+ * Prints what is there, and with `--watch` what changes until the command is interrupted.
+ *
+ * @throws {StatusNamesError} when one is of another kind; {NoSuchNameError} when one of the names is nobody's; ApiError
+ */
+export async function showStatus(io: CommandIo, words: readonly string[], flags: StatusFlags): Promise<void> {
+  const names = readNames(words);
+  const interrupted = flags.watch === true ? io.interruption() : undefined;
+  await withCluster(flags, async (cluster) => {
+    const snapshot = await readSnapshot(cluster.client, cluster.scope);
+    const selection = selectStatus(clusterOverview(snapshot), names);
+    const [missing] = selection.missing;
+    if (missing !== undefined) throw new NoSuchNameError(missing, where(cluster));
+    if (interrupted !== undefined) return watch({ io, names, flags, cluster, interrupted });
+    if (flags.output === 'json' || flags.output === 'yaml') {
+      io.stdout.write(structured(statusDocument(selection), flags.output));
+      return;
+    }
+    const tables = tablesOf(selection, io, names, flags);
+    if (tables.length === 0) io.stderr.write(`no InferenceServices or TrainedModels in ${where(cluster)}\n`);
+    io.stdout.write(tablesText(tables));
+  });
+}
+
+function where({ scope }: ClusterConnection): string {
+  return scope === undefined ? 'any namespace' : `namespace ${scope}`;
+}
+
+function tablesOf(
+  overview: ClusterOverview,
+  io: CommandIo,
+  names: readonly Target[],
+  flags: StatusFlags,
+): Rows[] {
+  return statusTables(overview, {
+    wide: flags.output === 'wide',
+    models: flags.models === true || names.length > 0,
+    namespaces: flags.allNamespaces === true,
+    paint: painter(io.stdout, io.environment),
+    now: systemClock.now(),
+  });
+}
+
+async function watch(run: {
+  readonly io: CommandIo;
+  readonly names: readonly Target[];
+  readonly flags: StatusFlags;
+  readonly cluster: ClusterConnection;
+  readonly interrupted: AbortSignal;
+}): Promise<void> {
+  const { io, names, flags, cluster, interrupted } = run;
+  // Loaded here, so that one look does not pay for what watches need.
+  const { followSnapshot } = await import('../follow-snapshot.ts');
+  const screen = screenFor(io.stdout);
+  let last: string | undefined;
+  const show = (snapshot: ClusterSnapshot): void => {
+    const selection = selectStatus(clusterOverview(snapshot), names);
+    if (flags.output === 'table' || flags.output === 'wide') {
+      screen.show(tablesOf(selection, io, names, flags));
+      return;
+    }
+    const document = statusDocument(selection);
+    const text =
+      flags.output === 'json' ? `${JSON.stringify(document)}\n` : `---\n${structured(document, 'yaml')}`;
+    if (text !== last) io.stdout.write(text);
+    last = text;
+  };
+  await followSnapshot({
+    ...{ client: cluster.client, scope: cluster.scope, clock: systemClock, random: Math.random },
+    ...{ signal: interrupted, show },
+    trouble: (why) =>
+      io.stderr.write(why === undefined ? 'watching again\n' : `not watching: ${why}; trying again\n`),
+  });
+}

@@ -1,0 +1,117 @@
+import { age } from '../../lib/age.ts';
+import type { EpochMs } from '../../lib/clock.ts';
+import type { ClusterOverview, ServiceOverview } from './cluster-overview.decide.ts';
+import { isOnItsWay } from './model-overview.decide.ts';
+import type { ModelOverview } from './model-overview.decide.ts';
+import { withoutReplicas } from '../../contract/model-loaded.ts';
+import { memoryBar, shortBytes } from '../top/short-bytes.decide.ts';
+import type { Colour } from '../output.ts';
+import { table } from '../table.ts';
+
+export interface StatusView {
+  /** More columns. */
+  readonly wide: boolean;
+  /** Models as well, not the InferenceServices alone. */
+  readonly models: boolean;
+  /** A column for the namespace. */
+  readonly namespaces: boolean;
+  readonly paint: (colour: Colour, text: string) => string;
+  readonly now: EpochMs;
+}
+
+/** One table as rows, each under a key that stays while its object does. */
+export interface Rows {
+  readonly headings: readonly string[];
+  readonly rows: ReadonlyMap<string, readonly string[]>;
+}
+
+/** The tables to show, without those that would be empty. */
+export function statusTables({ inferenceServices, models }: ClusterOverview, view: StatusView): Rows[] {
+  const tables: Rows[] = [];
+  if (inferenceServices.length > 0) tables.push(serviceRows(inferenceServices, view));
+  if (view.models && models.length > 0) tables.push(modelRows(models, view));
+  return tables;
+}
+
+/** The tables as text, one under another. */
+export function tablesText(tables: readonly Rows[]): string {
+  return tables.map(({ headings, rows }) => table(headings, [...rows.values()])).join('\n');
+}
+
+function serviceRows(services: readonly ServiceOverview[], view: StatusView): Rows {
+  const { paint, now, wide } = view;
+  const rows = services.map((service): [string, string[]] => {
+    const { name, found, multiModel, why, replicas, models, memory, created } = service;
+    const cells = [
+      name,
+      multiModel ? 'yes' : found ? 'no' : '-',
+      found ? truth(service.ready, view) : '-',
+      counted(replicas.ready, replicas.total, view),
+      counted(models.loaded, models.total, view),
+      models.failed === 0 ? '0' : paint('red', String(models.failed)),
+      multiModel ? memoryBar(memory.used, memory.limit) : '-',
+      found ? age(created, now) : '-',
+      ...(wide ? [shortBytes(memory.declared)] : []),
+      found ? (wide || !multiModel ? why : '') : paint('red', why),
+    ];
+    return [`inferenceservice/${service.namespace}/${name}`, inNamespace(service.namespace, cells, view)];
+  });
+  const headings = [
+    'INFERENCESERVICE',
+    'MULTI-MODEL',
+    'READY',
+    'REPLICAS',
+    'LOADED',
+    'FAILED',
+    'MEMORY',
+    'AGE',
+  ];
+  headings.push(...(wide ? ['DECLARED', 'WHY'] : ['NOTE']));
+  return { headings: inNamespace('NAMESPACE', headings, view), rows: new Map(rows) };
+}
+
+function modelRows(models: readonly ModelOverview[], view: StatusView): Rows {
+  const { paint, now, wide } = view;
+  const rows = models.map((model): [string, string[]] => {
+    const { name, inferenceService, ready, phase, replicas, memory, message, created, url } = model;
+    const cells = [
+      name,
+      inferenceService ?? '-',
+      ready === 'True' ? paint('green', ready) : paint(ready === 'False' ? 'red' : 'yellow', ready),
+      paint(colourOf(phase), phase),
+      counted(replicas.loaded, replicas.total, view),
+      memory === undefined ? '-' : shortBytes(memory),
+      age(created, now),
+      ...(wide ? [url ?? '-'] : []),
+      wide ? message : cut(withoutReplicas(message)),
+    ];
+    return [`trainedmodel/${model.namespace}/${name}`, inNamespace(model.namespace, cells, view)];
+  });
+  const headings = ['MODEL', 'INFERENCESERVICE', 'READY', 'PHASE', 'LOADED', 'MEMORY', 'AGE'];
+  headings.push(...(wide ? ['URL', 'MESSAGE'] : ['MESSAGE']));
+  return { headings: inNamespace('NAMESPACE', headings, view), rows: new Map(rows) };
+}
+
+/** A line of a terminal is no place for a whole report; `-o wide` shows it. */
+const MESSAGE_SHOWN = 72;
+
+function cut(message: string): string {
+  return message.length <= MESSAGE_SHOWN ? message : `${message.slice(0, MESSAGE_SHOWN - 1)}…`;
+}
+
+function inNamespace(namespace: string, cells: string[], { namespaces }: StatusView): string[] {
+  return namespaces ? [namespace, ...cells] : cells;
+}
+
+function truth(value: boolean, { paint }: StatusView): string {
+  return value ? paint('green', 'True') : paint('red', 'False');
+}
+
+function counted(done: number, all: number, { paint }: StatusView): string {
+  return done < all ? paint('yellow', `${done}/${all}`) : `${done}/${all}`;
+}
+
+function colourOf(phase: string): Colour {
+  if (phase === 'Loaded') return 'green';
+  return isOnItsWay(phase) ? 'yellow' : 'red';
+}

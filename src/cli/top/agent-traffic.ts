@@ -1,0 +1,39 @@
+import { seconds } from '../../lib/clock.ts';
+import { messageOf } from '../../lib/errors.ts';
+import { readMetrics } from './metrics-text.decide.ts';
+import { REQUEST_METRICS, trafficIn } from './model-traffic.decide.ts';
+import type { PodTraffic } from './top-report.decide.ts';
+import type { WatchedPod } from '../../contract/watched-pod.ts';
+import type { ApiClient } from '../../kube/api-client.ts';
+
+/** Each is a connection that the API server opens to a pod. */
+const AT_ONCE = 8;
+const ASK_TIMEOUT = seconds(10);
+/** 9,000 models, as many as one ConfigMap holds, have 16 MiB of metrics with their buckets. */
+const MAX_ANSWER = 32 * 1024 * 1024;
+
+/** Asks the agent of each pod for its metrics, a few at once, by way of the API server; never rejects. In the order given. */
+export async function askTraffic(client: ApiClient, pods: readonly WatchedPod[]): Promise<PodTraffic[]> {
+  const answers = new Map<WatchedPod, PodTraffic>();
+  const waiting = pods.values();
+  const worker = async (): Promise<void> => {
+    for (const pod of waiting) answers.set(pod, await askOne(client, pod));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return pods.flatMap((pod) => answers.get(pod) ?? []);
+}
+
+async function askOne(client: ApiClient, pod: WatchedPod): Promise<PodTraffic> {
+  const { namespace = '', name } = pod.metadata;
+  const { agentStatusPort: port, inferenceService = '' } = pod;
+  const told = { namespace, pod: name, inferenceService };
+  if (port === undefined) return { ...told, models: undefined, why: 'it has no agent' };
+  try {
+    const request = { namespace, pod: name, port, path: '/metrics', maxBytes: MAX_ANSWER };
+    const { status, text } = await client.askPod(request, { timeout: ASK_TIMEOUT });
+    if (status === 200) return { ...told, models: trafficIn(readMetrics(text, REQUEST_METRICS)) };
+    return { ...told, models: undefined, why: `its agent answered ${status}` };
+  } catch (thrown) {
+    return { ...told, models: undefined, why: messageOf(thrown) };
+  }
+}

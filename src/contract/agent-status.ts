@@ -1,0 +1,105 @@
+import type { EpochMs, Milliseconds } from '../lib/clock.ts';
+import type { ModelView } from './model-operations.ts';
+import { meansSameSpec } from './model-config.ts';
+import { specHash } from './model-marker.ts';
+
+/** The version of the documents below; docs/agent-status.md describes them. Fields may be added, never changed. */
+export const AGENT_STATUS_VERSION = 'kserve-mms/agent-status.v1';
+
+/** Where one model stands. */
+export type ModelPhase =
+  | { readonly phase: 'Queued' }
+  | { readonly phase: 'Downloading'; readonly bytes: number }
+  | { readonly phase: 'Loading' }
+  | { readonly phase: 'Loaded' }
+  | {
+      readonly phase: 'Failed';
+      readonly reason: string;
+      readonly message: string;
+      readonly retryAt: EpochMs;
+    }
+  | { readonly phase: 'Unloading' };
+
+/** What the agent is doing for a model right now. */
+export interface ModelActivity {
+  readonly fetch: 'none' | 'queued' | 'running';
+  /** Bytes on disk of the running fetch. */
+  readonly bytes: number;
+  readonly serve: 'none' | 'queued' | 'running';
+}
+
+/** How long the steps of the last complete round took. */
+export interface ModelTimes {
+  readonly queued?: Milliseconds;
+  readonly download?: Milliseconds;
+  readonly load?: Milliseconds;
+}
+
+/** One model in the agent's status; times of day are RFC 3339, spans are milliseconds. */
+export interface ModelStatus {
+  readonly name: string;
+  readonly phase: ModelPhase['phase'];
+  /** SHA-256 (hex) of the desired spec as canonical JSON; null while the model is being removed. */
+  readonly specHash: string | null;
+  /** The version that answers requests now; null: none, or not known. */
+  readonly servingSpecHash: string | null;
+  readonly reason: string;
+  readonly message: string;
+  readonly since: string;
+  /** Attempts at the desired version, the running one included. */
+  readonly attempts: number;
+  readonly retryAt: string | null;
+  /** Bytes on disk of the desired version. */
+  readonly bytes: number;
+  readonly times: ModelTimes;
+}
+
+export interface AgentStatus {
+  readonly version: typeof AGENT_STATUS_VERSION;
+  /** A new one for every start of the agent: sequence numbers of another instance mean nothing. */
+  readonly instance: string;
+  readonly sequence: number;
+  readonly ready: boolean;
+  readonly readyReason: string;
+  readonly config: ConfigStatus;
+  readonly modelServer: { readonly state: 'unknown' | 'up' | 'down'; readonly since: string };
+  readonly models: readonly ModelStatus[];
+}
+
+/** What was last read of models.json. */
+export interface ConfigStatus {
+  readonly state: 'waiting' | 'good' | 'faulty';
+  readonly message: string;
+  /** SHA-256 (hex) of the text of the last good set; null before there was one. */
+  readonly hash: string | null;
+}
+
+/** One line of the stream of changes. */
+export type AgentStatusEvent =
+  | { readonly type: 'SNAPSHOT'; readonly sequence: number; readonly status: AgentStatus }
+  | { readonly type: 'MODEL'; readonly sequence: number; readonly model: ModelStatus }
+  | { readonly type: 'REMOVED'; readonly sequence: number; readonly name: string }
+  | { readonly type: 'AGENT'; readonly sequence: number; readonly agent: Omit<AgentStatus, 'models'> }
+  | { readonly type: 'HEARTBEAT'; readonly sequence: number };
+
+/** The phase that follows from what is known of a model and what is being done for it. */
+export function phaseOf(view: ModelView, activity: ModelActivity): ModelPhase {
+  const { desired, served, failure } = view;
+  if (desired === undefined) return { phase: 'Unloading' };
+  if (served.kind === 'loaded' && meansSameSpec(served.spec, desired)) return { phase: 'Loaded' };
+  if (activity.fetch === 'running') return { phase: 'Downloading', bytes: activity.bytes };
+  const onDisk = [view.stored, view.staged].some(
+    (spec) => spec !== undefined && meansSameSpec(spec, desired),
+  );
+  if (activity.serve === 'running' && onDisk) return { phase: 'Loading' };
+  if (failure !== undefined && meansSameSpec(failure.spec, desired)) {
+    const { reason, message, retryAtTime } = failure;
+    return { phase: 'Failed', reason, message, retryAt: retryAtTime };
+  }
+  return { phase: onDisk ? 'Loading' : 'Queued' };
+}
+
+/** The hash of the version that answers now, where that is known. */
+export function servingHash(view: ModelView): string | null {
+  return view.served.kind === 'loaded' ? specHash(view.served.spec) : null;
+}

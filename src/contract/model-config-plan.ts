@@ -1,0 +1,166 @@
+import { compareText } from '../lib/compare-text.ts';
+import type { KServeMode } from './kserve-controller.ts';
+import type { InferenceService } from './inference-service.ts';
+import { memoryLimitOf } from './inference-service.ts';
+import { keepMemoryLedger } from './memory-ledger.ts';
+import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
+import type { MmsDecision } from './mms-predictor.ts';
+import { encodedSize } from './model-config.ts';
+import type { ModelConfigEntry } from './model-config.ts';
+import { modelConfigName } from './names.ts';
+import type { Bytes } from '../lib/quantity.ts';
+import { formatBytes } from '../lib/quantity.ts';
+import { ALLOCATED_LABEL, readTrainedModel } from './trained-model.ts';
+import type { TrainedModel } from './trained-model.ts';
+
+/** Why a TrainedModel is not in any models.json. The first three are KServe's reasons. */
+export type WaitingReason =
+  | 'InferenceServiceNotFound'
+  | 'IsNotMMSPredictor'
+  | 'MemoryResourceNotAvailable'
+  | 'InvalidName'
+  | 'InvalidSpec'
+  | 'ConfigMapFull'
+  | 'ConfigMapNotWritten';
+
+export interface WaitingModel {
+  readonly name: string;
+  readonly reason: WaitingReason;
+  readonly message: string;
+}
+
+/** One ConfigMap and the models in it. */
+export interface ShardPlan {
+  readonly configMapName: string;
+  readonly models: readonly ModelConfigEntry[];
+}
+
+export interface ModelConfigPlan {
+  /** Empty when the InferenceService has no business with ConfigMaps: absent, or not multi-model. */
+  readonly shards: readonly ShardPlan[];
+  readonly waiting: readonly WaitingModel[];
+  /** Undefined when there is no InferenceService to decide upon. */
+  readonly mms?: MmsDecision;
+  readonly memory: { readonly used: Bytes; readonly limit: Bytes | undefined };
+}
+
+export interface PlanInput {
+  readonly inferenceService: InferenceService | undefined;
+  /** All models of the namespace that name this InferenceService. */
+  readonly trainedModels: readonly TrainedModel[];
+  /** The names in the ConfigMaps as they are now: who is in stays in before anyone new. */
+  readonly placed: ReadonlySet<string>;
+  /**
+   * Who comes first when memory is short: those in the ConfigMaps now, or those that KServe's controller has let in, where
+   * it runs: of two that decide, only one may have the last word.
+   */
+  readonly first: 'placed' | 'allocated';
+  /** How many bytes of models.json one ConfigMap may hold. */
+  readonly capacity: number;
+}
+
+/** Whose decision stands when memory is short: KServe's where its controller runs, ours where it does not. */
+export function precedenceIn(kserve: KServeMode): PlanInput['first'] {
+  return kserve === 'takeover' ? 'placed' : 'allocated';
+}
+
+/**
+ * Kubernetes refuses a ConfigMap of more than 1 MiB over all its keys
+ * (https://kubernetes.io/docs/concepts/configuration/configmap/#motivation). The rest is left to foreign keys.
+ */
+export const MODELS_JSON_CAPACITY = 1024 * 1024 - 16 * 1024;
+/** Of all values of one ConfigMap together, its keys not counted: apimachinery's ValidateConfigMap, `MaxSecretSize`. */
+export const CONFIG_MAP_CAPACITY = 1024 * 1024;
+
+/**
+ * Which ConfigMaps an InferenceService has, which models are in them, and which wait and why. All placement is
+ * decided here; nothing else assumes that there is a single shard.
+ */
+export function planModelConfig(input: PlanInput): ModelConfigPlan {
+  const { inferenceService } = input;
+  const models = input.trainedModels.filter((model) => model.metadata.deletionTimestamp === undefined);
+  const memory = { used: 0n as Bytes, limit: undefined };
+  if (inferenceService === undefined) {
+    const message = 'there is no such InferenceService in this namespace yet; the model waits for it';
+    return { shards: [], waiting: allWaiting(models, 'InferenceServiceNotFound', message), memory };
+  }
+  const mms = isMMSPredictor(inferenceService.spec?.predictor);
+  if (!mms.isMms) {
+    const message = `InferenceService ${inferenceService.metadata.name} is not multi-model: ${describeMmsDecision(mms)}`;
+    return { shards: [], waiting: allWaiting(models, 'IsNotMMSPredictor', message), mms, memory };
+  }
+  return { ...placeModels(inferenceService, models, input), mms };
+}
+
+function placeModels(
+  inferenceService: InferenceService,
+  models: readonly TrainedModel[],
+  { placed, first, capacity }: PlanInput,
+): Omit<ModelConfigPlan, 'mms'> {
+  const limit = memoryLimitOf(inferenceService);
+  const waiting: WaitingModel[] = [];
+  const claims = [];
+  for (const model of inOrderOfPrecedence(models, placed, first, inferenceService.metadata.name)) {
+    const reading = readTrainedModel(model);
+    if (reading.kind === 'usable') claims.push({ claimant: reading.entry, memory: reading.memory });
+    else waiting.push({ name: model.metadata.name, reason: reading.reason, message: reading.message });
+  }
+  const ledger = keepMemoryLedger(claims, limit, roomInConfigMap(capacity));
+  for (const { claimant, memory, free } of ledger.refused) {
+    const message = `needs ${formatBytes(memory)}, but ${formatBytes(free)} of the predictor's ${formatBytes(limit ?? free)} were free`;
+    waiting.push({ name: claimant.modelName, reason: 'MemoryResourceNotAvailable', message });
+  }
+  for (const entry of ledger.placeless) {
+    const rest = capacity < MODELS_JSON_CAPACITY ? ', since its other keys take the rest; remove them' : '';
+    const message = `the ConfigMap is full: its models.json may hold ${capacity} bytes${rest}`;
+    waiting.push({ name: entry.modelName, reason: 'ConfigMapFull', message });
+  }
+  // KServe itself only ever uses shard 0.
+  const configMapName = modelConfigName(inferenceService.metadata.name, 0);
+  return {
+    shards: [{ configMapName, models: ledger.granted }],
+    waiting,
+    memory: { used: ledger.used, limit },
+  };
+}
+
+/**
+ * Models that are placed come first, so that nobody new takes a running model's memory; then those that KServe's
+ * controller had let in, in case their ConfigMap is lost; then the oldest. Beside KServe's controller the first two change
+ * places.
+ */
+function inOrderOfPrecedence(
+  models: readonly TrainedModel[],
+  placed: ReadonlySet<string>,
+  first: PlanInput['first'],
+  inferenceService: string,
+): TrainedModel[] {
+  const rank = ({ metadata }: TrainedModel): number => {
+    const isPlaced = placed.has(metadata.name);
+    const isAllocated = metadata.labels?.[ALLOCATED_LABEL] === inferenceService;
+    if (first === 'placed' ? isPlaced : isAllocated) return 0;
+    return isPlaced || isAllocated ? 1 : 2;
+  };
+  return [...models].sort(
+    (a, b) =>
+      rank(a) - rank(b) ||
+      compareText(a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? '') ||
+      compareText(a.metadata.name, b.metadata.name),
+  );
+}
+
+/** Takes entries as long as their text stays within the capacity. */
+function roomInConfigMap(capacity: number): (entry: ModelConfigEntry) => boolean {
+  // Two brackets, and every entry with a comma, of which the last is not written.
+  let used = 1;
+  return (entry) => {
+    const size = encodedSize(entry);
+    if (used + size > capacity) return false;
+    used += size;
+    return true;
+  };
+}
+
+function allWaiting(models: readonly TrainedModel[], reason: WaitingReason, message: string): WaitingModel[] {
+  return models.map(({ metadata }) => ({ name: metadata.name, reason, message }));
+}

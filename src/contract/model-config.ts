@@ -1,0 +1,134 @@
+import { compareText } from '../lib/compare-text.ts';
+import { isRecord } from '../lib/json.ts';
+import { formatQuantity, parseQuantity } from '../lib/quantity.ts';
+
+/** What an agent is told of one model; the shape and field order are KServe's `modelconfig.ModelConfig`. */
+export interface ModelSpec {
+  readonly storageUri: string;
+  readonly framework: string;
+  /** A quantity. */
+  readonly memory: string;
+}
+
+export interface ModelConfigEntry {
+  readonly modelName: string;
+  readonly modelSpec: ModelSpec;
+}
+
+/** Where and why a models.json cannot be taken at its word. */
+export interface ModelConfigFault {
+  /** Like `[3].modelSpec.storageUri`; empty for the text as a whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface DecodedModelConfig {
+  /** The entries that could be read, in the order of the text, without duplicates. */
+  readonly models: readonly ModelConfigEntry[];
+  readonly faults: readonly ModelConfigFault[];
+}
+
+/** The text of a ConfigMap without models. */
+export const EMPTY_MODEL_CONFIG = '[]';
+
+/**
+ * Reads models.json. Unknown fields and any order are fine; everything else that is not as KServe writes it is a
+ * fault with its place, and never throws.
+ */
+export function decodeModelConfig(text: string): DecodedModelConfig {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (thrown) {
+    const why =
+      text.trim() === '' ? 'is empty' : `is not JSON: ${thrown instanceof Error ? thrown.message : ''}`;
+    return { models: [], faults: [{ path: '', message: `${why}; a set without models is written []` }] };
+  }
+  if (!Array.isArray(parsed)) return { models: [], faults: [{ path: '', message: 'is not a JSON array' }] };
+  const models = new Map<string, ModelConfigEntry>();
+  const faults: ModelConfigFault[] = [];
+  for (const [index, element] of (parsed as unknown[]).entries()) {
+    const read = readEntry(element, `[${index}]`);
+    if ('message' in read) faults.push(read);
+    else if (models.has(read.modelName)) {
+      faults.push({ path: `[${index}].modelName`, message: `${read.modelName} is listed twice` });
+    } else models.set(read.modelName, read);
+  }
+  return { models: [...models.values()], faults };
+}
+
+function readEntry(element: unknown, path: string): ModelConfigEntry | ModelConfigFault {
+  if (!isRecord(element)) return { path, message: 'is not an object' };
+  const { modelName, modelSpec } = element;
+  if (typeof modelName !== 'string' || modelName === '') return notText(`${path}.modelName`);
+  if (!isRecord(modelSpec)) return { path: `${path}.modelSpec`, message: 'is not an object' };
+  const { storageUri, framework, memory } = modelSpec;
+  if (typeof storageUri !== 'string' || storageUri === '') return notText(`${path}.modelSpec.storageUri`);
+  if (typeof framework !== 'string') return notText(`${path}.modelSpec.framework`);
+  if ((typeof memory !== 'string' && typeof memory !== 'number') || parseQuantity(memory) === undefined) {
+    return { path: `${path}.modelSpec.memory`, message: 'is not a quantity such as 256Mi' };
+  }
+  return { modelName, modelSpec: { storageUri, framework, memory: String(memory) } };
+}
+
+function notText(path: string): ModelConfigFault {
+  return { path, message: 'is missing or not a string' };
+}
+
+/**
+ * Writes models.json: sorted by name, quantities in canonical form, so that the same models always give the same
+ * bytes. (KServe writes them in the random order of a Go map.)
+ */
+export function encodeModelConfig(entries: readonly ModelConfigEntry[]): string {
+  return JSON.stringify(sortByName(entries).map(canonicalEntry));
+}
+
+/** The bytes one entry adds to the text, its separating comma included. */
+export function encodedSize(entry: ModelConfigEntry): number {
+  return byteLength(JSON.stringify(canonicalEntry(entry))) + 1;
+}
+
+function sortByName(entries: readonly ModelConfigEntry[]): ModelConfigEntry[] {
+  return [...entries].sort((a, b) => compareText(a.modelName, b.modelName));
+}
+
+function canonicalEntry({ modelName, modelSpec }: ModelConfigEntry): ModelConfigEntry {
+  const { storageUri, framework } = modelSpec;
+  return { modelName, modelSpec: { storageUri, framework, memory: canonicalMemory(modelSpec.memory) } };
+}
+
+function canonicalMemory(memory: string): string {
+  const quantity = parseQuantity(memory);
+  return quantity === undefined ? memory : formatQuantity(quantity);
+}
+
+/** The UTF-8 length of a text. */
+export function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+/**
+ * Whether a models.json, as it stands, says just these models: order, spacing and the spelling of quantities do not
+ * count, so that another controller's equal text is never overwritten. A faulty text equals nothing.
+ */
+export function meansSameModels(text: string, entries: readonly ModelConfigEntry[]): boolean {
+  const decoded = decodeModelConfig(text);
+  if (decoded.faults.length > 0 || decoded.models.length !== entries.length) return false;
+  const stored = new Map(decoded.models.map((entry) => [entry.modelName, entry.modelSpec]));
+  return entries.every(({ modelName, modelSpec }) => {
+    const other = stored.get(modelName);
+    return other !== undefined && meansSameSpec(other, modelSpec);
+  });
+}
+
+/** Whether two specs ask for the same model; `1Gi` and `1024Mi` are the same memory. */
+export function meansSameSpec(a: ModelSpec, b: ModelSpec): boolean {
+  return a.storageUri === b.storageUri && a.framework === b.framework && sameMemory(a.memory, b.memory);
+}
+
+function sameMemory(a: string, b: string): boolean {
+  if (a === b) return true;
+  const nano = parseQuantity(a)?.nano;
+  // Two texts that are no quantities have nothing in common.
+  return nano !== undefined && nano === parseQuantity(b)?.nano;
+}

@@ -1,0 +1,132 @@
+import type { MonotonicMs, Milliseconds } from '../lib/clock.ts';
+import { seconds } from '../lib/clock.ts';
+import type { WaitingModel } from './model-config-plan.ts';
+import type { ReplicaModel, ReplicaView } from './replica-view.ts';
+
+/** Whether a model is where it should be, over all replicas that get requests. */
+export interface ModelLoaded {
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  /** False while it is on its way, which may be over in a moment; such a state is not worth a write at once. */
+  readonly settled: boolean;
+  /** When another look is due though nothing else changes. */
+  readonly lookAgainAt?: MonotonicMs;
+}
+
+/** An agent that was heard of is believed for so long after it fell silent, and a new one is given as long to answer. */
+export const SILENCE_BELIEVED: Milliseconds = seconds(20);
+/** Pods named in a message. */
+const PODS_NAMED = 3;
+
+/**
+ * @param waiting why the model is in no models.json, if so
+ * @param pods all pods that should serve the model and can be asked
+ * @param expected the hash of the spec that should be loaded
+ */
+export function modelLoadedOf(input: {
+  readonly waiting: WaitingModel | undefined;
+  readonly pods: readonly ReplicaView[];
+  /** Pods that have no address yet. */
+  readonly starting: number;
+  readonly expected: string;
+  readonly now: MonotonicMs;
+}): ModelLoaded {
+  const { waiting, pods, starting, now } = input;
+  if (waiting !== undefined) {
+    return { status: 'False', reason: waiting.reason, message: waiting.message, settled: true };
+  }
+  if (pods.length === 0) {
+    const message =
+      starting === 0 ? 'no predictor pod runs' : `${starting} predictor pods are starting, none runs yet`;
+    return { status: 'False', reason: 'NoReplicas', message, settled: starting === 0 };
+  }
+  // Only pods that are ready get requests; one that is coming up changes nothing for anybody.
+  const ready = pods.filter((pod) => pod.ready);
+  const counted = ready.length > 0 ? ready : pods;
+  const states = counted.map((pod) => stateOn(pod, input.expected, now));
+  if (states.every(({ rank }) => rank === RANK.Loaded)) {
+    return { status: 'True', reason: 'Loaded', message: 'loaded on every ready replica', settled: true };
+  }
+  return notEverywhere(states);
+}
+
+/** The worse the lower: the worst replica gives the reason. */
+const RANK = { Failed: 0, AgentNotReachable: 1, Queued: 2, Downloading: 3, Loading: 4, Loaded: 5 } as const;
+
+interface ReplicaState {
+  readonly pod: string;
+  readonly rank: number;
+  readonly reason: string;
+  readonly message: string;
+  readonly lookAgainAt?: MonotonicMs;
+}
+
+function stateOn(view: ReplicaView, expected: string, now: MonotonicMs): ReplicaState {
+  const { pod } = view;
+  if (view.kind === 'silent') {
+    const believedUntil = (view.since + SILENCE_BELIEVED) as MonotonicMs;
+    if (now < believedUntil) {
+      const last = view.last === undefined ? QUEUED : told(view.last, expected);
+      return { pod, ...last, lookAgainAt: believedUntil };
+    }
+    const message = `agent not reachable${view.why === '' ? '' : ` (${view.why})`}`;
+    return { pod, rank: RANK.AgentNotReachable, reason: 'AgentNotReachable', message };
+  }
+  return { pod, ...(view.kind === 'untold' ? QUEUED : told(view.model, expected)) };
+}
+
+const QUEUED = { rank: RANK.Queued, reason: 'Queued', message: '' };
+
+function told(model: ReplicaModel, expected: string): Omit<ReplicaState, 'pod'> {
+  const { phase, specHash } = model;
+  // It still speaks of another version: the ConfigMap has not reached it yet.
+  if (specHash !== undefined && specHash !== expected) return QUEUED;
+  switch (phase) {
+    case 'Unloading':
+      return QUEUED;
+    case 'Failed':
+      return {
+        rank: RANK.Failed,
+        reason: 'Failed',
+        message: [model.reason || 'failed', model.message].filter((text) => text !== '').join(': '),
+      };
+    default:
+      return { rank: RANK[phase], reason: phase, message: '' };
+  }
+}
+
+function notEverywhere(states: readonly ReplicaState[]): ModelLoaded {
+  const loaded = states.filter(({ rank }) => rank === RANK.Loaded).length;
+  const worst = states.reduce((a, b) => (b.rank < a.rank ? b : a));
+  const troubled = states.filter(({ message }) => message !== '');
+  const named = troubled.slice(0, PODS_NAMED).map(({ pod, message }) => `pod ${pod}: ${message}`);
+  const more = troubled.length > PODS_NAMED ? [`and ${troubled.length - PODS_NAMED} more`] : [];
+  const times = states.flatMap(({ lookAgainAt }) => lookAgainAt ?? []);
+  return {
+    status: worst.rank === RANK.AgentNotReachable ? 'Unknown' : 'False',
+    reason: worst.reason,
+    message: [loadedOn(loaded, states.length), ...named, ...more].join('; '),
+    settled: worst.rank <= RANK.AgentNotReachable,
+    ...(times.length > 0 && { lookAgainAt: Math.min(...times) as MonotonicMs }),
+  };
+}
+
+function loadedOn(loaded: number, total: number): string {
+  return `loaded on ${loaded} of ${total} replicas`;
+}
+
+const LOADED_ON = /^loaded on (\d+) of (\d+) replicas(?:; )?/;
+
+/** The numbers that {@link modelLoadedOf} wrote into a message; undefined for one without. The status has no field for them. */
+export function replicasIn(
+  message: string | undefined,
+): { readonly loaded: number; readonly total: number } | undefined {
+  const match = LOADED_ON.exec(message ?? '');
+  return match === null ? undefined : { loaded: Number(match[1]), total: Number(match[2]) };
+}
+
+/** The message without those numbers, for where they are shown beside it. */
+export function withoutReplicas(message: string): string {
+  return message.replace(LOADED_ON, '');
+}

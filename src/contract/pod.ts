@@ -1,0 +1,195 @@
+import { isRecord } from '../lib/json.ts';
+import type { ObjectMeta } from './kubernetes.ts';
+
+/** A pod as raw JSON: the fields that injection reads or writes are typed, all others are carried along untouched. */
+export interface Pod {
+  apiVersion?: string;
+  kind?: string;
+  metadata: Omit<ObjectMeta, 'name' | 'annotations'> & {
+    name?: string;
+    annotations?: Record<string, string>;
+  };
+  spec: PodSpec;
+  [field: string]: unknown;
+}
+
+export interface PodSpec {
+  containers: Container[];
+  initContainers?: Container[];
+  volumes?: Volume[];
+  serviceAccountName?: string;
+  /** What all containers have together (PodLevelResources); quantities by resource. */
+  resources?: {
+    limits?: Record<string, unknown>;
+    requests?: Record<string, unknown>;
+    [field: string]: unknown;
+  };
+  [field: string]: unknown;
+}
+
+export interface Container {
+  name: string;
+  image?: string;
+  args?: string[];
+  env?: EnvVar[];
+  ports?: ContainerPort[];
+  volumeMounts?: VolumeMount[];
+  readinessProbe?: Probe;
+  securityContext?: Record<string, unknown>;
+  resources?: Record<string, unknown>;
+  [field: string]: unknown;
+}
+
+export interface EnvVar {
+  name: string;
+  value?: string;
+  valueFrom?: { secretKeyRef?: { name: string; key: string; optional?: boolean }; [source: string]: unknown };
+}
+
+export interface ContainerPort {
+  name?: string;
+  containerPort: number;
+  protocol?: string;
+  [field: string]: unknown;
+}
+
+export interface VolumeMount {
+  name: string;
+  mountPath: string;
+  readOnly?: boolean;
+  [field: string]: unknown;
+}
+
+export interface Volume {
+  name: string;
+  configMap?: { name?: string; [field: string]: unknown };
+  emptyDir?: Record<string, unknown>;
+  secret?: { secretName?: string; [field: string]: unknown };
+  [source: string]: unknown;
+}
+
+/** Order of fields and values are the API server's; the agent reads it back from an environment variable. */
+export interface Probe {
+  httpGet?: { path?: string; port?: unknown; [field: string]: unknown };
+  tcpSocket?: { port?: unknown; [field: string]: unknown };
+  [field: string]: unknown;
+}
+
+/**
+ * Whether a piece of untrusted JSON is enough of a pod to decide upon. The API server has validated nothing yet when
+ * a mutating webhook is called, and others may call it too, so each field that injection reads or copies is checked here.
+ */
+export function isPod(value: unknown): value is Pod {
+  return podFault(value) === undefined;
+}
+
+/** Where a piece of untrusted JSON is not of a pod's shape, as a path such as `spec.volumes`; undefined when it is. */
+export function podFault(value: unknown): string | undefined {
+  if (!isRecord(value)) return 'the object';
+  if (!isRecord(value['metadata'])) return 'metadata';
+  if (!isRecord(value['spec'])) return 'spec';
+  const { containers } = value['spec'];
+  if (!isListOf(containers, isContainer) || containers.length === 0) return 'spec.containers';
+  return misshapen(value['metadata'], METADATA, 'metadata') ?? misshapen(value['spec'], SPEC, 'spec');
+}
+
+type Check = (value: unknown) => boolean;
+type Shape = readonly (readonly [string, Check])[];
+
+const METADATA: Shape = [
+  ...(['name', 'generateName', 'namespace'] as const).map((field) => [field, isText] as const),
+  ['labels', isTextMap],
+  ['annotations', isTextMap],
+];
+const RESOURCES: Shape = [
+  ['limits', isRecord],
+  ['requests', isRecord],
+];
+const SPEC: Shape = [
+  ['initContainers', (value) => isListOf(value, isContainer)],
+  ['volumes', (value) => isListOf(value, isVolume)],
+  ['serviceAccountName', isText],
+  ['resources', (value) => isRecord(value) && fits(value, RESOURCES)],
+];
+const CONTAINER: Shape = [
+  ['image', isText],
+  ['args', (value) => isListOf(value, isText)],
+  ['env', (value) => isListOf(value, isVariable)],
+  ['ports', (value) => isListOf(value, isPort)],
+  ['volumeMounts', (value) => isListOf(value, isMount)],
+  ['readinessProbe', isRecord],
+  ['securityContext', isRecord],
+  ['resources', isRecord],
+];
+const VARIABLE: Shape = [
+  ['value', isText],
+  ['valueFrom', isRecord],
+];
+const PORT: Shape = [
+  ['name', isText],
+  ['containerPort', isInteger],
+  ['protocol', isText],
+];
+const PROBE: Shape = [
+  ['httpGet', isRecord],
+  ['tcpSocket', isRecord],
+];
+const CONFIG_MAP: Shape = [['name', isText]];
+const SECRET: Shape = [['secretName', isText]];
+const VOLUME: Shape = [
+  ['configMap', (value) => isRecord(value) && fits(value, CONFIG_MAP)],
+  ['secret', (value) => isRecord(value) && fits(value, SECRET)],
+  ['emptyDir', isRecord],
+];
+
+/** The path of the first field that is there, is not null, and is of another shape. */
+function misshapen(value: Record<string, unknown>, shape: Shape, path: string): string | undefined {
+  const wrong = shape.find(([field, check]) => value[field] != null && !check(value[field]));
+  return wrong === undefined ? undefined : `${path}.${wrong[0]}`;
+}
+
+function fits(value: Record<string, unknown>, shape: Shape): boolean {
+  return misshapen(value, shape, '') === undefined;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+function isInteger(value: unknown): boolean {
+  return Number.isInteger(value);
+}
+
+function isContainer(value: unknown): boolean {
+  if (!isNamed(value) || !fits(value, CONTAINER)) return false;
+  const { readinessProbe } = value;
+  return !isRecord(readinessProbe) || fits(readinessProbe, PROBE);
+}
+
+function isVolume(value: unknown): boolean {
+  return isNamed(value) && fits(value, VOLUME);
+}
+
+function isVariable(value: unknown): boolean {
+  return isNamed(value) && fits(value, VARIABLE);
+}
+
+function isPort(value: unknown): boolean {
+  return isRecord(value) && fits(value, PORT);
+}
+
+function isNamed(value: unknown): value is Record<string, unknown> {
+  return isRecord(value) && typeof value['name'] === 'string';
+}
+
+function isMount(value: unknown): boolean {
+  return isNamed(value) && typeof value['mountPath'] === 'string';
+}
+
+function isTextMap(value: unknown): boolean {
+  return isRecord(value) && Object.values(value).every(isText);
+}
+
+function isListOf(value: unknown, holds: Check): value is unknown[] {
+  return Array.isArray(value) && value.every(holds);
+}

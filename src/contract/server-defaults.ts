@@ -1,0 +1,58 @@
+import { isRecord } from '../lib/json.ts';
+import type { JsonObject, JsonValue } from '../lib/json.ts';
+import type { ModelRequest } from './model-request.ts';
+import type { RuntimeOffer } from './serving-runtime.ts';
+
+const MODEL_CLASS_LABEL = 'modelClass';
+const DEFAULT_MODEL_CLASS = 'mlserver_sklearn.SKLearnModel';
+const MODEL_CLASSES: ReadonlyMap<string, string> = new Map([
+  ['xgboost', 'mlserver_xgboost.XGBoostModel'],
+  ['lightgbm', 'mlserver_lightgbm.LightGBMModel'],
+  ['mlflow', 'mlserver_mlflow.MLflowRuntime'],
+]);
+const LOAD_AT_STARTUP_ENV = 'MLSERVER_LOAD_MODELS_AT_STARTUP';
+const CONTROL_MODE_FLAG = '--model-control-mode';
+
+/** What a predictor asks of its runtime, and the labels its placeholders see, with what the kind of server wants. */
+export interface ServerDefaults {
+  readonly overrides: JsonObject;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/**
+ * What KServe adds for servers whose models come and go by the agent (`SetMlServerDefaults`, `SetTritonDefaults`): neither
+ * may load what it finds at its start, and MLServer's runtime asks for the model's class by a label.
+ */
+export function withServerDefaults(
+  { serverType }: RuntimeOffer,
+  { overrides, format }: ModelRequest,
+  labels: Readonly<Record<string, string>>,
+): ServerDefaults {
+  switch (serverType) {
+    case 'mlserver':
+      return {
+        overrides: { ...overrides, env: withVariable(overrides['env'], LOAD_AT_STARTUP_ENV, 'false') },
+        labels: { ...labels, [MODEL_CLASS_LABEL]: MODEL_CLASSES.get(format.name) ?? DEFAULT_MODEL_CLASS },
+      };
+    case 'tritonserver':
+      return { overrides: { ...overrides, args: withFlag(overrides['args']) }, labels };
+    case undefined:
+      return { overrides, labels };
+  }
+}
+
+/** Unless the user says otherwise. */
+function withVariable(env: JsonValue | undefined, name: string, value: string): JsonValue {
+  if (env != null && !Array.isArray(env)) return env;
+  const given = env ?? [];
+  return given.some((entry) => isRecord(entry) && entry['name'] === name)
+    ? given
+    : [...given, { name, value }];
+}
+
+function withFlag(args: JsonValue | undefined): JsonValue {
+  if (args != null && !Array.isArray(args)) return args;
+  const given = args ?? [];
+  const isGiven = given.some((arg) => typeof arg === 'string' && arg.startsWith(CONTROL_MODE_FLAG));
+  return isGiven ? given : [...given, `${CONTROL_MODE_FLAG}=explicit`];
+}

@@ -1,0 +1,206 @@
+import { isImageReference } from './image-reference.ts';
+import { isRecord } from '../lib/json.ts';
+import { parseQuantity } from '../lib/quantity.ts';
+import { DEFAULT_AGENT_IMAGE, SYSTEM_CONFIG } from './names.ts';
+import { S3_CONFIG_FIELDS } from './s3-settings.ts';
+import type { S3Config } from './s3-settings.ts';
+
+/** How the agent's container is made: KServe's `agent` entry of ConfigMap `inferenceservice-config`. */
+export interface AgentSettings {
+  readonly image: string;
+  /** Quantities. */
+  readonly memoryRequest: string;
+  readonly memoryLimit: string;
+  readonly cpuRequest: string;
+  readonly cpuLimit: string;
+}
+
+/** How credentials are found: KServe's `credentials` entry. What it does not set is as KServe ships it. */
+export interface CredentialSettings {
+  /** The keys of a Secret that hold S3 credentials. */
+  readonly s3AccessKeyIdName: string;
+  readonly s3SecretAccessKeyName: string;
+  /** The key of a Secret that holds Google's credentials. */
+  readonly gcsCredentialFileName?: string;
+  /** The annotation of a pod that names its Secret; empty: none does. */
+  readonly storageSecretNameAnnotation?: string;
+  /** What holds of S3 where neither annotations nor a Secret say otherwise. */
+  readonly s3?: S3Config;
+}
+
+/** What KServe's webhook stamps on pods that do not say it themselves. */
+export interface MetricSettings {
+  readonly enableMetricAggregation: string;
+  readonly enablePrometheusScraping: string;
+}
+
+export interface SystemConfig {
+  readonly agent: AgentSettings;
+  readonly credentials: CredentialSettings;
+  readonly metrics: MetricSettings;
+}
+
+/** A part of the system configuration that was not understood; the defaults stand in for it. */
+export interface SystemConfigFault {
+  readonly key: string;
+  readonly message: string;
+}
+
+/** What holds without a ConfigMap; all but the image is KServe's default. */
+export const DEFAULT_SYSTEM_CONFIG: SystemConfig = {
+  agent: {
+    image: DEFAULT_AGENT_IMAGE,
+    memoryRequest: '100Mi',
+    memoryLimit: '1Gi',
+    cpuRequest: '100m',
+    cpuLimit: '1',
+  },
+  credentials: {
+    s3AccessKeyIdName: 'AWS_ACCESS_KEY_ID',
+    s3SecretAccessKeyName: 'AWS_SECRET_ACCESS_KEY',
+  },
+  metrics: { enableMetricAggregation: 'false', enablePrometheusScraping: 'false' },
+};
+
+/**
+ * Reads KServe's system ConfigMap over the defaults, field by field. (KServe's own webhook crashes on JSON it cannot
+ * read; here the field's default stays and the fault is told.)
+ *
+ * @param agentImage what the operator has set on the command line; it stands above the ConfigMap
+ */
+export function readSystemConfig(
+  data: Readonly<Record<string, string>> | undefined,
+  agentImage: string | undefined,
+): { readonly config: SystemConfig; readonly faults: readonly SystemConfigFault[] } {
+  const faults: SystemConfigFault[] = [];
+  const { agent, metrics } = DEFAULT_SYSTEM_CONFIG;
+  const agentSection = section(data, SYSTEM_CONFIG.agentKey, faults);
+  const credentialsSection = section(data, 'credentials', faults);
+  const metricsSection = section(data, 'metricsAggregator', faults);
+  const image = imageOf(agentSection, agent.image, faults);
+  const config: SystemConfig = {
+    agent: { image: agentImage ?? image, ...resources(agentSection, faults) },
+    credentials: credentialSettings(credentialsSection, faults),
+    metrics: {
+      enableMetricAggregation: text(
+        metricsSection,
+        'enableMetricAggregation',
+        metrics.enableMetricAggregation,
+        faults,
+      ),
+      enablePrometheusScraping: text(
+        metricsSection,
+        'enablePrometheusScraping',
+        metrics.enablePrometheusScraping,
+        faults,
+      ),
+    },
+  };
+  return { config, faults };
+}
+
+/** One JSON object of the ConfigMap, with the way to it for faults. */
+interface Section {
+  readonly path: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+function section(
+  data: Readonly<Record<string, string>> | undefined,
+  key: string,
+  faults: SystemConfigFault[],
+): Section {
+  const raw = data?.[key];
+  if (raw === undefined) return { path: key, fields: {} };
+  try {
+    const parsed: unknown = JSON.parse(raw);
+    if (isRecord(parsed)) return { path: key, fields: parsed };
+    faults.push({ key, message: 'is not a JSON object' });
+  } catch (thrown) {
+    faults.push({ key, message: `is not JSON: ${thrown instanceof Error ? thrown.message : ''}` });
+  }
+  return { path: key, fields: {} };
+}
+
+function nested({ path, fields }: Section, key: string, faults: SystemConfigFault[]): Section {
+  const inner = { path: `${path}.${key}`, fields: {} };
+  const value = fields[key];
+  if (value == null) return inner;
+  if (isRecord(value)) return { ...inner, fields: value };
+  faults.push({ key: inner.path, message: 'is not a JSON object' });
+  return inner;
+}
+
+/** The API server refuses a pod whose image begins or ends with white space, and a runtime one that is no reference. */
+function imageOf(agent: Section, otherwise: string, faults: SystemConfigFault[]): string {
+  const image = text(agent, 'image', otherwise, faults).trim();
+  if (isImageReference(image)) return image;
+  const message = `${JSON.stringify(image)} is not an image reference; ${otherwise} stands in for it`;
+  faults.push({ key: `${agent.path}.image`, message });
+  return otherwise;
+}
+
+/** KServe takes an empty text for none given. */
+function text(
+  { path, fields }: Section,
+  field: string,
+  otherwise: string,
+  faults: SystemConfigFault[],
+): string {
+  const value = fields[field];
+  if (typeof value === 'string') return value === '' ? otherwise : value;
+  if (value != null) faults.push({ key: `${path}.${field}`, message: 'is not a string' });
+  return otherwise;
+}
+
+/** `storageSpecSecretName` is for storage that an InferenceService has itself; no multi-model predictor has any. */
+function credentialSettings(section: Section, faults: SystemConfigFault[]): CredentialSettings {
+  const { s3AccessKeyIdName, s3SecretAccessKeyName } = DEFAULT_SYSTEM_CONFIG.credentials;
+  const s3 = nested(section, 's3', faults);
+  const gcsFile = text(nested(section, 'gcs', faults), 'gcsCredentialFileName', '', faults);
+  const annotation = text(section, 'storageSecretNameAnnotation', '', faults);
+  const settings = S3_CONFIG_FIELDS.map((field) => [field, text(s3, field, '', faults)] as const);
+  const set = settings.filter(([, value]) => value !== '');
+  return {
+    s3AccessKeyIdName: text(s3, 's3AccessKeyIDName', s3AccessKeyIdName, faults),
+    s3SecretAccessKeyName: text(s3, 's3SecretAccessKeyName', s3SecretAccessKeyName, faults),
+    ...(gcsFile === '' ? {} : { gcsCredentialFileName: gcsFile }),
+    ...(annotation === '' && section.fields['storageSecretNameAnnotation'] !== ''
+      ? {}
+      : { storageSecretNameAnnotation: annotation }),
+    ...(set.length === 0 ? {} : { s3: Object.fromEntries(set) }),
+  };
+}
+
+function resources(agent: Section, faults: SystemConfigFault[]): Omit<AgentSettings, 'image'> {
+  const [memoryRequest, memoryLimit] = range(agent, 'memoryRequest', 'memoryLimit', faults);
+  const [cpuRequest, cpuLimit] = range(agent, 'cpuRequest', 'cpuLimit', faults);
+  return { memoryRequest, memoryLimit, cpuRequest, cpuLimit };
+}
+
+type ResourceField = keyof Omit<AgentSettings, 'image'>;
+
+/** Kubernetes refuses a pod that requests more than its limit, so that a request may be lowered here. */
+function range(
+  agent: Section,
+  requestField: ResourceField,
+  limitField: ResourceField,
+  faults: SystemConfigFault[],
+): [string, string] {
+  const request = quantity(agent, requestField, faults);
+  const limit = quantity(agent, limitField, faults);
+  if ((parseQuantity(request)?.nano ?? 0n) <= (parseQuantity(limit)?.nano ?? 0n)) return [request, limit];
+  const message = `${request} is more than ${limitField}, ${limit}, which stands in for it`;
+  faults.push({ key: `${agent.path}.${requestField}`, message });
+  return [limit, limit];
+}
+
+function quantity(agent: Section, field: ResourceField, faults: SystemConfigFault[]): string {
+  const otherwise = DEFAULT_SYSTEM_CONFIG.agent[field];
+  const value = text(agent, field, otherwise, faults).trim();
+  const parsed = parseQuantity(value);
+  if (parsed !== undefined && parsed.nano >= 0n) return value;
+  const message = `${value} is not a quantity of zero or more; ${otherwise} stands in for it`;
+  faults.push({ key: `${agent.path}.${field}`, message });
+  return otherwise;
+}

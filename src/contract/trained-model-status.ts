@@ -1,0 +1,230 @@
+import { compareText } from '../lib/compare-text.ts';
+import type { EpochMs } from '../lib/clock.ts';
+import type { InferenceService } from './inference-service.ts';
+import { isRecord } from '../lib/json.ts';
+import { urlsOf } from './model-url.ts';
+import type { ModelLoaded } from './model-loaded.ts';
+import { isMMSPredictor } from './mms-predictor.ts';
+import type { WaitingModel } from './model-config-plan.ts';
+import type { TrainedModel } from './trained-model.ts';
+
+/** `duck/v1.Condition` of Knative, as KServe's CRD has it. An absent severity is an error's. */
+export interface Condition {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason?: string;
+  readonly message?: string;
+  readonly severity?: string;
+  /** RFC 3339, whole seconds. */
+  readonly lastTransitionTime?: string;
+}
+
+export interface TrainedModelStatus {
+  readonly conditions?: readonly Condition[];
+  readonly url?: string;
+  readonly address?: { readonly url?: string };
+  readonly observedGeneration?: number;
+}
+
+/**
+ * Whether the status speaks of an earlier spec than the one that is stored. A writer that does not say which it speaks of, or
+ * says it in no number, is taken at its word.
+ */
+export function hasOutdatedStatus({ metadata: { generation }, status }: TrainedModel): boolean {
+  const observed = isRecord(status) ? status['observedGeneration'] : undefined;
+  return typeof observed === 'number' && generation !== undefined && observed < generation;
+}
+
+/** What is known of a TrainedModel's surroundings. */
+export interface StatusFacts {
+  readonly model: TrainedModel;
+  readonly inferenceService: InferenceService | undefined;
+  readonly waiting: WaitingModel | undefined;
+  readonly loaded: ModelLoaded;
+  /** Whether any of its predictor pods is ready: all there is to say where nothing writes the InferenceService's status. */
+  readonly anyPodReady: boolean;
+}
+
+/** The condition this project adds to KServe's. */
+export const MODEL_LOADED = 'ModelLoaded';
+const READY = 'Ready';
+
+/** The status as it should be, with transition times taken over from what is stored where nothing has changed. */
+export function statusOf(
+  facts: StatusFacts,
+  stored: TrainedModelStatus | undefined,
+  now: EpochMs,
+): TrainedModelStatus {
+  const { model, inferenceService } = facts;
+  const { generation } = model.metadata;
+  return {
+    conditions: withTimes([...kserveConditions(facts), modelLoaded(facts.loaded)], stored, now, isOwnFault),
+    ...(inferenceService === undefined ? {} : urlsOf(model.metadata.name, inferenceService)),
+    ...(generation !== undefined && { observedGeneration: generation }),
+  };
+}
+
+/**
+ * Where KServe's own controller writes TrainedModels too: its conditions, URL and address are left to it, and ModelLoaded is
+ * added. Knative's roll-up takes every condition without a severity into Ready (knative.dev/pkg, apis/condition_set.go,
+ * findUnhappyDependent), so KServe carries ModelLoaded over to Ready by the same rule as here, and the two agree. While
+ * another condition is False, ModelLoaded is at most Unknown: of two that are False KServe's roll-up takes the newer, and its
+ * Ready would go to and fro within each of its own runs.
+ */
+export function statusBeside(
+  facts: StatusFacts,
+  stored: TrainedModelStatus | undefined,
+  now: EpochMs,
+): TrainedModelStatus {
+  const theirs = (stored?.conditions ?? []).filter(({ type }) => type !== READY && type !== MODEL_LOADED);
+  const own = modelLoaded(facts.loaded);
+  const held = theirs.some(({ status }) => status === 'False') && own.status === 'False';
+  const conditions = [...theirs, held ? { ...own, status: 'Unknown' as const } : own];
+  return { ...stored, conditions: withTimes(conditions, stored, now) };
+}
+
+/** KServe's three, with KServe's reasons and messages where it has them. */
+function kserveConditions({ inferenceService, waiting, anyPodReady }: StatusFacts): Condition[] {
+  if (inferenceService === undefined) {
+    const reason = 'InferenceServiceNotFound';
+    const message = waiting?.message ?? 'there is no such InferenceService in this namespace yet';
+    return [
+      { type: 'InferenceServiceReady', status: 'False', reason, message },
+      { type: 'IsMMSPredictor', status: 'Unknown', reason },
+      { type: 'MemoryResourceAvailable', status: 'Unknown', reason },
+    ];
+  }
+  const mms = isMMSPredictor(inferenceService.spec?.predictor).isMms;
+  return [
+    isServiceReady(inferenceService, anyPodReady)
+      ? { type: 'InferenceServiceReady', status: 'True' }
+      : {
+          type: 'InferenceServiceReady',
+          status: 'False',
+          reason: 'InferenceServiceNotReady',
+          message: 'Inference Service needs to be ready before Trained Model can be ready',
+        },
+    mms
+      ? { type: 'IsMMSPredictor', status: 'True' }
+      : {
+          type: 'IsMMSPredictor',
+          status: 'False',
+          reason: 'IsNotMMSPredictor',
+          message: `Inference Service predictor is not configured for multi-model serving${detail(waiting, 'IsNotMMSPredictor')}`,
+        },
+    memoryCondition(mms, waiting),
+  ];
+}
+
+function memoryCondition(mms: boolean, waiting: WaitingModel | undefined): Condition {
+  const type = 'MemoryResourceAvailable';
+  if (!mms) return { type, status: 'Unknown', reason: 'IsNotMMSPredictor' };
+  switch (waiting?.reason) {
+    case 'MemoryResourceNotAvailable': {
+      const message = `Inference Service does not have enough memory resources for Trained Model${detail(waiting, waiting.reason)}`;
+      return { type, status: 'False', reason: waiting.reason, message };
+    }
+    case 'InvalidName':
+    case 'InvalidSpec':
+      return { type, status: 'Unknown', reason: waiting.reason };
+    default:
+      return { type, status: 'True' };
+  }
+}
+
+function detail(waiting: WaitingModel | undefined, reason: string): string {
+  return waiting?.reason === reason ? `: ${waiting.message}` : '';
+}
+
+/** As its controller says; by its pods where nothing writes its status. */
+export function isServiceReady({ status }: InferenceService, anyPodReady: boolean): boolean {
+  const condition = status?.conditions?.find(({ type }) => type === READY);
+  return condition === undefined ? anyPodReady : condition.status === 'True';
+}
+
+function modelLoaded({ status, reason, message }: ModelLoaded): Condition {
+  return { type: MODEL_LOADED, status, reason, message };
+}
+
+/** Adds Ready and the transition times; sorted by type, as Knative's library does it. */
+function withTimes(
+  conditions: readonly Condition[],
+  stored: TrainedModelStatus | undefined,
+  now: EpochMs,
+  comesFirst: (condition: Condition) => boolean = () => false,
+): Condition[] {
+  const before = new Map((stored?.conditions ?? []).map((condition) => [condition.type, condition]));
+  const time = `${new Date(now).toISOString().slice(0, 19)}Z`;
+  const timed = (condition: Condition): Condition => {
+    const { status, lastTransitionTime } = before.get(condition.type) ?? {};
+    const since = status === condition.status ? (lastTransitionTime ?? time) : time;
+    return { ...condition, lastTransitionTime: since };
+  };
+  const all = conditions.map(timed);
+  return [...all, timed(rolledUp(all, comesFirst))].sort((a, b) => compareText(a.type, b.type));
+}
+
+/** What a person can mend in the model or its InferenceService: it says more than that the InferenceService is not ready. */
+const OWN_FAULTS: ReadonlySet<string> = new Set([
+  ...['IsNotMMSPredictor', 'MemoryResourceNotAvailable', 'InvalidName', 'InvalidSpec', 'ConfigMapFull'],
+  'Failed',
+]);
+
+function isOwnFault({ reason = '' }: Condition): boolean {
+  return OWN_FAULTS.has(reason);
+}
+
+/**
+ * Knative's rule: what is False before what is Unknown, and of several the newest.
+ *
+ * @param comesFirst what goes before the others that are False, whatever their time
+ */
+function rolledUp(
+  conditions: readonly Condition[],
+  comesFirst: (condition: Condition) => boolean,
+): Condition {
+  const counted = conditions.filter(({ severity = '' }) => severity === '');
+  const newest = (
+    status: Condition['status'],
+    among: readonly Condition[] = counted,
+  ): Condition | undefined =>
+    among
+      .filter((condition) => condition.status === status)
+      .reduce<Condition | undefined>((a, b) => (a === undefined || later(b, a) ? b : a), undefined);
+  const unhappy = newest('False', counted.filter(comesFirst)) ?? newest('False') ?? newest('Unknown');
+  if (unhappy === undefined) return { type: READY, status: 'True' };
+  const { status, reason, message } = unhappy;
+  return {
+    type: READY,
+    status,
+    ...(reason !== undefined && { reason }),
+    ...(message !== undefined && { message }),
+  };
+}
+
+function later(a: Condition, b: Condition): boolean {
+  return (a.lastTransitionTime ?? '') > (b.lastTransitionTime ?? '');
+}
+
+/** Whether two statuses say the same, whatever the order and the times. */
+export function sameStatus(a: TrainedModelStatus | undefined, b: TrainedModelStatus): boolean {
+  return a !== undefined && essence(a) === essence(b);
+}
+
+function essence({ conditions = [], url, address, observedGeneration }: TrainedModelStatus): string {
+  const each = conditions
+    .map(({ type, status, reason = '', message = '', severity = '' }) => [
+      type,
+      status,
+      reason,
+      message,
+      severity,
+    ])
+    .sort();
+  return JSON.stringify([each, url, address?.url, observedGeneration]);
+}
+
+/** The condition of this type, if it is there. */
+export function conditionOf(status: TrainedModelStatus | undefined, type: string): Condition | undefined {
+  return status?.conditions?.find((condition) => condition.type === type);
+}

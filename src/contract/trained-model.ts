@@ -1,0 +1,91 @@
+import type { KubernetesObject } from './kubernetes.ts';
+import type { ModelConfigEntry } from './model-config.ts';
+import { parseQuantity, toBytes } from '../lib/quantity.ts';
+import type { Bytes } from '../lib/quantity.ts';
+
+/** `serving.kserve.io/v1alpha1`. Fields are unknown: a CRD without a schema, or another writer, may store anything. */
+export interface TrainedModel extends KubernetesObject {
+  readonly spec?: {
+    readonly inferenceService?: unknown;
+    readonly model?: {
+      readonly storageUri?: unknown;
+      readonly framework?: unknown;
+      /** A quantity; Kubernetes lets it be written as a number too. */
+      readonly memory?: unknown;
+    };
+  };
+  /** See trained-model-status.ts. */
+  readonly status?: unknown;
+}
+
+/** The label with which KServe's controller marks a model that has its memory. */
+export const ALLOCATED_LABEL = 'serving.kserve.io/trainedmodel-allocated';
+
+/** The name rule of KServe's validating webhook: the name becomes a directory and a part of a URL. */
+export const MODEL_NAME = /^[a-zA-Z0-9_-]+$/;
+
+/** The InferenceService a model asks for, in the model's own namespace; undefined when the field is not a name. */
+export function inferenceServiceOf(model: TrainedModel): string | undefined {
+  const name = model.spec?.inferenceService;
+  return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+/** A DNS subdomain, as every InferenceService's name is (RFC 1123). */
+const INFERENCE_SERVICE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+
+/** Whether there can be an InferenceService of this name at all. */
+export function canBeInferenceService(name: string): boolean {
+  return INFERENCE_SERVICE_NAME.test(name);
+}
+
+/** What is said of a model whose InferenceService is not there: that it waits, or that it waits in vain. */
+export function describeAbsence(name: string): string {
+  const [namespace = '', own = '', ...more] = name.split('/');
+  if (own !== '' && more.length === 0 && canBeInferenceService(namespace) && canBeInferenceService(own))
+    return (
+      `spec.inferenceService is "${name}", but a model is served by an InferenceService of its own namespace, named without ` +
+      `it: write "${own}", or create the model in namespace ${namespace}`
+    );
+  if (!canBeInferenceService(name))
+    return (
+      `spec.inferenceService is "${name}", which no InferenceService can be named: a name has lower-case letters, digits, "-" ` +
+      'and ".", and begins and ends with a letter or digit'
+    );
+  return `there is no InferenceService ${name} in this namespace yet; the model waits for it`;
+}
+
+export type TrainedModelReading =
+  | { readonly kind: 'usable'; readonly entry: ModelConfigEntry; readonly memory: Bytes }
+  | { readonly kind: 'unusable'; readonly reason: 'InvalidName' | 'InvalidSpec'; readonly message: string };
+
+/** What a TrainedModel asks for, or why it cannot be served as it is written. */
+export function readTrainedModel(model: TrainedModel): TrainedModelReading {
+  const { name } = model.metadata;
+  if (!MODEL_NAME.test(name)) {
+    return unusable('InvalidName', `the name ${name} may hold only letters, digits, "-" and "_"`);
+  }
+  const { storageUri, framework, memory } = model.spec?.model ?? {};
+  if (typeof storageUri !== 'string' || storageUri === '') return missing('storageUri');
+  if (typeof framework !== 'string' || framework === '') return missing('framework');
+  if (typeof memory !== 'string' && typeof memory !== 'number') return missing('memory');
+  const quantity = parseQuantity(memory);
+  if (quantity === undefined || quantity.nano < 0n) {
+    return unusable(
+      'InvalidSpec',
+      `spec.model.memory is ${memory}; it must be a quantity such as 256Mi, not negative`,
+    );
+  }
+  return {
+    kind: 'usable',
+    entry: { modelName: name, modelSpec: { storageUri, framework, memory: String(memory) } },
+    memory: toBytes(quantity),
+  };
+}
+
+function unusable(reason: 'InvalidName' | 'InvalidSpec', message: string): TrainedModelReading {
+  return { kind: 'unusable', reason, message };
+}
+
+function missing(field: string): TrainedModelReading {
+  return unusable('InvalidSpec', `spec.model.${field} is missing or of the wrong type`);
+}

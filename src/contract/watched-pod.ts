@@ -1,0 +1,132 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isRecord, recordsIn } from '../lib/json.ts';
+import type { KubernetesObject, ObjectKey, ObjectMeta } from './kubernetes.ts';
+import type { JsonObject } from '../lib/json.ts';
+import { objectKey } from './kubernetes.ts';
+import {
+  AGENT_PORT,
+  AGENT_PORT_NAME,
+  CONTAINERS,
+  DEFAULT_STATUS_PORT,
+  INFERENCE_SERVICE_LABEL,
+  MODEL_CONFIG_VERSION,
+} from './names.ts';
+
+/** What the manager keeps of a pod of an InferenceService: a few hundred bytes in the place of ten thousand. */
+export interface WatchedPod extends KubernetesObject {
+  readonly metadata: Pick<ObjectMeta, 'name' | 'namespace' | 'uid' | 'resourceVersion' | 'deletionTimestamp'>;
+  /** The value of its label; the InferenceService is in the pod's own namespace. */
+  readonly inferenceService: string | undefined;
+  /** `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`. */
+  readonly phase: string | undefined;
+  /** False until it has a node: nothing is mounted before that. */
+  readonly scheduled: boolean;
+  readonly ready: boolean;
+  readonly podIP: string | undefined;
+  /** The ConfigMaps that it mounts as volumes, by name. */
+  readonly configMaps: readonly string[];
+  /** The value of our annotation {@link MODEL_CONFIG_VERSION}. */
+  readonly modelConfigVersion: string | undefined;
+  /** Where its agent tells its status; undefined for a pod without an agent. */
+  readonly agentStatusPort: number | undefined;
+  /** Where its agent passes requests on to the model server. */
+  readonly agentPort: number;
+}
+
+/** Takes out of a pod, as the API server sent it, what is kept. Never throws: whatever is not as expected is left out. */
+export function watchedPod(raw: KubernetesObject): WatchedPod {
+  const { name, namespace, uid, resourceVersion, deletionTimestamp, labels, annotations } = raw.metadata;
+  const spec = recordIn(raw, 'spec');
+  const status = recordIn(raw, 'status');
+  const agent = recordsIn(spec?.['containers']).find((container) => container['name'] === CONTAINERS.agent);
+  return {
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+    },
+    inferenceService: labels?.[INFERENCE_SERVICE_LABEL],
+    phase: textIn(status, 'phase'),
+    scheduled: textIn(spec, 'nodeName') !== undefined,
+    ready: recordsIn(status?.['conditions']).some(
+      ({ type, status: held }) => type === 'Ready' && held === 'True',
+    ),
+    podIP: textIn(status, 'podIP'),
+    configMaps: recordsIn(spec?.['volumes']).flatMap(
+      (volume) => textIn(recordIn(volume, 'configMap'), 'name') ?? [],
+    ),
+    modelConfigVersion: annotations?.[MODEL_CONFIG_VERSION],
+    agentStatusPort: statusPortOf(agent),
+    agentPort: agentPortOf(agent),
+  };
+}
+
+/** The InferenceService that the pod belongs to, as a reconcile key; undefined when its label is missing or empty. */
+export function keyOfWatchedPod({ inferenceService, metadata }: WatchedPod): ObjectKey | undefined {
+  return inferenceService ? objectKey(metadata.namespace ?? '', inferenceService) : undefined;
+}
+
+/** Whether its containers have ended for good, or are about to: nothing that is done for it has any effect. */
+export function isFinished({ phase, metadata }: WatchedPod): boolean {
+  return phase === 'Succeeded' || phase === 'Failed' || metadata.deletionTimestamp !== undefined;
+}
+
+/** Whether the pod has an agent that has models, or will have. */
+export function servesModels(pod: WatchedPod): boolean {
+  return (
+    pod.agentStatusPort !== undefined &&
+    !isFinished(pod) &&
+    pod.configMaps.some((name) => name.startsWith(`modelconfig-${pod.inferenceService ?? ''}-`))
+  );
+}
+
+/**
+ * Whether two states of a pod are alike in all that its agent's models depend on: kubelet looks at it, and we annotate it,
+ * far more often than that changes.
+ */
+export function isSameReplica(a: WatchedPod, b: WatchedPod): boolean {
+  return isDeepStrictEqual(replicaOf(a), replicaOf(b));
+}
+
+function replicaOf({ modelConfigVersion: _told, metadata, ...rest }: WatchedPod): object {
+  const { resourceVersion: _version, ...identity } = metadata;
+  return { ...rest, ...identity };
+}
+
+/** `--status-port N` or `--status-port=N`, of our own agent; its default unless set. */
+function statusPortOf(agent: JsonObject | undefined): number | undefined {
+  if (agent === undefined) return undefined;
+  const args: unknown[] = Array.isArray(agent['args']) ? agent['args'] : [];
+  for (const [index, arg] of args.entries()) {
+    if (arg === STATUS_PORT_FLAG) return portOf(args[index + 1]);
+    if (typeof arg === 'string' && arg.startsWith(`${STATUS_PORT_FLAG}=`)) {
+      return portOf(arg.slice(STATUS_PORT_FLAG.length + 1));
+    }
+  }
+  return DEFAULT_STATUS_PORT;
+}
+
+/** The agent's container port of that name, as the webhook gives it. */
+function agentPortOf(agent: JsonObject | undefined): number {
+  const port = recordsIn(agent?.['ports']).find(({ name }) => name === AGENT_PORT_NAME);
+  return portOf(port?.['containerPort']) ?? AGENT_PORT;
+}
+
+const STATUS_PORT_FLAG = '--status-port';
+
+function portOf(text: unknown): number | undefined {
+  const port = Number(text);
+  return Number.isInteger(port) && port > 0 && port <= 65_535 ? port : undefined;
+}
+
+function recordIn(parent: object | undefined, field: string): Record<string, unknown> | undefined {
+  const value: unknown = (parent as Record<string, unknown> | undefined)?.[field];
+  return isRecord(value) ? value : undefined;
+}
+
+function textIn(parent: Record<string, unknown> | undefined, field: string): string | undefined {
+  const value = parent?.[field];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,83 @@
+import { milliseconds, seconds } from '../lib/clock.ts';
+import type { Clock, Milliseconds, Random } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
+import type { ObjectKey } from '../contract/kubernetes.ts';
+import type { Logger } from '../lib/log.ts';
+import { waitForSync } from '../kube/wait-for-sync.ts';
+import type { Syncing } from '../kube/wait-for-sync.ts';
+import { startWorkQueue } from './work-queue.ts';
+import type { WorkQueue, WorkQueueEvent, WorkQueueOptions } from './work-queue.ts';
+
+/** How the keys are worked off. */
+export interface ReconcilingPace extends Pick<
+  WorkQueueOptions<ObjectKey>,
+  'workers' | 'backoff' | 'coalesce'
+> {
+  /** Everything is looked at this often even though nothing seems to have changed. */
+  readonly resyncEvery: Milliseconds;
+}
+
+export interface ReconcilingOptions {
+  readonly pace: ReconcilingPace;
+  readonly process: WorkQueueOptions<ObjectKey>['process'];
+  readonly isUrgent?: (key: ObjectKey) => boolean;
+  /** Every key there is: a new leader has heard of no change yet, and looks at all of them. */
+  readonly allKeys: () => Iterable<ObjectKey>;
+  readonly caches: readonly Syncing[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly observe: (event: WorkQueueEvent<ObjectKey>) => void;
+}
+
+/** The work queue of the replica that leads. The others need none: a new leader looks at everything. */
+export interface Reconciling {
+  /** A change touches this key; without the lead that is nobody's business here. */
+  enqueue(key: ObjectKey): void;
+  /** The same, after a span. */
+  enqueueAfter(key: ObjectKey, span: Milliseconds): void;
+  /** Works until the signal aborts. Nothing is written before every cache is complete. Never rejects. */
+  lead(signal: AbortSignal): Promise<void>;
+}
+
+/** Of the ConfigMaps, by InferenceService. */
+export const MODEL_CONFIG_PACE: ReconcilingPace = {
+  workers: 4,
+  backoff: { base: milliseconds(100), cap: seconds(30) },
+  // The first change of an InferenceService is written at once. While changes keep coming the writes get rarer, up to one in
+  // this time: a thousand TrainedModels created at once become some five writes, the last of them at once when all are there.
+  coalesce: { first: milliseconds(100), cap: seconds(8) },
+  resyncEvery: seconds(600),
+};
+/** A manager whose caches never fill is not ready, and goes on trying. */
+const SYNC_WITHIN = seconds(24 * 3600);
+
+export function createReconciling(options: ReconcilingOptions): Reconciling {
+  const { allKeys, caches, clock, logger, pace } = options;
+  let queue: WorkQueue<ObjectKey> | undefined;
+
+  async function work(signal: AbortSignal): Promise<void> {
+    await waitForSync(caches, { clock, timeout: SYNC_WITHIN, signal });
+    const working = startWorkQueue<ObjectKey>({ ...options, ...pace });
+    queue = working;
+    while (!signal.aborted) {
+      for (const key of allKeys()) working.add(key);
+      await clock.sleep(pace.resyncEvery, signal);
+    }
+  }
+
+  return {
+    enqueue: (key) => queue?.add(key),
+    enqueueAfter: (key, span) => queue?.addAfter(key, span),
+    async lead(signal) {
+      try {
+        await work(signal);
+      } catch (thrown) {
+        if (!signal.aborted) logger.error({ err: thrown }, `reconciling has ended: ${messageOf(thrown)}`);
+      } finally {
+        await queue?.stop();
+        queue = undefined;
+      }
+    },
+  };
+}

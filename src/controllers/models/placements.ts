@@ -1,0 +1,34 @@
+import type { ObjectKey } from '../../contract/kubernetes.ts';
+import type { ModelConfigPlan, WaitingModel } from '../../contract/model-config-plan.ts';
+
+/** What was last decided of each model: whether it is in a models.json, or why not. */
+export interface Placements {
+  /** Takes a plan; the names of the models of which it says something else than the one before. */
+  planned(key: ObjectKey, plan: ModelConfigPlan): Iterable<string>;
+  /** Undefined where nothing is decided yet. An arrow, to be handed on. */
+  readonly waitingFor: (key: ObjectKey, name: string) => WaitingModel | 'placed' | undefined;
+  forget(key: ObjectKey): void;
+}
+
+export function createPlacements(): Placements {
+  const byKey = new Map<ObjectKey, ReadonlyMap<string, WaitingModel | 'placed'>>();
+  return {
+    planned(key, plan) {
+      const before = byKey.get(key) ?? new Map<string, WaitingModel | 'placed'>();
+      const after = new Map<string, WaitingModel | 'placed'>();
+      for (const { models } of plan.shards)
+        for (const { modelName } of models) after.set(modelName, 'placed');
+      for (const waiting of plan.waiting) after.set(waiting.name, waiting);
+      if (after.size === 0) byKey.delete(key);
+      else byKey.set(key, after);
+      return [...after].filter(([name, now]) => !isSame(before.get(name), now)).map(([name]) => name);
+    },
+    waitingFor: (key, name) => byKey.get(key)?.get(name),
+    forget: (key) => void byKey.delete(key),
+  };
+}
+
+function isSame(a: WaitingModel | 'placed' | undefined, b: WaitingModel | 'placed'): boolean {
+  if (a === undefined || a === 'placed' || b === 'placed') return a === b;
+  return a.reason === b.reason && a.message === b.message;
+}

@@ -1,0 +1,73 @@
+import { milliseconds, seconds } from '../lib/clock.ts';
+import type { Clock, MonotonicMs, Milliseconds } from '../lib/clock.ts';
+import type { ConfigMap, KubernetesObject, ObjectKey } from '../contract/kubernetes.ts';
+import { keyOf } from '../contract/kubernetes.ts';
+import { compareResourceVersions } from '../kube/resource-version.ts';
+
+/**
+ * What we wrote, or read after a conflict, and the watch has not shown yet, so that the next reconcile decides upon what
+ * was written and not upon a cache that is some milliseconds behind.
+ */
+export interface OwnWrites<T extends KubernetesObject = ConfigMap> {
+  remember(object: T): T;
+  /** To be called when the object is known to be gone, or not as we wrote it. */
+  forget(object: T): void;
+  /** The newer of the cached object and our own last write of it. */
+  newest(cached: T): T;
+  /** The same by key; undefined when neither watch nor own writes have such an object. */
+  newestOf(key: ObjectKey, cached: T | undefined): T | undefined;
+  /** Our own writes that the watch has not shown yet. */
+  unseen(): T[];
+  /** To be told of every object that the watch shows; true for one that is no news, being what we wrote. */
+  seen(object: T): boolean;
+}
+
+/**
+ * A watch that has not shown a write by then never will: the object was deleted while the watch was broken, and the
+ * list that followed did not have it any more.
+ */
+const REMEMBERED_FOR = seconds(30);
+
+/** @param observeLag told how long after the answer to a write the watch showed it; not told when it was faster */
+export function createOwnWrites<T extends KubernetesObject = ConfigMap>(
+  clock: Clock,
+  observeLag: (lag: Milliseconds) => void,
+): OwnWrites<T> {
+  const written = new Map<ObjectKey, { readonly object: T; readonly at: MonotonicMs }>();
+
+  function remembered(key: ObjectKey): T | undefined {
+    const own = written.get(key);
+    if (own === undefined || own.at + REMEMBERED_FOR > clock.monotonic()) return own?.object;
+    written.delete(key);
+    return undefined;
+  }
+
+  function newest(cached: T): T {
+    const own = remembered(keyOf(cached));
+    return own !== undefined && isNewer(own, cached) ? own : cached;
+  }
+
+  return {
+    remember(object) {
+      written.set(keyOf(object), { object, at: clock.monotonic() });
+      return object;
+    },
+    forget: (object) => void written.delete(keyOf(object)),
+    newest,
+    newestOf: (key, cached) => (cached === undefined ? remembered(key) : newest(cached)),
+    unseen: () => [...written.keys()].map(remembered).filter((object) => object !== undefined),
+    seen(object) {
+      const key = keyOf(object);
+      const own = written.get(key);
+      if (own === undefined || isNewer(own.object, object)) return false;
+      written.delete(key);
+      observeLag(milliseconds(Math.max(0, clock.monotonic() - own.at)));
+      return own.object.metadata.resourceVersion === object.metadata.resourceVersion;
+    },
+  };
+}
+
+function isNewer(a: KubernetesObject, b: KubernetesObject): boolean {
+  const order = compareResourceVersions(a.metadata.resourceVersion, b.metadata.resourceVersion);
+  return order !== undefined && order > 0;
+}

@@ -1,0 +1,108 @@
+import { MmsError } from '../../lib/errors.ts';
+import type { KubernetesObject, ObjectKey } from '../../contract/kubernetes.ts';
+import { keyOf } from '../../contract/kubernetes.ts';
+import { fingerprint, predictorChange } from './predictor-change.decide.ts';
+import type { AppliedRecord } from './predictor-change.decide.ts';
+import type { BlockedReason } from '../../contract/predictor-outcome.ts';
+import type { WantedObject } from '../../contract/predictor-workload.ts';
+import { isApiError } from '../../kube/api-error.ts';
+import type { Logger } from '../../lib/log.ts';
+
+/** One kind of object of a predictor, as caches and the API server have it. */
+export interface KeptKind<T extends KubernetesObject> {
+  readonly kind: 'Deployment' | 'Service';
+  /** As of the newest of watch and own writes. */
+  known(key: ObjectKey): T | undefined;
+  /** Reads from the API server: a foreign object may lack the labels by which the watch selects. */
+  read(key: ObjectKey): Promise<T | undefined>;
+  /**
+   * Applies what is wanted and remembers the answer.
+   *
+   * @param uid of the object that is to be changed; undefined to make one, which fails with API_CONFLICT when somebody
+   * else was faster
+   */
+  apply(wanted: WantedObject, uid: string | undefined): Promise<T>;
+  /** What this process applied last, by key. */
+  readonly applied: Map<ObjectKey, AppliedRecord>;
+}
+
+export type Kept<T> =
+  | { readonly kind: 'kept'; readonly object: T }
+  /** It is being deleted; its going brings the next look. */
+  | { readonly kind: 'going' }
+  | {
+      readonly kind: 'blocked';
+      readonly reason: BlockedReason;
+      readonly message: string;
+      /** Whether another try without a change may succeed, and why this one did not. */
+      readonly error: MmsError;
+    };
+
+/** An object stands in the way that only a person may move. Nobody tells when that has happened: it is looked at again. */
+export class ForeignObjectError extends MmsError {
+  readonly code = 'FOREIGN_OBJECT';
+  readonly retryable = true;
+}
+
+/**
+ * Brings one object in step with what is wanted, by server-side apply: fields that others have set, and this project has no
+ * say in, stay. Without a difference it asks the API server nothing.
+ *
+ * @throws {ApiError} retryable, when the API server could not be asked
+ */
+export async function keepObject<T extends KubernetesObject>(
+  kept: KeptKind<T>,
+  wanted: WantedObject,
+  logger: Logger,
+): Promise<Kept<T>> {
+  const key = keyOf(wanted);
+  const { kind, applied } = kept;
+  let live = kept.known(key);
+  let change = predictorChange(kind, wanted, live, applied.get(key));
+  if (change.kind === 'create') {
+    live = await kept.read(key);
+    change = predictorChange(kind, wanted, live, applied.get(key));
+  }
+  switch (change.kind) {
+    case 'none':
+      return live === undefined ? { kind: 'going' } : { kind: 'kept', object: live };
+    case 'wait':
+      return { kind: 'going' };
+    case 'foreign': {
+      const { message } = change;
+      return { kind: 'blocked', reason: `${kind}NotOurs`, message, error: new ForeignObjectError(message) };
+    }
+    case 'create':
+    case 'apply': {
+      const because = change.kind === 'create' ? 'there is none' : change.because;
+      return apply(kept, wanted, change.kind === 'create' ? undefined : change.uid, logger, because);
+    }
+  }
+}
+
+async function apply<T extends KubernetesObject>(
+  { kind, apply: write, applied }: KeptKind<T>,
+  wanted: WantedObject,
+  uid: string | undefined,
+  logger: Logger,
+  because: string,
+): Promise<Kept<T>> {
+  const key = keyOf(wanted);
+  try {
+    const object = await write(wanted, uid);
+    const { metadata } = object;
+    applied.set(key, {
+      wanted: fingerprint(wanted),
+      uid: metadata.uid ?? '',
+      generation: metadata.generation,
+    });
+    logger.info({ [kind.toLowerCase()]: key, because }, `${kind} applied`);
+    return { kind: 'kept', object };
+  } catch (thrown) {
+    applied.delete(key);
+    // An apply with a field that does not exist is answered with 500.
+    if (!isApiError(thrown, 'API_INVALID', 'API_BAD_REQUEST', 'API_FORBIDDEN', 'API_SERVER_ERROR'))
+      throw thrown;
+    return { kind: 'blocked', reason: `${kind}Refused`, message: thrown.message, error: thrown };
+  }
+}

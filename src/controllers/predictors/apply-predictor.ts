@@ -1,0 +1,143 @@
+import type { KubernetesObject } from '../../contract/kubernetes.ts';
+import type { JsonObject } from '../../lib/json.ts';
+import { isRecord } from '../../lib/json.ts';
+import type { ManagedFields } from './managed-fields.decide.ts';
+import { keyOf, splitKey } from '../../contract/kubernetes.ts';
+import { rebuiltSpecs } from './predictor-repair.decide.ts';
+import { replicasBody, replicasToKeep } from './predictor-replicas.decide.ts';
+import type { KeptReplicas } from './predictor-replicas.decide.ts';
+import type { WantedObject } from '../../contract/predictor-workload.ts';
+import type { ApiClient } from '../../kube/api-client.ts';
+import { isApiError } from '../../kube/api-error.ts';
+import type { ObjectReference, Resource } from '../../kube/resources.ts';
+
+/** Apart from the writer of ConfigMaps, so that no apply ever takes back what the other has written. */
+export const FIELD_MANAGER = 'kserve-mms-predictors';
+/** Holds the number of pods while it is handed from one owner to another. */
+const REPLICAS_MANAGER = 'kserve-mms-replicas';
+
+/**
+ * Applies what is wanted of an object that is there: as a server-side apply, and where the API server refuses that, by putting
+ * the whole spec in its place at once; see {@link rebuiltSpecs}. The number of pods is kept; see {@link replicasToKeep}.
+ *
+ * @throws {ApiError} the refusal of the apply, when nothing else was accepted either; API_CONFLICT when the object has changed
+ */
+export async function applyOver<T extends KubernetesObject>(
+  client: ApiClient,
+  resource: Resource<T>,
+  wanted: WantedObject,
+  uid: string,
+): Promise<T> {
+  const reference = splitKey(keyOf(wanted));
+  if (resource.kind === 'Deployment') await keepReplicas(client, resource, wanted);
+  try {
+    return await apply(client, resource, wanted, uid);
+  } catch (thrown) {
+    // A field that does not exist is another error (500), and no other way would make one of it.
+    if (!isApiError(thrown, 'API_INVALID')) throw thrown;
+    if (!(await rebuild(client, resource, reference, wanted))) throw thrown;
+  }
+  return await disowned(client, resource, reference, await apply(client, resource, wanted, uid));
+}
+
+/** Takes all pods of a Deployment away, and remembers how many they were; for one that cannot be applied as things stand. */
+export async function stopPods<T extends KubernetesObject>(
+  client: ApiClient,
+  resource: Resource<T>,
+  reference: ObjectReference,
+): Promise<T> {
+  const live = await client.get(resource, reference);
+  const { replicas = 1 } = specOf(live) as { replicas?: number };
+  const body = replicasBody(live, { replicas: 0, remembered: Math.max(1, replicas) });
+  return await client.patch(resource, reference, {
+    ...{ type: 'apply', body, fieldManager: REPLICAS_MANAGER, force: true },
+  });
+}
+
+function apply<T extends KubernetesObject>(
+  client: ApiClient,
+  resource: Resource<T>,
+  wanted: WantedObject,
+  uid: string,
+): Promise<T> {
+  const body = { ...wanted, metadata: { ...wanted.metadata, uid } };
+  return client.patch(resource, splitKey(keyOf(wanted)), {
+    ...{ type: 'apply', body, fieldManager: FIELD_MANAGER, force: true },
+  });
+}
+
+async function keepReplicas<T extends KubernetesObject>(
+  client: ApiClient,
+  resource: Resource<T>,
+  wanted: WantedObject,
+): Promise<void> {
+  const reference = splitKey(keyOf(wanted));
+  const live = await client.get(resource, reference);
+  const kept: KeptReplicas | undefined = replicasToKeep(wanted, live, entriesOf(live), FIELD_MANAGER);
+  if (kept === undefined) return;
+  const body = replicasBody(live, kept);
+  await client.patch(resource, reference, {
+    ...{ type: 'apply', body, fieldManager: REPLICAS_MANAGER, force: true },
+  });
+}
+
+/** Whether the API server has accepted one of the specs. */
+async function rebuild<T extends KubernetesObject>(
+  client: ApiClient,
+  resource: Resource<T>,
+  reference: ObjectReference,
+  wanted: WantedObject,
+): Promise<boolean> {
+  const live = await client.get(resource, reference);
+  for (const spec of rebuiltSpecs(wanted.spec, specOf(live), entriesOf(live), FIELD_MANAGER)) {
+    try {
+      await patchAt(client, resource, reference, live, { op: 'replace', path: '/spec', value: spec });
+      return true;
+    } catch (thrown) {
+      if (!isApiError(thrown, 'API_INVALID')) throw thrown;
+    }
+  }
+  return false;
+}
+
+/**
+ * Putting a spec in place makes a second entry of the same manager, beside that of its applies: a field that both own would
+ * outlive the apply that leaves it out.
+ */
+async function disowned<T extends KubernetesObject>(
+  client: ApiClient,
+  resource: Resource<T>,
+  reference: ObjectReference,
+  applied: T,
+): Promise<T> {
+  const entries = entriesOf(applied);
+  const others = entries.filter(
+    ({ manager, operation }) => manager !== FIELD_MANAGER || operation !== 'Update',
+  );
+  if (others.length === entries.length) return applied;
+  const patch = { op: 'replace', path: '/metadata/managedFields', value: others };
+  return await patchAt(client, resource, reference, applied, patch);
+}
+
+/** A change upon just the version that was read; API_CONFLICT upon another. */
+function patchAt<T extends KubernetesObject>(
+  client: ApiClient,
+  resource: Resource<T>,
+  reference: ObjectReference,
+  { metadata }: T,
+  change: object,
+): Promise<T> {
+  const version = { op: 'replace', path: '/metadata/resourceVersion', value: metadata.resourceVersion };
+  const body = [version, change];
+  return client.patch(resource, reference, { type: 'json', body }, { fieldManager: FIELD_MANAGER });
+}
+
+function entriesOf({ metadata }: KubernetesObject): readonly ManagedFields[] {
+  const { managedFields } = metadata as { managedFields?: readonly ManagedFields[] };
+  return managedFields ?? [];
+}
+
+function specOf(object: KubernetesObject): JsonObject {
+  const { spec } = object as { spec?: unknown };
+  return isRecord(spec) ? (spec as JsonObject) : {};
+}

@@ -1,0 +1,135 @@
+import type { Clock, Random } from '../../lib/clock.ts';
+import type { InferenceService } from '../../contract/inference-service.ts';
+import type { KubernetesObject } from '../../contract/kubernetes.ts';
+import { keyOf, objectKey } from '../../contract/kubernetes.ts';
+import { firstUnmet } from '../../contract/label-selector.ts';
+import type { Logger } from '../../lib/log.ts';
+import { INFERENCE_SERVICE_LABEL } from '../../contract/names.ts';
+import { readServingRuntime } from '../../contract/serving-runtime.ts';
+import type { ServingRuntime } from '../../contract/serving-runtime.ts';
+import type { RuntimeOffers } from '../../contract/serving-runtime-selection.ts';
+import type { ApiClient } from '../../kube/api-client.ts';
+import type { Delta, Reflector } from '../../kube/reflector.ts';
+import { createPredictorWriter } from './predictor-writer.ts';
+import { reconcilePredictor } from './reconcile-predictor.ts';
+import type { AnyReflector } from '../../kube/cluster-view.ts';
+import type { ManagerMetrics } from '../../manager/metrics.ts';
+import { watchPredictors } from './predictor-view.ts';
+import type { PredictorView } from './predictor-view.ts';
+import { createReconciling, MODEL_CONFIG_PACE } from '../controller-queue.ts';
+
+export interface PredictorsOptions {
+  readonly client: ApiClient;
+  readonly inferenceServices: Reflector<InferenceService>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: ManagerMetrics;
+}
+
+/** The controller that makes Deployments and Services of InferenceServices, for clusters without KServe's. */
+export interface Predictors {
+  /** To be told of every change of an InferenceService. */
+  inferenceServiceChanged(delta: Delta<InferenceService>): void;
+  /** Works until the signal aborts. Never rejects. */
+  lead(signal: AbortSignal): Promise<void>;
+  /** The caches it has of its own, by what their metrics call them. */
+  readonly reflectors: ReadonlyMap<string, AnyReflector>;
+  /** Those of them that a replica must have before it is ready. The others came later: a role may not have them yet. */
+  readonly needed: readonly AnyReflector[];
+}
+
+/** Starts its watches. Nothing is written before it leads. */
+export function startPredictors(options: PredictorsOptions): Predictors {
+  const { client, clock, random, metrics, inferenceServices } = options;
+  const logger = options.logger.child({ controller: 'predictors' });
+  const writer = createPredictorWriter(client, clock, {
+    deployment: (key) => view.deployments.cache.get(key),
+    service: (key) => view.services.cache.get(key),
+  });
+  const view = watchPredictors({
+    ...{ client, clock, random, logger, observe: metrics.reflector },
+    listeners: {
+      deployment: (delta) => changed(delta, writer.deploymentSeen),
+      service: (delta) => changed(delta, writer.serviceSeen),
+      runtime: runtimeChanged,
+      namespace: (delta) => delta.type !== 'synced' && lookIn(delta.object.metadata.name),
+      webhook: (delta) => delta.type !== 'synced' && lookIn(undefined),
+    },
+  });
+  const { needed, own } = reflectorsOf(view);
+  const reconciling = createReconciling({
+    ...{ clock, random, logger, observe: metrics.predictorQueue },
+    pace: MODEL_CONFIG_PACE,
+    caches: [...own, inferenceServices],
+    allKeys: () => [...inferenceServices.cache.list()].map((object) => keyOf(object)),
+    process: (key) =>
+      reconcilePredictor(key, {
+        ...writer,
+        inferenceService: (wanted) =>
+          writer.newestInferenceService(wanted, inferenceServices.cache.get(wanted)),
+        runtimes: (namespace) => offersFor(namespace, view),
+        unmetIn: (namespace) => unmetIn(namespace, view),
+        ...{ clock, logger, observe: metrics.predictorReconciled },
+      }),
+  });
+
+  function changed<T extends KubernetesObject>(delta: Delta<T>, seen: (delta: Delta<T>) => void): void {
+    seen(delta);
+    if (delta.type === 'synced') return;
+    const { metadata } = delta.object;
+    const name = metadata.labels?.[INFERENCE_SERVICE_LABEL];
+    if (name !== undefined) reconciling.enqueue(objectKey(metadata.namespace ?? '', name));
+  }
+
+  /** Which of them it serves is the plan's to say; a plan that comes out as before costs no request. */
+  function runtimeChanged(delta: Delta<ServingRuntime>): void {
+    if (delta.type === 'synced') return;
+    lookIn(delta.object.metadata.namespace);
+  }
+
+  /** Everywhere when no namespace is given. */
+  function lookIn(namespace: string | undefined): void {
+    for (const { metadata } of inferenceServices.cache.list()) {
+      if (namespace === undefined || metadata.namespace === namespace)
+        reconciling.enqueue(keyOf({ metadata }));
+    }
+  }
+
+  return {
+    inferenceServiceChanged(delta) {
+      writer.inferenceServiceSeen(delta);
+      if (delta.type !== 'synced') reconciling.enqueue(keyOf(delta.object));
+    },
+    lead: (signal) => reconciling.lead(signal),
+    reflectors: new Map(own.map((reflector) => [reflector.resource.plural, reflector])),
+    needed,
+  };
+}
+
+function reflectorsOf(view: PredictorView): Record<'needed' | 'own', readonly AnyReflector[]> {
+  const { deployments, services, runtimes, clusterRuntimes, namespaces, webhook } = view;
+  const needed = [deployments, services, runtimes, clusterRuntimes];
+  return { needed, own: [...needed, namespaces, webhook] };
+}
+
+function offersFor(namespace: string, view: PredictorView): RuntimeOffers {
+  const inNamespace = [...view.runtimes.cache.list()].filter(
+    ({ metadata }) => metadata.namespace === namespace,
+  );
+  return {
+    namespaced: inNamespace.map((runtime) => readServingRuntime('ServingRuntime', runtime)),
+    cluster: [...view.clusterRuntimes.cache.list()].map((runtime) =>
+      readServingRuntime('ClusterServingRuntime', runtime),
+    ),
+  };
+}
+
+/** What the webhook asks of a namespace that this one does not have. Unknown, and so nothing, where there is no webhook. */
+function unmetIn(namespace: string, view: PredictorView): string | undefined {
+  const [registration] = [...view.webhook.cache.list()];
+  const labels = view.namespaces.cache.get(objectKey('', namespace))?.metadata.labels;
+  const webhook = registration?.webhooks?.[0];
+  if (webhook === undefined || labels === undefined) return undefined;
+  return firstUnmet(webhook['namespaceSelector'], labels);
+}

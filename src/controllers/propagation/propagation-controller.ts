@@ -1,0 +1,91 @@
+import { milliseconds, seconds } from '../../lib/clock.ts';
+import type { Clock, Random } from '../../lib/clock.ts';
+import type { ConfigMap, ObjectKey } from '../../contract/kubernetes.ts';
+import { keyOf } from '../../contract/kubernetes.ts';
+import type { Logger } from '../../lib/log.ts';
+import { keysOfConfigMap } from '../../contract/reconcile-keys.ts';
+import { keyOfWatchedPod } from '../../contract/watched-pod.ts';
+import type { WatchedPod } from '../../contract/watched-pod.ts';
+import type { ApiClient } from '../../kube/api-client.ts';
+import { createPropagation } from './annotate-pods.ts';
+import type { PropagationResult } from './annotate-pods.ts';
+import type { WorkQueueEvent } from '../work-queue.ts';
+import type { ClusterListeners, ClusterView } from '../../kube/cluster-view.ts';
+import { createReconciling } from '../controller-queue.ts';
+
+/** Tells kubelets of changed ConfigMaps; see docs/decisions/0012-propagation.md. */
+export interface PropagationController {
+  readonly listeners: Pick<ClusterListeners, 'modelConfig' | 'pod'>;
+  /** Annotates pods until the signal aborts. Never rejects. */
+  lead(signal: AbortSignal): Promise<void>;
+}
+
+export interface PropagationControllerOptions {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Asked for only once a watch has shown something. */
+  readonly view: () => ClusterView;
+  readonly observe: (result: PropagationResult) => void;
+  readonly observeQueue: (event: WorkQueueEvent<ObjectKey>) => void;
+}
+
+const PACE = {
+  workers: 4,
+  // Without any help kubelet looks by itself after a minute or so: there is no use in trying more often than that.
+  backoff: { base: milliseconds(250), cap: seconds(60) },
+  resyncEvery: seconds(600),
+};
+
+export function createPropagationController(options: PropagationControllerOptions): PropagationController {
+  const { client, clock, view, observe, observeQueue } = options;
+  const logger = options.logger.child({ part: 'propagation' });
+  const propagation = createPropagation({
+    ...{ client, clock, observe },
+    pod: (key) => view().pods.cache.get(key),
+    configMapsFor: (pod) => configMapsFor(pod, view()),
+  });
+  let enqueue = (_key: ObjectKey): void => undefined;
+
+  function look(pods: Iterable<WatchedPod>): void {
+    for (const pod of pods) if (propagation.isDue(pod)) enqueue(keyOf(pod));
+  }
+
+  return {
+    listeners: {
+      modelConfig: (delta) => {
+        if (delta.type !== 'synced') look(podsOf(delta.object, view()));
+      },
+      pod: (delta) => {
+        if (delta.type === 'deleted') propagation.forget(delta.object);
+        else if (delta.type !== 'synced') look([delta.object]);
+      },
+    },
+    async lead(signal) {
+      const { pods, modelConfigs } = view();
+      const working = createReconciling({
+        ...{ ...options, pace: PACE, logger, caches: [pods, modelConfigs], observe: observeQueue },
+        allKeys: () => [...pods.cache.list()].filter(propagation.isDue).map((pod) => keyOf(pod)),
+        process: propagation.annotate,
+      });
+      ({ enqueue } = working);
+      await working.lead(signal);
+    },
+  };
+}
+
+/** For those who would rather wait for kubelet: nothing is ever written to a pod. */
+export const NO_PROPAGATION: PropagationController = {
+  listeners: { modelConfig: () => undefined, pod: () => undefined },
+  lead: () => Promise.resolve(),
+};
+
+function configMapsFor(pod: WatchedPod, view: ClusterView): Iterable<ConfigMap> {
+  const key = keyOfWatchedPod(pod);
+  return key === undefined ? [] : view.modelConfigsByKey.group(key);
+}
+
+function podsOf(configMap: ConfigMap, view: ClusterView): WatchedPod[] {
+  return keysOfConfigMap(configMap).flatMap((key) => [...view.podsByKey.group(key)]);
+}

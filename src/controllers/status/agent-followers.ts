@@ -1,0 +1,171 @@
+import type { Clock, Random } from '../../lib/clock.ts';
+import { keyOf } from '../../contract/kubernetes.ts';
+import type { ObjectKey } from '../../contract/kubernetes.ts';
+import type { Logger } from '../../lib/log.ts';
+import { keyOfWatchedPod, servesModels } from '../../contract/watched-pod.ts';
+import type { WatchedPod } from '../../contract/watched-pod.ts';
+import type { ReplicaView } from '../../contract/replica-view.ts';
+import { agentConnections, followAgent } from './agent-follower.ts';
+import type { AgentFollower, AgentFollowerOptions } from './agent-follower.ts';
+import { createAgentRoom } from './agent-room.ts';
+import { createReadingTurns } from './reading-turns.ts';
+import { pollReadiness } from './readiness-poller.ts';
+
+export interface AgentFollowersOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told of the models of an InferenceService that may be different now; of all of them when undefined. */
+  readonly onChange: (inferenceService: ObjectKey, models: Iterable<string> | undefined) => void;
+  /** The names of the models that an InferenceService should serve. */
+  readonly modelsOf: (inferenceService: ObjectKey) => Iterable<string>;
+  /** Whether it should serve a model of this name. */
+  readonly isModelOf: (inferenceService: ObjectKey, name: string) => boolean;
+  readonly logger: Logger;
+  readonly observe: AgentObserver;
+}
+
+/** Who is told of pods that do not tell what they should. */
+export interface AgentObserver {
+  /** A connection was ended for what came of it. */
+  readonly fault: () => void;
+  /** A model was left out that no TrainedModel asks for. */
+  readonly ignored: () => void;
+}
+
+/** One follower for each predictor pod with an agent, by InferenceService. */
+export interface AgentFollowers {
+  /** The pod is now like this. */
+  keep(pod: WatchedPod): void;
+  forget(pod: WatchedPod): void;
+  /** One of these pods' models has come into being. */
+  modelAppeared(pods: Iterable<WatchedPod>): void;
+  /** These pods' model of this name is gone. */
+  modelGone(name: string, pods: Iterable<WatchedPod>): void;
+  /** What is known of one model on each of these pods. */
+  viewsOf(model: string, pods: Iterable<WatchedPod>): ReplicaView[];
+  stop(): Promise<void>;
+}
+
+export function createAgentFollowers(options: AgentFollowersOptions): AgentFollowers {
+  const { clock, random } = options;
+  const shared = {
+    connections: agentConnections(),
+    turns: createReadingTurns(clock),
+    room: createAgentRoom(),
+  };
+  const sources = new Map<ObjectKey, PodSource>();
+
+  function end(key: ObjectKey): void {
+    void sources.get(key)?.stop();
+    sources.delete(key);
+  }
+
+  return {
+    keep(pod) {
+      const key = keyOf(pod);
+      const address = servesModels(pod) ? addressOf(pod) : undefined;
+      if (sources.get(key)?.address === address) return;
+      end(key);
+      const inferenceService = keyOfWatchedPod(pod);
+      if (address === undefined || inferenceService === undefined) return;
+      sources.set(
+        key,
+        createPodSource(address, pod, inferenceService, { ...options, ...shared, clock, random }),
+      );
+    },
+    forget: (pod) => end(keyOf(pod)),
+    modelAppeared(pods) {
+      for (const pod of pods) sources.get(keyOf(pod))?.modelAppeared();
+    },
+    modelGone(name, pods) {
+      for (const pod of pods) sources.get(keyOf(pod))?.modelGone(name);
+    },
+    viewsOf: (model, pods) =>
+      [...pods].flatMap((pod): ReplicaView[] => {
+        const source = sources.get(keyOf(pod))?.current();
+        return source === undefined ? [] : [viewOf(model, pod, source)];
+      }),
+    async stop() {
+      await Promise.all([...sources.values()].map((source) => source.stop()));
+      sources.clear();
+      await shared.connections.destroy();
+    },
+  };
+}
+
+/** What one pod says: its agent, or where that tells no status its model server. */
+interface PodSource {
+  /** Changes with anything that asks for another source. */
+  readonly address: string;
+  current(): AgentFollower;
+  modelAppeared(): void;
+  modelGone(name: string): void;
+  stop(): Promise<void>;
+}
+
+function createPodSource(
+  address: string,
+  pod: WatchedPod,
+  inferenceService: ObjectKey,
+  options: AgentFollowersOptions & Pick<AgentFollowerOptions, 'connections' | 'turns' | 'room'>,
+): PodSource {
+  const { connections, clock, onChange, modelsOf, isModelOf, observe } = options;
+  const { name, namespace = '' } = pod.metadata;
+  const changed = (models: Iterable<string> | undefined): void => {
+    arrange();
+    onChange(inferenceService, models);
+  };
+  let poller: AgentFollower | undefined;
+  const stream = followAgent({
+    ...{ ...options, baseUrl: `http://${address}`, group: namespace, onChange: changed },
+    isModel: (model) => isModelOf(inferenceService, model),
+    onIgnored: observe.ignored,
+    onFault: (why, retryInMs) => {
+      observe.fault();
+      const message =
+        'a predictor pod does not tell its status as it should; it is not listened to for a while';
+      options.logger.warn({ pod: `${namespace}/${name}`, why, retryInMs }, message);
+    },
+  });
+
+  /** Nothing listens at the status port of KServe's own agent. */
+  function arrange(): void {
+    const refused = stream.silence?.refused === true;
+    if (refused && poller === undefined) {
+      poller = pollReadiness({
+        ...{ baseUrl: `http://${hostOf(pod)}:${pod.agentPort}`, connections, clock },
+        ...{ names: () => modelsOf(inferenceService), onChange: changed },
+      });
+    } else if (stream.silence === undefined) {
+      void poller?.stop();
+      poller = undefined;
+    }
+  }
+
+  return {
+    address,
+    modelAppeared: () => stream.modelAppeared(),
+    modelGone: (model) => stream.modelGone(model),
+    current: () => (poller?.silence === undefined ? (poller ?? stream) : stream),
+    async stop() {
+      await Promise.all([stream.stop(), poller?.stop()]);
+    },
+  };
+}
+
+function viewOf(name: string, pod: WatchedPod, { models, silence }: AgentFollower): ReplicaView {
+  const shared = { pod: pod.metadata.name, ready: pod.ready };
+  const model = models.get(name);
+  if (silence !== undefined)
+    return { kind: 'silent', ...shared, since: silence.since, why: silence.why, last: model };
+  return model === undefined ? { kind: 'untold', ...shared } : { kind: 'told', ...shared, model };
+}
+
+function addressOf(pod: WatchedPod): string | undefined {
+  if (pod.podIP === undefined || pod.agentStatusPort === undefined) return undefined;
+  return `${hostOf(pod)}:${pod.agentStatusPort}`;
+}
+
+function hostOf({ podIP = '' }: WatchedPod): string {
+  return podIP.includes(':') ? `[${podIP}]` : podIP;
+}

@@ -1,0 +1,184 @@
+import type { AgentLine } from './agent-status-reading.decide.ts';
+import { readAgentLine, readAgentModel } from './agent-status-reading.decide.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { ReplicaModel } from '../../contract/replica-view.ts';
+import { allowance, StreamFaultError } from './agent-lines.ts';
+import type { AgentPiece } from './agent-lines.ts';
+import type { AgentRoom, RoomShare } from './agent-room.ts';
+
+export interface AgentMemoryOptions {
+  readonly clock: Clock;
+  /** Whether there is such a TrainedModel: nothing is kept of any other model. */
+  readonly isModel: (name: string) => boolean;
+  readonly room: AgentRoom;
+  /** Whose share of the room this is: the pod's namespace. */
+  readonly group: string;
+  /** Told when all that was kept had to go to make room; may be called at any time. Must not throw. */
+  readonly onGaveWay: () => void;
+  /** Told of models that are different now; of all of them when undefined. Must not throw. */
+  readonly onChange: (models: Iterable<string> | undefined) => void;
+  /** Told of each model that is left out since no TrainedModel asks for it. */
+  readonly onIgnored: () => void;
+}
+
+/** Where to go on after a break. */
+export interface Place {
+  readonly instance: string;
+  readonly sequence: number;
+}
+
+/** What is kept of what one agent says. */
+export interface AgentMemory {
+  readonly models: ReadonlyMap<string, ReplicaModel>;
+  readonly place: Place | undefined;
+  /** Something was left out that could be asked for by now: only a snapshot brings it. */
+  readonly incomplete: boolean;
+  /** A connection begins; what did not come whole on the one before is let go. */
+  begin(): void;
+  /**
+   * Takes one piece of the stream; whether it was a snapshot, of which the caller is to tell.
+   *
+   * @throws {StreamFaultError} for what is not as documented, and for a pod that speaks of too much that does not exist
+   */
+  take(piece: AgentPiece): boolean;
+  forget(name: string): void;
+  /** Lets go of where to go on: the next connection begins with a snapshot. */
+  forgetPlace(): void;
+  close(): void;
+}
+
+/** Why a pod that gave way is not heard. */
+export const NO_ROOM = 'the pods of its namespace tell more than is kept, this one most';
+/** Of one state: the entry of a map, an object, a hash; and two bytes for each character of its message. */
+const BYTES_A_MODEL = 256;
+/**
+ * Models that do not exist: an honest agent may still have those that were just deleted, and one that is given models behind
+ * the manager's back has others too.
+ */
+const INVENTED = { burst: 1_000, perSecond: 1 };
+
+/** What changes of it. */
+interface Kept {
+  share: RoomShare | undefined;
+  models: States;
+  /** Of a snapshot whose line has not ended. */
+  coming: States;
+  place: Place | undefined;
+  incomplete: boolean;
+  invented: ReturnType<typeof inventions>;
+}
+
+export function createAgentMemory(options: AgentMemoryOptions): AgentMemory {
+  const { clock, room, group, onGaveWay } = options;
+  const kept: Kept = {
+    ...{ share: undefined, models: new Map(), coming: new Map(), place: undefined },
+    ...{ incomplete: false, invented: inventions(clock) },
+  };
+
+  function gaveWay(): void {
+    Object.assign(kept, { share: undefined, place: undefined, models: new Map(), coming: new Map() });
+    onGaveWay();
+  }
+
+  return {
+    get models() {
+      return kept.models;
+    },
+    get place() {
+      return kept.place;
+    },
+    get incomplete() {
+      return kept.incomplete;
+    },
+    begin() {
+      kept.share ??= room.open(group, gaveWay);
+      empty(kept.share, kept.coming);
+      if (kept.place === undefined) kept.incomplete = false;
+      kept.invented = inventions(clock);
+    },
+    take({ kind, text }) {
+      if (kind === 'line') {
+        const isSnapshot = takeLine(options, kept, readAgentLine(text));
+        empty(kept.share, kept.coming);
+        return isSnapshot;
+      }
+      const entry = readAgentModel(text);
+      if (entry === undefined) throw new StreamFaultError('a model is not as documented');
+      const [name, model] = entry;
+      if (isWanted(options, kept, name, model)) keep(kept, kept.coming, name, model);
+      return false;
+    },
+    forget: (name) => drop(kept.share, kept.models, name),
+    forgetPlace() {
+      kept.place = undefined;
+    },
+    close: () => kept.share?.close(),
+  };
+}
+
+function takeLine(options: AgentMemoryOptions, kept: Kept, line: AgentLine): boolean {
+  if (line.kind === 'malformed') throw new StreamFaultError(line.detail);
+  if (line.kind === 'snapshot') {
+    empty(kept.share, kept.models);
+    kept.models = kept.coming;
+    kept.coming = new Map();
+    kept.place = { instance: line.instance, sequence: line.sequence };
+  } else if (line.kind === 'model' || line.kind === 'removed') {
+    if (kept.place !== undefined) kept.place = { ...kept.place, sequence: line.sequence };
+    if (line.kind === 'model' && isWanted(options, kept, line.name, line.model)) {
+      keep(kept, kept.models, line.name, line.model);
+    } else if (kept.models.has(line.name)) drop(kept.share, kept.models, line.name);
+    else return false;
+    options.onChange([line.name]);
+  }
+  return line.kind === 'snapshot';
+}
+
+/** What is on its way out may be gone from the cluster already. */
+function isWanted(
+  { isModel, onIgnored }: AgentMemoryOptions,
+  kept: Kept,
+  name: string,
+  { phase }: ReplicaModel,
+): boolean {
+  if (isModel(name)) return true;
+  if (phase === 'Unloading') return false;
+  kept.incomplete = true;
+  onIgnored();
+  kept.invented.take(1);
+  return false;
+}
+
+/** To keep it may take all room away from this very pod. */
+function keep(kept: Kept, into: States, name: string, model: ReplicaModel): void {
+  put(kept.share, into, name, model);
+  if (kept.share === undefined) throw new StreamFaultError(NO_ROOM);
+}
+
+type States = Map<string, ReplicaModel>;
+
+function put(share: RoomShare | undefined, into: States, name: string, model: ReplicaModel): void {
+  drop(share, into, name);
+  into.set(name, model);
+  share?.keep(sizeOf(model));
+}
+
+function drop(share: RoomShare | undefined, from: States, name: string): void {
+  const model = from.get(name);
+  if (model === undefined) return;
+  from.delete(name);
+  share?.keep(-sizeOf(model));
+}
+
+function empty(share: RoomShare | undefined, map: States): void {
+  for (const name of [...map.keys()]) drop(share, map, name);
+}
+
+function sizeOf({ message }: ReplicaModel): number {
+  return BYTES_A_MODEL + 2 * message.length;
+}
+
+function inventions(clock: Clock): { take(count: number): void } {
+  const fault = `it tells of more than ${INVENTED.burst} models that no TrainedModel asks for`;
+  return allowance(INVENTED, clock, fault);
+}

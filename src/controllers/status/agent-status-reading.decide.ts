@@ -1,0 +1,116 @@
+import { AGENT_STATUS_VERSION } from '../../contract/agent-status.ts';
+import type { ModelPhase } from '../../contract/agent-status.ts';
+import { isRecord } from '../../lib/json.ts';
+import type { ReplicaModel } from '../../contract/replica-view.ts';
+
+/** One line of an agent's stream, as far as it is used. */
+export type AgentLine =
+  | {
+      readonly kind: 'snapshot';
+      readonly instance: string;
+      readonly sequence: number;
+      /** Its models come apart from it, see {@link readAgentModel}. */
+    }
+  | { readonly kind: 'model'; readonly sequence: number; readonly name: string; readonly model: ReplicaModel }
+  | { readonly kind: 'removed'; readonly sequence: number; readonly name: string }
+  /** Nothing of interest: a heartbeat, news of the agent itself, or of a type that is not known here. */
+  | { readonly kind: 'other' }
+  | { readonly kind: 'malformed'; readonly detail: string };
+
+/** Far more than one ConfigMap can hold. */
+export const MAX_MODELS = 20_000;
+const MAX_NAME = 253;
+const MAX_MESSAGE = 400;
+const PHASES: ReadonlySet<unknown> = new Set<ModelPhase['phase']>([
+  'Queued',
+  'Downloading',
+  'Loading',
+  'Loaded',
+  'Failed',
+  'Unloading',
+]);
+
+/**
+ * Reads a line that anybody may have sent, a snapshot's without its models. Never throws; what docs/agent-status.md does not
+ * say is malformed.
+ */
+export function readAgentLine(line: string): AgentLine {
+  const event = parsed(line);
+  if (event === undefined) return malformed('a line is not a JSON object');
+  switch (event['type']) {
+    case 'SNAPSHOT':
+      return readSnapshot(event['status']);
+    case 'MODEL': {
+      const entry = readModel(event['model']);
+      if (entry === undefined) return malformed('a model is not as documented');
+      return { kind: 'model', sequence: sequenceOf(event), name: entry[0], model: entry[1] };
+    }
+    case 'REMOVED': {
+      const name = event['name'];
+      if (typeof name !== 'string') return malformed('a removal without a name');
+      return { kind: 'removed', sequence: sequenceOf(event), name };
+    }
+    default:
+      return { kind: 'other' };
+  }
+}
+
+function readSnapshot(status: unknown): AgentLine {
+  if (!isRecord(status) || !Array.isArray(status['models'])) return malformed('a snapshot without models');
+  if (status['version'] !== AGENT_STATUS_VERSION) return malformed('the status is of an unknown version');
+  const instance = status['instance'];
+  if (typeof instance !== 'string' || instance.length > MAX_NAME)
+    return malformed('a snapshot without an instance');
+  if (status['models'].length > 0) return malformed('a model is not as documented');
+  return { kind: 'snapshot', instance, sequence: sequenceOf(status) };
+}
+
+/** Reads one model of a snapshot; undefined for what is not as documented. Never throws. */
+export function readAgentModel(text: string): [string, ReplicaModel] | undefined {
+  return readModel(parsed(text));
+}
+
+function readModel(raw: unknown): [string, ReplicaModel] | undefined {
+  if (!isRecord(raw)) return undefined;
+  const { name, phase, specHash, reason, message } = raw;
+  if (typeof name !== 'string' || name === '' || name.length > MAX_NAME || !PHASES.has(phase))
+    return undefined;
+  if (specHash !== null && (typeof specHash !== 'string' || !/^[0-9a-f]{64}$/.test(specHash)))
+    return undefined;
+  const model: ReplicaModel = {
+    phase: phase as ModelPhase['phase'],
+    specHash,
+    reason: typeof reason === 'string' && /^[A-Za-z]\w{0,63}$/.test(reason) ? reason : '',
+    message: typeof message === 'string' ? printable(message) : '',
+  };
+  return [name, model];
+}
+
+function sequenceOf(event: Record<string, unknown>): number {
+  const sequence = event['sequence'];
+  return typeof sequence === 'number' && Number.isSafeInteger(sequence) && sequence >= 0 ? sequence : 0;
+}
+
+function parsed(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function printable(text: string): string {
+  const clean = text
+    .slice(0, 2 * MAX_MESSAGE)
+    .toWellFormed()
+    .replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ')
+    .trim();
+  const cut = clean.length <= MAX_MESSAGE ? clean : `${clean.slice(0, MAX_MESSAGE - 1).toWellFormed()}…`;
+  // A copy: a part of a text keeps all of it in memory.
+  return Buffer.from(cut).toString();
+}
+
+function malformed(detail: string): AgentLine {
+  return { kind: 'malformed', detail };
+}

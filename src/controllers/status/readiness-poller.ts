@@ -1,0 +1,116 @@
+import { request } from 'undici';
+import type { Agent } from 'undici';
+import { milliseconds, seconds } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { messageOf } from '../../lib/errors.ts';
+import type { ReplicaModel } from '../../contract/replica-view.ts';
+import { startDeadline } from '../../lib/deadline.ts';
+import type { AgentFollower } from './agent-follower.ts';
+
+export interface ReadinessPollerOptions {
+  /** Where the agent passes requests on to the model server: `http://10.0.0.7:9081`. */
+  readonly baseUrl: string;
+  readonly connections: Agent;
+  readonly clock: Clock;
+  /** The models that should be there. */
+  readonly names: () => Iterable<string>;
+  /** Told of models that are different now; of all of them when undefined. Must not throw. */
+  readonly onChange: (models: Iterable<string> | undefined) => void;
+}
+
+const EVERY = seconds(5);
+const ANSWER_WITHIN = seconds(3);
+/** Requests at once to one model server. */
+const AT_ONCE = 4;
+/** What is read of an answer, whose status alone counts, so that its connection can be used again. */
+const LARGEST_ANSWER = 16 * 1024;
+/** KServe's own agent never becomes ready with more than a hundred models; so many are looked at in a round. */
+const MODELS_A_ROUND = 1_000;
+
+/**
+ * Asks a model server for the readiness of each model, for agents that tell no status: KServe's own. All there is to learn is
+ * whether a model answers, in whatever version. Source: the V2 protocol, GET /v2/models/NAME/ready.
+ */
+export function pollReadiness(options: ReadinessPollerOptions): AgentFollower {
+  const { clock, onChange } = options;
+  const stopping = new AbortController();
+  let models: ReadonlyMap<string, ReplicaModel> = new Map();
+  let silence: AgentFollower['silence'] = { since: clock.monotonic(), why: '', refused: false };
+
+  async function poll(): Promise<void> {
+    for (;;) {
+      const { found, fault } = await round(options, stopping.signal);
+      if (stopping.signal.aborted) return;
+      const changed = [...found].filter(([name, { phase }]) => models.get(name)?.phase !== phase);
+      const was = silence;
+      if (fault === undefined) {
+        models = found;
+        silence = undefined;
+      } else {
+        silence = { since: was?.since ?? clock.monotonic(), why: fault, refused: false };
+      }
+      if ((was === undefined) !== (silence === undefined)) onChange(undefined);
+      else if (fault === undefined && changed.length > 0) onChange(changed.map(([name]) => name));
+      await clock.sleep(EVERY, stopping.signal);
+    }
+  }
+
+  const finished = poll();
+  return {
+    get models() {
+      return models;
+    },
+    get silence() {
+      return silence;
+    },
+    async stop() {
+      stopping.abort();
+      await finished;
+    },
+  };
+}
+
+interface Round {
+  readonly found: ReadonlyMap<string, ReplicaModel>;
+  /** Why the server could not be asked; then what was found is not all. */
+  readonly fault: string | undefined;
+}
+
+async function round(options: ReadinessPollerOptions, signal: AbortSignal): Promise<Round> {
+  const names = [...options.names()].slice(0, MODELS_A_ROUND);
+  const found = new Map<string, ReplicaModel>();
+  let fault: string | undefined;
+  let next = 0;
+  async function ask(): Promise<void> {
+    while (fault === undefined && !signal.aborted) {
+      const name = names[next++];
+      if (name === undefined) return;
+      try {
+        const phase = (await isReady(options, name, signal)) ? 'Loaded' : 'Loading';
+        found.set(name, { phase, specHash: undefined, reason: '', message: '' });
+      } catch (thrown) {
+        fault = messageOf(thrown).slice(0, 120);
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, ask));
+  return { found, fault };
+}
+
+async function isReady(
+  { baseUrl, connections, clock }: ReadinessPollerOptions,
+  name: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const deadline = startDeadline(clock, milliseconds(ANSWER_WITHIN), signal);
+  try {
+    const { statusCode, body } = await request(`${baseUrl}/v2/models/${encodeURIComponent(name)}/ready`, {
+      dispatcher: connections,
+      signal: deadline.signal,
+    });
+    await body.dump({ limit: LARGEST_ANSWER, signal: deadline.signal });
+    return statusCode === 200;
+  } finally {
+    deadline.clear();
+  }
+}

@@ -1,0 +1,63 @@
+import { milliseconds } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { ObjectKey } from '../../contract/kubernetes.ts';
+import { createKeyTimers } from '../../lib/key-timers.ts';
+
+/** Which models are to be looked at, gathered by InferenceService. */
+export interface StatusLooks {
+  /** Something is different about these models of it; about all of them when undefined. */
+  changed(inferenceService: ObjectKey, models: Iterable<string> | undefined): void;
+}
+
+export interface StatusLooksOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly modelsOf: (inferenceService: ObjectKey) => Iterable<string>;
+  /** How many pods it has: each look at a model asks all of them. */
+  readonly podsOf: (inferenceService: ObjectKey) => number;
+  readonly look: (inferenceService: ObjectKey, model: string) => void;
+  /** Awaited before each look, to give way to other work. */
+  readonly breathe: () => Promise<void>;
+}
+
+/** A look at one model costs some ten microseconds for each pod: so long a rest keeps all looks at one service below a tenth. */
+const REST_A_POD_MS = 0.1;
+const REST = { least: 50, most: 60_000 };
+
+/**
+ * The first change is looked at at once. After it an InferenceService rests for as long as its size asks for, and what changes
+ * meanwhile is looked at together: pods that tell of changes as fast as they can cost no more than others.
+ */
+export function createStatusLooks(options: StatusLooksOptions): StatusLooks {
+  const { clock, signal, modelsOf, podsOf, look, breathe } = options;
+  const pending = new Map<ObjectKey, Set<string> | 'all'>();
+  const under = new Set<ObjectKey>();
+  const resting = createKeyTimers<ObjectKey>(clock, signal, (key) => void flush(key));
+
+  async function flush(key: ObjectKey): Promise<void> {
+    const gathered = pending.get(key);
+    if (gathered === undefined) return;
+    pending.delete(key);
+    under.add(key);
+    let looks = 0;
+    for (const name of gathered === 'all' ? [...modelsOf(key)] : gathered) {
+      await breathe();
+      if (signal.aborted) return;
+      look(key, name);
+      looks += 1;
+    }
+    under.delete(key);
+    const rest = Math.min(REST.most, Math.max(REST.least, looks * podsOf(key) * REST_A_POD_MS));
+    resting.set(key, milliseconds(rest));
+  }
+
+  return {
+    changed(key, models) {
+      const before = pending.get(key);
+      if (models === undefined) pending.set(key, 'all');
+      else if (before === undefined) pending.set(key, new Set(models));
+      else if (before !== 'all') for (const name of models) before.add(name);
+      if (!under.has(key) && !resting.has(key)) resting.set(key, milliseconds(0));
+    },
+  };
+}

@@ -1,0 +1,341 @@
+import { aborted } from '../../lib/abort.ts';
+import { milliseconds, seconds } from '../../lib/clock.ts';
+import type { Clock, Milliseconds, MonotonicMs, Random } from '../../lib/clock.ts';
+import type { InferenceService } from '../../contract/inference-service.ts';
+import type { ObjectKey } from '../../contract/kubernetes.ts';
+import { keyOf, objectKey, splitKey } from '../../contract/kubernetes.ts';
+import type { Logger } from '../../lib/log.ts';
+import { modelLoadedOf } from '../../contract/model-loaded.ts';
+import type { ModelConfigPlan, WaitingModel } from '../../contract/model-config-plan.ts';
+import { specHash } from '../../contract/model-marker.ts';
+import { eventsBetween } from './model-events.decide.ts';
+import { keyOfTrainedModel } from '../../contract/reconcile-keys.ts';
+import { paceOf, verdictsOf } from './status-pace.decide.ts';
+import { statusBeside, statusOf } from '../../contract/trained-model-status.ts';
+import type { StatusFacts } from '../../contract/trained-model-status.ts';
+import { describeAbsence, inferenceServiceOf, readTrainedModel } from '../../contract/trained-model.ts';
+import type { TrainedModel } from '../../contract/trained-model.ts';
+import { isSameReplica } from '../../contract/watched-pod.ts';
+import type { WatchedPod } from '../../contract/watched-pod.ts';
+import type { ApiClient } from '../../kube/api-client.ts';
+import type { Delta } from '../../kube/reflector.ts';
+import { TRAINED_MODELS } from '../../kube/resources.ts';
+import { createBreather } from '../../lib/breather.ts';
+import { createEventRecorder } from './event-recorder.ts';
+import type { EventRecorder } from './event-recorder.ts';
+import { createStatusWriter } from './status-writer.ts';
+import { createTokenBucket } from '../../lib/token-bucket.ts';
+import { createAgentFollowers } from './agent-followers.ts';
+import type { AgentFollowers } from './agent-followers.ts';
+import { servesModels } from '../../contract/watched-pod.ts';
+import type { ClusterListeners, ClusterView } from '../../kube/cluster-view.ts';
+import type { ManagerOptions } from '../../manager/options.ts';
+import { createPlacements } from '../models/placements.ts';
+import { createReconciling } from '../controller-queue.ts';
+import type { Reconciling } from '../controller-queue.ts';
+import { createStatusLooks } from './status-looks.ts';
+import type { StatusLooks } from './status-looks.ts';
+import { createStatusTurns, depthObserver } from './status-turns.ts';
+import { createVerdictMemory } from './verdict-memory.ts';
+import type { TrainedModelStatusObserver } from '../../manager/metrics/status-metrics.ts';
+
+export interface TrainedModelStatusOptions {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly identity: string;
+  /** `whole`: every condition, URL and address. `beside`: only ModelLoaded, the rest is KServe's controller's. */
+  readonly scope: 'whole' | 'beside';
+  /** Asked for only once a watch has shown something. */
+  readonly view: () => ClusterView;
+  readonly observe: TrainedModelStatusObserver;
+}
+
+/** Tells in each TrainedModel's status what has become of it; see docs/trained-model-status.md. */
+export interface TrainedModelStatusController {
+  readonly listeners: Pick<ClusterListeners, 'inferenceService' | 'trainedModel' | 'pod'>;
+  /** Told of each plan that is made. */
+  planned(key: ObjectKey, plan: ModelConfigPlan): void;
+  /** Follows agents and writes until the signal aborts. Never rejects. */
+  lead(signal: AbortSignal): Promise<void>;
+}
+
+const PACE = {
+  // More would only take the API server's time from the lease.
+  workers: 8,
+  backoff: { base: milliseconds(250), cap: seconds(60) },
+  resyncEvery: seconds(600),
+};
+/** Writes a second of what holds; the API server has other things to do. */
+const WRITES = { perSecond: 200, burst: 200 };
+const EVENTS_A_SECOND = { perSecond: 10, burst: 100 };
+
+export function createTrainedModelStatus(options: TrainedModelStatusOptions): TrainedModelStatusController {
+  const { view } = options;
+  const placements = createPlacements();
+  let leading: Leading | undefined;
+
+  return {
+    listeners: {
+      inferenceService: (delta) => {
+        if (delta.type !== 'synced') leading?.looks.changed(keyOf(delta.object), undefined);
+        if (delta.type === 'deleted') placements.forget(keyOf(delta.object));
+      },
+      trainedModel: (delta) => {
+        if (delta.type === 'synced') return;
+        leading?.tellFollowers(delta);
+        if (delta.type === 'deleted') leading?.forget(keyOf(delta.object));
+        else leading?.reconciling.enqueue(keyOf(delta.object));
+      },
+      pod: (delta) => {
+        if (delta.type === 'synced' || leading === undefined) return;
+        const { followers } = leading;
+        if (delta.type === 'deleted') followers.forget(delta.object);
+        else followers.keep(delta.object);
+        if (delta.type === 'updated' && isSameReplica(delta.previous, delta.object)) return;
+        const { inferenceService = '', metadata } = delta.object;
+        leading.looks.changed(objectKey(metadata.namespace ?? '', inferenceService), undefined);
+      },
+    },
+    planned(key, plan) {
+      const changed = [...placements.planned(key, plan)];
+      if (changed.length > 0) leading?.looks.changed(key, changed);
+    },
+    async lead(signal) {
+      // Of models that are not known yet nothing would be kept.
+      const { synced, cache } = view().trainedModels;
+      await Promise.race([synced, aborted(signal)]).catch(() => undefined);
+      if (signal.aborted || !cache.synced) return;
+      leading = newLeading(options, placements.waitingFor, signal);
+      try {
+        for (const pod of view().pods.cache.list()) leading.followers.keep(pod);
+        await leading.reconciling.lead(signal);
+      } finally {
+        const { followers } = leading;
+        leading = undefined;
+        await followers.stop();
+      }
+    },
+  };
+}
+
+/** What there is only while this replica leads. */
+interface Leading {
+  readonly reconciling: Reconciling;
+  readonly followers: AgentFollowers;
+  readonly looks: StatusLooks;
+  /** Followers keep what they are told of models that exist. */
+  tellFollowers(delta: Exclude<Delta<TrainedModel>, { readonly type: 'synced' }>): void;
+  forget(key: ObjectKey): void;
+}
+
+type WaitingFor = (key: ObjectKey, name: string) => WaitingModel | 'placed' | undefined;
+
+function newLeading(
+  options: TrainedModelStatusOptions,
+  waitingFor: WaitingFor,
+  signal: AbortSignal,
+): Leading {
+  const { client, clock, random, view, scope, observe } = options;
+  const logger = options.logger.child({ part: 'status' });
+  const modelsOf = (key: ObjectKey): string[] =>
+    [...view().trainedModelsByKey.group(key)].map(({ metadata }) => metadata.name);
+  const breathe = createBreather(clock);
+  const looks = createStatusLooks({
+    ...{ clock, signal, modelsOf, breathe },
+    podsOf: (key) => view().podsByKey.sizeOf(key),
+    look: (key, name) => reconciling.enqueue(objectKey(splitKey(key).namespace, name)),
+  });
+  const followers = followersFor(options, logger, looks, modelsOf);
+  const writer = createStatusWriter({ client, clock, scope, observe: observe.written, ...WRITES });
+  const turns = createStatusTurns(clock);
+  const events = eventsFor(options);
+  const memory = createVerdictMemory(clock);
+  const queue = depthObserver(observe.queue);
+  const parts: LookParts = { ...{ options, followers, waitingFor, writer, turns, events, memory, queue } };
+
+  async function process(key: ObjectKey, signal: AbortSignal): Promise<void> {
+    await breathe();
+    const again = await lookAt(key, parts, signal);
+    if (again !== undefined) reconciling.enqueueAfter(key, again);
+  }
+
+  const reconciling = createReconciling({
+    ...{ clock, random, logger, pace: PACE, process },
+    observe: queue.observe,
+    isUrgent: (key) => hasFailed(key, view(), followers),
+    caches: [view().trainedModels, view().inferenceServices, view().pods],
+    allKeys: () => [...view().trainedModels.cache.list()].map((model) => keyOf(model)),
+  });
+  return {
+    reconciling,
+    followers,
+    looks,
+    tellFollowers: (delta) => tellFollowers(followers, view(), delta),
+    forget(key) {
+      memory.forget(key);
+      turns.release(key);
+      writer.forget(key);
+    },
+  };
+}
+
+/** What one look at a TrainedModel takes. */
+interface LookParts {
+  readonly options: TrainedModelStatusOptions;
+  readonly followers: AgentFollowers;
+  readonly waitingFor: WaitingFor;
+  readonly writer: ReturnType<typeof createStatusWriter>;
+  readonly turns: ReturnType<typeof createStatusTurns>;
+  readonly events: ReturnType<typeof eventsFor>;
+  readonly memory: ReturnType<typeof createVerdictMemory>;
+  readonly queue: ReturnType<typeof depthObserver>;
+}
+
+/** Writes the status if it is time to; resolves with when to look again, if that is known. */
+async function lookAt(
+  key: ObjectKey,
+  { options, followers, waitingFor, writer, turns, events, memory, queue }: LookParts,
+  signal: AbortSignal,
+): Promise<Milliseconds | undefined> {
+  const { clock, view, scope } = options;
+  const model = view().trainedModels.cache.get(key);
+  if (model === undefined || model.metadata.deletionTimestamp !== undefined) return undefined;
+  const now = clock.monotonic();
+  const facts = factsOf(model, view(), followers, waitingFor, now);
+  if (facts === undefined) return undefined;
+  const stored = writer.newest(model);
+  const wanted = (scope === 'whole' ? statusOf : statusBeside)(facts, stored.status, clock.now());
+  const { settled, lookAgainAt } = facts.loaded;
+  const pace = paceOf({
+    ...{ stored: stored.status, wanted, settled, now, doubtUntil: lookAgainAt },
+    crowd: view().trainedModelsByKey.sizeOf(keyOfTrainedModel(model) ?? ''),
+    since: memory.since(key, verdictsOf(wanted)),
+    lastWriteAt: stored.writtenAt,
+  });
+  const at = Math.min(lookAgainAt ?? Infinity, pace.kind === 'wait' ? pace.until : Infinity);
+  const again = at === Infinity ? undefined : milliseconds(Math.max(1, at - now));
+  if (pace.kind === 'nothing') memory.forget(key);
+  if (pace.kind !== 'write' || pace.hurry) turns.release(key);
+  if (pace.kind !== 'write') return again;
+  if (!pace.hurry && !turns.take(key, queue.depth())) {
+    const turn = turns.retryAfter();
+    return again === undefined || turn < again ? turn : again;
+  }
+  await writer.write(model, wanted, signal);
+  for (const event of eventsBetween(stored.status, wanted, inferenceServiceOf(model) ?? ''))
+    events.record(model, event);
+  return again;
+}
+
+function followersFor(
+  { clock, random, view, observe }: TrainedModelStatusOptions,
+  logger: Logger,
+  { changed: onChange }: StatusLooks,
+  modelsOf: (key: ObjectKey) => string[],
+): AgentFollowers {
+  return createAgentFollowers({
+    ...{ clock, random, onChange, modelsOf, logger, observe: observe.agent },
+    isModelOf: (key, name) => {
+      const model = view().trainedModels.cache.get(objectKey(splitKey(key).namespace, name));
+      return model !== undefined && keyOfTrainedModel(model) === key;
+    },
+  });
+}
+
+function tellFollowers(
+  followers: AgentFollowers,
+  view: ClusterView,
+  delta: Exclude<Delta<TrainedModel>, { readonly type: 'synced' }>,
+): void {
+  const podsOf = (model: TrainedModel): Iterable<WatchedPod> =>
+    view.podsByKey.group(keyOfTrainedModel(model) ?? '');
+  const { name } = delta.object.metadata;
+  if (delta.type === 'deleted') followers.modelGone(name, podsOf(delta.object));
+  else if (delta.type === 'added') followers.modelAppeared(podsOf(delta.object));
+  else if (keyOfTrainedModel(delta.previous) !== keyOfTrainedModel(delta.object)) {
+    followers.modelGone(name, podsOf(delta.previous));
+    followers.modelAppeared(podsOf(delta.object));
+  }
+}
+
+function eventsFor({ client, clock, identity, observe }: TrainedModelStatusOptions): EventRecorder {
+  const allowance = createTokenBucket({ ...EVENTS_A_SECOND, clock });
+  return createEventRecorder({
+    ...{ client, clock, resource: TRAINED_MODELS, identity, allowance, observe: observe.event },
+  });
+}
+
+/** Undefined while it is not decided yet whether the model is placed: another look comes with the decision. */
+function factsOf(
+  model: TrainedModel,
+  view: ClusterView,
+  followers: AgentFollowers,
+  waitingFor: WaitingFor,
+  now: MonotonicMs,
+): StatusFacts | undefined {
+  const key = keyOfTrainedModel(model);
+  const inferenceService = key === undefined ? undefined : view.inferenceServices.cache.get(key);
+  const waiting = waitingOf(model, key, inferenceService, waitingFor);
+  if (waiting === 'undecided') return undefined;
+  const pods = key === undefined ? [] : [...view.podsByKey.group(key)].filter(servesModels);
+  const views = followers.viewsOf(model.metadata.name, pods);
+  const reading = readTrainedModel(model);
+  const loaded = modelLoadedOf({
+    waiting,
+    pods: views,
+    starting: pods.length - views.length,
+    expected: reading.kind === 'usable' ? specHash(reading.entry.modelSpec) : '',
+    now,
+  });
+  return { model, inferenceService, waiting, loaded, anyPodReady: pods.some(({ ready }) => ready) };
+}
+
+/** What fails is told before all that goes well: people wait for it, and it is little. */
+function hasFailed(key: ObjectKey, view: ClusterView, followers: AgentFollowers): boolean {
+  const model = view.trainedModels.cache.get(key);
+  const service = model === undefined ? undefined : keyOfTrainedModel(model);
+  if (model === undefined || service === undefined) return false;
+  const views = followers.viewsOf(model.metadata.name, view.podsByKey.group(service));
+  return views.some((replica) => replica.kind === 'told' && replica.model.phase === 'Failed');
+}
+
+function waitingOf(
+  model: TrainedModel,
+  key: ObjectKey | undefined,
+  inferenceService: InferenceService | undefined,
+  waitingFor: WaitingFor,
+): WaitingModel | undefined | 'undecided' {
+  const { name } = model.metadata;
+  if (key === undefined || inferenceService === undefined) {
+    const named = inferenceServiceOf(model);
+    const message =
+      named === undefined
+        ? 'the model names no InferenceService: spec.inferenceService is missing or no text'
+        : describeAbsence(named);
+    return { name, reason: 'InferenceServiceNotFound', message };
+  }
+  const decided = waitingFor(key, name);
+  return decided === 'placed' ? undefined : (decided ?? 'undecided');
+}
+
+/** The controller as the manager is told to have it. */
+export function trainedModelStatusFor(parts: {
+  readonly options: ManagerOptions;
+  readonly client: ApiClient;
+  readonly observe: TrainedModelStatusObserver;
+  readonly view: () => ClusterView;
+}): TrainedModelStatusController {
+  const { options, client, observe, view } = parts;
+  const { trainedModelStatus: scope, clock, random, logger, identity } = options;
+  if (scope === 'off') return NO_TRAINED_MODEL_STATUS;
+  return createTrainedModelStatus({ client, clock, random, logger, identity, scope, view, observe });
+}
+
+/** For those who want no status written: nothing is followed and nothing told. */
+const NO_TRAINED_MODEL_STATUS: TrainedModelStatusController = {
+  listeners: { inferenceService: () => undefined, trainedModel: () => undefined, pod: () => undefined },
+  planned: () => undefined,
+  lead: () => Promise.resolve(),
+};

@@ -1,0 +1,235 @@
+import { backoffDelay, type BackoffPolicy } from '../lib/backoff.ts';
+import { milliseconds, type Clock, type MonotonicMs, type Milliseconds, type Random } from '../lib/clock.ts';
+import { MmsError } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import {
+  createCoalescingWindows,
+  type CoalescingPolicy,
+  type CoalescingWindows,
+} from './coalescing-windows.ts';
+import { createKeyTimers, type KeyTimers } from '../lib/key-timers.ts';
+
+type Outcome = 'done' | 'retry' | 'gave-up';
+
+/** What happens in the queue, for metrics. */
+export type WorkQueueEvent<K extends string> =
+  /** Keys that are due and wait for a worker. */
+  | { readonly type: 'depth'; readonly depth: number }
+  /** `waited`: since the key became due. */
+  | { readonly type: 'started'; readonly key: K; readonly waited: Milliseconds }
+  | {
+      readonly type: 'finished';
+      readonly key: K;
+      readonly outcome: Outcome;
+      /** Of the error that the run failed with; undefined when it did not, and for a run that the stop cut short. */
+      readonly code: string | undefined;
+      readonly duration: Milliseconds;
+    };
+
+/** The code of an error that nobody foresaw. */
+const UNEXPECTED = 'UNEXPECTED';
+
+export interface WorkQueueOptions<K extends string> {
+  /** Brings the world in line for one key; it must read the state itself, since a key may stand for many changes. */
+  readonly process: (key: K, signal: AbortSignal) => Promise<void>;
+  /** How many keys are processed at once. */
+  readonly workers: number;
+  /** Waits after failures of one key. */
+  readonly backoff: BackoffPolicy;
+  /** Whether a key that becomes due goes before all that are not urgent; none does unless given. */
+  readonly isUrgent?: (key: K) => boolean;
+  /** So that a burst of changes becomes few runs; none unless given. */
+  readonly coalesce?: CoalescingPolicy;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Must not throw. */
+  readonly observe?: (event: WorkQueueEvent<K>) => void;
+}
+
+/** Keys to be processed: each is in it at most once, and never with two workers. */
+export interface WorkQueue<K extends string> {
+  /** The key is due now, or again once the run under way has ended, or once its coalescing window is over. */
+  add(key: K): void;
+  /** The key becomes due after the span; the earlier of two such times counts. */
+  addAfter(key: K, span: Milliseconds): void;
+  /** Forgets past failures and a retry that is pending: for a key whose object is gone. */
+  forget(key: K): void;
+  /** Keys that are due and wait for a worker. */
+  readonly depth: number;
+  /**
+   * Takes no more keys, and resolves once the runs under way have ended. Their signal aborts after `grace`; at once unless
+   * given, as when the lead is lost.
+   */
+  stop(grace?: Milliseconds): Promise<void>;
+}
+
+/**
+ * Starts the workers. A run that fails is repeated with growing waits; one that fails with an error that is not retryable
+ * waits for the key to be added again. Nothing that `process` does becomes an unhandled rejection.
+ */
+export function startWorkQueue<K extends string>(options: WorkQueueOptions<K>): WorkQueue<K> {
+  const queue = createQueue(options);
+  return {
+    add: (key) => add(queue, key),
+    addAfter: (key, span) => queue.delayed.set(key, span),
+    forget: (key) => {
+      queue.failures.delete(key);
+      queue.retries.cancel(key);
+    },
+    get depth() {
+      return depthOf(queue);
+    },
+    stop: (grace = milliseconds(0)) => stop(queue, grace),
+  };
+}
+
+interface Queue<K extends string> {
+  readonly options: WorkQueueOptions<K>;
+  readonly observe: (event: WorkQueueEvent<K>) => void;
+  readonly stopping: AbortController;
+  readonly aborting: AbortController;
+  /** Keys that are due, in the order in which they became so, with the time of that; and those that go before them. */
+  readonly due: Map<K, MonotonicMs>;
+  readonly urgent: Map<K, MonotonicMs>;
+  readonly running: Map<K, Promise<void>>;
+  /** Added while they could not become due: running, or in their window. */
+  readonly again: Set<K>;
+  /** In a row, by key. */
+  readonly failures: Map<K, number>;
+  readonly windows: CoalescingWindows<K> | undefined;
+  readonly delayed: KeyTimers<K>;
+  readonly retries: KeyTimers<K>;
+}
+
+function createQueue<K extends string>(options: WorkQueueOptions<K>): Queue<K> {
+  const stopping = new AbortController();
+  const timers = (onTime: (key: K) => void): KeyTimers<K> =>
+    createKeyTimers(options.clock, stopping.signal, onTime);
+  const queue: Queue<K> = {
+    options,
+    observe: options.observe ?? (() => undefined),
+    stopping,
+    aborting: new AbortController(),
+    due: new Map(),
+    urgent: new Map(),
+    running: new Map(),
+    again: new Set(),
+    failures: new Map(),
+    windows:
+      options.coalesce &&
+      createCoalescingWindows(options.coalesce, options.clock, stopping.signal, (key) =>
+        addAgain(queue, key),
+      ),
+    delayed: timers((key) => add(queue, key)),
+    retries: timers((key) => add(queue, key)),
+  };
+  return queue;
+}
+
+function add<K extends string>(queue: Queue<K>, key: K): void {
+  if (queue.stopping.signal.aborted || queue.urgent.has(key)) return;
+  const since = queue.due.get(key);
+  const urgent = queue.options.isUrgent?.(key) === true;
+  if (since !== undefined && !urgent) return;
+  if (isHeldBack(queue, key)) {
+    queue.again.add(key);
+    queue.windows?.changed(key);
+    return;
+  }
+  queue.due.delete(key);
+  (urgent ? queue.urgent : queue.due).set(key, since ?? queue.options.clock.monotonic());
+  queue.observe({ type: 'depth', depth: depthOf(queue) });
+  startRuns(queue);
+}
+
+function depthOf<K extends string>({ due, urgent }: Queue<K>): number {
+  return due.size + urgent.size;
+}
+
+function* inTurn<K extends string>({ due, urgent }: Queue<K>): Iterable<readonly [K, MonotonicMs]> {
+  yield* urgent;
+  yield* due;
+}
+
+/** Once nothing holds the key back any more. */
+function addAgain<K extends string>(queue: Queue<K>, key: K): void {
+  if (isHeldBack(queue, key)) return;
+  if (queue.again.delete(key)) add(queue, key);
+}
+
+function isHeldBack<K extends string>({ running, windows }: Queue<K>, key: K): boolean {
+  return running.has(key) || windows?.has(key) === true;
+}
+
+function startRuns<K extends string>(queue: Queue<K>): void {
+  const { options, due, urgent, running } = queue;
+  for (const [key, since] of inTurn(queue)) {
+    if (running.size >= options.workers) return;
+    due.delete(key);
+    urgent.delete(key);
+    // What is about to run covers what a retry would.
+    queue.retries.cancel(key);
+    queue.windows?.open(key);
+    queue.observe({ type: 'depth', depth: depthOf(queue) });
+    queue.observe({ type: 'started', key, waited: elapsed(queue, since) });
+    running.set(key, run(queue, key));
+  }
+}
+
+async function run<K extends string>(queue: Queue<K>, key: K): Promise<void> {
+  const { options } = queue;
+  const startedAt = options.clock.monotonic();
+  let outcome: Outcome = 'done';
+  let code: string | undefined;
+  try {
+    // Not in the same turn as add(): a caller that adds keys in a loop is not held up by the work.
+    await Promise.resolve();
+    await options.process(key, queue.aborting.signal);
+    queue.failures.delete(key);
+  } catch (error) {
+    outcome = failed(queue, key, error);
+    if (!queue.aborting.signal.aborted) code = error instanceof MmsError ? error.code : UNEXPECTED;
+  }
+  queue.running.delete(key);
+  queue.observe({ type: 'finished', key, outcome, code, duration: elapsed(queue, startedAt) });
+  addAgain(queue, key);
+  startRuns(queue);
+}
+
+function failed<K extends string>(queue: Queue<K>, key: K, error: unknown): Outcome {
+  const { logger, backoff, random } = queue.options;
+  // A run cut short by the stop is nobody's fault.
+  if (queue.aborting.signal.aborted) return 'gave-up';
+  if (error instanceof MmsError && !error.retryable) {
+    queue.failures.delete(key);
+    logger.error({ err: error, key }, 'a key cannot be processed until something about it changes');
+    return 'gave-up';
+  }
+  const count = (queue.failures.get(key) ?? 0) + 1;
+  queue.failures.set(key, count);
+  const after = backoffDelay(count, backoff, random);
+  logger.warn(
+    { err: error, key, failures: count, retryInMs: Math.round(after) },
+    'a key failed; trying again',
+  );
+  queue.retries.set(key, after);
+  return 'retry';
+}
+
+async function stop<K extends string>(queue: Queue<K>, grace: Milliseconds): Promise<void> {
+  queue.stopping.abort();
+  queue.due.clear();
+  queue.urgent.clear();
+  queue.again.clear();
+  const ended = Promise.all(queue.running.values());
+  const timer = new AbortController();
+  if (grace > 0) await Promise.race([ended, queue.options.clock.sleep(grace, timer.signal)]);
+  timer.abort();
+  queue.aborting.abort();
+  await ended;
+}
+
+function elapsed<K extends string>(queue: Queue<K>, since: MonotonicMs): Milliseconds {
+  return milliseconds(Math.max(0, queue.options.clock.monotonic() - since));
+}

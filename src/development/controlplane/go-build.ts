@@ -1,0 +1,110 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { seconds } from '../../lib/clock.ts';
+import { addToCache } from './binary-cache.ts';
+import { ProgramError } from './errors.ts';
+import type { Progress } from './progress.ts';
+import { runProgram } from './run-program.ts';
+import { formatVersion, parseReleaseVersion } from './version.ts';
+import type { ReleaseVersion } from './version.ts';
+
+const PROGRESS_INTERVAL = seconds(15);
+
+/** A package that `go.mod` names as a tool, under the name its program goes by. */
+export interface GoProgram {
+  readonly program: string;
+  readonly package: string;
+  /** How long a first build took on two cores, in words. */
+  readonly took: string;
+}
+
+const PACKAGES: readonly GoProgram[] = [
+  { program: 'etcd', package: 'go.etcd.io/etcd/server/v3', took: 'half a minute' },
+  { program: 'kube-apiserver', package: 'k8s.io/kubernetes/cmd/kube-apiserver', took: 'five minutes' },
+  { program: 'kubectl', package: 'k8s.io/kubernetes/cmd/kubectl', took: 'one minute' },
+];
+
+/** What a build needs to know. */
+export interface GoBuildRequest {
+  readonly cache: string;
+  /** The directory with the go.mod and go.sum that pin what is built. */
+  readonly moduleDirectory: string;
+  /** The environment `go` runs in: PATH, HOME, GOPROXY and the like. */
+  readonly environment: NodeJS.ProcessEnv;
+  readonly progress: Progress;
+}
+
+/**
+ * Builds the programs from the Go module proxy into the cache and resolves with their directory.
+ * @throws ProgramError when Go is missing or the build fails.
+ */
+export async function buildWithGo(request: GoBuildRequest): Promise<string> {
+  const version = await pinnedKubernetes(request.moduleDirectory);
+  await runProgram({ command: 'go', args: ['version'], environment: request.environment });
+  return addToCache(request.cache, version, (directory, guardedDirectory) =>
+    buildPrograms(PACKAGES, { ...request, version, directory, guardedDirectory }),
+  );
+}
+
+/** Where programs are built, and into which directory. */
+export interface ProgramsBuild extends Omit<GoBuildRequest, 'cache'> {
+  readonly version: ReleaseVersion;
+  readonly directory: string;
+  /** Under guardDirectory: the builds end with this process. */
+  readonly guardedDirectory: string;
+}
+
+/** Builds programs of the module, one after the other. @throws ProgramError */
+export async function buildPrograms(programs: readonly GoProgram[], build: ProgramsBuild): Promise<void> {
+  const environment = { ...build.environment, CGO_ENABLED: '0' };
+  for (const { program, package: goPackage, took } of programs) {
+    build.progress(`building ${program} with Go (a first build took ${took} on two cores)`);
+    await reporting(program, build.progress, () =>
+      runProgram({
+        command: 'go',
+        args: buildArguments(build.version, join(build.directory, program), goPackage),
+        cwd: build.moduleDirectory,
+        environment,
+        guardedDirectory: build.guardedDirectory,
+      }),
+    );
+  }
+}
+
+/**
+ * Without the version linked in, the server calls itself `v0.0.0-master+$Format:%H$`, which kubectl cannot parse.
+ * Source of the variables: k8s.io/component-base/version/base.go.
+ */
+export function buildArguments(version: ReleaseVersion, output: string, goPackage: string): string[] {
+  const variable = 'k8s.io/component-base/version';
+  const stamps = [
+    `-X ${variable}.gitVersion=${formatVersion(version)}`,
+    `-X ${variable}.gitMajor=${version.major}`,
+    `-X ${variable}.gitMinor=${version.minor}`,
+  ];
+  return ['build', '-trimpath', '-ldflags', ['-s -w', ...stamps].join(' '), '-o', output, goPackage];
+}
+
+/** The version of Kubernetes that the module builds. @throws ProgramError when its go.mod requires none. */
+export async function pinnedKubernetes(moduleDirectory: string): Promise<ReleaseVersion> {
+  return pinnedVersion(await readFile(join(moduleDirectory, 'go.mod'), 'utf8'));
+}
+
+/** The version of k8s.io/kubernetes that go.mod requires. @throws ProgramError when it requires none. */
+export function pinnedVersion(goMod: string): ReleaseVersion {
+  const version = parseReleaseVersion(/^\s*(?:require )?k8s\.io\/kubernetes (\S+)/m.exec(goMod)?.[1] ?? '');
+  if (version === undefined) throw new ProgramError('go.mod does not require a release of k8s.io/kubernetes');
+  return version;
+}
+
+async function reporting<T>(program: string, progress: Progress, work: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  const timer = setInterval(() => {
+    progress(`  … ${program}: ${Math.round((performance.now() - started) / 1000)} s`);
+  }, PROGRESS_INTERVAL);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,36 @@
+import { isRecord } from '../lib/json.ts';
+import type { TrainedModel } from '../contract/trained-model.ts';
+import { createTextPool } from '../lib/text-pool.ts';
+
+/** Far more than the reasons and messages that there are; what changes by the second makes room after a while. */
+const TEXTS = 4096;
+
+/**
+ * What the cache keeps of TrainedModels: everything but annotations, of which kubectl's copy of the whole object is one
+ * and which nobody here reads, with one copy of the texts that many of them have in common. Changes the object, which is
+ * fresh.
+ */
+export function createTrainedModelProjection(): (model: TrainedModel) => TrainedModel {
+  const share = createTextPool(TEXTS);
+  return (model) => {
+    delete (model.metadata as { annotations?: unknown }).annotations;
+    shareTexts(model.metadata, ['namespace', 'creationTimestamp'], share);
+    shareTexts(model.spec, ['inferenceService'], share);
+    shareTexts(model.spec?.model, ['framework', 'memory'], share);
+    const conditions = isRecord(model.status) ? model.status['conditions'] : undefined;
+    if (Array.isArray(conditions)) for (const condition of conditions) shareAll(condition, share);
+    return model;
+  };
+}
+
+function shareAll(record: unknown, share: (text: string) => string): void {
+  if (isRecord(record)) shareTexts(record, Object.keys(record), share);
+}
+
+function shareTexts(record: unknown, fields: readonly string[], share: (text: string) => string): void {
+  if (!isRecord(record)) return;
+  for (const field of fields) {
+    const value = record[field];
+    if (typeof value === 'string') record[field] = share(value);
+  }
+}

@@ -1,0 +1,160 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { seconds } from './clock.ts';
+import type { Clock, MonotonicMs } from './clock.ts';
+import type { Logger } from './log.ts';
+
+/** Why a connection was closed, or not taken: it had sent no request, was idle after some, or sent one too slowly. */
+export const ROOM_REASONS = ['silent', 'idle', 'slow', 'young', 'refused'] as const;
+export type RoomReason = (typeof ROOM_REASONS)[number];
+
+export interface RoomOptions {
+  /** Connections that are held at once. */
+  readonly most: number;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly logger: Logger;
+  readonly observe: (reason: RoomReason) => void;
+}
+
+export interface ConnectionRoom {
+  open(): number;
+  /** What keeps new connections out; undefined when there is room for one, or can be made. */
+  obstacle(): string | undefined;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly address: string;
+  readonly since: MonotonicMs;
+  /** The latest one, and when it began or, answered, ended. */
+  request?: IncomingMessage;
+  answered: boolean;
+  changed: MonotonicMs;
+}
+
+/** A client that means well has sent its request by then; one that is younger goes last. */
+const GRACE = seconds(1);
+const WARN_EVERY = seconds(10);
+/** Longer than readiness is asked for apart. */
+const REFUSAL_REMEMBERED = seconds(5);
+/** Sockets that are closing, until they are gone; the server counts them still. */
+const CLOSING = 64;
+
+/**
+ * Makes room on a server that holds as many connections as it may: a new one is taken, and another is closed that is of no
+ * use now. First go those that have sent no request for a second, then those that are idle since their last answer, then
+ * those that send a request for longer than a second, then the rest; never one whose request is being answered. Within
+ * each, the address with the most connections loses its oldest one.
+ */
+export function makeRoomOn(server: Server, options: RoomOptions): ConnectionRoom {
+  const { most, clock, observe } = options;
+  const connections = new Map<string, Connection>();
+  const warn = warner(options);
+  let refusedAt: number | undefined;
+  server.maxConnections = most + CLOSING;
+
+  server.on('connection', (socket: Socket) => {
+    if (connections.size >= most) {
+      const victim = leastUseful(connections.values(), clock.monotonic());
+      const reason = victim?.reason ?? 'refused';
+      observe(reason);
+      warn(reason, victim?.connection.address ?? addressOf(socket));
+      if (victim === undefined) {
+        refusedAt = clock.monotonic();
+        socket.destroy();
+        return;
+      }
+      connections.delete(keyOf(victim.connection.socket));
+      victim.connection.socket.destroy();
+    }
+    const now = clock.monotonic();
+    const key = keyOf(socket);
+    const connection = { socket, address: addressOf(socket), since: now, answered: false, changed: now };
+    connections.set(key, connection);
+    socket.once('close', () => {
+      if (connections.get(key) === connection) connections.delete(key);
+    });
+  });
+  server.on('drop', () => {
+    observe('refused');
+    refusedAt = clock.monotonic();
+  });
+  // Over TLS this is another socket than the one that connected, of the same addresses.
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const connection = connections.get(keyOf(request.socket));
+    if (connection === undefined) return;
+    Object.assign(connection, { request, answered: false, changed: clock.monotonic() });
+    response.once('close', () => {
+      if (connection.request === request) connection.answered = true;
+      connection.changed = clock.monotonic();
+    });
+  });
+  return {
+    open: () => connections.size,
+    obstacle: () =>
+      refusedAt !== undefined && clock.monotonic() - refusedAt < REFUSAL_REMEMBERED
+        ? `all of its ${most} connections have a request that is being answered`
+        : undefined,
+  };
+}
+
+interface Victim {
+  readonly connection: Connection;
+  readonly reason: RoomReason;
+}
+
+const ORDER: readonly RoomReason[] = ['silent', 'idle', 'slow', 'young'];
+
+function leastUseful(connections: Iterable<Connection>, now: MonotonicMs): Victim | undefined {
+  const all = [...connections].map((connection) => ({ connection, reason: useOf(connection, now) }));
+  for (const reason of ORDER) {
+    const candidates = all.filter((each): each is Victim => each.reason === reason);
+    if (candidates.length > 0) return ofTheMostGreedy(candidates);
+  }
+  return undefined;
+}
+
+/** What it could be closed for; undefined while its request is being answered. */
+function useOf({ request, answered, since, changed }: Connection, now: MonotonicMs): RoomReason | undefined {
+  if (request === undefined) return now - since < GRACE ? 'young' : 'silent';
+  if (answered) return 'idle';
+  if (request.complete) return undefined;
+  return now - changed < GRACE ? 'young' : 'slow';
+}
+
+function ofTheMostGreedy(candidates: readonly Victim[]): Victim | undefined {
+  const byAddress = Map.groupBy(candidates, ({ connection }) => connection.address);
+  const [first = [], ...others] = byAddress.values();
+  const largest = others.reduce((most, group) => (group.length > most.length ? group : most), first);
+  const [head, ...rest] = largest;
+  if (head === undefined) return undefined;
+  return rest.reduce(
+    (oldest, each) => (each.connection.changed < oldest.connection.changed ? each : oldest),
+    head,
+  );
+}
+
+/** Under attack there are thousands a second; one line says how many. */
+function warner({ clock, logger, most }: RoomOptions): (reason: RoomReason, address: string) => void {
+  const closed = new Map<RoomReason, number>();
+  let warnedAt: number | undefined;
+  return (reason, address) => {
+    closed.set(reason, (closed.get(reason) ?? 0) + 1);
+    if (warnedAt !== undefined && clock.monotonic() - warnedAt < WARN_EVERY) return;
+    warnedAt = clock.monotonic();
+    logger.warn(
+      { most, closed: Object.fromEntries(closed), address },
+      'there are too many connections; those that are of no use are closed to make room for new ones',
+    );
+    closed.clear();
+  };
+}
+
+function addressOf({ remoteAddress }: Socket): string {
+  return remoteAddress ?? '';
+}
+
+/** A client may connect to several addresses of this server from one port. */
+function keyOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? ''} ${localAddress ?? ''}`;
+}

@@ -1,0 +1,25 @@
+import type { JsonObject } from './json.ts';
+
+/** Whether untrusted JSON is an object, whose fields then may still hold anything. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The fields of untrusted data that should be an object; what is none has none. */
+export function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : {};
+}
+
+/** The objects in a list of untrusted JSON; what is no list holds none. */
+export function recordsIn(value: unknown): JsonObject[] {
+  return Array.isArray(value) ? (value.filter(isRecord) as JsonObject[]) : [];
+}
+
+/** Labels or annotations of untrusted JSON; entries that are no text are left out. */
+export function textMapIn(value: unknown): Record<string, string> {
+  if (!isRecord(value)) return {};
+  const entries = Object.entries(value).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,45 @@
+import { milliseconds, type Clock } from './clock.ts';
+
+/** Lets so many things happen a second, and after a quiet time some more at once. Whoever came first goes first. */
+export interface TokenBucket {
+  /** Resolves when it is this caller's turn, or at once when the signal aborts. */
+  take(signal: AbortSignal): Promise<void>;
+  /** Takes a turn if there is one now, and waits for none. */
+  tryTake(): boolean;
+  /** To be called when the turn was not used. */
+  giveBack(): void;
+}
+
+export function createTokenBucket(options: {
+  readonly perSecond: number;
+  readonly burst: number;
+  readonly clock: Clock;
+}): TokenBucket {
+  const { perSecond, burst, clock } = options;
+  // Below zero: so many are waiting.
+  let tokens = burst;
+  let filledAt = clock.monotonic();
+
+  function refill(): void {
+    const now = clock.monotonic();
+    tokens = Math.min(burst, tokens + (Math.max(0, now - filledAt) / 1000) * perSecond);
+    filledAt = now;
+  }
+
+  return {
+    async take(signal) {
+      refill();
+      tokens -= 1;
+      if (tokens < 0) await clock.sleep(milliseconds((-tokens / perSecond) * 1000), signal);
+    },
+    tryTake() {
+      refill();
+      if (tokens < 1) return false;
+      tokens -= 1;
+      return true;
+    },
+    giveBack() {
+      tokens = Math.min(burst, tokens + 1);
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { MODEL_STATES } from '../page-documents.decide.ts';
+import type { ModelState } from '../page-documents.decide.ts';
+
+/** What is being looked at; the part of the address after the # says it, so that it can be linked to and gone back to. */
+export type Route =
+  | { readonly kind: 'services'; readonly filter: string; readonly from: number }
+  | {
+      readonly kind: 'service';
+      readonly namespace: string;
+      readonly name: string;
+      readonly filter: string;
+      readonly state: ModelState | '';
+      readonly from: number;
+    }
+  | { readonly kind: 'model'; readonly namespace: string; readonly name: string; readonly model: string };
+
+/** The manager takes no longer one. */
+const LONGEST_FILTER = 253;
+
+/**
+ * `#/`, `#/namespace/service`, `#/namespace/service/model`, each with `?filter=…&state=…&from=…`. What is none of it is
+ * `#/`.
+ */
+export function routeOf(hash: string): Route {
+  const [path = '', search = ''] = hash.replace(/^#?\/?/, '').split('?', 2);
+  const query = new URLSearchParams(search);
+  const filter = (query.get('filter') ?? '').slice(0, LONGEST_FILTER);
+  const from = /^\d{1,9}$/.test(query.get('from') ?? '') ? Number(query.get('from')) : 0;
+  const parts = path === '' ? [] : path.split('/').map(decoded);
+  const [namespace, name, model] = parts;
+  if (parts.length === 3 && namespace && name && model) return { kind: 'model', namespace, name, model };
+  if (parts.length === 2 && namespace && name) {
+    const state = MODEL_STATES.find((one) => one === query.get('state')) ?? '';
+    return { kind: 'service', namespace, name, filter, state, from };
+  }
+  return { kind: 'services', filter, from };
+}
+
+/** The other way. */
+export function hashOf(route: Route): string {
+  switch (route.kind) {
+    case 'services':
+      return `#/${queryOf({ filter: route.filter, from: route.from })}`;
+    case 'service':
+      return `#/${pathOf(route.namespace, route.name)}${queryOf({ filter: route.filter, state: route.state, from: route.from })}`;
+    case 'model':
+      return `#/${pathOf(route.namespace, route.name, route.model)}`;
+  }
+}
+
+/** Where the manager tells of it. */
+export function addressOf(route: Route): string {
+  switch (route.kind) {
+    case 'services':
+      return `/api/v1/inferenceservices${queryOf({ filter: route.filter, from: route.from })}`;
+    case 'service':
+      return `/api/v1/inferenceservices/${pathOf(route.namespace, route.name)}${queryOf({ filter: route.filter, state: route.state, from: route.from })}`;
+    case 'model':
+      return `/api/v1/trainedmodels/${pathOf(route.namespace, route.model)}`;
+  }
+}
+
+/** Whether two routes are shown by the same view: they differ in what is asked of it at most. */
+export function isSameView(a: Route, b: Route): boolean {
+  const bare = (route: Route): string =>
+    hashOf(
+      route.kind === 'model'
+        ? route
+        : { ...route, filter: '', from: 0, ...('state' in route && { state: '' }) },
+    );
+  return bare(a) === bare(b);
+}
+
+function pathOf(...parts: readonly string[]): string {
+  return parts.map(encodeURIComponent).join('/');
+}
+
+function queryOf(values: Readonly<Record<string, string | number>>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values))
+    if (value !== '' && value !== 0) query.set(name, String(value));
+  return query.size === 0 ? '' : `?${query.toString()}`;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return '';
+  }
+}

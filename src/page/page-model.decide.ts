@@ -1,0 +1,107 @@
+import { isRecord, recordsIn } from '../lib/json.ts';
+import type { ConditionRow, ModelPage, ModelRow, ModelState } from './page-documents.decide.ts';
+import { ROW_MESSAGE } from './page-documents.decide.ts';
+import { shownStorageUri } from '../contract/storage-uri.ts';
+import { hasOutdatedStatus, MODEL_LOADED } from '../contract/trained-model-status.ts';
+import { readTrainedModel } from '../contract/trained-model.ts';
+import type { TrainedModel } from '../contract/trained-model.ts';
+
+/** Longer texts are nobody's reading, and one object must not fill an answer. */
+const LONGEST = 4096;
+
+/** Where a model stands, as its stored status says. */
+export interface ModelStanding {
+  readonly state: ModelState;
+  readonly reason: string;
+  readonly message: string;
+  readonly since: string;
+}
+
+/** Reasons of ModelLoaded that are neither trouble nor the end; all others that are not True are what a model waits for. */
+const STATES: ReadonlyMap<string, ModelState> = new Map([
+  ['Failed', 'Failed'],
+  ['AgentNotReachable', 'Unreachable'],
+  ['Queued', 'OnTheWay'],
+  ['Downloading', 'OnTheWay'],
+  ['Loading', 'OnTheWay'],
+]);
+
+/**
+ * Never throws, whatever the status holds: other writers, and CustomResourceDefinitions without a schema, let anything
+ * through.
+ */
+export function standingOf(model: TrainedModel): ModelStanding {
+  const { deletionTimestamp } = model.metadata;
+  if (deletionTimestamp !== undefined) {
+    const message = 'it is being deleted';
+    return { state: 'OnTheWay', reason: 'Deleting', message, since: deletionTimestamp };
+  }
+  const { conditions } = statusOf(model);
+  const loaded = conditions.find(({ type }) => type === MODEL_LOADED);
+  if (loaded === undefined) return { state: 'Unknown', reason: '', message: NOT_TOLD, since: '' };
+  const { status, reason, message, since } = conditionOf(loaded);
+  if (hasOutdatedStatus(model)) {
+    return { state: 'OnTheWay', reason: 'Updating', message: OUTDATED, since };
+  }
+  const settled = status === 'True';
+  const state = settled ? 'Loaded' : (STATES.get(reason) ?? 'Waiting');
+  return { state, reason, message: settled ? '' : message, since };
+}
+
+const NOT_TOLD = 'its status has no condition ModelLoaded yet';
+const OUTDATED = 'its status is of the version before the last change';
+
+/** One line of a list. */
+export function modelRowOf(model: TrainedModel): ModelRow {
+  const { message, ...standing } = standingOf(model);
+  return { ...standing, message: cut(message, ROW_MESSAGE), ...factsOf(model) };
+}
+
+/** All there is to say of one model. */
+export function modelPageOf(model: TrainedModel): ModelPage {
+  const { conditions, url } = statusOf(model);
+  return {
+    ...{ ...standingOf(model), ...factsOf(model) },
+    ...{ url: textOf(url), conditions: conditions.map(conditionOf) },
+    created: model.metadata.creationTimestamp ?? '',
+  };
+}
+
+function factsOf(model: TrainedModel): Pick<ModelRow, 'name' | 'framework' | 'memory' | 'storageUri'> {
+  const { storageUri, framework } = model.spec?.model ?? {};
+  const reading = readTrainedModel(model);
+  return {
+    name: model.metadata.name,
+    framework: textOf(framework),
+    memory: reading.kind === 'usable' ? Number(reading.memory) : null,
+    storageUri: shownStorageUri(textOf(storageUri)),
+  };
+}
+
+/** Its parts, still untrusted: of thousands of models few conditions are read. */
+function statusOf({ status }: TrainedModel): {
+  readonly conditions: readonly Readonly<Record<string, unknown>>[];
+  readonly url: unknown;
+} {
+  const { conditions, url } = isRecord(status) ? status : {};
+  return { conditions: recordsIn(conditions), url };
+}
+
+/** A condition of untrusted JSON. */
+export function conditionOf(condition: Readonly<Record<string, unknown>>): ConditionRow {
+  return {
+    type: textOf(condition['type']),
+    status: textOf(condition['status']),
+    reason: textOf(condition['reason']),
+    message: textOf(condition['message']),
+    since: textOf(condition['lastTransitionTime']),
+  };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? cut(value, LONGEST) : '';
+}
+
+function cut(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest - 1)}…`;
+}

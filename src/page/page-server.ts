@@ -1,0 +1,115 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import { readPageRequest } from './page-request.decide.ts';
+import type { PageRequest } from './page-request.decide.ts';
+import type { ClusterView } from '../kube/cluster-view.ts';
+import { startPlainServer } from '../manager/health-server.ts';
+import type { PlainServer } from '../manager/health-server.ts';
+import { createPageData } from './page-data.ts';
+import type { PageData } from './page-data.ts';
+import { pageBody, readPageFiles } from './page-files.ts';
+import type { PageBody } from './page-files.ts';
+
+/**
+ * Only what this server itself sends is run, shown or asked; nothing may frame it, and no text is ever taken for markup by a
+ * script (Trusted Types).
+ */
+const HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  // Kept, but asked about each time.
+  'Cache-Control': 'no-cache',
+};
+
+/** Whoever reaches the loopback may read it, and nobody else: see docs/page.md. */
+const HOST = '127.0.0.1';
+
+/**
+ * The page with which people look at what this manager knows; on 127.0.0.1 only, which `kubectl port-forward` reaches.
+ *
+ * @throws {PortUnavailableError}
+ * @throws {PageMissingError}
+ */
+export async function startPageServer(options: {
+  readonly port: number;
+  readonly view: ClusterView;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}): Promise<PlainServer> {
+  const { port, view, clock } = options;
+  const logger = options.logger.child({ part: 'page' });
+  const files = await readPageFiles();
+  const data = createPageData({ view, clock });
+  const server = createServer((request, response) => {
+    const { method, url: target } = request;
+    try {
+      const asked = readPageRequest({ method, target, host: request.headers.host });
+      const answer = answerTo(asked, files, data);
+      if ('status' in answer) refuse(response, answer);
+      else send(request, response, answer);
+    } catch (thrown) {
+      logger.error({ error: messageOf(thrown) }, 'the page could not be answered');
+      refuse(response, {
+        status: 500,
+        message: 'this could not be answered; the log of the manager says why',
+      });
+    }
+  });
+  const started = await startPlainServer(server, { port, host: HOST, flag: '--page-port', clock, logger });
+  logger.info({ port: started.port }, `the page is at http://localhost:${started.port}/`);
+  return started;
+}
+
+/** Something else than what was asked for. */
+interface Refusal {
+  readonly status: number;
+  readonly message: string;
+}
+
+function answerTo(
+  asked: PageRequest,
+  files: ReadonlyMap<string, PageBody>,
+  data: PageData,
+): PageBody | Refusal {
+  switch (asked.kind) {
+    case 'refused':
+      return asked;
+    case 'file':
+      return files.get(asked.path) ?? { status: 404, message: 'nothing here' };
+    case 'services':
+      return json(data.services(asked));
+    case 'service':
+      return json(data.service(asked));
+    case 'model':
+      return json(data.model(asked));
+  }
+}
+
+function json(document: object): PageBody {
+  return pageBody('application/json', Buffer.from(JSON.stringify(document)));
+}
+
+/** With a body only where the browser does not have it already. Node itself leaves the body of an answer to HEAD out. */
+function send(request: IncomingMessage, response: ServerResponse, { type, content, etag }: PageBody): void {
+  if (request.headers['if-none-match'] === etag) {
+    response.writeHead(304, { ...HEADERS, ETag: etag }).end();
+    return;
+  }
+  const headers = { ...HEADERS, 'Content-Type': type, 'Content-Length': content.length, ETag: etag };
+  response.writeHead(200, headers).end(content);
+}
+
+function refuse(response: ServerResponse, { status, message }: Refusal): void {
+  const headers = { ...HEADERS, 'Content-Type': 'text/plain; charset=utf-8' };
+  response
+    .writeHead(status, status === 405 ? { ...headers, Allow: 'GET, HEAD' } : headers)
+    .end(`${message}\n`);
+}

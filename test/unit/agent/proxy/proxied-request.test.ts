@@ -1,0 +1,149 @@
+import { describe, expect, it } from '@jest/globals';
+import { forwardedValue } from '../../../../src/agent/proxy/forwarded-header.decide.ts';
+import { passedAnswer } from '../../../../src/agent/proxy/proxied-answer.decide.ts';
+import type { RequestHead } from '../../../../src/agent/proxy/proxied-request.decide.ts';
+import { MAX_HEADERS, passedRequest } from '../../../../src/agent/proxy/proxied-request.decide.ts';
+import type { FailedAttempt } from '../../../../src/agent/proxy/request-retry.decide.ts';
+import { mayBeSentAgain } from '../../../../src/agent/proxy/request-retry.decide.ts';
+import { originTarget } from '../../../../src/agent/proxy/request-target.decide.ts';
+
+describe('originTarget', () => {
+  it.each([
+    ['/a/b?c', { target: '/a/b?c' }],
+    ['//a', { target: '//a' }],
+    ['/a%2Fb', { target: '/a%2Fb' }],
+    ["/a;b,c!d$e&f'g(h)i*j+k=l:m@n~o[p]", { target: "/a;b,c!d$e&f'g(h)i*j+k=l:m@n~o[p]" }],
+    ['/a"b|c', { target: '/a%22b%7Cc' }],
+    ['/a"b?c"d', { target: '/a%22b?c"d' }],
+    ['/a#b', { target: '/a%23b' }],
+    ['http://h/a?b', { target: '/a?b', host: 'h' }],
+    ['http://h:80', { target: '/', host: 'h:80' }],
+    ['http://h?b', { target: '/?b', host: 'h' }],
+    ['https://u:p@h/a', { target: '/a', host: 'h' }],
+    ['http://[::1]:80/a', { target: '/a', host: '[::1]:80' }],
+    ['http:///a', { target: '/a' }],
+    ...[
+      '',
+      'a',
+      '*',
+      '/a%zz',
+      '/a%',
+      'http://h:x/',
+      'http://a b/',
+      'http://a/%zz',
+      'mailto:a',
+      'http:/a',
+    ].map((target): [string, undefined] => [target, undefined]),
+  ])('%s', (target, expected) => {
+    expect(originTarget(target)).toEqual(expected);
+  });
+});
+
+describe('passedRequest', () => {
+  const judge = (headers: string[], other: Partial<RequestHead> = {}) =>
+    passedRequest(
+      { ...{ method: 'POST', target: '/x', versionMajor: 1, versionMinor: 1, headers }, ...other },
+      ...(['1.1.1.1', '127.0.0.1:8080', false] as const),
+    );
+
+  it.each([
+    ['two hosts', 400, ['Host', 'a', 'host', 'a'], {}],
+    ['no host', 400, [], {}],
+    ['a host that is none', 400, ['Host', 'a b'], {}],
+    ['two lengths', 400, ['Host', 'a', 'Content-Length', '3', 'Content-Length', '3'], {}],
+    ['a length of 10^18', 400, ['Host', 'a', 'Content-Length', '1000000000000000000'], {}],
+    ['length and chunks', 400, ['Host', 'a', 'Content-Length', '3', 'Transfer-Encoding', 'chunked'], {}],
+    ['chunks in HTTP/1.0', 400, ['Host', 'a', 'Transfer-Encoding', 'chunked'], { versionMinor: 0 }],
+    ['a target that is none', 400, ['Host', 'a'], { target: 'x' }],
+    ['another coding', 501, ['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'], {}],
+    ['two codings', 501, ['Host', 'a', 'Transfer-Encoding', 'gzip', 'Transfer-Encoding', 'chunked'], {}],
+    ['another version', 505, ['Host', 'a'], { versionMajor: 2 }],
+    ['too many headers', 431, Array.from({ length: 2 * MAX_HEADERS + 2 }, () => 'a'), {}],
+  ])('refuses %s with %d', (_, status, headers, other) => {
+    expect(judge(headers, other)).toMatchObject({ status, reason: expect.any(String) });
+  });
+
+  it('takes the host from an absolute target, and names the component where there is none', () => {
+    expect(judge(['Host', 'a'], { target: 'http://b/c', method: 'GET' })).toMatchObject({
+      target: '/c',
+      headers: ['Host', 'b', 'X-Forwarded-For', '1.1.1.1', 'Connection', 'keep-alive'],
+    });
+    expect(judge(['Host', ''], { method: 'GET' })).toMatchObject({
+      headers: ['Host', '127.0.0.1:8080', 'X-Forwarded-For', '1.1.1.1', 'Connection', 'keep-alive'],
+    });
+  });
+
+  it('adds the client to those before it, in one header', () => {
+    const headers = [
+      'Host',
+      'a',
+      'X-Forwarded-For',
+      '2.2.2.2',
+      'X-Forwarded-For',
+      '::3',
+      'Content-Length',
+      '0',
+    ];
+    const { headers: passed } = judge(headers) as { headers: string[] };
+    expect(passed.slice(4)).toEqual([
+      ...['Forwarded', 'for=2.2.2.2', 'X-Forwarded-For', '2.2.2.2, ::3, 1.1.1.1'],
+      ...['Connection', 'keep-alive'],
+    ]);
+  });
+});
+
+describe('forwardedValue', () => {
+  it.each([
+    ['1.1.1.1', '', '', 'for=1.1.1.1'],
+    ['1.1.1.1, ::1', 'https', 'h', 'for=1.1.1.1;host=h;proto=https, for="[::1]"'],
+    ['', 'https', '', 'proto=https'],
+    ['a,', '', '', 'for=a'],
+    ['', '', '', undefined],
+  ])('%j %j %j', (nodes, proto, host, expected) => {
+    expect(forwardedValue({ for: nodes, proto, host })).toBe(expected);
+  });
+});
+
+describe('passedAnswer', () => {
+  it('lets chunks win over a length, which does not go on', () => {
+    const headers = ['Content-Length', '3', 'Transfer-Encoding', 'Chunked', 'A', 'b'];
+    expect(passedAnswer({ versionMinor: 1, headers }, true)).toEqual(['A', 'b']);
+  });
+
+  it.each([
+    [1, ['Transfer-Encoding', 'gzip, chunked']],
+    [1, ['Transfer-Encoding', 'chunked', 'Transfer-Encoding', 'chunked']],
+    [1, ['Transfer-Encoding', 'identity']],
+    [0, ['Transfer-Encoding', 'chunked']],
+  ])('refuses what cannot be read: HTTP/1.%d %j', (versionMinor, headers) => {
+    expect(passedAnswer({ versionMinor, headers }, true)).toBeUndefined();
+  });
+});
+
+describe('mayBeSentAgain', () => {
+  const POST: FailedAttempt = {
+    ...{ method: 'POST', hasIdempotencyKey: false, isReused: true },
+    ...{ sent: 'whole', end: 'other' },
+  };
+
+  it.each<[string, Partial<FailedAttempt>, boolean]>([
+    ['POST that may have been read', {}, false],
+    ['POST that met a closed connection', { end: 'closed-before' }, true],
+    ['POST that the kernel did not take', { end: 'refused' }, true],
+    ['POST of which a first part may have been read', { sent: 'kept', end: 'closed-before' }, false],
+    ['POST of which nothing was sent', { sent: 'nothing' }, true],
+    ['POST of which a part was sent', { sent: 'part', end: 'closed-before' }, false],
+    ['POST with an Idempotency-Key', { hasIdempotencyKey: true }, true],
+    [
+      'POST with an Idempotency-Key of which a part is gone',
+      { hasIdempotencyKey: true, sent: 'part' },
+      false,
+    ],
+    ['GET', { method: 'GET' }, true],
+    ['GET on a fresh connection', { method: 'GET', isReused: false }, false],
+    ['PUT', { method: 'PUT' }, false],
+    ['DELETE', { method: 'DELETE' }, false],
+  ])('%s', (_, attempt, expected) => {
+    expect(mayBeSentAgain({ ...POST, ...attempt })).toBe(expected);
+  });
+});

@@ -1,0 +1,60 @@
+import { describe, expect, it } from '@jest/globals';
+import type { EpochMs } from '../../../src/lib/clock.ts';
+import { startCertificateLoop } from '../../../src/certificates/certificate-loop.ts';
+import { StaleWriteError } from '../../../src/certificates/certificate-stores.ts';
+import { quietLogger } from '../../support/quiet-logger.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
+
+const NEVER = (): Promise<EpochMs> => Promise.resolve((systemClock.now() + 86_400_000) as EpochMs);
+
+/** Runs the ticks one after the other, and resolves when the last of them was asked for. */
+function runThrough(ticks: (() => Promise<EpochMs>)[]) {
+  const stop = new AbortController();
+  let looked = 0;
+  let last = (): void => undefined;
+  const lastLook = new Promise<void>((resolve) => (last = resolve));
+  const tick = (): Promise<EpochMs> => {
+    const next = ticks[looked++];
+    if (looked === ticks.length) last();
+    return (next ?? NEVER)();
+  };
+  const context = { clock: systemClock, random: () => 0, logger: quietLogger, signal: stop.signal };
+  const loop = startCertificateLoop({ tick }, context);
+  return { loop, lastLook, stop, looks: () => looked };
+}
+
+describe('the loop around the keeper', () => {
+  it('looks again when the keeper wants to, after a failure, and after somebody else was faster', async () => {
+    const soon = (): Promise<EpochMs> => Promise.resolve(systemClock.now());
+    const { lastLook, stop, loop, looks } = runThrough([
+      soon,
+      () => Promise.reject(new StaleWriteError('changed')),
+      () => Promise.reject(new Error('no route to the API server')),
+      NEVER,
+    ]);
+    await lastLook;
+    stop.abort();
+    await loop.finished;
+    expect(looks()).toBe(4);
+  });
+
+  it('a poke wakes it, also one that comes while it looks', async () => {
+    const poked = runThrough([
+      () => {
+        poked.loop.poke();
+        return NEVER();
+      },
+      NEVER,
+    ]);
+    await poked.lastLook;
+    poked.stop.abort();
+    await poked.loop.finished;
+    expect(poked.looks()).toBe(2);
+  });
+
+  it('ends at once when it is told to', async () => {
+    const { stop, loop } = runThrough([NEVER]);
+    stop.abort();
+    await loop.finished;
+  });
+});

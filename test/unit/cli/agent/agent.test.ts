@@ -1,0 +1,74 @@
+import { describe, expect, it } from '@jest/globals';
+import { PassThrough } from 'node:stream';
+import { CommanderError } from 'commander';
+import { AgentOptionsError, checkAgentOptions, FLAG_DEFAULTS } from '../../../../src/agent/options.ts';
+import { agentCommand } from '../../../../src/cli/agent/agent.ts';
+
+/** What the command says on stderr to a command line that it refuses. */
+async function refusal(args: readonly string[]): Promise<string> {
+  const stderr = new PassThrough();
+  const io = { environment: {}, stdin: new PassThrough(), stdout: new PassThrough(), stderr };
+  const command = agentCommand({ ...io, interruption: () => AbortSignal.abort() });
+  const thrown = await command.parseAsync(args, { from: 'user' }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(thrown).toBeInstanceOf(CommanderError);
+  return String(stderr.read());
+}
+
+describe('mms agent', () => {
+  it.each([
+    [['--enable-batcher'], /batcher .* not supported yet/],
+    [['--max-batchsize', '32'], /batcher .* not supported yet/],
+    [['--log-url', 'http://x'], /request logger .* not supported yet/],
+    [['--metadata-headers', 'a'], /request logger .* not supported yet/],
+    [['--enable-puler'], /--enable-puller/],
+    [['--config-dri', '/x'], /--config-dir/],
+    [['--enable-puller=yes'], /true or false/],
+    [['--component-port'], /argument missing/],
+    [['stray'], /too many arguments/],
+  ])('refuses %j in one line', async (args, words) => {
+    expect((await refusal(args)).trim()).toMatch(words);
+  });
+
+  it('says every fault of the values at once', () => {
+    const flags = {
+      ...FLAG_DEFAULTS,
+      componentPort: '99999',
+      port: 'x',
+      configDir: 'relative',
+      modelServerUrl: 'ftp://h',
+    };
+    expect(() => checkAgentOptions(flags)).toThrow(AgentOptionsError);
+    try {
+      checkAgentOptions(flags);
+    } catch (thrown) {
+      expect((thrown as AgentOptionsError).faults).toHaveLength(4);
+    }
+  });
+
+  it('waits for a source as long as it is told to', () => {
+    const waits = (more: object) =>
+      checkAgentOptions({ ...FLAG_DEFAULTS, ...more }).sources.noProgressTimeoutMs;
+    expect(waits({})).toBe(120_000);
+    expect(waits({ sourceTimeoutSeconds: '900' })).toBe(900_000);
+    for (const text of ['0', '86401', '-1', '1.5', '2m', '']) {
+      expect(() => waits({ sourceTimeoutSeconds: text })).toThrow(/--source-timeout-seconds .* 1 to 86400/);
+    }
+  });
+
+  it('refuses to forward to itself', () => {
+    expect(() => checkAgentOptions({ ...FLAG_DEFAULTS, componentPort: '9081' })).toThrow(/forward to itself/);
+  });
+
+  it("looks for the model server at the component's port and where KServe's agent looks", () => {
+    const places = (more: object) =>
+      checkAgentOptions({ ...FLAG_DEFAULTS, ...more }).modelServerUrls.map(({ host }) => host);
+    expect(places({})).toEqual(['127.0.0.1:8080']);
+    expect(places({ componentPort: '8090' })).toEqual(['127.0.0.1:8090', '127.0.0.1:8080']);
+    expect(places({ componentPort: '8090', modelServerUrl: 'http://localhost:9000' })).toEqual([
+      'localhost:9000',
+    ]);
+  });
+});

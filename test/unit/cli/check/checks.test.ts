@@ -1,0 +1,187 @@
+import { describe, expect, it } from '@jest/globals';
+import { seconds } from '../../../../src/lib/clock.ts';
+import type { EpochMs } from '../../../../src/lib/clock.ts';
+import { CHECKS } from '../../../../src/cli/check/checks.decide.ts';
+import type { CheckId } from '../../../../src/cli/check/checks.decide.ts';
+import { installedChecks } from '../../../../src/cli/check/installed-checks.decide.ts';
+import type { InstalledFacts } from '../../../../src/cli/check/installed-checks.decide.ts';
+import { preChecks } from '../../../../src/cli/check/pre-checks.decide.ts';
+import type { PreFacts } from '../../../../src/cli/check/pre-checks.decide.ts';
+import type { Known } from '../../../../src/lib/lookup.ts';
+
+const NOW = Date.parse('2026-01-01T00:00:30Z') as EpochMs;
+const known = <T>(value: T): Known<T> => ({ kind: 'known', value });
+const DENIED = { kind: 'unreadable', why: 'forbidden' } as const;
+const definition = (name: string, served = true) =>
+  known({ metadata: { name: 'x' }, spec: { versions: [{ name, served }] } });
+const DEFINITIONS = { inferenceServices: definition('v1beta1'), trainedModels: definition('v1alpha1') };
+const deployment = (readyReplicas: number) =>
+  known({ metadata: { name: 'm' }, spec: { replicas: 2 }, status: { readyReplicas } });
+const right = (name: string, allowed = true, unless?: string) => ({
+  right: name,
+  unless,
+  allowed: known(allowed),
+});
+const webhooks = [
+  { name: 'w', clientConfig: { service: { namespace: 'n', name: 's' }, caBundle: btoa('pem') } },
+];
+
+const WELL: InstalledFacts = {
+  installation: {
+    namespace: 'n',
+    lease: known({ holder: 'a', renewTime: '2026-01-01T00:00:25Z', durationSeconds: 15 }),
+    webhook: known({ metadata: { name: 'kserve-mms' }, webhooks }),
+    trustedUntil: (NOW + seconds(3600)) as EpochMs,
+    reached: known(true),
+    first: 'allocated',
+  },
+  definitions: DEFINITIONS,
+  deployment: deployment(2),
+  managerRights: [right('list pods'), right('patch pods', true, '--no-propagate')],
+  modelWebhook: known({ metadata: { name: 'kserve-mms' } }),
+  systemConfig: known(undefined),
+  trialPod: known({ kind: 'seen' }),
+  goodModel: known('let in'),
+  badModel: known('refused'),
+  warnBefore: seconds(60),
+  now: NOW,
+};
+
+describe('the checks of an installation', () => {
+  it('are all ok where all is well', () => {
+    expect(installedChecks(WELL).map(({ outcome }) => outcome)).toEqual(Array(11).fill('ok'));
+  });
+
+  const CASES: readonly [what: string, change: Partial<InstalledFacts>, id: CheckId, outcome: string][] = [
+    [
+      'a kind is missing',
+      { definitions: { ...DEFINITIONS, trainedModels: known(undefined) } },
+      'definitions-served',
+      'failed',
+    ],
+    [
+      'a version is not served',
+      { definitions: { ...DEFINITIONS, inferenceServices: definition('v1beta1', false) } },
+      'definitions-served',
+      'failed',
+    ],
+    ['no replica is ready', { deployment: deployment(0) }, 'deployment-ready', 'failed'],
+    ['one of two is ready', { deployment: deployment(1) }, 'deployment-ready', 'warning'],
+    ['the manager is elsewhere', { deployment: known(undefined) }, 'deployment-ready', 'warning'],
+    ['Deployments may not be read', { deployment: DENIED }, 'deployment-ready', 'unknown'],
+    ['a right is missing', { managerRights: [right('list pods', false)] }, 'manager-may-work', 'failed'],
+    [
+      'a right is missing that not every manager needs',
+      { managerRights: [right('list pods'), right('patch pods', false, '--no-propagate')] },
+      'manager-may-work',
+      'warning',
+    ],
+    [
+      'rights may not be asked for',
+      { managerRights: [{ right: 'list pods', allowed: DENIED }] },
+      'manager-may-work',
+      'unknown',
+    ],
+    ['the manager runs as nobody knows whom', { managerRights: undefined }, 'manager-may-work', 'unknown'],
+    ['there is no preflight', { modelWebhook: known(undefined) }, 'model-webhook-registered', 'warning'],
+    ['trust ends soon', { warnBefore: seconds(7200) }, 'webhook-trusted', 'warning'],
+    [
+      'trust has ended',
+      { installation: { ...WELL.installation, trustedUntil: NOW } },
+      'webhook-trusted',
+      'failed',
+    ],
+    [
+      'nobody answers',
+      { installation: { ...WELL.installation, reached: known(false) } },
+      'webhook-reached',
+      'failed',
+    ],
+    [
+      'pods do not come by the webhook',
+      { trialPod: known({ kind: 'unseen', namespace: 'n' }) },
+      'pod-webhook-answers',
+      'failed',
+    ],
+    [
+      'the webhook cannot be called',
+      { trialPod: known({ kind: 'failed', message: 'x509: unknown authority' }) },
+      'pod-webhook-answers',
+      'failed',
+    ],
+    ['pods may not be created', { trialPod: DENIED }, 'pod-webhook-answers', 'unknown'],
+    ['bad models are let in', { badModel: known('let in') }, 'model-webhook-answers', 'warning'],
+    // Then the refusal of a bad one proves nothing.
+    ['good models are refused', { goodModel: known('refused') }, 'model-webhook-answers', 'unknown'],
+    [
+      "KServe's configuration is broken",
+      { systemConfig: known({ metadata: { name: 'c' }, data: { agent: '{' } }) },
+      'system-config-readable',
+      'warning',
+    ],
+  ];
+
+  it.each(CASES)('when %s: %#', (_what, change, id, outcome) => {
+    const found = installedChecks({ ...WELL, ...change }).filter((check) => check.outcome !== 'ok');
+    // Where nothing is known, nothing is said to be mended.
+    const advice = outcome === 'unknown' ? undefined : CHECKS[id].advice;
+    expect(found.map((check) => [check.id, check.outcome, check.advice])).toEqual([[id, outcome, advice]]);
+  });
+});
+
+describe('the checks before an installation', () => {
+  const READY: PreFacts = {
+    serverVersion: known('v1.36.3'),
+    rights: [{ right: 'create namespaces', allowed: known(true) }],
+    definitions: DEFINITIONS,
+    kserveLease: known(undefined),
+    certificates: known(undefined),
+    now: NOW,
+  };
+  const heldBy = (holder: string, secondsAgo = 1) => ({
+    kserveLease: known({
+      ...{ holder, durationSeconds: 15 },
+      renewTime: new Date(NOW - secondsAgo * 1_000).toISOString(),
+    }),
+  });
+  const nothing = { inferenceServices: known(undefined), trainedModels: known(undefined) };
+
+  it.each([
+    ['KServe runs', heldBy('kserve-0'), /runs \(kserve-0\): install manifests\/overlays\/beside-kserve/],
+    [
+      'KServe ran',
+      heldBy('kserve-0', 3_600),
+      /last heard of 60m ago \(kserve-0\): .*\/beside-kserve; .*default/,
+    ],
+    ['KServe gave its Lease back', heldBy(''), /its controller does not run/],
+    ['its kinds alone are there', {}, /its controller does not run/],
+    ['a manager of ours took over', heldBy('kserve-mms/n'), /its controller does not run/],
+    ['there is no KServe', { definitions: nothing }, /manifests\/default, which brings the definitions/],
+  ])('name the overlay when %s', (_what, change, words) => {
+    const found = preChecks({ ...READY, ...change }).find(({ id }) => id === 'kserve-found');
+    expect(found).toMatchObject({ outcome: 'ok', message: expect.stringMatching(words) });
+  });
+
+  it.each([
+    ['v1.30.0', 'ok'],
+    ['v1.30.14-gke.1000', 'ok'],
+    ['v2.0.0', 'ok'],
+    ['v1.29.9', 'failed'],
+    ['v0.99.0', 'failed'],
+    ['a good one', 'unknown'],
+  ])('take Kubernetes %s for %s', (version, outcome) => {
+    const found = preChecks({ ...READY, serverVersion: known(version) });
+    expect(found.find(({ id }) => id === 'kubernetes-supported')).toMatchObject({
+      outcome,
+      message: expect.stringContaining(version),
+    });
+  });
+
+  it('fail for the rights that are missing, and name them', () => {
+    const rights = [...READY.rights, { right: 'create clusterroles', allowed: known(false) }];
+    expect(preChecks({ ...READY, rights }).find(({ id }) => id === 'may-install')).toMatchObject({
+      outcome: 'failed',
+      message: 'you may not: create clusterroles',
+    });
+  });
+});

@@ -1,0 +1,49 @@
+import { lstat, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { refuseExisting, writeArchive } from '../../../../src/cli/diagnostics/diagnostics-archive.ts';
+import type { EpochMs } from '../../../../src/lib/clock.ts';
+
+const REFUSED = expect.objectContaining({
+  code: 'ARCHIVE_FILE',
+  message: expect.stringContaining('add --force'),
+});
+
+describe('where the archive is to be', () => {
+  let directory: string;
+  let file: string;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'mms-archive-'));
+    file = join(directory, 'archive.tar.gz');
+  });
+
+  afterEach(() => rm(directory, { recursive: true }));
+
+  const write = (force: boolean): Promise<void> =>
+    writeArchive(file, new Map([['about.yaml', 'mms: 1\n']]), { now: 0 as EpochMs, force });
+
+  it('may be nothing', async () => {
+    await expect(refuseExisting(file)).resolves.toBeUndefined();
+    await expect(write(false)).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ['a file', () => writeFile(file, 'mine')],
+    ['a link that leads nowhere', () => symlink(join(directory, 'nowhere'), file)],
+  ])('may not be %s, neither before the gathering nor after it', async (_, make) => {
+    await make();
+    const before = await lstat(file);
+    await expect(refuseExisting(file)).rejects.toEqual(REFUSED);
+    await expect(write(false)).rejects.toEqual(REFUSED);
+    expect((await lstat(file)).ino).toBe(before.ino);
+  });
+
+  it("may be a file that may be written over, and is its owner's alone then", async () => {
+    await writeFile(file, 'mine', { mode: 0o644 });
+    await write(true);
+    expect((await lstat(file)).mode & 0o777).toBe(0o600);
+    expect((await readFile(file)).subarray(0, 2).toString('hex')).toBe('1f8b');
+  });
+});

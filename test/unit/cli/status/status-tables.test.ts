@@ -1,0 +1,66 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from '@jest/globals';
+import { statusTables, tablesText } from '../../../../src/cli/status/status-tables.ts';
+import type { StatusView } from '../../../../src/cli/status/status-tables.ts';
+import { screenFor } from '../../../../src/cli/status/status-screen.ts';
+import type { EpochMs } from '../../../../src/lib/clock.ts';
+import { clusterOverview } from '../../../../src/cli/status/cluster-overview.decide.ts';
+import { expectGolden } from '../../../support/golden-text.ts';
+import { servingObjects } from '../../contract/serving-objects.ts';
+
+const NOW = Date.parse('2026-01-01T03:20:00Z') as EpochMs;
+const overview = clusterOverview(servingObjects());
+const view: StatusView = {
+  ...{ wide: false, models: true, namespaces: false, now: NOW },
+  paint: (_colour, text) => text,
+};
+
+describe('the tables of a status', () => {
+  it.each<[string, Partial<StatusView>]>([
+    ['services', { models: false }],
+    ['models', {}],
+    ['wide', { wide: true, namespaces: true }],
+    ['coloured', { paint: (colour, text) => `<${colour}>${text}</>` }],
+  ])('%s', (name, more) => {
+    expectGolden(`status/${name}.txt`, tablesText(statusTables(overview, { ...view, ...more })));
+  });
+});
+
+describe('tables shown again and again', () => {
+  const first = statusTables(overview, view);
+  const objects = servingObjects();
+  const later = statusTables(
+    clusterOverview({
+      ...objects,
+      trainedModels: objects.trainedModels
+        .filter(({ metadata }) => metadata.name !== 'rose')
+        .map((model) => (model.metadata.name === 'seed' ? { ...model, spec: {} } : model)),
+    }),
+    { ...view, now: (NOW + 60_000) as EpochMs },
+  );
+
+  it('in a pipe are headed once, and then only what has changed is appended', () => {
+    const stdout = new PassThrough();
+    const screen = screenFor(stdout);
+    screen.show(first);
+    expect(String(stdout.read()).match(/^MODEL /gm)).toHaveLength(1);
+    screen.show(first);
+    expect(stdout.read()).toBeNull();
+    screen.show(later);
+    const names = String(stdout.read())
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ')[0]);
+    expect(names).toEqual(['flowers', 'seed', 'trainedmodel/default/rose']);
+  });
+
+  it('on a terminal are drawn anew, as much as there is room for', () => {
+    const stdout = Object.assign(new PassThrough(), { isTTY: true, rows: 8 });
+    const screen = screenFor(stdout);
+    screen.show(first);
+    const drawn = String(stdout.read());
+    expect(drawn.startsWith('\u001b[H\u001b[J')).toBe(true);
+    expect(drawn.trimEnd().split('\n')).toHaveLength(7);
+    expect(drawn).toContain('lines more');
+  });
+});

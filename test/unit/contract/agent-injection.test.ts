@@ -1,0 +1,131 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import jsonPatch from 'fast-json-patch';
+import { stringify } from 'yaml';
+import { candidacyOf, decideInjection } from '../../../src/contract/agent-injection.ts';
+import type { InjectionDecision } from '../../../src/contract/agent-injection.ts';
+import { isPod } from '../../../src/contract/pod.ts';
+import type { Pod } from '../../../src/contract/pod.ts';
+import {
+  CASE_NAMES,
+  CASES_DIRECTORY,
+  deepFreeze,
+  EXPECTED_FILE,
+  INPUT_FILES,
+  readCase,
+  readYaml,
+} from './injection-cases.ts';
+
+/** `UPDATE_GOLDENS=1` writes expected.yaml anew; the difference is then a person's to read. */
+const update = process.env['UPDATE_GOLDENS'] === '1';
+
+const METRICS = [
+  'serving.kserve.io/enable-metric-aggregation',
+  'serving.kserve.io/enable-prometheus-scraping',
+];
+
+function recordOf(raw: Pod, { outcome, reason, message, warnings, pod }: InjectionDecision) {
+  return { outcome, reason, message, warnings, patch: jsonPatch.compare(raw, pod) };
+}
+
+describe('the files of the cases', () => {
+  it.each(CASE_NAMES)('%s has all that it needs, and nothing else', (name) => {
+    const files = readdirSync(join(CASES_DIRECTORY, name)).sort();
+    expect(files).toContain('pod.yaml');
+    if (!update) expect(files).toContain(EXPECTED_FILE);
+    expect(files.filter((file) => ![...INPUT_FILES, EXPECTED_FILE].includes(file))).toEqual([]);
+  });
+});
+
+describe.each(CASE_NAMES)('%s', (name) => {
+  const input = readCase(name);
+  const decision = decideInjection(input);
+  const raw = input.pod;
+
+  it('is decided as expected', () => {
+    const record = recordOf(raw, decision);
+    if (update)
+      writeFileSync(join(CASES_DIRECTORY, name, EXPECTED_FILE), stringify(record, { lineWidth: 105 }));
+    expect(record).toEqual(readYaml(name, EXPECTED_FILE));
+  });
+
+  it('is a pod that the webhook would take up, and says why it was decided so', () => {
+    expect(isPod(raw)).toBe(true);
+    expect(decision.message).toMatch(/\w+ .*\w/);
+  });
+
+  it('needs nothing more when its own result comes round again', () => {
+    const again = decideInjection({ ...input, pod: deepFreeze(structuredClone(decision.pod)) });
+    expect(jsonPatch.compare(decision.pod, again.pod)).toEqual([]);
+    expect(again.outcome).toBe(decision.outcome === 'inject' ? 'skip' : decision.outcome);
+    expect(again.reason).toBe(decision.outcome === 'inject' ? 'AlreadyInjected' : decision.reason);
+  });
+
+  it('gets the pod from its patch', () => {
+    const patched = jsonPatch.applyPatch(
+      structuredClone(raw),
+      recordOf(raw, decision).patch,
+      true,
+      true,
+      false,
+    );
+    expect(patched.newDocument).toEqual(decision.pod);
+  });
+
+  it('keeps everything that was there', () => {
+    const { pod } = decision;
+    if (decision.outcome === 'refuse') expect(pod).toBe(raw);
+    if (decision.outcome === 'skip') expect(pod.spec).toEqual(raw.spec);
+    expect(pod.spec.containers.map((c) => c.name).slice(0, raw.spec.containers.length)).toEqual(
+      raw.spec.containers.map((c) => c.name),
+    );
+    expect(pod.spec.containers.filter((c) => c.name === 'agent').length).toBeLessThanOrEqual(1);
+    expect(pod.spec.volumes ?? []).toEqual(expect.arrayContaining(raw.spec.volumes ?? []));
+    expect(pod.spec.initContainers).toEqual(raw.spec.initContainers);
+    expect(pod.metadata.labels).toEqual(raw.metadata.labels);
+    const theirs = Object.entries(pod.metadata.annotations ?? {}).filter(([key]) => !METRICS.includes(key));
+    expect(theirs).toEqual(
+      Object.entries(raw.metadata.annotations ?? {}).filter(([key]) => !METRICS.includes(key)),
+    );
+  });
+
+  it('agrees with what is said before the look-up', () => {
+    const candidacy = candidacyOf(raw);
+    const early = ['NoInferenceServiceLabel', 'NotPredictor', 'OptedOut'].includes(decision.reason);
+    expect(candidacy).toMatchObject(
+      early ? { kind: 'skip', reason: decision.reason } : { kind: 'candidate', inferenceService: 'sk' },
+    );
+  });
+});
+
+it('the cases show every reason there is', () => {
+  const shown = new Set(CASE_NAMES.map((name) => decideInjection(readCase(name)).reason));
+  expect([...shown].sort()).toEqual([
+    'AgentCompleted',
+    'AgentPortTaken',
+    'AlreadyInjected',
+    'ForeignAgentContainer',
+    'ForeignModelConfigVolume',
+    'InferenceServiceNotFound',
+    'Injected',
+    'MountPathTaken',
+    'NoInferenceServiceLabel',
+    'NotMMSPredictor',
+    'NotPredictor',
+    'OptedOut',
+  ]);
+});
+
+it('keys that mean something to JavaScript come through, in the pod and in its patch', () => {
+  const input = readCase('proto-and-constructor-keys');
+  const { pod } = decideInjection(input);
+  const { newDocument } = jsonPatch.applyPatch(structuredClone(input.pod), jsonPatch.compare(input.pod, pod));
+  for (const result of [pod, newDocument]) {
+    const text = JSON.stringify(result);
+    expect(text).toContain('"__proto__":"a","constructor":"b"');
+    expect(text).toContain('"__proto__":"c","constructor":"d","toString":"e"');
+    expect(text).toContain('"spec":{"__proto__":{"containers":[]},"containers":[');
+  }
+  expect(Object.hasOwn(Object.prototype, 'containers')).toBe(false);
+});

@@ -1,0 +1,141 @@
+import { describe, expect, it } from '@jest/globals';
+import type { MonotonicMs } from '../../../src/lib/clock.ts';
+import {
+  modelLoadedOf,
+  replicasIn,
+  SILENCE_BELIEVED,
+  withoutReplicas,
+} from '../../../src/contract/model-loaded.ts';
+import type { ReplicaModel, ReplicaView } from '../../../src/contract/replica-view.ts';
+
+const NOW = 1_000_000 as MonotonicMs;
+const WANTED = 'a'.repeat(64);
+
+const told = (pod: string, model: Partial<ReplicaModel>, ready = true): ReplicaView => ({
+  ...{ kind: 'told', pod, ready },
+  model: { phase: 'Loaded', specHash: WANTED, reason: '', message: '', ...model },
+});
+const silent = (pod: string, forMs: number, last?: Partial<ReplicaModel>): ReplicaView => ({
+  ...{ kind: 'silent', pod, ready: true, since: (NOW - forMs) as MonotonicMs, why: 'nothing listens there' },
+  last: last && { phase: 'Loaded', specHash: WANTED, reason: '', message: '', ...last },
+});
+const failed = { phase: 'Failed', reason: 'NotFound', message: '404 from s3://b/m' } as const;
+const loadedOf = (pods: readonly ReplicaView[], starting = 0) =>
+  modelLoadedOf({ waiting: undefined, pods, starting, expected: WANTED, now: NOW });
+
+describe('whether a model is loaded', () => {
+  it.each([
+    ['on one', [told('a', {})], 'True', 'Loaded', 'loaded on every ready replica'],
+    ['on all', [told('a', {}), told('b', {})], 'True', 'Loaded', 'loaded on every ready replica'],
+    [
+      'on two of three',
+      [told('a', {}), told('b', {}), told('c', failed)],
+      'False',
+      'Failed',
+      'loaded on 2 of 3 replicas; pod c: NotFound: 404 from s3://b/m',
+    ],
+    [
+      'on none of five, three named',
+      ['a', 'b', 'c', 'd', 'e'].map((pod) => told(pod, { phase: 'Failed' })),
+      'False',
+      'Failed',
+      'loaded on 0 of 5 replicas; pod a: failed; pod b: failed; pod c: failed; and 2 more',
+    ],
+    [
+      'not yet heard of',
+      [{ kind: 'untold', pod: 'a', ready: true } as const],
+      'False',
+      'Queued',
+      'loaded on 0 of 1 replicas',
+    ],
+    [
+      'in another version',
+      [told('a', { specHash: 'b'.repeat(64) })],
+      'False',
+      'Queued',
+      'loaded on 0 of 1 replicas',
+    ],
+    [
+      'in a version that failed',
+      [told('a', { ...failed, specHash: 'b'.repeat(64) })],
+      'False',
+      'Queued',
+      'loaded on 0 of 1 replicas',
+    ],
+    [
+      'by an agent that names no version',
+      [told('a', { specHash: undefined })],
+      'True',
+      'Loaded',
+      'loaded on every ready replica',
+    ],
+    [
+      'the least advanced gives the reason',
+      [told('a', { phase: 'Loading' }), told('b', { phase: 'Downloading' })],
+      'False',
+      'Downloading',
+      'loaded on 0 of 2 replicas',
+    ],
+    [
+      'a pod that is coming up does not count',
+      [told('a', {}), told('b', failed, false)],
+      'True',
+      'Loaded',
+      'loaded on every ready replica',
+    ],
+    [
+      'unless none is ready',
+      [told('b', failed, false)],
+      'False',
+      'Failed',
+      'loaded on 0 of 1 replicas; pod b: NotFound: 404 from s3://b/m',
+    ],
+    [
+      'an agent that is silent for long',
+      [told('a', {}), silent('b', SILENCE_BELIEVED, {})],
+      'Unknown',
+      'AgentNotReachable',
+      'loaded on 1 of 2 replicas; pod b: agent not reachable (nothing listens there)',
+    ],
+    [
+      'one that fell silent just now',
+      [told('a', {}), silent('b', 10, {})],
+      'True',
+      'Loaded',
+      'loaded on every ready replica',
+    ],
+    ['no pod at all', [], 'False', 'NoReplicas', 'no predictor pod runs'],
+  ] as const)('%s', (_, pods, status, reason, message) => {
+    expect(loadedOf(pods)).toMatchObject({ status, reason, message });
+  });
+
+  it('is what is wrong with its placement, before anything else', () => {
+    const waiting = { name: 'm', reason: 'MemoryResourceNotAvailable', message: 'needs 1Gi' } as const;
+    expect(
+      modelLoadedOf({ waiting, pods: [told('a', {})], starting: 0, expected: WANTED, now: NOW }),
+    ).toEqual({
+      ...{ status: 'False', reason: 'MemoryResourceNotAvailable', message: 'needs 1Gi', settled: true },
+    });
+  });
+
+  it('is looked at again when an agent has been silent for long enough', () => {
+    const { settled, lookAgainAt } = loadedOf([silent('a', 5_000)]);
+    expect({ settled, lookAgainAt }).toEqual({ settled: false, lookAgainAt: NOW - 5_000 + SILENCE_BELIEVED });
+  });
+
+  it('waits for pods that have no address yet', () => {
+    expect(loadedOf([], 2)).toMatchObject({
+      reason: 'NoReplicas',
+      message: expect.stringContaining('2 predictor pods'),
+      settled: false,
+    });
+  });
+
+  it('has its numbers read back from its message', () => {
+    const { message } = loadedOf([told('a', {}), told('b', {}), told('c', failed)]);
+    expect(replicasIn(message)).toEqual({ loaded: 2, total: 3 });
+    expect(withoutReplicas(message)).toBe('pod c: NotFound: 404 from s3://b/m');
+    expect(replicasIn('no predictor pod runs')).toBeUndefined();
+    expect(withoutReplicas('no predictor pod runs')).toBe('no predictor pod runs');
+  });
+});

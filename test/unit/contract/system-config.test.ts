@@ -1,0 +1,237 @@
+import { describe, expect, it } from '@jest/globals';
+import { DEFAULT_SYSTEM_CONFIG, readSystemConfig } from '../../../src/contract/system-config.ts';
+
+const { agent, credentials, metrics } = DEFAULT_SYSTEM_CONFIG;
+const json = (value: unknown) => JSON.stringify(value);
+
+it("the defaults are KServe's", () => {
+  expect(agent).toMatchObject({
+    memoryRequest: '100Mi',
+    memoryLimit: '1Gi',
+    cpuRequest: '100m',
+    cpuLimit: '1',
+  });
+  expect(agent.image).toMatch(/^[\w./-]+:[\w.-]+$/);
+  expect(credentials).toEqual({
+    s3AccessKeyIdName: 'AWS_ACCESS_KEY_ID',
+    s3SecretAccessKeyName: 'AWS_SECRET_ACCESS_KEY',
+  });
+  expect(metrics).toEqual({ enableMetricAggregation: 'false', enablePrometheusScraping: 'false' });
+});
+
+describe('what is given stands above the defaults, field by field', () => {
+  it.each([
+    { name: 'no ConfigMap', data: undefined, config: {} },
+    { name: 'an empty one', data: {}, config: {} },
+    { name: 'other keys only', data: { ingress: '{', logger: 'x' }, config: {} },
+    { name: 'empty objects', data: { agent: '{}', credentials: '{}', metricsAggregator: '{}' }, config: {} },
+    {
+      name: 'the image',
+      data: { agent: json({ image: 'a:1' }) },
+      config: { agent: { ...agent, image: 'a:1' } },
+    },
+    {
+      name: 'white space around the image and a quantity',
+      data: { agent: json({ image: ' a:1\n', cpuLimit: ' 2 ' }) },
+      config: { agent: { ...agent, image: 'a:1', cpuLimit: '2' } },
+    },
+    {
+      name: 'the whole agent',
+      data: {
+        agent: json({
+          image: 'a:1',
+          memoryRequest: '1Mi',
+          memoryLimit: '2Mi',
+          cpuRequest: '10m',
+          cpuLimit: '0.5',
+        }),
+      },
+      config: {
+        agent: { image: 'a:1', memoryRequest: '1Mi', memoryLimit: '2Mi', cpuRequest: '10m', cpuLimit: '0.5' },
+      },
+    },
+    {
+      name: 'empty texts and nulls are none',
+      data: { agent: json({ image: '', memoryLimit: null }), credentials: json({ s3: null }) },
+      config: {},
+    },
+    { name: 'unknown fields', data: { agent: json({ later: [1] }) }, config: {} },
+    {
+      name: 'the keys of S3',
+      data: {
+        credentials: json({
+          s3: { s3AccessKeyIDName: 'id', s3SecretAccessKeyName: 'secret' },
+        }),
+      },
+      config: { credentials: { s3AccessKeyIdName: 'id', s3SecretAccessKeyName: 'secret' } },
+    },
+    {
+      name: 'the settings of S3, empty ones being none',
+      data: { credentials: json({ s3: { s3Endpoint: 'minio:9000', s3UseHttps: '0', s3Region: '' } }) },
+      config: { credentials: { ...credentials, s3: { s3Endpoint: 'minio:9000', s3UseHttps: '0' } } },
+    },
+    {
+      name: "the file of Google's credentials, and the annotation that names a Secret",
+      data: {
+        credentials: json({
+          gcs: { gcsCredentialFileName: 'key.json' },
+          storageSecretNameAnnotation: 'a/secret',
+          storageSpecSecretName: 'for-others',
+        }),
+      },
+      config: {
+        credentials: {
+          ...credentials,
+          gcsCredentialFileName: 'key.json',
+          storageSecretNameAnnotation: 'a/secret',
+        },
+      },
+    },
+    {
+      name: 'no annotation that names a Secret',
+      data: { credentials: json({ storageSecretNameAnnotation: '', gcs: { gcsCredentialFileName: '' } }) },
+      config: { credentials: { ...credentials, storageSecretNameAnnotation: '' } },
+    },
+    {
+      name: 'one key of S3',
+      data: { credentials: json({ s3: { s3AccessKeyIDName: 'id' } }) },
+      config: { credentials: { ...credentials, s3AccessKeyIdName: 'id' } },
+    },
+    {
+      name: 'metrics',
+      data: {
+        metricsAggregator: json({ enableMetricAggregation: 'true', enablePrometheusScraping: 'true' }),
+      },
+      config: { metrics: { enableMetricAggregation: 'true', enablePrometheusScraping: 'true' } },
+    },
+    {
+      name: '__proto__ and constructor',
+      data: { agent: '{"__proto__":{"image":"evil:1"},"constructor":{"image":"x"}}' },
+      config: {},
+    },
+  ])('$name', ({ data, config }) => {
+    const before = json(data);
+    expect(readSystemConfig(data, undefined)).toEqual({
+      config: { ...DEFAULT_SYSTEM_CONFIG, ...config },
+      faults: [],
+    });
+    expect(json(data)).toBe(before);
+  });
+
+  it.each([{ data: undefined }, { data: { agent: json({ image: 'a:1' }) } }])(
+    "the operator's image stands above $data",
+    ({ data }) => {
+      expect(readSystemConfig(data, 'mine:2').config.agent.image).toBe('mine:2');
+    },
+  );
+});
+
+describe('what cannot be read is told, and the rest holds', () => {
+  it.each([
+    { name: 'no JSON', data: { agent: '{' }, key: 'agent', told: 'is not JSON' },
+    { name: 'empty text', data: { agent: '' }, key: 'agent', told: 'is not JSON' },
+    { name: 'a list', data: { agent: '[]' }, key: 'agent', told: 'is not a JSON object' },
+    { name: 'null', data: { credentials: 'null' }, key: 'credentials', told: 'is not a JSON object' },
+    {
+      name: 'S3 is text',
+      data: { credentials: json({ s3: 'x' }) },
+      key: 'credentials.s3',
+      told: 'is not a JSON object',
+    },
+    {
+      name: 'a key name that is a number',
+      data: { credentials: json({ s3: { s3AccessKeyIDName: 1 } }) },
+      key: 'credentials.s3.s3AccessKeyIDName',
+      told: 'is not a string',
+    },
+    {
+      name: 'an endpoint that is a number',
+      data: { credentials: json({ s3: { s3Endpoint: 9000 } }) },
+      key: 'credentials.s3.s3Endpoint',
+      told: 'is not a string',
+    },
+    {
+      name: "Google's is text",
+      data: { credentials: json({ gcs: 'key.json' }) },
+      key: 'credentials.gcs',
+      told: 'is not a JSON object',
+    },
+    {
+      name: 'an image that is an object',
+      data: { agent: json({ image: {} }) },
+      key: 'agent.image',
+      told: 'is not a string',
+    },
+    ...['a b:1', 'A:1', 'https://registry.example/a:1', ' '].map((image) => ({
+      name: `an image ${JSON.stringify(image)}`,
+      data: { agent: json({ image }) },
+      key: 'agent.image',
+      told: 'is not an image reference',
+    })),
+    {
+      name: 'a number for a limit',
+      data: { agent: json({ cpuLimit: 2 }) },
+      key: 'agent.cpuLimit',
+      told: 'is not a string',
+    },
+    {
+      name: 'a boolean',
+      data: { metricsAggregator: json({ enableMetricAggregation: true }) },
+      key: 'metricsAggregator.enableMetricAggregation',
+      told: 'is not a string',
+    },
+    {
+      name: 'no quantity',
+      data: { agent: json({ memoryLimit: '1GB' }) },
+      key: 'agent.memoryLimit',
+      told: '1GB is not a quantity',
+    },
+    {
+      name: 'a negative quantity',
+      data: { agent: json({ cpuRequest: '-1' }) },
+      key: 'agent.cpuRequest',
+      told: '-1 is not a quantity of zero',
+    },
+  ])('$name', ({ data, key, told }) => {
+    const { config, faults } = readSystemConfig(data, undefined);
+    expect(config).toEqual(DEFAULT_SYSTEM_CONFIG);
+    expect(faults).toEqual([{ key, message: expect.stringContaining(told) }]);
+  });
+
+  it('one bad field does not spoil its neighbours', () => {
+    const { config, faults } = readSystemConfig(
+      { agent: json({ image: 'a:1', cpuLimit: 'x', memoryLimit: '2Gi' }), credentials: '{' },
+      undefined,
+    );
+    expect(config.agent).toEqual({ ...agent, image: 'a:1', memoryLimit: '2Gi' });
+    expect(faults.map(({ key }) => key).sort()).toEqual(['agent.cpuLimit', 'credentials']);
+  });
+
+  it.each([
+    {
+      name: 'a limit below the default request',
+      given: { memoryLimit: '64Mi' },
+      got: { memoryRequest: '64Mi', memoryLimit: '64Mi' },
+      key: 'agent.memoryRequest',
+    },
+    {
+      name: 'a request above the default limit',
+      given: { cpuRequest: '2' },
+      got: { cpuRequest: '1', cpuLimit: '1' },
+      key: 'agent.cpuRequest',
+    },
+    {
+      name: 'both given the wrong way round',
+      given: { cpuRequest: '500m', cpuLimit: '0.25' },
+      got: { cpuRequest: '0.25', cpuLimit: '0.25' },
+      key: 'agent.cpuRequest',
+    },
+  ])(
+    'a request is lowered to its limit, as Kubernetes would refuse the pod: $name',
+    ({ given, got, key }) => {
+      const { config, faults } = readSystemConfig({ agent: json(given) }, undefined);
+      expect(config.agent).toEqual({ ...agent, ...got });
+      expect(faults).toEqual([{ key, message: expect.stringContaining('is more than') }]);
+    },
+  );
+});

@@ -1,0 +1,163 @@
+import { describe, expect, it } from '@jest/globals';
+import type { InferenceService, Predictor } from '../../../src/contract/inference-service.ts';
+import { faultsOf, warningsOf } from '../../../src/contract/trained-model-admission.ts';
+import type { TrainedModel } from '../../../src/contract/trained-model.ts';
+
+interface Written {
+  readonly name?: string;
+  readonly meta?: object;
+  readonly storageUri?: unknown;
+  readonly framework?: unknown;
+  readonly memory?: unknown;
+  readonly inferenceService?: unknown;
+}
+
+const written = ({ name = 'm1', meta = {}, inferenceService = 'sk', ...model }: Written): TrainedModel => ({
+  metadata: { name, namespace: 'default', ...meta },
+  spec: {
+    inferenceService,
+    model: { storageUri: 's3://b/m', framework: 'sklearn', memory: '1Gi', ...model },
+  },
+});
+const codes = (model: Written, previous?: Written, allowMemoryChanges = false): string[] =>
+  faultsOf({
+    model: written(model),
+    previous: previous === undefined ? undefined : written(previous),
+    allowMemoryChanges,
+  }).map(({ code }) => code);
+const message = (model: Written, previous?: Written): string =>
+  faultsOf({
+    model: written(model),
+    previous: previous === undefined ? undefined : written(previous),
+    allowMemoryChanges: false,
+  })
+    .map((fault) => fault.message)
+    .join('; ');
+
+const DELETED = { deletionTimestamp: '2026-01-01T00:00:00Z' };
+
+describe('a TrainedModel that is created', () => {
+  it.each([
+    ['as usual', {}, []],
+    ['with a name of letters, digits, dashes', { name: 'my-model-2' }, []],
+    ['with a dot in its name', { name: 'a.b' }, ['InvalidName']],
+    ['of an unknown scheme', { storageUri: 'ftp://h/m' }, ['InvalidStorageUri']],
+    ['from a scheme that KServe refuses and the agent knows', { storageUri: 'hf://org/repo' }, []],
+    ['without a bucket', { storageUri: 's3://' }, ['InvalidStorageUri']],
+    ['with a number for its storageUri', { storageUri: 7 }, ['InvalidStorageUri']],
+    ['with negative memory', { memory: '-1Gi' }, ['InvalidMemory']],
+    ['with more memory than there can be', { memory: '1e400' }, ['InvalidMemory']],
+    ['with memory beyond what is counted in bytes', { memory: '9Ei' }, ['InvalidMemory']],
+    ['with the first such amount', { memory: '8Ei' }, ['InvalidMemory']],
+    ['with the same in smaller units', { memory: '8192Pi' }, ['InvalidMemory']],
+    ['with the largest amount below it', { memory: '8191Pi' }, []],
+    ['with no memory', { memory: '0' }, ['InvalidMemory']],
+    ['with memory that is no quantity', { memory: 'much' }, ['InvalidMemory']],
+    ['with memory as a number', { memory: 1024 }, []],
+    ['without a framework', { framework: '' }, ['InvalidFramework']],
+    ['without an InferenceService', { inferenceService: '' }, ['InvalidInferenceService']],
+    [
+      'with everything wrong, told all at once',
+      { name: 'a.b', storageUri: 'x', memory: 0, framework: '', inferenceService: 3 },
+      ['InvalidName', 'InvalidStorageUri', 'InvalidMemory', 'InvalidFramework', 'InvalidInferenceService'],
+    ],
+  ])('%s', (_, model, expected) => {
+    expect(codes(model)).toEqual(expected);
+  });
+
+  it('is refused in the words of KServe where KServe refuses it', () => {
+    expect(message({ name: 'a.b' })).toBe(
+      "the Trained Model \"a.b\" is invalid: a Trained Model name must consist of alphanumeric characters, '_', or '-'. " +
+        '(e.g. "my-Name" or "abc_123", regex used for validation is \'^[a-zA-Z0-9_-]+$\')',
+    );
+    expect(message({ storageUri: 'ftp://h/m' })).toMatch(
+      /^the Trained Model "m1" storageUri field is invalid\. The storage uri must start with one of the prefixes: s3:\/\/, gs:\/\/.*\(the storage uri given is "ftp:\/\/h\/m"\)$/,
+    );
+    expect(message({ memory: '2Gi' }, { memory: '1024Mi' })).toContain(
+      'the Trained Model "m1" memory field is immutable. The memory was "1Gi" but it is updated to "2Gi"',
+    );
+  });
+});
+
+describe('a TrainedModel that is changed', () => {
+  it.each([
+    ['its storageUri', { storageUri: 's3://b/m2' }, {}, []],
+    ['its storageUri, to one that cannot work', { storageUri: 's3://' }, {}, ['InvalidStorageUri']],
+    ['the InferenceService it belongs to', { inferenceService: 'other' }, {}, []],
+    ['its memory', { memory: '2Gi' }, {}, ['MemoryImmutable']],
+    ['the spelling of its memory', { memory: '1024Mi' }, {}, []],
+    ['its memory, to less than nothing', { memory: '-1' }, {}, ['InvalidMemory']],
+    ['memory that could not be read', { memory: '1Gi' }, { memory: 'much' }, []],
+    [
+      'nothing, and breaks rules since before',
+      { name: 'a.b', storageUri: 'x', memory: 0 },
+      { name: 'a.b', storageUri: 'x', memory: 0 },
+      [],
+    ],
+    [
+      'its finalizers, while it breaks rules',
+      { meta: { finalizers: [] }, memory: '-1' },
+      { meta: { finalizers: ['f'] }, memory: '-1' },
+      [],
+    ],
+    [
+      'another field than the one that breaks a rule',
+      { framework: 'onnx', storageUri: 'x' },
+      { storageUri: 'x' },
+      [],
+    ],
+    [
+      'anything while it is being deleted',
+      { meta: DELETED, memory: '0', storageUri: '' },
+      { meta: DELETED },
+      [],
+    ],
+  ])('in %s', (_, model, previous, expected) => {
+    expect(codes(model, previous)).toEqual(expected);
+  });
+
+  it('in its memory, where the deployment allows that', () => {
+    expect(codes({ memory: '2Gi' }, {}, true)).toEqual([]);
+    expect(codes({ memory: '-2Gi' }, {}, true)).toEqual(['InvalidMemory']);
+  });
+});
+
+describe('what a person is told of a model that is let in', () => {
+  const service = (predictor: Predictor): InferenceService => ({
+    metadata: { name: 'sk' },
+    spec: { predictor },
+  });
+  const waiting = { name: 'm1', reason: 'MemoryResourceNotAvailable', message: 'needs 1Gi' } as const;
+
+  it.each([
+    ['nothing, when all is well', service({ sklearn: {} }), undefined, []],
+    ['that there is no InferenceService', undefined, undefined, ['there is no InferenceService sk']],
+    [
+      'that it has storage of its own',
+      service({ sklearn: { storageUri: 's3://b' } }),
+      undefined,
+      ['is not multi-model'],
+    ],
+    ['what memory there is', service({ sklearn: {} }), waiting, ['MemoryResourceNotAvailable): needs 1Gi']],
+  ])('%s', (_, inferenceService, waits, expected) => {
+    const warnings = warningsOf(written({}), { inferenceService, waiting: waits });
+    expect(warnings).toHaveLength(expected.length);
+    for (const [index, text] of expected.entries()) expect(warnings[index]).toContain(text);
+  });
+});
+
+describe('an InferenceService that cannot be there', () => {
+  it.each([
+    ['other/c1', 'write "c1", or create the model in namespace other'],
+    ['Flowers', 'which no InferenceService can be named'],
+    ['a b', 'which no InferenceService can be named'],
+    ['../sk', 'which no InferenceService can be named'],
+    ['sk', 'there is no InferenceService sk in this namespace yet; the model waits for it'],
+  ])('%s is warned of as what it is', (inferenceService, words) => {
+    const warnings = warningsOf(written({ inferenceService }), {
+      inferenceService: undefined,
+      waiting: undefined,
+    });
+    expect(warnings).toEqual([expect.stringContaining(words)]);
+  });
+});

@@ -1,0 +1,99 @@
+import { describe, expect, it } from '@jest/globals';
+import { bytes } from '../../../src/lib/quantity.ts';
+import { inferenceServiceOf, readTrainedModel } from '../../../src/contract/trained-model.ts';
+import type { TrainedModel } from '../../../src/contract/trained-model.ts';
+
+const model = (name: string, { spec, ...change }: { memory?: unknown; spec?: object } = {}) =>
+  ({
+    metadata: { name },
+    spec: {
+      inferenceService: 'sk',
+      model: { storageUri: 's3://b/m', framework: 'sklearn', memory: '1Gi', ...change, ...spec },
+    },
+  }) as TrainedModel;
+
+describe('what can be served', () => {
+  it.each([
+    { name: 'a plain name', good: model('m1'), memory: '1Gi', size: 1024 ** 3 },
+    { name: 'dashes and digits', good: model('0-a_B'), memory: '1Gi', size: 1024 ** 3 },
+    { name: 'a name of JavaScript', good: model('__proto__'), memory: '1Gi', size: 1024 ** 3 },
+    { name: 'memory as a number', good: model('m', { memory: 1024 }), memory: '1024', size: 1024 },
+    { name: 'memory as a fraction, rounded up', good: model('m', { memory: '1.5' }), memory: '1.5', size: 2 },
+    { name: 'no memory at all', good: model('m', { memory: '0' }), memory: '0', size: 0 },
+  ])('$name', ({ good, memory, size }) => {
+    const modelSpec = { storageUri: 's3://b/m', framework: 'sklearn', memory };
+    expect(readTrainedModel(good)).toEqual({
+      kind: 'usable',
+      entry: { modelName: good.metadata.name, modelSpec },
+      memory: bytes(size),
+    });
+  });
+});
+
+describe('what cannot be served as it is written', () => {
+  it.each([
+    { name: 'a dot in the name', bad: model('a.b'), reason: 'InvalidName', told: 'a.b' },
+    { name: 'an empty name', bad: model(''), reason: 'InvalidName', told: 'letters' },
+    { name: 'a slash in the name', bad: model('../a'), reason: 'InvalidName', told: '../a' },
+    { name: 'a newline behind the name', bad: model('a\n'), reason: 'InvalidName', told: 'letters' },
+    { name: 'negative memory', bad: model('x', { memory: '-1Gi' }), reason: 'InvalidSpec', told: '-1Gi' },
+    { name: 'memory no quantity', bad: model('x', { memory: 'much' }), reason: 'InvalidSpec', told: 'much' },
+    { name: 'memory without digits', bad: model('x', { memory: 'Gi' }), reason: 'InvalidSpec', told: 'Gi' },
+    { name: 'memory null', bad: model('x', { memory: null }), reason: 'InvalidSpec', told: 'memory' },
+    { name: 'memory a list', bad: model('x', { memory: [] }), reason: 'InvalidSpec', told: 'memory' },
+    { name: 'memory NaN', bad: model('x', { memory: NaN }), reason: 'InvalidSpec', told: 'memory' },
+    {
+      name: 'no URI',
+      bad: model('x', { spec: { storageUri: undefined } }),
+      reason: 'InvalidSpec',
+      told: 'storageUri',
+    },
+    {
+      name: 'an empty URI',
+      bad: model('x', { spec: { storageUri: '' } }),
+      reason: 'InvalidSpec',
+      told: 'storageUri',
+    },
+    {
+      name: 'a URI that is no text',
+      bad: model('x', { spec: { storageUri: {} } }),
+      reason: 'InvalidSpec',
+      told: 'storageUri',
+    },
+    {
+      name: 'no framework',
+      bad: model('x', { spec: { framework: null } }),
+      reason: 'InvalidSpec',
+      told: 'framework',
+    },
+    {
+      name: 'no model',
+      bad: { metadata: { name: 'x' }, spec: { inferenceService: 'sk' } },
+      reason: 'InvalidSpec',
+      told: 'storageUri',
+    },
+    {
+      name: 'model null',
+      bad: { metadata: { name: 'x' }, spec: { model: null } } as unknown as TrainedModel,
+      reason: 'InvalidSpec',
+      told: 'storageUri',
+    },
+    { name: 'no spec', bad: { metadata: { name: 'x' } }, reason: 'InvalidSpec', told: 'storageUri' },
+  ])('$name: $reason', ({ bad, reason, told }) => {
+    expect(readTrainedModel(bad)).toEqual({
+      kind: 'unusable',
+      reason,
+      message: expect.stringContaining(told),
+    });
+  });
+});
+
+it.each([
+  { spec: { inferenceService: 'sk' }, name: 'sk' },
+  { spec: { inferenceService: '' }, name: undefined },
+  { spec: { inferenceService: 7 }, name: undefined },
+  { spec: {}, name: undefined },
+  { spec: undefined, name: undefined },
+])('a TrainedModel with $spec asks for $name', ({ spec, name }) => {
+  expect(inferenceServiceOf({ metadata: { name: 'm' }, ...(spec === undefined ? {} : { spec }) })).toBe(name);
+});

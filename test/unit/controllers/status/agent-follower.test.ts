@@ -1,0 +1,301 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Agent } from 'undici';
+import { milliseconds } from '../../../../src/lib/clock.ts';
+import type { Milliseconds } from '../../../../src/lib/clock.ts';
+import { agentConnections, followAgent } from '../../../../src/controllers/status/agent-follower.ts';
+import type { AgentFollowerOptions, AgentStreamFollower } from '../../../../src/controllers/status/agent-follower.ts';
+import { createAgentRoom } from '../../../../src/controllers/status/agent-room.ts';
+import { createReadingTurns } from '../../../../src/controllers/status/reading-turns.ts';
+import { systemClock } from '../../../../src/lib/system-clock.ts';
+import { eventuallyTrue } from '../../../support/eventually.ts';
+
+const model = (name: string, phase: string) => ({ name, phase, specHash: null, reason: '', message: '' });
+const snapshot = (instance: string, sequence: number, ...models: object[]) => ({
+  ...{ type: 'SNAPSHOT', sequence },
+  status: { version: 'kserve-mms/agent-status.v1', instance, sequence, models },
+});
+
+describe('following an agent', () => {
+  let server: Server;
+  let connections: Agent;
+  let follower: AgentStreamFollower;
+  let faults: string[];
+  let ignored: number;
+  /** The TrainedModels that there are. */
+  let models: Set<string>;
+  let asked: string[];
+  let told: (readonly string[] | undefined)[];
+
+  const optionsFor = (port: number, change: Partial<AgentFollowerOptions> = {}): AgentFollowerOptions => ({
+    ...{ baseUrl: `http://127.0.0.1:${port}`, connections, clock: systemClock, random: () => 0 },
+    ...{ turns: createReadingTurns(systemClock), room: createAgentRoom(), group: 'ns' },
+    isModel: (name) => models.has(name),
+    onIgnored: () => (ignored += 1),
+    onFault: (why) => faults.push(why),
+    onChange: (changed) => told.push(changed === undefined ? undefined : [...changed]),
+    ...change,
+  });
+
+  async function follow(
+    answer: (request: IncomingMessage, response: ServerResponse) => void,
+    change: Partial<AgentFollowerOptions> = {},
+  ): Promise<void> {
+    [asked, faults, ignored, models] = [[], [], 0, new Set(['a', 'b'])];
+    told = [];
+    server = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      answer(request, response);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    connections = agentConnections();
+    follower = followAgent(optionsFor(port, change));
+  }
+
+  afterEach(async () => {
+    await follower.stop();
+    await connections.destroy();
+    server.closeAllConnections();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  });
+
+  const send = (response: ServerResponse, ...events: object[]): void => {
+    for (const event of events) response.write(`${JSON.stringify(event)}\n`);
+  };
+  const phases = (): Record<string, string> =>
+    Object.fromEntries([...follower.models].map(([name, { phase }]) => [name, phase]));
+  const becomes = (expected: object): Promise<void> =>
+    eventuallyTrue(JSON.stringify(expected), () => JSON.stringify(phases()) === JSON.stringify(expected));
+
+  it('takes the snapshot and every change, and tells of them', async () => {
+    await follow((_request, response) => {
+      send(response, snapshot('i', 1, model('a', 'Queued'), model('b', 'Loaded')));
+      send(response, { type: 'MODEL', sequence: 2, model: model('a', 'Loaded') });
+      send(response, { type: 'REMOVED', sequence: 3, name: 'b' }, { type: 'NEWS', sequence: 4 });
+    });
+    await becomes({ a: 'Loaded' });
+    expect(told).toEqual([undefined, ['a'], ['b']]);
+    expect(follower.silence).toBeUndefined();
+  });
+
+  it('goes on where it was after a break, and keeps what it knows meanwhile', async () => {
+    await follow((_request, response) => {
+      if (asked.length === 1) {
+        send(response, snapshot('i/1', 7, model('a', 'Loaded')));
+        response.end();
+      } else {
+        send(response, { type: 'MODEL', sequence: 8, model: model('b', 'Loading') });
+      }
+    });
+    await becomes({ a: 'Loaded', b: 'Loading' });
+    expect(asked).toEqual(['/v1/models/watch', '/v1/models/watch?instance=i%2F1&since=7']);
+  });
+
+  it('hears an agent that has nothing new to say', async () => {
+    await follow((_request, response) => {
+      if (asked.length === 1) {
+        send(response, snapshot('i', 7, model('a', 'Loaded')));
+        response.end();
+      } else response.flushHeaders();
+    });
+    await eventuallyTrue('asked again', () => asked.length === 2 && follower.silence === undefined);
+    expect(phases()).toEqual({ a: 'Loaded' });
+  });
+
+  it.each([
+    [
+      'is not there',
+      (response: ServerResponse) => response.writeHead(404).end('not here'),
+      'it answered 404',
+    ],
+    ['speaks no JSON', (response: ServerResponse) => response.end('hello\n'), 'not a JSON object'],
+    ['never ends a line', (response: ServerResponse) => endless(response), 'a line of more than'],
+    ['floods', (response: ServerResponse) => flood(response), 'more than can be read'],
+    [
+      'leads elsewhere',
+      (response: ServerResponse) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
+      'it answered 302',
+    ],
+    ['breaks off', (response: ServerResponse) => response.destroy(), ''],
+  ])('says why nothing is heard of one that %s, and tries again', async (_, answer, why) => {
+    await follow((_request, response) => {
+      answer(response);
+    });
+    await eventuallyTrue('asked again', () => asked.length >= 2);
+    expect(follower.silence?.why).toContain(why);
+    expect(follower.silence?.refused).toBe(false);
+  });
+
+  it('begins anew with one that has sent something wrong', async () => {
+    await follow((_request, response) => {
+      send(response, snapshot('i', asked.length, model('a', 'Loaded')));
+      if (asked.length === 1) send(response, { type: 'MODEL', sequence: 2, model: { name: 'a' } });
+    });
+    await eventuallyTrue('asked again', () => asked.length === 2 && follower.silence === undefined);
+    expect(asked[1]).toBe('/v1/models/watch');
+  });
+
+  it('keeps nothing of models that no TrainedModel asks for, and counts them', async () => {
+    await follow((_request, response) => {
+      send(response, snapshot('i', 1, model('a', 'Loaded'), model('invented', 'Failed')));
+      send(response, { type: 'MODEL', sequence: 2, model: model('c', 'Loaded') });
+      send(response, { type: 'MODEL', sequence: 3, model: model('b', 'Loaded') });
+    });
+    await becomes({ a: 'Loaded', b: 'Loaded' });
+    expect(told).toEqual([undefined, ['b']]);
+    expect(ignored).toBe(2);
+    expect(faults).toEqual([]);
+  });
+
+  it('asks again for what it left out once there is a TrainedModel of that name', async () => {
+    const clock = { ...systemClock, sleep: hasty };
+    await follow(
+      (_request, response) => {
+        send(response, snapshot('i', 1, model('a', 'Loaded'), model('late', 'Loaded')));
+      },
+      { clock },
+    );
+    await becomes({ a: 'Loaded' });
+    models.add('late');
+    follower.modelAppeared();
+    await becomes({ a: 'Loaded', late: 'Loaded' });
+    expect(asked).toEqual(['/v1/models/watch', '/v1/models/watch']);
+    expect(follower.silence).toBeUndefined();
+  });
+
+  it('asks for nothing again when it left nothing out', async () => {
+    await follow((_request, response) => {
+      send(response, snapshot('i', 1, model('a', 'Loaded'), model('gone', 'Unloading')));
+    });
+    await becomes({ a: 'Loaded' });
+    follower.modelAppeared();
+    follower.modelGone('a');
+    expect(phases()).toEqual({});
+    expect(asked).toEqual(['/v1/models/watch']);
+  });
+
+  const invented = Array.from({ length: 19_500 }, (_, index) => model(`invented-${index}`, 'Failed'));
+
+  it.each<[string, (response: ServerResponse) => void, string]>([
+    [
+      'invents models',
+      (response) => send(response, snapshot('i', 1, ...invented)),
+      'no TrainedModel asks for',
+    ],
+    [
+      'invents models one by one',
+      (response) => {
+        send(response, snapshot('i', 1));
+        for (const each of invented.slice(0, 2_000))
+          send(response, { type: 'MODEL', sequence: 2, model: each });
+      },
+      'no TrainedModel asks for',
+    ],
+    [
+      'has a model without end',
+      (response) => {
+        response.write('{"type":"SNAPSHOT","status":{"models":[{"name":"a","message":"');
+        endless(response);
+      },
+      'a line of more than 32768 bytes',
+    ],
+    [
+      'never ends its list of models',
+      (response) => {
+        response.write(`{"type":"SNAPSHOT","status":{"models":[${JSON.stringify(model('a', 'Loaded'))}`);
+        repeat(response, `,${JSON.stringify(model('a', 'Loaded'))}`);
+      },
+      'more than 20000 models',
+    ],
+    ['nests without end', (response) => repeat(response, '['), 'nested too deeply'],
+    [
+      'nests without end inside a model',
+      (response) => {
+        response.write('{"type":"SNAPSHOT","status":{"models":[{"name":');
+        repeat(response, '{"a":');
+      },
+      'nested too deeply',
+    ],
+    ['sends white space for ever', (response) => repeat(response, ' '), 'a line of more than'],
+    ['sends empty lines for ever', (response) => repeat(response, '\n'), 'more than can be read'],
+  ])('ends the connection of one that %s, and says so', async (_, answer, why) => {
+    await follow((_request, response) => {
+      answer(response);
+    });
+    await eventuallyTrue('a fault', () => faults.length > 0);
+    expect(faults[0]).toContain(why);
+    expect(follower.silence?.why).toContain(why);
+    expect(follower.models.size).toBe(0);
+  });
+
+  it('keeps the states of models, not the messages around them', async () => {
+    await follow((_request, response) => {
+      send(response, snapshot('i', 1, { ...model('a', 'Failed'), message: 'x'.repeat(20_000) }));
+    });
+    await becomes({ a: 'Failed' });
+    expect(follower.models.get('a')?.message).toMatch(/^x{399}…$/);
+  });
+
+  it('gives way when its namespace tells more than is kept, and is tried again later', async () => {
+    const room = createAgentRoom({ group: 1_200, total: 10_000 });
+    await follow(
+      (_request, response) => {
+        send(
+          response,
+          snapshot('i', 1, model('a', 'Loaded'), { ...model('b', 'Failed'), message: 'x'.repeat(900) }),
+        );
+      },
+      { room },
+    );
+    await eventuallyTrue('silence', () => follower.silence?.why.includes('more than is kept') === true);
+    expect(follower.models.size).toBe(0);
+  });
+
+  it('knows a port at which nothing listens', async () => {
+    await follow((_request, response) => void response.end());
+    await follower.stop();
+    server.closeAllConnections();
+    const { port } = server.address() as AddressInfo;
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    follower = followAgent(optionsFor(port));
+    await eventuallyTrue('refused', () => follower.silence?.refused === true);
+    expect(follower.silence?.why).toBe('nothing listens there');
+    server = createServer().listen(0);
+  });
+});
+
+function endless(response: ServerResponse): void {
+  const chunk = 'x'.repeat(1024 * 1024);
+  const more = (): void => {
+    while (!response.destroyed && response.write(chunk));
+  };
+  response.on('drain', more);
+  more();
+}
+
+/** The same text again and again. */
+function repeat(response: ServerResponse, text: string): void {
+  const chunk = text.repeat(16 * 1024);
+  const more = (): void => {
+    while (!response.destroyed && response.write(chunk));
+  };
+  response.on('drain', more);
+  more();
+}
+
+/** Sleeps a hundredth of the time. */
+function hasty(span: Milliseconds, signal?: AbortSignal): Promise<void> {
+  return systemClock.sleep(milliseconds(span / 100), signal);
+}
+
+function flood(response: ServerResponse): void {
+  const chunk = '{"type":"HEARTBEAT","sequence":1}\n'.repeat(1_000);
+  const more = (): void => {
+    while (!response.destroyed && response.write(chunk));
+  };
+  response.on('drain', more);
+  more();
+}

@@ -1,0 +1,72 @@
+import { describe, expect, it } from '@jest/globals';
+import { readAgentLine, readAgentModel } from '../../../../src/controllers/status/agent-status-reading.decide.ts';
+
+const HASH = 'a'.repeat(64);
+const model = (change: object = {}) => ({
+  ...{ name: 'm1', phase: 'Loaded', specHash: HASH, servingSpecHash: HASH, reason: '', message: '' },
+  ...change,
+});
+const line = (event: object): string => JSON.stringify(event);
+const snapshot = (change: object = {}) =>
+  line({
+    type: 'SNAPSHOT',
+    sequence: 3,
+    status: {
+      version: 'kserve-mms/agent-status.v1',
+      instance: 'i',
+      sequence: 3,
+      models: [],
+      ...change,
+    },
+  });
+const of = (change: object) => readAgentLine(line({ type: 'MODEL', sequence: 4, model: model(change) }));
+
+describe('a line of an agent', () => {
+  it('brings every model, one model, or the end of one', () => {
+    const read = { phase: 'Loaded', specHash: HASH, reason: '', message: '' };
+    expect(readAgentLine(snapshot())).toEqual({ kind: 'snapshot', instance: 'i', sequence: 3 });
+    expect(readAgentModel(JSON.stringify(model()))).toEqual(['m1', read]);
+    expect(of({})).toEqual({ kind: 'model', sequence: 4, name: 'm1', model: read });
+    expect(readAgentLine(line({ type: 'REMOVED', sequence: 5, name: 'm1' }))).toEqual({
+      ...{ kind: 'removed', sequence: 5, name: 'm1' },
+    });
+  });
+
+  it.each(['HEARTBEAT', 'AGENT', 'SOMETHING NEW'])('%s is none of our business', (type) => {
+    expect(readAgentLine(line({ type, sequence: 1 })).kind).toBe('other');
+  });
+
+  it.each([
+    ['no JSON', '{"type":'],
+    ['no object', '[]'],
+    ['a snapshot without a status', line({ type: 'SNAPSHOT' })],
+    ['a snapshot of another version', snapshot({ version: 'v2' })],
+    ['a snapshot without an instance', snapshot({ instance: 7 })],
+    ['models that are no list', snapshot({ models: {} })],
+    ['models that are none', snapshot({ models: [1] })],
+    ['a removal without a name', line({ type: 'REMOVED', name: null })],
+    ['a model without a name', line({ type: 'MODEL', model: model({ name: '' }) })],
+    ['a name without end', line({ type: 'MODEL', model: model({ name: 'x'.repeat(300) }) })],
+    ['an unknown phase', line({ type: 'MODEL', model: model({ phase: 'constructor' }) })],
+    ['a hash that is none', line({ type: 'MODEL', model: model({ specHash: 'x' }) })],
+    ['a model that is none', line({ type: 'MODEL', model: null })],
+  ])('is malformed with %s', (_, text) => {
+    expect(readAgentLine(text).kind).toBe('malformed');
+  });
+
+  it('is cut and cleaned where people will read it', () => {
+    const read = of({ phase: 'Failed', reason: 'a b<c>', message: `\u001b[31mred\n${'x'.repeat(1000)}` });
+    if (read.kind !== 'model') throw new Error(read.kind);
+    expect(read.model.reason).toBe('');
+    expect(read.model.message).toMatch(/^\[31mred x+…$/);
+    expect(read.model.message.length).toBeLessThanOrEqual(400);
+  });
+
+  it('may speak of a model with the name of something JavaScript has', () => {
+    expect(of({ name: '__proto__' })).toMatchObject({ kind: 'model', name: '__proto__' });
+  });
+
+  it('numbers nothing that is no number', () => {
+    expect(readAgentLine(line({ type: 'REMOVED', name: 'a', sequence: -1 }))).toMatchObject({ sequence: 0 });
+  });
+});

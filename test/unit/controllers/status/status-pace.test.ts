@@ -1,0 +1,84 @@
+import { describe, expect, it } from '@jest/globals';
+import type { MonotonicMs } from '../../../../src/lib/clock.ts';
+import { paceOf, untilNextTry } from '../../../../src/controllers/status/status-pace.decide.ts';
+import type { PaceInput } from '../../../../src/controllers/status/status-pace.decide.ts';
+import type { TrainedModelStatus } from '../../../../src/contract/trained-model-status.ts';
+
+const NOW = 1_000_000;
+const status = (loaded: string, reason: string, message = ''): TrainedModelStatus => ({
+  conditions: [
+    { type: 'ModelLoaded', status: loaded as 'True', reason, message },
+    { type: 'Ready', status: loaded as 'True' },
+  ],
+});
+const LOADED = status('True', 'Loaded');
+const FAILED = status('False', 'Failed', 'pod a: 404');
+const QUEUED = status('False', 'Queued');
+const LOADING = status('False', 'Loading');
+const NO_REPLICAS = status('False', 'NoReplicas');
+
+const pace = (change: Partial<PaceInput> & { wantedFor?: number; writtenAgo?: number }) => {
+  const { wantedFor = 0, writtenAgo, ...rest } = change;
+  const result = paceOf({
+    ...{ stored: undefined, wanted: LOADED, settled: true, doubtUntil: undefined, crowd: 1 },
+    since: (NOW - wantedFor) as MonotonicMs,
+    lastWriteAt: writtenAgo === undefined ? undefined : ((NOW - writtenAgo) as MonotonicMs),
+    now: NOW as MonotonicMs,
+    ...rest,
+  });
+  return result.kind === 'wait' ? result.until - NOW : result.kind;
+};
+
+describe('when a status is written', () => {
+  it.each([
+    ['what holds already: never', { stored: LOADED }, 'nothing'],
+    ['loaded: at once', { stored: QUEUED }, 'write'],
+    ['loaded, the first thing there is to say: at once', {}, 'write'],
+    ['failed: after other replicas had time to fail too', { stored: QUEUED, wanted: FAILED }, 500],
+    ['failed half a second ago: now', { stored: QUEUED, wanted: FAILED, wantedFor: 500 }, 'write'],
+    ['no replica, a new model: not before the first pod may have come', { wanted: NO_REPLICAS }, 3000],
+    ['no replica for three seconds: now', { wanted: NO_REPLICAS, wantedFor: 3000 }, 'write'],
+    ['no replica any more: at once', { stored: LOADED, wanted: NO_REPLICAS }, 'write'],
+    ['on the way, new: not before it lasts', { wanted: QUEUED, settled: false }, 3000],
+    ['on the way for three seconds: now', { wanted: QUEUED, settled: false, wantedFor: 3000 }, 'write'],
+    [
+      'from one state on the way to the next: a minute after',
+      { stored: QUEUED, wanted: LOADING, settled: false, wantedFor: 3000, writtenAgo: 3000 },
+      57_000,
+    ],
+    [
+      'an update of a loaded model that takes long',
+      { stored: LOADED, wanted: LOADING, settled: false, wantedFor: 3000 },
+      'write',
+    ],
+    [
+      'an agent that may answer yet: not before it is given up',
+      {
+        stored: LOADED,
+        wanted: QUEUED,
+        settled: false,
+        wantedFor: 3000,
+        doubtUntil: (NOW + 9000) as MonotonicMs,
+      },
+      9000,
+    ],
+    [
+      'other words for the same: seldom',
+      { stored: FAILED, wanted: status('False', 'Failed', 'pod b: 404'), wantedFor: 5000, writtenAgo: 4000 },
+      6000,
+    ],
+  ])('%s', (_, change, expected) => {
+    expect(pace(change)).toBe(expected);
+  });
+});
+
+describe('a state on the way that found no turn', () => {
+  it.each([
+    ['alone', 1, 2000],
+    ['among forty', 40, 2000],
+    ['among a thousand', 1000, 50_000],
+    ['among a hundred thousand', 100_000, 60_000],
+  ])('%s, of twenty turns a second, waits', (_how, held, expected) => {
+    expect(untilNextTry(held, 20)).toBe(expected);
+  });
+});

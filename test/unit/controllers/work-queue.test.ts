@@ -1,0 +1,321 @@
+import { describe, expect, it } from '@jest/globals';
+import { milliseconds, seconds } from '../../../src/lib/clock.ts';
+import { MmsError } from '../../../src/lib/errors.ts';
+import {
+  startWorkQueue,
+  type WorkQueueEvent,
+  type WorkQueueOptions,
+} from '../../../src/controllers/work-queue.ts';
+import { fakeClock, settle } from '../../support/clocks.ts';
+import { recordingLogger } from '../../support/logs.ts';
+
+class TerminalError extends MmsError {
+  readonly code = 'TEST_TERMINAL';
+  readonly retryable = false;
+}
+
+/** A queue on a clock that stands still; random 1 gives each wait its full length. */
+function testQueue(options: Partial<WorkQueueOptions<string>> = {}) {
+  const clock = fakeClock();
+  const startedAt = clock.now();
+  const runs: string[] = [];
+  const events: WorkQueueEvent<string>[] = [];
+  const gates = new Map<string, PromiseWithResolvers<undefined>>();
+  const signals: AbortSignal[] = [];
+  const queue = startWorkQueue<string>({
+    workers: 2,
+    backoff: { base: milliseconds(100), cap: milliseconds(1000) },
+    clock,
+    random: () => 1,
+    logger: recordingLogger(),
+    observe: (event) => events.push(event),
+    process: async (key, signal) => {
+      runs.push(`${key}@${clock.now() - startedAt}`);
+      signals.push(signal);
+      await gates.get(key)?.promise;
+    },
+    ...options,
+  });
+  /** Makes runs of the key wait until the gate is opened. */
+  const hold = (key: string): PromiseWithResolvers<undefined> => {
+    const gate = Promise.withResolvers<undefined>();
+    gates.set(key, gate);
+    gate.promise.then(
+      () => gates.delete(key),
+      () => gates.delete(key),
+    );
+    return gate;
+  };
+  return { queue, clock, runs, events, hold, signals };
+}
+
+/** A process that fails the first `times` runs with this error. */
+function failing(times: number, error: Error, runs: string[]): WorkQueueOptions<string>['process'] {
+  return (key) => {
+    runs.push(key);
+    return runs.length <= times ? Promise.reject(error) : Promise.resolve();
+  };
+}
+
+describe('the work queue', () => {
+  it('processes what is added', async () => {
+    const { queue, runs } = testQueue();
+    queue.add('a');
+    queue.add('b');
+    await settle();
+    expect(runs).toEqual(['a@0', 'b@0']);
+  });
+
+  it('holds a key once, however often it is added before it runs', async () => {
+    const { queue, runs, hold } = testQueue({ workers: 1 });
+    const gate = hold('busy');
+    queue.add('busy');
+    for (let i = 0; i < 100; i += 1) queue.add('a');
+    expect(queue.depth).toBe(1);
+    gate.resolve(undefined);
+    await settle();
+    expect(runs).toEqual(['busy@0', 'a@0']);
+  });
+
+  it('runs what is urgent before what is not, also what becomes so while it waits', async () => {
+    const urgent = new Set(['u1', 'u2']);
+    const { queue, runs, hold } = testQueue({ workers: 1, isUrgent: (key) => urgent.has(key) });
+    const gate = hold('busy');
+    for (const key of ['busy', 'a', 'b', 'u1', 'c', 'u2']) queue.add(key);
+    urgent.add('b');
+    queue.add('b');
+    expect(queue.depth).toBe(5);
+    gate.resolve(undefined);
+    await settle();
+    expect(runs).toEqual(['busy@0', 'u1@0', 'u2@0', 'b@0', 'a@0', 'c@0']);
+  });
+
+  it('never gives a key to two workers; added while it runs, it runs once more', async () => {
+    const { queue, runs, hold } = testQueue();
+    const gate = hold('a');
+    queue.add('a');
+    await settle();
+    queue.add('a');
+    queue.add('a');
+    await settle();
+    expect(runs).toEqual(['a@0']);
+    gate.resolve(undefined);
+    await settle();
+    expect(runs).toEqual(['a@0', 'a@0']);
+  });
+
+  it('processes as many at once as there are workers, in the order of adding', async () => {
+    const { queue, runs, hold } = testQueue({ workers: 2 });
+    const gates = ['a', 'b'].map(hold);
+    for (const key of ['a', 'b', 'c', 'd']) queue.add(key);
+    await settle();
+    expect(runs).toEqual(['a@0', 'b@0']);
+    expect(queue.depth).toBe(2);
+    gates[1]?.resolve(undefined);
+    await settle();
+    expect(runs).toEqual(['a@0', 'b@0', 'c@0', 'd@0']);
+  });
+
+  it('repeats a failing key with growing waits up to the cap, and starts small again after a success', async () => {
+    const times: number[] = [];
+    const { queue, clock } = testQueue({
+      process: () => {
+        times.push(clock.now());
+        return times.length === 7 ? Promise.resolve() : Promise.reject(new Error('not yet'));
+      },
+    });
+    queue.add('a');
+    await clock.advance(10_000);
+    queue.add('a');
+    await clock.advance(150);
+    const waits = times.slice(1).map((time, i) => time - times[i]!);
+    expect(waits.slice(0, 6)).toEqual([100, 200, 400, 800, 1000, 1000]);
+    expect(waits.slice(7)).toEqual([100]);
+  });
+
+  it('spreads the waits by chance', async () => {
+    const runs: string[] = [];
+    const { queue, clock } = testQueue({ random: () => 0, process: failing(1, new Error('x'), runs) });
+    queue.add('a');
+    await clock.advance(49);
+    expect(runs).toHaveLength(1);
+    await clock.advance(1);
+    expect(runs).toHaveLength(2);
+  });
+
+  it('lets a failing key delay no other', async () => {
+    const runs: string[] = [];
+    const { queue } = testQueue({ workers: 1, process: failing(1, new Error('x'), runs) });
+    queue.add('bad');
+    queue.add('good');
+    await settle();
+    expect(runs).toEqual(['bad', 'good']);
+  });
+
+  it('does not repeat what cannot succeed until the key is added again', async () => {
+    const runs: string[] = [];
+    const { queue, clock } = testQueue({ process: failing(1, new TerminalError('never'), runs) });
+    queue.add('a');
+    await clock.advance(100_000);
+    expect(runs).toEqual(['a']);
+    queue.add('a');
+    await settle();
+    expect(runs).toEqual(['a', 'a']);
+  });
+
+  it('runs a key added during its wait at once, and drops the retry that this run covers', async () => {
+    const runs: string[] = [];
+    const { queue, clock } = testQueue({ process: failing(1, new Error('x'), runs) });
+    queue.add('a');
+    await clock.advance(10);
+    queue.add('a');
+    await settle();
+    expect(runs).toHaveLength(2);
+    await clock.advance(10_000);
+    expect(runs).toHaveLength(2);
+  });
+
+  it('forgets failures and the pending retry on request', async () => {
+    const runs: string[] = [];
+    const { queue, clock } = testQueue({ process: failing(9, new Error('x'), runs) });
+    queue.add('a');
+    await settle();
+    queue.forget('a');
+    await clock.advance(10_000);
+    expect(runs).toHaveLength(1);
+  });
+
+  it('adds a key after a span; the earlier of two counts', async () => {
+    const { queue, clock, runs } = testQueue();
+    queue.addAfter('a', milliseconds(500));
+    queue.addAfter('a', milliseconds(200));
+    queue.addAfter('a', milliseconds(900));
+    await clock.advance(10_000);
+    expect(runs).toEqual(['a@200']);
+  });
+
+  it('makes few runs of a burst: the first at once, then ever fewer until it is quiet', async () => {
+    const { queue, clock, runs } = testQueue({
+      coalesce: { first: milliseconds(100), cap: milliseconds(300) },
+    });
+    for (let i = 0; i < 1000; i += 1) {
+      queue.add('a');
+      await clock.advance(1);
+    }
+    await clock.advance(1000);
+    // The last change came at 999, and a hundred milliseconds later it is quiet: the window would last until 1200.
+    expect(runs).toEqual(['a@0', 'a@100', 'a@300', 'a@600', 'a@900', 'a@1099']);
+    queue.add('a');
+    await clock.advance(50);
+    queue.add('a');
+    await clock.advance(1000);
+    expect(runs.slice(-2)).toEqual(['a@2000', 'a@2100']);
+  });
+
+  it('makes ever fewer runs of a burst without an end, up to one in the longest window', async () => {
+    const { queue, clock, runs } = testQueue({
+      coalesce: { first: milliseconds(100), cap: milliseconds(4000) },
+    });
+    for (let at = 0; at < 20_000; at += 50) {
+      queue.add('a');
+      await clock.advance(50);
+    }
+    const starts = [0, 100, 300, 700, 1500, 3100, 6300, 10_300, 14_300, 18_300];
+    expect(runs).toEqual(starts.map((at) => `a@${at}`));
+  });
+
+  it.each([
+    { gap: 300, changes: 60, runs: 9 },
+    { gap: 900, changes: 60, runs: 14 },
+    { gap: 1100, changes: 60, runs: 60 },
+  ])('takes changes $gap ms apart for a burst or not: $changes of them in $runs runs', async (table) => {
+    const { queue, clock, runs } = testQueue({
+      coalesce: { first: milliseconds(100), cap: seconds(8) },
+    });
+    for (let change = 0; change < table.changes; change += 1) {
+      queue.add('a');
+      await clock.advance(table.gap);
+    }
+    await clock.advance(8_000);
+    expect(runs).toHaveLength(table.runs);
+  });
+
+  it('keeps the window of one key from delaying another', async () => {
+    const { queue, clock, runs } = testQueue({
+      coalesce: { first: milliseconds(100), cap: milliseconds(300) },
+    });
+    queue.add('a');
+    await clock.advance(10);
+    queue.add('a');
+    queue.add('b');
+    await settle();
+    expect(runs).toEqual(['a@0', 'b@10']);
+  });
+
+  it('on stop takes nothing more, and waits for what runs', async () => {
+    const { queue, clock, runs, hold, signals } = testQueue({
+      workers: 1,
+      coalesce: { first: milliseconds(50), cap: milliseconds(50) },
+    });
+    const gate = hold('a');
+    queue.add('a');
+    queue.add('b');
+    queue.addAfter('c', milliseconds(10));
+    await settle();
+    let stopped = false;
+    const stopping = queue.stop(milliseconds(1000)).then(() => (stopped = true));
+    queue.add('d');
+    queue.addAfter('e', milliseconds(1));
+    await clock.advance(500);
+    expect([stopped, signals[0]?.aborted]).toEqual([false, false]);
+    await clock.advance(500);
+    expect([stopped, signals[0]?.aborted]).toEqual([false, true]);
+    gate.resolve(undefined);
+    await stopping;
+    await clock.advance(10_000);
+    expect(runs).toEqual(['a@0']);
+    expect(clock.sleeping).toBe(0);
+  });
+
+  it('aborts what runs at once when no grace is given', async () => {
+    const { queue, hold, signals } = testQueue();
+    const gate = hold('a');
+    queue.add('a');
+    await settle();
+    const stopping = queue.stop();
+    expect(signals[0]?.aborted).toBe(true);
+    gate.reject(new Error('cut short'));
+    await stopping;
+  });
+
+  it('takes a process that throws at once like one that rejects', async () => {
+    const { queue, events } = testQueue({
+      process: () => {
+        throw new Error('thrown');
+      },
+    });
+    queue.add('a');
+    await settle();
+    expect(events.at(-1)).toMatchObject({ type: 'finished', outcome: 'retry' });
+  });
+
+  it('reports depth, waiting and outcome', async () => {
+    const { queue, clock, events, hold } = testQueue({ workers: 1 });
+    const gate = hold('a');
+    queue.add('a');
+    queue.add('b');
+    await clock.advance(30);
+    gate.resolve(undefined);
+    await settle();
+    expect(events).toEqual([
+      { type: 'depth', depth: 1 },
+      { type: 'depth', depth: 0 },
+      { type: 'started', key: 'a', waited: 0 },
+      { type: 'depth', depth: 1 },
+      { type: 'finished', key: 'a', outcome: 'done', duration: 30 },
+      { type: 'depth', depth: 0 },
+      { type: 'started', key: 'b', waited: 30 },
+      { type: 'finished', key: 'b', outcome: 'done', duration: 0 },
+    ]);
+  });
+});

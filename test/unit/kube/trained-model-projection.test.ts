@@ -1,0 +1,42 @@
+import { describe, expect, it } from '@jest/globals';
+import type { TrainedModel } from '../../../src/contract/trained-model.ts';
+import { createTrainedModelProjection } from '../../../src/kube/trained-model-projection.ts';
+
+const METADATA = { name: 'm', namespace: 'ns', labels: { a: 'b' }, finalizers: ['f'], resourceVersion: '3' };
+const SPEC = {
+  inferenceService: 'sk',
+  model: { storageUri: 's3://b/m', framework: 'sklearn', memory: '1Mi' },
+};
+const STATUS = {
+  url: 'http://sk/v1/models/m:predict',
+  conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }],
+};
+
+describe('what is kept of a TrainedModel', () => {
+  it('is all of it but its annotations', () => {
+    const model = {
+      metadata: { ...METADATA, annotations: { 'kubectl/last': '{}' } },
+      spec: SPEC,
+      status: STATUS,
+    };
+    expect(createTrainedModelProjection()(structuredClone(model))).toEqual({
+      metadata: METADATA,
+      spec: SPEC,
+      status: STATUS,
+    });
+  });
+
+  it.each([
+    ['without a spec or a status', { metadata: METADATA }],
+    [
+      'with numbers where texts should be',
+      { metadata: METADATA, spec: { model: { memory: 5, framework: 1 } } },
+    ],
+    ['with a status that is a text', { metadata: METADATA, status: 'odd' }],
+    ['with conditions that are no list', { metadata: METADATA, status: { conditions: { type: 'x' } } }],
+    ['with a condition that is null', { metadata: METADATA, status: { conditions: [null, 'x'] } }],
+    ['with a namesake of a prototype', { metadata: { ...METADATA, namespace: '__proto__' } }],
+  ])('is the same %s', (_how, model) => {
+    expect(createTrainedModelProjection()(structuredClone(model) as TrainedModel)).toEqual(model);
+  });
+});

@@ -1,0 +1,16 @@
+import { describe, expect, it } from '@jest/globals';
+import { warningsIn } from '../../../src/kube/warning-header.decide.ts';
+
+describe('the header Warning', () => {
+  it.each<[string, string | string[] | undefined, string[]]>([
+    ['no header', undefined, []],
+    ['one', '299 - "not yet there"', ['not yet there']],
+    ['one with quotes in it', '299 - "no \\"flowers\\" and no \\\\"', ['no "flowers" and no \\']],
+    ['several in one value', '299 - "a, b", 299 kube "c"', ['a, b', 'c']],
+    ['several values', ['299 - "a"', '299 - "b"'], ['a', 'b']],
+    ['another code than the API server uses', '199 - "cached"', []],
+    ['junk', '299 - "never ends', []],
+  ])('%s', (_what, header, warnings) => {
+    expect(warningsIn(header)).toEqual(warnings);
+  });
+});
