@@ -4,8 +4,10 @@ import type { Readable } from 'node:stream';
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import type { GetObjectCommandOutput, S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { recordOf } from '../../lib/json.ts';
 import type { ExpectedDigest } from './digest.ts';
-import { ChecksumMismatchError, InvalidUriError } from './errors.ts';
+import { ChecksumMismatchError, InvalidUriError, PullError } from './errors.ts';
+import { announcedDigests } from './http-headers.ts';
 import { isError } from './is-error.ts';
 import { nonEmpty } from './non-empty.ts';
 import { badListing, bucketAndPrefix, eachListed, filesBelow } from './prefix.ts';
@@ -134,7 +136,10 @@ function listObjects(
       Prefix: startsWith,
       ...(token === undefined ? {} : { ContinuationToken: token }),
     });
-    const page = await asked(client, bucket, client.send(command, { abortSignal: signal }));
+    const sent = client.send(command, { abortSignal: signal });
+    const page = await asked(client, bucket, sent).catch((thrown: unknown) => {
+      throw isUnread(thrown) ? badListing('an answer cannot be read', thrown) : thrown;
+    });
     // Any XML with status 200 becomes an object of the client's, and one that is no listing has none of its fields.
     if (page.IsTruncated === undefined && page.KeyCount === undefined && page.Contents === undefined) {
       throw badListing('an answer is no listing');
@@ -148,6 +153,13 @@ function listObjects(
     );
     return { objects, next };
   });
+}
+
+/** The client puts the answer into the error that it throws where it cannot read one, whatever its status. */
+function isUnread(thrown: unknown): boolean {
+  if (thrown instanceof PullError) return false;
+  const status = recordOf(recordOf(thrown)['$response'])['statusCode'];
+  return typeof status === 'number' && status >= 200 && status < 300;
 }
 
 /** The answer, or what the store's refusal means where its code says more than its status. */
@@ -170,21 +182,52 @@ function openObject(
       ...(offset > 0 ? { Range: `bytes=${offset}-` } : {}),
       ...(tag === undefined ? {} : { IfMatch: tag }),
     });
+    let headers: Headers = {};
+    command.middlewareStack.add(
+      (next) => async (call) => {
+        const result = await next(call);
+        headers = recordOf(recordOf(result.response)['headers']);
+        return result;
+      },
+      { step: 'deserialize' },
+    );
     const sent = client.send(command, { abortSignal: signal });
     const answer = await asked(client, `${bucket}/${key}`, sent);
-    return opened(answer, { offset, etagIsMd5, shown: shownUri(`s3://${bucket}/${key}`) });
+    const announced = offset === 0 ? digestsIn(headers) : [];
+    return opened(answer, { offset, etagIsMd5, announced, shown: shownUri(`s3://${bucket}/${key}`) });
   };
+}
+
+type Headers = Readonly<Record<string, unknown>>;
+
+/**
+ * The digests in headers that AWS's client passes by: Content-MD5, which stores such as Alibaba's send, and Google's own.
+ * Sources: RFC 1864; cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash
+ */
+function digestsIn(headers: Headers): ExpectedDigest[] {
+  const { 'content-md5': md5, 'x-goog-hash': hash } = headers;
+  const lists = [['content-md5', md5] as const, ['digest', hash] as const];
+  return announcedDigests(
+    new Map(lists.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : []))),
+  );
+}
+
+interface HowOpened {
+  readonly offset: number;
+  readonly etagIsMd5: boolean;
+  readonly announced: readonly ExpectedDigest[];
+  readonly shown: string;
 }
 
 function opened(
   answer: GetObjectCommandOutput,
-  { offset, etagIsMd5, shown }: { offset: number; etagIsMd5: boolean; shown: string },
+  { offset, etagIsMd5, announced, shown }: HowOpened,
 ): OpenedFile {
   return {
     body: answer.Body as Readable,
     totalBytes: answer.ContentLength === undefined ? undefined : offset + answer.ContentLength,
     tag: answer.ETag,
-    digests: etagIsMd5 ? digestsOf(answer) : [],
+    digests: [...announced, ...(etagIsMd5 ? digestsOf(answer) : [])],
     // The SDK checks x-amz-checksum-* itself and throws a plain Error; the network's errors have a code.
     faultOf: (error) =>
       isError(error) && !('code' in error) && error.name === 'Error'
