@@ -39,6 +39,8 @@ import type { ManagerMetrics } from './metrics.ts';
 import { startMetricsServer } from './metrics-server.ts';
 import type { ManagerOptions } from './options.ts';
 import { registrationFor } from './registrations.ts';
+import { ALWAYS_ON, webhookSwitch } from './webhook-switch.ts';
+import type { WebhookSwitch } from './webhook-switch.ts';
 import { keepCertificate, startWebhookServer } from './webhook.ts';
 
 const PREPARE_RETRY = seconds(2);
@@ -172,15 +174,17 @@ function createControllers(running: Running, view: ClusterView): Controllers {
 function leadAll(
   { models, status, propagation, predictors }: Controllers,
   kserveLease: KServeLease | undefined,
-): Controller['lead'] {
+): Admitting['lead'] {
   const decide = async (holding: AbortSignal): Promise<void> => {
     await Promise.all([models.lead(holding), status?.lead(holding)]);
   };
-  return async (leading) => {
+  return async (leading, webhooks) => {
     await Promise.all([
       kserveLease?.whileHeld(leading, decide) ?? decide(leading),
       propagation?.lead(leading),
-      predictors?.lead(leading),
+      webhooks.lead(leading),
+      // Pods that are created before the webhook is called would stay without an agent.
+      webhooks.untilOn(leading).then(() => predictors?.lead(leading)),
     ]);
   };
 }
@@ -190,7 +194,7 @@ interface Admitting extends Running {
   /** What must be known before this replica is ready. */
   readonly needed: readonly AnyReflector[];
   readonly secret: { readonly namespace: string; readonly name: string };
-  readonly lead: Controller['lead'];
+  readonly lead: (signal: AbortSignal, webhooks: WebhookSwitch) => Promise<void>;
 }
 
 /** Serves the webhook and competes for the lead until the signal aborts, and ends both in order. */
@@ -203,13 +207,16 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
     clientAuthorityFile: options.clientAuthorityFile,
     handlers: webhookHandlers(options, client, view, metrics),
   });
-  const registration = await registrationFor(options, client, server.port);
+  const registration = await registrationFor(options, client, {
+    ...{ port: server.port, isLeader: () => election.isLeader() },
+  });
+  const webhooks = switchFor(admitting);
   const election = startLeaderElection({
     ...{ client, namespace, name: PART_OF, identity, clock, random, logger, durations: LEASE },
     onStartedLeading: (leading) => {
       metrics.leading(true);
       certificate.poke();
-      return admitting.lead(leading);
+      return admitting.lead(leading, webhooks);
     },
     onStoppedLeading: () => metrics.leading(false),
   });
@@ -226,9 +233,23 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
 
   await aborted(signal);
   logger.info({}, 'ending: the webhook drains, the lease is given back');
-  await Promise.all([withdraw(registration, logger).then(() => server.stop()), election.stop()]);
+  await Promise.all([
+    Promise.all([withdraw(registration, logger), webhooks.end()]).then(() => server.stop()),
+    election.stop(),
+  ]);
   background.abort();
   await certificate.finished;
+}
+
+/** A manager outside of the cluster registers itself, and is called from then on. */
+function switchFor({ options, client, checks }: Admitting): WebhookSwitch {
+  if (options.mode === 'local') return ALWAYS_ON;
+  return webhookSwitch({
+    ...options,
+    client,
+    readiness: () => [...checks.values()].map((check) => check()).find((missing) => missing !== undefined),
+    wantsClientCertificate: options.clientAuthorityFile !== undefined,
+  });
 }
 
 function webhookHandlers(

@@ -7,6 +7,7 @@ import { installedChecks } from '../../../../src/cli/check/installed-checks.deci
 import type { InstalledFacts } from '../../../../src/cli/check/installed-checks.decide.ts';
 import { preChecks } from '../../../../src/cli/check/pre-checks.decide.ts';
 import type { PreFacts } from '../../../../src/cli/check/pre-checks.decide.ts';
+import { POD_RULES } from '../../../../src/contract/webhook-rules.ts';
 import type { Known } from '../../../../src/lib/lookup.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:30Z') as EpochMs;
@@ -23,8 +24,14 @@ const right = (name: string, allowed = true, unless?: string) => ({
   allowed: known(allowed),
 });
 const webhooks = [
-  { name: 'w', clientConfig: { service: { namespace: 'n', name: 's' }, caBundle: btoa('pem') } },
+  {
+    name: 'w',
+    clientConfig: { service: { namespace: 'n', name: 's' }, caBundle: btoa('pem') },
+    rules: POD_RULES,
+  },
 ];
+
+const OFF = { metadata: { name: 'w' }, webhooks: webhooks.map(({ rules: _rules, ...rest }) => rest) };
 
 const WELL: InstalledFacts = {
   installation: {
@@ -38,7 +45,7 @@ const WELL: InstalledFacts = {
   definitions: DEFINITIONS,
   deployment: deployment(2),
   managerRights: [right('list pods'), right('patch pods', true, '--no-propagate')],
-  modelWebhook: known({ metadata: { name: 'kserve-mms' } }),
+  modelWebhook: known({ metadata: { name: 'kserve-mms' }, webhooks }),
   systemConfig: known(undefined),
   trialPod: known({ kind: 'seen' }),
   goodModel: known('let in'),
@@ -50,6 +57,14 @@ const WELL: InstalledFacts = {
 describe('the checks of an installation', () => {
   it('are all ok where all is well', () => {
     expect(installedChecks(WELL).map(({ outcome }) => outcome)).toEqual(Array(11).fill('ok'));
+  });
+
+  it('name a webhook that is not switched on yet, and what it waits for', () => {
+    const installation = { ...WELL.installation, webhook: known(OFF) };
+    const found = installedChecks({ ...WELL, installation }).filter(({ outcome }) => outcome !== 'ok');
+    expect(found).toMatchObject([{ id: 'pod-webhook-registered', outcome: 'failed' }]);
+    expect(found[0]?.message).toContain('not switched on yet');
+    expect(found[0]?.advice).toMatch(/^wait: the manager switches it on once/);
   });
 
   const CASES: readonly [what: string, change: Partial<InstalledFacts>, id: CheckId, outcome: string][] = [
@@ -84,6 +99,7 @@ describe('the checks of an installation', () => {
     ],
     ['the manager runs as nobody knows whom', { managerRights: undefined }, 'manager-may-work', 'unknown'],
     ['there is no preflight', { modelWebhook: known(undefined) }, 'model-webhook-registered', 'warning'],
+    ['the preflight is not switched on', { modelWebhook: known(OFF) }, 'model-webhook-registered', 'warning'],
     ['trust ends soon', { warnBefore: seconds(7200) }, 'webhook-trusted', 'warning'],
     [
       'trust has ended',
@@ -136,6 +152,7 @@ describe('the checks before an installation', () => {
     definitions: DEFINITIONS,
     kserveLease: known(undefined),
     certificates: known(undefined),
+    nodes: known([]),
     now: NOW,
   };
   const heldBy = (holder: string, secondsAgo = 1) => ({
@@ -175,6 +192,27 @@ describe('the checks before an installation', () => {
       outcome,
       message: expect.stringContaining(version),
     });
+  });
+
+  const node = (...names: string[]) => ({ metadata: { name: 'n' }, status: { images: [{ names }] } });
+  it.each<[what: string, nodes: PreFacts['nodes'], outcome: string, words: RegExp]>([
+    [
+      'all have it',
+      known([node('docker.io/library/kserve-mms:0.1.0'), node('kserve-mms:0.1.0')]),
+      'ok',
+      /every node/,
+    ],
+    [
+      'some have it',
+      known([node('a', 'kserve-mms:0.1.0'), node('other')]),
+      'unknown',
+      /^1 of 2 nodes .* no pod is refused$/,
+    ],
+    ['there are no nodes', known([]), 'unknown', /^0 of 0/],
+    ['nodes may not be listed', DENIED, 'unknown', /forbidden/],
+  ])('say of the image what can be known where %s', (_what, nodes, outcome, words) => {
+    const found = preChecks({ ...READY, nodes }).find(({ id }) => id === 'image-on-nodes');
+    expect(found).toMatchObject({ outcome, message: expect.stringMatching(words) });
   });
 
   it('fail for the rights that are missing, and name them', () => {
