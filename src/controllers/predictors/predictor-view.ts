@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { KubernetesObject } from '../../contract/kubernetes.ts';
 import type { Logger } from '../../lib/log.ts';
-import { INFERENCE_SERVICE_LABEL, PART_OF } from '../../contract/names.ts';
+import { INFERENCE_SERVICE_LABEL, WEBHOOK_CONFIGURATION } from '../../contract/names.ts';
 import type { Deployment } from '../../contract/predictor-outcome.ts';
 import type { ServingRuntime } from '../../contract/serving-runtime.ts';
 import type { WebhookConfiguration } from '../../contract/webhook-configuration.ts';
@@ -87,7 +87,7 @@ export function watchPredictors(options: PredictorViewOptions): PredictorView {
     webhook: startReflector({
       ...base('mutatingwebhookconfigurations'),
       resource: MUTATING_WEBHOOK_CONFIGURATIONS,
-      fieldSelector: `metadata.name=${PART_OF}`,
+      fieldSelector: `metadata.name=${WEBHOOK_CONFIGURATION}`,
       onDelta: listeners.webhook,
     }),
   };
