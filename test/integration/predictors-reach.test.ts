@@ -191,6 +191,53 @@ describe('what is said of the way to a predictor', () => {
       await reportAvailable(client, 'served-predictor');
     });
 
+    const merge = (body: object) => ({ type: 'merge' as const, body });
+    const change = (predictor: object): Promise<unknown> =>
+      client.patch(
+        INFERENCE_SERVICES,
+        { namespace: 'default', name: 'served' },
+        merge({ spec: { predictor } }),
+      );
+
+    /** The manager applies what is right again in its own time; whatever it has applied is rolled out at once. */
+    const rolledOut = (): Promise<void> =>
+      eventually(async () => {
+        await reportAvailable(client, 'served-predictor');
+        const { reason } = await readCondition(client, 'served', 'PredictorReady');
+        expect(reason).toBe('MinimumReplicasAvailable');
+      });
+
+    it.each<[string, string, object, object]>([
+      ['its new spec is wrong', 'InvalidPredictorSpec', { workerSpec: {} }, { workerSpec: null }],
+      [
+        'the API server refuses its new Deployment',
+        'DeploymentRefused',
+        { nodeSelector: { 'no key!': 'x' } },
+        { nodeSelector: { 'no key!': null } },
+      ],
+      [
+        'the API server refuses its new Service',
+        'ServiceRefused',
+        { model: { ports: [{ containerPort: 8080 }, { containerPort: 80, name: 'second' }] } },
+        { model: { ports: null } },
+      ],
+    ])('%s', async (_, reason, wrong, right) => {
+      await change(wrong);
+      await readyBecause(reason);
+      expect(await requestInCluster(client, url)).toBe('answered');
+      await change(right);
+      await rolledOut();
+    });
+
+    it('the webhook passes over its namespace from now on', async () => {
+      const labelled = (value: string | null) => merge({ metadata: { labels: { 'control-plane': value } } });
+      await client.patch(NAMESPACES, { name: 'default' }, labelled('mine'));
+      await readyBecause('NamespaceNotSelected');
+      expect(await requestInCluster(client, url)).toBe('answered');
+      await client.patch(NAMESPACES, { name: 'default' }, labelled(null));
+      await rolledOut();
+    });
+
     it('its runtime has gone', async () => {
       await client.delete(CLUSTER_SERVING_RUNTIMES, { name: 'served' });
       await readyBecause('RuntimeNotRecognized');
