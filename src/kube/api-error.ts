@@ -1,3 +1,4 @@
+import { shortened } from '../contract/cause-text.ts';
 import { milliseconds, seconds, type Milliseconds } from '../lib/clock.ts';
 import { MmsError } from '../lib/errors.ts';
 
@@ -125,7 +126,7 @@ export function errorFromResponse(
 export function errorFromStatus(what: string, status: KubernetesStatus, retryAfter?: Milliseconds): ApiError {
   const http = typeof status.code === 'number' ? status.code : 500;
   const after = retryAfterOf(status) ?? retryAfter;
-  return new ApiError(`${what}: ${describe(http, status)}`, {
+  return new ApiError(`${describe(http, status)} [${what}]`, {
     code: codeOf(http, status.reason),
     status: http,
     ...(status.reason !== undefined && { reason: status.reason }),
@@ -177,6 +178,6 @@ function parseStatus(body: string): KubernetesStatus {
   } catch {
     // Not JSON: a proxy's page, or the plain-text answers of an API server that is starting.
   }
-  const text = body.trim().slice(0, 200);
+  const text = shortened(body.trim(), 200);
   return text === '' ? {} : { message: text };
 }

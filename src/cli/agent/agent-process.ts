@@ -51,6 +51,7 @@ export async function runAgentProcess({
   if (options.enablePuller) puller.warm();
   const agent = await runAgent({
     options,
+    ...(options.host !== undefined && { address: options.host }),
     readinessProbe: environment['SERVING_READINESS_PROBE'],
     instance,
     puller,

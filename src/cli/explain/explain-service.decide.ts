@@ -1,4 +1,3 @@
-import type { InferenceService } from '../../contract/inference-service.ts';
 import { valueOf } from '../../lib/lookup.ts';
 import { MODEL_LOADED, conditionOf } from '../../contract/trained-model-status.ts';
 import type { Condition, TrainedModelStatus } from '../../contract/trained-model-status.ts';
@@ -24,7 +23,7 @@ import {
   pendingChange,
   planOf,
 } from './predictor-steps.decide.ts';
-import { judgeServiceLeads, judgeServiceOurs } from './service-steps.decide.ts';
+import { judgeReady, judgeServiceLeads, judgeServiceOurs } from './service-steps.decide.ts';
 
 const MODELS_NAMED = 10;
 
@@ -65,7 +64,7 @@ function judgeThere({ inferenceService, name, namespace, near, defined }: Servic
     : ok('the InferenceService is there');
 }
 
-function judgeModels({ trainedModels }: ServiceFacts): Verdict {
+function judgeModels({ trainedModels, namespace }: ServiceFacts): Verdict {
   if (trainedModels.kind === 'unreadable')
     return unknown(`TrainedModels cannot be read: ${trainedModels.why}`);
   const { length } = trainedModels.value;
@@ -74,7 +73,9 @@ function judgeModels({ trainedModels }: ServiceFacts): Verdict {
     const condition = conditionOf(status as TrainedModelStatus | undefined, MODEL_LOADED);
     return condition === undefined ? [] : [{ name: metadata.name, condition }];
   });
-  const not = told.filter(({ condition }) => condition.status !== 'True').map(inWords);
+  const missing = told.filter(({ condition }) => condition.status !== 'True');
+  const first = missing[0]?.name ?? '';
+  const not = missing.map(inWords);
   if (not.length === 0) {
     return told.length === length
       ? ok(`all ${length} models are loaded`)
@@ -83,18 +84,11 @@ function judgeModels({ trainedModels }: ServiceFacts): Verdict {
   const more = not.length > MODELS_NAMED ? `; and ${not.length - MODELS_NAMED} more` : '';
   return broken(
     `${not.length} of ${length} models are not loaded: ${not.slice(0, MODELS_NAMED).join('; ')}${more}`,
+    `mms explain tm/${first} -n ${namespace}${not.length > 1 ? ', and so for each of the others' : ''}`,
   );
 }
 
 function inWords({ name, condition }: { readonly name: string; readonly condition: Condition }): string {
   const { reason = '', message = '' } = condition;
   return `${name} (${[reason, message].filter((text) => text !== '').join(': ')})`;
-}
-
-function judgeReady(service: InferenceService | undefined): Verdict {
-  const ready = service?.status?.conditions?.find(({ type }) => type === 'Ready');
-  if (ready === undefined) return unknown('nobody has said whether it is ready');
-  if (ready.status === 'True') return ok('it is ready');
-  const why = inWords({ name: 'Ready', condition: ready as Condition });
-  return broken(`its condition Ready is not True: ${why}`);
 }

@@ -1,4 +1,5 @@
 import { decideInjection } from '../../contract/agent-injection.ts';
+import { causeIn } from '../../contract/cause-text.ts';
 import type { InferenceService } from '../../contract/inference-service.ts';
 import { isRecord, recordsIn } from '../../lib/json.ts';
 import { COMPONENT_LABEL, PREDICTOR_COMPONENT } from '../../contract/names.ts';
@@ -64,7 +65,7 @@ function containerTrouble({ state, lastState }: Readonly<Record<string, unknown>
 }
 
 function endOf({ reason, exitCode, message }: Readonly<Record<string, unknown>>): string {
-  const said = typeof message === 'string' && message !== '' ? `: ${message.slice(0, 200)}` : '';
+  const said = typeof message === 'string' && message !== '' ? `: ${causeIn(message, 300)}` : '';
   return `${textOf(reason)}, exit code ${String(exitCode)}${said}`;
 }
 

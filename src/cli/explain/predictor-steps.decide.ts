@@ -7,6 +7,7 @@ import type { ConfigMapChange } from '../../contract/model-config-map.ts';
 import { planModelConfig } from '../../contract/model-config-plan.ts';
 import type { ModelConfigPlan } from '../../contract/model-config-plan.ts';
 import { STOP_ANNOTATION } from '../../contract/names.ts';
+import { adviceOn, serviceTrouble, troubleText } from '../service-standing.decide.ts';
 import { canBeInferenceService, describeAbsence } from '../../contract/trained-model.ts';
 import { watchedPod } from '../../contract/watched-pod.ts';
 import { broken, ok, unknown } from './chain.decide.ts';
@@ -107,11 +108,14 @@ export function judgePodsExist({ pods, deployment, inferenceService }: Predictor
   const service = inferenceService.kind === 'known' ? inferenceService.value : undefined;
   if (service?.metadata.annotations?.[STOP_ANNOTATION] === 'true')
     return broken(`there is no predictor pod: the annotation ${STOP_ANNOTATION} is "true"`, 'take it away');
+  const trouble = service === undefined ? undefined : serviceTrouble(service);
+  if (trouble !== undefined && (valueOf(deployment) === undefined || adviceOn(trouble) !== undefined))
+    return broken(`there is no predictor pod: ${troubleText(trouble)}`, adviceOn(trouble));
   if (deployment.kind === 'unreadable') return broken('there is no predictor pod');
   if (deployment.value === undefined)
     return broken(
-      'there is no predictor pod, and no Deployment that would make one',
-      "KServe's controller, or a manager with --predictors, makes it: look at the conditions of the InferenceService",
+      'there is no predictor pod, no Deployment that would make one, and no condition that says why',
+      "a controller makes it: run KServe's, or the manager with --predictors",
     );
   const failure = deployment.value.status?.conditions?.find(
     ({ type, status }) =>
@@ -132,7 +136,11 @@ export function judgePodsInjected({ pods, inferenceService }: PredictorFacts): V
     state.kind === 'injected' ? [] : [`${pod.metadata.name}${why(state)}`],
   );
   if (without.length === 0) return ok('they have the agent and the ConfigMap');
-  return broken(`${without.length} of ${states.length} pods have no agent that works: ${named(without)}`);
+  const first = states.find(({ state }) => state.kind !== 'injected')?.pod.metadata;
+  return broken(
+    `${without.length} of ${states.length} pods have no agent that works: ${named(without)}`,
+    `delete the pod, so that it is made again; why it has no agent: mms explain pod/${first?.name ?? ''} -n ${first?.namespace ?? ''}`,
+  );
 }
 
 function why(state: Exclude<ReturnType<typeof injectionStateOf>, { kind: 'injected' }>): string {

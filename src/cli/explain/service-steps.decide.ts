@@ -1,8 +1,10 @@
+import type { InferenceService } from '../../contract/inference-service.ts';
 import { isRecord, recordsIn } from '../../lib/json.ts';
 import { valueOf } from '../../lib/lookup.ts';
 import { predictorName } from '../../contract/names.ts';
 import { watchedPod } from '../../contract/watched-pod.ts';
 import { isControlledBy } from '../../contract/owner-reference.ts';
+import { adviceOn, readinessOf, serviceTrouble, troubleText } from '../service-standing.decide.ts';
 import { broken, ok, unknown } from './chain.decide.ts';
 import type { Verdict } from './chain.decide.ts';
 import type { PredictorFacts } from './facts.decide.ts';
@@ -70,4 +72,15 @@ export function judgeServiceLeads({
   return count === undefined
     ? unknown(`Service ${name} has no EndpointSlice yet`)
     : broken(`Service ${name} leads to no ready pod`);
+}
+
+/** By its own conditions, the most specific first. */
+export function judgeReady(service: InferenceService | undefined): Verdict {
+  const ready = service === undefined ? undefined : readinessOf(service);
+  if (service === undefined || ready === undefined) return unknown('no condition says whether it is ready');
+  if (ready === 'True') return ok('the InferenceService is ready');
+  const trouble = serviceTrouble(service);
+  return trouble === undefined
+    ? broken(`its condition Ready is ${ready}, and no reason is given`)
+    : broken(`its condition Ready is ${ready}: ${troubleText(trouble)}`, adviceOn(trouble));
 }

@@ -4,6 +4,7 @@ import type { Protocol } from './infer-request.decide.ts';
 import { faultOfRequest, protocolFor } from './infer-request.decide.ts';
 import { loadProgress } from '../load/model-load.decide.ts';
 import { statusOfModel } from '../status/model-overview.decide.ts';
+import { explanationIn } from '../../contract/server-answer.ts';
 import { inferenceServiceOf } from '../../contract/trained-model.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
 import { getIfThere } from '../../kube/get-if-there.ts';
@@ -83,10 +84,10 @@ async function protocolOfModel(
 }
 
 function refused(model: TrainedModel, { status, text, from }: InferAnswer): InferRefusedError {
-  const said = text.trim().slice(0, ANSWER_SHOWN);
+  const said = text.trim() === '' ? 'nothing' : explanationIn(text, ANSWER_SHOWN);
   const { state, line } = loadProgress(model);
   const known = state === 'ready' ? 'its TrainedModel is Ready' : `its TrainedModel says: ${line}`;
-  return new InferRefusedError(`${from} answered ${status}: ${said === '' ? 'nothing' : said}; ${known}`);
+  return new InferRefusedError(`${from} answered ${status}: ${said}; ${known}`);
 }
 
 function print(

@@ -3,7 +3,7 @@ import type { EpochMs } from '../../lib/clock.ts';
 import type { ClusterOverview, ServiceOverview } from './cluster-overview.decide.ts';
 import { isOnItsWay } from './model-overview.decide.ts';
 import type { ModelOverview } from './model-overview.decide.ts';
-import { withoutReplicas } from '../../contract/model-loaded.ts';
+import { briefly } from '../../contract/model-loaded.ts';
 import { memoryBar, shortBytes } from '../top/short-bytes.decide.ts';
 import type { Colour } from '../output.ts';
 import { table } from '../table.ts';
@@ -34,9 +34,20 @@ export function statusTables({ inferenceServices, models }: ClusterOverview, vie
 }
 
 /** The tables as text, one under another. */
-export function tablesText(tables: readonly Rows[]): string {
-  return tables.map(({ headings, rows }) => table(headings, [...rows.values()])).join('\n');
+export function tablesText(tables: readonly Rows[], headers = true): string {
+  return tables.map(({ headings, rows }) => table(headings, [...rows.values()], headers)).join('\n');
 }
+
+/** As `kubectl get -o name` has them. */
+export function namesText({ inferenceServices, models }: ClusterOverview, withModels: boolean): string {
+  const services = inferenceServices
+    .filter(({ found }) => found)
+    .map(({ name }) => `inferenceservice.${GROUP}/${name}`);
+  const trained = withModels ? models.map(({ name }) => `trainedmodel.${GROUP}/${name}`) : [];
+  return [...services, ...trained].map((name) => `${name}\n`).join('');
+}
+
+const GROUP = 'serving.kserve.io';
 
 function serviceRows(services: readonly ServiceOverview[], view: StatusView): Rows {
   const { paint, now, wide } = view;
@@ -45,14 +56,14 @@ function serviceRows(services: readonly ServiceOverview[], view: StatusView): Ro
     const cells = [
       name,
       multiModel ? 'yes' : found ? 'no' : '-',
-      found ? truth(service.ready, view) : '-',
+      found ? readiness(service, view) : '-',
       counted(replicas.ready, replicas.total, view),
       counted(models.loaded, models.total, view),
       models.failed === 0 ? '0' : paint('red', String(models.failed)),
       multiModel ? memoryBar(memory.used, memory.limit) : '-',
       found ? age(created, now) : '-',
-      ...(wide ? [shortBytes(memory.declared)] : []),
-      found ? (wide || !multiModel ? why : '') : paint('red', why),
+      ...(wide ? [shortBytes(memory.declared), found ? why : paint('red', why), service.notReady] : []),
+      ...(wide ? [] : [note(service, view)]),
     ];
     return [`inferenceservice/${service.namespace}/${name}`, inNamespace(service.namespace, cells, view)];
   });
@@ -66,7 +77,7 @@ function serviceRows(services: readonly ServiceOverview[], view: StatusView): Ro
     'MEMORY',
     'AGE',
   ];
-  headings.push(...(wide ? ['DECLARED', 'WHY'] : ['NOTE']));
+  headings.push(...(wide ? ['DECLARED', 'WHY', 'NOT READY'] : ['NOTE']));
   return { headings: inNamespace('NAMESPACE', headings, view), rows: new Map(rows) };
 }
 
@@ -83,7 +94,7 @@ function modelRows(models: readonly ModelOverview[], view: StatusView): Rows {
       memory === undefined ? '-' : shortBytes(memory),
       age(created, now),
       ...(wide ? [url ?? '-'] : []),
-      wide ? message : cut(withoutReplicas(message)),
+      wide ? message : cut(briefly(message)),
     ];
     return [`trainedmodel/${model.namespace}/${name}`, inNamespace(model.namespace, cells, view)];
   });
@@ -103,8 +114,18 @@ function inNamespace(namespace: string, cells: string[], { namespaces }: StatusV
   return namespaces ? [namespace, ...cells] : cells;
 }
 
-function truth(value: boolean, { paint }: StatusView): string {
-  return value ? paint('green', 'True') : paint('red', 'False');
+/** As its condition says; by its pods where it has none, and blank, as kubectl has it, where none of them is ready. */
+function readiness({ readyCondition, ready }: ServiceOverview, { paint }: StatusView): string {
+  const shown = readyCondition ?? (ready ? 'True' : '');
+  if (shown === '') return '';
+  return paint(shown === 'True' ? 'green' : shown === 'False' ? 'red' : 'yellow', shown);
+}
+
+/** What there is to know of it in one line: why it is not multi-model, or else why it is not ready. */
+function note({ found, multiModel, why, notReady }: ServiceOverview, { paint }: StatusView): string {
+  if (!found) return paint('red', why);
+  if (!multiModel) return why;
+  return notReady === '' ? '' : paint('red', cut(notReady));
 }
 
 function counted(done: number, all: number, { paint }: StatusView): string {

@@ -1,3 +1,4 @@
+import { shortened } from '../../contract/cause-text.ts';
 import { seconds } from '../../lib/clock.ts';
 import type { Clock, EpochMs, MonotonicMs } from '../../lib/clock.ts';
 import type { KubernetesObject } from '../../contract/kubernetes.ts';
@@ -100,7 +101,7 @@ function eventObject(
     },
     type,
     reason,
-    message: message.slice(0, 1024),
+    message: shortened(message, 1024),
     source: { component: COMPONENT, host: identity },
     reportingComponent: COMPONENT,
     reportingInstance: identity,

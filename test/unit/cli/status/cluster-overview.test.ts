@@ -3,7 +3,7 @@ import type { ServingObjects } from '../../../../src/cli/status/cluster-overview
 import { clusterOverview } from '../../../../src/cli/status/cluster-overview.decide.ts';
 import { statusDocument } from '../../../../src/cli/status/status-document.decide.ts';
 import { readTarget } from '../../../../src/cli/explain/target.decide.ts';
-import { selectStatus } from '../../../../src/cli/status/status-selection.decide.ts';
+import { onlyMultiModel, selectStatus } from '../../../../src/cli/status/status-selection.decide.ts';
 import { servingObjects } from '../../contract/serving-objects.ts';
 
 const overview = clusterOverview(servingObjects());
@@ -122,5 +122,29 @@ describe('the document of a status', () => {
       modelConfigs: [{ metadata: { name: 'c', namespace: 'a' } }],
     } as unknown as ServingObjects;
     expect(statusDocument(clusterOverview(objects))).toMatchObject({ models: [{ name: '__proto__' }] });
+  });
+});
+
+describe('without the InferenceServices that are not multi-model', () => {
+  const objects = servingObjects();
+  const plain = {
+    metadata: { name: 'plain', namespace: 'default' },
+    spec: { predictor: { sklearn: { storageUri: 's3://b' } } },
+  };
+  const all = clusterOverview({ ...objects, inferenceServices: [...objects.inferenceServices, plain] });
+
+  it('those that a TrainedModel names stay', () => {
+    expect(all.inferenceServices.map(({ name }) => name)).toEqual(['flowers', 'gone', 'plain', 'single']);
+    expect(onlyMultiModel(all).inferenceServices.map(({ name }) => name)).toEqual([
+      'flowers',
+      'gone',
+      'single',
+    ]);
+  });
+
+  it('one without a status is neither ready nor not', () => {
+    expect(all.inferenceServices.find(({ name }) => name === 'plain')).toMatchObject({
+      ...{ ready: false, readyCondition: undefined, notReady: '' },
+    });
   });
 });
