@@ -1,4 +1,3 @@
-import jsonPatch from 'fast-json-patch';
 import type { AdmissionDecision, AdmissionRequest } from './admission-review.decide.ts';
 import type { ObjectCache } from '../contract/cache.ts';
 import { candidacyOf, decideInjection } from '../contract/agent-injection.ts';
@@ -8,6 +7,7 @@ import { INFERENCE_SERVICE_LABEL } from '../contract/names.ts';
 import { objectKey } from '../contract/kubernetes.ts';
 import type { ObjectKey } from '../contract/kubernetes.ts';
 import type { Logger } from '../lib/log.ts';
+import { patchBetween } from './pod-patch.decide.ts';
 import { isPod, podFault } from '../contract/pod.ts';
 import type { Pod } from '../contract/pod.ts';
 import { credentialsFor, secretNamedBy } from '../contract/credential-lookup.ts';
@@ -133,5 +133,5 @@ function answer(raw: Pod, { outcome, reason, message, warnings, pod }: Injection
   const notes = { auditAnnotations: { reason, message }, warnings };
   if (outcome === 'refuse') return { kind: 'denied', code: 422, reason: 'Invalid', message, ...notes };
   if (pod === raw) return { kind: 'allowed', ...notes };
-  return { kind: 'patched', patch: jsonPatch.compare(raw, pod), ...notes };
+  return { kind: 'patched', patch: patchBetween(raw, pod), ...notes };
 }

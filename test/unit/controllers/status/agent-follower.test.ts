@@ -11,6 +11,7 @@ import type {
   AgentStreamFollower,
 } from '../../../../src/controllers/status/agent-follower.ts';
 import { createAgentRoom } from '../../../../src/controllers/status/agent-room.ts';
+import { createOpeningSlots } from '../../../../src/controllers/status/opening-slots.ts';
 import { createReadingTurns } from '../../../../src/controllers/status/reading-turns.ts';
 import { systemClock } from '../../../../src/lib/system-clock.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
@@ -35,6 +36,7 @@ describe('following an agent', () => {
   const optionsFor = (port: number, change: Partial<AgentFollowerOptions> = {}): AgentFollowerOptions => ({
     ...{ baseUrl: `http://127.0.0.1:${port}`, connections, clock: systemClock, random: () => 0 },
     ...{ turns: createReadingTurns(systemClock), room: createAgentRoom(), group: 'ns' },
+    ...{ slots: createOpeningSlots(), inferenceService: 'ns/sk', faultyPods: () => 0 },
     isModel: (name) => models.has(name),
     onIgnored: () => (ignored += 1),
     onFault: (why) => faults.push(why),
