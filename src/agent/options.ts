@@ -7,10 +7,18 @@ import {
   DEFAULT_STATUS_PORT,
 } from '../contract/names.ts';
 import { SettingsError } from '../lib/settings-error.ts';
+import {
+  BATCHER_FLAG_DEFAULTS,
+  type BatcherFlags,
+  type BatcherSettings,
+  readBatcher,
+} from './batcher/settings.ts';
+import { LOGGER_FLAG_DEFAULTS, type LoggerFlags } from './logger/flags.ts';
+import { type LoggerSettings, readLogger } from './logger/settings.ts';
 import { DEFAULT_SOURCE_SETTINGS, type SourceSettings } from './sources/settings.ts';
 
 /** The agent's command line, as text; the names are KServe's flags and ours. */
-export interface AgentFlags {
+export interface AgentFlags extends LoggerFlags, BatcherFlags {
   readonly enablePuller: boolean;
   readonly configDir: string;
   readonly modelDir: string;
@@ -46,6 +54,12 @@ export interface AgentOptions {
   readonly downloads: number;
   readonly loads: number;
   readonly sources: SourceSettings;
+  /** Undefined: requests are not logged. */
+  readonly logger: LoggerSettings | undefined;
+  /** Undefined: requests are not batched. */
+  readonly batcher: BatcherSettings | undefined;
+  /** What does not do what it looks like, each a line for the log. */
+  readonly remarks: readonly string[];
 }
 
 export const FLAG_DEFAULTS = {
@@ -62,6 +76,8 @@ export const FLAG_DEFAULTS = {
   pvcRoot: DEFAULT_SOURCE_SETTINGS.pvcRoot,
   fileRoot: DEFAULT_SOURCE_SETTINGS.fileRoots,
   denyNetwork: DEFAULT_SOURCE_SETTINGS.deniedNetworks,
+  ...LOGGER_FLAG_DEFAULTS,
+  ...BATCHER_FLAG_DEFAULTS,
 } as const;
 
 /** Every fault of the command line at once. */
@@ -90,12 +106,15 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
     return text;
   };
   const componentPort = number('component-port', flags.componentPort, 1, 65_535);
+  const port = number('port', flags.port, 0, 65_535);
+  const logger = readLogger(flags, port);
+  faults.push(...logger.faults);
   const options: AgentOptions = {
     enablePuller: flags.enablePuller,
     configDir: directory('config-dir', flags.configDir),
     modelDir: directory('model-dir', flags.modelDir),
     componentPort,
-    port: number('port', flags.port, 0, 65_535),
+    port,
     statusPort: number('status-port', flags.statusPort, 0, 65_535),
     modelServerUrls: serverUrls(flags.modelServerUrl, componentPort, faults),
     ...(flags.host !== undefined && { host: address('host', flags.host) }),
@@ -109,8 +128,11 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
       fileRoots: flags.fileRoot.map((root) => directory('file-root', root)),
       deniedNetworks: flags.denyNetwork,
     },
+    logger: logger.settings,
+    batcher: readBatcher(flags, faults),
+    remarks: logger.remarks,
   };
-  const { port, statusPort } = options;
+  const { statusPort } = options;
   if (port !== 0 && port === statusPort) faults.push(`--port and --status-port are both ${port}`);
   if (port === componentPort) {
     faults.push(

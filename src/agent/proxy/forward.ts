@@ -27,7 +27,7 @@ export interface Exchange {
 }
 
 /** nginx's status for a client that did not wait; it appears in metrics only. */
-const CLIENT_GONE = 499;
+export const CLIENT_GONE = 499;
 
 /**
  * How long a client may go on sending a body that nobody wants any more. It has to be read: many clients look at the answer
@@ -183,7 +183,7 @@ function componentFailed(
  * Calls back once, when the answer is over or the client has gone: an answer that has its connection is told of its end.
  * Returns what takes this back.
  */
-function onceOver(outgoing: ServerResponse, over: () => void): () => void {
+export function onceOver(outgoing: ServerResponse, over: () => void): () => void {
   let isOver = false;
   outgoing.on('close', () => {
     if (isOver) return;

@@ -4,6 +4,7 @@ import type { Milliseconds } from '../../lib/clock.ts';
 import { passedRequest, type PassedRequest } from './proxied-request.decide.ts';
 import type { Connection, Connections } from '../connections.ts';
 import { refuse } from './answers.ts';
+import type { Around } from './around.ts';
 import type { Upstream } from './component-call.ts';
 import type { Exchange } from './forward.ts';
 
@@ -21,6 +22,8 @@ interface Serving {
   readonly upstream: Upstream;
   readonly state: State;
   readonly connections: Connections;
+  /** What stands between clients and the component, if anything does. */
+  readonly around: Around | undefined;
   /** Serves what comes next on a connection, or again, as HTTP/1.1. */
   readonly serveHttp: (socket: Socket) => void;
 }
