@@ -86,6 +86,15 @@ export function modelConfigName(inferenceService: string, shard: number): string
 
 /** The Service in front of the webhook, in the manager's namespace. */
 export const WEBHOOK_SERVICE = 'kserve-mms-webhook';
+/**
+ * Both webhook configurations of the manager, the mutating and the validating one. API servers call mutating webhooks in the
+ * order of their configurations' names (k8s.io/apiserver, configuration/mutating_webhook_manager.go). Ours comes after
+ * KServe's own, `inferenceservice.serving.kserve.io`, and before the injectors of meshes, `istio-…` and `linkerd-…`: these
+ * must see the agent to reroute its traffic and its probes.
+ */
+export const WEBHOOK_CONFIGURATION = 'inferenceservices.kserve-mms';
+/** Their name until 0.1.0. A manager that finds such a configuration replaces it by the one above. */
+export const FORMER_WEBHOOK_CONFIGURATION = PART_OF;
 /** The Secret with the webhook's certificate, in the manager's namespace. */
 export const WEBHOOK_CERTIFICATE_SECRET = 'kserve-mms-webhook-certificate';
 /** The path of the pod webhook. */
