@@ -44,7 +44,10 @@ export async function registrationFor(
     const former = webhookPlaces(client, FORMER_WEBHOOK_CONFIGURATION);
     return combinedRegistration([
       ...webhookPlaces(client, WEBHOOK_CONFIGURATION).map((place) =>
-        installedRegistration(place, { optional: place.optional, isLeader }),
+        installedRegistration(place, {
+          ...{ optional: place.optional, isLeader },
+          inItsPlace: { ...place, name: FORMER_WEBHOOK_CONFIGURATION },
+        }),
       ),
       ...former.map((place) => installedRegistration(place, { optional: true, isLeader })),
     ]);

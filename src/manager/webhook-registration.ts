@@ -38,6 +38,8 @@ export interface ConfigurationPlace {
 export interface InstalledRegistrationOptions {
   /** One that may be left out has no caBundle to publish while it is. */
   readonly optional: boolean;
+  /** While this is there, the other may be missing: a manager of this version with the manifests of the one before. */
+  readonly inItsPlace?: ConfigurationPlace;
   /** Whether this replica may publish. */
   readonly isLeader: () => boolean;
 }
@@ -49,16 +51,17 @@ export interface InstalledRegistrationOptions {
  */
 export function installedRegistration(
   place: ConfigurationPlace,
-  { optional, isLeader }: InstalledRegistrationOptions,
+  { optional, inItsPlace, isLeader }: InstalledRegistrationOptions,
 ): WebhookRegistration {
   return {
     ...publisher(place, async () => {
-      const configuration = optional ? await readIfAllowed(place) : await readConfiguration(place);
+      const configuration = await readIfAllowed(place);
       if (configuration !== undefined) {
         const untouched = !isSwitchedOn(configuration) && caBundleOf(configuration) === undefined;
         return untouched && !isLeader() ? undefined : configuration;
       }
       if (optional) return undefined;
+      if (inItsPlace !== undefined && (await readIfAllowed(inItsPlace)) !== undefined) return undefined;
       throw new WebhookNotInstalledError(
         `${place.resource.kind} ${place.name} is missing; install it with: kubectl apply -k manifests/default`,
       );
@@ -167,7 +170,7 @@ function publisher(
 }
 
 /** Undefined when it is not installed. */
-export function readConfiguration(
+function readConfiguration(
   { client, resource, name }: ConfigurationPlace,
   options: CallOptions = {},
 ): Promise<WebhookConfiguration | undefined> {

@@ -16,7 +16,7 @@ import { followManagerDeployment } from './manager-deployment.ts';
 import type { ManagerDeployment } from './manager-deployment.ts';
 import { webhookPlaces } from './registrations.ts';
 import type { RegisteredPlace } from './registrations.ts';
-import { readConfiguration, readIfAllowed, writeConfiguration } from './webhook-registration.ts';
+import { readIfAllowed, writeConfiguration } from './webhook-registration.ts';
 import { webhookReach } from './webhook-reach.ts';
 
 export interface WebhookSwitchOptions {
@@ -212,19 +212,18 @@ async function takeBack(switching: Switching): Promise<void> {
   }
 }
 
-/** As they are in the cluster now; those that are not installed are left out. */
+/** As they are in the cluster now; those that are not installed, or that a role of before does not name, are left out. */
 async function see(client: ApiClient, call: CallOptions): Promise<Sight> {
-  const found = (places: readonly RegisteredPlace[], required: boolean): Promise<readonly Found[]> =>
-    Promise.all(
-      places.map(async (place): Promise<readonly Found[]> => {
-        const read = required && !place.optional ? readConfiguration : readIfAllowed;
-        const configuration = await read(place, call);
-        return configuration === undefined ? [] : [{ place, configuration }];
-      }),
-    ).then((each) => each.flat());
+  const found = async (name: string): Promise<readonly Found[]> => {
+    const each = webhookPlaces(client, name).map(async (place) => {
+      const configuration = await readIfAllowed(place, call);
+      return configuration === undefined ? [] : [{ place, configuration }];
+    });
+    return (await Promise.all(each)).flat();
+  };
   const [ours, former] = await Promise.all([
-    found(webhookPlaces(client, WEBHOOK_CONFIGURATION), true),
-    found(webhookPlaces(client, FORMER_WEBHOOK_CONFIGURATION), false),
+    found(WEBHOOK_CONFIGURATION),
+    found(FORMER_WEBHOOK_CONFIGURATION),
   ]);
   return { ours, former };
 }

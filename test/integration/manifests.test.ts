@@ -2,10 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import {
   DEFAULT_AGENT_IMAGE,
+  MANAGER_DEPLOYMENT,
   MUTATE_PODS_PATH,
   PART_OF,
   VALIDATE_TRAINED_MODELS_PATH,
   WEBHOOK_CERTIFICATE_SECRET,
+  WEBHOOK_CONFIGURATION,
   WEBHOOK_SERVICE,
 } from '../../src/core/names.ts';
 import { testControlPlane } from '../support/control-plane.ts';
@@ -101,10 +103,12 @@ describe('the manifests', () => {
     const text = JSON.stringify(await render('default'));
     for (const name of [
       DEFAULT_AGENT_IMAGE,
+      MANAGER_DEPLOYMENT,
       MUTATE_PODS_PATH,
       VALIDATE_TRAINED_MODELS_PATH,
       PART_OF,
       WEBHOOK_CERTIFICATE_SECRET,
+      WEBHOOK_CONFIGURATION,
       WEBHOOK_SERVICE,
     ]) {
       expect(text).toContain(`"${name}"`);

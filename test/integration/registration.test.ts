@@ -50,6 +50,7 @@ interface Scene {
 async function startScene(): Promise<Scene> {
   const { controlPlane, managerKubeconfig } = await controlPlaneWithManagerAccount(ROUTED);
   const client = clientFor(controlPlane);
+  await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests('crds'));
   const managers: TestManager[] = [];
   return {
     controlPlane,
@@ -108,8 +109,14 @@ describe('an installation whose webhook is called through its Service', () => {
 
   it('refuses no pod while its image cannot be had, applied by the client or by the server', async () => {
     const seen = await scene.meanwhile(async () => {
-      await scene.kubectl('apply', '-k', manifests('default'));
-      await scene.kubectl('apply', '--server-side', '--force-conflicts', '-k', manifests('default'));
+      await scene.kubectl('apply', '-k', manifests('overlays/beside-kserve'));
+      await scene.kubectl(
+        'apply',
+        '--server-side',
+        '--force-conflicts',
+        '-k',
+        manifests('overlays/beside-kserve'),
+      );
     });
     report('pods while nothing answers', { ...seen, refused: seen.refused.length });
     expect(seen.refused).toEqual([]);
@@ -142,7 +149,7 @@ describe('an installation whose webhook is called through its Service', () => {
   ])('keeps what the manager filled in when it is applied again %s', async (_by, flags) => {
     const before = await versions();
     const seen = await scene.meanwhile(async () => {
-      await scene.kubectl('apply', ...flags, '-k', manifests('default'));
+      await scene.kubectl('apply', ...flags, '-k', manifests('overlays/beside-kserve'));
     });
     expect(seen).toMatchObject({ refused: [], bare: 0 });
     expect(await versions()).toEqual(before);
@@ -192,13 +199,13 @@ describe('an installation whose webhook is called through its Service', () => {
   });
 
   it('is uninstalled by kubectl delete -k, and no pod is refused', async () => {
-    await scene.kubectl('apply', '-k', manifests('default'));
+    await scene.kubectl('apply', '-k', manifests('overlays/beside-kserve'));
     first = await scene.start();
     await routeWebhook(scene.client, [first.ports.webhook]);
     await eventually(async () => expect(await scene.areOn()).toBe(true));
     const seen = await scene.meanwhile(async () => {
       await withPlayedControllers(scene.controlPlane.kubeconfigPath, () =>
-        scene.kubectl('delete', '-k', manifests('default')),
+        scene.kubectl('delete', '-k', manifests('overlays/beside-kserve')),
       );
       await first.stop();
     });
@@ -222,7 +229,7 @@ describe('an upgrade from the former name of the webhook configurations', () => 
     if (former === undefined) return;
     const scene = await startScene();
     try {
-      await scene.kubectl('apply', '-k', `${former.directory}/manifests/default`);
+      await scene.kubectl('apply', '-k', `${former.directory}/manifests/overlays/beside-kserve`);
       const old = await scene.start({ program: former.program });
       await routeWebhook(scene.client, [old.ports.webhook]);
       await createService(scene.client, inferenceService('sk'));
@@ -230,7 +237,7 @@ describe('an upgrade from the former name of the webhook configurations', () => 
         expect(await dryRunContainers(scene.client, predictorPod('a', 'sk'))).toContain('agent'),
       );
       const seen = await scene.meanwhile(async () => {
-        await scene.kubectl('apply', '-k', manifests('default'));
+        await scene.kubectl('apply', '-k', manifests('overlays/beside-kserve'));
         // It has to become ready while one leads that does not know the new configurations.
         const next = await scene.start();
         expect(await old.metric('mms_leader')).toBe(1);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { Check } from '../../src/core/health/checks.ts';
+import { WEBHOOK_CONFIGURATION } from '../../src/core/names.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import {
   DEPLOYMENTS,
@@ -34,6 +35,7 @@ import {
 } from '../support/predictor-cluster.ts';
 import { predictorPod } from '../support/predictor-pod.ts';
 import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
+import { ROUTED, routeWebhook } from '../support/webhook-route.ts';
 
 describe('a manager with the rights of the manifests and no more', () => {
   let controlPlane: ControlPlane;
@@ -42,7 +44,7 @@ describe('a manager with the rights of the manifests and no more', () => {
   let managerKubeconfig = '';
 
   beforeAll(async () => {
-    const started = await controlPlaneWithManagerAccount();
+    const started = await controlPlaneWithManagerAccount(ROUTED);
     controlPlane = started.controlPlane;
     client = clientFor(controlPlane);
     const manifests = fileURLToPath(new URL('../../manifests/default', import.meta.url));
@@ -51,6 +53,7 @@ describe('a manager with the rights of the manifests and no more', () => {
     manager = await startTestManager({
       ...{ kubeconfig: managerKubeconfig, inCluster: true, args: ['--predictors'] },
     });
+    await routeWebhook(client, [manager.ports.webhook]);
   });
 
   afterAll(async () => {
@@ -106,7 +109,7 @@ describe('a manager with the rights of the manifests and no more', () => {
   });
 
   it('publishes its authority, and is never told that something is forbidden', async () => {
-    const args = ['get', 'mutatingwebhookconfiguration', 'kserve-mms'];
+    const args = ['get', 'mutatingwebhookconfiguration', WEBHOOK_CONFIGURATION];
     const caBundle = await kubectl(
       controlPlane.kubeconfigPath,
       ...[...args, '-o', 'jsonpath={.webhooks[0].clientConfig.caBundle}'],

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { fileURLToPath } from 'node:url';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { clientFor } from '../support/api-access.ts';
@@ -14,7 +13,9 @@ import { kubectl } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { dryRunContainers, predictorPod } from '../support/predictor-pod.ts';
+import { manifests } from '../support/rendered.ts';
 import { report } from '../support/report.ts';
+import { ROUTED, routeWebhook } from '../support/webhook-route.ts';
 
 /** How late endpoints follow: a healthy cluster takes some hundred milliseconds. */
 const NEWS_TAKE_MS = 2000;
@@ -29,10 +30,11 @@ describe('managers in the cluster, behind their Service, with failurePolicy Fail
   const managers: TestManager[] = [];
 
   beforeAll(async () => {
-    controlPlane = await testControlPlane();
+    controlPlane = await testControlPlane({ apiServerFlags: ROUTED });
     client = clientFor(controlPlane);
     balancer = await startEndpointsBalancer(NEWS_TAKE_MS);
-    await installBehind(controlPlane.kubeconfigPath, balancer.port);
+    await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests('default'));
+    await routeWebhook(client, [balancer.port]);
     for (let count = 0; count < 2; count += 1) await startOne();
     await createService(client, inferenceService('sk'));
     await eventually(async () =>
@@ -91,28 +93,3 @@ describe('managers in the cluster, behind their Service, with failurePolicy Fail
     expect(admissions).toBeGreaterThan(10);
   });
 });
-
-/** The manifests as they are, but for the Service: the API server reaches it at the balancer. */
-async function installBehind(kubeconfig: string, port: number): Promise<void> {
-  const manifests = fileURLToPath(new URL('../../manifests/default', import.meta.url));
-  await kubectl(kubeconfig, 'apply', '-k', manifests);
-  const service = ['-n', 'kserve-mms-system', 'patch', 'service', 'kserve-mms-webhook', '--type=merge', '-p'];
-  await kubectl(
-    kubeconfig,
-    ...service,
-    patchText({
-      spec: {
-        type: 'ExternalName',
-        externalName: 'localhost',
-        selector: null,
-        clusterIP: null,
-        clusterIPs: null,
-      },
-    }),
-  );
-  const path = '/webhooks/0/clientConfig/service/port';
-  const registration = ['patch', 'mutatingwebhookconfiguration', 'kserve-mms', '--type=json', '-p'];
-  await kubectl(kubeconfig, ...registration, patchText([{ op: 'replace', path, value: port }]));
-}
-
-const patchText = (patch: object): string => JSON.stringify(patch);

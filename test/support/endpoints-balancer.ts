@@ -38,7 +38,7 @@ export async function startEndpointsBalancer(newsTakeMs: number): Promise<Endpoi
       socket.on('close', () => sockets.delete(socket));
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
 
   return {
     port: (server.address() as AddressInfo).port,

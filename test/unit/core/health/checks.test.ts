@@ -59,6 +59,14 @@ describe('the checks of an installation', () => {
     expect(installedChecks(WELL).map(({ outcome }) => outcome)).toEqual(Array(11).fill('ok'));
   });
 
+  it('name a webhook that is not switched on yet, and what it waits for', () => {
+    const installation = { ...WELL.installation, webhook: known(OFF) };
+    const found = installedChecks({ ...WELL, installation }).filter(({ outcome }) => outcome !== 'ok');
+    expect(found).toMatchObject([{ id: 'pod-webhook-registered', outcome: 'failed' }]);
+    expect(found[0]?.message).toContain('not switched on yet');
+    expect(found[0]?.advice).toMatch(/^wait: the manager switches it on once/);
+  });
+
   const CASES: readonly [what: string, change: Partial<InstalledFacts>, id: CheckId, outcome: string][] = [
     [
       'a kind is missing',
@@ -91,12 +99,6 @@ describe('the checks of an installation', () => {
     ],
     ['the manager runs as nobody knows whom', { managerRights: undefined }, 'manager-may-work', 'unknown'],
     ['there is no preflight', { modelWebhook: known(undefined) }, 'model-webhook-registered', 'warning'],
-    [
-      'the webhook is not switched on',
-      { installation: { ...WELL.installation, webhook: known(OFF) } },
-      'pod-webhook-registered',
-      'failed',
-    ],
     ['the preflight is not switched on', { modelWebhook: known(OFF) }, 'model-webhook-registered', 'warning'],
     ['trust ends soon', { warnBefore: seconds(7200) }, 'webhook-trusted', 'warning'],
     [

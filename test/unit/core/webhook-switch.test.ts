@@ -1,0 +1,133 @@
+import { describe, expect, it } from '@jest/globals';
+import { milliseconds } from '../../../src/core/clock.ts';
+import type { Deployment } from '../../../src/core/predictor-outcome.ts';
+import { configurationInForce, withRules } from '../../../src/core/webhook-configuration.ts';
+import type { WebhookConfiguration } from '../../../src/core/webhook-configuration.ts';
+import { POD_RULES, TRAINED_MODEL_RULES } from '../../../src/core/webhook-rules.ts';
+import { decideSwitch, managerFuture, REACHED_FOR } from '../../../src/core/webhook-switch.ts';
+import type { SwitchFacts } from '../../../src/core/webhook-switch.ts';
+
+const configuration = (name: string, caBundle?: string): WebhookConfiguration => ({
+  metadata: { name },
+  webhooks: [{ name: 'w', clientConfig: { ...(caBundle !== undefined && { caBundle }) } }],
+});
+const OFF = configuration('ours', btoa('pem'));
+const ON = withRules(OFF, POD_RULES);
+const FORMER = withRules(configuration('former', btoa('pem')), POD_RULES);
+const LONG = milliseconds(60_000);
+
+/** All that is needed to switch it on. */
+const GOOD: SwitchFacts = {
+  ours: [{ configuration: OFF, rules: POD_RULES }],
+  former: [],
+  future: { kind: 'wanted', rolling: false },
+  unready: undefined,
+  reachedFor: LONG,
+  onFor: undefined,
+};
+const RUNNING: SwitchFacts = { ...GOOD, ours: [{ configuration: ON, rules: POD_RULES }], onFor: LONG };
+const GOING = { kind: 'unwanted', reason: 'it is scaled to zero' } as const;
+
+describe('what the leader does with the webhook configurations', () => {
+  it.each<[what: string, facts: SwitchFacts, step: object]>([
+    ['all that it takes is there', GOOD, { kind: 'switch-on' }],
+    ['they are on', RUNNING, { kind: 'keep' }],
+    ['it is not known whether a replica is reached', { ...GOOD, reachedFor: undefined }, { kind: 'ask' }],
+    [
+      'a replica has been reached for a moment only',
+      { ...GOOD, reachedFor: milliseconds(REACHED_FOR - 1) },
+      { kind: 'ask' },
+    ],
+    ['this replica is not ready', { ...GOOD, unready: 'caches' }, { kind: 'wait' }],
+    [
+      'there is no caBundle',
+      { ...GOOD, ours: [{ configuration: configuration('ours'), rules: POD_RULES }] },
+      { kind: 'wait', reason: 'webhook configuration ours has no caBundle yet' },
+    ],
+    [
+      'one of two is off',
+      { ...GOOD, ours: [...RUNNING.ours, { configuration: OFF, rules: TRAINED_MODEL_RULES }] },
+      { kind: 'switch-on' },
+    ],
+    [
+      'the rules are those of another version',
+      { ...RUNNING, ours: [{ configuration: withRules(OFF, TRAINED_MODEL_RULES), rules: POD_RULES }] },
+      { kind: 'switch-on' },
+    ],
+    ['none is installed', { ...GOOD, ours: [] }, { kind: 'keep' }],
+    ['no Deployment is known', { ...GOOD, future: { kind: 'unknown' } }, { kind: 'switch-on' }],
+    ['none is to run, and they are off', { ...GOOD, future: GOING }, { kind: 'keep' }],
+    ['none is to run', { ...RUNNING, future: GOING }, { kind: 'switch-off', reason: GOING.reason }],
+    [
+      'none is to run, and only the former is on',
+      { ...GOOD, former: [FORMER], future: GOING },
+      { kind: 'switch-off' },
+    ],
+    ['replicas are replaced', { ...RUNNING, future: { kind: 'wanted', rolling: true } }, { kind: 'keep' }],
+    ['a former one is there and ours is off', { ...GOOD, former: [FORMER] }, { kind: 'switch-on' }],
+    ['a former one is there and ours is on', { ...RUNNING, former: [FORMER] }, { kind: 'retire-former' }],
+    [
+      'a former one is there and replicas are replaced',
+      { ...RUNNING, former: [FORMER], future: { kind: 'wanted', rolling: true } },
+      { kind: 'wait' },
+    ],
+    [
+      'a former one is there and ours has just been switched on',
+      { ...RUNNING, former: [FORMER], onFor: milliseconds(0) },
+      { kind: 'wait' },
+    ],
+    ['only a former one is installed', { ...GOOD, ours: [], former: [FORMER] }, { kind: 'keep' }],
+  ])('when %s', (_what, facts, step) => {
+    expect(decideSwitch(facts)).toMatchObject(step);
+  });
+});
+
+describe('what becomes of the manager by its Deployment', () => {
+  const deployment = (replicas: number | undefined, counts: object = {}): Deployment => ({
+    metadata: { name: 'm', generation: 2 },
+    spec: replicas === undefined ? {} : { replicas },
+    status: { observedGeneration: 2, replicas: 2, updatedReplicas: 2, readyReplicas: 2, ...counts },
+  });
+  const deleted = {
+    ...deployment(2),
+    metadata: { name: 'm', generation: 2, deletionTimestamp: '2026-01-01T00:00:00Z' },
+  };
+
+  it.each<[what: string, found: Deployment | undefined, before: boolean, future: object]>([
+    ['all are of the newest version', deployment(2), true, { kind: 'wanted', rolling: false }],
+    [
+      'one by default',
+      deployment(undefined, { replicas: 1, updatedReplicas: 1, readyReplicas: 1 }),
+      true,
+      { kind: 'wanted', rolling: false },
+    ],
+    [
+      'the change has not been seen',
+      deployment(2, { observedGeneration: 1 }),
+      true,
+      { kind: 'wanted', rolling: true },
+    ],
+    ['one is old', deployment(2, { updatedReplicas: 1 }), true, { kind: 'wanted', rolling: true }],
+    ['one is surplus', deployment(2, { replicas: 3 }), true, { kind: 'wanted', rolling: true }],
+    ['one is not ready', deployment(2, { readyReplicas: 1 }), true, { kind: 'wanted', rolling: true }],
+    ['nothing was said yet', { ...deployment(2), status: {} }, true, { kind: 'wanted', rolling: true }],
+    ['it is scaled to zero', deployment(0), true, { kind: 'unwanted' }],
+    ['it is being deleted', deleted, true, { kind: 'unwanted' }],
+    ['it is gone', undefined, true, { kind: 'unwanted' }],
+    ['it runs elsewhere', undefined, false, { kind: 'unknown' }],
+  ])('%s', (_what, found, before, future) => {
+    expect(managerFuture(found, before)).toMatchObject(future);
+  });
+});
+
+describe('the configuration in force', () => {
+  it.each([
+    ['ours', ON, FORMER, ON],
+    ['the former one, while ours is off', OFF, FORMER, FORMER],
+    ['ours, where neither is on', OFF, withRules(FORMER, []), OFF],
+    ['the only one', undefined, FORMER, FORMER],
+    ['none', undefined, undefined, undefined],
+  ])('is %s', (_what, ours, former, expected) => {
+    expect(configurationInForce(ours, former)).toBe(expected);
+  });
+});
