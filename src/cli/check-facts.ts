@@ -14,6 +14,7 @@ import {
   CONFIG_MAPS,
   CUSTOM_RESOURCE_DEFINITIONS,
   DEPLOYMENTS,
+  NODES,
   SELF_SUBJECT_ACCESS_REVIEWS,
   TRAINED_MODELS,
   VALIDATING_WEBHOOK_CONFIGURATIONS,
@@ -23,6 +24,7 @@ import { reviewed } from './access-review.ts';
 import type { CheckFlags } from './check.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
 import { readInForce, readInstallation, readLease } from './installation-facts.ts';
+import { listObjects } from './cluster-snapshot.ts';
 import { knownAnswer } from './known-answers.ts';
 import { readManagerRights } from './manager-right-facts.ts';
 import { tryPod } from './trial-pod.ts';
@@ -69,14 +71,15 @@ export async function readInstalledFacts(
 }
 
 export async function readPreFacts({ client }: ClusterConnection): Promise<PreFacts> {
-  const [serverVersion, rights, definitions, kserveLease, certificates] = await Promise.all([
+  const [serverVersion, rights, definitions, kserveLease, certificates, nodes] = await Promise.all([
     knownAnswer(client.serverVersion()),
     Promise.all(RIGHTS.map((right) => readRight(client, right))),
     readDefinitions(client),
     knownAnswer(readLease(client, KSERVE_LEASE)),
     definition(client, 'certificates.cert-manager.io'),
+    knownAnswer(listObjects(client, NODES, undefined)),
   ]);
-  return { serverVersion, rights, definitions, kserveLease, certificates, now: systemClock.now() };
+  return { serverVersion, rights, definitions, kserveLease, certificates, nodes, now: systemClock.now() };
 }
 
 async function readDefinitions(client: ApiClient): Promise<DefinitionFacts> {

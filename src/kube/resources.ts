@@ -137,6 +137,12 @@ export const CLUSTER_SERVING_RUNTIMES: Resource<ServingRuntime> = {
 export const PODS: Resource<CustomObject> = { ...core, plural: 'pods', kind: 'Pod', namespaced: true };
 export const EVENTS: Resource = { ...core, plural: 'events', kind: 'Event', namespaced: true };
 export const NAMESPACES: Resource = { ...core, plural: 'namespaces', kind: 'Namespace', namespaced: false };
+export const NODES: Resource<CustomObject> = {
+  ...core,
+  plural: 'nodes',
+  kind: 'Node',
+  namespaced: false,
+};
 export const LEASES: Resource<Lease> = {
   group: 'coordination.k8s.io',
   version: 'v1',

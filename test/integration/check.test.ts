@@ -62,7 +62,7 @@ describe('mms check', () => {
       ...{ code: 0, stderr: '' },
       checks: {
         ...{ 'kubernetes-supported': 'ok', 'may-install': 'ok' },
-        ...{ 'kserve-found': 'ok', 'cert-manager-found': 'ok' },
+        ...{ 'kserve-found': 'ok', 'cert-manager-found': 'ok', 'image-on-nodes': 'unknown' },
       },
     });
   });

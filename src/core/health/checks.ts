@@ -45,7 +45,7 @@ export const CHECKS = {
   'pod-webhook-answers': {
     meaning: 'a pod of an InferenceService comes by the webhook, as a trial without effect shows',
     advice:
-      "look at the manager's log, and at the webhook configuration kserve-mms: whom its caBundle trusts, and which " +
+      "look at the manager's log, and at the webhook configuration inferenceservices.kserve-mms: whom its caBundle trusts, and which " +
       'namespaces it leaves out',
   },
   'model-webhook-answers': {
@@ -68,6 +68,10 @@ export const CHECKS = {
   'kserve-found': {
     meaning: 'whether KServe is there, and so which overlay fits',
     advice: 'see docs/beside-kserve.md',
+  },
+  'image-on-nodes': {
+    meaning: "whether the nodes have the manager's image, as the manifests name it, or have to pull it",
+    advice: 'see docs/image.md',
   },
   'cert-manager-found': {
     meaning: 'whether cert-manager could make the certificate',

@@ -2,8 +2,10 @@ import { age } from '../age.ts';
 import type { EpochMs } from '../clock.ts';
 import type { LeaseFacts } from '../explanation/facts.ts';
 import { isStale } from '../explanation/installation-steps.ts';
+import { isRecord, recordsIn } from '../json.ts';
 import type { Known } from '../known.ts';
 import { isTakeoverIdentity } from '../kserve-controller.ts';
+import { DEFAULT_AGENT_IMAGE } from '../names.ts';
 import { check } from './checks.ts';
 import type { Check } from './checks.ts';
 import { definitionsCheck } from './installed-checks.ts';
@@ -20,6 +22,7 @@ export interface PreFacts {
   readonly kserveLease: Known<LeaseFacts | undefined>;
   /** cert-manager's definition of certificates. */
   readonly certificates: Known<RawObject | undefined>;
+  readonly nodes: Known<readonly RawObject[]>;
   readonly now: EpochMs;
 }
 
@@ -30,6 +33,7 @@ export function preChecks(facts: PreFacts): readonly Check[] {
     mayInstallCheck(facts.rights),
     kserveCheck(facts),
     certManagerCheck(facts.certificates),
+    imageCheck(facts.nodes),
   ];
 }
 
@@ -85,4 +89,35 @@ function certManagerCheck(certificates: PreFacts['certificates']): Check {
       ? 'cert-manager is not installed; the manager makes its own certificate'
       : 'cert-manager is installed; manifests/overlays/cert-manager has it make the certificate';
   return check(id, { outcome: 'ok', message });
+}
+
+/**
+ * Nodes list up to 50 of the images that they have (https://kubernetes.io/docs/reference/node/node-status/#images). Whether one
+ * that they have not can be pulled depends on their network and credentials: no trial without effect tells.
+ */
+function imageCheck(nodes: PreFacts['nodes']): Check {
+  const id = 'image-on-nodes';
+  if (nodes.kind === 'unreadable') return check(id, { outcome: 'unknown', message: nodes.why });
+  const having = nodes.value.filter(({ status }) => imagesIn(status).some(isManagerImage)).length;
+  const all = nodes.value.length;
+  if (all > 0 && having === all)
+    return check(id, { outcome: 'ok', message: `every node has ${DEFAULT_AGENT_IMAGE}` });
+  return check(id, {
+    outcome: 'unknown',
+    message:
+      `${having} of ${all} nodes list ${DEFAULT_AGENT_IMAGE}; whether the others can pull it, or the one that you name in ` +
+      'its place (docs/install.md), shows only once it is installed: until a replica is ready, no pod is refused',
+  });
+}
+
+function imagesIn(status: unknown): readonly string[] {
+  const images = recordsIn(isRecord(status) ? status['images'] : undefined);
+  return images
+    .flatMap(({ names }) => (Array.isArray(names) ? (names as readonly unknown[]) : []))
+    .map(String);
+}
+
+/** Container runtimes write short names out. */
+function isManagerImage(name: string): boolean {
+  return name === DEFAULT_AGENT_IMAGE || name === `docker.io/library/${DEFAULT_AGENT_IMAGE}`;
 }

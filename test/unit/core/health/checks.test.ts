@@ -152,6 +152,7 @@ describe('the checks before an installation', () => {
     definitions: DEFINITIONS,
     kserveLease: known(undefined),
     certificates: known(undefined),
+    nodes: known([]),
     now: NOW,
   };
   const heldBy = (holder: string, secondsAgo = 1) => ({
@@ -191,6 +192,27 @@ describe('the checks before an installation', () => {
       outcome,
       message: expect.stringContaining(version),
     });
+  });
+
+  const node = (...names: string[]) => ({ metadata: { name: 'n' }, status: { images: [{ names }] } });
+  it.each<[what: string, nodes: PreFacts['nodes'], outcome: string, words: RegExp]>([
+    [
+      'all have it',
+      known([node('docker.io/library/kserve-mms:0.1.0'), node('kserve-mms:0.1.0')]),
+      'ok',
+      /every node/,
+    ],
+    [
+      'some have it',
+      known([node('a', 'kserve-mms:0.1.0'), node('other')]),
+      'unknown',
+      /^1 of 2 nodes .* no pod is refused$/,
+    ],
+    ['there are no nodes', known([]), 'unknown', /^0 of 0/],
+    ['nodes may not be listed', DENIED, 'unknown', /forbidden/],
+  ])('say of the image what can be known where %s', (_what, nodes, outcome, words) => {
+    const found = preChecks({ ...READY, nodes }).find(({ id }) => id === 'image-on-nodes');
+    expect(found).toMatchObject({ outcome, message: expect.stringMatching(words) });
   });
 
   it('fail for the rights that are missing, and name them', () => {
