@@ -3,7 +3,11 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import { FORMER_WEBHOOK_CONFIGURATION, WEBHOOK_CONFIGURATION } from '../../src/core/names.ts';
+import { caBundleOf, configurationInForce } from '../../src/core/webhook-configuration.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
+import { getIfThere } from '../../src/kube/get-if-there.ts';
+import { MUTATING_WEBHOOK_CONFIGURATIONS } from '../../src/kube/resources.ts';
 import {
   createModel,
   createService,
@@ -22,6 +26,7 @@ import { paste, ROOT, shellOf } from '../support/page.ts';
 import { render } from '../support/rendered.ts';
 import { withPlayedControllers } from '../support/played-controllers.ts';
 import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
+import { ROUTED, routeWebhook } from '../support/webhook-route.ts';
 import { whatIsOurs } from '../support/what-is-ours.ts';
 
 const PAGE = 'docs/install.md';
@@ -62,7 +67,7 @@ describe.each(await earlierManifests())('the commands of the page, on an install
   let old: string;
 
   beforeAll(async () => {
-    ({ controlPlane, managerKubeconfig } = await controlPlaneWithManagerAccount());
+    ({ controlPlane, managerKubeconfig } = await controlPlaneWithManagerAccount(ROUTED));
     client = clientFor(controlPlane);
     manifests = await earlier.open();
     old = manifests.directory;
@@ -94,13 +99,15 @@ describe.each(await earlierManifests())('the commands of the page, on an install
     );
     return [models, configMap];
   };
-  const trust = (): Promise<string> =>
-    read(
-      'get',
-      'mutatingwebhookconfiguration/kserve-mms',
-      '-o',
-      'jsonpath={.webhooks[*].clientConfig.caBundle}',
+  /** By the configuration that API servers go by. */
+  const trust = async (): Promise<string> => {
+    const [ours, former] = await Promise.all(
+      [WEBHOOK_CONFIGURATION, FORMER_WEBHOOK_CONFIGURATION].map((name) =>
+        getIfThere(client, MUTATING_WEBHOOK_CONFIGURATIONS, { name }),
+      ),
     );
+    return caBundleOf(configurationInForce(ours, former)!) ?? '';
+  };
   const priorityClass = (): Promise<string> =>
     read(
       '-n',
@@ -114,10 +121,11 @@ describe.each(await earlierManifests())('the commands of the page, on an install
   it('install it', async () => {
     await follow('Install', old);
     manager = await startTestManager({ kubeconfig: managerKubeconfig, inCluster: true });
+    await routeWebhook(client, [manager.ports.webhook]);
     await createService(client, inferenceService('flowers'));
     await createModel(client, trainedModel('tulip', 'flowers'));
     await eventually(async () => expect(await modelNames(client, 'flowers')).toEqual(['tulip']));
-    expect(await trust()).not.toBe('');
+    await eventually(async () => expect(await trust()).not.toBe(''));
   });
 
   it('upgrade it, and nothing is lost: neither models nor the trust in the webhook', async () => {
@@ -125,6 +133,7 @@ describe.each(await earlierManifests())('the commands of the page, on an install
     expect(await follow('Upgrade')).toContain('successfully rolled out');
     expect(await priorityClass()).toBe('kserve-mms-manager');
     expect([...(await survivors()), await trust()]).toEqual(before);
+    await follow('When the webhook is switched on');
   });
 
   it('roll it back and upgrade it again, and nothing is lost', async () => {

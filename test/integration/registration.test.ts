@@ -18,9 +18,10 @@ import { createService, inferenceService } from '../support/cluster-client.ts';
 import { runCommand } from '../support/command-run.ts';
 import { versionOfFormerName } from '../support/earlier-manifests.ts';
 import { eventually } from '../support/eventually.ts';
-import { kubectl } from '../support/kubectl.ts';
+import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager, TestManagerOptions } from '../support/manager.ts';
+import { paste, shellOf } from '../support/page.ts';
 import { withPlayedControllers } from '../support/played-controllers.ts';
 import { podsMeanwhile } from '../support/pods-meanwhile.ts';
 import type { PodsMeanwhile } from '../support/pods-meanwhile.ts';
@@ -39,6 +40,8 @@ interface Scene {
   readonly client: ApiClient;
   start(options?: Partial<TestManagerOptions>): Promise<TestManager>;
   kubectl(...args: readonly string[]): Promise<string>;
+  /** Pastes a section of the page. */
+  follow(section: string): Promise<void>;
   meanwhile(work: () => Promise<void>): Promise<PodsMeanwhile>;
   /** Whether API servers call the webhooks by the configurations of this name; undefined where there are none. */
   areOn(name?: string): Promise<boolean | undefined>;
@@ -64,6 +67,10 @@ async function startScene(): Promise<Scene> {
       return manager;
     },
     kubectl: (...args) => kubectl(controlPlane.kubeconfigPath, ...args),
+    async follow(section) {
+      const env = await kubectlEnvironment(controlPlane.kubeconfigPath);
+      await paste(await shellOf('docs/install.md', section), { env });
+    },
     meanwhile: (work) => podsMeanwhile({ client, service: 'sk' }, work),
     async areOn(name = WEBHOOK_CONFIGURATION) {
       const found = await Promise.all(KINDS.map((kind) => getIfThere(client, kind, { name })));
@@ -89,6 +96,12 @@ async function startScene(): Promise<Scene> {
       await controlPlane.stop();
     },
   };
+}
+
+async function expectInjected({ client }: Scene): Promise<void> {
+  await eventually(async () =>
+    expect(await dryRunContainers(client, predictorPod('a', 'sk'))).toContain('agent'),
+  );
 }
 
 describe('an installation whose webhook is called through its Service', () => {
@@ -139,7 +152,7 @@ describe('an installation whose webhook is called through its Service', () => {
       await eventually(async () => expect(await scene.areOn()).toBe(true));
     });
     expect(seen.refused).toEqual([]);
-    await expectInjected();
+    await expectInjected(scene);
     expect(await first.metric('mms_api_requests_total', { code: '403' })).toBe(0);
   });
 
@@ -169,7 +182,7 @@ describe('an installation whose webhook is called through its Service', () => {
 
   it('is switched off when it is scaled to zero, and no pod is refused', async () => {
     const seen = await scene.meanwhile(async () => {
-      await scene.kubectl('-n', DEPLOYMENT.namespace, 'scale', 'deployment', DEPLOYMENT.name, '--replicas=0');
+      await scene.follow('Scale to zero');
       expect(await first.stop()).toBe(0);
       await routeWebhook(scene.client, []);
       expect(await scene.areOn()).toBe(false);
@@ -183,7 +196,7 @@ describe('an installation whose webhook is called through its Service', () => {
     first = await scene.start();
     await routeWebhook(scene.client, [first.ports.webhook]);
     await eventually(async () => expect(await scene.areOn()).toBe(true));
-    await expectInjected();
+    await expectInjected(scene);
   });
 
   it('is switched off by a replica that ends after its role and its Deployment have gone', async () => {
@@ -214,11 +227,6 @@ describe('an installation whose webhook is called through its Service', () => {
     expect(await scene.areOn()).toBeUndefined();
   });
 
-  async function expectInjected(): Promise<void> {
-    await eventually(async () =>
-      expect(await dryRunContainers(scene.client, predictorPod('a', 'sk'))).toContain('agent'),
-    );
-  }
   const check = (): Promise<{ stdout: string }> =>
     runCommand(['check', '--kubeconfig', scene.controlPlane.kubeconfigPath]);
 });
@@ -233,9 +241,7 @@ describe('an upgrade from the former name of the webhook configurations', () => 
       const old = await scene.start({ program: former.program });
       await routeWebhook(scene.client, [old.ports.webhook]);
       await createService(scene.client, inferenceService('sk'));
-      await eventually(async () =>
-        expect(await dryRunContainers(scene.client, predictorPod('a', 'sk'))).toContain('agent'),
-      );
+      await expectInjected(scene);
       const seen = await scene.meanwhile(async () => {
         await scene.kubectl('apply', '-k', manifests('overlays/beside-kserve'));
         // It has to become ready while one leads that does not know the new configurations.
@@ -254,7 +260,15 @@ describe('an upgrade from the former name of the webhook configurations', () => 
       });
       report('pods during the upgrade', { ...seen, refused: seen.refused.length });
       expect(seen).toMatchObject({ refused: [], bare: 0 });
-      expect(seen.injected).toBeGreaterThan(100);
+      expect(seen.injected).toBeGreaterThan(50);
+      // And back: the version before makes the former ones its own again, and the others are deleted by hand.
+      await scene.kubectl('apply', '-k', `${former.directory}/manifests/overlays/beside-kserve`);
+      const back = await scene.start({ program: former.program });
+      await routeWebhook(scene.client, [back.ports.webhook]);
+      await scene.follow('Roll back to 0.1.0');
+      expect(await scene.areOn()).toBeUndefined();
+      expect(await scene.areOn(FORMER_WEBHOOK_CONFIGURATION)).toBe(true);
+      await expectInjected(scene);
     } finally {
       await scene.stop();
       await former.close();
