@@ -6,7 +6,6 @@ import type { Deployment } from '../core/predictor-outcome.ts';
 import { managerFuture } from '../core/webhook-switch.ts';
 import type { ManagerFuture } from '../core/webhook-switch.ts';
 import type { ApiClient } from '../kube/api-client.ts';
-import { isApiError } from '../kube/api-error.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import { startReflector } from '../kube/reflector.ts';
 import { DEPLOYMENTS } from '../kube/resources.ts';
@@ -44,24 +43,21 @@ export function followManagerDeployment(
       changed();
     },
   });
+  const watched = (): ManagerFuture => {
+    if (!reflector.cache.synced) return { kind: 'unknown' };
+    const [deployment] = [...reflector.cache.list()];
+    return managerFuture(deployment, before);
+  };
   return {
-    future() {
-      if (!reflector.cache.synced) return { kind: 'unknown' };
-      const [deployment] = [...reflector.cache.list()];
-      return managerFuture(deployment, before);
-    },
+    future: watched,
     async readFuture() {
       try {
         const reference = { namespace, name: MANAGER_DEPLOYMENT };
-        return managerFuture(
-          await getIfThere(client, DEPLOYMENTS, reference, { timeout: READ_TIMEOUT }),
-          before,
-        );
-      } catch (thrown) {
-        // With its namespace the manager's role goes, and perhaps before the manager does.
-        if (before && isApiError(thrown, 'API_FORBIDDEN'))
-          return { kind: 'unwanted', reason: 'its Deployment may not be read any more' };
-        return { kind: 'unknown' };
+        const found = await getIfThere(client, DEPLOYMENTS, reference, { timeout: READ_TIMEOUT });
+        return managerFuture(found, before);
+      } catch {
+        // The role may be gone, in an uninstallation, or be that of a version before, in a roll-back. An open watch goes on.
+        return watched();
       }
     },
     stop: () => reflector.stop(),
