@@ -23,3 +23,9 @@ export function textMapIn(value: unknown): Record<string, string> {
   );
   return Object.fromEntries(entries);
 }
+
+/** Whether objects and lists are nested in each other more than so many levels deep. Goes no deeper itself. */
+export function nestsDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => nestsDeeper(inner, levels - 1));
+}

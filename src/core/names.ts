@@ -111,6 +111,8 @@ export const AUTOSCALER_CLASS_ANNOTATION = 'serving.kserve.io/autoscalerClass';
 export const STOP_ANNOTATION = 'serving.kserve.io/stop';
 /** On a Deployment that is stopped: how many pods it had, and is to have again. */
 export const KEPT_REPLICAS_ANNOTATION = 'kserve-mms/replicas-before-stop';
+/** On a Deployment that an autoscaler has given up: the number of pods it left, and the minReplicas for which that holds. */
+export const AUTOSCALED_REPLICAS_ANNOTATION = 'kserve-mms/replicas-of-autoscaler';
 /** By this label the Deployment and the Service of a predictor select its pods. */
 export const APP_LABEL = 'app';
 /** In every container of a predictor's pods. */

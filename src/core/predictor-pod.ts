@@ -13,6 +13,7 @@ import {
   modelConfigName,
 } from './names.ts';
 import { fillPlaceholders } from './placeholders.ts';
+import { withoutRepeatedEntries } from './repeated-entries.ts';
 import { modelServerOf } from './serving-runtime.ts';
 import type { RuntimeOffer } from './serving-runtime.ts';
 import { withServerDefaults } from './server-defaults.ts';
@@ -130,7 +131,7 @@ function completed(spec: JsonObject, inferenceService: string): JsonObject {
     ...container,
     env: withVariable(container['env'], INFERENCE_SERVICE_NAME_ENV, inferenceService),
   }));
-  return { ...spec, containers };
+  return withoutRepeatedEntries({ ...spec, containers });
 }
 
 /** The agent does the same probing before it lets the pod be ready. */

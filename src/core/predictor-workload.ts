@@ -1,5 +1,5 @@
 import type { InferenceService, Predictor } from './inference-service.ts';
-import { isRecord, textMapIn } from './json.ts';
+import { isRecord, nestsDeeper, textMapIn } from './json.ts';
 import type { JsonObject, KubernetesObject, ObjectMeta } from './kubernetes.ts';
 import { ownerReferenceTo } from './owner-reference.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
@@ -63,6 +63,10 @@ const KEPT_BACK = new Set([
 /** `isvc.<name>-predictor` is a label value, and `<name>-predictor` the name of a Service: 63 characters each. */
 const NAME = /^[a-z]([-a-z0-9]{0,46}[a-z0-9])?$/;
 
+/** A pod's fields end some 15 levels down. Deeper ones are no pod's, and take more stack than there is. */
+const LEVELS = 64;
+const TOO_DEEP = `more than ${LEVELS} levels deep, as no field of a pod is; correct what is written there`;
+
 /** The Deployment and the Service of an InferenceService, or why there are none. */
 export function planPredictor(inferenceService: InferenceService, runtimes: RuntimeOffers): PredictorPlan {
   const { metadata } = inferenceService;
@@ -74,6 +78,9 @@ export function planPredictor(inferenceService: InferenceService, runtimes: Runt
       'InvalidPredictorSpec',
       `the name ${metadata.name} cannot be that of a Service: use at most 48 lower-case letters, digits and "-", a letter first`,
     );
+  }
+  if (nestsDeeper(predictor, LEVELS)) {
+    return blocked('InvalidPredictorSpec', `spec.predictor is nested ${TOO_DEEP}`);
   }
   if (predictor['workerSpec'] != null) {
     return blocked('InvalidPredictorSpec', 'spec.predictor.workerSpec: several nodes are not supported');
@@ -92,6 +99,9 @@ export function planPredictor(inferenceService: InferenceService, runtimes: Runt
   const selection = selectRuntime(request, runtimes);
   if (selection.kind === 'none') return blocked(selection.reason, selection.message);
   const { runtime } = selection;
+  if (nestsDeeper([runtime.containers, runtime.podSpec], LEVELS)) {
+    return blocked('InvalidPredictorSpec', `${runtime.kind} ${runtime.name} is nested ${TOO_DEEP}`);
+  }
   return workload(
     inferenceService,
     predictor,
@@ -190,7 +200,12 @@ function handedOn(annotations: Readonly<Record<string, string>> = {}): Record<st
 
 function scaleOf(predictor: Predictor, { annotations = {} }: ObjectMeta): Scale | undefined {
   if (annotations[STOP_ANNOTATION] === 'true') return { kind: 'stopped' };
-  if (annotations[AUTOSCALER_CLASS_ANNOTATION] === 'external') return { kind: 'external' };
+  // KServe reads this one of the predictor's annotations too, over the InferenceService's.
+  const { [AUTOSCALER_CLASS_ANNOTATION]: autoscaler } = {
+    ...annotations,
+    ...textMapIn(predictor['annotations']),
+  };
+  if (autoscaler === 'external') return { kind: 'external' };
   const replicas = predictor['minReplicas'] ?? 1;
   return typeof replicas === 'number' && Number.isInteger(replicas) && replicas >= 0
     ? { kind: 'fixed', replicas }

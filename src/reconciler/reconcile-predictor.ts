@@ -6,6 +6,7 @@ import { objectKey, splitKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
 import { predictorName, STOP_ANNOTATION } from '../core/names.ts';
 import { isControlledBy } from '../core/owner-reference.ts';
+import { withKeptNumber } from '../core/predictor-kept-number.ts';
 import { nextStatus } from '../core/predictor-status.ts';
 import type { Deployment, PredictorOutcome } from '../core/predictor-outcome.ts';
 import { planPredictor, withinReach } from '../core/predictor-workload.ts';
@@ -101,12 +102,12 @@ async function carryOut(
       return { outcome: { ...plan, ...own } };
     }
     case 'workload': {
-      const { scale, runtime } = plan;
-      const deployment = await keepObject(deployments, plan.deployment, logger);
+      const { scale, runtime, ...wanted } = withKeptNumber(plan, inferenceService, own.deployment);
+      const deployment = await keepObject(deployments, wanted.deployment, logger);
       if (deployment.kind === 'blocked')
         return { outcome: { ...deployment, ...own }, error: deployment.error };
       if (deployment.kind === 'going') return { outcome: going('Deployment', metadata.name) };
-      const service = await keepObject(services, plan.service, logger);
+      const service = await keepObject(services, wanted.service, logger);
       if (service.kind === 'blocked')
         return { outcome: { ...service, ...own, deployment: deployment.object }, error: service.error };
       if (service.kind === 'going') return { outcome: going('Service', metadata.name) };

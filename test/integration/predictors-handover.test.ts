@@ -235,10 +235,48 @@ describe('what the API server has filled in, and what others have set,', () => {
       await scale('handed', 7);
       await annotate('handed', { mine: 'x' });
       expect([...(await numbersUntil('handed', 'mine', 'x'))]).toEqual([7]);
+      // An autoscaler is often taken away for a moment; what runs is needed until somebody says otherwise.
       await annotate('handed', { [AUTOSCALER]: null });
-      await eventually(async () => expect(await replicas('handed')).toBe(5));
+      expect([...(await numbersUntil('handed', AUTOSCALER, undefined))]).toEqual([7]);
+      await scale('handed', 2);
+      await eventually(async () => expect(await replicas('handed')).toBe(7));
       await annotate('handed', { [AUTOSCALER]: 'external' });
-      expect([...(await numbersUntil('handed', AUTOSCALER, 'external'))]).toEqual([5]);
+      expect([...(await numbersUntil('handed', AUTOSCALER, 'external'))]).toEqual([7]);
+    });
+
+    it('stays when an autoscaler gives it up, until minReplicas is changed', async () => {
+      const NUMBER = 'kserve-mms/replicas-of-autoscaler';
+      await createService(
+        client,
+        inferenceService('given-up', modelPredictor(undefined, { minReplicas: 2 })),
+      );
+      await deployed('given-up');
+      await annotate('given-up', { [AUTOSCALER]: 'external' });
+      await numbersUntil('given-up', AUTOSCALER, 'external');
+      await scale('given-up', 6);
+      await annotate('given-up', { [STOP]: 'true', [AUTOSCALER]: null });
+      await eventually(async () => expect(await replicas('given-up')).toBe(0));
+      await annotate('given-up', { [STOP]: null });
+      await eventually(async () => expect(await replicas('given-up')).toBe(6));
+      await merge('given-up', { spec: { predictor: { minReplicas: 3 } } });
+      await eventually(async () => expect(await replicas('given-up')).toBe(3));
+      expect((await deploymentOf('given-up')).metadata.annotations?.[NUMBER]).toBeUndefined();
+    });
+
+    it('is minReplicas again once what was kept of an autoscaler is taken from the Deployment', async () => {
+      await createService(client, inferenceService('let-go', modelPredictor(undefined, { minReplicas: 2 })));
+      await deployed('let-go');
+      await annotate('let-go', { [AUTOSCALER]: 'external' });
+      await numbersUntil('let-go', AUTOSCALER, 'external');
+      await scale('let-go', 6);
+      await annotate('let-go', { [AUTOSCALER]: null });
+      await numbersUntil('let-go', AUTOSCALER, undefined);
+      await kubectl(
+        cluster.controlPlane.kubeconfigPath,
+        ...['-n', 'default', 'annotate', 'deployment/let-go-predictor'],
+        'kserve-mms/replicas-of-autoscaler-',
+      );
+      await eventually(async () => expect(await replicas('let-go')).toBe(2));
     });
 
     it('is the same after a stop and a start, and after a second one', async () => {
