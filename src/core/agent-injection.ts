@@ -24,9 +24,10 @@ import {
 import { findObstacle } from './injection-obstacles.ts';
 import type { Obstacle } from './injection-obstacles.ts';
 import type { Container, Pod, Volume, VolumeMount } from './pod.ts';
-import { containerNamed, mirroredProbe } from './served-component.ts';
+import { containerNamed, listenerAt, mirroredProbe } from './served-component.ts';
 import type { CredentialParts } from './storage-credentials.ts';
 import type { SystemConfig } from './system-config.ts';
+import { statusPortOf } from './watched-pod.ts';
 
 /** Why a pod was injected, left alone or refused. Stable codes: metrics and audit annotations carry them. */
 export type InjectionReason =
@@ -255,6 +256,15 @@ function warningsFor(pod: Pod): string[] {
     warnings.push(
       `the readiness probe names the port "${unknownPort}", and its container has no port of that name; ` +
         `the agent probes the port to which it sends requests`,
+    );
+  }
+  const statusPort = statusPortOf(containerNamed(pod, CONTAINERS.agent));
+  const atStatusPort = statusPort === undefined ? undefined : listenerAt(pod, statusPort);
+  if (atStatusPort !== undefined) {
+    // KServe's agent has no such port: the pod may be as it should be.
+    warnings.push(
+      `container ${atStatusPort.name} listens at port ${statusPort}, which kserve-mms' agent needs for its status: ` +
+        `it does not start beside it; let that container listen at another port`,
     );
   }
   if (containerNamed(pod, CONTAINERS.modelServer) === undefined) {

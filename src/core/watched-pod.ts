@@ -95,7 +95,7 @@ function replicaOf({ modelConfigVersion: _told, metadata, ...rest }: WatchedPod)
 }
 
 /** `--status-port N` or `--status-port=N`, of our own agent; its default unless set. */
-function statusPortOf(agent: JsonObject | undefined): number | undefined {
+export function statusPortOf(agent: Readonly<Record<string, unknown>> | undefined): number | undefined {
   if (agent === undefined) return undefined;
   const args: unknown[] = Array.isArray(agent['args']) ? agent['args'] : [];
   for (const [index, arg] of args.entries()) {
