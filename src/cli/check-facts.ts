@@ -6,7 +6,7 @@ import { KSERVE_LEASE } from '../core/kserve-controller.ts';
 import { valueOf } from '../core/known.ts';
 import type { Known } from '../core/known.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
-import { PART_OF, SYSTEM_CONFIG } from '../core/names.ts';
+import { MANAGER_DEPLOYMENT, SYSTEM_CONFIG } from '../core/names.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
@@ -22,14 +22,12 @@ import { systemClock } from '../system/clock.ts';
 import { reviewed } from './access-review.ts';
 import type { CheckFlags } from './check.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
-import { readInstallation, readLease } from './installation-facts.ts';
+import { readInForce, readInstallation, readLease } from './installation-facts.ts';
 import { knownAnswer } from './known-answers.ts';
 import { readManagerRights } from './manager-right-facts.ts';
 import { tryPod } from './trial-pod.ts';
 
 const DAY_SECONDS = 24 * 60 * 60;
-/** As manifests/manager names it. */
-const MANAGER_DEPLOYMENT = 'kserve-mms-manager';
 
 /** @param warnings what the API server warned this connection of so far; the connection adds to it */
 export async function readInstalledFacts(
@@ -55,7 +53,7 @@ export async function readInstalledFacts(
     readDefinitions(client),
     reading,
     reading.then((found) => readManagerRights(client, managerNamespace, valueOf(found))),
-    knownAnswer(getIfThere(client, VALIDATING_WEBHOOK_CONFIGURATIONS, { name: PART_OF })),
+    knownAnswer(readInForce(client, VALIDATING_WEBHOOK_CONFIGURATIONS)),
     knownAnswer(
       getIfThere(client, CONFIG_MAPS, { namespace: SYSTEM_CONFIG.namespace, name: SYSTEM_CONFIG.name }),
     ),

@@ -3,7 +3,14 @@ import { seconds } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
 import { keyOf } from '../core/kubernetes.ts';
-import { CONTAINERS, INFERENCE_SERVICE_LABEL, MODEL_CONFIG_LABEL, PART_OF } from '../core/names.ts';
+import {
+  CONTAINERS,
+  FORMER_WEBHOOK_CONFIGURATION,
+  INFERENCE_SERVICE_LABEL,
+  MODEL_CONFIG_LABEL,
+  PART_OF,
+  WEBHOOK_CONFIGURATION,
+} from '../core/names.ts';
 import { redacted, withoutAccess } from '../core/redaction.ts';
 import { watchedPod } from '../core/watched-pod.ts';
 import type { ApiClient } from '../kube/api-client.ts';
@@ -51,8 +58,11 @@ export async function gatherDiagnostics(
   await list('manager', DEPLOYMENTS, managerNamespace);
   await list('manager', EVENTS, managerNamespace);
   await single(LEASES, PART_OF, managerNamespace);
-  await single(MUTATING_WEBHOOK_CONFIGURATIONS, PART_OF);
-  await single(VALIDATING_WEBHOOK_CONFIGURATIONS, PART_OF);
+  // While an upgrade is under way there are those of the former name, too.
+  for (const name of [WEBHOOK_CONFIGURATION, FORMER_WEBHOOK_CONFIGURATION]) {
+    await single(MUTATING_WEBHOOK_CONFIGURATIONS, name);
+    await single(VALIDATING_WEBHOOK_CONFIGURATIONS, name);
+  }
   for (const name of DEFINITIONS) await single(CUSTOM_RESOURCE_DEFINITIONS, name);
   await list('serving', INFERENCE_SERVICES, scope);
   await list('serving', TRAINED_MODELS, scope);

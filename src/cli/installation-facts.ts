@@ -6,12 +6,14 @@ import type { Known } from '../core/known.ts';
 import { valueOf } from '../core/known.ts';
 import { isTakeoverIdentity, KSERVE_LEASE } from '../core/kserve-controller.ts';
 import { precedenceIn } from '../core/model-config-plan.ts';
-import { PART_OF } from '../core/names.ts';
-import { baseUrlOf, caBundleOf } from '../core/webhook-configuration.ts';
+import { FORMER_WEBHOOK_CONFIGURATION, PART_OF, WEBHOOK_CONFIGURATION } from '../core/names.ts';
+import { baseUrlOf, caBundleOf, configurationInForce } from '../core/webhook-configuration.ts';
 import type { WebhookConfiguration } from '../core/webhook-configuration.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
-import { ENDPOINT_SLICES, LEASES, MUTATING_WEBHOOK_CONFIGURATIONS } from '../kube/resources.ts';
+import { hasReadyEndpoint } from '../kube/ready-endpoints.ts';
+import { LEASES, MUTATING_WEBHOOK_CONFIGURATIONS } from '../kube/resources.ts';
+import type { Resource } from '../kube/resources.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
 import { knownAnswer } from './known-answers.ts';
 
@@ -26,7 +28,7 @@ export async function readInstallation(
   const [lease, kserveLease, webhook] = await Promise.all([
     knownAnswer(readLease(client, { namespace, name: PART_OF })),
     knownAnswer(readLease(client, KSERVE_LEASE)),
-    knownAnswer(getIfThere(client, MUTATING_WEBHOOK_CONFIGURATIONS, { name: PART_OF })),
+    knownAnswer(readInForce(client, MUTATING_WEBHOOK_CONFIGURATIONS)),
   ]);
   const takeover = isTakeoverIdentity(valueOf(kserveLease)?.holder ?? '');
   return {
@@ -35,6 +37,19 @@ export async function readInstallation(
     reached: await isReached(client, server, valueOf(webhook)),
     first: precedenceIn(takeover ? 'takeover' : 'beside'),
   };
+}
+
+/** Our configuration of a kind by which API servers call us: while an upgrade is under way, that of the former name. */
+export async function readInForce(
+  client: ApiClient,
+  resource: Resource<WebhookConfiguration>,
+): Promise<WebhookConfiguration | undefined> {
+  const [ours, former] = await Promise.all(
+    [WEBHOOK_CONFIGURATION, FORMER_WEBHOOK_CONFIGURATION].map((name) =>
+      getIfThere(client, resource, { name }),
+    ),
+  );
+  return configurationInForce(ours, former);
 }
 
 /** Undefined when there is no such Lease. */
@@ -64,15 +79,7 @@ async function isReached(
 ): Promise<Known<boolean>> {
   const service = webhook?.webhooks?.[0]?.clientConfig?.service;
   if (service !== undefined) {
-    const { namespace, name } = service;
-    const labelSelector = `kubernetes.io/service-name=${name}`;
-    const slices = await knownAnswer(client.list(ENDPOINT_SLICES, { namespace, labelSelector }));
-    if (slices.kind === 'unreadable') return slices;
-    const ready = slices.value.items.some(({ endpoints }) =>
-      // Absent means ready, as consumers are told to take it.
-      (endpoints ?? []).some(({ conditions }) => conditions?.ready !== false),
-    );
-    return { kind: 'known', value: ready };
+    return knownAnswer(hasReadyEndpoint(client, service));
   }
   const url = webhook === undefined ? undefined : baseUrlOf(webhook);
   if (url === undefined || !isLoopback(url) || !isLoopback(server)) {

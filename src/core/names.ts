@@ -84,6 +84,8 @@ export function modelConfigName(inferenceService: string, shard: number): string
   return `modelconfig-${inferenceService}-${shard}`;
 }
 
+/** The Deployment of the manager, in its namespace. */
+export const MANAGER_DEPLOYMENT = 'kserve-mms-manager';
 /** The Service in front of the webhook, in the manager's namespace. */
 export const WEBHOOK_SERVICE = 'kserve-mms-webhook';
 /**

@@ -1,4 +1,5 @@
 import type { KubernetesObject } from './kubernetes.ts';
+import type { WebhookRule } from './webhook-rules.ts';
 
 /**
  * A MutatingWebhookConfiguration or a ValidatingWebhookConfiguration, as far as it is read or changed here; other fields
@@ -11,12 +12,19 @@ export interface WebhookConfiguration extends KubernetesObject {
 export interface Webhook {
   readonly name: string;
   readonly clientConfig?: WebhookClientConfig;
+  /** Without any, API servers call it for nothing. */
+  readonly rules?: readonly WebhookRule[];
   readonly [field: string]: unknown;
 }
 
 export interface WebhookClientConfig {
   readonly url?: string;
-  readonly service?: { readonly name: string; readonly namespace: string; readonly path?: string };
+  readonly service?: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly path?: string;
+    readonly port?: number;
+  };
   /** Base64 of concatenated PEM certificates. */
   readonly caBundle?: string;
 }
@@ -33,6 +41,28 @@ export function caBundleOf(configuration: WebhookConfiguration): string | undefi
 export function withCaBundle(configuration: WebhookConfiguration, pem: string): WebhookConfiguration {
   const caBundle = btoa(pem);
   return mapClients(configuration, (clientConfig) => ({ ...clientConfig, caBundle }));
+}
+
+/** Whether API servers call any of its webhooks for anything. */
+export function isSwitchedOn({ webhooks = [] }: WebhookConfiguration): boolean {
+  return webhooks.some(({ rules = [] }) => rules.length > 0);
+}
+
+/** The same configuration, with these rules in every webhook; with none it calls nobody. */
+export function withRules(
+  configuration: WebhookConfiguration,
+  rules: readonly WebhookRule[],
+): WebhookConfiguration {
+  const webhooks = (configuration.webhooks ?? []).map((webhook) => ({ ...webhook, rules }));
+  return { ...configuration, webhooks };
+}
+
+/** Of ours and the one of the former name, the one by which API servers call us; where neither does, ours if it is there. */
+export function configurationInForce(
+  ours: WebhookConfiguration | undefined,
+  former: WebhookConfiguration | undefined,
+): WebhookConfiguration | undefined {
+  return [ours, former].find((each) => each !== undefined && isSwitchedOn(each)) ?? ours ?? former;
 }
 
 /** The base URL (`https://127.0.0.1:9443`) that the webhooks are called at; undefined for those behind a Service. */

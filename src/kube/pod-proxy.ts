@@ -1,6 +1,6 @@
 import { errorFromResponse } from './api-error.ts';
 import type { CallOptions } from './api-client.ts';
-import { objectPath, PODS } from './resources.ts';
+import { objectPath, PODS, SERVICES } from './resources.ts';
 import type { RawAnswer, Transport } from './transport.ts';
 
 /** One request to a pod. */
@@ -16,6 +16,16 @@ export interface PodRequest {
   readonly maxBytes: number;
 }
 
+/** One GET from a Service that speaks TLS. Whose certificate it has is not looked at. */
+export interface ServiceRequest {
+  readonly namespace: string;
+  readonly service: string;
+  /** Of the Service, not of its pods. */
+  readonly port: number;
+  readonly path: string;
+  readonly maxBytes: number;
+}
+
 /** Asks a pod by way of the API server, which needs the right to `get` (a POST: `create`) `pods/proxy`. */
 export interface PodProxy {
   /**
@@ -24,6 +34,11 @@ export interface PodProxy {
    * @throws {ApiError} when the API server does not pass it on: forbidden, no such pod, or nothing that listens there
    */
   askPod(request: PodRequest, options?: CallOptions): Promise<RawAnswer>;
+  /**
+   * The same of one of the pods behind a Service, whichever is ready: the way that an API server's calls of a webhook take.
+   * Needs the right to `get` `services/proxy` of `https:<service>:<port>`.
+   */
+  askService(request: ServiceRequest, options?: CallOptions): Promise<RawAnswer>;
 }
 
 /**
@@ -38,12 +53,20 @@ export function podProxy(transport: Transport): PodProxy {
         json === undefined
           ? await transport.raw({ ...what, verb: 'get', method: 'GET' })
           : await transport.raw({ ...what, verb: 'create', method: 'POST', text: json });
-      if (isFromApiServer(answer)) {
-        throw errorFromResponse(`ask pod ${namespace}/${pod}`, answer.status, answer.text);
-      }
-      return answer;
+      return passedOn(`ask pod ${namespace}/${pod}`, answer);
+    },
+    async askService({ namespace, service, port, path, maxBytes }, options) {
+      const proxy = objectPath(SERVICES, { namespace, name: `https:${service}:${port}` }, 'proxy');
+      const what = { path: `${proxy}${path}`, resource: SERVICES, maxBytes, ...options };
+      const answer = await transport.raw({ ...what, verb: 'get', method: 'GET' });
+      return passedOn(`ask service ${namespace}/${service}`, answer);
     },
   };
+}
+
+function passedOn(what: string, answer: RawAnswer): RawAnswer {
+  if (isFromApiServer(answer)) throw errorFromResponse(what, answer.status, answer.text);
+  return answer;
 }
 
 /** The API server speaks for itself with a Status, where a pod answers with anything else. */

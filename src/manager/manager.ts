@@ -36,6 +36,8 @@ import { createPropagationController, NO_PROPAGATION } from './propagation-contr
 import type { PropagationController } from './propagation-controller.ts';
 import { createReconciling, MODEL_CONFIG_PACE } from './reconciling.ts';
 import { registrationFor } from './registrations.ts';
+import { ALWAYS_ON, webhookSwitch } from './webhook-switch.ts';
+import type { WebhookSwitch } from './webhook-switch.ts';
 import { systemConfigSource } from './system-config-source.ts';
 import type { SystemConfigSource } from './system-config-source.ts';
 import { trainedModelStatusFor } from './trained-model-status.ts';
@@ -147,14 +149,16 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
     allKeys: () => controller.allKeys(view),
     process: (key) => controller.reconcile(key, view),
   });
-  const lead = async (leading: AbortSignal): Promise<void> => {
+  const lead = async (leading: AbortSignal, webhooks: WebhookSwitch): Promise<void> => {
     const decide = async (holding: AbortSignal): Promise<void> => {
       await Promise.all([reconciling.lead(holding), statuses.lead(holding)]);
     };
     await Promise.all([
       kserveLease?.whileHeld(leading, decide) ?? decide(leading),
       propagation.lead(leading),
-      predictors.lead(leading),
+      webhooks.lead(leading),
+      // Pods that are created before the webhook is called would stay without an agent.
+      webhooks.untilOn(leading).then(() => predictors.lead(leading)),
     ]);
   };
   const { page: port } = options.ports;
@@ -177,7 +181,7 @@ interface Admitting extends Running {
   readonly systemConfig: SystemConfigSource;
   readonly secret: { readonly namespace: string; readonly name: string };
   readonly certificate: CertificateNews;
-  readonly lead: (signal: AbortSignal) => Promise<void>;
+  readonly lead: (signal: AbortSignal, webhooks: WebhookSwitch) => Promise<void>;
 }
 
 /** Serves the webhook and competes for the lead until the signal aborts, and ends both in order. */
@@ -193,13 +197,16 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
       [VALIDATE_TRAINED_MODELS_PATH, trainedModelWebhook({ client, view, options })],
     ]),
   });
-  const registration = await registrationFor(options, client, server.port);
+  const registration = await registrationFor(options, client, {
+    ...{ port: server.port, isLeader: () => election.isLeader() },
+  });
+  const webhooks = switchFor(admitting);
   const election = startLeaderElection({
     ...{ client, namespace, name: PART_OF, identity, clock, random, logger, durations: LEASE },
     onStartedLeading: (leading) => {
       metrics.leading(true);
       certificate.poke();
-      return admitting.lead(leading);
+      return admitting.lead(leading, webhooks);
     },
     onStoppedLeading: () => metrics.leading(false),
   });
@@ -216,9 +223,23 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
 
   await aborted(signal);
   logger.info({}, 'ending: the webhook drains, the lease is given back');
-  await Promise.all([withdraw(registration, logger).then(() => server.stop()), election.stop()]);
+  await Promise.all([
+    Promise.all([withdraw(registration, logger), webhooks.end()]).then(() => server.stop()),
+    election.stop(),
+  ]);
   background.abort();
   await certificate.finished;
+}
+
+/** A manager outside of the cluster registers itself, and is called from then on. */
+function switchFor({ options, client, checks }: Admitting): WebhookSwitch {
+  if (options.mode === 'local') return ALWAYS_ON;
+  return webhookSwitch({
+    ...options,
+    client,
+    readiness: () => [...checks.values()].map((check) => check()).find((missing) => missing !== undefined),
+    wantsClientCertificate: options.clientAuthorityFile !== undefined,
+  });
 }
 
 /** Who is told of what changes, in this order. */

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../core/clock.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
-import { INFERENCE_SERVICE_LABEL, PART_OF } from '../core/names.ts';
+import { INFERENCE_SERVICE_LABEL, WEBHOOK_CONFIGURATION } from '../core/names.ts';
 import type { Deployment } from '../core/predictor-outcome.ts';
 import type { ServingRuntime } from '../core/serving-runtime.ts';
 import type { WebhookConfiguration } from '../core/webhook-configuration.ts';
@@ -87,7 +87,7 @@ export function watchPredictors(options: PredictorViewOptions): PredictorView {
     webhook: startReflector({
       ...base('mutatingwebhookconfigurations'),
       resource: MUTATING_WEBHOOK_CONFIGURATIONS,
-      fieldSelector: `metadata.name=${PART_OF}`,
+      fieldSelector: `metadata.name=${WEBHOOK_CONFIGURATION}`,
       onDelta: listeners.webhook,
     }),
   };

@@ -1,37 +1,52 @@
 import { milliseconds } from '../core/clock.ts';
-import { PART_OF } from '../core/names.ts';
+import { FORMER_WEBHOOK_CONFIGURATION, WEBHOOK_CONFIGURATION } from '../core/names.ts';
+import { withRules } from '../core/webhook-configuration.ts';
+import { POD_RULES, TRAINED_MODEL_RULES } from '../core/webhook-rules.ts';
+import type { WebhookRule } from '../core/webhook-rules.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS } from '../kube/resources.ts';
 import { packagedWebhookConfiguration } from './local-cluster.ts';
 import type { ManagerOptions } from './options.ts';
 import { isServed } from './served-address.ts';
 import { combinedRegistration, installedRegistration, localRegistration } from './webhook-registration.ts';
-import type { WebhookRegistration } from './webhook-registration.ts';
+import type { ConfigurationPlace, WebhookRegistration } from './webhook-registration.ts';
 
 /** A neighbour that does not even complete a handshake in this time is not serving. */
 const NEIGHBOUR_TIMEOUT = milliseconds(1000);
 
+/** A configuration in the cluster, and what the manager switches it on for. */
+export interface RegisteredPlace extends ConfigurationPlace {
+  readonly rules: readonly WebhookRule[];
+  /** A cluster may do without the one for TrainedModels. */
+  readonly optional: boolean;
+}
+
+/** The two webhook configurations of the manager, of one name: the one for pods, and the one for TrainedModels. */
+export function webhookPlaces(client: ApiClient, name: string): readonly RegisteredPlace[] {
+  return [
+    { client, name, resource: MUTATING_WEBHOOK_CONFIGURATIONS, rules: POD_RULES, optional: false },
+    { client, name, resource: VALIDATING_WEBHOOK_CONFIGURATIONS, rules: TRAINED_MODEL_RULES, optional: true },
+  ];
+}
+
 /**
- * The two webhook configurations of the manager, of one name: the one for pods, and the one for TrainedModels, which a
- * cluster may do without.
+ * Where the caBundle is published. Those of the former name, too, for as long as they are there: API servers may still call
+ * by them.
  *
  * @param port where this process serves its webhooks
  */
 export async function registrationFor(
   { mode, logger }: Pick<ManagerOptions, 'mode' | 'logger'>,
   client: ApiClient,
-  port: number,
+  { port, isLeader }: { readonly port: number; readonly isLeader: () => boolean },
 ): Promise<WebhookRegistration> {
   if (mode === 'in-cluster') {
+    const former = webhookPlaces(client, FORMER_WEBHOOK_CONFIGURATION);
     return combinedRegistration([
-      installedRegistration(
-        { client, resource: MUTATING_WEBHOOK_CONFIGURATIONS, name: PART_OF },
-        { optional: false },
+      ...webhookPlaces(client, WEBHOOK_CONFIGURATION).map((place) =>
+        installedRegistration(place, { optional: place.optional, isLeader }),
       ),
-      installedRegistration(
-        { client, resource: VALIDATING_WEBHOOK_CONFIGURATIONS, name: PART_OF },
-        { optional: true },
-      ),
+      ...former.map((place) => installedRegistration(place, { optional: true, isLeader })),
     ]);
   }
   const local = {
@@ -44,12 +59,12 @@ export async function registrationFor(
     localRegistration({
       ...local,
       resource: MUTATING_WEBHOOK_CONFIGURATIONS,
-      template: await packagedWebhookConfiguration('mutating'),
+      template: withRules(await packagedWebhookConfiguration('mutating'), POD_RULES),
     }),
     localRegistration({
       ...local,
       resource: VALIDATING_WEBHOOK_CONFIGURATIONS,
-      template: await packagedWebhookConfiguration('validating'),
+      template: withRules(await packagedWebhookConfiguration('validating'), TRAINED_MODEL_RULES),
     }),
   ]);
 }

@@ -4,10 +4,11 @@ import {
   atBaseUrl,
   baseUrlOf,
   caBundleOf,
+  isSwitchedOn,
   withCaBundle,
   type WebhookConfiguration,
 } from '../core/webhook-configuration.ts';
-import type { ApiClient } from '../kube/api-client.ts';
+import type { ApiClient, CallOptions } from '../kube/api-client.ts';
 import { isApiError } from '../kube/api-error.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import type { Resource } from '../kube/resources.ts';
@@ -34,16 +35,30 @@ export interface ConfigurationPlace {
   readonly name: string;
 }
 
-/** The configuration that `kubectl apply` installed; the manager may only change it, not create it. */
+export interface InstalledRegistrationOptions {
+  /** One that may be left out has no caBundle to publish while it is. */
+  readonly optional: boolean;
+  /** Whether this replica may publish. */
+  readonly isLeader: () => boolean;
+}
+
+/**
+ * The configuration that `kubectl apply` installed; the manager may only change it, not create it. One that calls nobody and
+ * trusts nobody yet is the leader's to fill in. To the other replicas it is not there: their leader may be of a version
+ * that does not know it, and they have to become ready all the same.
+ */
 export function installedRegistration(
   place: ConfigurationPlace,
-  /** One that may be left out has no caBundle to publish while it is. */
-  { optional }: { readonly optional: boolean },
+  { optional, isLeader }: InstalledRegistrationOptions,
 ): WebhookRegistration {
   return {
     ...publisher(place, async () => {
-      const configuration = optional ? await readIfAllowed(place) : await read(place);
-      if (configuration !== undefined || optional) return configuration;
+      const configuration = optional ? await readIfAllowed(place) : await readConfiguration(place);
+      if (configuration !== undefined) {
+        const untouched = !isSwitchedOn(configuration) && caBundleOf(configuration) === undefined;
+        return untouched && !isLeader() ? undefined : configuration;
+      }
+      if (optional) return undefined;
       throw new WebhookNotInstalledError(
         `${place.resource.kind} ${place.name} is missing; install it with: kubectl apply -k manifests/default`,
       );
@@ -93,12 +108,12 @@ export function localRegistration(options: LocalRegistrationOptions): WebhookReg
   const place = { client, resource, name };
 
   async function claimed(): Promise<WebhookConfiguration> {
-    const existing = await read(place);
+    const existing = await readConfiguration(place);
     if (existing === undefined) return await register();
     const registered = baseUrlOf(existing);
     if (registered === baseUrl || (registered !== undefined && (await isServed(registered)))) return existing;
     logger.info({ registered, baseUrl }, 'nothing serves at the registered address; taking over the webhook');
-    return await write(
+    return await writeConfiguration(
       place,
       atBaseUrl({ ...template, metadata: existing.metadata, ...keepBundle(existing) }, baseUrl),
     );
@@ -122,7 +137,7 @@ export function localRegistration(options: LocalRegistrationOptions): WebhookReg
   return {
     ...publisher(place, claimed),
     async withdraw() {
-      const existing = await read(place);
+      const existing = await readConfiguration(place);
       if (existing === undefined || baseUrlOf(existing) !== baseUrl) return;
       const { uid, resourceVersion } = existing.metadata;
       const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
@@ -146,19 +161,26 @@ function publisher(
     },
     async publish(caBundle, over) {
       const configuration = over.version as WebhookConfiguration | undefined;
-      if (configuration !== undefined) await write(place, withCaBundle(configuration, caBundle));
+      if (configuration !== undefined) await writeConfiguration(place, withCaBundle(configuration, caBundle));
     },
   };
 }
 
-function read({ client, resource, name }: ConfigurationPlace): Promise<WebhookConfiguration | undefined> {
-  return getIfThere(client, resource, { name });
+/** Undefined when it is not installed. */
+export function readConfiguration(
+  { client, resource, name }: ConfigurationPlace,
+  options: CallOptions = {},
+): Promise<WebhookConfiguration | undefined> {
+  return getIfThere(client, resource, { name }, options);
 }
 
 /** A role from before there was such a configuration must not keep the others from their certificate. */
-async function readIfAllowed(place: ConfigurationPlace): Promise<WebhookConfiguration | undefined> {
+export async function readIfAllowed(
+  place: ConfigurationPlace,
+  options: CallOptions = {},
+): Promise<WebhookConfiguration | undefined> {
   try {
-    return await read(place);
+    return await readConfiguration(place, options);
   } catch (thrown) {
     if (isApiError(thrown, 'API_FORBIDDEN')) return undefined;
     throw thrown;
@@ -166,12 +188,13 @@ async function readIfAllowed(place: ConfigurationPlace): Promise<WebhookConfigur
 }
 
 /** Only over the version that was read: an authority might be taken away that another leader has just begun to use. */
-async function write(
+export async function writeConfiguration(
   { client, resource }: ConfigurationPlace,
   configuration: WebhookConfiguration,
+  options: CallOptions = {},
 ): Promise<WebhookConfiguration> {
   try {
-    return await client.replace(resource, configuration);
+    return await client.replace(resource, configuration, options);
   } catch (thrown) {
     if (!isApiError(thrown, 'API_CONFLICT', 'API_NOT_FOUND')) throw thrown;
     throw new StaleWriteError(`${configuration.metadata.name} was changed meanwhile`, { cause: thrown });

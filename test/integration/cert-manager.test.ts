@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'yaml';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import { atBaseUrl, withCaBundle, type WebhookConfiguration } from '../../src/core/webhook-configuration.ts';
+import { WEBHOOK_CONFIGURATION } from '../../src/core/names.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import {
   MUTATING_WEBHOOK_CONFIGURATIONS,
@@ -90,7 +91,7 @@ describe("the overlay with cert-manager's certificate", () => {
   /** What cert-manager's cainjector does; and the URL, since nothing here routes a Service. */
   const inject = async (): Promise<void> => {
     for (const resource of CONFIGURATIONS) {
-      const configuration: WebhookConfiguration = await client.get(resource, { name: 'kserve-mms' });
+      const configuration: WebhookConfiguration = await client.get(resource, { name: WEBHOOK_CONFIGURATION });
       const here = atBaseUrl(configuration, `https://127.0.0.1:${manager.ports.webhook}`);
       await client.replace(resource, withCaBundle(here, authority.authority.pem));
     }
@@ -105,7 +106,7 @@ describe("the overlay with cert-manager's certificate", () => {
       spec: { secretName: SECRET.name, dnsNames: [IN_CLUSTER_NAME] },
     });
     for (const resource of CONFIGURATIONS) {
-      const configuration = await client.get(resource, { name: 'kserve-mms' });
+      const configuration = await client.get(resource, { name: WEBHOOK_CONFIGURATION });
       expect(configuration.metadata.annotations).toMatchObject({
         'cert-manager.io/inject-ca-from': 'kserve-mms-system/kserve-mms-webhook',
       });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Check } from '../../src/core/health/checks.ts';
 import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import { WEBHOOK_CONFIGURATION } from '../../src/core/names.ts';
 import { NAMESPACES, PODS, VALIDATING_WEBHOOK_CONFIGURATIONS } from '../../src/kube/resources.ts';
 import type { Resource } from '../../src/kube/resources.ts';
 import { eventually } from '../support/eventually.ts';
@@ -109,7 +110,7 @@ describe('mms check', () => {
         ...{ 'pod-webhook-answers': 'failed', 'model-webhook-answers': 'warning' },
       });
     }, 60_000);
-    await scene.client.delete(VALIDATING_WEBHOOK_CONFIGURATIONS, { name: 'kserve-mms' });
+    await scene.client.delete(VALIDATING_WEBHOOK_CONFIGURATIONS, { name: WEBHOOK_CONFIGURATION });
     expect((await outcomes()).checks['model-webhook-registered']).toBe('warning');
   });
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import { WEBHOOK_CONFIGURATION } from '../../src/core/names.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS, NAMESPACES, PODS } from '../../src/kube/resources.ts';
 import { createModel, createService, inferenceService, trainedModel } from '../support/cluster-client.ts';
@@ -6,7 +7,7 @@ import { expectBroken, startExplainScene } from '../support/explain-scene.ts';
 import type { ExplainScene, Fault } from '../support/explain-scene.ts';
 import { predictorPod } from '../support/predictor-pod.ts';
 
-const WEBHOOK = { name: 'kserve-mms' };
+const WEBHOOK = { name: WEBHOOK_CONFIGURATION };
 
 /** Faults of pods, and in the end those of the installation, one after the other on a real API server with a real manager. */
 describe('mms explain of a pod, and of an installation that is broken', () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import type { KubernetesObject } from '../../src/core/kubernetes.ts';
+import { WEBHOOK_CONFIGURATION } from '../../src/core/names.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { getIfThere } from '../../src/kube/get-if-there.ts';
 import { TRAINED_MODELS, VALIDATING_WEBHOOK_CONFIGURATIONS } from '../../src/kube/resources.ts';
@@ -31,7 +32,8 @@ describe('TrainedModels through the real API server, which the webhook knows by 
   let manager: TestManager;
 
   const registered = async (): Promise<boolean> =>
-    (await getIfThere(client, VALIDATING_WEBHOOK_CONFIGURATIONS, { name: 'kserve-mms' })) !== undefined;
+    (await getIfThere(client, VALIDATING_WEBHOOK_CONFIGURATIONS, { name: WEBHOOK_CONFIGURATION })) !==
+    undefined;
 
   beforeAll(async () => {
     certificate = await apiServerCertificate();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
+import { WEBHOOK_CONFIGURATION } from '../../src/core/names.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS } from '../../src/kube/resources.ts';
@@ -81,7 +82,7 @@ describe('two managers', () => {
   it('leave no webhook behind that would turn pods away, once they are ended in order', async () => {
     expect(await managers[0]!.stop()).toBe(0);
     const gone: unknown = await client
-      .get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: 'kserve-mms' })
+      .get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: WEBHOOK_CONFIGURATION })
       .catch((thrown: unknown) => thrown);
     expect(isApiError(gone, 'API_NOT_FOUND')).toBe(true);
     expect(await dryRunContainers(client, predictorPod('a', 'shared'))).toEqual(['kserve-container']);

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,9 +46,30 @@ export async function earlierManifests(): Promise<readonly EarlierManifests[]> {
   }
 }
 
-async function extract(commit: string): Promise<OpenManifests> {
+/** The last commit whose webhook configurations have the former name. */
+const FORMER_NAME = '134d2bdc1c04d404ff538b5c6756c8703cd97b3d';
+
+/**
+ * Manifests and program of the last version whose webhook configurations are named `kserve-mms`; undefined without history.
+ * The program runs from its sources, with the packages of this checkout.
+ */
+export async function versionOfFormerName(): Promise<
+  (OpenManifests & { readonly program: string }) | undefined
+> {
+  try {
+    await run('git', ['cat-file', '-e', `${FORMER_NAME}^{commit}`], { cwd: ROOT });
+  } catch {
+    process.stderr.write('no history here: the upgrade from the former name is not tested\n');
+    return undefined;
+  }
+  const version = await extract(FORMER_NAME, ['manifests', 'src', 'package.json']);
+  await symlink(join(ROOT, 'node_modules'), join(version.directory, 'node_modules'));
+  return { ...version, program: join(version.directory, 'src', 'main.ts') };
+}
+
+async function extract(commit: string, paths: readonly string[] = ['manifests']): Promise<OpenManifests> {
   const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-earlier-'));
-  const git = spawn('git', ['archive', commit, 'manifests'], {
+  const git = spawn('git', ['archive', commit, ...paths], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -37,6 +37,8 @@ export interface TestManagerOptions {
   readonly page?: boolean;
   /** In addition to what this process has. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The program of another version; default: that of this checkout, which has to be built. */
+  readonly program?: string;
   /** Resolve at once instead of when it is ready. */
   readonly waitUntilReady?: boolean;
 }
@@ -47,7 +49,7 @@ export async function startTestManager(options: TestManagerOptions): Promise<Tes
   const child = spawn(
     process.execPath,
     [
-      ...[LAUNCHER, 'manager', '--kubeconfig', options.kubeconfig],
+      ...[options.program ?? LAUNCHER, 'manager', '--kubeconfig', options.kubeconfig],
       ...(options.inCluster === true ? [] : ['--local']),
       ...[
         '--webhook-port',

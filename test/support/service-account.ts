@@ -8,11 +8,13 @@ const TOKEN = 'the-manager';
 export const MANAGER_USER = 'system:serviceaccount:kserve-mms-system:kserve-mms-manager';
 
 /** A control plane, and a kubeconfig with which one acts as the manager's service account and has its rights only. */
-export async function controlPlaneWithManagerAccount(): Promise<{
+export async function controlPlaneWithManagerAccount(apiServerFlags: readonly string[] = []): Promise<{
   readonly controlPlane: ControlPlane;
   readonly managerKubeconfig: string;
 }> {
-  const controlPlane = await testControlPlane({ users: [{ name: MANAGER_USER, token: TOKEN, groups: [] }] });
+  const controlPlane = await testControlPlane({
+    ...{ users: [{ name: MANAGER_USER, token: TOKEN, groups: [] }], apiServerFlags },
+  });
   const admin = await readFile(controlPlane.kubeconfigPath, 'utf8');
   const managerKubeconfig = join(controlPlane.directory, 'manager.kubeconfig');
   await writeFile(managerKubeconfig, admin.replace(controlPlane.token, TOKEN), { mode: 0o600 });

@@ -1,12 +1,12 @@
 import type { EpochMs } from '../clock.ts';
-import { baseUrlOf, caBundleOf } from '../webhook-configuration.ts';
+import { baseUrlOf, caBundleOf, isSwitchedOn } from '../webhook-configuration.ts';
 import { broken, ok, unknown } from './chain.ts';
 import type { Verdict } from './chain.ts';
 import { valueOf } from '../known.ts';
 import { firstUnmet } from '../label-selector.ts';
 import type { InstallationFacts, LeaseFacts, PredictorFacts } from './facts.ts';
 import { age } from '../age.ts';
-import { PART_OF } from '../names.ts';
+import { PART_OF, WEBHOOK_CONFIGURATION } from '../names.ts';
 
 /** Longer than its Lease a leader may be away while another takes over: the time to notice and to try. */
 const TAKEOVER_SECONDS = 10;
@@ -40,9 +40,15 @@ export function isStale({ renewTime, durationSeconds }: LeaseFacts, now: EpochMs
 export function judgeRegistered({ webhook }: InstallationFacts): Verdict {
   if (webhook.kind === 'unreadable')
     return unknown(`the webhook configuration cannot be read: ${webhook.why}`);
-  const what = `MutatingWebhookConfiguration ${PART_OF}`;
+  const what = `MutatingWebhookConfiguration ${webhook.value?.metadata.name ?? WEBHOOK_CONFIGURATION}`;
   if (webhook.value === undefined) return broken(`there is no ${what}, so no pod is ever injected`);
   if ((webhook.value.webhooks ?? []).length === 0) return broken(`${what} has no webhooks`);
+  if (!isSwitchedOn(webhook.value))
+    return broken(
+      `${what} is not switched on yet: pods are let in, and get no agent`,
+      'wait: the manager switches it on once the API server reaches a ready replica; if it does not, its log says under ' +
+        '"the webhook configurations have to wait" for what',
+    );
   return ok(`${what} calls ${baseUrlOf(webhook.value) ?? serviceOf(webhook.value)}`);
 }
 
@@ -87,10 +93,16 @@ export function judgeTrusted({ webhook, trustedUntil }: InstallationFacts, now: 
 
 const UNREAD_WEBHOOK = 'the webhook configuration could not be read';
 
-export function judgeReached({ reached }: InstallationFacts): Verdict {
+export function judgeReached({ reached, webhook }: InstallationFacts): Verdict {
+  const configuration = valueOf(webhook);
+  const isOn = configuration !== undefined && isSwitchedOn(configuration);
   if (reached.kind === 'unreadable')
     return unknown(`whether the webhook answers is not known: ${reached.why}`);
   return reached.value
     ? ok('the webhook is there')
-    : broken('nobody is there where the API server calls the webhook: pods of InferenceServices are refused');
+    : broken(
+        `nobody is there where the API server calls the webhook: pods of InferenceServices ${
+          isOn ? 'are refused' : 'get no agent'
+        }`,
+      );
 }

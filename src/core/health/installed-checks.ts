@@ -9,8 +9,9 @@ import {
 import { isRecord, recordsIn } from '../json.ts';
 import type { Known } from '../known.ts';
 import type { ConfigMap, KubernetesObject } from '../kubernetes.ts';
-import { PART_OF, SYSTEM_CONFIG } from '../names.ts';
+import { SYSTEM_CONFIG, WEBHOOK_CONFIGURATION } from '../names.ts';
 import { readSystemConfig } from '../system-config.ts';
+import { isSwitchedOn } from '../webhook-configuration.ts';
 import type { WebhookConfiguration } from '../webhook-configuration.ts';
 import { check, checkOf } from './checks.ts';
 import type { Check } from './checks.ts';
@@ -119,12 +120,13 @@ function numberIn(part: unknown, field: string): number | undefined {
 function modelWebhookCheck(webhook: InstalledFacts['modelWebhook']): Check {
   const id = 'model-webhook-registered';
   if (webhook.kind === 'unreadable') return check(id, { outcome: 'unknown', message: webhook.why });
-  return webhook.value === undefined
-    ? check(id, {
-        outcome: 'warning',
-        message: `there is no ValidatingWebhookConfiguration ${PART_OF}: bad TrainedModels are let in`,
-      })
-    : check(id, { outcome: 'ok', message: `ValidatingWebhookConfiguration ${PART_OF} is there` });
+  const what = `ValidatingWebhookConfiguration ${webhook.value?.metadata.name ?? WEBHOOK_CONFIGURATION}`;
+  const passed = 'bad TrainedModels are let in';
+  if (webhook.value === undefined)
+    return check(id, { outcome: 'warning', message: `there is no ${what}: ${passed}` });
+  return isSwitchedOn(webhook.value)
+    ? check(id, { outcome: 'ok', message: `${what} is there` })
+    : check(id, { outcome: 'warning', message: `${what} is not switched on yet: ${passed}` });
 }
 
 function trustCheck({ installation, warnBefore, now }: InstalledFacts): Check {

@@ -1,4 +1,11 @@
-import { PART_OF, WEBHOOK_CERTIFICATE_SECRET } from '../names.ts';
+import {
+  FORMER_WEBHOOK_CONFIGURATION,
+  MANAGER_DEPLOYMENT,
+  PART_OF,
+  WEBHOOK_CERTIFICATE_SECRET,
+  WEBHOOK_CONFIGURATION,
+  WEBHOOK_SERVICE,
+} from '../names.ts';
 import { check } from './checks.ts';
 import type { Check } from './checks.ts';
 import { rightsCheck } from './rights.ts';
@@ -43,11 +50,14 @@ export const MANAGER_RIGHTS: readonly ManagerRights[] = [
     ...{ group: '', resource: 'secrets', verbs: ['update'], name: WEBHOOK_CERTIFICATE_SECRET, own: true },
     unless: OTHER_CERTIFICATE,
   },
+  { group: 'apps', resource: 'deployments', verbs: LOOK, name: MANAGER_DEPLOYMENT, own: true },
+  { group: '', resource: 'services/proxy', verbs: ['get'], name: `https:${WEBHOOK_SERVICE}:443`, own: true },
+  { group: 'discovery.k8s.io', resource: 'endpointslices', verbs: ['list'], own: true },
   ...WEBHOOKS.flatMap((resource): ManagerRights[] => {
-    const webhook = { group: 'admissionregistration.k8s.io', resource, name: PART_OF };
+    const group = 'admissionregistration.k8s.io';
     return [
-      { ...webhook, verbs: ['get'] },
-      { ...webhook, verbs: ['update'], unless: OTHER_CERTIFICATE },
+      { group, resource, verbs: ['get', 'update'], name: WEBHOOK_CONFIGURATION },
+      { group, resource, verbs: ['get', 'update', 'delete'], name: FORMER_WEBHOOK_CONFIGURATION },
     ];
   }),
 ];

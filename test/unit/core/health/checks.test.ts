@@ -7,6 +7,7 @@ import { installedChecks } from '../../../../src/core/health/installed-checks.ts
 import type { InstalledFacts } from '../../../../src/core/health/installed-checks.ts';
 import { preChecks } from '../../../../src/core/health/pre-checks.ts';
 import type { PreFacts } from '../../../../src/core/health/pre-checks.ts';
+import { POD_RULES } from '../../../../src/core/webhook-rules.ts';
 import type { Known } from '../../../../src/core/known.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:30Z') as EpochMs;
@@ -23,8 +24,14 @@ const right = (name: string, allowed = true, unless?: string) => ({
   allowed: known(allowed),
 });
 const webhooks = [
-  { name: 'w', clientConfig: { service: { namespace: 'n', name: 's' }, caBundle: btoa('pem') } },
+  {
+    name: 'w',
+    clientConfig: { service: { namespace: 'n', name: 's' }, caBundle: btoa('pem') },
+    rules: POD_RULES,
+  },
 ];
+
+const OFF = { metadata: { name: 'w' }, webhooks: webhooks.map(({ rules: _rules, ...rest }) => rest) };
 
 const WELL: InstalledFacts = {
   installation: {
@@ -38,7 +45,7 @@ const WELL: InstalledFacts = {
   definitions: DEFINITIONS,
   deployment: deployment(2),
   managerRights: [right('list pods'), right('patch pods', true, '--no-propagate')],
-  modelWebhook: known({ metadata: { name: 'kserve-mms' } }),
+  modelWebhook: known({ metadata: { name: 'kserve-mms' }, webhooks }),
   systemConfig: known(undefined),
   trialPod: known({ kind: 'seen' }),
   goodModel: known('let in'),
@@ -84,6 +91,13 @@ describe('the checks of an installation', () => {
     ],
     ['the manager runs as nobody knows whom', { managerRights: undefined }, 'manager-may-work', 'unknown'],
     ['there is no preflight', { modelWebhook: known(undefined) }, 'model-webhook-registered', 'warning'],
+    [
+      'the webhook is not switched on',
+      { installation: { ...WELL.installation, webhook: known(OFF) } },
+      'pod-webhook-registered',
+      'failed',
+    ],
+    ['the preflight is not switched on', { modelWebhook: known(OFF) }, 'model-webhook-registered', 'warning'],
     ['trust ends soon', { warnBefore: seconds(7200) }, 'webhook-trusted', 'warning'],
     [
       'trust has ended',

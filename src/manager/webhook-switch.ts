@@ -1,0 +1,246 @@
+import { milliseconds, seconds } from '../core/clock.ts';
+import type { Clock, Milliseconds, MonotonicMs, Random } from '../core/clock.ts';
+import { aborted } from '../core/abort.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { FORMER_WEBHOOK_CONFIGURATION, WEBHOOK_CONFIGURATION } from '../core/names.ts';
+import type { ReadinessCheck } from '../core/readiness.ts';
+import { isSwitchedOn, withRules } from '../core/webhook-configuration.ts';
+import type { WebhookConfiguration } from '../core/webhook-configuration.ts';
+import { decideSwitch } from '../core/webhook-switch.ts';
+import type { SwitchStep } from '../core/webhook-switch.ts';
+import type { ApiClient, CallOptions } from '../kube/api-client.ts';
+import { isApiError } from '../kube/api-error.ts';
+import { StaleWriteError } from './certificate-stores.ts';
+import { followManagerDeployment } from './manager-deployment.ts';
+import type { ManagerDeployment } from './manager-deployment.ts';
+import { webhookPlaces } from './registrations.ts';
+import type { RegisteredPlace } from './registrations.ts';
+import { readConfiguration, readIfAllowed, writeConfiguration } from './webhook-registration.ts';
+import { webhookReach } from './webhook-reach.ts';
+
+export interface WebhookSwitchOptions {
+  readonly client: ApiClient;
+  /** Of the manager. */
+  readonly namespace: string;
+  /** Of this replica. */
+  readonly readiness: ReadinessCheck;
+  readonly wantsClientCertificate: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** Has API servers call the webhooks while the manager can answer. */
+export interface WebhookSwitch {
+  /** Looks again and again until the signal aborts. Never rejects. */
+  lead(signal: AbortSignal): Promise<void>;
+  /** Resolves once API servers call the webhook for pods, or the signal aborts. To be asked while this replica leads. */
+  untilOn(signal: AbortSignal): Promise<void>;
+  /** Ends it all; when no manager is to run any more, the webhooks are switched off first. Never rejects. */
+  end(): Promise<void>;
+}
+
+/** For webhooks that are called for as long as they are registered. */
+export const ALWAYS_ON: WebhookSwitch = {
+  lead: () => Promise.resolve(),
+  untilOn: () => Promise.resolve(),
+  end: () => Promise.resolve(),
+};
+
+const BUSY_POLL = seconds(1);
+const IDLE_POLL = seconds(10);
+/** The pod has 30 s to end, of which the webhook takes most. */
+const END_TIMEOUT = milliseconds(2000);
+const END_TRIES = 5;
+
+/** One configuration as it was found. */
+interface Found {
+  readonly place: RegisteredPlace;
+  readonly configuration: WebhookConfiguration;
+}
+
+interface Sight {
+  readonly ours: readonly Found[];
+  readonly former: readonly Found[];
+}
+
+interface Switching {
+  readonly options: WebhookSwitchOptions;
+  readonly deployment: ManagerDeployment;
+  /** API servers call the webhook for pods. */
+  readonly on: PromiseWithResolvers<undefined>;
+  reachedSince: MonotonicMs | undefined;
+  onSince: MonotonicMs | undefined;
+  /** What was last waited for; said once, not with each look. */
+  awaited: string | undefined;
+  ended: boolean;
+}
+
+export function webhookSwitch(options: WebhookSwitchOptions): WebhookSwitch {
+  const { clock, logger } = options;
+  let waking = new AbortController();
+  let under: Promise<unknown> = Promise.resolve();
+  const switching: Switching = {
+    options,
+    deployment: followManagerDeployment(options, () => waking.abort()),
+    on: Promise.withResolvers<undefined>(),
+    ...{ reachedSince: undefined, onSince: undefined, awaited: undefined, ended: false },
+  };
+  return {
+    async lead(signal) {
+      while (!signal.aborted && !switching.ended) {
+        waking = new AbortController();
+        const looking = look(switching, signal);
+        under = looking.catch(() => undefined);
+        const wait = await looking.catch((thrown: unknown) => {
+          if (!signal.aborted && !(thrown instanceof StaleWriteError))
+            logger.warn({ error: messageOf(thrown) }, 'the webhook configurations could not be looked after');
+          return BUSY_POLL;
+        });
+        await clock.sleep(wait, AbortSignal.any([signal, waking.signal]));
+      }
+    },
+    async untilOn(signal) {
+      await Promise.race([switching.on.promise, aborted(signal)]);
+    },
+    async end() {
+      switching.ended = true;
+      await under;
+      await takeBack(switching);
+      await switching.deployment.stop();
+    },
+  };
+}
+
+/** Does one step; resolves with when to look again. */
+async function look(switching: Switching, signal: AbortSignal): Promise<Milliseconds> {
+  const { options, deployment, on } = switching;
+  const { client, clock, readiness } = options;
+  const sight = await see(client, { signal });
+  const isOn = isPodWebhookOn(sight.ours);
+  switching.onSince = isOn ? (switching.onSince ?? clock.monotonic()) : undefined;
+  if (isOn || isPodWebhookOn(sight.former)) on.resolve(undefined);
+  const since = (from: MonotonicMs | undefined): Milliseconds | undefined =>
+    from === undefined ? undefined : milliseconds(clock.monotonic() - from);
+  const step = decideSwitch({
+    ours: sight.ours.map(({ place, configuration }) => ({ configuration, rules: place.rules })),
+    former: sight.former.map(({ configuration }) => configuration),
+    future: deployment.future(),
+    unready: readiness(),
+    reachedFor: since(switching.reachedSince),
+    onFor: since(switching.onSince),
+  });
+  if (step.kind === 'keep') return IDLE_POLL;
+  if (!signal.aborted && !switching.ended) await perform(switching, step, sight);
+  return BUSY_POLL;
+}
+
+async function perform(
+  switching: Switching,
+  step: Exclude<SwitchStep, { kind: 'keep' }>,
+  { ours, former }: Sight,
+): Promise<void> {
+  const { client, clock, logger, wantsClientCertificate } = switching.options;
+  switch (step.kind) {
+    case 'wait':
+      sayWhy(switching, step.reason);
+      return;
+    case 'ask': {
+      const [first] = ours;
+      if (first === undefined) return;
+      const reach = await webhookReach(client, first.configuration, wantsClientCertificate);
+      switching.reachedSince = reach.reached ? (switching.reachedSince ?? clock.monotonic()) : undefined;
+      if (!reach.reached) sayWhy(switching, reach.why);
+      return;
+    }
+    case 'switch-on':
+      for (const { place, configuration } of ours)
+        await writeConfiguration(place, withRules(configuration, place.rules));
+      // The next time that they are off, the API server is asked again.
+      switching.reachedSince = undefined;
+      switching.awaited = undefined;
+      logger.info({ name: WEBHOOK_CONFIGURATION }, 'the webhooks are switched on: API servers call them');
+      return;
+    case 'switch-off':
+      return switchOff(switching, [...ours, ...former], step.reason);
+    case 'retire-former':
+      for (const { place, configuration } of former) await retire(place, configuration);
+      logger.info({ name: FORMER_WEBHOOK_CONFIGURATION }, 'the former webhook configurations are deleted');
+  }
+}
+
+function sayWhy(switching: Switching, reason: string): void {
+  if (switching.awaited !== reason)
+    switching.options.logger.info({ reason }, 'the webhook configurations have to wait');
+  switching.awaited = reason;
+}
+
+async function switchOff(
+  switching: Switching,
+  found: readonly Found[],
+  reason: string,
+  call: CallOptions = {},
+): Promise<void> {
+  for (const { place, configuration } of found) {
+    if (isSwitchedOn(configuration)) await writeConfiguration(place, withRules(configuration, []), call);
+  }
+  switching.onSince = undefined;
+  switching.options.logger.info({ reason }, 'the webhooks are switched off: API servers do not call them');
+}
+
+/** Of a process that ends. Another replica that ends does the same, so one that was faster is no failure. */
+async function takeBack(switching: Switching): Promise<void> {
+  const { client, logger } = switching.options;
+  const future = await switching.deployment.readFuture();
+  if (future.kind !== 'unwanted') return;
+  const call = { timeout: END_TIMEOUT };
+  for (let tries = 0; tries < END_TRIES; tries += 1) {
+    try {
+      const { ours, former } = await see(client, call);
+      const called = [...ours, ...former].filter(({ configuration }) => isSwitchedOn(configuration));
+      if (called.length > 0) await switchOff(switching, called, future.reason, call);
+      return;
+    } catch (thrown) {
+      if (thrown instanceof StaleWriteError) continue;
+      logger.warn(
+        { error: messageOf(thrown) },
+        'the webhooks could not be switched off; delete their configurations, see docs/install.md',
+      );
+      return;
+    }
+  }
+}
+
+/** As they are in the cluster now; those that are not installed are left out. */
+async function see(client: ApiClient, call: CallOptions): Promise<Sight> {
+  const found = (places: readonly RegisteredPlace[], required: boolean): Promise<readonly Found[]> =>
+    Promise.all(
+      places.map(async (place): Promise<readonly Found[]> => {
+        const read = required && !place.optional ? readConfiguration : readIfAllowed;
+        const configuration = await read(place, call);
+        return configuration === undefined ? [] : [{ place, configuration }];
+      }),
+    ).then((each) => each.flat());
+  const [ours, former] = await Promise.all([
+    found(webhookPlaces(client, WEBHOOK_CONFIGURATION), true),
+    found(webhookPlaces(client, FORMER_WEBHOOK_CONFIGURATION), false),
+  ]);
+  return { ours, former };
+}
+
+function isPodWebhookOn(found: readonly Found[]): boolean {
+  return found.some(({ place, configuration }) => !place.optional && isSwitchedOn(configuration));
+}
+
+/** Only as it was seen: it may have been applied again meanwhile. */
+async function retire(place: RegisteredPlace, { metadata }: WebhookConfiguration): Promise<void> {
+  const { name, uid, resourceVersion } = metadata;
+  const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
+  try {
+    await place.client.delete(place.resource, { name }, { preconditions });
+  } catch (thrown) {
+    if (!isApiError(thrown, 'API_NOT_FOUND', 'API_CONFLICT')) throw thrown;
+    throw new StaleWriteError(`${name} was changed meanwhile`, { cause: thrown });
+  }
+}

@@ -1,0 +1,39 @@
+import { messageOf } from '../../src/core/errors.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import { dryRunContainers, predictorPod } from './predictor-pod.ts';
+
+/** What became of the pods that were created all the while. */
+export interface PodsMeanwhile {
+  /** One line for each that was refused. */
+  readonly refused: readonly string[];
+  /** Came by no webhook. */
+  readonly bare: number;
+  readonly injected: number;
+}
+
+const CALLERS = 2;
+
+/** Creates pods of an InferenceService, one after the other and without storing them, until the work is done. */
+export async function podsMeanwhile(
+  { client, service }: { readonly client: ApiClient; readonly service: string },
+  work: () => Promise<void>,
+): Promise<PodsMeanwhile> {
+  const refused: string[] = [];
+  const came = { bare: 0, injected: 0 };
+  let working = true;
+  const caller = async (): Promise<void> => {
+    while (working) {
+      try {
+        const containers = await dryRunContainers(client, predictorPod('a', service));
+        came[containers.includes('agent') ? 'injected' : 'bare'] += 1;
+      } catch (thrown) {
+        refused.push(messageOf(thrown));
+      }
+    }
+  };
+  const stop = (): void => {
+    working = false;
+  };
+  await Promise.all([work().finally(stop), ...Array.from({ length: CALLERS }, caller)]);
+  return { refused, ...came };
+}
