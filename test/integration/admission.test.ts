@@ -3,7 +3,7 @@ import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 import type { Pod } from '../../src/core/pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { isApiError } from '../../src/kube/api-error.ts';
-import { INFERENCE_SERVICES, TRAINED_MODELS } from '../../src/kube/resources.ts';
+import { INFERENCE_SERVICES, NAMESPACES, TRAINED_MODELS } from '../../src/kube/resources.ts';
 import { createService, inferenceService } from '../support/cluster-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startManagedCluster } from '../support/managed-cluster.ts';
@@ -92,6 +92,57 @@ describe('pods through the real API server', () => {
       await createService(client, inferenceService(name));
       expect(await containersOf(predictorPod('a', name))).toEqual(['kserve-container', 'agent']);
     }
+  });
+
+  describe('with resources of the pod as a whole', () => {
+    const own = { limits: { cpu: '500m', memory: '512Mi' }, requests: { cpu: '250m', memory: '256Mi' } };
+    const withResources = (
+      resources: object,
+      change: (pod: Pod) => void = () => undefined,
+    ): KubernetesObject =>
+      predictorPod('a', 'known', (pod) => {
+        pod.spec.resources = resources as NonNullable<Pod['spec']['resources']>;
+        change(pod);
+      });
+
+    it.each([
+      ['limits', { limits: own.limits }],
+      ['requests', { requests: own.requests }],
+      ['limits and requests', own],
+      ['a limit of memory alone', { limits: { memory: '512Mi' } }],
+      ['a request of processors alone', { requests: { cpu: '50m' } }],
+      ['less than the agent asks for elsewhere', { limits: { cpu: '10m', memory: '20Mi' } }],
+      ['hugepages beside', { limits: { cpu: '1', memory: '1Gi', 'hugepages-2Mi': '2Mi' } }],
+    ])('are let in with their agent: %s', async (_, resources) => {
+      expect(await containersOf(withResources(resources))).toEqual(['kserve-container', 'agent']);
+    });
+
+    it('are let in beside what the model server has of its own', async () => {
+      const pod = withResources(own, ({ spec }) => {
+        for (const container of spec.containers) container.resources = structuredClone(own);
+      });
+      expect(await containersOf(pod)).toEqual(['kserve-container', 'agent']);
+    });
+
+    it('would be refused with the limits that an agent has elsewhere', async () => {
+      const pod = withResources(own, ({ metadata, spec }) => {
+        metadata.annotations = { 'internal.serving.kserve.io/agent': 'false' };
+        spec.containers.push({ name: 'agent', image: 'agent:1', resources: { limits: { memory: '1Gi' } } });
+      });
+      expect(await refusal(pod)).toContain('pod');
+    });
+  });
+
+  it('are refused in a namespace that ends, without a word on roles', async () => {
+    const name = 'ending';
+    // No controller empties it here, so that it stays as it is while kubelet and others would still be at work.
+    await client.create(NAMESPACES, { metadata: { name } });
+    await createService(client, inferenceService('late', { sklearn: {} }, name));
+    await client.delete(NAMESPACES, { name });
+    const late = predictorPod('a', 'late', ({ metadata }) => void (metadata.namespace = name));
+    const message = await refusal(late);
+    expect(message).toContain('the namespace is being deleted, and nothing new is let into it');
+    expect(message).not.toContain('roles');
   });
 
   it(`are created ${PODS_TO_CREATE} times by ${CALLERS} callers without a failure or a read of ours`, async () => {

@@ -191,6 +191,51 @@ describe('what is said of the way to a predictor', () => {
       await reportAvailable(client, 'served-predictor');
     });
 
+    /** A change that cannot be carried out, and its undoing. */
+    const change = (predictor: object): Promise<unknown> =>
+      client.patch(
+        INFERENCE_SERVICES,
+        { namespace: 'default', name: 'served' },
+        { type: 'merge', body: { spec: { predictor } } },
+      );
+
+    it.each<[string, string, object, object]>([
+      ['its new spec is wrong', 'InvalidPredictorSpec', { workerSpec: {} }, { workerSpec: null }],
+      [
+        'the API server refuses its new Deployment',
+        'DeploymentRefused',
+        { nodeSelector: { 'no key!': 'x' } },
+        { nodeSelector: { 'no key!': null } },
+      ],
+      [
+        'the API server refuses its new Service',
+        'ServiceRefused',
+        { model: { ports: [{ containerPort: 8080 }, { containerPort: 80, name: 'second' }] } },
+        { model: { ports: null } },
+      ],
+    ])('%s', async (_, reason, wrong, right) => {
+      await change(wrong);
+      await readyBecause(reason);
+      expect(await requestInCluster(client, url)).toBe('answered');
+      await change(right);
+      await reportAvailable(client, 'served-predictor');
+      await readyBecause('MinimumReplicasAvailable');
+    });
+
+    it('the webhook passes over its namespace from now on', async () => {
+      const label = (value: string | null): Promise<unknown> =>
+        client.patch(
+          NAMESPACES,
+          { name: 'default' },
+          { type: 'merge', body: { metadata: { labels: { 'control-plane': value } } } },
+        );
+      await label('mine');
+      await readyBecause('NamespaceNotSelected');
+      expect(await requestInCluster(client, url)).toBe('answered');
+      await label(null);
+      await readyBecause('MinimumReplicasAvailable');
+    });
+
     it('its runtime has gone', async () => {
       await client.delete(CLUSTER_SERVING_RUNTIMES, { name: 'served' });
       await readyBecause('RuntimeNotRecognized');

@@ -60,6 +60,9 @@ const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
   'docs/predictors.md': {
     'Predictors without KServe': { pastedBy: 'test/integration/pages.test.ts' },
   },
+  'docs/service-mesh.md': {
+    'Check it': { pastedBy: 'test/integration/mesh.test.ts' },
+  },
   'docs/troubleshooting.md': {
     'Whatever it is': { pastedBy: 'test/integration/pages.test.ts' },
     'A TrainedModel is not Ready': { pastedBy: 'test/integration/pages.test.ts' },
