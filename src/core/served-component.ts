@@ -5,12 +5,16 @@ import { isRecord } from './json.ts';
 /**
  * Containers that injectors put into a pod, some of them before all others: Istio with holdApplicationUntilProxyStarts,
  * Linkerd with proxy-await, Vault with agent-init-first, Knative, Dapr, Consul, Kuma, the GKE bucket driver and the
- * OpenTelemetry operator. Their identity and probes are theirs alone: traffic of Istio's user 1337 bypasses the mesh.
+ * OpenTelemetry operator, and App Mesh, NGINX and Telepresence. Their identity and probes are theirs alone: traffic of Istio's user 1337 bypasses the mesh.
  */
 const INJECTED_SIDECARS: ReadonlySet<string> = new Set([
   ...['istio-proxy', 'linkerd-proxy', 'linkerd-debug', 'vault-agent', 'daprd', CONTAINERS.queueProxy],
   ...['consul-dataplane', 'envoy-sidecar', 'kuma-sidecar', 'gke-gcsfuse-sidecar', 'otc-container'],
+  ...['envoy', 'nginx-mesh-sidecar', 'traffic-agent'],
 ]);
+
+/** The users whose traffic the redirections of Istio, Kuma and Linkerd leave alone, whatever their containers are called. */
+const PROXY_USERS: ReadonlySet<unknown> = new Set([1337, 5678, 2102]);
 
 /** Where Istio's injector names the containers that it has added, whatever its templates call them. */
 const ISTIO_STATUS_ANNOTATION = 'sidecar.istio.io/status';
@@ -42,7 +46,7 @@ function isSidecar({ restartPolicy }: Container): boolean {
 
 /**
  * The container whose security context the agent copies and whose probe it carries out. KServe takes the first of the
- * pod, and so does this; where an injector's sidecar comes first, the model server is meant.
+ * pod, and so does this; where an injector's sidecar comes first, the model server is meant, or none where there are others alone.
  */
 export function leadingContainer(pod: Pod): Container | undefined {
   const { containers } = pod.spec;
@@ -50,15 +54,15 @@ export function leadingContainer(pod: Pod): Container | undefined {
   const [first] = containers;
   if (first === undefined || !isInjected(first)) return first;
   return (
-    containerNamed(pod, CONTAINERS.modelServer) ??
-    containers.find((container) => !isInjected(container)) ??
-    first
+    containerNamed(pod, CONTAINERS.modelServer) ?? containers.find((container) => !isInjected(container))
   );
 }
 
 function injectionTest(pod: Pod): (container: Container) => boolean {
   const ofIstio = new Set(namedByIstio(pod.metadata.annotations?.[ISTIO_STATUS_ANNOTATION]));
-  return ({ name }) => INJECTED_SIDECARS.has(name) || (ofIstio.has(name) && name !== CONTAINERS.modelServer);
+  return ({ name, securityContext }) =>
+    name !== CONTAINERS.modelServer &&
+    (INJECTED_SIDECARS.has(name) || ofIstio.has(name) || PROXY_USERS.has(securityContext?.['runAsUser']));
 }
 
 function namedByIstio(status: string | undefined): readonly unknown[] {
