@@ -199,6 +199,14 @@ describe('what is said of the way to a predictor', () => {
         { type: 'merge', body: { spec: { predictor } } },
       );
 
+    /** The manager applies what is right again in its own time; whatever it has applied is rolled out at once. */
+    const rolledOut = (): Promise<void> =>
+      eventually(async () => {
+        await reportAvailable(client, 'served-predictor');
+        const { reason } = await readCondition(client, 'served', 'PredictorReady');
+        expect(reason).toBe('MinimumReplicasAvailable');
+      });
+
     it.each<[string, string, object, object]>([
       ['its new spec is wrong', 'InvalidPredictorSpec', { workerSpec: {} }, { workerSpec: null }],
       [
@@ -218,8 +226,7 @@ describe('what is said of the way to a predictor', () => {
       await readyBecause(reason);
       expect(await requestInCluster(client, url)).toBe('answered');
       await change(right);
-      await reportAvailable(client, 'served-predictor');
-      await readyBecause('MinimumReplicasAvailable');
+      await rolledOut();
     });
 
     it('the webhook passes over its namespace from now on', async () => {
@@ -233,7 +240,7 @@ describe('what is said of the way to a predictor', () => {
       await readyBecause('NamespaceNotSelected');
       expect(await requestInCluster(client, url)).toBe('answered');
       await label(null);
-      await readyBecause('MinimumReplicasAvailable');
+      await rolledOut();
     });
 
     it('its runtime has gone', async () => {
