@@ -139,7 +139,11 @@ describe('pods through the real API server', () => {
     await client.create(NAMESPACES, { metadata: { name } });
     await createService(client, inferenceService('late', { sklearn: {} }, name));
     await client.delete(NAMESPACES, { name });
-    const late = predictorPod('a', 'late', ({ metadata }) => void (metadata.namespace = name));
+    const late = predictorPod(
+      'a',
+      'late',
+      (pod) => void (pod.metadata = { ...pod.metadata, namespace: name }),
+    );
     const message = await refusal(late);
     expect(message).toContain('the namespace is being deleted, and nothing new is let into it');
     expect(message).not.toContain('roles');

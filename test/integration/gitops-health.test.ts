@@ -8,7 +8,7 @@ import { RUNNING, deployed, seen, STATES } from '../support/predictor-states.ts'
 const TYPE = { apiVersion: 'serving.kserve.io/v1beta1', kind: 'InferenceService' };
 const OBJECTS = STATES.map(([, outcome]) => {
   const { said: _said, metadata, status } = seen(outcome);
-  return { ...TYPE, metadata, spec: {}, status };
+  return { ...TYPE, metadata, spec: {}, ...(status && { status }) };
 });
 const NAMES = STATES.map(([state]) => state);
 

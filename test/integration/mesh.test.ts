@@ -154,11 +154,12 @@ describe('pods that a service mesh injects too', () => {
   });
 
   it('show in what the page says to check that the webhooks are called in this order', async () => {
-    const pod = predictorPod('flowers-predictor', 'flowers', ({ metadata, spec }) => {
-      metadata.namespace = 'mms-example';
-      for (const container of spec.containers) container.securityContext = { runAsUser: MODEL_SERVER_USER };
+    const pod = predictorPod('flowers-predictor', 'flowers', (made) => {
+      made.metadata = { ...made.metadata, namespace: 'mms-example' };
+      for (const container of made.spec.containers)
+        container.securityContext = { runAsUser: MODEL_SERVER_USER };
     });
-    await client.create(PODS, pod as never);
+    await client.create(PODS, pod);
     const script = (await shellBlocksOf('docs/service-mesh.md', 'Check it')).join('\n');
     const output = await pasteWithKubectl(cluster.controlPlane.kubeconfigPath, script);
     const lines = output

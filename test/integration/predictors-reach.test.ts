@@ -191,12 +191,12 @@ describe('what is said of the way to a predictor', () => {
       await reportAvailable(client, 'served-predictor');
     });
 
-    /** A change that cannot be carried out, and its undoing. */
+    const merge = (body: object) => ({ type: 'merge' as const, body });
     const change = (predictor: object): Promise<unknown> =>
       client.patch(
         INFERENCE_SERVICES,
         { namespace: 'default', name: 'served' },
-        { type: 'merge', body: { spec: { predictor } } },
+        merge({ spec: { predictor } }),
       );
 
     /** The manager applies what is right again in its own time; whatever it has applied is rolled out at once. */
@@ -232,9 +232,8 @@ describe('what is said of the way to a predictor', () => {
     it('the webhook passes over its namespace from now on', async () => {
       const label = (value: string | null): Promise<unknown> =>
         client.patch(
-          NAMESPACES,
-          { name: 'default' },
-          { type: 'merge', body: { metadata: { labels: { 'control-plane': value } } } },
+          ...([NAMESPACES, { name: 'default' }] as const),
+          merge({ metadata: { labels: { 'control-plane': value } } }),
         );
       await label('mine');
       await readyBecause('NamespaceNotSelected');

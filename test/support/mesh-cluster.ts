@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 import { withCaBundle } from '../../src/core/webhook-configuration.ts';
+import { POD_RULES } from '../../src/core/webhook-rules.ts';
 import type { WebhookConfiguration } from '../../src/core/webhook-configuration.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS, NAMESPACES } from '../../src/kube/resources.ts';
@@ -28,7 +29,7 @@ export async function registerInjector(client: ApiClient, of: InjectorRegistrati
         name: `${of.mesh}.injector.test`,
         clientConfig: { url: of.url },
         admissionReviewVersions: ['v1'],
-        rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
+        rules: POD_RULES,
         namespaceSelector: { matchLabels: { [MESH_LABEL]: of.mesh } },
         reinvocationPolicy: of.reinvocationPolicy,
         failurePolicy: 'Fail',

@@ -2,7 +2,6 @@ import jsonPatch from 'fast-json-patch';
 import type { AdmissionDecision } from '../../src/core/admission.ts';
 import type { Container, Pod, Probe } from '../../src/core/pod.ts';
 import type { AdmissionHandler } from '../../src/webhook/review-endpoint.ts';
-import type { JsonObject } from '../../src/core/kubernetes.ts';
 
 /** Where pilot-agent answers for the probes of the pod's other containers (`statusPort` of the mesh's configuration). */
 export const ISTIO_STATUS_PORT = 15_020;
@@ -123,7 +122,7 @@ export function injectAsLinkerd(pod: Pod): Pod {
 export function asHandler(inject: (pod: Pod) => Pod): AdmissionHandler {
   return ({ object }): Promise<AdmissionDecision> => {
     const pod = object as unknown as Pod;
-    const patch = jsonPatch.compare(pod as unknown as JsonObject, inject(pod) as unknown as JsonObject);
+    const patch = jsonPatch.compare(pod, inject(pod));
     return Promise.resolve({ kind: 'patched', patch });
   };
 }
