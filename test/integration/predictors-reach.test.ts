@@ -230,15 +230,11 @@ describe('what is said of the way to a predictor', () => {
     });
 
     it('the webhook passes over its namespace from now on', async () => {
-      const label = (value: string | null): Promise<unknown> =>
-        client.patch(
-          ...([NAMESPACES, { name: 'default' }] as const),
-          merge({ metadata: { labels: { 'control-plane': value } } }),
-        );
-      await label('mine');
+      const labelled = (value: string | null) => merge({ metadata: { labels: { 'control-plane': value } } });
+      await client.patch(NAMESPACES, { name: 'default' }, labelled('mine'));
       await readyBecause('NamespaceNotSelected');
       expect(await requestInCluster(client, url)).toBe('answered');
-      await label(null);
+      await client.patch(NAMESPACES, { name: 'default' }, labelled(null));
       await rolledOut();
     });
 
