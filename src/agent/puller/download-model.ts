@@ -124,7 +124,9 @@ async function unpack(download: Download, file: RemoteFile, { kind, rename }: Un
   const { limits } = context.settings;
   if (kind === 'tar') {
     const { unpackTar } = await import('../sources/archive-tar.ts');
-    await withRoom(download, file, (content) => unpackTar(content, tree, { limits, rename }));
+    // The transfer fails when the length that the source gave does not come.
+    const options = { limits, rename, lengthIsProved: file.size !== undefined };
+    await withRoom(download, file, (content) => unpackTar(content, tree, options));
     return;
   }
   const { unpackZip } = await import('../sources/archive-zip.ts');

@@ -62,7 +62,7 @@ export function textFormat(start: Buffer): string | undefined {
 }
 
 /** The sum of the block's bytes, its own field taken for blanks. Source: POSIX pax, "ustar Interchange Format". */
-function hasChecksum(block: Buffer): boolean {
+export function hasChecksum(block: Buffer): boolean {
   const wanted = Number.parseInt(block.toString('latin1', 148, 156).replace(/[\0 ]/g, ''), 8);
   let sum = 8 * 0x20;
   for (let index = 0; index < BLOCK_BYTES; index += 1) {

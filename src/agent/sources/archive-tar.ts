@@ -1,18 +1,23 @@
 import { pipeline } from 'node:stream/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { createZstdDecompress } from 'node:zlib';
 import { extract } from 'tar-stream';
 import type { Extract, Header } from 'tar-stream';
 import { archiveFault } from './archive.ts';
 import { judgeTarStart } from './archive-start.ts';
 import type { TarStart } from './archive-start.ts';
 import { BadArchiveError, LimitExceededError, UnsafeEntryError } from './errors.ts';
+import { gunzipMembers } from './gzip-members.ts';
 import { isError } from './is-error.ts';
 import { printable } from './redact.ts';
 import type { ModelLimits } from './settings.ts';
+import { createTarBlocks } from './tar-blocks.ts';
+import type { TarBlocks } from './tar-blocks.ts';
 import type { TreeWriter } from './tree-writer.ts';
 
 export interface TarOptions {
   readonly limits: ModelLimits;
+  /** The source gives a length or digest, and the bytes end in an error where it does not hold. */
+  readonly lengthIsProved?: boolean;
   /** Another name for an entry, or undefined to leave it out before its type is looked at. */
   readonly rename?: ((name: string, type: EntryType) => string | undefined) | undefined;
 }
@@ -46,7 +51,7 @@ export async function unpackTar(
   const onStart = ({ isLabelled }: TarStart): void => {
     first.isLabel = isLabelled;
   };
-  const feeding = feed(packed, entries, options.limits, onStart).then(
+  const feeding = feed(packed, entries, options, onStart).then(
     () => undefined,
     (error: unknown) => error,
   );
@@ -67,14 +72,18 @@ export async function unpackTar(
 async function feed(
   packed: AsyncIterable<Uint8Array>,
   entries: Extract,
-  limits: ModelLimits,
+  options: TarOptions,
   onStart: (start: TarStart) => void,
 ): Promise<void> {
   const chunks = packed[Symbol.asyncIterator]();
   const counter = { packedBytes: 0 };
+  const blocks = createTarBlocks();
   async function* counted(first: Uint8Array): AsyncGenerator<Uint8Array> {
+    let afterEnd = 0;
     for (let chunk = first; ;) {
       counter.packedBytes += chunk.length;
+      if (blocks.ended) afterEnd += chunk.length;
+      if (afterEnd > options.limits.maxBytes) throw tooMuchAfterEnd(options.limits);
       yield chunk;
       const next = await chunks.next();
       if (next.done === true) return;
@@ -84,13 +93,10 @@ async function feed(
   try {
     const first = await chunks.next();
     if (first.done === true) throw new BadArchiveError('the archive is empty');
-    const decoder = decoderFor(first.value);
-    const checked = (unpacked: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> =>
-      inspected(unpacked as AsyncIterable<Uint8Array>, {
-        ...{ counter, limits, onStart, endIsProved: decoder !== undefined },
-      });
-    const stages = [counted(first.value), ...(decoder === undefined ? [] : [decoder]), checked, entries];
-    await pipeline(stages as unknown as readonly NodeJS.ReadWriteStream[]);
+    const unpacked = decoded(first.value, counted(first.value), blocks);
+    const lengthIsProved = unpacked.endIsProved || options.lengthIsProved === true;
+    const inspection = { ...options, counter, onStart, blocks, lengthIsProved };
+    await pipeline(inspected(unpacked.bytes, inspection), entries as unknown as NodeJS.WritableStream);
   } catch (error) {
     entries.destroy(isError(error) ? error : undefined);
     throw error;
@@ -99,11 +105,21 @@ async function feed(
   }
 }
 
-function decoderFor(start: Uint8Array): NodeJS.ReadWriteStream | undefined {
+interface Decoded {
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** The compression has a trailer of its own, by which a stream that was cut off shows. */
+  readonly endIsProved: boolean;
+}
+
+function decoded(start: Uint8Array, packed: AsyncIterable<Uint8Array>, blocks: TarBlocks): Decoded {
   const magic = Buffer.from(start.subarray(0, 4)).toString('hex');
-  if (magic.startsWith('1f8b')) return createGunzip({ chunkSize: CHUNK_BYTES });
-  if (magic === '28b52ffd') return createZstdDecompress({ chunkSize: CHUNK_BYTES });
-  return undefined;
+  if (magic.startsWith('1f8b'))
+    return { bytes: gunzipMembers(packed, () => blocks.ended), endIsProved: true };
+  if (magic !== '28b52ffd') return { bytes: packed, endIsProved: false };
+  const zstd = createZstdDecompress({ chunkSize: CHUNK_BYTES });
+  // An error on either side ends both; the reader meets it.
+  pipeline(packed, zstd).catch(() => undefined);
+  return { bytes: zstd, endIsProved: true };
 }
 
 interface Inspection {
@@ -111,39 +127,43 @@ interface Inspection {
   readonly limits: ModelLimits;
   /** Told before the first entry comes. */
   readonly onStart: (start: TarStart) => void;
-  /** The compression has a trailer of its own, by which a stream that was cut off shows. */
-  readonly endIsProved: boolean;
+  readonly blocks: TarBlocks;
+  readonly lengthIsProved: boolean;
 }
 
-/**
- * Watches the unpacked bytes go by: what they are, the ratio, and the zero block without which POSIX calls a tar incomplete.
- * Some writers leave it out; where nothing else proves that all has come, it is insisted on.
- */
+/** Watches the unpacked bytes go by: what they are, the ratio, and where the archive ends. What follows its end is dropped. */
 async function* inspected(
   unpacked: AsyncIterable<Uint8Array>,
-  { counter, limits, onStart, endIsProved }: Inspection,
+  { counter, limits, onStart, blocks, lengthIsProved }: Inspection,
 ): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  let zeros = 0;
+  let dropped = 0;
   let start: Buffer | undefined = Buffer.alloc(0);
   for await (const chunk of unpacked) {
     bytes += chunk.length;
     checkRatio(bytes, counter.packedBytes, limits);
-    const trailing = trailingZeros(chunk);
-    zeros = trailing === chunk.length ? zeros + trailing : trailing;
-    if (start === undefined) {
-      yield chunk;
-      continue;
+    let ready: Uint8Array = chunk;
+    if (start !== undefined) {
+      start = Buffer.concat([start, chunk]);
+      if (start.length < BLOCK_BYTES) continue;
+      onStart(judgeTarStart(start.subarray(0, BLOCK_BYTES)));
+      ready = start;
+      start = undefined;
     }
-    start = Buffer.concat([start, chunk]);
-    if (start.length < BLOCK_BYTES) continue;
-    onStart(judgeTarStart(start.subarray(0, BLOCK_BYTES)));
-    yield start;
-    start = undefined;
+    const content = blocks.take(ready);
+    dropped += ready.length - content.length;
+    if (dropped > limits.maxBytes) throw tooMuchAfterEnd(limits);
+    if (content.length > 0) yield content;
   }
   if (start !== undefined) judgeTarStart(start);
-  if (zeros < BLOCK_BYTES && !endIsProved)
-    throw new BadArchiveError('the archive is cut off: it has no end marker');
+  const rest = blocks.finish(lengthIsProved);
+  if (rest.length > 0) yield rest;
+}
+
+function tooMuchAfterEnd({ maxBytes }: ModelLimits): LimitExceededError {
+  return new LimitExceededError(
+    `more than ${maxBytes} bytes, the limit for one model, follow the end of the archive`,
+  );
 }
 
 /** @throws LimitExceededError when so much came out of so little that it must be a bomb. */
@@ -152,12 +172,6 @@ export function checkRatio(unpackedBytes: number, packedBytes: number, limits: M
   throw new LimitExceededError(
     `the archive unpacks to more than ${limits.maxRatio} times its size, the limit; it is taken for a bomb`,
   );
-}
-
-function trailingZeros(chunk: Uint8Array): number {
-  let index = chunk.length;
-  while (index > 0 && chunk[index - 1] === 0) index -= 1;
-  return chunk.length - index;
 }
 
 async function unpackEntry(entry: Entry, tree: TreeWriter, { rename }: TarOptions): Promise<void> {
