@@ -1,7 +1,7 @@
 import { lstat, mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PullResult } from '../../src/agent/puller/contract.ts';
+import type { Puller, PullResult } from '../../src/agent/puller/contract.ts';
 import { createInProcessPuller } from '../../src/agent/puller/in-process-puller.ts';
 import type { Resolve } from '../../src/agent/sources/guarded-connect.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../../src/agent/sources/settings.ts';
@@ -20,6 +20,8 @@ export interface PullOptions {
   readonly signal?: AbortSignal;
   /** In a process of its own: jest gives its tests other globals than Node's, and the AWS SDK then loses error codes. */
   readonly forked?: boolean;
+  /** One that is used for several pulls, and stopped by the test; it has its own environment and settings. */
+  readonly puller?: Puller;
 }
 
 export interface Pulled {
@@ -40,9 +42,11 @@ export async function pullOnce(storageUri: string, options: PullOptions = {}): P
   await mkdir(models, { recursive: true });
   const settings = { ...DEFAULT_SOURCE_SETTINGS, ...options.settings };
   const { env = {}, resolve, signal = new AbortController().signal } = options;
-  const puller = options.forked
-    ? testForkedPuller({ env, settings })
-    : createInProcessPuller({ env, settings, clock: systemClock, ...(resolve && { resolve }) });
+  const puller =
+    options.puller ??
+    (options.forked
+      ? testForkedPuller({ env, settings })
+      : createInProcessPuller({ env, settings, clock: systemClock, ...(resolve && { resolve }) }));
   try {
     const result = await puller.pull(
       { id: 'm1', storageUri, destination, marker: MARKER },
@@ -66,7 +70,7 @@ export async function pullOnce(storageUri: string, options: PullOptions = {}): P
     }
     return { result, files, modes, outside };
   } finally {
-    await puller.stop();
+    if (options.puller === undefined) await puller.stop();
     await rm(sandbox, { recursive: true, force: true });
   }
 }

@@ -5,6 +5,7 @@ import type {
   ContainerListBlobFlatSegmentResponse,
   StoragePipelineOptions,
 } from '@azure/storage-blob';
+import { recordOf } from '../../core/json.ts';
 import { credentialFor } from './azure-credentials.ts';
 import type { ExpectedDigest } from './digest.ts';
 import { parseAzureUri } from './azure-uri.ts';
@@ -62,9 +63,9 @@ function listBlobs(
   const listing = container.listBlobsFlat({ prefix: startsWith, includeMetadata: true, abortSignal: signal });
   return eachListed(startsWith, async (token) => {
     const pages = listing.byPage(token === undefined ? {} : { continuationToken: token });
-    const { value } = (await pages.next()) as {
-      value: Partial<ContainerListBlobFlatSegmentResponse> | undefined;
-    };
+    const { value } = (await pages.next().catch((thrown: unknown) => {
+      throw isUnread(thrown) ? badListing('an answer cannot be read', thrown) : thrown;
+    })) as { value: Partial<ContainerListBlobFlatSegmentResponse> | undefined };
     // Any XML with status 200 becomes a response of the client's; each listing names its container.
     if (value?.segment === undefined || value.containerName === undefined) {
       throw badListing('an answer is no listing');
@@ -75,6 +76,11 @@ function listBlobs(
     });
     return { objects, next: nonEmpty(value.continuationToken) };
   });
+}
+
+/** How the client fails on an answer that is no XML, and on XML without the fields it reads. */
+function isUnread(thrown: unknown): boolean {
+  return isError(thrown) && (recordOf(thrown)['code'] === 'PARSE_ERROR' || thrown.name === 'TypeError');
 }
 
 /**
@@ -90,13 +96,26 @@ function isFolder(metadata: Readonly<Record<string, string>> = {}): boolean {
 
 function openBlob(container: ContainerClient, { key, size }: StoredObject): RemoteFile['open'] {
   return async ({ offset, tag }, signal) => {
-    const answer = await container.getBlobClient(key).download(offset, undefined, {
+    const options = {
       abortSignal: signal,
       maxRetryRequests: 0,
       ...(tag === undefined ? {} : { conditions: { ifMatch: tag } }),
+    };
+    const sent = container.getBlobClient(key).download(offset, undefined, options);
+    const answer = await sent.catch((thrown: unknown) => {
+      throw isError(thrown) && thrown.name === 'RangeError' ? noBlob(shownUri(key), thrown) : thrown;
     });
     return opened(answer, offset, size, shownUri(key));
   };
+}
+
+/** The client insists on the ETag and length that the service always gives. */
+function noBlob(shown: string, cause: unknown): SourceUnavailableError {
+  return new SourceUnavailableError(
+    `${shown}: an answer has no ETag or no length, so it is not the store's. It is asked again later. ` +
+      'If it stays, check the gateway in front of the store.',
+    { cause },
+  );
 }
 
 function opened(

@@ -68,7 +68,7 @@ export function createGcsSource({ env, http, settings }: SourceContext): Source 
         const headers = await authorize();
         const headersFor = sameOrigin(url, headers);
         const response = expectSuccess(await http.get(url, { headersFor, signal }), uri);
-        return JSON.parse(await smallText(response));
+        return parsed(await smallText(response));
       };
       const files = filesBelow<GcsObject>({
         uri,
@@ -104,6 +104,14 @@ function listObjects(
     if (token !== undefined) url.searchParams.set('pageToken', token);
     return gcsPage(await get(url));
   });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw badListing('an answer is no JSON', cause);
+  }
 }
 
 /**

@@ -62,10 +62,11 @@ export async function* eachListed<T extends StoredObject>(
 }
 
 /** A listing that cannot be taken for whole. */
-export function badListing(because: string): SourceUnavailableError {
+export function badListing(because: string, cause?: unknown): SourceUnavailableError {
   return new SourceUnavailableError(
     `the store's listing does not come to its end: ${because}, so the model may not be whole. ` +
       'It is asked again later. If it stays, check the store, or the gateway in front of it.',
+    { cause },
   );
 }
 

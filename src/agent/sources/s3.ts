@@ -4,8 +4,9 @@ import type { Readable } from 'node:stream';
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import type { GetObjectCommandOutput, S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { recordOf } from '../../core/json.ts';
 import type { ExpectedDigest } from './digest.ts';
-import { ChecksumMismatchError, InvalidUriError } from './errors.ts';
+import { ChecksumMismatchError, InvalidUriError, PullError } from './errors.ts';
 import { isError } from './is-error.ts';
 import { nonEmpty } from './non-empty.ts';
 import { badListing, bucketAndPrefix, eachListed, filesBelow } from './prefix.ts';
@@ -134,7 +135,10 @@ function listObjects(
       Prefix: startsWith,
       ...(token === undefined ? {} : { ContinuationToken: token }),
     });
-    const page = await asked(client, bucket, client.send(command, { abortSignal: signal }));
+    const sent = client.send(command, { abortSignal: signal });
+    const page = await asked(client, bucket, sent).catch((thrown: unknown) => {
+      throw isUnread(thrown) ? badListing('an answer cannot be read', thrown) : thrown;
+    });
     // Any XML with status 200 becomes an object of the client's, and one that is no listing has none of its fields.
     if (page.IsTruncated === undefined && page.KeyCount === undefined && page.Contents === undefined) {
       throw badListing('an answer is no listing');
@@ -148,6 +152,13 @@ function listObjects(
     );
     return { objects, next };
   });
+}
+
+/** The client puts the answer into the error that it throws where it cannot read one, whatever its status. */
+function isUnread(thrown: unknown): boolean {
+  if (thrown instanceof PullError) return false;
+  const status = recordOf(recordOf(thrown)['$response'])['statusCode'];
+  return typeof status === 'number' && status >= 200 && status < 300;
 }
 
 /** The answer, or what the store's refusal means where its code says more than its status. */
