@@ -49,6 +49,18 @@ describe('a model in a GCS store', () => {
     expect(files.get('empty')?.length).toBe(0);
   });
 
+  it('keeps the directories that tools mark, and stores no mark as a file', async () => {
+    const empty = Buffer.alloc(0);
+    for (const mark of ['marks/', 'marks/1/', 'marks/2_$folder$', 'marks_$folder$', 'marks/3/4_$folder$']) {
+      await gcs.putObject('models', mark, empty);
+    }
+    await gcs.putObject('models', 'marks/config.pbtxt', Buffer.from('name: "e"'));
+    await gcs.putObject('models', 'marks/own_$folder$', Buffer.from('with content'));
+    const pulled = await pull('gs://models/marks');
+    expect(texts(pulled)).toEqual({ 'config.pbtxt': 'name: "e"', own_$folder$: 'with content' });
+    expect([...pulled.modes.keys()].sort()).toEqual(['1', '2', '3', '3/4', 'config.pbtxt', 'own_$folder$']);
+  });
+
   it('refuses what is marked as gzip and was stored cut off', async () => {
     await gcs.putObject('models', 'cut/w.bin', gzipSync(weights).subarray(0, 100_000), 'gzip');
     expect((await pull('gs://models/cut')).result).toMatchObject({ kind: 'failed', reason: 'BadArchive' });

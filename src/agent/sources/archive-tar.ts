@@ -1,5 +1,4 @@
 import { pipeline } from 'node:stream/promises';
-import { createZstdDecompress } from 'node:zlib';
 import { extract } from 'tar-stream';
 import type { Extract, Header } from 'tar-stream';
 import { archiveFault } from './archive.ts';
@@ -13,6 +12,7 @@ import type { ModelLimits } from './settings.ts';
 import { createTarBlocks } from './tar-blocks.ts';
 import type { TarBlocks } from './tar-blocks.ts';
 import type { TreeWriter } from './tree-writer.ts';
+import { unpackedFrames } from './zstd-frames.ts';
 
 export interface TarOptions {
   readonly limits: ModelLimits;
@@ -32,8 +32,9 @@ interface Entry extends AsyncIterable<Uint8Array> {
 }
 const EXTRACT_OPTIONS = { allowUnknownFormat: true } as Parameters<typeof extract>[0];
 
-const CHUNK_BYTES = 64 * 1024;
 const BLOCK_BYTES = 512;
+/** Of gzip and zstd, the longer one. */
+const MAGIC_BYTES = 4;
 const OWNER_MAY_EXECUTE = 0o100;
 
 /**
@@ -91,9 +92,9 @@ async function feed(
     }
   }
   try {
-    const first = await chunks.next();
-    if (first.done === true) throw new BadArchiveError('the archive is empty');
-    const unpacked = decoded(first.value, counted(first.value), blocks);
+    const first = await startOf(chunks);
+    if (first.length === 0) throw new BadArchiveError('the archive is empty');
+    const unpacked = decoded(first, counted(first), blocks);
     const lengthIsProved = unpacked.endIsProved || options.lengthIsProved === true;
     const inspection = { ...options, counter, onStart, blocks, lengthIsProved };
     await pipeline(inspected(unpacked.bytes, inspection), entries as unknown as NodeJS.WritableStream);
@@ -105,6 +106,17 @@ async function feed(
   }
 }
 
+/** As much as tells the compression, and all that came with it; servers may send the first bytes alone. */
+async function startOf(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
+  let start = Buffer.alloc(0);
+  while (start.length < MAGIC_BYTES) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    start = Buffer.concat([start, next.value]);
+  }
+  return start;
+}
+
 interface Decoded {
   readonly bytes: AsyncIterable<Uint8Array>;
   /** The compression has a trailer of its own, by which a stream that was cut off shows. */
@@ -112,14 +124,11 @@ interface Decoded {
 }
 
 function decoded(start: Uint8Array, packed: AsyncIterable<Uint8Array>, blocks: TarBlocks): Decoded {
-  const magic = Buffer.from(start.subarray(0, 4)).toString('hex');
+  const magic = Buffer.from(start.subarray(0, MAGIC_BYTES)).toString('hex');
   if (magic.startsWith('1f8b'))
     return { bytes: gunzipMembers(packed, () => blocks.ended), endIsProved: true };
-  if (magic !== '28b52ffd') return { bytes: packed, endIsProved: false };
-  const zstd = createZstdDecompress({ chunkSize: CHUNK_BYTES });
-  // An error on either side ends both; the reader meets it.
-  pipeline(packed, zstd).catch(() => undefined);
-  return { bytes: zstd, endIsProved: true };
+  if (magic === '28b52ffd') return { bytes: unpackedFrames(packed, () => blocks.ended), endIsProved: true };
+  return { bytes: packed, endIsProved: false };
 }
 
 interface Inspection {

@@ -28,6 +28,12 @@ export interface ListedPage<T> {
   readonly next: string | undefined;
 }
 
+/**
+ * Hadoop's older connectors, as on EMR, mark the directory `1` by an empty object `1_$folder$`.
+ * Source: repost.aws/knowledge-center/emr-s3-empty-files
+ */
+const FOLDER_MARK = '_$folder$';
+
 /** Stores may answer with an empty page and go on, as GCS does after many deletions; not for ever. */
 const EMPTY_PAGES_IN_A_ROW = 1_000;
 
@@ -72,7 +78,8 @@ export function badListing(because: string, cause?: unknown): SourceUnavailableE
 
 /**
  * The model a prefix names: every object below `prefix/` with its relative path, else the one object that is exactly
- * `prefix`. `m1` never takes in `m10/…`. Keys that end in `/` mark directories. A `//` in a key counts as one `/`, as in KServe's agent.
+ * `prefix`. `m1` never takes in `m10/…`. Keys that end in `/` mark directories, and so do
+ * empty objects of Hadoop's. A `//` in a key counts as one `/`, as in KServe's agent.
  * `s3://bucket//m1` is the key `/m1`, and `m1` where there is none.
  * @throws NotFoundError while iterating, when there is neither.
  */
@@ -104,8 +111,10 @@ async function* filesOf<T extends StoredObject>(
     const { size, decode } = object;
     if (path === '') continue;
     if (isDirectory(object)) {
+      const marked = path.endsWith(FOLDER_MARK) ? path.slice(0, -FOLDER_MARK.length) : path;
       // A mark brings no content, so one that cannot be a directory here is passed over.
-      if (judgeRelativePath(path).safe) yield { path, size: 0, directory: true, open: open(object) };
+      if (marked !== '' && judgeRelativePath(marked).safe)
+        yield { path: marked, size: 0, directory: true, open: open(object) };
       continue;
     }
     found = true;
@@ -120,8 +129,8 @@ async function* filesOf<T extends StoredObject>(
   }
 }
 
-function isDirectory({ key, directory }: StoredObject): boolean {
-  return directory === true || key.endsWith('/');
+function isDirectory({ key, size, directory }: StoredObject): boolean {
+  return directory === true || key.endsWith('/') || (size === 0 && key.endsWith(FOLDER_MARK));
 }
 
 /** The bucket (host) and path of `scheme://bucket/path`, taken as written: no decoding, no normalising. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DEFAULT_SOURCE_SETTINGS } from '../../../../src/agent/sources/settings.ts';
@@ -76,6 +77,7 @@ describe('a tar is taken', () => {
       ['its end in a second member', 'm.tgz', join(gzipSync(entry), gzipSync(Buffer.alloc(1024)))],
       ['an empty member at the end, as bgzip writes', 'm.tgz', join(gzipSync(entry), gzipSync(''))],
       ['other bytes after the end, inside zstd', 'm.tar', zstdCompressSync(join(whole, junk))],
+      ['other bytes after the zstd', 'm.tar', join(zstdCompressSync(whole), junk)],
       ['one block of zeros', 'm.tar', join(entry, zeros), { length: false }],
       ['one block of zeros, then other bytes', 'm.tar', join(entry, zeros, junk)],
       ['one block of zeros and a part of one', 'm.tar', join(entry, zeros, zeros.subarray(0, 100))],
@@ -134,6 +136,12 @@ describe('a tar is refused', () => {
         'follow its gzip',
       ],
       [
+        'no end in its zstd, and other bytes after that',
+        'm.tar',
+        join(zstdCompressSync(entry), junk),
+        'follow its zstd',
+      ],
+      [
         'a second member that is cut off, and the end in it',
         'm.tgz',
         join(gzipSync(entry), gzipSync(randomBytes(2000)).subarray(0, 500)),
@@ -166,6 +174,15 @@ describe('a tar is refused', () => {
     expect(result).toMatchObject({ kind: 'failed', retry: 'rarely', message: expect.stringContaining(word) });
     expect([...files.keys()]).toEqual([]);
   });
+});
+
+it('the compression is known though the first byte comes alone', async () => {
+  const uri = server.serve('m.tgz', async (_, response) => {
+    response.write(packed.subarray(0, 1));
+    await setImmediate();
+    response.end(packed.subarray(1));
+  });
+  expect(texts(await pullOnce(uri))).toEqual({ a: a.body });
 });
 
 describe('a gzip header', () => {
