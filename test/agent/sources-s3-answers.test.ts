@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startFaultServer } from '../support/fault-server.ts';
 import type { FaultServer } from '../support/fault-server.ts';
@@ -100,6 +101,39 @@ describe('an ETag of 32 digits that is no MD5', () => {
     expect(createHash('md5').update('x').digest('hex')).not.toBe('a'.repeat(32));
     bucketOf('etags', ['m/a']);
     expect(texts(await pull('etags', '/m'))).toEqual({ a: 'x' });
+  });
+});
+
+describe('an object that did not come as it is stored, in a store that is not AWS', () => {
+  const etag = { etag: `"${'a'.repeat(32)}"` };
+  const md5 = (text: string): string => createHash('md5').update(text).digest('base64');
+  const crc = Buffer.alloc(4);
+  crc.writeUInt32BE(crc32('x'));
+  const crc32OfX = crc.toString('base64');
+  it.each<[string, Record<string, string>, string | undefined]>([
+    ['its length', { 'content-length': '2' }, 'SourceUnavailable'],
+    ['its Content-MD5', { 'content-md5': md5('y') }, 'ChecksumMismatch'],
+    ['the hash of Google', { 'x-goog-hash': `crc32c=AAAAAA==,md5=${md5('y')}` }, 'ChecksumMismatch'],
+    ['the checksum of AWS', { 'x-amz-checksum-crc32': 'AAAAAA==' }, 'ChecksumMismatch'],
+    [
+      'all of them, which are right',
+      { 'content-md5': md5('x'), 'x-amz-checksum-crc32': crc32OfX },
+      undefined,
+    ],
+    ['no more than its ETag, which need not be its MD5', {}, undefined],
+  ])('is noticed by %s', async (what, headers, reason) => {
+    const bucket = what.replace(/\W/g, '-').toLowerCase();
+    bucketOf(bucket, ['m/a']);
+    server.serveAt(`/${bucket}/m/a`, (_, response) => {
+      response.writeHead(200, { ...etag, ...headers });
+      response.write('x', () => {
+        if (headers['content-length'] === undefined) response.end();
+        else response.destroy();
+      });
+    });
+    const pulled = await pull(bucket, '/m');
+    if (reason === undefined) expect(texts(pulled)).toEqual({ a: 'x' });
+    else expect(pulled.result).toMatchObject({ kind: 'failed', reason, retry: 'soon' });
   });
 });
 

@@ -1,11 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { goTool } from './go-tool.ts';
 import { freePorts } from '../../src/controlplane/ports.ts';
 import { startServer } from './server-process.ts';
 
-/** https://github.com/fsouza/fake-gcs-server: GCS's JSON API in front of a directory. */
+/** https://github.com/fsouza/fake-gcs-server: GCS's JSON API, kept in memory. */
 export const FAKE_GCS_SERVER = {
   name: 'fake-gcs-server',
   package: 'github.com/fsouza/fake-gcs-server',
@@ -27,7 +24,6 @@ export interface TestGcs {
 
 export async function startGcs(): Promise<TestGcs> {
   const binary = await goTool(FAKE_GCS_SERVER);
-  const root = await mkdtemp(join(tmpdir(), 'kserve-mms-gcs-'));
   const [port = 0] = await freePorts(1);
   const endpoint = `http://127.0.0.1:${port}`;
   const place = [
@@ -40,7 +36,8 @@ export async function startGcs(): Promise<TestGcs> {
     '-public-host',
     `127.0.0.1:${port}`,
   ];
-  const backend = ['-backend', 'filesystem', '-filesystem-root', root, '-log-level', 'error'];
+  // Its directory on disk would hold no object whose name ends in `/`.
+  const backend = ['-backend', 'memory', '-log-level', 'error'];
   const server = await startServer(binary, [...place, ...backend], {}, async () => {
     return (await fetch(`${endpoint}/storage/v1/b?project=test`)).ok;
   });
@@ -61,9 +58,6 @@ export async function startGcs(): Promise<TestGcs> {
       const query = `uploadType=media&name=${encodeURIComponent(name)}${encoding}`;
       await post(`/upload/storage/v1/b/${bucket}/o?${query}`, body, 'application/octet-stream');
     },
-    stop: async () => {
-      await server.stop();
-      await rm(root, { recursive: true, force: true });
-    },
+    stop: () => server.stop(),
   };
 }

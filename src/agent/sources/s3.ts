@@ -7,6 +7,7 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { recordOf } from '../../core/json.ts';
 import type { ExpectedDigest } from './digest.ts';
 import { ChecksumMismatchError, InvalidUriError, PullError } from './errors.ts';
+import { announcedDigests } from './http-headers.ts';
 import { isError } from './is-error.ts';
 import { nonEmpty } from './non-empty.ts';
 import { badListing, bucketAndPrefix, eachListed, filesBelow } from './prefix.ts';
@@ -181,21 +182,52 @@ function openObject(
       ...(offset > 0 ? { Range: `bytes=${offset}-` } : {}),
       ...(tag === undefined ? {} : { IfMatch: tag }),
     });
+    let headers: Headers = {};
+    command.middlewareStack.add(
+      (next) => async (call) => {
+        const result = await next(call);
+        headers = recordOf(recordOf(result.response)['headers']);
+        return result;
+      },
+      { step: 'deserialize' },
+    );
     const sent = client.send(command, { abortSignal: signal });
     const answer = await asked(client, `${bucket}/${key}`, sent);
-    return opened(answer, { offset, etagIsMd5, shown: shownUri(`s3://${bucket}/${key}`) });
+    const announced = offset === 0 ? digestsIn(headers) : [];
+    return opened(answer, { offset, etagIsMd5, announced, shown: shownUri(`s3://${bucket}/${key}`) });
   };
+}
+
+type Headers = Readonly<Record<string, unknown>>;
+
+/**
+ * The digests in headers that AWS's client passes by: Content-MD5, which stores such as Alibaba's send, and Google's own.
+ * Sources: RFC 1864; cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash
+ */
+function digestsIn(headers: Headers): ExpectedDigest[] {
+  const { 'content-md5': md5, 'x-goog-hash': hash } = headers;
+  const lists = [['content-md5', md5] as const, ['digest', hash] as const];
+  return announcedDigests(
+    new Map(lists.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : []))),
+  );
+}
+
+interface HowOpened {
+  readonly offset: number;
+  readonly etagIsMd5: boolean;
+  readonly announced: readonly ExpectedDigest[];
+  readonly shown: string;
 }
 
 function opened(
   answer: GetObjectCommandOutput,
-  { offset, etagIsMd5, shown }: { offset: number; etagIsMd5: boolean; shown: string },
+  { offset, etagIsMd5, announced, shown }: HowOpened,
 ): OpenedFile {
   return {
     body: answer.Body as Readable,
     totalBytes: answer.ContentLength === undefined ? undefined : offset + answer.ContentLength,
     tag: answer.ETag,
-    digests: etagIsMd5 ? digestsOf(answer) : [],
+    digests: [...announced, ...(etagIsMd5 ? digestsOf(answer) : [])],
     // The SDK checks x-amz-checksum-* itself and throws a plain Error; the network's errors have a code.
     faultOf: (error) =>
       isError(error) && !('code' in error) && error.name === 'Error'
