@@ -63,8 +63,14 @@ export async function openedFrom(response: HttpResponse, offset: number, asked: 
   };
 }
 
-/** What servers write there for bytes as they are; `aws-chunked` is how an upload was signed, and no coding. */
-const NO_CODING: ReadonlySet<string> = new Set(['', 'identity', 'aws-chunked', 'none', 'binary', 'utf-8']);
+/**
+ * The codings there are but gzip; `identity` is none. Whatever else servers write there, such as `aws-chunked`, which is how
+ * an upload was signed, `utf-8` or `text/plain`, says nothing about the bytes, and no client decodes it.
+ * Source: iana.org/assignments/http-parameters, "HTTP Content Coding Registry"
+ */
+const CODINGS: ReadonlySet<string> = new Set(
+  'aes128gcm br compress x-compress dcb dcz deflate exi pack200-gzip zstd'.split(' '),
+);
 const GZIP: ReadonlySet<string> = new Set(['gzip', 'x-gzip']);
 const GZIP_TYPE = /^application\/(x-)?(gzip|tar|gtar|compressed(-tar)?|tgz)\b/i;
 
@@ -76,13 +82,18 @@ async function isEncoded({ headers, url, body }: HttpResponse, asked: URL): Prom
   const codings = (headers.get('content-encoding') ?? '')
     .split(',')
     .map((coding) => coding.trim().toLowerCase())
-    .filter((coding) => !NO_CODING.has(coding));
+    .filter((coding) => CODINGS.has(coding) || GZIP.has(coding));
   if (codings.length === 0) return false;
   if (!codings.every((coding) => GZIP.has(coding))) return true;
-  const named = [asked, url].some(({ pathname }) => /\.t?gz$/i.test(pathname));
+  // A tar may be compressed, whatever its name.
+  const named = [asked, url].some(({ pathname }) => /\.(t?gz|tar)$/i.test(pathname));
   if (named || GZIP_TYPE.test(headers.get('content-type') ?? '')) return false;
-  await once(body, 'readable');
-  const start = body.read() as Buffer | null;
+  let start: Buffer | null;
+  do {
+    await once(body, 'readable');
+    start = body.read(2) as Buffer | null;
+    // The first byte may come alone.
+  } while (start === null && body.readableLength > 0);
   if (start === null) return false;
   body.unshift(start);
   return start[0] === 0x1f && start[1] === 0x8b;
