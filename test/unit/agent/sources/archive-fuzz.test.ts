@@ -142,7 +142,7 @@ describe('archives made at random', () => {
   ])(
     'end in a model or in a failure with a reason, and leave no file beside the model: %s',
     async (_kind, file, archives) => {
-      let current = Buffer.alloc(0);
+      let current: Uint8Array = Buffer.alloc(0);
       const uri = server.serve(file, (_, response) => void response.end(current));
       const seen = { pulled: 0, failed: 0, memory: 0 };
       const outcome = fc.asyncProperty(archives, async (archive) => {
