@@ -1,15 +1,20 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { READ_ANSWERS } from '../../core/proxied-answer.ts';
 import { MAX_HEADERS, type PassedRequest } from '../../core/proxied-request.ts';
 import { type FailedAttempt, mayBeSentAgain } from '../../core/request-retry.ts';
 import type { Milliseconds } from '../../core/clock.ts';
+import type { ConnectionFault } from './answer-readers.ts';
+import { keepConnections, type KeptConnections } from './kept-connections.ts';
 
 /** Where requests go, over which connections. */
 export interface Upstream {
   readonly host: string;
   readonly port: number;
-  /** Connections that are kept. */
+  /** Connections that are kept, for requests that go in one write. */
+  readonly direct: KeptConnections;
+  /** Connections that are kept, for any other. */
   readonly kept: Agent;
   /** A connection for one request. */
   readonly fresh: Agent;
@@ -24,6 +29,7 @@ const ONE_PIECE = 16 * 1024;
 export function newUpstream(host: string, port: number, idle: Milliseconds): Upstream {
   return {
     ...{ host, port },
+    direct: keepConnections(host, port, idle),
     kept: new Agent({ keepAlive: true, timeout: idle, maxFreeSockets: 1_000 }),
     fresh: new Agent({ keepAlive: false }),
   };
@@ -36,7 +42,7 @@ export interface CallEvents {
   readonly continued: () => void;
   /** The component speaks another protocol from now on. */
   readonly upgraded?: (answer: IncomingMessage, component: Socket, head: Buffer) => void;
-  readonly failed: (error: NodeJS.ErrnoException) => void;
+  readonly failed: (fault: ConnectionFault) => void;
   /** The call failed and nothing of it can have been acted on: it is to be made again on a fresh connection. */
   readonly again: () => void;
 }
@@ -54,13 +60,16 @@ export function isOnePiece(passed: PassedRequest, bodyBytes: number): boolean {
   return bytes < ONE_PIECE;
 }
 
+/** By whose connections a request goes, or by which. */
+export type Way = Agent | Duplex;
+
 /**
  * Begins a request to the component.
  * @throws what Node throws when it cannot make such a request
  */
 export function callComponent(
   { host, port }: Upstream,
-  agent: Agent,
+  way: Way,
   method: string,
   passed: PassedRequest,
   events: CallEvents,
@@ -69,7 +78,7 @@ export function callComponent(
     request: request({
       host,
       port,
-      agent,
+      ...(way instanceof Agent ? { agent: way } : { createConnection: () => way }),
       method,
       path: passed.target,
       headers: passed.headers,
@@ -100,13 +109,23 @@ export function callComponent(
       events.failed(error);
       return;
     }
-    howItEnded(socket, error, (end) => {
-      const { hasIdempotencyKey } = passed;
-      if (mayBeSentAgain({ method, hasIdempotencyKey, isReused, sent: call.sent, end })) events.again();
-      else events.failed(error);
-    });
+    const { hasIdempotencyKey } = passed;
+    againOrFailed({ method, hasIdempotencyKey, isReused, sent: call.sent }, socket, error, events);
   });
   return call;
+}
+
+/** Decides, once it is known how the connection ended, what becomes of a request that failed without an answer. */
+export function againOrFailed<Fault extends ConnectionFault>(
+  attempt: Omit<FailedAttempt, 'end'>,
+  socket: Socket,
+  fault: Fault,
+  { again, failed }: { readonly again: () => void; readonly failed: (fault: Fault) => void },
+): void {
+  howItEnded(socket, fault, (end) => {
+    if (mayBeSentAgain({ ...attempt, end })) again();
+    else failed(fault);
+  });
 }
 
 /**
@@ -115,7 +134,7 @@ export function callComponent(
  */
 function howItEnded(
   socket: Socket,
-  { syscall }: NodeJS.ErrnoException,
+  { syscall }: ConnectionFault,
   told: (end: FailedAttempt['end']) => void,
 ): void {
   if (syscall !== undefined) {

@@ -3,9 +3,10 @@ import type { Socket } from 'node:net';
 import { type Milliseconds, seconds } from '../../core/clock.ts';
 import { MAX_HEAD_BYTES, MAX_HEADERS } from '../../core/proxied-request.ts';
 import { type Connections, createConnections } from '../connections.ts';
+import { refuse } from './answers.ts';
 import { newUpstream } from './component-call.ts';
 import { lookFirst } from './first-bytes.ts';
-import { forward, refuse } from './forward.ts';
+import { forward } from './forward.ts';
 import { exchangeOf, judge, type Serving, type State, track } from './requests.ts';
 import { tunnel } from './tunnel.ts';
 import { refuseUnreadable } from './unreadable.ts';
@@ -92,6 +93,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       http.close();
       await whenIdle(state, connections, signal);
       connections.closeAll();
+      upstream.direct.destroy();
       upstream.kept.destroy();
       upstream.fresh.destroy();
     },

@@ -3,8 +3,9 @@ import type { Socket } from 'node:net';
 import type { Milliseconds } from '../../core/clock.ts';
 import { passedRequest, type PassedRequest } from '../../core/proxied-request.ts';
 import type { Connection, Connections } from '../connections.ts';
+import { refuse } from './answers.ts';
 import type { Upstream } from './component-call.ts';
-import { type Exchange, refuse } from './forward.ts';
+import type { Exchange } from './forward.ts';
 
 export interface State {
   inFlight: number;

@@ -1,0 +1,145 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import type { Milliseconds } from '../../core/clock.ts';
+import { type OrdinaryAnswer, ordinaryAnswer } from '../../core/ordinary-answer.ts';
+
+/** How a connection ended before an answer was whole. */
+export interface ConnectionFault {
+  readonly code?: string | undefined;
+  readonly syscall?: string | undefined;
+  readonly message: string;
+}
+
+/** Where a request failed, and how far it had come. */
+export interface FailedCall {
+  readonly fault: ConnectionFault;
+  readonly socket: Socket;
+  readonly isReused: boolean;
+  readonly isAnswered: boolean;
+}
+
+/** What becomes of a request. */
+export interface KeptCallEvents {
+  /** The head of an ordinary answer, with what has come of its body. */
+  readonly answered: (answer: OrdinaryAnswer, body: Buffer, isWhole: boolean) => void;
+  readonly more: (part: Buffer, isLast: boolean) => void;
+  /** Any other answer. */
+  readonly odd: (answer: OddAnswer) => void;
+  readonly failed: (failed: FailedCall) => void;
+}
+
+/** An answer that Node's client is to read. */
+export interface OddAnswer {
+  /** Takes a request, which has gone out already, without sending it; what is read from it is the answer. */
+  readonly connection: Duplex;
+  /** The answer is whole, and the connection good for another request. */
+  keep(): void;
+}
+
+/** Who reads a connection. */
+export interface Reader {
+  data(chunk: Buffer): void;
+  ended(fault: ConnectionFault, isError: boolean): void;
+}
+
+/** A connection, and who reads it. */
+export interface Kept {
+  readonly socket: Socket;
+  isReused: boolean;
+  idleTime: Milliseconds;
+  reader: Reader | undefined;
+}
+
+/** Takes back a connection whose answer is whole. */
+type Release = (kept: Kept, keptFor: number | undefined) => void;
+
+/** Reads an ordinary answer; hands any other over. */
+export function readOrdinary(kept: Kept, events: KeptCallEvents, release: Release): Reader {
+  let answer: OrdinaryAnswer | undefined;
+  /** What has come and is not told yet; undefined once the head has been told. */
+  let held: Buffer | undefined;
+  let left = 0;
+
+  /** What follows the head at once is told with it. */
+  const tell = (head: OrdinaryAnswer) => () => {
+    // It has been told as a whole, or is not wanted any more.
+    if (held === undefined || kept.reader !== reader) return;
+    const body = held;
+    held = undefined;
+    events.answered(head, body, false);
+  };
+
+  function body(head: OrdinaryAnswer, chunk: Buffer): void {
+    const isWhole = chunk.length >= left;
+    const part = chunk.length > left ? chunk.subarray(0, left) : chunk;
+    // What comes after an answer that is whole spoils the connection, not the answer.
+    if (chunk.length > left) kept.socket.destroy();
+    left -= part.length;
+    if (isWhole) release(kept, head.keptFor);
+    if (held === undefined) events.more(part, isWhole);
+    else if (isWhole) {
+      const whole = held.length === 0 ? part : Buffer.concat([held, part]);
+      held = undefined;
+      events.answered(head, whole, true);
+    } else held = held.length === 0 ? part : Buffer.concat([held, part]);
+  }
+
+  const reader: Reader = {
+    data(chunk) {
+      if (answer !== undefined) {
+        body(answer, chunk);
+        return;
+      }
+      answer = ordinaryAnswer(chunk);
+      if (answer === undefined) {
+        events.odd(handOver(kept, chunk, release));
+        return;
+      }
+      held = chunk.subarray(0, 0);
+      left = answer.length;
+      body(answer, chunk.subarray(answer.bodyAt));
+      if (left > 0) setImmediate(tell(answer));
+    },
+    ended: (fault) => {
+      held = undefined;
+      const { socket, isReused } = kept;
+      events.failed({ fault, socket, isReused, isAnswered: answer !== undefined });
+    },
+  };
+  return reader;
+}
+
+function handOver(kept: Kept, first: Buffer, release: Release): OddAnswer {
+  const { socket } = kept;
+  const connection = new Duplex({
+    read: () => void socket.resume(),
+    write: (_chunk, _encoding, done) => done(),
+    destroy: (error, done) => {
+      if (kept.reader === reader) {
+        kept.reader = undefined;
+        socket.destroy();
+      }
+      done(error);
+    },
+  });
+  const reader: Reader = {
+    data: (chunk) => {
+      if (!connection.push(chunk)) socket.pause();
+    },
+    ended: (fault, isError) => {
+      if (isError) connection.destroy(Object.assign(new Error(fault.message), fault));
+      else connection.push(null);
+    },
+  };
+  kept.reader = reader;
+  reader.data(first);
+  return {
+    connection,
+    keep: () => {
+      if (kept.reader !== reader) return;
+      socket.resume();
+      release(kept, undefined);
+      connection.destroy();
+    },
+  };
+}

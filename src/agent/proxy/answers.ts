@@ -1,0 +1,105 @@
+import type { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import { endToEndHeaders, headerValues } from '../../core/hop-by-hop.ts';
+import type { OrdinaryAnswer } from '../../core/ordinary-answer.ts';
+import { passedAnswer } from '../../core/proxied-answer.ts';
+import { MAX_HEADERS } from '../../core/proxied-request.ts';
+
+/** Answers in the agent's own name, in the shape of the V2 protocol's errors. */
+export function refuse(outgoing: ServerResponse, status: number, error: string): void {
+  const body = JSON.stringify({ error });
+  // In words of its own too: a head that could not be sent may have left some of its.
+  outgoing.writeHead(status, STATUS_CODES[status] ?? '', {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+  });
+  outgoing.end(body);
+}
+
+/** Passes the answer on; returns the status that the client sees. */
+export function respond(answer: IncomingMessage, outgoing: ServerResponse): number {
+  const status = answer.statusCode ?? 502;
+  outgoing.sendDate = false;
+  answer.on('error', () => outgoing.destroy());
+  const { rawHeaders, httpVersionMinor: versionMinor } = answer;
+  try {
+    const headers = passedAnswer({ versionMinor, headers: rawHeaders }, goesInChunks(answer, outgoing));
+    if (headers === undefined || rawHeaders.length / 2 > MAX_HEADERS) throw new Error('not to be passed on');
+    outgoing.writeHead(status, answer.statusMessage ?? '', headers);
+  } catch {
+    answer.destroy();
+    refuse(outgoing, 502, 'the component gave an answer that is no HTTP');
+    return 502;
+  }
+  setImmediate(() => {
+    // Streaming answers must show at once, before their first byte of body.
+    if (!answer.complete && answer.readableLength === 0) outgoing.flushHeaders();
+    passBody(answer, outgoing);
+  });
+  return status;
+}
+
+/** Passes an answer of the ordinary kind on, with what has come of its body. */
+export function respondOrdinary(
+  { status, reason, headers }: OrdinaryAnswer,
+  body: Buffer,
+  isWhole: boolean,
+  outgoing: ServerResponse,
+): void {
+  outgoing.sendDate = false;
+  outgoing.writeHead(status, reason, endToEndHeaders(headers, false));
+  if (isWhole) outgoing.end(body.toString('latin1'), 'latin1');
+  else if (body.length > 0) outgoing.write(body);
+  // Streaming answers must show at once, before their first byte of body.
+  else outgoing.flushHeaders();
+}
+
+/** Whether the answer goes on as it came: in chunks. */
+function goesInChunks({ rawHeaders, statusCode }: IncomingMessage, outgoing: ServerResponse): boolean {
+  const hasBody = outgoing.req.method !== 'HEAD' && statusCode !== 204 && statusCode !== 304;
+  return (
+    hasBody &&
+    outgoing.useChunkedEncodingByDefault &&
+    headerValues(rawHeaders, 'transfer-encoding').length > 0
+  );
+}
+
+/** Whether the connection can serve another request when this answer is over: by the framing that RFC 9112 section 9.3 asks for. */
+export function leavesConnection({ headers, rawHeaders, httpVersion, statusCode }: IncomingMessage): boolean {
+  const lengths = headerValues(rawHeaders, 'content-length').length;
+  const codings = headerValues(rawHeaders, 'transfer-encoding').length;
+  const hasNoBody = statusCode === 204 || statusCode === 304;
+  return (
+    httpVersion === '1.1' &&
+    (lengths + codings === 1 || hasNoBody) &&
+    (headers.connection ?? 'keep-alive').toLowerCase() === 'keep-alive' &&
+    headers['keep-alive'] === undefined
+  );
+}
+
+function passBody(from: IncomingMessage, to: OutgoingMessage): void {
+  if (to.destroyed) return;
+  if (from.complete) endWith(to, from.read() as Buffer | null, from.rawTrailers);
+  else {
+    from.on('end', () => addTrailers(to, from.rawTrailers));
+    from.pipe(to);
+  }
+}
+
+export function endWith(message: OutgoingMessage, body: Buffer | null, trailers: readonly string[]): void {
+  addTrailers(message, trailers);
+  // As text, byte by byte: Node joins it with the head.
+  if (body === null) message.end();
+  else message.end(body.toString('latin1'), 'latin1');
+}
+
+export function addTrailers(
+  message: { addTrailers(trailers: readonly [string, string][]): void },
+  raw: readonly string[],
+): void {
+  if (raw.length === 0) return;
+  const pairs: [string, string][] = [];
+  for (let index = 0; index + 1 < raw.length; index += 2)
+    pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);
+  message.addTrailers(pairs);
+}

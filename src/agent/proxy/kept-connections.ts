@@ -1,0 +1,115 @@
+import { connect } from 'node:net';
+import { type Milliseconds, milliseconds, seconds } from '../../core/clock.ts';
+import { type ConnectionFault, type Kept, type KeptCallEvents, readOrdinary } from './answer-readers.ts';
+
+export interface KeptCall {
+  pause(): void;
+  resume(): void;
+  /** Gives the request up, and its connection. */
+  destroy(): void;
+}
+
+/** Connections to the component, each of which has one request under way at most. */
+export interface KeptConnections {
+  /** Sends a request, a byte a character, in one write. */
+  call(request: string, events: KeptCallEvents): KeptCall;
+  destroy(): void;
+}
+
+/** As many as Node's own agent is allowed here. */
+const MOST_IDLE = 1_000;
+/** A component may count from an earlier moment: Node's agent takes off as much. */
+const EARLIER = seconds(1);
+const HANG_UP: ConnectionFault = { code: 'ECONNRESET', message: 'socket hang up' };
+
+/**
+ * Connections that are kept, for requests and answers of the ordinary kind. Node's client makes a dozen objects and
+ * registers as many listeners for each request; here listeners are those of the connection, and an answer with a length is
+ * passed on as its bytes come.
+ * @param idle how long one is kept without a request
+ */
+export function keepConnections(host: string, port: number, idle: Milliseconds): KeptConnections {
+  const all = new Set<Kept>();
+  /** The one that was used last is used first. */
+  const unused: Kept[] = [];
+
+  function open(): Kept {
+    const socket = connect({ host, port, noDelay: true });
+    const kept: Kept = { socket, isReused: false, idleTime: idle, reader: undefined };
+    all.add(kept);
+    listen(kept, () => drop(unused, kept));
+    socket.on('close', () => all.delete(kept));
+    return kept;
+  }
+
+  function take(): Kept {
+    for (let kept = unused.pop(); kept !== undefined; kept = unused.pop()) {
+      // One that is being closed is among them for a moment.
+      if (!kept.socket.destroyed) return kept;
+    }
+    return open();
+  }
+
+  function release(kept: Kept, keptFor: number | undefined): void {
+    kept.reader = undefined;
+    const time = keptFor === undefined ? idle : milliseconds(Math.min(idle, seconds(keptFor) - EARLIER));
+    if (time <= 0 || unused.length >= MOST_IDLE || kept.socket.destroyed) {
+      kept.socket.destroy();
+      return;
+    }
+    if (time !== kept.idleTime) kept.socket.setTimeout(time);
+    kept.idleTime = time;
+    kept.isReused = true;
+    unused.push(kept);
+  }
+
+  return {
+    call(request, events) {
+      const kept = take();
+      const { socket } = kept;
+      const reader = readOrdinary(kept, events, release);
+      kept.reader = reader;
+      socket.write(request, 'latin1');
+      return {
+        pause: () => void socket.pause(),
+        resume: () => void socket.resume(),
+        destroy: () => {
+          if (kept.reader !== reader) return;
+          kept.reader = undefined;
+          socket.destroy();
+        },
+      };
+    },
+    destroy() {
+      for (const { socket } of all) socket.destroy();
+    },
+  };
+}
+
+/** Registers what every request of a connection needs, once. */
+function listen(kept: Kept, ended: () => void): void {
+  const { socket } = kept;
+  const end = (fault: ConnectionFault, isError: boolean): void => {
+    ended();
+    const { reader } = kept;
+    kept.reader = undefined;
+    reader?.ended(fault, isError);
+  };
+  socket.setTimeout(kept.idleTime);
+  socket.on('timeout', () => {
+    if (kept.reader === undefined) socket.destroy();
+  });
+  socket.on('data', (chunk: Buffer) => {
+    // Nothing was asked for.
+    if (kept.reader === undefined) socket.destroy();
+    else kept.reader.data(chunk);
+  });
+  socket.on('error', (error: NodeJS.ErrnoException) => end(error, true));
+  socket.on('end', () => end(HANG_UP, false));
+  socket.on('close', () => end(HANG_UP, false));
+}
+
+function drop(unused: Kept[], kept: Kept): void {
+  const at = unused.indexOf(kept);
+  if (at >= 0) unused.splice(at, 1);
+}

@@ -1,0 +1,24 @@
+import type { PassedRequest } from './proxied-request.ts';
+
+const TARGET = /^[\x21-\xff]+$/;
+const NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/**
+ * The head of a request as it is sent, a byte a character; undefined where it has what no head may have: the same characters
+ * that Node's client does not send.
+ */
+export function requestHead(
+  method: string,
+  { target, headers }: Pick<PassedRequest, 'target' | 'headers'>,
+): string | undefined {
+  if (!TARGET.test(target)) return undefined;
+  let head = `${method} ${target} HTTP/1.1\r\n`;
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index] ?? '';
+    const value = headers[index + 1] ?? '';
+    if (!NAME.test(name) || !VALUE.test(value)) return undefined;
+    head += `${name}: ${value}\r\n`;
+  }
+  return `${head}\r\n`;
+}
