@@ -55,7 +55,7 @@ interface Course {
  * the component closed it is sent once more where it cannot have been acted on.
  */
 export function forward(exchange: Exchange): void {
-  const { incoming, outgoing, done } = exchange;
+  const { outgoing, done } = exchange;
   const over = (): void => {
     course.isOver = true;
     if (!outgoing.writableFinished) {
@@ -68,7 +68,7 @@ export function forward(exchange: Exchange): void {
     status: CLIENT_GONE,
     isOver: false,
     giveUp: undefined,
-    notOver: onceOver(incoming, outgoing, over),
+    notOver: onceOver(outgoing, over),
     answer: undefined,
   };
   sendRequest(exchange, {
@@ -180,25 +180,19 @@ function componentFailed(
 }
 
 /**
- * Calls back once, when the answer is over or the client has gone: an answer that waits for the one before it is told of
- * nothing when its connection ends. Returns what takes this back.
+ * Calls back once, when the answer is over or the client has gone: an answer that has its connection is told of its end.
+ * Returns what takes this back.
  */
-function onceOver({ socket }: IncomingMessage, outgoing: ServerResponse, over: () => void): () => void {
+function onceOver(outgoing: ServerResponse, over: () => void): () => void {
   let isOver = false;
-  const forget = (): void => {
-    isOver = true;
-    outgoing.off('close', end);
-    socket.off('close', end);
-  };
-  const end = (): void => {
-    // The end of the connection tells of itself, and by way of the answer at the same time.
+  outgoing.on('close', () => {
     if (isOver) return;
-    forget();
+    isOver = true;
     over();
+  });
+  return () => {
+    isOver = true;
   };
-  outgoing.on('close', end);
-  socket.on('close', end);
-  return forget;
 }
 
 /** Reads the rest of a body, so that its client comes to read the answer, and the connection to its next request. */
