@@ -8,6 +8,10 @@ import type { ReplicaView } from '../core/replica-view.ts';
 import { agentConnections, followAgent } from '../reconciler/agent-follower.ts';
 import type { AgentFollower, AgentFollowerOptions } from '../reconciler/agent-follower.ts';
 import { createAgentRoom } from '../reconciler/agent-room.ts';
+import { createBreather } from '../reconciler/breather.ts';
+import { createFaultyPods } from '../reconciler/faulty-pods.ts';
+import type { FaultyPods } from '../reconciler/faulty-pods.ts';
+import { createOpeningSlots } from '../reconciler/opening-slots.ts';
 import { createReadingTurns } from '../reconciler/reading-turns.ts';
 import { pollReadiness } from '../reconciler/readiness-poller.ts';
 
@@ -52,6 +56,8 @@ export function createAgentFollowers(options: AgentFollowersOptions): AgentFollo
     connections: agentConnections(),
     turns: createReadingTurns(clock),
     room: createAgentRoom(),
+    slots: createOpeningSlots(),
+    faulty: createFaultyPods(clock),
   };
   const sources = new Map<ObjectKey, PodSource>();
 
@@ -86,7 +92,15 @@ export function createAgentFollowers(options: AgentFollowersOptions): AgentFollo
         return source === undefined ? [] : [viewOf(model, pod, source)];
       }),
     async stop() {
-      await Promise.all([...sources.values()].map((source) => source.stop()));
+      // To close a thousand connections at once would hold up everything else for seconds.
+      shared.slots.close();
+      const breathe = createBreather(clock);
+      const stopped: Promise<void>[] = [];
+      for (const source of [...sources.values()]) {
+        await breathe();
+        stopped.push(source.stop());
+      }
+      await Promise.all(stopped);
       sources.clear();
       await shared.connections.destroy();
     },
@@ -107,9 +121,12 @@ function createPodSource(
   address: string,
   pod: WatchedPod,
   inferenceService: ObjectKey,
-  options: AgentFollowersOptions & Pick<AgentFollowerOptions, 'connections' | 'turns' | 'room'>,
+  options: AgentFollowersOptions &
+    Pick<AgentFollowerOptions, 'connections' | 'turns' | 'slots' | 'room'> & {
+      readonly faulty: FaultyPods;
+    },
 ): PodSource {
-  const { connections, clock, onChange, modelsOf, isModelOf, observe } = options;
+  const { connections, clock, onChange, modelsOf, isModelOf, observe, faulty } = options;
   const { name, namespace = '' } = pod.metadata;
   const changed = (models: Iterable<string> | undefined): void => {
     arrange();
@@ -117,11 +134,13 @@ function createPodSource(
   };
   let poller: AgentFollower | undefined;
   const stream = followAgent({
-    ...{ ...options, baseUrl: `http://${address}`, group: namespace, onChange: changed },
+    ...{ ...options, baseUrl: `http://${address}`, group: namespace, inferenceService, onChange: changed },
+    faultyPods: () => faulty.count(inferenceService),
     isModel: (model) => isModelOf(inferenceService, model),
     onIgnored: observe.ignored,
     onFault: (why, retryInMs) => {
       observe.fault();
+      faulty.add(inferenceService, keyOf(pod));
       const message =
         'a predictor pod does not tell its status as it should; it is not listened to for a while';
       options.logger.warn({ pod: `${namespace}/${name}`, why, retryInMs }, message);
@@ -148,6 +167,7 @@ function createPodSource(
     modelGone: (model) => stream.modelGone(model),
     current: () => (poller?.silence === undefined ? (poller ?? stream) : stream),
     async stop() {
+      faulty.forget(inferenceService, keyOf(pod));
       await Promise.all([stream.stop(), poller?.stop()]);
     },
   };

@@ -2,10 +2,11 @@ import { Agent, request } from 'undici';
 import { createAgentLineCutter, StreamFaultError } from './agent-lines.ts';
 import { createAgentMemory, NO_ROOM } from './agent-memory.ts';
 import type { AgentMemory, AgentMemoryOptions, Place } from './agent-memory.ts';
+import { newWaits } from './follower-waits.ts';
+import type { OpeningSlots } from './opening-slots.ts';
 import type { ReadingTurns } from './reading-turns.ts';
-import { backoffDelay } from '../core/backoff.ts';
 import { milliseconds, seconds } from '../core/clock.ts';
-import type { Milliseconds, MonotonicMs, Random } from '../core/clock.ts';
+import type { MonotonicMs, Random } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { ReplicaModel } from '../core/replica-view.ts';
 import { startDeadline } from '../kube/deadline.ts';
@@ -15,6 +16,9 @@ export interface AgentFollowerOptions extends Omit<AgentMemoryOptions, 'onGaveWa
   readonly baseUrl: string;
   readonly connections: Agent;
   readonly turns: ReadingTurns;
+  readonly slots: OpeningSlots;
+  /** The pod's InferenceService; what is shared out among all followers is shared out by namespace and by this. */
+  readonly inferenceService: string;
   readonly random: Random;
   /** Told each time that the connection is ended for what came of it, and when it is tried again. Must not throw. */
   readonly onFault: (why: string, retryInMs: number) => void;
@@ -40,13 +44,8 @@ export interface AgentStreamFollower extends AgentFollower {
 const CONNECT_WITHIN = seconds(5);
 /** The agent sends a heartbeat every 15 s; and what it begins to say, it says within so long. */
 const HEARD_WITHIN = seconds(40);
-const BACKOFF = { base: milliseconds(250), cap: seconds(15) };
-/** A stream that lasted so long was a good one. */
-const GOOD_AFTER = seconds(10);
-/** After what is not as documented, or more than is kept: it will most likely be the same again. */
-const FAULT_BACKOFF = { base: seconds(1), cap: seconds(300) };
-/** A fault is forgiven once a stream has been good for so long. */
-const FORGIVEN_AFTER = seconds(600);
+/** The wait for the next sign of life is not begun anew more often than this: each is a timer of its own. */
+const HEARD_EVERY = seconds(1);
 /** The least time between two snapshots that are asked for because of models that have appeared. */
 const AGAIN_AFTER = seconds(5);
 /** What is read ahead of a connection; together with the socket's own, some 64 KiB. */
@@ -126,13 +125,15 @@ async function follow(
     const startedAt = clock.monotonic();
     const ended = await connectOnce(options, state, memory, stopping);
     if (stopping.aborted) return;
-    const wait = waits.after(ended, milliseconds(clock.monotonic() - startedAt));
+    const faulty = ended instanceof StreamFaultError;
+    const lasted = milliseconds(clock.monotonic() - startedAt);
+    const wait = waits.after({ faulty, lasted, faultyPods: options.faultyPods() + (faulty ? 1 : 0) });
     if (state.again) {
       memory.forgetPlace();
       await clock.sleep(AGAIN_AFTER, stopping);
       continue;
     }
-    if (ended instanceof StreamFaultError) {
+    if (faulty) {
       // What a faulty stream left out is not known, so the next one begins with a snapshot.
       memory.forgetPlace();
       onFault(ended.message, Math.round(wait));
@@ -181,19 +182,6 @@ function hasGivenWay({ gaveWay }: Following): boolean {
   return gaveWay;
 }
 
-/** How long to wait after each connection. */
-function newWaits(random: Random): { after(ended: unknown, lasted: Milliseconds): Milliseconds } {
-  let [failures, faults] = [0, 0];
-  return {
-    after(ended, lasted) {
-      failures = lasted > GOOD_AFTER ? 1 : failures + 1;
-      if (!(ended instanceof StreamFaultError)) return backoffDelay(failures, BACKOFF, random);
-      faults = lasted > FORGIVEN_AFTER ? 1 : faults + 1;
-      return backoffDelay(faults, FAULT_BACKOFF, random);
-    },
-  };
-}
-
 interface News {
   /** The agent is heard of, with nothing new so far. */
   readonly heard: () => void;
@@ -203,15 +191,22 @@ interface News {
 
 /** One connection, from opening to its end; resolves with what ended it. Never rejects. */
 async function listen(
-  { baseUrl, connections, clock, turns, group }: AgentFollowerOptions,
+  { baseUrl, connections, clock, turns, slots, group, inferenceService }: AgentFollowerOptions,
   memory: AgentMemory,
   news: News,
   connection: AbortController,
 ): Promise<unknown> {
+  const sharer = { namespace: group, inferenceService };
+  const giveBack = await slots.take(sharer, connection.signal);
+  if (giveBack === undefined) return new Error('it is not followed any more');
   const abort = (): void => connection.abort();
   let deadline = startDeadline(clock, CONNECT_WITHIN, connection.signal);
   deadline.signal.addEventListener('abort', abort, { once: true });
+  let heardAt = -Infinity;
   const alive = (): void => {
+    const now = clock.monotonic();
+    if (now - heardAt < HEARD_EVERY) return;
+    heardAt = now;
     deadline.clear();
     deadline = startDeadline(clock, HEARD_WITHIN, connection.signal);
     deadline.signal.addEventListener('abort', abort, { once: true });
@@ -221,6 +216,7 @@ async function listen(
     const { statusCode, body } = await request(`${baseUrl}/v1/models/watch${queryOf(place)}`, {
       ...{ dispatcher: connections, signal: connection.signal, highWaterMark: READ_AHEAD },
     });
+    giveBack();
     if (statusCode !== 200) {
       // Without a listener the abort of what is left of it would end the process.
       body.on('error', () => undefined).destroy();
@@ -231,7 +227,7 @@ async function listen(
     if (place !== undefined) news.heard();
     const cutter = createAgentLineCutter(clock);
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
-      const lines = await turns.run(group, () =>
+      const lines = await turns.run(sharer, () =>
         connection.signal.aborted ? 0 : take(cutter.push(chunk), memory, news),
       );
       if (connection.signal.aborted) break;
@@ -241,6 +237,7 @@ async function listen(
   } catch (thrown) {
     return deadline.expired ? new Error('no answer in time') : thrown;
   } finally {
+    giveBack();
     deadline.clear();
     connection.abort();
   }

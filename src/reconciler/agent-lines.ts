@@ -18,6 +18,8 @@ export interface AgentPiece {
 const MAX_LINE = 8 * 1024 * 1024;
 /** Bytes of one model, and of a line without the models of a snapshot: all that is kept of a line that has not ended. */
 const MAX_PIECE = 32 * 1024;
+/** What a buffer begins with, and the most that it keeps from one line to the next. */
+const [FIRST_PIECE, KEPT_PIECE] = [512, 4 * 1024];
 /** An agent's documents have six levels. */
 const MAX_DEPTH = 16;
 /** Lines and bytes at once, for a snapshot and for models that all change at once, and in each second that follows. */
@@ -46,7 +48,7 @@ export interface AgentLineCutter {
 export function createAgentLineCutter(clock: Clock): AgentLineCutter {
   const lines = allowance(LINES, clock, 'it sends more than can be read: too many lines');
   const bytes = allowance(BYTES, clock, 'it sends more than can be read: too many bytes');
-  let cut = newLine();
+  const cut = newLine();
 
   function lengthen(by: number): void {
     cut.length += by;
@@ -68,7 +70,7 @@ export function createAgentLineCutter(clock: Clock): AgentLineCutter {
       lines.take(1);
       const text = cut.line.text().trim();
       if (text !== '') pieces.push({ kind: 'line', text });
-      cut = newLine();
+      startLine(cut);
       return;
     }
     lengthen(1);
@@ -153,6 +155,13 @@ function newLine(): Cut {
   };
 }
 
+/** The buffers stay: one for each of thousands of short lines would be most of the garbage that following agents makes. */
+function startLine(cut: Cut): void {
+  cut.line.clear();
+  cut.model.clear();
+  Object.assign(cut, { length: 0, depth: 0, models: 0, inString: false, escaped: false, inModels: false });
+}
+
 interface PieceBuffer {
   /** @throws {StreamFaultError} when the piece becomes too long */
   add(byte: number): void;
@@ -161,12 +170,13 @@ interface PieceBuffer {
   text(): string;
   /** The text, after which the buffer is empty. */
   take(): string;
+  clear(): void;
   /** Whether the last bytes, as many as matter here, are of this form. */
   endsWith(form: RegExp): boolean;
 }
 
 function pieceBuffer(): PieceBuffer {
-  let bytes = new Uint8Array(512);
+  let bytes = new Uint8Array(FIRST_PIECE);
   let size = 0;
   const textFrom = (start: number): string => Buffer.from(bytes.buffer, start, size - start).toString();
   const makeRoom = (count: number): void => {
@@ -191,6 +201,10 @@ function pieceBuffer(): PieceBuffer {
       const text = textFrom(0);
       size = 0;
       return text;
+    },
+    clear() {
+      size = 0;
+      if (bytes.length > KEPT_PIECE) bytes = new Uint8Array(FIRST_PIECE);
     },
     endsWith: (form) => form.test(textFrom(Math.max(0, size - 32))),
   };

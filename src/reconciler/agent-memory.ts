@@ -17,6 +17,8 @@ export interface AgentMemoryOptions {
   readonly onGaveWay: () => void;
   /** Told of models that are different now; of all of them when undefined. Must not throw. */
   readonly onChange: (models: Iterable<string> | undefined) => void;
+  /** How many other pods of the same InferenceService tell what they should not. */
+  readonly faultyPods: () => number;
   /** Told of each model that is left out since no TrainedModel asks for it. */
   readonly onIgnored: () => void;
 }
@@ -53,9 +55,9 @@ export const NO_ROOM = 'the pods of its namespace tell more than is kept, this o
 const BYTES_A_MODEL = 256;
 /**
  * Models that do not exist: an honest agent may still have those that were just deleted, and one that is given models behind
- * the manager's back has others too.
+ * the manager's back has others too. Where other pods of the InferenceService have told of too many already, fewer do.
  */
-const INVENTED = { burst: 1_000, perSecond: 1 };
+const INVENTED = { burst: 1_000, least: 50, perSecond: 1 };
 
 /** What changes of it. */
 interface Kept {
@@ -69,10 +71,10 @@ interface Kept {
 }
 
 export function createAgentMemory(options: AgentMemoryOptions): AgentMemory {
-  const { clock, room, group, onGaveWay } = options;
+  const { room, group, onGaveWay } = options;
   const kept: Kept = {
     ...{ share: undefined, models: new Map(), coming: new Map(), place: undefined },
-    ...{ incomplete: false, invented: inventions(clock) },
+    ...{ incomplete: false, invented: inventions(options) },
   };
 
   function gaveWay(): void {
@@ -94,7 +96,7 @@ export function createAgentMemory(options: AgentMemoryOptions): AgentMemory {
       kept.share ??= room.open(group, gaveWay);
       empty(kept.share, kept.coming);
       if (kept.place === undefined) kept.incomplete = false;
-      kept.invented = inventions(clock);
+      kept.invented = inventions(options);
     },
     take({ kind, text }) {
       if (kind === 'line') {
@@ -178,7 +180,8 @@ function sizeOf({ message }: ReplicaModel): number {
   return BYTES_A_MODEL + 2 * message.length;
 }
 
-function inventions(clock: Clock): { take(count: number): void } {
-  const fault = `it tells of more than ${INVENTED.burst} models that no TrainedModel asks for`;
-  return allowance(INVENTED, clock, fault);
+function inventions({ clock, faultyPods }: AgentMemoryOptions): { take(count: number): void } {
+  const burst = Math.max(INVENTED.least, Math.floor(INVENTED.burst / (1 + faultyPods())));
+  const fault = `it tells of more than ${burst} models that no TrainedModel asks for`;
+  return allowance({ burst, perSecond: INVENTED.perSecond }, clock, fault);
 }

@@ -1,13 +1,15 @@
 import { milliseconds } from '../core/clock.ts';
 import type { Clock } from '../core/clock.ts';
+import { createFairQueue } from './fair-queue.ts';
+import type { Sharer } from './fair-queue.ts';
 
 /** Lets many read what others send, one after the other, and leaves time for everything else. */
 export interface ReadingTurns {
   /**
-   * Resolves or rejects with what the work, which must be short, comes to, once it is this group's turn: groups go in turn,
-   * and within one whoever came first goes first.
+   * Resolves or rejects with what the work, which must be short, comes to, once it is this one's turn: namespaces go in turn,
+   * in each the InferenceServices, and in each of these whoever came first goes first.
    */
-  run<R>(group: string, work: () => R): Promise<R>;
+  run<R>(sharer: Sharer, work: () => R): Promise<R>;
 }
 
 /** How long is worked in one go, and at least rested after it. */
@@ -19,42 +21,29 @@ const REST = milliseconds(10);
  * together. What waits for its turn is not read from its connection, so that the sender waits too.
  */
 export function createReadingTurns(clock: Clock): ReadingTurns {
-  const waiting = new Map<string, (() => void)[]>();
+  const waiting = createFairQueue<() => void>();
   let working = false;
 
   async function work(): Promise<void> {
     working = true;
     while (waiting.size > 0) {
       const began = clock.monotonic();
-      while (waiting.size > 0 && clock.monotonic() - began < SPAN) next();
+      while (waiting.size > 0 && clock.monotonic() - began < SPAN) waiting.next()?.();
       await clock.sleep(REST);
     }
     working = false;
   }
 
-  function next(): void {
-    for (const [group, queue] of waiting) {
-      const first = queue.shift();
-      waiting.delete(group);
-      if (queue.length > 0) waiting.set(group, queue);
-      first?.();
-      return;
-    }
-  }
-
   return {
-    run: (group, job) =>
+    run: (sharer, job) =>
       new Promise((resolve, reject) => {
-        const turn = (): void => {
+        waiting.push(sharer, () => {
           try {
             resolve(job());
           } catch (thrown) {
             reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
           }
-        };
-        const queue = waiting.get(group) ?? [];
-        queue.push(turn);
-        waiting.set(group, queue);
+        });
         if (!working) void work();
       }),
   };

@@ -8,6 +8,7 @@ import type { Milliseconds } from '../../../src/core/clock.ts';
 import { agentConnections, followAgent } from '../../../src/reconciler/agent-follower.ts';
 import type { AgentFollowerOptions, AgentStreamFollower } from '../../../src/reconciler/agent-follower.ts';
 import { createAgentRoom } from '../../../src/reconciler/agent-room.ts';
+import { createOpeningSlots } from '../../../src/reconciler/opening-slots.ts';
 import { createReadingTurns } from '../../../src/reconciler/reading-turns.ts';
 import { systemClock } from '../../../src/system/clock.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
@@ -32,6 +33,7 @@ describe('following an agent', () => {
   const optionsFor = (port: number, change: Partial<AgentFollowerOptions> = {}): AgentFollowerOptions => ({
     ...{ baseUrl: `http://127.0.0.1:${port}`, connections, clock: systemClock, random: () => 0 },
     ...{ turns: createReadingTurns(systemClock), room: createAgentRoom(), group: 'ns' },
+    ...{ slots: createOpeningSlots(), inferenceService: 'ns/sk', faultyPods: () => 0 },
     isModel: (name) => models.has(name),
     onIgnored: () => (ignored += 1),
     onFault: (why) => faults.push(why),

@@ -1,0 +1,101 @@
+import { createFairQueue } from './fair-queue.ts';
+import type { Sharer } from './fair-queue.ts';
+
+/** How many connections to agents are being opened at once. */
+export interface OpeningSlots {
+  /**
+   * Resolves with what gives the slot back, once there is one; with undefined when the signal aborts before. The slot must be
+   * given back once the agent has answered, or will not.
+   */
+  take(sharer: Sharer, signal: AbortSignal): Promise<(() => void) | undefined>;
+  /** None is given any more, so that those that end do not make way for others. */
+  close(): void;
+}
+
+export interface SlotBounds {
+  readonly inferenceService: number;
+  readonly namespace: number;
+  readonly total: number;
+}
+
+/**
+ * A thousand connections that are opened at once hold up the event loop for seconds, and once more when all of them have not
+ * answered in time. One namespace never takes all slots, so that pods which do not answer hold up their own only.
+ */
+const BOUNDS: SlotBounds = { inferenceService: 16, namespace: 32, total: 128 };
+
+interface Waiting {
+  readonly sharer: Sharer;
+  readonly go: () => void;
+}
+
+export function createOpeningSlots(bounds: SlotBounds = BOUNDS): OpeningSlots {
+  let closed = false;
+  const queue = createFairQueue<Waiting>();
+  const taken = new Map<string, number>();
+  let total = 0;
+
+  function count({ namespace, inferenceService }: Sharer, change: 1 | -1): void {
+    total += change;
+    for (const key of [namespace, keyOf(namespace, inferenceService)]) {
+      const now = (taken.get(key) ?? 0) + change;
+      if (now === 0) taken.delete(key);
+      else taken.set(key, now);
+    }
+  }
+
+  function mayGo({ namespace, inferenceService }: Sharer): boolean {
+    return (
+      (taken.get(namespace) ?? 0) < bounds.namespace &&
+      (taken.get(keyOf(namespace, inferenceService)) ?? 0) < bounds.inferenceService
+    );
+  }
+
+  function serve(): void {
+    while (!closed && total < bounds.total) {
+      const next = queue.next(mayGo);
+      if (next === undefined) return;
+      count(next.sharer, 1);
+      next.go();
+    }
+  }
+
+  return {
+    close() {
+      closed = true;
+    },
+    take: (sharer, signal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) {
+          resolve(undefined);
+          return;
+        }
+        let given = true;
+        const giveBack = (): void => {
+          if (!given) return;
+          given = false;
+          count(sharer, -1);
+          serve();
+        };
+        const giveUp = (): void => {
+          queue.remove(sharer, waiting);
+          resolve(undefined);
+        };
+        const waiting: Waiting = {
+          sharer,
+          go: () => {
+            signal.removeEventListener('abort', giveUp);
+            resolve(giveBack);
+          },
+        };
+        signal.addEventListener('abort', giveUp, { once: true });
+        queue.push(sharer, waiting);
+        serve();
+      }),
+  };
+}
+
+/** No name of Kubernetes' has a slash, so it is no namespace's. */
+function keyOf(namespace: string, inferenceService: string): string {
+  return `${namespace}/${inferenceService}`;
+}
