@@ -104,7 +104,7 @@ function verdict(decision: AdmissionDecision): Omit<AdmissionResponse, 'uid'> {
     case 'denied':
       return {
         allowed: false,
-        status: { code: decision.code, reason: decision.reason, message: decision.message },
+        status: { code: decision.code, reason: decision.reason, message: cut(decision.message, MAX_MESSAGE) },
       };
     case 'errored':
       return { allowed: false, status: errorStatus(decision) };
@@ -116,7 +116,7 @@ function errorStatus(decision: Extract<AdmissionDecision, { kind: 'errored' }>):
   return {
     code,
     reason: ERROR_REASONS[code],
-    message: decision.message,
+    message: cut(decision.message, MAX_MESSAGE),
     ...(decision.retryable && { details: { retryAfterSeconds: RETRY_AFTER_SECONDS } }),
   };
 }
@@ -134,6 +134,10 @@ function notes({ auditAnnotations, warnings }: AdmissionNotes): Partial<Admissio
 }
 
 const MAX_KEY_LENGTH = 63;
+/** A message may quote what was sent, which may be as long as a body. */
+const MAX_MESSAGE = 4096;
+/** Of an audit annotation, which the API server writes into its log as it is. */
+const MAX_NOTE = 1024;
 
 /** The API server drops an audit annotation whose key is not the name part of a qualified name. */
 function fitAuditAnnotations(annotations: Readonly<Record<string, string>>): Record<string, string> {
@@ -144,7 +148,7 @@ function fitAuditAnnotations(annotations: Readonly<Record<string, string>>): Rec
       .replace(/^[^A-Za-z0-9]+/, '')
       .slice(0, MAX_KEY_LENGTH)
       .replace(/[^A-Za-z0-9]+$/, '');
-    if (name !== '') fitted.set(name, value);
+    if (name !== '') fitted.set(name, cut(value, MAX_NOTE));
   }
   return Object.fromEntries(fitted);
 }
@@ -160,7 +164,13 @@ function fitWarnings(warnings: readonly string[]): string[] {
   const kept: string[] = [];
   let room = MAX_WARNINGS_LENGTH;
   for (const warning of warnings) {
-    const text = cut(warning.replace(/[\p{Cc}\s]+/gu, ' ').trim(), MAX_WARNING_LENGTH);
+    const text = cut(
+      warning
+        .slice(0, MAX_MESSAGE)
+        .replace(/[\p{Cc}\s]+/gu, ' ')
+        .trim(),
+      MAX_WARNING_LENGTH,
+    );
     if (text === '') continue;
     if (text.length > room) break;
     kept.push(text);

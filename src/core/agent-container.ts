@@ -93,6 +93,7 @@ function agentResources(pod: Pod, settings: AgentSettings): Record<string, unkno
 
 /** Added variables replace those of the same name in place, as KServe merges them; new ones are appended. */
 export function mergeEnv(base: readonly EnvVar[], added: readonly EnvVar[]): EnvVar[] {
+  if (added.length === 0) return [...base];
   const replacements = new Map(added.map((variable) => [variable.name, variable]));
   const known = new Set(base.map(({ name }) => name));
   return [

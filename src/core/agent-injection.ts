@@ -161,22 +161,26 @@ function injected(input: InjectionInput, stamped: Pod, configMap: string): Injec
 }
 
 /**
- * A copy whose lists and containers may be changed; what is in them, down to the variables, is shared with the pod that came
+ * A copy whose lists, and of its containers those that injection changes, may be changed; what is in them, down to the variables, is shared with the pod that came
  * in and must be replaced instead. A whole copy costs most of a review, and comparing one that shares nothing the rest.
  */
 function copyForInjection(pod: Pod): Pod {
   const { containers, volumes } = pod.spec;
+  const names = [CONTAINERS.agent, CONTAINERS.queueProxy, CONTAINERS.modelServer];
+  const changed = new Set(names.map((name) => containerNamed(pod, name)));
   return {
     ...pod,
     spec: {
       ...pod.spec,
-      containers: containers.map((container) => ({
-        ...container,
-        ...(container.volumeMounts != null && { volumeMounts: [...container.volumeMounts] }),
-      })),
+      containers: containers.map((container) => (changed.has(container) ? copyOf(container) : container)),
       ...(volumes != null && { volumes: [...volumes] }),
     },
   };
+}
+
+function copyOf(container: Container): Container {
+  const { volumeMounts } = container;
+  return { ...container, ...(volumeMounts != null && { volumeMounts: [...volumeMounts] }) };
 }
 
 function isWired(pod: Pod, agent: Container): boolean {

@@ -1,3 +1,4 @@
+import { MAX_CARRIED_OVER, MAX_PROBE, tooLongToCarryOver } from './carried-over.ts';
 import { hasPuller, samePath } from './agent-container.ts';
 import {
   AGENT_ANNOTATIONS,
@@ -13,13 +14,36 @@ import { containerNamed, listenerAt } from './served-component.ts';
 
 /** Something in a pod that makes injection impossible, told so that a person can mend it. */
 export interface Obstacle {
-  readonly reason: 'ForeignAgentContainer' | 'ForeignModelConfigVolume' | 'MountPathTaken' | 'AgentPortTaken';
+  readonly reason:
+    | 'ForeignAgentContainer'
+    | 'ForeignModelConfigVolume'
+    | 'MountPathTaken'
+    | 'AgentPortTaken'
+    | 'AgentTooLarge';
   readonly message: string;
 }
 
 /** What stands in the way, if anything. KServe would go on silently and leave a pod that cannot work. */
 export function findObstacle(pod: Pod, configMap: string): Obstacle | undefined {
-  return foreignAgent(pod) ?? foreignVolume(pod, configMap) ?? takenMountPath(pod) ?? takenPort(pod);
+  return (
+    tooLarge(pod) ??
+    foreignAgent(pod) ??
+    foreignVolume(pod, configMap) ??
+    takenMountPath(pod) ??
+    takenPort(pod)
+  );
+}
+
+/** First: what the others say may quote it. */
+function tooLarge(pod: Pod): Obstacle | undefined {
+  const part = tooLongToCarryOver(pod);
+  if (part === undefined) return undefined;
+  return {
+    reason: 'AgentTooLarge',
+    message:
+      `${part} is too long for the multi-model agent, which takes it over: make it shorter than ` +
+      `${MAX_PROBE / 1024} KiB for a readiness probe, and than ${MAX_CARRIED_OVER / 1024} KiB for all that it takes over`,
+  };
 }
 
 function foreignAgent(pod: Pod): Obstacle | undefined {

@@ -94,24 +94,25 @@ export function podFault(value: unknown): string | undefined {
 }
 
 type Check = (value: unknown) => boolean;
-type Shape = readonly (readonly [string, Check])[];
+/** By field; a Map, since fields are named by whoever sent the pod. */
+type Shape = ReadonlyMap<string, Check>;
 
-const METADATA: Shape = [
+const METADATA: Shape = new Map<string, Check>([
   ...(['name', 'generateName', 'namespace'] as const).map((field) => [field, isText] as const),
   ['labels', isTextMap],
   ['annotations', isTextMap],
-];
-const RESOURCES: Shape = [
+]);
+const RESOURCES: Shape = new Map<string, Check>([
   ['limits', isRecord],
   ['requests', isRecord],
-];
-const SPEC: Shape = [
+]);
+const SPEC: Shape = new Map<string, Check>([
   ['initContainers', (value) => isListOf(value, isContainer)],
   ['volumes', (value) => isListOf(value, isVolume)],
   ['serviceAccountName', isText],
   ['resources', (value) => isRecord(value) && fits(value, RESOURCES)],
-];
-const CONTAINER: Shape = [
+]);
+const CONTAINER: Shape = new Map<string, Check>([
   ['image', isText],
   ['args', (value) => isListOf(value, isText)],
   ['env', (value) => isListOf(value, isVariable)],
@@ -120,36 +121,45 @@ const CONTAINER: Shape = [
   ['readinessProbe', isRecord],
   ['securityContext', isRecord],
   ['resources', isRecord],
-];
-const VARIABLE: Shape = [
+]);
+const VARIABLE: Shape = new Map<string, Check>([
   ['value', isText],
   ['valueFrom', isRecord],
-];
-const PORT: Shape = [
+]);
+const PORT: Shape = new Map<string, Check>([
   ['name', isText],
   ['containerPort', isInteger],
   ['protocol', isText],
-];
-const PROBE: Shape = [
+]);
+const PROBE: Shape = new Map<string, Check>([
   ['httpGet', isRecord],
   ['tcpSocket', isRecord],
-];
-const CONFIG_MAP: Shape = [['name', isText]];
-const SECRET: Shape = [['secretName', isText]];
-const VOLUME: Shape = [
+]);
+const CONFIG_MAP: Shape = new Map<string, Check>([['name', isText]]);
+const SECRET: Shape = new Map<string, Check>([['secretName', isText]]);
+const VOLUME: Shape = new Map<string, Check>([
   ['configMap', (value) => isRecord(value) && fits(value, CONFIG_MAP)],
   ['secret', (value) => isRecord(value) && fits(value, SECRET)],
   ['emptyDir', isRecord],
-];
+]);
 
 /** The path of the first field that is there, is not null, and is of another shape. */
 function misshapen(value: Record<string, unknown>, shape: Shape, path: string): string | undefined {
-  const wrong = shape.find(([field, check]) => value[field] != null && !check(value[field]));
-  return wrong === undefined ? undefined : `${path}.${wrong[0]}`;
+  const wrong = wrongField(value, shape);
+  return wrong === undefined ? undefined : `${path}.${wrong}`;
 }
 
 function fits(value: Record<string, unknown>, shape: Shape): boolean {
-  return misshapen(value, shape, '') === undefined;
+  return wrongField(value, shape) === undefined;
+}
+
+/** Goes by the fields that are there: of tens of thousands of containers most have one or two. */
+function wrongField(value: Record<string, unknown>, shape: Shape): string | undefined {
+  for (const field of Object.keys(value)) {
+    const check = shape.get(field);
+    if (check !== undefined && value[field] != null && !check(value[field])) return field;
+  }
+  return undefined;
 }
 
 function isText(value: unknown): boolean {

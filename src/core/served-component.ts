@@ -14,6 +14,8 @@ const INJECTED_SIDECARS: ReadonlySet<string> = new Set([
 
 /** Where Istio's injector names the containers that it has added, whatever its templates call them. */
 const ISTIO_STATUS_ANNOTATION = 'sidecar.istio.io/status';
+/** Istio's is a kilobyte or two. What a text holds is not counted with what the review holds, so that a longer one is not read. */
+const MAX_ISTIO_STATUS = 16 * 1024;
 
 /** The container of that name among the pod's main containers. */
 export function containerNamed(pod: Pod, name: string): Container | undefined {
@@ -62,7 +64,7 @@ function injectionTest(pod: Pod): (container: Container) => boolean {
 }
 
 function namedByIstio(status: string | undefined): readonly unknown[] {
-  if (status === undefined) return [];
+  if (status === undefined || status.length > MAX_ISTIO_STATUS) return [];
   try {
     const parsed: unknown = JSON.parse(status);
     return isRecord(parsed) && Array.isArray(parsed['containers']) ? (parsed['containers'] as unknown[]) : [];

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { InferenceService } from './inference-service.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
 import { formatQuantity, isBeyondBytes, parseQuantity } from './quantity.ts';
@@ -39,7 +40,7 @@ export function faultsOf(change: TrainedModelChange): readonly AdmissionFault[] 
   const after = fieldsOf(model);
   const before = previous === undefined ? undefined : fieldsOf(previous);
   const differs = (field: keyof Fields): boolean =>
-    before === undefined || JSON.stringify(before[field]) !== JSON.stringify(after[field]);
+    before === undefined || !isDeepStrictEqual(before[field], after[field]);
   return [
     before === undefined ? nameFault(model.metadata.name) : undefined,
     differs('storageUri') ? uriFault(model.metadata.name, after.storageUri) : undefined,

@@ -31,6 +31,11 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
 const FNV_PRIME = 0x01000193;
+/**
+ * Characters of a text that are looked at one by one. A label's or annotation's name has at most 317; each longer name counts
+ * as a new one, so that it need not be told apart.
+ */
+const MAX_HASHED = 400;
 /** Keeps a hash within V8's small integers, which need no memory of their own. */
 const HASH_MASK = 0x3fffffff;
 /** Names are told apart by 16 bits of a hash; two of 20,000 names are taken for one in seven, which the bound allows for. */
@@ -43,7 +48,16 @@ const HASH_BITS = 16;
  */
 export function jsonMeter(bounds: JsonBounds, seed: number): JsonMeter {
   const seen = new Uint8Array(2 ** (HASH_BITS - 3));
-  const state = { depth: 0, deepest: 0, values: 0, names: 0, hash: 0, inString: false, escaped: false };
+  const state = {
+    depth: 0,
+    deepest: 0,
+    values: 0,
+    names: 0,
+    hash: 0,
+    inString: false,
+    escaped: false,
+    length: 0,
+  };
   return {
     add: (piece) => {
       count(piece, state, seen, seed & HASH_MASK);
@@ -64,11 +78,13 @@ interface MeterState {
   hash: number;
   inString: boolean;
   escaped: boolean;
+  /** Of that string, up to {@link MAX_HASHED}. */
+  length: number;
 }
 
 /** One loop over local variables: with a function a string, or its state in an object, it takes four times as long. */
 function count(piece: Uint8Array, state: MeterState, seen: Uint8Array, seed: number): void {
-  let { depth, deepest, values, names, hash, inString, escaped } = state;
+  let { depth, deepest, values, names, hash, inString, escaped, length } = state;
   for (let at = 0; at < piece.length; at++) {
     const byte = piece[at] ?? 0;
     if (inString) {
@@ -78,15 +94,26 @@ function count(piece: Uint8Array, state: MeterState, seen: Uint8Array, seed: num
         continue;
       } else if (byte === BACKSLASH) escaped = true;
       hash = Math.imul(hash ^ byte, FNV_PRIME) & HASH_MASK;
+      if (++length < MAX_HASHED) continue;
+      // What is left of a long text: only its end is looked for.
+      while (++at < piece.length) {
+        const next = piece[at];
+        if (escaped) escaped = false;
+        else if (next === QUOTE) {
+          inString = false;
+          break;
+        } else if (next === BACKSLASH) escaped = true;
+      }
       continue;
     }
     switch (byte) {
       case QUOTE:
         inString = true;
         hash = seed;
+        length = 0;
         break;
       case COLON:
-        if (isNew(hash, seen)) names++;
+        if (length >= MAX_HASHED || isNew(hash, seen)) names++;
         break;
       case COMMA:
         values++;
@@ -102,7 +129,7 @@ function count(piece: Uint8Array, state: MeterState, seen: Uint8Array, seed: num
         break;
     }
   }
-  Object.assign(state, { depth, deepest, values, names, hash, inString, escaped });
+  Object.assign(state, { depth, deepest, values, names, hash, inString, escaped, length });
 }
 
 function isNew(hash: number, seen: Uint8Array): boolean {

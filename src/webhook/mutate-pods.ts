@@ -1,4 +1,3 @@
-import jsonPatch from 'fast-json-patch';
 import type { AdmissionDecision, AdmissionRequest } from '../core/admission.ts';
 import type { ObjectCache } from '../core/cache.ts';
 import { candidacyOf, decideInjection } from '../core/agent-injection.ts';
@@ -8,6 +7,7 @@ import { INFERENCE_SERVICE_LABEL } from '../core/names.ts';
 import { objectKey } from '../core/kubernetes.ts';
 import type { ObjectKey } from '../core/kubernetes.ts';
 import type { Logger } from '../core/log.ts';
+import { patchBetween } from '../core/pod-patch.ts';
 import { isPod, podFault } from '../core/pod.ts';
 import type { Pod } from '../core/pod.ts';
 import { credentialsFor, secretNamedBy } from '../core/credential-lookup.ts';
@@ -133,5 +133,5 @@ function answer(raw: Pod, { outcome, reason, message, warnings, pod }: Injection
   const notes = { auditAnnotations: { reason, message }, warnings };
   if (outcome === 'refuse') return { kind: 'denied', code: 422, reason: 'Invalid', message, ...notes };
   if (pod === raw) return { kind: 'allowed', ...notes };
-  return { kind: 'patched', patch: jsonPatch.compare(raw, pod), ...notes };
+  return { kind: 'patched', patch: patchBetween(raw, pod), ...notes };
 }

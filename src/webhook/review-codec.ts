@@ -10,11 +10,11 @@ import type { JsonBounds, JsonExcess } from './json-meter.ts';
 import { pruneDeepJson } from './nesting-depth.ts';
 
 /**
- * In a review of an update there are the new object, which the API server takes up to 3 MiB long, and the old one, which etcd
- * keeps up to 1.5 MiB long; half a MiB is left for what is around them. Sources: MaxRequestBodyBytes in k8s.io/apiserver
- * pkg/server/config.go, --max-request-bytes of etcd.
+ * etcd keeps 1.5 MiB of an object. In a review of an update there are the new object and the old one, JSON as it is stored; of
+ * a pod, which is stored without the names of its fields, there is one, with at most the values of {@link REVIEW_BOUNDS}, whose
+ * names take some 25 bytes each. Half a MiB is left for what is around them. Source: --max-request-bytes of etcd.
  */
-export const MAX_BODY_BYTES = 5 * 1024 * 1024;
+export const MAX_BODY_BYTES = 3.5 * 1024 * 1024;
 /**
  * A pod of 5,000 variables, each with what managedFields says of it, has 40,000 values and 5,000 names. A distinct name costs
  * some ten times as much as a value to parse, decide upon and compare.

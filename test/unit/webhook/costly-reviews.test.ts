@@ -1,0 +1,100 @@
+import { afterEach, expect, it } from '@jest/globals';
+import type { AdmissionRequest, AdmissionReview } from '../../../src/core/admission.ts';
+import { respond } from '../../../src/core/admission.ts';
+import type { ObjectCache } from '../../../src/core/cache.ts';
+import type { InferenceService } from '../../../src/core/inference-service.ts';
+import { silentLogger } from '../../../src/core/log.ts';
+import { DEFAULT_SYSTEM_CONFIG } from '../../../src/core/system-config.ts';
+import { jsonMeter } from '../../../src/webhook/json-meter.ts';
+import { mutatePods } from '../../../src/webhook/mutate-pods.ts';
+import { NO_CREDENTIALS } from '../../../src/webhook/pod-credentials.ts';
+import { decodeReview, MAX_BODY_BYTES, REVIEW_BOUNDS } from '../../../src/webhook/review-codec.ts';
+import type { AdmissionHandler } from '../../../src/webhook/review-endpoint.ts';
+import { validateTrainedModels } from '../../../src/webhook/validate-trained-models.ts';
+import { costlyReviews } from '../../support/costly-reviews.ts';
+
+const KIB = 1024;
+/** Some copies of what an agent may take over from a pod, and none of the pod. */
+const MOST_WRITTEN = 4 * 1024 * KIB;
+
+const multiModel = {
+  metadata: { name: 'sk', namespace: 'models' },
+  spec: { predictor: { sklearn: {} } },
+} as unknown as InferenceService;
+
+const handlers = new Map<string, AdmissionHandler>([
+  [
+    '/mutate-pods',
+    mutatePods({
+      inferenceServices: { get: () => multiModel } as unknown as ObjectCache<InferenceService>,
+      readInferenceService: () => Promise.resolve(undefined),
+      credentials: NO_CREDENTIALS,
+      systemConfig: () => DEFAULT_SYSTEM_CONFIG,
+      callerIsKnown: true,
+      logger: silentLogger,
+      observe: () => undefined,
+    }),
+  ],
+  [
+    '/validate-trainedmodels',
+    validateTrainedModels({
+      surroundings: () => Promise.resolve({ inferenceService: multiModel, waiting: undefined }),
+      allowMemoryChanges: false,
+      callerIsKnown: true,
+      logger: silentLogger,
+    }),
+  ],
+]);
+
+/** What the endpoint does with a body once it is there. */
+async function answerTo(path: string, body: Buffer): Promise<AdmissionReview['response']> {
+  const meter = jsonMeter(REVIEW_BOUNDS, 1);
+  if (meter.add(body) !== undefined) throw new Error('the review is beyond the bounds, and costs nothing');
+  const review = decodeReview(body, meter.depth());
+  if (review.kind !== 'ok') throw new Error(`the review was not decided: ${review.kind}`);
+  const handler = handlers.get(path) as (
+    request: AdmissionRequest,
+    signal: AbortSignal,
+  ) => ReturnType<AdmissionHandler>;
+  const answer = respond('u', await handler(review.request, new AbortController().signal));
+  JSON.stringify(answer);
+  return answer.response;
+}
+
+const { parse, stringify } = JSON;
+
+afterEach(() => {
+  Object.assign(JSON, { parse, stringify });
+});
+
+/** Counts the characters of JSON that are read and written; a spy would keep all of them. */
+function countJson(): { readonly read: number; readonly written: number } {
+  const count = { read: 0, written: 0 };
+  Object.assign(JSON, {
+    parse: (...given: Parameters<typeof parse>): unknown => {
+      count.read += given[0].length;
+      return parse(...given);
+    },
+    stringify: (...given: Parameters<typeof stringify>): string | undefined => {
+      const text = stringify(...given) as string | undefined;
+      count.written += text?.length ?? 0;
+      return text;
+    },
+  });
+  return count;
+}
+
+const reviews = costlyReviews({ bytes: MAX_BODY_BYTES, ...REVIEW_BOUNDS });
+
+/** Time differs from machine to machine; what takes it is what is read and written. */
+it.each(reviews.map((review) => [review.name, review] as const))(
+  'is parsed once, and its answer does not grow with it: %s',
+  async (_name, { path, body }) => {
+    const count = countJson();
+    const { status, auditAnnotations = {} } = await answerTo(path, body);
+    expect(count.read).toBeLessThanOrEqual(body.length + 64 * KIB);
+    expect(count.written).toBeLessThanOrEqual(MOST_WRITTEN);
+    expect(status?.message.length ?? 0).toBeLessThanOrEqual(4 * KIB);
+    for (const note of Object.values(auditAnnotations)) expect(note.length).toBeLessThanOrEqual(KIB);
+  },
+);
