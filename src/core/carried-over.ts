@@ -39,7 +39,7 @@ function isLongerThan(limit: number, value: unknown): boolean {
 function without(left: number, value: unknown): number {
   if (value === undefined) return left;
   if (typeof value === 'string') return left - lengthOf(value, left);
-  if (typeof value !== 'object' || value === null) return left - String(value).length;
+  if (typeof value !== 'object' || value === null) return left - String(value as number | boolean | null).length;
   const inList = Array.isArray(value);
   let rest = left - 2;
   for (const key of Object.keys(value)) {

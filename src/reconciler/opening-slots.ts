@@ -81,13 +81,11 @@ export function createOpeningSlots(bounds: SlotBounds = BOUNDS): OpeningSlots {
           queue.remove(sharer, waiting);
           resolve(undefined);
         };
-        const waiting: Waiting = {
-          sharer,
-          go: () => {
-            signal.removeEventListener('abort', giveUp);
-            resolve(giveBack);
-          },
+        const go = (): void => {
+          signal.removeEventListener('abort', giveUp);
+          resolve(giveBack);
         };
+        const waiting: Waiting = { sharer, go };
         signal.addEventListener('abort', giveUp, { once: true });
         queue.push(sharer, waiting);
         serve();

@@ -108,7 +108,7 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
       async () => (await manager.metric('mms_admission_duration_seconds_count', { outcome: 'denied' })) > 3,
     ));
 
-  it('goes on while 80 senders are slow with bodies of 5 MiB', () =>
+  it('goes on while 80 senders are slow with bodies of 3.5 MiB', () =>
     survives('slow', async () => (await manager.metric('mms_webhook_held_bytes')) > 24 * 1024 * 1024));
 
   it('goes on while there are 4,096 connections without a request, and says so', async () => {

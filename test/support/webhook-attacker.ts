@@ -45,7 +45,7 @@ const bodies =
         review('', `,"volumes":[${many(250_000, (at) => `{"name":"v${at}"}`)}]`),
         review(`,"annotations":{${many(5000, (at) => `"k${at}":""`)}}`, ''),
         review('', `,"x":[${many(29_000, () => '{}')}]`),
-        review('', `,"volumes":[{"name":"${'v'.repeat(4 * MIB)}"}]`),
+        review('', `,"volumes":[{"name":"${'v'.repeat(3 * MIB)}"}]`),
       ];
 
 async function largeBodies(): Promise<void> {
@@ -60,7 +60,7 @@ async function largeBodies(): Promise<void> {
 /** Nearly all of the longest body, a piece now and then. */
 async function slowBody(): Promise<void> {
   const socket = await open();
-  const length = Math.floor(4.9 * MIB);
+  const length = Math.floor(3.4 * MIB);
   socket.write(head(length));
   for (let sent = 0; sent < length - 65_536 && !socket.destroyed; sent += 65_536) {
     socket.write(Buffer.alloc(65_536, 0x20));

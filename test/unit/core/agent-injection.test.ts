@@ -99,7 +99,7 @@ describe.each(CASE_NAMES)('%s', (name) => {
   });
 });
 
-it('the cases show every reason there is', () => {
+it('the cases show every reason but AgentTooLarge, whose pods are too long for a file', () => {
   const shown = new Set(CASE_NAMES.map((name) => decideInjection(readCase(name)).reason));
   expect([...shown].sort()).toEqual([
     'AgentCompleted',

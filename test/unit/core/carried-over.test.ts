@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import { MAX_CARRIED_OVER, MAX_PROBE } from '../../../src/core/carried-over.ts';
+import { findObstacle } from '../../../src/core/injection-obstacles.ts';
+import type { Container, Pod } from '../../../src/core/pod.ts';
+
+const pod = (annotations: Record<string, string>, ...containers: Container[]): Pod => ({
+  metadata: { name: 'p', annotations },
+  spec: { containers },
+});
+const server = (fields: Partial<Container> = {}): Container => ({ name: 'kserve-container', ...fields });
+const queueProxy = (value: string): Container => ({ name: 'queue-proxy', env: [{ name: 'E', value }] });
+const letters = (count: number): string => 'x'.repeat(count);
+
+describe('a pod of which the agent takes over too much', () => {
+  it.each([
+    ['queue-proxy', pod({}, server(), queueProxy(letters(MAX_CARRIED_OVER)))],
+    ['queue-proxy', pod({}, server(), queueProxy('\u0001'.repeat(MAX_CARRIED_OVER / 5)))],
+    [
+      'readiness probe',
+      pod({}, server({ readinessProbe: { httpGet: { path: letters(MAX_PROBE), port: 80 } } })),
+    ],
+    ['security context', pod({}, server({ securityContext: { x: letters(MAX_CARRIED_OVER) } }))],
+    ['modelDir', pod({ 'internal.serving.kserve.io/modelDir': letters(MAX_CARRIED_OVER) }, server())],
+    [
+      'modelDir',
+      pod(
+        { 'internal.serving.kserve.io/modelDir': letters(MAX_CARRIED_OVER / 2) },
+        server(),
+        queueProxy(letters(MAX_CARRIED_OVER / 2)),
+      ),
+    ],
+  ])('is refused, and told which part: %s', (part, large) => {
+    const obstacle = findObstacle(large, 'modelconfig-sk-0');
+    expect(obstacle?.reason).toBe('AgentTooLarge');
+    expect(obstacle?.message).toContain(part);
+    expect(obstacle?.message.length).toBeLessThan(400);
+  });
+
+  it.each([
+    ['as much as fits', pod({}, server(), queueProxy(letters(MAX_CARRIED_OVER - 100)))],
+    [
+      'what the agent does not take over',
+      pod({ note: letters(MAX_CARRIED_OVER) }, server({ args: [letters(MAX_CARRIED_OVER)] })),
+    ],
+    [
+      'a probe of no use behind queue-proxy',
+      pod(
+        {},
+        server({ readinessProbe: { httpGet: { path: letters(MAX_PROBE), port: 80 } } }),
+        queueProxy('v'),
+      ),
+    ],
+  ])('but not for %s', (_what, large) => {
+    expect(findObstacle(large, 'modelconfig-sk-0')).toBeUndefined();
+  });
+});
