@@ -10,6 +10,9 @@ export const MAX_CARRIED_OVER = 768 * 1024;
 /** Of the probe, which becomes the value of one variable. */
 export const MAX_PROBE = 128 * 1024;
 
+/** Characters of a number in JSON; `true`, `false` and `null` have fewer. */
+const LONGEST_NUMBER = 24;
+
 /** The part of a pod that is too long to be taken over by its agent, if any; measured up to the bounds only. */
 export function tooLongToCarryOver(pod: Pod): string | undefined {
   const queueProxy = containerNamed(pod, CONTAINERS.queueProxy);
@@ -39,7 +42,7 @@ function isLongerThan(limit: number, value: unknown): boolean {
 function without(left: number, value: unknown): number {
   if (value === undefined) return left;
   if (typeof value === 'string') return left - lengthOf(value, left);
-  if (typeof value !== 'object' || value === null) return left - String(value as number | boolean | null).length;
+  if (typeof value !== 'object' || value === null) return left - LONGEST_NUMBER;
   const inList = Array.isArray(value);
   let rest = left - 2;
   for (const key of Object.keys(value)) {
