@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+
 /**
  * `unit` needs nothing but Node; `integration` starts a real etcd and kube-apiserver; `agent` starts real object stores
  * and model servers, which are installed before its first test. The tests in test/e2e have a configuration of their own.
@@ -11,10 +14,17 @@ export const shared = {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' } },
     ],
   },
+  testPathIgnorePatterns: ['/node_modules/', ...slowFiles()],
 };
+
+/** Says every half minute what runs, for people who wait. */
+export const reporters = ['default', '<rootDir>/scripts/progress-reporter.mjs'];
 
 export default {
   testTimeout: 120_000,
+  reporters,
+  // Most tests wait for programs that they started, so two at once pay off on two processors, too.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
     { ...shared, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.test.ts'] },
@@ -26,3 +36,10 @@ export default {
     },
   ],
 };
+
+/** The quick tier leaves out what test/tiers.json calls slow. */
+function slowFiles() {
+  if (process.env.KSERVE_MMS_TEST_TIER !== 'quick') return [];
+  const { slow } = JSON.parse(readFileSync(new URL('test/tiers.json', import.meta.url), 'utf8'));
+  return slow.map((file) => `/test/${file.replaceAll('.', '\\.')}$`);
+}

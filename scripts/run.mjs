@@ -14,7 +14,7 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 /** The Node that the dev dependency `node` brings. */
 export const packagedNode = join(root, 'node_modules', '.bin', 'node');
 
-/** Where `npm test`, `npm run test:e2e` and `npm run bench:guard` leave their results, as jest writes them. */
+/** Where the tests, `npm run test:e2e` and `npm run bench:guard` leave their results, as jest writes them. */
 export const results = join(root, 'test-results', 'jest.json');
 export const e2eResults = join(root, 'test-results', 'e2e.json');
 export const guardResults = join(root, 'test-results', 'guard.json');
@@ -70,12 +70,16 @@ export async function runMain(main) {
 }
 
 /**
- * Runs a program in the repository with this process's streams. Resolves with its exit code, or 128 + n after signal
+ * Runs a program in the repository with this process's streams, and with `env` beside its environment. Resolves with its exit code, or 128 + n after signal
  * n as a shell has it; rejects with the system's error when it cannot be started. Signals are passed on to it.
  */
-export function run(command, args, { stdout = 'inherit' } = {}) {
+export function run(command, args, { stdout = 'inherit', env = {} } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['inherit', stdout, 'inherit'] });
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['inherit', stdout, 'inherit'],
+    });
     // A terminal sends Ctrl-C to the child as well; it must not get it twice.
     const pass = (signal) => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal));
     for (const signal of PASSED_ON) process.on(signal, pass);

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildIsCurrent } from './build.mjs';
+import { withSigns } from './progress.mjs';
 import { packagedNode, readIfThere, requireWritable, root, run, runMain, say, SetupError } from './run.mjs';
 
 const OLDEST_NODE = 20;
@@ -50,14 +51,8 @@ async function installDependencies() {
   const cli = process.env.npm_execpath ?? '';
   // Started by npm: the same npm. It may not be on the PATH.
   const [command, ...first] = cli.endsWith('npm-cli.js') ? [process.execPath, cli] : ['npm'];
-  const code = await run(command, [
-    ...first,
-    'ci',
-    '--include=dev',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ]).catch((error) => {
+  const args = [...first, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  const code = await withSigns('npm ci', () => run(command, args)).catch((error) => {
     throw new SetupError(`npm cannot be started (${error.code}). It comes with Node: https://nodejs.org`);
   });
   if (code !== 0) {
@@ -69,7 +64,7 @@ It needs a package registry (\`npm config get registry\`) and room in ${root}.`)
 async function build() {
   requireWritable('Building');
   say('building (npm run build) …');
-  const code = await run(packagedNode, [join(root, 'scripts', 'build.mjs')]);
+  const code = await withSigns('the build', () => run(packagedNode, [join(root, 'scripts', 'build.mjs')]));
   if (code !== 0) throw new SetupError("the build failed; the compiler's messages are above");
 }
 

@@ -1,41 +1,45 @@
 /**
  * `npm test`: sets up what is missing, fetches etcd and kube-apiserver, and runs jest. Arguments are jest's, for example
- * `npm test -- --selectProjects unit`. The result is left in test-results/jest.json.
+ * `npm test -- --selectProjects unit`; `--full` runs the slow files, too, which test/tiers.json names. The result is left in
+ * test-results/jest.json.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { packagedNode, requireWritable, results, root, run, runMain, say, SetupError } from './run.mjs';
 import { setup } from './setup.mjs';
+import { aroundProjects, readTier, tierEnvironment } from './tiers.mjs';
 
 await runMain(async () => {
-  const args = process.argv.slice(2);
+  const { tier, args } = readTier(process.argv.slice(2));
   requireWritable('Running the tests');
   rmSync(results, { force: true });
   await setup();
   if (needsControlPlane(args)) await fetchControlPlane();
   mkdirSync(join(root, 'test-results'), { recursive: true });
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
-  const code = await run(packagedNode, [
-    // For ES modules in jest; as arguments, since NODE_OPTIONS would reach the programs that tests start.
-    '--experimental-vm-modules',
-    '--disable-warning=ExperimentalWarning',
-    jest,
-    // A test that fails may leave a server open, for which jest would wait for ever.
-    '--forceExit',
-    '--json',
-    `--outputFile=${results}`,
-    ...args,
-  ]);
+  const code = await run(
+    packagedNode,
+    [
+      // For ES modules in jest; as arguments, since NODE_OPTIONS would reach the programs that tests start.
+      '--experimental-vm-modules',
+      '--disable-warning=ExperimentalWarning',
+      jest,
+      // A test that fails may leave a server open, for which jest would wait for ever.
+      '--forceExit',
+      '--json',
+      `--outputFile=${results}`,
+      ...args,
+    ],
+    { env: tierEnvironment(tier) },
+  );
+  if (code === 0 && tier === 'quick') say('The slow files were left out; all of them: npm run test:full');
   return code === 0 ? requireTests(args) : code;
 });
 
 /** Only a run that is limited to other projects does without. */
 function needsControlPlane(args) {
-  const start = args.indexOf('--selectProjects');
-  if (start < 0) return true;
-  const rest = args.slice(start + 1);
-  const end = rest.findIndex((arg) => arg.startsWith('-'));
-  return (end < 0 ? rest : rest.slice(0, end)).some((project) => project !== 'unit');
+  const { projects = ['all'] } = aroundProjects(args);
+  return projects.some((project) => project !== 'unit');
 }
 
 async function fetchControlPlane() {

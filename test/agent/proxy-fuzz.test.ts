@@ -7,8 +7,9 @@ import { oddRequests } from '../support/proxy-fuzz.ts';
 import type { ProxyPair } from '../support/proxy-pair.ts';
 import { startProxyPair } from '../support/proxy-pair.ts';
 import type { RecordingComponent } from '../support/recording-component.ts';
+import { sized } from '../support/tier.ts';
 
-const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 20);
+const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? sized({ check: 5, soak: 600 }));
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 /** As many clients at once, each with an address of its own, by which its requests are known. */
 const AT_ONCE = 16;

@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { quantile } from '../support/quantile.ts';
 import { report } from '../support/report.ts';
+import { sized } from '../support/tier.ts';
 import { modelsScene } from './support/models-scene.ts';
 import type { ModelsScene } from './support/models-scene.ts';
 
-const MODELS = 50;
+const MODELS = sized({ check: 15, soak: 50 });
 /** How long until the next question; it adds to what is measured. */
 const EVERY_MS = 10;
 /** Kubelet's own look at a pod's volumes comes after a minute or more, and ours is some twenty times faster. */

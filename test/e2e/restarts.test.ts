@@ -3,6 +3,7 @@ import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { report } from '../support/report.ts';
+import { sized } from '../support/tier.ts';
 import { killContainer } from './support/containers.ts';
 import { install, MANAGER, rolledOut, SYSTEM_NAMESPACE } from './support/installation.ts';
 import { multiModelService, restrictedNamespace } from './support/predictor.ts';
@@ -12,7 +13,7 @@ import { apply, nodeClient, run } from './support/this-node.ts';
 
 const NAMESPACE = 'mms-restarts';
 const SERVICE = 'flowers';
-const RESTARTS = 20;
+const RESTARTS = sized({ check: 3, soak: 20 });
 const SETTLED_MS = 10_000;
 const BACK_MS = 60_000;
 /** So many creations, at some ten a second, say that all is well again. */

@@ -15,11 +15,12 @@ import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { dryRunContainers, predictorPod } from '../support/predictor-pod.ts';
 import { report } from '../support/report.ts';
+import { sized } from '../support/tier.ts';
 
 /** How late endpoints follow: a healthy cluster takes some hundred milliseconds. */
 const NEWS_TAKE_MS = 2000;
 const DRAIN_SECONDS = 5;
-const TURNS = 5;
+const TURNS = sized({ check: 2, soak: 5 });
 const CALLERS = 4;
 
 describe('managers in the cluster, behind their Service, with failurePolicy Fail', () => {

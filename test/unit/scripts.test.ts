@@ -70,6 +70,11 @@ sed 's/,"node_modules.other-platform":{[^}]*}//' package-lock.json > node_module
 ln -s ${process.execPath} node_modules/.bin/node; ln -s ${modules}/typescript node_modules/typescript`;
 }
 
+async function writeScript(name: string, text: string): Promise<void> {
+  await mkdir(dirname(join(clone, name)), { recursive: true });
+  await writeFile(join(clone, name), text);
+}
+
 async function npmCalls(): Promise<number> {
   return existsSync(join(clone, 'npm-calls'))
     ? (await readFile(join(clone, 'npm-calls'), 'utf8')).trimEnd().split('\n').length
@@ -220,5 +225,66 @@ describe('the last line of a check', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(failure);
     expect(stdout.trimEnd().split('\n').at(-1)).toBe('0 passed, 1 failed');
+  });
+});
+
+describe('npm test', () => {
+  /** What jest is called with, and the tier that it and the tests see. */
+  async function called(script: string, args: readonly string[]) {
+    if (!existsSync(join(clone, 'dist'))) await setup();
+    await writeScript('bin/mms.js', '');
+    await writeScript(
+      'node_modules/jest/bin/jest.js',
+      `const { appendFileSync, writeFileSync } = require('node:fs');
+const own = process.argv.slice(2).filter((arg) => !/^--(forceExit|json|outputFile)/.test(arg));
+const { KSERVE_MMS_TEST_TIER, FUZZ_SEED = '' } = process.env;
+appendFileSync('jest-calls', [KSERVE_MMS_TEST_TIER, FUZZ_SEED, ...own].join(' ').trimEnd() + '\\n');
+const [, output] = process.argv.map((arg) => /^--outputFile=(.*)/.exec(arg)).find(Boolean);
+writeFileSync(output, JSON.stringify({ numPassedTests: 1 }));`,
+    );
+    const result = await execute(process.execPath, [join(clone, 'scripts', script), ...args]);
+    const calls = await readFile(join(clone, 'jest-calls'), 'utf8').catch(() => '');
+    return { ...result, calls: calls.trimEnd().split('\n') };
+  }
+
+  it('runs the tier that its arguments ask for, and says when slow files were left out', async () => {
+    const tiers: readonly (readonly [args: string, call: string])[] = [
+      ['', 'quick'],
+      ['--selectProjects unit', 'quick  --selectProjects unit'],
+      ['--full --selectProjects unit agent', 'full  --selectProjects unit agent'],
+      ['test/unit/a.test.ts', 'full  test/unit/a.test.ts'],
+      ['a --selectProjects unit', 'full  a --selectProjects unit'],
+      ['--runTestsByPath a.ts', 'full  --runTestsByPath a.ts'],
+      ['--verbose', 'quick  --verbose'],
+      ['--soak --maxWorkers=1 a', 'soak  --maxWorkers=1 a'],
+    ];
+    for (const [args, call] of tiers) {
+      const { code, stderr, calls } = await called('test.mjs', args.split(' ').filter(Boolean));
+      expect({ args, code, call: calls.at(-1) }).toEqual({ args, code: 0, call });
+      expect({ args, said: stderr.includes('npm run test:full') }).toEqual({
+        ...{ args, said: call.startsWith('quick') },
+      });
+    }
+  });
+
+  it('npm run soak: runs the long forms, one after the other, with the seed that is asked for', async () => {
+    const tiers = { slow: ['a.ts'], soak: { 'b.ts': 'longer' }, soakE2e: { 'e2e/c.ts': 'longer' } };
+    await writeScript('test/tiers.json', JSON.stringify(tiers));
+    await writeScript(
+      'test/e2e/support/main.ts',
+      `import { appendFileSync } from 'node:fs';
+const { KSERVE_MMS_TEST_TIER, FUZZ_SEED } = process.env;
+appendFileSync('jest-calls', ['e2e', KSERVE_MMS_TEST_TIER, FUZZ_SEED, ...process.argv.slice(2)].join(' '));`,
+    );
+    const { code, stderr, calls } = await called('soak.mjs', []);
+    const mayHaveNode = process.getuid?.() === 0;
+    expect(calls).toEqual([
+      'soak 1 --maxWorkers=1 --runTestsByPath test/b.ts',
+      ...(mayHaveNode ? ['e2e soak 1 --runTestsByPath test/e2e/c.ts'] : []),
+    ]);
+    expect({ code, stderr }).toMatchObject({ code: mayHaveNode ? 0 : 1 });
+    expect(await called('soak.mjs', ['--hours', 'x'])).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining('usage: npm run soak') },
+    });
   });
 });

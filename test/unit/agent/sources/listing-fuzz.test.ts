@@ -8,8 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { isModelName, readDesiredModels } from '../../../../src/core/desired-models.ts';
 import { pullOnce } from '../../../support/pulling.ts';
+import { sized } from '../../../support/tier.ts';
 
-const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 4);
+const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? sized({ check: 4, soak: 60 }));
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const BOUND = { seed: SEED, numRuns: 1_000_000, interruptAfterTimeLimit: SECONDS * 1000 };
 const JEST_LIMIT_MS = SECONDS * 1000 + 60_000;

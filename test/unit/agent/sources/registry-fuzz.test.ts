@@ -5,9 +5,10 @@ import { readChallenges } from '../../../../src/agent/sources/auth-challenges.ts
 import { credentialsFor } from '../../../../src/agent/sources/docker-config.ts';
 import { SourceConfigurationError } from '../../../../src/agent/sources/errors.ts';
 import { readManifest } from '../../../../src/agent/sources/oci-manifest.ts';
+import { sized } from '../../../support/tier.ts';
 
-/** FUZZ_SECONDS lengthens the search; each property takes that long at most. */
-const seconds = Number(process.env['FUZZ_SECONDS'] ?? 2);
+/** FUZZ_SECONDS lengthens the search, as the soak tier does; each property takes that long at most. */
+const seconds = Number(process.env['FUZZ_SECONDS'] ?? sized({ check: 2, soak: 60 }));
 const bounded = {
   interruptAfterTimeLimit: seconds * 1000,
   numRuns: seconds > 2 ? Number.MAX_SAFE_INTEGER : 1000,
