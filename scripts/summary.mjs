@@ -1,12 +1,12 @@
 /**
- * Prints `N passed, N failed` for the last `npm test`, `npm run test:e2e` and `npm run bench:guard` together, as its last line;
+ * Prints `N passed, N failed` for the last `npm run test:full`, `npm run test:e2e` and `npm run bench:guard` together, as its last line;
  * exit code 1 unless something passed in each of them and nothing failed. Suites that could not be run and tests that were skipped count as
  * failed, and so do a run that left no result and, with `--checkout-changed`, what the tests changed in the checkout.
  */
 import { e2eResults, guardResults, readIfThere, results } from './run.mjs';
 
 const counts = [
-  count('npm test', results),
+  count('npm run test:full', results),
   count('npm run test:e2e', e2eResults),
   count('npm run bench:guard', guardResults),
 ];

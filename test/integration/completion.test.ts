@@ -9,7 +9,8 @@ import { namesFor } from '../../src/cli/completion/cluster-names.ts';
 import type { ControlPlane } from '../../src/controlplane/control-plane.ts';
 import { runCommand } from '../support/command-run.ts';
 import { testControlPlane } from '../support/control-plane.ts';
-import { installedProgram } from '../support/installed-program.ts';
+import { canHave, installedProgram } from '../support/installed-program.ts';
+import type { PackagedProgram } from '../support/installed-program.ts';
 import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
 import { ROOT } from '../support/page.ts';
 
@@ -23,9 +24,12 @@ const PATIENCE = 60_000;
 /** The network's time, once. */
 const INSTALLING = 300_000;
 
-function installedShell(name: string): Promise<string> {
-  return installedProgram({ names: [name], packages: [name], purpose: 'a shell to complete in' });
-}
+const shell = (name: string): PackagedProgram => ({
+  ...{ names: [name], packages: [name], purpose: 'a shell to complete in' },
+});
+const describeIn = async (name: string): Promise<typeof describe.skip> =>
+  (await canHave(shell(name), `completion in ${name}`)) ? describe : describe.skip;
+const [describeInZsh, describeInFish] = [await describeIn('zsh'), await describeIn('fish')];
 
 /** Arguments: what is run first, what is typed, and the file that gets the command line as it is after the Tab key. */
 const ZSH_AT_A_TERMINAL = fileURLToPath(new URL('completion-terminal.zsh', import.meta.url));
@@ -69,8 +73,8 @@ COMP_WORDS=(mms "$@"); COMP_CWORD=$#; _mms; printf '%s\\n' "\${COMPREPLY[@]}"`;
   });
 });
 
-describe('zsh', () => {
-  beforeAll(() => installedShell('zsh'), INSTALLING);
+describeInZsh('zsh', () => {
+  beforeAll(() => installedProgram(shell('zsh')), INSTALLING);
 
   /** What stands in the command line after the Tab key, in a zsh at a terminal. */
   async function afterTab(line: string, told: string): Promise<string> {
@@ -102,8 +106,8 @@ describe('zsh', () => {
   });
 });
 
-describe('fish, told of the completion,', () => {
-  beforeAll(() => installedShell('fish'), INSTALLING);
+describeInFish('fish, told of the completion,', () => {
+  beforeAll(() => installedProgram(shell('fish')), INSTALLING);
 
   /** Words and descriptions, as fish lists them. */
   async function offered(line: string): Promise<string[]> {
@@ -140,8 +144,8 @@ describe('kubectl, with our programs in its PATH,', () => {
 });
 
 describe('the scripts', () => {
-  it.each(['bash', 'zsh', 'fish'])('for %s ask mms for what it has', async (shell) => {
-    const { code, stdout } = await runCommand(['completion', shell]);
+  it.each(['bash', 'zsh', 'fish'])('for %s ask mms for what it has', async (name) => {
+    const { code, stdout } = await runCommand(['completion', name]);
     expect(code).toBe(0);
     expect(stdout).toContain('__complete');
     expect(stdout).not.toContain('analyze');

@@ -39,7 +39,7 @@ describe('the overlay for Prometheus and Grafana', () => {
   let panels: readonly Panel[] = [];
 
   beforeAll(async () => {
-    // Where it has to be built first, that took six minutes on two busy processors.
+    // Where it has to be built with Go first, that took twelve minutes on two processors.
     await promtool('--version');
   }, 30 * 60_000);
 

@@ -7,7 +7,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { decodeModelConfig } from '../../src/core/model-config.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { TRAINED_MODELS } from '../../src/kube/resources.ts';
-import { installedChromium, startBrowser } from '../support/browser.ts';
+import { CHROMIUM, installedChromium, startBrowser } from '../support/browser.ts';
 import {
   createModel,
   createService,
@@ -18,6 +18,7 @@ import {
 import { startEmulatedAgent } from '../support/emulated-agent.ts';
 import type { EmulatedAgent } from '../support/emulated-agent.ts';
 import { eventually } from '../support/eventually.ts';
+import { canHave } from '../support/installed-program.ts';
 import { startManagedCluster } from '../support/managed-cluster.ts';
 import type { ManagedCluster } from '../support/managed-cluster.ts';
 import { ROOT } from '../support/page.ts';
@@ -31,6 +32,8 @@ const PICTURES = join(ROOT, 'test-results', 'page');
 /** What a hostile source might answer. */
 const MARKUP = '<img src=x onerror="document.title=\'taken over\'"><script>alert(1)</script>';
 const MANY = 230;
+/** Without a browser there is nothing to look with. */
+const describeInBrowser = (await canHave(CHROMIUM, 'the page in a browser')) ? describe : describe.skip;
 
 let cluster: ManagedCluster;
 let client: ApiClient;
@@ -108,7 +111,7 @@ const row = (name: string) => page.getByRole('row').filter({ has: page.getByRole
 const focused = (what: string) => page.evaluate<string>(`document.activeElement.${what}`);
 const shownNames = () => page.getByRole('rowheader').locator('a').allTextContents();
 
-describe('the page, in a browser,', () => {
+describeInBrowser('the page, in a browser,', () => {
   it('says that there is nothing yet, and shows what is created without being loaded again', async () => {
     const begun = performance.now();
     await page.goto(base);

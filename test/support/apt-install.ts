@@ -5,8 +5,17 @@ import { messageOf } from '../../src/core/errors.ts';
 import type { Progress } from '../../src/controlplane/progress.ts';
 import { runProgram } from '../../src/controlplane/run-program.ts';
 
+/** `1` lets the tests install what they miss; `.ci/run` sets it. Without it a machine's packages are left as they are. */
+export const APT_INSTALL = 'KSERVE_MMS_APT_INSTALL';
+
+/** True when the tests may install packages on this machine. */
+export function mayInstall(environment: NodeJS.ProcessEnv): boolean {
+  return environment[APT_INSTALL] === '1';
+}
+
 /**
- * Installs packages of Debian and its like. Takes as long as the network does: not inside a test's timeout.
+ * Installs packages of Debian and its like, where that was asked for. Takes as long as the network does: not inside a test's
+ * timeout.
  *
  * @param purpose completes "… for": `a node on this machine`
  * @throws saying what to do
@@ -17,6 +26,12 @@ export async function aptInstall(
   environment: NodeJS.ProcessEnv,
   progress: Progress,
 ): Promise<void> {
+  const needed = `the tests need ${packages.join(', ')} for ${purpose}`;
+  if (!mayInstall(environment)) {
+    throw new Error(
+      `${needed}. Install what is missing, or set ${APT_INSTALL}=1 and run them as root: apt-get then installs it.`,
+    );
+  }
   progress(`installing with apt-get, for ${purpose}: ${packages.join(' ')}`);
   const env = { ...environment, DEBIAN_FRONTEND: 'noninteractive' };
   const run = (...args: string[]) => runProgram({ command: 'apt-get', args, environment: env });
@@ -29,7 +44,7 @@ export async function aptInstall(
     });
   } catch (thrown) {
     throw new Error(
-      `the tests need ${packages.join(', ')} for ${purpose}, and apt-get could not install them. ` +
+      `${needed}, and apt-get could not install them. ` +
         `Install them by your system's own means, then run the tests again. ${messageOf(thrown)}`,
       { cause: thrown },
     );

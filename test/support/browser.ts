@@ -2,14 +2,17 @@ import process from 'node:process';
 import { chromium } from 'playwright-core';
 import type { Browser } from 'playwright-core';
 import { installedProgram } from './installed-program.ts';
+import type { PackagedProgram } from './installed-program.ts';
+
+export const CHROMIUM: PackagedProgram = {
+  names: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+  packages: ['chromium', 'fonts-liberation'],
+  purpose: 'a browser to test the page with',
+};
 
 /** Installs it where there is none, which takes half a minute or more: for a hook that may take as long as that. */
 export function installedChromium(): Promise<string> {
-  return installedProgram({
-    names: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
-    packages: ['chromium', 'fonts-liberation'],
-    purpose: 'a browser to test the page with',
-  });
+  return installedProgram(CHROMIUM);
 }
 
 /** A real browser without a window. */

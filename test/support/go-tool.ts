@@ -5,6 +5,7 @@ import { constants, homedir, setPriority } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
+import { withLock } from '../../src/controlplane/lock.ts';
 import { exists } from './exists.ts';
 
 /** A program that Go can build from its module, at one pinned version. */
@@ -50,7 +51,20 @@ export async function builtOnce(
     );
   if (await complete()) return directory;
   await mkdir(toolCache(), { recursive: true });
-  // Built elsewhere and moved, so that test workers that start at once never see half a tool.
+  // Test workers that need the same tool at once would each build it, and take the processors from one another.
+  const waiting = (): void => void process.stderr.write(`waiting for another build of ${name} …\n`);
+  await withLock(join(toolCache(), `.${name}.lock`), waiting, async () => {
+    if (!(await complete())) await buildAside(directory, programs, build);
+  });
+  return directory;
+}
+
+/** Built elsewhere and moved, so that nobody ever sees half a tool. */
+async function buildAside(
+  directory: string,
+  programs: readonly string[],
+  build: (directory: string) => Promise<void>,
+): Promise<void> {
   const building = await mkdtemp(join(toolCache(), '.building-'));
   try {
     await build(building);
@@ -59,7 +73,6 @@ export async function builtOnce(
   } finally {
     await rm(building, { recursive: true, force: true });
   }
-  return directory;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { delimiter, join } from 'node:path';
 import process from 'node:process';
 import { isExecutable } from '../../src/controlplane/binary-cache.ts';
-import { aptInstall } from './apt-install.ts';
+import { APT_INSTALL, aptInstall, mayInstall } from './apt-install.ts';
 
 /** A program that Debian's packages have. */
 export interface PackagedProgram {
@@ -13,8 +13,29 @@ export interface PackagedProgram {
 }
 
 /**
+ * Whether a test can have the program: it is in the PATH, or may be installed. Otherwise one line says what is skipped, and how
+ * to have it run.
+ *
+ * @param tests completes "skipped: …"
+ */
+export async function canHave(
+  { names, packages }: PackagedProgram,
+  tests: string,
+  environment: NodeJS.ProcessEnv = process.env,
+  say = (line: string): void => void process.stderr.write(`${line}\n`),
+): Promise<boolean> {
+  if (mayInstall(environment) || (await findProgram(names, environment)) !== undefined) return true;
+  say(
+    `skipped: ${tests}, for want of ${names[0]} in the PATH; ` +
+      `install ${packages.join(' ')}, or set ${APT_INSTALL}=1 to have apt-get do it`,
+  );
+  return false;
+}
+
+/**
  * The path of a program; where there is none, it is installed with apt-get, which takes half a minute or more: for a hook that
  * may take as long as that.
+ * @throws saying what to do, where it may not be installed
  */
 export async function installedProgram({ names, packages, purpose }: PackagedProgram): Promise<string> {
   const found = await findProgram(names, process.env);
