@@ -24,6 +24,7 @@ export default {
   testTimeout: 120_000,
   reporters,
   // Most tests wait for programs that they started, so two at once pay off on two processors, too.
+  testSequencer: '<rootDir>/scripts/slow-first.mjs',
   maxWorkers: Math.max(2, availableParallelism() - 1),
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },

@@ -12,15 +12,16 @@ import { createProgram } from '../../src/cli/program.ts';
 import { ROOT } from '../support/page.ts';
 import { quantile } from '../support/quantile.ts';
 import { report } from '../support/report.ts';
+import { sized } from '../support/tier.ts';
 
 const run = promisify(execFile);
-const RUNS = 10;
+const RUNS = sized({ check: 3, soak: 10 });
 /** What a person is promised. */
 const PROMISED_MS = 300;
 /** What fails the test, on whatever machine it runs. */
 const BOUND_MS = 10 * PROMISED_MS;
 
-/** Milliseconds from the start of the process to its end, which must be with this exit code: the median of ten runs. */
+/** Milliseconds from the start of the process to its end, which must be with this exit code: the median of several runs. */
 async function timeOf(args: readonly string[], exitCode = 0): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < RUNS; round += 1) {
