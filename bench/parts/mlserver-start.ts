@@ -68,7 +68,7 @@ async function trainModels(count: number): Promise<TrainedModels> {
 async function measureStart(who: Program, { models, environment }: TrainedModels): Promise<number> {
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-bench-'));
   const modelDir = join(root, 'models');
-  const server = await startMlserver(modelDir, MODEL_SERVER_PORT);
+  const server = await startMlserver(modelDir, { port: MODEL_SERVER_PORT });
   try {
     await server.ready();
     const agent = await startBenchAgent(who, models, { modelDir, environment });

@@ -4,6 +4,7 @@ import type { Protocol } from '../core/infer-request.ts';
 import { faultOfRequest, protocolFor } from '../core/infer-request.ts';
 import { loadProgress } from '../core/model-load.ts';
 import { statusOfModel } from '../core/model-overview.ts';
+import { explanationIn } from '../core/server-answer.ts';
 import { inferenceServiceOf } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
@@ -83,10 +84,10 @@ async function protocolOfModel(
 }
 
 function refused(model: TrainedModel, { status, text, from }: InferAnswer): InferRefusedError {
-  const said = text.trim().slice(0, ANSWER_SHOWN);
+  const said = text.trim() === '' ? 'nothing' : explanationIn(text, ANSWER_SHOWN);
   const { state, line } = loadProgress(model);
   const known = state === 'ready' ? 'its TrainedModel is Ready' : `its TrainedModel says: ${line}`;
-  return new InferRefusedError(`${from} answered ${status}: ${said === '' ? 'nothing' : said}; ${known}`);
+  return new InferRefusedError(`${from} answered ${status}: ${said}; ${known}`);
 }
 
 function print(

@@ -3,7 +3,7 @@ import type { EpochMs } from '../core/clock.ts';
 import type { ClusterOverview, ServiceOverview } from '../core/cluster-overview.ts';
 import { isOnItsWay } from '../core/model-overview.ts';
 import type { ModelOverview } from '../core/model-overview.ts';
-import { withoutReplicas } from '../core/model-loaded.ts';
+import { briefly } from '../core/model-loaded.ts';
 import { memoryBar, shortBytes } from '../core/short-bytes.ts';
 import type { Colour } from './output.ts';
 import { table } from './table.ts';
@@ -83,7 +83,7 @@ function modelRows(models: readonly ModelOverview[], view: StatusView): Rows {
       memory === undefined ? '-' : shortBytes(memory),
       age(created, now),
       ...(wide ? [url ?? '-'] : []),
-      wide ? message : cut(withoutReplicas(message)),
+      wide ? message : cut(briefly(message)),
     ];
     return [`trainedmodel/${model.namespace}/${name}`, inNamespace(model.namespace, cells, view)];
   });

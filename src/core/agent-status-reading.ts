@@ -1,7 +1,9 @@
 import { AGENT_STATUS_VERSION } from './agent-status.ts';
 import type { ModelPhase } from './agent-status.ts';
+import { shortened } from './cause-text.ts';
 import { isRecord } from './json.ts';
 import type { ReplicaModel } from './replica-view.ts';
+import { LONGEST_AGENT_MESSAGE } from './server-answer.ts';
 
 /** One line of an agent's stream, as far as it is used. */
 export type AgentLine =
@@ -20,7 +22,6 @@ export type AgentLine =
 /** Far more than one ConfigMap can hold. */
 export const MAX_MODELS = 20_000;
 const MAX_NAME = 253;
-const MAX_MESSAGE = 400;
 const PHASES: ReadonlySet<unknown> = new Set<ModelPhase['phase']>([
   'Queued',
   'Downloading',
@@ -100,15 +101,13 @@ function parsed(line: string): Record<string, unknown> | undefined {
   }
 }
 
+/** Both ends of what is very long are enough to find its own in. */
 function printable(text: string): string {
-  const clean = text
-    .slice(0, 2 * MAX_MESSAGE)
+  const clean = shortened(text, 4 * LONGEST_AGENT_MESSAGE)
     .toWellFormed()
     .replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ')
     .trim();
-  const cut = clean.length <= MAX_MESSAGE ? clean : `${clean.slice(0, MAX_MESSAGE - 1).toWellFormed()}…`;
-  // A copy: a part of a text keeps all of it in memory.
-  return Buffer.from(cut).toString();
+  return shortened(clean, LONGEST_AGENT_MESSAGE).toWellFormed();
 }
 
 function malformed(detail: string): AgentLine {

@@ -2,6 +2,7 @@ import type { MonotonicMs, Milliseconds } from './clock.ts';
 import { seconds } from './clock.ts';
 import type { WaitingModel } from './model-config-plan.ts';
 import type { ReplicaModel, ReplicaView } from './replica-view.ts';
+import { withoutServerPrefix } from './server-answer.ts';
 
 /** Whether a model is where it should be, over all replicas that get requests. */
 export interface ModelLoaded {
@@ -129,4 +130,13 @@ export function replicasIn(
 /** The message without those numbers, for where they are shown beside it. */
 export function withoutReplicas(message: string): string {
   return message.replace(LOADED_ON, '');
+}
+
+/** What the first pod in it says, for where there is room for one line. */
+export function briefly(message: string): string {
+  const pods = withoutReplicas(message);
+  const [, reason = '', said = ''] = /^pod [^\s:]+: (\w+: )?(.*)$/s.exec(pods) ?? [];
+  if (said === '') return pods;
+  const [first = ''] = said.split(/; (?=pod [^\s:]+: |and \d+ more$)/);
+  return `${reason}${withoutServerPrefix(first)}`;
 }

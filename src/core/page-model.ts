@@ -1,3 +1,4 @@
+import { shortened } from './cause-text.ts';
 import { isRecord, recordsIn } from './json.ts';
 import type { ConditionRow, ModelPage, ModelRow, ModelState } from './page-documents.ts';
 import { ROW_MESSAGE } from './page-documents.ts';
@@ -54,7 +55,7 @@ const OUTDATED = 'its status is of the version before the last change';
 /** One line of a list. */
 export function modelRowOf(model: TrainedModel): ModelRow {
   const { message, ...standing } = standingOf(model);
-  return { ...standing, message: cut(message, ROW_MESSAGE), ...factsOf(model) };
+  return { ...standing, message: shortened(message, ROW_MESSAGE), ...factsOf(model) };
 }
 
 /** All there is to say of one model. */
@@ -99,9 +100,5 @@ export function conditionOf(condition: Readonly<Record<string, unknown>>): Condi
 }
 
 function textOf(value: unknown): string {
-  return typeof value === 'string' ? cut(value, LONGEST) : '';
-}
-
-function cut(text: string, longest: number): string {
-  return text.length <= longest ? text : `${text.slice(0, longest - 1)}…`;
+  return typeof value === 'string' ? shortened(value, LONGEST) : '';
 }

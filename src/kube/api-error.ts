@@ -1,3 +1,4 @@
+import { shortened } from '../core/cause-text.ts';
 import { milliseconds, seconds, type Milliseconds } from '../core/clock.ts';
 import { MmsError } from '../core/errors.ts';
 
@@ -177,6 +178,6 @@ function parseStatus(body: string): KubernetesStatus {
   } catch {
     // Not JSON: a proxy's page, or the plain-text answers of an API server that is starting.
   }
-  const text = body.trim().slice(0, 200);
+  const text = shortened(body.trim(), 200);
   return text === '' ? {} : { message: text };
 }

@@ -4,6 +4,7 @@ import { createAgentMemory, NO_ROOM } from './agent-memory.ts';
 import type { AgentMemory, AgentMemoryOptions, Place } from './agent-memory.ts';
 import type { ReadingTurns } from './reading-turns.ts';
 import { backoffDelay } from '../core/backoff.ts';
+import { shortened } from '../core/cause-text.ts';
 import { milliseconds, seconds } from '../core/clock.ts';
 import type { Milliseconds, MonotonicMs, Random } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
@@ -266,7 +267,7 @@ function queryOf(place: Place | undefined): string {
 
 function whyOf(fault: unknown): string {
   if (isRefused(fault)) return 'nothing listens there';
-  return messageOf(fault).slice(0, 120);
+  return shortened(messageOf(fault), 120);
 }
 
 function isRefused(fault: unknown): boolean {

@@ -1,3 +1,4 @@
+import { shortened } from '../core/cause-text.ts';
 import type { ConfigMap } from '../core/kubernetes.ts';
 import { keyOf, splitKey } from '../core/kubernetes.ts';
 import { byteLength } from '../core/model-config.ts';
@@ -91,7 +92,7 @@ const LONGEST_REFUSAL = 500;
 
 function refusalOf(thrown: unknown): unknown {
   if (!isApiError(thrown, ...REFUSALS)) return thrown;
-  return new ConfigMapRefusedError(thrown.message.slice(0, LONGEST_REFUSAL), { cause: thrown });
+  return new ConfigMapRefusedError(shortened(thrown.message, LONGEST_REFUSAL), { cause: thrown });
 }
 
 function bytesOf(configMap: ConfigMap): number {

@@ -1,3 +1,4 @@
+import { shortened } from '../core/cause-text.ts';
 import { seconds } from '../core/clock.ts';
 import type { Clock, EpochMs, MonotonicMs } from '../core/clock.ts';
 import type { KubernetesObject } from '../core/kubernetes.ts';
@@ -100,7 +101,7 @@ function eventObject(
     },
     type,
     reason,
-    message: message.slice(0, 1024),
+    message: shortened(message, 1024),
     source: { component: COMPONENT, host: identity },
     reportingComponent: COMPONENT,
     reportingInstance: identity,

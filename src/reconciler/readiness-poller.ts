@@ -1,5 +1,6 @@
 import { request } from 'undici';
 import type { Agent } from 'undici';
+import { shortened } from '../core/cause-text.ts';
 import { milliseconds, seconds } from '../core/clock.ts';
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
@@ -89,7 +90,7 @@ async function round(options: ReadinessPollerOptions, signal: AbortSignal): Prom
         const phase = (await isReady(options, name, signal)) ? 'Loaded' : 'Loading';
         found.set(name, { phase, specHash: undefined, reason: '', message: '' });
       } catch (thrown) {
-        fault = messageOf(thrown).slice(0, 120);
+        fault = shortened(messageOf(thrown), 120);
       }
     }
   }

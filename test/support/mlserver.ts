@@ -27,9 +27,15 @@ export interface TestMlserver {
 
 /**
  * Starts MLServer as KServe's runtime does, with a directory as its repository; it is not waited for.
- * @param wanted its port; a free one otherwise
+ * @param options.port a free one otherwise
  */
-export async function startMlserver(modelDir: string, wanted?: number): Promise<TestMlserver> {
+export async function startMlserver(
+  modelDir: string,
+  {
+    port: wanted,
+    environment = {},
+  }: { readonly port?: number; readonly environment?: Readonly<Record<string, string>> } = {},
+): Promise<TestMlserver> {
   const { mlserver } = await testMlserver();
   await mkdir(modelDir, { recursive: true });
   const [free = 0, grpc = 0, metrics = 0] = await freePorts(3);
@@ -43,6 +49,7 @@ export async function startMlserver(modelDir: string, wanted?: number): Promise<
         MLSERVER_HTTP_PORT: String(port),
         MLSERVER_GRPC_PORT: String(grpc),
         MLSERVER_METRICS_PORT: String(metrics),
+        ...environment,
       },
       stdio: 'ignore',
       // It leaves directories for metrics and environments where it starts.

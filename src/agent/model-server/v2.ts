@@ -1,5 +1,6 @@
 import { seconds } from '../../core/clock.ts';
 import { isRecord } from '../../core/json.ts';
+import { refusalText } from '../../core/server-answer.ts';
 import type { ModelServerAdapter, ServerAnswer, ServerHealth } from './adapter.ts';
 import type { HttpAnswer, HttpCall } from './http-call.ts';
 import type { MlserverSettings } from './mlserver-settings.ts';
@@ -9,8 +10,6 @@ const INDEX_TIMEOUT = seconds(60);
 /** Large models take minutes to load, and a load that is given up goes on inside the server all the same. */
 const LOAD_TIMEOUT = seconds(900);
 const UNLOAD_TIMEOUT = seconds(120);
-/** Enough of a server's explanation for a condition. */
-const LONGEST_MESSAGE = 400;
 
 /**
  * The V2 repository API, spoken by MLServer, Triton and KServe's Python servers:
@@ -150,14 +149,7 @@ function refusal(answer: Answered, reason: string): ServerAnswer {
 }
 
 function messageOf({ status, body }: Answered): string {
-  return `the model server answered ${status}: ${explanation(body)}`;
-}
-
-function explanation(body: string): string {
-  const answer = parsed(body);
-  const error = isRecord(answer) ? (answer['error'] ?? answer['detail']) : undefined;
-  const text = typeof error === 'string' && error !== '' ? error : body.trim();
-  return text.length > LONGEST_MESSAGE ? `${text.slice(0, LONGEST_MESSAGE)}…` : text || 'without a reason';
+  return refusalText(status, body);
 }
 
 function saysNotReady(body: string): boolean {

@@ -1,8 +1,8 @@
+import { shortened } from '../../core/cause-text.ts';
+import { LONGEST_AGENT_MESSAGE } from '../../core/server-answer.ts';
 import { classify } from '../sources/classify.ts';
 import { printable, scrub, shownUri } from '../sources/redact.ts';
 import type { PullRequest, PullResult } from './contract.ts';
-
-const LONGEST_MESSAGE = 1000;
 
 /**
  * What anything thrown during a pull is to the agent.
@@ -17,7 +17,7 @@ export function failedPull(
   return {
     kind: 'failed',
     reason: error.reason,
-    message: scrub(printable(error.message, LONGEST_MESSAGE), secrets),
+    message: shortened(printable(scrub(error.message, secrets), Infinity), LONGEST_AGENT_MESSAGE),
     retry: error.retryable ? 'soon' : 'rarely',
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   };

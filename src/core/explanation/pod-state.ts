@@ -1,4 +1,5 @@
 import { decideInjection } from '../agent-injection.ts';
+import { causeIn } from '../cause-text.ts';
 import type { InferenceService } from '../inference-service.ts';
 import { isRecord, recordsIn } from '../json.ts';
 import { COMPONENT_LABEL, PREDICTOR_COMPONENT } from '../names.ts';
@@ -64,7 +65,7 @@ function containerTrouble({ state, lastState }: Readonly<Record<string, unknown>
 }
 
 function endOf({ reason, exitCode, message }: Readonly<Record<string, unknown>>): string {
-  const said = typeof message === 'string' && message !== '' ? `: ${message.slice(0, 200)}` : '';
+  const said = typeof message === 'string' && message !== '' ? `: ${causeIn(message, 300)}` : '';
   return `${textOf(reason)}, exit code ${String(exitCode)}${said}`;
 }
 

@@ -58,7 +58,7 @@ describe('a line of an agent', () => {
     const read = of({ phase: 'Failed', reason: 'a b<c>', message: `\u001b[31mred\n${'x'.repeat(1000)}` });
     if (read.kind !== 'model') throw new Error(read.kind);
     expect(read.model.reason).toBe('');
-    expect(read.model.message).toMatch(/^\[31mred x+…$/);
+    expect(read.model.message).toMatch(/^\[31mred x+ … x+$/);
     expect(read.model.message.length).toBeLessThanOrEqual(400);
   });
 
