@@ -4,7 +4,8 @@ import { readTarget } from '../core/explanation/target.ts';
 import type { Target } from '../core/explanation/target.ts';
 import { SettingsError } from '../core/settings-error.ts';
 import { statusDocument } from '../core/status-document.ts';
-import { selectStatus } from '../core/status-selection.ts';
+import { onlyMultiModel, selectStatus } from '../core/status-selection.ts';
+import type { StatusSelection } from '../core/status-selection.ts';
 import { systemClock } from '../system/clock.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
 import { withCluster } from './cluster-connection.ts';
@@ -42,7 +43,7 @@ export async function showStatus(io: CommandIo, words: readonly string[], flags:
   const interrupted = flags.watch === true ? io.interruption() : undefined;
   await withCluster(flags, async (cluster) => {
     const snapshot = await readSnapshot(cluster.client, cluster.scope);
-    const selection = selectStatus(clusterOverview(snapshot), names);
+    const selection = selectionOf(snapshot, names, flags);
     const [missing] = selection.missing;
     if (missing !== undefined) throw new NoSuchNameError(missing, where(cluster));
     if (interrupted !== undefined) return watch({ io, names, flags, cluster, interrupted });
@@ -54,6 +55,15 @@ export async function showStatus(io: CommandIo, words: readonly string[], flags:
     if (tables.length === 0) io.stderr.write(`no InferenceServices or TrainedModels in ${where(cluster)}\n`);
     io.stdout.write(tablesText(tables));
   });
+}
+
+function selectionOf(
+  snapshot: ClusterSnapshot,
+  names: readonly Target[],
+  flags: StatusFlags,
+): StatusSelection {
+  const overview = clusterOverview(snapshot);
+  return selectStatus(flags.multiModel === true ? onlyMultiModel(overview) : overview, names);
 }
 
 function where({ scope }: ClusterConnection): string {
@@ -88,7 +98,7 @@ async function watch(run: {
   const screen = screenFor(io.stdout);
   let last: string | undefined;
   const show = (snapshot: ClusterSnapshot): void => {
-    const selection = selectStatus(clusterOverview(snapshot), names);
+    const selection = selectionOf(snapshot, names, flags);
     if (flags.output === 'table' || flags.output === 'wide') {
       screen.show(tablesOf(selection, io, names, flags));
       return;

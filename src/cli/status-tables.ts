@@ -45,14 +45,14 @@ function serviceRows(services: readonly ServiceOverview[], view: StatusView): Ro
     const cells = [
       name,
       multiModel ? 'yes' : found ? 'no' : '-',
-      found ? truth(service.ready, view) : '-',
+      found ? readiness(service, view) : '-',
       counted(replicas.ready, replicas.total, view),
       counted(models.loaded, models.total, view),
       models.failed === 0 ? '0' : paint('red', String(models.failed)),
       multiModel ? memoryBar(memory.used, memory.limit) : '-',
       found ? age(created, now) : '-',
-      ...(wide ? [shortBytes(memory.declared)] : []),
-      found ? (wide || !multiModel ? why : '') : paint('red', why),
+      ...(wide ? [shortBytes(memory.declared), found ? why : paint('red', why), service.notReady] : []),
+      ...(wide ? [] : [note(service, view)]),
     ];
     return [`inferenceservice/${service.namespace}/${name}`, inNamespace(service.namespace, cells, view)];
   });
@@ -66,7 +66,7 @@ function serviceRows(services: readonly ServiceOverview[], view: StatusView): Ro
     'MEMORY',
     'AGE',
   ];
-  headings.push(...(wide ? ['DECLARED', 'WHY'] : ['NOTE']));
+  headings.push(...(wide ? ['DECLARED', 'WHY', 'NOT READY'] : ['NOTE']));
   return { headings: inNamespace('NAMESPACE', headings, view), rows: new Map(rows) };
 }
 
@@ -103,8 +103,18 @@ function inNamespace(namespace: string, cells: string[], { namespaces }: StatusV
   return namespaces ? [namespace, ...cells] : cells;
 }
 
-function truth(value: boolean, { paint }: StatusView): string {
-  return value ? paint('green', 'True') : paint('red', 'False');
+/** As its condition says; by its pods where it has none, and blank, as kubectl has it, where none of them is ready. */
+function readiness({ readyCondition, ready }: ServiceOverview, { paint }: StatusView): string {
+  const shown = readyCondition ?? (ready ? 'True' : '');
+  if (shown === '') return '';
+  return paint(shown === 'True' ? 'green' : shown === 'False' ? 'red' : 'yellow', shown);
+}
+
+/** What there is to know of it in one line: why it is not multi-model, or else why it is not ready. */
+function note({ found, multiModel, why, notReady }: ServiceOverview, { paint }: StatusView): string {
+  if (!found) return paint('red', why);
+  if (!multiModel) return why;
+  return notReady === '' ? '' : paint('red', cut(notReady));
 }
 
 function counted(done: number, all: number, { paint }: StatusView): string {

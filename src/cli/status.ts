@@ -9,6 +9,7 @@ import type { OutputFormat } from './output.ts';
 export interface StatusFlags extends ScopeFlags {
   readonly output: OutputFormat;
   readonly models?: boolean;
+  readonly multiModel?: boolean;
   readonly watch?: boolean;
 }
 
@@ -23,6 +24,10 @@ export function statusCommand(io: CommandIo): Command {
       'InferenceServices or models, such as flowers or tm/tulip; without any, all of them',
     )
     .option('-m, --models', 'the models too; so with a name in any case')
+    .option(
+      '--multi-model',
+      'leave out InferenceServices that are not multi-model and that no TrainedModel names',
+    )
     .option('-w, --watch', 'go on, and show what changes')
     .addOption(outputOption())
     .addHelpText(

@@ -11,6 +11,7 @@ import { describeMmsDecision } from './mms-predictor.ts';
 import { COMPONENT_LABEL, PREDICTOR_COMPONENT } from './names.ts';
 import type { Bytes } from './quantity.ts';
 import { bytes } from './quantity.ts';
+import { readinessOf, serviceTrouble, troubleText } from './service-standing.ts';
 import { isServiceReady } from './trained-model-status.ts';
 import { inferenceServiceOf } from './trained-model.ts';
 import type { TrainedModel } from './trained-model.ts';
@@ -35,6 +36,10 @@ export interface ServiceOverview {
   /** Why it is multi-model or is not, in words. */
   readonly why: string;
   readonly ready: boolean;
+  /** Its condition Ready; undefined where its status has none. */
+  readonly readyCondition: 'True' | 'False' | 'Unknown' | undefined;
+  /** Why it is not ready, as its conditions have it; empty when it is, or they give no reason. */
+  readonly notReady: string;
   /** Pods of its predictor that are not about to end. */
   readonly replicas: { readonly ready: number; readonly total: number };
   readonly models: { readonly total: number; readonly loaded: number; readonly failed: number };
@@ -132,6 +137,8 @@ function overviewOf(
       multiModel: plan.mms?.isMms === true,
       why: plan.mms === undefined ? 'there is no such InferenceService' : describeMmsDecision(plan.mms),
       ready: service !== undefined && isServiceReady(service, readyPods > 0),
+      readyCondition: service && readinessOf(service),
+      notReady: notReadyText(service),
       replicas: { ready: readyPods, total: pods.length },
       models: {
         total: overviews.length,
@@ -142,6 +149,11 @@ function overviewOf(
       created: service?.metadata.creationTimestamp,
     },
   };
+}
+
+function notReadyText(service: InferenceService | undefined): string {
+  const trouble = service === undefined ? undefined : serviceTrouble(service);
+  return trouble === undefined ? '' : troubleText(trouble);
 }
 
 function declaredBy(models: readonly ModelOverview[]): Bytes {

@@ -15,6 +15,7 @@ export interface InferenceServiceStatus {
   readonly url?: unknown;
   readonly address?: { readonly url?: unknown };
   readonly conditions?: readonly { readonly type?: unknown; readonly status?: unknown }[];
+  readonly modelStatus?: unknown;
 }
 
 export interface Predictor {

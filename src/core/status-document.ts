@@ -14,7 +14,7 @@ export function statusDocument({ inferenceServices, models }: ClusterOverview): 
   };
 }
 
-function serviceDocument({ memory, created, ...rest }: ServiceOverview): object {
+function serviceDocument({ memory, created, readyCondition, ...rest }: ServiceOverview): object {
   return {
     ...rest,
     memory: {
@@ -22,6 +22,7 @@ function serviceDocument({ memory, created, ...rest }: ServiceOverview): object 
       declaredBytes: Number(memory.declared),
       limitBytes: numberOf(memory.limit),
     },
+    readyCondition: readyCondition ?? null,
     created: created ?? null,
   };
 }

@@ -32,6 +32,14 @@ export function selectStatus(overview: ClusterOverview, names: readonly Target[]
   return { inferenceServices: services, models, missing: missingIn(overview, names) };
 }
 
+/** Without the InferenceServices that are not multi-model, unless a TrainedModel names them: then something is wrong. */
+export function onlyMultiModel(overview: ClusterOverview): ClusterOverview {
+  const inferenceServices = overview.inferenceServices.filter(
+    ({ multiModel, models }) => multiModel || models.total > 0,
+  );
+  return { ...overview, inferenceServices };
+}
+
 function missingIn({ inferenceServices, models }: ClusterOverview, names: readonly Target[]): MissingName[] {
   const ofKind = { InferenceService: inferenceServices, TrainedModel: models } as const;
   const known = (['InferenceService', 'TrainedModel'] as const).flatMap((kind) =>

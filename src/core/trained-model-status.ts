@@ -167,7 +167,7 @@ function withTimes(
 /** What a person can mend in the model or its InferenceService: it says more than that the InferenceService is not ready. */
 const OWN_FAULTS: ReadonlySet<string> = new Set([
   ...['IsNotMMSPredictor', 'MemoryResourceNotAvailable', 'InvalidName', 'InvalidSpec', 'ConfigMapFull'],
-  'Failed',
+  ...['ConfigMapNotWritten', 'Failed'],
 ]);
 
 function isOwnFault({ reason = '' }: Condition): boolean {

@@ -15,6 +15,8 @@ import type { ExplainScene, Fault } from '../support/explain-scene.ts';
 import { predictorPod } from '../support/predictor-pod.ts';
 import { placePod } from '../support/predictor-pods.ts';
 
+const NO_RUNTIME = { reason: 'NoSupportingRuntime', message: 'no runtime serves sklearn' };
+
 /** A real API server, a real manager, and agents where one has to fail; faults are prepared one by one. */
 describe('mms explain', () => {
   let scene: ExplainScene;
@@ -119,6 +121,32 @@ describe('mms explain', () => {
       ask: ['tm/podless'],
       broken: 'pods-exist',
       words: /no Deployment that would make one/,
+    },
+    {
+      fault: 'there is no runtime',
+      prepare: async () => {
+        await scene.served('runtimeless');
+        await scene.sayOf('runtimeless', {
+          conditions: [
+            { type: 'PredictorReady', status: 'False', ...NO_RUNTIME },
+            { type: 'Ready', status: 'False', reason: 'PredictorNotReady' },
+          ],
+        });
+      },
+      ask: ['isvc/runtimeless'],
+      broken: 'pods-exist',
+      words: /NoSupportingRuntime: no runtime serves sklearn.*apply a ServingRuntime/s,
+    },
+    {
+      fault: 'there is no runtime, by KServe',
+      prepare: () =>
+        scene.sayOf('runtimeless', {
+          conditions: [{ type: 'Ready', status: 'False' }],
+          modelStatus: { transitionStatus: 'InvalidSpec', lastFailureInfo: NO_RUNTIME },
+        }),
+      ask: ['tm/runtimeless'],
+      broken: 'pods-exist',
+      words: /NoSupportingRuntime: no runtime serves sklearn.*apply a ServingRuntime/s,
     },
     {
       fault: 'the pod was there before its InferenceService',

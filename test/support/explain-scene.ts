@@ -7,7 +7,7 @@ import type { Explanation } from '../../src/core/explanation/chain.ts';
 import type { LinkId } from '../../src/core/explanation/links.ts';
 import type { KubernetesObject } from '../../src/core/kubernetes.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
-import { PODS } from '../../src/kube/resources.ts';
+import { INFERENCE_SERVICES, PODS } from '../../src/kube/resources.ts';
 import { agentScene } from './agent-scene.ts';
 import type { AgentScene } from './agent-scene.ts';
 import { clientFor } from './api-access.ts';
@@ -44,6 +44,8 @@ export interface ExplainScene {
   mms(...args: string[]): Promise<CommandOutcome>;
   /** An InferenceService with one model, both of this name. */
   served(name: string, predictor?: object, memory?: string): Promise<void>;
+  /** Writes the status of the InferenceService of this name, as its controller does. */
+  sayOf(name: string, status: object): Promise<void>;
   /** The same with an injected pod `<name>-0` on which a kubelet reports this. */
   servedWithPod(name: string, status: object): Promise<void>;
   /** The same with a real agent and a model server that speaks V2. */
@@ -57,6 +59,8 @@ export interface AgentSetup {
   /** Where the model is, and what goes wrong with it. */
   readonly uri?: (scene: AgentScene) => string;
 }
+
+const STATUS = { subresource: 'status' } as const;
 
 /** A container that is not ready, as a kubelet reports it. */
 const CONTAINER = { name: 'kserve-container', ready: false, restartCount: 3, image: 'x', imageID: '' };
@@ -80,11 +84,15 @@ export async function startExplainScene(): Promise<ExplainScene> {
   return {
     ...{ client, manager, served },
     mms: (...args) => runMms(controlPlane, args),
+    async sayOf(name, status) {
+      const service = { namespace: 'default', name };
+      await client.patch(INFERENCE_SERVICES, service, { type: 'merge', body: { status } }, STATUS);
+    },
     async servedWithPod(name, status) {
       await served(name);
       await placed(name, 9082);
       const pod = { namespace: 'default', name: `${name}-0` };
-      await client.patch(PODS, pod, { type: 'merge', body: { status } }, { subresource: 'status' });
+      await client.patch(PODS, pod, { type: 'merge', body: { status } }, STATUS);
     },
     async servedByAgent(name, { mirrored, uri }) {
       const scene = await agentScene();

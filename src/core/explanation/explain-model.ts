@@ -84,7 +84,7 @@ function stepsFor(facts: ModelFacts, model: TrainedModel): Step[] {
     ['pods-injected', () => judgePodsInjected(facts)],
     ['pods-run', () => judgePodsRun(facts)],
     ['pods-ready', () => judgePodsReady(facts, told.condition?.reason === 'Failed')],
-    ...loadingSteps(model, told),
+    ...loadingSteps(model, told, service),
   ];
 }
 

@@ -1,4 +1,3 @@
-import type { InferenceService } from '../inference-service.ts';
 import { valueOf } from '../known.ts';
 import { MODEL_LOADED, conditionOf } from '../trained-model-status.ts';
 import type { Condition, TrainedModelStatus } from '../trained-model-status.ts';
@@ -24,7 +23,7 @@ import {
   pendingChange,
   planOf,
 } from './predictor-steps.ts';
-import { judgeServiceLeads, judgeServiceOurs } from './service-steps.ts';
+import { judgeReady, judgeServiceLeads, judgeServiceOurs } from './service-steps.ts';
 
 const MODELS_NAMED = 10;
 
@@ -89,12 +88,4 @@ function judgeModels({ trainedModels }: ServiceFacts): Verdict {
 function inWords({ name, condition }: { readonly name: string; readonly condition: Condition }): string {
   const { reason = '', message = '' } = condition;
   return `${name} (${[reason, message].filter((text) => text !== '').join(': ')})`;
-}
-
-function judgeReady(service: InferenceService | undefined): Verdict {
-  const ready = service?.status?.conditions?.find(({ type }) => type === 'Ready');
-  if (ready === undefined) return unknown('nobody has said whether it is ready');
-  if (ready.status === 'True') return ok('it is ready');
-  const why = inWords({ name: 'Ready', condition: ready as Condition });
-  return broken(`its condition Ready is not True: ${why}`);
 }

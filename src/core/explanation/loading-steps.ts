@@ -1,8 +1,10 @@
+import type { InferenceService } from '../inference-service.ts';
 import { conditionOf, hasOutdatedStatus, MODEL_LOADED } from '../trained-model-status.ts';
 import type { Condition, TrainedModelStatus } from '../trained-model-status.ts';
 import type { TrainedModel } from '../trained-model.ts';
 import { broken, ok, unknown } from './chain.ts';
 import type { Step, Verdict } from './chain.ts';
+import { judgeReady } from './service-steps.ts';
 
 /** What the manager has written of a model. */
 export interface Told {
@@ -18,7 +20,7 @@ export function toldOf(model: TrainedModel): Told {
 }
 
 /** From the agent to the URL, as the manager has heard of it. */
-export function loadingSteps(model: TrainedModel, told: Told): Step[] {
+export function loadingSteps(model: TrainedModel, told: Told, service: InferenceService | undefined): Step[] {
   const { condition } = told;
   return [
     ['status-current', () => judgeTold(told)],
@@ -32,7 +34,7 @@ export function loadingSteps(model: TrainedModel, told: Told): Step[] {
     ],
     ['model-downloaded', () => stands(condition, 'it is downloaded', isDownload)],
     ['model-loaded', () => judgeLoaded(condition)],
-    ['inference-service-ready', () => judgeServiceReady(told)],
+    ['inference-service-ready', () => judgeServiceReady(told, service)],
     ['has-url', () => judgeUrl(model, told)],
   ];
 }
@@ -85,10 +87,13 @@ function judgeLoaded(condition: Condition | undefined): Verdict {
     : broken(textOf(condition));
 }
 
-function judgeServiceReady({ status }: Told): Verdict {
+/** The InferenceService's own conditions say more than the model's, which say only that it is not ready. */
+function judgeServiceReady({ status }: Told, service: InferenceService | undefined): Verdict {
   const condition = conditionOf(status, 'InferenceServiceReady');
   if (condition === undefined) return unknown('nobody has said whether the InferenceService is ready');
-  return condition.status === 'True' ? ok('the InferenceService is ready') : broken(textOf(condition));
+  if (condition.status === 'True') return ok('the InferenceService is ready');
+  const own = judgeReady(service);
+  return own.outcome === 'broken' ? own : broken(textOf(condition));
 }
 
 function judgeUrl({ metadata }: TrainedModel, { status }: Told): Verdict {

@@ -7,6 +7,7 @@ import type { ConfigMapChange } from '../model-config-map.ts';
 import { planModelConfig } from '../model-config-plan.ts';
 import type { ModelConfigPlan } from '../model-config-plan.ts';
 import { STOP_ANNOTATION } from '../names.ts';
+import { adviceOn, serviceTrouble, troubleText } from '../service-standing.ts';
 import { canBeInferenceService, describeAbsence } from '../trained-model.ts';
 import { watchedPod } from '../watched-pod.ts';
 import { broken, ok, unknown } from './chain.ts';
@@ -107,11 +108,14 @@ export function judgePodsExist({ pods, deployment, inferenceService }: Predictor
   const service = inferenceService.kind === 'known' ? inferenceService.value : undefined;
   if (service?.metadata.annotations?.[STOP_ANNOTATION] === 'true')
     return broken(`there is no predictor pod: the annotation ${STOP_ANNOTATION} is "true"`, 'take it away');
+  const trouble = service === undefined ? undefined : serviceTrouble(service);
+  if (trouble !== undefined && (valueOf(deployment) === undefined || adviceOn(trouble) !== undefined))
+    return broken(`there is no predictor pod: ${troubleText(trouble)}`, adviceOn(trouble));
   if (deployment.kind === 'unreadable') return broken('there is no predictor pod');
   if (deployment.value === undefined)
     return broken(
-      'there is no predictor pod, and no Deployment that would make one',
-      "KServe's controller, or a manager with --predictors, makes it: look at the conditions of the InferenceService",
+      'there is no predictor pod, no Deployment that would make one, and no condition that says why',
+      "a controller makes it: run KServe's, or the manager with --predictors",
     );
   const failure = deployment.value.status?.conditions?.find(
     ({ type, status }) =>

@@ -1,8 +1,10 @@
+import type { InferenceService } from '../inference-service.ts';
 import { isRecord, recordsIn } from '../json.ts';
 import { valueOf } from '../known.ts';
 import { predictorName } from '../names.ts';
 import { watchedPod } from '../watched-pod.ts';
 import { isControlledBy } from '../owner-reference.ts';
+import { adviceOn, readinessOf, serviceTrouble, troubleText } from '../service-standing.ts';
 import { broken, ok, unknown } from './chain.ts';
 import type { Verdict } from './chain.ts';
 import type { PredictorFacts } from './facts.ts';
@@ -70,4 +72,15 @@ export function judgeServiceLeads({
   return count === undefined
     ? unknown(`Service ${name} has no EndpointSlice yet`)
     : broken(`Service ${name} leads to no ready pod`);
+}
+
+/** By its own conditions, the most specific first. */
+export function judgeReady(service: InferenceService | undefined): Verdict {
+  const ready = service === undefined ? undefined : readinessOf(service);
+  if (service === undefined || ready === undefined) return unknown('no condition says whether it is ready');
+  if (ready === 'True') return ok('the InferenceService is ready');
+  const trouble = serviceTrouble(service);
+  return trouble === undefined
+    ? broken(`its condition Ready is ${ready}, and no reason is given`)
+    : broken(`its condition Ready is ${ready}: ${troubleText(trouble)}`, adviceOn(trouble));
 }

@@ -3,7 +3,7 @@ import type { ServingObjects } from '../../../src/core/cluster-overview.ts';
 import { clusterOverview } from '../../../src/core/cluster-overview.ts';
 import { statusDocument } from '../../../src/core/status-document.ts';
 import { readTarget } from '../../../src/core/explanation/target.ts';
-import { selectStatus } from '../../../src/core/status-selection.ts';
+import { onlyMultiModel, selectStatus } from '../../../src/core/status-selection.ts';
 import { servingObjects } from './serving-objects.ts';
 
 const overview = clusterOverview(servingObjects());
@@ -122,5 +122,29 @@ describe('the document of a status', () => {
       modelConfigs: [{ metadata: { name: 'c', namespace: 'a' } }],
     } as unknown as ServingObjects;
     expect(statusDocument(clusterOverview(objects))).toMatchObject({ models: [{ name: '__proto__' }] });
+  });
+});
+
+describe('without the InferenceServices that are not multi-model', () => {
+  const objects = servingObjects();
+  const plain = {
+    metadata: { name: 'plain', namespace: 'default' },
+    spec: { predictor: { sklearn: { storageUri: 's3://b' } } },
+  };
+  const all = clusterOverview({ ...objects, inferenceServices: [...objects.inferenceServices, plain] });
+
+  it('those that a TrainedModel names stay', () => {
+    expect(all.inferenceServices.map(({ name }) => name)).toEqual(['flowers', 'gone', 'plain', 'single']);
+    expect(onlyMultiModel(all).inferenceServices.map(({ name }) => name)).toEqual([
+      'flowers',
+      'gone',
+      'single',
+    ]);
+  });
+
+  it('one without a status is neither ready nor not', () => {
+    expect(all.inferenceServices.find(({ name }) => name === 'plain')).toMatchObject({
+      ...{ ready: false, readyCondition: undefined, notReady: '' },
+    });
   });
 });

@@ -210,6 +210,7 @@ describe('of several faults', () => {
     ],
     ['its spec is wrong', waiting('InvalidSpec'), 'InvalidSpec'],
     ['models.json is full', waiting('ConfigMapFull'), 'ConfigMapFull'],
+    ['models.json cannot be written', waiting('ConfigMapNotWritten'), 'ConfigMapNotWritten'],
     ['it failed to load', { loaded: FAILED }, 'Failed'],
     ['it has no pods', { loaded: { ...FAILED, reason: 'NoReplicas' } }, 'InferenceServiceNotReady'],
   ])('Ready names that of the model: %s', (_, change, reason) => {
