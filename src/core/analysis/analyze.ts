@@ -26,7 +26,7 @@ const READ = new Set([SERVICES, MODELS, ...RUNTIMES.map(([kind]) => kind), CONFI
 export function analyze<T extends AnalyzedObject>(subjects: readonly T[]): readonly Finding<T>[] {
   const nameless: Finding<T>[] = [];
   const repeated: Finding<T>[] = [];
-  const byKind = new Map<string, Map<string, Named<T, unknown>>>();
+  const byKind = new Map<string, Map<string, Named<T, unknown>[]>>();
   for (const subject of subjects) {
     const kind = `${groupOf(subject.apiVersion)}/${subject.kind}`;
     if (!READ.has(kind)) continue;
@@ -36,29 +36,40 @@ export function analyze<T extends AnalyzedObject>(subjects: readonly T[]): reado
       nameless.push({ code: 'MMS105', subject, path: ['metadata'], message });
       continue;
     }
-    const known = byKind.get(kind) ?? new Map<string, Named<T, unknown>>();
+    const known = byKind.get(kind) ?? new Map<string, Named<T, unknown>[]>();
     byKind.set(kind, known);
     const key = isUnnamed(subject) ? `#${known.size}` : `${named.namespace ?? ''}/${named.name}`;
-    if (known.has(key)) repeated.push(repetition(named));
-    else known.set(key, named);
+    const before = known.get(key) ?? [];
+    known.set(key, [...before, named]);
+    if (before.length > 0) repeated.push(repetition(named));
   }
-  const all = <O>(kind: string): Named<T, O>[] => [...(byKind.get(kind)?.values() ?? [])] as Named<T, O>[];
-  return [...nameless, ...repeated, ...findingsOf(all)];
+  const groups = (kind: string): Named<T, unknown>[][] => [...(byKind.get(kind)?.values() ?? [])];
+  const objects: Objects<T> = {
+    all: <O>(kind: string) => groups(kind).flat() as Named<T, O>[],
+    counting: <O>(kind: string) => groups(kind).flatMap((group) => group.slice(-1)) as Named<T, O>[],
+  };
+  return [...nameless, ...repeated, ...findingsOf(objects)];
 }
 
-function findingsOf<T extends AnalyzedObject>(all: <O>(kind: string) => Named<T, O>[]): Finding<T>[] {
-  const services = all<InferenceService>(SERVICES);
-  const models = all<TrainedModel>(MODELS);
+/** The objects of a kind. Of several with one name the last counts, as it would be applied last. */
+interface Objects<T> {
+  readonly all: <O>(kind: string) => Named<T, O>[];
+  readonly counting: <O>(kind: string) => Named<T, O>[];
+}
+
+/** Each object is looked at by itself, and those that count together. */
+function findingsOf<T extends AnalyzedObject>({ all, counting }: Objects<T>): Finding<T>[] {
+  const services = counting<InferenceService>(SERVICES);
   const runtimes = RUNTIMES.flatMap(([kind, name]) =>
-    all<Parameters<typeof readServingRuntime>[1]>(kind).map((one) => ({
+    counting<Parameters<typeof readServingRuntime>[1]>(kind).map((one) => ({
       ...one,
       object: readServingRuntime(name, one.object),
     })),
   );
   return [
-    ...models.flatMap((model) => trainedModelFindings(model)),
-    ...services.flatMap((service) => inferenceServiceFindings(service, runtimes)),
-    ...placementFindings(models, services, runtimes),
+    ...all<TrainedModel>(MODELS).flatMap((model) => trainedModelFindings(model)),
+    ...all<InferenceService>(SERVICES).flatMap((service) => inferenceServiceFindings(service, runtimes)),
+    ...placementFindings(counting<TrainedModel>(MODELS), services, runtimes),
     ...PODS.flatMap((kind) => all(kind).flatMap((one) => podFindings(one, services))),
     ...all(CONFIG_MAPS).flatMap((one) => configMapFindings(one, services)),
   ];
@@ -85,6 +96,6 @@ function isUnnamed({ object: { metadata } }: AnalyzedObject): boolean {
 
 function repetition<T extends AnalyzedObject>({ subject, name, namespace }: Named<T, unknown>): Finding<T> {
   const where = namespace === undefined ? '' : ` of namespace ${namespace}`;
-  const message = `${subject.kind} ${name}${where} is in these files before`;
+  const message = `${subject.kind} ${name}${where} is in these files before; both were looked at`;
   return { code: 'MMS107', subject, path: ['metadata', 'name'], message };
 }

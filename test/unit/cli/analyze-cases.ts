@@ -134,6 +134,28 @@ export const CASES: readonly Case[] = [
     found: [['MMS107', 'a.yaml:23:3', /TrainedModel iris is in these files before/]],
   },
   {
+    what: 'what is wrong in either of two objects with one name',
+    files: {
+      'a.yaml': `${service()}---\n${model('iris', { uri: 'ftp://x/y' })}---\n${model('iris', { memory: '-1' })}`,
+    },
+    found: [
+      ['MMS202', 'a.yaml:16:5', /s3:\/\//],
+      ['MMS107', 'a.yaml:23:3', /TrainedModel iris is in these files before/],
+      ['MMS203', 'a.yaml:29:5', /-1/],
+    ],
+  },
+  {
+    what: 'what the last of two objects with one name does with the others',
+    files: {
+      'a.yaml': `${service()}---\n${service('flowers', 'sklearn: { storageUri: s3://models/one }')}---\n${model('iris')}`,
+    },
+    found: [
+      ['MMS107', 'a.yaml:12:3', /InferenceService flowers is in these files before/],
+      ['MMS304', 'a.yaml:14:3', /storageUri/],
+      ['MMS212', 'a.yaml:22:3', /flowers/],
+    ],
+  },
+  {
     what: 'names, URIs, memory, frameworks and InferenceServices that the webhook would refuse',
     files: {
       'a.yaml': `${service()}---\n${model('my.iris', { uri: 'ftp://x/y', memory: '-1', framework: '""', service: '""' })}`,
