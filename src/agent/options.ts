@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   AGENT_PORT,
   DEFAULT_COMPONENT_PORT,
@@ -15,6 +16,7 @@ export interface AgentFlags {
   readonly modelDir: string;
   readonly componentPort: string;
   readonly port: string;
+  readonly host?: string | undefined;
   readonly statusPort: string;
   readonly modelServerUrl?: string | undefined;
   readonly drainSeconds: string;
@@ -36,6 +38,8 @@ export interface AgentOptions {
   readonly componentPort: number;
   readonly port: number;
   readonly statusPort: number;
+  /** Where both ports listen; all addresses when absent. */
+  readonly host?: string;
   /** Where the model server may be; the first that has a model repository is it. */
   readonly modelServerUrls: readonly [URL, ...URL[]];
   readonly drainSeconds: number;
@@ -81,6 +85,10 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
     if (!path.startsWith('/')) faults.push(`--${flag} ${JSON.stringify(path)} is not an absolute path`);
     return path;
   };
+  const address = (flag: string, text: string) => {
+    if (isIP(text) === 0) faults.push(`--${flag} ${JSON.stringify(text)} is no IP address such as 127.0.0.1`);
+    return text;
+  };
   const componentPort = number('component-port', flags.componentPort, 1, 65_535);
   const options: AgentOptions = {
     enablePuller: flags.enablePuller,
@@ -90,6 +98,7 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
     port: number('port', flags.port, 0, 65_535),
     statusPort: number('status-port', flags.statusPort, 0, 65_535),
     modelServerUrls: serverUrls(flags.modelServerUrl, componentPort, faults),
+    ...(flags.host !== undefined && { host: address('host', flags.host) }),
     drainSeconds: number('drain-seconds', flags.drainSeconds, 0, 3_600),
     downloads: number('downloads', flags.downloads, 1, 256),
     loads: number('loads', flags.loads, 1, 256),

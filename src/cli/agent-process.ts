@@ -35,6 +35,7 @@ export async function runAgentProcess({
   if (options.enablePuller) puller.warm();
   const agent = await runAgent({
     options,
+    ...(options.host !== undefined && { address: options.host }),
     readinessProbe: environment['SERVING_READINESS_PROBE'],
     instance,
     puller,

@@ -3,6 +3,7 @@ import { messageOf } from '../core/errors.ts';
 import { readMetrics } from '../core/metrics-text.ts';
 import { REQUEST_METRICS, trafficIn } from '../core/model-traffic.ts';
 import type { PodTraffic } from '../core/top-report.ts';
+import { hasStarted } from '../core/watched-pod.ts';
 import type { WatchedPod } from '../core/watched-pod.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 
@@ -28,6 +29,7 @@ async function askOne(client: ApiClient, pod: WatchedPod): Promise<PodTraffic> {
   const { agentStatusPort: port, inferenceService = '' } = pod;
   const told = { namespace, pod: name, inferenceService };
   if (port === undefined) return { ...told, models: undefined, why: 'it has no agent' };
+  if (!hasStarted(pod)) return { ...told, models: undefined, why: 'it does not run yet' };
   try {
     const request = { namespace, pod: name, port, path: '/metrics', maxBytes: MAX_ANSWER };
     const { status, text } = await client.askPod(request, { timeout: ASK_TIMEOUT });

@@ -59,6 +59,7 @@ export function agentCommand(
     .option('--model-dir <directory>', 'where models are kept', FLAG_DEFAULTS.modelDir)
     .option('--component-port <port>', 'where requests are forwarded to', FLAG_DEFAULTS.componentPort)
     .option('--port <port>', 'where requests and readiness probes arrive', FLAG_DEFAULTS.port)
+    .option('--host <address>', 'where both ports listen (default: every address of the pod)')
     .option('--status-port <port>', 'where status and metrics are served', FLAG_DEFAULTS.statusPort)
     .option('--model-server-url <url>', 'the model server, when it is not behind --component-port')
     .option('--downloads <number>', 'models downloaded at once', FLAG_DEFAULTS.downloads)

@@ -13,12 +13,13 @@ export function withAdvice(thrown: unknown, server: string): unknown {
   // Of an object that is missing there is a Status with a reason; of a kind that is missing, a line of plain text.
   if (thrown.code === 'API_NOT_FOUND' && thrown.reason === undefined) {
     return new KindMissingError(
-      `the cluster at ${server} does not know this kind of object (${thrown.message}); install KServe's definitions with: ` +
-        'kubectl apply -k manifests/default, or beside KServe: kubectl apply -k manifests/overlays/beside-kserve',
+      `the cluster at ${server} does not know this kind of object; install KServe's definitions with: ` +
+        'kubectl apply -k manifests/default, or beside KServe: kubectl apply -k manifests/overlays/beside-kserve ' +
+        `(${thrown.message})`,
       { cause: thrown },
     );
   }
   if (thrown.code !== 'API_UNREACHABLE') return thrown;
-  const message = `${thrown.message}; is ${server} the right cluster, and does it run? --kubeconfig and --context choose another`;
+  const message = `is ${server} the right cluster, and does it run? --kubeconfig and --context choose another: ${thrown.message}`;
   return new ApiError(message, { code: thrown.code, cause: thrown });
 }

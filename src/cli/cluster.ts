@@ -6,6 +6,7 @@ import { ClusterNotRunningError } from '../controlplane/errors.ts';
 import { downCluster, readCluster, upCluster } from '../controlplane/named-cluster.ts';
 import type { NamedCluster } from '../controlplane/named-cluster.ts';
 import { binaryOptions, cacheDirectory } from './binary-options.ts';
+import { commandName } from './command-name.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 
@@ -51,7 +52,7 @@ async function up(io: CommandIo, { name }: NameOption): Promise<void> {
   io.stderr.write(`starting etcd and kube-apiserver from ${binaries.directory} (${binaries.source})\n`);
   const { kubeconfig, server, started } = await upCluster(directory, { binaries });
   io.stderr.write(`${started ? 'the cluster is up' : 'the cluster runs already'}: ${server}\n`);
-  io.stderr.write(`stop it with: mms cluster down${nameFlag(name)}\n`);
+  io.stderr.write(`stop it with: ${commandName(io.environment)} cluster down${nameFlag(name)}\n`);
   io.stdout.write(exportLine(kubeconfig));
 }
 
@@ -88,7 +89,9 @@ async function requireRunning(
   const cluster = await readCluster(directoryOf(io, name));
   if (cluster.phase === 'running') return cluster;
   const what = cluster.phase === 'absent' ? 'is not running' : 'was not stopped properly and does not run';
-  throw new ClusterNotRunningError(`the cluster ${what}; start it with: mms cluster up${nameFlag(name)}`);
+  throw new ClusterNotRunningError(
+    `the cluster ${what}; start it with: ${commandName(io.environment)} cluster up${nameFlag(name)}`,
+  );
 }
 
 function directoryOf(io: CommandIo, name: string): string {

@@ -57,8 +57,7 @@ export function explain(io: CommandIo, word: string, flags: ExplainFlags): Promi
         ? explanationText(found, painter(io.stdout, io.environment))
         : structured(found, flags.output),
     );
-    if (found.broken !== undefined)
-      throw new BrokenChainError(`broken: ${found.broken.id}: ${found.broken.message}`);
+    if (found.broken !== undefined) throw new BrokenChainError(`the chain is broken at ${found.broken.id}`);
   });
 }
 

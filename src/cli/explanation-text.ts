@@ -11,8 +11,16 @@ const MARKS: Readonly<Record<Link['outcome'], readonly [mark: string, colour: Co
   'not reached': ['·', 'dim'],
 };
 
+/** Of what does not exist itself nothing else is worth a line. */
+function isAbsent(kind: Explanation['kind'], broken: Link['id']): boolean {
+  if (broken === 'inference-service-found') return kind === 'InferenceService';
+  return broken === 'model-exists' || broken === 'pod-exists';
+}
+
 /** The chain as a person reads it: a line a link, what to do below the broken one. */
-export function explanationText({ kind, namespace, name, links, broken }: Explanation, paint: Paint): string {
+export function explanationText(found: Explanation, paint: Paint): string {
+  const { kind, namespace, name, broken } = found;
+  const links = broken !== undefined && isAbsent(kind, broken.id) ? [broken] : found.links;
   const width = Math.max(...links.map(({ id }) => id.length));
   const lines = links.flatMap((link) => {
     const [mark, colour] = MARKS[link.outcome];
@@ -25,9 +33,8 @@ export function explanationText({ kind, namespace, name, links, broken }: Explan
   });
   const unknown = links.filter(({ outcome }) => outcome === 'unknown').length;
   const rest = unknown === 0 ? '' : `; ${unknown} could not be looked at`;
+  // A broken link is marked in its line, and needs no other.
   const end =
-    broken === undefined
-      ? paint(unknown === 0 ? 'green' : 'yellow', `no link is broken${rest}`)
-      : paint('red', `broken at ${broken.id}`);
-  return `${kind} ${namespace}/${name}\n${lines.join('\n')}\n${end}\n`;
+    broken === undefined ? [paint(unknown === 0 ? 'green' : 'yellow', `no link is broken${rest}`)] : [];
+  return `${[`${kind} ${namespace}/${name}`, ...lines, ...end].join('\n')}\n`;
 }

@@ -1,3 +1,4 @@
+import { getGlobalDispatcher, interceptors, request as httpRequest } from 'undici';
 import type { Milliseconds } from '../core/clock.ts';
 import { messageOf, MmsError } from '../core/errors.ts';
 import type { Protocol } from '../core/infer-request.ts';
@@ -8,6 +9,8 @@ import { predictPath } from '../core/model-url.ts';
 import { inferenceServiceOf } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
+import { hasStarted } from '../core/watched-pod.ts';
+import type { WatchedPod } from '../core/watched-pod.ts';
 import { predictorPods } from './predictor-pods.ts';
 
 export interface InferRequest {
@@ -55,7 +58,7 @@ export async function askByProxy(cluster: ClusterConnection, request: InferReque
   const pod = pods.find(({ ready, agentStatusPort }) => ready && agentStatusPort !== undefined);
   if (pod === undefined) {
     throw new NobodyToAskError(
-      `InferenceService ${service} has no ready pod with an agent (pods: ${pods.length}); ` +
+      `InferenceService ${service} has no ready pod with an agent (${inWords(pods)}); ` +
         `the TrainedModel says: ${loadProgress(model).line}; --via direct asks the URL in its status`,
     );
   }
@@ -66,6 +69,11 @@ export async function askByProxy(cluster: ClusterConnection, request: InferReque
   const ask = { namespace, pod: name, port: pod.agentPort, path, json: text, maxBytes: MAX_ANSWER };
   const answer = await cluster.client.askPod(ask, { timeout, signal });
   return { status: answer.status, text: answer.text, from: `pod ${name}`, milliseconds: since(started) };
+}
+
+function inWords(pods: readonly WatchedPod[]): string {
+  const waiting = pods.filter((pod) => !hasStarted(pod)).length;
+  return `pods: ${pods.length}${waiting === 0 ? '' : `, of which ${waiting} do not run yet`}`;
 }
 
 /**
@@ -92,11 +100,15 @@ export async function askDirectly(
   const url = inferenceUrl(base, model.metadata.name, protocol);
   const started = performance.now();
   try {
-    const answer = await fetch(url, {
+    // Not fetch, which refuses ports that browsers may not ask.
+    const answer = await httpRequest(url, {
       ...{ method: 'POST', body: text, headers: { 'content-type': 'application/json' } },
+      ...{ headersTimeout: timeout, bodyTimeout: timeout },
+      dispatcher: getGlobalDispatcher().compose(interceptors.redirect({ maxRedirections: 5 })),
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
     });
-    return { status: answer.status, text: await answer.text(), from: url, milliseconds: since(started) };
+    const { statusCode: status, body } = answer;
+    return { status, text: await body.text(), from: url, milliseconds: since(started) };
   } catch (thrown) {
     const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
     const hint = given === undefined ? '--via proxy works wherever kubectl does' : 'is it the right address?';

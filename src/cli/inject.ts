@@ -9,6 +9,7 @@ import type { InjectionDecision } from '../core/agent-injection.ts';
 import { MmsError } from '../core/errors.ts';
 import { isImageReference } from '../core/image-reference.ts';
 import type { InferenceService } from '../core/inference-service.ts';
+import { recordOf } from '../core/json.ts';
 import type { ConfigMap, Secret, ServiceAccount } from '../core/kubernetes.ts';
 import { INFERENCE_SERVICE_LABEL, SYSTEM_CONFIG } from '../core/names.ts';
 import { isPod } from '../core/pod.ts';
@@ -76,11 +77,14 @@ async function inject(io: CommandIo, options: InjectOptions): Promise<void> {
   const documents: Document[] = [];
   for (const file of files) documents.push(...(await readDocuments(file, io)));
   const pod = onlyPod(documents, options.filename);
+  const inferenceService = inferenceServiceFor(pod, documents);
+  if (inferenceService === undefined && options.inferenceService !== undefined)
+    throw new InputFileError(notTheRightOne(pod, documents, options.inferenceService));
   const system = systemConfigIn(documents, options.agentImage, io);
   const { lookup, absent } = lookUp(pod, documents, system);
   const { parts, warnings, refusal } = credentialsFor(lookup, system.credentials);
   const decision = decideInjection({
-    ...{ pod, inferenceService: inferenceServiceFor(pod, documents), system, credentials: parts },
+    ...{ pod, inferenceService, system, credentials: parts },
     credentialWarnings: [...warnings, ...absent.map((name) => `Secret ${name} is in none of the files`)],
     ...(refusal === undefined ? {} : { credentialRefusal: refusal }),
   });
@@ -115,6 +119,25 @@ function inferenceServiceFor(pod: Pod, documents: readonly Document[]): Inferenc
     ({ object }) => object as unknown as InferenceService,
   );
   return all.find(({ metadata }) => metadata.name === wanted && inNamespaceOf(pod, metadata.namespace));
+}
+
+/** Why the file that was given for the InferenceService is of no use to the pod. */
+function notTheRightOne(pod: Pod, documents: readonly Document[], file: string): string {
+  const wanted = pod.metadata.labels?.[INFERENCE_SERVICE_LABEL];
+  if (wanted === undefined || wanted === '')
+    return `the pod has no label ${INFERENCE_SERVICE_LABEL}, so ${file} cannot be its InferenceService; add the label, or leave out --inference-service`;
+  const { namespace } = pod.metadata;
+  const where = namespace === undefined ? '' : ` of namespace ${namespace}`;
+  const others = ofKind(documents, 'serving.kserve.io', 'InferenceService').map(({ object }) =>
+    nameIn(object),
+  );
+  const holds = others.length === 0 ? 'no InferenceService' : `InferenceService ${others.join(', ')}`;
+  return `the pod belongs to InferenceService ${wanted}${where}, and ${file} holds ${holds}; give the file that has ${wanted}`;
+}
+
+function nameIn({ metadata }: Readonly<Record<string, unknown>>): string {
+  const { namespace, name } = recordOf(metadata);
+  return [namespace, name].filter((part) => typeof part === 'string').join('/');
 }
 
 function inNamespaceOf(pod: Pod, namespace: string | undefined): boolean {

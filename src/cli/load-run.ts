@@ -3,14 +3,18 @@ import { loadProgress, planLoad } from '../core/model-load.ts';
 import { modelOverview } from '../core/model-overview.ts';
 import { SettingsError } from '../core/settings-error.ts';
 import { modelDocument } from '../core/status-document.ts';
+import { frameworkDoubts } from '../core/analysis/analyze.ts';
+import { valueOf } from '../core/known.ts';
+import { canBeInferenceService, inferenceServiceOf } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
 import { isApiError } from '../kube/api-error.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
-import { TRAINED_MODELS } from '../kube/resources.ts';
+import { INFERENCE_SERVICES, TRAINED_MODELS } from '../kube/resources.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
 import { withCluster } from './cluster-connection.ts';
 import { followModel } from './follow-model.ts';
 import type { CommandIo } from './io.ts';
+import { knownAnswer } from './known-answers.ts';
 import type { LoadFlags } from './load.ts';
 import { structured } from './output.ts';
 import { NotInTimeError } from './wait-flags.ts';
@@ -53,6 +57,7 @@ export async function loadModel(io: CommandIo, name: string, flags: LoadFlags): 
       const { action, model } = await applied(cluster, name, flags);
       const dry = flags.dryRun === true ? ' (dry run)' : '';
       if (flags.output === 'table') io.stdout.write(`trainedmodel/${name} ${action}${dry}\n`);
+      for (const doubt of await doubtsOf(cluster, model)) say(`warning: ${doubt}`);
       const waits = flags.wait && flags.dryRun !== true;
       let last = model;
       try {
@@ -110,9 +115,26 @@ async function applied(
   }
 }
 
+/** What `mms analyze` would say of the model beside its InferenceService; nothing where that cannot be read. */
+async function doubtsOf(
+  { client, namespace }: ClusterConnection,
+  model: TrainedModel,
+): Promise<readonly string[]> {
+  const name = inferenceServiceOf(model);
+  if (name === undefined || !canBeInferenceService(name)) return [];
+  const found = await knownAnswer(getIfThere(client, INFERENCE_SERVICES, { namespace, name }));
+  const service = valueOf(found);
+  return service === undefined ? [] : frameworkDoubts(service, model);
+}
+
 function actionOf(existing: TrainedModel | undefined, model: TrainedModel): Action {
   if (existing === undefined) return 'created';
   return existing.metadata.generation === model.metadata.generation ? 'unchanged' : 'configured';
+}
+
+/** The command that says more; as it can be pasted. */
+function seeWhy({ name, namespace }: TrainedModel['metadata']): string {
+  return `; why: mms explain tm/${name}${namespace === undefined ? '' : ` -n ${namespace}`}`;
 }
 
 async function untilReady(run: {
@@ -139,14 +161,13 @@ async function untilReady(run: {
     const { state, line } = loadProgress(model);
     if (line !== last) say(`${metadata.name}: ${line}`);
     last = line;
-    if (state === 'gone' || (state === 'stuck' && flags.failFast === true)) {
-      throw new LoadFailedError(`model ${metadata.name} is not loaded: ${line}`);
-    }
+    const isOver = state === 'gone' || state === 'blocked' || (state === 'stuck' && flags.failFast === true);
+    if (isOver) throw new LoadFailedError(`model ${metadata.name} is not loaded: ${line}${seeWhy(metadata)}`);
     return state === 'ready' ? model : undefined;
   });
   if (ready !== undefined) return ready;
   const when = interrupted.aborted ? 'when you stopped waiting' : `after ${flags.timeout / 1000} s`;
   throw new NotInTimeError(
-    `model ${metadata.name} was not Ready ${when}: ${last}; it goes on being tried, see mms status ${metadata.name}`,
+    `model ${metadata.name} was not Ready ${when}: ${last}; it goes on being tried${seeWhy(metadata)}`,
   );
 }

@@ -38,7 +38,8 @@ export function loadCommand(io: CommandIo): Command {
       'after',
       `
 Of a model that is there, what is left out stays as it is. Progress goes to stderr. A model that fails is tried again
-by its agent, and so is waited for until --timeout. Exit code 1 when it is not Ready by then, with the reason.
+by its agent, and so is waited for until --timeout; one that only a person can help, such as one without room, is not
+waited for. Exit code 1 when it is not Ready, with the reason.
 
 Examples:
   mms load tulip -i flowers -u s3://models/tulip --framework sklearn --memory 100Mi

@@ -12,7 +12,10 @@ export class NoSuchNameError extends MmsError {
     where: string,
     kind = asked ?? 'InferenceService or TrainedModel',
   ) {
-    const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '; mms status lists what there is';
+    const hint =
+      near.length > 0
+        ? `; did you mean ${near.join(', ')}?`
+        : `; mms status${where.startsWith('namespace ') ? ` -n ${where.slice(10)}` : ' -A'} lists what there is`;
     super(`there is no ${kind} ${JSON.stringify(wanted)} in ${where}${hint}`);
   }
 }

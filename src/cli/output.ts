@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { stringify } from 'yaml';
 
 /** What a command's result is printed as. */
-export type OutputFormat = 'table' | 'wide' | 'json' | 'yaml';
+export type OutputFormat = 'table' | 'wide' | 'name' | 'json' | 'yaml';
 
 export type Colour = 'green' | 'yellow' | 'red' | 'dim' | 'bold';
 

@@ -1,7 +1,8 @@
-import { CommanderError } from 'commander';
-import type { Command } from 'commander';
+import { CommanderError, Help } from 'commander';
+import type { Command, Option } from 'commander';
 import { MmsError } from '../core/errors.ts';
 import { SettingsError } from '../core/settings-error.ts';
+import { globalFlagsBehind } from './global-flags.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 import { packageVersion } from './version.ts';
@@ -12,92 +13,134 @@ const EXIT_USAGE = 2;
 /** What the scripts of `mms completion` call with the words so far. No command, since its arguments are not to be parsed. */
 const COMPLETE = '__complete';
 
+/** The headings of `mms --help`. */
+const GROUPS = {
+  models: 'Models:',
+  cluster: 'The installation:',
+  files: 'Files, without a cluster:',
+  try: 'Trying it out on this machine:',
+  run: 'What runs in the cluster:',
+  shell: 'The command line:',
+} as const;
+
 /** A command of `mms`, whose module is loaded only when it is called for. */
 interface CommandEntry {
   readonly name: string;
+  readonly group: (typeof GROUPS)[keyof typeof GROUPS];
   readonly aliases?: readonly string[];
   /** Its line in `mms --help`. */
   readonly summary: string;
   readonly load: () => Promise<(io: CommandIo) => Command>;
 }
 
+const EXAMPLES = `
+-n, -A, --kubeconfig and --context may stand before the command or behind it.
+
+Examples:
+  mms -n flowers status
+  mms explain tm/tulip
+  mms load tulip -i flowers -u s3://models/tulip --framework sklearn --memory 100Mi
+
+docs/cli.md of the repository shows each command with its output; mms COMMAND --help has all flags.`;
+
 /** Every command of `mms`; a new one is a function `(io) => Command` in a file of its own, added to this list. */
 const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'agent',
+    group: GROUPS.run,
     summary: "run the sidecar, with the flags of KServe's own",
     load: async () => (await import('./agent.ts')).agentCommand,
   },
   {
     name: 'analyze',
+    group: GROUPS.files,
     summary: 'look through files of InferenceServices and TrainedModels for what would not work',
     load: async () => (await import('./analyze/analyze.ts')).analyzeCommand,
   },
   {
     name: 'check',
+    group: GROUPS.cluster,
     summary: 'check the installation, or whether the cluster can have one',
     load: async () => (await import('./check.ts')).checkCommand,
   },
   {
     name: 'cluster',
+    group: GROUPS.try,
     summary: 'start and stop a real etcd and kube-apiserver on this machine, for trying out',
     load: async () => (await import('./cluster.ts')).clusterCommand,
   },
   {
     name: 'completion',
+    group: GROUPS.shell,
     summary: 'print what makes a shell complete commands, flags and names',
     load: async () => (await import('./completion/completion.ts')).completionCommand,
   },
   {
     name: 'demo',
+    group: GROUPS.try,
     summary: 'show the whole system at work on a control plane of its own',
     load: async () => (await import('./demo.ts')).demoCommand,
   },
   {
     name: 'diagnostics',
+    group: GROUPS.cluster,
     aliases: ['bug-report'],
     summary: 'gather what somebody who is to help needs to see into one archive, without secrets',
     load: async () => (await import('./diagnostics.ts')).diagnosticsCommand,
   },
   {
     name: 'explain',
+    group: GROUPS.models,
     summary: 'say why a model is not loaded or a pod not injected: the first broken link of the chain',
     load: async () => (await import('./explain.ts')).explainCommand,
   },
   {
     name: 'infer',
+    group: GROUPS.models,
     summary: 'send one request to a model and print its answer',
     load: async () => (await import('./infer.ts')).inferCommand,
   },
   {
     name: 'inject',
+    group: GROUPS.files,
     summary: 'show what the webhook would make of a pod, and why, without a cluster',
     load: async () => (await import('./inject.ts')).injectCommand,
   },
   {
     name: 'load',
+    group: GROUPS.models,
     summary: 'load a model, and wait until it is Ready',
     load: async () => (await import('./load.ts')).loadCommand,
   },
   {
     name: 'manager',
+    group: GROUPS.run,
     summary: 'run the webhook and the reconciler',
     load: async () => (await import('./manager.ts')).managerCommand,
   },
   {
     name: 'status',
+    group: GROUPS.models,
     summary: 'show InferenceServices and their models, and what is loaded where',
     load: async () => (await import('./status.ts')).statusCommand,
   },
   {
     name: 'top',
+    group: GROUPS.models,
     summary: 'show models by memory, requests and latency',
     load: async () => (await import('./top.ts')).topCommand,
   },
   {
     name: 'unload',
+    group: GROUPS.models,
     summary: 'unload a model, and wait until no replica has it',
     load: async () => (await import('./unload.ts')).unloadCommand,
+  },
+  {
+    name: 'version',
+    group: GROUPS.cluster,
+    summary: 'say which version this is, and what the cluster runs',
+    load: async () => (await import('./version-command.ts')).versionCommand,
   },
 ];
 
@@ -114,18 +157,33 @@ export async function createProgram(
   const program = newCommand('mms', io)
     .description('Multi-model serving for KServe')
     .version(packageVersion())
-    .showHelpAfterError('(run mms --help for what there is)');
+    .showHelpAfterError('(run mms --help for what there is)')
+    .commandsGroup(GROUPS.shell)
+    .helpCommand('help [command]', 'show the help of a command')
+    .configureHelp({ groupItems: inOrderOfGroups })
+    .addHelpText('after', EXAMPLES);
   for (const entry of COMMANDS) program.addCommand(await commandOf(entry, io, isNeeded));
   return program;
 }
 
+/** Headings as {@link GROUPS} has them, behind those that commander gives to options. */
+function inOrderOfGroups<T extends Command | Option>(
+  all: T[],
+  visible: T[],
+  groupOf: (item: T) => string,
+): Map<string, T[]> {
+  const order: readonly string[] = Object.values(GROUPS);
+  const groups = [...new Help().groupItems(all, visible, groupOf)];
+  return new Map(groups.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b)));
+}
+
 async function commandOf(
-  { name, aliases = [], summary, load }: CommandEntry,
+  { name, group, aliases = [], summary, load }: CommandEntry,
   io: CommandIo,
   isNeeded: (name: string) => boolean,
 ): Promise<Command> {
   const command = [name, ...aliases].some(isNeeded) ? (await load())(io) : newCommand(name, io);
-  return command.summary(summary).aliases(aliases);
+  return command.summary(summary).aliases(aliases).helpGroup(group);
 }
 
 /** The first words of a command line that are no flags: `inject`, or `help inject`. No flag of `mms` itself takes a value. */
@@ -141,8 +199,9 @@ function isNamedIn(args: readonly string[]): (name: string) => boolean {
 export async function run(args: readonly string[], io: CommandIo): Promise<number> {
   try {
     if (args[0] === COMPLETE) return await completeWords(args.slice(1), io);
-    const program = await createProgram(io, isNamedIn(args));
-    await program.parseAsync(args, { from: 'user' });
+    const words = globalFlagsBehind(args);
+    const program = await createProgram(io, isNamedIn(words));
+    await program.parseAsync(words, { from: 'user' });
     return EXIT_OK;
   } catch (error) {
     // commander has printed its own message; --help and --version arrive here too, with exit code 0.
@@ -156,8 +215,10 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
   }
 }
 
-async function completeWords(words: readonly string[], io: CommandIo): Promise<number> {
+async function completeWords(typed: readonly string[], io: CommandIo): Promise<number> {
   const { printCompletion } = await import('./completion/complete.ts');
+  // The last word is the one to complete, be it the command.
+  const words = [...globalFlagsBehind(typed.slice(0, -1)), ...typed.slice(-1)];
   const [first] = words;
   await printCompletion(await createProgram(io, (name) => name === first), words, io);
   return EXIT_OK;

@@ -15,7 +15,7 @@ import type { CommandIo } from './io.ts';
 import { NoSuchNameError } from './no-such-name.ts';
 import { painter, structured } from './output.ts';
 import { screenFor } from './status-screen.ts';
-import { statusTables, tablesText } from './status-tables.ts';
+import { namesText, statusTables, tablesText } from './status-tables.ts';
 import type { Rows } from './status-tables.ts';
 import type { StatusFlags } from './status.ts';
 
@@ -40,6 +40,8 @@ function readNames(words: readonly string[]): readonly Target[] {
  */
 export async function showStatus(io: CommandIo, words: readonly string[], flags: StatusFlags): Promise<void> {
   const names = readNames(words);
+  if (flags.output === 'name' && flags.watch === true)
+    throw new StatusNamesError(['-o name has nothing that changes: leave out --watch']);
   const interrupted = flags.watch === true ? io.interruption() : undefined;
   await withCluster(flags, async (cluster) => {
     const snapshot = await readSnapshot(cluster.client, cluster.scope);
@@ -47,14 +49,22 @@ export async function showStatus(io: CommandIo, words: readonly string[], flags:
     const [missing] = selection.missing;
     if (missing !== undefined) throw new NoSuchNameError(missing, where(cluster));
     if (interrupted !== undefined) return watch({ io, names, flags, cluster, interrupted });
+    if (flags.output === 'name') {
+      io.stdout.write(namesText(selection, showsModels(names, flags)));
+      return;
+    }
     if (flags.output === 'json' || flags.output === 'yaml') {
       io.stdout.write(structured(statusDocument(selection), flags.output));
       return;
     }
     const tables = tablesOf(selection, io, names, flags);
     if (tables.length === 0) io.stderr.write(`no InferenceServices or TrainedModels in ${where(cluster)}\n`);
-    io.stdout.write(tablesText(tables));
+    io.stdout.write(tablesText(tables, flags.headers));
   });
+}
+
+function showsModels(names: readonly Target[], { models }: StatusFlags): boolean {
+  return models === true || names.length > 0;
 }
 
 function selectionOf(
@@ -78,7 +88,7 @@ function tablesOf(
 ): Rows[] {
   return statusTables(overview, {
     wide: flags.output === 'wide',
-    models: flags.models === true || names.length > 0,
+    models: showsModels(names, flags),
     namespaces: flags.allNamespaces === true,
     paint: painter(io.stdout, io.environment),
     now: systemClock.now(),
@@ -95,7 +105,7 @@ async function watch(run: {
   const { io, names, flags, cluster, interrupted } = run;
   // Loaded here, so that one look does not pay for what watches need.
   const { followSnapshot } = await import('./follow-snapshot.ts');
-  const screen = screenFor(io.stdout);
+  const screen = screenFor(io.stdout, flags.headers);
   let last: string | undefined;
   const show = (snapshot: ClusterSnapshot): void => {
     const selection = selectionOf(snapshot, names, flags);

@@ -12,15 +12,15 @@ export interface Screen {
 const HOME_AND_CLEAR = '\u001b[H\u001b[J';
 
 /** A terminal is drawn anew each time; anywhere else the lines that are new or different are appended. */
-export function screenFor(stdout: Writable): Screen {
+export function screenFor(stdout: Writable, headers = true): Screen {
   const terminal = 'isTTY' in stdout && stdout.isTTY === true;
-  return terminal ? drawnAnew(stdout) : appended(stdout);
+  return terminal ? drawnAnew(stdout, headers) : appended(stdout, headers);
 }
 
-function drawnAnew(stdout: Writable & { readonly rows?: number }): Screen {
+function drawnAnew(stdout: Writable & { readonly rows?: number }, headers: boolean): Screen {
   return {
     show(tables) {
-      const lines = tablesText(tables).trimEnd().split('\n');
+      const lines = tablesText(tables, headers).trimEnd().split('\n');
       // What does not fit would scroll the rest away at each drawing.
       const room = Math.max(1, (stdout.rows ?? Infinity) - 2);
       const more = lines.length - room;
@@ -30,7 +30,7 @@ function drawnAnew(stdout: Writable & { readonly rows?: number }): Screen {
   };
 }
 
-function appended(stdout: Writable): Screen {
+function appended(stdout: Writable, headers: boolean): Screen {
   const shown = new Map<string, string>();
   const headed = new Set<string>();
   return {
@@ -46,7 +46,7 @@ function appended(stdout: Writable): Screen {
           const news = cells.filter((_cell, at) => at !== column).join('\u0000');
           if (shown.get(key) === news) continue;
           shown.set(key, news);
-          if (!headed.has(kind)) stdout.write(`${heading}\n`);
+          if (headers && !headed.has(kind)) stdout.write(`${heading}\n`);
           headed.add(kind);
           stdout.write(`${lines[index] ?? ''}\n`);
         }

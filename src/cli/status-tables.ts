@@ -34,9 +34,20 @@ export function statusTables({ inferenceServices, models }: ClusterOverview, vie
 }
 
 /** The tables as text, one under another. */
-export function tablesText(tables: readonly Rows[]): string {
-  return tables.map(({ headings, rows }) => table(headings, [...rows.values()])).join('\n');
+export function tablesText(tables: readonly Rows[], headers = true): string {
+  return tables.map(({ headings, rows }) => table(headings, [...rows.values()], headers)).join('\n');
 }
+
+/** As `kubectl get -o name` has them. */
+export function namesText({ inferenceServices, models }: ClusterOverview, withModels: boolean): string {
+  const services = inferenceServices
+    .filter(({ found }) => found)
+    .map(({ name }) => `inferenceservice.${GROUP}/${name}`);
+  const trained = withModels ? models.map(({ name }) => `trainedmodel.${GROUP}/${name}`) : [];
+  return [...services, ...trained].map((name) => `${name}\n`).join('');
+}
+
+const GROUP = 'serving.kserve.io';
 
 function serviceRows(services: readonly ServiceOverview[], view: StatusView): Rows {
   const { paint, now, wide } = view;

@@ -10,6 +10,7 @@ export interface StatusFlags extends ScopeFlags {
   readonly output: OutputFormat;
   readonly models?: boolean;
   readonly multiModel?: boolean;
+  readonly headers: boolean;
   readonly watch?: boolean;
 }
 
@@ -29,13 +30,15 @@ export function statusCommand(io: CommandIo): Command {
       'leave out InferenceServices that are not multi-model and that no TrainedModel names',
     )
     .option('-w, --watch', 'go on, and show what changes')
-    .addOption(outputOption())
+    .addOption(outputOption(['table', 'wide', 'name', 'json', 'yaml']))
+    .option('--no-headers', 'leave out the headings of tables')
     .addHelpText(
       'after',
       `
 LOADED counts replicas for a model and models for an InferenceService. MEMORY is the declared memory of the models in
 models.json against the memory limit of the predictor. With --watch a terminal is drawn anew; a pipe gets the lines
-that changed, or with -o json a document a line. -o wide shows whole messages and URLs.
+that changed, or with -o json a document a line. -o wide shows whole messages and URLs, -o name names that kubectl and
+mms explain take.
 
 Examples:
   mms status

@@ -6,8 +6,12 @@ const GAP = '   ';
  * Columns under upper-case headings, as kubectl prints them. Cells may be coloured; what a cell holds of line breaks and
  * control characters is shown as a space, so that a name or message cannot write into other lines.
  */
-export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [headings, ...rows.map((row) => row.map(oneLine))];
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  headers = true,
+): string {
+  const lines = [...(headers ? [headings] : []), ...rows.map((row) => row.map(oneLine))];
   const widths = headings.map((_heading, column) =>
     lines.reduce((widest, line) => Math.max(widest, widthOf(line[column] ?? '')), 0),
   );

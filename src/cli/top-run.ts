@@ -42,7 +42,7 @@ export function showTop(io: CommandIo, services: readonly string[], flags: TopFl
     const top = topModels(models, traffic, flags.sort);
     if (flags.output === 'table') {
       if (top.length === 0) io.stderr.write('there are no TrainedModels\n');
-      else io.stdout.write(topTable(top, flags.allNamespaces === true));
+      else io.stdout.write(topTable(top, flags.allNamespaces === true, flags.headers));
       tellOfTheSilent(io, traffic);
       return;
     }
@@ -85,7 +85,7 @@ function grown(now: PodTraffic, before: PodTraffic | undefined): PodTraffic {
   return { ...now, models: new Map(models) };
 }
 
-function topTable(models: readonly TopModel[], namespaces: boolean): string {
+function topTable(models: readonly TopModel[], namespaces: boolean, headers: boolean): string {
   const headings = [
     'MODEL',
     'INFERENCESERVICE',
@@ -107,7 +107,7 @@ function topTable(models: readonly TopModel[], namespaces: boolean): string {
       `${pods.told}/${pods.total}`,
     ];
   });
-  return table(namespaces ? ['NAMESPACE', ...headings] : headings, rows);
+  return table(namespaces ? ['NAMESPACE', ...headings] : headings, rows, headers);
 }
 
 /** Three figures: `0.85ms`, `12ms`, `1.2s`. */

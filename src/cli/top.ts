@@ -13,6 +13,7 @@ import type { OutputFormat } from './output.ts';
 
 export interface TopFlags extends ScopeFlags {
   readonly output: OutputFormat;
+  readonly headers: boolean;
   readonly sort: TopOrder;
   readonly over?: Milliseconds;
 }
@@ -31,6 +32,7 @@ export function topCommand(io: CommandIo): Command {
       ),
     )
     .addOption(outputOption(['table', 'json', 'yaml']))
+    .option('--no-headers', 'leave out the headings of the table')
     .addHelpText(
       'after',
       `

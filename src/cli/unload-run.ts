@@ -7,6 +7,7 @@ import { unloadProgress } from '../core/model-unload.ts';
 import { modelConfigName } from '../core/names.ts';
 import { inferenceServiceOf } from '../core/trained-model.ts';
 import type { TrainedModel } from '../core/trained-model.ts';
+import { hasStarted } from '../core/watched-pod.ts';
 import type { WatchedPod } from '../core/watched-pod.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import { CONFIG_MAPS, TRAINED_MODELS } from '../kube/resources.ts';
@@ -95,8 +96,9 @@ async function look(cluster: ClusterConnection, model: TrainedModel): Promise<Un
   const configMap = await getIfThere(client, CONFIG_MAPS, reference);
   const listed = configMap !== undefined && namesPlaced([configMap]).has(name);
   if (listed) return { object, listed, replicas: [] };
+  // A pod that has never run has no models.
   const pods = (await predictorPods(cluster, service)).filter(
-    ({ agentStatusPort }) => agentStatusPort !== undefined,
+    (pod) => pod.agentStatusPort !== undefined && hasStarted(pod),
   );
   return { object, listed, replicas: await Promise.all(pods.map((pod) => restOn(cluster, pod, name))) };
 }

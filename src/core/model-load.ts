@@ -1,3 +1,4 @@
+import type { WaitingReason } from './model-config-plan.ts';
 import type { ModelOverview } from './model-overview.ts';
 import { isOnItsWay, modelOverview, statusOfModel } from './model-overview.ts';
 import { withoutReplicas } from './model-loaded.ts';
@@ -62,11 +63,25 @@ function isGiven(value: unknown): boolean {
 
 /** How far a model has come. */
 export interface LoadProgress {
-  /** `stuck`: it failed or waits for something that a person must mend, though it is tried again by itself. */
-  readonly state: 'ready' | 'going' | 'stuck' | 'gone';
+  /**
+   * `stuck`: it failed, and is tried again by itself; so is what waits for an InferenceService. `blocked`: nothing happens
+   * until a person changes something.
+   */
+  readonly state: 'ready' | 'going' | 'stuck' | 'blocked' | 'gone';
   /** One line for people. */
   readonly line: string;
 }
+
+/** Why a model waits though all that it needs is there: its own fields, its InferenceService's, or the room in it. */
+const FOR_PEOPLE: ReadonlySet<string> = new Set<WaitingReason>([
+  ...([
+    'InvalidName',
+    'InvalidSpec',
+    'IsNotMMSPredictor',
+    'MemoryResourceNotAvailable',
+    'ConfigMapFull',
+  ] as const),
+]);
 
 /** @param model undefined once it is deleted */
 export function loadProgress(model: TrainedModel | undefined): LoadProgress {
@@ -77,7 +92,8 @@ export function loadProgress(model: TrainedModel | undefined): LoadProgress {
     const { reason = 'not Ready', message = '' } = conditionOf(statusOfModel(model), 'Ready') ?? {};
     return { state: 'going', line: line(`Loaded, but ${reason}`, message) };
   }
-  return { state: isOnItsWay(overview.phase) ? 'going' : 'stuck', line: lineOf(overview) };
+  const state = isOnItsWay(overview.phase) ? 'going' : FOR_PEOPLE.has(overview.phase) ? 'blocked' : 'stuck';
+  return { state, line: lineOf(overview) };
 }
 
 function lineOf({ phase, message, replicas }: ModelOverview): string {

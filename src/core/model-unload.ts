@@ -36,6 +36,7 @@ export function unloadProgress({ object, listed, replicas }: UnloadFacts): Unloa
 function unloadedFrom(replicas: readonly ReplicaRest[]): string {
   const unknown = replicas.filter(({ state }) => state === 'unknown');
   const [first] = unknown;
+  if (replicas.length === 0) return 'deleted; no replica that runs can have it';
   if (first === undefined) return 'unloaded everywhere';
   return (
     'no models.json names it any more; whether it is unloaded is not known of ' +

@@ -72,6 +72,11 @@ export function isFinished({ phase, metadata }: WatchedPod): boolean {
   return phase === 'Succeeded' || phase === 'Failed' || metadata.deletionTimestamp !== undefined;
 }
 
+/** Whether its containers can have run: before that it has no address, and the API server passes nothing on to it. */
+export function hasStarted({ podIP }: WatchedPod): boolean {
+  return podIP !== undefined;
+}
+
 /** Whether the pod has an agent that has models, or will have. */
 export function servesModels(pod: WatchedPod): boolean {
   return (

@@ -126,7 +126,7 @@ export function errorFromResponse(
 export function errorFromStatus(what: string, status: KubernetesStatus, retryAfter?: Milliseconds): ApiError {
   const http = typeof status.code === 'number' ? status.code : 500;
   const after = retryAfterOf(status) ?? retryAfter;
-  return new ApiError(`${what}: ${describe(http, status)}`, {
+  return new ApiError(`${describe(http, status)} [${what}]`, {
     code: codeOf(http, status.reason),
     status: http,
     ...(status.reason !== undefined && { reason: status.reason }),

@@ -222,7 +222,7 @@ async function boundedText(what: RawRequest, response: Dispatcher.ResponseData):
   for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
     size += chunk.length;
     if (size > what.maxBytes) {
-      throw new ApiError(`${describe(what)}: the answer is longer than ${what.maxBytes} bytes`, {
+      throw new ApiError(`the answer is longer than ${what.maxBytes} bytes [${describe(what)}]`, {
         code: 'API_BAD_RESPONSE',
       });
     }
@@ -247,7 +247,7 @@ function parseBody(what: ApiRequest, text: string): unknown {
     return JSON.parse(text);
   } catch (cause) {
     throw new ApiError(
-      `${describe(what)}: the answer is not JSON, so something other than a Kubernetes API server sent it; check the server address`,
+      `the answer is not JSON, so something other than a Kubernetes API server sent it; check the server address [${describe(what)}]`,
       { code: 'API_BAD_RESPONSE', cause },
     );
   }
@@ -261,15 +261,15 @@ function asApiError(
 ): ApiError {
   if (isApiError(cause)) return cause;
   if (expired) {
-    return new ApiError(`${describe(what)}: no complete answer in time; the server may be overloaded`, {
+    return new ApiError(`no complete answer in time; the server may be overloaded [${describe(what)}]`, {
       code: 'API_TIMEOUT',
       cause,
     });
   }
   if (signal?.aborted === true) {
-    return new ApiError(`${describe(what)}: given up by the caller`, { code: 'API_ABORTED', cause });
+    return new ApiError(`given up by the caller [${describe(what)}]`, { code: 'API_ABORTED', cause });
   }
-  return new ApiError(`${describe(what)}: the API server cannot be reached: ${messageOf(cause)}`, {
+  return new ApiError(`the API server cannot be reached: ${messageOf(cause)} [${describe(what)}]`, {
     code: 'API_UNREACHABLE',
     cause,
   });

@@ -10,8 +10,10 @@ import { createService, inferenceService, modelNames } from '../support/cluster-
 import { runCommand, startCommand } from '../support/command-run.ts';
 import { eventually } from '../support/eventually.ts';
 import { mirrorConfigMap } from '../support/kubelet-stand-in.ts';
+import { PODS } from '../../src/kube/resources.ts';
 import { startManagedCluster } from '../support/managed-cluster.ts';
 import type { ManagedCluster } from '../support/managed-cluster.ts';
+import { predictorPod } from '../support/predictor-pod.ts';
 import { placePod } from '../support/predictor-pods.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/mms.js', import.meta.url));
@@ -103,6 +105,63 @@ describe('models from the command line', () => {
     expect(waiting.stderr()).toContain('was not Ready when you stopped waiting: InferenceServiceNotFound');
   });
 
+  it('does not wait for what only a person can mend, and says how to see why', async () => {
+    const limits = { memory: '100Mi' };
+    await createService(cluster.client, inferenceService('small', { sklearn: { resources: { limits } } }));
+    const big = await mms(
+      'load',
+      'huge',
+      '-i',
+      'small',
+      '-u',
+      's3://b/m',
+      '--framework',
+      'tensorflow',
+      '--memory',
+      '1Gi',
+      '--timeout',
+      '100s',
+    );
+    expect(big).toMatchObject({ code: 1, stdout: 'trainedmodel/huge created\n' });
+    expect(big.stderr).toMatch(
+      /^warning: its framework is "tensorflow", and the predictor of InferenceService small is of the format sklearn$/m,
+    );
+    expect(big.stderr).toMatch(
+      /^mms: model huge is not loaded: MemoryResourceNotAvailable: .*; why: mms explain tm\/huge -n default$/m,
+    );
+    expect((await mms('unload', 'huge', '--no-wait')).code).toBe(0);
+  });
+
+  it('says which images run', async () => {
+    const { code, stdout } = await mms('version');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^client: .*\nmanager: none\nagents: .+ \(1 of 1 pod ready\)\n$/);
+  });
+
+  it('unloads what has never run', async () => {
+    await createService(cluster.client, inferenceService('idle', { sklearn: {} }));
+    await cluster.client.create(PODS, predictorPod('idle-0', 'idle'));
+    const loaded = await mms(
+      'load',
+      'never',
+      '-i',
+      'idle',
+      '-u',
+      's3://b/m',
+      '--framework',
+      'sklearn',
+      '--memory',
+      '1Mi',
+      '--no-wait',
+    );
+    expect(loaded.code).toBe(0);
+    const { code, stderr } = await mms('unload', 'never');
+    expect({ code, last: stderr.trim().split('\n').at(-1) }).toEqual({
+      code: 0,
+      last: 'never: deleted; no replica that runs can have it',
+    });
+  });
+
   it('passes on what the webhooks say, and stores nothing in a dry run', async () => {
     const args = ['-u', 's3://b/m', '--framework', 'sklearn', '--memory', '1Mi', '--dry-run'];
     const warned = await mms('load', 'trial', '-i', 'no/where', ...args);
@@ -151,7 +210,7 @@ describe('models from the command line', () => {
     expect(unready.stderr).toMatch(/answered 404: .*; its TrainedModel says: InferenceServiceNotFound/s);
     const elsewhere = await mms('infer', 'good', '-d', '{"inputs":[]}', '--url', 'http://127.0.0.1:1');
     expect(elsewhere.stderr).toMatch(
-      /127\.0\.0\.1:1\/v2\/models\/good\/infer does not answer: .*right address\?/,
+      /127\.0\.0\.1:1\/v2\/models\/good\/infer does not answer: connect ECONNREFUSED .*right address\?/,
     );
     // Nothing writes the status of an InferenceService here.
     const homeless = await mms('infer', 'good', '-d', '{"inputs":[]}', '--via', 'direct');

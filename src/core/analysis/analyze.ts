@@ -1,6 +1,10 @@
 import type { InferenceService } from '../inference-service.ts';
 import { isRecord } from '../json.ts';
-import { INFERENCE_SERVICE_KIND } from '../names.ts';
+import {
+  INFERENCE_SERVICE_API_VERSION,
+  INFERENCE_SERVICE_KIND,
+  TRAINED_MODEL_API_VERSION,
+} from '../names.ts';
 import { readServingRuntime } from '../serving-runtime.ts';
 import type { ServingRuntimeKind } from '../serving-runtime.ts';
 import type { TrainedModel } from '../trained-model.ts';
@@ -98,4 +102,13 @@ function repetition<T extends AnalyzedObject>({ subject, name, namespace }: Name
   const where = namespace === undefined ? '' : ` of namespace ${namespace}`;
   const message = `${subject.kind} ${name}${where} is in these files before; both were looked at`;
   return { code: 'MMS107', subject, path: ['metadata', 'name'], message };
+}
+
+/** Whether the model server of an InferenceService may know the framework of a model, by the same rule as for files. */
+export function frameworkDoubts(service: InferenceService, model: TrainedModel): readonly string[] {
+  const subjects = [
+    { apiVersion: INFERENCE_SERVICE_API_VERSION, kind: INFERENCE_SERVICE_KIND, object: { ...service } },
+    { apiVersion: TRAINED_MODEL_API_VERSION, kind: 'TrainedModel', object: { ...model } },
+  ];
+  return analyze(subjects).flatMap(({ code, message }) => (code === 'MMS215' ? [message] : []));
 }

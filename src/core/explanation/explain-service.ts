@@ -64,7 +64,7 @@ function judgeThere({ inferenceService, name, namespace, near, defined }: Servic
     : ok('the InferenceService is there');
 }
 
-function judgeModels({ trainedModels }: ServiceFacts): Verdict {
+function judgeModels({ trainedModels, namespace }: ServiceFacts): Verdict {
   if (trainedModels.kind === 'unreadable')
     return unknown(`TrainedModels cannot be read: ${trainedModels.why}`);
   const { length } = trainedModels.value;
@@ -73,7 +73,9 @@ function judgeModels({ trainedModels }: ServiceFacts): Verdict {
     const condition = conditionOf(status as TrainedModelStatus | undefined, MODEL_LOADED);
     return condition === undefined ? [] : [{ name: metadata.name, condition }];
   });
-  const not = told.filter(({ condition }) => condition.status !== 'True').map(inWords);
+  const missing = told.filter(({ condition }) => condition.status !== 'True');
+  const first = missing[0]?.name ?? '';
+  const not = missing.map(inWords);
   if (not.length === 0) {
     return told.length === length
       ? ok(`all ${length} models are loaded`)
@@ -82,6 +84,7 @@ function judgeModels({ trainedModels }: ServiceFacts): Verdict {
   const more = not.length > MODELS_NAMED ? `; and ${not.length - MODELS_NAMED} more` : '';
   return broken(
     `${not.length} of ${length} models are not loaded: ${not.slice(0, MODELS_NAMED).join('; ')}${more}`,
+    `mms explain tm/${first} -n ${namespace}${not.length > 1 ? ', and so for each of the others' : ''}`,
   );
 }
 

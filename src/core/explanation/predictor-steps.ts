@@ -136,7 +136,11 @@ export function judgePodsInjected({ pods, inferenceService }: PredictorFacts): V
     state.kind === 'injected' ? [] : [`${pod.metadata.name}${why(state)}`],
   );
   if (without.length === 0) return ok('they have the agent and the ConfigMap');
-  return broken(`${without.length} of ${states.length} pods have no agent that works: ${named(without)}`);
+  const first = states.find(({ state }) => state.kind !== 'injected')?.pod.metadata;
+  return broken(
+    `${without.length} of ${states.length} pods have no agent that works: ${named(without)}`,
+    `delete the pod, so that it is made again; why it has no agent: mms explain pod/${first?.name ?? ''} -n ${first?.namespace ?? ''}`,
+  );
 }
 
 function why(state: Exclude<ReturnType<typeof injectionStateOf>, { kind: 'injected' }>): string {

@@ -17,6 +17,17 @@ async function refusal(args: readonly string[]): Promise<string> {
   return String(stderr.read());
 }
 
+describe('where the agent listens', () => {
+  it('is every address, or the one that is given', () => {
+    expect(checkAgentOptions(FLAG_DEFAULTS).host).toBeUndefined();
+    expect(checkAgentOptions({ ...FLAG_DEFAULTS, host: '127.0.0.1' }).host).toBe('127.0.0.1');
+    expect(checkAgentOptions({ ...FLAG_DEFAULTS, host: '::1' }).host).toBe('::1');
+    expect(() => checkAgentOptions({ ...FLAG_DEFAULTS, host: 'localhost' })).toThrow(
+      /--host "localhost" is no IP address/,
+    );
+  });
+});
+
 describe('mms agent', () => {
   it.each([
     [['--enable-batcher'], /batcher .* not supported yet/],

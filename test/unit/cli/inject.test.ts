@@ -92,4 +92,25 @@ describe('credentials in mms inject, as in the webhook', () => {
     );
     expect(stderr).toContain('warning: Secret s has the key AWS_SECRET_ACCESS_KEY but not AWS_ACCESS_KEY_ID');
   });
+
+  it.each([
+    [
+      'one of another name',
+      { ...inferenceService, metadata: { name: 'other' } },
+      /InferenceService sk, and .* holds InferenceService other;/,
+    ],
+    ['none', account([]), /InferenceService sk, and .* holds no InferenceService;/],
+    [
+      'one of another namespace',
+      { ...inferenceService, metadata: { name: 'sk', namespace: 'b' } },
+      /sk of namespace a, and .* holds InferenceService b\/sk;/,
+    ],
+  ])('a file for the InferenceService that holds %s is refused', async (_what, object, words) => {
+    const [podFile, file] = [join(directory, 'pod.yaml'), join(directory, 'isvc.yaml')];
+    const inA = { ...pod(), metadata: { ...pod().metadata, namespace: 'a' } };
+    await writeFile(podFile, JSON.stringify(words.source.includes('namespace') ? inA : pod()));
+    await writeFile(file, JSON.stringify(object));
+    const { code, stdout, stderr } = await runCommand(['inject', '-f', podFile, '--inference-service', file]);
+    expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(words) });
+  });
 });

@@ -74,6 +74,16 @@ describe('the help', () => {
       expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
   });
 
+  it('has the commands in groups, an example, and where to read more', async () => {
+    const { stdout } = await runCommand(['--help']);
+    expect(stdout).toMatch(/^Models:\n {2}explain /m);
+    expect(stdout).toMatch(/^Files, without a cluster:\n {2}analyze /m);
+    expect(stdout).not.toMatch(/^Commands:/m);
+    expect(stdout.indexOf('Models:')).toBeLessThan(stdout.indexOf('The installation:'));
+    expect(stdout).toContain('  mms -n flowers status\n');
+    expect(stdout).toContain('docs/cli.md');
+  });
+
   it('comes for a name that was mistyped, with a guess', async () => {
     const { code, stderr } = await runCommand(['injekt']);
     expect(code).toBe(2);

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
-import { statusTables, tablesText } from '../../../src/cli/status-tables.ts';
+import { namesText, statusTables, tablesText } from '../../../src/cli/status-tables.ts';
 import type { StatusView } from '../../../src/cli/status-tables.ts';
 import { screenFor } from '../../../src/cli/status-screen.ts';
 import type { EpochMs } from '../../../src/core/clock.ts';
@@ -23,6 +23,21 @@ describe('the tables of a status', () => {
     ['coloured', { paint: (colour, text) => `<${colour}>${text}</>` }],
   ])('%s', (name, more) => {
     expectGolden(`status/${name}.txt`, tablesText(statusTables(overview, { ...view, ...more })));
+  });
+});
+
+describe('for programs', () => {
+  it('names are as kubectl has them, without what is not there', () => {
+    expect(namesText(overview, false)).toBe(
+      'inferenceservice.serving.kserve.io/flowers\ninferenceservice.serving.kserve.io/single\n',
+    );
+    expect(namesText(overview, true)).toContain('\ntrainedmodel.serving.kserve.io/rose\n');
+  });
+
+  it('headings can be left out', () => {
+    const whole = tablesText(statusTables(overview, { ...view, models: false })).split('\n');
+    const bare = tablesText(statusTables(overview, { ...view, models: false }), false).split('\n');
+    expect(bare.map((line) => line.split(' ')[0])).toEqual(whole.slice(1).map((line) => line.split(' ')[0]));
   });
 });
 

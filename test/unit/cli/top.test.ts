@@ -59,7 +59,10 @@ describe('mms top', () => {
       };
       return { status: 403, body: JSON.stringify(refusal) };
     }
-    return list([pod('a'), pod('b'), pod('c'), { ...pod('d'), status: { phase: 'Succeeded' } }]);
+    return list([
+      ...[pod('a'), pod('b'), pod('c'), { ...pod('d'), status: { phase: 'Succeeded' } }],
+      { ...pod('e'), status: { phase: 'Pending' } },
+    ]);
   }
 
   it('shows the rest where some pods cannot be asked, and says which and why', async () => {
@@ -71,13 +74,20 @@ describe('mms top', () => {
       .map((line) => line.split(/ {2,}/));
     expect(rows).toEqual([
       ['MODEL', 'INFERENCESERVICE', 'MEMORY', 'REQUESTS', 'ERRORS', 'MEAN', 'P50', 'P99', 'PODS'],
-      ['oak', 'flowers', '2Gi', '0', '0', '-', '-', '-', '1/3'],
-      ['tulip', 'flowers', '100Mi', '1', '0', '20ms', '18ms', '25ms', '1/3'],
+      ['oak', 'flowers', '2Gi', '0', '0', '-', '-', '-', '1/4'],
+      ['tulip', 'flowers', '100Mi', '1', '0', '20ms', '18ms', '25ms', '1/4'],
     ]);
     expect(stderr).toBe(
       'not counted: pod default/b: its agent answered 404\n' +
-        'not counted: pod default/c: ask pod default/c: User "x" cannot get resource "pods/proxy" (HTTP 403 Forbidden); check the roles bound to this identity\n',
+        'not counted: pod default/c: User "x" cannot get resource "pods/proxy" (HTTP 403 Forbidden); check the roles bound to this identity [ask pod default/c]\n' +
+        'not counted: pod default/e: it does not run yet\n',
     );
+  });
+
+  it('leaves out the headings, and takes the namespace before the command', async () => {
+    const config = ['--kubeconfig', join(directory, 'config')];
+    const { code, stdout } = await runCommand([...config, '-n', 'default', 'top', '--no-headers']);
+    expect({ code, first: stdout.split(' ')[0] }).toEqual({ code: 0, first: 'oak' });
   });
 
   it('counts what comes within a while', async () => {
@@ -117,7 +127,7 @@ function pod(name: string): object {
   return {
     metadata: { name, namespace: 'default', labels },
     spec: { containers: [{ name: 'kserve-container' }, { name: 'agent' }] },
-    status: { phase: 'Running' },
+    status: { phase: 'Running', podIP: '10.0.0.1' },
   };
 }
 

@@ -124,7 +124,7 @@ describe('how far a model has come', () => {
     [
       'waiting for memory',
       withStatus(['False', 'MemoryResourceNotAvailable', 'needs 4Gi'], ['False']),
-      { state: 'stuck', line: 'MemoryResourceNotAvailable: needs 4Gi' },
+      { state: 'blocked', line: 'MemoryResourceNotAvailable: needs 4Gi' },
     ],
     [
       'loaded where nothing else is ready',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { shortened } from '../../../src/core/cause-text.ts';
 import { errorFromResponse } from '../../../src/kube/api-error.ts';
 
 const status = (reason: string, more: object = {}): string =>
@@ -35,11 +36,11 @@ describe('answers of the API server as errors', () => {
   });
 
   it.each([
-    ['a Status', 404, status('NotFound'), 'get x: said so (HTTP 404 NotFound)'],
-    ['plain text', 503, 'starting\n', 'get x: starting (HTTP 503)'],
-    ['nothing', 500, '', 'get x: the answer had no message (HTTP 500)'],
-    ['JSON that is no object', 500, '[1]', 'get x: [1] (HTTP 500)'],
-    ['a long page', 502, 'p'.repeat(5000), `get x: ${'p'.repeat(200)} (HTTP 502)`],
+    ['a Status', 404, status('NotFound'), 'said so (HTTP 404 NotFound) [get x]'],
+    ['plain text', 503, 'starting\n', 'starting (HTTP 503) [get x]'],
+    ['nothing', 500, '', 'the answer had no message (HTTP 500) [get x]'],
+    ['JSON that is no object', 500, '[1]', '[1] (HTTP 500) [get x]'],
+    ['a long page', 502, 'p'.repeat(5000), `${shortened('p'.repeat(5000), 200)} (HTTP 502) [get x]`],
   ])('says what came for %s', (_what, http, body, message) => {
     expect(errorFromResponse('get x', http, body).message).toBe(message);
   });
