@@ -3,13 +3,15 @@ import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { seconds } from '../core/clock.ts';
+import { portIsFree } from '../controlplane/ports.ts';
 import type { ManagerOptions } from '../manager/options.ts';
 import { KubeconfigError, loadKubeConfig } from './cluster-connection.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 import { MANAGER_SETTINGS, ManagerSettingsError, readManagerSettings } from './manager-settings.ts';
 import type { ManagerSettings } from './manager-settings.ts';
-import { optionsOf } from './settings.ts';
+import { withFreePorts } from './local-ports.ts';
+import { isGiven, optionsOf } from './settings.ts';
 import { systemClock } from '../system/clock.ts';
 import { userAgent } from './version.ts';
 
@@ -28,7 +30,7 @@ export function managerCommand(io: CommandIo): Command {
   return command
     .addHelpText(
       'after',
-      '\nA switch can be turned off: --no-propagate, --propagate false, or MMS_PROPAGATE=false. Port 0 takes any free port.' +
+      '\nA switch can be turned off: --no-propagate, --propagate false, or MMS_PROPAGATE=false. Port 0 takes any free port. With --local so\ndoes a default that is taken; the line "the manager is ready" in the log names the ports.' +
         '\n\nExample:\n  mms manager --local --kubeconfig "$KUBECONFIG"',
     )
     .action((flags: Readonly<Record<string, unknown>>) => manage(io, flags));
@@ -36,7 +38,10 @@ export function managerCommand(io: CommandIo): Command {
 
 async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): Promise<void> {
   const interrupted = io.interruption();
-  const { settings, kubeConfig } = await told(io, flags);
+  const { settings: wanted, kubeConfig } = await told(io, flags);
+  const isAsked = (name: keyof typeof MANAGER_SETTINGS): boolean =>
+    isGiven(name, MANAGER_SETTINGS[name], flags, io.environment);
+  const settings = wanted.local ? await withFreePorts(wanted, isAsked, portIsFree) : wanted;
   // Loaded here, so that `mms --help` does not wait for them.
   const { default: pino } = await import('pino');
   const { runManager } = await import('../manager/manager.ts');

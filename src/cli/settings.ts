@@ -63,6 +63,16 @@ export function readSettings<S extends Settings>(
   return { values: Object.fromEntries(values) as SettingValues<S>, faults };
 }
 
+/** Whether a setting was given, by flag or environment variable. */
+export function isGiven(
+  name: string,
+  setting: Setting<unknown>,
+  flags: Readonly<Record<string, unknown>>,
+  environment: NodeJS.ProcessEnv,
+): boolean {
+  return givenFor(name, setting, flags, environment) !== undefined;
+}
+
 function givenFor(
   name: string,
   { env }: Setting<unknown>,

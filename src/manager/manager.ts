@@ -13,6 +13,7 @@ import type { ReadinessCheck } from '../core/readiness.ts';
 import { createApiClient } from '../kube/api-client.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { startLeaderElection } from '../kube/leader-election.ts';
+import { announceReadiness } from './announce-readiness.ts';
 import type { AnyReflector } from './cluster-view.ts';
 import { decisiveReflectors, missingFrom, reflectorsOf, toEach, watchCluster } from './cluster-view.ts';
 import type { ClusterListeners, ClusterView } from './cluster-view.ts';
@@ -65,17 +66,19 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   const servers: PlainServer[] = [];
   const client = createApiClient(kubeConfig, { clock, userAgent, observe: metrics.apiRequest });
   try {
-    servers.push(await startHealthServer({ host, port: ports.health, checks, clock, logger }));
-    servers.push(
-      await startMetricsServer({ host, port: ports.metrics, registry: metrics.registry, clock, logger }),
-    );
+    const health = await startHealthServer({ host, port: ports.health, checks, clock, logger });
+    servers.push(health);
+    const { registry } = metrics;
+    const numbers = await startMetricsServer({ host, port: ports.metrics, registry, clock, logger });
+    servers.push(numbers);
+    const plainPorts = { health: health.port, metrics: numbers.port };
     const kserveAbsence = options.predictors
       ? await refuseBesideKServe({ ...options, client }, signal)
       : undefined;
     if (options.mode === 'local') await prepared(client, options, signal);
     const kserveLease =
       options.kserve === 'takeover' ? await claimKServeLease({ ...options, client }, signal) : undefined;
-    const running = { options, host, client, metrics, checks, kserveAbsence, kserveLease };
+    const running = { options, host, client, metrics, checks, kserveAbsence, kserveLease, plainPorts };
     if (!signal.aborted) await serve(running, signal);
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
@@ -107,6 +110,8 @@ interface Running {
   readonly checks: Map<string, ReadinessCheck>;
   /** With `--predictors` only. */
   readonly kserveAbsence: KServeAbsence | undefined;
+  /** Where its plain servers listen. */
+  readonly plainPorts: { readonly health: number; readonly metrics: number };
   /** In takeover only. */
   readonly kserveLease: KServeLease | undefined;
 }
@@ -213,8 +218,13 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
   admitting.certificate.changed = certificate.poke;
   checks.set('caches', () => missingFrom(admitting.needed)).set('certificate', certificate.readiness);
   checks.set('webhook', server.readiness).delete('start');
+  const announced =
+    options.mode === 'local'
+      ? announceReadiness(checks, { ...admitting.plainPorts, webhook: server.port }, options, signal)
+      : undefined;
 
   await aborted(signal);
+  await announced;
   logger.info({}, 'ending: the webhook drains, the lease is given back');
   await Promise.all([withdraw(registration, logger).then(() => server.stop()), election.stop()]);
   background.abort();

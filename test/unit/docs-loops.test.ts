@@ -1,0 +1,28 @@
+import { describe, expect, it } from '@jest/globals';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PAGES = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.md') && !/(^|\/)(node_modules|dist|dist-image|coverage)\//.test(file),
+);
+/** What goes on until something comes about, or for ever; `for` over a list ends. */
+const ENDLESS = /^\s*(until|while)\b|[;&|]\s*(until|while)\b|\bfor *\(\( *;;/;
+
+describe('the commands of the docs', () => {
+  it('has no loop that can run for ever', () => {
+    const blocks = PAGES.flatMap((file) =>
+      [
+        ...readFileSync(`${ROOT}/${file}`, 'utf8').matchAll(/^```(?:sh|bash|shell|console)\n(.*?)^```/gms),
+      ].map(([, text = '']) => ({ file, text })),
+    );
+    expect(blocks.length).toBeGreaterThan(10);
+    const endless = blocks.flatMap(({ file, text }) =>
+      text
+        .split('\n')
+        .filter((line) => ENDLESS.test(line))
+        .map((line) => `${file}: ${line}`),
+    );
+    expect(endless).toEqual([]);
+  });
+});
