@@ -20,6 +20,6 @@ export function withAdvice(thrown: unknown, server: string): unknown {
     );
   }
   if (thrown.code !== 'API_UNREACHABLE') return thrown;
-  const message = `is ${server} the right cluster, and does it run? --kubeconfig and --context choose another: ${thrown.message}`;
+  const message = `${server} does not answer; is it the right cluster, and does it run? --kubeconfig and --context choose another (${thrown.message})`;
   return new ApiError(message, { code: thrown.code, cause: thrown });
 }
