@@ -6,10 +6,18 @@ import {
   DEFAULT_STATUS_PORT,
 } from '../core/names.ts';
 import { SettingsError } from '../core/settings-error.ts';
+import {
+  BATCHER_FLAG_DEFAULTS,
+  type BatcherFlags,
+  type BatcherSettings,
+  readBatcher,
+} from './batcher/settings.ts';
+import { LOGGER_FLAG_DEFAULTS, type LoggerFlags } from './logger/flags.ts';
+import { type LoggerSettings, readLogger } from './logger/settings.ts';
 import { DEFAULT_SOURCE_SETTINGS, type SourceSettings } from './sources/settings.ts';
 
 /** The agent's command line, as text; the names are KServe's flags and ours. */
-export interface AgentFlags {
+export interface AgentFlags extends LoggerFlags, BatcherFlags {
   readonly enablePuller: boolean;
   readonly configDir: string;
   readonly modelDir: string;
@@ -42,6 +50,12 @@ export interface AgentOptions {
   readonly downloads: number;
   readonly loads: number;
   readonly sources: SourceSettings;
+  /** Undefined: requests are not logged. */
+  readonly logger: LoggerSettings | undefined;
+  /** Undefined: requests are not batched. */
+  readonly batcher: BatcherSettings | undefined;
+  /** What does not do what it looks like, each a line for the log. */
+  readonly remarks: readonly string[];
 }
 
 export const FLAG_DEFAULTS = {
@@ -58,6 +72,8 @@ export const FLAG_DEFAULTS = {
   pvcRoot: DEFAULT_SOURCE_SETTINGS.pvcRoot,
   fileRoot: DEFAULT_SOURCE_SETTINGS.fileRoots,
   denyNetwork: DEFAULT_SOURCE_SETTINGS.deniedNetworks,
+  ...LOGGER_FLAG_DEFAULTS,
+  ...BATCHER_FLAG_DEFAULTS,
 } as const;
 
 /** Every fault of the command line at once. */
@@ -82,12 +98,15 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
     return path;
   };
   const componentPort = number('component-port', flags.componentPort, 1, 65_535);
+  const port = number('port', flags.port, 0, 65_535);
+  const logger = readLogger(flags, port);
+  faults.push(...logger.faults);
   const options: AgentOptions = {
     enablePuller: flags.enablePuller,
     configDir: directory('config-dir', flags.configDir),
     modelDir: directory('model-dir', flags.modelDir),
     componentPort,
-    port: number('port', flags.port, 0, 65_535),
+    port,
     statusPort: number('status-port', flags.statusPort, 0, 65_535),
     modelServerUrls: serverUrls(flags.modelServerUrl, componentPort, faults),
     drainSeconds: number('drain-seconds', flags.drainSeconds, 0, 3_600),
@@ -100,8 +119,11 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
       fileRoots: flags.fileRoot.map((root) => directory('file-root', root)),
       deniedNetworks: flags.denyNetwork,
     },
+    logger: logger.settings,
+    batcher: readBatcher(flags, faults),
+    remarks: logger.remarks,
   };
-  const { port, statusPort } = options;
+  const { statusPort } = options;
   if (port !== 0 && port === statusPort) faults.push(`--port and --status-port are both ${port}`);
   if (port === componentPort) {
     faults.push(

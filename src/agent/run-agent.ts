@@ -1,11 +1,13 @@
 import { type Clock, type Milliseconds, milliseconds, type Random, seconds } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import { readComponentProbe } from '../core/readiness-probe.ts';
+import type { AroundProxy } from './around-proxy.ts';
 import type { AgentOptions } from './options.ts';
 import type { Proxy } from './proxy/proxy-server.ts';
 import type { Puller } from './puller/contract.ts';
 import { askComponents, createReadiness, type Readiness } from './readiness.ts';
 import { type RunningModels, startModels } from './start-models.ts';
+import type { Environment } from './sources/source.ts';
 import { startServing } from './serving.ts';
 import { createStatusBoard } from './status/board.ts';
 import type { StatusServer } from './status/status-server.ts';
@@ -18,6 +20,8 @@ export interface AgentDeps {
   /** A new one for every start. */
   readonly instance: string;
   readonly puller: Puller;
+  /** Names the credentials of object stores. */
+  readonly environment: Environment;
   readonly clock: Clock;
   readonly random: Random;
   /** Monotonic milliseconds. */
@@ -37,6 +41,9 @@ export interface RunningAgent {
 /** Requests may still arrive for this long after the last one, until every gateway knows that the pod is going. */
 const QUIET_BEFORE_CLOSE = seconds(5);
 
+/** However long requests took: together with --drain-seconds it is less than the 30 s that a pod has to end. */
+const FLUSH_AT_LEAST = seconds(5);
+
 /** Between two looks at a readiness that nobody asks for. */
 const LOOK_EVERY = milliseconds(500);
 
@@ -44,7 +51,7 @@ const LOOK_EVERY = milliseconds(500);
 export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   const { options, clock, log } = deps;
   const reading = readComponentProbe(deps.readinessProbe, options.componentPort, options.port);
-  for (const remark of reading.remarks) log.warn({}, remark);
+  for (const remark of [...reading.remarks, ...options.remarks]) log.warn({}, remark);
   const ending = new AbortController();
   const readiness = createReadiness(() => askComponents([reading.probe, ...reading.alternatives]));
   const board = createStatusBoard(deps.instance, clock.now());
@@ -88,6 +95,7 @@ async function lookUntil(
 
 interface Parts {
   readonly proxy: Proxy;
+  readonly around: AroundProxy;
   readonly status: StatusServer;
   readonly readiness: Readiness;
   readonly models: RunningModels | undefined;
@@ -96,7 +104,7 @@ interface Parts {
 
 async function stopAgent(
   deps: AgentDeps,
-  { proxy, status, readiness, models, ending }: Parts,
+  { proxy, around, status, readiness, models, ending }: Parts,
 ): Promise<void> {
   const { clock, log, stopwatch, options } = deps;
   log.info({ drainSeconds: options.drainSeconds }, 'draining');
@@ -110,6 +118,7 @@ async function stopAgent(
   while (left() > 0 && !isQuiet(proxy, stopwatch, began))
     await clock.sleep(milliseconds(Math.min(100, left())));
   await Promise.all([proxy.close(AbortSignal.timeout(left())), deps.puller.stop()]);
+  await around.stop(AbortSignal.timeout(Math.max(left(), FLUSH_AT_LEAST)));
   status.close();
   await models?.store.close();
   log.info({}, 'stopped');

@@ -1,7 +1,11 @@
+import type { Clock, Random } from '../core/clock.ts';
 import { MmsError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { type AroundProxy, startAround } from './around-proxy.ts';
 import type { TrackedModel } from './engine/tracked-model.ts';
 import type { AgentOptions } from './options.ts';
 import { type Proxy, startProxy } from './proxy/proxy-server.ts';
+import type { Environment } from './sources/source.ts';
 import type { StatusBoard } from './status/board.ts';
 import { type AgentMetrics, createAgentMetrics } from './status/metrics.ts';
 import { startStatusServer, type StatusServer } from './status/status-server.ts';
@@ -16,6 +20,10 @@ export interface ServingDeps {
   readonly models: () => Iterable<Readonly<TrackedModel>>;
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly environment: Environment;
 }
 
 /** What others reach the agent by. */
@@ -23,6 +31,7 @@ export interface Serving {
   readonly proxy: Proxy;
   readonly status: StatusServer;
   readonly metrics: AgentMetrics;
+  readonly around: AroundProxy;
 }
 
 /** Another container of the pod listens where the agent has to. */
@@ -50,6 +59,7 @@ function portTaken(flag: string, port: number): (thrown: unknown) => never {
 export async function startServing(deps: ServingDeps): Promise<Serving> {
   const { options, board, models, stopwatch, notReady, address } = deps;
   const metrics = createAgentMetrics(models, (model) => board.model(model) !== undefined);
+  const around = await startAround({ ...deps, registry: metrics.registry });
   const listening = { ...(address === undefined ? {} : { address }), notReady };
   const proxy = await startProxy({
     ...listening,
@@ -57,6 +67,7 @@ export async function startServing(deps: ServingDeps): Promise<Serving> {
     componentPort: options.componentPort,
     observe: metrics.requested,
     stopwatch,
+    around: around.around,
   }).catch(portTaken('--port', options.port));
   const status = await startStatusServer({
     ...listening,
@@ -67,5 +78,5 @@ export async function startServing(deps: ServingDeps): Promise<Serving> {
     await proxy.close(AbortSignal.abort());
     return portTaken('--status-port', options.statusPort)(thrown);
   });
-  return { proxy, status, metrics };
+  return { proxy, status, metrics, around };
 }

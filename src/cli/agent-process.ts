@@ -38,6 +38,7 @@ export async function runAgentProcess({
     readinessProbe: environment['SERVING_READINESS_PROBE'],
     instance,
     puller,
+    environment,
     clock: systemClock,
     random: Math.random,
     stopwatch: () => performance.now(),

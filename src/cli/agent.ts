@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
-import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type Command, CommanderError, Option } from 'commander';
 import { type AgentFlags, type AgentOptions, checkAgentOptions, FLAG_DEFAULTS } from '../agent/options.ts';
 import { spawnPuller } from '../agent/puller/spawn-puller.ts';
-import { refusedOptions } from './agent-refused-flags.ts';
+import { batcherOptions, booleanOf, loggerOptions } from './agent-kserve-flags.ts';
 import { type CommandIo, newCommand } from './io.ts';
 import { packageVersion } from './version.ts';
 
@@ -87,7 +87,7 @@ export function agentCommand(
     .showSuggestionAfterError();
   // A flag that KServe's agent takes and does nothing with.
   command.addOption(new Option('--probe-period <duration>').hideHelp());
-  for (const option of refusedOptions()) command.addOption(option);
+  for (const option of [...loggerOptions(), ...batcherOptions()]) command.addOption(option);
   return command.action(async (flags: AgentFlags) => {
     const options = checkAgentOptions(flags);
     // Loaded here, so that other commands do not pay for it.
@@ -97,9 +97,4 @@ export function agentCommand(
     const start = { instance: randomUUID(), spawnPuller: parts.spawnPuller };
     await runAgentProcess({ options, environment, signal, stdout, ...start });
   });
-}
-
-function booleanOf(text: string): boolean {
-  if (text === 'true' || text === 'false') return text === 'true';
-  throw new InvalidArgumentError('It is true or false.');
 }

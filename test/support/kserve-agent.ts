@@ -15,15 +15,23 @@ export interface KServeAgent {
  * Starts KServe's agent before a component, and waits until it listens. It also listens at a socket whose name is the same for
  * every one of them on a machine, and ends when another has it: it is then started again.
  */
-export async function startKServeAgent(componentPort: number): Promise<KServeAgent> {
+export async function startKServeAgent(
+  componentPort: number,
+  flags: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<KServeAgent> {
   const { agent } = await kservePrograms();
   const probe = { tcpSocket: { port: componentPort, host: '127.0.0.1' }, successThreshold: 1 };
   return eventually(async () => {
     const [port = 0] = await freePorts(1);
-    const child = spawn(agent, ['--port', String(port), '--component-port', String(componentPort)], {
-      env: { SERVING_READINESS_PROBE: JSON.stringify(probe) },
-      stdio: 'ignore',
-    });
+    const child = spawn(
+      agent,
+      ['--port', String(port), '--component-port', String(componentPort), ...flags],
+      {
+        env: { ...environment, SERVING_READINESS_PROBE: JSON.stringify(probe) },
+        stdio: 'ignore',
+      },
+    );
     const exited = once(child, 'exit').then(() => {
       throw new Error("KServe's agent ended; does another one run on this machine?");
     });

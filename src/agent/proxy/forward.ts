@@ -26,7 +26,7 @@ export interface Exchange {
 }
 
 /** nginx's status for a client that did not wait; it appears in metrics only. */
-const CLIENT_GONE = 499;
+export const CLIENT_GONE = 499;
 
 /**
  * How long a client may go on sending a body that nobody wants any more. It has to be read: many clients look at the answer
@@ -166,7 +166,11 @@ function pipeBody(incoming: IncomingMessage, call: ComponentCall): void {
  * Calls back once, when the answer is over or the client has gone: an answer that waits for the one before it is told of
  * nothing when its connection ends. Returns what takes this back.
  */
-function onceOver({ socket }: IncomingMessage, outgoing: ServerResponse, over: () => void): () => void {
+export function onceOver(
+  { socket }: IncomingMessage,
+  outgoing: ServerResponse,
+  over: () => void,
+): () => void {
   let isOver = false;
   const forget = (): void => {
     isOver = true;

@@ -3,9 +3,10 @@ import type { Socket } from 'node:net';
 import { type Milliseconds, seconds } from '../../core/clock.ts';
 import { MAX_HEAD_BYTES, MAX_HEADERS } from '../../core/proxied-request.ts';
 import { type Connections, createConnections } from '../connections.ts';
+import type { Around } from './around.ts';
 import { newUpstream } from './component-call.ts';
 import { lookFirst } from './first-bytes.ts';
-import { forward, refuse } from './forward.ts';
+import { CLIENT_GONE, forward, onceOver, refuse } from './forward.ts';
 import { exchangeOf, judge, type Serving, type State, track } from './requests.ts';
 import { tunnel } from './tunnel.ts';
 import { refuseUnreadable } from './unreadable.ts';
@@ -36,6 +37,8 @@ export interface ProxyOptions {
   readonly observe: (path: string, status: number, took: Milliseconds) => void;
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
+  /** The request logger and the batcher; nothing stands around when absent. */
+  readonly around?: Around | undefined;
   /** How long the head of a request may take; a minute when absent. */
   readonly headTime?: Milliseconds;
   /** How many clients may be connected at once; some thousands when absent. */
@@ -67,8 +70,8 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const serveHttp = (socket: Socket) => {
     for (const listener of listeners) listener.call(http, socket);
   };
-  const { observe, stopwatch } = options;
-  const serving: Serving = { observe, stopwatch, upstream, state, connections, serveHttp };
+  const { observe, stopwatch, around } = options;
+  const serving: Serving = { observe, stopwatch, around, upstream, state, connections, serveHttp };
   addHandlers(http, serving, options);
   http.removeAllListeners('connection');
   http.on('connection', (socket: Socket) => {
@@ -153,8 +156,19 @@ function answer(
   if (passed === undefined) return;
   const begin = () => forward({ ...exchangeOf(serving, incoming, passed), outgoing });
   // One after the other: what a client sends without waiting may rely on what it sent before (RFC 9112 section 9.3.2).
-  if (outgoing.socket === null) outgoing.once('socket', begin);
-  else begin();
+  const start = () => {
+    if (outgoing.socket === null) outgoing.once('socket', begin);
+    else begin();
+  };
+  if (serving.around === undefined) start();
+  else {
+    const onOver = (over: () => void) => void onceOver(incoming, outgoing, over);
+    const take = () => {
+      const { done } = exchangeOf(serving, incoming, passed);
+      onOver(() => done(outgoing.writableFinished ? outgoing.statusCode : CLIENT_GONE));
+    };
+    serving.around(incoming, outgoing, { target: passed.target, forward: start, take, onOver });
+  }
 }
 
 /** Kubelet says who it is; KServe's agent answers it the same way, whatever the path. */

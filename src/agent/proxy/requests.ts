@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Milliseconds } from '../../core/clock.ts';
 import { passedRequest, type PassedRequest } from '../../core/proxied-request.ts';
 import type { Connection, Connections } from '../connections.ts';
+import type { Around } from './around.ts';
 import type { Upstream } from './component-call.ts';
 import { type Exchange, refuse } from './forward.ts';
 
@@ -20,6 +21,8 @@ interface Serving {
   readonly upstream: Upstream;
   readonly state: State;
   readonly connections: Connections;
+  /** What stands between clients and the component, if anything does. */
+  readonly around: Around | undefined;
   /** Serves what comes next on a connection, or again, as HTTP/1.1. */
   readonly serveHttp: (socket: Socket) => void;
 }

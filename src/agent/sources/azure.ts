@@ -14,8 +14,9 @@ import { nonEmpty } from './non-empty.ts';
 import { badListing, eachListed, filesBelow } from './prefix.ts';
 import type { StoredObject } from './prefix.ts';
 import { createProxyRouter } from './proxy-router.ts';
+import type { ProxyRouter } from './proxy-router.ts';
 import { shownUri } from './redact.ts';
-import type { OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
+import type { Environment, OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
 
 const PIPELINE: StoragePipelineOptions = { retryOptions: { maxTries: 2, retryDelayInMs: 250 } };
 
@@ -27,24 +28,10 @@ export function createAzureSource({ env, settings }: SourceContext): Source {
   const proxies = createProxyRouter(env, settings);
   return {
     find: async (uri, signal) => {
-      const place = parseAzureUri(uri, env);
-      const credential =
-        place.signature === undefined ? await credentialFor(place.account, env, proxies) : undefined;
-      const pipeline = newPipeline(credential ?? new AnonymousCredential(), PIPELINE);
-      if (proxies !== undefined) {
-        pipeline.factories.push({
-          create: (next) => ({
-            sendRequest: (request) => proxies.send(request, (routed) => next.sendRequest(routed)),
-          }),
-        });
-      }
-      const container = new ContainerClient(
-        `${place.serviceUrl}/${encodeURIComponent(place.container)}${place.signature ?? ''}`,
-        pipeline,
-      );
+      const { container, prefix } = await openContainer(uri, env, proxies);
       const files = filesBelow<StoredObject>({
         uri,
-        prefix: place.prefix,
+        prefix,
         list: (startsWith) => listBlobs(container, startsWith, signal),
         open: (blob) => openBlob(container, blob),
       });
@@ -52,6 +39,27 @@ export function createAzureSource({ env, settings }: SourceContext): Source {
     },
     close: () => Promise.resolve(proxies?.close()),
   };
+}
+
+/** A client for the container that a URI names, with the credentials of the environment. */
+export async function openContainer(
+  uri: string,
+  env: Environment,
+  proxies: ProxyRouter | undefined,
+): Promise<{ readonly container: ContainerClient; readonly prefix: string }> {
+  const place = parseAzureUri(uri, env);
+  const credential =
+    place.signature === undefined ? await credentialFor(place.account, env, proxies) : undefined;
+  const pipeline = newPipeline(credential ?? new AnonymousCredential(), PIPELINE);
+  if (proxies !== undefined) {
+    pipeline.factories.push({
+      create: (next) => ({
+        sendRequest: (request) => proxies.send(request, (routed) => next.sendRequest(routed)),
+      }),
+    });
+  }
+  const url = `${place.serviceUrl}/${encodeURIComponent(place.container)}${place.signature ?? ''}`;
+  return { container: new ContainerClient(url, pipeline), prefix: place.prefix };
 }
 
 function listBlobs(

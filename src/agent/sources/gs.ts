@@ -17,6 +17,7 @@ import type { Environment, Source, SourceContext } from './source.ts';
 
 const PUBLIC_ENDPOINT = 'https://storage.googleapis.com';
 const READ_ONLY = 'https://www.googleapis.com/auth/devstorage.read_only';
+export const READ_WRITE = 'https://www.googleapis.com/auth/devstorage.read_write';
 const LISTED_FIELDS = 'kind,nextPageToken,items(name,size,generation,md5Hash,crc32c,contentEncoding)';
 
 /** What each page says that it is; JSON of another kind, such as an error, would pass for an empty last page. */
@@ -54,10 +55,9 @@ function asStored(http: HttpClient): HttpClient {
  * STORAGE_EMULATOR_HOST, requests are anonymous, which public buckets allow.
  */
 export function createGcsSource({ env, http, settings }: SourceContext): Source {
-  const emulator = env['STORAGE_EMULATOR_HOST'];
-  const endpoint = emulator === undefined || emulator === '' ? PUBLIC_ENDPOINT : withScheme(emulator);
+  const endpoint = gcsEndpoint(env);
   const proxies = createProxyRouter(env, settings);
-  const authorize = createAuthorizer(env, endpoint, proxies);
+  const authorize = createAuthorizer(env, endpoint, proxies, READ_ONLY);
   return {
     find: async (uri, signal) => {
       const place = bucketAndPrefix(uri);
@@ -90,6 +90,12 @@ export function createGcsSource({ env, http, settings }: SourceContext): Source 
     },
     close: () => Promise.resolve(proxies?.close()),
   } satisfies Source;
+}
+
+/** Google's, or that of an emulator. */
+export function gcsEndpoint(env: Environment): string {
+  const emulator = env['STORAGE_EMULATOR_HOST'];
+  return emulator === undefined || emulator === '' ? PUBLIC_ENDPOINT : withScheme(emulator);
 }
 
 function listObjects(
@@ -146,10 +152,11 @@ function text(value: unknown): string | undefined {
 }
 
 /** Makes the function that gives the headers of a request; the client keeps and renews the token. */
-function createAuthorizer(
+export function createAuthorizer(
   env: Environment,
   endpoint: string,
   proxies: ProxyRouter | undefined,
+  scope: string,
 ): () => Promise<Headers> {
   if (endpoint !== PUBLIC_ENDPOINT) return () => Promise.resolve({});
   const keyFile = env['GOOGLE_APPLICATION_CREDENTIALS'];
@@ -158,7 +165,7 @@ function createAuthorizer(
   const start = async (): Promise<GoogleAuth | undefined> => {
     const { GoogleAuth: Auth } = await import('google-auth-library');
     const client = new Auth({
-      scopes: [READ_ONLY],
+      scopes: [scope],
       ...(wanted ? { keyFilename: keyFile } : {}),
       ...(proxies === undefined ? {} : { clientOptions: { transporterOptions: viaProxies(proxies) } }),
     });

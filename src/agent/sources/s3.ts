@@ -31,7 +31,7 @@ export function createS3Source({ env, settings }: SourceContext): Source {
     find: async (uri, signal) => {
       const place = bucketAndPrefix(uri);
       if (place === undefined) throw new InvalidUriError(`${shownUri(uri)}: expected s3://<bucket>/<path>`);
-      client ??= openClient(env, settings.connectTimeoutMs);
+      client ??= openS3Client(env, settings.connectTimeoutMs);
       const { s3, etagIsMd5 } = await client;
       const files = filesBelow<StoredObject>({
         uri,
@@ -50,7 +50,8 @@ interface OpenClient {
   readonly etagIsMd5: boolean;
 }
 
-async function openClient(env: Environment, connectTimeoutMs: number): Promise<OpenClient> {
+/** A client for the store and with the credentials that the environment names. */
+export async function openS3Client(env: Environment, connectTimeoutMs: number): Promise<OpenClient> {
   const read = await readS3Environment(env);
   const s3 = new S3Client(clientConfig(read, await requestHandler(read, env, connectTimeoutMs)));
   return { s3, etagIsMd5: isAws(read.endpoint) };

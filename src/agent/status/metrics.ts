@@ -10,6 +10,8 @@ const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900];
 
 export interface AgentMetrics {
   readonly contentType: string;
+  /** For the metrics of parts that not every agent has. */
+  readonly registry: Registry;
   readonly text: () => Promise<string>;
   readonly stepped: (step: string, took: Milliseconds, outcome: string) => void;
   /** Counts one proxied request; those for no model, or for one the agent does not know, share a label. */
@@ -47,6 +49,7 @@ export function createAgentMetrics(
   addModelGauges(registry, models);
   return {
     contentType: registry.contentType,
+    registry,
     text: () => registry.metrics(),
     stepped: (step, took, outcome) => steps.observe({ step, outcome }, took / 1000),
     requested: (path, status, took) => {

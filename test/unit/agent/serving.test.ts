@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { checkAgentOptions, FLAG_DEFAULTS } from '../../../src/agent/options.ts';
+import { silentLogger } from '../../../src/core/log.ts';
 import { startServing } from '../../../src/agent/serving.ts';
 import { createStatusBoard } from '../../../src/agent/status/board.ts';
 import { systemClock } from '../../../src/system/clock.ts';
@@ -20,6 +21,10 @@ describe('a port that the model server has', () => {
       board: createStatusBoard('i', systemClock.now()),
       models: () => [],
       stopwatch: () => performance.now(),
+      clock: systemClock,
+      random: Math.random,
+      log: silentLogger,
+      environment: {},
     });
     await expect(started).rejects.toMatchObject({
       code: 'AGENT_PORT_TAKEN',

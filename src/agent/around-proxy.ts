@@ -1,0 +1,47 @@
+import type { Registry } from 'prom-client';
+import type { Clock, Random } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { AgentOptions } from './options.ts';
+import type { Around } from './proxy/around.ts';
+import type { Environment } from './sources/source.ts';
+
+export interface AroundDeps {
+  readonly options: Pick<AgentOptions, 'logger' | 'batcher' | 'componentPort'>;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly environment: Environment;
+}
+
+/** What this agent puts around its proxy. */
+export interface AroundProxy {
+  /** Undefined: nothing. */
+  readonly around: Around | undefined;
+  /** Sends what is to be logged until the signal aborts. */
+  stop(signal: AbortSignal): Promise<void>;
+}
+
+/** Starts the request logger and the batcher where they are asked for; an agent without them does not load them. */
+export async function startAround({ options, ...deps }: AroundDeps): Promise<AroundProxy> {
+  const { logger: logs, batcher: batches, componentPort } = options;
+  const logger =
+    logs && (await (await import('./logger/start-logger.ts')).startLogger({ ...deps, settings: logs }));
+  const batcher =
+    batches &&
+    (await import('./batcher/start-batcher.ts')).startBatcher({ ...deps, settings: batches, componentPort });
+  return {
+    around: inTurn(logger?.around, batcher?.around),
+    stop: async (signal) => {
+      batcher?.close();
+      await logger?.stop(signal);
+    },
+  };
+}
+
+/** The logger sees what clients send, whether or not it then goes into a batch; KServe has the same order. */
+function inTurn(outer: Around | undefined, inner: Around | undefined): Around | undefined {
+  if (outer === undefined || inner === undefined) return outer ?? inner;
+  return (incoming, outgoing, onward) =>
+    outer(incoming, outgoing, { ...onward, forward: () => inner(incoming, outgoing, onward) });
+}

@@ -1,0 +1,163 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Clock } from '../../core/clock.ts';
+import { messageOf } from '../../core/errors.ts';
+import type { Around, Onward } from '../proxy/around.ts';
+import { type BatchCaller, createBatchCaller } from './batch-call.ts';
+import { createGather } from './gather.ts';
+import type { BatcherSettings } from './settings.ts';
+import { type BatchAnswer, divideAnswer, readInstances } from './v1-batch.ts';
+
+/** A longer request is refused: batches are held in memory. */
+const MOST_BODY = 64 * 1024 ** 2;
+const SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+export interface BatcherDeps {
+  readonly settings: BatcherSettings;
+  readonly componentPort: number;
+  readonly registry: Registry;
+  readonly clock: Clock;
+}
+
+/** The batcher at work. */
+export interface Batcher {
+  readonly around: Around;
+  close(): void;
+}
+
+/** A request in a batch. */
+interface Caller {
+  readonly instances: readonly unknown[];
+  answer(answer: BatchAnswer): void;
+  hasLeft(): boolean;
+  /** Calls back when the client goes away before it was answered. */
+  onLeave(left: () => void): void;
+}
+
+/** Starts the batcher: requests to a path that ends with ":predict" go to the component together. */
+export function startBatcher(deps: BatcherDeps): Batcher {
+  const caller = createBatchCaller(deps.componentPort);
+  const { batches, sizes } = createMetrics(deps.registry);
+  const gather = createGather<Caller>({
+    ...deps.settings,
+    clock: deps.clock,
+    depart: (target, callers, why) => {
+      batches.inc({ why });
+      sizes.observe(callers.reduce((sum, { instances }) => sum + instances.length, 0));
+      void callTogether(caller, target, callers);
+    },
+  });
+  const around: Around = (incoming, outgoing, { target, forward, take, onOver }) => {
+    const [path = ''] = target.split('?');
+    if (!path.endsWith(':predict')) {
+      forward();
+      return;
+    }
+    take();
+    readBody(incoming, outgoing, (body) => {
+      const read = readInstances(body);
+      if (read.kind === 'bad') answerText(outgoing, 400, read.reason);
+      else {
+        const member = callerOf(outgoing, onOver, read.instances);
+        member.onLeave(gather.add(target, member));
+      }
+    });
+  };
+  return { around, close: caller.close };
+}
+
+function createMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    batches: new Counter({
+      name: 'kserve_mms_agent_batches_total',
+      help: 'Batches that went to the model server, by why they went: full, or late (the latency was up)',
+      labelNames: ['why'] as const,
+      registers,
+    }),
+    sizes: new Histogram({
+      name: 'kserve_mms_agent_batch_instances',
+      help: 'Instances in a batch',
+      buckets: SIZE_BUCKETS,
+      registers,
+    }),
+  };
+}
+
+/** Calls the component once for all of them, and gives each its part. Never rejects. */
+async function callTogether(caller: BatchCaller, target: string, callers: readonly Caller[]): Promise<void> {
+  const allLeft = new AbortController();
+  for (const one of callers)
+    one.onLeave(() => {
+      if (callers.every((other) => other.hasLeft())) allLeft.abort();
+    });
+  const instances = callers.flatMap((one) => one.instances);
+  const counts = callers.map((one) => one.instances.length);
+  let answers: readonly BatchAnswer[];
+  try {
+    answers = divideAnswer(await caller.call(target, instances, allLeft.signal), counts, randomUUID());
+  } catch (thrown) {
+    const message = `the model server does not answer: ${messageOf(thrown)}`;
+    answers = counts.map(() => ({ status: 502, body: { message, batchId: '', predictions: null } }));
+  }
+  for (const [index, one] of callers.entries()) {
+    const answer = answers[index];
+    if (answer !== undefined) one.answer(answer);
+  }
+}
+
+function callerOf(outgoing: ServerResponse, onOver: Onward['onOver'], instances: readonly unknown[]): Caller {
+  let isOver = false;
+  onOver(() => {
+    isOver = true;
+  });
+  const hasLeft = () => isOver && !outgoing.writableFinished;
+  return {
+    instances,
+    hasLeft,
+    answer: ({ status, body }) => {
+      if (hasLeft()) return;
+      const text = JSON.stringify(body);
+      outgoing.writeHead(status, {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(text),
+      });
+      outgoing.end(text);
+    },
+    onLeave: (left) => {
+      onOver(() => {
+        if (hasLeft()) left();
+      });
+    },
+  };
+}
+
+/** Reads a body whole, as long as it is not too long. */
+function readBody(incoming: IncomingMessage, outgoing: ServerResponse, read: (body: Buffer) => void): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  incoming.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= MOST_BODY) chunks.push(chunk);
+    else {
+      incoming.removeAllListeners('data').resume();
+      outgoing.shouldKeepAlive = false;
+      answerText(outgoing, 413, 'the body is longer than 64 MiB, which is the most that is batched');
+    }
+  });
+  incoming.on('end', () => {
+    if (size <= MOST_BODY) read(Buffer.concat(chunks));
+  });
+  if (incoming.headers.expect !== undefined) outgoing.writeContinue();
+}
+
+/** In the shape of Go's http.Error, which KServe's batcher answers with. */
+function answerText(outgoing: ServerResponse, status: number, reason: string): void {
+  const text = `${reason}\n`;
+  outgoing.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+  });
+  outgoing.end(text);
+}

@@ -1,0 +1,48 @@
+import type { LogQueue } from './log-queue.ts';
+
+/** Copies a body as it streams by. */
+export interface BodyCopy {
+  add(chunk: Buffer): void;
+  /** What was copied; its bytes stay held. Undefined when there was no room for it. */
+  finish(): { readonly body: Buffer; readonly cutFrom: number | undefined } | undefined;
+  /** Gives up, and what was held with it. */
+  cancel(): void;
+}
+
+/** @param most a longer body is cut to so many bytes */
+export function copyBody(queue: Pick<LogQueue, 'hold' | 'give'>, most: number): BodyCopy {
+  let chunks: Buffer[] = [];
+  let held = 0;
+  let total = 0;
+  let isOver = false;
+  const cancel = (): void => {
+    isOver = true;
+    queue.give(held);
+    held = 0;
+    chunks = [];
+  };
+  return {
+    add: (chunk) => {
+      total += chunk.length;
+      if (isOver || held === most) return;
+      const part = chunk.length <= most - held ? chunk : chunk.subarray(0, most - held);
+      if (!queue.hold(part.length)) {
+        cancel();
+        return;
+      }
+      held += part.length;
+      // Node reads many small packets into one large buffer, which a part of it would keep.
+      chunks.push(Buffer.from(part));
+    },
+    finish: () => {
+      if (isOver) return undefined;
+      isOver = true;
+      const body = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+      chunks = [];
+      return { body, cutFrom: total > body.length ? total : undefined };
+    },
+    cancel: () => {
+      if (!isOver) cancel();
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { buffer } from 'node:stream/consumers';
+import { seconds } from '../../core/clock.ts';
+import { MmsError } from '../../core/errors.ts';
+import { goJson } from './go-text.ts';
+import { csvOf, jsonOf, logRequest } from './object-format.ts';
+import type { LogRecord } from './record.ts';
+import type { LogOrigin, LogSink } from './settings.ts';
+
+/** An object's bytes, and what its name ends with. */
+export interface Marshalled {
+  readonly data: Buffer;
+  readonly extension: string;
+}
+
+export type Marshal = (batch: readonly LogRecord[], signal: AbortSignal) => Promise<Marshalled>;
+
+/** As long as KServe's agent waits for its marshaller. */
+const ANSWER_TIME = seconds(30);
+
+/** A marshaller that does not make an object of records. */
+export class MarshallerError extends MmsError {
+  readonly code = 'LOG_MARSHALLER_FAILED';
+  readonly retryable: boolean;
+
+  constructor(status: number, url: URL) {
+    super(`the marshaller ${url.href} answered ${status}; see its log, or remove --log-marshaller-url`);
+    this.retryable = status >= 500;
+  }
+}
+
+/** What makes objects of records: this process, or the marshaller that was named. */
+export function createMarshal(
+  { format, marshaller }: Pick<Extract<LogSink, { kind: 'objects' }>, 'format' | 'marshaller'>,
+  origin: LogOrigin,
+): Marshal {
+  if (marshaller !== undefined) return (batch, signal) => askMarshaller(marshaller, batch, origin, signal);
+  return async (batch) => {
+    switch (format) {
+      case 'json':
+        return { data: jsonOf(batch, origin), extension: format };
+      case 'csv':
+        return { data: csvOf(batch, origin), extension: format };
+      case 'parquet':
+        return { data: (await import('./parquet.ts')).parquetOf(batch, origin), extension: format };
+    }
+  };
+}
+
+/** Sends records as KServe's agent does, and takes the object's bytes. Source: KServe v0.17, pkg/logger/marshaller_http.go. */
+function askMarshaller(
+  url: URL,
+  batch: readonly LogRecord[],
+  origin: LogOrigin,
+  signal: AbortSignal,
+): Promise<Marshalled> {
+  const body = Buffer.from(goJson(batch.map((record) => logRequest(record, origin))));
+  const headers = { 'content-type': 'application/json', 'content-length': body.length };
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIME)]);
+  return new Promise((resolve, reject) => {
+    const made = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const call = made(url, { method: 'POST', headers, signal: limit });
+    call.on('error', reject);
+    call.on('response', (answer) => {
+      const { statusCode = 0 } = answer;
+      const named = answer.headers['x-log-marshal-extension'];
+      const extension = typeof named === 'string' && /^[\w.-]+$/.test(named) ? named : 'json';
+      const isGood = statusCode >= 200 && statusCode < 300;
+      buffer(answer).then((data) => {
+        if (isGood) resolve({ data, extension });
+        else reject(new MarshallerError(statusCode, url));
+      }, reject);
+    });
+    call.end(body);
+  });
+}

@@ -1,0 +1,33 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** What became of an event; `failed` counts attempts, and one event may fail more than once. */
+export type EventOutcome = 'sent' | 'dropped' | 'failed';
+
+export interface LoggerMetrics {
+  readonly count: (outcome: EventOutcome, events: number) => void;
+}
+
+/** The logger's metrics, among the agent's; the queue is read at every scrape. */
+export function createLoggerMetrics(
+  registry: Registry,
+  size: () => { readonly events: number; readonly bytes: number },
+): LoggerMetrics {
+  const registers = [registry];
+  const events = new Counter({
+    name: 'kserve_mms_agent_log_events_total',
+    help: 'Events of the request logger: sent, dropped, and attempts to send one that failed',
+    labelNames: ['outcome'] as const,
+    registers,
+  });
+  for (const outcome of ['sent', 'dropped', 'failed'] as const) events.inc({ outcome }, 0);
+  for (const unit of ['events', 'bytes'] as const)
+    new Gauge({
+      name: `kserve_mms_agent_log_queue_${unit}`,
+      help: `How many ${unit} wait to be sent by the request logger`,
+      registers,
+      collect() {
+        this.set(size()[unit]);
+      },
+    });
+  return { count: (outcome, count) => events.inc({ outcome }, count) };
+}

@@ -1,0 +1,33 @@
+/** Where in an object store records go. */
+export interface ObjectPlace {
+  readonly store: 's3' | 'gs' | 'azure';
+  /** The bucket, or Azure's container. */
+  readonly bucket: string;
+  /** Azure's account host, `account.dfs.core.windows.net`; empty for the others. */
+  readonly host: string;
+  /** In front of every key, from --log-url. */
+  readonly prefix: string;
+  /** --log-store-path. */
+  readonly storePath: string;
+}
+
+const STORES = [
+  ['s3', 's3'],
+  ['gs', 'gs'],
+  ['abfs', 'azure'],
+] as const;
+
+/**
+ * The place that a URL of an object store names; undefined when it names none. Azure's URLs are
+ * `abfs://container@account.dfs.core.windows.net/path`. Source: KServe v0.17, pkg/logger/store.go.
+ */
+export function objectPlace(logUrl: string, storePath: string): ObjectPlace | undefined {
+  const store = STORES.find(([scheme]) => logUrl.startsWith(scheme))?.[1];
+  const parts = /^[a-z0-9]+:\/\/(?:([^@/?#]*)@)?([^/?#]*)\/?([^?#]*)/.exec(logUrl);
+  if (store === undefined || parts === null) return undefined;
+  const [, user, host = '', prefix = ''] = parts;
+  const bucket = user ?? host;
+  return bucket === ''
+    ? undefined
+    : { store, bucket, host: user === undefined ? '' : host, prefix, storePath };
+}

@@ -1,0 +1,33 @@
+import { messageOf } from '../../core/errors.ts';
+import type { SendOutcome } from './delivery.ts';
+import type { Marshal } from './marshal.ts';
+import { objectKey } from './object-format.ts';
+import type { ObjectUpload } from './object-upload.ts';
+import type { LogRecord } from './record.ts';
+import type { LogOrigin, LogSink } from './settings.ts';
+
+export interface ObjectSinkDeps {
+  readonly sink: Extract<LogSink, { kind: 'objects' }>;
+  readonly origin: LogOrigin;
+  readonly marshal: Marshal;
+  readonly upload: ObjectUpload;
+}
+
+/** Writes records that come together to one object. */
+export function createObjectSink({ sink, origin, marshal, upload }: ObjectSinkDeps) {
+  return {
+    send: async (records: readonly LogRecord[], signal: AbortSignal): Promise<SendOutcome> => {
+      const [first] = records;
+      if (first === undefined) return { kind: 'sent' };
+      try {
+        const { data, extension } = await marshal(records, signal);
+        await upload.put(objectKey(sink.place, first, origin, extension), data, signal);
+        return { kind: 'sent' };
+      } catch (thrown) {
+        // A store that denies access today has it granted tomorrow; the queue bounds how much waits for that.
+        return { kind: 'later', why: `the object is not stored: ${messageOf(thrown)}` };
+      }
+    },
+    close: upload.close,
+  };
+}

@@ -1,0 +1,40 @@
+import type { Clock, Milliseconds } from '../../core/clock.ts';
+import type { LogRecord } from './record.ts';
+
+/** Records that travel together: one event, or the records of one object. */
+export type Parcel = readonly LogRecord[];
+
+export interface ParcelDeps {
+  readonly size: number;
+  /** How long the first record of a parcel waits for the others; 0: as long as it takes. */
+  readonly interval: Milliseconds;
+  readonly clock: Pick<Clock, 'sleep'>;
+  readonly pass: (parcel: Parcel) => void;
+}
+
+/** Puts records together, so many to a parcel, in the order in which they come. */
+export function createParcels({ size, interval, clock, pass }: ParcelDeps) {
+  let gathered: LogRecord[] = [];
+  let over = new AbortController();
+  const flush = (): void => {
+    if (gathered.length === 0) return;
+    const parcel = gathered;
+    gathered = [];
+    over.abort();
+    over = new AbortController();
+    pass(parcel);
+  };
+  return {
+    flush,
+    add: (record: LogRecord): void => {
+      gathered.push(record);
+      if (gathered.length >= size) flush();
+      else if (gathered.length === 1 && interval > 0) {
+        const { signal } = over;
+        void clock.sleep(interval, signal).then(() => {
+          if (!signal.aborted) flush();
+        });
+      }
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import type { EpochMs } from '../../core/clock.ts';
+import { canonicalHeader, goJson } from './go-text.ts';
+
+/** One request or response that is to be logged. */
+export interface LogRecord {
+  /** The same for a request and its response. */
+  readonly id: string;
+  readonly kind: 'request' | 'response';
+  /** The request's, of responses too, as KServe has it; empty when it had none. */
+  readonly contentType: string;
+  /** Header names, in Go's canonical form, with their values. */
+  readonly metadata: ReadonlyMap<string, readonly string[]>;
+  readonly body: Buffer;
+  /** How long the body was before it was cut; undefined when it is whole. */
+  readonly cutFrom: number | undefined;
+  readonly time: EpochMs;
+}
+
+/** What the head of a request says of its records. */
+export interface RecordHead {
+  /** Undefined: one has to be made. */
+  readonly id: string | undefined;
+  readonly contentType: string;
+  readonly metadata: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * Reads a head as KServe's logger does.
+ * @param raw names and values in turn, a byte a character
+ * @param wanted names in Go's canonical form
+ */
+export function recordHead(raw: readonly string[], wanted: ReadonlySet<string>): RecordHead {
+  let id: string | undefined;
+  let contentType: string | undefined;
+  const metadata = new Map<string, string[]>();
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const [name = '', value = ''] = raw.slice(index, index + 2);
+    const lower = name.toLowerCase();
+    if (lower === 'ce-id') id ??= value;
+    else if (lower === 'content-type') contentType ??= value;
+    if (wanted.size === 0) continue;
+    const canonical = canonicalHeader(name);
+    if (!wanted.has(canonical) || NOT_AMONG_GO_HEADERS.has(lower)) continue;
+    const values = metadata.get(canonical) ?? [];
+    values.push(textOf(value));
+    metadata.set(canonical, values);
+  }
+  return { id: id === '' ? undefined : id, contentType: contentType ?? '', metadata };
+}
+
+/** Go's server keeps these apart from the headers. Source: net/http, readRequest and readTransfer. */
+const NOT_AMONG_GO_HEADERS = new Set(['host', 'transfer-encoding', 'trailer']);
+
+/** Metadata as Go's encoding/json writes a map: by the bytes of its keys. */
+export function metadataJson(metadata: ReadonlyMap<string, unknown>): string {
+  const sorted = [...metadata].sort(([one], [other]) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
+  return goJson(Object.fromEntries(sorted));
+}
+
+/** Node gives headers a byte a character; in JSON they are text. */
+function textOf(value: string): string {
+  return Buffer.from(value, 'latin1').toString('utf8');
+}

@@ -1,0 +1,66 @@
+import { request as httpRequest, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { seconds } from '../../core/clock.ts';
+import { MmsError } from '../../core/errors.ts';
+import { createAuthorizer, gcsEndpoint, READ_WRITE } from '../sources/gs.ts';
+import { createProxyRouter } from '../sources/proxy-router.ts';
+import { DEFAULT_SOURCE_SETTINGS } from '../sources/settings.ts';
+import type { Environment } from '../sources/source.ts';
+import type { ObjectPlace } from './object-place.ts';
+import type { ObjectUpload } from './object-upload.ts';
+
+const ANSWER_TIME = seconds(60);
+
+/** Google Cloud Storage did not take an object. */
+export class GcsUploadError extends MmsError {
+  readonly code = 'GCS_UPLOAD_FAILED';
+  readonly retryable = true;
+
+  constructor(status: number, bucket: string) {
+    super(
+      `bucket ${bucket} answered ${status}; the pod's credentials need storage.objects.create and storage.objects.delete`,
+    );
+  }
+}
+
+/** By the JSON API. Source: cloud.google.com/storage/docs/json_api/v1/objects/insert */
+export function openGcsUpload({ bucket }: ObjectPlace, env: Environment): ObjectUpload {
+  const endpoint = gcsEndpoint(env);
+  const proxies = createProxyRouter(env, DEFAULT_SOURCE_SETTINGS);
+  const authorize = createAuthorizer(env, endpoint, proxies, READ_WRITE);
+  return {
+    put: async (key, data, signal) => {
+      const url = new URL(`${endpoint}/upload/storage/v1/b/${encodeURIComponent(bucket)}/o`);
+      url.searchParams.set('uploadType', 'media');
+      url.searchParams.set('name', key);
+      const headers = {
+        ...(await authorize()),
+        'content-type': 'application/octet-stream',
+        'content-length': data.length,
+      };
+      const agent = (await proxies?.routeFor(url))?.agent;
+      const status = await post(url, { headers, ...(agent && { agent }), signal }, data);
+      if (status !== 200) throw new GcsUploadError(status, bucket);
+    },
+    close: () => proxies?.close(),
+  };
+}
+
+function post(
+  url: URL,
+  options: Pick<RequestOptions, 'headers' | 'agent'> & { readonly signal: AbortSignal },
+  data: Buffer,
+): Promise<number> {
+  const made = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(ANSWER_TIME)]);
+  return new Promise((resolve, reject) => {
+    const call = made(url, { ...options, method: 'POST', signal });
+    call.on('error', reject);
+    call.on('response', (answer) => {
+      answer.resume();
+      answer.on('error', reject);
+      answer.on('end', () => resolve(answer.statusCode ?? 0));
+    });
+    call.end(data);
+  });
+}

@@ -1,0 +1,19 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** How a request goes on. One of `forward` and `take` is called, once. */
+export interface Onward {
+  /** Where the request goes: a path, and a query where there is one. */
+  readonly target: string;
+  /** Forwards the request to the component, as without anything around. */
+  forward(): void;
+  /** Counts the request as under way until its answer is over, for a caller that answers it. */
+  take(): void;
+  /** Calls back once, when the answer is over or the client has gone. */
+  onOver(over: () => void): void;
+}
+
+/**
+ * What stands between clients and the component: the request logger, the batcher. It is called in the same turn in which
+ * the head was read, before any byte of the body is; kubelet's probes, upgraded connections and HTTP/2 pass it by.
+ */
+export type Around = (incoming: IncomingMessage, outgoing: ServerResponse, onward: Onward) => void;

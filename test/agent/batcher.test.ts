@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { eventually } from '../support/eventually.ts';
+import { type KServeAgent, startKServeAgent } from '../support/kserve-agent.ts';
+import { type OwnAgent, startOwnAgent } from '../support/own-agent.ts';
+
+const MODELS = ['a', 'b', 'c', 'd', 'e'];
+const CALLERS = 32;
+const FLAGS = ['--enable-batcher', '--max-batchsize', String(CALLERS), '--max-latency', '2000'];
+
+interface Answer {
+  readonly message: string;
+  readonly batchId: string;
+  readonly predictions: readonly (string | number)[] | null;
+}
+
+describe("the batcher beside that of KServe's agent", () => {
+  let component: Server;
+  let calls: { readonly path: string; readonly size: number }[] = [];
+  let theirs: KServeAgent;
+  let ours: OwnAgent;
+
+  beforeAll(async () => {
+    // A model server whose predictions say which model made them.
+    component = createServer((incoming, outgoing) => {
+      const path = incoming.url ?? '';
+      void text(incoming).then((body) => {
+        const { instances } = JSON.parse(body) as { instances: unknown[] };
+        calls.push({ path, size: instances.length });
+        if (path.includes('broken')) outgoing.writeHead(503).end('{"error":"no room"}');
+        else if (path.includes('short')) outgoing.end('{"predictions":[1]}');
+        else if (path.includes('mute')) outgoing.end('not json');
+        else outgoing.end(JSON.stringify({ predictions: instances.map((one) => `${path} ${String(one)}`) }));
+      });
+    }).listen(0, '127.0.0.1');
+    await once(component, 'listening');
+    const { port } = component.address() as AddressInfo;
+    theirs = await startKServeAgent(port, FLAGS);
+    ours = await startOwnAgent(port, FLAGS);
+  });
+  afterAll(async () => {
+    await ours.stop();
+    await theirs.stop();
+    component.close();
+    component.closeAllConnections();
+  });
+  beforeEach(() => {
+    calls = [];
+  });
+
+  const pathOf = (model: string) => `/v1/models/${model}:predict`;
+
+  async function predict(port: number, model: string, instances: readonly unknown[]) {
+    const url = `http://127.0.0.1:${port}${pathOf(model)}`;
+    const answer = await fetch(url, { method: 'POST', body: JSON.stringify({ instances }) });
+    return { status: answer.status, body: (await answer.json()) as Answer };
+  }
+
+  /** Every caller's model and number, with what it got. */
+  function all(port: number) {
+    const callers = MODELS.flatMap((model) =>
+      Array.from({ length: CALLERS }, (_, number) => ({ model, number })),
+    );
+    // Models in turn, as requests of several clients come.
+    const mixed = callers.sort((one, other) => one.number - other.number);
+    return Promise.all(
+      mixed.map(async ({ model, number }) => ({ model, number, got: await predict(port, model, [number]) })),
+    );
+  }
+
+  it("gives each caller its own model's prediction, by one call per full batch", async () => {
+    const answers = await all(ours.port);
+    for (const { model, number, got } of answers) {
+      expect(got.status).toBe(200);
+      expect(got.body).toEqual({
+        message: '',
+        batchId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        predictions: [`${pathOf(model)} ${number}`],
+      });
+    }
+    const bySort = (one: { path: string }, other: { path: string }) => (one.path < other.path ? -1 : 1);
+    expect(calls.sort(bySort)).toEqual(MODELS.map((model) => ({ path: pathOf(model), size: CALLERS })));
+    const ids = new Set(answers.map(({ model, got }) => `${model} ${got.body.batchId}`));
+    expect(ids.size).toBe(MODELS.length);
+  });
+
+  it("does not mix models as KServe's agent does, which sends a batch to the path of its last request", async () => {
+    const answers = await all(theirs.port);
+    const wrong = answers.filter(
+      ({ model, got }) => got.body.predictions?.[0]?.toString().startsWith(`${pathOf(model)} `) !== true,
+    );
+    expect(wrong.length).toBeGreaterThan(0);
+    for (const { got } of wrong) expect(got.status).toBe(200);
+  });
+
+  it('answers like KServe where both answer right', async () => {
+    for (const instances of [[1], [1, 2, 3], Array.from({ length: 40 }, (_, index) => index)]) {
+      const [kserve, mms] = await Promise.all([
+        predict(theirs.port, 'a', instances),
+        predict(ours.port, 'a', instances),
+      ]);
+      const { batchId } = kserve.body;
+      expect({ ...mms, body: { ...mms.body, batchId } }).toEqual(kserve);
+    }
+  });
+
+  it.each([
+    ['no JSON', '{'],
+    ['no instances', '{}'],
+    ['none in the list', '{"instances":[]}'],
+    ['instances that are no list', '{"instances":1}'],
+    ['null', 'null'],
+    ['a list', '[]'],
+    ['nothing', ''],
+  ])('refuses like KServe: %s', async (_, body) => {
+    const ask = async (port: number) => {
+      const answer = await fetch(`http://127.0.0.1:${port}${pathOf('a')}`, { method: 'POST', body });
+      return { status: answer.status, type: answer.headers.get('content-type'), text: await answer.text() };
+    };
+    const [kserve, mms] = await Promise.all([ask(theirs.port), ask(ours.port)]);
+    expect(mms).toEqual(kserve);
+    expect(mms.status).toBe(400);
+  });
+
+  it.each([
+    ['broken', 503],
+    ['short', 502],
+    ['mute', 502],
+  ])('says each caller with its status what the model server said: %s', async (model, status) => {
+    const [kserve, ...mms] = await Promise.all([
+      predict(theirs.port, model, [1, 2]),
+      predict(ours.port, model, [1, 2]),
+      predict(ours.port, model, [3]),
+    ]);
+    expect(kserve.status).toBe(200);
+    for (const { status: got, body } of mms) {
+      expect(got).toBe(status);
+      expect(body.predictions).toBeNull();
+      if (model !== 'mute') expect(body.message).toBe(kserve.body.message);
+    }
+  });
+
+  it('sends no batch that is more than full by requests that join', async () => {
+    await Promise.all([20, 20, 20].map((size) => predict(ours.port, 'a', Array<number>(size).fill(1))));
+    expect(calls.map(({ size }) => size)).toEqual([20, 20, 20]);
+  });
+
+  it('sends a batch that is not full once its first request has waited', async () => {
+    const began = performance.now();
+    await Promise.all([predict(ours.port, 'a', [1]), predict(ours.port, 'a', [2])]);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(1_990);
+    expect(calls).toEqual([{ path: pathOf('a'), size: 2 }]);
+  });
+
+  it('takes a caller that leaves out of its batch', async () => {
+    const body = JSON.stringify({ instances: ['gone'] });
+    const leaving = connect(ours.port, '127.0.0.1');
+    const request = `POST ${pathOf('a')} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    await new Promise((resolve) => leaving.write(request, resolve));
+    const counted = async (): Promise<number> =>
+      Number(/_requests_total\{[^}]*code="499"\} (\d+)/.exec(await ours.metrics())?.[1] ?? 0);
+    const staying = predict(ours.port, 'a', ['here']);
+    leaving.destroy();
+    expect((await staying).body.predictions).toEqual([`${pathOf('a')} here`]);
+    await eventually(async () => expect(await counted()).toBeGreaterThan(0));
+    expect(calls).toEqual([{ path: pathOf('a'), size: 1 }]);
+  });
+
+  it('passes everything else on as it is', async () => {
+    const answer = await fetch(`http://127.0.0.1:${ours.port}/v2/models/a/infer`, {
+      method: 'POST',
+      body: '{"instances":[1]}',
+    });
+    expect(await answer.json()).toEqual({ predictions: ['/v2/models/a/infer 1'] });
+  });
+});

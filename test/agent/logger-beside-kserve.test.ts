@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
+import { type KServeAgent, startKServeAgent } from '../support/kserve-agent.ts';
+import { LOGGED_REQUESTS, sendLogged, startLoggedComponent } from '../support/log-requests.ts';
+import { type LogSinkServer, startLogSink, type SunkEvent } from '../support/log-sink.ts';
+import { type OwnAgent, startOwnAgent } from '../support/own-agent.ts';
+
+const FLAGS = [
+  ...['--source-uri', 'pod-a', '--log-mode', 'all', '--inference-service', 'isvc', '--namespace', 'ns'],
+  ...['--endpoint', '', '--component', 'predictor', '--metadata-headers', 'X-Request-Id,X-Team'],
+  ...['--metadata-annotations', 'a.b/c=d e,owner=<me & you>', '--logger-tls-skip-verify', 'false'],
+];
+
+describe("the logger beside that of KServe's agent", () => {
+  let component: Awaited<ReturnType<typeof startLoggedComponent>>;
+  const sinks: LogSinkServer[] = [];
+  let theirs: KServeAgent;
+  let ours: OwnAgent;
+
+  beforeAll(async () => {
+    component = await startLoggedComponent();
+    const { port } = component;
+    const [one, other] = [await startLogSink(), await startLogSink()];
+    sinks.push(one, other);
+    theirs = await startKServeAgent(port, ['--log-url', one.url, ...FLAGS]);
+    ours = await startOwnAgent(port, ['--log-url', other.url, ...FLAGS]);
+  });
+  afterAll(async () => {
+    await ours.stop();
+    await theirs.stop();
+    for (const sink of sinks) sink.close();
+    component.close();
+  });
+
+  it('sends the same events for the same 200 requests', async () => {
+    const logged = { theirs: 0 };
+    for (const sent of LOGGED_REQUESTS) {
+      const [kserve, mms] = await Promise.all([sendLogged(theirs.port, sent), sendLogged(ours.port, sent)]);
+      expect(mms).toEqual(kserve);
+      logged.theirs += kserve.status === 200 ? 2 : 1;
+    }
+    const [kserve, mms] = await Promise.all(sinks.map((sink) => eventsOf(sink, logged.theirs)));
+    expect(mms).toEqual(kserve);
+    expect(logged.theirs).toBeGreaterThan(350);
+  });
+
+  it('makes an id where the client gave none, one for both events', async () => {
+    for (const sink of sinks) sink.events.length = 0;
+    const sent = { ...LOGGED_REQUESTS[0]!, headers: { 'content-type': 'application/json' } };
+    await Promise.all([sendLogged(theirs.port, sent), sendLogged(ours.port, sent)]);
+    for (const sink of sinks) {
+      await eventsOf(sink, 2);
+      const ids = sink.events.map(({ headers }) => headers['ce-id']);
+      expect(new Set(ids).size).toBe(1);
+      expect(ids[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+      for (const { headers } of sink.events)
+        expect(Math.abs(Date.parse(String(headers['ce-time'])) - Date.now())).toBeLessThan(60_000);
+    }
+  });
+});
+
+/** What came, without what is of the connection or of the moment, in an order that does not depend on the workers. */
+async function eventsOf(sink: LogSinkServer, count: number): Promise<string[]> {
+  await eventually(() => {
+    if (sink.events.length < count) throw new Error(`${sink.events.length} of ${count} events`);
+    return Promise.resolve();
+  }, 20_000);
+  return sink.events.map(comparable).sort();
+}
+
+const OF_THE_CONNECTION = new Set([
+  'host',
+  'connection',
+  'user-agent',
+  'accept-encoding',
+  'traceparent',
+  'ce-time',
+  'transfer-encoding',
+]);
+
+function comparable({ headers, body }: SunkEvent): string {
+  const kept = Object.entries(headers).filter(([name]) => !OF_THE_CONNECTION.has(name));
+  return JSON.stringify([kept.sort(([one], [other]) => (one < other ? -1 : 1)), body.toString('base64')]);
+}

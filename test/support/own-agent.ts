@@ -1,0 +1,51 @@
+import { PassThrough } from 'node:stream';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import { AGENT, NODE_FLAGS } from './agent.ts';
+
+/** Our agent as it is shipped, without models. */
+export interface OwnAgent {
+  readonly port: number;
+  readonly statusPort: number;
+  readonly pid: number;
+  readonly log: readonly string[];
+  metrics(): Promise<string>;
+  /** Asks it to end and waits until it has. */
+  stop(): Promise<void>;
+}
+
+/** Starts the bundle as KServe's webhook does for an InferenceService that is not multi-model, and waits until it serves. */
+export async function startOwnAgent(
+  componentPort: number,
+  flags: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<OwnAgent> {
+  const args = [...flags, '--component-port', String(componentPort), '--port', '0', '--status-port', '0'];
+  const child = spawn(process.execPath, [...NODE_FLAGS, AGENT, ...args], {
+    env: { PATH: process.env['PATH'], ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exited = once(child, 'exit');
+  const log: string[] = [];
+  const lines = new PassThrough();
+  child.stdout.pipe(lines, { end: false });
+  child.stderr.pipe(lines, { end: false });
+  const { port, statusPort } = await new Promise<{ port: number; statusPort: number }>((resolve, reject) => {
+    createInterface({ input: lines }).on('line', (line) => {
+      log.push(line);
+      if (line.includes('"the agent is serving"'))
+        resolve(JSON.parse(line) as { port: number; statusPort: number });
+    });
+    void exited.then(([code]) => reject(new Error(`the agent ended with ${code}:\n${log.join('\n')}`)));
+  });
+  return {
+    ...{ port, statusPort, log, pid: child.pid! },
+    metrics: async () => (await fetch(`http://127.0.0.1:${statusPort}/metrics`)).text(),
+    stop: async () => {
+      child.kill('SIGTERM');
+      await exited;
+    },
+  };
+}
