@@ -19,10 +19,9 @@ async function refusal(args: readonly string[]): Promise<string> {
 
 describe('mms agent', () => {
   it.each([
-    [['--enable-batcher'], /batcher .* not supported yet/],
-    [['--max-batchsize', '32'], /batcher .* not supported yet/],
-    [['--log-url', 'http://x'], /request logger .* not supported yet/],
-    [['--metadata-headers', 'a'], /request logger .* not supported yet/],
+    [['--enable-batcher=yes'], /true or false/],
+    [['--logger-tls-skip-verify=yes'], /true or false/],
+    [['--log-ulr', 'http://x'], /--log-url/],
     [['--enable-puler'], /--enable-puller/],
     [['--config-dri', '/x'], /--config-dir/],
     [['--enable-puller=yes'], /true or false/],
