@@ -22,7 +22,18 @@ export async function startOwnAgent(
   flags: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<OwnAgent> {
-  const args = [...flags, '--component-port', String(componentPort), '--port', '0', '--status-port', '0'];
+  // Nothing comes after the last request here, so the agent need not wait for it.
+  const args = [
+    '--drain-seconds',
+    '1',
+    ...flags,
+    '--component-port',
+    String(componentPort),
+    '--port',
+    '0',
+    '--status-port',
+    '0',
+  ];
   const child = spawn(process.execPath, [...NODE_FLAGS, AGENT, ...args], {
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
