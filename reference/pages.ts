@@ -15,7 +15,7 @@ export async function referencePages(root: string): Promise<ReadonlyMap<string, 
     ['conditions.md', conditionsPage(sources)],
     ['errors.md', errorsPage(sources)],
     ['findings.md', findingsPage()],
-    ['metrics.md', await metricsPage(sources)],
+    ['metrics.md', await metricsPage()],
     ['names.md', namesPage(sources)],
     ['settings.md', settingsPage()],
   ]);

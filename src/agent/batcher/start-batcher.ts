@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Around, Onward } from '../proxy/around.ts';
 import { type BatchCaller, createBatchCaller } from './batch-call.ts';
 import { createGather } from './gather.ts';
+import { createBatcherMetrics } from './metrics.ts';
 import type { BatcherSettings } from './settings.ts';
 import { type BatchAnswer, divideAnswer, readInstances } from './v1-batch.ts';
 
 /** A longer request is refused: batches are held in memory. */
 const MOST_BODY = 64 * 1024 ** 2;
-const SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 export interface BatcherDeps {
   readonly settings: BatcherSettings;
@@ -38,7 +38,7 @@ interface Caller {
 /** Starts the batcher: requests to a path that ends with ":predict" go to the component together. */
 export function startBatcher(deps: BatcherDeps): Batcher {
   const caller = createBatchCaller(deps.componentPort);
-  const { batches, sizes } = createMetrics(deps.registry);
+  const { batches, sizes } = createBatcherMetrics(deps.registry);
   const gather = createGather<Caller>({
     ...deps.settings,
     clock: deps.clock,
@@ -65,24 +65,6 @@ export function startBatcher(deps: BatcherDeps): Batcher {
     });
   };
   return { around, close: caller.close };
-}
-
-function createMetrics(registry: Registry) {
-  const registers = [registry];
-  return {
-    batches: new Counter({
-      name: 'kserve_mms_agent_batches_total',
-      help: 'Batches that went to the model server, by why they went: full, or late (the latency was up)',
-      labelNames: ['why'] as const,
-      registers,
-    }),
-    sizes: new Histogram({
-      name: 'kserve_mms_agent_batch_instances',
-      help: 'Instances in a batch',
-      buckets: SIZE_BUCKETS,
-      registers,
-    }),
-  };
 }
 
 /** Calls the component once for all of them, and gives each its part. Never rejects. */

@@ -54,24 +54,7 @@ export function startDelivery(deps: DeliveryDeps): Delivery {
     metrics.count('dropped', count);
     losses.add(count, why);
   };
-  const deliver = async (parcel: Parcel): Promise<void> => {
-    for (let failures = 1; ; failures += 1) {
-      const outcome = await deps.send(parcel, cut.signal);
-      if (outcome.kind === 'sent') {
-        metrics.count('sent', parcel.length);
-        return;
-      }
-      metrics.count('failed', parcel.length);
-      const mustWait = outcome.kind === 'later' && !cut.signal.aborted;
-      if (!mustWait || (queue.isCrowded() && !stopping.signal.aborted)) {
-        drop(parcel.length, outcome.why);
-        return;
-      }
-      const policy = stopping.signal.aborted ? LAST_RETRY : RETRY;
-      const until = stopping.signal.aborted ? cut.signal : stopping.signal;
-      await deps.clock.sleep(backoffDelay(failures, policy, deps.random), until);
-    }
-  };
+  const deliver = deliverer(deps, { drop, stopping: stopping.signal, cut: cut.signal });
   const work = async (): Promise<void> => {
     while (!cut.signal.aborted) {
       const parcel = queue.next();
@@ -114,6 +97,39 @@ export function startDelivery(deps: DeliveryDeps): Delivery {
       }
       losses.tell();
     },
+  };
+}
+
+interface Ending {
+  readonly drop: (count: number, why: string) => void;
+  /** Long waits are over. */
+  readonly stopping: AbortSignal;
+  /** Everything is. */
+  readonly cut: AbortSignal;
+}
+
+/** Sends a parcel until it is taken, refused, or in the way of others. */
+function deliverer(
+  { queue, metrics, send, clock, random }: DeliveryDeps,
+  { drop, stopping, cut }: Ending,
+): (parcel: Parcel) => Promise<void> {
+  return async (parcel) => {
+    for (let failures = 1; ; failures += 1) {
+      const outcome = await send(parcel, cut);
+      if (outcome.kind === 'sent') {
+        metrics.count('sent', parcel.length);
+        return;
+      }
+      metrics.count('failed', parcel.length);
+      const mustWait = outcome.kind === 'later' && !cut.aborted;
+      if (!mustWait || (queue.isCrowded() && !stopping.aborted)) {
+        drop(parcel.length, outcome.why);
+        return;
+      }
+      const policy = stopping.aborted ? LAST_RETRY : RETRY;
+      const until = stopping.aborted ? cut : stopping;
+      await clock.sleep(backoffDelay(failures, policy, random), until);
+    }
   };
 }
 

@@ -15,6 +15,6 @@ export async function openAzureUpload(
     put: async (key, data, signal) => {
       await container.getBlockBlobClient(key).uploadData(data, { abortSignal: signal });
     },
-    close: () => void proxies?.close(),
+    close: () => proxies?.close(),
   };
 }

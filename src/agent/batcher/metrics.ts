@@ -1,0 +1,22 @@
+import { Counter, Histogram, type Registry } from 'prom-client';
+
+const SIZE_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+/** The batcher's metrics, among the agent's. */
+export function createBatcherMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    batches: new Counter({
+      name: 'kserve_mms_agent_batches_total',
+      help: 'Batches that went to the model server, by why they went: full, or late (the latency was up)',
+      labelNames: ['why'] as const,
+      registers,
+    }),
+    sizes: new Histogram({
+      name: 'kserve_mms_agent_batch_instances',
+      help: 'Instances in a batch',
+      buckets: SIZE_BUCKETS,
+      registers,
+    }),
+  };
+}
