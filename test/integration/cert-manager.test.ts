@@ -3,7 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'yaml';
 import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
-import { atBaseUrl, withCaBundle, type WebhookConfiguration } from '../../src/contract/webhook-configuration.ts';
+import {
+  atBaseUrl,
+  withCaBundle,
+  type WebhookConfiguration,
+} from '../../src/contract/webhook-configuration.ts';
 import { WEBHOOK_CONFIGURATION } from '../../src/contract/names.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import {

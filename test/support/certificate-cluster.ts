@@ -1,5 +1,9 @@
 import type { CertificateSecret } from '../../src/certificates/certificate-secret.decide.ts';
-import { readBundle, type CertificatePolicy, type Fingerprint } from '../../src/certificates/certificate.decide.ts';
+import {
+  readBundle,
+  type CertificatePolicy,
+  type Fingerprint,
+} from '../../src/certificates/certificate.decide.ts';
 import {
   milliseconds,
   seconds,

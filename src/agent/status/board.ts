@@ -1,4 +1,9 @@
-import type { AgentStatus, AgentStatusEvent, ConfigStatus, ModelStatus } from '../../contract/agent-status.ts';
+import type {
+  AgentStatus,
+  AgentStatusEvent,
+  ConfigStatus,
+  ModelStatus,
+} from '../../contract/agent-status.ts';
 import { AGENT_STATUS_VERSION } from '../../contract/agent-status.ts';
 import type { EpochMs } from '../../lib/clock.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';

@@ -2,7 +2,12 @@ import { decideInjection } from '../../contract/agent-injection.ts';
 import type { InferenceService } from '../../contract/inference-service.ts';
 import { isRecord, textMapIn } from '../../lib/json.ts';
 import { decodeModelConfig } from '../../contract/model-config.ts';
-import { INFERENCE_SERVICE_LABEL, MODELS_JSON, modelConfigName, SYSTEM_CONFIG } from '../../contract/names.ts';
+import {
+  INFERENCE_SERVICE_LABEL,
+  MODELS_JSON,
+  modelConfigName,
+  SYSTEM_CONFIG,
+} from '../../contract/names.ts';
 import { isPod } from '../../contract/pod.ts';
 import type { Pod } from '../../contract/pod.ts';
 import { DEFAULT_SYSTEM_CONFIG, readSystemConfig } from '../../contract/system-config.ts';

@@ -1,6 +1,11 @@
 import type { PodTrial } from './installed-checks.decide.ts';
 import type { KubernetesObject } from '../../contract/kubernetes.ts';
-import { COMPONENT_LABEL, CONTAINERS, INFERENCE_SERVICE_LABEL, PREDICTOR_COMPONENT } from '../../contract/names.ts';
+import {
+  COMPONENT_LABEL,
+  CONTAINERS,
+  INFERENCE_SERVICE_LABEL,
+  PREDICTOR_COMPONENT,
+} from '../../contract/names.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import { PODS } from '../../kube/resources.ts';
