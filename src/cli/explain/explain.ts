@@ -1,10 +1,25 @@
 import type { Command } from 'commander';
-import { withConnectionFlags } from '../cluster-connection.ts';
-import type { ConnectionFlags } from '../cluster-connection.ts';
+import { withConnectionFlags, withCluster } from '../cluster-connection.ts';
+import type { ConnectionFlags, ClusterConnection } from '../cluster-connection.ts';
 import { newCommand } from '../io.ts';
 import type { CommandIo } from '../io.ts';
 import { DEFAULT_MANAGER_NAMESPACE } from '../manager-namespace.ts';
-import { outputOption } from '../output.ts';
+import { outputOption, painter, structured } from '../output.ts';
+import type { Explanation } from './chain.decide.ts';
+import { explainInferenceService } from './explain-service.decide.ts';
+import { explainModel } from './explain-model.decide.ts';
+import { explainPod } from './explain-pod.decide.ts';
+import { readTarget } from './target.decide.ts';
+import type { TargetKind } from './target.decide.ts';
+import { MmsError } from '../../lib/errors.ts';
+import { nearNames } from '../near-names.decide.ts';
+import { getIfThere } from '../../kube/get-if-there.ts';
+import { INFERENCE_SERVICES, PODS, TRAINED_MODELS } from '../../kube/resources.ts';
+import type { Resource } from '../../kube/resources.ts';
+import { namesOf, readModelFacts, readPodFacts, readServiceFacts } from './explain-facts.ts';
+import { SettingsError } from '../../lib/settings-error.ts';
+import { explanationText } from './explanation-text.ts';
+import { knownAnswer } from '../known-answers.ts';
 
 export interface ExplainFlags extends ConnectionFlags {
   readonly output: 'table' | 'json' | 'yaml';
@@ -31,8 +46,105 @@ Examples:
   mms explain pod/flowers-predictor-7d4b9-x2x7k
   mms explain isvc/flowers -o json | jq .broken.id`,
     )
-    .action(async (name: string, flags: ExplainFlags) => {
-      const { explain } = await import('./explain-run.ts');
-      await explain(io, name, flags);
-    });
+    .action((name: string, flags: ExplainFlags) => explain(io, name, flags));
+}
+
+/** What was named is of a kind that is not explained. */
+class ExplainWordError extends SettingsError {
+  readonly code = 'EXPLAIN_WORD';
+}
+
+/** What was named cannot be explained: nothing has the name, or several kinds have. */
+class ExplainTargetError extends MmsError {
+  readonly code = 'EXPLAIN_TARGET';
+  readonly retryable = false;
+}
+
+/** The chain is broken; printed in full before. */
+class BrokenChainError extends MmsError {
+  readonly code = 'CHAIN_BROKEN';
+  readonly retryable = false;
+}
+
+const RESOURCES: ReadonlyMap<TargetKind, Resource> = new Map<TargetKind, Resource>([
+  ['TrainedModel', TRAINED_MODELS],
+  ['InferenceService', INFERENCE_SERVICES],
+  ['Pod', PODS],
+]);
+
+/**
+ * Prints the chain.
+ *
+ * @throws {BrokenChainError} after printing, so that the exit code tells; {@link ExplainTargetError}; ApiError when the cluster
+ * is not reached
+ */
+function explain(io: CommandIo, word: string, flags: ExplainFlags): Promise<void> {
+  return withCluster(flags, async (cluster) => {
+    const { kind, name } = await targetOf(cluster, word);
+    const found = await explanationOf(cluster, kind, name, flags.managerNamespace);
+    io.stdout.write(
+      flags.output === 'table'
+        ? explanationText(found, painter(io.stdout, io.environment))
+        : structured(found, flags.output),
+    );
+    if (found.broken !== undefined) throw new BrokenChainError(`the chain is broken at ${found.broken.id}`);
+  });
+}
+
+async function explanationOf(
+  cluster: ClusterConnection,
+  kind: TargetKind,
+  name: string,
+  managerNamespace: string,
+): Promise<Explanation> {
+  switch (kind) {
+    case 'TrainedModel':
+      return explainModel(await readModelFacts(cluster, name, managerNamespace));
+    case 'Pod':
+      return explainPod(await readPodFacts(cluster, name, managerNamespace));
+    case 'InferenceService':
+      return explainInferenceService(await readServiceFacts(cluster, name, managerNamespace));
+  }
+}
+
+async function targetOf(
+  cluster: ClusterConnection,
+  word: string,
+): Promise<{ readonly kind: TargetKind; readonly name: string }> {
+  const target = readTarget(word);
+  if (target === undefined)
+    throw new ExplainWordError([
+      `${JSON.stringify(word)} is none of trainedmodel/NAME, isvc/NAME, pod/NAME and NAME`,
+    ]);
+  const { kind, name } = target;
+  if (kind !== undefined) return { kind, name };
+  const { client, namespace } = cluster;
+  const kinds: TargetKind[] = [];
+  const unread: string[] = [];
+  for (const [candidate, resource] of RESOURCES) {
+    const found = await knownAnswer(getIfThere(client, resource, { namespace, name }));
+    if (found.kind === 'unreadable') unread.push(`${candidate}: ${found.why}`);
+    else if (found.value !== undefined) kinds.push(candidate);
+  }
+  const [only, another] = kinds;
+  if (only !== undefined && another === undefined) return { kind: only, name };
+  if (only !== undefined) throw new ExplainTargetError(several(kinds, name, namespace));
+  const what = `${JSON.stringify(name)} in namespace ${namespace}`;
+  if (unread.length > 0)
+    throw new ExplainTargetError(
+      `whether there is a ${what} is not known: ${unread.join('; ')}; name its kind, as isvc/${name}`,
+    );
+  throw new ExplainTargetError(await nobody(cluster, name));
+}
+
+function several(kinds: readonly TargetKind[], name: string, namespace: string): string {
+  const choices = kinds.map((kind) => `${kind.toLowerCase()}/${name}`).join(' or ');
+  return `namespace ${namespace} has several objects named ${name}; say which: ${choices}`;
+}
+
+async function nobody(cluster: ClusterConnection, name: string): Promise<string> {
+  const names = await Promise.all([...RESOURCES.values()].map((resource) => namesOf(cluster, resource)));
+  const near = nearNames(name, names.flat());
+  const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '; look in another namespace with -n';
+  return `there is no TrainedModel, InferenceService or pod ${JSON.stringify(name)} in namespace ${cluster.namespace}${hint}`;
 }

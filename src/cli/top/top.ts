@@ -1,15 +1,27 @@
-import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Milliseconds } from '../../lib/clock.ts';
 import { parseDuration } from '../../lib/duration.ts';
-import type { TopOrder } from './top-report.decide.ts';
-import { withScopeFlags } from '../cluster-connection.ts';
-import type { ScopeFlags } from '../cluster-connection.ts';
+import { topDocument, topModels } from './top-report.decide.ts';
+import type { TopOrder, PodTraffic, TopModel } from './top-report.decide.ts';
+import { withScopeFlags, withCluster } from '../cluster-connection.ts';
+import type { ScopeFlags, ClusterConnection } from '../cluster-connection.ts';
 import { newCommand } from '../io.ts';
 import type { CommandIo } from '../io.ts';
 import { objectArgument } from '../object-argument.ts';
-import { outputOption } from '../output.ts';
+import { outputOption, structured } from '../output.ts';
 import type { OutputFormat } from '../output.ts';
+import { nearNames } from '../near-names.decide.ts';
+import { growthOf, NO_TRAFFIC } from './model-traffic.decide.ts';
+import { shortBytes } from './short-bytes.decide.ts';
+import { inferenceServiceOf } from '../../contract/trained-model.ts';
+import { TRAINED_MODELS } from '../../kube/resources.ts';
+import { systemClock } from '../../lib/system-clock.ts';
+import { askTraffic } from './agent-traffic.ts';
+import { listObjects } from '../cluster-snapshot.ts';
+import { NoSuchNameError } from '../no-such-name.ts';
+import { predictorPods } from '../predictor-pods.ts';
+import { table } from '../table.ts';
 
 export interface TopFlags extends ScopeFlags {
   readonly output: OutputFormat;
@@ -44,14 +56,118 @@ Examples:
   mms top flowers --sort latency --over 30s
   mms top -A -o json`,
     )
-    .action(async (services: readonly string[], flags: TopFlags) => {
-      const { showTop } = await import('./top-run.ts');
-      await showTop(io, services, flags);
-    });
+    .action((services: readonly string[], flags: TopFlags) => showTop(io, services, flags));
 }
 
 function readSpan(text: string): Milliseconds {
   const span = parseDuration(text);
   if (span !== undefined && span > 0) return span;
   throw new InvalidArgumentError('It must be a span of time such as 30s or 5m.');
+}
+
+/** Pods that cannot be asked and are named; the others are counted. */
+const PODS_NAMED = 5;
+
+/** Prints models by memory, requests and latency, and says whose requests are not known. */
+function showTop(io: CommandIo, services: readonly string[], flags: TopFlags): Promise<void> {
+  const interrupted = io.interruption();
+  return withCluster(flags, async (cluster) => {
+    const all = await listObjects(cluster.client, TRAINED_MODELS, cluster.scope);
+    const known = all.flatMap((model) => inferenceServiceOf(model) ?? []);
+    const wanted = new Set(services);
+    for (const name of wanted) {
+      if (known.includes(name)) continue;
+      const where = cluster.scope === undefined ? 'any namespace' : `namespace ${cluster.scope}`;
+      throw new NoSuchNameError(
+        { wanted: name, near: nearNames(name, known) },
+        where,
+        'InferenceService with models',
+      );
+    }
+    const isWanted = (service: string | undefined): boolean => wanted.size === 0 || wanted.has(service ?? '');
+    const { traffic, overSeconds } = await countedTraffic(cluster, isWanted, flags, interrupted);
+    const models = all.filter((model) => isWanted(inferenceServiceOf(model)));
+    const top = topModels(models, traffic, flags.sort);
+    if (flags.output === 'table') {
+      if (top.length === 0) io.stderr.write('there are no TrainedModels\n');
+      else io.stdout.write(topTable(top, flags.allNamespaces === true, flags.headers));
+      tellOfTheSilent(io, traffic);
+      return;
+    }
+    const document = topDocument(top, traffic, overSeconds);
+    io.stdout.write(structured(document, flags.output === 'yaml' ? 'yaml' : 'json'));
+  });
+}
+
+interface CountedTraffic {
+  readonly traffic: readonly PodTraffic[];
+  /** Undefined: since the agents started. */
+  readonly overSeconds: number | undefined;
+}
+
+/** Ctrl-C ends the counting early; what was counted until then is shown. */
+async function countedTraffic(
+  { client, scope }: ClusterConnection,
+  isWanted: (service: string | undefined) => boolean,
+  { over }: TopFlags,
+  interrupted: AbortSignal,
+): Promise<CountedTraffic> {
+  const pods = (await predictorPods({ client, namespace: scope })).filter(({ inferenceService }) =>
+    isWanted(inferenceService),
+  );
+  const before = await askTraffic(client, pods);
+  if (over === undefined) return { traffic: before, overSeconds: undefined };
+  const started = systemClock.now();
+  await systemClock.sleep(over, interrupted);
+  const after = await askTraffic(client, pods);
+  const overSeconds = (systemClock.now() - started) / 1000;
+  return { traffic: after.map((now, index) => grown(now, before[index])), overSeconds };
+}
+
+function grown(now: PodTraffic, before: PodTraffic | undefined): PodTraffic {
+  if (now.models === undefined || before?.models === undefined) return now;
+  const then = before.models;
+  const models = [...now.models].map(
+    ([model, traffic]) => [model, growthOf(then.get(model) ?? NO_TRAFFIC, traffic)] as const,
+  );
+  return { ...now, models: new Map(models) };
+}
+
+function topTable(models: readonly TopModel[], namespaces: boolean, headers: boolean): string {
+  const headings = [
+    'MODEL',
+    'INFERENCESERVICE',
+    'MEMORY',
+    'REQUESTS',
+    'ERRORS',
+    'MEAN',
+    'P50',
+    'P99',
+    'PODS',
+  ];
+  const rows = models.map((model) => {
+    const { name, inferenceService, memory, requests, errors, pods } = model;
+    const counts = pods.told === 0 ? ['-', '-'] : [String(requests), String(errors)];
+    return [
+      ...(namespaces ? [model.namespace] : []),
+      ...[name, inferenceService ?? '-', memory === undefined ? '-' : shortBytes(memory), ...counts],
+      ...[model.meanMs, model.p50Ms, model.p99Ms].map(shortTime),
+      `${pods.told}/${pods.total}`,
+    ];
+  });
+  return table(namespaces ? ['NAMESPACE', ...headings] : headings, rows, headers);
+}
+
+/** Three figures: `0.85ms`, `12ms`, `1.2s`. */
+function shortTime(ms: number | undefined): string {
+  if (ms === undefined) return '-';
+  return ms < 1000 ? `${Number(ms.toPrecision(2))}ms` : `${Number((ms / 1000).toPrecision(2))}s`;
+}
+
+function tellOfTheSilent(io: CommandIo, pods: readonly PodTraffic[]): void {
+  const silent = pods.filter(({ models }) => models === undefined);
+  for (const { namespace, pod, why = '' } of silent.slice(0, PODS_NAMED)) {
+    io.stderr.write(`not counted: pod ${namespace}/${pod}: ${why}\n`);
+  }
+  if (silent.length > PODS_NAMED) io.stderr.write(`not counted: ${silent.length - PODS_NAMED} pods more\n`);
 }
