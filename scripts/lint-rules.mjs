@@ -27,14 +27,17 @@ export function pureImports(effectsOfLib) {
   };
 }
 
-/** No file is reached from itself, by imports of any kind but `import()`. */
+/** No file is reached from itself, by imports of any kind: of values, of types, or later by `import()`. */
 export function noCircles() {
   const imports = new Map();
   const importsOf = (file) => {
     const known = imports.get(file);
     if (known !== undefined) return known;
     const text = readFileSync(file, 'utf8');
-    const found = [...text.matchAll(/^(?:import|export)[^;']*?from '(\.[^']+\.ts)';/gm)];
+    const found = [
+      ...text.matchAll(/^(?:import|export)[^;']*?from '(\.[^']+\.ts)';/gm),
+      ...text.matchAll(/import\('(\.[^']+\.ts)'\)/g),
+    ];
     const paths = found.map(([, path]) => resolve(dirname(file), path));
     imports.set(file, paths);
     return paths;

@@ -3,7 +3,7 @@ import type { Clock, Random } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { AgentOptions } from './options.ts';
 import type { Around } from './proxy/around.ts';
-import type { Environment } from './sources/source.ts';
+import type { Environment } from './sources/environment.ts';
 
 export interface AroundDeps {
   readonly options: Pick<AgentOptions, 'logger' | 'batcher' | 'componentPort'>;

@@ -7,7 +7,7 @@ import type { Proxy } from './proxy/proxy-server.ts';
 import type { Puller } from './puller/contract.ts';
 import { askComponents, createReadiness, type Readiness } from './readiness.ts';
 import { type RunningModels, startModels } from './start-models.ts';
-import type { Environment } from './sources/source.ts';
+import type { Environment } from './sources/environment.ts';
 import { startServing } from './serving.ts';
 import { createStatusBoard } from './status/board.ts';
 import type { StatusServer } from './status/status-server.ts';

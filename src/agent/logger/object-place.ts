@@ -31,3 +31,10 @@ export function objectPlace(logUrl: string, storePath: string): ObjectPlace | un
     ? undefined
     : { store, bucket, host: user === undefined ? '' : host, prefix, storePath };
 }
+
+/** Writes objects to one bucket. */
+export interface ObjectUpload {
+  /** @throws what the store's client throws */
+  put(key: string, data: Buffer, signal: AbortSignal): Promise<void>;
+  close(): void;
+}

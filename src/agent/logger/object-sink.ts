@@ -2,7 +2,7 @@ import { messageOf } from '../../lib/errors.ts';
 import type { SendOutcome } from './delivery.ts';
 import type { Marshal } from './marshal.ts';
 import { objectKey } from './object-format.ts';
-import type { ObjectUpload } from './object-upload.ts';
+import type { ObjectUpload } from './object-place.ts';
 import type { LogRecord } from './record.ts';
 import type { LogOrigin, LogSink } from './settings.ts';
 

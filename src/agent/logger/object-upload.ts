@@ -1,12 +1,5 @@
-import type { Environment } from '../sources/source.ts';
-import type { ObjectPlace } from './object-place.ts';
-
-/** Writes objects to one bucket. */
-export interface ObjectUpload {
-  /** @throws what the store's client throws */
-  put(key: string, data: Buffer, signal: AbortSignal): Promise<void>;
-  close(): void;
-}
+import type { Environment } from '../sources/environment.ts';
+import type { ObjectPlace, ObjectUpload } from './object-place.ts';
 
 /** A store's client, which is loaded when it is needed: with the credentials of the environment, as for models. */
 export async function openUpload(place: ObjectPlace, env: Environment): Promise<ObjectUpload> {

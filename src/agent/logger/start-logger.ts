@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import { type Clock, milliseconds, type Milliseconds, type Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Around } from '../proxy/around.ts';
-import type { Environment } from '../sources/source.ts';
+import type { Environment } from '../sources/environment.ts';
 import { type SendOutcome, startDelivery } from './delivery.ts';
 import { createLogQueue } from './log-queue.ts';
 import { createLoggerMetrics } from './metrics.ts';

@@ -5,9 +5,9 @@ import { MmsError } from '../../lib/errors.ts';
 import { createAuthorizer, gcsEndpoint, READ_WRITE } from '../sources/gs.ts';
 import { createProxyRouter } from '../sources/proxy/proxy-router.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../sources/settings.ts';
-import type { Environment } from '../sources/source.ts';
+import type { Environment } from '../sources/environment.ts';
 import type { ObjectPlace } from './object-place.ts';
-import type { ObjectUpload } from './object-upload.ts';
+import type { ObjectUpload } from './object-place.ts';
 
 const ANSWER_TIME = seconds(60);
 

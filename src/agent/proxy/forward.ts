@@ -1,30 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import { seconds } from '../../lib/clock.ts';
-import type { PassedRequest } from './proxied-request.decide.ts';
 import { leavesConnection, refuse, respond, respondOrdinary } from './answers.ts';
-import {
-  againOrFailed,
-  callComponent,
-  type ComponentCall,
-  type Upstream,
-  type Way,
-} from './component-call.ts';
+import { againOrFailed, callComponent, type ComponentCall, type Way } from './component-call.ts';
 import type { ConnectionFault } from './answer-readers.ts';
+import type { Exchange } from './exchange.ts';
 import { sendRequest } from './send-request.ts';
-
-/** A request on its way. */
-export interface Exchange {
-  readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
-  /** What the component gets. */
-  readonly passed: PassedRequest;
-  readonly upstream: Upstream;
-  /** The component speaks another protocol from now on; only a request to upgrade has this. */
-  readonly upgraded?: (answer: IncomingMessage, component: Socket, head: Buffer) => void;
-  /** How it ended: the status that the client saw, 499 when the client went away first. */
-  readonly done: (status: number) => void;
-}
 
 /** nginx's status for a client that did not wait; it appears in metrics only. */
 export const CLIENT_GONE = 499;

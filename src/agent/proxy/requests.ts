@@ -6,7 +6,7 @@ import type { Connection, Connections } from '../connections.ts';
 import { refuse } from './answers.ts';
 import type { Around } from './around.ts';
 import type { Upstream } from './component-call.ts';
-import type { Exchange } from './forward.ts';
+import type { Exchange } from './exchange.ts';
 
 export interface State {
   inFlight: number;

@@ -3,7 +3,7 @@ import { nextTick } from 'node:process';
 import { requestHead } from './request-head.decide.ts';
 import { addTrailers, endWith } from './answers.ts';
 import { type ComponentCall, isOnePiece } from './component-call.ts';
-import type { Exchange } from './forward.ts';
+import type { Exchange } from './exchange.ts';
 
 /** A body that is known to be no longer is sent once it is there: it can then be sent again. */
 const SHORT_BODY = 8 * 1024;

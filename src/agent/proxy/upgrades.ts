@@ -1,7 +1,8 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Connection, Connections } from '../connections.ts';
-import { type Exchange, forward } from './forward.ts';
+import { forward } from './forward.ts';
+import type { Exchange } from './exchange.ts';
 import { exchangeOf, judge, type Serving, track } from './requests.ts';
 import { joinUpgraded, withoutUpgrade } from './tunnel.ts';
 

@@ -1,5 +1,5 @@
 import { NO_MORE_WAITING } from '../../lib/abort.ts';
-import type { Environment } from '../sources/source.ts';
+import type { Environment } from '../sources/environment.ts';
 import { PullAbortedError, PullerCrashedError } from '../sources/errors.ts';
 import { secretValues } from '../sources/redact.ts';
 import { createSlots } from '../slots.ts';

@@ -6,7 +6,7 @@ import { createHttpClient } from '../sources/http-client.ts';
 import { createProxyRouter } from '../sources/proxy/proxy-router.ts';
 import { secretValues } from '../sources/redact.ts';
 import type { SourceSettings } from '../sources/settings.ts';
-import type { Environment } from '../sources/source.ts';
+import type { Environment } from '../sources/environment.ts';
 import { createSources } from '../sources/sources.ts';
 import type { Puller } from './contract.ts';
 import { createDiskRoom } from './disk-room.ts';

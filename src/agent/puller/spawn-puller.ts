@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ALLOCATOR } from './allocator.decide.ts';
-import type { Environment } from '../sources/source.ts';
+import type { Environment } from '../sources/environment.ts';
 
 /** JavaScript objects of a pull are few; bytes live outside this heap. */
 const HEAP_MIB = 96;

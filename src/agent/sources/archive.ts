@@ -1,7 +1,9 @@
 import { BadArchiveError, PullError } from './errors.ts';
 import { isError } from './is-error.ts';
 import { printable } from './redact.ts';
-import type { ArchiveKind } from './source.ts';
+
+/** The formats that are unpacked. */
+export type ArchiveKind = 'tar' | 'zip';
 
 /** By the end of a URI's path. */
 const BY_EXTENSION: readonly (readonly [string, ArchiveKind])[] = [

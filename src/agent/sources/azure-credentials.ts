@@ -1,8 +1,8 @@
 import type { ClientSecretCredentialOptions as CredentialOptions, TokenCredential } from '@azure/identity';
 import { AnonymousCredential, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { PullError, SourceConfigurationError } from './errors.ts';
-import type { ProxyRouter } from './proxy/proxy-router.ts';
-import type { Environment } from './source.ts';
+import type { ProxyRouter } from './proxy/proxy-types.ts';
+import type { Environment } from './environment.ts';
 
 type Policy = NonNullable<CredentialOptions['additionalPolicies']>[number]['policy'];
 

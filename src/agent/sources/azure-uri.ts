@@ -1,6 +1,6 @@
 import { InvalidUriError, SourceConfigurationError } from './errors.ts';
 import { shownUri } from './redact.ts';
-import type { Environment } from './source.ts';
+import type { Environment } from './environment.ts';
 
 export interface AzurePlace {
   readonly account: string;

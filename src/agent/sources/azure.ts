@@ -15,9 +15,10 @@ import { nonEmpty } from './non-empty.ts';
 import { badListing, eachListed, filesBelow } from './prefix.ts';
 import type { StoredObject } from './prefix.ts';
 import { createProxyRouter } from './proxy/proxy-router.ts';
-import type { ProxyRouter } from './proxy/proxy-router.ts';
+import type { ProxyRouter } from './proxy/proxy-types.ts';
 import { shownUri } from './redact.ts';
-import type { Environment, OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
+import type { OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
+import type { Environment } from './environment.ts';
 
 const PIPELINE: StoragePipelineOptions = { retryOptions: { maxTries: 2, retryDelayInMs: 250 } };
 

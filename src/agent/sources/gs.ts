@@ -11,9 +11,10 @@ import { gunzipped } from './gunzipped.ts';
 import { badListing, bucketAndPrefix, eachListed, filesBelow } from './prefix.ts';
 import type { ListedPage } from './prefix.ts';
 import { createProxyRouter } from './proxy/proxy-router.ts';
-import type { ProxyRouter } from './proxy/proxy-router.ts';
+import type { ProxyRouter } from './proxy/proxy-types.ts';
 import { shownUri } from './redact.ts';
-import type { Environment, Source, SourceContext } from './source.ts';
+import type { Source, SourceContext } from './source.ts';
+import type { Environment } from './environment.ts';
 
 const PUBLIC_ENDPOINT = 'https://storage.googleapis.com';
 const READ_ONLY = 'https://www.googleapis.com/auth/devstorage.read_only';

@@ -3,9 +3,10 @@ import type { DestinationPolicy } from './destination-policy.decide.ts';
 import { BadRedirectError } from './errors.ts';
 import { guardedLookup, refuseHost } from './guarded-connect.ts';
 import type { Resolve } from './guarded-connect.ts';
-import { bareHost, createHttpGetter } from './http-get.ts';
+import { createHttpGetter } from './http-get.ts';
+import { bareHost } from './connection.ts';
 import { errorOfStatus, retryAfterMs } from './http-status.ts';
-import type { ProxyRouter } from './proxy/proxy-router.ts';
+import type { ProxyRouter } from './proxy/proxy-types.ts';
 import { shownUri } from './redact.ts';
 
 export interface HttpResponse {

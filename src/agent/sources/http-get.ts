@@ -1,7 +1,8 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
-import type { ProxyRouter } from './proxy/proxy-router.ts';
+import { bareHost, IDLE } from './connection.ts';
+import type { ProxyRouter } from './proxy/proxy-types.ts';
 
 /** One GET, or the POST of a form: resolves with the head of the answer, whose body is still to be read. */
 export type HttpGet = (
@@ -23,9 +24,6 @@ export interface HttpGetterOptions {
   /** Where the environment names proxies; it makes the connections of what goes by one. */
   readonly proxies?: ProxyRouter | undefined;
 }
-
-/** Shorter than the 5 s after which many servers close, so that no request meets a closing connection. */
-export const IDLE = { keepAlive: true, timeout: 4_000 };
 
 interface Transport {
   readonly request: typeof httpRequest;
@@ -84,11 +82,6 @@ function post(headers: Readonly<Record<string, string>>, form: URLSearchParams):
 
 function target({ hostname, port, pathname, search }: URL): RequestOptions {
   return { hostname: bareHost(hostname), port: port === '' ? null : port, path: pathname + search };
-}
-
-/** A URL puts an IPv6 address in brackets, a socket does not take them. */
-export function bareHost(hostname: string): string {
-  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
 }
 
 /** @param lenient reads answers that Node's parser refuses; they are judged here. */

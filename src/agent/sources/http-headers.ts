@@ -2,7 +2,7 @@ import { hexFromBase64 } from './digest.ts';
 import type { ExpectedDigest } from './digest.ts';
 import type { DigestAlgorithm } from './digest-sum.ts';
 import { SourceConfigurationError } from './errors.ts';
-import type { Environment } from './source.ts';
+import type { Environment } from './environment.ts';
 
 /**
  * The headers that the operator set for one host: the variable `<host>-headers`, a JSON object, as KServe's webhook

@@ -10,7 +10,7 @@ import { discard, expectSuccess, smallText } from './http-client.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from './http-client.ts';
 import type { OciPlace } from './oci-uri.ts';
 import { shownUri } from './redact.ts';
-import type { Environment } from './source.ts';
+import type { Environment } from './environment.ts';
 
 const MANIFEST_TYPES = [
   'application/vnd.oci.image.manifest.v1+json',

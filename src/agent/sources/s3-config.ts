@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import { SourceConfigurationError } from './errors.ts';
 import { nonEmpty } from './non-empty.ts';
-import type { Environment } from './source.ts';
+import type { Environment } from './environment.ts';
 
 /** What the environment that KServe's webhook injects says about S3, read once. */
 export interface S3Environment {

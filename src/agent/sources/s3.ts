@@ -18,7 +18,8 @@ import { readS3Environment } from './s3-config.ts';
 import type { S3Environment } from './s3-config.ts';
 import { s3Fault } from './s3-fault.ts';
 import type { S3Handler } from './proxy/s3-via-proxies.ts';
-import type { Environment, OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
+import type { OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
+import type { Environment } from './environment.ts';
 
 /** Listing a large prefix takes many requests; one of them may stumble without failing the model. */
 const ATTEMPTS_PER_REQUEST = 2;

@@ -1,3 +1,5 @@
+import type { ArchiveKind } from './archive.ts';
+import type { Environment } from './environment.ts';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../lib/clock.ts';
 import type { TarOptions } from './archive-tar.ts';
@@ -5,11 +7,6 @@ import type { ExpectedDigest } from './digest.ts';
 import type { PullError } from './errors.ts';
 import type { HttpClient } from './http-client.ts';
 import type { SourceSettings } from './settings.ts';
-
-/** The container's environment, where the webhook puts credentials and endpoints. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-export type ArchiveKind = 'tar' | 'zip';
 
 /** The file is an archive, and its content rather than itself belongs to the model. */
 export interface Unpacking {

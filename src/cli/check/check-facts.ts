@@ -21,7 +21,6 @@ import {
 } from '../../kube/resources.ts';
 import { systemClock } from '../../lib/system-clock.ts';
 import { reviewed } from './access-review.ts';
-import type { CheckFlags } from './check.ts';
 import type { ClusterConnection } from '../cluster-connection.ts';
 import { readInForce, readInstallation, readLease } from '../installation-facts.ts';
 import { listObjects } from '../cluster-snapshot.ts';
@@ -34,7 +33,7 @@ const DAY_SECONDS = 24 * 60 * 60;
 /** @param warnings what the API server warned this connection of so far; the connection adds to it */
 export async function readInstalledFacts(
   cluster: ClusterConnection,
-  { managerNamespace, warnDays }: CheckFlags,
+  { managerNamespace, warnDays }: { readonly managerNamespace: string; readonly warnDays: number },
   warnings: readonly string[],
 ): Promise<InstalledFacts> {
   const { client, namespace } = cluster;

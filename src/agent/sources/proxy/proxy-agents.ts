@@ -5,9 +5,9 @@ import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import type { ProxyServer } from './proxy-rules.decide.ts';
 import { PullError } from '../errors.ts';
-import { IDLE } from '../http-get.ts';
+import { IDLE } from '../connection.ts';
 import { connectToProxy, openTunnel } from './proxy-connect.ts';
-import type { ProxyRouterOptions } from './proxy-router.ts';
+import type { ProxyRouterOptions } from './proxy-types.ts';
 import { withinLimit } from '../within-limit.ts';
 
 export interface ProxyAgentOptions {

@@ -4,7 +4,7 @@ import { connect as connectTcp, isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ProxyServer } from './proxy-rules.decide.ts';
-import { bareHost } from '../http-get.ts';
+import { bareHost } from '../connection.ts';
 import { refusedBy, unanswered, unreachable } from './proxy-faults.ts';
 import { withinLimit } from '../within-limit.ts';
 

@@ -5,8 +5,8 @@ import { httpAgentVia, httpsAgentVia } from './proxy-agents.ts';
 import type { ProxyAgentOptions } from './proxy-agents.ts';
 import { PROXY_AUTHENTICATION_REQUIRED, faultBehind, refusedBy } from './proxy-faults.ts';
 import { guardedTarget } from './proxy-guard.ts';
-import type { ProxyRoute, ProxyRouter, ProxyRouterOptions } from './proxy-router.ts';
-import type { Environment } from '../source.ts';
+import type { ProxyRoute, ProxyRouter, ProxyRouterOptions } from './proxy-types.ts';
+import type { Environment } from '../environment.ts';
 
 /** The router itself; loaded where the environment names a proxy. */
 export function createProxyRoutes(env: Environment, options: ProxyRouterOptions): ProxyRouter {

@@ -1,7 +1,7 @@
 import type { Agent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import type { ProxyRouter } from './proxy-router.ts';
+import type { ProxyRouter } from './proxy-types.ts';
 
 /** What the SDK uses of its handler. */
 export type S3Handler = Pick<
