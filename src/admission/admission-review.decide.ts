@@ -70,7 +70,7 @@ export type AdmissionDecision = AdmissionNotes &
   (
     | { readonly kind: 'allowed' }
     | { readonly kind: 'patched'; readonly patch: readonly Operation[] }
-    /** The object must be changed by whoever sent it. `code` is an HTTP status, `reason` a Kubernetes status reason. */
+    /** The sender must change the object. `code` is an HTTP status, `reason` a Kubernetes status reason. */
     | { readonly kind: 'denied'; readonly code: number; readonly reason: string; readonly message: string }
     /** Nothing was decided. A retryable one may pass when it is sent again as it is. */
     | {

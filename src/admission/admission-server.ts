@@ -34,7 +34,7 @@ export interface AdmissionServerOptions {
    * Undefined: anyone who reaches the port is answered.
    */
   readonly clientAuthority?: string | undefined;
-  /** Told of each connection that was closed to make room, or not taken. */
+  /** Called with each connection that was closed to make room, or refused. */
   readonly connectionClosed?: (reason: RoomReason) => void;
 }
 
@@ -128,7 +128,7 @@ interface ServerState {
   readonly budget: BodyBudget;
 }
 
-/** Whoever has this connection shall open its next one elsewhere: no call can then be lost to our closing it. */
+/** The client shall open its next connection elsewhere: then closing this one loses no call. */
 function askToLeave(response: Response): void {
   if (!response.headersSent) response.setHeader('Connection', 'close');
 }

@@ -27,7 +27,7 @@ export interface MutatePodsOptions {
    */
   readonly callerIsKnown: boolean;
   readonly logger: Logger;
-  /** Told of each decision, for metrics. */
+  /** Called with each decision, for metrics. */
   readonly observe: (decision: Pick<InjectionDecision, 'outcome' | 'reason'>) => void;
 }
 
@@ -42,7 +42,7 @@ export function mutatePods(
       const fault = podFault(object) ?? 'the object';
       return unreadable(`the object is not a pod that can be read: ${fault} is missing or malformed`);
     }
-    // The namespace stands in the request; in the pod it may be missing still.
+    // The request holds the namespace; in the pod it may still be missing.
     const namespace = request.namespace ?? object.metadata.namespace ?? '';
     const candidacy = candidacyOf(object);
     const misnamed = misnamedField(candidacy, object, namespace);

@@ -10,7 +10,7 @@ export type RequestBody =
   | { readonly kind: 'too-much'; readonly excess: JsonExcess; readonly start: Buffer }
   /** Others needed the memory that it held. */
   | { readonly kind: 'lost' }
-  /** The client went away; there is nobody to answer. */
+  /** The client went away; the answer has no reader. */
   | { readonly kind: 'aborted' };
 
 export interface BodyReading {
@@ -26,7 +26,7 @@ const FIRST_BYTES = 16 * 1024;
 /**
  * Reads a body up to its bounds and stops there. body-parser is no choice: over its limit it reads an endless body to its end
  * before it says so. The pieces are copied into one buffer: a sender that makes them a byte long would have us keep a
- * hundred times what it sends. Whoever is given a complete body releases its share.
+ * hundred times what it sends. The receiver of a complete body releases its share.
  */
 export function readBody(
   request: IncomingMessage,
@@ -73,7 +73,7 @@ export function readBody(
   });
 }
 
-/** How long a client may go on sending what nobody will look at before the connection is cut. */
+/** How long a client may go on sending bytes that are not read before the connection is cut. */
 const LINGER = milliseconds(500);
 
 /** Answers with JSON. The connection is kept for the next request. */

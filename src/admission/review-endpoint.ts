@@ -150,7 +150,7 @@ function reasonOf(status: Malformed['httpStatus']): string {
 }
 
 /** One for all: an abort without a reason makes an error, which costs a review more than its decision does. */
-const NO_LONGER_NEEDED = new Error('nobody waits for the answer any more');
+const NO_LONGER_NEEDED = new Error('no caller waits for the answer any more');
 
 async function decide(
   request: AdmissionRequest,

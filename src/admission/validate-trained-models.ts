@@ -9,10 +9,10 @@ import { canBeInferenceService, inferenceServiceOf } from '../contract/trained-m
 import type { TrainedModel } from '../contract/trained-model.ts';
 
 export interface ValidateTrainedModelsOptions {
-  /** What is around a model that is about to be stored; `namespace` stands in its metadata. */
+  /** What is around a model that is about to be stored; its metadata holds `namespace`. */
   readonly surroundings: (model: TrainedModel) => Promise<Surroundings>;
   readonly allowMemoryChanges: boolean;
-  /** Whether only the API server can have sent a review. Anyone else is told of no InferenceService and no memory. */
+  /** Whether only the API server can have sent a review. Any other caller learns nothing about InferenceServices or memory. */
   readonly callerIsKnown: boolean;
   readonly logger: Logger;
 }

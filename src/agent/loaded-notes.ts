@@ -25,7 +25,7 @@ interface Note {
   readonly hash?: string;
 }
 
-/** Lines may be so many times the notes that count, and a few more, before the file is written anew. */
+/** Lines may be so many times the notes that count, and a few more, before the file is rewritten. */
 const LINES = { times: 4, more: 1_000 };
 
 /** Some 200 bytes a model and line, of 20,000 models; what is longer was not written by an agent. */
@@ -80,7 +80,7 @@ async function openToAppend(path: string): Promise<FileHandle> {
   return append();
 }
 
-/** What open(2) says of a link, a directory, a pipe that nobody reads, and a socket. */
+/** What open(2) says of a link, a directory, a pipe without a reader, and a socket. */
 const NOT_PLAIN: ReadonlySet<string> = new Set(['ELOOP', 'EISDIR', 'ENXIO']);
 
 async function readNotes(path: string): Promise<Note[]> {

@@ -44,7 +44,7 @@ const QUIET_BEFORE_CLOSE = seconds(5);
 /** However long requests took: together with --drain-seconds it is less than the 30 s that a pod has to end. */
 const FLUSH_AT_LEAST = seconds(5);
 
-/** Between two looks at a readiness that nobody asks for. */
+/** Between two looks at a readiness that no probe asks for. */
 const LOOK_EVERY = milliseconds(500);
 
 /** Starts the agent; it is serving when this resolves, and ready once its first models are settled. */
@@ -71,7 +71,7 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   if (options.enablePuller)
     models = await startModels({ ...deps, readiness, board, stepped, forgotten }, ending.signal);
   else readiness.setFirstSet([]);
-  // The status should say so as soon as the pod could be ready, whoever asks.
+  // The status should say so as soon as the pod could be ready, whether or not it is asked for.
   void lookUntil(() => board.facts().ready, notReady, clock, ending.signal);
   const { port } = serving.proxy;
   log.info({ port, statusPort: serving.status.port, puller: options.enablePuller }, 'the agent is serving');

@@ -23,7 +23,7 @@ const OF_ONE_PATIENCE = 4;
 const LONGEST_PATIENCE = 60;
 
 /**
- * Whether the next piece of work may begin. Slow work gives its place to the next, so that a few that hang hold up nobody.
+ * Whether the next piece of work may begin. Slow work gives its place to the next, so that a few that hang do not hold up the others.
  * But where nothing is quick, a server is just slow, and more at once make it slower: so no more than `limit` give theirs,
  * twice as many at once then, and those beyond that come one by one, ever more slowly. There is no number at which it
  * comes to a standstill: of 300 that hang, 40 run at once after a minute and 100 after a quarter of an hour.

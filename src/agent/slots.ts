@@ -27,7 +27,7 @@ export function createSlots(limit: number, slow?: SlowWork): Slots {
   const waiting = new Set<() => void>();
   const places = createPlaces(limit, slow, () => admit());
   let look = new AbortController();
-  /** Lets in whoever may come now, and comes back when time alone lets in the next. */
+  /** Lets in all that may begin now, and runs again when time alone lets in the next. */
   const admit = (): void => {
     look.abort(NO_MORE_WAITING);
     while (waiting.size > 0) {
@@ -66,7 +66,7 @@ export function createSlots(limit: number, slow?: SlowWork): Slots {
         };
         waiting.add(granted);
         signal.addEventListener('abort', aborted, { once: true });
-        // Whoever came before has seen to it that somebody looks.
+        // An earlier waiter has already scheduled the next look.
         if (waiting.size === 1) admit();
       });
     },

@@ -55,7 +55,7 @@ const IDLE_POLL = seconds(10);
  * Keeps the webhook's certificate: the same on all replicas, renewed in time, and never served before the API servers
  * trust it. What to do is decided in certificate-rotation.decide.ts and certificate-trust.decide.ts; this file carries it out.
  *
- * Nobody but the leader creates the Secret, on the first start too: a certificate helps no one until its authority
+ * Only the leader creates the Secret, on the first start too: a certificate is of no use until its authority
  * is published, and that is the leader's to do. The others serve as soon as it is.
  */
 export function certificateKeeper(options: CertificateKeeperOptions): CertificateKeeper {

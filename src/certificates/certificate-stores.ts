@@ -1,7 +1,7 @@
 import { MmsError } from '../lib/errors.ts';
 import type { CertificateSecret } from './certificate-secret.decide.ts';
 
-/** Somebody else has written since we read. Reading again and deciding anew is all that is needed. */
+/** Another writer was faster. Read again and decide again. */
 export class StaleWriteError extends MmsError {
   readonly code = 'STALE_WRITE';
   readonly retryable = true;

@@ -82,7 +82,7 @@ export const DEFAULT_CERTIFICATE_POLICY: CertificatePolicy = {
 
 const PEM_BLOCK = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
-/** The certificates of a PEM bundle; whatever else stands in it is passed over, and doubles are read once. */
+/** The certificates of a PEM bundle; any other text in it is ignored, and duplicates are read once. */
 export function readBundle(bundle: string, reader: CertificateReader): Certificate[] {
   const found = new Map<Fingerprint, Certificate>();
   for (const [block] of bundle.matchAll(PEM_BLOCK)) {

@@ -53,7 +53,7 @@ export function withScopeFlags(command: Command): Command {
 /**
  * Runs `use` with a connection, which is closed afterwards however it ends.
  *
- * @param warn told what the API server and its webhooks warn of
+ * @param warn called with each warning of the API server and its webhooks
  * @throws {KubeconfigError} before anything is asked of the cluster; ApiError and what `use` throws
  */
 export async function withCluster<T>(

@@ -29,7 +29,7 @@ const BURST = seconds(0.25);
 /** Ages are shown in seconds only while they are small. */
 const REFRESH = seconds(10);
 
-/** Follows what multi-model serving is made of, by watches that are made anew whenever they break, until the signal. */
+/** Follows the objects of multi-model serving until the signal aborts. A watch that breaks is opened again. */
 export async function followSnapshot(options: FollowOptions): Promise<void> {
   const { clock, signal, show, trouble } = options;
   let changed = Promise.withResolvers<undefined>();

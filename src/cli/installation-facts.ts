@@ -17,7 +17,7 @@ import type { Resource } from '../kube/resources.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
 import { knownAnswer } from './known-answers.ts';
 
-/** Whoever does not even complete a handshake in this time is not serving. */
+/** An address that does not complete a handshake in this time is not serving. */
 const HANDSHAKE = milliseconds(2000);
 
 /** Reads what is known of the manager, with its Lease in that namespace. */

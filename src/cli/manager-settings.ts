@@ -52,7 +52,7 @@ export const MANAGER_SETTINGS = {
     ...{ argument: '<file>', env: 'MMS_WEBHOOK_CLIENT_CA', otherwise: undefined as string | undefined },
     otherwiseShown: 'none: the webhook answers anyone who reaches it',
     meaning:
-      "PEM of the authority of the API server's client certificate; the webhook then answers nobody else",
+      "PEM of the authority of the API server's client certificate; the webhook then answers no other caller",
     read: (text: string) => (text === '' ? undefined : text),
     must: 'name a file',
   },

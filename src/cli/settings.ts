@@ -42,7 +42,7 @@ export function optionsOf(settings: Settings): Option[] {
 
 /**
  * What holds: the flag, else the environment variable, where an empty one counts as absent, else the default. For each
- * value that makes no sense there is a fault, and the default stands in for it.
+ * value that makes no sense there is a fault, and the default is used instead.
  *
  * @param flags as commander gives them for {@link optionsOf}: only those that were given
  */

@@ -23,7 +23,7 @@ export interface Obstacle {
   readonly message: string;
 }
 
-/** What stands in the way, if anything. KServe would go on silently and leave a pod that cannot work. */
+/** What prevents the injection, if anything. KServe would go on silently and leave a pod that cannot work. */
 export function findObstacle(pod: Pod, configMap: string): Obstacle | undefined {
   return (
     tooLarge(pod) ??
@@ -59,7 +59,7 @@ function foreignAgent(pod: Pod): Obstacle | undefined {
   };
 }
 
-/** KServe's agent, whoever built its image, is known by what it is called with and the port that it serves. */
+/** KServe's agent, whichever image it has, is recognized by its arguments and its port. */
 function isKServeAgent(agent: Container): boolean {
   const flags = new Set((agent.args ?? []).map((arg) => arg.split('=', 1)[0] ?? ''));
   const hasPort = agent.ports?.some(

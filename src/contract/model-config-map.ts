@@ -118,7 +118,7 @@ function wantedLabels(inferenceService: InferenceService): Readonly<Record<strin
   return { ...inferenceService.metadata.labels, [MODEL_CONFIG_LABEL]: 'true' };
 }
 
-/** Group and name, not uid: an InferenceService that was deleted and made anew is still the same owner by right. */
+/** Group and name, not uid: an InferenceService that was deleted and created again is still the same owner. */
 function sameOwner(a: OwnerReference, b: OwnerReference): boolean {
   return groupOf(a.apiVersion) === groupOf(b.apiVersion) && a.kind === b.kind && a.name === b.name;
 }

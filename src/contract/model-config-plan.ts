@@ -36,7 +36,7 @@ export interface ShardPlan {
 }
 
 export interface ModelConfigPlan {
-  /** Empty when the InferenceService has no business with ConfigMaps: absent, or not multi-model. */
+  /** Empty when the InferenceService needs no ConfigMap: it is absent, or not multi-model. */
   readonly shards: readonly ShardPlan[];
   readonly waiting: readonly WaitingModel[];
   /** Undefined when there is no InferenceService to decide upon. */
@@ -125,7 +125,7 @@ function placeModels(
 }
 
 /**
- * Models that are placed come first, so that nobody new takes a running model's memory; then those that KServe's
+ * Models that are placed come first, so that no new model takes a running model's memory; then those that KServe's
  * controller had let in, in case their ConfigMap is lost; then the oldest. Beside KServe's controller the first two change
  * places.
  */

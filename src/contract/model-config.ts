@@ -2,7 +2,7 @@ import { compareText } from '../lib/compare-text.ts';
 import { isRecord } from '../lib/json.ts';
 import { formatQuantity, parseQuantity } from '../lib/quantity.ts';
 
-/** What an agent is told of one model; the shape and field order are KServe's `modelconfig.ModelConfig`. */
+/** What an agent learns about one model; the shape and field order are KServe's `modelconfig.ModelConfig`. */
 export interface ModelSpec {
   readonly storageUri: string;
   readonly framework: string;

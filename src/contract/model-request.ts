@@ -10,7 +10,7 @@ export interface ModelRequest {
   readonly runtime: string | undefined;
   /** `v1`, `v2`, `grpc-v1` or `grpc-v2`; undefined when the user leaves it open. */
   readonly protocol: string | undefined;
-  /** The tag that stands in for the one of the runtime's image. */
+  /** The tag that replaces the one of the runtime's image. */
   readonly runtimeVersion: string | undefined;
   /** Fields of a container, to be laid over the runtime's. */
   readonly overrides: JsonObject;

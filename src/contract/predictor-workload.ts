@@ -35,7 +35,7 @@ export type Scale =
   | { readonly kind: 'external' };
 
 export type PredictorPlan =
-  /** Not multi-model: nobody's business here. */
+  /** Not multi-model: nothing to do. */
   | { readonly kind: 'left-alone'; readonly message: string }
   /** Cannot be made as things stand; what was made before stays. */
   | {
@@ -113,7 +113,7 @@ export function planPredictor(inferenceService: InferenceService, runtimes: Runt
 }
 
 /**
- * The plan, unless the webhook is not called for the pods: without the agent nobody would load their models, and their Service
+ * The plan, unless the webhook is not called for the pods: without the agent nothing would load their models, and their Service
  * would lead to a port on which nothing listens.
  *
  * @param unmet what of the webhook's namespaceSelector the namespace does not meet; undefined when it is selected, or unknown

@@ -112,7 +112,7 @@ function find({ annotations, secret, config }: S3Sources, wanted: Setting): Foun
 }
 
 /**
- * The variables of S3, as KServe makes them, but for one thing: what stands in a Secret's data is referred to and not
+ * The variables of S3, as KServe makes them, but for one thing: values in a Secret's data are referred to and not
  * written into the pod. `AWS_ENDPOINT_URL` is put together by kubelet then, out of `$(S3_ENDPOINT)`.
  */
 export function s3Environment(sources: S3Sources): {

@@ -53,7 +53,7 @@ export interface CredentialParts {
   readonly env: readonly EnvVar[];
   readonly volumes: readonly Volume[];
   readonly volumeMounts: readonly VolumeMount[];
-  /** What whoever creates the pod should know; left out when there is nothing. */
+  /** Warnings for the creator of the pod; left out when there are none. */
   readonly warnings?: readonly string[];
 }
 

@@ -135,7 +135,7 @@ function nested({ path, fields }: Section, key: string, faults: SystemConfigFaul
 function imageOf(agent: Section, otherwise: string, faults: SystemConfigFault[]): string {
   const image = text(agent, 'image', otherwise, faults).trim();
   if (isImageReference(image)) return image;
-  const message = `${JSON.stringify(image)} is not an image reference; ${otherwise} stands in for it`;
+  const message = `${JSON.stringify(image)} is not an image reference; ${otherwise} is used instead`;
   faults.push({ key: `${agent.path}.image`, message });
   return otherwise;
 }
@@ -190,7 +190,7 @@ function range(
   const request = quantity(agent, requestField, faults);
   const limit = quantity(agent, limitField, faults);
   if ((parseQuantity(request)?.nano ?? 0n) <= (parseQuantity(limit)?.nano ?? 0n)) return [request, limit];
-  const message = `${request} is more than ${limitField}, ${limit}, which stands in for it`;
+  const message = `${request} is more than ${limitField}, ${limit}, which is used instead`;
   faults.push({ key: `${agent.path}.${requestField}`, message });
   return [limit, limit];
 }
@@ -200,7 +200,7 @@ function quantity(agent: Section, field: ResourceField, faults: SystemConfigFaul
   const value = text(agent, field, otherwise, faults).trim();
   const parsed = parseQuantity(value);
   if (parsed !== undefined && parsed.nano >= 0n) return value;
-  const message = `${value} is not a quantity of zero or more; ${otherwise} stands in for it`;
+  const message = `${value} is not a quantity of zero or more; ${otherwise} is used instead`;
   faults.push({ key: `${agent.path}.${field}`, message });
   return otherwise;
 }

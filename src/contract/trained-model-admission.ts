@@ -103,7 +103,7 @@ function memoryFault(
   if (allowMemoryChanges || had === undefined || had.nano === wanted.nano) return undefined;
   const message =
     `the Trained Model "${name}" memory field is immutable. The memory was "${formatQuantity(had)}" but it is updated to ` +
-    `"${formatQuantity(wanted)}". Delete the TrainedModel and create it anew, or run the manager with --allow-memory-changes`;
+    `"${formatQuantity(wanted)}". Delete the TrainedModel and create it again, or run the manager with --allow-memory-changes`;
   return { code: 'MemoryImmutable', message };
 }
 

@@ -32,7 +32,7 @@ export interface ReconcilingOptions {
 
 /** The work queue of the replica that leads. The others need none: a new leader looks at everything. */
 export interface Reconciling {
-  /** A change touches this key; without the lead that is nobody's business here. */
+  /** A change touches this key; ignored without the lead. */
   enqueue(key: ObjectKey): void;
   /** The same, after a span. */
   enqueueAfter(key: ObjectKey, span: Milliseconds): void;

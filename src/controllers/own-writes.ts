@@ -18,7 +18,7 @@ export interface OwnWrites<T extends KubernetesObject = ConfigMap> {
   newestOf(key: ObjectKey, cached: T | undefined): T | undefined;
   /** Our own writes that the watch has not shown yet. */
   unseen(): T[];
-  /** To be told of every object that the watch shows; true for one that is no news, being what we wrote. */
+  /** Call it with every object that the watch shows; true for one that this process wrote itself. */
   seen(object: T): boolean;
 }
 

@@ -26,7 +26,7 @@ export type WorkQueueEvent<K extends string> =
       readonly duration: Milliseconds;
     };
 
-/** The code of an error that nobody foresaw. */
+/** The code of an unexpected error. */
 const UNEXPECTED = 'UNEXPECTED';
 
 export interface WorkQueueOptions<K extends string> {
@@ -199,7 +199,7 @@ async function run<K extends string>(queue: Queue<K>, key: K): Promise<void> {
 
 function failed<K extends string>(queue: Queue<K>, key: K, error: unknown): Outcome {
   const { logger, backoff, random } = queue.options;
-  // A run cut short by the stop is nobody's fault.
+  // A run that the stop cut short has not failed.
   if (queue.aborting.signal.aborted) return 'gave-up';
   if (error instanceof MmsError && !error.retryable) {
     queue.failures.delete(key);

@@ -25,9 +25,9 @@ export interface ApiClientOptions {
   readonly timeout?: Milliseconds;
   /** When a silent connection is looked into; see {@link PROBE}. */
   readonly probe?: ProbeTiming;
-  /** Told of each finished request; must not throw. */
+  /** Called with each finished request; must not throw. */
   readonly observe?: RequestObserver;
-  /** Told what the API server warns of (its header `Warning`), as admission webhooks do; must not throw. */
+  /** Called with each warning of the API server (its header `Warning`), also those of admission webhooks; must not throw. */
   readonly warn?: (warning: string) => void;
 }
 

@@ -58,7 +58,7 @@ export interface ClusterView {
   readonly serviceAccounts: Reflector<ServiceAccount>;
   /** KServe's `inferenceservice-config`, if there is one. */
   readonly systemConfig: Reflector<ConfigMap>;
-  /** Those of InferenceServices, whoever made them; nothing that is decided for pods or ConfigMaps waits for them. */
+  /** Pods of InferenceServices, whoever created them; no decision for pods or ConfigMaps waits for them. */
   readonly pods: Reflector<WatchedPod>;
   /** By the InferenceService that they belong to, as its reconcile key. */
   readonly podsByKey: ObjectIndex<WatchedPod>;
@@ -185,7 +185,7 @@ function memoryShareOf(model: TrainedModel): Share | undefined {
   return { group, amount: reading.memory };
 }
 
-/** A private key has no business in a cache. */
+/** Private keys are not cached. */
 function withoutData({ metadata }: Secret): Secret {
   return { metadata };
 }

@@ -24,7 +24,7 @@ export interface Snapshot<T extends KubernetesObject> {
 
 /**
  * Every object of a kind as of one moment, by a quorum read, in pages. The snapshot behind the pages expires after some five
- * minutes (etcd compaction); the list then starts anew in one piece, which cannot expire.
+ * minutes (etcd compaction); the list then starts again in one piece, which cannot expire.
  *
  * @throws {ApiError} as the client does, and API_BAD_RESPONSE for an answer that is no usable list
  */

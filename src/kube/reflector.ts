@@ -26,7 +26,7 @@ export interface ReflectorOptions<T extends KubernetesObject> {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   readonly indexes?: readonly IndexUpdate<T>[];
-  /** Drops what nobody reads before an object is cached. managedFields are dropped anyway. */
+  /** Drops fields that are never read before an object is cached. managedFields are dropped anyway. */
   readonly project?: (object: T) => T;
   readonly clock: Clock;
   readonly random: Random;
@@ -72,7 +72,7 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
   const store = createObjectStore(options.indexes);
   const stopping = new AbortController();
   const { promise: synced, resolve, reject } = Promise.withResolvers<undefined>();
-  // Nobody needs to wait for the sync: a stop before it is then no unhandled rejection.
+  // A caller need not wait for the sync: a stop before it is then no unhandled rejection.
   synced.catch(() => undefined);
   const logger = options.logger.child({ resource: options.resource.plural });
   const observe = tolerantObserver(options.observe, logger);
@@ -186,7 +186,7 @@ function tolerantObserver(
 function shapeOf<T extends KubernetesObject>(options: ReflectorOptions<T>, logger: Logger): (object: T) => T {
   const { project } = options;
   return (object) => {
-    // The object was parsed a moment ago and nobody else has it yet.
+    // The object was parsed a moment ago and is not shared yet.
     delete (object.metadata as { managedFields?: unknown }).managedFields;
     if (project === undefined) return object;
     try {

@@ -7,7 +7,7 @@ const TEXTS = 4096;
 
 /**
  * What the cache keeps of TrainedModels: everything but annotations, of which kubectl's copy of the whole object is one
- * and which nobody here reads, with one copy of the texts that many of them have in common. Changes the object, which is
+ * and which is not read here, with one copy of the texts that many of them have in common. Changes the object, which is
  * fresh.
  */
 export function createTrainedModelProjection(): (model: TrainedModel) => TrainedModel {

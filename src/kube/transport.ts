@@ -71,9 +71,9 @@ export interface TransportOptions {
   readonly userAgent: string;
   readonly timeout: Milliseconds;
   readonly observe: RequestObserver;
-  /** Told when a request was sent that got no answer in time. */
+  /** Called with the time of sending when a request got no answer in time. */
   readonly unanswered: (sentAt: MonotonicMs) => void;
-  /** Told what the API server warns of, each time it does. */
+  /** Called with each warning of the API server. */
   readonly warn: (warning: string) => void;
 }
 

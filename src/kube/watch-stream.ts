@@ -30,7 +30,7 @@ export interface WatchOptions {
 }
 
 /**
- * One HTTP watch from opening to end, whichever way it ends; whoever stops iterating frees the connection.
+ * One HTTP watch from opening to end, whichever way it ends; stopping the iteration frees the connection.
  *
  * @throws {ApiError} when it cannot be opened or breaks; API_TIMEOUT for a connection that went silent
  */

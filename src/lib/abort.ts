@@ -7,7 +7,7 @@ export function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /**
- * The reason to give where an abort only ends a wait and nobody asks why. Without one each abort makes an exception, with its
+ * The reason to give where an abort only ends a wait and its reason is not read. Without one each abort makes an exception, with its
  * stack: some 40 µs, several of them for each model and each key.
  */
 export const NO_MORE_WAITING = 'no more waiting';

@@ -2,7 +2,7 @@
 const ENDED_BY_SIGPIPE = 141;
 
 /**
- * Ends the process without a word once nobody reads what it prints, as in `mms status --watch | head`: by way of its
+ * Ends the process without a word once its output has no reader, as in `mms status --watch | head`: by way of its
  * interruption, when it has one and so something to put away. Where printing fails otherwise, as on a full disk, it ends with
  * that as its error. For entry points.
  */

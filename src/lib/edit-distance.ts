@@ -1,4 +1,4 @@
-/** Comparing takes the product of both lengths, and nobody mistypes what is longer. */
+/** Comparing takes the product of both lengths, and longer names are not mistyped names. */
 const LONGEST = 64;
 
 /**

@@ -67,7 +67,7 @@ export function createKeyTimers<K extends string>(
       sleepUntilNext();
     },
     cancel(key) {
-      // What stands in the timeline for it is passed over when its time comes.
+      // Its entry in the timeline is ignored when its time comes.
       if (pending.delete(key)) sleepUntilNext();
     },
     has: (key) => pending.has(key),

@@ -9,7 +9,7 @@ export interface Logger {
 
 const nothing = (): void => undefined;
 
-/** Where nobody reads a log: a command says on stderr itself what its user must know. */
+/** Where a log has no reader: a command says on stderr itself what its user must know. */
 export const silentLogger: Logger = {
   debug: nothing,
   info: nothing,

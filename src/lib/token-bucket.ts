@@ -1,6 +1,6 @@
 import { milliseconds, type Clock } from './clock.ts';
 
-/** Lets so many things happen a second, and after a quiet time some more at once. Whoever came first goes first. */
+/** Limits how many things happen a second, with a burst after a quiet time. First come, first served. */
 export interface TokenBucket {
   /** Resolves when it is this caller's turn, or at once when the signal aborts. */
   take(signal: AbortSignal): Promise<void>;

@@ -285,7 +285,7 @@ function webhookNames({ mode, namespace }: ManagerOptions): readonly string[] {
   return [`${WEBHOOK_SERVICE}.${namespace}.svc`];
 }
 
-/** A webhook that nobody serves any more would turn away every pod. */
+/** A webhook that is registered and not served refuses every pod. */
 async function withdraw(registration: WebhookRegistration, logger: Logger): Promise<void> {
   try {
     await registration.withdraw();

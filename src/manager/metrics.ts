@@ -16,7 +16,7 @@ import type { TrainedModelStatusObserver } from '../controllers/status/trained-m
  */
 export interface ManagerMetrics extends AdmissionMetrics, ClusterMetrics, ReconcileMetrics, PredictorMetrics {
   readonly registry: Registry;
-  /** Told of what is written about TrainedModels. */
+  /** Called with what is written about TrainedModels. */
   readonly status: TrainedModelStatusObserver;
 }
 

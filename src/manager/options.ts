@@ -22,7 +22,7 @@ export interface ManagerOptions {
   };
   /** Whether KServe's controllers run too, or this manager does their work on TrainedModels. */
   readonly kserve: KServeMode;
-  /** `self`: made and renewed here. `external`: whoever fills the Secret writes the caBundle, too. */
+  /** `self`: made and renewed here. `external`: another program, such as cert-manager, fills the Secret and writes the caBundle. */
   readonly certificate: 'self' | 'external';
   /** Stands above the image in KServe's system configuration. */
   readonly agentImage: string | undefined;

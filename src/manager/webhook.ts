@@ -35,8 +35,8 @@ export interface WebhookServerOptions {
 }
 
 /**
- * Listens at once, so that a port that is taken is told of at once. Until the certificate that all replicas share is
- * there it serves a passing one that nobody trusts; readiness does not hold before that.
+ * Binds immediately, so that a port conflict fails fast. Until the certificate that all replicas share is
+ * there it serves a temporary one that no client trusts; the replica is not ready before that.
  *
  * @throws {ClientAuthorityError} when the file cannot be used
  */

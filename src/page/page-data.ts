@@ -45,7 +45,7 @@ export interface PageData {
 const COUNT_EVERY = milliseconds(500);
 /** The API server sends a bookmark about once a minute; see docs/operations.md, "Metrics". */
 const SILENT_AFTER = seconds(180);
-/** A watch that ends and is opened anew is no silence yet. */
+/** A watch that ends and is opened again is no silence yet. */
 const SILENT_AFTER_ERROR = seconds(10);
 
 export function createPageData({
@@ -90,7 +90,7 @@ export function createPageData({
   };
 }
 
-/** Counts anew when something was heard since, and then not at every request. */
+/** Counts again only when something has changed since, and not at every request. */
 function tallyKeeper(view: ClusterView, clock: Clock): () => ReadonlyMap<ObjectKey, ModelTally> {
   let counted: { readonly at: MonotonicMs; readonly tallies: ReadonlyMap<ObjectKey, ModelTally> } | undefined;
   return () => {

@@ -7,7 +7,7 @@ import { hasOutdatedStatus, MODEL_LOADED } from '../contract/trained-model-statu
 import { readTrainedModel } from '../contract/trained-model.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
 
-/** Longer texts are nobody's reading, and one object must not fill an answer. */
+/** Longer texts are not read, and one object must not fill an answer. */
 const LONGEST = 4096;
 
 /** Where a model stands, as its stored status says. */

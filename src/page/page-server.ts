@@ -29,7 +29,7 @@ const HEADERS = {
   'Cache-Control': 'no-cache',
 };
 
-/** Whoever reaches the loopback may read it, and nobody else: see docs/page.md. */
+/** Only callers that reach the loopback may read it: see docs/page.md. */
 const HOST = '127.0.0.1';
 
 /**

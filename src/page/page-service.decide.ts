@@ -84,7 +84,7 @@ export function serviceRowOf(
   };
 }
 
-/** As its status has it; where nobody writes that, one ready pod is enough, as for the models' InferenceServiceReady. */
+/** As its status has it; where no controller writes that, one ready pod is enough, as for the models' InferenceServiceReady. */
 function readinessOf(
   { status }: InferenceService,
   anyPodReady: boolean,

@@ -45,6 +45,6 @@ export interface EngineContext extends EngineDeps {
   readonly serverUp: () => boolean;
   /** The server's port refuses connections: nothing is loaded any more. */
   readonly serverGone: () => void;
-  /** Decides anew for one model. */
+  /** Decides again for one model. */
   readonly consider: (model: TrackedModel) => void;
 }

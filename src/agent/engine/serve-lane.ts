@@ -7,7 +7,7 @@ import type { ServerAnswer } from '../model-server/adapter.ts';
 import type { EngineContext } from './context.ts';
 import { setServed, type TrackedModel, viewOf } from './tracked-model.ts';
 
-/** After so many refused loads the files are fetched anew: the source may have been mended under the same URI. */
+/** After so many refused loads the files are fetched again: the source may have been fixed under the same URI. */
 const REFUSALS_BEFORE_REFETCH = 3;
 
 /** Stands where a model that is being removed has no version any more. */

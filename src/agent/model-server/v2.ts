@@ -61,7 +61,7 @@ function isRepository(extension: unknown): boolean {
   return REPOSITORY_EXTENSIONS.includes(extension);
 }
 
-/** The server's metadata, asked once by whoever comes first; a failure is asked again. */
+/** The server's metadata: the first caller asks for it, the others share the answer; after a failure it is asked for again. */
 function rememberedMetadata(call: HttpCall): () => Promise<Metadata | undefined> {
   let asked: Promise<Metadata | undefined> | undefined;
   const ask = async (): Promise<Metadata | undefined> => {

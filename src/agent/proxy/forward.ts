@@ -10,7 +10,7 @@ import { sendRequest } from './send-request.ts';
 export const CLIENT_GONE = 499;
 
 /**
- * How long a client may go on sending a body that nobody wants any more. It has to be read: many clients look at the answer
+ * How long a client may go on sending a body that is no longer needed. It has to be read: many clients look at the answer
  * only when they have sent all.
  */
 const LINGER = seconds(30);

@@ -145,7 +145,7 @@ function factsOf(raw: RawHeaders): Facts {
   return facts;
 }
 
-/** Notes what a header says. It is kept, unless it is of this connection only or made anew. */
+/** Notes what a header says. It is kept, unless it belongs to this connection only or is made again. */
 function isKept(facts: Facts, lowerName: string, value: string): boolean {
   switch (lowerName) {
     case 'host':

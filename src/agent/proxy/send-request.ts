@@ -49,7 +49,7 @@ function sendBody(exchange: Exchange, { begin, sendDirectly }: Ways): void {
     };
     const bytes = sent === 'whole' ? directly(exchange, body) : undefined;
     if (bytes !== undefined) sendDirectly(bytes, () => begin(upstream.fresh, send));
-    // A connection that changes its protocol is nobody else's afterwards.
+    // A connection that changes its protocol serves no other request afterwards.
     else begin(upgraded === undefined ? upstream.kept : upstream.fresh, send);
   };
   if (isWhole(incoming)) {

@@ -51,7 +51,7 @@ export function joinUpgraded(
 
 /**
  * The same request without its wish for another protocol, to be read again as what it is, HTTP/1.1. "Upgrade" may be ignored
- * (RFC 9110 section 7.8), and so it is for HTTP/2, which nobody begins that way any more, and for a request with a body,
+ * (RFC 9110 section 7.8), and so it is for HTTP/2, which clients no longer begin that way, and for a request with a body,
  * whose end only HTTP knows.
  */
 export function withoutUpgrade({

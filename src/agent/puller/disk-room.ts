@@ -3,7 +3,7 @@ import { DiskFullError } from '../sources/errors.ts';
 
 /** One file's claim on the volume. */
 export interface Claim {
-  /** Told of bytes that are on the volume now and so need no room any more. */
+  /** Called with bytes that are on the volume now and so no longer need room. */
   wrote(bytes: number): void;
   release(): void;
 }

@@ -49,7 +49,7 @@ const FIRST_PROGRESS_BYTES = 64 * 1024;
  * Brings one model into `request.destination`: flushed, and marked at the very end. What only touches directories is done
  * synchronously: it takes microseconds, several times less than asking another thread for it, and in this process nothing
  * else waits.
- * @param onBytes told of the bytes on disk so far, a few times a second.
+ * @param onBytes called with the bytes on disk so far, a few times a second.
  * @throws PullError, or what a client throws; nothing half-made is left.
  */
 export async function downloadModel(

@@ -19,7 +19,7 @@ export interface InProcessPullerOptions {
   readonly env: Environment;
   readonly settings: SourceSettings;
   readonly clock: Clock;
-  /** Stands in for DNS in tests. */
+  /** Replaces DNS in tests. */
   readonly resolve?: Resolve;
 }
 

@@ -1,4 +1,4 @@
-/** The entry point of the puller's process; started by forked-puller.ts and by nobody else. */
+/** The entry point of the puller's process; only forked-puller.ts starts it. */
 import { systemClock } from '../../lib/system-clock.ts';
 import { createInProcessPuller } from './in-process-puller.ts';
 import type { FromPuller, ToPuller } from './messages.ts';

@@ -14,7 +14,7 @@ const PULLER_ENVIRONMENT = {
 };
 
 /**
- * Starts a puller's process, with exactly this environment, for somebody to attach to: one that nobody configures ends by
+ * Starts a puller's process, with exactly this environment, for the caller to attach to: one that is not configured ends by
  * itself. This module imports nothing that takes time, so that an agent can start the process before it has loaded itself.
  * @param entry puller-main.ts, or the bundle made of it.
  * @param env credentials reach the process this way.
@@ -29,6 +29,6 @@ export function spawnPuller(entry: URL, env: Environment): ChildProcess {
     ],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  // Whoever attaches sees that there is no process; until then nobody may be there to hear of it.
+  // The code that attaches sees that there is no process; until then no listener may be there.
   return child.on('error', () => undefined);
 }

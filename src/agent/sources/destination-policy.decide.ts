@@ -4,7 +4,7 @@ import type { IpAddress, IpNetwork } from './ip-address.decide.ts';
 
 /**
  * Where a user's storageUri may not lead. A pod's metadata service hands out the node's and the workload's credentials to
- * whoever asks, so a TrainedModel that names it would turn the agent into a way to read them.
+ * any caller, so a TrainedModel that names it would turn the agent into a way to read them.
  * Loopback and private ranges stay allowed: object stores in the cluster live there.
  */
 export type DestinationVerdict =

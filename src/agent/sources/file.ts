@@ -116,7 +116,7 @@ function emptyDirectory(path: string): RemoteFile {
 }
 
 /**
- * Does one look at the volume, and names what could not be read: a person who is told of a whole volume has to search it.
+ * Does one look at the volume, and names what could not be read: a message that names only the volume leaves a person to search it.
  * @throws AccessDeniedError, NotFoundError; other errors as they are.
  */
 async function reading<T>(path: string, look: () => Promise<T>): Promise<T> {

@@ -110,7 +110,7 @@ export async function smallText(response: HttpResponse): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Frees the connection of an answer nobody reads. */
+/** Frees the connection of an answer that is not read. */
 export function discard(response: HttpResponse): void {
   response.body.on('error', () => undefined);
   response.body.destroy();

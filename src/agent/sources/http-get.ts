@@ -109,7 +109,7 @@ function answerOf(ask: Ask, again = true, lenient = false): Promise<IncomingMess
       } else resolve(answer);
     });
     call.on('error', (error: NodeJS.ErrnoException) => {
-      // After the head of the answer its body tells of the error.
+      // After the head of the answer, its body fails with the error.
       if (answered) return;
       if (again && call.reusedSocket && error.code === 'ECONNRESET') resolve(answerOf(ask, false));
       else if (!lenient && TWO_LENGTHS.has(error.code ?? '')) resolve(answerOf(ask, false, true));

@@ -35,7 +35,7 @@ const writePart = promisify(write);
 
 /**
  * @param root an empty directory; the model server's container may put links into it, which are not followed.
- * @param onBytes told of every chunk as it goes to disk.
+ * @param onBytes called with every chunk as it goes to disk.
  */
 export function createTreeWriter(
   root: HeldDirectory,

@@ -70,7 +70,7 @@ export function createWatch({ settings, clock, signal, shown }: WatchOptions): W
 
 interface RateFloor {
   received(bytes: number): void;
-  /** Told of each wait in milliseconds; answers with an error once a full window was too slow. */
+  /** Called with each wait in milliseconds; returns an error once a full window was too slow. */
   waited(ms: number): SourceTooSlowError | undefined;
 }
 

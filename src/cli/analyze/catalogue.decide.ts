@@ -109,7 +109,7 @@ export const FINDING_KINDS = {
   ),
   MMS403: warning(
     "a part of KServe's system configuration is not understood",
-    'Correct it; the default stands in for it.',
+    'Correct it; the default is used instead.',
   ),
   MMS404: warning(
     'a models.json kept in a file',

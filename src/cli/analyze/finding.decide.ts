@@ -25,7 +25,7 @@ export interface Finding<T> {
 export interface Named<T, O> {
   readonly subject: T;
   readonly name: string;
-  /** Undefined when the file leaves it to whoever applies it. */
+  /** Undefined when the file leaves it to the person who applies it. */
   readonly namespace: string | undefined;
   readonly object: O;
 }

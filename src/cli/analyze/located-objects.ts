@@ -4,7 +4,7 @@ import type { FindingCode } from './catalogue.decide.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { isRecord } from '../../lib/json.ts';
 
-/** Where something stands in a file; both from 1, as editors count. */
+/** The position of something in a file; both from 1, as editors count. */
 export interface Place {
   readonly file: string;
   readonly line: number;

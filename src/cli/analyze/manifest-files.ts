@@ -68,7 +68,7 @@ export async function readManifest(path: string): Promise<{ readonly text: strin
   }
 }
 
-/** A path that is not there is told of when it is read. */
+/** A path that does not exist fails when it is read. */
 async function isDirectory(path: string): Promise<boolean> {
   return stat(path).then(
     (stats) => stats.isDirectory(),

@@ -30,7 +30,7 @@ const COLOURS: Readonly<Record<Severity, Colour>> = { error: 'red', warning: 'ye
 /** GitHub's names: https://docs.github.com/actions/reference/workflow-commands-for-github-actions */
 const GITHUB: Readonly<Record<Severity, string>> = { error: 'error', warning: 'warning', info: 'notice' };
 
-/** What is told of a code at a place. */
+/** What the report says of a code at a place. */
 export function told(
   code: FindingCode,
   place: Place,

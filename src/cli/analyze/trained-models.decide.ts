@@ -35,6 +35,6 @@ export function trainedModelFindings<T>({ subject, object }: Named<T, TrainedMod
 function signatureFinding<T>(subject: T, uri: string): Finding<T>[] {
   const parameter = signatureIn(uri);
   if (parameter === undefined) return [];
-  const message = `the query of the storageUri holds ${parameter}, which grants access to whoever reads it`;
+  const message = `the query of the storageUri holds ${parameter}, which grants access to anyone who reads it`;
   return [{ code: 'MMS207', subject, path: ['spec', 'model', 'storageUri'], message }];
 }

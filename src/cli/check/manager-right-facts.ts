@@ -8,7 +8,7 @@ import { SUBJECT_ACCESS_REVIEWS } from '../../kube/resources.ts';
 import { reviewed } from './access-review.ts';
 
 /**
- * Asks the API server, right by right, what the manager of this Deployment may do; undefined without one, since nobody knows
+ * Asks the API server, right by right, what the manager of this Deployment may do; undefined without one, since it is unknown
  * as whom it runs then.
  */
 export async function readManagerRights(

@@ -62,10 +62,10 @@ export const MANAGER_RIGHTS: readonly ManagerRights[] = [
   }),
 ];
 
-/** Whether the manager may do all that it does; `undefined` where nobody knows as whom it runs. */
+/** Whether the manager may do all that it does; `undefined` where its service account is unknown. */
 export function managerRightsCheck(rights: readonly RightFacts[] | undefined): Check {
   const id = 'manager-may-work';
   if (rights === undefined)
-    return check(id, { outcome: 'unknown', message: 'without a Deployment nobody knows as whom it runs' });
+    return check(id, { outcome: 'unknown', message: 'without a Deployment its service account is unknown' });
   return rightsCheck(id, rights, { who: 'the manager', fine: 'the manager may do all that it does' });
 }

@@ -31,7 +31,7 @@ export async function tryPod(
   try {
     await client.create(PODS, trialPod(namespace), { dryRun: true });
   } catch (thrown) {
-    // Whoever refuses it after the webhook has let it pass is another matter.
+    // A refusal by another plugin after the webhook has let it pass is another matter.
     if (isSeen()) return { kind: 'seen' };
     // So a call of a webhook that fails is answered; a refusal has another status.
     if (isApiError(thrown, 'API_SERVER_ERROR')) return { kind: 'failed', message: thrown.message };

@@ -3,9 +3,9 @@ import { compareText } from '../../lib/compare-text.ts';
 import { INFERENCE_SERVICES, type Resource, TRAINED_MODELS } from '../../kube/resources.ts';
 import { withCluster } from '../cluster-connection.ts';
 
-/** Longer nobody waits for a completion. */
+/** A completion takes no longer than this. */
 const PATIENCE = seconds(2);
-/** More than this nobody reads. */
+/** A longer list helps no reader. */
 const MOST = 500;
 
 /**

@@ -4,7 +4,7 @@ import { type Candidate, complete } from './candidates.ts';
 import { namesFor } from './cluster-names.ts';
 
 /**
- * What a shell is told of files at the end: Cobra's directives, which kubectl hands on to it. Source:
+ * What a shell learns about files at the end: Cobra's directives, which kubectl hands on to it. Source:
  * github.com/spf13/cobra, completions.go: ShellCompDirectiveDefault and ShellCompDirectiveNoFileComp.
  */
 const DIRECTIVE = { files: ':0', noFiles: ':4' } as const;

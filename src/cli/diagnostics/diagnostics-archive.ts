@@ -13,7 +13,7 @@ export class ArchiveFileError extends MmsError {
 }
 
 /**
- * To be asked before anything is gathered, so that nobody waits for an archive that then cannot be written.
+ * Call it before anything is gathered, so that the user does not wait for an archive that then cannot be written.
  *
  * @throws {ArchiveFileError} when something has the name already, were it a link that leads nowhere
  */

@@ -30,7 +30,7 @@ export function diagnosticsCommand(io: CommandIo): Command {
       `
 In it: InferenceServices, TrainedModels, their ConfigMaps, predictor pods and events of the namespace (-A: of all), the manager's
 Deployment, pods, Lease and logs, both webhook configurations, and what each agent says of its models. What could not
-be had stands in missing.txt, with the reason.
+be had is listed in missing.txt, with the reason.
 
 Secrets are not read. Left out are the values of environment variables, annotations, headers and arguments, but for those of the
 manager and the agent, and users, passwords and queries of all URIs. Look through it before you publish it.

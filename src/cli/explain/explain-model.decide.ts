@@ -132,7 +132,7 @@ function judgeRoom(model: TrainedModel, plan: Known<ModelConfigPlan>): Verdict {
   return waiting === undefined ? ok(`${MODELS_JSON} has room for it`) : broken(waiting);
 }
 
-/** What the manager told of a write that was refused. */
+/** What the manager reported of a write that was refused. */
 function notWritten(model: TrainedModel): string | undefined {
   const condition = conditionOf(model.status as TrainedModelStatus | undefined, MODEL_LOADED);
   const reason: WaitingReason = 'ConfigMapNotWritten';

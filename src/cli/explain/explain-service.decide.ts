@@ -79,7 +79,7 @@ function judgeModels({ trainedModels, namespace }: ServiceFacts): Verdict {
   if (not.length === 0) {
     return told.length === length
       ? ok(`all ${length} models are loaded`)
-      : unknown(`of ${length - told.length} of ${length} models nobody has said whether they are loaded`);
+      : unknown(`of ${length - told.length} of ${length} models it is not reported whether they are loaded`);
   }
   const more = not.length > MODELS_NAMED ? `; and ${not.length - MODELS_NAMED} more` : '';
   return broken(

@@ -46,7 +46,7 @@ export interface PredictorFacts {
   readonly deployment: Known<Deployment | undefined>;
   /** That of the predictor, and where it leads. */
   readonly service: Known<KubernetesObject | undefined>;
-  /** Undefined where nobody has written an EndpointSlice. */
+  /** Undefined where there is no EndpointSlice. */
   readonly readyEndpoints: Known<number | undefined>;
   /** Labels of the namespace. */
   readonly namespaceLabels: Known<Readonly<Record<string, string>>>;

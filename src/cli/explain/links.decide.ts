@@ -15,8 +15,8 @@ export const LINKS = {
     advice: 'correct the TrainedModel; a name cannot be changed, so delete it and create another',
   },
   'model-kept': {
-    meaning: 'nobody has deleted it',
-    advice: 'wait until it is gone; finalizers that nobody takes off keep it: see docs/beside-kserve.md',
+    meaning: 'it has not been deleted',
+    advice: 'wait until it is gone; finalizers that are not removed keep it: see docs/beside-kserve.md',
   },
   'inference-service-found': {
     meaning: 'the InferenceService is there, in the same namespace',
@@ -24,8 +24,8 @@ export const LINKS = {
       'create the InferenceService, or correct the name (spec.inferenceService of a TrainedModel, the label of a pod)',
   },
   'inference-service-kept': {
-    meaning: 'nobody has deleted the InferenceService',
-    advice: 'wait until it is gone and create it anew',
+    meaning: 'the InferenceService has not been deleted',
+    advice: 'wait until it is gone and create it again',
   },
   'multi-model': {
     meaning: 'the InferenceService serves many models',
@@ -82,7 +82,7 @@ export const LINKS = {
   },
   'pods-injected': {
     meaning: 'the pods have the agent, with the right ConfigMap',
-    advice: "delete the pod, so that it is made anew; 'mms explain pod/NAME' says why it has no agent",
+    advice: "delete the pod, so that it is created again; 'mms explain pod/NAME' says why it has no agent",
   },
   'pods-run': {
     meaning: 'the containers of a pod run',
@@ -147,7 +147,7 @@ export const LINKS = {
   },
   'pod-newer': {
     meaning: 'the pod is younger than webhook and InferenceService',
-    advice: 'delete the pod, so that it is made anew',
+    advice: 'delete the pod, so that it is created again',
   },
   'pod-injectable': {
     meaning: 'nothing in the pod is in the way of the agent',
@@ -155,7 +155,7 @@ export const LINKS = {
   },
   'pod-injected': {
     meaning: 'the pod has the agent',
-    advice: 'delete the pod, so that it is made anew: now it would get the agent',
+    advice: 'delete the pod, so that it is created again: now it would get the agent',
   },
 } as const satisfies Readonly<Record<string, LinkEntry>>;
 

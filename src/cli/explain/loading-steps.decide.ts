@@ -41,14 +41,16 @@ export function loadingSteps(model: TrainedModel, told: Told, service: Inference
 
 function judgeTold({ condition, outdated }: Told): Verdict {
   if (condition === undefined)
-    return unknown(`the TrainedModel has no condition ${MODEL_LOADED}: nobody has said whether it is loaded`);
+    return unknown(
+      `the TrainedModel has no condition ${MODEL_LOADED}: it is not reported whether it is loaded`,
+    );
   return outdated
     ? broken('the status speaks of an earlier version of the TrainedModel')
     : ok(textOf(condition));
 }
 
 const ON_ITS_WAY: ReadonlySet<string> = new Set(['Queued']);
-/** Where nobody may look at the pods, the manager's word on them is the only one. */
+/** Without the right to read pods, the manager's word on them is the only source. */
 const NOBODY_RUNS = 'NoReplicas';
 
 function stands(
@@ -62,7 +64,7 @@ function stands(
   return broken(textOf(condition));
 }
 
-const UNTOLD = 'nobody has said it';
+const UNTOLD = 'it has not been reported';
 
 /** What an agent gives as reason when the model server would not have a model: src/agent/model-server/v2.ts. */
 const SERVER_REASONS: ReadonlySet<string> = new Set([
@@ -90,7 +92,7 @@ function judgeLoaded(condition: Condition | undefined): Verdict {
 /** The InferenceService's own conditions say more than the model's, which say only that it is not ready. */
 function judgeServiceReady({ status }: Told, service: InferenceService | undefined): Verdict {
   const condition = conditionOf(status, 'InferenceServiceReady');
-  if (condition === undefined) return unknown('nobody has said whether the InferenceService is ready');
+  if (condition === undefined) return unknown('the readiness of the InferenceService has not been reported');
   if (condition.status === 'True') return ok('the InferenceService is ready');
   const own = judgeReady(service);
   return own.outcome === 'broken' ? own : broken(textOf(condition));

@@ -161,7 +161,7 @@ export function judgePodsRun({ pods }: Pick<PredictorFacts, 'pods'>): Verdict {
   return broken(named(troubled));
 }
 
-/** @param failed whether an agent has told of a failure, which says more than a pod that is not ready for it */
+/** @param failed whether an agent has reported a failure, which says more than a pod that is not ready because of it */
 export function judgePodsReady({ pods }: Pick<PredictorFacts, 'pods'>, failed: boolean): Verdict {
   if (pods.kind === 'unreadable') return unknown(`pods cannot be read: ${pods.why}`);
   const serving = servingPods(pods.value);

@@ -31,7 +31,7 @@ export interface InferAnswer {
   readonly milliseconds: number;
 }
 
-/** There is nobody to ask. */
+/** There is no pod to ask. */
 export class NobodyToAskError extends MmsError {
   readonly code = 'NOBODY_TO_ASK';
   readonly retryable = true;

@@ -8,7 +8,7 @@ import { TRAINED_MODELS } from '../../kube/resources.ts';
 import { systemClock } from '../../lib/system-clock.ts';
 
 /**
- * Looks at one TrainedModel now and at each change, by a watch that is made anew whenever it breaks, until `look` finds what it
+ * Looks at one TrainedModel now and at each change, by a watch that is opened again whenever it breaks, until `look` finds what it
  * looks for, which is returned. It is given undefined once the model is not there. Undefined when the signal aborts first.
  *
  * @throws what `look` throws

@@ -24,7 +24,7 @@ export interface UnloadProgress {
 /** How far it has come; replicas that cannot be asked are not waited for. */
 export function unloadProgress({ object, listed, replicas }: UnloadFacts): UnloadProgress {
   if (object === 'replaced')
-    return { state: 'replaced', line: 'a TrainedModel of this name was created anew' };
+    return { state: 'replaced', line: 'a TrainedModel of this name was created again' };
   if (object === 'there') return { state: 'going', line: 'the TrainedModel is being deleted' };
   if (listed) return { state: 'going', line: 'models.json still names it' };
   const holding = replicas.filter(({ state }) => state === 'holds').length;

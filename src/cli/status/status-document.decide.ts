@@ -27,7 +27,7 @@ function serviceDocument({ memory, created, readyCondition, ...rest }: ServiceOv
   };
 }
 
-/** One model, as it stands in that document. */
+/** One model in that document. */
 export function modelDocument({
   memory,
   inferenceService,

@@ -11,7 +11,7 @@ export interface Screen {
 
 const HOME_AND_CLEAR = '\u001b[H\u001b[J';
 
-/** A terminal is drawn anew each time; anywhere else the lines that are new or different are appended. */
+/** A terminal is redrawn each time; anywhere else the lines that are new or different are appended. */
 export function screenFor(stdout: Writable, headers = true): Screen {
   const terminal = 'isTTY' in stdout && stdout.isTTY === true;
   return terminal ? drawnAnew(stdout, headers) : appended(stdout, headers);

@@ -51,7 +51,7 @@ export function statusCommand(io: CommandIo): Command {
       'after',
       `
 LOADED counts replicas for a model and models for an InferenceService. MEMORY is the declared memory of the models in
-models.json against the memory limit of the predictor. With --watch a terminal is drawn anew; a pipe gets the lines
+models.json against the memory limit of the predictor. With --watch a terminal is redrawn; a pipe gets the lines
 that changed, or with -o json a document a line. -o wide shows whole messages and URLs, -o name names that kubectl and
 mms explain take.
 
@@ -81,7 +81,7 @@ function readNames(words: readonly string[]): readonly Target[] {
 /**
  * Prints what is there, and with `--watch` what changes until the command is interrupted.
  *
- * @throws {StatusNamesError} when one is of another kind; {NoSuchNameError} when one of the names is nobody's; ApiError
+ * @throws {StatusNamesError} when one is of another kind; {NoSuchNameError} when one of the names does not exist; ApiError
  */
 async function showStatus(io: CommandIo, words: readonly string[], flags: StatusFlags): Promise<void> {
   const names = readNames(words);

@@ -17,7 +17,7 @@ export interface Traffic {
   readonly buckets: ReadonlyMap<number, number>;
 }
 
-/** What a person is told of it. Times in milliseconds; undefined without a request. */
+/** What a person sees of it. Times in milliseconds; undefined without a request. */
 export interface TrafficFigures {
   readonly requests: number;
   readonly errors: number;
@@ -79,7 +79,7 @@ export function sumOf(a: Traffic, b: Traffic): Traffic {
   return combined(a, b, (x, y) => x + y);
 }
 
-/** What came between two looks at the same counters; those of an agent that began anew count from nothing. */
+/** What came between two looks at the same counters; those of an agent that restarted count from zero. */
 export function growthOf(before: Traffic, after: Traffic): Traffic {
   return after.requests < before.requests ? after : combined(after, before, (x, y) => Math.max(0, x - y));
 }

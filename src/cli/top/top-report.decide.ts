@@ -6,7 +6,7 @@ import { bytes } from '../../lib/quantity.ts';
 import { inferenceServiceOf, readTrainedModel } from '../../contract/trained-model.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
 
-/** What one pod's agent told of its requests, or why it did not. */
+/** What one pod's agent reported of its requests, or why it did not. */
 export interface PodTraffic {
   readonly namespace: string;
   readonly pod: string;
@@ -22,7 +22,7 @@ export interface TopModel extends TrafficFigures {
   readonly inferenceService: string | undefined;
   /** Declared; undefined where it is no quantity. */
   readonly memory: Bytes | undefined;
-  /** Pods that told of it, of all there are. */
+  /** Pods that reported it, of all pods. */
   readonly pods: { readonly told: number; readonly total: number };
 }
 

@@ -120,7 +120,7 @@ export function createModelConfigController(options: ModelConfigControllerOption
 }
 
 /** What a decision reads: the caches, and what was written and the watch has not shown yet. */
-function worldOf(client: ApiClient, view: ClusterView, ownWrites: OwnWrites<ConfigMap>): ModelConfigWorld {
+function worldOf(client: ApiClient, view: ClusterView, ownWrites: OwnWrites): ModelConfigWorld {
   return {
     inferenceService: (key) => view.inferenceServices.cache.get(key),
     trainedModels: (key) => [...view.trainedModelsByKey.group(key)],

@@ -29,20 +29,20 @@ export interface ModelConfigWorld {
 
 /** Where the reconciler writes. Every call is a request to the API server and throws its retryable errors. */
 export interface ModelConfigWriter {
-  /** Undefined when one of that name exists already, whoever made it. */
+  /** Undefined when one of that name already exists. */
   create(configMap: ConfigMap): Promise<ConfigMap | undefined>;
   /** Reads from the API server, not from a cache. */
   read(key: ObjectKey): Promise<ConfigMap | undefined>;
   /**
    * Fails with a {@link ConfigMapChangedError} when the ConfigMap has changed since it was read; it has then been read
-   * again, and the world tells of it as it is now.
+   * again, and the reader returns it as it is now.
    */
   replace(configMap: ConfigMap): Promise<ConfigMap>;
   /** Only this very version of it. */
   delete(configMap: ConfigMap): Promise<void>;
 }
 
-/** A ConfigMap stands in the way that only a person may move. Looked at again when anything changes, and with growing waits. */
+/** A ConfigMap of another owner is in the way, and only a person may remove it. Tried again when anything changes, and with growing waits. */
 export class ForeignConfigMapError extends MmsError {
   readonly code = 'FOREIGN_CONFIG_MAP';
   /** What a person does about it need not be seen by any watch of ours. */

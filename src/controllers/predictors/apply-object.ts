@@ -38,7 +38,7 @@ export type Kept<T> =
       readonly error: MmsError;
     };
 
-/** An object stands in the way that only a person may move. Nobody tells when that has happened: it is looked at again. */
+/** An object of another owner is in the way, and only a person may remove it. Tried again with growing waits, since no event says when it is gone. */
 export class ForeignObjectError extends MmsError {
   readonly code = 'FOREIGN_OBJECT';
   readonly retryable = true;

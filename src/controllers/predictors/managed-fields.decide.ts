@@ -21,7 +21,7 @@ export function ownedBelow({ fieldsV1 }: ManagedFields, ...path: readonly string
 }
 
 /**
- * Lays what is wanted over those parts of a live value that an entry owns. What nobody owns, which is what the API server has
+ * Lays what is wanted over those parts of a live value that an entry owns. Fields without an owner, which the API server has
  * filled in by default, is left out. In lists whose entries have keys, an entry of another owner stays unless it has the name of
  * one that is wanted: two of one name are refused.
  */

@@ -26,7 +26,7 @@ export type PredictorChange =
 
 /**
  * Compares an object with what is wanted of it, without asking the API server: an apply that changes nothing is a write
- * request all the same. A Deployment's generation tells of every change of its spec, by whomever; a Service is small
+ * request all the same. A Deployment's generation grows with every change of its spec, whoever makes it; a Service is small
  * enough to be compared itself.
  */
 export function predictorChange(

@@ -59,7 +59,7 @@ function predictorReady(outcome: PredictorOutcome, before: string | undefined): 
   }
 }
 
-/** A Deployment without pods counts as available, but answers nobody. */
+/** A Deployment without pods counts as available, but answers no request. */
 function scaledReady(scale: Scale): Condition | undefined {
   if (scale.kind === 'stopped') {
     return { status: 'False', reason: STOPPED, message: 'the annotation serving.kserve.io/stop is "true"' };

@@ -37,7 +37,7 @@ export function rebuiltSpecs(
 
 /**
  * What stands at the top of the spec and is no structure, such as a Service's addresses: the API server has chosen it, and by
- * the wanted fields nobody speaks of it.
+ * the wanted fields no manager owns it.
  */
 function plainFields(live: JsonObject, ours: readonly ManagedFields[]): JsonObject {
   return Object.fromEntries(

@@ -23,7 +23,7 @@ export interface PredictorWriter extends Pick<
   'deployments' | 'services' | 'stopPods' | 'writeStatus'
 > {
   newestInferenceService(key: ObjectKey, cached: InferenceService | undefined): InferenceService | undefined;
-  /** To be told of everything that the watches show. */
+  /** Call it with everything that the watches show. */
   inferenceServiceSeen(delta: Delta<InferenceService>): void;
   deploymentSeen(delta: Delta<Deployment>): void;
   serviceSeen(delta: Delta<CustomObject>): void;
@@ -57,7 +57,7 @@ export function createPredictorWriter(
         );
       } catch (thrown) {
         inferenceServices.forget(inferenceService);
-        // Changed or gone meanwhile: the watch tells of it, and that brings the next look.
+        // Changed or gone meanwhile: the watch delivers that, and triggers the next reconcile.
         if (!isApiError(thrown, 'API_CONFLICT', 'API_NOT_FOUND')) throw thrown;
       }
     },

@@ -69,7 +69,7 @@ export async function reconcilePredictor(key: ObjectKey, dependencies: Predictor
 }
 
 interface Result {
-  /** Undefined when the status is nobody's business. */
+  /** Undefined when no status is written. */
   readonly outcome: PredictorOutcome | undefined;
   readonly error?: MmsError;
 }

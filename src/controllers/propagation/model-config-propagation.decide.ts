@@ -21,7 +21,7 @@ export type LeaveReason =
   | 'Finished'
   /** It has no node yet: kubelet reads the ConfigMap when it mounts it. */
   | 'NotScheduled'
-  /** Its kubelet was told of this version, or mounted it in the first place. */
+  /** Its kubelet was notified of this version, or mounted it at the start. */
   | 'UpToDate';
 
 export interface PropagationInput {
@@ -54,7 +54,7 @@ export function mountedVersion(
 }
 
 /**
- * What to take for known of a pod that is seen for the first time. One that carries our annotation was told of just that
+ * What to take for known of a pod that is seen for the first time. One that carries our annotation was notified of just that
  * version. Any other mounts the ConfigMap after it was created, or did so while another replica looked after it: it is
  * taken for up to date, so that no pod is written to without need.
  */

@@ -186,7 +186,7 @@ function hasGivenWay({ gaveWay }: Following): boolean {
 interface News {
   /** The agent is heard of, with nothing new so far. */
   readonly heard: () => void;
-  /** It told of all of its models. */
+  /** It has reported all of its models. */
   readonly everything: () => void;
 }
 

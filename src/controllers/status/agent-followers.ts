@@ -18,7 +18,7 @@ import { pollReadiness } from './readiness-poller.ts';
 export interface AgentFollowersOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Told of the models of an InferenceService that may be different now; of all of them when undefined. */
+  /** Called with the models of an InferenceService that may be different now; undefined means all of them. */
   readonly onChange: (inferenceService: ObjectKey, models: Iterable<string> | undefined) => void;
   /** The names of the models that an InferenceService should serve. */
   readonly modelsOf: (inferenceService: ObjectKey) => Iterable<string>;
@@ -28,7 +28,7 @@ export interface AgentFollowersOptions {
   readonly observe: AgentObserver;
 }
 
-/** Who is told of pods that do not tell what they should. */
+/** Observes pods whose reports are not as they should be. */
 export interface AgentObserver {
   /** A connection was ended for what came of it. */
   readonly fault: () => void;

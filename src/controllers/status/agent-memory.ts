@@ -15,11 +15,11 @@ export interface AgentMemoryOptions {
   readonly group: string;
   /** Told when all that was kept had to go to make room; may be called at any time. Must not throw. */
   readonly onGaveWay: () => void;
-  /** Told of models that are different now; of all of them when undefined. Must not throw. */
+  /** Called with models that are different now; undefined means all of them. Must not throw. */
   readonly onChange: (models: Iterable<string> | undefined) => void;
   /** How many other pods of the same InferenceService tell what they should not. */
   readonly faultyPods: () => number;
-  /** Told of each model that is left out since no TrainedModel asks for it. */
+  /** Called with each model that is left out because no TrainedModel asks for it. */
   readonly onIgnored: () => void;
 }
 

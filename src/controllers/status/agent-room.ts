@@ -28,7 +28,7 @@ interface Held {
 
 /**
  * What is kept of what pods tell has an end: for one namespace, and for all. The pod that takes most of the namespace that
- * takes most gives way, so that nobody's pods are at the mercy of somebody else's.
+ * takes most gives way, so that no tenant's pods depend on another tenant's.
  */
 export function createAgentRoom(room: { readonly group: number; readonly total: number } = ROOM): AgentRoom {
   const groups = new Map<string, { bytes: number; readonly shares: Set<Held> }>();

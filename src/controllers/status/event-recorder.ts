@@ -11,7 +11,7 @@ import type { TokenBucket } from '../../lib/token-bucket.ts';
 export type EventOutcome = 'created' | 'counted' | 'dropped' | 'failed';
 
 export interface EventRecorder {
-  /** Tells of an event; at once, in the background, and maybe not at all. Never throws. */
+  /** Records an event in the background, best effort. Never throws. */
   record(regarding: KubernetesObject, event: ModelEvent): void;
   /** Resolves when nothing is under way. */
   idle(): Promise<void>;

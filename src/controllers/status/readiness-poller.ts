@@ -15,7 +15,7 @@ export interface ReadinessPollerOptions {
   readonly clock: Clock;
   /** The models that should be there. */
   readonly names: () => Iterable<string>;
-  /** Told of models that are different now; of all of them when undefined. Must not throw. */
+  /** Called with models that are different now; undefined means all of them. Must not throw. */
   readonly onChange: (models: Iterable<string> | undefined) => void;
 }
 

@@ -128,7 +128,7 @@ interface Leading {
   readonly reconciling: Reconciling;
   readonly followers: AgentFollowers;
   readonly looks: StatusLooks;
-  /** Followers keep what they are told of models that exist. */
+  /** Followers keep only what is reported of models that exist. */
   tellFollowers(delta: Exclude<Delta<TrainedModel>, { readonly type: 'synced' }>): void;
   forget(key: ObjectKey): void;
 }

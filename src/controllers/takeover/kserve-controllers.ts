@@ -27,7 +27,7 @@ interface Surroundings {
 }
 
 /**
- * Makes sure that nobody holds the Lease of KServe's controllers, which takes as long as the Lease when its holder has
+ * Makes sure that the Lease of KServe's controllers is free, which takes as long as the Lease when its holder has
  * died without giving it back.
  *
  * @throws {KServeRunsError} when they run: two controllers would overwrite each other's Deployments without end

@@ -63,7 +63,7 @@ export function watchKServeLease(
 }
 
 /**
- * Resolves, once nobody else holds the Lease, with whether it is ours; with false when the signal aborts. A holder that
+ * Resolves, once no other holder has the Lease, with whether it is ours; with false when the signal aborts. A holder that
  * has died is waited out; an API server that does not answer is asked again.
  *
  * @param refusal what is said of a holder that is alive, and what to do

@@ -4,7 +4,7 @@ import { guardDirectory } from './guard.ts';
 import { compareVersions, formatVersion, parseReleaseVersion } from './version.ts';
 import type { MinorVersion, ReleaseVersion } from './version.ts';
 
-/** The programs of a control plane; kubectl is for whoever uses it, and not needed to run one. */
+/** The programs of a control plane; kubectl is for its users, and not needed to run one. */
 export const REQUIRED_PROGRAMS = ['etcd', 'kube-apiserver'] as const;
 export const OPTIONAL_PROGRAMS = ['kubectl'] as const;
 

@@ -33,7 +33,7 @@ export async function runProgram(run: ProgramRun): Promise<string> {
     ...(run.cwd === undefined ? {} : { cwd: run.cwd }),
     ...(run.environment === undefined ? {} : { env: run.environment }),
   });
-  // Read from the first moment on: what a child has written is thrown away when it ends with nobody reading.
+  // Read from the first moment on: what a child has written is thrown away when it ends without a reader.
   const ended = Promise.all([
     once(child, 'close'),
     outputOf(child.stdout, run.outputFile),

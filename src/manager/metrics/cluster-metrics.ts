@@ -7,7 +7,7 @@ import type { KubernetesObject } from '../../contract/kubernetes.ts';
 import type { RequestEvent } from '../../kube/transport.ts';
 import { DURATION_BUCKETS } from './buckets.ts';
 
-/** What is told of a cache, whatever it holds. */
+/** What is counted of a cache, whatever it holds. */
 export type ObservedCache = Pick<Reflector<KubernetesObject>, 'cache' | 'heardAt'>;
 
 export interface ClusterMetrics {
@@ -77,7 +77,7 @@ function cacheMetrics(registry: Registry): ClusterMetrics['observeCaches'] {
   });
   new Gauge({
     name: 'mms_cache_age_seconds',
-    help: 'Time since the API server last told of the resource: a change, a bookmark or a whole list.',
+    help: 'Time since the API server last reported the resource: a change, a bookmark or a whole list.',
     ...shared,
     collect() {
       each((resource, { heardAt }, now) => {

@@ -97,13 +97,13 @@ function propagationMetrics(registry: Registry): Pick<ReconcileMetrics, 'propaga
   const registers = [registry];
   const patches = new Counter({
     name: 'mms_propagations_total',
-    help: 'Pods told of a changed ConfigMap, by result.',
+    help: 'Pods annotated because of a changed ConfigMap, by result.',
     labelNames: ['result'] as const,
     registers,
   });
   const depth = new Gauge({
     name: 'mms_propagation_queue_depth',
-    help: 'Pods that wait to be told of a changed ConfigMap.',
+    help: 'Pods that wait to be annotated because of a changed ConfigMap.',
     registers,
   });
   return {

@@ -2,7 +2,7 @@ import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { TrainedModelStatusObserver } from '../../controllers/status/trained-model-status-controller.ts';
 
-/** Counts what the leader tells of TrainedModels. */
+/** Counts what the leader reports of TrainedModels. */
 export function statusMetrics(registry: Registry): TrainedModelStatusObserver {
   const registers = [registry];
   const writes = new Counter({
@@ -29,7 +29,7 @@ export function statusMetrics(registry: Registry): TrainedModelStatusObserver {
   });
   const ignored = new Counter({
     name: 'mms_agent_models_ignored_total',
-    help: 'Models that predictor pods told of and that no TrainedModel of their InferenceService asks for.',
+    help: 'Models that predictor pods reported and that no TrainedModel of their InferenceService asks for.',
     registers,
   });
   return {

@@ -32,7 +32,7 @@ export interface Row<T> {
   update(item: T): void;
 }
 
-/** Keeps the children of an element in step with a list: each item keeps its element, and whoever has the focus keeps it. */
+/** Keeps the children of an element in step with a list: each item keeps its element, and the focus stays where it is. */
 export function keptRows<T>(
   parent: HTMLElement,
   keyOf: (item: T) => string,

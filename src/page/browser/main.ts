@@ -85,7 +85,7 @@ function wordsOf(now: Connection): string {
     case 'live':
       return 'live';
     case 'paused':
-      return 'paused while nobody looks';
+      return 'paused while the page is hidden';
     case 'outdated':
       return 'the manager is of another version: load this page again';
     case 'lost':

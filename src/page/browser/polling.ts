@@ -20,7 +20,7 @@ const LONGEST_WAIT_MS = 8_000;
 /**
  * Asks for what is looked at once a second while anybody looks; an unchanged answer is 304 and costs next to nothing.
  *
- * @param onDocument told of each new document, and of the last one again when nothing has changed: ages grow
+ * @param onDocument called with each new document, and with the last one again when nothing has changed: ages grow
  */
 export function startPolling(options: {
   readonly address: () => string;
@@ -34,7 +34,7 @@ export function startPolling(options: {
   let current = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Undefined when nobody wants to know any more. */
+  /** Undefined when the page is no longer shown. */
   async function ask(signal: AbortSignal): Promise<PageDocument | undefined> {
     const asked = address();
     const etag = last?.address === asked ? last.etag : '';

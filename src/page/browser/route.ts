@@ -48,7 +48,7 @@ export function hashOf(route: Route): string {
   }
 }
 
-/** Where the manager tells of it. */
+/** Where the manager serves it. */
 export function addressOf(route: Route): string {
   switch (route.kind) {
     case 'services':

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Counter, Registry } from 'prom-client';
 import { startHealthServer } from '../../../src/manager/health-server.ts';
-import { type PlainServer } from '../../../src/lib/plain-server.ts';
+import type { PlainServer } from '../../../src/lib/plain-server.ts';
 import { startMetricsServer } from '../../../src/manager/metrics-server.ts';
 import { systemClock } from '../../../src/lib/system-clock.ts';
 import { eventually } from '../../support/eventually.ts';

@@ -16,7 +16,7 @@ export interface ProxyAgentOptions {
   /** Asked before the proxy is; throws where a request may not go. */
   readonly approve: ((hostname: string) => Promise<void>) | undefined;
   readonly tls: NonNullable<ProxyRouterOptions['tls']>;
-  /** Told of what goes wrong on the way to the server. */
+  /** Called with what goes wrong on the way to the server. */
   readonly onFault: (fault: PullError) => void;
 }
 

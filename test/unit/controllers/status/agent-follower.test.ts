@@ -241,7 +241,9 @@ describe('following an agent', () => {
       send(response, snapshot('i', 1, { ...model('a', 'Failed'), message: 'x'.repeat(20_000) }));
     });
     await becomes({ a: 'Failed' });
-    expect(follower.models.get('a')?.message).toMatch(/^x{399}…$/);
+    const message = follower.models.get('a')?.message ?? '';
+    expect(message).toMatch(/^x+ … x+$/);
+    expect(message.length).toBeLessThanOrEqual(400);
   });
 
   it('gives way when its namespace tells more than is kept, and is tried again later', async () => {
