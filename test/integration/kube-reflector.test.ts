@@ -267,32 +267,6 @@ describe('a reflector of a real API server', () => {
     expect(logger.lines.filter((line) => line.level === 'error')).toHaveLength(3);
   });
 
-  it('gives a listener that comes late all that is cached, and then what changes', async () => {
-    await put('early');
-    const { reflector } = reflect();
-    await reflector.synced;
-    const late: string[] = [];
-    reflector.subscribe((delta) =>
-      late.push(delta.type === 'synced' ? 'synced' : `${delta.type} ${delta.object.metadata.name}`),
-    );
-    expect(late).toEqual(expect.arrayContaining(['added early', 'synced']));
-    expect(late.at(-1)).toBe('synced');
-    await put('afterwards');
-    await eventuallyTrue('the late listener is called', () => late.includes('added afterwards'));
-  });
-
-  it('calls listeners in the order in which they subscribed', async () => {
-    const { reflector } = reflect();
-    const calls: string[] = [];
-    for (const name of ['first', 'second'])
-      reflector.subscribe((delta) => delta.type === 'added' && calls.push(name));
-    await reflector.synced;
-    calls.length = 0;
-    await put('seen-by-both');
-    await eventuallyTrue('both are called', () => calls.length === 2);
-    expect(calls).toEqual(['first', 'second']);
-  });
-
   it('lists anew from time to time', async () => {
     const { reflector, count } = reflect({ timing: { relistEvery: seconds(0.2) } });
     await eventuallyTrue('it has listed three times', () => count('listed') >= 3);

@@ -46,7 +46,10 @@ const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
   'docs/install.md': {
     Install: { pastedBy: 'test/integration/install.test.ts' },
     Upgrade: { pastedBy: 'test/integration/install.test.ts' },
+    'When the webhook is switched on': { pastedBy: 'test/integration/install.test.ts' },
     'Roll back': { pastedBy: 'test/integration/install.test.ts' },
+    'Roll back to 0.1.0': { pastedBy: 'test/integration/registration.test.ts' },
+    'Scale to zero': { pastedBy: 'test/integration/registration.test.ts' },
     Uninstall: { pastedBy: 'test/integration/install.test.ts' },
     'Remove the models, too': { pastedBy: 'test/integration/install.test.ts' },
   },
