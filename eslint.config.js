@@ -1,7 +1,7 @@
 import js from '@eslint/js';
 import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
-import { noCircles, pureImports } from './scripts/lint-rules.mjs';
+import { noCircles, noUnusedExports, pureImports } from './scripts/lint-rules.mjs';
 
 /**
  * Which room may import which. The picture is in docs/decisions/0001-rooms.md: imports go one way, and admission,
@@ -39,7 +39,13 @@ const EFFECTS_OF_LIB = [
   ...['package-files', 'plain-server', 'system-clock', 'token-bucket'],
 ];
 
-const house = { rules: { 'pure-imports': pureImports(EFFECTS_OF_LIB), 'no-circles': noCircles() } };
+const house = {
+  rules: {
+    'pure-imports': pureImports(EFFECTS_OF_LIB),
+    'no-circles': noCircles(),
+    'no-unused-exports': noUnusedExports(import.meta.dirname),
+  },
+};
 
 /** The effects that must not appear in a pure decision. */
 const effects = [
@@ -120,7 +126,7 @@ export default tseslint.config(
     // A circle of types is a circle for the reader: neither file can be understood first.
     files: ['src/**/*.ts'],
     plugins: { house },
-    rules: { 'house/no-circles': 'error' },
+    rules: { 'house/no-circles': 'error', 'house/no-unused-exports': 'error' },
   },
   {
     files: ['src/agent/**/*.ts'],

@@ -2,7 +2,7 @@
  * Lint rules of this project. They read the imports themselves: `import-x/no-cycle` does not see type imports, and no kept
  * plugin knows which files are decisions.
  */
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { dirname, resolve, sep } from 'node:path';
 
 /**
@@ -73,4 +73,64 @@ function steps(start, before) {
     file = before.get(file);
   }
   return [...way, start].map((path) => path.split(`${sep}src${sep}`)[1] ?? path);
+}
+
+/** Where imports of what src exports may be. */
+const IMPORTERS = ['src', 'test', 'bench', 'image', 'reference'].flatMap((folder) => [
+  `${folder}/**/*.ts`,
+  `${folder}/**/*.mts`,
+]);
+
+/** What a file exports is imported by another. */
+export function noUnusedExports(root) {
+  let imported;
+  return {
+    meta: { type: 'suggestion', messages: { unused: 'no other file imports {{name}}: do not export it' } },
+    create: (context) => ({
+      ExportNamedDeclaration(node) {
+        imported ??= importedNames(root);
+        const used = imported.get(context.filename) ?? new Set();
+        for (const name of namesOf(node.declaration)) {
+          if (!used.has(name)) context.report({ node, messageId: 'unused', data: { name } });
+        }
+      },
+    }),
+  };
+}
+
+function namesOf(declaration) {
+  if (declaration === null) return [];
+  if (declaration.id) return [declaration.id.name];
+  return (declaration.declarations ?? []).flatMap(({ id }) => (id.type === 'Identifier' ? [id.name] : []));
+}
+
+/** By file, what others import of it. A file that is imported by `import()` counts each word of the importer as a name. */
+function importedNames(root) {
+  const imported = new Map();
+  const add = (importer, path, names) => {
+    const file = resolve(dirname(importer), path);
+    const known = imported.get(file) ?? new Set();
+    for (const name of names) known.add(name);
+    imported.set(file, known);
+  };
+  for (const importer of IMPORTERS.flatMap((pattern) => globSync(pattern, { cwd: root }))) {
+    const file = resolve(root, importer);
+    const text = readFileSync(file, 'utf8');
+    for (const [, list, path] of text.matchAll(
+      /(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s*from\s+'(\.[^']+)'/g,
+    )) {
+      add(
+        file,
+        path,
+        list.split(',').map((name) =>
+          name
+            .replace(/\btype /, '')
+            .split(' as ')[0]
+            .trim(),
+        ),
+      );
+    }
+    for (const [, path] of text.matchAll(/import\('(\.[^']+)'\)/g)) add(file, path, text.match(/\b\w+\b/g));
+  }
+  return imported;
 }

@@ -8,7 +8,7 @@ import type { JsonObject } from '../lib/json.ts';
 export const ADMISSION_API_VERSION = 'admission.k8s.io/v1';
 export const ADMISSION_KIND = 'AdmissionReview';
 
-export interface GroupVersionKind {
+interface GroupVersionKind {
   readonly group: string;
   readonly version: string;
   readonly kind: string;
@@ -31,7 +31,7 @@ export interface AdmissionRequest {
   readonly oldObject?: JsonObject;
 }
 
-export interface AdmissionStatus {
+interface AdmissionStatus {
   readonly code: number;
   readonly message: string;
   readonly reason: string;
@@ -39,7 +39,7 @@ export interface AdmissionStatus {
   readonly details?: { readonly retryAfterSeconds: number };
 }
 
-export interface AdmissionResponse {
+interface AdmissionResponse {
   /** Empty only where the request had none that could be read. */
   readonly uid: string;
   readonly allowed: boolean;
@@ -58,7 +58,7 @@ export interface AdmissionReview {
 }
 
 /** What goes with every decision. */
-export interface AdmissionNotes {
+interface AdmissionNotes {
   /** Short keys; the API server writes `<webhook name>/<key>` into its audit log. */
   readonly auditAnnotations?: Readonly<Record<string, string>>;
   /** Shown by kubectl to the person who sent the object. Kubernetes advises at most 120 characters each. */

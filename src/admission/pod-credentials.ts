@@ -20,7 +20,7 @@ export interface WantedCredentials {
   readonly named: NamedSecret | undefined;
 }
 
-export interface PodCredentialsOptions {
+interface PodCredentialsOptions {
   readonly serviceAccounts: ObjectCache<ServiceAccount>;
   /** One GET, for a service account that the cache does not know yet; undefined when there is none. */
   readonly readServiceAccount: (key: ObjectKey) => Promise<ServiceAccount | undefined>;

@@ -17,7 +17,7 @@ import type { SystemConfigSource } from './system-config-source.ts';
 /** Long enough for a rollout to read each Secret once, short enough that a changed one is soon noticed. */
 const SECRETS_BELIEVED_FOR = seconds(5);
 
-export interface PodWebhookOptions {
+interface PodWebhookOptions {
   readonly client: ApiClient;
   readonly view: ClusterView;
   readonly systemConfig: SystemConfigSource;

@@ -13,7 +13,7 @@ export type RequestBody =
   /** The client went away; the answer has no reader. */
   | { readonly kind: 'aborted' };
 
-export interface BodyReading {
+interface BodyReading {
   /** In bytes. */
   readonly limit: number;
   readonly budget: BodyBudget;

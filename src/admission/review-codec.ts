@@ -39,7 +39,7 @@ export interface Malformed {
   readonly uid?: string;
 }
 
-export interface ReviewHeaders {
+interface ReviewHeaders {
   readonly 'content-type'?: string | undefined;
   readonly 'content-encoding'?: string | undefined;
   /** Decimal bytes. */

@@ -31,7 +31,7 @@ export interface AdmissionObservation {
   readonly duration: Milliseconds;
 }
 
-export interface EndpointDependencies {
+interface EndpointDependencies {
   readonly path: string;
   readonly handler: AdmissionHandler;
   readonly clock: Clock;

@@ -19,7 +19,7 @@ import type { ClusterView } from '../kube/cluster-view.ts';
 import type { KServeMode } from '../contract/kserve-controller.ts';
 import type { Logger } from '../lib/log.ts';
 
-export interface TrainedModelWebhookOptions {
+interface TrainedModelWebhookOptions {
   readonly client: ApiClient;
   readonly view: ClusterView;
   /** Whether a TrainedModel's memory may be changed; KServe takes it for immutable. */

@@ -8,7 +8,7 @@ import type { Surroundings } from '../contract/trained-model-admission.ts';
 import { canBeInferenceService, inferenceServiceOf } from '../contract/trained-model.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
 
-export interface ValidateTrainedModelsOptions {
+interface ValidateTrainedModelsOptions {
   /** What is around a model that is about to be stored; its metadata holds `namespace`. */
   readonly surroundings: (model: TrainedModel) => Promise<Surroundings>;
   readonly allowMemoryChanges: boolean;

@@ -5,7 +5,7 @@ import type { AgentOptions } from './options.ts';
 import type { Around } from './proxy/around.ts';
 import type { Environment } from './sources/environment.ts';
 
-export interface AroundDeps {
+interface AroundDeps {
   readonly options: Pick<AgentOptions, 'logger' | 'batcher' | 'componentPort'>;
   readonly registry: Registry;
   readonly clock: Clock;

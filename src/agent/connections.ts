@@ -20,7 +20,7 @@ export interface Connection {
   readBefore: number;
 }
 
-export interface ConnectionsOptions {
+interface ConnectionsOptions {
   /** How many there may be at once. */
   readonly most: number;
   /** Whether one with a request under way may be closed for a new one, where its address has more connections than any other. */

@@ -8,7 +8,7 @@ import { removeTree } from './files/remove-tree.ts';
 const NAME = '.kserve-mms';
 
 /** What is kept in it: versions not yet in place, those before the ones in place, and what is being deleted. */
-export type Corner = 'staging' | 'previous' | 'trash';
+type Corner = 'staging' | 'previous' | 'trash';
 const CORNERS: readonly Corner[] = ['staging', 'previous', 'trash'];
 
 /**

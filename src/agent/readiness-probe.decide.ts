@@ -14,7 +14,7 @@ export type ComponentProbe =
     }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly timeoutSeconds: number };
 
-export interface ProbeReading {
+interface ProbeReading {
   readonly probe: ComponentProbe;
   /** Where the component may be instead; it is ready when any of them says so. */
   readonly alternatives: readonly ComponentProbe[];

@@ -13,7 +13,7 @@ import { createStatusBoard } from './status/board.ts';
 import type { StatusServer } from './status/status-server.ts';
 
 /** What the agent needs from outside. */
-export interface AgentDeps {
+interface AgentDeps {
   readonly options: AgentOptions;
   /** SERVING_READINESS_PROBE of the environment. */
   readonly readinessProbe: string | undefined;
@@ -31,7 +31,7 @@ export interface AgentDeps {
   readonly address?: string;
 }
 
-export interface RunningAgent {
+interface RunningAgent {
   readonly port: number;
   readonly statusPort: number;
   /** Fails readiness, lets requests finish, then ends everything. The model server keeps its models. */

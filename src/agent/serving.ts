@@ -10,7 +10,7 @@ import type { StatusBoard } from './status/board.ts';
 import { type AgentMetrics, createAgentMetrics } from './status/metrics.ts';
 import { startStatusServer, type StatusServer } from './status/status-server.ts';
 
-export interface ServingDeps {
+interface ServingDeps {
   readonly options: AgentOptions;
   /** Where to listen; all addresses when absent. */
   readonly address?: string;
@@ -27,7 +27,7 @@ export interface ServingDeps {
 }
 
 /** What others reach the agent by. */
-export interface Serving {
+interface Serving {
   readonly proxy: Proxy;
   readonly status: StatusServer;
   readonly metrics: AgentMetrics;
@@ -35,7 +35,7 @@ export interface Serving {
 }
 
 /** Another container of the pod listens where the agent has to. */
-export class AgentPortTakenError extends MmsError {
+class AgentPortTakenError extends MmsError {
   readonly code = 'AGENT_PORT_TAKEN';
   readonly retryable = true;
 

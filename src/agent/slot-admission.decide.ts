@@ -10,7 +10,7 @@ export interface SlotLoad {
   readonly sinceLastGrant: number;
 }
 
-export interface SlotAdmission {
+interface SlotAdmission {
   /** 0: the next may begin. Else when to look again, if nothing ends before; Infinity: when something ends. */
   readonly wait: number;
   /** What `extra` is once the next has begun. */

@@ -14,7 +14,7 @@ export interface Slots {
 }
 
 /** Work that takes longer than `after` gives its place to the next, as {@link admissionAfter} says. */
-export interface SlowWork {
+interface SlowWork {
   readonly clock: Clock;
   readonly after: Milliseconds;
 }

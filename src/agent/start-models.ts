@@ -19,7 +19,7 @@ import type { StatusBoard } from './status/board.ts';
 /** A step that takes longer gives its slot to the next. */
 const SLOW_AFTER = seconds(1);
 
-export interface ModelsDeps {
+interface ModelsDeps {
   readonly options: AgentOptions;
   readonly puller: Puller;
   readonly clock: Clock;

@@ -4,7 +4,7 @@ import type { Logger } from '../lib/log.ts';
 import type { CertificateKeeper } from './certificate-controller.ts';
 import { StaleWriteError } from './certificate-stores.ts';
 
-export interface CertificateLoop {
+interface CertificateLoop {
   /** Looks at once: a watch says that the Secret has changed, or this process has become the leader. */
   poke(): void;
   /** Resolves once the signal has aborted and the last look is over. Never rejects. */

@@ -19,7 +19,7 @@ export interface SecretStore {
 }
 
 /** The caBundle of one webhook. */
-export interface PublishedBundle {
+interface PublishedBundle {
   /** For logs: `<configuration>/<webhook>`. */
   readonly name: string;
   /** PEM, decoded; empty when none is set. */

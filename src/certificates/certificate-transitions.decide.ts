@@ -1,7 +1,7 @@
 import type { Certificate, CertificateState, Fingerprint, Issue, Leaf } from './certificate.decide.ts';
 
 /** An authority fresh from its making, and the first certificate under it. */
-export interface FreshIssue {
+interface FreshIssue {
   readonly authority: Certificate;
   readonly issue: Issue;
 }

@@ -89,7 +89,7 @@ function since(
   return new Map(present.map((print) => [print, before.get(print) ?? now]));
 }
 
-export type ServingChoice =
+type ServingChoice =
   | { readonly kind: 'serve'; readonly leaf: Leaf }
   /** What is served is what should be. */
   | { readonly kind: 'keep' }

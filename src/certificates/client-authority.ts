@@ -6,7 +6,7 @@ import { messageOf, MmsError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 
 /** The file with the authorities of the API server's client certificate cannot be used. */
-export class ClientAuthorityError extends MmsError {
+class ClientAuthorityError extends MmsError {
   readonly code = 'CLIENT_AUTHORITY_INVALID';
   readonly retryable = false;
 }

@@ -36,7 +36,7 @@ export interface ConfigurationPlace {
   readonly name: string;
 }
 
-export interface InstalledRegistrationOptions {
+interface InstalledRegistrationOptions {
   /** One that may be left out has no caBundle to publish while it is. */
   readonly optional: boolean;
   /** While this is there, the other may be missing: a manager of this version with the manifests of the one before. */
@@ -90,7 +90,7 @@ export function combinedRegistration(parts: readonly WebhookRegistration[]): Web
   };
 }
 
-export interface LocalRegistrationOptions {
+interface LocalRegistrationOptions {
   readonly client: ApiClient;
   readonly resource: Resource<WebhookConfiguration>;
   /** The configuration as it is packaged. */

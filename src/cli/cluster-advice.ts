@@ -2,7 +2,7 @@ import { MmsError } from '../lib/errors.ts';
 import { ApiError, isApiError } from '../kube/api-error.ts';
 
 /** The cluster has no such kind of object. */
-export class KindMissingError extends MmsError {
+class KindMissingError extends MmsError {
   readonly code = 'KIND_MISSING';
   readonly retryable = false;
 }

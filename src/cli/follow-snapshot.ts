@@ -10,7 +10,7 @@ import { CONFIG_MAPS, INFERENCE_SERVICES, PODS, TRAINED_MODELS } from '../kube/r
 import type { Resource } from '../kube/resources.ts';
 import type { ClusterSnapshot } from './cluster-snapshot.ts';
 
-export interface FollowOptions {
+interface FollowOptions {
   readonly client: ApiClient;
   /** Undefined: every namespace. */
   readonly scope: string | undefined;

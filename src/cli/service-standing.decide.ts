@@ -2,7 +2,7 @@ import type { InferenceService } from '../contract/inference-service.ts';
 import { isRecord, recordsIn } from '../lib/json.ts';
 
 /** Why an InferenceService is not ready, as its status gives it. */
-export interface ServiceTrouble {
+interface ServiceTrouble {
   /** Empty where none is given. */
   readonly reason: string;
   readonly message: string;

@@ -17,7 +17,7 @@ export interface Setting<T> {
 }
 
 /** By the name that commander gives their flags: `webhookPort` for `--webhook-port`. */
-export type Settings = Readonly<Record<string, Setting<unknown>>>;
+type Settings = Readonly<Record<string, Setting<unknown>>>;
 
 export type SettingValues<S extends Settings> = { readonly [K in keyof S]: S[K]['otherwise'] };
 

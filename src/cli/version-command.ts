@@ -16,7 +16,7 @@ import { listObjects } from './cluster-snapshot.ts';
 import { knownAnswer } from './known-answers.ts';
 import { packageVersion } from './version.ts';
 
-export interface VersionFlags extends ScopeFlags {
+interface VersionFlags extends ScopeFlags {
   readonly output: OutputFormat;
   readonly client?: boolean;
   readonly managerNamespace: string;

@@ -30,7 +30,7 @@ import type { SystemConfig } from './system-config.ts';
 import { statusPortOf } from './watched-pod.ts';
 
 /** Why a pod was injected, left alone or refused. Stable codes: metrics and audit annotations carry them. */
-export type InjectionReason =
+type InjectionReason =
   | 'Injected'
   | 'AgentCompleted'
   | 'AlreadyInjected'

@@ -29,7 +29,7 @@ export interface ModelActivity {
 }
 
 /** How long the steps of the last complete round took. */
-export interface ModelTimes {
+interface ModelTimes {
   readonly queued?: Milliseconds;
   readonly download?: Milliseconds;
   readonly load?: Milliseconds;

@@ -51,7 +51,7 @@ export interface CredentialLookup {
   readonly off?: boolean;
 }
 
-export interface PodCredentials {
+interface PodCredentials {
   readonly parts: readonly CredentialParts[];
   readonly warnings: readonly string[];
   /** Why the pod must not be created as it is. */

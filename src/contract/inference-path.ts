@@ -1,5 +1,5 @@
 /** What a request asks of which model. */
-export interface InferenceTarget {
+interface InferenceTarget {
   readonly model: string;
   readonly verb: 'predict' | 'explain' | 'infer' | 'generate';
 }

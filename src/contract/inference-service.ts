@@ -25,14 +25,14 @@ export interface Predictor {
   readonly [implementation: string]: unknown;
 }
 
-export interface PredictorContainer {
+interface PredictorContainer {
   readonly name?: string;
   readonly env?: readonly { readonly name?: string; readonly value?: string }[];
   readonly resources?: { readonly limits?: Readonly<Record<string, string | number>> };
 }
 
 /** One framework's block of a predictor, `model` included. */
-export interface Implementation {
+interface Implementation {
   readonly modelFormat?: { readonly name?: unknown };
   readonly storageUri?: unknown;
   readonly storage?: unknown;

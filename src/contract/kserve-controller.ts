@@ -31,14 +31,14 @@ export function isTakeoverIdentity(holder: string): boolean {
 }
 
 /** KServe takes the model out of models.json before it lets go of it. */
-export const TRAINED_MODEL_FINALIZER = 'trainedmodel.finalizer';
+const TRAINED_MODEL_FINALIZER = 'trainedmodel.finalizer';
 /** KServe deletes the TrainedModels of an InferenceService before it lets go of it. */
-export const INFERENCE_SERVICE_FINALIZER = 'inferenceservice.finalizers';
+const INFERENCE_SERVICE_FINALIZER = 'inferenceservice.finalizers';
 /** On a TrainedModel: the InferenceService it belongs to. */
-export const PARENT_LABEL = 'inferenceservice';
+const PARENT_LABEL = 'inferenceservice';
 
 /** Who has KServe's Lease. */
-export type KServeLeaseState =
+type KServeLeaseState =
   | { readonly kind: 'free' | 'ours' }
   /** `duration`: without a renewal for so long, its holder has died. */
   | { readonly kind: 'held'; readonly holder: string; readonly duration: Milliseconds };
@@ -55,7 +55,7 @@ export function kserveLeaseState(
 }
 
 /** A JSON merge patch of an object's metadata, refused when the object has changed meanwhile. */
-export interface MetadataPatch {
+interface MetadataPatch {
   readonly metadata: {
     readonly resourceVersion?: string;
     readonly finalizers?: readonly string[];

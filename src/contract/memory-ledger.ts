@@ -1,12 +1,12 @@
 import type { Bytes } from '../lib/quantity.ts';
 
 /** One model's claim on the memory of its predictor. */
-export interface MemoryClaim<T> {
+interface MemoryClaim<T> {
   readonly claimant: T;
   readonly memory: Bytes;
 }
 
-export interface MemoryLedger<T> {
+interface MemoryLedger<T> {
   readonly granted: readonly T[];
   readonly refused: readonly { readonly claimant: T; readonly memory: Bytes; readonly free: Bytes }[];
   /** Those that memory would have let in, but that had no place. */

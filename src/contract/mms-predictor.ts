@@ -3,7 +3,7 @@ import type { ImplementationField, Predictor } from './inference-service.ts';
 import { isRecord } from '../lib/json.ts';
 
 /** Why a predictor is, or is not, multi-model. Stable codes; the sentences are {@link describeMmsDecision}'s. */
-export type MmsReason =
+type MmsReason =
   | { readonly code: 'CustomPredictorOptsIn' }
   | { readonly code: 'CustomPredictorDoesNotOptIn' }
   | { readonly code: 'NoStorage'; readonly field: ImplementationField }
@@ -21,7 +21,7 @@ export interface MmsDecision {
 }
 
 /** The variable by which a predictor with its own containers says that it serves many models. */
-export const MULTI_MODEL_SERVER_ENV = 'MULTI_MODEL_SERVER';
+const MULTI_MODEL_SERVER_ENV = 'MULTI_MODEL_SERVER';
 
 /**
  * KServe's IsMMSPredictor (`pkg/controller/v1beta1/inferenceservice/utils`), with its reasons. Where KServe would

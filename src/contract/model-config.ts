@@ -22,7 +22,7 @@ export interface ModelConfigFault {
   readonly message: string;
 }
 
-export interface DecodedModelConfig {
+interface DecodedModelConfig {
   /** The entries that could be read, in the order of the text, without duplicates. */
   readonly models: readonly ModelConfigEntry[];
   readonly faults: readonly ModelConfigFault[];

@@ -4,7 +4,7 @@ import type { ModelSpec } from './model-config.ts';
 import { formatQuantity, parseQuantity } from '../lib/quantity.ts';
 
 /** A complete download holds one file with this prefix; KServe's agent looks for the same. */
-export const MARKER_PREFIX = 'SUCCESS.';
+const MARKER_PREFIX = 'SUCCESS.';
 const MARKER_NAME = /^SUCCESS\.[0-9a-f]{64}$/;
 
 /**

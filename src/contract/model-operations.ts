@@ -46,11 +46,11 @@ export interface ModelView {
 interface Reasoned {
   readonly reason: string;
 }
-export type Idle = Reasoned & { readonly kind: 'idle' };
-export type Wait = Reasoned & { readonly kind: 'wait'; readonly until: MonotonicMs };
+type Idle = Reasoned & { readonly kind: 'idle' };
+type Wait = Reasoned & { readonly kind: 'wait'; readonly until: MonotonicMs };
 
 /** Fetching goes on beside everything else, since it touches only the staging directory. */
-export type FetchOperation = Idle | Wait | (Reasoned & { readonly kind: 'pull'; readonly spec: ModelSpec });
+type FetchOperation = Idle | Wait | (Reasoned & { readonly kind: 'pull'; readonly spec: ModelSpec });
 
 /** Operations on the files in place and on the model server: one at a time for each model. */
 export type ServeOperation =

@@ -104,7 +104,6 @@ export const MUTATE_PODS_PATH = '/mutate-pods';
 /** The path of the webhook that judges TrainedModels. */
 export const VALIDATE_TRAINED_MODELS_PATH = '/validate-trainedmodels';
 
-export const SERVING_RUNTIME_API_VERSION = 'serving.kserve.io/v1alpha1';
 /** Says what kind of server a runtime holds, when its name does not: `mlserver`, `tritonserver` and others. */
 export const SERVER_TYPE_ANNOTATION = 'serving.kserve.io/server-type';
 /** Whether something else scales a predictor: `external`. */

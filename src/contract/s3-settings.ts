@@ -2,7 +2,7 @@ import { S3_ANNOTATION_PREFIX } from './names.ts';
 import type { EnvVar } from './pod.ts';
 
 /** The fields of `credentials.s3` in KServe's system configuration that become variables. */
-export type S3ConfigField =
+type S3ConfigField =
   | 's3Endpoint'
   | 's3UseHttps'
   | 's3VerifySSL'
@@ -93,7 +93,7 @@ export function secretSettings(values: ReadonlyMap<string, string>): SecretSetti
 }
 
 /** Where settings are looked for, in this order: annotations, the Secret's data, the system configuration. */
-export interface S3Sources {
+interface S3Sources {
   readonly annotations: Readonly<Record<string, string>>;
   readonly secret?: { readonly name: string; readonly settings: SecretSettings };
   readonly config: S3Config;

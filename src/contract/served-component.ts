@@ -79,7 +79,7 @@ function namedByIstio(status: string | undefined): readonly unknown[] {
 }
 
 /** The readiness probe that the agent carries out for kubelet. */
-export interface MirroredProbe {
+interface MirroredProbe {
   /** Its port is a number wherever the container's ports tell it. */
   readonly probe: Probe;
   /** A port that none of the container's ports is named. */

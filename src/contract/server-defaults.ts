@@ -14,7 +14,7 @@ const LOAD_AT_STARTUP_ENV = 'MLSERVER_LOAD_MODELS_AT_STARTUP';
 const CONTROL_MODE_FLAG = '--model-control-mode';
 
 /** What a predictor asks of its runtime, and the labels its placeholders see, with what the kind of server wants. */
-export interface ServerDefaults {
+interface ServerDefaults {
   readonly overrides: JsonObject;
   readonly labels: Readonly<Record<string, string>>;
 }

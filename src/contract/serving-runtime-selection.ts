@@ -8,7 +8,7 @@ import type { RuntimeOffer } from './serving-runtime.ts';
 export type PredictorFault =
   'RuntimeNotRecognized' | 'RuntimeDisabled' | 'NoSupportingRuntime' | 'InvalidPredictorSpec';
 
-export type RuntimeSelection =
+type RuntimeSelection =
   | { readonly kind: 'selected'; readonly runtime: RuntimeOffer }
   | { readonly kind: 'none'; readonly reason: PredictorFault; readonly message: string };
 

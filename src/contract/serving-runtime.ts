@@ -11,7 +11,7 @@ export interface ServingRuntime extends KubernetesObject {
 export type ServingRuntimeKind = 'ServingRuntime' | 'ClusterServingRuntime';
 
 /** One entry of `supportedModelFormats`. */
-export interface SupportedFormat {
+interface SupportedFormat {
   readonly name: string;
   readonly version: string | undefined;
   readonly autoSelect: boolean;
@@ -19,7 +19,7 @@ export interface SupportedFormat {
 }
 
 /** Servers for which KServe adds settings of its own to a multi-model predictor. */
-export type ServerType = 'mlserver' | 'tritonserver';
+type ServerType = 'mlserver' | 'tritonserver';
 
 /** What a runtime offers, whatever else is written in it. */
 export interface RuntimeOffer {

@@ -29,7 +29,7 @@ export interface CredentialSettings {
 }
 
 /** What KServe's webhook stamps on pods that do not say it themselves. */
-export interface MetricSettings {
+interface MetricSettings {
   readonly enableMetricAggregation: string;
   readonly enablePrometheusScraping: string;
 }
@@ -41,7 +41,7 @@ export interface SystemConfig {
 }
 
 /** A part of the system configuration that was not understood; the defaults stand in for it. */
-export interface SystemConfigFault {
+interface SystemConfigFault {
   readonly key: string;
   readonly message: string;
 }

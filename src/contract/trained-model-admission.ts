@@ -21,7 +21,7 @@ export interface AdmissionFault {
   readonly message: string;
 }
 
-export interface TrainedModelChange {
+interface TrainedModelChange {
   readonly model: TrainedModel;
   /** The stored object; undefined while it is being created. */
   readonly previous: TrainedModel | undefined;

@@ -54,7 +54,7 @@ export function describeAbsence(name: string): string {
   return `there is no InferenceService ${name} in this namespace yet; the model waits for it`;
 }
 
-export type TrainedModelReading =
+type TrainedModelReading =
   | { readonly kind: 'usable'; readonly entry: ModelConfigEntry; readonly memory: Bytes }
   | { readonly kind: 'unusable'; readonly reason: 'InvalidName' | 'InvalidSpec'; readonly message: string };
 

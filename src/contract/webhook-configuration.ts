@@ -9,7 +9,7 @@ export interface WebhookConfiguration extends KubernetesObject {
   readonly webhooks?: readonly Webhook[];
 }
 
-export interface Webhook {
+interface Webhook {
   readonly name: string;
   readonly clientConfig?: WebhookClientConfig;
   /** Without any, API servers call it for nothing. */
@@ -17,7 +17,7 @@ export interface Webhook {
   readonly [field: string]: unknown;
 }
 
-export interface WebhookClientConfig {
+interface WebhookClientConfig {
   readonly url?: string;
   readonly service?: {
     readonly name: string;

@@ -17,7 +17,7 @@ export interface ReconcilingPace extends Pick<
   readonly resyncEvery: Milliseconds;
 }
 
-export interface ReconcilingOptions {
+interface ReconcilingOptions {
   readonly pace: ReconcilingPace;
   readonly process: WorkQueueOptions<ObjectKey>['process'];
   readonly isUrgent?: (key: ObjectKey) => boolean;

@@ -31,7 +31,7 @@ export interface ApiClientOptions {
   readonly warn?: (warning: string) => void;
 }
 
-export interface WriteOptions extends CallOptions {
+interface WriteOptions extends CallOptions {
   /** Who the changed fields belong to; also the identity that server-side apply compares. */
   readonly fieldManager?: string;
   /** Go through admission and validation, store nothing. */
@@ -40,7 +40,7 @@ export interface WriteOptions extends CallOptions {
   readonly subresource?: 'status';
 }
 
-export interface DeleteOptions extends CallOptions {
+interface DeleteOptions extends CallOptions {
   /** Delete only this very object, in this very state; otherwise the call fails with API_CONFLICT. */
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
   readonly propagationPolicy?: 'Orphan' | 'Background' | 'Foreground';

@@ -21,7 +21,7 @@ export type ApiErrorCode =
   | 'API_ABORTED';
 
 /** `meta/v1.Status`: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
-export interface KubernetesStatus {
+interface KubernetesStatus {
   readonly kind?: string;
   readonly status?: string;
   readonly message?: string;
@@ -30,7 +30,7 @@ export interface KubernetesStatus {
   readonly details?: StatusDetails;
 }
 
-export interface StatusDetails {
+interface StatusDetails {
   readonly name?: string;
   readonly group?: string;
   readonly kind?: string;
@@ -43,7 +43,7 @@ export interface StatusDetails {
   }[];
 }
 
-export interface ApiErrorFields {
+interface ApiErrorFields {
   readonly code: ApiErrorCode;
   /** HTTP status; absent when no answer came. */
   readonly status?: number;

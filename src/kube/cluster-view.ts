@@ -66,7 +66,7 @@ export interface ClusterView {
   readonly certificate: Reflector<Secret>;
 }
 
-export interface ClusterViewOptions {
+interface ClusterViewOptions {
   readonly client: ApiClient;
   readonly certificateSecret: { readonly namespace: string; readonly name: string };
   readonly clock: Clock;

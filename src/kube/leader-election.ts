@@ -21,7 +21,7 @@ export interface LeaderElectionDurations {
   readonly retryPeriod: Milliseconds;
 }
 
-export const DEFAULT_LEADER_ELECTION_DURATIONS: LeaderElectionDurations = {
+const DEFAULT_LEADER_ELECTION_DURATIONS: LeaderElectionDurations = {
   lease: seconds(15),
   renewDeadline: seconds(10),
   retryPeriod: seconds(2),

@@ -13,7 +13,7 @@ export interface LeaseAttempt {
   readonly freeIn?: Milliseconds;
 }
 
-export interface LeaseLockOptions {
+interface LeaseLockOptions {
   readonly client: ApiClient;
   readonly namespace: string;
   readonly name: string;

@@ -4,7 +4,7 @@ import type { ApiClient, ListQuery, ObjectList } from './api-client.ts';
 import { ApiError, isApiError } from './api-error.ts';
 import { apiVersionOf, type Resource } from './resources.ts';
 
-export interface ListAllOptions<T extends KubernetesObject> {
+interface ListAllOptions<T extends KubernetesObject> {
   readonly client: ApiClient;
   readonly resource: Resource<T>;
   readonly query: Pick<ListQuery, 'namespace' | 'labelSelector' | 'fieldSelector'>;
@@ -16,7 +16,7 @@ export interface ListAllOptions<T extends KubernetesObject> {
   readonly shape: (object: T) => T;
 }
 
-export interface Snapshot<T extends KubernetesObject> {
+interface Snapshot<T extends KubernetesObject> {
   readonly objects: readonly T[];
   /** Where a watch takes over from this list. */
   readonly resourceVersion: string;

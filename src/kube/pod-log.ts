@@ -4,7 +4,7 @@ import { objectPath, PODS } from './resources.ts';
 import type { Transport } from './transport.ts';
 
 /** The end of what a container has said. */
-export interface PodLogRequest {
+interface PodLogRequest {
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;

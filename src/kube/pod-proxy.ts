@@ -4,7 +4,7 @@ import { objectPath, PODS, SERVICES } from './resources.ts';
 import type { RawAnswer, Transport } from './transport.ts';
 
 /** One request to a pod. */
-export interface PodRequest {
+interface PodRequest {
   readonly namespace: string;
   readonly pod: string;
   readonly port: number;
@@ -17,7 +17,7 @@ export interface PodRequest {
 }
 
 /** One GET from a Service that speaks TLS. Whose certificate it has is not looked at. */
-export interface ServiceRequest {
+interface ServiceRequest {
   readonly namespace: string;
   readonly service: string;
   /** Of the Service, not of its pods. */

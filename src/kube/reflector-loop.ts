@@ -19,7 +19,7 @@ import { compareResourceVersions } from './resource-version.ts';
 import type { Resource } from './resources.ts';
 import { openWatch, type WatchEvent } from './watch-stream.ts';
 
-export interface LoopOptions<T extends KubernetesObject> {
+interface LoopOptions<T extends KubernetesObject> {
   readonly client: ApiClient;
   readonly resource: Resource<T>;
   readonly namespace?: string;
@@ -37,7 +37,7 @@ export interface LoopOptions<T extends KubernetesObject> {
 }
 
 /** Where the loop's news go. */
-export interface LoopSink<T extends KubernetesObject> {
+interface LoopSink<T extends KubernetesObject> {
   deltas(deltas: readonly ObjectDelta<T>[]): void;
   /** After each complete list, once its deltas are out. */
   listed(): void;

@@ -10,7 +10,7 @@ import { followKind } from './reflector-loop.ts';
 import type { Delta, DeltaListener, ReflectorEvent, ReflectorTiming } from './reflector-types.ts';
 import type { Resource } from './resources.ts';
 
-export const DEFAULT_REFLECTOR_TIMING: ReflectorTiming = {
+const DEFAULT_REFLECTOR_TIMING: ReflectorTiming = {
   backoff: { base: seconds(0.25), cap: seconds(10) },
   // The API server sends a bookmark about once a minute (apiserver, cacher.go, bookmarkFrequency): two may go missing.
   idleLimit: seconds(150),
@@ -58,7 +58,7 @@ export interface Reflector<T extends KubernetesObject> {
 }
 
 /** The reflector was stopped before its cache was complete. */
-export class ReflectorStoppedError extends MmsError {
+class ReflectorStoppedError extends MmsError {
   readonly code = 'REFLECTOR_STOPPED';
   readonly retryable = false;
 }

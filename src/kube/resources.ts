@@ -43,19 +43,19 @@ export interface Lease extends KubernetesObject {
 }
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/ */
-export interface EndpointSlice extends KubernetesObject {
+interface EndpointSlice extends KubernetesObject {
   readonly endpoints?: readonly { readonly conditions?: { readonly ready?: boolean } }[];
 }
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/ */
-export interface SelfSubjectAccessReview extends KubernetesObject {
+interface SelfSubjectAccessReview extends KubernetesObject {
   readonly spec: {
     readonly resourceAttributes: { readonly group: string; readonly resource: string; readonly verb: string };
   };
   readonly status?: { readonly allowed?: boolean };
 }
 
-export interface SubjectAccessReview extends KubernetesObject {
+interface SubjectAccessReview extends KubernetesObject {
   readonly spec: {
     readonly user: string;
     readonly groups: readonly string[];

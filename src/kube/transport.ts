@@ -8,7 +8,7 @@ import { startDeadline } from '../lib/deadline.ts';
 import type { Resource } from './resources.ts';
 
 /** The API server's own word for what a request does, as in RBAC rules and its metrics. */
-export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
+type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
 
 /** One finished request; a watch counts as finished once it is open. */
 export interface RequestEvent {
@@ -23,7 +23,7 @@ export interface RequestEvent {
 
 export type RequestObserver = (event: RequestEvent) => void;
 
-export interface ApiRequest extends CallOptions {
+interface ApiRequest extends CallOptions {
   readonly verb: Verb;
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly resource: Resource;
@@ -43,7 +43,7 @@ export interface CallOptions {
 }
 
 /** A request whose answer is read as text, whatever its status. */
-export interface RawRequest extends ApiRequest {
+interface RawRequest extends ApiRequest {
   /** The body as it is to be sent, in the place of `body`. */
   readonly text?: string;
   readonly maxBytes: number;
@@ -65,7 +65,7 @@ export interface Transport {
   stream(request: ApiRequest & { readonly signal: AbortSignal }): Promise<AsyncIterable<Uint8Array>>;
 }
 
-export interface TransportOptions {
+interface TransportOptions {
   readonly credentials: Credentials;
   readonly clock: Clock;
   readonly userAgent: string;

@@ -12,7 +12,7 @@ export interface Syncing {
 }
 
 /** The caches were not complete in time. */
-export class CacheNotSyncedError extends MmsError {
+class CacheNotSyncedError extends MmsError {
   readonly code = 'CACHE_NOT_SYNCED';
   readonly retryable = true;
 }

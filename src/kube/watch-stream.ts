@@ -17,7 +17,7 @@ export type WatchEvent<T extends KubernetesObject> =
   /** Something that is no watch event, so that a change may have been missed. The stream ends after it. */
   | { readonly kind: 'malformed'; readonly detail: string };
 
-export interface WatchOptions {
+interface WatchOptions {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly signal: AbortSignal;

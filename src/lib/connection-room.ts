@@ -8,7 +8,7 @@ import type { Logger } from './log.ts';
 export const ROOM_REASONS = ['silent', 'idle', 'slow', 'young', 'refused'] as const;
 export type RoomReason = (typeof ROOM_REASONS)[number];
 
-export interface RoomOptions {
+interface RoomOptions {
   /** Connections that are held at once. */
   readonly most: number;
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -16,7 +16,7 @@ export interface RoomOptions {
   readonly observe: (reason: RoomReason) => void;
 }
 
-export interface ConnectionRoom {
+interface ConnectionRoom {
   open(): number;
   /** What keeps new connections out; undefined when there is room for one, or can be made. */
   obstacle(): string | undefined;

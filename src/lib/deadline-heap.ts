@@ -1,7 +1,7 @@
 import type { MonotonicMs } from './clock.ts';
 
 /** Keys in the order of their times. */
-export interface Timeline<K> {
+interface Timeline<K> {
   add(key: K, at: MonotonicMs): void;
   /** The earliest time that still holds; undefined when none does. */
   next(): MonotonicMs | undefined;

@@ -1,5 +1,5 @@
 /** Cuts a byte stream into lines without ever decoding half a character. */
-export interface LineSplitter {
+interface LineSplitter {
   /** The lines that this chunk completes, without their line ends; empty lines are left out. */
   push(chunk: Uint8Array): string[];
   /** What came after the last line end; empty when the stream ended properly. */

@@ -16,7 +16,7 @@ export interface PlainServer {
 const MAX_CONNECTIONS = 100;
 const HEADERS_TIMEOUT = seconds(10);
 
-export interface PlainServerOptions {
+interface PlainServerOptions {
   readonly port: number;
   readonly host: string;
   /** By which the port is set. */

@@ -5,7 +5,7 @@ import type { ReadinessCheck } from '../lib/readiness.ts';
 import { startPlainServer } from '../lib/plain-server.ts';
 import type { PlainServer } from '../lib/plain-server.ts';
 
-export interface HealthServerOptions {
+interface HealthServerOptions {
   readonly port: number;
   readonly host: string;
   /** By name; the manager is ready when each of them is. */

@@ -6,7 +6,7 @@ import type { ApiClient } from '../kube/api-client.ts';
 import { hasReadyEndpoint } from '../kube/ready-endpoints.ts';
 import { isServed } from '../certificates/tls-probe.ts';
 
-export type Reach = { readonly reached: true } | { readonly reached: false; readonly why: string };
+type Reach = { readonly reached: true } | { readonly reached: false; readonly why: string };
 
 const ASK_TIMEOUT = seconds(5);
 const HANDSHAKE = milliseconds(1000);

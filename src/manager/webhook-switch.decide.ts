@@ -7,7 +7,7 @@ import type { WebhookConfiguration } from '../contract/webhook-configuration.ts'
 import type { WebhookRule } from '../contract/webhook-rules.ts';
 
 /** One of our configurations as it is in the cluster, and what it is to be called for. */
-export interface SwitchedConfiguration {
+interface SwitchedConfiguration {
   readonly configuration: WebhookConfiguration;
   readonly rules: readonly WebhookRule[];
 }
@@ -47,7 +47,7 @@ export type SwitchStep =
 /** After an endpoint is known, nodes and API servers need some time until all of them route to it. */
 export const REACHED_FOR = seconds(3);
 /** Every API server has heard of a new configuration by then; the certificates wait as long, see core/certificates.ts. */
-export const KNOWN_EVERYWHERE = seconds(5);
+const KNOWN_EVERYWHERE = seconds(5);
 
 /**
  * The next step of the leader. The webhook is called only while somebody can answer: a `failurePolicy: Fail` without an

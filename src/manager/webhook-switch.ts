@@ -20,7 +20,7 @@ import type { RegisteredPlace } from './registrations.ts';
 import { readIfAllowed, writeConfiguration } from '../certificates/webhook-registration.ts';
 import { webhookReach } from './webhook-reach.ts';
 
-export interface WebhookSwitchOptions {
+interface WebhookSwitchOptions {
   readonly client: ApiClient;
   /** Of the manager. */
   readonly namespace: string;

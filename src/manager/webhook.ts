@@ -18,7 +18,7 @@ import type { ManagerMetrics } from './metrics.ts';
 import type { ManagerOptions } from './options.ts';
 import type { WebhookRegistration } from '../certificates/webhook-registration.ts';
 
-export interface WebhookServerOptions {
+interface WebhookServerOptions {
   readonly host: string;
   readonly port: number;
   readonly handlers: ReadonlyMap<string, AdmissionHandler>;
@@ -60,7 +60,7 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
   return server;
 }
 
-export interface CertificateOptions {
+interface CertificateOptions {
   readonly source: ManagerOptions['certificate'];
   readonly client: ApiClient;
   readonly secret: { readonly namespace: string; readonly name: string };

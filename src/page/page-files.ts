@@ -22,7 +22,7 @@ export interface PageBody {
 }
 
 /** The page is not where it should be: the program was copied without it, or not built. */
-export class PageMissingError extends MmsError {
+class PageMissingError extends MmsError {
   readonly code = 'PAGE_MISSING';
   readonly retryable = false;
 }

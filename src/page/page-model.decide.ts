@@ -11,7 +11,7 @@ import type { TrainedModel } from '../contract/trained-model.ts';
 const LONGEST = 4096;
 
 /** Where a model stands, as its stored status says. */
-export interface ModelStanding {
+interface ModelStanding {
   readonly state: ModelState;
   readonly reason: string;
   readonly message: string;

@@ -52,7 +52,7 @@ function countsOf(count: (state: ModelState) => number): Record<ModelState, numb
 }
 
 /** What is known of one InferenceService from elsewhere than its models' statuses. */
-export interface ServiceSurroundings {
+interface ServiceSurroundings {
   readonly inferenceService: InferenceService | undefined;
   /** Of each predictor pod with an agent, whether it is ready. */
   readonly pods: readonly boolean[];

@@ -19,7 +19,6 @@ export type ProxyPlace = 'first' | 'last' | 'native';
  * What Istio's injector does to a pod (`pkg/kube/inject`, `injectPod`): its proxy is the last container, with
  * holdApplicationUntilProxyStarts the first, as a native sidecar an init container; and the probes of every other container it
  * sees are asked of pilot-agent. A pod that comes by again is injected again from what it has become.
- * `test/integration/istio-injector.test.ts` holds this against the real one.
  */
 export function injectAsIstio(pod: Pod): Pod {
   const place = istioPlace(pod);

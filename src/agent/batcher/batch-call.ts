@@ -6,7 +6,7 @@ const IDLE = seconds(4);
 /** What a model server may answer to one batch. */
 const MOST_ANSWER = 256 * 1024 ** 2;
 
-export interface CallAnswer {
+interface CallAnswer {
   readonly status: number;
   readonly body: Buffer;
 }

@@ -1,14 +1,14 @@
 import type { Clock, Milliseconds } from '../../lib/clock.ts';
 
 /** A request that is to go with others. */
-export interface Member {
+interface Member {
   readonly instances: readonly unknown[];
 }
 
 /** Why a batch went off. */
-export type Departure = 'full' | 'late';
+type Departure = 'full' | 'late';
 
-export interface GatherDeps<T extends Member> {
+interface GatherDeps<T extends Member> {
   readonly maxBatchSize: number;
   readonly maxLatency: Milliseconds;
   readonly clock: Clock;

@@ -13,7 +13,7 @@ import { type BatchAnswer, divideAnswer, readInstances } from './v1-batch.ts';
 /** A longer request is refused: batches are held in memory. */
 const MOST_BODY = 64 * 1024 ** 2;
 
-export interface BatcherDeps {
+interface BatcherDeps {
   readonly settings: BatcherSettings;
   readonly componentPort: number;
   readonly registry: Registry;
@@ -21,7 +21,7 @@ export interface BatcherDeps {
 }
 
 /** The batcher at work. */
-export interface Batcher {
+interface Batcher {
   readonly around: Around;
   close(): void;
 }

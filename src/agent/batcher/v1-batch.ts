@@ -1,7 +1,7 @@
 import { isRecord } from '../../lib/json.ts';
 
 /** What a request to a batcher is: its instances, or why it cannot be batched, in KServe's words. */
-export type ReadInstances =
+type ReadInstances =
   | { readonly kind: 'instances'; readonly instances: readonly unknown[] }
   | { readonly kind: 'bad'; readonly reason: string };
 

@@ -3,7 +3,7 @@ import { decodeModelConfig, type ModelConfigFault, type ModelSpec } from '../../
 /** The models a pod should serve, by name; a Map because names come from users. */
 export type ModelSet = ReadonlyMap<string, ModelSpec>;
 
-export type DesiredModels =
+type DesiredModels =
   | { readonly kind: 'good'; readonly models: ModelSet }
   /** Nothing of a faulty text is taken over: half of it could mean unloading the other half. */
   | { readonly kind: 'faulty'; readonly faults: readonly ModelConfigFault[] };

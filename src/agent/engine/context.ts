@@ -7,7 +7,7 @@ import type { Slots } from '../slots.ts';
 import type { TrackedModel } from './tracked-model.ts';
 
 /** How much goes on at once, and when one is slow, see src/agent/slot-admission.decide.ts. */
-export interface EngineLimits {
+interface EngineLimits {
   readonly fetches: number;
   readonly loads: number;
   /** A fetch or load that takes longer goes on beside the next. */

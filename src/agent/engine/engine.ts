@@ -19,7 +19,7 @@ import {
 } from './tracked-model.ts';
 
 /** Which models answered when the server was asked, and how things stood when the question was put. */
-export interface ServerIndex {
+interface ServerIndex {
   readonly ready: ReadonlyMap<string, boolean>;
   readonly askedAt: ReadonlyMap<string, number>;
 }

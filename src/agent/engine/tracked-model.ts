@@ -71,7 +71,7 @@ export function viewOf(model: TrackedModel): ModelView {
   return { ...model, staged: model.staged?.spec };
 }
 
-export function activityOf(model: TrackedModel): ModelActivity {
+function activityOf(model: TrackedModel): ModelActivity {
   return { fetch: model.fetch?.state ?? 'none', bytes: model.fetch?.bytes ?? 0, serve: model.serve };
 }
 

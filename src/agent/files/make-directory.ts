@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { MmsError } from '../../lib/errors.ts';
 
 /** The directory that `--model-dir` names cannot be made or used. */
-export class ModelDirectoryError extends MmsError {
+class ModelDirectoryError extends MmsError {
   readonly code = 'MODEL_DIRECTORY';
   readonly retryable = false;
 }

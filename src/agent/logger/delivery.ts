@@ -13,7 +13,7 @@ export type SendOutcome =
   | { readonly kind: 'refused'; readonly why: string };
 
 /** Takes records to where they go, a parcel at a time for each worker. */
-export interface Delivery {
+interface Delivery {
   /** Takes records, whose bytes are held in the queue, or drops them. Never waits. */
   offer(parcel: Parcel): void;
   /** Records that were given up before they were whole. */
@@ -22,7 +22,7 @@ export interface Delivery {
   stop(signal: AbortSignal): Promise<void>;
 }
 
-export interface DeliveryDeps {
+interface DeliveryDeps {
   readonly queue: LogQueue;
   readonly workers: number;
   /** Never rejects. */

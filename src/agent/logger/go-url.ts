@@ -1,5 +1,5 @@
 /** Go's url.URL as encoding/json writes it, in its order. */
-export interface GoUrl {
+interface GoUrl {
   readonly Scheme: string;
   readonly Opaque: string;
   readonly User: Record<string, never> | null;

@@ -17,7 +17,7 @@ import type { LogOrigin, LogSink } from './settings.ts';
 /** A sink that has not answered by then is asked again. */
 const ANSWER_TIME = seconds(10);
 
-export interface HttpSinkDeps {
+interface HttpSinkDeps {
   readonly sink: Extract<LogSink, { kind: 'http' }>;
   readonly origin: LogOrigin;
   readonly workers: number;

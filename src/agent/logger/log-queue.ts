@@ -1,6 +1,6 @@
 import type { Parcel } from './parcels.ts';
 
-export interface QueueLimits {
+interface QueueLimits {
   readonly events: number;
   readonly bytes: number;
 }

@@ -9,7 +9,7 @@ import type { LogRecord } from './record.ts';
 import type { LogOrigin, LogSink } from './settings.ts';
 
 /** An object's bytes, and what its name ends with. */
-export interface Marshalled {
+interface Marshalled {
   readonly data: Buffer;
   readonly extension: string;
 }
@@ -20,7 +20,7 @@ export type Marshal = (batch: readonly LogRecord[], signal: AbortSignal) => Prom
 const ANSWER_TIME = seconds(30);
 
 /** A marshaller that does not make an object of records. */
-export class MarshallerError extends MmsError {
+class MarshallerError extends MmsError {
   readonly code = 'LOG_MARSHALLER_FAILED';
   readonly retryable: boolean;
 

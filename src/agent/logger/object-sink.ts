@@ -6,7 +6,7 @@ import type { ObjectUpload } from './object-place.ts';
 import type { LogRecord } from './record.ts';
 import type { LogOrigin, LogSink } from './settings.ts';
 
-export interface ObjectSinkDeps {
+interface ObjectSinkDeps {
   readonly sink: Extract<LogSink, { kind: 'objects' }>;
   readonly origin: LogOrigin;
   readonly marshal: Marshal;

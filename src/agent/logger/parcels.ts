@@ -4,7 +4,7 @@ import type { LogRecord } from './record.ts';
 /** Records that travel together: one event, or the records of one object. */
 export type Parcel = readonly LogRecord[];
 
-export interface ParcelDeps {
+interface ParcelDeps {
   readonly size: number;
   /** How long the first record of a parcel waits for the others; 0: as long as it takes. */
   readonly interval: Milliseconds;

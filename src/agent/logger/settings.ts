@@ -54,7 +54,7 @@ export interface LoggerSettings {
 }
 
 /** What a command line makes of the logger. */
-export interface LoggerReading {
+interface LoggerReading {
   /** Undefined: nothing is logged. */
   readonly settings: LoggerSettings | undefined;
   /** What cannot run, each a line that says what to do. */

@@ -14,7 +14,7 @@ import { createTap } from './tap.ts';
 /** Where KServe's webhook mounts the CA bundle. Source: KServe v0.17, pkg/constants, LoggerCaCertMountPath. */
 const CA_DIRECTORY = '/etc/tls/logger';
 
-export interface RequestLoggerDeps {
+interface RequestLoggerDeps {
   readonly settings: LoggerSettings;
   readonly registry: Registry;
   readonly clock: Clock;
@@ -27,7 +27,7 @@ export interface RequestLoggerDeps {
 }
 
 /** The request logger at work. */
-export interface RequestLogger {
+interface RequestLogger {
   readonly around: Around;
   /** Sends what is there until the signal aborts. */
   stop(signal: AbortSignal): Promise<void>;

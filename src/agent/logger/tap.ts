@@ -6,7 +6,7 @@ import type { LogQueue } from './log-queue.ts';
 import { type LogRecord, type RecordHead, recordHead } from './record.ts';
 import type { LoggerSettings } from './settings.ts';
 
-export interface TapDeps {
+interface TapDeps {
   readonly settings: LoggerSettings;
   readonly queue: LogQueue;
   /** Takes a record, whose bytes are held in the queue. */

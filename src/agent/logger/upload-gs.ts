@@ -12,7 +12,7 @@ import type { ObjectUpload } from './object-place.ts';
 const ANSWER_TIME = seconds(60);
 
 /** Google Cloud Storage did not take an object. */
-export class GcsUploadError extends MmsError {
+class GcsUploadError extends MmsError {
   readonly code = 'GCS_UPLOAD_FAILED';
   readonly retryable = true;
 

@@ -17,7 +17,7 @@ export interface ServerState {
   readonly since: EpochMs;
 }
 
-export interface MonitorDeps {
+interface MonitorDeps {
   readonly adapter: ModelServerAdapter;
   readonly engine: Engine;
   readonly clock: Clock;

@@ -11,7 +11,7 @@ export interface ConnectionFault {
 }
 
 /** Where a request failed, and how far it had come. */
-export interface FailedCall {
+interface FailedCall {
   readonly fault: ConnectionFault;
   readonly socket: Socket;
   readonly isReused: boolean;
@@ -29,7 +29,7 @@ export interface KeptCallEvents {
 }
 
 /** An answer that Node's client is to read. */
-export interface OddAnswer {
+interface OddAnswer {
   /** Takes a request, which has gone out already, without sending it; what is read from it is the answer. */
   readonly connection: Duplex;
   /** The answer is whole, and the connection good for another request. */
@@ -37,7 +37,7 @@ export interface OddAnswer {
 }
 
 /** Who reads a connection. */
-export interface Reader {
+interface Reader {
   data(chunk: Buffer): void;
   ended(fault: ConnectionFault, isError: boolean): void;
 }

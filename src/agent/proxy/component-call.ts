@@ -36,7 +36,7 @@ export function newUpstream(host: string, port: number, idle: Milliseconds): Ups
 }
 
 /** What one attempt tells. */
-export interface CallEvents {
+interface CallEvents {
   readonly answered: (answer: IncomingMessage) => void;
   /** The component asks for the body. */
   readonly continued: () => void;

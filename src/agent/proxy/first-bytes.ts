@@ -5,7 +5,7 @@ import type { Milliseconds } from '../../lib/clock.ts';
 const H2C_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
 
 /** Who a connection is for. */
-export interface FirstBytes {
+interface FirstBytes {
   readonly http1: (socket: Socket) => void;
   readonly http2: (socket: Socket) => void;
 }

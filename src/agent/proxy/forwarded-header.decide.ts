@@ -1,5 +1,5 @@
 /** What a request says of the way it came, each as the first header of that name has it. */
-export interface ForwardedFor {
+interface ForwardedFor {
   readonly for: string;
   readonly proto: string;
   readonly host: string;

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { type Milliseconds, milliseconds, seconds } from '../../lib/clock.ts';
 import { type ConnectionFault, type Kept, type KeptCallEvents, readOrdinary } from './answer-readers.ts';
 
-export interface KeptCall {
+interface KeptCall {
   pause(): void;
   resume(): void;
   /** Gives the request up, and its connection. */

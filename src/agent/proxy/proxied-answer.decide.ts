@@ -9,7 +9,7 @@ import { endToEndHeaders, headerValues, type RawHeaders } from './hop-by-hop.dec
 export const READ_ANSWERS = { insecureHTTPParser: true, maxHeaderSize: MAX_HEAD_BYTES } as const;
 
 /** The head of an answer as the component sent it. */
-export interface AnswerHead {
+interface AnswerHead {
   readonly versionMinor: number;
   readonly headers: RawHeaders;
 }

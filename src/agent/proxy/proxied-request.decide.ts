@@ -21,7 +21,7 @@ export interface PassedRequest {
 }
 
 /** Why a request is not passed on, and with which status it is answered. */
-export interface RefusedRequest {
+interface RefusedRequest {
   readonly status: 400 | 431 | 501 | 505;
   readonly reason: string;
 }

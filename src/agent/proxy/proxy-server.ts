@@ -28,7 +28,7 @@ const MOST_HELD = 64 * 1024 ** 2;
 const PROBE_HEADER = 'k-network-probe';
 const PROBE_VALUE = 'queue';
 
-export interface ProxyOptions {
+interface ProxyOptions {
   readonly port: number;
   /** Where to listen; all addresses when absent. */
   readonly address?: string;

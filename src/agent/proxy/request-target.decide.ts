@@ -1,5 +1,5 @@
 /** A request target in origin form, and the host that an absolute one named. */
-export interface OriginTarget {
+interface OriginTarget {
   /** Path and query, as the component gets them. */
   readonly target: string;
   /** Undefined where the target was in origin form, or named no host. */

@@ -9,7 +9,7 @@ import type { Exchange } from './exchange.ts';
 const SHORT_BODY = 8 * 1024;
 
 /** How a request may be sent. */
-export interface Ways {
+interface Ways {
   /** By Node's client. */
   readonly begin: (agent: Agent, send: (call: ComponentCall) => void) => void;
   /** All of it in one write. */

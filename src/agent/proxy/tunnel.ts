@@ -19,7 +19,7 @@ export function tunnel(client: Socket, host: string, port: number): void {
 }
 
 /** What both sides of an upgrade had sent already when it came about. */
-export interface Upgraded {
+interface Upgraded {
   /** The component's agreement. */
   readonly answer: IncomingMessage;
   readonly component: Socket;

@@ -2,7 +2,7 @@ import { statfsSync } from 'node:fs';
 import { DiskFullError } from '../sources/errors.ts';
 
 /** One file's claim on the volume. */
-export interface Claim {
+interface Claim {
   /** Called with bytes that are on the volume now and so no longer need room. */
   wrote(bytes: number): void;
   release(): void;

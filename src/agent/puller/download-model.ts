@@ -20,7 +20,7 @@ import { type Destination, makeDestination, removeDestination } from './destinat
 import type { Seal } from './seal.ts';
 
 /** What the pulls of one process share. */
-export interface DownloadContext {
+interface DownloadContext {
   readonly sources: Source;
   readonly settings: SourceSettings;
   readonly clock: Clock;

@@ -22,7 +22,7 @@ const ALONE_AT_ONCE = 4;
 const SUSPECTS_KEPT = 1_000;
 
 /** A puller whose process can be started ahead of the first pull, which then need not wait for it. */
-export interface ForkedPuller extends Puller {
+interface ForkedPuller extends Puller {
   warm(): void;
 }
 

@@ -15,7 +15,7 @@ import { createSharedDownloads } from './downloads.ts';
 import { failedPull } from './pull-result.ts';
 import { createSeal } from './seal.ts';
 
-export interface InProcessPullerOptions {
+interface InProcessPullerOptions {
   readonly env: Environment;
   readonly settings: SourceSettings;
   readonly clock: Clock;

@@ -15,15 +15,15 @@ export interface Crash {
 }
 
 /** What becomes of a pull in a process. */
-export type PullOutcome = PullResult | LostPull;
+type PullOutcome = PullResult | LostPull;
 
-export interface PendingPull {
+interface PendingPull {
   readonly request: PullRequest;
   readonly settled: Promise<PullOutcome>;
 }
 
 /** The pulls that a child process has been asked for and has not answered. */
-export interface PullRegister {
+interface PullRegister {
   add(
     request: PullRequest,
     onProgress: (progress: PullProgress) => void,

@@ -14,7 +14,7 @@ export interface PullerProcess {
   kill(): void;
 }
 
-export interface PullerEvents {
+interface PullerEvents {
   readonly onMessage: (message: FromPuller) => void;
   /** Told once, however it ended. `how` is for people. */
   readonly onDeath: (process: PullerProcess, how: string) => Promise<void>;

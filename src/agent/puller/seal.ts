@@ -13,7 +13,7 @@ import type { Marker } from './contract.ts';
 export type Seal = (tree: Unsealed, marker: Marker) => Promise<void>;
 
 /** The top of the tree, and all the files in it, by paths of this process. */
-export interface Unsealed {
+interface Unsealed {
   readonly root: string;
   readonly files: readonly string[];
 }

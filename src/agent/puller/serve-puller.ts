@@ -1,7 +1,7 @@
 import type { Puller } from './contract.ts';
 import type { FromPuller, ToPuller } from './messages.ts';
 
-export interface ServedPuller {
+interface ServedPuller {
   receive(message: ToPuller): void;
   /** Ends all pulls and cleans up after them. */
   stop(): Promise<void>;

@@ -6,7 +6,7 @@ import type { Environment } from './environment.ts';
 
 type Policy = NonNullable<CredentialOptions['additionalPolicies']>[number]['policy'];
 
-export type AzureCredential = AnonymousCredential | StorageSharedKeyCredential | TokenCredential;
+type AzureCredential = AnonymousCredential | StorageSharedKeyCredential | TokenCredential;
 
 /**
  * Picks by what KServe's webhook injects: an account key, else a token, else a service principal (AZ_* or AZURE_*), else

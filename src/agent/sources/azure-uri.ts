@@ -2,7 +2,7 @@ import { InvalidUriError, SourceConfigurationError } from './errors.ts';
 import { shownUri } from './redact.ts';
 import type { Environment } from './environment.ts';
 
-export interface AzurePlace {
+interface AzurePlace {
   readonly account: string;
   /** Without a `/` at the end. */
   readonly serviceUrl: string;

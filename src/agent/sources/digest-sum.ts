@@ -5,7 +5,7 @@ import { AwsCrc32c } from '@aws-crypto/crc32c';
 export type DigestAlgorithm = 'md5' | 'sha1' | 'sha256' | 'sha512' | 'crc32c' | 'git-blob';
 
 /** A sum over bytes that come in parts. */
-export interface Sum {
+interface Sum {
   update(chunk: Uint8Array): void;
   hex(): Promise<string>;
 }

@@ -32,7 +32,7 @@ export interface HttpClient {
   close(): void;
 }
 
-export interface HttpClientOptions {
+interface HttpClientOptions {
   readonly policy: DestinationPolicy;
   readonly connectTimeoutMs: number;
   readonly maxRedirects: number;

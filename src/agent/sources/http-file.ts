@@ -7,7 +7,7 @@ import { RequestRefusedError, SourceChangedError } from './errors.ts';
 import { shownUri } from './redact.ts';
 import type { ByteRange, OpenedFile } from './source.ts';
 
-export interface HttpFile {
+interface HttpFile {
   readonly http: HttpClient;
   readonly url: URL;
   readonly headersFor: HttpRequest['headersFor'];

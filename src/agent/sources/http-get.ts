@@ -5,7 +5,7 @@ import { bareHost, IDLE } from './connection.ts';
 import type { ProxyRouter } from './proxy/proxy-types.ts';
 
 /** One GET, or the POST of a form: resolves with the head of the answer, whose body is still to be read. */
-export type HttpGet = (
+type HttpGet = (
   url: URL,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
@@ -18,7 +18,7 @@ export interface HttpGetter {
   close(): void;
 }
 
-export interface HttpGetterOptions {
+interface HttpGetterOptions {
   readonly lookup: LookupFunction;
   readonly connectTimeoutMs: number;
   /** Where the environment names proxies; it makes the connections of what goes by one. */

@@ -8,7 +8,7 @@ import {
 } from './errors.ts';
 import type { PullError } from './errors.ts';
 
-export interface StatusContext {
+interface StatusContext {
   /** The address as it may be shown. */
   readonly shown: string;
   /** The store's own code for the error (`NoSuchBucket`), when it has one. */

@@ -6,7 +6,7 @@ const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 
 /** Decides, layer by layer from the top down, which entries of an image make up its model. */
-export interface LayerSelection {
+interface LayerSelection {
   /** The entry's name in the model, or undefined when it is no part of it or an upper layer hides it. */
   rename(name: string, type: EntryType): string | undefined;
   /** What this layer holds now hides the same in the layers below. */

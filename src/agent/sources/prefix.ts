@@ -12,7 +12,7 @@ export interface StoredObject {
   readonly decode?: RemoteFile['decode'];
 }
 
-export interface PrefixListing<T extends StoredObject> {
+interface PrefixListing<T extends StoredObject> {
   readonly uri: string;
   /** What the storageUri names below its bucket; with or without a `/` at the end. */
   readonly prefix: string;

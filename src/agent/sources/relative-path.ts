@@ -4,7 +4,7 @@ const LONGEST_NAME_BYTES = 255;
 const LONGEST_PATH_BYTES = 2048;
 const DEEPEST = 64;
 
-export type PathVerdict =
+type PathVerdict =
   | { readonly safe: true; /** `a/b/c`; empty for the root itself. */ readonly path: string }
   | { readonly safe: false; readonly because: string };
 

@@ -15,7 +15,7 @@ import type { SourceSettings } from './settings.ts';
 import type { OpenedFile, RemoteFile } from './source.ts';
 import { createWatch } from './watch.ts';
 
-export interface TransferContext {
+interface TransferContext {
   readonly settings: SourceSettings;
   readonly clock: Clock;
   /** Aborts the transfer with PullAbortedError. */

@@ -12,7 +12,7 @@ export interface Watch {
   stop(): void;
 }
 
-export interface WatchOptions {
+interface WatchOptions {
   readonly settings: SourceSettings;
   readonly clock: Clock;
   readonly signal: AbortSignal;

@@ -12,7 +12,7 @@ import { rfc3339, statusOf } from './model-status.ts';
 import { createNumberedModels } from './numbered-models.ts';
 
 /** What is said of the agent as a whole, beside its models. */
-export interface AgentFacts {
+interface AgentFacts {
   readonly ready: boolean;
   readonly readyReason: string;
   readonly config: ConfigStatus;

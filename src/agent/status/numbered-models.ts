@@ -4,7 +4,7 @@ import type { AgentStatusEvent, ModelStatus } from '../../contract/agent-status.
 const REMOVALS_KEPT = 1_000;
 
 /** The documents of all models and the removals, each with the number of its last change. */
-export interface NumberedModels {
+interface NumberedModels {
   /** False when the document says nothing new; then `number` is not asked for. */
   readonly put: (model: ModelStatus, number: () => number) => boolean;
   readonly remove: (name: string, number: () => number) => boolean;

@@ -13,7 +13,7 @@ const MOST_CONNECTIONS = 256;
 /** A head has 16 KiB at most here, Node's default. */
 const MOST_HELD = 8 * 1024 ** 2;
 
-export interface StatusServerOptions {
+interface StatusServerOptions {
   readonly port: number;
   /** Where to listen; all addresses when absent. */
   readonly address?: string;

@@ -13,7 +13,7 @@ import { aborted } from '../../lib/abort.ts';
 import type { Logger } from '../../lib/log.ts';
 
 /** What the command line and the process give the agent. */
-export interface AgentRun {
+interface AgentRun {
   readonly options: AgentOptions;
   readonly environment: NodeJS.ProcessEnv;
   /** Aborts when the process is asked to end. */

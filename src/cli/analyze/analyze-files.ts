@@ -9,7 +9,7 @@ import { type FileFinding, type LocatedObject, type Place, readObjects } from '.
 import { findManifests, type ManifestFile, readManifest } from './manifest-files.ts';
 import { type Tally, told, type ToldFinding } from './report.ts';
 
-export interface Analysis {
+interface Analysis {
   readonly findings: readonly ToldFinding[];
   readonly tally: Tally;
 }

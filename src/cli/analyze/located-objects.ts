@@ -23,7 +23,7 @@ export interface FileFinding {
   readonly message: string;
 }
 
-export interface FileReading {
+interface FileReading {
   readonly objects: readonly LocatedObject[];
   readonly findings: readonly FileFinding[];
 }

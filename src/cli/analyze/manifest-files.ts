@@ -21,7 +21,7 @@ export interface ManifestFile {
 }
 
 /** A file or directory that could not be looked at. */
-export interface UnreadableFile {
+interface UnreadableFile {
   readonly path: string;
   readonly reason: string;
 }

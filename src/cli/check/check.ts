@@ -14,7 +14,7 @@ import { MmsError } from '../../lib/errors.ts';
 import { readInstalledFacts, readPreFacts } from './check-facts.ts';
 import { oneLine } from '../table.ts';
 
-export interface CheckFlags extends ConnectionFlags {
+interface CheckFlags extends ConnectionFlags {
   readonly pre?: boolean;
   readonly output: 'table' | 'json' | 'yaml';
   readonly managerNamespace: string;

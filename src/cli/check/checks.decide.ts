@@ -1,7 +1,7 @@
 import type { Verdict } from '../explain/chain.decide.ts';
 
 /** What a check of the installation looks at, and what mends it in general. */
-export interface CheckEntry {
+interface CheckEntry {
   readonly meaning: string;
   readonly advice: string;
 }

@@ -7,7 +7,7 @@ export interface Candidate {
 }
 
 /** What may stand where the cursor is, as far as the commands themselves say it. */
-export interface Completion {
+interface Completion {
   readonly candidates: readonly Candidate[];
   /** Whether the shell should offer files, too. */
   readonly files: boolean;

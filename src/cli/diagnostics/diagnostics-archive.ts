@@ -7,7 +7,7 @@ import type { EpochMs } from '../../lib/clock.ts';
 import { messageOf, MmsError } from '../../lib/errors.ts';
 
 /** The archive cannot be written where it was to be. */
-export class ArchiveFileError extends MmsError {
+class ArchiveFileError extends MmsError {
   readonly code = 'ARCHIVE_FILE';
   readonly retryable = false;
 }

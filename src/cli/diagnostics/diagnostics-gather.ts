@@ -38,7 +38,7 @@ const AGENT_BYTES = 16 * 1024 * 1024;
 const ASK_TIMEOUT = seconds(10);
 const DEFINITIONS = ['inferenceservices.serving.kserve.io', 'trainedmodels.serving.kserve.io'];
 
-export interface Gathered {
+interface Gathered {
   /** Which Kubernetes it is: `v1.36.3`. */
   readonly kubernetes: string | undefined;
   /** Contents by path; nothing in them gives access to anything. */

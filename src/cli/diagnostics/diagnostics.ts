@@ -11,7 +11,7 @@ import { refuseExisting, writeArchive } from './diagnostics-archive.ts';
 import { gatherDiagnostics } from './diagnostics-gather.ts';
 import { packageVersion } from '../version.ts';
 
-export interface DiagnosticsFlags extends ScopeFlags {
+interface DiagnosticsFlags extends ScopeFlags {
   /** Absent: a name with the date, in the working directory. */
   readonly file?: string;
   readonly force?: boolean;

@@ -21,7 +21,7 @@ import { SettingsError } from '../../lib/settings-error.ts';
 import { explanationText } from './explanation-text.ts';
 import { knownAnswer } from '../known-answers.ts';
 
-export interface ExplainFlags extends ConnectionFlags {
+interface ExplainFlags extends ConnectionFlags {
   readonly output: 'table' | 'json' | 'yaml';
   readonly managerNamespace: string;
 }

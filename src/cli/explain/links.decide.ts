@@ -1,5 +1,5 @@
 /** What a link of a chain says, and what mends it in general; docs and `mms explain` are made of the same table. */
-export interface LinkEntry {
+interface LinkEntry {
   readonly meaning: string;
   readonly advice: string;
 }

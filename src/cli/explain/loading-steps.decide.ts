@@ -7,7 +7,7 @@ import type { Step, Verdict } from './chain.decide.ts';
 import { judgeReady } from './service-steps.decide.ts';
 
 /** What the manager has written of a model. */
-export interface Told {
+interface Told {
   readonly condition: Condition | undefined;
   readonly status: TrainedModelStatus | undefined;
   /** Of another version than the spec is now. */

@@ -15,7 +15,7 @@ export function servingPods(pods: readonly RawPod[]): readonly RawPod[] {
   );
 }
 
-export type InjectionState =
+type InjectionState =
   | { readonly kind: 'injected' }
   /** `message`: what the webhook would do with the pod now. */
   | { readonly kind: 'bare' | 'refused' | 'malformed'; readonly message: string };

@@ -13,7 +13,7 @@ import { hasStarted } from '../../contract/watched-pod.ts';
 import type { WatchedPod } from '../../contract/watched-pod.ts';
 import { predictorPods } from '../predictor-pods.ts';
 
-export interface InferRequest {
+interface InferRequest {
   readonly model: TrainedModel;
   readonly protocol: Protocol;
   /** JSON. */
@@ -32,7 +32,7 @@ export interface InferAnswer {
 }
 
 /** There is no pod to ask. */
-export class NobodyToAskError extends MmsError {
+class NobodyToAskError extends MmsError {
   readonly code = 'NOBODY_TO_ASK';
   readonly retryable = true;
 }

@@ -25,7 +25,7 @@ import { findModel } from '../find-model.ts';
 import { askByProxy, askDirectly } from './infer-ways.ts';
 import type { InferAnswer } from './infer-ways.ts';
 
-export interface InferFlags extends ConnectionFlags {
+interface InferFlags extends ConnectionFlags {
   readonly data: string;
   readonly protocol: Protocol | 'auto';
   readonly via: 'proxy' | 'direct';

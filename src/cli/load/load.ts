@@ -23,7 +23,7 @@ import { INFERENCE_SERVICES, TRAINED_MODELS } from '../../kube/resources.ts';
 import { followModel } from './follow-model.ts';
 import { knownAnswer } from '../known-answers.ts';
 
-export interface LoadFlags extends ConnectionFlags, WaitFlags {
+interface LoadFlags extends ConnectionFlags, WaitFlags {
   readonly output: OutputFormat;
   readonly inferenceService?: string;
   readonly storageUri?: string;

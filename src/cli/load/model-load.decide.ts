@@ -25,7 +25,7 @@ const FLAGS = {
   memory: '--memory',
 } as const;
 
-export type LoadPlan =
+type LoadPlan =
   /** The fields to apply, all of them: server-side apply takes away what its manager no longer names. */
   | { readonly kind: 'apply'; readonly model: TrainedModel }
   | { readonly kind: 'faults'; readonly faults: readonly string[] };
@@ -62,7 +62,7 @@ function isGiven(value: unknown): boolean {
 }
 
 /** How far a model has come. */
-export interface LoadProgress {
+interface LoadProgress {
   /**
    * `stuck`: it failed, and is tried again by itself; so is what waits for an InferenceService. `blocked`: nothing happens
    * until a person changes something.

@@ -15,7 +15,7 @@ export interface UnloadFacts {
   readonly replicas: readonly ReplicaRest[];
 }
 
-export interface UnloadProgress {
+interface UnloadProgress {
   readonly state: 'done' | 'going' | 'replaced';
   /** One line for people. */
   readonly line: string;

@@ -25,7 +25,7 @@ import { systemClock } from '../../lib/system-clock.ts';
 import { findModel } from '../find-model.ts';
 import { predictorPods } from '../predictor-pods.ts';
 
-export interface UnloadFlags extends ConnectionFlags, WaitFlags {
+interface UnloadFlags extends ConnectionFlags, WaitFlags {
   readonly output: OutputFormat;
 }
 

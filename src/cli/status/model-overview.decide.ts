@@ -30,7 +30,7 @@ export interface ModelOverview {
 }
 
 /** What is known of a TrainedModel's surroundings. */
-export interface ModelSurroundings {
+interface ModelSurroundings {
   readonly inferenceService: InferenceService | undefined;
   /** Why it is in no models.json, by the plan of it. */
   readonly waiting: WaitingModel | undefined;

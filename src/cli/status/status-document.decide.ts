@@ -3,7 +3,7 @@ import type { ModelOverview } from './model-overview.decide.ts';
 import type { Bytes } from '../../lib/quantity.ts';
 
 /** Within a version fields are added, never removed or given another meaning. */
-export const STATUS_DOCUMENT_VERSION = 'kserve-mms/status.v1';
+const STATUS_DOCUMENT_VERSION = 'kserve-mms/status.v1';
 
 /** What `mms status` tells programs. Memory is in bytes; null where there is nothing to say. */
 export function statusDocument({ inferenceServices, models }: ClusterOverview): object {

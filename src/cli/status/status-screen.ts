@@ -5,7 +5,7 @@ import type { Rows } from './status-tables.ts';
 import { tablesText } from './status-tables.ts';
 
 /** Where tables are shown again and again. */
-export interface Screen {
+interface Screen {
   show(tables: readonly Rows[]): void;
 }
 

@@ -21,7 +21,7 @@ import { screenFor } from './status-screen.ts';
 import { namesText, statusTables, tablesText } from './status-tables.ts';
 import type { Rows } from './status-tables.ts';
 
-export interface StatusFlags extends ScopeFlags {
+interface StatusFlags extends ScopeFlags {
   readonly output: OutputFormat;
   readonly models?: boolean;
   readonly multiModel?: boolean;

@@ -23,7 +23,7 @@ import { NoSuchNameError } from '../no-such-name.ts';
 import { predictorPods } from '../predictor-pods.ts';
 import { table } from '../table.ts';
 
-export interface TopFlags extends ScopeFlags {
+interface TopFlags extends ScopeFlags {
   readonly output: OutputFormat;
   readonly headers: boolean;
   readonly sort: TopOrder;

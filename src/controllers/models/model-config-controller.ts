@@ -32,12 +32,12 @@ import type { WorkQueueEvent } from '../work-queue.ts';
 export type PlanListener = (key: ObjectKey, plan: ModelConfigPlan) => void;
 
 /** Keeps the ConfigMaps in step with the TrainedModels; see docs/concepts.md. */
-export interface ModelConfigController extends Controller {
+interface ModelConfigController extends Controller {
   /** Adds a listener of plans. Listeners are called in the order in which they were added. */
   onPlan(listener: PlanListener): void;
 }
 
-export interface ModelConfigControllerOptions {
+interface ModelConfigControllerOptions {
   readonly client: ApiClient;
   readonly view: ClusterView;
   readonly clock: Clock;

@@ -2,7 +2,7 @@ import type { ObjectKey } from '../../contract/kubernetes.ts';
 import type { ModelConfigPlan, WaitingModel } from '../../contract/model-config-plan.ts';
 
 /** What was last decided of each model: whether it is in a models.json, or why not. */
-export interface Placements {
+interface Placements {
   /** Takes a plan; the names of the models of which it says something else than the one before. */
   planned(key: ObjectKey, plan: ModelConfigPlan): Iterable<string>;
   /** Undefined where nothing is decided yet. An arrow, to be handed on. */

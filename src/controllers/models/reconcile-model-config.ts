@@ -43,7 +43,7 @@ export interface ModelConfigWriter {
 }
 
 /** A ConfigMap of another owner is in the way, and only a person may remove it. Tried again when anything changes, and with growing waits. */
-export class ForeignConfigMapError extends MmsError {
+class ForeignConfigMapError extends MmsError {
   readonly code = 'FOREIGN_CONFIG_MAP';
   /** What a person does about it need not be seen by any watch of ours. */
   readonly retryable = true;
@@ -67,7 +67,7 @@ export class ConfigMapChangedError extends MmsError {
  */
 const ATTEMPTS = 4;
 
-export interface ReconcileDependencies {
+interface ReconcileDependencies {
   readonly world: ModelConfigWorld;
   readonly writer: ModelConfigWriter;
   readonly logger: Logger;

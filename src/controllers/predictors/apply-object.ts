@@ -26,7 +26,7 @@ export interface KeptKind<T extends KubernetesObject> {
   readonly applied: Map<ObjectKey, AppliedRecord>;
 }
 
-export type Kept<T> =
+type Kept<T> =
   | { readonly kind: 'kept'; readonly object: T }
   /** It is being deleted; its going brings the next look. */
   | { readonly kind: 'going' }
@@ -39,7 +39,7 @@ export type Kept<T> =
     };
 
 /** An object of another owner is in the way, and only a person may remove it. Tried again with growing waits, since no event says when it is gone. */
-export class ForeignObjectError extends MmsError {
+class ForeignObjectError extends MmsError {
   readonly code = 'FOREIGN_OBJECT';
   readonly retryable = true;
 }

@@ -15,7 +15,7 @@ export interface AppliedRecord {
 }
 
 /** What has to happen to one object of a predictor. */
-export type PredictorChange =
+type PredictorChange =
   | { readonly kind: 'none' }
   | { readonly kind: 'create' }
   | { readonly kind: 'apply'; readonly uid: string; readonly because: string }

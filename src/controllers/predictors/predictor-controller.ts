@@ -24,7 +24,7 @@ import type { PredictorView } from './predictor-view.ts';
 import { createReconciling } from '../controller-queue.ts';
 import type { ReconcilingPace } from '../controller-queue.ts';
 
-export interface PredictorsOptions {
+interface PredictorsOptions {
   readonly client: ApiClient;
   readonly inferenceServices: Reflector<InferenceService>;
   readonly clock: Clock;
@@ -36,7 +36,7 @@ export interface PredictorsOptions {
 }
 
 /** What the controller reports for metrics. */
-export interface PredictorObserver {
+interface PredictorObserver {
   readonly reflector: (resource: string, event: ReflectorEvent) => void;
   readonly predictorQueue: (event: WorkQueueEvent<ObjectKey>) => void;
   readonly predictorReconciled: PredictorDependencies['observe'];

@@ -32,7 +32,7 @@ export interface PredictorView {
   readonly webhook: Reflector<WebhookConfiguration>;
 }
 
-export interface PredictorViewOptions {
+interface PredictorViewOptions {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly random: Random;

@@ -18,7 +18,7 @@ import type { OwnWrites } from '../own-writes.ts';
 import type { PredictorDependencies } from './reconcile-predictor.ts';
 
 /** Writes to the API server, and remembers each result until the watch has shown it. */
-export interface PredictorWriter extends Pick<
+interface PredictorWriter extends Pick<
   PredictorDependencies,
   'deployments' | 'services' | 'stopPods' | 'writeStatus'
 > {

@@ -13,7 +13,7 @@ import { createTokenBucket } from '../../lib/token-bucket.ts';
 /** What became of one try to annotate a pod. */
 export type PropagationResult = 'annotated' | 'pod-gone' | 'failed';
 
-export interface PropagationOptions {
+interface PropagationOptions {
   readonly client: Pick<ApiClient, 'patch'>;
   readonly clock: Clock;
   readonly pod: (key: ObjectKey) => WatchedPod | undefined;
@@ -26,7 +26,7 @@ export interface PropagationOptions {
  * Tells kubelets of changed ConfigMaps, by an annotation on the pods that mount them. Every replica looks on, so that a new
  * leader knows which pods have mounted what; only the leader writes.
  */
-export interface Propagation {
+interface Propagation {
   /** Whether the pod has to be annotated. To be asked upon every change of the pod or of what it mounts. */
   isDue(pod: WatchedPod): boolean;
   forget(pod: WatchedPod): void;

@@ -14,7 +14,7 @@ export type PropagationDecision =
   | { readonly kind: 'annotate'; readonly version: ModelConfigVersion }
   | { readonly kind: 'leave'; readonly reason: LeaveReason };
 
-export type LeaveReason =
+type LeaveReason =
   /** It mounts none of the ConfigMaps that this project keeps. */
   | 'NotMounted'
   /** Its containers have ended, or it is being deleted. */
@@ -24,7 +24,7 @@ export type LeaveReason =
   /** Its kubelet was notified of this version, or mounted it at the start. */
   | 'UpToDate';
 
-export interface PropagationInput {
+interface PropagationInput {
   readonly pod: WatchedPod;
   /** Of those that the pod mounts; undefined when it mounts none of ours. */
   readonly version: ModelConfigVersion | undefined;

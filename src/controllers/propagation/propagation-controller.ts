@@ -14,7 +14,7 @@ import type { ClusterView } from '../../kube/cluster-view.ts';
 import type { Controller } from '../controller.ts';
 import { createReconciling } from '../controller-queue.ts';
 
-export interface PropagationControllerOptions {
+interface PropagationControllerOptions {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly random: Random;

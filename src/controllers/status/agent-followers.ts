@@ -15,7 +15,7 @@ import { createOpeningSlots } from './opening-slots.ts';
 import { createReadingTurns } from './reading-turns.ts';
 import { pollReadiness } from './readiness-poller.ts';
 
-export interface AgentFollowersOptions {
+interface AgentFollowersOptions {
   readonly clock: Clock;
   readonly random: Random;
   /** Called with the models of an InferenceService that may be different now; undefined means all of them. */

@@ -36,7 +36,7 @@ const MODELS_DEPTH = 3;
 const MODELS = /"models"\s*:\s*$/;
 
 /** Cuts the bytes of one connection into pieces; what has not ended yet is all it keeps. */
-export interface AgentLineCutter {
+interface AgentLineCutter {
   /** @throws {StreamFaultError} for what is too long, too deep, or more than anybody honest sends */
   push(chunk: Uint8Array): AgentPiece[];
 }

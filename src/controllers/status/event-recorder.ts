@@ -17,7 +17,7 @@ export interface EventRecorder {
   idle(): Promise<void>;
 }
 
-export interface EventRecorderOptions {
+interface EventRecorderOptions {
   readonly client: ApiClient;
   /** The kind of the objects that events are about. */
   readonly resource: Resource;

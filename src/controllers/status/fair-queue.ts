@@ -5,7 +5,7 @@ export interface Sharer {
 }
 
 /** What waits for its turn: namespaces go in turn, in each the InferenceServices, and in each of these the first goes first. */
-export interface FairQueue<T> {
+interface FairQueue<T> {
   readonly size: number;
   push(sharer: Sharer, item: T): void;
   /** The next one that may go now, which is asked of each sharer once; undefined when none may. */

@@ -13,7 +13,7 @@ const FAULTY_EACH = { every: milliseconds(300), cap: seconds(60) };
 export const FORGIVEN_AFTER = seconds(600);
 
 /** How one connection to an agent ended. */
-export interface StreamEnd {
+interface StreamEnd {
   /** What came of it was at fault. */
   readonly faulty: boolean;
   readonly lasted: Milliseconds;

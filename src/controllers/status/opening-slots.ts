@@ -12,7 +12,7 @@ export interface OpeningSlots {
   close(): void;
 }
 
-export interface SlotBounds {
+interface SlotBounds {
   readonly inferenceService: number;
   readonly namespace: number;
   readonly total: number;

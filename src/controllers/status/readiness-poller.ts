@@ -8,7 +8,7 @@ import type { ReplicaModel } from '../../contract/replica-view.ts';
 import { startDeadline } from '../../lib/deadline.ts';
 import type { AgentFollower } from './agent-follower.ts';
 
-export interface ReadinessPollerOptions {
+interface ReadinessPollerOptions {
   /** Where the agent passes requests on to the model server: `http://10.0.0.7:9081`. */
   readonly baseUrl: string;
   readonly connections: Agent;

@@ -9,7 +9,7 @@ export interface StatusLooks {
   changed(inferenceService: ObjectKey, models: Iterable<string> | undefined): void;
 }
 
-export interface StatusLooksOptions {
+interface StatusLooksOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly modelsOf: (inferenceService: ObjectKey) => Iterable<string>;

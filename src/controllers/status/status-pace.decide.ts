@@ -32,7 +32,7 @@ export interface PaceInput {
   readonly now: MonotonicMs;
 }
 
-export type Pace =
+type Pace =
   | { readonly kind: 'nothing' }
   /** `hurry` is false for a state on the way, which may wait for others. */
   | { readonly kind: 'write'; readonly hurry: boolean }

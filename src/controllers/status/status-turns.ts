@@ -10,7 +10,7 @@ const WRITES = { perSecond: 20, burst: 50 };
 const CROWDED = 100;
 
 /** Who may write a state that is only on its way, since what holds goes before. */
-export interface StatusTurns {
+interface StatusTurns {
   /** Whether the key may write now, while so many others wait for a look. */
   take(key: ObjectKey, waiting: number): boolean;
   /** When a key that may not is to try again. */

@@ -11,7 +11,7 @@ import { createTokenBucket } from '../../lib/token-bucket.ts';
 
 export type StatusWriteOutcome = 'written' | 'gone' | 'failed';
 
-export interface StatusWriter {
+interface StatusWriter {
   /** The newer of the cached status and our own last write of it. */
   newest(model: TrainedModel): {
     readonly status: TrainedModelStatus | undefined;
@@ -23,7 +23,7 @@ export interface StatusWriter {
   forget(key: ObjectKey): void;
 }
 
-export interface StatusWriterOptions {
+interface StatusWriterOptions {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly scope: 'whole' | 'beside';

@@ -41,7 +41,7 @@ import type { StatusLooks } from './status-looks.ts';
 import { createStatusTurns, depthObserver } from './status-turns.ts';
 import { createVerdictMemory } from './verdict-memory.ts';
 
-export interface TrainedModelStatusOptions {
+interface TrainedModelStatusOptions {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly random: Random;

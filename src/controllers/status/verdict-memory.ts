@@ -2,7 +2,7 @@ import type { Clock, MonotonicMs } from '../../lib/clock.ts';
 import type { ObjectKey } from '../../contract/kubernetes.ts';
 
 /** Since when each model's verdicts are what they are, as long as they differ from what is stored. */
-export interface VerdictMemory {
+interface VerdictMemory {
   /** Remembers them from now on unless they are remembered already. */
   since(key: ObjectKey, verdicts: string): MonotonicMs;
   /** For a model whose status says all there is to say: of most models, so that memory is not kept for them. */

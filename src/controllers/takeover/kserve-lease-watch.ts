@@ -9,13 +9,13 @@ import { getIfThere } from '../../kube/get-if-there.ts';
 import { LEASES } from '../../kube/resources.ts';
 
 /** KServe's controllers run in this cluster, and do the same work. */
-export class KServeRunsError extends MmsError {
+class KServeRunsError extends MmsError {
   readonly code = 'KSERVE_RUNS';
   readonly retryable = false;
 }
 
 /** Who has KServe's Lease, by all that was seen of it. One whose holder has died is free. */
-export type KServeLeaseSight =
+type KServeLeaseSight =
   | { readonly kind: 'free' | 'ours' }
   /** `renews`: it is alive for certain. */
   | { readonly kind: 'held'; readonly holder: string; readonly renews: boolean };

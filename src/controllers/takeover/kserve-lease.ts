@@ -16,7 +16,7 @@ export interface KServeLease {
   readonly whileHeld: (signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>) => Promise<void>;
 }
 
-export interface KServeLeaseOptions {
+interface KServeLeaseOptions {
   readonly client: ApiClient;
   /** The manager's namespace: all replicas hold the Lease under one name. */
   readonly namespace: string;

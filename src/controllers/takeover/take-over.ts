@@ -10,12 +10,12 @@ import { INFERENCE_SERVICES, TRAINED_MODELS } from '../../kube/resources.ts';
 import type { Resource } from '../../kube/resources.ts';
 
 /** Objects that could not be changed; the others were. */
-export class TakeoverIncompleteError extends MmsError {
+class TakeoverIncompleteError extends MmsError {
   readonly code = 'TAKEOVER_INCOMPLETE';
   readonly retryable = true;
 }
 
-export interface TakeOverDependencies {
+interface TakeOverDependencies {
   readonly client: ApiClient;
   readonly logger: Logger;
 }

@@ -4,7 +4,7 @@ import { request } from 'node:https';
 const REQUEST_TIMEOUT_MS = 5000;
 
 /** Where the API server is, and how to be let in. */
-export interface ApiServerAccess {
+interface ApiServerAccess {
   readonly server: string;
   readonly token: string;
   readonly caFile: string;

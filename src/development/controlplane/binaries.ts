@@ -29,7 +29,7 @@ export interface BinaryOptions {
 }
 
 /** Paths of the programs, and where they came from. */
-export interface ControlPlaneBinaries {
+interface ControlPlaneBinaries {
   readonly etcd: string;
   readonly kubeApiserver: string;
   /** The one beside them, else the one in PATH, if there is one: just `kubectl`. */

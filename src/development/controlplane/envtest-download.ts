@@ -15,7 +15,7 @@ export const ENVTEST_INDEX =
   'https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml';
 
 /** What a download needs to know. */
-export interface DownloadRequest {
+interface DownloadRequest {
   readonly cache: string;
   readonly indexUrl: string;
   readonly platform: Platform;

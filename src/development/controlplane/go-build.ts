@@ -25,7 +25,7 @@ const PACKAGES: readonly GoProgram[] = [
 ];
 
 /** What a build needs to know. */
-export interface GoBuildRequest {
+interface GoBuildRequest {
   readonly cache: string;
   /** The directory with the go.mod and go.sum that pin what is built. */
   readonly moduleDirectory: string;
@@ -47,7 +47,7 @@ export async function buildWithGo(request: GoBuildRequest): Promise<string> {
 }
 
 /** Where programs are built, and into which directory. */
-export interface ProgramsBuild extends Omit<GoBuildRequest, 'cache'> {
+interface ProgramsBuild extends Omit<GoBuildRequest, 'cache'> {
   readonly version: ReleaseVersion;
   readonly directory: string;
   /** Under guardDirectory: the builds end with this process. */
@@ -75,7 +75,7 @@ export async function buildPrograms(programs: readonly GoProgram[], build: Progr
  * Without the version linked in, the server calls itself `v0.0.0-master+$Format:%H$`, which kubectl cannot parse.
  * Source of the variables: k8s.io/component-base/version/base.go.
  */
-export function buildArguments(version: ReleaseVersion, output: string, goPackage: string): string[] {
+function buildArguments(version: ReleaseVersion, output: string, goPackage: string): string[] {
   const variable = 'k8s.io/component-base/version';
   const stamps = [
     `-X ${variable}.gitVersion=${formatVersion(version)}`,
@@ -91,7 +91,7 @@ export async function pinnedKubernetes(moduleDirectory: string): Promise<Release
 }
 
 /** The version of k8s.io/kubernetes that go.mod requires. @throws ProgramError when it requires none. */
-export function pinnedVersion(goMod: string): ReleaseVersion {
+function pinnedVersion(goMod: string): ReleaseVersion {
   const version = parseReleaseVersion(/^\s*(?:require )?k8s\.io\/kubernetes (\S+)/m.exec(goMod)?.[1] ?? '');
   if (version === undefined) throw new ProgramError('go.mod does not require a release of k8s.io/kubernetes');
   return version;

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 
 /** What a client needs to reach an API server with a bearer token. */
-export interface ClusterAccess {
+interface ClusterAccess {
   /** The name of cluster, user and context in the file. */
   readonly name: string;
   readonly server: string;

@@ -12,7 +12,7 @@ import { ProgramError } from './errors.ts';
 const STDERR_TAIL = 2000;
 
 /** How a program is run; everything it needs is said here. */
-export interface ProgramRun {
+interface ProgramRun {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;

@@ -25,7 +25,7 @@ export function etcdFlags(layout: Layout, ports: Ports): string[] {
 }
 
 /** What of kube-apiserver's behaviour can be chosen. */
-export interface ApiServerChoices {
+interface ApiServerChoices {
   readonly serviceAccountAdmission: boolean;
   /** Appended as they are; a flag given twice counts as it stands last. */
   readonly apiServerFlags: readonly string[];

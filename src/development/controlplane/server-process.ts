@@ -9,7 +9,7 @@ import { ControlPlaneStartError } from './errors.ts';
 const LOG_TAIL_LINES = 25;
 
 /** How a server is started. */
-export interface ServerCommand {
+interface ServerCommand {
   readonly command: string;
   readonly args: readonly string[];
   /** Gets its standard output and error, appended. */

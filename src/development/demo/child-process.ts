@@ -10,7 +10,7 @@ export interface ServerChild {
   stop(): Promise<void>;
 }
 
-export interface ServerChildOptions {
+interface ServerChildOptions {
   /** For messages: `the manager`. */
   readonly what: string;
   readonly command: string;

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { basename, join } from 'node:path';
 
 /** A directory that changes as kubelet changes the volume of a ConfigMap. */
-export interface ConfigMapMount {
+interface ConfigMapMount {
   readonly directory: string;
   /** Makes these the files of the volume, all of them in one moment. Calls must not overlap. */
   update(data: Readonly<Record<string, string>>): Promise<void>;

@@ -46,7 +46,7 @@ export interface DemoCluster {
 }
 
 /** A TrainedModel to create. */
-export interface DemoModel {
+interface DemoModel {
   readonly name: string;
   /** A quantity. */
   readonly memory: string;

@@ -21,7 +21,7 @@ import type { ServerChild } from './child-process.ts';
 import { containerEnvironment } from './container-environment.ts';
 import { mountConfigMap } from './config-map-mount.ts';
 
-export interface LocalPodOptions {
+interface LocalPodOptions {
   /** As the API server stored it, with the injected agent. */
   readonly pod: Pod;
   /** The ConfigMap of its volume `model-config`. */

@@ -8,7 +8,7 @@ export interface ManagerProcess extends ServerChild {
   readonly metricsUrl: string;
 }
 
-export interface ManagerProcessOptions {
+interface ManagerProcessOptions {
   /** The launcher, bin/mms.js. */
   readonly launcher: string;
   readonly kubeconfig: string;

@@ -7,9 +7,9 @@ const VERSION = '1.7.1';
 /** uvloop 0.22 and later have no event loop in a forked worker, which this MLServer asks for. */
 const REQUIREMENTS = [`mlserver==${VERSION}`, `mlserver-sklearn==${VERSION}`, 'uvloop<0.22'];
 
-export type MlserverEnvironmentOptions = Pick<PythonEnvironmentOptions, 'cache' | 'environment' | 'progress'>;
+type MlserverEnvironmentOptions = Pick<PythonEnvironmentOptions, 'cache' | 'environment' | 'progress'>;
 
-export type MlserverEnvironment =
+type MlserverEnvironment =
   | { readonly kind: 'ready'; readonly python: string; readonly mlserver: string }
   | { readonly kind: 'unavailable'; readonly reason: string };
 

@@ -22,7 +22,7 @@ export async function predict(baseUrl: string, model: string, row: readonly numb
   }
 }
 
-export interface ConstantRequests {
+interface ConstantRequests {
   /** How many have been answered so far. */
   readonly asked: number;
   stop(): Promise<{ readonly asked: number; readonly failed: number }>;

@@ -22,7 +22,7 @@ export interface PythonEnvironmentOptions {
   readonly progress: (line: string) => void;
 }
 
-export type PythonEnvironment =
+type PythonEnvironment =
   | { readonly kind: 'ready'; readonly directory: string; readonly python: string }
   | { readonly kind: 'unavailable'; readonly reason: string };
 

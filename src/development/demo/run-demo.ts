@@ -10,7 +10,7 @@ import type { DemoCluster } from './demo-cluster.ts';
 import { examplePod } from './examples.ts';
 import { describePodChanges } from './pod-changes.ts';
 
-export interface DemoScript {
+interface DemoScript {
   readonly client: ApiClient;
   readonly clock: Clock;
   /** One line for the person who watches. */

@@ -17,7 +17,7 @@ import { predict, predictConstantly } from './predict.ts';
 import type { Prediction } from './predict.ts';
 import { packageFile } from '../../lib/package-files.ts';
 
-export interface ServingScript {
+interface ServingScript {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly random: Random;

@@ -8,7 +8,7 @@ export type Connection =
   /** The manager is of another version than this page. */
   | { readonly state: 'outdated' };
 
-export interface Polling {
+interface Polling {
   /** Asks at once, and by the address as it is now. */
   poke(): void;
 }

@@ -1,11 +1,11 @@
 import { element } from './elements.ts';
 
-export interface Column {
+interface Column {
   readonly title: string;
   readonly class: string;
 }
 
-export interface Table {
+interface Table {
   readonly element: HTMLElement;
   readonly body: HTMLElement;
 }

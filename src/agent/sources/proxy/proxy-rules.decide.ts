@@ -13,7 +13,7 @@ export interface ProxyServer {
 }
 
 /** How a request is to reach its server. */
-export type ProxyChoice =
+type ProxyChoice =
   | { readonly kind: 'direct' }
   | { readonly kind: 'proxy'; readonly proxy: ProxyServer }
   /** `because` does not quote the value, which may hold a password. */
@@ -22,7 +22,7 @@ export type ProxyChoice =
 type Named = Exclude<ProxyChoice, { readonly kind: 'direct' }>;
 
 /** What the environment says about proxies, read once. */
-export interface ProxyRules {
+interface ProxyRules {
   readonly http: Named | undefined;
   readonly https: Named | undefined;
   readonly bypass: readonly Matcher[];

@@ -15,7 +15,7 @@ export interface ProxyRoute {
 }
 
 /** A request of whatever client, before it is sent. */
-export interface RoutedRequest {
+interface RoutedRequest {
   readonly url: string | URL;
   agent?: unknown;
 }
