@@ -1,5 +1,5 @@
 import type { AdmissionDecision, AdmissionRequest } from './admission-review.decide.ts';
-import type { ObjectCache } from '../contract/cache.ts';
+import type { ObjectCache } from '../contract/kubernetes.ts';
 import { candidacyOf, decideInjection } from '../contract/agent-injection.ts';
 import type { InjectionDecision, PodCandidacy } from '../contract/agent-injection.ts';
 import type { InferenceService } from '../contract/inference-service.ts';

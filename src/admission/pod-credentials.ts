@@ -1,4 +1,4 @@
-import type { ObjectCache } from '../contract/cache.ts';
+import type { ObjectCache } from '../contract/kubernetes.ts';
 import type { Clock, MonotonicMs, Milliseconds } from '../lib/clock.ts';
 import { objectKey } from '../contract/kubernetes.ts';
 import type { ObjectKey, Secret, ServiceAccount } from '../contract/kubernetes.ts';

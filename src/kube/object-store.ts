@@ -1,4 +1,4 @@
-import type { ObjectCache } from '../contract/cache.ts';
+import type { ObjectCache } from '../contract/kubernetes.ts';
 import { keyOf, type KubernetesObject, type ObjectKey } from '../contract/kubernetes.ts';
 import type { IndexUpdate } from './object-index.ts';
 import { compareResourceVersions } from './resource-version.ts';

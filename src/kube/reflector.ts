@@ -1,4 +1,4 @@
-import type { ObjectCache } from '../contract/cache.ts';
+import type { ObjectCache } from '../contract/kubernetes.ts';
 import { seconds, type Clock, type MonotonicMs, type Random } from '../lib/clock.ts';
 import { MmsError } from '../lib/errors.ts';
 import type { KubernetesObject } from '../contract/kubernetes.ts';

@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from '@jest/globals';
 import type { AdmissionRequest, AdmissionReview } from '../../../src/admission/admission-review.decide.ts';
 import { respond } from '../../../src/admission/admission-review.decide.ts';
-import type { ObjectCache } from '../../../src/contract/cache.ts';
+import type { ObjectCache } from '../../../src/contract/kubernetes.ts';
 import type { InferenceService } from '../../../src/contract/inference-service.ts';
 import { silentLogger } from '../../../src/lib/log.ts';
 import { DEFAULT_SYSTEM_CONFIG } from '../../../src/contract/system-config.ts';

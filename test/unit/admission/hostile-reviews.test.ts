@@ -2,7 +2,7 @@ import { Agent } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { InferenceService } from '../../../src/contract/inference-service.ts';
 import { silentLogger } from '../../../src/lib/log.ts';
-import type { ObjectCache } from '../../../src/contract/cache.ts';
+import type { ObjectCache } from '../../../src/contract/kubernetes.ts';
 import { DEFAULT_SYSTEM_CONFIG } from '../../../src/contract/system-config.ts';
 import { mutatePods } from '../../../src/admission/mutate-pods.ts';
 import { NO_CREDENTIALS } from '../../../src/admission/pod-credentials.ts';

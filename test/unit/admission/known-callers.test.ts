@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AdmissionRequest } from '../../../src/admission/admission-review.decide.ts';
-import type { ObjectCache } from '../../../src/contract/cache.ts';
+import type { ObjectCache } from '../../../src/contract/kubernetes.ts';
 import type { InferenceService } from '../../../src/contract/inference-service.ts';
 import { DEFAULT_SYSTEM_CONFIG } from '../../../src/contract/system-config.ts';
 import { mutatePods } from '../../../src/admission/mutate-pods.ts';
