@@ -12,7 +12,7 @@ const TAKEN = [
   'dist/agent-puller.js',
   'dist/agent.js',
   'dist/bundle',
-  'dist/page',
+  'dist/page/browser',
   'manifests/crds',
   'manifests/webhook',
 ];

@@ -1,4 +1,4 @@
-/** Bundles the page for browsers (src/page/browser) into page/ of a directory: one script, one style sheet, one document. */
+/** Bundles the page for browsers (src/page/browser) into page/browser of a directory: one script, one style sheet, one document. */
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -9,7 +9,7 @@ const FILES = ['index.html', 'page.css', 'icon.svg'];
 
 /** @param {string} outdir absolute */
 export async function bundlePage(outdir) {
-  const target = join(outdir, 'page');
+  const target = join(outdir, 'page', 'browser');
   mkdirSync(target, { recursive: true });
   await build({
     absWorkingDir: root,

@@ -4,7 +4,7 @@ import { MmsError } from '../lib/errors.ts';
 import { packageFile } from '../lib/package-files.ts';
 
 /** Built from src/page/browser. */
-const DIRECTORY = packageFile('dist/page/');
+const DIRECTORY = packageFile('dist/page/browser/');
 
 /** By the path that they are asked for. */
 const FILES = [
