@@ -38,8 +38,7 @@ export function modelLoadedOf(input: {
     return { status: 'False', reason: waiting.reason, message: waiting.message, settled: true };
   }
   if (pods.length === 0) {
-    const message =
-      starting === 0 ? 'no predictor pod runs' : `${starting} predictor pods are starting, none runs yet`;
+    const message = starting === 0 ? 'no predictor pod runs' : startingMessage(starting);
     return { status: 'False', reason: 'NoReplicas', message, settled: starting === 0 };
   }
   // Only pods that are ready get requests; one that is coming up changes nothing for anybody.
@@ -139,4 +138,10 @@ export function briefly(message: string): string {
   if (said === '') return pods;
   const [first = ''] = said.split(/; (?=pod [^\s:]+: |and \d+ more$)/);
   return `${reason}${withoutServerPrefix(first)}`;
+}
+
+function startingMessage(pods: number): string {
+  return pods === 1
+    ? '1 predictor pod is starting and does not run yet'
+    : `${pods} predictor pods are starting, none runs yet`;
 }

@@ -31,7 +31,11 @@ const WITH_THE_EXAMPLE: readonly (readonly [string, string, readonly RegExp[]])[
   [
     TROUBLESHOOTING,
     'A TrainedModel is not Ready',
-    [/^iris\s+False\s+/m, /^ModelLoaded=\w+ NoReplicas no predictor pod runs/m, /^IsMMSPredictor=True/m],
+    [
+      /^iris\s+False\s+/m,
+      /^ModelLoaded=\w+ NoReplicas (no predictor pod runs|1 predictor pod is starting)/m,
+      /^IsMMSPredictor=True/m,
+    ],
   ],
   [TROUBLESHOOTING, 'A model waits for memory', [/^2Gi$/m, /^iris\s+256Mi\s+\w+/m]],
   [TROUBLESHOOTING, 'A model fails', [/Kind:\s+TrainedModel/, /Scheduled/]],
