@@ -69,7 +69,7 @@ export interface ServiceRow {
   /** Bytes: what its models declare together, and what they may; null without a limit. */
   readonly memory: { readonly declared: number; readonly limit: number | null };
   readonly models: StateCounts;
-  /** The newest trouble of its models. */
+  /** The newest failure of its models; without any, the newest of those that wait. */
   readonly lastError: { readonly model: string; readonly message: string; readonly since: string } | null;
   /** Models whose names match the filter; 0 without one. */
   readonly matching: number;

@@ -6,7 +6,7 @@ import type { Route } from './route.ts';
 import { hashOf } from './route.ts';
 import { cells, table } from './table.ts';
 import type { View } from './view.ts';
-import { countText, serviceTrouble, totalOf } from './words.ts';
+import { countText, totalOf, troubleText } from './words.ts';
 
 const COLUMNS = [
   { title: 'InferenceService', class: 'name' },
@@ -111,12 +111,4 @@ function serviceLine(filter: () => string): Row<ServiceRow> {
       setAttribute(trouble, 'class', row.multiModel || totalOf(row.models) > 0 ? 'clamped' : 'note');
     },
   };
-}
-
-function troubleText(row: ServiceRow): string {
-  const { lastError, multiModel } = row;
-  if (lastError !== null) return `${lastError.model}: ${lastError.message}`;
-  const trouble = serviceTrouble(row);
-  if (trouble !== '') return trouble;
-  return multiModel ? '' : 'serves a model of its own';
 }

@@ -40,6 +40,22 @@ export function memoryText({ declared, limit }: ServiceRow['memory']): string {
     : `${bytesText(declared)} of ${bytesText(limit)}`;
 }
 
+/** What is most in the way of an InferenceService and its models; empty when nothing is. */
+export function troubleText(row: ServiceRow): string {
+  const { lastError, models } = row;
+  const failing = models.Failed + models.Unreachable;
+  if (lastError !== null && failing > 0) return newestOf(lastError, failing);
+  const trouble = serviceTrouble(row);
+  if (trouble !== '') return trouble;
+  if (lastError !== null) return newestOf(lastError, models.Waiting);
+  return row.multiModel ? '' : 'serves a model of its own';
+}
+
+function newestOf(newest: NonNullable<ServiceRow['lastError']>, count: number): string {
+  const others = count > 1 ? ` (and ${(count - 1).toLocaleString('en')} more)` : '';
+  return `${newest.model}: ${newest.message}${others}`;
+}
+
 /** Why an InferenceService needs a look though none of its models says so; empty when it needs none. */
 export function serviceTrouble({ exists, multiModel, ready, notReady, memory, models }: ServiceRow): string {
   if (!exists) return 'not there: its models wait for it';

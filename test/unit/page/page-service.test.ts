@@ -62,6 +62,31 @@ describe('the models of InferenceServices', () => {
     expect(tallies.get(objectKey('ns', 'constructor'))?.lastError?.model).toBe('__proto__');
     expect(totalOf(tallies.values())).toMatchObject({ Failed: 2, Loaded: 1 });
   });
+
+  it.each([
+    [
+      'a failure, though a model waits since later',
+      [
+        ['b', 'Failed', '2026-01-01'],
+        ['w', 'MemoryResourceNotAvailable', '2026-02-01'],
+      ],
+      'b',
+    ],
+    [
+      'the newest that waits, when none fails',
+      [
+        ['w1', 'MemoryResourceNotAvailable', '2026-01-01'],
+        ['w2', 'MemoryResourceNotAvailable', '2026-02-01'],
+      ],
+      'w2',
+    ],
+    ['nothing, when all are loaded', [['a', 'Loaded', '2026-01-01']], undefined],
+  ] as const)('show %s', (_what, models, named) => {
+    const tallies = tallyModels(
+      models.map(([name, reason, since]) => model(name, reason, `${since}T00:00:00Z`)),
+    );
+    expect(tallies.get(KEY)?.lastError?.model).toBe(named);
+  });
 });
 
 describe('the line of an InferenceService', () => {
