@@ -1,7 +1,7 @@
 import type { AdmissionDecision, AdmissionRequest } from './admission-review.decide.ts';
 import type { ObjectCache } from '../contract/kubernetes.ts';
-import { candidacyOf, decideInjection } from '../contract/agent-injection.ts';
-import type { InjectionDecision, PodCandidacy } from '../contract/agent-injection.ts';
+import { checkPod, decideInjection } from '../contract/agent-injection.ts';
+import type { InjectionDecision, PodCheck } from '../contract/agent-injection.ts';
 import type { InferenceService } from '../contract/inference-service.ts';
 import { INFERENCE_SERVICE_LABEL } from '../contract/names.ts';
 import { objectKey } from '../contract/kubernetes.ts';
@@ -44,7 +44,7 @@ export function mutatePods(
     }
     // The request holds the namespace; in the pod it may still be missing.
     const namespace = request.namespace ?? object.metadata.namespace ?? '';
-    const candidacy = candidacyOf(object);
+    const candidacy = checkPod(object);
     const misnamed = misnamedField(candidacy, object, namespace);
     if (misnamed !== undefined) {
       return unreadable(`${misnamed} cannot be a name; use at most 253 letters, digits, "-", "_" and "."`);
@@ -69,7 +69,7 @@ function unreadable(message: string): AdmissionDecision {
 const NAME = /^[a-z0-9](?:[\w.-]{0,251}[a-z0-9])?$/i;
 
 /** The field by which an object is about to be looked up and which cannot be a name. */
-function misnamedField(candidacy: PodCandidacy, pod: Pod, namespace: string): string | undefined {
+function misnamedField(candidacy: PodCheck, pod: Pod, namespace: string): string | undefined {
   if (candidacy.kind === 'skip') return undefined;
   const { serviceAccountName } = pod.spec;
   const fields = [
@@ -102,7 +102,7 @@ function notForUs(request: AdmissionRequest): AdmissionDecision {
 async function decide(
   pod: Pod,
   namespace: string,
-  candidacy: PodCandidacy,
+  candidacy: PodCheck,
   options: MutatePodsOptions,
 ): Promise<InjectionDecision> {
   const system = options.systemConfig();

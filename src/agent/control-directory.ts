@@ -8,8 +8,8 @@ import { removeTree } from './files/remove-tree.ts';
 const NAME = '.kserve-mms';
 
 /** What is kept in it: versions not yet in place, those before the ones in place, and what is being deleted. */
-type Corner = 'staging' | 'previous' | 'trash';
-const CORNERS: readonly Corner[] = ['staging', 'previous', 'trash'];
+type ControlSubdir = 'staging' | 'previous' | 'trash';
+const CORNERS: readonly ControlSubdir[] = ['staging', 'previous', 'trash'];
 
 /**
  * The agent's own corner of the model directory: on the same file system, so that a rename puts a version in place. It
@@ -18,7 +18,7 @@ const CORNERS: readonly Corner[] = ['staging', 'previous', 'trash'];
  * shares the volume: a link or a file that it puts in its place is removed, and never followed.
  */
 export interface ControlDirectory {
-  path(corner: Corner, name: string): string;
+  path(corner: ControlSubdir, name: string): string;
   /** Says that something will be at a path of it, which has its directory then until it is released. */
   hold(path: string): Promise<void>;
   /** Nothing is there any more; with the last one all of it goes. Any other path is nothing to it. */

@@ -9,7 +9,7 @@ import { askComponents, createReadiness, type Readiness } from './readiness.ts';
 import { type RunningModels, startModels } from './start-models.ts';
 import type { Environment } from './sources/environment.ts';
 import { startServing } from './serving.ts';
-import { createStatusBoard } from './status/board.ts';
+import { createStatusBoard } from './status/status-store.ts';
 import type { StatusServer } from './status/status-server.ts';
 
 /** What the agent needs from outside. */

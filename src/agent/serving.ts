@@ -6,7 +6,7 @@ import type { TrackedModel } from './engine/tracked-model.ts';
 import type { AgentOptions } from './options.ts';
 import { type Proxy, startProxy } from './proxy/proxy-server.ts';
 import type { Environment } from './sources/environment.ts';
-import type { StatusBoard } from './status/board.ts';
+import type { StatusBoard } from './status/status-store.ts';
 import { type AgentMetrics, createAgentMetrics } from './status/metrics.ts';
 import { startStatusServer, type StatusServer } from './status/status-server.ts';
 

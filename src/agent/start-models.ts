@@ -14,7 +14,7 @@ import { type ModelStore, openModelStore, type StoredModel } from './model-store
 import type { AgentOptions } from './options.ts';
 import type { Puller } from './puller/contract.ts';
 import type { Readiness } from './readiness.ts';
-import type { StatusBoard } from './status/board.ts';
+import type { StatusBoard } from './status/status-store.ts';
 
 /** A step that takes longer gives its slot to the next. */
 const SLOW_AFTER = seconds(1);
@@ -87,7 +87,7 @@ function takeReading(
     log.info({ models: reading.models.size, hash: reading.hash }, 'models.json was read');
     board.setFacts({ config: { state: 'good', message: '', hash: reading.hash } });
     readiness.setFirstSet(reading.models.keys());
-    engine.wish(reading.models);
+    engine.setDesired(reading.models);
     return;
   }
   log.error({}, `${reading.message}; the models stay as they are`);
@@ -98,7 +98,7 @@ function takeReading(
   const recovered = recoveredSet(found);
   if (hash === null && recovered.size > 0) {
     readiness.setFirstSet(recovered.keys());
-    engine.wish(recovered);
+    engine.setDesired(recovered);
   }
 }
 

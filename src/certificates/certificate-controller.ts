@@ -23,7 +23,7 @@ import type { ServingCertificate } from './serving-certificate.ts';
 import { canonicalName, makeIssue, type CertificateMaker } from './make-certificate.ts';
 import type { CaBundlePublisher, PublishedBundles, SecretStore } from './certificate-stores.ts';
 
-export interface CertificateKeeperOptions {
+export interface CertificateControllerOptions {
   readonly secrets: SecretStore;
   readonly publisher: CaBundlePublisher;
   /** Where the Secret is created when there is none. */
@@ -41,9 +41,9 @@ export interface CertificateKeeperOptions {
   readonly logger: Logger;
 }
 
-export interface CertificateKeeper {
+export interface CertificateController {
   /** Looks once, and when leading does one step. Resolves with when to look again; rejects when it could not look. */
-  tick(): Promise<EpochMs>;
+  reconcile(): Promise<EpochMs>;
   readonly readiness: ReadinessCheck;
 }
 
@@ -58,7 +58,7 @@ const IDLE_POLL = seconds(10);
  * Only the leader creates the Secret, on the first start too: a certificate is of no use until its authority
  * is published, and that is the leader's to do. The others serve as soon as it is.
  */
-export function certificateKeeper(options: CertificateKeeperOptions): CertificateKeeper {
+export function certificateController(options: CertificateControllerOptions): CertificateController {
   const { secrets, publisher, reader, clock, policy, isLeader } = options;
   const names = options.names.map(canonicalName);
   const memory: Memory = {
@@ -87,7 +87,7 @@ export function certificateKeeper(options: CertificateKeeperOptions): Certificat
   };
 
   return {
-    tick: async () => {
+    reconcile: async () => {
       const found = await look();
       const waiting = serveWhatIsWanted(options, memory, found);
       const { began, state, step } = found;
@@ -139,7 +139,7 @@ interface Look {
 
 /** True when something else should be served than is. */
 function serveWhatIsWanted(
-  options: CertificateKeeperOptions,
+  options: CertificateControllerOptions,
   memory: Memory,
   { state, began }: Look,
 ): boolean {
@@ -158,7 +158,7 @@ function serveWhatIsWanted(
 
 /** Does what was decided. Rejects with StaleWriteError when another process was faster. */
 async function perform(
-  options: CertificateKeeperOptions,
+  options: CertificateControllerOptions,
   { published, secret }: Look,
   step: Exclude<RotationStep, { kind: 'keep' }>,
 ): Promise<void> {

@@ -1,12 +1,12 @@
 import { milliseconds, type Clock, type Milliseconds, type Random } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
-import type { CertificateKeeper } from './certificate-controller.ts';
+import type { CertificateController } from './certificate-controller.ts';
 import { StaleWriteError } from './certificate-stores.ts';
 
 interface CertificateLoop {
   /** Looks at once: a watch says that the Secret has changed, or this process has become the leader. */
-  poke(): void;
+  trigger(): void;
   /** Resolves once the signal has aborted and the last look is over. Never rejects. */
   readonly finished: Promise<void>;
 }
@@ -22,7 +22,7 @@ const SHORTEST_WAIT = milliseconds(50);
 
 /** Has the keeper look whenever it wants to, and again and again while it cannot. */
 export function startCertificateLoop(
-  keeper: Pick<CertificateKeeper, 'tick'>,
+  keeper: Pick<CertificateController, 'reconcile'>,
   context: {
     readonly clock: Clock;
     readonly random: Random;
@@ -36,7 +36,7 @@ export function startCertificateLoop(
 
   const look = async (): Promise<Milliseconds> => {
     try {
-      const nextAt = await keeper.tick();
+      const nextAt = await keeper.reconcile();
       failures = 0;
       // A wall clock that was set back meanwhile must not become a long sleep.
       return milliseconds(Math.min(nextAt - clock.now(), LONGEST_WAIT));
@@ -62,5 +62,5 @@ export function startCertificateLoop(
     }
   };
   signal.addEventListener('abort', () => wake.abort(), { once: true });
-  return { poke: () => wake.abort(), finished: run() };
+  return { trigger: () => wake.abort(), finished: run() };
 }

@@ -4,7 +4,7 @@ import { milliseconds, seconds, type EpochMs } from '../lib/clock.ts';
 import { readExternalCertificate } from './external-certificate.decide.ts';
 import { canonicalName } from './make-certificate.ts';
 import { followClockSteps } from './certificate-controller.ts';
-import type { CertificateKeeper, CertificateKeeperOptions } from './certificate-controller.ts';
+import type { CertificateController, CertificateControllerOptions } from './certificate-controller.ts';
 
 /** Nothing but reading tells that a caBundle has changed; of the Secret a watch tells, too. */
 const BUSY_POLL = seconds(1);
@@ -14,12 +14,12 @@ const IDLE_POLL = seconds(10);
  * Serves a certificate that somebody else provides and renews, such as cert-manager, and writes nothing: the caBundle is
  * theirs too. What API servers do not trust is not served while something that they trust can be.
  */
-export function externalCertificateKeeper(
+export function externalCertificateController(
   options: Pick<
-    CertificateKeeperOptions,
+    CertificateControllerOptions,
     'secrets' | 'publisher' | 'reader' | 'policy' | 'serve' | 'clock' | 'logger'
   > & { readonly names: readonly string[] },
-): CertificateKeeper {
+): CertificateController {
   const { secrets, publisher, reader, policy, serve, clock, logger } = options;
   const names = options.names.map(canonicalName);
   const sinceLastStep = followClockSteps(clock);
@@ -39,7 +39,7 @@ export function externalCertificateKeeper(
   };
 
   return {
-    tick: async () => {
+    reconcile: async () => {
       const began = clock.now();
       const { bundles } = await publisher.read();
       const secret = await secrets.read();

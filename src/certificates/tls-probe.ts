@@ -2,7 +2,7 @@ import { connect } from 'node:tls';
 import type { Milliseconds } from '../lib/clock.ts';
 
 /** Whether anything completes a TLS handshake at an address such as `https://127.0.0.1:9443`. Never rejects. */
-export function isServed(baseUrl: string, within: Milliseconds): Promise<boolean> {
+export function answersTls(baseUrl: string, within: Milliseconds): Promise<boolean> {
   const { hostname, port } = new URL(baseUrl);
   return new Promise((resolve) => {
     // Who it is does not matter, only whether somebody is there: the API server checks the certificate.

@@ -98,7 +98,7 @@ interface LocalRegistrationOptions {
   /** Where this process serves: `https://127.0.0.1:9443`. */
   readonly baseUrl: string;
   /** Whether anything serves at another manager's address. */
-  readonly isServed: (baseUrl: string) => Promise<boolean>;
+  readonly answersTls: (baseUrl: string) => Promise<boolean>;
   readonly logger: Logger;
 }
 
@@ -107,7 +107,7 @@ interface LocalRegistrationOptions {
  * nothing answers there any more, the next that looks takes its place.
  */
 export function localRegistration(options: LocalRegistrationOptions): WebhookRegistration {
-  const { client, resource, template, baseUrl, isServed, logger } = options;
+  const { client, resource, template, baseUrl, answersTls, logger } = options;
   const { name } = template.metadata;
   const place = { client, resource, name };
 
@@ -115,7 +115,8 @@ export function localRegistration(options: LocalRegistrationOptions): WebhookReg
     const existing = await readConfiguration(place);
     if (existing === undefined) return await register();
     const registered = baseUrlOf(existing);
-    if (registered === baseUrl || (registered !== undefined && (await isServed(registered)))) return existing;
+    if (registered === baseUrl || (registered !== undefined && (await answersTls(registered))))
+      return existing;
     logger.info({ registered, baseUrl }, 'nothing serves at the registered address; taking over the webhook');
     return await writeConfiguration(
       place,

@@ -2,7 +2,7 @@ import { milliseconds } from '../lib/clock.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import { readBundle } from '../certificates/certificate.decide.ts';
 import type { InstallationFacts, LeaseFacts } from './explain/facts.decide.ts';
-import type { Known } from '../lib/lookup.ts';
+import type { Lookup } from '../lib/lookup.ts';
 import { valueOf } from '../lib/lookup.ts';
 import { isTakeoverIdentity, KSERVE_LEASE } from '../contract/kserve-controller.ts';
 import { precedenceIn } from '../contract/model-config-plan.ts';
@@ -15,7 +15,7 @@ import { hasReadyEndpoint } from '../kube/ready-endpoints.ts';
 import { LEASES, MUTATING_WEBHOOK_CONFIGURATIONS } from '../kube/resources.ts';
 import type { Resource } from '../kube/resources.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
-import { knownAnswer } from './known-answers.ts';
+import { tryRead } from './try-read.ts';
 
 /** An address that does not complete a handshake in this time is not serving. */
 const HANDSHAKE = milliseconds(2000);
@@ -26,9 +26,9 @@ export async function readInstallation(
   namespace: string,
 ): Promise<InstallationFacts> {
   const [lease, kserveLease, webhook] = await Promise.all([
-    knownAnswer(readLease(client, { namespace, name: PART_OF })),
-    knownAnswer(readLease(client, KSERVE_LEASE)),
-    knownAnswer(readInForce(client, MUTATING_WEBHOOK_CONFIGURATIONS)),
+    tryRead(readLease(client, { namespace, name: PART_OF })),
+    tryRead(readLease(client, KSERVE_LEASE)),
+    tryRead(readInForce(client, MUTATING_WEBHOOK_CONFIGURATIONS)),
   ]);
   const takeover = isTakeoverIdentity(valueOf(kserveLease)?.holder ?? '');
   return {
@@ -76,10 +76,10 @@ async function isReached(
   client: ApiClient,
   server: string,
   webhook: WebhookConfiguration | undefined,
-): Promise<Known<boolean>> {
+): Promise<Lookup<boolean>> {
   const service = webhook?.webhooks?.[0]?.clientConfig?.service;
   if (service !== undefined) {
-    return knownAnswer(hasReadyEndpoint(client, service));
+    return tryRead(hasReadyEndpoint(client, service));
   }
   const url = webhook === undefined ? undefined : baseUrlOf(webhook);
   if (url === undefined || !isLoopback(url) || !isLoopback(server)) {
@@ -87,8 +87,8 @@ async function isReached(
       url === undefined ? 'it has no address' : `${url} is meant for the API server, not for this machine`;
     return { kind: 'unreadable', why };
   }
-  const { isServed } = await import('../certificates/tls-probe.ts');
-  return { kind: 'known', value: await isServed(url, HANDSHAKE) };
+  const { answersTls } = await import('../certificates/tls-probe.ts');
+  return { kind: 'known', value: await answersTls(url, HANDSHAKE) };
 }
 
 /** The API server's own loopback is this machine's where the API server itself is reached by it. */

@@ -9,11 +9,11 @@ import { outputOption, structured } from './output.ts';
 import type { OutputFormat } from './output.ts';
 import { runningImages } from './installed-versions.decide.ts';
 import type { RunningImage } from './installed-versions.decide.ts';
-import type { Known } from '../lib/lookup.ts';
+import type { Lookup } from '../lib/lookup.ts';
 import { CONTAINERS, INFERENCE_SERVICE_LABEL } from '../contract/names.ts';
 import { PODS } from '../kube/resources.ts';
 import { listObjects } from './cluster-snapshot.ts';
-import { knownAnswer } from './known-answers.ts';
+import { tryRead } from './try-read.ts';
 import { packageVersion } from './version.ts';
 
 interface VersionFlags extends ScopeFlags {
@@ -48,7 +48,7 @@ const DOCUMENT_VERSION = 'kserve-mms/version.v1';
 /** As manifests/manager labels its pods. */
 const MANAGER_PODS = 'app.kubernetes.io/name=kserve-mms-manager';
 
-type Images = Known<readonly RunningImage[]>;
+type Images = Lookup<readonly RunningImage[]>;
 
 /**
  * Prints the version of this program, then what the cluster runs.
@@ -89,8 +89,8 @@ async function imagesIn(
   { client, scope }: ClusterConnection,
   managerNamespace: string,
 ): Promise<{ readonly manager: Images; readonly agents: Images }> {
-  const managers = await knownAnswer(listObjects(client, PODS, managerNamespace, MANAGER_PODS));
-  const predictors = await knownAnswer(listObjects(client, PODS, scope, INFERENCE_SERVICE_LABEL));
+  const managers = await tryRead(listObjects(client, PODS, managerNamespace, MANAGER_PODS));
+  const predictors = await tryRead(listObjects(client, PODS, scope, INFERENCE_SERVICE_LABEL));
   return {
     manager: managers.kind === 'known' ? { ...managers, value: runningImages(managers.value) } : managers,
     agents:

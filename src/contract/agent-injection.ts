@@ -67,12 +67,12 @@ export interface InjectionInput {
 }
 
 /** What can be said of a pod before its InferenceService is looked up. */
-export type PodCandidacy =
+export type PodCheck =
   | { readonly kind: 'candidate'; readonly inferenceService: string }
   | { readonly kind: 'skip'; readonly reason: InjectionReason; readonly message: string };
 
 /** Whether a pod could need the agent, and whose InferenceService decides. Saves a look-up for the pods that cannot. */
-export function candidacyOf(pod: Pod): PodCandidacy {
+export function checkPod(pod: Pod): PodCheck {
   const labels = pod.metadata.labels ?? {};
   const inferenceService = labels[INFERENCE_SERVICE_LABEL];
   if (inferenceService === undefined || inferenceService === '') {
@@ -92,7 +92,7 @@ export function candidacyOf(pod: Pod): PodCandidacy {
   return { kind: 'candidate', inferenceService };
 }
 
-function skip(reason: InjectionReason, message: string): PodCandidacy {
+function skip(reason: InjectionReason, message: string): PodCheck {
   return { kind: 'skip', reason, message };
 }
 
@@ -100,7 +100,7 @@ function skip(reason: InjectionReason, message: string): PodCandidacy {
 export function decideInjection(input: InjectionInput): InjectionDecision {
   const { inferenceService, system } = input;
   const pod = stampMetricAnnotations(input.pod, system);
-  const candidacy = candidacyOf(pod);
+  const candidacy = checkPod(pod);
   if (candidacy.kind === 'skip') return skipped(pod, candidacy.reason, candidacy.message);
   const name = candidacy.inferenceService;
   if (inferenceService === undefined) {

@@ -21,7 +21,7 @@ interface MemoryLedger<T> {
  * not exceed the memory limit of its predictor container. No limit grants everything. Who finds no place with
  * `takePlace`, which is asked once of each claim that fits, takes no memory from those behind it.
  */
-export function keepMemoryLedger<T>(
+export function allocateMemory<T>(
   claims: Iterable<MemoryClaim<T>>,
   limit: Bytes | undefined,
   takePlace: (claimant: T) => boolean = () => true,

@@ -2,7 +2,7 @@ import { compareText } from '../lib/compare-text.ts';
 import type { KServeMode } from './kserve-controller.ts';
 import type { InferenceService } from './inference-service.ts';
 import { memoryLimitOf } from './inference-service.ts';
-import { keepMemoryLedger } from './memory-ledger.ts';
+import { allocateMemory } from './memory-ledger.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
 import type { MmsDecision } from './mms-predictor.ts';
 import { encodedSize } from './model-config.ts';
@@ -105,7 +105,7 @@ function placeModels(
     if (reading.kind === 'usable') claims.push({ claimant: reading.entry, memory: reading.memory });
     else waiting.push({ name: model.metadata.name, reason: reading.reason, message: reading.message });
   }
-  const ledger = keepMemoryLedger(claims, limit, roomInConfigMap(capacity));
+  const ledger = allocateMemory(claims, limit, roomInConfigMap(capacity));
   for (const { claimant, memory, free } of ledger.refused) {
     const message = `needs ${formatBytes(memory)}, but ${formatBytes(free)} of the predictor's ${formatBytes(limit ?? free)} were free`;
     waiting.push({ name: claimant.modelName, reason: 'MemoryResourceNotAvailable', message });

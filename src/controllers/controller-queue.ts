@@ -9,16 +9,13 @@ import { startWorkQueue } from './work-queue.ts';
 import type { WorkQueue, WorkQueueEvent, WorkQueueOptions } from './work-queue.ts';
 
 /** How the keys are worked off. */
-export interface ReconcilingPace extends Pick<
-  WorkQueueOptions<ObjectKey>,
-  'workers' | 'backoff' | 'coalesce'
-> {
+export interface QueuePace extends Pick<WorkQueueOptions<ObjectKey>, 'workers' | 'backoff' | 'coalesce'> {
   /** Everything is looked at this often even though nothing seems to have changed. */
   readonly resyncEvery: Milliseconds;
 }
 
-interface ReconcilingOptions {
-  readonly pace: ReconcilingPace;
+interface ControllerQueueOptions {
+  readonly pace: QueuePace;
   readonly process: WorkQueueOptions<ObjectKey>['process'];
   readonly isUrgent?: (key: ObjectKey) => boolean;
   /** Every key there is: a new leader has heard of no change yet, and looks at all of them. */
@@ -31,7 +28,7 @@ interface ReconcilingOptions {
 }
 
 /** The work queue of the replica that leads. The others need none: a new leader looks at everything. */
-export interface Reconciling {
+export interface ControllerQueue {
   /** A change touches this key; ignored without the lead. */
   enqueue(key: ObjectKey): void;
   /** The same, after a span. */
@@ -43,7 +40,7 @@ export interface Reconciling {
 /** A manager whose caches never fill is not ready, and goes on trying. */
 const SYNC_WITHIN = seconds(24 * 3600);
 
-export function createReconciling(options: ReconcilingOptions): Reconciling {
+export function createControllerQueue(options: ControllerQueueOptions): ControllerQueue {
   const { allKeys, caches, clock, logger, pace } = options;
   let queue: WorkQueue<ObjectKey> | undefined;
 

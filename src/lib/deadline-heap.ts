@@ -1,7 +1,7 @@
 import type { MonotonicMs } from './clock.ts';
 
 /** Keys in the order of their times. */
-interface Timeline<K> {
+interface DeadlineHeap<K> {
   add(key: K, at: MonotonicMs): void;
   /** The earliest time that still holds; undefined when none does. */
   next(): MonotonicMs | undefined;
@@ -19,7 +19,7 @@ interface Entry<K> {
  *
  * @param holds whether this is still the key's time
  */
-export function createTimeline<K>(holds: (key: K, at: MonotonicMs) => boolean): Timeline<K> {
+export function createTimeline<K>(holds: (key: K, at: MonotonicMs) => boolean): DeadlineHeap<K> {
   const heap: Entry<K>[] = [];
 
   const isBefore = (a: Entry<K> | undefined, b: Entry<K> | undefined): boolean =>

@@ -220,7 +220,7 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
     ...{ client, namespace, name: PART_OF, identity, clock, random, logger, durations: LEASE },
     onStartedLeading: (leading) => {
       metrics.leading(true);
-      certificate.poke();
+      certificate.trigger();
       return admitting.lead(leading, webhooks);
     },
     onStoppedLeading: () => metrics.leading(false),
@@ -232,7 +232,7 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
     isLeader: election.isLeader,
     serve: server.setCertificate,
   });
-  view.certificate.subscribe(certificate.poke);
+  view.certificate.subscribe(certificate.trigger);
   checks.set('caches', () => missingFrom(admitting.needed)).set('certificate', certificate.readiness);
   checks.set('webhook', server.readiness).delete('start');
   const announced =

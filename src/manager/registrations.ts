@@ -7,7 +7,7 @@ import type { ApiClient } from '../kube/api-client.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS } from '../kube/resources.ts';
 import { packagedWebhookConfiguration } from './local-cluster.ts';
 import type { ManagerOptions } from './options.ts';
-import { isServed } from '../certificates/tls-probe.ts';
+import { answersTls } from '../certificates/tls-probe.ts';
 import {
   combinedRegistration,
   installedRegistration,
@@ -59,7 +59,7 @@ export async function registrationFor(
   const local = {
     client,
     baseUrl: `https://127.0.0.1:${port}`,
-    isServed: (baseUrl: string) => isServed(baseUrl, NEIGHBOUR_TIMEOUT),
+    answersTls: (baseUrl: string) => answersTls(baseUrl, NEIGHBOUR_TIMEOUT),
     logger,
   };
   return combinedRegistration([

@@ -4,7 +4,7 @@ import { baseUrlOf } from '../contract/webhook-configuration.ts';
 import type { WebhookConfiguration } from '../contract/webhook-configuration.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { hasReadyEndpoint } from '../kube/ready-endpoints.ts';
-import { isServed } from '../certificates/tls-probe.ts';
+import { answersTls } from '../certificates/tls-probe.ts';
 
 type Reach = { readonly reached: true } | { readonly reached: false; readonly why: string };
 
@@ -27,7 +27,7 @@ export async function webhookReach(
 ): Promise<Reach> {
   const url = baseUrlOf(configuration);
   if (url !== undefined) {
-    const reached = await isServed(url, HANDSHAKE);
+    const reached = await answersTls(url, HANDSHAKE);
     return reached ? { reached } : { reached, why: `nothing serves at ${url}` };
   }
   const { service } = configuration.webhooks?.[0]?.clientConfig ?? {};

@@ -9,10 +9,10 @@ import type { AdmissionServer } from '../admission/admission-server.ts';
 import { certificateMaker, certificateReader, makeIssue } from '../certificates/make-certificate.ts';
 import type { AdmissionHandler } from '../admission/review-endpoint.ts';
 import { followClientAuthority, readClientAuthority } from '../certificates/client-authority.ts';
-import { certificateKeeper } from '../certificates/certificate-controller.ts';
-import type { CertificateKeeper } from '../certificates/certificate-controller.ts';
+import { certificateController } from '../certificates/certificate-controller.ts';
+import type { CertificateController } from '../certificates/certificate-controller.ts';
 import { startCertificateLoop } from '../certificates/certificate-loop.ts';
-import { externalCertificateKeeper } from '../certificates/external-certificate-controller.ts';
+import { externalCertificateController } from '../certificates/external-certificate-controller.ts';
 import { certificateSecretStore } from '../certificates/certificate-secret-store.ts';
 import type { ManagerMetrics } from './metrics.ts';
 import type { ManagerOptions } from './options.ts';
@@ -80,7 +80,7 @@ interface CertificateOptions {
  * as the signal lets it.
  */
 export function keepCertificate(options: CertificateOptions): {
-  readonly poke: () => void;
+  readonly trigger: () => void;
   readonly readiness: ReadinessCheck;
   readonly finished: Promise<void>;
 } {
@@ -98,10 +98,10 @@ export function keepCertificate(options: CertificateOptions): {
     policy: DEFAULT_CERTIFICATE_POLICY,
     logger: logger.child({ part: 'certificates' }),
   };
-  const keeper: CertificateKeeper =
+  const keeper: CertificateController =
     options.source === 'external'
-      ? externalCertificateKeeper(shared)
-      : certificateKeeper({ ...shared, maker: certificateMaker(clock, DEFAULT_CERTIFICATE_POLICY) });
+      ? externalCertificateController(shared)
+      : certificateController({ ...shared, maker: certificateMaker(clock, DEFAULT_CERTIFICATE_POLICY) });
   const loop = startCertificateLoop(keeper, { ...options, logger: logger.child({ part: 'certificates' }) });
-  return { poke: loop.poke, readiness: keeper.readiness, finished: loop.finished };
+  return { trigger: loop.trigger, readiness: keeper.readiness, finished: loop.finished };
 }

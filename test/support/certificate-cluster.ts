@@ -12,7 +12,7 @@ import {
   type MonotonicMs,
   type Random,
 } from '../../src/lib/clock.ts';
-import { certificateKeeper, type CertificateKeeper } from '../../src/certificates/certificate-controller.ts';
+import { certificateController, type CertificateController } from '../../src/certificates/certificate-controller.ts';
 import {
   StaleWriteError,
   type CaBundlePublisher,
@@ -36,7 +36,7 @@ const API_SERVER_LAG = seconds(4);
 
 export interface SimulatedReplica {
   readonly name: string;
-  keeper: CertificateKeeper;
+  keeper: CertificateController;
   leader: boolean;
   served: string | undefined;
   /** Neither looks nor gets answers. */
@@ -94,7 +94,7 @@ export class CertificateCluster {
   restart(replica: SimulatedReplica): void {
     this.#turns = this.#turns.filter(({ of }) => of !== replica);
     Object.assign(replica, { served: undefined, ticking: false, nextTickAt: this.now });
-    replica.keeper = certificateKeeper({
+    replica.keeper = certificateController({
       secrets: this.#secrets(replica),
       publisher: this.#publisher(replica),
       secret: { namespace: 'kserve-mms-system', name: 'kserve-mms-webhook-certificate' },
@@ -173,7 +173,7 @@ export class CertificateCluster {
     const done = (nextTickAt: number): void => {
       if (replica.keeper === keeper) Object.assign(replica, { ticking: false, nextTickAt });
     };
-    keeper.tick().then(done, () => done(this.now + 500));
+    keeper.reconcile().then(done, () => done(this.now + 500));
   }
 
   async #call<T>(of: SimulatedReplica, effect: () => T): Promise<T> {

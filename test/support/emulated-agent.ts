@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ModelStatus } from '../../src/contract/agent-status.ts';
 import { specHash } from '../../src/contract/model-marker.ts';
 import type { ModelConfigEntry } from '../../src/contract/model-config.ts';
-import { createNumberedModels } from '../../src/agent/status/numbered-models.ts';
+import { createNumberedModels } from '../../src/agent/status/versioned-models.ts';
 
 /** An agent's status server without an agent: the documented stream, and models that go through their phases. */
 export interface EmulatedAgent {

@@ -46,5 +46,5 @@ export interface EngineContext extends EngineDeps {
   /** The server's port refuses connections: nothing is loaded any more. */
   readonly serverGone: () => void;
   /** Decides again for one model. */
-  readonly consider: (model: TrackedModel) => void;
+  readonly reconcileModel: (model: TrackedModel) => void;
 }

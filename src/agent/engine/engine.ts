@@ -13,7 +13,7 @@ import {
   newTrackedModel,
   refreshPhase,
   setServed,
-  setWish,
+  setDesired,
   type TrackedModel,
   viewOf,
 } from './tracked-model.ts';
@@ -29,10 +29,10 @@ interface ServerIndex {
  * the next operation of a model follows from that.
  */
 export interface Engine {
-  /** Takes over what a restarted agent found on disk; before the first wish. */
+  /** Takes over what a restarted agent found on disk; before models are desired. */
   adopt(found: ReadonlyMap<string, StoredModel>): void;
   /** The set of models to serve; all others are unloaded and removed. */
-  wish(models: ModelSet): void;
+  setDesired(models: ModelSet): void;
   serverUp(): void;
   serverGone(): void;
   /** `servedRevision` of every model now, to be given back with the index that is asked for. */
@@ -56,10 +56,10 @@ export function createEngine(deps: EngineDeps): Engine {
     stopping: stopping.signal,
     serverUp: () => up,
     serverGone: () => engine.serverGone(),
-    consider: (model) => consider(context, table, model),
+    reconcileModel: (model) => reconcileModel(context, table, model),
   };
   const considerAll = () => {
-    for (const model of [...table.values()]) context.consider(model);
+    for (const model of [...table.values()]) context.reconcileModel(model);
   };
   const engine: Engine = {
     models: () => table.values(),
@@ -68,8 +68,8 @@ export function createEngine(deps: EngineDeps): Engine {
     adopt: (found) => {
       for (const [name, stored] of found) table.set(name, newTrackedModel(name, stored, deps.clock.now()));
     },
-    wish: (models) => {
-      for (const model of takeWish(table, models, deps.clock.now())) context.consider(model);
+    setDesired: (models) => {
+      for (const model of applyDesired(table, models, deps.clock.now())) context.reconcileModel(model);
     },
     serverUp: () => {
       up = true;
@@ -85,23 +85,23 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     applyIndex: (index) => {
       for (const model of [...table.values()]) {
-        if (applyIndexTo(model, index)) context.consider(model);
+        if (applyIndexTo(model, index)) context.reconcileModel(model);
       }
     },
   };
   return engine;
 }
 
-/** Gives every model its wish; returns those for which it is a new one. */
-function takeWish(table: Map<string, TrackedModel>, models: ModelSet, now: EpochMs): TrackedModel[] {
+/** Gives every model what is desired of it; returns those for which that has changed. */
+function applyDesired(table: Map<string, TrackedModel>, models: ModelSet, now: EpochMs): TrackedModel[] {
   const changed: TrackedModel[] = [];
   for (const [name, spec] of models) {
     let model = table.get(name);
     if (model === undefined) table.set(name, (model = newTrackedModel(name, undefined, now)));
-    if (setWish(model, spec, now)) changed.push(model);
+    if (setDesired(model, spec, now)) changed.push(model);
   }
   for (const model of table.values()) {
-    if (!models.has(model.name) && setWish(model, undefined, now)) changed.push(model);
+    if (!models.has(model.name) && setDesired(model, undefined, now)) changed.push(model);
   }
   return changed;
 }
@@ -129,7 +129,7 @@ function servedAfter(model: TrackedModel, answers: boolean): ServedModel {
   return { kind: 'loaded', spec: stored };
 }
 
-function consider(context: EngineContext, table: Map<string, TrackedModel>, model: TrackedModel): void {
+function reconcileModel(context: EngineContext, table: Map<string, TrackedModel>, model: TrackedModel): void {
   if (context.stopping.aborted || table.get(model.name) !== model) return;
   const now = context.clock.monotonic();
   abortObsoleteFetch(model);
@@ -193,6 +193,6 @@ function wakeAt(context: EngineContext, model: TrackedModel, waits: readonly Mon
   void context.clock.sleep(milliseconds(Math.max(0, at - context.clock.monotonic())), signal).then(() => {
     if (signal.aborted) return;
     model.wake = undefined;
-    context.consider(model);
+    context.reconcileModel(model);
   });
 }

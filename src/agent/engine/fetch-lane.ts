@@ -17,7 +17,7 @@ export function startFetch(context: EngineContext, model: TrackedModel, spec: Mo
     .catch((thrown: unknown) => failed(context, model, run, internalFailure(thrown)))
     .finally(() => {
       if (model.fetch === run) model.fetch = undefined;
-      context.consider(model);
+      context.reconcileModel(model);
     });
 }
 
@@ -40,7 +40,7 @@ async function fetchVersion(context: EngineContext, model: TrackedModel, run: Fe
   model.times = { queued: span(asked, started) };
   observer.stepped('queued', span(asked, started), 'ok');
   observer.changed(model);
-  context.consider(model);
+  context.reconcileModel(model);
   const destination = await store.newStagingPath(model.name);
   const result = await pullShowing(context, model, run, slot, destination, signal);
   if (signal.aborted || result.kind === 'failed') await store.discard(destination);

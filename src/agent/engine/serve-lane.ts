@@ -31,7 +31,7 @@ export function startServe(context: EngineContext, model: TrackedModel, operatio
     })
     .finally(() => {
       model.serve = 'none';
-      context.consider(model);
+      context.reconcileModel(model);
     });
 }
 

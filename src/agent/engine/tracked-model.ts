@@ -82,8 +82,8 @@ export function setServed(model: TrackedModel, served: ServedModel): void {
   if (served.kind === 'loaded') model.loadedHash = specHash(served.spec);
 }
 
-/** Takes over a new wish and tells whether it is one; a different version starts with a clean record. */
-export function setWish(model: TrackedModel, desired: ModelSpec | undefined, now: EpochMs): boolean {
+/** Takes over what is desired and tells whether it has changed; a different version starts with a clean record. */
+export function setDesired(model: TrackedModel, desired: ModelSpec | undefined, now: EpochMs): boolean {
   const before = model.desired;
   model.desired = desired;
   if (before !== undefined && desired !== undefined && meansSameSpec(before, desired)) return false;

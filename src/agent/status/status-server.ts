@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { seconds } from '../../lib/clock.ts';
 import { createConnections } from '../connections.ts';
 import type { AgentMetrics } from './metrics.ts';
-import type { StatusBoard } from './board.ts';
+import type { StatusBoard } from './status-store.ts';
 
 /** Tells a reader, and every proxy between, that the stream is alive. */
 const HEARTBEAT = seconds(15);

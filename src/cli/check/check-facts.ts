@@ -4,7 +4,7 @@ import type { PreFacts } from './pre-checks.decide.ts';
 import type { RightFacts } from './rights.decide.ts';
 import { KSERVE_LEASE } from '../../contract/kserve-controller.ts';
 import { valueOf } from '../../lib/lookup.ts';
-import type { Known } from '../../lib/lookup.ts';
+import type { Lookup } from '../../lib/lookup.ts';
 import type { KubernetesObject } from '../../contract/kubernetes.ts';
 import { MANAGER_DEPLOYMENT, SYSTEM_CONFIG } from '../../contract/names.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
@@ -24,7 +24,7 @@ import { reviewed } from './access-review.ts';
 import type { ClusterConnection } from '../cluster-connection.ts';
 import { readInForce, readInstallation, readLease } from '../installation-facts.ts';
 import { listObjects } from '../cluster-snapshot.ts';
-import { knownAnswer } from '../known-answers.ts';
+import { tryRead } from '../try-read.ts';
 import { readManagerRights } from './manager-right-facts.ts';
 import { tryPod } from './trial-pod.ts';
 
@@ -38,7 +38,7 @@ export async function readInstalledFacts(
 ): Promise<InstalledFacts> {
   const { client, namespace } = cluster;
   const manager = { namespace: managerNamespace, name: MANAGER_DEPLOYMENT };
-  const reading = knownAnswer(getIfThere(client, DEPLOYMENTS, manager));
+  const reading = tryRead(getIfThere(client, DEPLOYMENTS, manager));
   const [
     installation,
     definitions,
@@ -54,11 +54,11 @@ export async function readInstalledFacts(
     readDefinitions(client),
     reading,
     reading.then((found) => readManagerRights(client, managerNamespace, valueOf(found))),
-    knownAnswer(readInForce(client, VALIDATING_WEBHOOK_CONFIGURATIONS)),
-    knownAnswer(
+    tryRead(readInForce(client, VALIDATING_WEBHOOK_CONFIGURATIONS)),
+    tryRead(
       getIfThere(client, CONFIG_MAPS, { namespace: SYSTEM_CONFIG.namespace, name: SYSTEM_CONFIG.name }),
     ),
-    knownAnswer(tryPod(client, namespace, warnings)),
+    tryRead(tryPod(client, namespace, warnings)),
     tried(client, trialModel(namespace, 's3://bucket/model')),
     tried(client, trialModel(namespace, 'no-such-scheme://bucket/model')),
   ]);
@@ -71,12 +71,12 @@ export async function readInstalledFacts(
 
 export async function readPreFacts({ client }: ClusterConnection): Promise<PreFacts> {
   const [serverVersion, rights, definitions, kserveLease, certificates, nodes] = await Promise.all([
-    knownAnswer(client.serverVersion()),
+    tryRead(client.serverVersion()),
     Promise.all(RIGHTS.map((right) => readRight(client, right))),
     readDefinitions(client),
-    knownAnswer(readLease(client, KSERVE_LEASE)),
+    tryRead(readLease(client, KSERVE_LEASE)),
     definition(client, 'certificates.cert-manager.io'),
-    knownAnswer(listObjects(client, NODES, undefined)),
+    tryRead(listObjects(client, NODES, undefined)),
   ]);
   return { serverVersion, rights, definitions, kserveLease, certificates, nodes, now: systemClock.now() };
 }
@@ -89,8 +89,8 @@ async function readDefinitions(client: ApiClient): Promise<DefinitionFacts> {
   return { inferenceServices, trainedModels };
 }
 
-function definition(client: ApiClient, name: string): Promise<Known<RawObject | undefined>> {
-  return knownAnswer(getIfThere(client, CUSTOM_RESOURCE_DEFINITIONS, { name }));
+function definition(client: ApiClient, name: string): Promise<Lookup<RawObject | undefined>> {
+  return tryRead(getIfThere(client, CUSTOM_RESOURCE_DEFINITIONS, { name }));
 }
 
 function trialModel(namespace: string, storageUri: string): KubernetesObject {
@@ -102,8 +102,8 @@ function trialModel(namespace: string, storageUri: string): KubernetesObject {
 }
 
 /** Creates it as a dry run: through admission, and no further. */
-function tried(client: ApiClient, model: KubernetesObject): Promise<Known<Trial>> {
-  return knownAnswer(
+function tried(client: ApiClient, model: KubernetesObject): Promise<Lookup<Trial>> {
+  return tryRead(
     client.create(TRAINED_MODELS, model, { dryRun: true }).then(
       (): Trial => 'let in',
       (thrown: unknown): Trial => {

@@ -7,7 +7,7 @@ import {
   judgeTrusted,
 } from '../explain/installation-steps.decide.ts';
 import { isRecord, recordsIn } from '../../lib/json.ts';
-import type { Known } from '../../lib/lookup.ts';
+import type { Lookup } from '../../lib/lookup.ts';
 import type { ConfigMap, KubernetesObject } from '../../contract/kubernetes.ts';
 import { SYSTEM_CONFIG, WEBHOOK_CONFIGURATION } from '../../contract/names.ts';
 import { readSystemConfig } from '../../contract/system-config.ts';
@@ -36,23 +36,23 @@ export type PodTrial =
 export interface InstalledFacts {
   readonly installation: InstallationFacts;
   readonly definitions: DefinitionFacts;
-  readonly deployment: Known<RawObject | undefined>;
+  readonly deployment: Lookup<RawObject | undefined>;
   /** Undefined where it is not known as whom the manager runs. */
   readonly managerRights: readonly RightFacts[] | undefined;
-  readonly modelWebhook: Known<WebhookConfiguration | undefined>;
-  readonly systemConfig: Known<ConfigMap | undefined>;
-  readonly trialPod: Known<PodTrial>;
+  readonly modelWebhook: Lookup<WebhookConfiguration | undefined>;
+  readonly systemConfig: Lookup<ConfigMap | undefined>;
+  readonly trialPod: Lookup<PodTrial>;
   /** A good TrainedModel, and one that cannot work. */
-  readonly goodModel: Known<Trial>;
-  readonly badModel: Known<Trial>;
+  readonly goodModel: Lookup<Trial>;
+  readonly badModel: Lookup<Trial>;
   /** For less than this the certificate authority may not be valid any more. */
   readonly warnBefore: Milliseconds;
   readonly now: EpochMs;
 }
 
 export interface DefinitionFacts {
-  readonly inferenceServices: Known<RawObject | undefined>;
-  readonly trainedModels: Known<RawObject | undefined>;
+  readonly inferenceServices: Lookup<RawObject | undefined>;
+  readonly trainedModels: Lookup<RawObject | undefined>;
 }
 
 /** Whether an installation is well, check by check. */

@@ -3,7 +3,7 @@ import type { EpochMs } from '../../lib/clock.ts';
 import type { LeaseFacts } from '../explain/facts.decide.ts';
 import { isStale } from '../explain/installation-steps.decide.ts';
 import { isRecord, recordsIn } from '../../lib/json.ts';
-import type { Known } from '../../lib/lookup.ts';
+import type { Lookup } from '../../lib/lookup.ts';
 import { isTakeoverIdentity } from '../../contract/kserve-controller.ts';
 import { DEFAULT_AGENT_IMAGE } from '../../contract/names.ts';
 import { check } from './checks.decide.ts';
@@ -15,14 +15,14 @@ import type { RightFacts } from './rights.decide.ts';
 
 export interface PreFacts {
   /** As the API server tells it: `v1.36.3`. */
-  readonly serverVersion: Known<string>;
+  readonly serverVersion: Lookup<string>;
   readonly rights: readonly RightFacts[];
   readonly definitions: DefinitionFacts;
   /** Its holder is KServe's controllers, or a manager of ours that took over. */
-  readonly kserveLease: Known<LeaseFacts | undefined>;
+  readonly kserveLease: Lookup<LeaseFacts | undefined>;
   /** cert-manager's definition of certificates. */
-  readonly certificates: Known<RawObject | undefined>;
-  readonly nodes: Known<readonly RawObject[]>;
+  readonly certificates: Lookup<RawObject | undefined>;
+  readonly nodes: Lookup<readonly RawObject[]>;
   readonly now: EpochMs;
 }
 

@@ -1,4 +1,4 @@
-import type { Known } from '../../lib/lookup.ts';
+import type { Lookup } from '../../lib/lookup.ts';
 import { check } from './checks.decide.ts';
 import type { Check, CheckId } from './checks.decide.ts';
 
@@ -8,7 +8,7 @@ export interface RightFacts {
   readonly right: string;
   /** The setting with which it is not needed. */
   readonly unless?: string | undefined;
-  readonly allowed: Known<boolean>;
+  readonly allowed: Lookup<boolean>;
 }
 
 /** @param who `you`; `fine` is said when none is missing */

@@ -1,6 +1,6 @@
 import type { ModelFacts, PodFacts, PredictorFacts, ServiceFacts } from './facts.decide.ts';
 import { valueOf } from '../../lib/lookup.ts';
-import type { Known } from '../../lib/lookup.ts';
+import type { Lookup } from '../../lib/lookup.ts';
 import { INFERENCE_SERVICE_LABEL, modelConfigName, predictorName } from '../../contract/names.ts';
 import { nearNames } from '../near-names.decide.ts';
 import { canBeInferenceService, inferenceServiceOf } from '../../contract/trained-model.ts';
@@ -23,7 +23,7 @@ import { systemClock } from '../../lib/system-clock.ts';
 import type { ClusterConnection } from '../cluster-connection.ts';
 import { listObjects } from '../cluster-snapshot.ts';
 import { readInstallation } from '../installation-facts.ts';
-import { knownAnswer } from '../known-answers.ts';
+import { tryRead } from '../try-read.ts';
 
 /** What the chain of a TrainedModel is judged by. */
 export async function readModelFacts(
@@ -86,18 +86,18 @@ async function readPredictor(cluster: ClusterConnection, asked: string | undefin
   const service = asked !== undefined && canBeInferenceService(asked) ? asked : undefined;
   const [inferenceService, trainedModels, configMap, pods, deployment] = await Promise.all([
     readService(cluster, service),
-    knownAnswer(modelsOf(cluster, asked)),
-    knownAnswer(named(CONFIG_MAPS, service && modelConfigName(service, 0))),
-    knownAnswer(
+    tryRead(modelsOf(cluster, asked)),
+    tryRead(named(CONFIG_MAPS, service && modelConfigName(service, 0))),
+    tryRead(
       service === undefined
         ? Promise.resolve([])
         : listObjects(client, PODS, namespace, `${INFERENCE_SERVICE_LABEL}=${service}`),
     ),
-    knownAnswer(named(DEPLOYMENTS, service && predictorName(service))),
+    tryRead(named(DEPLOYMENTS, service && predictorName(service))),
   ]);
   const [ownService, readyEndpoints, namespaceLabels] = await Promise.all([
-    knownAnswer(named(SERVICES, service && predictorName(service))),
-    knownAnswer(endpointsOf(service)),
+    tryRead(named(SERVICES, service && predictorName(service))),
+    tryRead(endpointsOf(service)),
     namespaceLabelsOf(cluster),
   ]);
   return {
@@ -127,7 +127,7 @@ async function namespaceLabelsOf({
   client,
   namespace,
 }: ClusterConnection): Promise<PredictorFacts['namespaceLabels']> {
-  const found = await knownAnswer(client.get(NAMESPACES, { name: namespace }));
+  const found = await tryRead(client.get(NAMESPACES, { name: namespace }));
   return found.kind === 'known' ? { kind: 'known', value: found.value.metadata.labels ?? {} } : found;
 }
 
@@ -146,7 +146,7 @@ async function readService(
   name: string | undefined,
 ): Promise<PredictorFacts['inferenceService']> {
   if (name === undefined || name === '') return { kind: 'known', value: undefined };
-  return await knownAnswer(getIfThere(client, INFERENCE_SERVICES, { namespace, name }));
+  return await tryRead(getIfThere(client, INFERENCE_SERVICES, { namespace, name }));
 }
 
 async function modelsOf(
@@ -166,8 +166,6 @@ export async function namesOf(
   { client, namespace }: ClusterConnection,
   resource: Resource,
 ): Promise<string[]> {
-  const listed: Known<readonly KubernetesObject[]> = await knownAnswer(
-    listObjects(client, resource, namespace),
-  );
+  const listed: Lookup<readonly KubernetesObject[]> = await tryRead(listObjects(client, resource, namespace));
   return (valueOf(listed) ?? []).map(({ metadata }) => metadata.name);
 }

@@ -8,7 +8,7 @@ import { faultsOf } from '../../contract/trained-model-admission.ts';
 import { inferenceServiceOf, readTrainedModel } from '../../contract/trained-model.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
 import { valueOf } from '../../lib/lookup.ts';
-import type { Known } from '../../lib/lookup.ts';
+import type { Lookup } from '../../lib/lookup.ts';
 import { broken, explanation, ok, unknown } from './chain.decide.ts';
 import type { Explanation, Step, Verdict } from './chain.decide.ts';
 import type { ModelFacts } from './facts.decide.ts';
@@ -114,7 +114,7 @@ function waitingFor(
   return plan.waiting.find((waiting) => waiting.name === metadata.name && waiting.reason === reason)?.message;
 }
 
-function judgeMemory(model: TrainedModel, plan: Known<ModelConfigPlan>): Verdict {
+function judgeMemory(model: TrainedModel, plan: Lookup<ModelConfigPlan>): Verdict {
   if (plan.kind === 'unreadable') return unknown(UNREAD);
   const waiting = waitingFor(model, plan.value, 'MemoryResourceNotAvailable');
   if (waiting !== undefined) return broken(waiting);
@@ -126,7 +126,7 @@ function judgeMemory(model: TrainedModel, plan: Known<ModelConfigPlan>): Verdict
   );
 }
 
-function judgeRoom(model: TrainedModel, plan: Known<ModelConfigPlan>): Verdict {
+function judgeRoom(model: TrainedModel, plan: Lookup<ModelConfigPlan>): Verdict {
   if (plan.kind === 'unreadable') return unknown(UNREAD);
   const waiting = waitingFor(model, plan.value, 'ConfigMapFull');
   return waiting === undefined ? ok(`${MODELS_JSON} has room for it`) : broken(waiting);

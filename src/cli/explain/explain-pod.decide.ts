@@ -1,5 +1,5 @@
-import { candidacyOf } from '../../contract/agent-injection.ts';
-import type { PodCandidacy } from '../../contract/agent-injection.ts';
+import { checkPod } from '../../contract/agent-injection.ts';
+import type { PodCheck } from '../../contract/agent-injection.ts';
 import { valueOf } from '../../lib/lookup.ts';
 import { INFERENCE_SERVICE_LABEL } from '../../contract/names.ts';
 import { isPod } from '../../contract/pod.ts';
@@ -24,7 +24,7 @@ export function explainPod(facts: PodFacts): Explanation {
 
 function stepsFor(facts: PodFacts, pod: RawPod): Step[] {
   const { inferenceService, namespace } = facts;
-  const candidacy = isPod(pod) ? candidacyOf(pod) : undefined;
+  const candidacy = isPod(pod) ? checkPod(pod) : undefined;
   const service = valueOf(inferenceService);
   const name = pod.metadata.labels?.[INFERENCE_SERVICE_LABEL] ?? '';
   const injected = injectionStateOf(pod, service).kind === 'injected';
@@ -57,7 +57,7 @@ function bareSteps(facts: PodFacts, pod: RawPod): Step[] {
   ];
 }
 
-function unless(candidacy: PodCandidacy | undefined, reason: string, fine: string): Verdict {
+function unless(candidacy: PodCheck | undefined, reason: string, fine: string): Verdict {
   if (candidacy === undefined) return broken('the pod cannot be read');
   return candidacy.kind === 'skip' && candidacy.reason === reason ? broken(candidacy.message) : ok(fine);
 }

@@ -19,7 +19,7 @@ import type { Resource } from '../../kube/resources.ts';
 import { namesOf, readModelFacts, readPodFacts, readServiceFacts } from './explain-facts.ts';
 import { SettingsError } from '../../lib/settings-error.ts';
 import { explanationText } from './explanation-text.ts';
-import { knownAnswer } from '../known-answers.ts';
+import { tryRead } from '../try-read.ts';
 
 interface ExplainFlags extends ConnectionFlags {
   readonly output: 'table' | 'json' | 'yaml';
@@ -122,7 +122,7 @@ async function targetOf(
   const kinds: TargetKind[] = [];
   const unread: string[] = [];
   for (const [candidate, resource] of RESOURCES) {
-    const found = await knownAnswer(getIfThere(client, resource, { namespace, name }));
+    const found = await tryRead(getIfThere(client, resource, { namespace, name }));
     if (found.kind === 'unreadable') unread.push(`${candidate}: ${found.why}`);
     else if (found.value !== undefined) kinds.push(candidate);
   }

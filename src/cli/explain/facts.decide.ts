@@ -1,6 +1,6 @@
 import type { EpochMs } from '../../lib/clock.ts';
 import type { InferenceService } from '../../contract/inference-service.ts';
-import type { Known } from '../../lib/lookup.ts';
+import type { Lookup } from '../../lib/lookup.ts';
 import type { ConfigMap, KubernetesObject } from '../../contract/kubernetes.ts';
 import type { PlanInput } from '../../contract/model-config-plan.ts';
 import type { Deployment } from '../../contract/predictor-outcome.ts';
@@ -24,32 +24,32 @@ export interface LeaseFacts {
 /** What is known of the manager and its webhook. */
 export interface InstallationFacts {
   readonly namespace: string;
-  readonly lease: Known<LeaseFacts | undefined>;
+  readonly lease: Lookup<LeaseFacts | undefined>;
   /** That for pods. */
-  readonly webhook: Known<WebhookConfiguration | undefined>;
+  readonly webhook: Lookup<WebhookConfiguration | undefined>;
   /** When the last authority in the caBundle ends; undefined when it has none that can be read. */
   readonly trustedUntil: EpochMs | undefined;
   /** Whether somebody is there where the API server calls the webhook. */
-  readonly reached: Known<boolean>;
+  readonly reached: Lookup<boolean>;
   /** Whose decision stands when memory is short; depends on who holds KServe's Lease. */
   readonly first: PlanInput['first'];
 }
 
 /** What is known around one InferenceService. */
 export interface PredictorFacts {
-  readonly inferenceService: Known<InferenceService | undefined>;
+  readonly inferenceService: Lookup<InferenceService | undefined>;
   /** Those that name it. */
-  readonly trainedModels: Known<readonly TrainedModel[]>;
-  readonly configMap: Known<ConfigMap | undefined>;
+  readonly trainedModels: Lookup<readonly TrainedModel[]>;
+  readonly configMap: Lookup<ConfigMap | undefined>;
   /** Those with its label, of all components. */
-  readonly pods: Known<readonly RawPod[]>;
-  readonly deployment: Known<Deployment | undefined>;
+  readonly pods: Lookup<readonly RawPod[]>;
+  readonly deployment: Lookup<Deployment | undefined>;
   /** That of the predictor, and where it leads. */
-  readonly service: Known<KubernetesObject | undefined>;
+  readonly service: Lookup<KubernetesObject | undefined>;
   /** Undefined where there is no EndpointSlice. */
-  readonly readyEndpoints: Known<number | undefined>;
+  readonly readyEndpoints: Lookup<number | undefined>;
   /** Labels of the namespace. */
-  readonly namespaceLabels: Known<Readonly<Record<string, string>>>;
+  readonly namespaceLabels: Lookup<Readonly<Record<string, string>>>;
 }
 
 export interface ModelFacts extends PredictorFacts {
@@ -69,9 +69,9 @@ export interface PodFacts {
   readonly name: string;
   readonly pod: RawPod | undefined;
   readonly near: readonly string[];
-  readonly inferenceService: Known<InferenceService | undefined>;
+  readonly inferenceService: Lookup<InferenceService | undefined>;
   /** Labels of the pod's namespace. */
-  readonly namespaceLabels: Known<Readonly<Record<string, string>>>;
+  readonly namespaceLabels: Lookup<Readonly<Record<string, string>>>;
   readonly installation: InstallationFacts;
   readonly now: EpochMs;
 }

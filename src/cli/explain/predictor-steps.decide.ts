@@ -1,6 +1,6 @@
 import type { InferenceService } from '../../contract/inference-service.ts';
 import { valueOf } from '../../lib/lookup.ts';
-import type { Known } from '../../lib/lookup.ts';
+import type { Lookup } from '../../lib/lookup.ts';
 import { describeMmsDecision, isMMSPredictor } from '../../contract/mms-predictor.ts';
 import { configMapChange, modelsCapacityOf, namesPlaced } from '../../contract/model-config-map.ts';
 import type { ConfigMapChange } from '../../contract/model-config-map.ts';
@@ -33,7 +33,7 @@ export function judgePodsReached(
 }
 
 export function judgeFound(
-  inferenceService: Known<InferenceService | undefined>,
+  inferenceService: Lookup<InferenceService | undefined>,
   name: string,
   namespace: string,
 ): Verdict {
@@ -67,7 +67,7 @@ const UNREAD_SERVICE = 'the InferenceService could not be read';
 export function planOf(
   { inferenceService, trainedModels, configMap }: PredictorFacts,
   { first }: InstallationFacts,
-): Known<ModelConfigPlan> {
+): Lookup<ModelConfigPlan> {
   if (trainedModels.kind === 'unreadable')
     return { kind: 'unreadable', why: `TrainedModels cannot be read: ${trainedModels.why}` };
   if (inferenceService.kind === 'unreadable') return { kind: 'unreadable', why: UNREAD_SERVICE };
@@ -85,8 +85,8 @@ export function planOf(
 /** What the manager would change of the ConfigMap now. */
 export function pendingChange(
   { inferenceService, configMap }: PredictorFacts,
-  plan: Known<ModelConfigPlan>,
-): Known<ConfigMapChange> {
+  plan: Lookup<ModelConfigPlan>,
+): Lookup<ConfigMapChange> {
   if (configMap.kind === 'unreadable') return configMap;
   if (plan.kind === 'unreadable') return plan;
   const service = valueOf(inferenceService);
@@ -95,7 +95,7 @@ export function pendingChange(
   return { kind: 'known', value: configMapChange(service, shard, configMap.value) };
 }
 
-export function judgeConfigMapOurs(change: Known<ConfigMapChange>): Verdict {
+export function judgeConfigMapOurs(change: Lookup<ConfigMapChange>): Verdict {
   if (change.kind === 'unreadable') return unknown(`the ConfigMap is not known: ${change.why}`);
   if (change.value.kind === 'conflict') return broken(change.value.message);
   return ok(change.value.kind === 'create' ? 'no ConfigMap is in the way' : 'its ConfigMap is there');

@@ -21,7 +21,7 @@ import { isApiError } from '../../kube/api-error.ts';
 import { getIfThere } from '../../kube/get-if-there.ts';
 import { INFERENCE_SERVICES, TRAINED_MODELS } from '../../kube/resources.ts';
 import { followModel } from './follow-model.ts';
-import { knownAnswer } from '../known-answers.ts';
+import { tryRead } from '../try-read.ts';
 
 interface LoadFlags extends ConnectionFlags, WaitFlags {
   readonly output: OutputFormat;
@@ -166,7 +166,7 @@ async function doubtsOf(
 ): Promise<readonly string[]> {
   const name = inferenceServiceOf(model);
   if (name === undefined || !canBeInferenceService(name)) return [];
-  const found = await knownAnswer(getIfThere(client, INFERENCE_SERVICES, { namespace, name }));
+  const found = await tryRead(getIfThere(client, INFERENCE_SERVICES, { namespace, name }));
   const service = valueOf(found);
   return service === undefined ? [] : frameworkDoubts(service, model);
 }

@@ -20,12 +20,12 @@ import { createOwnWrites } from '../own-writes.ts';
 import type { OwnWrites } from '../own-writes.ts';
 import { reconcileModelConfig } from './reconcile-model-config.ts';
 import { takeOver } from '../takeover/take-over.ts';
-import type { ModelConfigWorld } from './reconcile-model-config.ts';
+import type { ClusterReader } from './reconcile-model-config.ts';
 import { decisiveReflectors } from '../../kube/cluster-view.ts';
 import type { ClusterView } from '../../kube/cluster-view.ts';
 import type { Controller } from '../controller.ts';
-import { createReconciling } from '../controller-queue.ts';
-import type { ReconcilingPace } from '../controller-queue.ts';
+import { createControllerQueue } from '../controller-queue.ts';
+import type { QueuePace } from '../controller-queue.ts';
 import type { WorkQueueEvent } from '../work-queue.ts';
 
 /** Gets each plan that is made, also one that changes nothing. */
@@ -50,7 +50,7 @@ interface ModelConfigControllerOptions {
   readonly observeLag: (lag: Milliseconds) => void;
 }
 
-const PACE: ReconcilingPace = {
+const PACE: QueuePace = {
   workers: 4,
   backoff: { base: milliseconds(100), cap: seconds(30) },
   // The first change of an InferenceService is written at once. While changes keep coming the writes get rarer, up to one in
@@ -65,8 +65,8 @@ export function createModelConfigController(options: ModelConfigControllerOption
   const ownWrites = createOwnWrites(clock, options.observeLag);
   const writer = createConfigMapWriter(client, ownWrites, options.observeWrite);
   const planListeners: PlanListener[] = [];
-  const world = worldOf(client, view, ownWrites);
-  const queue = createReconciling({
+  const world = readerOf(client, view, ownWrites);
+  const queue = createControllerQueue({
     ...{ clock, random: options.random, logger, observe: options.observeQueue, pace: PACE },
     caches: decisiveReflectors(view),
     allKeys,
@@ -120,7 +120,7 @@ export function createModelConfigController(options: ModelConfigControllerOption
 }
 
 /** What a decision reads: the caches, and what was written and the watch has not shown yet. */
-function worldOf(client: ApiClient, view: ClusterView, ownWrites: OwnWrites): ModelConfigWorld {
+function readerOf(client: ApiClient, view: ClusterView, ownWrites: OwnWrites): ClusterReader {
   return {
     inferenceService: (key) => view.inferenceServices.cache.get(key),
     trainedModels: (key) => [...view.trainedModelsByKey.group(key)],
@@ -140,7 +140,7 @@ function worldOf(client: ApiClient, view: ClusterView, ownWrites: OwnWrites): Mo
 
 function takeoverInput(
   key: ObjectKey,
-  world: ModelConfigWorld,
+  world: ClusterReader,
   plan: ModelConfigPlan | undefined,
 ): TakeoverInput {
   const placed = plan?.shards.flatMap(({ models }) => models.map(({ modelName }) => modelName));

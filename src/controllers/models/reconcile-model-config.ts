@@ -17,7 +17,7 @@ import { modelConfigName } from '../../contract/names.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
 
 /** What the reconciler reads: caches only, synced before the first call. */
-export interface ModelConfigWorld {
+export interface ClusterReader {
   inferenceService(key: ObjectKey): InferenceService | undefined;
   /** The TrainedModels whose spec names this InferenceService. */
   trainedModels(key: ObjectKey): readonly TrainedModel[];
@@ -68,7 +68,7 @@ export class ConfigMapChangedError extends MmsError {
 const ATTEMPTS = 4;
 
 interface ReconcileDependencies {
-  readonly world: ModelConfigWorld;
+  readonly world: ClusterReader;
   readonly writer: ModelConfigWriter;
   readonly logger: Logger;
   readonly first: PlanInput['first'];
@@ -151,7 +151,7 @@ async function keepShards(
 ): Promise<boolean> {
   for (const shard of plan.shards) {
     const known = existing.get(shard.configMapName);
-    const found = await keepShard(inferenceService, shard, known, dependencies);
+    const found = await reconcileConfigMap(inferenceService, shard, known, dependencies);
     if (found === undefined) continue;
     existing.set(shard.configMapName, found);
     return false;
@@ -160,7 +160,7 @@ async function keepShards(
 }
 
 /** A ConfigMap that was not known of and has too little room; else undefined, and it is kept. */
-async function keepShard(
+async function reconcileConfigMap(
   inferenceService: InferenceService,
   shard: ShardPlan,
   known: ConfigMap | undefined,

@@ -9,7 +9,7 @@ import { isApiError } from '../../kube/api-error.ts';
 import type { Logger } from '../../lib/log.ts';
 
 /** One kind of object of a predictor, as caches and the API server have it. */
-export interface KeptKind<T extends KubernetesObject> {
+export interface ManagedKind<T extends KubernetesObject> {
   readonly kind: 'Deployment' | 'Service';
   /** As of the newest of watch and own writes. */
   known(key: ObjectKey): T | undefined;
@@ -50,8 +50,8 @@ class ForeignObjectError extends MmsError {
  *
  * @throws {ApiError} retryable, when the API server could not be asked
  */
-export async function keepObject<T extends KubernetesObject>(
-  kept: KeptKind<T>,
+export async function applyObject<T extends KubernetesObject>(
+  kept: ManagedKind<T>,
   wanted: WantedObject,
   logger: Logger,
 ): Promise<Kept<T>> {
@@ -81,7 +81,7 @@ export async function keepObject<T extends KubernetesObject>(
 }
 
 async function apply<T extends KubernetesObject>(
-  { kind, apply: write, applied }: KeptKind<T>,
+  { kind, apply: write, applied }: ManagedKind<T>,
   wanted: WantedObject,
   uid: string | undefined,
   logger: Logger,

@@ -21,8 +21,8 @@ import type { AnyReflector } from '../../kube/cluster-view.ts';
 import type { Controller } from '../controller.ts';
 import { watchPredictors } from './predictor-view.ts';
 import type { PredictorView } from './predictor-view.ts';
-import { createReconciling } from '../controller-queue.ts';
-import type { ReconcilingPace } from '../controller-queue.ts';
+import { createControllerQueue } from '../controller-queue.ts';
+import type { QueuePace } from '../controller-queue.ts';
 
 interface PredictorsOptions {
   readonly client: ApiClient;
@@ -50,7 +50,7 @@ export interface PredictorController extends Controller {
   readonly needed: readonly AnyReflector[];
 }
 
-const PACE: ReconcilingPace = {
+const PACE: QueuePace = {
   workers: 4,
   backoff: { base: milliseconds(100), cap: seconds(30) },
   coalesce: { first: milliseconds(100), cap: seconds(8) },
@@ -69,7 +69,7 @@ export function createPredictorController(options: PredictorsOptions): Predictor
     ...{ client, clock, random, logger, observe: observe.reflector },
   });
   const { needed, own } = reflectorsOf(view);
-  const reconciling = createReconciling({
+  const reconciling = createControllerQueue({
     ...{ clock, random, logger, observe: observe.predictorQueue, pace: PACE },
     caches: [...own, inferenceServices],
     allKeys: () => [...inferenceServices.cache.list()].map((object) => keyOf(object)),

@@ -12,7 +12,7 @@ import type { Delta } from '../../kube/reflector-types.ts';
 import { DEPLOYMENTS, INFERENCE_SERVICES, SERVICES } from '../../kube/resources.ts';
 import type { CustomObject, Resource } from '../../kube/resources.ts';
 import { applyOver, FIELD_MANAGER, stopPods } from './apply-predictor.ts';
-import type { KeptKind } from './apply-object.ts';
+import type { ManagedKind } from './apply-object.ts';
 import { createOwnWrites } from '../own-writes.ts';
 import type { OwnWrites } from '../own-writes.ts';
 import type { PredictorDependencies } from './reconcile-predictor.ts';
@@ -80,7 +80,7 @@ function keptKind<T extends KubernetesObject>(
   client: ApiClient,
   ownWrites: OwnWrites<T>,
   cached: (key: ObjectKey) => T | undefined,
-): KeptKind<T> {
+): ManagedKind<T> {
   return {
     kind,
     applied: new Map<ObjectKey, AppliedRecord>(),

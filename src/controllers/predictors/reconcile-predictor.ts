@@ -13,8 +13,8 @@ import { planPredictor, withinReach } from '../../contract/predictor-workload.ts
 import type { PredictorPlan } from '../../contract/predictor-workload.ts';
 import type { RuntimeOffers } from '../../contract/serving-runtime-selection.ts';
 import type { MmsError } from '../../lib/errors.ts';
-import { keepObject } from './apply-object.ts';
-import type { KeptKind } from './apply-object.ts';
+import { applyObject } from './apply-object.ts';
+import type { ManagedKind } from './apply-object.ts';
 
 /** What the reconciler of predictors reads and writes with. Every cache is synced before the first call. */
 export interface PredictorDependencies {
@@ -23,8 +23,8 @@ export interface PredictorDependencies {
   runtimes(namespace: string): RuntimeOffers;
   /** What of a namespace's labels keeps our webhook from being called for its pods; undefined when nothing does. */
   unmetIn(namespace: string): string | undefined;
-  readonly deployments: KeptKind<Deployment>;
-  readonly services: KeptKind<KubernetesObject>;
+  readonly deployments: ManagedKind<Deployment>;
+  readonly services: ManagedKind<KubernetesObject>;
   /** Takes all pods of a Deployment away that cannot be applied. */
   stopPods(key: ObjectKey): Promise<void>;
   /** Fails with API_CONFLICT when the InferenceService has changed meanwhile. */
@@ -103,11 +103,11 @@ async function carryOut(
     }
     case 'workload': {
       const { scale, runtime, ...wanted } = withKeptNumber(plan, inferenceService, own.deployment);
-      const deployment = await keepObject(deployments, wanted.deployment, logger);
+      const deployment = await applyObject(deployments, wanted.deployment, logger);
       if (deployment.kind === 'blocked')
         return { outcome: { ...deployment, ...own }, error: deployment.error };
       if (deployment.kind === 'going') return { outcome: going('Deployment', metadata.name) };
-      const service = await keepObject(services, wanted.service, logger);
+      const service = await applyObject(services, wanted.service, logger);
       if (service.kind === 'blocked')
         return { outcome: { ...service, ...own, deployment: deployment.object }, error: service.error };
       if (service.kind === 'going') return { outcome: going('Service', metadata.name) };

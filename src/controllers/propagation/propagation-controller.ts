@@ -12,7 +12,7 @@ import type { PropagationResult } from './annotate-pods.ts';
 import type { WorkQueueEvent } from '../work-queue.ts';
 import type { ClusterView } from '../../kube/cluster-view.ts';
 import type { Controller } from '../controller.ts';
-import { createReconciling } from '../controller-queue.ts';
+import { createControllerQueue } from '../controller-queue.ts';
 
 interface PropagationControllerOptions {
   readonly client: ApiClient;
@@ -41,7 +41,7 @@ export function createPropagationController(options: PropagationControllerOption
     configMapsFor: (pod) => configMapsFor(pod, view),
   });
   const { pods, modelConfigs } = view;
-  const queue = createReconciling({
+  const queue = createControllerQueue({
     ...{ ...options, pace: PACE, logger, caches: [pods, modelConfigs], observe: observeQueue },
     allKeys: () => [...pods.cache.list()].filter(propagation.isDue).map((pod) => keyOf(pod)),
     process: propagation.annotate,

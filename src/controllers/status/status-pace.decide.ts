@@ -26,25 +26,25 @@ export interface PaceInput {
   /** At the earliest; undefined before the first. */
   readonly lastWriteAt: MonotonicMs | undefined;
   /** Until then an agent that is not heard of may still say that all is as stored. */
-  readonly doubtUntil: MonotonicMs | undefined;
+  readonly graceUntil: MonotonicMs | undefined;
   /** How many models there are in the same InferenceService. */
-  readonly crowd: number;
+  readonly modelCount: number;
   readonly now: MonotonicMs;
 }
 
 type Pace =
   | { readonly kind: 'nothing' }
-  /** `hurry` is false for a state on the way, which may wait for others. */
-  | { readonly kind: 'write'; readonly hurry: boolean }
+  /** `urgent` is false for a state on the way, which may wait for others. */
+  | { readonly kind: 'write'; readonly urgent: boolean }
   | { readonly kind: 'wait'; readonly until: MonotonicMs };
 
 /** Whether a status is written now: the truth at once, what may be over in a moment later or never. */
-export function paceOf(input: PaceInput): Pace {
+export function decideStatusWrite(input: PaceInput): Pace {
   const { stored, wanted, settled, now } = input;
   if (sameStatus(stored, wanted)) return { kind: 'nothing' };
   const due = dueTime(input);
   if (now < due) return { kind: 'wait', until: due };
-  return { kind: 'write', hurry: settled };
+  return { kind: 'write', urgent: settled };
 }
 
 function dueTime({
@@ -53,20 +53,24 @@ function dueTime({
   settled,
   since,
   lastWriteAt = 0 as MonotonicMs,
-  doubtUntil = 0 as MonotonicMs,
-  crowd,
+  graceUntil = 0 as MonotonicMs,
+  modelCount,
 }: PaceInput): MonotonicMs {
   const before = conditionOf(stored, MODEL_LOADED);
   const after = conditionOf(wanted, MODEL_LOADED);
   const at = (time: number): MonotonicMs => time as MonotonicMs;
   if (!settled) {
     const onItsWay = before !== undefined && before.status !== 'True' && ON_THE_WAY.has(before.reason ?? '');
-    const doubt = before === undefined ? 0 : doubtUntil;
+    const doubt = before === undefined ? 0 : graceUntil;
     return at(
-      Math.max(since + SETTLE, doubt, onItsWay ? lastWriteAt + Math.max(REFRESH, crowd * REFRESH_EACH) : 0),
+      Math.max(
+        since + SETTLE,
+        doubt,
+        onItsWay ? lastWriteAt + Math.max(REFRESH, modelCount * REFRESH_EACH) : 0,
+      ),
     );
   }
-  if (verdictsOf(stored) === verdictsOf(wanted)) return at(lastWriteAt + REWORD);
+  if (conditionSummary(stored) === conditionSummary(wanted)) return at(lastWriteAt + REWORD);
   if (before === undefined && after?.reason === 'NoReplicas') return at(since + SETTLE);
   return at(after?.status === 'True' || after?.reason !== 'Failed' ? 0 : since + GATHER);
 }
@@ -87,7 +91,7 @@ export function untilNextTry(held: number, turnsPerSecond: number): Milliseconds
 const ON_THE_WAY: ReadonlySet<string> = new Set(['Queued', 'Downloading', 'Loading', 'NoReplicas']);
 
 /** What a status says apart from the words. */
-export function verdictsOf(status: TrainedModelStatus | undefined): string {
+export function conditionSummary(status: TrainedModelStatus | undefined): string {
   if (status === undefined) return '';
   const { conditions = [], url, address, observedGeneration } = status;
   const each = conditions.map(({ type, status: is, reason = '' }) => `${type}=${is}/${reason}`);

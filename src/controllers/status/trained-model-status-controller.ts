@@ -10,7 +10,7 @@ import type { WaitingModel } from '../../contract/model-config-plan.ts';
 import { specHash } from '../../contract/model-marker.ts';
 import { eventsBetween } from './model-events.decide.ts';
 import { keyOfTrainedModel } from '../../contract/reconcile-keys.ts';
-import { paceOf, verdictsOf } from './status-pace.decide.ts';
+import { decideStatusWrite, conditionSummary } from './status-pace.decide.ts';
 import { statusBeside, statusOf } from '../../contract/trained-model-status.ts';
 import type { StatusFacts } from '../../contract/trained-model-status.ts';
 import { describeAbsence, inferenceServiceOf, readTrainedModel } from '../../contract/trained-model.ts';
@@ -34,12 +34,12 @@ import type { Controller } from '../controller.ts';
 import type { WorkQueueEvent } from '../work-queue.ts';
 import type { PlanListener } from '../models/model-config-controller.ts';
 import { createPlacements } from '../models/placements.ts';
-import { createReconciling } from '../controller-queue.ts';
-import type { Reconciling } from '../controller-queue.ts';
+import { createControllerQueue } from '../controller-queue.ts';
+import type { ControllerQueue } from '../controller-queue.ts';
 import { createStatusLooks } from './status-looks.ts';
 import type { StatusLooks } from './status-looks.ts';
-import { createStatusTurns, depthObserver } from './status-turns.ts';
-import { createVerdictMemory } from './verdict-memory.ts';
+import { createStatusWriteLimiter, depthObserver } from './status-write-limiter.ts';
+import { createStatusDebounce } from './status-debounce.ts';
 
 interface TrainedModelStatusOptions {
   readonly client: ApiClient;
@@ -125,7 +125,7 @@ export function createTrainedModelStatus(options: TrainedModelStatusOptions): Co
 
 /** What there is only while this replica leads. */
 interface Leading {
-  readonly reconciling: Reconciling;
+  readonly reconciling: ControllerQueue;
   readonly followers: AgentFollowers;
   readonly looks: StatusLooks;
   /** Followers keep only what is reported of models that exist. */
@@ -152,9 +152,9 @@ function newLeading(
   });
   const followers = followersFor(options, logger, looks, modelsOf);
   const writer = createStatusWriter({ client, clock, scope, observe: observe.written, ...WRITES });
-  const turns = createStatusTurns(clock);
+  const turns = createStatusWriteLimiter(clock);
   const events = eventsFor(options);
-  const memory = createVerdictMemory(clock);
+  const memory = createStatusDebounce(clock);
   const queue = depthObserver(observe.queue);
   const parts: LookParts = { ...{ options, followers, waitingFor, writer, turns, events, memory, queue } };
 
@@ -164,7 +164,7 @@ function newLeading(
     if (again !== undefined) reconciling.enqueueAfter(key, again);
   }
 
-  const reconciling = createReconciling({
+  const reconciling = createControllerQueue({
     ...{ clock, random, logger, pace: PACE, process },
     observe: queue.observe,
     isUrgent: (key) => hasFailed(key, view, followers),
@@ -190,9 +190,9 @@ interface LookParts {
   readonly followers: AgentFollowers;
   readonly waitingFor: WaitingFor;
   readonly writer: ReturnType<typeof createStatusWriter>;
-  readonly turns: ReturnType<typeof createStatusTurns>;
+  readonly turns: ReturnType<typeof createStatusWriteLimiter>;
   readonly events: ReturnType<typeof eventsFor>;
-  readonly memory: ReturnType<typeof createVerdictMemory>;
+  readonly memory: ReturnType<typeof createStatusDebounce>;
   readonly queue: ReturnType<typeof depthObserver>;
 }
 
@@ -211,18 +211,18 @@ async function lookAt(
   const stored = writer.newest(model);
   const wanted = (scope === 'whole' ? statusOf : statusBeside)(facts, stored.status, clock.now());
   const { settled, lookAgainAt } = facts.loaded;
-  const pace = paceOf({
-    ...{ stored: stored.status, wanted, settled, now, doubtUntil: lookAgainAt },
-    crowd: view.trainedModelsByKey.sizeOf(keyOfTrainedModel(model) ?? ''),
-    since: memory.since(key, verdictsOf(wanted)),
+  const pace = decideStatusWrite({
+    ...{ stored: stored.status, wanted, settled, now, graceUntil: lookAgainAt },
+    modelCount: view.trainedModelsByKey.sizeOf(keyOfTrainedModel(model) ?? ''),
+    since: memory.since(key, conditionSummary(wanted)),
     lastWriteAt: stored.writtenAt,
   });
   const at = Math.min(lookAgainAt ?? Infinity, pace.kind === 'wait' ? pace.until : Infinity);
   const again = at === Infinity ? undefined : milliseconds(Math.max(1, at - now));
   if (pace.kind === 'nothing') memory.forget(key);
-  if (pace.kind !== 'write' || pace.hurry) turns.release(key);
+  if (pace.kind !== 'write' || pace.urgent) turns.release(key);
   if (pace.kind !== 'write') return again;
-  if (!pace.hurry && !turns.take(key, queue.depth())) {
+  if (!pace.urgent && !turns.take(key, queue.depth())) {
     const turn = turns.retryAfter();
     return again === undefined || turn < again ? turn : again;
   }

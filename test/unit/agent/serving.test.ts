@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { checkAgentOptions, FLAG_DEFAULTS } from '../../../src/agent/options.ts';
 import { silentLogger } from '../../../src/lib/log.ts';
 import { startServing } from '../../../src/agent/serving.ts';
-import { createStatusBoard } from '../../../src/agent/status/board.ts';
+import { createStatusBoard } from '../../../src/agent/status/status-store.ts';
 import { systemClock } from '../../../src/lib/system-clock.ts';
 
 describe('a port that the model server has', () => {

@@ -13,13 +13,13 @@ function runThrough(ticks: (() => Promise<EpochMs>)[]) {
   let looked = 0;
   let last = (): void => undefined;
   const lastLook = new Promise<void>((resolve) => (last = resolve));
-  const tick = (): Promise<EpochMs> => {
+  const reconcile = (): Promise<EpochMs> => {
     const next = ticks[looked++];
     if (looked === ticks.length) last();
     return (next ?? NEVER)();
   };
   const context = { clock: systemClock, random: () => 0, logger: quietLogger, signal: stop.signal };
-  const loop = startCertificateLoop({ tick }, context);
+  const loop = startCertificateLoop({ reconcile }, context);
   return { loop, lastLook, stop, looks: () => looked };
 }
 
@@ -41,7 +41,7 @@ describe('the loop around the keeper', () => {
   it('a poke wakes it, also one that comes while it looks', async () => {
     const poked = runThrough([
       () => {
-        poked.loop.poke();
+        poked.loop.trigger();
         return NEVER();
       },
       NEVER,

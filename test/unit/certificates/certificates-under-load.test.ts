@@ -3,8 +3,8 @@ import type { CertificateSecret } from '../../../src/certificates/certificate-se
 import { DEFAULT_CERTIFICATE_POLICY } from '../../../src/certificates/certificate.decide.ts';
 import { milliseconds, seconds } from '../../../src/lib/clock.ts';
 import {
-  certificateKeeper,
-  type CertificateKeeper,
+  certificateController,
+  type CertificateController,
 } from '../../../src/certificates/certificate-controller.ts';
 import { startCertificateLoop } from '../../../src/certificates/certificate-loop.ts';
 import {
@@ -55,7 +55,7 @@ function memoryStores() {
 
 interface Replica {
   server?: AdmissionServer;
-  readonly keeper: CertificateKeeper;
+  readonly keeper: CertificateController;
   readonly certificates: Set<string>;
 }
 
@@ -67,7 +67,7 @@ describe('two replicas with real certificates', () => {
       const certificates = new Set<string>();
       const replica: Replica = {
         certificates,
-        keeper: certificateKeeper({
+        keeper: certificateController({
           secrets,
           publisher,
           secret: { namespace: 'kserve-mms-system', name: 'kserve-mms-webhook-certificate' },
@@ -123,7 +123,7 @@ describe('two replicas with real certificates', () => {
     const callers = Array.from({ length: CALLERS }, (_, index) => caller(index));
     for (let deletion = 1; deletion <= DELETIONS; deletion++) {
       stores.secret = undefined;
-      loops.forEach((loop) => loop.poke());
+      loops.forEach((loop) => loop.trigger());
       await until(() => replicas.every(({ certificates }) => certificates.size === deletion + 1));
     }
     running = false;

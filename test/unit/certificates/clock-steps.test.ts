@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { milliseconds } from '../../../src/lib/clock.ts';
 import type { ConfigMap } from '../../../src/contract/kubernetes.ts';
-import { createVerdictMemory } from '../../../src/controllers/status/verdict-memory.ts';
+import { createStatusDebounce } from '../../../src/controllers/status/status-debounce.ts';
 import { createKeyTimers } from '../../../src/lib/key-timers.ts';
 import { createOwnWrites } from '../../../src/controllers/own-writes.ts';
 import { createStatusWriter } from '../../../src/controllers/status/status-writer.ts';
@@ -66,7 +66,7 @@ describe.each([
 
   it('a verdict is as old as it is', async () => {
     const clock = fakeClock();
-    const memory = createVerdictMemory(clock);
+    const memory = createStatusDebounce(clock);
     memory.since('ns/m' as never, 'v');
     clock.stepWall(step);
     await clock.advance(500);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import jsonPatch from 'fast-json-patch';
 import { stringify } from 'yaml';
-import { candidacyOf, decideInjection } from '../../../src/contract/agent-injection.ts';
+import { checkPod, decideInjection } from '../../../src/contract/agent-injection.ts';
 import type { InjectionDecision } from '../../../src/contract/agent-injection.ts';
 import { isPod } from '../../../src/contract/pod.ts';
 import type { Pod } from '../../../src/contract/pod.ts';
@@ -91,7 +91,7 @@ describe.each(CASE_NAMES)('%s', (name) => {
   });
 
   it('agrees with what is said before the look-up', () => {
-    const candidacy = candidacyOf(raw);
+    const candidacy = checkPod(raw);
     const early = ['NoInferenceServiceLabel', 'NotPredictor', 'OptedOut'].includes(decision.reason);
     expect(candidacy).toMatchObject(
       early ? { kind: 'skip', reason: decision.reason } : { kind: 'candidate', inferenceService: 'sk' },

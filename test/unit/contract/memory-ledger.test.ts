@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { InferenceService, Predictor } from '../../../src/contract/inference-service.ts';
 import { memoryLimitOf } from '../../../src/contract/inference-service.ts';
-import { keepMemoryLedger } from '../../../src/contract/memory-ledger.ts';
+import { allocateMemory } from '../../../src/contract/memory-ledger.ts';
 import { bytes } from '../../../src/lib/quantity.ts';
 import { SEEDS, seededRandom } from './seeded-random.ts';
 
@@ -50,7 +50,7 @@ describe('the memory ledger', () => {
       used: 2 ** 53,
     },
   ])('$name: $granted', ({ claims, limit, granted, used }) => {
-    const ledger = keepMemoryLedger(claims, limitOf(limit));
+    const ledger = allocateMemory(claims, limitOf(limit));
     expect(ledger.granted).toEqual(granted);
     expect(ledger.used).toBe(BigInt(used));
     expect(ledger.refused.map(({ claimant }) => claimant)).toEqual(
@@ -59,7 +59,7 @@ describe('the memory ledger', () => {
   });
 
   it('tells what was asked for and what was free', () => {
-    const { refused } = keepMemoryLedger([claim('a', 7), claim('b', 4), claim('c', 3)], bytes(9));
+    const { refused } = allocateMemory([claim('a', 7), claim('b', 4), claim('c', 3)], bytes(9));
     expect(refused).toEqual([
       { claimant: 'b', memory: 4n, free: 2n },
       { claimant: 'c', memory: 3n, free: 2n },
@@ -69,7 +69,7 @@ describe('the memory ledger', () => {
   it('adds up exactly beyond what a floating point number holds', () => {
     const limit = bytes(2n ** 63n);
     const claims = [claim('a', 1), { claimant: 'b', memory: bytes(2n ** 63n - 1n) }, claim('c', 1)];
-    const ledger = keepMemoryLedger(claims, limit);
+    const ledger = allocateMemory(claims, limit);
     expect(ledger).toMatchObject({ granted: ['a', 'b'], used: 2n ** 63n });
   });
 
@@ -80,7 +80,7 @@ describe('the memory ledger', () => {
       return name !== 'b';
     };
     const claims = [claim('a', 4), claim('b', 6), claim('c', 7), claim('d', 6)];
-    expect(keepMemoryLedger(claims, bytes(10), takePlace)).toEqual({
+    expect(allocateMemory(claims, bytes(10), takePlace)).toEqual({
       granted: ['a', 'd'],
       placeless: ['b'],
       refused: [{ claimant: 'c', memory: 7n, free: 6n }],
@@ -93,7 +93,7 @@ describe('the memory ledger', () => {
     const random = seededRandom(seed);
     const limit = random.integer(100);
     const claims = Array.from({ length: random.integer(20) }, (_, i) => claim(`m${i}`, random.integer(40)));
-    const { granted, refused, used } = keepMemoryLedger(claims, bytes(limit));
+    const { granted, refused, used } = allocateMemory(claims, bytes(limit));
     const sum = (names: readonly string[]) =>
       claims
         .filter(({ claimant }) => names.includes(claimant))

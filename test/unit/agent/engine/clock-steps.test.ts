@@ -54,7 +54,7 @@ function scene(pulls: PullResult[], loads: ServerAnswer[]) {
   };
   const engine = createEngine(deps);
   engine.serverUp();
-  engine.wish(new Map([['m', SPEC]]));
+  engine.setDesired(new Map([['m', SPEC]]));
   const phase = () => [...engine.models()][0]?.phase.phase;
   return { clock, engine, attempts, spans, phase };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AgentStatusEvent } from '../../../../src/contract/agent-status.ts';
 import type { EpochMs } from '../../../../src/lib/clock.ts';
-import { createStatusBoard } from '../../../../src/agent/status/board.ts';
+import { createStatusBoard } from '../../../../src/agent/status/status-store.ts';
 import { newTrackedModel } from '../../../../src/agent/engine/tracked-model.ts';
 
 const NOW = 0 as EpochMs;

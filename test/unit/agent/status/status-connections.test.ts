@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import type { EpochMs } from '../../../../src/lib/clock.ts';
-import { createStatusBoard } from '../../../../src/agent/status/board.ts';
+import { createStatusBoard } from '../../../../src/agent/status/status-store.ts';
 import { createAgentMetrics } from '../../../../src/agent/status/metrics.ts';
 import type { StatusServer } from '../../../../src/agent/status/status-server.ts';
 import { startStatusServer } from '../../../../src/agent/status/status-server.ts';

@@ -8,10 +8,10 @@ import type { InstalledFacts } from '../../../../src/cli/check/installed-checks.
 import { preChecks } from '../../../../src/cli/check/pre-checks.decide.ts';
 import type { PreFacts } from '../../../../src/cli/check/pre-checks.decide.ts';
 import { POD_RULES } from '../../../../src/contract/webhook-rules.ts';
-import type { Known } from '../../../../src/lib/lookup.ts';
+import type { Lookup } from '../../../../src/lib/lookup.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:30Z') as EpochMs;
-const known = <T>(value: T): Known<T> => ({ kind: 'known', value });
+const known = <T>(value: T): Lookup<T> => ({ kind: 'known', value });
 const DENIED = { kind: 'unreadable', why: 'forbidden' } as const;
 const definition = (name: string, served = true) =>
   known({ metadata: { name: 'x' }, spec: { versions: [{ name, served }] } });

@@ -19,11 +19,11 @@ describe('conditions', () => {
     }
   });
 
-  it('that hold no more are taken away: Reconciling and Stalled are there only while they are True', () => {
+  it('that hold no more are taken away: ControllerQueue and Stalled are there only while they are True', () => {
     const stalled = seen(blocked({ reason: 'InvalidPredictorSpec' }));
     expect(stalled.said).toContain('Stalled=True/InvalidPredictorSpec');
     const mended = seen(deployed(RUNNING), stalled.status);
-    expect(mended.said.filter((one) => /^(Stalled|Reconciling)/.test(one))).toEqual([]);
+    expect(mended.said.filter((one) => /^(Stalled|ControllerQueue)/.test(one))).toEqual([]);
   });
 
   it('say Stopped as KServe does: of severity Info, and False once it goes on', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { MonotonicMs } from '../../../../src/lib/clock.ts';
-import { paceOf, untilNextTry } from '../../../../src/controllers/status/status-pace.decide.ts';
+import { decideStatusWrite, untilNextTry } from '../../../../src/controllers/status/status-pace.decide.ts';
 import type { PaceInput } from '../../../../src/controllers/status/status-pace.decide.ts';
 import type { TrainedModelStatus } from '../../../../src/contract/trained-model-status.ts';
 
@@ -19,8 +19,8 @@ const NO_REPLICAS = status('False', 'NoReplicas');
 
 const pace = (change: Partial<PaceInput> & { wantedFor?: number; writtenAgo?: number }) => {
   const { wantedFor = 0, writtenAgo, ...rest } = change;
-  const result = paceOf({
-    ...{ stored: undefined, wanted: LOADED, settled: true, doubtUntil: undefined, crowd: 1 },
+  const result = decideStatusWrite({
+    ...{ stored: undefined, wanted: LOADED, settled: true, graceUntil: undefined, modelCount: 1 },
     since: (NOW - wantedFor) as MonotonicMs,
     lastWriteAt: writtenAgo === undefined ? undefined : ((NOW - writtenAgo) as MonotonicMs),
     now: NOW as MonotonicMs,
@@ -58,7 +58,7 @@ describe('when a status is written', () => {
         wanted: QUEUED,
         settled: false,
         wantedFor: 3000,
-        doubtUntil: (NOW + 9000) as MonotonicMs,
+        graceUntil: (NOW + 9000) as MonotonicMs,
       },
       9000,
     ],

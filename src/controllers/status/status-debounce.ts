@@ -2,14 +2,14 @@ import type { Clock, MonotonicMs } from '../../lib/clock.ts';
 import type { ObjectKey } from '../../contract/kubernetes.ts';
 
 /** Since when each model's verdicts are what they are, as long as they differ from what is stored. */
-interface VerdictMemory {
+interface StatusDebounce {
   /** Remembers them from now on unless they are remembered already. */
   since(key: ObjectKey, verdicts: string): MonotonicMs;
   /** For a model whose status says all there is to say: of most models, so that memory is not kept for them. */
   forget(key: ObjectKey): void;
 }
 
-export function createVerdictMemory(clock: Clock): VerdictMemory {
+export function createStatusDebounce(clock: Clock): StatusDebounce {
   const memories = new Map<ObjectKey, { readonly verdicts: string; readonly since: MonotonicMs }>();
   return {
     since(key, verdicts) {

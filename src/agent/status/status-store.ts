@@ -9,7 +9,7 @@ import type { EpochMs } from '../../lib/clock.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
 import type { ServerState } from '../model-server/monitor.ts';
 import { rfc3339, statusOf } from './model-status.ts';
-import { createNumberedModels } from './numbered-models.ts';
+import { createNumberedModels } from './versioned-models.ts';
 
 /** What is said of the agent as a whole, beside its models. */
 interface AgentFacts {

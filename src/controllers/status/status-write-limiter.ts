@@ -10,7 +10,7 @@ const WRITES = { perSecond: 20, burst: 50 };
 const CROWDED = 100;
 
 /** Who may write a state that is only on its way, since what holds goes before. */
-interface StatusTurns {
+interface StatusWriteLimiter {
   /** Whether the key may write now, while so many others wait for a look. */
   take(key: ObjectKey, waiting: number): boolean;
   /** When a key that may not is to try again. */
@@ -19,7 +19,7 @@ interface StatusTurns {
   release(key: ObjectKey): void;
 }
 
-export function createStatusTurns(clock: Clock): StatusTurns {
+export function createStatusWriteLimiter(clock: Clock): StatusWriteLimiter {
   const bucket = createTokenBucket({ ...WRITES, clock });
   const held = new Set<ObjectKey>();
   return {

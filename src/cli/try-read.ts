@@ -1,4 +1,4 @@
-import type { Known } from '../lib/lookup.ts';
+import type { Lookup } from '../lib/lookup.ts';
 import type { ApiErrorCode } from '../kube/api-error.ts';
 import { isApiError } from '../kube/api-error.ts';
 
@@ -13,7 +13,7 @@ const HOPELESS: ReadonlySet<ApiErrorCode> = new Set([
  *
  * @throws what no other question would fare better with: the API server is not reached, or does not know this user
  */
-export async function knownAnswer<T>(answer: Promise<T>): Promise<Known<T>> {
+export async function tryRead<T>(answer: Promise<T>): Promise<Lookup<T>> {
   try {
     return { kind: 'known', value: await answer };
   } catch (thrown) {
