@@ -18,8 +18,9 @@ export async function withPlayedControllers<T>(kubeconfig: string, work: () => P
   let working = true;
   const play = async (): Promise<void> => {
     while (working) {
-      await rollOut(kubeconfig);
-      await endNamespaces(kubeconfig);
+      // What is listed may be gone a moment later, as for any controller: the next round sees that.
+      await rollOut(kubeconfig).catch(sayWhy);
+      await endNamespaces(kubeconfig).catch(sayWhy);
       await delay(100);
     }
   };
@@ -30,6 +31,10 @@ export async function withPlayedControllers<T>(kubeconfig: string, work: () => P
     working = false;
     await playing;
   }
+}
+
+function sayWhy(thrown: unknown): void {
+  process.stderr.write(`a played controller tries again: ${String(thrown)}\n`);
 }
 
 async function rollOut(kubeconfig: string): Promise<void> {
