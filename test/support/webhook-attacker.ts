@@ -38,11 +38,11 @@ const bodies =
   attack !== 'values'
     ? []
     : [
-        review('', `,"x":[${many(1.6 * MIB, () => '{}')}]`),
-        review('', `,"x":[${many(1.6 * MIB, () => '[]')}]`),
+        review('', `,"x":[${many(1.1 * MIB, () => '{}')}]`),
+        review('', `,"x":[${many(1.1 * MIB, () => '[]')}]`),
         review('', `,"x":[${many(2.3 * MIB, () => '{}')}]`),
-        review(`,"annotations":{${many(300_000, (at) => `"k${at}":""`)}}`, ''),
-        review('', `,"volumes":[${many(250_000, (at) => `{"name":"v${at}"}`)}]`),
+        review(`,"annotations":{${many(250_000, (at) => `"k${at}":""`)}}`, ''),
+        review('', `,"volumes":[${many(160_000, (at) => `{"name":"v${at}"}`)}]`),
         review(`,"annotations":{${many(5000, (at) => `"k${at}":""`)}}`, ''),
         review('', `,"x":[${many(29_000, () => '{}')}]`),
         review('', `,"volumes":[{"name":"${'v'.repeat(3 * MIB)}"}]`),
