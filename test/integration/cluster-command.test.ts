@@ -49,7 +49,7 @@ describe('mms cluster', () => {
   it.each(['env', 'status'])('%s says how to start one when there is none', async (command) => {
     const { code, stdout, stderr } = await mms('cluster', command);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/start it with: mms cluster up/);
+    expect(stderr).toMatch(/start it with: \S*mms(\.js)? cluster up/);
   });
 
   it('up leaves one running, which a second up finds, and down removes', async () => {
@@ -79,7 +79,7 @@ describe('mms cluster', () => {
     process.kill(apiserver!, 'SIGKILL');
     const env = await mms('cluster', 'env', '--name', 'second');
     expect(env.code).toBe(1);
-    expect(env.stderr).toMatch(/mms cluster up --name second/);
+    expect(env.stderr).toMatch(/mms(\.js)? cluster up --name second/);
     expect((await mms('cluster', 'up', '--name', 'second')).code).toBe(0);
     expect(await identifyProcess(etcd!)).toBeUndefined();
     expect((await mms('cluster', 'status', '--name', 'second')).code).toBe(0);

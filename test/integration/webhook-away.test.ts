@@ -3,7 +3,10 @@ import type { ControlPlane } from '../../src/development/controlplane/control-pl
 import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
 import type { Pod } from '../../src/contract/pod.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
-import { PODS } from '../../src/kube/resources.ts';
+import { MUTATING_WEBHOOK_CONFIGURATIONS, PODS } from '../../src/kube/resources.ts';
+import { WEBHOOK_CONFIGURATION } from '../../src/contract/names.ts';
+import { withRules } from '../../src/contract/webhook-configuration.ts';
+import { POD_RULES } from '../../src/contract/webhook-rules.ts';
 import { clientFor } from '../support/api-access.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
@@ -13,7 +16,7 @@ import { manifests, render } from '../support/rendered.ts';
 
 const OURS = 'kserve-mms-system';
 
-/** The webhook is installed with failurePolicy Fail, and nothing at all answers it. */
+/** The webhook is switched on with failurePolicy Fail, as a manager leaves it that crashes, and nothing at all answers it. */
 describe('an installation of which every replica is away', () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
@@ -23,6 +26,8 @@ describe('an installation of which every replica is away', () => {
     controlPlane = await testControlPlane({ serviceAccountAdmission: true });
     client = clientFor(controlPlane);
     await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests('default'));
+    const installed = await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: WEBHOOK_CONFIGURATION });
+    await client.replace(MUTATING_WEBHOOK_CONFIGURATIONS, withRules(installed, POD_RULES));
     // The one that a controller makes in every namespace.
     await kubectl(controlPlane.kubeconfigPath, 'create', 'serviceaccount', 'default');
     const deployment = (await render('default')).find(({ kind }) => kind === 'Deployment');
