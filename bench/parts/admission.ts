@@ -1,6 +1,6 @@
 import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
-import { PART_OF } from '../../src/contract/names.ts';
+import { WEBHOOK_CONFIGURATION } from '../../src/contract/names.ts';
 import { atBaseUrl, baseUrlOf, withCaBundle } from '../../src/contract/webhook-configuration.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS, PODS } from '../../src/kube/resources.ts';
@@ -69,7 +69,7 @@ async function untilInjected({ client }: BenchCluster): Promise<void> {
 /** Our manager gives way to a webhook that is registered as it was, and answers as it did. */
 async function withInstantWebhook(cluster: BenchCluster): Promise<Scene> {
   const { client, controlPlane, managerPid } = cluster;
-  const configuration = await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: PART_OF });
+  const configuration = await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: WEBHOOK_CONFIGURATION });
   const port = Number(new URL(baseUrlOf(configuration) ?? '').port);
   const { response } = await reviewAt(port, await asReviewed(client));
   const webhook = await startInstantWebhook(response.patch ?? '');
