@@ -106,8 +106,9 @@ export async function directoryLines(directory: string): Promise<string[]> {
 
 function lineOf(path: string, mode: number, link: string | undefined): string {
   const name = path
-    .replace(/[^/]*-[A-Z0-9]{8}(\.js(\.LEGAL\.txt)?)$/, '*$1')
+    // First, since the sum of a pack may be of digits alone.
     .replace(/(-pack-)[0-9a-f]{8}/, '$1*')
+    .replace(/[^/]*-[A-Z0-9]{8}(\.js(\.LEGAL\.txt)?)$/, '*$1')
     .replace(/-v[\d.]+(-\w+\.cache)$/, '-*$1')
     .replace(/^(app\/manifests\/.*)\/[^/]+\.yaml$/, '$1/*.yaml');
   return link === undefined
