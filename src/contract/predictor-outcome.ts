@@ -28,7 +28,7 @@ export interface DeploymentCondition {
  * for PredictorReady and IngressReady. Those of severity Info count for nothing in Knative's roll-up.
  */
 export type ConditionType =
-  'PredictorReady' | 'IngressReady' | 'Ready' | 'Stopped' | 'ControllerQueue' | 'Stalled';
+  'PredictorReady' | 'IngressReady' | 'Ready' | 'Stopped' | 'Reconciling' | 'Stalled';
 
 export interface Condition {
   readonly status: 'True' | 'False' | 'Unknown';

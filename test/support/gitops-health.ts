@@ -40,7 +40,7 @@ export function kstatus({ metadata, status }: SeenObject): KStatus {
   if (observedGeneration !== undefined && observedGeneration !== metadata.generation) return 'InProgress';
   const holds = (type: string): boolean =>
     conditions.some((one) => one.type === type && one.status === 'True');
-  if (holds('ControllerQueue')) return 'InProgress';
+  if (holds('Reconciling')) return 'InProgress';
   if (holds('Stalled')) return 'Failed';
   const ready = conditions.find(({ type }) => type === 'Ready');
   return ready === undefined || ready.status === 'True' ? 'Current' : 'InProgress';

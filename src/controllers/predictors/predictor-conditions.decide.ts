@@ -13,7 +13,7 @@ import type { Scale } from '../../contract/predictor-workload.ts';
 
 /** All that a controller of predictors answers for: one of these that is not wanted any more is taken away. */
 export const OWN_CONDITIONS: ReadonlySet<ConditionType> = new Set<ConditionType>([
-  ...(['PredictorReady', 'IngressReady', 'Ready', 'Stopped', 'ControllerQueue', 'Stalled'] as const),
+  ...(['PredictorReady', 'IngressReady', 'Ready', 'Stopped', 'Reconciling', 'Stalled'] as const),
 ]);
 
 /**

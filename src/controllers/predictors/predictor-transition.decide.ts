@@ -79,7 +79,7 @@ function deployedTransition(
 export function transitionConditions({ state, failure, stalled }: Transition): Map<ConditionType, Condition> {
   if (state === 'UpToDate') return new Map();
   const text = failure === undefined ? { reason: state } : { ...failure };
-  const type = stalled ? 'Stalled' : 'ControllerQueue';
+  const type = stalled ? 'Stalled' : 'Reconciling';
   return new Map([[type, { status: 'True', ...text, severity: 'Info' }]]);
 }
 

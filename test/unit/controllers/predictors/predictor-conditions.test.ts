@@ -23,7 +23,7 @@ describe('conditions', () => {
     const stalled = seen(blocked({ reason: 'InvalidPredictorSpec' }));
     expect(stalled.said).toContain('Stalled=True/InvalidPredictorSpec');
     const mended = seen(deployed(RUNNING), stalled.status);
-    expect(mended.said.filter((one) => /^(Stalled|ControllerQueue)/.test(one))).toEqual([]);
+    expect(mended.said.filter((one) => /^(Stalled|Reconciling)/.test(one))).toEqual([]);
   });
 
   it('say Stopped as KServe does: of severity Info, and False once it goes on', () => {
