@@ -10,8 +10,8 @@ const sharer = (namespace: string, inferenceService = 'sk'): Sharer => ({ namesp
 describe('what waits for its turn', () => {
   it('goes by namespace, then by InferenceService, then in the order in which it came', () => {
     const queue = createFairQueue<string>();
-    for (const name of ['a1', 'a2', 'a3']) queue.push(sharer('modelCount', 'a'), name);
-    queue.push(sharer('modelCount', 'b'), 'b1');
+    for (const name of ['a1', 'a2', 'a3']) queue.push(sharer('crowd', 'a'), name);
+    queue.push(sharer('crowd', 'b'), 'b1');
     queue.push(sharer('other'), 'o1');
     const order = Array.from({ length: 6 }, () => queue.next());
     expect(order).toEqual(['a1', 'o1', 'b1', 'a2', 'a3', undefined]);
