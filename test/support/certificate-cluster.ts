@@ -12,7 +12,10 @@ import {
   type MonotonicMs,
   type Random,
 } from '../../src/lib/clock.ts';
-import { certificateController, type CertificateController } from '../../src/certificates/certificate-controller.ts';
+import {
+  certificateController,
+  type CertificateController,
+} from '../../src/certificates/certificate-controller.ts';
 import {
   StaleWriteError,
   type CaBundlePublisher,
