@@ -1,11 +1,10 @@
 import type { AdmissionDecision, AdmissionRequest } from './admission-review.decide.ts';
-import type { ObjectCache } from '../contract/kubernetes.ts';
+import type { ObjectCache, ObjectKey } from '../contract/kubernetes.ts';
 import { checkPod, decideInjection } from '../contract/agent-injection.ts';
 import type { InjectionDecision, PodCheck } from '../contract/agent-injection.ts';
 import type { InferenceService } from '../contract/inference-service.ts';
 import { INFERENCE_SERVICE_LABEL } from '../contract/names.ts';
 import { objectKey } from '../contract/kubernetes.ts';
-import type { ObjectKey } from '../contract/kubernetes.ts';
 import type { Logger } from '../lib/log.ts';
 import { patchBetween } from './pod-patch.decide.ts';
 import { isPod, podFault } from '../contract/pod.ts';

@@ -1,7 +1,6 @@
-import type { ObjectCache } from '../contract/kubernetes.ts';
+import type { ObjectCache, ObjectKey, Secret, ServiceAccount } from '../contract/kubernetes.ts';
 import type { Clock, MonotonicMs, Milliseconds } from '../lib/clock.ts';
 import { objectKey } from '../contract/kubernetes.ts';
-import type { ObjectKey, Secret, ServiceAccount } from '../contract/kubernetes.ts';
 import { isSecretName } from '../contract/credential-lookup.ts';
 import type { CredentialLookup, NamedSecret } from '../contract/credential-lookup.ts';
 import { factsOfSecret } from '../contract/storage-credentials.ts';

@@ -1,5 +1,4 @@
-import type { ObjectKey } from '../contract/kubernetes.ts';
-import type { KubernetesObject } from '../contract/kubernetes.ts';
+import type { ObjectKey, KubernetesObject } from '../contract/kubernetes.ts';
 import type { IndexUpdate } from './object-index.ts';
 
 /** A sum over the cached objects of each group, kept up to date by the reflector that owns the cache. */

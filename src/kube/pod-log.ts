@@ -1,7 +1,6 @@
-import type { CallOptions } from './transport.ts';
+import type { CallOptions, Transport } from './transport.ts';
 import { errorFromResponse } from './api-error.ts';
 import { objectPath, PODS } from './resources.ts';
-import type { Transport } from './transport.ts';
 
 /** The end of what a container has said. */
 interface PodLogRequest {

@@ -1,7 +1,6 @@
 import { errorFromResponse } from './api-error.ts';
-import type { CallOptions } from './transport.ts';
+import type { CallOptions, RawAnswer, Transport } from './transport.ts';
 import { objectPath, PODS, SERVICES } from './resources.ts';
-import type { RawAnswer, Transport } from './transport.ts';
 
 /** One request to a pod. */
 interface PodRequest {

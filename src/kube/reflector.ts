@@ -1,7 +1,6 @@
-import type { ObjectCache } from '../contract/kubernetes.ts';
+import type { ObjectCache, KubernetesObject } from '../contract/kubernetes.ts';
 import { seconds, type Clock, type MonotonicMs, type Random } from '../lib/clock.ts';
 import { MmsError } from '../lib/errors.ts';
-import type { KubernetesObject } from '../contract/kubernetes.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ApiClient } from './api-client.ts';
 import type { IndexUpdate } from './object-index.ts';

@@ -1,8 +1,7 @@
 import { isRecord } from '../lib/json.ts';
-import type { CallOptions } from './transport.ts';
+import type { CallOptions, Transport } from './transport.ts';
 import { ApiError } from './api-error.ts';
 import type { Resource } from './resources.ts';
-import type { Transport } from './transport.ts';
 
 /** No object of the API, and counted as one. */
 const VERSION: Resource = { group: '', version: '', plural: 'version', kind: 'Info', namespaced: false };

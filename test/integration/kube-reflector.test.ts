@@ -5,8 +5,7 @@ import type { ControlPlane } from '../../src/development/controlplane/control-pl
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { createIndex } from '../../src/kube/object-index.ts';
 import { startReflector, type Reflector, type ReflectorOptions } from '../../src/kube/reflector.ts';
-import type { Delta } from '../../src/kube/reflector-types.ts';
-import type { ReflectorEvent } from '../../src/kube/reflector-types.ts';
+import type { Delta, ReflectorEvent } from '../../src/kube/reflector-types.ts';
 import {
   CONFIG_MAPS,
   CUSTOM_RESOURCE_DEFINITIONS,

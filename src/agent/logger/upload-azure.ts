@@ -2,8 +2,7 @@ import { openContainer } from '../sources/azure.ts';
 import { createProxyRouter } from '../sources/proxy/proxy-router.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../sources/settings.ts';
 import type { Environment } from '../sources/environment.ts';
-import type { ObjectPlace } from './object-place.ts';
-import type { ObjectUpload } from './object-place.ts';
+import type { ObjectPlace, ObjectUpload } from './object-place.ts';
 
 export async function openAzureUpload(
   { bucket, host }: ObjectPlace,

@@ -6,8 +6,7 @@ import { createAuthorizer, gcsEndpoint, READ_WRITE } from '../sources/gs.ts';
 import { createProxyRouter } from '../sources/proxy/proxy-router.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../sources/settings.ts';
 import type { Environment } from '../sources/environment.ts';
-import type { ObjectPlace } from './object-place.ts';
-import type { ObjectUpload } from './object-place.ts';
+import type { ObjectPlace, ObjectUpload } from './object-place.ts';
 
 const ANSWER_TIME = seconds(60);
 

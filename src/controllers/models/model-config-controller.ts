@@ -1,10 +1,9 @@
 import { milliseconds, seconds } from '../../lib/clock.ts';
 import type { Clock, Milliseconds, Random } from '../../lib/clock.ts';
 import type { InferenceService } from '../../contract/inference-service.ts';
-import type { TakeoverInput } from '../../contract/kserve-controller.ts';
+import type { TakeoverInput, KServeMode } from '../../contract/kserve-controller.ts';
 import type { ConfigMap, ObjectKey } from '../../contract/kubernetes.ts';
 import { keyOf, splitKey } from '../../contract/kubernetes.ts';
-import type { KServeMode } from '../../contract/kserve-controller.ts';
 import type { Logger } from '../../lib/log.ts';
 import { precedenceIn } from '../../contract/model-config-plan.ts';
 import type { ModelConfigPlan } from '../../contract/model-config-plan.ts';
