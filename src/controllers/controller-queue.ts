@@ -1,4 +1,4 @@
-import { seconds } from '../lib/clock.ts';
+import { milliseconds, seconds } from '../lib/clock.ts';
 import type { Clock, Milliseconds, Random } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { ObjectKey } from '../contract/kubernetes.ts';
@@ -9,7 +9,7 @@ import { startWorkQueue } from './work-queue.ts';
 import type { WorkQueue, WorkQueueEvent, WorkQueueOptions } from './work-queue.ts';
 
 /** How the keys are worked off. */
-export interface QueuePace extends Pick<WorkQueueOptions<ObjectKey>, 'workers' | 'backoff' | 'coalesce'> {
+interface QueuePace extends Pick<WorkQueueOptions<ObjectKey>, 'workers' | 'backoff' | 'coalesce'> {
   /** Everything is looked at this often even though nothing seems to have changed. */
   readonly resyncEvery: Milliseconds;
 }
@@ -37,6 +37,15 @@ export interface ControllerQueue {
   lead(signal: AbortSignal): Promise<void>;
 }
 
+/** Of controllers whose keys are InferenceServices. */
+export const INFERENCE_SERVICE_PACE: QueuePace = {
+  workers: 4,
+  backoff: { base: milliseconds(100), cap: seconds(30) },
+  // The first change of an InferenceService is written at once. While changes keep coming the writes get rarer, up to one in
+  // this time: a thousand TrainedModels created at once become some five writes, the last of them at once when all are there.
+  coalesce: { first: milliseconds(100), cap: seconds(8) },
+  resyncEvery: seconds(600),
+};
 /** A manager whose caches never fill is not ready, and goes on trying. */
 const SYNC_WITHIN = seconds(24 * 3600);
 

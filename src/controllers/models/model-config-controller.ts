@@ -1,4 +1,3 @@
-import { milliseconds, seconds } from '../../lib/clock.ts';
 import type { Clock, Milliseconds, Random } from '../../lib/clock.ts';
 import type { InferenceService } from '../../contract/inference-service.ts';
 import type { TakeoverInput, KServeMode } from '../../contract/kserve-controller.ts';
@@ -23,8 +22,7 @@ import type { ClusterReader } from './reconcile-model-config.ts';
 import { decisiveReflectors } from '../../kube/cluster-view.ts';
 import type { ClusterView } from '../../kube/cluster-view.ts';
 import type { Controller } from '../controller.ts';
-import { createControllerQueue } from '../controller-queue.ts';
-import type { QueuePace } from '../controller-queue.ts';
+import { createControllerQueue, INFERENCE_SERVICE_PACE } from '../controller-queue.ts';
 import type { WorkQueueEvent } from '../work-queue.ts';
 
 /** Gets each plan that is made, also one that changes nothing. */
@@ -49,15 +47,6 @@ interface ModelConfigControllerOptions {
   readonly observeLag: (lag: Milliseconds) => void;
 }
 
-const PACE: QueuePace = {
-  workers: 4,
-  backoff: { base: milliseconds(100), cap: seconds(30) },
-  // The first change of an InferenceService is written at once. While changes keep coming the writes get rarer, up to one in
-  // this time: a thousand TrainedModels created at once become some five writes, the last of them at once when all are there.
-  coalesce: { first: milliseconds(100), cap: seconds(8) },
-  resyncEvery: seconds(600),
-};
-
 export function createModelConfigController(options: ModelConfigControllerOptions): ModelConfigController {
   const { client, view, clock, logger, kserve } = options;
   const takeover = kserve === 'takeover';
@@ -66,7 +55,7 @@ export function createModelConfigController(options: ModelConfigControllerOption
   const planListeners: PlanListener[] = [];
   const world = readerOf(client, view, ownWrites);
   const queue = createControllerQueue({
-    ...{ clock, random: options.random, logger, observe: options.observeQueue, pace: PACE },
+    ...{ clock, random: options.random, logger, observe: options.observeQueue, pace: INFERENCE_SERVICE_PACE },
     caches: decisiveReflectors(view),
     allKeys,
     process: reconcile,

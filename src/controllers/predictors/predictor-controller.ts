@@ -1,4 +1,3 @@
-import { milliseconds, seconds } from '../../lib/clock.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { InferenceService } from '../../contract/inference-service.ts';
 import type { KubernetesObject, ObjectKey } from '../../contract/kubernetes.ts';
@@ -21,8 +20,7 @@ import type { AnyReflector } from '../../kube/cluster-view.ts';
 import type { Controller } from '../controller.ts';
 import { watchPredictors } from './predictor-view.ts';
 import type { PredictorView } from './predictor-view.ts';
-import { createControllerQueue } from '../controller-queue.ts';
-import type { QueuePace } from '../controller-queue.ts';
+import { createControllerQueue, INFERENCE_SERVICE_PACE } from '../controller-queue.ts';
 
 interface PredictorsOptions {
   readonly client: ApiClient;
@@ -50,13 +48,6 @@ export interface PredictorController extends Controller {
   readonly needed: readonly AnyReflector[];
 }
 
-const PACE: QueuePace = {
-  workers: 4,
-  backoff: { base: milliseconds(100), cap: seconds(30) },
-  coalesce: { first: milliseconds(100), cap: seconds(8) },
-  resyncEvery: seconds(600),
-};
-
 /** Starts its watches. Nothing is written before it leads. */
 export function createPredictorController(options: PredictorsOptions): PredictorController {
   const { client, clock, random, observe, inferenceServices, kserveAbsence } = options;
@@ -70,7 +61,7 @@ export function createPredictorController(options: PredictorsOptions): Predictor
   });
   const { needed, own } = reflectorsOf(view);
   const reconciling = createControllerQueue({
-    ...{ clock, random, logger, observe: observe.predictorQueue, pace: PACE },
+    ...{ clock, random, logger, observe: observe.predictorQueue, pace: INFERENCE_SERVICE_PACE },
     caches: [...own, inferenceServices],
     allKeys: () => [...inferenceServices.cache.list()].map((object) => keyOf(object)),
     process: (key) =>
