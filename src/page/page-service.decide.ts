@@ -23,29 +23,26 @@ export const EMPTY_TALLY: ModelTally = { models: countsOf(() => 0), lastError: n
 export function tallyModels(models: Iterable<TrainedModel>): ReadonlyMap<ObjectKey, ModelTally> {
   const tallies = new Map<
     ObjectKey,
-    { models: Record<ModelState, number>; lastError: ServiceRow['lastError']; rank: number }
+    { models: Record<ModelState, number>; lastError: ServiceRow['lastError'] }
   >();
   for (const model of models) {
     const key = keyOfTrainedModel(model);
     if (key === undefined) continue;
-    const tally = tallies.get(key) ?? { models: countsOf(() => 0), lastError: null, rank: 0 };
+    const tally = tallies.get(key) ?? { models: countsOf(() => 0), lastError: null };
     tallies.set(key, tally);
     const { state, reason, message, since } = standingOf(model);
+    const failedBefore = tally.models.Failed + tally.models.Unreachable > 0;
     tally.models[state] += 1;
-    const rank = TROUBLE_RANK[state];
-    if (rank === 0 || rank < tally.rank) continue;
-    if (rank === tally.rank && since < (tally.lastError?.since ?? '')) continue;
-    tally.rank = rank;
-    tally.lastError = { model: model.metadata.name, message: message === '' ? reason : message, since };
+    const hasFailed = state === 'Failed' || state === 'Unreachable';
+    // A failure is more in the way than any wait.
+    if (!hasFailed && (failedBefore || state !== 'Waiting')) continue;
+    const isFirstOfItsKind = hasFailed && !failedBefore;
+    if (isFirstOfItsKind || since >= (tally.lastError?.since ?? '')) {
+      tally.lastError = { model: model.metadata.name, message: message === '' ? reason : message, since };
+    }
   }
-  return new Map([...tallies].map(([key, { models, lastError }]) => [key, { models, lastError }]));
+  return tallies;
 }
-
-/** How much a state is in the way: a failure more than a wait, and 0 for none. */
-const TROUBLE_RANK: Readonly<Record<ModelState, number>> = {
-  ...{ Failed: 2, Unreachable: 2, Waiting: 1 },
-  ...{ OnTheWay: 0, Unknown: 0, Loaded: 0 },
-};
 
 /** The sum over all InferenceServices. */
 export function totalOf(tallies: Iterable<ModelTally>): StateCounts {
