@@ -1,3 +1,4 @@
+import { objectKey } from '../../contract/kubernetes.ts';
 import { createFairQueue } from './fair-queue.ts';
 import type { Sharer } from './fair-queue.ts';
 
@@ -32,12 +33,13 @@ interface Waiting {
 export function createOpeningSlots(bounds: SlotBounds = BOUNDS): OpeningSlots {
   let closed = false;
   const queue = createFairQueue<Waiting>();
+  /** By namespace and by InferenceService: the key of the latter has a slash, which no namespace has. */
   const taken = new Map<string, number>();
   let total = 0;
 
   function count({ namespace, inferenceService }: Sharer, change: 1 | -1): void {
     total += change;
-    for (const key of [namespace, keyOf(namespace, inferenceService)]) {
+    for (const key of [namespace, objectKey(namespace, inferenceService)]) {
       const now = (taken.get(key) ?? 0) + change;
       if (now === 0) taken.delete(key);
       else taken.set(key, now);
@@ -47,7 +49,7 @@ export function createOpeningSlots(bounds: SlotBounds = BOUNDS): OpeningSlots {
   function mayGo({ namespace, inferenceService }: Sharer): boolean {
     return (
       (taken.get(namespace) ?? 0) < bounds.namespace &&
-      (taken.get(keyOf(namespace, inferenceService)) ?? 0) < bounds.inferenceService
+      (taken.get(objectKey(namespace, inferenceService)) ?? 0) < bounds.inferenceService
     );
   }
 
@@ -91,9 +93,4 @@ export function createOpeningSlots(bounds: SlotBounds = BOUNDS): OpeningSlots {
         serve();
       }),
   };
-}
-
-/** No name of Kubernetes' has a slash, so it is no namespace's. */
-function keyOf(namespace: string, inferenceService: string): string {
-  return `${namespace}/${inferenceService}`;
 }
