@@ -100,12 +100,7 @@ function callerOf(outgoing: ServerResponse, onOver: Onward['onOver'], instances:
     hasLeft,
     answer: ({ status, body }) => {
       if (hasLeft()) return;
-      const text = JSON.stringify(body);
-      outgoing.writeHead(status, {
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(text),
-      });
-      outgoing.end(text);
+      send(outgoing, status, 'application/json', JSON.stringify(body));
     },
     onLeave: (left) => {
       onOver(() => {
@@ -136,10 +131,10 @@ function readBody(incoming: IncomingMessage, outgoing: ServerResponse, read: (bo
 
 /** In the shape of Go's http.Error, which KServe's batcher answers with. */
 function answerText(outgoing: ServerResponse, status: number, reason: string): void {
-  const text = `${reason}\n`;
-  outgoing.writeHead(status, {
-    'content-type': 'text/plain; charset=utf-8',
-    'content-length': Buffer.byteLength(text),
-  });
+  send(outgoing, status, 'text/plain; charset=utf-8', `${reason}\n`);
+}
+
+function send(outgoing: ServerResponse, status: number, type: string, text: string): void {
+  outgoing.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) });
   outgoing.end(text);
 }

@@ -1,10 +1,8 @@
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
-import { buffer } from 'node:stream/consumers';
 import { seconds } from '../../lib/clock.ts';
 import { MmsError } from '../../lib/errors.ts';
 import { goJson } from './go-text.ts';
 import { csvOf, jsonOf, logRequest } from './object-format.ts';
+import { post } from './post.ts';
 import type { LogRecord } from './record.ts';
 import type { LogOrigin, LogSink } from './settings.ts';
 
@@ -49,29 +47,17 @@ export function createMarshal(
 }
 
 /** Sends records as KServe's agent does, and takes the object's bytes. Source: KServe v0.17, pkg/logger/marshaller_http.go. */
-function askMarshaller(
+async function askMarshaller(
   url: URL,
   batch: readonly LogRecord[],
   origin: LogOrigin,
   signal: AbortSignal,
 ): Promise<Marshalled> {
-  const body = Buffer.from(goJson(batch.map((record) => logRequest(record, origin))));
-  const headers = { 'content-type': 'application/json', 'content-length': body.length };
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIME)]);
-  return new Promise((resolve, reject) => {
-    const made = url.protocol === 'https:' ? httpsRequest : httpRequest;
-    const call = made(url, { method: 'POST', headers, signal: limit });
-    call.on('error', reject);
-    call.on('response', (answer) => {
-      const { statusCode = 0 } = answer;
-      const named = answer.headers['x-log-marshal-extension'];
-      const extension = typeof named === 'string' && /^[\w.-]+$/.test(named) ? named : 'json';
-      const isGood = statusCode >= 200 && statusCode < 300;
-      buffer(answer).then((data) => {
-        if (isGood) resolve({ data, extension });
-        else reject(new MarshallerError(statusCode, url));
-      }, reject);
-    });
-    call.end(body);
-  });
+  const records = Buffer.from(goJson(batch.map((record) => logRequest(record, origin))));
+  const headers = { 'content-type': 'application/json', 'content-length': records.length };
+  const answer = await post(url, records, { headers, signal, within: ANSWER_TIME });
+  if (answer.status < 200 || answer.status >= 300) throw new MarshallerError(answer.status, url);
+  const named = answer.headers['x-log-marshal-extension'];
+  const extension = typeof named === 'string' && /^[\w.-]+$/.test(named) ? named : 'json';
+  return { data: answer.body, extension };
 }

@@ -1,5 +1,3 @@
-import { request as httpRequest, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { seconds } from '../../lib/clock.ts';
 import { MmsError } from '../../lib/errors.ts';
 import { createAuthorizer, gcsEndpoint, READ_WRITE } from '../sources/gs.ts';
@@ -7,6 +5,7 @@ import { createProxyRouter } from '../sources/proxy/proxy-router.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../sources/settings.ts';
 import type { Environment } from '../sources/environment.ts';
 import type { ObjectPlace, ObjectUpload } from './object-place.ts';
+import { post } from './post.ts';
 
 const ANSWER_TIME = seconds(60);
 
@@ -38,28 +37,14 @@ export function openGcsUpload({ bucket }: ObjectPlace, env: Environment): Object
         'content-length': data.length,
       };
       const agent = (await proxies?.routeFor(url))?.agent;
-      const status = await post(url, { headers, ...(agent && { agent }), signal }, data);
+      const { status } = await post(url, data, {
+        headers,
+        ...(agent && { agent }),
+        signal,
+        within: ANSWER_TIME,
+      });
       if (status !== 200) throw new GcsUploadError(status, bucket);
     },
     close: () => proxies?.close(),
   };
-}
-
-function post(
-  url: URL,
-  options: Pick<RequestOptions, 'headers' | 'agent'> & { readonly signal: AbortSignal },
-  data: Buffer,
-): Promise<number> {
-  const made = url.protocol === 'https:' ? httpsRequest : httpRequest;
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(ANSWER_TIME)]);
-  return new Promise((resolve, reject) => {
-    const call = made(url, { ...options, method: 'POST', signal });
-    call.on('error', reject);
-    call.on('response', (answer) => {
-      answer.resume();
-      answer.on('error', reject);
-      answer.on('end', () => resolve(answer.statusCode ?? 0));
-    });
-    call.end(data);
-  });
 }

@@ -1,0 +1,35 @@
+import { type IncomingHttpHeaders, request as httpRequest, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { buffer } from 'node:stream/consumers';
+import type { Milliseconds } from '../../lib/clock.ts';
+
+/** What a server answered to a POST. */
+interface PostAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+interface PostOptions extends Pick<RequestOptions, 'headers' | 'agent'> {
+  readonly signal: AbortSignal;
+  /** How long the whole call may take. */
+  readonly within: Milliseconds;
+}
+
+/**
+ * Sends data by http or https and reads the whole answer, whatever its status.
+ * @throws the error of the connection, of the signal, or of the time that is up
+ */
+export function post(url: URL, data: Buffer, { within, ...options }: PostOptions): Promise<PostAnswer> {
+  const made = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(within)]);
+  return new Promise((resolve, reject) => {
+    const call = made(url, { ...options, method: 'POST', signal });
+    call.on('error', reject);
+    call.on('response', (answer) => {
+      const { statusCode: status = 0, headers } = answer;
+      buffer(answer).then((body) => resolve({ status, headers, body }), reject);
+    });
+    call.end(data);
+  });
+}
