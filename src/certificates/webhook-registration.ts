@@ -12,6 +12,7 @@ import type { ApiClient } from '../kube/api-client.ts';
 import type { CallOptions } from '../kube/transport.ts';
 import { isApiError } from '../kube/api-error.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
+import { thisVersionOf } from '../kube/resource-version.ts';
 import type { Resource } from '../kube/resources.ts';
 import { StaleWriteError } from './certificate-stores.ts';
 import type { CaBundlePublisher, PublishedBundles } from './certificate-stores.ts';
@@ -144,9 +145,7 @@ export function localRegistration(options: LocalRegistrationOptions): WebhookReg
     async withdraw() {
       const existing = await readConfiguration(place);
       if (existing === undefined || baseUrlOf(existing) !== baseUrl) return;
-      const { uid, resourceVersion } = existing.metadata;
-      const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
-      await client.delete(resource, { name }, { preconditions });
+      await client.delete(resource, { name }, { preconditions: thisVersionOf(existing) });
     },
   };
 }

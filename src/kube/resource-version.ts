@@ -1,3 +1,5 @@
+import type { KubernetesObject } from '../contract/kubernetes.ts';
+
 /** Canonical decimal numbers of any length, as KEP-5504 promises for every API server from 1.35 on. */
 const COMPARABLE = /^(0|[1-9][0-9]*)$/;
 
@@ -12,4 +14,15 @@ export function compareResourceVersions(a: string | undefined, b: string | undef
   if (!COMPARABLE.test(a) || !COMPARABLE.test(b)) return undefined;
   if (a.length !== b.length) return a.length - b.length;
   return a < b ? -1 : 1;
+}
+
+/** Preconditions of a DELETE that is to remove only this very object, in this very state. */
+export function thisVersionOf({ metadata: { uid, resourceVersion } }: KubernetesObject): {
+  uid?: string;
+  resourceVersion?: string;
+} {
+  return {
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
 }

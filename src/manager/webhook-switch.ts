@@ -12,6 +12,7 @@ import type { SwitchStep } from './webhook-switch.decide.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import type { CallOptions } from '../kube/transport.ts';
 import { isApiError } from '../kube/api-error.ts';
+import { thisVersionOf } from '../kube/resource-version.ts';
 import { StaleWriteError } from '../certificates/certificate-stores.ts';
 import { followManagerDeployment } from './manager-deployment.ts';
 import type { ManagerDeployment } from './manager-deployment.ts';
@@ -234,11 +235,10 @@ function isPodWebhookOn(found: readonly Found[]): boolean {
 }
 
 /** Only as it was seen: it may have been applied again meanwhile. */
-async function retire(place: RegisteredPlace, { metadata }: WebhookConfiguration): Promise<void> {
-  const { name, uid, resourceVersion } = metadata;
-  const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
+async function retire(place: RegisteredPlace, configuration: WebhookConfiguration): Promise<void> {
+  const { name } = configuration.metadata;
   try {
-    await place.client.delete(place.resource, { name }, { preconditions });
+    await place.client.delete(place.resource, { name }, { preconditions: thisVersionOf(configuration) });
   } catch (thrown) {
     if (!isApiError(thrown, 'API_NOT_FOUND', 'API_CONFLICT')) throw thrown;
     throw new StaleWriteError(`${name} was changed meanwhile`, { cause: thrown });

@@ -6,6 +6,7 @@ import { MODELS_JSON } from '../../contract/names.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import { getIfThere } from '../../kube/get-if-there.ts';
+import { thisVersionOf } from '../../kube/resource-version.ts';
 import { CONFIG_MAPS } from '../../kube/resources.ts';
 import type { OwnWrites } from '../own-writes.ts';
 import {
@@ -97,14 +98,4 @@ function refusalOf(thrown: unknown): unknown {
 
 function bytesOf(configMap: ConfigMap): number {
   return byteLength(configMap.data?.[MODELS_JSON] ?? '');
-}
-
-function thisVersionOf({ metadata: { uid, resourceVersion } }: ConfigMap): {
-  uid?: string;
-  resourceVersion?: string;
-} {
-  return {
-    ...(uid === undefined ? {} : { uid }),
-    ...(resourceVersion === undefined ? {} : { resourceVersion }),
-  };
 }
