@@ -15,7 +15,7 @@ async function output(script: string): Promise<string> {
 describe('signs of life', () => {
   it('come while something takes long, and end with it, also when it fails', async () => {
     const lines = await output(`
-import { withSigns, progressLine } from '${SCRIPTS}/progress.mjs';
+import { withSigns } from '${SCRIPTS}/progress.mjs';
 let seen; const seenOne = new Promise((resolve) => (seen = resolve));
 const options = { everyMs: 1, write: (line) => { console.log(line); seen(); } };
 console.log(await withSigns('npm ci', async () => { await seenOne; return 7; }, options));
@@ -26,6 +26,7 @@ await withSigns('the build', () => Promise.reject(new Error('failed')), options)
 
   it('say how far the tests are, and what runs for how long', async () => {
     const lines = await output(`
+import { progressLine } from '${SCRIPTS}/progress.mjs';
 const running = new Map([['test/a.test.ts', 1_000], ['test/b.test.ts', 61_400]]);
 console.log(progressLine({ done: 12, total: 240, running }, 63_000));
 `);
