@@ -43,7 +43,7 @@ async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): 
     isGiven(name, MANAGER_SETTINGS[name], flags, io.environment);
   const settings = wanted.local ? await withFreePorts(wanted, isAsked, portIsFree) : wanted;
   // Loaded here, so that `mms --help` does not wait for them.
-  const { default: pino } = await import('pino');
+  const { processLog } = await import('./process-log.ts');
   const { runManager } = await import('../manager/manager.ts');
   const { drainSeconds, identity } = settings;
   const mode = settings.local ? 'local' : 'in-cluster';
@@ -69,7 +69,7 @@ async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): 
     drain: drainSeconds === undefined ? DRAIN[mode] : seconds(drainSeconds),
     clock: systemClock,
     random: Math.random,
-    logger: pino({ level: settings.logLevel }, io.stdout),
+    logger: await processLog({ ...io, component: 'manager', level: settings.logLevel }),
   };
   await runManager(options, interrupted);
 }

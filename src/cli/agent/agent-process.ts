@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Writable } from 'node:stream';
-import { pino } from 'pino';
 import type { AgentOptions } from '../../agent/options.ts';
 import { systemClock } from '../../lib/system-clock.ts';
 import {
@@ -10,7 +9,7 @@ import {
 } from '../../agent/puller/forked-puller.ts';
 import { runAgent } from '../../agent/run-agent.ts';
 import { aborted } from '../../lib/abort.ts';
-import type { Logger } from '../../lib/log.ts';
+import { processLog } from '../process-log.ts';
 
 /** What the command line and the process give the agent. */
 interface AgentRun {
@@ -35,10 +34,7 @@ export async function runAgentProcess({
   spawnPuller,
   stdout,
 }: AgentRun): Promise<void> {
-  const logger: Logger = pino(
-    { base: { component: 'agent' }, timestamp: pino.stdTimeFunctions.isoTime },
-    stdout,
-  );
+  const logger = await processLog({ component: 'agent', level: 'info', stdout, environment });
   const puller = createForkedPuller({
     spawn: spawnPuller,
     env: environment,

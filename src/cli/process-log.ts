@@ -1,0 +1,51 @@
+import type { Writable } from 'node:stream';
+import { pino } from 'pino';
+import type { DestinationStream } from 'pino';
+import type { Logger } from '../lib/log.ts';
+
+interface ProcessLogOptions {
+  /** In every line, so that the logs of manager and agent can be told apart where they come together. */
+  readonly component: 'manager' | 'agent';
+  readonly level: string;
+  readonly stdout: Writable;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/**
+ * The one log of manager and agent: a JSON object a line with `level` (a word), `time` (RFC 3339, UTC), `component`, the
+ * fields of the event, and `msg`. A terminal gets the same lines for people to read.
+ */
+export async function processLog(options: ProcessLogOptions): Promise<Logger> {
+  const { component, level, stdout } = options;
+  const logger: Logger = pino(
+    {
+      base: { component },
+      level,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    isTerminal(stdout) ? await readable(options) : stdout,
+  );
+  return logger;
+}
+
+function isTerminal(stdout: Writable): boolean {
+  return 'isTTY' in stdout && stdout.isTTY === true;
+}
+
+/** https://no-color.org */
+function isPlain({ NO_COLOR, TERM }: NodeJS.ProcessEnv): boolean {
+  return (NO_COLOR !== undefined && NO_COLOR !== '') || TERM === 'dumb';
+}
+
+/** Loaded for a terminal only: in a pod nobody pays for it. */
+async function readable({ stdout, environment }: ProcessLogOptions): Promise<DestinationStream> {
+  const { default: pretty } = await import('pino-pretty');
+  return pretty({
+    destination: stdout,
+    colorize: !isPlain(environment),
+    translateTime: 'SYS:HH:MM:ss',
+    ignore: 'component',
+    singleLine: true,
+  });
+}
