@@ -10,7 +10,7 @@ import {
 import type { Container, EnvVar, Pod } from './pod.ts';
 import { componentPort, containerNamed, leadingContainer, mirroredProbe } from './served-component.ts';
 import type { CredentialParts } from './storage-credentials.ts';
-import type { AgentSettings } from './system-config.ts';
+import type { AgentSettings, SystemConfig } from './system-config.ts';
 
 /** The agent's environment variable with the readiness probe that it carries out on the server's behalf. */
 export const READINESS_PROBE_ENV = 'SERVING_READINESS_PROBE';
@@ -40,7 +40,11 @@ export function pullerArgs(pod: Pod): string[] {
 }
 
 /** The agent's container for a pod that has none, field for field as KServe's webhook builds it. */
-export function agentContainer(pod: Pod, settings: AgentSettings, credentials: CredentialParts): Container {
+export function agentContainer(
+  pod: Pod,
+  { agent: settings, release }: Pick<SystemConfig, 'agent' | 'release'>,
+  credentials: CredentialParts,
+): Container {
   const securityContext = leadingContainer(pod)?.securityContext;
   const env = mergeEnv(agentEnv(pod), credentials.env);
   return {
@@ -55,10 +59,9 @@ export function agentContainer(pod: Pod, settings: AgentSettings, credentials: C
       { name: VOLUMES.modelDir, mountPath: DEFAULT_MODEL_DIR },
       { name: VOLUMES.modelConfig, mountPath: DEFAULT_CONFIG_MOUNT_PATH },
     ],
-    // The path is always "/", whatever the mirrored probe's path: the agent answers by the header alone.
     readinessProbe: {
       httpGet: {
-        path: '/',
+        path: release.probeKeepsPath ? mirroredPath(pod) : '/',
         port: AGENT_PORT,
         scheme: 'HTTP',
         httpHeaders: [{ name: 'K-Network-Probe', value: 'queue' }],
@@ -66,6 +69,12 @@ export function agentContainer(pod: Pod, settings: AgentSettings, credentials: C
     },
     ...(securityContext == null ? {} : { securityContext }),
   };
+}
+
+/** KServe's own agent answers at the path of the probe that it carries out; ours answers by the header alone. */
+function mirroredPath(pod: Pod): string {
+  if (containerNamed(pod, CONTAINERS.queueProxy) !== undefined) return '/';
+  return mirroredProbe(pod)?.probe.httpGet?.path || '/';
 }
 
 function agentEnv(pod: Pod): EnvVar[] {

@@ -141,7 +141,7 @@ function injected(input: InjectionInput, stamped: Pod, configMap: string): Injec
   const credentials = combine(input.credentials);
   const existing = containerNamed(pod, CONTAINERS.agent);
   if (existing === undefined) {
-    pod.spec.containers.push(agentContainer(pod, input.system.agent, credentials));
+    pod.spec.containers.push(agentContainer(pod, input.system, credentials));
     redirectQueueProxy(pod);
   } else completeAgent(pod, existing, credentials);
   const modelServer = containerNamed(pod, CONTAINERS.modelServer);

@@ -34,8 +34,15 @@ interface MetricSettings {
   readonly enablePrometheusScraping: string;
 }
 
+/** Where KServe's releases differ in the pods that they make. */
+interface ReleaseBehaviour {
+  /** The agent's own readiness probe asks for the path of the probe that it mirrors, and not for "/". */
+  readonly probeKeepsPath: boolean;
+}
+
 export interface SystemConfig {
   readonly agent: AgentSettings;
+  readonly release: ReleaseBehaviour;
   readonly credentials: CredentialSettings;
   readonly metrics: MetricSettings;
 }
@@ -55,6 +62,7 @@ export const DEFAULT_SYSTEM_CONFIG: SystemConfig = {
     cpuRequest: '100m',
     cpuLimit: '1',
   },
+  release: { probeKeepsPath: false },
   credentials: {
     s3AccessKeyIdName: 'AWS_ACCESS_KEY_ID',
     s3SecretAccessKeyName: 'AWS_SECRET_ACCESS_KEY',
@@ -80,6 +88,7 @@ export function readSystemConfig(
   const image = imageOf(agentSection, agent.image, faults);
   const config: SystemConfig = {
     agent: { image: agentImage ?? image, ...resources(agentSection, faults) },
+    release: releaseBehaviour(data),
     credentials: credentialSettings(credentialsSection, faults),
     metrics: {
       enableMetricAggregation: text(
@@ -98,6 +107,30 @@ export function readSystemConfig(
   };
   return { config, faults };
 }
+
+/** Entries whose image is always KServe's own, tagged with its release; that of `agent` may be this project's. */
+const RELEASE_IMAGES = ['storageInitializer', 'router'] as const;
+const VERSION_TAG = /:v?(\d+)\.(\d+)(?:[.-][\w.-]*)?(?:@.*)?$/;
+/** Tags of builds between releases. */
+const DEVELOPMENT_TAG = /:(?:latest|master)(?:@.*)?$/;
+
+/**
+ * Reads the release of KServe from the tags of its images, and what follows from it; without such a tag KServe v0.17 is
+ * assumed. Source: pkg/webhook/admission/pod/agent_injector.go of v0.17.0, v0.19.0 and v0.20.0.
+ */
+function releaseBehaviour(data: Readonly<Record<string, string>> | undefined): ReleaseBehaviour {
+  // Those entries are not read otherwise: what cannot be understood of them is KServe's business.
+  const images = RELEASE_IMAGES.map((key) => section(data, key, []).fields['image']);
+  const image = images.find((value) => typeof value === 'string' && value.length <= MAX_IMAGE);
+  if (typeof image !== 'string') return DEFAULT_SYSTEM_CONFIG.release;
+  const [, major, minor] = VERSION_TAG.exec(image) ?? [];
+  const isNew = Number(major) > 0 || Number(minor) >= PROBE_KEEPS_PATH_SINCE;
+  return { probeKeepsPath: isNew || DEVELOPMENT_TAG.test(image) };
+}
+
+/** The minor version of the first such release, 0.19. */
+const PROBE_KEEPS_PATH_SINCE = 19;
+const MAX_IMAGE = 1024;
 
 /** One JSON object of the ConfigMap, with the way to it for faults. */
 interface Section {

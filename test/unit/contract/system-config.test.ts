@@ -235,3 +235,34 @@ describe('what cannot be read is told, and the rest holds', () => {
     },
   );
 });
+
+describe("the tags of KServe's own images tell its release, and that where its agents are probed", () => {
+  const storageInitializer = (image: unknown) => ({ storageInitializer: json({ image }) });
+  it.each([
+    ['no image', {}, false],
+    ['0.17', storageInitializer('kserve/storage-initializer:v0.17.0'), false],
+    ['0.18', storageInitializer('kserve/storage-initializer:v0.18.1'), false],
+    ['0.19', storageInitializer('kserve/storage-initializer:v0.19.0'), true],
+    ['0.20 without the v', storageInitializer('kserve/storage-initializer:0.20.0'), true],
+    ['a release candidate', storageInitializer('kserve/storage-initializer:v0.20.0-rc1'), true],
+    ['1.0', storageInitializer('kserve/storage-initializer:v1.0.0'), true],
+    ['a registry with a port', storageInitializer('mirror.example:5000/kserve/si:v0.17.0'), false],
+    ['a digest beside the tag', storageInitializer(`kserve/si:v0.20.0@sha256:${'0'.repeat(64)}`), true],
+    ['a digest alone', storageInitializer(`kserve/si@sha256:${'0'.repeat(64)}`), false],
+    ['no tag, and a port that looks like a version', storageInitializer('mirror.example:20/si'), false],
+    ['a build between releases', storageInitializer('kserve/storage-initializer:latest'), true],
+    ['a tag of their own', storageInitializer('kserve/storage-initializer:team-a'), false],
+    ['no text', storageInitializer(20), false],
+    ['no JSON', { storageInitializer: '{' }, false],
+    [
+      'the router where there is no storage initializer',
+      { router: json({ image: 'kserve/router:v0.20.0' }) },
+      true,
+    ],
+    ["not the agent's, which may be ours", { agent: json({ image: 'kserve-mms:0.20.0' }) }, false],
+  ])('%s', (_name, data, probeKeepsPath) => {
+    const { config, faults } = readSystemConfig(data, undefined);
+    expect(config.release).toEqual({ probeKeepsPath });
+    expect(faults).toEqual([]);
+  });
+});
