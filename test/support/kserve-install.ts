@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import { eventually } from './eventually.ts';
 import { kubectl, kubectlWithInput } from './kubectl.ts';
-import type { KServePrograms } from './kserve-programs.ts';
+import { KSERVE_VERSION, type KServePrograms } from './kserve-programs.ts';
 
 /** KServe's default image; never pulled here. */
-export const KSERVE_AGENT_IMAGE = 'kserve/agent:v0.17.0';
+export const KSERVE_AGENT_IMAGE = `kserve/agent:${KSERVE_VERSION}`;
 
 /**
  * The least of KServe's settings that its manager starts and makes plain Deployments with: no Knative, no Istio, no
@@ -44,7 +44,7 @@ const SYSTEM_CONFIG = {
     maxLatency: '5000',
   },
   storageInitializer: {
-    image: 'kserve/storage-initializer:v0.17.0',
+    image: `kserve/storage-initializer:${KSERVE_VERSION}`,
     memoryRequest: '100Mi',
     memoryLimit: '1Gi',
     cpuRequest: '100m',

@@ -4,10 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { goModule } from './go-module.ts';
 import { builtOnce, go } from './go-tool.ts';
 
-/** Pins KServe and what it is built with; nothing of KServe itself is kept in this repository. */
-const MODULE = fileURLToPath(new URL('../../tools/kserve', import.meta.url));
+/** The Go modules that pin each release and what it is built with; nothing of KServe itself is kept in this repository. */
+const MODULES = { 'v0.20.0': 'kserve', 'v0.17.0': 'kserve-v0.17' } as const;
+type KServeVersion = keyof typeof MODULES;
+
 const KSERVE_PACKAGE = 'github.com/kserve/kserve';
-export const KSERVE_VERSION = 'v0.17.0';
+
+/** The release that the tests run; the environment variable of that name chooses another one. */
+export const KSERVE_VERSION = versionNamed(process.env['KSERVE_VERSION'] ?? 'v0.20.0');
 
 /** KServe's own programs and files, for tests only. */
 export interface KServePrograms {
@@ -27,7 +31,11 @@ export async function kservePrograms(): Promise<KServePrograms> {
     const ends = showProgress();
     try {
       const packages = [`${KSERVE_PACKAGE}/cmd/manager`, `${KSERVE_PACKAGE}/cmd/agent`];
-      await go(['build', '-trimpath', '-ldflags', '-s -w', '-o', `${building}/`, ...packages], {}, MODULE);
+      await go(
+        ['build', '-trimpath', '-ldflags', '-s -w', '-o', `${building}/`, ...packages],
+        {},
+        moduleOf(KSERVE_VERSION),
+      );
     } finally {
       ends();
     }
@@ -45,6 +53,15 @@ export async function kservePrograms(): Promise<KServePrograms> {
  */
 export function kserveModule(): Promise<string> {
   return goModule(KSERVE_PACKAGE, KSERVE_VERSION);
+}
+
+function versionNamed(name: string): KServeVersion {
+  if (Object.hasOwn(MODULES, name)) return name as KServeVersion;
+  throw new Error(`KSERVE_VERSION is ${name}; it must be one of ${Object.keys(MODULES).join(', ')}`);
+}
+
+function moduleOf(version: KServeVersion): string {
+  return fileURLToPath(new URL(`../../tools/${MODULES[version]}`, import.meta.url));
 }
 
 function showProgress(): () => void {

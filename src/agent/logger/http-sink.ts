@@ -7,7 +7,7 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
-import { seconds } from '../../lib/clock.ts';
+import { type Clock, seconds } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { eventHeaders } from './cloud-event.ts';
 import type { SendOutcome } from './delivery.ts';
@@ -21,12 +21,13 @@ interface HttpSinkDeps {
   readonly sink: Extract<LogSink, { kind: 'http' }>;
   readonly origin: LogOrigin;
   readonly workers: number;
+  readonly clock: Pick<Clock, 'now'>;
   /** Where CA bundles are mounted. */
   readonly caDirectory: string;
 }
 
 /** Sends records as CloudEvents over connections that are kept. */
-export function createHttpSink({ sink, origin, workers, caDirectory }: HttpSinkDeps) {
+export function createHttpSink({ sink, origin, workers, clock, caDirectory }: HttpSinkDeps) {
   const isTls = sink.url.protocol === 'https:';
   const keep = { keepAlive: true, maxSockets: workers };
   let ca = isTls ? readIfThere(join(caDirectory, sink.caFile)) : undefined;
@@ -49,7 +50,10 @@ export function createHttpSink({ sink, origin, workers, caDirectory }: HttpSinkD
       const made = isTls ? httpsRequest : httpRequest;
       let call: ClientRequest;
       try {
-        const headers = { ...eventHeaders(record, origin), 'content-length': record.body.length };
+        const headers = {
+          ...eventHeaders(record, origin, clock.now()),
+          'content-length': record.body.length,
+        };
         call = made(sink.url, { method: 'POST', agent, headers });
       } catch (thrown) {
         return { kind: 'refused', why: `this is no event that can be sent: ${messageOf(thrown)}` };

@@ -4,7 +4,7 @@ import { goUrl, goUrlText } from './go-url.ts';
 import { metadataJson, type LogRecord } from './record.ts';
 import type { LogOrigin } from './settings.ts';
 
-/** A record as KServe's marshallers get it, in KServe's order. Source: KServe v0.17, pkg/logger/types.go. */
+/** A record as KServe's marshallers get it, in KServe's order. Source: KServe v0.20, pkg/logger/types.go. */
 export function logRequest(record: LogRecord, origin: LogOrigin): Record<string, unknown> {
   const all = {
     url: goUrl(origin.logUrl),
@@ -21,6 +21,7 @@ export function logRequest(record: LogRecord, origin: LogOrigin): Record<string,
     annotations: sorted(annotationsOf(record, origin)),
     certName: origin.certName,
     tlsSkipVerify: origin.tlsSkipVerify,
+    occurrenceTime: new Date(record.time).toISOString(),
   };
   // Go's omitempty; only the bytes, behind a pointer, are there when they are none.
   const isThere = ([name, value]: [string, unknown]) =>

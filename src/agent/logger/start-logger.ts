@@ -63,11 +63,11 @@ export async function startLogger(deps: RequestLoggerDeps): Promise<RequestLogge
   };
 }
 
-async function openSink({ settings, environment, caDirectory }: RequestLoggerDeps): Promise<Sink> {
+async function openSink({ settings, clock, environment, caDirectory }: RequestLoggerDeps): Promise<Sink> {
   const { sink, origin, workers } = settings;
   if (sink.kind === 'http') {
     const { createHttpSink } = await import('./http-sink.ts');
-    const http = createHttpSink({ sink, origin, workers, caDirectory: caDirectory ?? CA_DIRECTORY });
+    const http = createHttpSink({ sink, origin, workers, clock, caDirectory: caDirectory ?? CA_DIRECTORY });
     const send: Sink['send'] = ([record], signal) =>
       record === undefined ? Promise.resolve({ kind: 'sent' }) : http.send(record, signal);
     return { send, close: http.close, size: 1, interval: milliseconds(0) };
