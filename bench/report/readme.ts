@@ -1,6 +1,6 @@
 import * as names from './figure-names.ts';
 import { markdown, shownNumber } from './format.ts';
-import { CONTENDER_NAMES } from './results.ts';
+import { contenderNames } from './results.ts';
 import type { PartName, Program, Results } from './results.ts';
 import { spreadOf } from './statistics.ts';
 import { rowsOf, targetTable } from './table.ts';
@@ -42,7 +42,8 @@ export function readmeSection(results: Results): string {
     const ratio = ours.ratio === undefined ? '' : shownNumber(ours.ratio);
     return [[name, shown(kserve?.values), shown(ours.values), ratio]];
   });
-  const head = ['median of the runs', CONTENDER_NAMES.kserve, CONTENDER_NAMES.ours, 'ratio'];
+  const contenders = contenderNames(results.machine);
+  const head = ['median of the runs', contenders.kserve, contenders.ours, 'ratio'];
   return [
     provenance(results),
     markdown(head, '---|--:|--:|--:', table),

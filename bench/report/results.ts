@@ -1,5 +1,3 @@
-import { KSERVE_VERSION } from '../../test/support/kserve-programs.ts';
-
 export const PARTS = ['admission', 'burst', 'agent', 'data-path', 'footprint', 'scale'] as const;
 export type PartName = (typeof PARTS)[number];
 
@@ -10,12 +8,17 @@ export type Contender = 'none' | 'instant' | Program;
 export type Program = 'kserve' | 'ours';
 export const PROGRAMS: readonly Program[] = ['kserve', 'ours'];
 
-export const CONTENDER_NAMES: Readonly<Record<Contender, string>> = {
-  none: 'without either',
-  instant: 'a webhook that takes no time',
-  kserve: `KServe ${KSERVE_VERSION}`,
-  ours: 'kserve-mms',
-};
+export const INSTANT_NAME = 'a webhook that takes no time';
+
+/** @param kserve the release that was measured */
+export function contenderNames({ kserve }: Pick<Machine, 'kserve'>): Readonly<Record<Contender, string>> {
+  return {
+    none: 'without either',
+    instant: INSTANT_NAME,
+    kserve: `KServe ${kserve}`,
+    ours: 'kserve-mms',
+  };
+}
 
 /** What one run gave, by the figure's name, unit included. Infinity: it did not come about. */
 export type Sample = Readonly<Record<string, number>>;

@@ -1,5 +1,5 @@
 import { shownNumber } from './format.ts';
-import { CONTENDER_NAMES } from './results.ts';
+import { contenderNames } from './results.ts';
 import type { Results } from './results.ts';
 import { rowsOf } from './table.ts';
 
@@ -30,7 +30,8 @@ export function plotOf(results: Results): string {
   const x = (log: number): number => LABELS + ((log - low) / (high - low)) * PLOT;
   const height = HEAD + bars.length * LINE + 20;
   const width = LABELS + PLOT + MARGIN;
-  const title = `${CONTENDER_NAMES.ours} beside ${CONTENDER_NAMES.kserve}: how many times as good, logarithmic`;
+  const names = contenderNames(results.machine);
+  const title = `${names.ours} beside ${names.kserve}: how many times as good, logarithmic`;
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
     `<title>${escaped(title)}</title>`,

@@ -1,5 +1,5 @@
 import { markdown, shownNumber } from './format.ts';
-import { CONTENDER_NAMES } from './results.ts';
+import { contenderNames } from './results.ts';
 import type { Figure, Results } from './results.ts';
 import { spreadOf } from './statistics.ts';
 import type { Judged } from './targets.ts';
@@ -28,10 +28,11 @@ function ratioOf(figure: Figure, kserve: Figure | undefined): number | undefined
 
 /** All figures in Markdown. */
 export function figureTable(results: Results): string {
+  const names = contenderNames(results.machine);
   const rows = rowsOf(results).map(({ part, name, contender, values, ratio }) => {
     const { median, min, max } = spreadOf(values);
     const shown = [median, min, max].map(shownNumber);
-    return [part, name, CONTENDER_NAMES[contender], ...shown, ratio === undefined ? '' : shownNumber(ratio)];
+    return [part, name, names[contender], ...shown, ratio === undefined ? '' : shownNumber(ratio)];
   });
   return markdown(
     ['part', 'figure', 'of', 'median', 'min', 'max', 'ratio to KServe'],

@@ -1,6 +1,5 @@
 import * as names from './figure-names.ts';
-import { CONTENDER_NAMES } from './results.ts';
-import type { Contender, PartName, Results } from './results.ts';
+import { type Contender, INSTANT_NAME, type PartName, type Results } from './results.ts';
 import { growthExponent, spreadOf } from './statistics.ts';
 import { shownNumber } from './format.ts';
 
@@ -93,7 +92,7 @@ const TARGETS: readonly Target[] = [
     },
     ...{ see: over('admission', names.podsASecond(16), 'none'), met: atLeast(0.5) },
     beside: {
-      of: CONTENDER_NAMES.instant,
+      of: INSTANT_NAME,
       see: (of) =>
         divided(
           of('admission', names.podsASecond(16), 'instant'),

@@ -6,7 +6,7 @@ import { startLogSink } from '../support/log-sink.ts';
 import { startOwnAgent } from '../support/own-agent.ts';
 import { eventually } from '../support/eventually.ts';
 
-/** How KServe v0.17.0 calls its agent. RECORD_KSERVE=1 asks its manager and webhook again, which takes a minute. */
+/** How KServe v0.20.0 calls its agent; v0.17.0 does the same. RECORD_KSERVE=1 asks its manager and webhook again, which takes a minute. */
 const FILE = new URL('agent-arguments.json', import.meta.url);
 
 const recorded = await (async (): Promise<RecordedAgents> => {

@@ -28,7 +28,7 @@ import type { ManagedCluster } from '../support/managed-cluster.ts';
 import { unpacked } from '../support/unpacked.ts';
 
 /**
- * What KServe v0.17.0's own webhook answered, on a real API server. With RECORD_KSERVE=1 this test asks it again, which takes
+ * What KServe's own webhook answered, of v0.17.0 and, byte for byte the same, of v0.20.0, on a real API server. With RECORD_KSERVE=1 this test asks it again, which takes
  * KServe's manager (built once, some ten minutes) and a minute.
  */
 const FILE = new URL('credential-goldens.json', import.meta.url);
@@ -64,7 +64,7 @@ function answerIn(outcome: CredentialOutcome): CredentialAnswer | CredentialOutc
   return outcome.kind === 'admitted' ? outcome.answer : outcome;
 }
 
-describe('the credentials of an agent are those that KServe v0.17.0 gives it', () => {
+describe('the credentials of an agent are those that KServe gives it', () => {
   it.each(CREDENTIAL_CASES)('$name', (one) => {
     const outcome = outcomeOf(one);
     const expected = asOurs(one, recorded[one.name]!);
