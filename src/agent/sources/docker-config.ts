@@ -12,6 +12,13 @@ export interface RegistryCredentials {
   readonly identityToken: string | undefined;
 }
 
+/** What a config.json has for one repository. */
+export type CredentialsFound =
+  | { readonly kind: 'found'; readonly credentials: RegistryCredentials }
+  | { readonly kind: 'none' }
+  /** They are in a credential helper, which a pod does not have. A public image can be pulled nevertheless, as kubelet does. */
+  | { readonly kind: 'helper' };
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
@@ -19,14 +26,9 @@ type Fields = Readonly<Record<string, unknown>>;
  * over a wildcard. Keys may have a scheme, and `/v1/` or `/v2/`, which mean the host. Source: kubelet's
  * pkg/credentialprovider, docker/cli's config/credentials.
  * @param registry host and port as the storageUri spells them.
- * @returns undefined when none are there.
- * @throws SourceConfigurationError when it cannot be read, or keeps them where the agent cannot look.
+ * @throws SourceConfigurationError when they cannot be read.
  */
-export function credentialsFor(
-  config: unknown,
-  registry: string,
-  repository: string,
-): RegistryCredentials | undefined {
+export function credentialsFor(config: unknown, registry: string, repository: string): CredentialsFound {
   const auths = new Map(Object.entries(recordOf(recordOf(config)['auths'])));
   const host = hubName(registry.toLowerCase());
   const matching = [...auths]
@@ -34,11 +36,10 @@ export function credentialsFor(
     .filter((place) => fits(place, host, repository))
     .sort((a, b) => b.path.length - a.path.length || wildcards(a.host) - wildcards(b.host));
   for (const { entry } of matching) {
-    const found = credentialsIn(entry, registry);
-    if (found !== undefined) return found;
+    const credentials = credentialsIn(entry, registry);
+    if (credentials !== undefined) return { kind: 'found', credentials };
   }
-  refuseHelpers(recordOf(config), registry);
-  return undefined;
+  return { kind: namesHelper(recordOf(config), registry) ? 'helper' : 'none' };
 }
 
 /** Docker Hub has several names, all for one registry. */
@@ -115,12 +116,8 @@ function fromBase64(text: string): string {
   return Buffer.from(text.trim(), 'base64').toString('utf8').replace(/\0+$/, '');
 }
 
-function refuseHelpers(config: Fields, registry: string): void {
+function namesHelper(config: Fields, registry: string): boolean {
   const helpers = [...new Map(Object.entries(recordOf(config['credHelpers'])))];
   const ofRegistry = helpers.some(([key]) => placeOf(key).host === hubName(registry.toLowerCase()));
-  if (!ofRegistry && typeof config['credsStore'] !== 'string') return;
-  throw new SourceConfigurationError(
-    `config.json keeps the credentials of ${printable(registry)} in a credential helper, which a pod does not have. ` +
-      "Put them into 'auths', as kubectl create secret docker-registry does.",
-  );
+  return ofRegistry || typeof config['credsStore'] === 'string';
 }

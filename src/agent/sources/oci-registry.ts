@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ChecksumMismatchError, RequestRefusedError, SourceConfigurationError } from './errors.ts';
+import {
+  AccessDeniedError,
+  ChecksumMismatchError,
+  RequestRefusedError,
+  SourceConfigurationError,
+} from './errors.ts';
 import { readChallenges } from './auth-challenges.ts';
 import type { AuthChallenge } from './auth-challenges.ts';
-import { credentialsFor } from './docker-config.ts';
+import { dockerCredentials } from './docker-config-file.ts';
 import type { RegistryCredentials } from './docker-config.ts';
 import { discard, expectSuccess, smallText } from './http-client.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from './http-client.ts';
 import type { OciPlace } from './oci-uri.ts';
-import { shownUri } from './redact.ts';
+import { printable, shownUri } from './redact.ts';
 import type { Environment } from './environment.ts';
 
 const MANIFEST_TYPES = [
@@ -42,13 +45,16 @@ export function createOciRegistry(
   const base = `${place.baseUrl}/v2/${place.repository}`;
   const origin = new URL(base).origin;
   let authorization: string | undefined;
+  let usesHelper = false;
   // A blob is usually served from elsewhere, by a redirect; the token is the registry's alone.
   const headersFor: HttpRequest['headersFor'] = (hop) =>
     authorization === undefined || hop.origin !== origin ? {} : { authorization };
 
   const authorize = async (header: string, signal: AbortSignal): Promise<void> => {
     const challenges = readChallenges(header);
-    const credentials = await dockerCredentials(env, place);
+    const found = await dockerCredentials(env, place);
+    usesHelper = found.kind === 'helper';
+    const credentials = found.kind === 'found' ? found.credentials : undefined;
     const bearer = challenges.find(
       ({ scheme, parameters }) => scheme === 'bearer' && URL.canParse(parameters.get('realm') ?? ''),
     );
@@ -65,8 +71,15 @@ export function createOciRegistry(
     const response = await http.get(url, request);
     if (response.status !== 401 || response.url.origin !== origin) return response;
     discard(response);
-    await authorize(response.headers.get('www-authenticate') ?? '', request.signal);
-    return http.get(url, request);
+    try {
+      await authorize(response.headers.get('www-authenticate') ?? '', request.signal);
+    } catch (thrown) {
+      throw usesHelper && thrown instanceof AccessDeniedError ? helperOutOfReach(place, thrown) : thrown;
+    }
+    const second = await http.get(url, request);
+    if (!usesHelper || second.url.origin !== origin || ![401, 403].includes(second.status)) return second;
+    discard(second);
+    throw helperOutOfReach(place);
   };
   return {
     headersFor,
@@ -83,6 +96,14 @@ export function createOciRegistry(
       return { value: parsed(text, uri), digest };
     },
   };
+}
+
+function helperOutOfReach({ registry }: OciPlace, cause?: unknown): SourceConfigurationError {
+  return new SourceConfigurationError(
+    `the registry refuses the pull without credentials, and config.json keeps those of ${printable(registry)} in a ` +
+      "credential helper, which a pod does not have. Put them into 'auths', as kubectl create secret docker-registry does.",
+    { cause },
+  );
 }
 
 function parsed(text: string, uri: string): unknown {
@@ -126,23 +147,4 @@ async function bearerToken(
   const { token, access_token: accessToken } = (answer ?? {}) as { token?: unknown; access_token?: unknown };
   const given = [token, accessToken].find((value) => typeof value === 'string');
   return given === undefined ? undefined : `Bearer ${given}`;
-}
-
-/** What `$DOCKER_CONFIG/config.json` has for the repository, as a mounted pull secret. */
-async function dockerCredentials(
-  env: Environment,
-  place: OciPlace,
-): Promise<RegistryCredentials | undefined> {
-  const directory = env['DOCKER_CONFIG'];
-  if (directory === undefined || directory === '') return undefined;
-  let config: unknown;
-  try {
-    config = JSON.parse(await readFile(join(directory, 'config.json'), 'utf8'));
-  } catch (cause) {
-    throw new SourceConfigurationError(
-      'DOCKER_CONFIG holds no readable config.json. Check the mounted Secret.',
-      { cause },
-    );
-  }
-  return credentialsFor(config, place.registry, place.repository);
 }

@@ -54,26 +54,37 @@ describe('the credentials in config.json', () => {
     ['a longer host', 'r.io', 'a', { 'r.io.evil.example': auth('x'), 'evil-r.io': auth('x') }, undefined],
   ])('%s', (_, registry, repository, auths, user) => {
     const basic = user === undefined ? undefined : base64(`${user}:p`);
-    expect(credentialsFor({ auths }, registry, repository)?.basic).toBe(basic);
+    const found = credentialsFor({ auths }, registry, repository);
+    expect(found.kind === 'found' ? found.credentials.basic : undefined).toBe(basic);
   });
 
   it('a token of the registry is taken as it is', () => {
     const config = { auths: { 'r.io': { registrytoken: 't' } } };
-    expect(credentialsFor(config, 'r.io', 'a')).toEqual({ registryToken: 't' });
+    expect(credentialsFor(config, 'r.io', 'a')).toEqual({
+      kind: 'found',
+      credentials: { registryToken: 't' },
+    });
   });
 
+  it.each([['no base64 of a pair', { auths: { 'r.io': { auth: 'AAAA' } } }, 'base64']])(
+    '%s is refused by name',
+    (_, config, text) => {
+      expect(() => credentialsFor(config, 'r.io', 'a')).toThrow(text);
+    },
+  );
+
   it.each([
-    ['a helper', { credHelpers: { 'r.io': 'ecr-login' } }, 'credential helper'],
-    ['a store', { auths: { 'r.io': {} }, credsStore: 'desktop' }, 'credential helper'],
-    ['no base64 of a pair', { auths: { 'r.io': { auth: 'AAAA' } } }, 'base64'],
-  ])('%s is refused by name', (_, config, text) => {
-    expect(() => credentialsFor(config, 'r.io', 'a')).toThrow(text);
+    ['a helper', { credHelpers: { 'r.io': 'ecr-login' } }, 'helper'],
+    ['a helper of another registry', { credHelpers: { 'other.io': 'ecr-login' } }, 'none'],
+    ['a store', { auths: { 'r.io': {} }, credsStore: 'desktop' }, 'helper'],
+  ])('%s cannot be asked in a pod', (_, config, kind) => {
+    expect(credentialsFor(config, 'r.io', 'a')).toEqual({ kind });
   });
 
   it.each([null, 1, [], { auths: null }, { auths: [1] }, { auths: { 'r.io': null } }])(
     '%j holds none',
     (config) => {
-      expect(credentialsFor(config, 'r.io', 'a')).toBeUndefined();
+      expect(credentialsFor(config, 'r.io', 'a')).toEqual({ kind: 'none' });
     },
   );
 });
