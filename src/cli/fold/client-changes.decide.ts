@@ -25,7 +25,7 @@ export function clientChanges({ namespace, name, members }: Group, shared: Share
     },
     {
       code: 'Path',
-      message: `The path stays, and so does the protocol (${protocol}): ${predictPath(candidate.name, protocol)}.`,
+      message: `The path stays, and so does the protocol (${protocol}): ${predictPath('<name>', protocol)}.`,
     },
     {
       code: 'Credentials',
