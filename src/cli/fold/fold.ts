@@ -164,7 +164,8 @@ async function fold(io: CommandIo, names: readonly string[], flags: FoldFlags): 
   for (const note of notes) io.stderr.write(`note: ${note}\n`);
   if (flags.write !== undefined) {
     const count = await writeManifests(report, flags.write, flags.force === true);
-    io.stderr.write(`${count} files are in ${flags.write}\n`);
+    const written = `${count} files are in ${flags.write}; of each directory apply inference-service.yaml first`;
+    io.stderr.write(`${count === 0 ? 'there is nothing to write' : written}\n`);
   }
   if (flags.plot !== undefined) await writePlot(flags.plot, report);
   print(io, report, flags.output);

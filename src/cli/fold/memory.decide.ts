@@ -35,6 +35,8 @@ export interface ModelMemory {
 /** What a predictor's pods request now: of those that run; without a cluster, as they are written. */
 interface PodRequests {
   readonly count: number;
+  /** How many there should be at least: none less than there are, or than is written. */
+  readonly wanted: number;
   /** Of one pod. */
   readonly server: Amount;
   readonly beside: Amount;
@@ -44,21 +46,28 @@ interface PodRequests {
 
 export function podRequestsOf({ pods, predictor, request, runtimeContainer }: Candidate): PodRequests {
   const [first] = pods ?? [];
+  const written = writtenReplicas(predictor['minReplicas']);
   if (pods !== undefined && first !== undefined) {
     const total = sumOf(pods.flatMap(({ server, beside, agent }) => [server, beside, agent]));
     const server = {
       cpu: milliCpu(Math.max(...pods.map((pod) => pod.server.cpu))),
       memory: pods.reduce((most, pod) => (pod.server.memory > most ? pod.server.memory : most), bytes(0)),
     };
-    return { count: pods.length, server, beside: first.beside, total };
+    return {
+      count: pods.length,
+      wanted: Math.max(pods.length, written),
+      server,
+      beside: first.beside,
+      total,
+    };
   }
   const server = {
     ...KSERVE_REQUESTS,
     ...requestsIn(runtimeContainer?.['resources']),
     ...requestsIn(request?.overrides['resources']),
   };
-  const count = pods === undefined ? writtenReplicas(predictor['minReplicas']) : 0;
-  return { count, server, beside: NOTHING, total: times(server, count) };
+  const count = pods === undefined ? written : 0;
+  return { count, wanted: written, server, beside: NOTHING, total: times(server, count) };
 }
 
 function writtenReplicas(value: unknown): number {

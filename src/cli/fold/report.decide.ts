@@ -86,7 +86,7 @@ function assumptionsOf(
     ...modelSources(members, assumed),
     ...(unmeasured === undefined ? [] : [`Nothing is measured: ${unmeasured}`]),
     `CPU of a shared pod: as the member that requests most, or what all members take now and ${percent(assumed.margin)} more, whichever is more. More models are more requests: watch it.`,
-    `Replicas: as many as the member with most has. At most ${formatBytes(assumed.podMemory)} and ${assumed.modelsPerPod} models in a shared pod.`,
+    `Replicas: as many as the member with most has, or asks for by minReplicas. At most ${formatBytes(assumed.podMemory)} and ${assumed.modelsPerPod} models in a shared pod.`,
     ...(prices.cpu === undefined && prices.memory === undefined
       ? []
       : ['Money: a month has 730 hours, and all that is requested is paid.']),

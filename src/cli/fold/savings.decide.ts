@@ -63,12 +63,12 @@ export function footprintBefore({ members }: Pick<Group, 'members'>): Footprint 
 }
 
 /**
- * The shared pods: as many as the member with most has. Their server requests the memory of an empty one and of each model; of
+ * The shared pods: as many as the member with most has or asks for. Their server requests the memory of an empty one and of each model; of
  * CPU as much as the largest member, or what all members were measured to take with the margin, whichever is more.
  */
 export function sharedPodsOf(group: Group, agent: Amount, assumed: Assumptions): SharedPods {
   const now = group.members.map(({ candidate }) => podRequestsOf(candidate));
-  const replicas = Math.max(1, ...now.map(({ count }) => count));
+  const replicas = Math.max(1, ...now.map(({ wanted }) => wanted));
   const models = group.members.reduce((sum, { memory }) => sum + memory.memory, 0n);
   const server = {
     cpu: cpuOf(group, Math.max(...now.map(({ server: one }) => one.cpu)), replicas, assumed),
