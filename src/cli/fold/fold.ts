@@ -14,6 +14,8 @@ import { objectArgument } from '../object-argument.ts';
 import { outputOption, structured } from '../output.ts';
 import type { OutputFormat } from '../output.ts';
 import { table } from '../table.ts';
+import type { Tolerance } from './compare/compare-answers.decide.ts';
+import { compareCommand } from './compare/compare-command.ts';
 import { readMemory } from './amounts.decide.ts';
 import type { FoldFacts } from './candidate.decide.ts';
 import { factsOfFiles } from './file-facts.ts';
@@ -41,6 +43,8 @@ interface FoldFlags extends ScopeFlags {
   readonly plot?: string;
   readonly write?: string;
   readonly force?: true;
+  readonly compare?: string;
+  readonly tolerance: Tolerance;
 }
 
 /** The picture cannot be written. */
@@ -52,6 +56,8 @@ class PlotFileError extends MmsError {
 const POD_MEMORY = bytes(16n * 1024n ** 3n);
 const MARGIN_PERCENT = 25;
 const MODELS_PER_POD = 500;
+/** The `rtol` of numpy's `allclose`: a float32 is some hundred times nearer to the float64 that it was. */
+const TOLERANCE = 1e-5 as Tolerance;
 
 /** `mms fold`: what it would save if InferenceServices of one model each shared pods, and the files to do it. */
 export function foldCommand(io: CommandIo): Command {
@@ -71,6 +77,17 @@ export function foldCommand(io: CommandIo): Command {
       'write the shared InferenceServices and a TrainedModel each, an object a file',
     )
     .option('--force', 'with --write: replace files that are there')
+    .addOption(
+      new Option(
+        '--compare <directory>',
+        'send the requests in it, NAME.json of the model NAME, to the InferenceServices and to the TrainedModels of their names, and compare the answers',
+      ).conflicts(['filename', 'write', 'plot']),
+    )
+    .addOption(
+      new Option('--tolerance <share>', 'with --compare: how far two numbers may be apart, by their size')
+        .argParser(readTolerance)
+        .default(TOLERANCE),
+    )
     .option('--plot <file>', 'draw pods, CPU and memory before and after into an SVG file')
     .option(
       '--loads-models <runtime>',
@@ -90,7 +107,8 @@ Examples:
   mms fold -A
   mms fold -n flowers --cpu-price 0.04 --memory-price 0.005 --plot saved.svg
   mms fold -f manifests/ --model-memory 20Mi
-  mms fold -n flowers --write gitops/ && mms analyze -f gitops/`;
+  mms fold -n flowers --write gitops/ && mms analyze -f gitops/
+  mms fold -n flowers --compare requests/`;
 
 function withAssumptions(command: Command): Command {
   return command
@@ -139,6 +157,12 @@ function readQuantity(text: string): Bytes {
   throw new InvalidArgumentError('It must be a quantity of bytes above zero, such as 256Mi.');
 }
 
+function readTolerance(text: string): Tolerance {
+  const share = Number(text);
+  if (/^[\d.]+(e-?\d+)?$/.test(text) && share < 1) return share as Tolerance;
+  throw new InvalidArgumentError('It must be a number from 0 to below 1, such as 1e-5.');
+}
+
 function readPercent(text: string): number {
   if (/^\d{1,4}$/.test(text)) return Number(text) / 100;
   throw new InvalidArgumentError('It must be a whole number of percent, such as 25.');
@@ -150,6 +174,8 @@ function readCount(text: string): number {
 }
 
 async function fold(io: CommandIo, names: readonly string[], flags: FoldFlags): Promise<void> {
+  const { compare, ...others } = flags;
+  if (compare !== undefined) return compareCommand(io, names, { ...others, compare });
   const { facts, notes, unmeasured } = await readFacts(io, flags);
   mustBeKnown(facts, names);
   const report = foldReport(facts, {
