@@ -64,6 +64,12 @@ export function wholeMebibytes(amount: Bytes): Bytes {
   return bytes(((amount + MEBIBYTE - 1n) / MEBIBYTE) * MEBIBYTE);
 }
 
+/** So much and a share of it more. */
+export function withMargin(amount: Bytes, margin: number): Bytes {
+  // In thousandths, so that it stays whole.
+  return bytes((amount * BigInt(Math.round((1 + margin) * 1000))) / 1000n);
+}
+
 /** `1500m`, or `2` for whole cores. */
 export function formatCpu(amount: MilliCpu): string {
   return amount % 1000 === 0 ? String(amount / 1000) : `${amount}m`;

@@ -5,6 +5,7 @@ import type { InferenceService, Predictor } from '../../contract/inference-servi
 import { modelRequestOf } from '../../contract/model-request.ts';
 import type { ModelRequest } from '../../contract/model-request.ts';
 import { protocolOf } from '../../contract/model-url.ts';
+import { DEPLOYMENT_MODE_ANNOTATION } from '../../contract/names.ts';
 import type { RuntimeOffer } from '../../contract/serving-runtime.ts';
 import { modelServerOf } from '../../contract/serving-runtime.ts';
 import { selectRuntime } from '../../contract/serving-runtime-selection.ts';
@@ -61,8 +62,6 @@ export interface Candidate {
   readonly pods: readonly PodFacts[] | undefined;
   readonly mode: string;
 }
-
-const DEPLOYMENT_MODE_ANNOTATION = 'serving.kserve.io/deploymentMode';
 
 /** All InferenceServices, by namespace and name. */
 export function candidatesOf(facts: FoldFacts): Candidate[] {

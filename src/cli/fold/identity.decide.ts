@@ -1,6 +1,7 @@
 import { isRecord, recordOf, textMapIn } from '../../lib/json.ts';
 import { compareText } from '../../lib/compare-text.ts';
 import { IMPLEMENTATION_FIELDS } from '../../contract/inference-service.ts';
+import { DEPLOYMENT_MODE_ANNOTATION } from '../../contract/names.ts';
 import type { Candidate } from './candidate.decide.ts';
 
 /** In what InferenceServices must be alike to share pods, in the order in which a difference is told. */
@@ -58,8 +59,6 @@ const CONTAINER_APART: ReadonlySet<string> = new Set([
 /** Beginnings of labels and annotations that change what pods do, or who reaches them. All others are for people. */
 const MEANINGFUL =
   /^(serving\.kserve\.io|internal\.serving\.kserve\.io|networking\.kserve\.io|networking\.knative\.dev|sidecar\.istio\.io|proxy\.istio\.io|traffic\.sidecar\.istio\.io|([a-z-]+\.)?linkerd\.io|vault\.hashicorp\.com|prometheus\.io|prometheus\.kserve\.io|iam\.amazonaws\.com)\//;
-/** Told by a facet of its own. */
-const MODE = 'serving.kserve.io/deploymentMode';
 
 /** What an InferenceService is, apart from its name, its model, and how much it takes. */
 export function identityOf({
@@ -75,7 +74,7 @@ export function identityOf({
   const named = { ...service.metadata.labels, ...service.metadata.annotations };
   const ofPredictor = { ...textMapIn(predictor['labels']), ...textMapIn(predictor['annotations']) };
   const meaningful = Object.entries({ ...named, ...ofPredictor }).filter(
-    ([key]) => MEANINGFUL.test(key) && key !== MODE,
+    ([key]) => MEANINGFUL.test(key) && key !== DEPLOYMENT_MODE_ANNOTATION,
   );
   return {
     namespace,

@@ -108,20 +108,23 @@ function modelFields(candidates: readonly Candidate[], shared: SharedPods): Reco
   };
 }
 
-/** Memory: request and limit are the same, and the limit is what models are let in by. Devices stay as they are. */
+/** The memory limit is what models are let in by. Devices stay as they are. */
 function resourcesOf(
   candidates: readonly Candidate[],
-  { server }: SharedPods,
+  { server, memoryLimit }: SharedPods,
   resources: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   const limits = candidates.map(({ request }) =>
     readCpu(recordOf(recordOf(request?.overrides['resources'])['limits'])['cpu']),
   );
   const limit = Math.max(server.cpu, ...limits.filter((one) => one !== undefined)) as typeof server.cpu;
-  const memory = formatBytes(server.memory);
   return {
-    requests: { cpu: formatCpu(server.cpu), memory, ...devices(resources['requests']) },
-    limits: { cpu: formatCpu(limit), memory, ...devices(resources['limits']) },
+    requests: {
+      cpu: formatCpu(server.cpu),
+      memory: formatBytes(server.memory),
+      ...devices(resources['requests']),
+    },
+    limits: { cpu: formatCpu(limit), memory: formatBytes(memoryLimit), ...devices(resources['limits']) },
   };
 }
 

@@ -1,6 +1,6 @@
 import { bytes } from '../../lib/quantity.ts';
 import type { Bytes } from '../../lib/quantity.ts';
-import { NOTHING, milliCpu, requestsIn, sumOf, times, wholeMebibytes } from './amounts.decide.ts';
+import { NOTHING, milliCpu, requestsIn, sumOf, times, wholeMebibytes, withMargin } from './amounts.decide.ts';
 import type { Amount, MilliCpu } from './amounts.decide.ts';
 import type { Candidate } from './candidate.decide.ts';
 
@@ -101,11 +101,6 @@ export function modelMemoryOf(candidate: Candidate, assumed: Assumptions): Model
 export function measuredCpu({ pods }: Candidate): MilliCpu | undefined {
   const used = (pods ?? []).flatMap((pod) => (pod.used === undefined ? [] : [pod.used.cpu]));
   return used.length === 0 ? undefined : milliCpu(used.reduce((sum, one) => sum + one, 0));
-}
-
-function withMargin(amount: Bytes, margin: number): Bytes {
-  // In thousandths, so that it stays whole.
-  return bytes((amount * BigInt(Math.round((1 + margin) * 1000))) / 1000n);
 }
 
 function proposed(amount: Bytes): Bytes {

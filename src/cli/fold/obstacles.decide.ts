@@ -66,7 +66,7 @@ const RULES: readonly Rule[] = [
   serverObstacle,
 ];
 
-function shapeObstacle({ service, predictor, mode }: Candidate): Obstacle | undefined {
+function shapeObstacle({ service, predictor, request, mode }: Candidate): Obstacle | undefined {
   const { reasons, isMms } = isMMSPredictor(service.spec?.predictor);
   if (service.metadata.deletionTimestamp !== undefined)
     return obstacle('BeingDeleted', 'it is being deleted');
@@ -77,6 +77,8 @@ function shapeObstacle({ service, predictor, mode }: Candidate): Obstacle | unde
     return obstacle('NoPredictor', 'it names no model format');
   if (isCustomPredictor(predictor))
     return obstacle('CustomPredictor', 'it brings containers of its own (spec.predictor.containers)');
+  if (request?.format.name === '')
+    return obstacle('NoPredictor', 'it names no model format (spec.predictor.model.modelFormat.name)');
   return undefined;
 }
 

@@ -86,6 +86,7 @@ function assumptionsOf(
     ...modelSources(members, assumed),
     ...(unmeasured === undefined ? [] : [`Nothing is measured: ${unmeasured}`]),
     `CPU of a shared pod: as the member that requests most, or what all members take now and ${percent(assumed.margin)} more, whichever is more. More models are more requests: watch it.`,
+    `Memory of a shared pod: an empty server and all models are requested; its limit is ${percent(assumed.margin)} more.`,
     `Replicas: as many as the member with most has, or asks for by minReplicas. At most ${formatBytes(assumed.podMemory)} and ${assumed.modelsPerPod} models in a shared pod.`,
     ...(prices.cpu === undefined && prices.memory === undefined
       ? []

@@ -1,5 +1,6 @@
 import { bytes } from '../../lib/quantity.ts';
-import { NOTHING, milliCpu, sumOf, times, wholeMebibytes } from './amounts.decide.ts';
+import type { Bytes } from '../../lib/quantity.ts';
+import { NOTHING, milliCpu, sumOf, times, wholeMebibytes, withMargin } from './amounts.decide.ts';
 import type { Amount, MilliCpu } from './amounts.decide.ts';
 import type { Group } from './groups.decide.ts';
 import { measuredCpu, podRequestsOf } from './memory.decide.ts';
@@ -13,8 +14,10 @@ export interface Footprint extends Amount {
 /** One shared pod, and how many there are. */
 export interface SharedPods {
   readonly replicas: number;
-  /** Requests of the model server; its memory is its limit too. */
+  /** Requests of the model server. */
   readonly server: Amount;
+  /** Above its request by the margin: requests and loads under way take memory beside the models. */
+  readonly memoryLimit: Bytes;
   readonly beside: Amount;
   readonly agent: Amount;
   readonly total: Footprint;
@@ -76,7 +79,8 @@ export function sharedPodsOf(group: Group, agent: Amount, assumed: Assumptions):
   };
   const beside = now.find(({ beside: one }) => one.cpu > 0 || one.memory > 0n)?.beside ?? NOTHING;
   const total = { pods: replicas, ...times(sumOf([server, beside, agent]), replicas) };
-  return { replicas, server, beside, agent, total };
+  const memoryLimit = wholeMebibytes(withMargin(server.memory, assumed.margin));
+  return { replicas, server, memoryLimit, beside, agent, total };
 }
 
 /** A tenth of a core is the step in which people write it. */

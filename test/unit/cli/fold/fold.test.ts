@@ -178,7 +178,7 @@ describe('mms fold --write', () => {
             ...{ modelFormat: { name: 'sklearn' }, protocolVersion: 'v2', env: [{ name: 'A', value: 'b' }] },
             resources: {
               requests: { cpu: '2', memory: '253Mi' },
-              limits: { cpu: '3', memory: '253Mi', 'nvidia.com/gpu': 1 },
+              limits: { cpu: '3', memory: '317Mi', 'nvidia.com/gpu': 1 },
             },
           },
         },

@@ -20,6 +20,7 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
+  { what: 'has no format', code: 'NoPredictor', changes: model({ modelFormat: {} }) },
   {
     what: 'is being deleted',
     code: 'BeingDeleted',
