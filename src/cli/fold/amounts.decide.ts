@@ -35,7 +35,8 @@ export function times(amount: Amount, count: number): Amount {
 export function readCpu(value: unknown): MilliCpu | undefined {
   const quantity = quantityIn(value);
   // 10⁻⁹ of a core is the finest step of a quantity.
-  return quantity === undefined ? undefined : milliCpu(Number(quantity.nano) / 1_000_000);
+  const amount = quantity === undefined ? NaN : Math.ceil(Number(quantity.nano) / 1_000_000);
+  return Number.isSafeInteger(amount) ? milliCpu(amount) : undefined;
 }
 
 /** A quantity of bytes as an object of Kubernetes has it; undefined when it is none. */

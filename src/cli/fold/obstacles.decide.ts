@@ -1,4 +1,4 @@
-import { isRecord, recordsIn } from '../../lib/json.ts';
+import { isRecord, nestsDeeper, recordsIn } from '../../lib/json.ts';
 import { implementationOf, isCustomPredictor } from '../../contract/inference-service.ts';
 import { isMMSPredictor } from '../../contract/mms-predictor.ts';
 import { STOP_ANNOTATION } from '../../contract/names.ts';
@@ -12,6 +12,7 @@ type ObstacleCode =
   | 'AlreadyMultiModel'
   | 'ModelMesh'
   | 'NoPredictor'
+  | 'NestedTooDeep'
   | 'CustomPredictor'
   | 'Transformer'
   | 'Explainer'
@@ -66,7 +67,12 @@ const RULES: readonly Rule[] = [
   serverObstacle,
 ];
 
+/** A pod's fields end some 15 levels down. Deeper ones are no pod's, and take more stack than there is. */
+const LEVELS = 64;
+
 function shapeObstacle({ service, predictor, request, mode }: Candidate): Obstacle | undefined {
+  if (nestsDeeper(service.spec, LEVELS) || nestsDeeper(service.metadata, LEVELS))
+    return obstacle('NestedTooDeep', `it is nested more than ${LEVELS} levels deep, as no field of a pod is`);
   const { reasons, isMms } = isMMSPredictor(service.spec?.predictor);
   if (service.metadata.deletionTimestamp !== undefined)
     return obstacle('BeingDeleted', 'it is being deleted');

@@ -19,7 +19,12 @@ interface Case {
   readonly more?: Partial<FoldFacts>;
 }
 
+function nested(levels: number): unknown {
+  return levels === 0 ? 1 : [nested(levels - 1)];
+}
+
 const CASES: readonly Case[] = [
+  { what: 'is nested too deep', code: 'NestedTooDeep', changes: predictor({ affinity: nested(2000) }) },
   { what: 'has no format', code: 'NoPredictor', changes: model({ modelFormat: {} }) },
   {
     what: 'is being deleted',
