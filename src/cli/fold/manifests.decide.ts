@@ -97,7 +97,8 @@ function modelFields(candidates: readonly Candidate[], shared: SharedPods): Reco
   const [first] = candidates;
   const { format, runtimeVersion, overrides = {} } = first?.request ?? {};
   // A runtime that is only guessed is left for KServe to choose, as it has been.
-  const runtime = first?.runtimeContainer === undefined ? first?.request?.runtime : first.server.runtime;
+  const named = candidates.find(({ request }) => request?.runtime !== undefined)?.request?.runtime;
+  const runtime = first?.runtimeContainer === undefined ? named : first.server.runtime;
   return {
     modelFormat: { name: format?.name, ...(format?.version !== undefined && { version: format.version }) },
     ...(runtime !== undefined && { runtime }),

@@ -28,7 +28,9 @@ export interface Comparison {
   readonly request: string | undefined;
   /** Undefined: the answers are alike. */
   readonly difference:
-    Difference | { readonly code: 'NoRequest' | 'NoAnswer'; readonly message: string } | undefined;
+    | Difference
+    | { readonly code: 'NoRequest' | 'NoAnswer' | 'NotAsked'; readonly message: string }
+    | undefined;
 }
 
 /** Answers that are larger than this are no predictions. */
@@ -73,7 +75,6 @@ export async function compareAnswers(
       comparisons.push(resultOf(pair, undefined, { code: 'NoRequest', message }));
     }
     for (const { file, text } of its) {
-      if (signal.aborted) return comparisons;
       comparisons.push(resultOf(pair, file, await differenceOf(cluster, pair, text, { tolerance, signal })));
     }
   }
@@ -116,12 +117,15 @@ async function differenceOf(
   text: string,
   { tolerance, signal }: { tolerance: Tolerance; signal: AbortSignal },
 ): Promise<Comparison['difference']> {
+  const notAsked = { code: 'NotAsked', message: 'you stopped the comparing' } as const;
+  if (signal.aborted) return notAsked;
   try {
     // One after the other: what both take of a node at once would be in each other's way.
     const before = await askService(cluster, pair, pair.name, text, signal);
     const after = await askService(cluster, pair, pair.shared, text, signal);
     return answerDifference(before, after, tolerance);
   } catch (thrown) {
+    if (signal.aborted) return notAsked;
     const isOfOne =
       thrown instanceof NobodyAnswersError || (isApiError(thrown) && OF_ONE_POD.has(thrown.code));
     if (!isOfOne) throw thrown;

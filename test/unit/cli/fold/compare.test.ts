@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
-import { runCommand } from '../../../support/command-run.ts';
+import { runCommand, startCommand } from '../../../support/command-run.ts';
 import { single } from './fold-scene.ts';
 
 interface Asked {
@@ -143,6 +143,19 @@ describe('mms fold --compare', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/^rose .* NoAnswer /m);
     expect(stdout).toMatch(/^tulip .* Alike/m);
+  });
+
+  it('does not call what was not asked alike when it is interrupted', async () => {
+    const usual = answers;
+    const args = ['--kubeconfig', join(directory, 'config'), '--compare', join(directory, 'requests')];
+    const started = startCommand(['fold', ...args]);
+    answers = (request) => {
+      if (request.pod.startsWith('rose')) started.interrupt();
+      return usual(request);
+    };
+    expect(await started.ended).toBe(1);
+    expect(started.stdout()).toMatch(/^iris .* Alike/m);
+    expect(started.stdout()).toMatch(/^tulip .* NotAsked /m);
   });
 
   it('does not call a model alike of which there is no request', async () => {

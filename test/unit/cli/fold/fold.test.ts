@@ -205,6 +205,17 @@ describe('mms fold --write', () => {
     );
   });
 
+  it('names a runtime that any of them names, and leaves one that is only guessed to KServe', async () => {
+    const runtimeOf = async (named: string | undefined) => {
+      const { to } = await written([single('a'), single('b', { model: { runtime: named } })]);
+      const text = await readFile(join(to, 'flowers/sklearn-shared/inference-service.yaml'), 'utf8');
+      return (parse(text) as { spec: { predictor: { model: { runtime?: string } } } }).spec.predictor.model
+        .runtime;
+    };
+    expect(await runtimeOf('kserve-mlserver')).toBe('kserve-mlserver');
+    expect(await runtimeOf(undefined)).toBeUndefined();
+  });
+
   it('marks memory that is a guess', async () => {
     const { to } = await written(['rose', 'tulip'].map((name) => single(name)));
     expect(await readFile(join(to, 'flowers/sklearn-shared/model-rose.yaml'), 'utf8')).toMatch(
