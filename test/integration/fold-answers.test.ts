@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
 import { PODS } from '../../src/kube/resources.ts';
 import { createModel, createService, inferenceService, trainedModel } from '../support/cluster-client.ts';
 import { runCommand } from '../support/command-run.ts';
@@ -79,7 +78,7 @@ describe('mms fold --compare with real model servers', () => {
         containers: [{ name: 'kserve-container', image: 'sklearnserver', ports: [{ containerPort }] }],
       },
     };
-    const created = await cluster.client.create(PODS, pod as KubernetesObject);
+    const created = await cluster.client.create(PODS, pod);
     const podIP = addressOfThisMachine();
     const conditions = [{ type: 'Ready', status: 'True' }];
     const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }], conditions };

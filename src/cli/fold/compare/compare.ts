@@ -125,7 +125,7 @@ async function differenceOf(
     const after = await askService(cluster, pair, pair.shared, text, signal);
     return answerDifference(before, after, tolerance);
   } catch (thrown) {
-    if (signal.aborted) return notAsked;
+    if (isApiError(thrown, 'API_ABORTED')) return notAsked;
     const isOfOne =
       thrown instanceof NobodyAnswersError || (isApiError(thrown) && OF_ONE_POD.has(thrown.code));
     if (!isOfOne) throw thrown;
