@@ -1,5 +1,5 @@
 import { recordOf } from '../../lib/json.ts';
-import { bytes, parseQuantity, toBytes } from '../../lib/quantity.ts';
+import { bytes, isBeyondBytes, parseQuantity, toBytes } from '../../lib/quantity.ts';
 import type { Bytes } from '../../lib/quantity.ts';
 
 /** Thousandths of a core, whole. */
@@ -42,7 +42,7 @@ export function readCpu(value: unknown): MilliCpu | undefined {
 /** A quantity of bytes as an object of Kubernetes has it; undefined when it is none. */
 export function readMemory(value: unknown): Bytes | undefined {
   const quantity = quantityIn(value);
-  return quantity === undefined ? undefined : toBytes(quantity);
+  return quantity === undefined || isBeyondBytes(quantity) ? undefined : toBytes(quantity);
 }
 
 function quantityIn(value: unknown): ReturnType<typeof parseQuantity> {

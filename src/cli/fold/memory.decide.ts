@@ -70,8 +70,12 @@ export function podRequestsOf({ pods, predictor, request, runtimeContainer }: Ca
   return { count, wanted: written, server, beside: NOTHING, total: times(server, count) };
 }
 
+/** Of 32 bits, as the field is; what is none counts as not written. */
+const MOST_REPLICAS = 2 ** 31 - 1;
+
 function writtenReplicas(value: unknown): number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : 1;
+  const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 0;
+  return isCount && value <= MOST_REPLICAS ? value : 1;
 }
 
 /** What an empty server of this candidate takes; zero where nobody knows, so that no model is proposed too small. */

@@ -6,6 +6,7 @@ import { plotOf } from '../../../../src/cli/fold/plot.decide.ts';
 import { reportDocument } from '../../../../src/cli/fold/report-document.decide.ts';
 import { isMMSPredictor } from '../../../../src/contract/mms-predictor.ts';
 import type { InferenceService, Predictor } from '../../../../src/contract/inference-service.ts';
+import { bytes } from '../../../../src/lib/quantity.ts';
 import { facts, reportOf, single } from './fold-scene.ts';
 
 const junk = fc.oneof(
@@ -55,5 +56,16 @@ describe('InferenceServices with junk in any field', () => {
       plotOf(report);
     });
     fc.assert(property, { numRuns: 400 });
+  });
+
+  it('count numbers that no field of Kubernetes can hold as not written', () => {
+    const absurd = { requests: { cpu: '1e300', memory: '1e300' } };
+    const services = ['a', 'b'].map((name) =>
+      single(name, { predictor: { minReplicas: 1e300 }, model: { resources: absurd } }),
+    );
+    const report = reportOf(facts(services), { modelMemory: bytes(1) });
+    // KServe's default of 1 CPU and 2Gi, for a pod each.
+    expect(report.before).toEqual({ pods: 2, cpu: 2000, memory: 2n * 2n * 1024n ** 3n });
+    expect(plotOf(report)).not.toMatch(/Infinity|NaN/);
   });
 });
