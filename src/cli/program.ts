@@ -95,6 +95,12 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./explain/explain.ts')).explainCommand,
   },
   {
+    name: 'fold',
+    group: GROUPS.models,
+    summary: 'show which InferenceServices could share pods, what that saves, and write what they become',
+    load: async () => (await import('./fold/fold.ts')).foldCommand,
+  },
+  {
     name: 'infer',
     group: GROUPS.models,
     summary: 'send one request to a model and print its answer',

@@ -108,6 +108,8 @@ export const VALIDATE_TRAINED_MODELS_PATH = '/validate-trainedmodels';
 export const SERVER_TYPE_ANNOTATION = 'serving.kserve.io/server-type';
 /** Whether something else scales a predictor: `external`. */
 export const AUTOSCALER_CLASS_ANNOTATION = 'serving.kserve.io/autoscalerClass';
+/** What makes the pods of an InferenceService: `Standard` (a Deployment), `Knative`, or `ModelMesh`. */
+export const DEPLOYMENT_MODE_ANNOTATION = 'serving.kserve.io/deploymentMode';
 /** `"true"` takes all pods of an InferenceService away. */
 export const STOP_ANNOTATION = 'serving.kserve.io/stop';
 /** On a Deployment that is stopped: how many pods it had, and is to have again. */

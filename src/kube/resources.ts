@@ -141,6 +141,14 @@ export const CLUSTER_SERVING_RUNTIMES: Resource<ServingRuntime> = {
   namespaced: false,
 };
 export const PODS: Resource<CustomObject> = { ...core, plural: 'pods', kind: 'Pod', namespaced: true };
+/** What pods take just now; only where metrics-server or its like answers for the group. */
+export const POD_METRICS: Resource = {
+  group: 'metrics.k8s.io',
+  version: 'v1beta1',
+  plural: 'pods',
+  kind: 'PodMetrics',
+  namespaced: true,
+};
 export const EVENTS: Resource = { ...core, plural: 'events', kind: 'Event', namespaced: true };
 export const NAMESPACES: Resource = { ...core, plural: 'namespaces', kind: 'Namespace', namespaced: false };
 export const NODES: Resource<CustomObject> = {

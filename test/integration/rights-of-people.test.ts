@@ -74,6 +74,14 @@ describe('people with the roles of Kubernetes', () => {
       stderr: expect.stringMatching(/User "view" cannot patch resource "trainedmodels"/),
     });
     expect((await mms('view', 'version')).stdout).toMatch(/\nagents: none\n/);
+    const folded = await mms('view', 'fold');
+    expect(folded).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^default\/sk +AlreadyMultiModel /m),
+    });
+    expect(folded.stderr).toMatch(
+      /^note: ClusterServingRuntimes cannot be read .*: KServe's own are assumed$/m,
+    );
   });
 
   it('edit loads and unloads, and has no say on runtimes', async () => {

@@ -1,0 +1,107 @@
+import { formatBytes } from '../../lib/quantity.ts';
+import type { Bytes } from '../../lib/quantity.ts';
+import { shortBytes } from '../top/short-bytes.decide.ts';
+import type { FoldReport, ReportedGroup } from './report.decide.ts';
+import type { Footprint } from './savings.decide.ts';
+
+/** Headings and rows, as `table` prints them. */
+export interface Cells {
+  readonly headings: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** `flowers/iris`, or the name alone where files do not say the namespace. */
+export function placeOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return namespace === '' ? name : `${namespace}/${name}`;
+}
+
+export function groupCells({ groups }: FoldReport): Cells {
+  return {
+    headings: ['SHARED INFERENCESERVICE', 'MODELS', 'RUNTIME', 'PROTOCOL', 'PODS', 'CPU', 'MEMORY'],
+    rows: groups.map(({ group, before, after }) => {
+      const [{ candidate }] = group.members;
+      return [
+        ...[
+          placeOf(group),
+          String(group.members.length),
+          candidate.server.runtime ?? '-',
+          candidate.protocol,
+        ],
+        ...[change(String(before.pods), String(after.pods)), change(cores(before), cores(after))],
+        change(memory(before.memory), memory(after.memory)),
+      ];
+    }),
+  };
+}
+
+/** Each model with what it is to declare, for `-o wide`. */
+export function modelCells({ groups }: FoldReport): Cells {
+  return {
+    headings: ['MODEL', 'SHARED INFERENCESERVICE', 'MEMORY', 'MEMORY IS'],
+    rows: groups.flatMap(({ group }) =>
+      group.members.map(({ candidate, memory: { memory: amount, source } }) => [
+        ...[placeOf(candidate), group.name, formatBytes(amount), source],
+      ]),
+    ),
+  };
+}
+
+export function aloneCells({ alone }: FoldReport): Cells {
+  return {
+    headings: ['STAYS ALONE', 'CODE', 'BECAUSE'],
+    rows: alone.map(({ namespace, name, obstacle }) => [
+      placeOf({ namespace, name }),
+      obstacle.code,
+      obstacle.message,
+    ]),
+  };
+}
+
+/** One sentence with the sum of it. */
+export function savedText({ groups, before, after, saved, money }: FoldReport): string {
+  if (groups.length === 0) return 'No InferenceServices could share pods.';
+  const models = groups.reduce((sum, { group }) => sum + group.members.length, 0);
+  const paid =
+    money === undefined
+      ? ''
+      : ` A month costs ${money.after.toFixed(2)} instead of ${money.before.toFixed(2)}: ${money.saved.toFixed(2)} less.`;
+  return (
+    `${models} InferenceServices could share ${after.pods} ${after.pods === 1 ? 'pod' : 'pods'} instead of ${before.pods}. ` +
+    `Requested: ${cores(after)} CPU instead of ${cores(before)} (${share(saved.cpu, before.cpu)}), ` +
+    `${memory(after.memory)} of memory instead of ${memory(before.memory)} (${share(Number(saved.memory), Number(before.memory))}).${paid}`
+  );
+}
+
+/** Groups of which it is printed what changes; of more the list would be read by nobody. */
+const GROUPS_TOLD = 5;
+
+/** What changes for clients, group by group. */
+export function changeLines(groups: readonly ReportedGroup[]): string[] {
+  const told = groups
+    .slice(0, GROUPS_TOLD)
+    .flatMap(({ group, changes }) => [
+      `${placeOf(group)}:`,
+      ...changes.map(({ message }) => `  - ${message}`),
+    ]);
+  const more = groups.length - GROUPS_TOLD;
+  return more > 0 ? [...told, `The same kind of changes for ${more} more: -o json has them all.`] : told;
+}
+
+function change(before: string, after: string): string {
+  return `${before} -> ${after}`;
+}
+
+/** Cores with a digit behind the point at most. */
+function cores({ cpu }: Pick<Footprint, 'cpu'>): string {
+  return String(Math.round(cpu / 100) / 10);
+}
+
+function memory(amount: Bytes): string {
+  return amount === 0n ? '0' : shortBytes(amount);
+}
+
+function share(saved: number, before: number): string {
+  if (before === 0) return 'none before';
+  const percent = Math.round((saved / before) * 100);
+  return percent < 0 ? `${-percent} % more` : `${percent} % less`;
+}

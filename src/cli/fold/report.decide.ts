@@ -1,0 +1,136 @@
+import { formatBytes } from '../../lib/quantity.ts';
+import type { Bytes } from '../../lib/quantity.ts';
+import type { Amount } from './amounts.decide.ts';
+import { formatCpu } from './amounts.decide.ts';
+import type { FoldFacts } from './candidate.decide.ts';
+import { clientChanges } from './client-changes.decide.ts';
+import type { ClientChange } from './client-changes.decide.ts';
+import { groupServices } from './groups.decide.ts';
+import type { Choice, Group, Member } from './groups.decide.ts';
+import { KSERVE_REQUESTS } from './memory.decide.ts';
+import type { Assumptions } from './memory.decide.ts';
+import type { Obstacle } from './obstacles.decide.ts';
+import { difference, footprintBefore, monthlyCost, sharedPodsOf, sumOfFootprints } from './savings.decide.ts';
+import type { Footprint, Prices, SharedPods } from './savings.decide.ts';
+
+/** A group with what it takes before and after. */
+export interface ReportedGroup {
+  readonly group: Group;
+  readonly shared: SharedPods;
+  readonly before: Footprint;
+  readonly after: Footprint;
+  readonly changes: readonly ClientChange[];
+}
+
+/** What sharing pods would mean, without a change to anything. */
+export interface FoldReport {
+  readonly groups: readonly ReportedGroup[];
+  readonly alone: readonly {
+    readonly namespace: string;
+    readonly name: string;
+    readonly obstacle: Obstacle;
+  }[];
+  /** Of all groups together. */
+  readonly before: Footprint;
+  readonly after: Footprint;
+  readonly saved: Footprint;
+  /** By month; undefined without prices. */
+  readonly money: { readonly before: number; readonly after: number; readonly saved: number } | undefined;
+  readonly assumptions: readonly string[];
+}
+
+interface ReportOptions extends Choice {
+  readonly assumed: Assumptions;
+  readonly prices: Prices;
+  /** Why nothing is measured; undefined where it is, or where there is no cluster. */
+  readonly unmeasured: string | undefined;
+}
+
+export function foldReport(facts: FoldFacts, options: ReportOptions): FoldReport {
+  const { groups, alone } = groupServices(facts, options.assumed, options);
+  const reported = groups.map((group): ReportedGroup => {
+    const shared = sharedPodsOf(group, facts.agent, options.assumed);
+    const changes = clientChanges(group, shared);
+    return { group, shared, before: footprintBefore(group), after: shared.total, changes };
+  });
+  const before = sumOfFootprints(reported.map((one) => one.before));
+  const after = sumOfFootprints(reported.map((one) => one.after));
+  return {
+    groups: reported,
+    alone: alone.map(({ candidate: { namespace, name }, obstacle }) => ({ namespace, name, obstacle })),
+    ...{ before, after, saved: difference(before, after) },
+    money: moneyOf(before, after, options.prices),
+    assumptions: assumptionsOf(facts, reported, options),
+  };
+}
+
+function moneyOf(before: Footprint, after: Footprint, prices: Prices): FoldReport['money'] {
+  const [had, has] = [monthlyCost(before, prices), monthlyCost(after, prices)];
+  return had === undefined || has === undefined ? undefined : { before: had, after: has, saved: had - has };
+}
+
+/** All that the figures rest on, so that a reader can say where they are wrong. */
+function assumptionsOf(
+  facts: FoldFacts,
+  reported: readonly ReportedGroup[],
+  { assumed, prices, unmeasured }: ReportOptions,
+): string[] {
+  if (reported.length === 0) return [];
+  const members = reported.flatMap(({ group }) => group.members);
+  return [
+    facts.pods === undefined
+      ? `Pods now: minReplicas of each, else 1, with the requests that are written; where none are, ${amountText(KSERVE_REQUESTS)}, KServe's default.`
+      : 'Pods now: those that are in the cluster, with what their containers request.',
+    `The agent of each shared pod requests ${amountText(facts.agent)}.`,
+    ...emptyServers(reported),
+    ...modelSources(members, assumed),
+    ...(unmeasured === undefined ? [] : [`Nothing is measured: ${unmeasured}`]),
+    `CPU of a shared pod: as the member that requests most, or what all members take now and ${percent(assumed.margin)} more, whichever is more. More models are more requests: watch it.`,
+    `Memory of a shared pod: an empty server and all models are requested; its limit is ${percent(assumed.margin)} more.`,
+    `Replicas: as many as the member with most has, or asks for by minReplicas. At most ${formatBytes(assumed.podMemory)} and ${assumed.modelsPerPod} models in a shared pod.`,
+    ...(prices.cpu === undefined && prices.memory === undefined
+      ? []
+      : ['Money: a month has 730 hours, and all that is requested is paid.']),
+  ];
+}
+
+function amountText({ cpu, memory }: Amount): string {
+  return `${formatCpu(cpu)} CPU and ${formatBytes(memory)}`;
+}
+
+function emptyServers(reported: readonly ReportedGroup[]): string[] {
+  const byServer = new Map<string, Bytes>();
+  for (const { group } of reported) {
+    const [{ candidate }] = group.members;
+    byServer.set(
+      candidate.server.kind?.name ?? `the server of runtime ${candidate.server.runtime ?? ''}`,
+      group.emptyServer,
+    );
+  }
+  return [...byServer].map(([server, memory]) =>
+    memory === 0n
+      ? `An empty server (${server}): not known, so nothing is taken off its models; --empty-server says what it takes.`
+      : `An empty server (${server}) takes ${formatBytes(memory)}.`,
+  );
+}
+
+function modelSources(members: readonly Member[], { margin, modelMemory }: Assumptions): string[] {
+  const count = (wanted: Member['memory']['source']): number =>
+    members.filter(({ memory }) => memory.source === wanted).length;
+  const lines: readonly (readonly [number, string])[] = [
+    [count('measured'), `is what its pods take now, less an empty server, and ${percent(margin)} more`],
+    [count('given'), `is ${modelMemory === undefined ? '' : formatBytes(modelMemory)}, as given`],
+    [
+      count('declared'),
+      'is what its pod requests, less an empty server: the most it can be, and likely far less',
+    ],
+    [count('guess'), 'is a guess'],
+  ];
+  return lines
+    .filter(([number]) => number > 0)
+    .map(([number, text]) => `The memory of ${number} ${number === 1 ? 'model' : 'models'} ${text}.`);
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}

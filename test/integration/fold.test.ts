@@ -1,0 +1,152 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
+import { PODS } from '../../src/kube/resources.ts';
+import { createService, inferenceService } from '../support/cluster-client.ts';
+import { runCommand } from '../support/command-run.ts';
+import { eventually } from '../support/eventually.ts';
+import { startKServeCluster } from '../support/kserve-cluster.ts';
+import type { KServeCluster } from '../support/kserve-cluster.ts';
+import { kservePrograms } from '../support/kserve-programs.ts';
+import { kubectl } from '../support/kubectl.ts';
+import { measure, serveMetrics } from '../support/pod-metrics.ts';
+
+interface Document {
+  readonly groups: readonly {
+    readonly name: string;
+    readonly runtime: string;
+    readonly before: object;
+    readonly after: object;
+    readonly models: readonly { readonly name: string; readonly memory: number; readonly memoryIs: string }[];
+  }[];
+  readonly alone: readonly { readonly name: string; readonly code: string; readonly reason: string }[];
+  readonly assumptions: readonly string[];
+}
+
+const MI = 1024 ** 2;
+
+/** InferenceServices that KServe's own manager has filled up and made Deployments of; their pods are stored, and run nowhere. */
+describe('mms fold of a cluster with KServe', () => {
+  let cluster: KServeCluster;
+  let kubeconfig = '';
+
+  beforeAll(async () => {
+    await kservePrograms();
+  }, 30 * 60_000);
+
+  beforeAll(async () => {
+    cluster = await startKServeCluster();
+    kubeconfig = cluster.controlPlane.kubeconfigPath;
+    const { module } = await kservePrograms();
+    for (const name of ['mlserver', 'sklearnserver', 'tensorflow-serving'])
+      await kubectl(kubeconfig, 'apply', '-f', join(module, `config/runtimes/kserve-${name}.yaml`));
+    const made = (name: string, model: object, more: object = {}) =>
+      createService(cluster.client, {
+        ...inferenceService(name, { model: { storageUri: `s3://models/${name}`, ...model }, ...more }),
+      });
+    const sklearn = { modelFormat: { name: 'sklearn' } };
+    // A webhook that has just been registered is asked a moment later.
+    await eventually(() => made('rose', { ...sklearn, protocolVersion: 'v2' }));
+    for (const name of ['tulip', 'iris']) await made(name, { ...sklearn, protocolVersion: 'v2' });
+    for (const name of ['oak', 'elm']) await made(name, sklearn, { minReplicas: 2 });
+    await made('tensor', { modelFormat: { name: 'tensorflow' } });
+    await made('apart', { ...sklearn, protocolVersion: 'v2' }, { serviceAccountName: 'other' });
+  }, 300_000);
+
+  afterAll(async () => {
+    await cluster.stop();
+  });
+
+  const report = async (...args: readonly string[]): Promise<Document> => {
+    const { code, stdout, stderr } = await runCommand([
+      'fold',
+      '--kubeconfig',
+      kubeconfig,
+      '-o',
+      'json',
+      ...args,
+    ]);
+    if (code !== 0) throw new Error(stderr);
+    return JSON.parse(stdout) as Document;
+  };
+
+  /** A pod as the Deployment that KServe made would create it. */
+  async function runningPod(service: string, name: string): Promise<KubernetesObject> {
+    const json = await eventually(() =>
+      kubectl(kubeconfig, 'get', 'deployment', `${service}-predictor`, '-o', 'json'),
+    );
+    const { template } = (JSON.parse(json) as { spec: { template: { metadata: object; spec: object } } })
+      .spec;
+    const pod = await cluster.client.create(PODS, {
+      ...template,
+      metadata: { ...template.metadata, name, namespace: 'default' },
+      spec: { ...template.spec, nodeName: 'nowhere' },
+    } as KubernetesObject);
+    const body = { status: { phase: 'Running' } };
+    await cluster.client.patch(PODS, pod.metadata, { type: 'merge', body }, { subresource: 'status' });
+    return pod;
+  }
+
+  it('tells who could share by the runtimes that KServe chooses, and why others cannot', async () => {
+    const { groups, alone } = await report();
+    expect(groups.map(({ name, runtime, models }) => [name, runtime, models.map((one) => one.name)])).toEqual(
+      [
+        ['sklearn-shared', 'kserve-sklearnserver', ['elm', 'oak']],
+        ['sklearn-shared-2', 'kserve-mlserver', ['iris', 'rose', 'tulip']],
+      ],
+    );
+    expect(alone.map(({ name, code }) => [name, code])).toEqual([
+      ['apart', 'Alone'],
+      ['tensor', 'ServerCannotLoad'],
+    ]);
+  });
+
+  it('says that nothing is measured, and goes on', async () => {
+    const { assumptions } = await report();
+    expect(assumptions).toContainEqual(
+      expect.stringMatching(/Nothing is measured: metrics\.k8s\.io cannot be read/),
+    );
+  });
+
+  it('counts the pods that are there, with what they request and what they take', async () => {
+    await serveMetrics(kubeconfig);
+    for (const [service, name, memory] of [
+      ['rose', 'rose-1', '313Mi'],
+      ['tulip', 'tulip-1', '253Mi'],
+      ['iris', 'iris-1', '214Mi'],
+    ] as const)
+      await measure(cluster.client, await runningPod(service, name), {
+        'kserve-container': { cpu: '12m', memory },
+      });
+    await runningPod('iris', 'iris-2');
+    const { groups } = await report('rose', 'tulip', 'iris');
+    const [{ before, after, models } = { before: {}, after: {}, models: [] }] = groups;
+    // KServe has filled in 1 CPU and 2Gi for each of four pods.
+    expect(before).toEqual({ pods: 4, cpu: 4, memory: 4 * 2048 * MI });
+    expect(
+      Object.fromEntries(models.map(({ name, memory, memoryIs }) => [name, [memory / MI, memoryIs]])),
+    ).toEqual({
+      ...{ rose: [125, 'measured'], tulip: [50, 'measured'], iris: [4, 'measured'] },
+    });
+    expect(after).toEqual({ pods: 2, cpu: 2.2, memory: 2 * (213 + 179 + 100) * MI });
+  });
+
+  it('writes what KServe and its webhooks take, and then knows that these are moved', async () => {
+    const to = join(cluster.controlPlane.directory, 'written');
+    await runCommand(['fold', '--kubeconfig', kubeconfig, '--write', to, 'rose', 'tulip', 'iris']);
+    const directory = join(to, 'default/sklearn-shared');
+    expect(await readFile(join(directory, 'inference-service.yaml'), 'utf8')).toContain(
+      'runtime: kserve-mlserver',
+    );
+    // KServe's controller deletes a TrainedModel whose InferenceService it has not seen yet: the page says to apply it first.
+    await kubectl(kubeconfig, 'apply', '-f', join(directory, 'inference-service.yaml'));
+    await eventually(() => kubectl(kubeconfig, 'get', 'deployment', 'sklearn-shared-predictor'));
+    await kubectl(kubeconfig, 'apply', '-k', directory);
+    const { alone } = await report();
+    expect(alone.find(({ name }) => name === 'rose')).toMatchObject({
+      ...{ code: 'TrainedModelThere', reason: expect.stringContaining('sklearn-shared') },
+    });
+    expect(alone.find(({ name }) => name === 'sklearn-shared')?.code).toBe('AlreadyMultiModel');
+  });
+});
