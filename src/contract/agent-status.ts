@@ -12,6 +12,10 @@ export type ModelPhase =
   | { readonly phase: 'Downloading'; readonly bytes: number }
   | { readonly phase: 'Loading' }
   | { readonly phase: 'Loaded' }
+  /** Residency on-demand: this agent has loaded this version once, and its files are on disk. */
+  | { readonly phase: 'Standby' }
+  /** The same, and its files are not on disk any more. */
+  | { readonly phase: 'Remote' }
   | {
       readonly phase: 'Failed';
       readonly reason: string;
