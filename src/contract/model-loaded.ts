@@ -52,7 +52,10 @@ export function modelLoadedOf(input: {
 }
 
 /** The worse the lower: the worst replica gives the reason. */
-const RANK = { Failed: 0, AgentNotReachable: 1, Queued: 2, Downloading: 3, Loading: 4, Loaded: 5 } as const;
+const RANK = {
+  ...{ Failed: 0, AgentNotReachable: 1, Queued: 2, Downloading: 3, Loading: 4 },
+  ...{ Remote: 5, Standby: 6, Loaded: 7 },
+} as const;
 
 interface ReplicaState {
   readonly pod: string;
