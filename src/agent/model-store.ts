@@ -198,7 +198,7 @@ async function recoverModels(
   modelDir: string,
   previousOf: (name: string) => string,
   loadedHashOf: (name: string) => string | undefined,
-): Promise<ReadonlyMap<string, StoredModel>> {
+): Promise<Map<string, StoredModel>> {
   const found = new Map<string, StoredModel>();
   for await (const entry of await opendir(modelDir, { bufferSize: 256 })) {
     const { name } = entry;

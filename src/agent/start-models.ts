@@ -14,6 +14,7 @@ import { type ModelStore, openModelStore, type StoredModel } from './model-store
 import type { AgentOptions } from './options.ts';
 import type { Puller } from './puller/contract.ts';
 import type { Readiness } from './readiness.ts';
+import { type RunningResidency, startResidency } from './residency/start-residency.ts';
 import type { StatusBoard } from './status/status-store.ts';
 
 /** A step that takes longer gives its slot to the next. */
@@ -34,6 +35,7 @@ interface ModelsDeps {
 export interface RunningModels {
   readonly engine: Engine;
   readonly store: ModelStore;
+  readonly residency: RunningResidency;
 }
 
 /** Takes over what is on disk, and follows models.json and the model server until the signal aborts. */
@@ -41,25 +43,39 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
   const { options, clock, log, board } = deps;
   const store = await openModelStore(options.modelDir);
   const [first, ...others] = options.modelServerUrls;
-  const settings = mlserverSettings(options.modelDir, clock);
-  const speak = (url: URL) => v2Adapter(httpCaller(url), settings);
+  const settings = mlserverSettings(options.modelDir, clock, () => residency.isOnDemand());
+  const mlserverMetrics = httpCaller(options.residency.mlserverMetricsUrl);
+  const speak = (url: URL) => v2Adapter(httpCaller(url), settings, mlserverMetrics);
   const adapter = discoverModelServer([speak(first), ...others.map(speak)]);
-  const engine = createEngine({
+  const residency = await startResidency(
+    {
+      ...{ adapter, clock, log, modelDir: options.modelDir, settings: options.residency },
+      consider: (names) => engine.consider(names),
+      settled: () => deps.readiness.memoryIsFull(),
+    },
+    signal,
+  );
+  const engine: Engine = createEngine({
     ...deps,
     store,
     adapter,
+    residence: residency.control,
     limits: { slowAfter: SLOW_AFTER, fetches: options.downloads, loads: options.loads },
     observer: observerOf(deps),
   });
   const found = await store.recover();
   await settings.showAll();
   engine.adopt(found);
-  void watchModelConfig(options.configDir, clock, signal, (reading) => {
-    takeReading(reading, deps, engine, found);
-  });
+  void watchModelConfig(
+    options.configDir,
+    clock,
+    signal,
+    (reading) => takeReading(reading, deps, engine, found),
+    residency.read,
+  );
   const changed = (modelServer: ServerState): void => board.setFacts({ modelServer });
   void monitorModelServer({ adapter, engine, clock, log, changed }, signal);
-  return { engine, store };
+  return { engine, store, residency };
 }
 
 function observerOf({ readiness, board, stepped, forgotten }: ModelsDeps): EngineObserver {

@@ -11,6 +11,7 @@ import { abortObsoleteFetch, startFetch } from './fetch-lane.ts';
 import { startServe } from './serve-lane.ts';
 import {
   newTrackedModel,
+  unseenModel,
   refreshPhase,
   setServed,
   setDesired,
@@ -81,7 +82,7 @@ export function createEngine(deps: EngineDeps): Engine {
       for (const [name, stored] of found) table.set(name, newTrackedModel(name, stored, deps.clock.now()));
     },
     setDesired: (models) => {
-      for (const model of applyDesired(table, models, deps.clock.now())) context.reconcileModel(model);
+      for (const model of applyDesired(table, models, deps.store.notedHash, deps.clock.now())) context.reconcileModel(model);
     },
     serverUp: () => {
       up = true;
@@ -108,11 +109,16 @@ export function createEngine(deps: EngineDeps): Engine {
 }
 
 /** Gives every model what is desired of it; returns those for which that has changed. */
-function applyDesired(table: Map<string, TrackedModel>, models: ModelSet, now: EpochMs): TrackedModel[] {
+function applyDesired(
+  table: Map<string, TrackedModel>,
+  models: ModelSet,
+  notedHash: (name: string) => string | undefined,
+  now: EpochMs,
+): TrackedModel[] {
   const changed: TrackedModel[] = [];
   for (const [name, spec] of models) {
     let model = table.get(name);
-    if (model === undefined) table.set(name, (model = newTrackedModel(name, undefined, now)));
+    if (model === undefined) table.set(name, (model = unseenModel(name, notedHash(name), now)));
     if (setDesired(model, spec, now)) changed.push(model);
   }
   for (const model of table.values()) {

@@ -78,6 +78,11 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
   };
 }
 
+/** A record for a model of which nothing is on disk; an agent before this one may have loaded it once all the same. */
+export function unseenModel(name: string, loadedHash: string | undefined, now: EpochMs): TrackedModel {
+  return { ...newTrackedModel(name, undefined, now), loadedHash };
+}
+
 export function viewOf(model: TrackedModel): ModelView {
   return { ...model, staged: model.staged?.spec };
 }

@@ -10,11 +10,14 @@ export interface DiskLedger {
   observe(entry: Entry, model: Readonly<TrackedModel>): void;
   forget(entry: Entry): void;
   used(): ByteCount;
-  /**
-   * Those whose files have to go for so many bytes more; none where they fit. Empty too where nothing can go, with `fits` false.
-   */
-  planRoom(more: ByteCount): { readonly fits: boolean; readonly victims: readonly Entry[] };
+  /** The removal of its files is decided. */
+  leave(entry: Entry): void;
+  planRoom(more: ByteCount): DiskPlan;
 }
+
+/** `make`: it fits once the files of these, and those that leave already, are gone. `full`: nothing more can go. */
+type DiskPlan =
+  { readonly kind: 'fits' | 'full' } | { readonly kind: 'make'; readonly victims: readonly Entry[] };
 
 interface Node extends LruLinks<Node> {
   readonly entry: Entry;
@@ -26,6 +29,7 @@ export function createDiskLedger(): DiskLedger {
   /** Those that sleep with files on disk, in the order in which they fell asleep. */
   const sleeping = createLruList<Node>();
   const nodes = new Map<Entry, Node>();
+  const leaving = new Set<Entry>();
   const drop = (entry: Entry): void => {
     const node = nodes.get(entry);
     if (node === undefined) return;
@@ -35,6 +39,7 @@ export function createDiskLedger(): DiskLedger {
   const charge = (entry: Entry, size: ByteCount): void => {
     used += size - entry.diskCharge;
     entry.diskCharge = size;
+    if (size > 0) entry.bytesOnDisk = size;
   };
   return {
     setBudget: (next) => {
@@ -44,10 +49,16 @@ export function createDiskLedger(): DiskLedger {
     forget: (entry) => {
       charge(entry, 0);
       drop(entry);
+      leaving.delete(entry);
+    },
+    leave: (entry) => {
+      drop(entry);
+      leaving.add(entry);
     },
     observe: (entry, model) => {
       const files = model.stored !== undefined || model.staged !== undefined || model.previous !== undefined;
       charge(entry, files ? model.bytes : 0);
+      if (!files || entry.residence !== 'away') leaving.delete(entry);
       const sleeps = files && model.parked && entry.residence === 'rest' && entry.waiters.size === 0;
       if (!sleeps) drop(entry);
       else if (!nodes.has(entry)) {
@@ -57,15 +68,16 @@ export function createDiskLedger(): DiskLedger {
       }
     },
     planRoom: (more) => {
+      if (used + more <= budget) return { kind: 'fits' };
       let short = used + more - budget;
+      for (const { diskCharge } of leaving) short -= diskCharge;
       const victims: Entry[] = [];
-      if (short <= 0) return { fits: true, victims };
       for (const { entry } of sleeping.oldestFirst()) {
         if (short <= 0) break;
         victims.push(entry);
         short -= entry.diskCharge;
       }
-      return { fits: false, victims };
+      return short <= 0 || victims.length > 0 ? { kind: 'make', victims } : { kind: 'full' };
     },
   };
 }

@@ -29,6 +29,8 @@ export interface Entry extends LruLinks<Entry>, Evictable {
   charge: ByteCount;
   /** Its files take that much of the disk; see the disk's ledger. */
   diskCharge: ByteCount;
+  /** What its files took when they were on disk last. */
+  bytesOnDisk: ByteCount;
   keepUntil: MonotonicMs;
   lastUse: MonotonicMs | undefined;
   inFlight: number;
@@ -55,6 +57,7 @@ export function newEntry(name: string, now: MonotonicMs): Entry {
     residence: 'rest',
     charge: 0,
     diskCharge: 0,
+    bytesOnDisk: 0,
     keepUntil: now,
     lastUse: undefined,
     inFlight: 0,
