@@ -57,8 +57,8 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
     previous: found?.previous,
     parked: found?.parked ?? false,
     residence: 'memory',
-    // What a restarted agent finds may be loaded still; only the model server can say.
-    served: { kind: found === undefined ? 'absent' : 'unknown' },
+    // What a restarted agent finds may be loaded still, unless it sleeps; only the model server can say.
+    served: { kind: found === undefined || found.parked ? 'absent' : 'unknown' },
     servedRevision: 0,
     loadedHash: found?.loadedHash,
     failure: undefined,

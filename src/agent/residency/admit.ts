@@ -101,7 +101,8 @@ function placeOne(books: Books, entry: Entry, placement: Placement): Placing {
     return { kind: 'passed' };
   }
   if (memory.wantsMeasure(need)) {
-    books.measure();
+    // What is being loaded has not grown to its size yet; each that ends is a reason to look again.
+    if (books.loading.size === 0) books.measure();
     return { kind: 'blocked' };
   }
   const standing = memory.standing(promised);
@@ -115,6 +116,7 @@ function placeOne(books: Books, entry: Entry, placement: Placement): Placing {
     return { kind: 'promised', need };
   }
   memory.charge(entry, need);
+  books.loading.add(entry);
   books.queues.remove(entry);
   send(books, entry, 'memory');
   return { kind: 'passed' };

@@ -11,6 +11,7 @@ export interface ResidencyCounts {
   /** Requests that found their model loaded, and those that had to wait. */
   hits: number;
   misses: number;
+  loads: number;
   /** Unloads that made room. */
   evictions: number;
   diskEvictions: number;
@@ -28,6 +29,8 @@ export interface Books {
   readonly waiting: WaitingRoom;
   /** Models that are fetched or loaded although nobody asked; only so many at once. */
   readonly proving: Set<Entry>;
+  /** Models that are to be loaded, with room for them, and that are not loaded yet. */
+  readonly loading: Set<Entry>;
   /** Names for the engine to decide for again. */
   readonly changed: Set<string>;
   readonly counts: ResidencyCounts;
@@ -41,7 +44,7 @@ export interface Books {
   /** Looks again soon; many calls in one turn are one look. */
   readonly look: () => void;
   readonly lookAt: (at: MonotonicMs) => void;
-  /** Measures the process, if it can be. */
+  /** Measures the process, if it can be, and loads nothing until that is done. */
   readonly measure: () => void;
   /** Memory is full, or everything has been loaded once. */
   readonly settled: () => void;

@@ -86,7 +86,11 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
     standing: (promised) => ({ charged, leaving: leavingSum, promised, allowed: allowed() }),
     wantsMeasure: (size) =>
       resident !== undefined &&
-      needsMeasure(peak - peakMeasured, Math.max(0, charged + size - peak), budget),
+      needsMeasure(
+        peak - peakMeasured,
+        Math.max(0, charged + size - peak),
+        budget - (resident - (base ?? 0)),
+      ),
     measured: (now) => {
       resident = now;
       peakMeasured = peak;

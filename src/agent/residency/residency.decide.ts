@@ -97,16 +97,15 @@ export function allowedCharge(budget: ByteCount, measured: MeasuredMemory | unde
   return Math.min(budget, peak + budget - taken);
 }
 
-/** How much may be charged beyond the peak before the process is measured again, as a part of the budget. */
+/**
+ * How much may be charged beyond the peak before the process is measured again, as a part of what is left of the budget: so
+ * the steps become smaller towards its end, and models that are ten times as large as declared take half of what is left.
+ */
 const UNMEASURED_PART = 0.05;
 
 /** Whether the process should be measured before one more model is loaded: each load may be larger than it was declared. */
-export function needsMeasure(
-  growthSinceMeasure: ByteCount,
-  growth: ByteCount,
-  budget: ByteCount,
-): boolean {
-  return growth > 0 && growthSinceMeasure > 0 && growthSinceMeasure + growth > budget * UNMEASURED_PART;
+export function needsMeasure(growthSinceMeasure: ByteCount, growth: ByteCount, left: ByteCount): boolean {
+  return growth > 0 && growthSinceMeasure > 0 && growthSinceMeasure + growth > left * UNMEASURED_PART;
 }
 
 /** Times what it was charged with, for a model that was being loaded when the model server ended: memory may be why. */

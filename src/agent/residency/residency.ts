@@ -48,6 +48,8 @@ export interface ModelResidency {
   isOnDemand(): boolean;
   figures(): ResidencyFigures;
   remember(): RememberedHeat;
+  /** Measures the model server's process beside everything else. */
+  measure(): Promise<void>;
 }
 
 /** For metrics and people. */
@@ -78,6 +80,9 @@ export function createResidency(deps: ResidencyDeps): ModelResidency {
     const seen = [...dirty];
     dirty.clear();
     for (const entry of seen) settle(books, entry, now);
+    for (const entry of books.loading) {
+      if (entry.residence !== 'memory' || entry.seenLoaded) books.loading.delete(entry);
+    }
     if (!hotInOrder) sortHot(books, now);
     hotInOrder = true;
     admit(books, now);
@@ -107,8 +112,9 @@ export function createResidency(deps: ResidencyDeps): ModelResidency {
       () => books.serverUp,
     ),
     proving: new Set(),
+    loading: new Set(),
     changed: new Set(),
-    counts: { hits: 0, misses: 0, evictions: 0, diskEvictions: 0 },
+    counts: { hits: 0, misses: 0, loads: 0, evictions: 0, diskEvictions: 0 },
     onDemand: false,
     pinned: new Set(),
     serverUp: false,
@@ -170,6 +176,12 @@ export function createResidency(deps: ResidencyDeps): ModelResidency {
       loaded: books.memory.holders().size,
     }),
     remember: () => remember(books, clock.monotonic()),
+    measure: async () => {
+      const resident = await deps.measure();
+      if (resident === undefined || !books.serverUp || books.loading.size > 0) return;
+      books.memory.measured(resident);
+      look();
+    },
   };
 }
 
@@ -202,6 +214,7 @@ function forget(books: Books, name: string, dirty: Set<Entry>): void {
   if (entry === undefined) return;
   books.queues.remove(entry);
   books.proving.delete(entry);
+  books.loading.delete(entry);
   books.idle.remove(entry);
   books.memory.uncharge(entry);
   books.disk.forget(entry);

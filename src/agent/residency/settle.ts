@@ -70,6 +70,7 @@ function settleOnDemand(books: Books, entry: Entry, now: MonotonicMs): void {
   books.proving.delete(entry);
   if (entry.seenLoaded) return;
   entry.seenLoaded = true;
+  books.counts.loads += 1;
   const asked = entry.waiters.size > 0;
   if (asked) entry.lastUse = now;
   entry.keepUntil = (asked ? now + MINIMUM_RESIDENCY : now) as MonotonicMs;

@@ -8,6 +8,9 @@ import { readHeat, writeHeat } from './heat-file.ts';
 import { createResidency, type ModelResidency } from './residency.ts';
 import type { ResidencySettings } from './settings.ts';
 
+/** How often the process is measured while models come and go, and after so many times of that always. */
+const MEASURE = { every: seconds(1), atLeastEach: 10 };
+
 /** How often it is written down what is hot, if anything has changed. */
 const REMEMBER_EVERY = seconds(5);
 
@@ -38,6 +41,7 @@ export async function startResidency(
     measure: () => adapter.memory(),
   });
   residency.configure(flagged(settings));
+  void measureNow(residency, clock, signal);
   void rememberHeat(residency, { modelDir, clock, log }, signal);
   return {
     ...residency,
@@ -63,6 +67,17 @@ function completed(residency: Residency, { memoryBudget, diskBudget }: Residency
     memoryBudget: residency.memoryBudget ?? memoryBudget,
     diskBudget: residency.diskBudget ?? diskBudget,
   };
+}
+
+async function measureNow(residency: ModelResidency, clock: Clock, signal: AbortSignal): Promise<void> {
+  let measuredAt = -1;
+  for (let turn = 0; !signal.aborted; turn++) {
+    await clock.sleep(MEASURE.every, signal);
+    const { loads } = residency.figures().counts;
+    if (!residency.isOnDemand() || (loads === measuredAt && turn % MEASURE.atLeastEach !== 0)) continue;
+    measuredAt = loads;
+    await residency.measure();
+  }
 }
 
 async function rememberHeat(
