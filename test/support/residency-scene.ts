@@ -104,6 +104,7 @@ export function residencyScene(options: ResidencySceneOptions) {
     wakeTimeout: milliseconds(options.wakeTimeout ?? 60_000),
     consider: (names) => engine.consider(names),
     measure: () => adapter.memory(),
+    waited: () => undefined,
     settled: () => {
       settled += 1;
     },

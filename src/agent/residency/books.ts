@@ -36,6 +36,8 @@ export interface Books {
   readonly counts: ResidencyCounts;
   onDemand: boolean;
   pinned: ReadonlySet<string>;
+  /** The models to come back are sorted by their heat. */
+  hotInOrder: boolean;
   serverUp: boolean;
   /** The process is being measured, and nothing is loaded before that is done. */
   measuring: boolean;

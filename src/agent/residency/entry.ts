@@ -100,7 +100,7 @@ export function sizeOf({ learned, model }: Entry): ByteCount {
   return learned ?? declaredSize(model?.desired ?? model?.stored);
 }
 
-export function declaredSize(spec: ModelSpec | undefined): ByteCount {
+function declaredSize(spec: ModelSpec | undefined): ByteCount {
   const quantity = spec === undefined ? undefined : parseQuantity(spec.memory);
   return quantity === undefined ? 1 : Math.max(1, Number(toBytes(quantity)));
 }

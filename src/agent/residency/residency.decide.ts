@@ -31,7 +31,7 @@ export interface MemoryStanding {
   readonly allowed: ByteCount;
 }
 
-export type RoomPlan<T> =
+type RoomPlan<T> =
   /** It may be loaded now. */
   | { readonly kind: 'fits' }
   /** It may be loaded once these, none perhaps, and those that leave already are gone. */
@@ -73,7 +73,7 @@ function evictableFrom({ keepUntil, lastUse }: Evictable, urgency: Urgency): Mon
 }
 
 /** What is known of the memory that the model server's process really takes. */
-export interface MeasuredMemory {
+interface MeasuredMemory {
   readonly resident: ByteCount;
   /** What it took before any model was loaded. */
   readonly base: ByteCount;

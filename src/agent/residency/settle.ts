@@ -79,7 +79,7 @@ function settleOnDemand(books: Books, entry: Entry, now: MonotonicMs): void {
 }
 
 /** Those who waited go on. Each counts as a use until it has entered, which it does at once or not at all. */
-export function welcome(books: Books, entry: Entry): void {
+function welcome(books: Books, entry: Entry): void {
   const uses = entry.waiters.size;
   if (uses === 0) return;
   entry.inFlight += uses;

@@ -1,9 +1,11 @@
 import { type Clock, seconds } from '../../lib/clock.ts';
+import type { Registry } from 'prom-client';
 import { messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Residency } from '../../contract/residency.ts';
 import type { ResidencyFileReading } from '../config/config-watcher.ts';
 import type { ModelServerAdapter } from '../model-server/adapter.ts';
+import { addResidencyMetrics, type ResidencyMetrics } from './metrics.ts';
 import { readHeat, writeHeat } from './heat-file.ts';
 import { createResidency, type ModelResidency } from './residency.ts';
 import type { ResidencySettings } from './settings.ts';
@@ -22,6 +24,7 @@ interface ResidencyStart {
   readonly log: Logger;
   readonly consider: (names: Iterable<string>) => void;
   readonly settled: () => void;
+  readonly registry: Registry;
 }
 
 export interface RunningResidency extends ModelResidency {
@@ -31,16 +34,24 @@ export interface RunningResidency extends ModelResidency {
 
 /** Starts with what the flags say, and with what the agent before this one remembered. */
 export async function startResidency(
-  { settings, modelDir, adapter, clock, log, consider, settled }: ResidencyStart,
+  { settings, modelDir, adapter, clock, log, consider, settled, registry }: ResidencyStart,
   signal: AbortSignal,
 ): Promise<RunningResidency> {
+  let metrics: ResidencyMetrics | undefined;
   const residency = createResidency({
     ...settings,
     ...{ clock, consider, settled, stopping: signal },
     remembered: await readHeat(modelDir),
     measure: () => adapter.memory(),
+    waited: (took, outcome) =>
+      metrics?.waited(took, outcome.kind === 'refused' ? outcome.reason : outcome.kind),
   });
-  residency.configure(flagged(settings));
+  const configure = (next: Residency): void => {
+    residency.configure(next);
+    // With residency always, which does not ask for them, there are none.
+    if (next.kind === 'on-demand') metrics ??= addResidencyMetrics(registry, residency.figures);
+  };
+  configure(flagged(settings));
   void measureNow(residency, clock, signal);
   void rememberHeat(residency, { modelDir, clock, log }, signal);
   return {
@@ -50,7 +61,7 @@ export async function startResidency(
         log.error({}, `${reading.message}; which models stay in memory is decided as before`);
         return;
       }
-      residency.configure(reading.kind === 'none' ? flagged(settings) : completed(reading.residency, settings));
+      configure(reading.kind === 'none' ? flagged(settings) : completed(reading.residency, settings));
     },
   };
 }

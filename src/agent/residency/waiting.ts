@@ -27,7 +27,7 @@ export function refusal(reason: WakeRefusal, message: string, retryAfter: Millis
 /** @param serverUp tells the reason of a wait that was too long */
 export function createWaitingRoom(
   clock: Clock,
-  timeout: () => Milliseconds,
+  timeout: Milliseconds,
   serverUp: () => boolean,
 ): WaitingRoom {
   let count = 0;
@@ -54,9 +54,8 @@ export function createWaitingRoom(
         entry.waiters.add(waiter);
         count += 1;
         signal.addEventListener('abort', gone, { once: true });
-        const span = timeout();
-        void clock.sleep(span, over.signal).then(() => {
-          waiter.end(tooLong(entry.name, span, serverUp()));
+        void clock.sleep(timeout, over.signal).then(() => {
+          waiter.end(tooLong(entry.name, timeout, serverUp()));
         });
         if (signal.aborted) gone();
       });
