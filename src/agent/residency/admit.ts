@@ -14,8 +14,7 @@ const LOOKED_AT = 64;
  * What became of one model. `passed`: it goes on without room, or cannot go on now, and others can. `promised`: room is being
  * made. `blocked`: there is no room, and those behind it wait too, so that a large model is not passed by for ever.
  */
-type Placing =
-  { readonly kind: 'passed' | 'blocked' } | { readonly kind: 'promised'; readonly need: number };
+type Placing = { readonly kind: 'passed' | 'blocked' } | { readonly kind: 'promised'; readonly need: number };
 
 /** Decides which models are loaded and which make room for them; requests before all that nobody waits for. */
 export function admit(books: Books, now: MonotonicMs): void {

@@ -1,6 +1,12 @@
 import type { Entry } from './entry.ts';
 import { allowedCharge, type ByteCount, type MemoryStanding, needsMeasure } from './residency.decide.ts';
 
+/**
+ * With its first model a server loads the libraries of its framework: scikit-learn's take 76 MiB in MLServer 1.7.1. They stay,
+ * and count as the server's own, up to this many bytes: the rest may as well be a model larger than declared.
+ */
+const MOST_OF_LIBRARIES = 256 * 1024 * 1024;
+
 /** How the memory stands, for people. */
 export interface MemoryFigures {
   /** Undefined: there is none, and everything fits. */
@@ -50,6 +56,8 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
   const stay = (entry: Entry): void => {
     if (leaving.delete(entry)) leavingSum -= entry.charge;
   };
+  /** The first model of the process is loaded alone: what that takes is mostly libraries. */
+  const isFirst = (): boolean => peakMeasured === 0 && peak > 0;
   const allowed = (): ByteCount =>
     allowedCharge(
       budget,
@@ -86,16 +94,20 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
     standing: (promised) => ({ charged, leaving: leavingSum, promised, allowed: allowed() }),
     wantsMeasure: (size) =>
       resident !== undefined &&
-      needsMeasure(
-        peak - peakMeasured,
-        Math.max(0, charged + size - peak),
-        budget - (resident - (base ?? 0)),
-      ),
+      (isFirst() ||
+        needsMeasure(
+          peak - peakMeasured,
+          Math.max(0, charged + size - peak),
+          budget - (resident - (base ?? 0)),
+        )),
     measured: (now) => {
+      // The first look at a process that has models already: an agent before this one may have seen it without.
+      if (resident === undefined)
+        base = peak === 0 ? now : Math.min(base ?? Number.POSITIVE_INFINITY, Math.max(0, now - charged));
+      else if (peakMeasured === 0 && peak > 0 && base !== undefined)
+        base += Math.min(MOST_OF_LIBRARIES, Math.max(0, now - resident - peak));
       resident = now;
       peakMeasured = peak;
-      const without = charged === 0 && peak === 0 ? now : Math.max(0, now - charged);
-      base = base === undefined ? without : Math.min(base, without);
     },
     serverGone: () => {
       peak = charged;

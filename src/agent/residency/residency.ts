@@ -219,4 +219,3 @@ function remember(books: Books, now: MonotonicMs): RememberedHeat {
     base: books.memory.base(),
   };
 }
-
