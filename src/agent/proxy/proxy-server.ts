@@ -9,9 +9,11 @@ import { newUpstream } from './component-call.ts';
 import { lookFirst } from './first-bytes.ts';
 import { CLIENT_GONE, forward, onceOver, readToNobody } from './forward.ts';
 import { exchangeOf, judge, type Serving, type State, track } from './requests.ts';
+import { modelTarget } from './model-target.decide.ts';
 import { tunnel } from './tunnel.ts';
 import { refuseUnreadable } from './unreadable.ts';
 import { serveUpgrade } from './upgrades.ts';
+import type { Http2Door } from './http2/door.ts';
 import { answerSleeping, onceAwake, type Wake, type WhileAway } from './wake.ts';
 
 /** uvicorn closes a connection after 5 idle seconds; ours ends sooner, so that no request meets a closing one. */
@@ -76,6 +78,12 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   };
   const { observe, stopwatch, around, wake = () => undefined } = options;
   const serving: Serving = { observe, stopwatch, around, upstream, state, connections, serveHttp, wake };
+  // Loaded when it is needed: few agents are spoken to by gRPC and have models that sleep.
+  let opened: Promise<Http2Door> | undefined;
+  const door = () =>
+    (opened ??= import('./http2/door.ts').then(({ createHttp2Door }) =>
+      createHttp2Door({ ...upstream, wake }),
+    ));
   addHandlers(http, serving, options);
   http.removeAllListeners('connection');
   http.on('connection', (socket: Socket) => {
@@ -84,7 +92,11 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     if (connection === undefined) return;
     const http2 = () => {
       track(serving, connection);
-      tunnel(socket, upstream.host, upstream.port);
+      if (wake() === undefined) tunnel(socket, upstream.host, upstream.port);
+      else
+        door()
+          .then(({ serve: take }) => take(socket))
+          .catch(() => socket.destroy());
     };
     lookFirst(socket, headTime, { http1: serveHttp, http2 });
   });
@@ -94,6 +106,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     activity: () => state,
     startDraining: () => {
       state.draining = true;
+      void opened?.then(({ drain }) => drain());
     },
     close: async (signal) => {
       http.close();
@@ -190,8 +203,8 @@ function goOn(
       return;
     }
     const { method = 'GET' } = incoming;
-    onceAwake(wake, {
-      ...{ method, target: passed.target, onOver },
+    onceAwake(wake, modelTarget(method, passed.target), {
+      onOver,
       held: () => void count(),
       gone: () => count().done(CLIENT_GONE),
       goOn: (away) => {

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { type Clock, type Milliseconds, milliseconds } from '../../lib/clock.ts';
 import type { ModelWaker, WakeOutcome } from '../residency/waker.ts';
 import { refuse } from './answers.ts';
-import { type ModelTarget, modelTarget } from './model-target.decide.ts';
+import type { ModelTarget } from './model-target.decide.ts';
 
 /** By what requests wait for their models. */
 export interface Wake {
@@ -14,8 +14,6 @@ export interface Wake {
 
 /** A request that may have to wait. Exactly one of `goOn`, `answer` and `gone` is called, once. */
 export interface Wanting {
-  readonly method: string;
-  readonly target: string;
   /** Calls back once, when the answer is over or the client has gone. */
   readonly onOver: (over: () => void) => void;
   /** It is counted as under way from now on: it waits. */
@@ -47,8 +45,7 @@ const TRY_EVERY = milliseconds(100);
  * Lets a request go on once its model is in memory. A model is marked as in use before its request goes on, and until the answer
  * is over. Nothing of the body is read meanwhile.
  */
-export function onceAwake(wake: Wake, wanting: Wanting): void {
-  const wanted = modelTarget(wanting.method, wanting.target);
+export function onceAwake(wake: Wake, wanted: ModelTarget | undefined, wanting: Wanting): void {
   if (wanted === undefined) {
     wanting.goOn();
     return;
