@@ -18,6 +18,8 @@ export interface StoredModel {
   /** The version in place; undefined when there is none or its marker is missing or wrong. */
   readonly stored: ModelSpec | undefined;
   readonly previous: ModelSpec | undefined;
+  /** The stored version is out of the model server's sight. */
+  readonly parked: boolean;
   /** The hash of the version that was last seen loaded, if nothing was put in place since. */
   readonly loadedHash: string | undefined;
 }
@@ -41,6 +43,13 @@ export interface ModelStore {
   discardPrevious(name: string): Promise<void>;
   /** Removes a tree, if there is one. */
   discard(path: string): Promise<void>;
+  /** Moves the version in place out of the model server's sight, and back. */
+  park(name: string): Promise<void>;
+  unpark(name: string): Promise<void>;
+  /** Takes all files of a model from the disk. The note that it has loaded stays. */
+  evict(name: string): Promise<void>;
+  /** The hash of the version that was last seen loaded, whether or not its files are still here. */
+  notedHash(name: string): string | undefined;
   /** Says that the model server has the version in place, for the agent after this one. */
   noteLoaded(name: string, spec: ModelSpec): Promise<void>;
   /** Removes every trace of a model. */
@@ -67,12 +76,19 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
   const notes = await openLoadedNotes(join(modelDir, LOADED_NOTES));
   // What is known not to be there need not be removed: at a start with many models that is most of the work.
   const previous = new Set<string>();
+  const asleep = new Set<string>();
 
   const discard = (path: string) => throwAway(control, path, control.path('trash', unique('x')));
   const discardPrevious = async (name: string) => {
     if (!previous.has(name)) return;
     await discard(previousOf(name));
     previous.delete(name);
+  };
+  const asleepOf = (name: string) => control.path('asleep', name);
+  const discardAsleep = async (name: string) => {
+    if (!asleep.has(name)) return;
+    await discard(asleepOf(name));
+    asleep.delete(name);
   };
   const keepPrevious = async (name: string) => {
     await discardPrevious(name);
@@ -91,8 +107,34 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
       return path;
     },
     recover: async () => {
-      for (const name of await recoverPrevious(modelDir, control)) previous.add(name);
-      return recoverModels(modelDir, previousOf, notes.hashOf);
+      const left = await control.clear();
+      for (const name of await recoverPrevious(modelDir, control, left.previous)) previous.add(name);
+      for (const name of left.asleep) asleep.add(name);
+      const found = await recoverModels(modelDir, previousOf, notes.hashOf);
+      for (const name of left.asleep) {
+        // In place counts: a model is moved out of sight by one rename, so the other one is older.
+        const stored = found.has(name) ? undefined : await markedSpec(asleepOf(name));
+        if (stored === undefined || !isModelName(name)) await discardAsleep(name);
+        else found.set(name, { stored, previous: undefined, parked: true, loadedHash: notes.hashOf(name) });
+      }
+      return found;
+    },
+    notedHash: notes.hashOf,
+    park: async (name) => {
+      await discardAsleep(name);
+      await control.hold(asleepOf(name));
+      asleep.add(name);
+      await moved(pathOf(name), asleepOf(name));
+    },
+    unpark: async (name) => {
+      await put(asleepOf(name), pathOf(name), discard);
+      asleep.delete(name);
+      await control.release(asleepOf(name));
+    },
+    evict: async (name) => {
+      await discardPrevious(name);
+      await discardAsleep(name);
+      await discard(pathOf(name));
     },
     install: async (name, path, keep) => {
       try {
@@ -114,6 +156,7 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
     remove: async (name) => {
       await notes.drop(name);
       await discardPrevious(name);
+      await discardAsleep(name);
       await discard(pathOf(name));
     },
     close: notes.close,
@@ -131,12 +174,15 @@ async function throwAway(control: ControlDirectory, path: string, trash: string)
   }
 }
 
-/** Clears what a crash left; resolves with the models whose previous version is still beside them. */
-async function recoverPrevious(modelDir: string, control: ControlDirectory): Promise<readonly string[]> {
+/** Resolves with the models whose previous version is still beside them. */
+async function recoverPrevious(
+  modelDir: string,
+  control: ControlDirectory,
+  names: readonly string[],
+): Promise<readonly string[]> {
   const kept: string[] = [];
-  const left = (await control.clear()).map((name) => ({ name, path: control.path('previous', name) }));
-  for (const { path } of left) await control.hold(path);
-  for (const { name, path } of left) {
+  for (const name of names) {
+    const path = control.path('previous', name);
     // The agent died between the two renames of an update: the old version goes back.
     if (await exists(join(modelDir, name))) {
       kept.push(name);
@@ -152,7 +198,7 @@ async function recoverModels(
   modelDir: string,
   previousOf: (name: string) => string,
   loadedHashOf: (name: string) => string | undefined,
-): Promise<ReadonlyMap<string, StoredModel>> {
+): Promise<Map<string, StoredModel>> {
   const found = new Map<string, StoredModel>();
   for await (const entry of await opendir(modelDir, { bufferSize: 256 })) {
     const { name } = entry;
@@ -161,7 +207,7 @@ async function recoverModels(
     const previous = await markedSpec(previousOf(name));
     // A directory without our marks may be anyone's: it is left alone until a model of that name is wanted.
     if (stored === undefined && previous === undefined) continue;
-    found.set(name, { stored, previous, loadedHash: loadedHashOf(name) });
+    found.set(name, { stored, previous, parked: false, loadedHash: loadedHashOf(name) });
   }
   return found;
 }

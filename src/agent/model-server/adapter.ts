@@ -33,6 +33,8 @@ export interface ModelServerAdapter {
   ready(name: string): Promise<boolean | undefined>;
   /** Loads the files in `directory`; a model that is loaded already is replaced. */
   load(name: string, directory: string, spec: ModelSpec): Promise<ServerAnswer>;
+  /** Bytes of memory that its process takes; undefined where it does not say. */
+  memory(): Promise<number | undefined>;
   /** `done` also when it was not loaded. */
   unload(name: string): Promise<ServerAnswer>;
 }

@@ -8,6 +8,7 @@ export interface ResidencyFlags {
   readonly diskBudget?: string | undefined;
   readonly wakeTimeoutSeconds: string;
   readonly waitWhileServerIsAway: boolean;
+  readonly mlserverMetricsUrl: string;
 }
 
 /** What the flags of residency say, checked. residency.json comes before them, where there is one. */
@@ -17,12 +18,15 @@ export interface ResidencySettings extends ResidencyBudgets {
   readonly wakeTimeout: Milliseconds;
   /** Whether requests wait while the model server is away, with residency `always` too. */
   readonly waitWhileServerIsAway: boolean;
+  /** Where MLServer says how much memory it takes. */
+  readonly mlserverMetricsUrl: URL;
 }
 
 export const RESIDENCY_FLAG_DEFAULTS = {
   residency: 'always',
   wakeTimeoutSeconds: '60',
   waitWhileServerIsAway: false,
+  mlserverMetricsUrl: 'http://127.0.0.1:8082',
 } as const;
 
 const LONGEST_WAIT = 3_600;
@@ -43,7 +47,12 @@ export function readResidencyFlags(flags: ResidencyFlags, faults: string[]): Res
     faults.push(
       `--wake-timeout-seconds ${JSON.stringify(wait)} is not a whole number from 1 to ${LONGEST_WAIT}`,
     );
+  const url = flags.mlserverMetricsUrl;
+  const metrics = URL.canParse(url) ? new URL(url) : undefined;
+  if (metrics?.protocol !== 'http:')
+    faults.push(`--mlserver-metrics-url ${JSON.stringify(url)} is not a URL like http://127.0.0.1:8082`);
   return {
+    mlserverMetricsUrl: metrics ?? new URL(RESIDENCY_FLAG_DEFAULTS.mlserverMetricsUrl),
     kind: residency === 'on-demand' ? 'on-demand' : 'always',
     memoryBudget: budget('memory-budget', flags.memoryBudget),
     diskBudget: budget('disk-budget', flags.diskBudget),

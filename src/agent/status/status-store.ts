@@ -2,9 +2,11 @@ import type {
   AgentStatus,
   AgentStatusEvent,
   ConfigStatus,
+  ModelPhase,
   ModelStatus,
 } from '../../contract/agent-status.ts';
 import { AGENT_STATUS_VERSION } from '../../contract/agent-status.ts';
+import { specHash } from '../../contract/model-marker.ts';
 import type { EpochMs } from '../../lib/clock.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
 import type { ServerState } from '../model-server/monitor.ts';
@@ -25,6 +27,12 @@ interface AgentFacts {
  */
 export interface StatusBoard {
   readonly put: (model: Readonly<TrackedModel>) => void;
+  /**
+   * The same for a model that may come and go as it is asked for: who follows the changes hears of that at the next
+   * {@link StatusBoard.tellQuiet}, and of all else at once. Who asks for a document is told how things are now.
+   */
+  readonly putQuietly: (model: Readonly<TrackedModel>) => void;
+  readonly tellQuiet: () => void;
   readonly remove: (name: string) => void;
   readonly setFacts: (facts: Partial<AgentFacts>) => void;
   readonly facts: () => AgentFacts;
@@ -37,9 +45,9 @@ export interface StatusBoard {
 }
 
 /** Makes a board without models; `instance` must be new for every start of the agent. */
-export function createStatusBoard(instance: string, now: EpochMs): StatusBoard {
+export function createStatusBoard(instance: string, began: EpochMs): StatusBoard {
   let sequence = 0;
-  let facts = initialFacts(now);
+  let facts = initialFacts(began);
   let factsSequence = 0;
   const models = createNumberedModels();
   const bell = newBell();
@@ -51,9 +59,19 @@ export function createStatusBoard(instance: string, now: EpochMs): StatusBoard {
     for (const tracked of unseen.values()) models.put(statusOf(tracked), next);
     unseen.clear();
   };
+  const quiet = new Map<string, Readonly<TrackedModel>>();
+  const now = (told: ModelStatus): ModelStatus => {
+    const tracked = quiet.get(told.name);
+    return tracked === undefined ? told : statusOf(tracked);
+  };
   const document = (): AgentStatus => {
     settle();
-    return { ...agent(), models: models.all() };
+    return { ...agent(), models: models.all().map(now) };
+  };
+  const put = (tracked: Readonly<TrackedModel>): void => {
+    quiet.delete(tracked.name);
+    unseen.set(tracked.name, tracked);
+    bell.ring();
   };
   return {
     document,
@@ -61,13 +79,26 @@ export function createStatusBoard(instance: string, now: EpochMs): StatusBoard {
     subscribe: bell.subscribe,
     model: (name) => {
       settle();
-      return models.get(name);
+      const told = models.get(name);
+      return told === undefined ? undefined : now(told);
     },
-    put: (tracked) => {
-      unseen.set(tracked.name, tracked);
-      bell.ring();
+    put,
+    putQuietly: (tracked) => {
+      const { name, phase, desired } = tracked;
+      if (!unseen.has(name) && desired !== undefined && COMING_AND_GOING.has(phase.phase)) {
+        const told = models.get(name);
+        if (told !== undefined && AT_HAND.has(told.phase) && told.specHash === specHash(desired)) {
+          quiet.set(name, tracked);
+          return;
+        }
+      }
+      put(tracked);
+    },
+    tellQuiet: () => {
+      for (const tracked of [...quiet.values()]) put(tracked);
     },
     remove: (name) => {
+      quiet.delete(name);
       unseen.delete(name);
       if (models.remove(name, next)) bell.ring();
     },
@@ -89,6 +120,13 @@ export function createStatusBoard(instance: string, now: EpochMs): StatusBoard {
     },
   };
 }
+
+/** A model that is told to be in one of these answers requests, at once or after a wait. */
+const AT_HAND: ReadonlySet<ModelPhase['phase']> = new Set(['Loaded', 'Standby', 'Remote'] as const);
+/** Where it may be meanwhile. */
+const COMING_AND_GOING: ReadonlySet<ModelPhase['phase']> = new Set([
+  ...(['Loaded', 'Standby', 'Remote', 'Loading', 'Downloading'] as const),
+]);
 
 function initialFacts(now: EpochMs): AgentFacts {
   return {

@@ -14,6 +14,10 @@ export function residencyOptions(): Option[] {
       '--wake-timeout-seconds <number>',
       'how long a request waits for its model, or for the model server',
     ).default(RESIDENCY_FLAG_DEFAULTS.wakeTimeoutSeconds),
+    new Option(
+      '--mlserver-metrics-url <url>',
+      'on-demand: where MLServer has its metrics, which say how much memory it takes',
+    ).default(RESIDENCY_FLAG_DEFAULTS.mlserverMetricsUrl),
     switchOption('--wait-while-server-is-away', 'let requests wait while the model server restarts'),
   ];
 }

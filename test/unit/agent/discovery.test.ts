@@ -18,6 +18,7 @@ const server = (
     return Promise.resolve({ kind: 'done' });
   },
   unload: () => Promise.resolve({ kind: 'done' }),
+  memory: () => Promise.resolve(undefined),
 });
 const SPEC = { storageUri: 's3://b/m', framework: 'sklearn', memory: '1' };
 

@@ -43,13 +43,21 @@ function scene(pulls: PullResult[], loads: ServerAnswer[]) {
         return loads[attempts.loads++] ?? { kind: 'done' };
       },
       unload: () => Promise.resolve({ kind: 'done' }),
+      memory: () => Promise.resolve(undefined),
     },
     store: {
       recover: () => Promise.resolve(new Map()),
       pathOf: (name) => `/m/${name}`,
       newStagingPath: (name) => Promise.resolve(`/s/${name}`),
       ...{ install: done, goBack: done, discardPrevious: done, discard: done },
-      ...{ noteLoaded: done, remove: done, close: done },
+      ...{ noteLoaded: done, remove: done, close: done, park: done, unpark: done, evict: done },
+      notedHash: () => undefined,
+    },
+    residence: {
+      of: () => 'memory',
+      mayUnload: () => true,
+      ...{ observed: () => undefined, forgotten: () => undefined },
+      ...{ serverUp: () => undefined, serverGone: () => undefined },
     },
   };
   const engine = createEngine(deps);
