@@ -88,15 +88,17 @@ export function pinDoubt(annotations: Annotations): string | undefined {
   );
 }
 
+const MIB = 1024n ** 2n;
 /** Of what the model server may use, this much at least is its own: see docs/on-demand.md for what was measured. */
-const SERVER_ITSELF = 256n * 1024n ** 2n;
+const SERVER_ITSELF = 256n * MIB;
 
 /** What the models may take where nobody says: the model server's memory limit, less what it takes itself. */
 export function defaultMemoryBudget(limit: Bytes): Bytes {
   const tenth = limit / 10n;
   const itself = tenth > SERVER_ITSELF ? tenth : SERVER_ITSELF;
   const half = limit / 2n;
-  return bytes(limit - (itself > half ? half : itself));
+  const left = limit - (itself > half ? half : itself);
+  return bytes(left > MIB ? left - (left % MIB) : left);
 }
 
 /** Writes residency.json: the same residency gives the same bytes. */

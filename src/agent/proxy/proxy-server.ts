@@ -1,17 +1,20 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Milliseconds, seconds } from '../../lib/clock.ts';
-import { MAX_HEAD_BYTES, MAX_HEADERS } from './proxied-request.decide.ts';
+import { MAX_HEAD_BYTES, MAX_HEADERS, type PassedRequest } from './proxied-request.decide.ts';
 import { type Connections, createConnections } from '../connections.ts';
 import { refuse } from './answers.ts';
 import type { Around } from './around.ts';
 import { newUpstream } from './component-call.ts';
 import { lookFirst } from './first-bytes.ts';
-import { CLIENT_GONE, forward, onceOver } from './forward.ts';
+import { CLIENT_GONE, forward, onceOver, readToNobody } from './forward.ts';
 import { exchangeOf, judge, type Serving, type State, track } from './requests.ts';
+import { modelTarget } from './model-target.decide.ts';
 import { tunnel } from './tunnel.ts';
 import { refuseUnreadable } from './unreadable.ts';
 import { serveUpgrade } from './upgrades.ts';
+import type { Http2Door } from './http2/door.ts';
+import { answerSleeping, onceAwake, type Wake, type WhileAway } from './wake.ts';
 
 /** uvicorn closes a connection after 5 idle seconds; ours ends sooner, so that no request meets a closing one. */
 const COMPONENT_IDLE = seconds(4);
@@ -40,6 +43,8 @@ interface ProxyOptions {
   readonly stopwatch: () => number;
   /** The request logger and the batcher; nothing stands around when absent. */
   readonly around?: Around | undefined;
+  /** By what requests wait for models that sleep; none waits when absent, or while it gives nothing. */
+  readonly wake?: (() => Wake | undefined) | undefined;
   /** How long the head of a request may take; a minute when absent. */
   readonly headTime?: Milliseconds;
   /** How many clients may be connected at once; some thousands when absent. */
@@ -71,8 +76,14 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const serveHttp = (socket: Socket) => {
     for (const listener of listeners) listener.call(http, socket);
   };
-  const { observe, stopwatch, around } = options;
-  const serving: Serving = { observe, stopwatch, around, upstream, state, connections, serveHttp };
+  const { observe, stopwatch, around, wake = () => undefined } = options;
+  const serving: Serving = { observe, stopwatch, around, upstream, state, connections, serveHttp, wake };
+  // Loaded when it is needed: few agents are spoken to by gRPC and have models that sleep.
+  let opened: Promise<Http2Door> | undefined;
+  const door = () =>
+    (opened ??= import('./http2/door.ts').then(({ createHttp2Door }) =>
+      createHttp2Door({ ...upstream, wake }),
+    ));
   addHandlers(http, serving, options);
   http.removeAllListeners('connection');
   http.on('connection', (socket: Socket) => {
@@ -81,7 +92,11 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     if (connection === undefined) return;
     const http2 = () => {
       track(serving, connection);
-      tunnel(socket, upstream.host, upstream.port);
+      if (wake() === undefined) tunnel(socket, upstream.host, upstream.port);
+      else
+        door()
+          .then(({ serve: take }) => take(socket))
+          .catch(() => socket.destroy());
     };
     lookFirst(socket, headTime, { http1: serveHttp, http2 });
   });
@@ -91,6 +106,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     activity: () => state,
     startDraining: () => {
       state.draining = true;
+      void opened?.then(({ drain }) => drain());
     },
     close: async (signal) => {
       http.close();
@@ -156,22 +172,58 @@ function answer(
   if (state.draining) outgoing.shouldKeepAlive = false;
   if (!outgoing.shouldKeepAlive) connection.isEnding = true;
   if (passed === undefined) return;
-  const begin = () => forward({ ...exchangeOf(serving, incoming, passed), outgoing });
+  goOn(serving, incoming, outgoing, passed);
+}
+
+/** Passes a request on by way of what stands around the component. */
+function goOn(
+  serving: Serving,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  passed: PassedRequest,
+): void {
+  let counted: Counted | undefined;
+  const count = (): Counted => (counted ??= exchangeOf(serving, incoming, passed));
+  let whileAway: WhileAway | undefined;
+  const begin = () => forward({ ...count(), outgoing, whileAway });
   // One after the other: what a client sends without waiting may rely on what it sent before (RFC 9112 section 9.3.2).
   const start = () => {
     if (outgoing.socket === null) outgoing.once('socket', begin);
     else begin();
   };
-  if (serving.around === undefined) start();
-  else {
-    const onOver = (over: () => void) => void onceOver(outgoing, over);
-    const take = () => {
-      const { done } = exchangeOf(serving, incoming, passed);
-      onOver(() => done(outgoing.writableFinished ? outgoing.statusCode : CLIENT_GONE));
-    };
-    serving.around(incoming, outgoing, { target: passed.target, forward: start, take, onOver });
-  }
+  const onOver = (over: () => void) => void onceOver(outgoing, over);
+  const take = () => {
+    const { done } = count();
+    onOver(() => done(outgoing.writableFinished ? outgoing.statusCode : CLIENT_GONE));
+  };
+  const wake = serving.wake();
+  const awake = (next: () => void): void => {
+    if (wake === undefined) {
+      next();
+      return;
+    }
+    const { method = 'GET' } = incoming;
+    onceAwake(wake, modelTarget(method, passed.target), {
+      onOver,
+      held: () => void count(),
+      gone: () => count().done(CLIENT_GONE),
+      goOn: (away) => {
+        whileAway = away;
+        next();
+      },
+      answer: (answer) => {
+        take();
+        answerSleeping(outgoing, answer);
+        if (!incoming.complete) readToNobody(incoming);
+      },
+    });
+  };
+  if (serving.around === undefined) awake(start);
+  else serving.around(incoming, outgoing, { target: passed.target, awake, forward: start, take, onOver });
 }
+
+/** A request that is counted as under way. */
+type Counted = ReturnType<typeof exchangeOf>;
 
 /** Kubelet says who it is; KServe's agent answers it the same way, whatever the path. */
 function isKubeletProbe({ headers }: IncomingMessage): boolean {
