@@ -8,9 +8,9 @@ import { seededRandom } from '../support/seeded-random.ts';
 import { predict } from '../support/served-versions.ts';
 import { sized } from '../support/tier.ts';
 
-const COUNT = sized({ check: 300, soak: 2_000 });
+const COUNT = sized({ check: 200, soak: 2_000 });
 const ROOM = sized({ check: 30, soak: 100 });
-const SECONDS = sized({ check: 20, soak: 180 });
+const SECONDS = sized({ check: 15, soak: 180 });
 const CALLERS = 8;
 
 describe('more models than memory holds, on a real MLServer', () => {
@@ -29,7 +29,7 @@ describe('more models than memory holds, on a real MLServer', () => {
     const began = performance.now();
     await agent.until(allProved(COUNT), 600_000);
     report('models loaded once', { models: COUNT, room: ROOM, ms: performance.now() - began });
-  });
+  }, 600_000);
 
   it('answers all requests by a Zipf law, each by its own model', async () => {
     const limit = (await residentMib(scene.server.pid())) + ROOM;
@@ -59,5 +59,5 @@ describe('more models than memory holds, on a real MLServer', () => {
     });
     expect(wrong.slice(0, 5)).toEqual([]);
     expect(highest).toBeLessThan(limit);
-  });
+  }, 300_000);
 });
