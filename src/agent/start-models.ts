@@ -60,7 +60,14 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
   const made: { engine?: Engine } = {};
   const residency = await startResidency(
     {
-      ...{ adapter, clock, log, registry: deps.registry, modelDir: options.modelDir, settings: options.residency },
+      ...{
+        adapter,
+        clock,
+        log,
+        registry: deps.registry,
+        modelDir: options.modelDir,
+        settings: options.residency,
+      },
       consider: (names) => made.engine?.consider(names),
       settled: () => deps.readiness.memoryIsFull(),
     },

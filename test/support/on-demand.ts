@@ -42,7 +42,8 @@ export async function onDemandScene(
     startS3(),
     trainMany(python, count),
   ]);
-  for (const [index, model] of trained.entries()) await s3.putObject(BUCKET, `m${index + 1}/model.joblib`, model);
+  for (const [index, model] of trained.entries())
+    await s3.putObject(BUCKET, `m${index + 1}/model.joblib`, model);
   const agents: TestAgent[] = [];
   return {
     ...{ root, modelDir, config, server, s3 },

@@ -45,13 +45,15 @@ export function admit(books: Books, now: MonotonicMs): void {
     }
     break;
   }
-  if (!books.measuring) admitProofs(books, place);
+  admitProofs(books, place);
 }
 
 function admitProofs(
   books: Books,
   place: (entry: Entry, urgency: Urgency, mayEvict: boolean) => Placing['kind'],
 ): void {
+  // One of those before may have had the process measured.
+  if (books.measuring) return;
   for (const entry of firstOf(books, 'proof')) {
     if (!books.proving.has(entry) && books.proving.size >= PROVING_AT_ONCE) return;
     books.proving.add(entry);

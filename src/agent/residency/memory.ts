@@ -1,11 +1,6 @@
 import type { Entry } from './entry.ts';
-import { allowedCharge, type ByteCount, type MemoryStanding, needsMeasure } from './residency.decide.ts';
-
-/**
- * With its first model a server loads the libraries of its framework: scikit-learn's take 76 MiB in MLServer 1.7.1. They stay,
- * and count as the server's own, up to this many bytes: the rest may as well be a model larger than declared.
- */
-const MOST_OF_LIBRARIES = 256 * 1024 * 1024;
+import { allowedCharge, type ByteCount, type MemoryStanding } from './residency.decide.ts';
+import { createServerProcess } from './server-process.ts';
 
 /** How the memory stands, for people. */
 export interface MemoryFigures {
@@ -27,7 +22,6 @@ export interface MemoryLedger {
   leave(entry: Entry): void;
   /** Its unload is called off. */
   stay(entry: Entry): void;
-  isLeaving(entry: Entry): boolean;
   /** Those that are charged, also those that leave. */
   holders(): ReadonlySet<Entry>;
   standing(promised: ByteCount): MemoryStanding;
@@ -48,23 +42,14 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
   let charged = 0;
   let leavingSum = 0;
   let peak = 0;
-  let peakMeasured = 0;
-  let resident: ByteCount | undefined;
-  let base = knownBase;
+  const process = createServerProcess(knownBase);
   const holders = new Set<Entry>();
   const leaving = new Set<Entry>();
   const stay = (entry: Entry): void => {
     if (leaving.delete(entry)) leavingSum -= entry.charge;
   };
-  /** The first model of the process is loaded alone: what that takes is mostly libraries. */
-  const isFirst = (): boolean => peakMeasured === 0 && peak > 0;
   const allowed = (): ByteCount =>
-    allowedCharge(
-      budget,
-      resident === undefined || base === undefined || !Number.isFinite(budget)
-        ? undefined
-        : { resident, base, peak: peakMeasured },
-    );
+    allowedCharge(budget, Number.isFinite(budget) ? process.known() : undefined);
   const ledger: MemoryLedger = {
     setBudget: (next) => {
       budget = next ?? Number.POSITIVE_INFINITY;
@@ -89,36 +74,19 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
       leavingSum += entry.charge;
     },
     stay,
-    isLeaving: (entry) => leaving.has(entry),
     holders: () => holders,
     standing: (promised) => ({ charged, leaving: leavingSum, promised, allowed: allowed() }),
-    wantsMeasure: (size) =>
-      resident !== undefined &&
-      (isFirst() ||
-        needsMeasure(
-          peak - peakMeasured,
-          Math.max(0, charged + size - peak),
-          budget - (resident - (base ?? 0)),
-        )),
-    measured: (now) => {
-      // The first look at a process that has models already: an agent before this one may have seen it without.
-      if (resident === undefined)
-        base = peak === 0 ? now : Math.min(base ?? Number.POSITIVE_INFINITY, Math.max(0, now - charged));
-      else if (peakMeasured === 0 && peak > 0 && base !== undefined)
-        base += Math.min(MOST_OF_LIBRARIES, Math.max(0, now - resident - peak));
-      resident = now;
-      peakMeasured = peak;
-    },
+    wantsMeasure: (size) => process.wantsLook(peak, Math.max(0, charged + size - peak), budget),
+    measured: (resident) => process.measured(resident, charged, peak),
     serverGone: () => {
       peak = charged;
-      peakMeasured = charged;
-      resident = undefined;
+      process.gone(peak);
     },
-    base: () => base,
+    base: process.base,
     figures: () => ({
       budget: Number.isFinite(budget) ? budget : undefined,
       charged,
-      measured: resident === undefined || base === undefined ? undefined : Math.max(0, resident - base),
+      measured: process.taken(),
       allowed: allowed(),
     }),
   };
