@@ -18,6 +18,7 @@ export async function testMlserver(): Promise<{ readonly python: string; readonl
 
 export interface TestMlserver {
   readonly port: number;
+  readonly grpcPort: number;
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same ports. */
   restart(): Promise<void>;
@@ -60,6 +61,7 @@ export async function startMlserver(
   let child = start();
   return {
     port,
+    grpcPort: grpc,
     restart: () => {
       child = start();
       return Promise.resolve();

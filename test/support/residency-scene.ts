@@ -89,7 +89,8 @@ export function residencyScene(options: ResidencySceneOptions) {
     },
     unload: async (name) => {
       seen.unloads.push(name);
-      if ((inUse.get(name) ?? 0) > 0 && specs.has(name)) seen.faults.push(`${name} is unloaded while it is used`);
+      if ((inUse.get(name) ?? 0) > 0 && specs.has(name))
+        seen.faults.push(`${name} is unloaded while it is used`);
       if (options.pinned?.includes(name) === true && specs.has(name))
         seen.faults.push(`${name} is unloaded, which is pinned`);
       await clock.sleep(milliseconds(1 + random() * 5));
@@ -149,11 +150,16 @@ export function residencyScene(options: ResidencySceneOptions) {
     engine.serverGone();
   };
   /** A request as the proxy makes it; it uses the model for so many milliseconds. */
-  const request = async (name: string, lasts = 0, signal = new AbortController().signal): Promise<WakeOutcome> => {
+  const request = async (
+    name: string,
+    lasts = 0,
+    signal = new AbortController().signal,
+  ): Promise<WakeOutcome> => {
     const { waker } = residency;
     const availability = waker.availability(name);
     if (availability.kind === 'unknown') return { kind: 'removed' };
-    const outcome: WakeOutcome = availability.kind === 'loaded' ? availability : await waker.wait(name, signal);
+    const outcome: WakeOutcome =
+      availability.kind === 'loaded' ? availability : await waker.wait(name, signal);
     if (outcome.kind !== 'loaded') return outcome;
     const leave = waker.enter(name);
     inUse.set(name, (inUse.get(name) ?? 0) + 1);
