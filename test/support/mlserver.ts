@@ -20,6 +20,7 @@ export interface TestMlserver {
   readonly port: number;
   readonly metricsPort: number;
   pid(): number;
+  readonly grpcPort: number;
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same ports. */
   restart(): Promise<void>;
@@ -64,6 +65,7 @@ export async function startMlserver(
     port,
     metricsPort: metrics,
     pid: () => child.pid ?? 0,
+    grpcPort: grpc,
     restart: () => {
       child = start();
       return Promise.resolve();
