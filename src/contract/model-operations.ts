@@ -148,6 +148,7 @@ function decideSleep(view: ModelView, serverUp: boolean, now: MonotonicMs): Serv
       ? idle('nothing is left on disk')
       : { kind: 'evict', reason: 'the model makes room on disk' };
   }
+  if (!serverUp) return idle('the model server is away, and what it does with sleeping models is not known');
   if (view.stored !== undefined && !view.parked) return { kind: 'park', reason: 'the model sleeps' };
   return idle('the model sleeps');
 }

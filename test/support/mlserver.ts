@@ -104,17 +104,20 @@ export async function train(python: string, answer: number): Promise<Buffer> {
 }
 
 const TRAIN_MANY = `
-import io, sys, struct, joblib
+import io, sys, struct, joblib, numpy
 from sklearn.dummy import DummyClassifier
 for answer in range(1, int(sys.argv[1]) + 1):
     buffer = io.BytesIO()
-    joblib.dump(DummyClassifier(strategy="constant", constant=answer).fit([[0], [1]], [0, answer]), buffer)
+    model = DummyClassifier(strategy="constant", constant=answer).fit([[0], [1]], [0, answer])
+    model.ballast = numpy.random.bytes(int(sys.argv[2]))
+    joblib.dump(model, buffer)
     sys.stdout.buffer.write(struct.pack(">I", len(buffer.getvalue())) + buffer.getvalue())
 `;
 
-/** So many models as {@link train} makes them, that answer 1, 2, 3 and so on. */
-export async function trainMany(python: string, count: number): Promise<Buffer[]> {
-  const child = spawn(python, ['-c', TRAIN_MANY, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
+/** So many models as {@link train} makes them, that answer 1, 2, 3 and so on, each with so many bytes that it keeps in memory. */
+export async function trainMany(python: string, count: number, ballast = 0): Promise<Buffer[]> {
+  const args = ['-c', TRAIN_MANY, String(count), String(ballast)];
+  const child = spawn(python, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   const [code] = (await once(child, 'close')) as [number];

@@ -29,18 +29,15 @@ export function numbered(name: string, answer: number, memory = '1Mi'): Configur
   return { modelName, modelSpec: { ...modelSpec, memory } };
 }
 
-export async function onDemandScene(
-  count: number,
-  environment: Readonly<Record<string, string>> = {},
-): Promise<OnDemandScene> {
+export async function onDemandScene(count: number, ballast = 0): Promise<OnDemandScene> {
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-on-demand-'));
   const modelDir = join(root, 'models');
   const config = await mountConfig(join(root, 'configs'));
   const { python } = await testMlserver();
   const [server, s3, trained] = await Promise.all([
-    startMlserver(modelDir, { environment: { MLSERVER_PARALLEL_WORKERS: '0', ...environment } }),
+    startMlserver(modelDir, { environment: { MLSERVER_PARALLEL_WORKERS: '0' } }),
     startS3(),
-    trainMany(python, count),
+    trainMany(python, count, ballast),
   ]);
   for (const [index, model] of trained.entries())
     await s3.putObject(BUCKET, `m${index + 1}/model.joblib`, model);

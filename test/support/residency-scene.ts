@@ -21,7 +21,8 @@ export interface ResidencySceneOptions {
   readonly trueSize?: (name: string) => number;
   readonly wakeTimeout?: number;
   readonly found?: ReadonlyMap<string, StoredModel>;
-  readonly loadedAtStart?: readonly string[];
+  /** As KServe's Python servers do. */
+  readonly loadsAllAtStart?: boolean;
 }
 
 /** What a model server of a test keeps an eye on. */
@@ -69,6 +70,7 @@ export function residencyScene(options: ResidencySceneOptions) {
     saysRepository: () => Promise.resolve(true),
     ready: (name) => Promise.resolve(seen.loaded.has(name)),
     memory: () => Promise.resolve(trueSize && 100 + grown),
+    loadsAllAtStart: () => Promise.resolve(options.loadsAllAtStart ?? false),
     load: async (name) => {
       seen.loads.push(name);
       seen.loaded.set(name, sizeOf(name));
@@ -142,7 +144,7 @@ export function residencyScene(options: ResidencySceneOptions) {
       ready: new Map([...seen.loaded.keys()].map((name) => [name, true])),
       askedAt: engine.revisions(),
     });
-    engine.serverUp();
+    engine.serverUp(options.loadsAllAtStart ?? false);
   };
   const serverGone = () => {
     seen.loaded.clear();

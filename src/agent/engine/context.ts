@@ -35,7 +35,7 @@ export interface ResidenceControl {
   /** Something of a model has changed. */
   readonly observed: (model: Readonly<TrackedModel>) => void;
   readonly forgotten: (name: string) => void;
-  readonly serverUp: () => void;
+  readonly serverUp: (loadsAllAtStart: boolean) => void;
   /** Called with the models that were being loaded when the server ended. */
   readonly serverGone: (loading: readonly string[]) => void;
 }

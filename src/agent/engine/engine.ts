@@ -34,7 +34,8 @@ export interface Engine {
   adopt(found: ReadonlyMap<string, StoredModel>): void;
   /** The set of models to serve; all others are unloaded and removed. */
   setDesired(models: ModelSet): void;
-  serverUp(): void;
+  /** @param loadsAllAtStart the next one like it loads whatever lies in the model directory */
+  serverUp(loadsAllAtStart: boolean): void;
   serverGone(): void;
   /** `servedRevision` of every model now, to be given back with the index that is asked for. */
   revisions(): ReadonlyMap<string, number>;
@@ -85,10 +86,10 @@ export function createEngine(deps: EngineDeps): Engine {
       for (const model of applyDesired(table, models, deps.store.notedHash, deps.clock.now()))
         context.reconcileModel(model);
     },
-    serverUp: () => {
+    serverUp: (loadsAllAtStart) => {
       up = true;
       for (const model of table.values()) forgetServerFailure(model);
-      deps.residence.serverUp();
+      deps.residence.serverUp(loadsAllAtStart);
       considerAll();
     },
     serverGone: () => {

@@ -29,6 +29,8 @@ export interface ModelServerAdapter {
   index(): Promise<ReadonlyMap<string, boolean> | undefined>;
   /** Whether its metadata names a model repository: KServe's Python servers (0.17.0) have one, and no index of it. */
   saysRepository(): Promise<boolean>;
+  /** Whether it loads all that it finds in the model directory when it starts, hidden or not: KServe's Python servers do. */
+  loadsAllAtStart(): Promise<boolean>;
   /** Whether one model answers; undefined when the server cannot say now. */
   ready(name: string): Promise<boolean | undefined>;
   /** Loads the files in `directory`; a model that is loaded already is replaced. */

@@ -58,7 +58,7 @@ export async function monitorModelServer(deps: MonitorDeps, signal: AbortSignal)
         await compareAll(adapter, engine);
         indexedAt = clock.monotonic();
       }
-      if (!wasUp) engine.serverUp();
+      if (!wasUp) engine.serverUp(await adapter.loadsAllAtStart());
       if (!wasUp) enter('up');
     }
     await clock.sleep(current.state === 'up' ? STEADY : AWAY, signal);

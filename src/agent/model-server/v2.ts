@@ -32,6 +32,7 @@ export function v2Adapter(
         ? undefined
         : indexOf(await call('POST', '/v2/repository/index', INDEX_TIMEOUT, '{}')),
     saysRepository: async () => ((await metadata())?.extensions ?? []).some(isRepository),
+    loadsAllAtStart: async () => ((await metadata())?.extensions ?? []).includes(KSERVE_REPOSITORY),
     ready: async (name) => {
       const answer = await call('GET', `/v2/models/${encodeURIComponent(name)}/ready`, HEALTH_TIMEOUT);
       if (answer.kind === 'none' || isUnavailable(answer.status)) return undefined;
@@ -64,7 +65,8 @@ interface Metadata {
 }
 
 /** As the protocol has it, and as KServe's Python servers (kserve/protocol/dataplane.py of 0.17.0) spell it. */
-const REPOSITORY_EXTENSIONS: readonly unknown[] = ['model_repository', 'model_repository_extension'];
+const KSERVE_REPOSITORY = 'model_repository_extension';
+const REPOSITORY_EXTENSIONS: readonly unknown[] = ['model_repository', KSERVE_REPOSITORY];
 
 function isRepository(extension: unknown): boolean {
   return REPOSITORY_EXTENSIONS.includes(extension);

@@ -27,6 +27,11 @@ export function forget(books: Books, name: string): void {
 export function serverGone(books: Books, loading: readonly string[], now: MonotonicMs): void {
   books.serverUp = false;
   if (!books.onDemand) return;
+  if (!books.keepsFiles) {
+    // Those in place are loaded by the next process as it starts; which they are, the engine sees to as with residency always.
+    books.memory.serverGone();
+    return;
+  }
   const suspects = loading.flatMap((name) => books.entries.get(name) ?? []);
   for (const entry of suspects) {
     if (entry.charge > 0 && Number.isFinite(books.memory.budget()))

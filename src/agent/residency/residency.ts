@@ -159,6 +159,7 @@ function newBooks(deps: ResidencyDeps, look: () => void, measure: () => void): B
     pinned: new Set(),
     hotInOrder: true,
     serverUp: false,
+    keepsFiles: true,
     measuring: false,
     blocked: false,
     lookAt: createAlarm(clock, stopping, look),
@@ -182,7 +183,10 @@ function controlOf(books: Books, { clock, remembered }: ResidencyDeps, dirty: Se
     return entry;
   };
   return {
-    of: (name) => entryOf(name).residence,
+    of: (name) => {
+      const { residence } = entryOf(name);
+      return residence === 'rest' && !books.keepsFiles ? 'away' : residence;
+    },
     mayUnload: (name) => {
       const entry = books.entries.get(name);
       if (entry === undefined || (entry.inFlight === 0 && entry.waiters.size === 0)) return true;
@@ -196,8 +200,9 @@ function controlOf(books: Books, { clock, remembered }: ResidencyDeps, dirty: Se
       books.look();
     },
     forgotten: (name) => forget(books, name),
-    serverUp: () => {
+    serverUp: (loadsAllAtStart) => {
       books.serverUp = true;
+      books.keepsFiles = !loadsAllAtStart;
       books.measure();
       books.look();
     },

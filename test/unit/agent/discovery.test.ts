@@ -19,6 +19,7 @@ const server = (
   },
   unload: () => Promise.resolve({ kind: 'done' }),
   memory: () => Promise.resolve(undefined),
+  loadsAllAtStart: () => Promise.resolve(false),
 });
 const SPEC = { storageUri: 's3://b/m', framework: 'sklearn', memory: '1' };
 

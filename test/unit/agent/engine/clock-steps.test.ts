@@ -44,6 +44,7 @@ function scene(pulls: PullResult[], loads: ServerAnswer[]) {
       },
       unload: () => Promise.resolve({ kind: 'done' }),
       memory: () => Promise.resolve(undefined),
+      loadsAllAtStart: () => Promise.resolve(false),
     },
     store: {
       recover: () => Promise.resolve(new Map()),
@@ -61,7 +62,7 @@ function scene(pulls: PullResult[], loads: ServerAnswer[]) {
     },
   };
   const engine = createEngine(deps);
-  engine.serverUp();
+  engine.serverUp(false);
   engine.setDesired(new Map([['m', SPEC]]));
   const phase = () => [...engine.models()][0]?.phase.phase;
   return { clock, engine, attempts, spans, phase };

@@ -209,6 +209,27 @@ describe('residency on-demand', () => {
     expect(it.seen.pulls).toEqual([]);
   });
 
+  it('keeps no files of models that sleep beside a server that would load them when it starts', async () => {
+    const it = scene({ memoryBudget: 3, loadsAllAtStart: true });
+    it.serverUp();
+    it.setModels(models(10));
+    await it.clock.advance(10_000);
+    const phases = [...it.phases().values()];
+    expect(phases.filter((phase) => phase === 'Remote')).toHaveLength(7);
+    expect(phases.filter((phase) => phase === 'Loaded')).toHaveLength(3);
+    for (const name of models(10).keys()) {
+      const outcome = it.request(name);
+      await it.clock.advance(1_000);
+      expect((await outcome).kind).toBe('loaded');
+    }
+    it.serverGone();
+    await it.clock.advance(100);
+    it.serverUp();
+    await it.clock.advance(1_000);
+    expect(it.seen.loaded.size).toBe(3);
+    expect(it.seen.faults).toEqual([]);
+  });
+
   it('takes another budget, and residency always, without a restart', async () => {
     const it = scene({ memoryBudget: 10 });
     it.serverUp();
