@@ -8,6 +8,7 @@ import { within } from './files/held-directory.ts';
 import { makeDirectory } from './files/make-directory.ts';
 import { move, readPlainFile } from './files/own-files.ts';
 import { removeTree } from './files/remove-tree.ts';
+import { type SleepingFiles, sleepingFiles } from './sleeping-files.ts';
 import { openLoadedNotes } from './loaded-notes.ts';
 
 /** A file, which no model server takes for a model; the control directory is there at times only. */
@@ -76,7 +77,6 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
   const notes = await openLoadedNotes(join(modelDir, LOADED_NOTES));
   // What is known not to be there need not be removed: at a start with many models that is most of the work.
   const previous = new Set<string>();
-  const asleep = new Set<string>();
 
   const discard = (path: string) => throwAway(control, path, control.path('trash', unique('x')));
   const discardPrevious = async (name: string) => {
@@ -84,11 +84,14 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
     await discard(previousOf(name));
     previous.delete(name);
   };
-  const asleepOf = (name: string) => control.path('asleep', name);
-  const discardAsleep = async (name: string) => {
-    if (!asleep.has(name)) return;
-    await discard(asleepOf(name));
-    asleep.delete(name);
+  const sleeping = sleepingFiles(modelDir, control, {
+    discard,
+    put: (tree, path) => put(tree, path, discard),
+  });
+  const discardAll = async (name: string) => {
+    await discardPrevious(name);
+    await sleeping.discard(name);
+    await discard(pathOf(name));
   };
   const keepPrevious = async (name: string) => {
     await discardPrevious(name);
@@ -109,33 +112,14 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
     recover: async () => {
       const left = await control.clear();
       for (const name of await recoverPrevious(modelDir, control, left.previous)) previous.add(name);
-      for (const name of left.asleep) asleep.add(name);
       const found = await recoverModels(modelDir, previousOf, notes.hashOf);
-      for (const name of left.asleep) {
-        // In place counts: a model is moved out of sight by one rename, so the other one is older.
-        const stored = found.has(name) ? undefined : await markedSpec(asleepOf(name));
-        if (stored === undefined || !isModelName(name)) await discardAsleep(name);
-        else found.set(name, { stored, previous: undefined, parked: true, loadedHash: notes.hashOf(name) });
-      }
-      return found;
+      sleeping.adopt(left.asleep);
+      return addSleeping(found, left.asleep, sleeping, notes.hashOf);
     },
     notedHash: notes.hashOf,
-    park: async (name) => {
-      await discardAsleep(name);
-      await control.hold(asleepOf(name));
-      asleep.add(name);
-      await moved(pathOf(name), asleepOf(name));
-    },
-    unpark: async (name) => {
-      await put(asleepOf(name), pathOf(name), discard);
-      asleep.delete(name);
-      await control.release(asleepOf(name));
-    },
-    evict: async (name) => {
-      await discardPrevious(name);
-      await discardAsleep(name);
-      await discard(pathOf(name));
-    },
+    park: sleeping.park,
+    unpark: sleeping.unpark,
+    evict: discardAll,
     install: async (name, path, keep) => {
       try {
         await notes.drop(name);
@@ -155,9 +139,7 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
     noteLoaded: (name, spec) => notes.put(name, specHash(spec)),
     remove: async (name) => {
       await notes.drop(name);
-      await discardPrevious(name);
-      await discardAsleep(name);
-      await discard(pathOf(name));
+      await discardAll(name);
     },
     close: notes.close,
   };
@@ -208,6 +190,21 @@ async function recoverModels(
     // A directory without our marks may be anyone's: it is left alone until a model of that name is wanted.
     if (stored === undefined && previous === undefined) continue;
     found.set(name, { stored, previous, parked: false, loadedHash: loadedHashOf(name) });
+  }
+  return found;
+}
+
+async function addSleeping(
+  found: Map<string, StoredModel>,
+  names: readonly string[],
+  sleeping: SleepingFiles,
+  loadedHashOf: (name: string) => string | undefined,
+): Promise<ReadonlyMap<string, StoredModel>> {
+  for (const name of names) {
+    // In place counts: a model is moved out of sight by one rename, so the other one is older.
+    const stored = found.has(name) ? undefined : await markedSpec(sleeping.pathOf(name));
+    if (stored === undefined || !isModelName(name)) await sleeping.discard(name);
+    else found.set(name, { stored, previous: undefined, parked: true, loadedHash: loadedHashOf(name) });
   }
   return found;
 }

@@ -66,6 +66,7 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
     notReady,
     board,
     models: () => models?.engine.models() ?? [],
+    waker: () => models?.waker(),
   });
   const { stepped, forgotten, registry } = serving.metrics;
   if (options.enablePuller)

@@ -56,15 +56,24 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
   const mlserverMetrics = httpCaller(options.residency.mlserverMetricsUrl);
   const speak = (url: URL) => v2Adapter(httpCaller(url), settings, mlserverMetrics);
   const adapter = discoverModelServer([speak(first), ...others.map(speak)]);
+  // The two know each other; until there is an engine, it has no model to decide for.
+  const made: { engine?: Engine } = {};
   const residency = await startResidency(
     {
-      ...{ adapter, clock, log, registry: deps.registry, modelDir: options.modelDir, settings: options.residency },
-      consider: (names) => engine.consider(names),
+      ...{
+        adapter,
+        clock,
+        log,
+        registry: deps.registry,
+        modelDir: options.modelDir,
+        settings: options.residency,
+      },
+      consider: (names) => made.engine?.consider(names),
       settled: () => deps.readiness.memoryIsFull(),
     },
     signal,
   );
-  const engine: Engine = createEngine({
+  const engine = createEngine({
     ...deps,
     store,
     adapter,
@@ -72,6 +81,7 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
     limits: { slowAfter: SLOW_AFTER, fetches: options.downloads, loads: options.loads },
     observer: observerOf(deps, residency),
   });
+  made.engine = engine;
   const found = await store.recover();
   await settings.showAll();
   engine.adopt(found);

@@ -104,7 +104,8 @@ export function decideServe(view: ModelView, serverUp: boolean, now: MonotonicMs
   const { desired } = view;
   if (desired === undefined) return decideRemoval(view, serverUp, now);
   if (view.residence !== 'memory') return decideSleep(view, serverUp, now);
-  if (view.parked && view.stored !== undefined) return { kind: 'unpark', reason: 'the model is to be loaded' };
+  if (view.parked && view.stored !== undefined)
+    return { kind: 'unpark', reason: 'the model is to be loaded' };
   if (isVersion(view.staged, desired)) {
     return { kind: 'install', spec: desired, reason: 'the version is fetched' };
   }

@@ -18,6 +18,8 @@ export async function testMlserver(): Promise<{ readonly python: string; readonl
 
 export interface TestMlserver {
   readonly port: number;
+  readonly metricsPort: number;
+  pid(): number;
   readonly grpcPort: number;
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same ports. */
@@ -61,6 +63,8 @@ export async function startMlserver(
   let child = start();
   return {
     port,
+    metricsPort: metrics,
+    pid: () => child.pid ?? 0,
     grpcPort: grpc,
     restart: () => {
       child = start();
@@ -97,6 +101,32 @@ export async function train(python: string, answer: number): Promise<Buffer> {
   const [code] = (await once(child, 'close')) as [number];
   if (code !== 0) throw new Error('the model could not be trained');
   return Buffer.concat(chunks);
+}
+
+const TRAIN_MANY = `
+import io, sys, struct, joblib
+from sklearn.dummy import DummyClassifier
+for answer in range(1, int(sys.argv[1]) + 1):
+    buffer = io.BytesIO()
+    joblib.dump(DummyClassifier(strategy="constant", constant=answer).fit([[0], [1]], [0, answer]), buffer)
+    sys.stdout.buffer.write(struct.pack(">I", len(buffer.getvalue())) + buffer.getvalue())
+`;
+
+/** So many models as {@link train} makes them, that answer 1, 2, 3 and so on. */
+export async function trainMany(python: string, count: number): Promise<Buffer[]> {
+  const child = spawn(python, ['-c', TRAIN_MANY, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const [code] = (await once(child, 'close')) as [number];
+  if (code !== 0) throw new Error('the models could not be trained');
+  const all = Buffer.concat(chunks);
+  const models: Buffer[] = [];
+  for (let at = 0; at < all.length;) {
+    const length = all.readUInt32BE(at);
+    models.push(all.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return models;
 }
 
 function answers(port: number): Promise<boolean> {

@@ -82,7 +82,8 @@ export function createEngine(deps: EngineDeps): Engine {
       for (const [name, stored] of found) table.set(name, newTrackedModel(name, stored, deps.clock.now()));
     },
     setDesired: (models) => {
-      for (const model of applyDesired(table, models, deps.store.notedHash, deps.clock.now())) context.reconcileModel(model);
+      for (const model of applyDesired(table, models, deps.store.notedHash, deps.clock.now()))
+        context.reconcileModel(model);
     },
     serverUp: () => {
       up = true;

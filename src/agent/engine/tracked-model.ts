@@ -88,7 +88,12 @@ export function viewOf(model: TrackedModel): ModelView {
 }
 
 function activityOf(model: TrackedModel): ModelActivity {
-  return { fetch: model.fetch?.state ?? 'none', bytes: model.fetch?.bytes ?? 0, serve: model.serve, proved: model.loadedHash };
+  return {
+    fetch: model.fetch?.state ?? 'none',
+    bytes: model.fetch?.bytes ?? 0,
+    serve: model.serve,
+    proved: model.loadedHash,
+  };
 }
 
 /** Sets what the model server is known to have. */

@@ -14,8 +14,7 @@ const LOOKED_AT = 64;
  * What became of one model. `passed`: it goes on without room, or cannot go on now, and others can. `promised`: room is being
  * made. `blocked`: there is no room, and those behind it wait too, so that a large model is not passed by for ever.
  */
-type Placing =
-  { readonly kind: 'passed' | 'blocked' } | { readonly kind: 'promised'; readonly need: number };
+type Placing = { readonly kind: 'passed' | 'blocked' } | { readonly kind: 'promised'; readonly need: number };
 
 /** Decides which models are loaded and which make room for them; requests before all that nobody waits for. */
 export function admit(books: Books, now: MonotonicMs): void {
@@ -46,13 +45,15 @@ export function admit(books: Books, now: MonotonicMs): void {
     }
     break;
   }
-  if (!books.measuring) admitProofs(books, place);
+  admitProofs(books, place);
 }
 
 function admitProofs(
   books: Books,
   place: (entry: Entry, urgency: Urgency, mayEvict: boolean) => Placing['kind'],
 ): void {
+  // One of those before may have had the process measured.
+  if (books.measuring) return;
   for (const entry of firstOf(books, 'proof')) {
     if (!books.proving.has(entry) && books.proving.size >= PROVING_AT_ONCE) return;
     books.proving.add(entry);

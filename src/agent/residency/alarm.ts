@@ -2,7 +2,11 @@ import { NO_MORE_WAITING } from '../../lib/abort.ts';
 import { type Clock, milliseconds, type MonotonicMs } from '../../lib/clock.ts';
 
 /** Calls back at the earliest of the times it was given. */
-export function createAlarm(clock: Clock, stopping: AbortSignal, ring: () => void): (at: MonotonicMs) => void {
+export function createAlarm(
+  clock: Clock,
+  stopping: AbortSignal,
+  ring: () => void,
+): (at: MonotonicMs) => void {
   let set: { readonly at: MonotonicMs; readonly off: AbortController } | undefined;
   return (at) => {
     if (set !== undefined && set.at <= at) return;
@@ -17,4 +21,3 @@ export function createAlarm(clock: Clock, stopping: AbortSignal, ring: () => voi
     });
   };
 }
-

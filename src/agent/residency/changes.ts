@@ -84,4 +84,3 @@ function turnToOnDemand(books: Books, entry: Entry): void {
   send(books, entry, 'rest');
   if (entry.model.desired !== undefined) enqueue(books, entry);
 }
-

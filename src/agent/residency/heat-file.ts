@@ -37,5 +37,8 @@ function isPositive(value: unknown): value is number {
 /** Writes it whole or not at all; the hottest come first. */
 export function writeHeat(modelDir: string, { heat, base }: RememberedHeat): Promise<void> {
   const models = [...heat].slice(0, MOST_KEPT).map(([name, value]) => [name, Number(value.toFixed(3))]);
-  return replaceFile(join(modelDir, HEAT_FILE), JSON.stringify({ models, ...(base !== undefined && { base }) }));
+  return replaceFile(
+    join(modelDir, HEAT_FILE),
+    JSON.stringify({ models, ...(base !== undefined && { base }) }),
+  );
 }

@@ -1,5 +1,6 @@
 import type { Entry } from './entry.ts';
-import { allowedCharge, type ByteCount, type MemoryStanding, needsMeasure } from './residency.decide.ts';
+import { allowedCharge, type ByteCount, type MemoryStanding } from './residency.decide.ts';
+import { createServerProcess } from './server-process.ts';
 
 /** How the memory stands, for people. */
 export interface MemoryFigures {
@@ -21,7 +22,6 @@ export interface MemoryLedger {
   leave(entry: Entry): void;
   /** Its unload is called off. */
   stay(entry: Entry): void;
-  isLeaving(entry: Entry): boolean;
   /** Those that are charged, also those that leave. */
   holders(): ReadonlySet<Entry>;
   standing(promised: ByteCount): MemoryStanding;
@@ -42,21 +42,14 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
   let charged = 0;
   let leavingSum = 0;
   let peak = 0;
-  let peakMeasured = 0;
-  let resident: ByteCount | undefined;
-  let base = knownBase;
+  const process = createServerProcess(knownBase);
   const holders = new Set<Entry>();
   const leaving = new Set<Entry>();
   const stay = (entry: Entry): void => {
     if (leaving.delete(entry)) leavingSum -= entry.charge;
   };
   const allowed = (): ByteCount =>
-    allowedCharge(
-      budget,
-      resident === undefined || base === undefined || !Number.isFinite(budget)
-        ? undefined
-        : { resident, base, peak: peakMeasured },
-    );
+    allowedCharge(budget, Number.isFinite(budget) ? process.known() : undefined);
   const ledger: MemoryLedger = {
     setBudget: (next) => {
       budget = next ?? Number.POSITIVE_INFINITY;
@@ -81,32 +74,19 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
       leavingSum += entry.charge;
     },
     stay,
-    isLeaving: (entry) => leaving.has(entry),
     holders: () => holders,
     standing: (promised) => ({ charged, leaving: leavingSum, promised, allowed: allowed() }),
-    wantsMeasure: (size) =>
-      resident !== undefined &&
-      needsMeasure(
-        peak - peakMeasured,
-        Math.max(0, charged + size - peak),
-        budget - (resident - (base ?? 0)),
-      ),
-    measured: (now) => {
-      resident = now;
-      peakMeasured = peak;
-      const without = charged === 0 && peak === 0 ? now : Math.max(0, now - charged);
-      base = base === undefined ? without : Math.min(base, without);
-    },
+    wantsMeasure: (size) => process.wantsLook(peak, Math.max(0, charged + size - peak), budget),
+    measured: (resident) => process.measured(resident, charged, peak),
     serverGone: () => {
       peak = charged;
-      peakMeasured = charged;
-      resident = undefined;
+      process.gone(peak);
     },
-    base: () => base,
+    base: process.base,
     figures: () => ({
       budget: Number.isFinite(budget) ? budget : undefined,
       charged,
-      measured: resident === undefined || base === undefined ? undefined : Math.max(0, resident - base),
+      measured: process.taken(),
       allowed: allowed(),
     }),
   };

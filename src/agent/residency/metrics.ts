@@ -12,10 +12,7 @@ export interface ResidencyMetrics {
 }
 
 /** Adds what is known of models that sleep to the agent's metrics; `figures` is read at each scrape. */
-export function addResidencyMetrics(
-  registry: Registry,
-  figures: () => ResidencyFigures,
-): ResidencyMetrics {
+export function addResidencyMetrics(registry: Registry, figures: () => ResidencyFigures): ResidencyMetrics {
   const registers = [registry];
   const waits = new Histogram({
     name: `${PREFIX}_cold_start_seconds`,
@@ -62,6 +59,10 @@ export function addResidencyMetrics(
   count('residency_hits_total', 'Requests that found their model in memory', ({ hits }) => hits);
   count('residency_misses_total', 'Requests that had to wait for their model', ({ misses }) => misses);
   count('evictions_total', 'Unloads that made room for other models', ({ evictions }) => evictions);
-  count('disk_evictions_total', 'Models whose files were removed to make room', ({ diskEvictions }) => diskEvictions);
+  count(
+    'disk_evictions_total',
+    'Models whose files were removed to make room',
+    ({ diskEvictions }) => diskEvictions,
+  );
   return { waited: (took, outcome) => waits.observe({ outcome }, took / 1000) };
 }

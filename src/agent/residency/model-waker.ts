@@ -12,10 +12,7 @@ interface WakerSettings {
 }
 
 /** What the proxy asks, answered out of the books. A request for a model that is loaded costs a look into a map and two counters. */
-export function createWaker(
-  books: Books,
-  { waitWhileServerIsAway, waited }: WakerSettings,
-): ModelWaker {
+export function createWaker(books: Books, { waitWhileServerIsAway, waited }: WakerSettings): ModelWaker {
   const { clock, entries } = books;
   const noUse = (): void => undefined;
   return {

@@ -73,7 +73,7 @@ function evictableFrom({ keepUntil, lastUse }: Evictable, urgency: Urgency): Mon
 }
 
 /** What is known of the memory that the model server's process really takes. */
-interface MeasuredMemory {
+export interface MeasuredMemory {
   readonly resident: ByteCount;
   /** What it took before any model was loaded. */
   readonly base: ByteCount;

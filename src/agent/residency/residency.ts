@@ -1,4 +1,4 @@
-import { type Clock, type Milliseconds, type MonotonicMs } from '../../lib/clock.ts';
+import type { Clock, Milliseconds, MonotonicMs } from '../../lib/clock.ts';
 import type { Residency } from '../../contract/residency.ts';
 import type { ResidenceControl } from '../engine/context.ts';
 import { admit } from './admit.ts';
@@ -219,4 +219,3 @@ function remember(books: Books, now: MonotonicMs): RememberedHeat {
     base: books.memory.base(),
   };
 }
-

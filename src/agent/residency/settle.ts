@@ -1,11 +1,14 @@
-import { milliseconds, type MonotonicMs, seconds } from '../../lib/clock.ts';
+import { milliseconds, type Milliseconds, type MonotonicMs, seconds } from '../../lib/clock.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
 import { type Books, endUse, mayGo, send } from './books.ts';
 import { answers, type Entry, holdsMemory, isOnDisk, isProved, sizeOf, standingFailure } from './entry.ts';
 import { refusal } from './waiting.ts';
 
-/** How long a model stays that was loaded for a request. */
-const MINIMUM_RESIDENCY = seconds(1);
+/**
+ * How long a model stays that was loaded for a request: the longer its load took, the longer, so that a server does not
+ * spend its time on loading alone.
+ */
+const MINIMUM_RESIDENCY = { timesItsLoad: 5, atLeast: milliseconds(200), atMost: seconds(10) };
 
 /** Takes over how a model stands now, and lets go of those who waited for that. */
 export function settle(books: Books, entry: Entry, now: MonotonicMs): void {
@@ -73,9 +76,14 @@ function settleOnDemand(books: Books, entry: Entry, now: MonotonicMs): void {
   books.counts.loads += 1;
   const asked = entry.waiters.size > 0;
   if (asked) entry.lastUse = now;
-  entry.keepUntil = (asked ? now + MINIMUM_RESIDENCY : now) as MonotonicMs;
+  entry.keepUntil = (asked ? now + minimumResidency(entry) : now) as MonotonicMs;
   welcome(books, entry);
   mayGo(books, entry);
+}
+
+function minimumResidency({ model }: Entry): Milliseconds {
+  const { timesItsLoad, atLeast, atMost } = MINIMUM_RESIDENCY;
+  return milliseconds(Math.min(atMost, Math.max(atLeast, (model?.times.load ?? 0) * timesItsLoad)));
 }
 
 /** Those who waited go on. Each counts as a use until it has entered, which it does at once or not at all. */

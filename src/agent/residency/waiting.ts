@@ -25,11 +25,7 @@ export function refusal(reason: WakeRefusal, message: string, retryAfter: Millis
 }
 
 /** @param serverUp tells the reason of a wait that was too long */
-export function createWaitingRoom(
-  clock: Clock,
-  timeout: Milliseconds,
-  serverUp: () => boolean,
-): WaitingRoom {
+export function createWaitingRoom(clock: Clock, timeout: Milliseconds, serverUp: () => boolean): WaitingRoom {
   let count = 0;
   return {
     count: () => count,

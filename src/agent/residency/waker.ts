@@ -1,7 +1,7 @@
 import type { Milliseconds } from '../../lib/clock.ts';
 
 /** How a request for a model goes on. */
-export type ModelAvailability =
+type ModelAvailability =
   /** Go on at once. */
   | { readonly kind: 'loaded' }
   /** No TrainedModel of that name: the model server answers with its own 404. */

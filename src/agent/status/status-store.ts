@@ -2,16 +2,14 @@ import type {
   AgentStatus,
   AgentStatusEvent,
   ConfigStatus,
-  ModelPhase,
   ModelStatus,
 } from '../../contract/agent-status.ts';
 import { AGENT_STATUS_VERSION } from '../../contract/agent-status.ts';
-import { specHash } from '../../contract/model-marker.ts';
 import type { EpochMs } from '../../lib/clock.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
 import type { ServerState } from '../model-server/monitor.ts';
-import { rfc3339, statusOf } from './model-status.ts';
-import { createNumberedModels } from './versioned-models.ts';
+import { rfc3339 } from './model-status.ts';
+import { createModelBoard } from './model-board.ts';
 
 /** What is said of the agent as a whole, beside its models. */
 interface AgentFacts {
@@ -49,59 +47,20 @@ export function createStatusBoard(instance: string, began: EpochMs): StatusBoard
   let sequence = 0;
   let facts = initialFacts(began);
   let factsSequence = 0;
-  const models = createNumberedModels();
   const bell = newBell();
   const next = () => ++sequence;
   const agent = () => agentDocument(facts, instance, sequence);
-  // A model's document is made when somebody looks: a model that loads changes ten times in as many milliseconds.
-  const unseen = new Map<string, Readonly<TrackedModel>>();
-  const settle = () => {
-    for (const tracked of unseen.values()) models.put(statusOf(tracked), next);
-    unseen.clear();
-  };
-  const quiet = new Map<string, Readonly<TrackedModel>>();
-  const now = (told: ModelStatus): ModelStatus => {
-    const tracked = quiet.get(told.name);
-    return tracked === undefined ? told : statusOf(tracked);
-  };
+  const models = createModelBoard(next, bell.ring);
   const document = (): AgentStatus => {
-    settle();
-    return { ...agent(), models: models.all().map(now) };
-  };
-  const put = (tracked: Readonly<TrackedModel>): void => {
-    quiet.delete(tracked.name);
-    unseen.set(tracked.name, tracked);
-    bell.ring();
+    const all = models.all();
+    return { ...agent(), models: all };
   };
   return {
     document,
     facts: () => facts,
     subscribe: bell.subscribe,
-    model: (name) => {
-      settle();
-      const told = models.get(name);
-      return told === undefined ? undefined : now(told);
-    },
-    put,
-    putQuietly: (tracked) => {
-      const { name, phase, desired } = tracked;
-      if (!unseen.has(name) && desired !== undefined && COMING_AND_GOING.has(phase.phase)) {
-        const told = models.get(name);
-        if (told !== undefined && AT_HAND.has(told.phase) && told.specHash === specHash(desired)) {
-          quiet.set(name, tracked);
-          return;
-        }
-      }
-      put(tracked);
-    },
-    tellQuiet: () => {
-      for (const tracked of [...quiet.values()]) put(tracked);
-    },
-    remove: (name) => {
-      quiet.delete(name);
-      unseen.delete(name);
-      if (models.remove(name, next)) bell.ring();
-    },
+    ...{ model: models.get, put: models.put, putQuietly: models.putQuietly },
+    ...{ tellQuiet: models.tellQuiet, remove: models.remove },
     setFacts: (change) => {
       const changed = { ...facts, ...change };
       if (JSON.stringify(changed) === JSON.stringify(facts)) return;
@@ -110,7 +69,7 @@ export function createStatusBoard(instance: string, began: EpochMs): StatusBoard
       bell.ring();
     },
     since: (knownInstance, from) => {
-      settle();
+      models.settle();
       if (knownInstance !== instance || from > sequence || from < models.oldest()) {
         return [{ type: 'SNAPSHOT', sequence, status: document() }];
       }
@@ -120,13 +79,6 @@ export function createStatusBoard(instance: string, began: EpochMs): StatusBoard
     },
   };
 }
-
-/** A model that is told to be in one of these answers requests, at once or after a wait. */
-const AT_HAND: ReadonlySet<ModelPhase['phase']> = new Set(['Loaded', 'Standby', 'Remote'] as const);
-/** Where it may be meanwhile. */
-const COMING_AND_GOING: ReadonlySet<ModelPhase['phase']> = new Set([
-  ...(['Loaded', 'Standby', 'Remote', 'Loading', 'Downloading'] as const),
-]);
 
 function initialFacts(now: EpochMs): AgentFacts {
   return {

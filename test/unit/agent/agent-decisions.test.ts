@@ -232,7 +232,12 @@ describe('phaseOf', () => {
     ['asleep, never loaded', { stored: A, residence: 'rest' }, rest, 'Queued'],
     ['asleep', { stored: A, residence: 'rest' }, { ...rest, proved: specHash(A) }, 'Standby'],
     ['asleep, its files gone', { residence: 'rest' }, { ...rest, proved: specHash(A) }, 'Remote'],
-    ['asleep, another version wanted', { stored: B, residence: 'rest' }, { ...rest, proved: specHash(B) }, 'Queued'],
+    [
+      'asleep, another version wanted',
+      { stored: B, residence: 'rest' },
+      { ...rest, proved: specHash(B) },
+      'Queued',
+    ],
     ['not wanted', { desired: undefined, stored: A }, rest, 'Unloading'],
   ];
   it.each(TABLE)('%s', (_name, known, activity, phase) => {

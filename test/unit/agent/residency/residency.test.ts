@@ -185,13 +185,23 @@ describe('residency on-demand', () => {
     await it.clock.advance(10_000);
     const back = it.seen.loads.slice(before);
     expect(back).toHaveLength(60);
-    expect(new Set(back.slice(0, 20))).toEqual(new Set(Array.from({ length: 20 }, (_, index) => `m${index}`)));
+    expect(new Set(back.slice(0, 20))).toEqual(
+      new Set(Array.from({ length: 20 }, (_, index) => `m${index}`)),
+    );
     expect(back.slice(0, 3)).toEqual(['m0', 'm1', 'm2']);
   });
 
   it('begins with what the agent before it knew to be hot', async () => {
     const found = new Map([...models(30)].map(([name, spec]) => [name, foundAsleep(spec)]));
-    const it = scene({ memoryBudget: 5, found, heat: new Map([['m20', 3], ['m7', 9], ['m9', 5]]) });
+    const it = scene({
+      memoryBudget: 5,
+      found,
+      heat: new Map([
+        ['m20', 3],
+        ['m7', 9],
+        ['m9', 5],
+      ]),
+    });
     it.setModels(models(30));
     it.serverUp();
     await it.clock.advance(5_000);
@@ -232,12 +242,18 @@ describe('residency on-demand', () => {
 
   it('ends every wait and breaks no promise, whatever comes in which order', async () => {
     const step = fc.oneof(
-      { weight: 10, arbitrary: fc.record({ do: fc.constant('ask' as const), model: fc.nat(29), lasts: fc.nat(2_000) }) },
+      {
+        weight: 10,
+        arbitrary: fc.record({ do: fc.constant('ask' as const), model: fc.nat(29), lasts: fc.nat(2_000) }),
+      },
       { weight: 6, arbitrary: fc.record({ do: fc.constant('pass' as const), span: fc.nat(800) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant('update' as const), model: fc.nat(29) }) },
       { weight: 2, arbitrary: fc.record({ do: fc.constant('remove' as const), model: fc.nat(29) }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constant('budget' as const), size: fc.integer({ min: 8, max: 12 }) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ do: fc.constant('budget' as const), size: fc.integer({ min: 8, max: 12 }) }),
+      },
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.nat(), async (steps, seed) => {
@@ -257,7 +273,8 @@ describe('residency on-demand', () => {
             it.serverGone();
             await it.clock.advance(50);
             it.serverUp();
-          } else if (one.do === 'budget') it.residency.configure(onDemand({ memoryBudget: one.size, pinned: ['m0'] }));
+          } else if (one.do === 'budget')
+            it.residency.configure(onDemand({ memoryBudget: one.size, pinned: ['m0'] }));
           else if (one.do === 'update' && wanted.has(`m${one.model}`)) {
             wanted.set(`m${one.model}`, specOf(1 + (one.model % 4), ++version));
             it.setModels(wanted);
