@@ -71,10 +71,10 @@ function passBack(exchange: StreamExchange, call: ClientHttp2Stream): void {
   const { stream, isGrpc } = exchange;
   let trailers: IncomingHttpHeaders = {};
   call.on('error', () => undefined);
-  call.on('headers', (informational) => {
+  call.on('headers', (informational: IncomingHttpHeaders) => {
     if (!stream.destroyed && !stream.headersSent) stream.additionalHeaders(informational);
   });
-  call.on('trailers', (came) => {
+  call.on('trailers', (came: IncomingHttpHeaders) => {
     trailers = came;
   });
   call.on('response', (answer: IncomingHttpHeaders, flags: number) => {
