@@ -48,7 +48,7 @@ export function modelLoadedOf(input: {
   if (states.every(({ rank }) => rank === RANK.Loaded)) {
     return { status: 'True', reason: 'Loaded', message: 'loaded on every ready replica', settled: true };
   }
-  if (states.every(({ rank }) => rank >= RANK.Remote)) {
+  if (states.every(({ rank }) => rank >= RANK.Standby)) {
     const message = 'has loaded on every ready replica, and does again when a request comes for it';
     return { status: 'True', reason: 'Standby', message, settled: true };
   }
@@ -66,7 +66,7 @@ export function isAtHand(reason: string | undefined): boolean {
 /** The worse the lower: the worst replica gives the reason. */
 const RANK = {
   ...{ Failed: 0, AgentNotReachable: 1, Queued: 2, Downloading: 3, Loading: 4 },
-  ...{ Remote: 5, Standby: 6, Loaded: 7 },
+  ...{ Standby: 5, Loaded: 6 },
 } as const;
 
 interface ReplicaState {
@@ -100,6 +100,9 @@ function told(model: ReplicaModel, expected: string): Omit<ReplicaState, 'pod'> 
   switch (phase) {
     case 'Unloading':
       return QUEUED;
+    // Whether its files are on disk makes a difference to nobody who asks it.
+    case 'Remote':
+      return { rank: RANK.Standby, reason: 'Standby', message: '' };
     case 'Failed':
       return {
         rank: RANK.Failed,
@@ -112,7 +115,7 @@ function told(model: ReplicaModel, expected: string): Omit<ReplicaState, 'pod'> 
 }
 
 function notEverywhere(states: readonly ReplicaState[]): ModelLoaded {
-  const loaded = states.filter(({ rank }) => rank >= RANK.Remote).length;
+  const loaded = states.filter(({ rank }) => rank >= RANK.Standby).length;
   const worst = states.reduce((a, b) => (b.rank < a.rank ? b : a));
   const troubled = states.filter(({ message }) => message !== '');
   const named = troubled.slice(0, PODS_NAMED).map(({ pod, message }) => `pod ${pod}: ${message}`);

@@ -47,7 +47,7 @@ export function residencyArguments(
 }
 
 /** What is said where nothing tells how much memory the models may take. */
-export function noMemoryBudget(): string {
+function noMemoryBudget(): string {
   return (
     `the model server has no memory limit, and ${RESIDENCY_ANNOTATIONS.memoryBudget} is not set: no model ever makes room for ` +
     'another. Set one of the two'

@@ -16,13 +16,13 @@ export interface ResidencyBudgets {
 }
 
 /** What the annotations of an InferenceService ask for, with what they say that is not understood. */
-export interface ResidencyWish extends ResidencyBudgets {
+interface ResidencyWish extends ResidencyBudgets {
   readonly kind: Residency['kind'];
   readonly doubts: readonly ResidencyDoubt[];
 }
 
 /** An annotation that does not do what it looks like. */
-export interface ResidencyDoubt {
+interface ResidencyDoubt {
   readonly annotation: string;
   readonly message: string;
 }
@@ -140,7 +140,7 @@ export function decodeResidency(text: string): ResidencyReading {
   );
   return {
     kind: 'good',
-    residency: { kind: 'on-demand', memoryBudget, diskBudget, pinned: new Set(pinned as string[]) },
+    residency: { kind: 'on-demand', memoryBudget, diskBudget, pinned: new Set(pinned) },
   };
 }
 

@@ -1,20 +1,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Milliseconds, seconds } from '../../lib/clock.ts';
-import { MAX_HEAD_BYTES, MAX_HEADERS, type PassedRequest } from './proxied-request.decide.ts';
+import { MAX_HEAD_BYTES, MAX_HEADERS } from './proxied-request.decide.ts';
 import { type Connections, createConnections } from '../connections.ts';
 import { refuse } from './answers.ts';
 import type { Around } from './around.ts';
 import { newUpstream } from './component-call.ts';
 import { lookFirst } from './first-bytes.ts';
-import { CLIENT_GONE, forward, onceOver, readToNobody } from './forward.ts';
-import { exchangeOf, judge, type Serving, type State, track } from './requests.ts';
-import { modelTarget } from './model-target.decide.ts';
+import { judge, type Serving, type State, track } from './requests.ts';
+import { passOn } from './pass-on.ts';
 import { tunnel } from './tunnel.ts';
 import { refuseUnreadable } from './unreadable.ts';
 import { serveUpgrade } from './upgrades.ts';
 import type { Http2Door } from './http2/door.ts';
-import { answerSleeping, onceAwake, type Wake, type WhileAway } from './wake.ts';
+import type { Wake } from './wake.ts';
 
 /** uvicorn closes a connection after 5 idle seconds; ours ends sooner, so that no request meets a closing one. */
 const COMPONENT_IDLE = seconds(4);
@@ -172,58 +171,8 @@ function answer(
   if (state.draining) outgoing.shouldKeepAlive = false;
   if (!outgoing.shouldKeepAlive) connection.isEnding = true;
   if (passed === undefined) return;
-  goOn(serving, incoming, outgoing, passed);
+  passOn(serving, incoming, outgoing, passed);
 }
-
-/** Passes a request on by way of what stands around the component. */
-function goOn(
-  serving: Serving,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  passed: PassedRequest,
-): void {
-  let counted: Counted | undefined;
-  const count = (): Counted => (counted ??= exchangeOf(serving, incoming, passed));
-  let whileAway: WhileAway | undefined;
-  const begin = () => forward({ ...count(), outgoing, whileAway });
-  // One after the other: what a client sends without waiting may rely on what it sent before (RFC 9112 section 9.3.2).
-  const start = () => {
-    if (outgoing.socket === null) outgoing.once('socket', begin);
-    else begin();
-  };
-  const onOver = (over: () => void) => void onceOver(outgoing, over);
-  const take = () => {
-    const { done } = count();
-    onOver(() => done(outgoing.writableFinished ? outgoing.statusCode : CLIENT_GONE));
-  };
-  const wake = serving.wake();
-  const awake = (next: () => void): void => {
-    if (wake === undefined) {
-      next();
-      return;
-    }
-    const { method = 'GET' } = incoming;
-    onceAwake(wake, modelTarget(method, passed.target), {
-      onOver,
-      held: () => void count(),
-      gone: () => count().done(CLIENT_GONE),
-      goOn: (away) => {
-        whileAway = away;
-        next();
-      },
-      answer: (answer) => {
-        take();
-        answerSleeping(outgoing, answer);
-        if (!incoming.complete) readToNobody(incoming);
-      },
-    });
-  };
-  if (serving.around === undefined) awake(start);
-  else serving.around(incoming, outgoing, { target: passed.target, awake, forward: start, take, onOver });
-}
-
-/** A request that is counted as under way. */
-type Counted = ReturnType<typeof exchangeOf>;
 
 /** Kubelet says who it is; KServe's agent answers it the same way, whatever the path. */
 function isKubeletProbe({ headers }: IncomingMessage): boolean {

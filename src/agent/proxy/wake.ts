@@ -13,7 +13,7 @@ export interface Wake {
 }
 
 /** A request that may have to wait. Exactly one of `goOn`, `answer` and `gone` is called, once. */
-export interface Wanting {
+interface Wanting {
   /** Calls back once, when the answer is over or the client has gone. */
   readonly onOver: (over: () => void) => void;
   /** It is counted as under way from now on: it waits. */
@@ -70,15 +70,28 @@ function answerAbout({ model, ask }: ModelTarget, isAsleep: boolean, { goOn, ans
   }
 }
 
+/** Costs every request to a model in memory: what few of them need is made when it is needed. */
 function enter(wake: Wake, model: string, { onOver, goOn }: Wanting): void {
-  const over = new AbortController();
   const leave = wake.waker.enter(model);
+  let isOver = false;
+  let away: Away | undefined;
   onOver(() => {
-    over.abort();
+    isOver = true;
+    away?.over.abort();
     leave();
   });
-  const until = wake.clock.monotonic() + wake.timeout;
-  goOn((again, refused) => void tryAgain(wake, { model, until, again, refused, signal: over.signal }));
+  goOn((again, refused) => {
+    if (isOver) return;
+    away ??= { over: new AbortController(), until: wake.clock.monotonic() + wake.timeout };
+    void tryAgain(wake, { model, until: away.until, again, refused, signal: away.over.signal });
+  });
+}
+
+/** What is known of a request that has met a component that takes no connection. */
+interface Away {
+  readonly over: AbortController;
+  /** Monotonic. */
+  readonly until: number;
 }
 
 async function hold(wake: Wake, model: string, wanting: Wanting): Promise<void> {
@@ -110,12 +123,13 @@ async function tryAgain({ waker, clock }: Wake, attempt: Attempt): Promise<void>
     refused({ kind: 'refused', reason: 'ModelServerAway', message, retryAfter: milliseconds(1_000) });
     return;
   }
+  const hasLeft = () => signal.aborted;
   await clock.sleep(TRY_EVERY, signal);
-  if (signal.aborted) return;
+  if (hasLeft()) return;
   const { kind } = waker.availability(model);
   const isThere = kind === 'loaded' || kind === 'unknown';
   const outcome: WakeOutcome = isThere ? { kind: 'loaded' } : await waker.wait(model, signal);
-  if (signal.aborted) return;
+  if (hasLeft()) return;
   if (outcome.kind === 'refused') refused(outcome);
   else again();
 }

@@ -33,10 +33,8 @@ function judgeWakes({ service }: PredictorFacts): Verdict {
   if (type === 'ExternalName') return ok(`Service ${name} is Knative's, whose requests pass the agent`);
   const [first = {}] = recordsIn(ports);
   const target = first['targetPort'] ?? first['port'];
-  if (target === undefined) return unknown(`Service ${name} has no port`);
+  if (typeof target !== 'number' && typeof target !== 'string') return unknown(`Service ${name} has no port`);
   return target === AGENT_PORT || target === AGENT_PORT_NAME
     ? ok(`Service ${name} leads to the agent`)
-    : broken(
-        `Service ${name} leads to port ${String(target)}, past the agent: no request by it wakes a model`,
-      );
+    : broken(`Service ${name} leads to port ${target}, past the agent: no request by it wakes a model`);
 }

@@ -225,7 +225,7 @@ export const CASES: readonly Case[] = [
         model('large', { memory: '1900Mi' }),
       ].join('---\n'),
     },
-    found: [['MMS213', 'a.yaml:41:5', /needs 1900Mi alone, .* is 1792Mi/]],
+    found: [['MMS213', 'a.yaml:42:5', /needs 1900Mi alone, .* is 1792Mi/]],
   },
   {
     what: 'annotations of residency that have no effect',

@@ -11,7 +11,7 @@ import { answerStream } from './answers.ts';
 import { GRPC_STATUS } from './grpc-message.decide.ts';
 
 /** A stream on its way to the component. */
-export interface StreamExchange {
+interface StreamExchange {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
   readonly isGrpc: boolean;
@@ -71,13 +71,13 @@ function passBack(exchange: StreamExchange, call: ClientHttp2Stream): void {
   const { stream, isGrpc } = exchange;
   let trailers: IncomingHttpHeaders = {};
   call.on('error', () => undefined);
-  call.on('headers', (informational) => {
+  call.on('headers', (informational: IncomingHttpHeaders) => {
     if (!stream.destroyed && !stream.headersSent) stream.additionalHeaders(informational);
   });
-  call.on('trailers', (came) => {
+  call.on('trailers', (came: IncomingHttpHeaders) => {
     trailers = came;
   });
-  call.on('response', (answer, flags) => {
+  call.on('response', (answer: IncomingHttpHeaders, flags: number) => {
     if (stream.destroyed || stream.headersSent) return;
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     const head = endStream ? unmistaken(exchange, answer) : answer;

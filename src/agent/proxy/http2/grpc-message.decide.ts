@@ -16,7 +16,7 @@ export function grpcAsk(path: string): ModelTarget['ask'] | undefined {
 }
 
 /** What the beginning of a stream of messages says. */
-export type FirstName =
+type FirstName =
   | { readonly kind: 'name'; readonly name: string }
   /** It is not there yet. */
   | { readonly kind: 'more' }

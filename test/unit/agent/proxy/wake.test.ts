@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type Proxy, startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
 import { milliseconds } from '../../../../src/lib/clock.ts';
@@ -148,6 +148,19 @@ describe('requests for models that sleep', () => {
     expect([observed, served, proxy.activity().inFlight]).toEqual([[[INFER, 499]], [], 0]);
   });
 
+  it('a connection that ends before its second request has its turn leaves no model in use', async () => {
+    waker.states.set('m', 'asleep');
+    waker.states.set('n', 'loaded');
+    const socket = connect(proxy.port, '127.0.0.1');
+    const post = (model: string) =>
+      `POST /v2/models/${model}/infer HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n`;
+    socket.write(post('m') + post('n'));
+    await waits();
+    socket.destroy();
+    await eventuallyTrue('nobody waits', () => waker.waiting.size === 0 && proxy.activity().inFlight === 0);
+    expect([...waker.inFlight.values()].every((count) => count === 0)).toBe(true);
+  });
+
   it("what is no model is the model server's to answer", async () => {
     expect(await call('/v2/models/none/infer').answered).toMatchObject({ status: 404, body: 'answer' });
     expect(waker.waits).toEqual([]);
@@ -176,7 +189,7 @@ describe('requests for models that sleep', () => {
   });
 
   describe('while nothing listens at the component', () => {
-    beforeEach(async () => {
+    beforeEach(() => {
       waker.states.set('m', 'loaded');
     });
     const away = async () => {
