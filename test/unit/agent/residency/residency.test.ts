@@ -209,6 +209,30 @@ describe('residency on-demand', () => {
     expect(it.seen.pulls).toEqual([]);
   });
 
+  it('tries a model that the model server ended with after the others, and charges it with more', async () => {
+    const it = scene({ memoryBudget: 8 });
+    it.serverUp();
+    it.setModels(models(8));
+    await it.clock.advance(5_000);
+    expect(it.seen.loaded.size).toBe(8);
+    it.serverGone();
+    await it.clock.advance(10);
+    it.serverUp();
+    const gone = { reason: 'ModelServerUnavailable', message: 'gone', gone: true };
+    it.answers.load = () => ({ kind: 'unavailable', ...gone });
+    await it.clock.advance(100);
+    const before = it.seen.loads.length;
+    const suspects = it.seen.loads.slice(8);
+    delete it.answers.load;
+    it.serverUp();
+    await it.clock.advance(1_000);
+    expect(it.seen.loads.slice(before).filter((name) => suspects.includes(name))).toEqual([]);
+    await it.clock.advance(10_000);
+    expect(it.seen.loads.slice(before)).toEqual(expect.arrayContaining(suspects.slice(0, 1)));
+    expect(it.residency.figures().memory.charged).toBeLessThanOrEqual(8);
+    expect(it.seen.faults).toEqual([]);
+  });
+
   it('keeps no files of models that sleep beside a server that would load them when it starts', async () => {
     const it = scene({ memoryBudget: 3, loadsAllAtStart: true });
     it.serverUp();
