@@ -71,39 +71,25 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
   const modelDir = makeDirectory(wanted);
   const control = controlDirectory(modelDir);
   const pathOf = (name: string) => join(modelDir, name);
-  const previousOf = (name: string) => control.path('previous', name);
   let serial = 0;
   const unique = (name: string) => `${name}.${process.pid}.${++serial}`;
   const notes = await openLoadedNotes(join(modelDir, LOADED_NOTES));
-  // What is known not to be there need not be removed: at a start with many models that is most of the work.
-  const previous = new Set<string>();
-
   const discard = (path: string) => throwAway(control, path, control.path('trash', unique('x')));
-  const discardPrevious = async (name: string) => {
-    if (!previous.has(name)) return;
-    await discard(previousOf(name));
-    previous.delete(name);
-  };
+  const previous = previousVersions(modelDir, control, discard);
   const sleeping = sleepingFiles(modelDir, control, {
     discard,
     put: (tree, path) => put(tree, path, discard),
   });
   const discardAll = async (name: string) => {
-    await discardPrevious(name);
+    await previous.discard(name);
     await sleeping.discard(name);
     await discard(pathOf(name));
-  };
-  const keepPrevious = async (name: string) => {
-    await discardPrevious(name);
-    await control.hold(previousOf(name));
-    previous.add(name);
-    await moved(pathOf(name), previousOf(name));
   };
 
   return {
     pathOf,
     discard,
-    discardPrevious,
+    discardPrevious: previous.discard,
     newStagingPath: async (name) => {
       const path = control.path('staging', unique(name));
       await control.hold(path);
@@ -111,8 +97,8 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
     },
     recover: async () => {
       const left = await control.clear();
-      for (const name of await recoverPrevious(modelDir, control, left.previous)) previous.add(name);
-      const found = await recoverModels(modelDir, previousOf, notes.hashOf);
+      previous.adopt(await recoverPrevious(modelDir, control, left.previous));
+      const found = await recoverModels(modelDir, previous.pathOf, notes.hashOf);
       sleeping.adopt(left.asleep);
       return addSleeping(found, left.asleep, sleeping, notes.hashOf);
     },
@@ -123,7 +109,7 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
     install: async (name, path, keep) => {
       try {
         await notes.drop(name);
-        if (keep) await keepPrevious(name);
+        if (keep) await previous.keep(name);
         await put(path, pathOf(name), discard);
       } finally {
         await control.release(path);
@@ -132,9 +118,7 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
     goBack: async (name) => {
       await notes.drop(name);
       await discard(pathOf(name));
-      await move(previousOf(name), pathOf(name));
-      previous.delete(name);
-      await control.release(previousOf(name));
+      await previous.putBack(name);
     },
     noteLoaded: (name, spec) => notes.put(name, specHash(spec)),
     remove: async (name) => {
@@ -142,6 +126,49 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
       await discardAll(name);
     },
     close: notes.close,
+  };
+}
+
+/** The versions that were in place before those that are, kept until these have loaded. */
+interface PreviousVersions {
+  pathOf(name: string): string;
+  adopt(names: readonly string[]): void;
+  /** Takes the version in place for the previous one. */
+  keep(name: string): Promise<void>;
+  putBack(name: string): Promise<void>;
+  discard(name: string): Promise<void>;
+}
+
+function previousVersions(
+  modelDir: string,
+  control: ControlDirectory,
+  discard: (path: string) => Promise<void>,
+): PreviousVersions {
+  // What is known not to be there need not be removed: at a start with many models that is most of the work.
+  const kept = new Set<string>();
+  const pathOf = (name: string) => control.path('previous', name);
+  const discardOne = async (name: string): Promise<void> => {
+    if (!kept.has(name)) return;
+    await discard(pathOf(name));
+    kept.delete(name);
+  };
+  return {
+    pathOf,
+    discard: discardOne,
+    adopt: (names) => {
+      for (const name of names) kept.add(name);
+    },
+    keep: async (name) => {
+      await discardOne(name);
+      await control.hold(pathOf(name));
+      kept.add(name);
+      await moved(join(modelDir, name), pathOf(name));
+    },
+    putBack: async (name) => {
+      await move(pathOf(name), join(modelDir, name));
+      kept.delete(name);
+      await control.release(pathOf(name));
+    },
   };
 }
 
