@@ -26,9 +26,9 @@ describe('models ten times as large as they are declared, on a real MLServer', (
     await scene.config.writeModels(scene.models);
     agent = await scene.start(['--memory-budget', String(BUDGET_MIB * MODEL_BYTES)]);
     let highest = 0;
-    let going = true;
+    const over = new AbortController();
     const watching = (async () => {
-      while (going) {
+      while (!over.signal.aborted) {
         highest = Math.max(highest, await residentMib(scene.server.pid()));
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -37,7 +37,7 @@ describe('models ten times as large as they are declared, on a real MLServer', (
     for (const round of [1, 2])
       for (let index = 1; index <= COUNT; index++)
         expect({ round, answer: await predict(agent, `m${index}`) }).toEqual({ round, answer: index });
-    going = false;
+    over.abort();
     await watching;
     const limit = empty + LIBRARIES_MIB + BUDGET_MIB + 2 * TIMES;
     report('models of 10 MiB declared as 1 MiB', {
