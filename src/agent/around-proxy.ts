@@ -39,9 +39,15 @@ export async function startAround({ options, ...deps }: AroundDeps): Promise<Aro
   };
 }
 
-/** The logger sees what clients send, whether or not it then goes into a batch; KServe has the same order. */
+/**
+ * The logger sees what clients send, whether or not it then goes into a batch; KServe has the same order. Between the two a
+ * request waits for its model: bodies that wait are not read, and a batch is made of requests that have their model.
+ */
 function inTurn(outer: Around | undefined, inner: Around | undefined): Around | undefined {
-  if (outer === undefined || inner === undefined) return outer ?? inner;
+  if (outer === undefined && inner === undefined) return undefined;
+  const served: Around = (incoming, outgoing, onward) =>
+    onward.awake(() => (inner === undefined ? onward.forward() : inner(incoming, outgoing, onward)));
+  if (outer === undefined) return served;
   return (incoming, outgoing, onward) =>
-    outer(incoming, outgoing, { ...onward, forward: () => inner(incoming, outgoing, onward) });
+    outer(incoming, outgoing, { ...onward, forward: () => served(incoming, outgoing, onward) });
 }

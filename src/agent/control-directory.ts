@@ -7,9 +7,12 @@ import { removeTree } from './files/remove-tree.ts';
 /** Hidden, so that MLServer's search for model-settings.json (Python's glob) passes it by. */
 const NAME = '.kserve-mms';
 
-/** What is kept in it: versions not yet in place, those before the ones in place, and what is being deleted. */
-type ControlSubdir = 'staging' | 'previous' | 'trash';
-const CORNERS: readonly ControlSubdir[] = ['staging', 'previous', 'trash'];
+/**
+ * What is kept in it: versions not yet in place, those before the ones in place, the models that sleep, and what is being
+ * deleted.
+ */
+type ControlSubdir = 'staging' | 'previous' | 'asleep' | 'trash';
+const CORNERS: readonly ControlSubdir[] = ['staging', 'previous', 'asleep', 'trash'];
 
 /**
  * The agent's own corner of the model directory: on the same file system, so that a rename puts a version in place. It
@@ -23,8 +26,14 @@ export interface ControlDirectory {
   hold(path: string): Promise<void>;
   /** Nothing is there any more; with the last one all of it goes. Any other path is nothing to it. */
   release(path: string): Promise<void>;
-  /** Clears what a killed agent left, but for the previous versions; resolves with the names of these. */
-  clear(): Promise<readonly string[]>;
+  /** Clears what a killed agent left, but for previous versions and sleeping models, which it holds; resolves with their names. */
+  clear(): Promise<Left>;
+}
+
+/** What a killed agent left that counts, by the corner it is in. */
+interface Left {
+  readonly previous: readonly string[];
+  readonly asleep: readonly string[];
 }
 
 /** @param modelDir absolute and without links */
@@ -53,6 +62,9 @@ export function controlDirectory(modelDir: string): ControlDirectory {
     return next;
   };
 
+  const entriesOf = async (corner: ControlSubdir): Promise<string[]> =>
+    isOurs(join(root, corner)) ? readdir(join(root, corner)) : [];
+
   return {
     path: (corner, name) => join(root, corner, name),
     hold: async (path) => {
@@ -69,10 +81,12 @@ export function controlDirectory(modelDir: string): ControlDirectory {
       if (held.delete(path)) await turn().catch(() => undefined);
     },
     clear: async () => {
-      const previous = isOurs(join(root, 'previous')) ? await readdir(join(root, 'previous')) : [];
-      if (previous.length === 0) await turn();
-      else for (const corner of ['staging', 'trash']) await removeTree(join(root, corner));
-      return previous;
+      const [previous, asleep] = await Promise.all([entriesOf('previous'), entriesOf('asleep')]);
+      for (const name of previous) held.add(join(root, 'previous', name));
+      for (const name of asleep) held.add(join(root, 'asleep', name));
+      if (held.size > 0) for (const corner of ['staging', 'trash']) await removeTree(join(root, corner));
+      await turn();
+      return { previous, asleep };
     },
   };
 }

@@ -8,6 +8,7 @@ import { within } from './files/held-directory.ts';
 import { makeDirectory } from './files/make-directory.ts';
 import { move, readPlainFile } from './files/own-files.ts';
 import { removeTree } from './files/remove-tree.ts';
+import { type SleepingFiles, sleepingFiles } from './sleeping-files.ts';
 import { openLoadedNotes } from './loaded-notes.ts';
 
 /** A file, which no model server takes for a model; the control directory is there at times only. */
@@ -18,6 +19,8 @@ export interface StoredModel {
   /** The version in place; undefined when there is none or its marker is missing or wrong. */
   readonly stored: ModelSpec | undefined;
   readonly previous: ModelSpec | undefined;
+  /** The stored version is out of the model server's sight. */
+  readonly parked: boolean;
   /** The hash of the version that was last seen loaded, if nothing was put in place since. */
   readonly loadedHash: string | undefined;
 }
@@ -41,6 +44,13 @@ export interface ModelStore {
   discardPrevious(name: string): Promise<void>;
   /** Removes a tree, if there is one. */
   discard(path: string): Promise<void>;
+  /** Moves the version in place out of the model server's sight, and back. */
+  park(name: string): Promise<void>;
+  unpark(name: string): Promise<void>;
+  /** Takes all files of a model from the disk. The note that it has loaded stays. */
+  evict(name: string): Promise<void>;
+  /** The hash of the version that was last seen loaded, whether or not its files are still here. */
+  notedHash(name: string): string | undefined;
   /** Says that the model server has the version in place, for the agent after this one. */
   noteLoaded(name: string, spec: ModelSpec): Promise<void>;
   /** Removes every trace of a model. */
@@ -61,43 +71,45 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
   const modelDir = makeDirectory(wanted);
   const control = controlDirectory(modelDir);
   const pathOf = (name: string) => join(modelDir, name);
-  const previousOf = (name: string) => control.path('previous', name);
   let serial = 0;
   const unique = (name: string) => `${name}.${process.pid}.${++serial}`;
   const notes = await openLoadedNotes(join(modelDir, LOADED_NOTES));
-  // What is known not to be there need not be removed: at a start with many models that is most of the work.
-  const previous = new Set<string>();
-
   const discard = (path: string) => throwAway(control, path, control.path('trash', unique('x')));
-  const discardPrevious = async (name: string) => {
-    if (!previous.has(name)) return;
-    await discard(previousOf(name));
-    previous.delete(name);
-  };
-  const keepPrevious = async (name: string) => {
-    await discardPrevious(name);
-    await control.hold(previousOf(name));
-    previous.add(name);
-    await moved(pathOf(name), previousOf(name));
+  const previous = previousVersions(modelDir, control, discard);
+  const sleeping = sleepingFiles(modelDir, control, {
+    discard,
+    put: (tree, path) => put(tree, path, discard),
+  });
+  const discardAll = async (name: string) => {
+    await previous.discard(name);
+    await sleeping.discard(name);
+    await discard(pathOf(name));
   };
 
   return {
     pathOf,
     discard,
-    discardPrevious,
+    discardPrevious: previous.discard,
     newStagingPath: async (name) => {
       const path = control.path('staging', unique(name));
       await control.hold(path);
       return path;
     },
     recover: async () => {
-      for (const name of await recoverPrevious(modelDir, control)) previous.add(name);
-      return recoverModels(modelDir, previousOf, notes.hashOf);
+      const left = await control.clear();
+      previous.adopt(await recoverPrevious(modelDir, control, left.previous));
+      const found = await recoverModels(modelDir, previous.pathOf, notes.hashOf);
+      sleeping.adopt(left.asleep);
+      return addSleeping(found, left.asleep, sleeping, notes.hashOf);
     },
+    notedHash: notes.hashOf,
+    park: sleeping.park,
+    unpark: sleeping.unpark,
+    evict: discardAll,
     install: async (name, path, keep) => {
       try {
         await notes.drop(name);
-        if (keep) await keepPrevious(name);
+        if (keep) await previous.keep(name);
         await put(path, pathOf(name), discard);
       } finally {
         await control.release(path);
@@ -106,17 +118,57 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
     goBack: async (name) => {
       await notes.drop(name);
       await discard(pathOf(name));
-      await move(previousOf(name), pathOf(name));
-      previous.delete(name);
-      await control.release(previousOf(name));
+      await previous.putBack(name);
     },
     noteLoaded: (name, spec) => notes.put(name, specHash(spec)),
     remove: async (name) => {
       await notes.drop(name);
-      await discardPrevious(name);
-      await discard(pathOf(name));
+      await discardAll(name);
     },
     close: notes.close,
+  };
+}
+
+/** The versions that were in place before those that are, kept until these have loaded. */
+interface PreviousVersions {
+  pathOf(name: string): string;
+  adopt(names: readonly string[]): void;
+  /** Takes the version in place for the previous one. */
+  keep(name: string): Promise<void>;
+  putBack(name: string): Promise<void>;
+  discard(name: string): Promise<void>;
+}
+
+function previousVersions(
+  modelDir: string,
+  control: ControlDirectory,
+  discard: (path: string) => Promise<void>,
+): PreviousVersions {
+  // What is known not to be there need not be removed: at a start with many models that is most of the work.
+  const kept = new Set<string>();
+  const pathOf = (name: string) => control.path('previous', name);
+  const discardOne = async (name: string): Promise<void> => {
+    if (!kept.has(name)) return;
+    await discard(pathOf(name));
+    kept.delete(name);
+  };
+  return {
+    pathOf,
+    discard: discardOne,
+    adopt: (names) => {
+      for (const name of names) kept.add(name);
+    },
+    keep: async (name) => {
+      await discardOne(name);
+      await control.hold(pathOf(name));
+      kept.add(name);
+      await moved(join(modelDir, name), pathOf(name));
+    },
+    putBack: async (name) => {
+      await move(pathOf(name), join(modelDir, name));
+      kept.delete(name);
+      await control.release(pathOf(name));
+    },
   };
 }
 
@@ -131,12 +183,15 @@ async function throwAway(control: ControlDirectory, path: string, trash: string)
   }
 }
 
-/** Clears what a crash left; resolves with the models whose previous version is still beside them. */
-async function recoverPrevious(modelDir: string, control: ControlDirectory): Promise<readonly string[]> {
+/** Resolves with the models whose previous version is still beside them. */
+async function recoverPrevious(
+  modelDir: string,
+  control: ControlDirectory,
+  names: readonly string[],
+): Promise<readonly string[]> {
   const kept: string[] = [];
-  const left = (await control.clear()).map((name) => ({ name, path: control.path('previous', name) }));
-  for (const { path } of left) await control.hold(path);
-  for (const { name, path } of left) {
+  for (const name of names) {
+    const path = control.path('previous', name);
     // The agent died between the two renames of an update: the old version goes back.
     if (await exists(join(modelDir, name))) {
       kept.push(name);
@@ -152,7 +207,7 @@ async function recoverModels(
   modelDir: string,
   previousOf: (name: string) => string,
   loadedHashOf: (name: string) => string | undefined,
-): Promise<ReadonlyMap<string, StoredModel>> {
+): Promise<Map<string, StoredModel>> {
   const found = new Map<string, StoredModel>();
   for await (const entry of await opendir(modelDir, { bufferSize: 256 })) {
     const { name } = entry;
@@ -161,7 +216,22 @@ async function recoverModels(
     const previous = await markedSpec(previousOf(name));
     // A directory without our marks may be anyone's: it is left alone until a model of that name is wanted.
     if (stored === undefined && previous === undefined) continue;
-    found.set(name, { stored, previous, loadedHash: loadedHashOf(name) });
+    found.set(name, { stored, previous, parked: false, loadedHash: loadedHashOf(name) });
+  }
+  return found;
+}
+
+async function addSleeping(
+  found: Map<string, StoredModel>,
+  names: readonly string[],
+  sleeping: SleepingFiles,
+  loadedHashOf: (name: string) => string | undefined,
+): Promise<ReadonlyMap<string, StoredModel>> {
+  for (const name of names) {
+    // In place counts: a model is moved out of sight by one rename, so the other one is older.
+    const stored = found.has(name) ? undefined : await markedSpec(sleeping.pathOf(name));
+    if (stored === undefined || !isModelName(name)) await sleeping.discard(name);
+    else found.set(name, { stored, previous: undefined, parked: true, loadedHash: loadedHashOf(name) });
   }
   return found;
 }

@@ -15,10 +15,16 @@ import {
 } from './batcher/settings.ts';
 import { LOGGER_FLAG_DEFAULTS, type LoggerFlags } from './logger/flags.ts';
 import { type LoggerSettings, readLogger } from './logger/settings.ts';
+import {
+  RESIDENCY_FLAG_DEFAULTS,
+  type ResidencyFlags,
+  type ResidencySettings,
+  readResidencyFlags,
+} from './residency/settings.ts';
 import { DEFAULT_SOURCE_SETTINGS, type SourceSettings } from './sources/settings.ts';
 
 /** The agent's command line, as text; the names are KServe's flags and ours. */
-export interface AgentFlags extends LoggerFlags, BatcherFlags {
+export interface AgentFlags extends LoggerFlags, BatcherFlags, ResidencyFlags {
   readonly enablePuller: boolean;
   readonly configDir: string;
   readonly modelDir: string;
@@ -58,6 +64,8 @@ export interface AgentOptions {
   readonly logger: LoggerSettings | undefined;
   /** Undefined: requests are not batched. */
   readonly batcher: BatcherSettings | undefined;
+  /** Which models stay in memory, as far as residency.json does not say otherwise. */
+  readonly residency: ResidencySettings;
   /** What does not do what it looks like, each a line for the log. */
   readonly remarks: readonly string[];
 }
@@ -78,6 +86,7 @@ export const FLAG_DEFAULTS = {
   denyNetwork: DEFAULT_SOURCE_SETTINGS.deniedNetworks,
   ...LOGGER_FLAG_DEFAULTS,
   ...BATCHER_FLAG_DEFAULTS,
+  ...RESIDENCY_FLAG_DEFAULTS,
 } as const;
 
 /** Every fault of the command line at once. */
@@ -130,6 +139,7 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
     },
     logger: logger.settings,
     batcher: readBatcher(flags, faults),
+    residency: readResidencyFlags(flags, faults),
     remarks: logger.remarks,
   };
   const { statusPort } = options;

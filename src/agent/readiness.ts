@@ -16,8 +16,15 @@ export interface Readiness {
   /** Why there is no first set. */
   setConfigFault(message: string): void;
   observe(name: string, phase: ModelPhase['phase'] | 'gone'): void;
+  /** With residency on-demand: no more can be loaded ahead of the requests for them, which may come now. */
+  memoryIsFull(): void;
   startDraining(): void;
 }
+
+/** Nothing more is waited for. */
+const SETTLED: ReadonlySet<ModelPhase['phase'] | 'gone'> = new Set([
+  ...(['Loaded', 'Standby', 'Remote', 'Failed', 'gone', 'Unloading'] as const),
+]);
 
 /** Makes a readiness that begins with "no models.json yet"; `probe` asks the component. */
 export function createReadiness(probe: () => Promise<string | undefined>): Readiness {
@@ -32,13 +39,13 @@ export function createReadiness(probe: () => Promise<string | undefined>): Readi
     setConfigFault: (message) => {
       fault = message;
     },
+    memoryIsFull: () => pending?.clear(),
     setFirstSet: (names) => {
       pending ??= new Map([...names].map((name) => [name, 'Queued']));
     },
     observe: (name, phase) => {
       if (pending?.has(name) !== true) return;
-      if (phase === 'Loaded' || phase === 'Failed' || phase === 'gone' || phase === 'Unloading')
-        pending.delete(name);
+      if (SETTLED.has(phase)) pending.delete(name);
       else pending.set(name, phase);
     },
     check: () => {

@@ -66,10 +66,11 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
     notReady,
     board,
     models: () => models?.engine.models() ?? [],
+    waker: () => models?.waker(),
   });
-  const { stepped, forgotten } = serving.metrics;
+  const { stepped, forgotten, registry } = serving.metrics;
   if (options.enablePuller)
-    models = await startModels({ ...deps, readiness, board, stepped, forgotten }, ending.signal);
+    models = await startModels({ ...deps, readiness, board, registry, stepped, forgotten }, ending.signal);
   else readiness.setFirstSet([]);
   // The status should say so as soon as the pod could be ready, whether or not it is asked for.
   void lookUntil(() => board.facts().ready, notReady, clock, ending.signal);

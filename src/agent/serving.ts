@@ -4,7 +4,9 @@ import type { Logger } from '../lib/log.ts';
 import { type AroundProxy, startAround } from './around-proxy.ts';
 import type { TrackedModel } from './engine/tracked-model.ts';
 import type { AgentOptions } from './options.ts';
+import type { ModelWaker } from './residency/waker.ts';
 import { type Proxy, startProxy } from './proxy/proxy-server.ts';
+import type { Wake } from './proxy/wake.ts';
 import type { Environment } from './sources/environment.ts';
 import type { StatusBoard } from './status/status-store.ts';
 import { type AgentMetrics, createAgentMetrics } from './status/metrics.ts';
@@ -18,6 +20,8 @@ interface ServingDeps {
   readonly notReady: () => Promise<string | undefined>;
   readonly board: StatusBoard;
   readonly models: () => Iterable<Readonly<TrackedModel>>;
+  /** By whom requests wait for models that sleep; undefined, or giving nothing: none waits. */
+  readonly waker?: () => ModelWaker | undefined;
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
   readonly clock: Clock;
@@ -68,6 +72,7 @@ export async function startServing(deps: ServingDeps): Promise<Serving> {
     observe: metrics.requested,
     stopwatch,
     around: around.around,
+    wake: wakeOf(deps),
   }).catch(portTaken('--port', options.port));
   const status = await startStatusServer({
     ...listening,
@@ -79,4 +84,14 @@ export async function startServing(deps: ServingDeps): Promise<Serving> {
     return portTaken('--status-port', options.statusPort)(thrown);
   });
   return { proxy, status, metrics, around };
+}
+
+function wakeOf({ waker, options, clock }: ServingDeps): (() => Wake | undefined) | undefined {
+  if (waker === undefined) return undefined;
+  let last: Wake | undefined;
+  return () => {
+    const now = waker();
+    if (now !== last?.waker) last = now && { waker: now, timeout: options.residency.wakeTimeout, clock };
+    return last;
+  };
 }

@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import { type Clock, type Random, seconds } from '../lib/clock.ts';
 import type { ModelSet } from './config/desired-models.decide.ts';
 import type { Logger } from '../lib/log.ts';
@@ -14,10 +15,15 @@ import { type ModelStore, openModelStore, type StoredModel } from './model-store
 import type { AgentOptions } from './options.ts';
 import type { Puller } from './puller/contract.ts';
 import type { Readiness } from './readiness.ts';
+import { type RunningResidency, startResidency } from './residency/start-residency.ts';
+import type { ModelWaker } from './residency/waker.ts';
 import type { StatusBoard } from './status/status-store.ts';
 
 /** A step that takes longer gives its slot to the next. */
 const SLOW_AFTER = seconds(1);
+
+/** Where models come and go as they are asked for, those who follow the status hear of it so often. */
+const QUIET_FOR = seconds(60);
 
 interface ModelsDeps {
   readonly options: AgentOptions;
@@ -27,6 +33,8 @@ interface ModelsDeps {
   readonly log: Logger;
   readonly readiness: Readiness;
   readonly board: StatusBoard;
+  /** For the metrics of residency on-demand. */
+  readonly registry: Registry;
   readonly stepped: EngineObserver['stepped'];
   readonly forgotten: EngineObserver['forgotten'];
 }
@@ -34,6 +42,9 @@ interface ModelsDeps {
 export interface RunningModels {
   readonly engine: Engine;
   readonly store: ModelStore;
+  readonly residency: RunningResidency;
+  /** By what requests wait for their models; undefined: none has to. */
+  readonly waker: () => ModelWaker | undefined;
 }
 
 /** Takes over what is on disk, and follows models.json and the model server until the signal aborts. */
@@ -41,33 +52,71 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
   const { options, clock, log, board } = deps;
   const store = await openModelStore(options.modelDir);
   const [first, ...others] = options.modelServerUrls;
-  const settings = mlserverSettings(options.modelDir, clock);
-  const speak = (url: URL) => v2Adapter(httpCaller(url), settings);
+  const settings = mlserverSettings(options.modelDir, clock, () => residency.isOnDemand());
+  const mlserverMetrics = httpCaller(options.residency.mlserverMetricsUrl);
+  const speak = (url: URL) => v2Adapter(httpCaller(url), settings, mlserverMetrics);
   const adapter = discoverModelServer([speak(first), ...others.map(speak)]);
+  // The two know each other; until there is an engine, it has no model to decide for.
+  const made: { engine?: Engine } = {};
+  const residency = await startResidency(
+    {
+      ...{
+        adapter,
+        clock,
+        log,
+        registry: deps.registry,
+        modelDir: options.modelDir,
+        settings: options.residency,
+      },
+      consider: (names) => made.engine?.consider(names),
+      settled: () => deps.readiness.memoryIsFull(),
+    },
+    signal,
+  );
   const engine = createEngine({
     ...deps,
     store,
     adapter,
+    residence: residency.control,
     limits: { slowAfter: SLOW_AFTER, fetches: options.downloads, loads: options.loads },
-    observer: observerOf(deps),
+    observer: observerOf(deps, residency),
   });
+  made.engine = engine;
   const found = await store.recover();
   await settings.showAll();
   engine.adopt(found);
-  void watchModelConfig(options.configDir, clock, signal, (reading) => {
-    takeReading(reading, deps, engine, found);
-  });
+  void watchModelConfig(
+    options.configDir,
+    clock,
+    signal,
+    (reading) => takeReading(reading, deps, engine, found),
+    residency.read,
+  );
   const changed = (modelServer: ServerState): void => board.setFacts({ modelServer });
   void monitorModelServer({ adapter, engine, clock, log, changed }, signal);
-  return { engine, store };
+  void tellQuietly(board, clock, signal);
+  const { waker } = residency;
+  const wakes = () => residency.isOnDemand() || options.residency.waitWhileServerIsAway;
+  return { engine, store, residency, waker: () => (wakes() ? waker : undefined) };
 }
 
-function observerOf({ readiness, board, stepped, forgotten }: ModelsDeps): EngineObserver {
+async function tellQuietly(board: StatusBoard, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(QUIET_FOR, signal);
+    board.tellQuiet();
+  }
+}
+
+function observerOf(
+  { readiness, board, stepped, forgotten }: ModelsDeps,
+  residency: RunningResidency,
+): EngineObserver {
   return {
     stepped,
     changed: (model) => {
       readiness.observe(model.name, model.phase.phase);
-      board.put(model);
+      if (residency.isOnDemand()) board.putQuietly(model);
+      else board.put(model);
     },
     forgotten: (name) => {
       readiness.observe(name, 'gone');

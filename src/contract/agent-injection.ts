@@ -21,6 +21,7 @@ import {
   PREDICTOR_COMPONENT,
   VOLUMES,
 } from './names.ts';
+import { residencyArguments } from './residency-arguments.ts';
 import { findObstacle } from './injection-obstacles.ts';
 import type { Obstacle } from './injection-obstacles.ts';
 import type { Container, Pod, Volume, VolumeMount } from './pod.ts';
@@ -116,7 +117,7 @@ export function decideInjection(input: InjectionInput): InjectionDecision {
     pod.metadata.annotations?.[AGENT_ANNOTATIONS.configVolumeName] ?? modelConfigName(name, 0);
   const obstacle = findObstacle(pod, configMap);
   if (obstacle !== undefined) return { outcome: 'refuse', ...obstacle, warnings: [], pod: input.pod };
-  return injected(input, pod, configMap);
+  return withResidency(injected(input, pod, configMap), inferenceService);
 }
 
 function skipped(
@@ -159,6 +160,23 @@ function injected(input: InjectionInput, stamped: Pod, configMap: string): Injec
     warnings: [...warningsFor(pod), ...(input.credentialWarnings ?? [])],
     pod,
   };
+}
+
+/** Adds the arguments of residency to the agent, also to one that KServe's webhook has put in whole. */
+function withResidency(decision: InjectionDecision, inferenceService: InferenceService): InjectionDecision {
+  const { pod } = decision;
+  const agent = containerNamed(pod, CONTAINERS.agent);
+  if (decision.outcome === 'refuse' || agent === undefined) return decision;
+  const { args, warnings } = residencyArguments(inferenceService, pod, agent);
+  const told = { ...decision, warnings: [...decision.warnings, ...warnings] };
+  if (args.length === 0) return told;
+  const containers = pod.spec.containers.map((container) =>
+    container === agent ? { ...agent, args: [...(agent.args ?? []), ...args] } : container,
+  );
+  const changed = { ...told, pod: { ...pod, spec: { ...pod.spec, containers } } };
+  if (decision.outcome === 'inject') return changed;
+  const message = 'told the agent that models sleep while nobody asks for them';
+  return { ...changed, outcome: 'inject', reason: 'AgentCompleted', message };
 }
 
 /**

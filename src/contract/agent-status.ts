@@ -12,6 +12,10 @@ export type ModelPhase =
   | { readonly phase: 'Downloading'; readonly bytes: number }
   | { readonly phase: 'Loading' }
   | { readonly phase: 'Loaded' }
+  /** Residency on-demand: this agent has loaded this version once, and its files are on disk. */
+  | { readonly phase: 'Standby' }
+  /** The same, and its files are not on disk any more. */
+  | { readonly phase: 'Remote' }
   | {
       readonly phase: 'Failed';
       readonly reason: string;
@@ -26,6 +30,8 @@ export interface ModelActivity {
   /** Bytes on disk of the running fetch. */
   readonly bytes: number;
   readonly serve: 'none' | 'queued' | 'running';
+  /** The hash of the version that was loaded once. */
+  readonly proved: string | undefined;
 }
 
 /** How long the steps of the last complete round took. */
@@ -92,11 +98,13 @@ export function phaseOf(view: ModelView, activity: ModelActivity): ModelPhase {
     (spec) => spec !== undefined && meansSameSpec(spec, desired),
   );
   if (activity.serve === 'running' && onDisk) return { phase: 'Loading' };
-  if (failure !== undefined && meansSameSpec(failure.spec, desired)) {
+  if (failure !== undefined && failure.step !== 'unload' && meansSameSpec(failure.spec, desired)) {
     const { reason, message, retryAtTime } = failure;
     return { phase: 'Failed', reason, message, retryAt: retryAtTime };
   }
-  return { phase: onDisk ? 'Loading' : 'Queued' };
+  if (view.residence === 'memory') return { phase: onDisk ? 'Loading' : 'Queued' };
+  if (activity.proved !== specHash(desired)) return { phase: 'Queued' };
+  return { phase: onDisk ? 'Standby' : 'Remote' };
 }
 
 /** The hash of the version that answers now, where that is known. */

@@ -42,3 +42,27 @@ export function allocateMemory<T>(
   }
   return { granted, refused, placeless, used: used as Bytes };
 }
+
+/**
+ * The same where models take turns in memory: a claim is granted that fits by itself. What is free for a claim that does not is
+ * all there is.
+ */
+export function allocateAlone<T>(
+  claims: Iterable<MemoryClaim<T>>,
+  limit: Bytes | undefined,
+  takePlace: (claimant: T) => boolean,
+): MemoryLedger<T> {
+  const granted: T[] = [];
+  const placeless: T[] = [];
+  const refused: { claimant: T; memory: Bytes; free: Bytes }[] = [];
+  let used = 0n;
+  for (const { claimant, memory } of claims) {
+    if (limit !== undefined && memory > limit) refused.push({ claimant, memory, free: limit });
+    else if (!takePlace(claimant)) placeless.push(claimant);
+    else {
+      used += memory;
+      granted.push(claimant);
+    }
+  }
+  return { granted, refused, placeless, used: used as Bytes };
+}

@@ -16,6 +16,7 @@ import {
   INFERENCE_SERVICE_KIND,
   MODEL_CONFIG_LABEL,
   MODELS_JSON,
+  RESIDENCY_JSON,
 } from './names.ts';
 
 /** What has to happen to one ConfigMap, and why. */
@@ -62,6 +63,7 @@ function changeOf(
   const text = existing.data?.[MODELS_JSON];
   const sameModels = text !== undefined && meansSameModels(text, shard.models);
   if (!sameModels) because.push(describeModelChange(text, shard));
+  if (existing.data?.[RESIDENCY_JSON] !== shard.residency) because.push(RESIDENCY_JSON);
   if (Object.entries(labels).some(([key, value]) => existing.metadata.labels?.[key] !== value))
     because.push('labels');
   if (!hasOwner(existing.metadata, owner)) because.push('owner reference');
@@ -75,17 +77,25 @@ function changeOf(
       labels: { ...existing.metadata.labels, ...labels },
       ownerReferences: withOwner(existing.metadata.ownerReferences ?? [], owner),
     },
-    data: sameModels
-      ? (existing.data ?? {})
-      : { ...existing.data, [MODELS_JSON]: encodeModelConfig(shard.models) },
-    ...(existing.binaryData === undefined ? {} : { binaryData: withoutModels(existing.binaryData) }),
+    data: {
+      ...without(existing.data ?? {}, [RESIDENCY_JSON]),
+      ...(!sameModels && { [MODELS_JSON]: encodeModelConfig(shard.models) }),
+      ...residencyKey(shard),
+    },
+    ...(existing.binaryData === undefined ? {} : { binaryData: without(existing.binaryData, OUR_KEYS) }),
   };
   return { kind: 'replace', configMap, because };
 }
 
-/** Kubernetes refuses a key that is in both data and binaryData. */
-function withoutModels(binaryData: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(binaryData).filter(([key]) => key !== MODELS_JSON));
+const OUR_KEYS: readonly string[] = [MODELS_JSON, RESIDENCY_JSON];
+
+function residencyKey({ residency }: ShardPlan): Record<string, string> {
+  return residency === undefined ? {} : { [RESIDENCY_JSON]: residency };
+}
+
+/** Also because Kubernetes refuses a key that is in both data and binaryData. */
+function without(values: Readonly<Record<string, string>>, keys: readonly string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter(([key]) => !keys.includes(key)));
 }
 
 function describeModelChange(text: string | undefined, shard: ShardPlan): string {
@@ -109,7 +119,7 @@ function newConfigMap(
       labels: wantedLabels(inferenceService),
       ownerReferences: [owner],
     },
-    data: { [MODELS_JSON]: encodeModelConfig(shard.models) },
+    data: { [MODELS_JSON]: encodeModelConfig(shard.models), ...residencyKey(shard) },
   };
 }
 
@@ -160,10 +170,10 @@ export function ownerNameOf(configMap: ConfigMap): string | undefined {
   )?.name;
 }
 
-/** How many bytes models.json may have in this ConfigMap: what is foreign in it stays, and takes its part. */
+/** How many bytes models.json, and residency.json beside it, may have in this ConfigMap: what is foreign in it stays, and takes its part. */
 export function modelsCapacityOf(configMap: ConfigMap | undefined): number {
   const others = (values: Readonly<Record<string, string>> = {}): string[] =>
-    Object.entries(values).flatMap(([key, value]) => (key === MODELS_JSON ? [] : [value]));
+    Object.entries(values).flatMap(([key, value]) => (OUR_KEYS.includes(key) ? [] : [value]));
   const texts = others(configMap?.data).reduce((sum, text) => sum + byteLength(text), 0);
   const bytes = others(configMap?.binaryData).reduce(
     (sum, text) => sum + Buffer.byteLength(text, 'base64'),
@@ -182,7 +192,8 @@ export function unwrittenPlan(
   why: string,
 ): ModelConfigPlan {
   const waiting: WaitingModel[] = [...plan.waiting];
-  const shards = plan.shards.map(({ configMapName, models }) => {
+  const shards = plan.shards.map(({ models, ...shard }) => {
+    const { configMapName } = shard;
     const stored = decodeModelConfig(existing.get(configMapName)?.data?.[MODELS_JSON] ?? '').models;
     const specs = new Map(stored.map(({ modelName, modelSpec }) => [modelName, modelSpec]));
     const isWritten = ({ modelName, modelSpec }: ModelConfigEntry): boolean => {
@@ -192,7 +203,7 @@ export function unwrittenPlan(
     const message = `ConfigMap ${configMapName} could not be written: ${why}`;
     for (const model of models)
       if (!isWritten(model)) waiting.push({ name: model.modelName, reason: 'ConfigMapNotWritten', message });
-    return { configMapName, models: models.filter(isWritten) };
+    return { ...shard, models: models.filter(isWritten) };
   });
   return { ...plan, shards, waiting };
 }

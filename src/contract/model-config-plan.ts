@@ -2,12 +2,14 @@ import { compareText } from '../lib/compare-text.ts';
 import type { KServeMode } from './kserve-controller.ts';
 import type { InferenceService } from './inference-service.ts';
 import { memoryLimitOf } from './inference-service.ts';
-import { allocateMemory } from './memory-ledger.ts';
+import { allocateAlone, allocateMemory } from './memory-ledger.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
 import type { MmsDecision } from './mms-predictor.ts';
-import { encodedSize } from './model-config.ts';
+import { byteLength, encodedSize } from './model-config.ts';
 import type { ModelConfigEntry } from './model-config.ts';
 import { modelConfigName } from './names.ts';
+import type { Residency } from './residency.ts';
+import { defaultMemoryBudget, encodeResidency, isPinned, readResidency } from './residency.ts';
 import type { Bytes } from '../lib/quantity.ts';
 import { formatBytes } from '../lib/quantity.ts';
 import { ALLOCATED_LABEL, readTrainedModel } from './trained-model.ts';
@@ -33,6 +35,8 @@ export interface WaitingModel {
 export interface ShardPlan {
   readonly configMapName: string;
   readonly models: readonly ModelConfigEntry[];
+  /** The text of residency.json; undefined: there is none. */
+  readonly residency?: string;
 }
 
 export interface ModelConfigPlan {
@@ -98,6 +102,9 @@ function placeModels(
   { placed, first, capacity }: PlanInput,
 ): Omit<ModelConfigPlan, 'mms'> {
   const limit = memoryLimitOf(inferenceService);
+  const residency = residencyOf(inferenceService, models);
+  const text = residency.kind === 'always' ? undefined : encodeResidency(residency);
+  const room = Math.max(0, capacity - (text === undefined ? 0 : byteLength(text)));
   const waiting: WaitingModel[] = [];
   const claims = [];
   for (const model of inOrderOfPrecedence(models, placed, first, inferenceService.metadata.name)) {
@@ -105,22 +112,46 @@ function placeModels(
     if (reading.kind === 'usable') claims.push({ claimant: reading.entry, memory: reading.memory });
     else waiting.push({ name: model.metadata.name, reason: reading.reason, message: reading.message });
   }
-  const ledger = allocateMemory(claims, limit, roomInConfigMap(capacity));
+  const ledger =
+    residency.kind === 'always'
+      ? allocateMemory(claims, limit, roomInConfigMap(room))
+      : allocateAlone(claims, residency.memoryBudget, roomInConfigMap(room));
   for (const { claimant, memory, free } of ledger.refused) {
-    const message = `needs ${formatBytes(memory)}, but ${formatBytes(free)} of the predictor's ${formatBytes(limit ?? free)} were free`;
+    const message =
+      residency.kind === 'on-demand'
+        ? `needs ${formatBytes(memory)} alone, and the memory budget of all models in use is ${formatBytes(free)}`
+        : `needs ${formatBytes(memory)}, but ${formatBytes(free)} of the predictor's ${formatBytes(limit ?? free)} were free`;
     waiting.push({ name: claimant.modelName, reason: 'MemoryResourceNotAvailable', message });
   }
   for (const entry of ledger.placeless) {
     const rest = capacity < MODELS_JSON_CAPACITY ? ', since its other keys take the rest; remove them' : '';
-    const message = `the ConfigMap is full: its models.json may hold ${capacity} bytes${rest}`;
+    const message = `the ConfigMap is full: its models.json may hold ${room} bytes${rest}`;
     waiting.push({ name: entry.modelName, reason: 'ConfigMapFull', message });
   }
   // KServe itself only ever uses shard 0.
   const configMapName = modelConfigName(inferenceService.metadata.name, 0);
   return {
-    shards: [{ configMapName, models: ledger.granted }],
+    shards: [{ configMapName, models: ledger.granted, ...(text !== undefined && { residency: text }) }],
     waiting,
     memory: { used: ledger.used, limit },
+  };
+}
+
+/**
+ * What goes into residency.json. The budget is that of the annotation, else what the InferenceService's own memory limit leaves:
+ * a runtime's limit only the webhook knows, which passes it to the agent by a flag.
+ */
+function residencyOf(inferenceService: InferenceService, models: readonly TrainedModel[]): Residency {
+  const wish = readResidency(inferenceService.metadata.annotations);
+  if (wish.kind === 'always') return { kind: 'always' };
+  const limit = memoryLimitOf(inferenceService);
+  const { memoryBudget = limit && defaultMemoryBudget(limit), diskBudget } = wish;
+  const pinned = models.filter(({ metadata }) => isPinned(metadata.annotations));
+  return {
+    kind: 'on-demand',
+    memoryBudget,
+    diskBudget,
+    pinned: new Set(pinned.map(({ metadata }) => metadata.name)),
   };
 }
 

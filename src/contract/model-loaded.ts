@@ -48,11 +48,26 @@ export function modelLoadedOf(input: {
   if (states.every(({ rank }) => rank === RANK.Loaded)) {
     return { status: 'True', reason: 'Loaded', message: 'loaded on every ready replica', settled: true };
   }
+  if (states.every(({ rank }) => rank >= RANK.Standby)) {
+    const message = 'has loaded on every ready replica, and does again when a request comes for it';
+    return { status: 'True', reason: 'Standby', message, settled: true };
+  }
   return notEverywhere(states);
 }
 
+/** The reasons of ModelLoaded with which a model answers requests, at once or when it has been loaded for them. */
+const AT_HAND: ReadonlySet<string> = new Set(['Loaded', 'Standby']);
+
+/** Whether a model whose ModelLoaded has this reason answers requests. */
+export function isAtHand(reason: string | undefined): boolean {
+  return AT_HAND.has(reason ?? '');
+}
+
 /** The worse the lower: the worst replica gives the reason. */
-const RANK = { Failed: 0, AgentNotReachable: 1, Queued: 2, Downloading: 3, Loading: 4, Loaded: 5 } as const;
+const RANK = {
+  ...{ Failed: 0, AgentNotReachable: 1, Queued: 2, Downloading: 3, Loading: 4 },
+  ...{ Standby: 5, Loaded: 6 },
+} as const;
 
 interface ReplicaState {
   readonly pod: string;
@@ -85,6 +100,9 @@ function told(model: ReplicaModel, expected: string): Omit<ReplicaState, 'pod'> 
   switch (phase) {
     case 'Unloading':
       return QUEUED;
+    // Whether its files are on disk makes a difference to nobody who asks it.
+    case 'Remote':
+      return { rank: RANK.Standby, reason: 'Standby', message: '' };
     case 'Failed':
       return {
         rank: RANK.Failed,
@@ -97,7 +115,7 @@ function told(model: ReplicaModel, expected: string): Omit<ReplicaState, 'pod'> 
 }
 
 function notEverywhere(states: readonly ReplicaState[]): ModelLoaded {
-  const loaded = states.filter(({ rank }) => rank === RANK.Loaded).length;
+  const loaded = states.filter(({ rank }) => rank >= RANK.Standby).length;
   const worst = states.reduce((a, b) => (b.rank < a.rank ? b : a));
   const troubled = states.filter(({ message }) => message !== '');
   const named = troubled.slice(0, PODS_NAMED).map(({ pod, message }) => `pod ${pod}: ${message}`);

@@ -26,12 +26,21 @@ export interface ModelFailure {
   readonly serverAway: boolean;
 }
 
+/**
+ * Where a model should be. `memory`: loaded, which is all there is with residency `always`. `disk`: its version fetched, and
+ * not loaded. `rest`: not loaded; what is on disk stays, and nothing is fetched. `away`: neither loaded nor on disk.
+ */
+export type Residence = 'memory' | 'disk' | 'rest' | 'away';
+
 /** All that is known of one model; what to do next follows from this alone. */
 export interface ModelView {
   /** What models.json asks for; undefined: it should be gone. */
   readonly desired: ModelSpec | undefined;
   /** The complete version in `<model-dir>/<name>`. */
   readonly stored: ModelSpec | undefined;
+  /** The stored version lies where the model server does not see it. */
+  readonly parked: boolean;
+  readonly residence: Residence;
   /** A complete version beside it, not yet in place. */
   readonly staged: ModelSpec | undefined;
   /** The version that was in place before the stored one, kept until that has loaded. */
@@ -60,6 +69,11 @@ export type ServeOperation =
   | (Reasoned & { readonly kind: 'goBack'; readonly spec: ModelSpec })
   | (Reasoned & { readonly kind: 'load'; readonly spec: ModelSpec })
   | (Reasoned & { readonly kind: 'unload' })
+  /** Moves the files of a sleeping model out of the model server's sight, and back. */
+  | (Reasoned & { readonly kind: 'park' })
+  | (Reasoned & { readonly kind: 'unpark' })
+  /** Takes all files of a sleeping model from the disk; that its version has loaded once stays known. */
+  | (Reasoned & { readonly kind: 'evict' })
   /** Takes the files out of their place; what else there is of the model stays. */
   | (Reasoned & { readonly kind: 'withdraw' })
   | (Reasoned & { readonly kind: 'remove' });
@@ -69,13 +83,15 @@ export function decideFetch(view: ModelView, serverUp: boolean, now: MonotonicMs
   const { desired, failure } = view;
   if (desired === undefined) return idle('the model is not wanted');
   if (isVersion(view.staged, desired)) return idle('the version is fetched and waits to be put in place');
+  if (view.residence === 'rest' || view.residence === 'away') return idle('nobody asks for the model');
   const suspect = failureOf(view, desired)?.refetch === true;
   if (!suspect && isVersion(view.stored, desired)) return idle('the version is on disk');
   if (!suspect && isVersion(view.previous, desired)) return idle('the version is still on disk');
   if (!serverUp && failureOf(view, desired)?.refused === true) {
     return idle('the model server refused it, and is away');
   }
-  if (failure !== undefined && isVersion(failure.spec, desired) && failure.retryAt > now) {
+  const counts = failure !== undefined && failure.step !== 'unload' && isVersion(failure.spec, desired);
+  if (counts && failure.retryAt > now) {
     return { kind: 'wait', until: failure.retryAt, reason: failure.message };
   }
   if (suspect) return { kind: 'pull', spec: desired, reason: 'the model server refused the files on disk' };
@@ -87,6 +103,9 @@ export function decideFetch(view: ModelView, serverUp: boolean, now: MonotonicMs
 export function decideServe(view: ModelView, serverUp: boolean, now: MonotonicMs): ServeOperation {
   const { desired } = view;
   if (desired === undefined) return decideRemoval(view, serverUp, now);
+  if (view.residence !== 'memory') return decideSleep(view, serverUp, now);
+  if (view.parked && view.stored !== undefined)
+    return { kind: 'unpark', reason: 'the model is to be loaded' };
   if (isVersion(view.staged, desired)) {
     return { kind: 'install', spec: desired, reason: 'the version is fetched' };
   }
@@ -98,18 +117,40 @@ export function decideServe(view: ModelView, serverUp: boolean, now: MonotonicMs
 }
 
 function decideRemoval(view: ModelView, serverUp: boolean, now: MonotonicMs): ServeOperation {
-  const { failure } = view;
-  if (failure?.step === 'unload' && failure.retryAt > now) {
-    return { kind: 'wait', until: failure.retryAt, reason: failure.message };
-  }
-  if (view.served.kind !== 'absent') {
-    if (!serverUp) return idle('waiting for the model server to unload');
-    return { kind: 'unload', reason: 'the model is not wanted' };
-  }
+  const unloading = decideUnload(view, serverUp, now, 'the model is not wanted');
+  if (unloading !== undefined) return unloading;
   if ([view.stored, view.staged, view.previous].some((spec) => spec !== undefined)) {
     return { kind: 'remove', reason: 'the model is not wanted' };
   }
   return idle('nothing is left of the model');
+}
+
+/** Undefined: the model server does not have it. */
+function decideUnload(
+  { served, failure }: ModelView,
+  serverUp: boolean,
+  now: MonotonicMs,
+  reason: string,
+): ServeOperation | undefined {
+  if (failure?.step === 'unload' && failure.retryAt > now) {
+    return { kind: 'wait', until: failure.retryAt, reason: failure.message };
+  }
+  if (served.kind === 'absent') return undefined;
+  return serverUp ? { kind: 'unload', reason } : idle('waiting for the model server to unload');
+}
+
+/** What is fetched stays in the staging directory: it is put in place when it is to be loaded. */
+function decideSleep(view: ModelView, serverUp: boolean, now: MonotonicMs): ServeOperation {
+  const unloading = decideUnload(view, serverUp, now, 'the model makes room for others');
+  if (unloading !== undefined) return unloading;
+  if (view.residence === 'away') {
+    return view.stored === undefined && view.previous === undefined
+      ? idle('nothing is left on disk')
+      : { kind: 'evict', reason: 'the model makes room on disk' };
+  }
+  if (!serverUp) return idle('the model server is away, and what it does with sleeping models is not known');
+  if (view.stored !== undefined && !view.parked) return { kind: 'park', reason: 'the model sleeps' };
+  return idle('the model sleeps');
 }
 
 function decideLoad(
@@ -166,9 +207,10 @@ function withdrawal({ served }: ModelView): ServeOperation {
   };
 }
 
-/** The failure that counts against a version; that of another version is history. */
-function failureOf(view: ModelView, spec: ModelSpec): ModelFailure | undefined {
-  return view.failure !== undefined && isVersion(view.failure.spec, spec) ? view.failure : undefined;
+/** The failure that counts against a version; that of another version is history, and an unload says nothing of it. */
+function failureOf({ failure }: ModelView, spec: ModelSpec): ModelFailure | undefined {
+  if (failure === undefined || failure.step === 'unload') return undefined;
+  return isVersion(failure.spec, spec) ? failure : undefined;
 }
 
 function isVersion(spec: ModelSpec | undefined, wanted: ModelSpec): boolean {

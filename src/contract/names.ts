@@ -61,6 +61,14 @@ export const DEFAULT_AGENT_IMAGE = 'kserve-mms:0.1.0';
 
 /** The key of the ConfigMap, and so the file name in the agent's mounted directory. */
 export const MODELS_JSON = 'models.json';
+/** A second key beside it, ours: which models stay in memory. Only with residency on-demand. */
+export const RESIDENCY_JSON = 'residency.json';
+/** On an InferenceService: which of its models stay in memory, and how much of it; the first also on a TrainedModel. */
+export const RESIDENCY_ANNOTATIONS = {
+  residency: 'kserve-mms/residency',
+  memoryBudget: 'kserve-mms/memory-budget',
+  diskBudget: 'kserve-mms/disk-budget',
+} as const;
 
 /** KServe's system configuration: the ConfigMap and the key with the agent's image and resources. */
 export const SYSTEM_CONFIG = {

@@ -1,5 +1,6 @@
 import type { ConfigMap, ObjectKey } from './kubernetes.ts';
 import { objectKey } from './kubernetes.ts';
+import { RESIDENCY_ANNOTATIONS } from './names.ts';
 import { ownerNameOf } from './model-config-map.ts';
 import { inferenceServiceOf } from './trained-model.ts';
 import type { TrainedModel } from './trained-model.ts';
@@ -25,11 +26,12 @@ export function keysOfConfigMap(configMap: ConfigMap): readonly ObjectKey[] {
 }
 
 /**
- * Whether two versions of a TrainedModel differ in its status at most: in nothing that decides where it is placed. Labels
- * and finalizers are compared too, since a change of metadata leaves the generation as it is: KServe's controller puts its
+ * Whether two versions of a TrainedModel differ in its status at most: in nothing that decides where it is placed. Labels,
+ * finalizers and the annotation of residency are compared too, since a change of metadata leaves the generation as it is: KServe's controller puts its
  * finalizer back while it is being taken over from.
  */
 export function differsInStatusOnly(a: TrainedModel, b: TrainedModel): boolean {
+  const { residency } = RESIDENCY_ANNOTATIONS;
   const { uid, generation, deletionTimestamp, labels, finalizers } = a.metadata;
   return (
     generation !== undefined &&
@@ -37,6 +39,7 @@ export function differsInStatusOnly(a: TrainedModel, b: TrainedModel): boolean {
     generation === b.metadata.generation &&
     deletionTimestamp === b.metadata.deletionTimestamp &&
     JSON.stringify(labels) === JSON.stringify(b.metadata.labels) &&
-    JSON.stringify(finalizers) === JSON.stringify(b.metadata.finalizers)
+    JSON.stringify(finalizers) === JSON.stringify(b.metadata.finalizers) &&
+    a.metadata.annotations?.[residency] === b.metadata.annotations?.[residency]
   );
 }

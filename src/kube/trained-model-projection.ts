@@ -1,4 +1,5 @@
 import { isRecord } from '../lib/json.ts';
+import { RESIDENCY_ANNOTATIONS } from '../contract/names.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
 import { createTextPool } from '../lib/text-pool.ts';
 
@@ -6,14 +7,14 @@ import { createTextPool } from '../lib/text-pool.ts';
 const TEXTS = 4096;
 
 /**
- * What the cache keeps of TrainedModels: everything but annotations, of which kubectl's copy of the whole object is one
- * and which is not read here, with one copy of the texts that many of them have in common. Changes the object, which is
+ * What the cache keeps of TrainedModels: everything but annotations other than that of residency, of which kubectl's copy of
+ * the whole object is one and which are not read here, with one copy of the texts that many of them have in common. Changes the object, which is
  * fresh.
  */
 export function createTrainedModelProjection(): (model: TrainedModel) => TrainedModel {
   const share = createTextPool(TEXTS);
   return (model) => {
-    delete (model.metadata as { annotations?: unknown }).annotations;
+    keepResidency(model.metadata, share);
     shareTexts(model.metadata, ['namespace', 'creationTimestamp'], share);
     shareTexts(model.spec, ['inferenceService'], share);
     shareTexts(model.spec?.model, ['framework', 'memory'], share);
@@ -21,6 +22,16 @@ export function createTrainedModelProjection(): (model: TrainedModel) => Trained
     if (Array.isArray(conditions)) for (const condition of conditions) shareAll(condition, share);
     return model;
   };
+}
+
+function keepResidency(
+  metadata: { annotations?: Readonly<Record<string, string>> },
+  share: (text: string) => string,
+): void {
+  const { residency } = RESIDENCY_ANNOTATIONS;
+  const said = metadata.annotations?.[residency];
+  if (said === undefined) delete metadata.annotations;
+  else metadata.annotations = { [residency]: share(said) };
 }
 
 function shareAll(record: unknown, share: (text: string) => string): void {

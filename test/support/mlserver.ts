@@ -18,6 +18,9 @@ export async function testMlserver(): Promise<{ readonly python: string; readonl
 
 export interface TestMlserver {
   readonly port: number;
+  readonly metricsPort: number;
+  pid(): number;
+  readonly grpcPort: number;
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same ports. */
   restart(): Promise<void>;
@@ -60,6 +63,9 @@ export async function startMlserver(
   let child = start();
   return {
     port,
+    metricsPort: metrics,
+    pid: () => child.pid ?? 0,
+    grpcPort: grpc,
     restart: () => {
       child = start();
       return Promise.resolve();
@@ -95,6 +101,35 @@ export async function train(python: string, answer: number): Promise<Buffer> {
   const [code] = (await once(child, 'close')) as [number];
   if (code !== 0) throw new Error('the model could not be trained');
   return Buffer.concat(chunks);
+}
+
+const TRAIN_MANY = `
+import io, sys, struct, joblib, numpy
+from sklearn.dummy import DummyClassifier
+for answer in range(1, int(sys.argv[1]) + 1):
+    buffer = io.BytesIO()
+    model = DummyClassifier(strategy="constant", constant=answer).fit([[0], [1]], [0, answer])
+    model.ballast = numpy.random.bytes(int(sys.argv[2]))
+    joblib.dump(model, buffer)
+    sys.stdout.buffer.write(struct.pack(">I", len(buffer.getvalue())) + buffer.getvalue())
+`;
+
+/** So many models as {@link train} makes them, that answer 1, 2, 3 and so on, each with so many bytes that it keeps in memory. */
+export async function trainMany(python: string, count: number, ballast = 0): Promise<Buffer[]> {
+  const args = ['-c', TRAIN_MANY, String(count), String(ballast)];
+  const child = spawn(python, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const [code] = (await once(child, 'close')) as [number];
+  if (code !== 0) throw new Error('the models could not be trained');
+  const all = Buffer.concat(chunks);
+  const models: Buffer[] = [];
+  for (let at = 0; at < all.length;) {
+    const length = all.readUInt32BE(at);
+    models.push(all.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return models;
 }
 
 function answers(port: number): Promise<boolean> {

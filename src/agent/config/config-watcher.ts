@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { type Clock, milliseconds, seconds } from '../../lib/clock.ts';
 import { describeFaults, type ModelSet, readDesiredModels } from './desired-models.decide.ts';
 import { messageOf } from '../../lib/errors.ts';
-import { MODELS_JSON } from '../../contract/names.ts';
+import { MODELS_JSON, RESIDENCY_JSON } from '../../contract/names.ts';
+import { decodeResidency, type ResidencyReading } from '../../contract/residency.ts';
 
 /** Kubelet's swap is seen at once by the watch; the poll is for filesystems and moments where the watch is blind. */
 const POLL = seconds(2);
@@ -17,28 +18,49 @@ export type ConfigReading =
   /** `message` says what is wrong and where; whatever was good before stays. */
   | { readonly kind: 'faulty'; readonly message: string };
 
+/** `none`: there is no such file, and the flags hold. */
+export type ResidencyFileReading = ResidencyReading | { readonly kind: 'none' };
+
 /**
  * Reads `<configDir>/models.json` and again whenever its content changes, until the signal aborts. The directory may be
  * missing at first, or be replaced: kubelet swaps the symlink `..data` in it, others write or rename the file itself.
- * The same content, good or faulty, is reported once.
+ * The same content, good or faulty, is reported once. So is residency.json beside it, and before it: whether there is one
+ * decides what becomes of the models.
  */
 export async function watchModelConfig(
   configDir: string,
   clock: Clock,
   signal: AbortSignal,
   report: (reading: ConfigReading) => void,
+  reportResidency: (reading: ResidencyFileReading) => void,
 ): Promise<void> {
   let last: string | undefined;
+  let lastResidency: string | undefined;
   const bell = newBell();
   const directory = watchDirectory(configDir, bell.ring);
   while (!signal.aborted) {
     directory.ensure();
+    const residency = await readResidencyFile(join(configDir, RESIDENCY_JSON));
+    if (residency.content !== lastResidency) reportResidency(residency.reading);
+    lastResidency = residency.content;
     const { content, reading } = await readConfig(join(configDir, MODELS_JSON));
     if (content !== last) report(reading);
     last = content;
     await bell.wait(clock, signal);
   }
   directory.close();
+}
+
+async function readResidencyFile(path: string): Promise<{ content: string; reading: ResidencyFileReading }> {
+  try {
+    const text = await readFile(path, 'utf8');
+    return { content: `text ${text}`, reading: decodeResidency(text) };
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT')
+      return { content: 'none', reading: { kind: 'none' } };
+    const message = `cannot read ${path}: ${messageOf(thrown)}`;
+    return { content: `unreadable ${message}`, reading: { kind: 'bad', message } };
+  }
 }
 
 async function readConfig(path: string): Promise<{ content: string; reading: ConfigReading }> {

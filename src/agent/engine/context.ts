@@ -1,3 +1,4 @@
+import type { Residence } from '../../contract/model-operations.ts';
 import type { Clock, Milliseconds, Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { ModelServerAdapter } from '../model-server/adapter.ts';
@@ -26,6 +27,19 @@ export interface EngineObserver {
   ) => void;
 }
 
+/** Who decides where models should be: with residency `always`, all of them in memory. */
+export interface ResidenceControl {
+  readonly of: (name: string) => Residence;
+  /** Asked at the last moment before an unload that makes room. */
+  readonly mayUnload: (name: string) => boolean;
+  /** Something of a model has changed. */
+  readonly observed: (model: Readonly<TrackedModel>) => void;
+  readonly forgotten: (name: string) => void;
+  readonly serverUp: (loadsAllAtStart: boolean) => void;
+  /** Called with the models that were being loaded when the server ended. */
+  readonly serverGone: (loading: readonly string[]) => void;
+}
+
 export interface EngineDeps {
   readonly store: ModelStore;
   readonly adapter: ModelServerAdapter;
@@ -35,6 +49,7 @@ export interface EngineDeps {
   readonly log: Logger;
   readonly observer: EngineObserver;
   readonly limits: EngineLimits;
+  readonly residence: ResidenceControl;
 }
 
 /** What the two lanes share. */

@@ -11,6 +11,7 @@ import { abortObsoleteFetch, startFetch } from './fetch-lane.ts';
 import { startServe } from './serve-lane.ts';
 import {
   newTrackedModel,
+  unseenModel,
   refreshPhase,
   setServed,
   setDesired,
@@ -33,12 +34,15 @@ export interface Engine {
   adopt(found: ReadonlyMap<string, StoredModel>): void;
   /** The set of models to serve; all others are unloaded and removed. */
   setDesired(models: ModelSet): void;
-  serverUp(): void;
+  /** @param loadsAllAtStart the next one like it loads whatever lies in the model directory */
+  serverUp(loadsAllAtStart: boolean): void;
   serverGone(): void;
   /** `servedRevision` of every model now, to be given back with the index that is asked for. */
   revisions(): ReadonlyMap<string, number>;
   applyIndex(index: ServerIndex): void;
   models(): Iterable<Readonly<TrackedModel>>;
+  /** Decides again for some models: where they should be has changed. */
+  consider(names: Iterable<string>): void;
   /** Ends all fetches and starts nothing more; the model server keeps what it has. */
   stop(): void;
 }
@@ -63,21 +67,35 @@ export function createEngine(deps: EngineDeps): Engine {
   };
   const engine: Engine = {
     models: () => table.values(),
-    revisions: () => new Map([...table].map(([name, model]) => [name, model.servedRevision])),
+    // What is out of the server's sight was unloaded before: with thousands asleep, only the others need be asked for.
+    revisions: () =>
+      new Map(
+        [...table].filter(([, { parked }]) => !parked).map(([name, model]) => [name, model.servedRevision]),
+      ),
     stop: () => stopping.abort(),
+    consider: (names) => {
+      for (const name of names) {
+        const model = table.get(name);
+        if (model !== undefined) context.reconcileModel(model);
+      }
+    },
     adopt: (found) => {
       for (const [name, stored] of found) table.set(name, newTrackedModel(name, stored, deps.clock.now()));
     },
     setDesired: (models) => {
-      for (const model of applyDesired(table, models, deps.clock.now())) context.reconcileModel(model);
+      for (const model of applyDesired(table, models, deps.store.notedHash, deps.clock.now()))
+        context.reconcileModel(model);
     },
-    serverUp: () => {
+    serverUp: (loadsAllAtStart) => {
       up = true;
       for (const model of table.values()) forgetServerFailure(model);
+      deps.residence.serverUp(loadsAllAtStart);
       considerAll();
     },
     serverGone: () => {
+      const wasUp = up;
       up = false;
+      if (wasUp) deps.residence.serverGone([...table.values()].filter(wasLoading).map(({ name }) => name));
       for (const model of table.values()) {
         if (model.served.kind !== 'absent') setServed(model, { kind: 'absent' });
       }
@@ -93,17 +111,27 @@ export function createEngine(deps: EngineDeps): Engine {
 }
 
 /** Gives every model what is desired of it; returns those for which that has changed. */
-function applyDesired(table: Map<string, TrackedModel>, models: ModelSet, now: EpochMs): TrackedModel[] {
+function applyDesired(
+  table: Map<string, TrackedModel>,
+  models: ModelSet,
+  notedHash: (name: string) => string | undefined,
+  now: EpochMs,
+): TrackedModel[] {
   const changed: TrackedModel[] = [];
   for (const [name, spec] of models) {
     let model = table.get(name);
-    if (model === undefined) table.set(name, (model = newTrackedModel(name, undefined, now)));
+    if (model === undefined) table.set(name, (model = unseenModel(name, notedHash(name), now)));
     if (setDesired(model, spec, now)) changed.push(model);
   }
   for (const model of table.values()) {
     if (!models.has(model.name) && setDesired(model, undefined, now)) changed.push(model);
   }
   return changed;
+}
+
+/** Its load was under way, or was broken off a moment ago. */
+function wasLoading({ loading, failure }: TrackedModel): boolean {
+  return loading || (failure?.serverAway === true && failure.step === 'load');
 }
 
 /** A server that answers again starts with a clean record; models that it refused do not. */
@@ -132,6 +160,7 @@ function servedAfter(model: TrackedModel, answers: boolean): ServedModel {
 function reconcileModel(context: EngineContext, table: Map<string, TrackedModel>, model: TrackedModel): void {
   if (context.stopping.aborted || table.get(model.name) !== model) return;
   const now = context.clock.monotonic();
+  model.residence = context.residence.of(model.name);
   abortObsoleteFetch(model);
   dropObsoleteStaging(context, model);
   const waits: MonotonicMs[] = [];
@@ -152,6 +181,7 @@ function reconcileModel(context: EngineContext, table: Map<string, TrackedModel>
   wakeAt(context, model, waits);
   refreshPhase(model, context.clock.now());
   context.observer.changed(model);
+  context.residence.observed(model);
 }
 
 function dropObsoleteStaging({ store, log }: EngineContext, model: TrackedModel): void {
@@ -178,6 +208,7 @@ function forget(context: EngineContext, table: Map<string, TrackedModel>, model:
   model.wake?.abort.abort();
   table.delete(model.name);
   context.observer.forgotten(model.name);
+  context.residence.forgotten(model.name);
 }
 
 /** Comes back to a model when the earliest of its waits is over. */

@@ -49,6 +49,12 @@ function perform(context: EngineContext, model: TrackedModel, operation: Operati
       return withLoadSlot(context, model, 'unload', () => unload(context, model));
     case 'withdraw':
       return withdraw(context, model);
+    case 'park':
+      return park(context, model);
+    case 'unpark':
+      return unpark(context, model);
+    case 'evict':
+      return evict(context, model);
     case 'remove':
       return remove(context, model);
   }
@@ -82,10 +88,29 @@ async function withdraw({ store }: EngineContext, model: TrackedModel): Promise<
   await store.discard(store.pathOf(model.name));
 }
 
+async function park({ store }: EngineContext, model: TrackedModel): Promise<void> {
+  await store.park(model.name);
+  model.parked = true;
+}
+
+async function unpark({ store }: EngineContext, model: TrackedModel): Promise<void> {
+  await store.unpark(model.name);
+  model.parked = false;
+}
+
+async function evict({ store }: EngineContext, model: TrackedModel): Promise<void> {
+  model.stored = undefined;
+  model.previous = undefined;
+  model.parked = false;
+  model.bytes = 0;
+  await store.evict(model.name);
+}
+
 async function remove({ store }: EngineContext, model: TrackedModel): Promise<void> {
   if (model.staged !== undefined) await store.discard(model.staged.path);
   model.staged = undefined;
   await store.remove(model.name);
+  model.parked = false;
   model.stored = undefined;
   model.previous = undefined;
   model.loadedHash = undefined;
@@ -103,6 +128,7 @@ async function withLoadSlot(
   try {
     // Things may have changed while waiting; then the next decision is made from how they are now.
     if (decideServe(viewOf(model), context.serverUp(), context.clock.monotonic()).kind !== kind) return;
+    if (kind === 'unload' && model.desired !== undefined && !context.residence.mayUnload(model.name)) return;
     model.serve = 'running';
     context.observer.changed(model);
     await work(() => slot.release());
@@ -120,15 +146,15 @@ async function load(
   const { adapter, store, clock, observer, log } = context;
   if (model.stored === undefined || !meansSameSpec(model.stored, spec)) return;
   const started = clock.monotonic();
+  model.loading = true;
   const answer = await adapter.load(model.name, store.pathOf(model.name), spec);
   answered();
   const took = milliseconds(clock.monotonic() - started);
   observer.stepped('load', took, answer.kind === 'done' ? 'ok' : answer.reason);
+  if (answer.kind === 'unavailable') unavailable(context, model, spec, answer);
+  model.loading = false;
+  if (answer.kind === 'unavailable') return;
   if (answer.kind === 'refused') return refusedLoad(context, model, spec, answer);
-  if (answer.kind === 'unavailable') {
-    unavailable(context, model, spec, answer);
-    return;
-  }
   log.info({ model: model.name, tookMs: took }, 'loaded');
   await noteLoaded(context, model, spec);
   setServed(model, { kind: 'loaded', spec });
@@ -193,7 +219,10 @@ function unavailable(
 async function unload(context: EngineContext, model: TrackedModel): Promise<void> {
   const { adapter, clock, observer, log } = context;
   const started = clock.monotonic();
-  const answer = await adapter.unload(model.name);
+  model.unloading = true;
+  const answer = await adapter.unload(model.name).finally(() => {
+    model.unloading = false;
+  });
   const took = milliseconds(clock.monotonic() - started);
   observer.stepped('unload', took, answer.kind === 'done' ? 'ok' : answer.reason);
   if (answer.kind === 'done') {
@@ -205,7 +234,8 @@ async function unload(context: EngineContext, model: TrackedModel): Promise<void
     context.serverGone();
     return;
   }
-  fail(context, model, model.stored, { ...answer, pace: 'soon', serverAway: answer.kind === 'unavailable' });
+  const serverAway = answer.kind === 'unavailable';
+  fail(context, model, model.stored, { ...answer, pace: 'soon', serverAway, step: 'unload' });
 }
 
 interface Trouble {
@@ -213,6 +243,7 @@ interface Trouble {
   readonly message: string;
   readonly pace: RetryPace;
   readonly serverAway?: boolean;
+  readonly step?: ModelFailure['step'];
 }
 
 /** Notes a failure of a version of the model, or of its removal when no version is wanted. */
@@ -220,14 +251,14 @@ function fail(
   { clock, random, log }: EngineContext,
   model: TrackedModel,
   spec: ModelSpec | undefined,
-  { reason, message, pace, serverAway = false }: Trouble,
+  { reason, message, pace, serverAway = false, step }: Trouble,
 ): void {
   model.attempts += 1;
   const delay = retryDelay(pace, model.attempts, random);
   log.warn({ model: model.name, reason, retryInMs: delay, attempt: model.attempts }, message);
   const failure: ModelFailure = {
     spec: spec ?? NO_SPEC,
-    step: model.desired === undefined ? 'unload' : 'load',
+    step: step ?? (model.desired === undefined ? 'unload' : 'load'),
     reason,
     message,
     retryAt: (clock.monotonic() + delay) as MonotonicMs,

@@ -1,7 +1,7 @@
 import { type ModelActivity, type ModelPhase, phaseOf } from '../../contract/agent-status.ts';
 import type { EpochMs, Milliseconds, MonotonicMs } from '../../lib/clock.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
-import type { ModelFailure, ModelView, ServedModel } from '../../contract/model-operations.ts';
+import type { ModelFailure, ModelView, Residence, ServedModel } from '../../contract/model-operations.ts';
 import { specHash } from '../../contract/model-marker.ts';
 import type { StoredModel } from '../model-store.ts';
 
@@ -20,6 +20,9 @@ export interface TrackedModel {
   stored: ModelSpec | undefined;
   staged: { readonly spec: ModelSpec; readonly path: string } | undefined;
   previous: ModelSpec | undefined;
+  /** See {@link ModelView}. */
+  parked: boolean;
+  residence: Residence;
   served: ServedModel;
   /** Counts changes of `served`, so that an index asked for earlier does not overwrite what came later. */
   servedRevision: number;
@@ -32,6 +35,10 @@ export interface TrackedModel {
   refusals: number;
   fetch: FetchRun | undefined;
   serve: 'none' | 'queued' | 'running';
+  /** An unload was sent and is not answered yet. */
+  unloading: boolean;
+  /** A load was sent and is not answered yet. */
+  loading: boolean;
   wake: { readonly at: MonotonicMs; readonly abort: AbortController } | undefined;
   wantedAt: EpochMs;
   bytes: number;
@@ -48,8 +55,10 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
     stored: found?.stored,
     staged: undefined,
     previous: found?.previous,
-    // What a restarted agent finds may be loaded still; only the model server can say.
-    served: { kind: found === undefined ? 'absent' : 'unknown' },
+    parked: found?.parked ?? false,
+    residence: 'memory',
+    // What a restarted agent finds may be loaded still, unless it sleeps; only the model server can say.
+    served: { kind: found === undefined || found.parked ? 'absent' : 'unknown' },
     servedRevision: 0,
     loadedHash: found?.loadedHash,
     failure: undefined,
@@ -58,6 +67,8 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
     refusals: 0,
     fetch: undefined,
     serve: 'none',
+    unloading: false,
+    loading: false,
     wake: undefined,
     wantedAt: now,
     bytes: 0,
@@ -67,12 +78,22 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
   };
 }
 
+/** A record for a model of which nothing is on disk; an agent before this one may have loaded it once all the same. */
+export function unseenModel(name: string, loadedHash: string | undefined, now: EpochMs): TrackedModel {
+  return { ...newTrackedModel(name, undefined, now), loadedHash };
+}
+
 export function viewOf(model: TrackedModel): ModelView {
   return { ...model, staged: model.staged?.spec };
 }
 
 function activityOf(model: TrackedModel): ModelActivity {
-  return { fetch: model.fetch?.state ?? 'none', bytes: model.fetch?.bytes ?? 0, serve: model.serve };
+  return {
+    fetch: model.fetch?.state ?? 'none',
+    bytes: model.fetch?.bytes ?? 0,
+    serve: model.serve,
+    proved: model.loadedHash,
+  };
 }
 
 /** Sets what the model server is known to have. */

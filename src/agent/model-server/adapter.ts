@@ -29,10 +29,14 @@ export interface ModelServerAdapter {
   index(): Promise<ReadonlyMap<string, boolean> | undefined>;
   /** Whether its metadata names a model repository: KServe's Python servers (0.17.0) have one, and no index of it. */
   saysRepository(): Promise<boolean>;
+  /** Whether it loads all that it finds in the model directory when it starts, hidden or not: KServe's Python servers do. */
+  loadsAllAtStart(): Promise<boolean>;
   /** Whether one model answers; undefined when the server cannot say now. */
   ready(name: string): Promise<boolean | undefined>;
   /** Loads the files in `directory`; a model that is loaded already is replaced. */
   load(name: string, directory: string, spec: ModelSpec): Promise<ServerAnswer>;
+  /** Bytes of memory that its process takes; undefined where it does not say. */
+  memory(): Promise<number | undefined>;
   /** `done` also when it was not loaded. */
   unload(name: string): Promise<ServerAnswer>;
 }

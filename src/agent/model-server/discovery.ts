@@ -24,6 +24,8 @@ export function discoverModelServer(
     ready: (name) => server().ready(name),
     load: (name, directory, spec) => server().load(name, directory, spec),
     unload: (name) => server().unload(name),
+    memory: () => server().memory(),
+    loadsAllAtStart: () => server().loadsAllAtStart(),
     health: async () => {
       if (found !== undefined) return found.health();
       const healths = await Promise.all(candidates.map((candidate) => candidate.health()));

@@ -31,8 +31,15 @@ export interface MlserverSettings {
  * MLServer (1.7.1) reads the settings of all models for each load, about 1 ms a model: 200 models take it 41 s, 1,000
  * many minutes. In a batch of loads those of the models that are not being loaded are hidden from it, under a name that
  * it does not look for; it needs them for nothing else. Afterwards all are shown again.
+ *
+ * @param keepHidden all are hidden always but for those being loaded: where models come and go, each load would stop the
+ * server for a millisecond a model
  */
-export function mlserverSettings(modelDir: string, clock: Clock): MlserverSettings {
+export function mlserverSettings(
+  modelDir: string,
+  clock: Clock,
+  keepHidden: () => boolean,
+): MlserverSettings {
   const open = new Set<string>();
   let hidden = false;
   let batch = new AbortController();
@@ -67,7 +74,7 @@ export function mlserverSettings(modelDir: string, clock: Clock): MlserverSettin
       batch.abort(NO_MORE_WAITING);
       open.add(name);
       try {
-        if (!hidden && open.size > FEW) turning = hideOthers();
+        if (!hidden && (keepHidden() || open.size > FEW)) turning = hideOthers();
         await turning;
         await renamed(directory, HIDDEN_FILE, MLSERVER_SETTINGS_FILE);
         await writeSettings(name, directory, framework);
@@ -75,7 +82,7 @@ export function mlserverSettings(modelDir: string, clock: Clock): MlserverSettin
       } finally {
         open.delete(name);
         if (hidden) await renamed(directory, MLSERVER_SETTINGS_FILE, HIDDEN_FILE);
-        if (hidden && open.size === 0) {
+        if (hidden && open.size === 0 && !keepHidden()) {
           batch = new AbortController();
           void finish().catch(() => undefined);
         }

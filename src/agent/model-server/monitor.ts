@@ -1,5 +1,6 @@
 import { type Clock, type EpochMs, milliseconds, seconds } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
+import type { TrackedModel } from '../engine/tracked-model.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ModelServerAdapter, ServerHealth } from './adapter.ts';
 
@@ -41,7 +42,12 @@ export async function monitorModelServer(deps: MonitorDeps, signal: AbortSignal)
   };
   while (!signal.aborted) {
     const wasUp = current.state === 'up';
-    const { health, lost } = await look(adapter, wasUp ? canaries.next() : undefined);
+    const canary = wasUp ? canaries.next() : undefined;
+    const revision = canary?.servedRevision;
+    const look = await lookAt(adapter, canary?.name);
+    const { health } = look;
+    // One that was unloaded while the question was under way was not lost.
+    const lost = look.lost && canary?.servedRevision === revision && canary?.unloading === false;
     if (isAborted(signal)) return;
     if (lost) log.warn({}, 'the model server has lost a model; comparing all');
     if (health === 'gone' && current.state !== 'down') {
@@ -52,7 +58,7 @@ export async function monitorModelServer(deps: MonitorDeps, signal: AbortSignal)
         await compareAll(adapter, engine);
         indexedAt = clock.monotonic();
       }
-      if (!wasUp) engine.serverUp();
+      if (!wasUp) engine.serverUp(await adapter.loadsAllAtStart());
       if (!wasUp) enter('up');
     }
     await clock.sleep(current.state === 'up' ? STEADY : AWAY, signal);
@@ -65,7 +71,7 @@ function isAborted(signal: AbortSignal): boolean {
 }
 
 /** One question where one is enough: a loaded model that answers shows that the server does. */
-async function look(
+async function lookAt(
   adapter: ModelServerAdapter,
   canary: string | undefined,
 ): Promise<{ health: ServerHealth; lost: boolean }> {
@@ -75,13 +81,19 @@ async function look(
 }
 
 /** Gives the loaded models in turn, one a call. */
-function rotation(engine: Engine): { next(): string | undefined } {
-  let queue: string[] = [];
-  const loaded = () => [...engine.models()].filter(({ served }) => served.kind === 'loaded');
+function rotation(engine: Engine): { next(): Readonly<TrackedModel> | undefined } {
+  let queue: Readonly<TrackedModel>[] = [];
+  const isLoaded = ({ served, unloading }: Readonly<TrackedModel>) => served.kind === 'loaded' && !unloading;
+  const takeLoaded = () => {
+    for (let model = queue.pop(); model !== undefined; model = queue.pop()) if (isLoaded(model)) return model;
+    return undefined;
+  };
   return {
     next: () => {
-      if (queue.length === 0) queue = loaded().map(({ name }) => name);
-      return queue.pop();
+      const model = takeLoaded();
+      if (model !== undefined) return model;
+      queue = [...engine.models()].filter(isLoaded);
+      return takeLoaded();
     },
   };
 }

@@ -3,6 +3,7 @@ import { isRecord } from '../../lib/json.ts';
 import { refusalText } from '../../contract/server-answer.ts';
 import type { ModelServerAdapter, ServerAnswer, ServerHealth } from './adapter.ts';
 import type { HttpAnswer, HttpCall } from './http-call.ts';
+import { residentMemoryOf } from './resident-memory.decide.ts';
 import type { MlserverSettings } from './mlserver-settings.ts';
 
 const HEALTH_TIMEOUT = seconds(2);
@@ -15,7 +16,11 @@ const UNLOAD_TIMEOUT = seconds(120);
  * The V2 repository API, spoken by MLServer, Triton and KServe's Python servers:
  * https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_model_repository.html
  */
-export function v2Adapter(call: HttpCall, settings: MlserverSettings): ModelServerAdapter {
+export function v2Adapter(
+  call: HttpCall,
+  settings: MlserverSettings,
+  mlserverMetrics: HttpCall = call,
+): ModelServerAdapter {
   const model = (name: string, action: 'load' | 'unload') =>
     `/v2/repository/models/${encodeURIComponent(name)}/${action}`;
   const metadata = rememberedMetadata(call);
@@ -27,6 +32,7 @@ export function v2Adapter(call: HttpCall, settings: MlserverSettings): ModelServ
         ? undefined
         : indexOf(await call('POST', '/v2/repository/index', INDEX_TIMEOUT, '{}')),
     saysRepository: async () => ((await metadata())?.extensions ?? []).some(isRepository),
+    loadsAllAtStart: async () => ((await metadata())?.extensions ?? []).includes(KSERVE_REPOSITORY),
     ready: async (name) => {
       const answer = await call('GET', `/v2/models/${encodeURIComponent(name)}/ready`, HEALTH_TIMEOUT);
       if (answer.kind === 'none' || isUnavailable(answer.status)) return undefined;
@@ -40,6 +46,10 @@ export function v2Adapter(call: HttpCall, settings: MlserverSettings): ModelServ
       return (await metadata())?.name === 'mlserver'
         ? settings.during(name, directory, spec.framework, ask)
         : ask();
+    },
+    memory: async () => {
+      const isMlserver = (await metadata())?.name === 'mlserver';
+      return residentMemoryOf(await (isMlserver ? mlserverMetrics : call)('GET', '/metrics', HEALTH_TIMEOUT));
     },
     unload: async (name) => {
       const answer = await call('POST', model(name, 'unload'), UNLOAD_TIMEOUT, '{}');
@@ -55,7 +65,8 @@ interface Metadata {
 }
 
 /** As the protocol has it, and as KServe's Python servers (kserve/protocol/dataplane.py of 0.17.0) spell it. */
-const REPOSITORY_EXTENSIONS: readonly unknown[] = ['model_repository', 'model_repository_extension'];
+const KSERVE_REPOSITORY = 'model_repository_extension';
+const REPOSITORY_EXTENSIONS: readonly unknown[] = ['model_repository', KSERVE_REPOSITORY];
 
 function isRepository(extension: unknown): boolean {
   return REPOSITORY_EXTENSIONS.includes(extension);

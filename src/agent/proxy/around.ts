@@ -4,6 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface Onward {
   /** Where the request goes: a path, and a query where there is one. */
   readonly target: string;
+  /** Goes on once the model of the request is in memory; answers by itself where it does not come. Called before either. */
+  awake(next: () => void): void;
   /** Forwards the request to the component, as without anything around. */
   forward(): void;
   /** Counts the request as under way until its answer is over, for a caller that answers it. */

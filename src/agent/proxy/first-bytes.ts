@@ -4,7 +4,7 @@ import type { Milliseconds } from '../../lib/clock.ts';
 /** How every HTTP/2 connection without TLS begins, where both sides know beforehand: RFC 9113 section 3.4. */
 const H2C_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
 
-/** Who a connection is for. */
+/** Who a connection is for. HTTP/2 gets it paused, and reads it when it likes. */
 interface FirstBytes {
   readonly http1: (socket: Socket) => void;
   readonly http2: (socket: Socket) => void;
@@ -28,8 +28,10 @@ export function lookFirst(socket: Socket, within: Milliseconds, { http1, http2 }
     socket.pause();
     socket.unshift(seen);
     if (isLike) http2(socket);
-    else http1(socket);
-    socket.resume();
+    else {
+      http1(socket);
+      socket.resume();
+    }
   };
   socket.on('data', look).on('close', forget);
 }

@@ -5,6 +5,7 @@ import { againOrFailed, callComponent, type ComponentCall, type Way } from './co
 import type { ConnectionFault } from './answer-readers.ts';
 import type { Exchange } from './exchange.ts';
 import { sendRequest } from './send-request.ts';
+import { answerSleeping } from './wake.ts';
 
 /** nginx's status for a client that did not wait; it appears in metrics only. */
 export const CLIENT_GONE = 499;
@@ -72,7 +73,10 @@ function begin(exchange: Exchange, course: Course, way: Way, send: (made: Compon
       if (!incoming.complete) readToNobody(incoming);
     });
   };
-  const failed = (fault: ConnectionFault) => componentFailed(exchange, course, fault);
+  const failed = (fault: ConnectionFault) => {
+    if (made.sent === 'part' || !waitsForComponent(exchange, course, fault, again))
+      componentFailed(exchange, course, fault);
+  };
   const upgraded = join && {
     upgraded: (...agreed: Parameters<typeof join>) => {
       course.notOver();
@@ -91,8 +95,11 @@ function begin(exchange: Exchange, course: Course, way: Way, send: (made: Compon
   }
   course.giveUp = () => made.request.destroy();
   // Written before there is a connection, it would be kept and copied.
-  made.request.once('socket', ({ destroyed }) => {
-    if (!destroyed) send(made);
+  made.request.once('socket', (socket) => {
+    if (socket.destroyed) return;
+    // What was written before it is known that nobody listens could not be written again.
+    if (exchange.whileAway !== undefined && socket.connecting) socket.once('connect', () => send(made));
+    else send(made);
   });
 }
 
@@ -126,7 +133,7 @@ function sendDirectly(exchange: Exchange, course: Course, bytes: string, again: 
     },
     failed: ({ fault, socket, isReused, isAnswered }) => {
       if (!isReused || isAnswered) {
-        failed(fault);
+        if (isAnswered || !waitsForComponent(exchange, course, fault, again)) failed(fault);
         return;
       }
       const { method = 'GET' } = incoming;
@@ -140,6 +147,24 @@ function sendDirectly(exchange: Exchange, course: Course, bytes: string, again: 
     },
   });
   course.giveUp = call.destroy;
+}
+
+/** Whether the request waits for a component that takes no connection: then nothing of it has been sent. */
+function waitsForComponent(
+  { whileAway, incoming, outgoing }: Exchange,
+  course: Course,
+  { code }: ConnectionFault,
+  again: () => void,
+): boolean {
+  if (whileAway === undefined || code !== 'ECONNREFUSED' || course.isOver) return false;
+  course.giveUp = undefined;
+  whileAway(again, (answer) => {
+    if (course.isOver) return;
+    course.status = 503;
+    answerSleeping(outgoing, answer);
+    if (!incoming.complete) readToNobody(incoming);
+  });
+  return true;
 }
 
 /** There is no answer, or no more of it. */
@@ -176,7 +201,7 @@ export function onceOver(outgoing: ServerResponse, over: () => void): () => void
 }
 
 /** Reads the rest of a body, so that its client comes to read the answer, and the connection to its next request. */
-function readToNobody(incoming: IncomingMessage): void {
+export function readToNobody(incoming: IncomingMessage): void {
   incoming.unpipe();
   incoming.resume();
   const limit = setTimeout(() => incoming.socket.destroy(), LINGER).unref();

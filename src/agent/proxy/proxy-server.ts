@@ -7,11 +7,13 @@ import { refuse } from './answers.ts';
 import type { Around } from './around.ts';
 import { newUpstream } from './component-call.ts';
 import { lookFirst } from './first-bytes.ts';
-import { CLIENT_GONE, forward, onceOver } from './forward.ts';
-import { exchangeOf, judge, type Serving, type State, track } from './requests.ts';
+import { judge, type Serving, type State, track } from './requests.ts';
+import { passOn } from './pass-on.ts';
 import { tunnel } from './tunnel.ts';
 import { refuseUnreadable } from './unreadable.ts';
 import { serveUpgrade } from './upgrades.ts';
+import type { Http2Door } from './http2/door.ts';
+import type { Wake } from './wake.ts';
 
 /** uvicorn closes a connection after 5 idle seconds; ours ends sooner, so that no request meets a closing one. */
 const COMPONENT_IDLE = seconds(4);
@@ -40,6 +42,8 @@ interface ProxyOptions {
   readonly stopwatch: () => number;
   /** The request logger and the batcher; nothing stands around when absent. */
   readonly around?: Around | undefined;
+  /** By what requests wait for models that sleep; none waits when absent, or while it gives nothing. */
+  readonly wake?: (() => Wake | undefined) | undefined;
   /** How long the head of a request may take; a minute when absent. */
   readonly headTime?: Milliseconds;
   /** How many clients may be connected at once; some thousands when absent. */
@@ -71,8 +75,14 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const serveHttp = (socket: Socket) => {
     for (const listener of listeners) listener.call(http, socket);
   };
-  const { observe, stopwatch, around } = options;
-  const serving: Serving = { observe, stopwatch, around, upstream, state, connections, serveHttp };
+  const { observe, stopwatch, around, wake = () => undefined } = options;
+  const serving: Serving = { observe, stopwatch, around, upstream, state, connections, serveHttp, wake };
+  // Loaded when it is needed: few agents are spoken to by gRPC and have models that sleep.
+  let opened: Promise<Http2Door> | undefined;
+  const door = () =>
+    (opened ??= import('./http2/door.ts').then(({ createHttp2Door }) =>
+      createHttp2Door({ ...upstream, wake }),
+    ));
   addHandlers(http, serving, options);
   http.removeAllListeners('connection');
   http.on('connection', (socket: Socket) => {
@@ -81,7 +91,11 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     if (connection === undefined) return;
     const http2 = () => {
       track(serving, connection);
-      tunnel(socket, upstream.host, upstream.port);
+      if (wake() === undefined) tunnel(socket, upstream.host, upstream.port);
+      else
+        door()
+          .then(({ serve: take }) => take(socket))
+          .catch(() => socket.destroy());
     };
     lookFirst(socket, headTime, { http1: serveHttp, http2 });
   });
@@ -91,6 +105,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     activity: () => state,
     startDraining: () => {
       state.draining = true;
+      void opened?.then(({ drain }) => drain());
     },
     close: async (signal) => {
       http.close();
@@ -156,21 +171,7 @@ function answer(
   if (state.draining) outgoing.shouldKeepAlive = false;
   if (!outgoing.shouldKeepAlive) connection.isEnding = true;
   if (passed === undefined) return;
-  const begin = () => forward({ ...exchangeOf(serving, incoming, passed), outgoing });
-  // One after the other: what a client sends without waiting may rely on what it sent before (RFC 9112 section 9.3.2).
-  const start = () => {
-    if (outgoing.socket === null) outgoing.once('socket', begin);
-    else begin();
-  };
-  if (serving.around === undefined) start();
-  else {
-    const onOver = (over: () => void) => void onceOver(outgoing, over);
-    const take = () => {
-      const { done } = exchangeOf(serving, incoming, passed);
-      onOver(() => done(outgoing.writableFinished ? outgoing.statusCode : CLIENT_GONE));
-    };
-    serving.around(incoming, outgoing, { target: passed.target, forward: start, take, onOver });
-  }
+  passOn(serving, incoming, outgoing, passed);
 }
 
 /** Kubelet says who it is; KServe's agent answers it the same way, whatever the path. */

@@ -7,6 +7,7 @@ import { refuse } from './answers.ts';
 import type { Around } from './around.ts';
 import type { Upstream } from './component-call.ts';
 import type { Exchange } from './exchange.ts';
+import type { Wake } from './wake.ts';
 
 export interface State {
   inFlight: number;
@@ -24,6 +25,8 @@ interface Serving {
   readonly connections: Connections;
   /** What stands between clients and the component, if anything does. */
   readonly around: Around | undefined;
+  /** By what requests wait for models that sleep; undefined: none does. */
+  readonly wake: () => Wake | undefined;
   /** Serves what comes next on a connection, or again, as HTTP/1.1. */
   readonly serveHttp: (socket: Socket) => void;
 }

@@ -8,8 +8,8 @@ import { AGENT_STATUS_VERSION } from '../../contract/agent-status.ts';
 import type { EpochMs } from '../../lib/clock.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
 import type { ServerState } from '../model-server/monitor.ts';
-import { rfc3339, statusOf } from './model-status.ts';
-import { createNumberedModels } from './versioned-models.ts';
+import { rfc3339 } from './model-status.ts';
+import { createModelBoard } from './model-board.ts';
 
 /** What is said of the agent as a whole, beside its models. */
 interface AgentFacts {
@@ -25,6 +25,12 @@ interface AgentFacts {
  */
 export interface StatusBoard {
   readonly put: (model: Readonly<TrackedModel>) => void;
+  /**
+   * The same for a model that may come and go as it is asked for: who follows the changes hears of that at the next
+   * {@link StatusBoard.tellQuiet}, and of all else at once. Who asks for a document is told how things are now.
+   */
+  readonly putQuietly: (model: Readonly<TrackedModel>) => void;
+  readonly tellQuiet: () => void;
   readonly remove: (name: string) => void;
   readonly setFacts: (facts: Partial<AgentFacts>) => void;
   readonly facts: () => AgentFacts;
@@ -37,40 +43,24 @@ export interface StatusBoard {
 }
 
 /** Makes a board without models; `instance` must be new for every start of the agent. */
-export function createStatusBoard(instance: string, now: EpochMs): StatusBoard {
+export function createStatusBoard(instance: string, began: EpochMs): StatusBoard {
   let sequence = 0;
-  let facts = initialFacts(now);
+  let facts = initialFacts(began);
   let factsSequence = 0;
-  const models = createNumberedModels();
   const bell = newBell();
   const next = () => ++sequence;
   const agent = () => agentDocument(facts, instance, sequence);
-  // A model's document is made when somebody looks: a model that loads changes ten times in as many milliseconds.
-  const unseen = new Map<string, Readonly<TrackedModel>>();
-  const settle = () => {
-    for (const tracked of unseen.values()) models.put(statusOf(tracked), next);
-    unseen.clear();
-  };
+  const models = createModelBoard(next, bell.ring);
   const document = (): AgentStatus => {
-    settle();
-    return { ...agent(), models: models.all() };
+    const all = models.all();
+    return { ...agent(), models: all };
   };
   return {
     document,
     facts: () => facts,
     subscribe: bell.subscribe,
-    model: (name) => {
-      settle();
-      return models.get(name);
-    },
-    put: (tracked) => {
-      unseen.set(tracked.name, tracked);
-      bell.ring();
-    },
-    remove: (name) => {
-      unseen.delete(name);
-      if (models.remove(name, next)) bell.ring();
-    },
+    ...{ model: models.get, put: models.put, putQuietly: models.putQuietly },
+    ...{ tellQuiet: models.tellQuiet, remove: models.remove },
     setFacts: (change) => {
       const changed = { ...facts, ...change };
       if (JSON.stringify(changed) === JSON.stringify(facts)) return;
@@ -79,7 +69,7 @@ export function createStatusBoard(instance: string, now: EpochMs): StatusBoard {
       bell.ring();
     },
     since: (knownInstance, from) => {
-      settle();
+      models.settle();
       if (knownInstance !== instance || from > sequence || from < models.oldest()) {
         return [{ type: 'SNAPSHOT', sequence, status: document() }];
       }

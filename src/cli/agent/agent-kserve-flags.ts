@@ -58,7 +58,7 @@ export function batcherOptions(): Option[] {
 }
 
 /** A switch as KServe's webhook gives it: alone, or with true or false after it. */
-function switchOption(flag: string, description: string): Option {
+export function switchOption(flag: string, description: string): Option {
   return new Option(`${flag} [true|false]`, description).preset('true').default(false).argParser(booleanOf);
 }
 

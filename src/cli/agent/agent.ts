@@ -4,6 +4,7 @@ import { type Command, CommanderError, Option } from 'commander';
 import { type AgentFlags, checkAgentOptions, FLAG_DEFAULTS } from '../../agent/options.ts';
 import { spawnPuller } from '../../agent/puller/spawn-puller.ts';
 import { batcherOptions, booleanOf, loggerOptions } from './agent-kserve-flags.ts';
+import { residencyOptions } from './agent-residency-flags.ts';
 import { type CommandIo, newCommand } from '../io.ts';
 import { packageVersion } from '../version.ts';
 import { moduleFile, packageFile } from '../../lib/package-files.ts';
@@ -67,7 +68,8 @@ export function agentCommand(
     .showSuggestionAfterError();
   // A flag that KServe's agent takes and does nothing with.
   command.addOption(new Option('--probe-period <duration>').hideHelp());
-  for (const option of [...loggerOptions(), ...batcherOptions()]) command.addOption(option);
+  for (const option of [...loggerOptions(), ...batcherOptions(), ...residencyOptions()])
+    command.addOption(option);
   return command.action(async (flags: AgentFlags) => {
     const options = checkAgentOptions(flags);
     // Loaded here, so that other commands do not pay for it.

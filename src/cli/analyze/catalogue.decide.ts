@@ -81,6 +81,10 @@ export const FINDING_KINDS = {
     "the framework of a TrainedModel is not the predictor's format",
     'See that the model server can load it, or move it to an InferenceService of its format.',
   ),
+  MMS216: warning(
+    'an annotation of a TrainedModel that has no effect',
+    'On a TrainedModel kserve-mms/residency is "always", or is not there.',
+  ),
   MMS301: warning(
     'a multi-model predictor without a memory limit',
     'Set resources.limits.memory: without it models are let in until the node is out of memory.',
@@ -101,6 +105,10 @@ export const FINDING_KINDS = {
   MMS306: error(
     'the models of an InferenceService declare more memory than its predictor has',
     'Raise the memory limit of the predictor, declare less, or move models to another InferenceService.',
+  ),
+  MMS307: warning(
+    'an annotation of residency that has no effect',
+    'Write kserve-mms/residency as "always" or "on-demand", and budgets as quantities such as 2Gi.',
   ),
   MMS401: error('a pod that the webhook would refuse', 'mms inject shows the whole decision.'),
   MMS402: warning(

@@ -4,6 +4,7 @@ import { isRecord } from '../../lib/json.ts';
 import { describeMmsDecision, isMMSPredictor } from '../../contract/mms-predictor.ts';
 import { modelRequestOf } from '../../contract/model-request.ts';
 import { CONTAINERS } from '../../contract/names.ts';
+import { readResidency } from '../../contract/residency.ts';
 import { selectRuntime } from '../../contract/serving-runtime-selection.ts';
 import type { RuntimeOffer } from '../../contract/serving-runtime.ts';
 import { misspeltFieldsOfInferenceService } from './fields.decide.ts';
@@ -32,7 +33,18 @@ export function inferenceServiceFindings<T>(
     const message = `it is not multi-model: ${describeMmsDecision(decision)}`;
     return [...findings, { code: 'MMS304', subject, path: PREDICTOR, message }];
   }
-  return [...findings, ...limitFindings(service), ...runtimeFindings(service, runtimes)];
+  return [
+    ...findings,
+    ...residencyFindings(service),
+    ...limitFindings(service),
+    ...runtimeFindings(service, runtimes),
+  ];
+}
+
+function residencyFindings<T>({ subject, object }: Named<T, InferenceService>): Finding<T>[] {
+  return readResidency(object.metadata.annotations).doubts.map(({ annotation, message }) => ({
+    ...{ code: 'MMS307', subject, path: ['metadata', 'annotations', annotation], message },
+  }));
 }
 
 /** The way to the memory limit that the models of an InferenceService share. */

@@ -4,6 +4,7 @@ import { MODELS_JSON_CAPACITY, planModelConfig } from '../../contract/model-conf
 import type { WaitingReason } from '../../contract/model-config-plan.ts';
 import { formatBytes } from '../../lib/quantity.ts';
 import type { Bytes } from '../../lib/quantity.ts';
+import { readResidency } from '../../contract/residency.ts';
 import { inferenceServiceOf, readTrainedModel } from '../../contract/trained-model.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
 import type { FindingCode } from './catalogue.decide.ts';
@@ -95,10 +96,15 @@ function serviceFindings<T>(
   });
   const { limit } = plan.memory;
   return [
-    ...(limit === undefined ? [] : overLimit(service, models, limit)),
+    ...(limit === undefined || modelsTakeTurns(service.object) ? [] : overLimit(service, models, limit)),
     ...findings,
     ...frameworkFindings(service, models, runtimes),
   ];
+}
+
+/** Then what they declare together is no matter. */
+function modelsTakeTurns({ metadata }: InferenceService): boolean {
+  return readResidency(metadata.annotations).kind === 'on-demand';
 }
 
 function overLimit<T>(

@@ -1,6 +1,8 @@
 import { carriesSecret, signatureIn } from '../../contract/storage-uri.ts';
 import type { AdmissionFault } from '../../contract/trained-model-admission.ts';
 import { faultsOf } from '../../contract/trained-model-admission.ts';
+import { RESIDENCY_ANNOTATIONS } from '../../contract/names.ts';
+import { pinDoubt } from '../../contract/residency.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
 import type { FindingCode } from './catalogue.decide.ts';
 import { unknownFieldsOfTrainedModel } from './fields.decide.ts';
@@ -29,7 +31,14 @@ export function trainedModelFindings<T>({ subject, object }: Named<T, TrainedMod
     ...unknownFieldsOfTrainedModel(subject, { ...object }),
     ...findings,
     ...(typeof uri === 'string' ? signatureFinding(subject, uri) : []),
+    ...pinFinding(subject, object),
   ];
+}
+
+function pinFinding<T>(subject: T, { metadata }: TrainedModel): Finding<T>[] {
+  const message = pinDoubt(metadata.annotations);
+  const path = ['metadata', 'annotations', RESIDENCY_ANNOTATIONS.residency];
+  return message === undefined ? [] : [{ code: 'MMS216', subject, path, message }];
 }
 
 function signatureFinding<T>(subject: T, uri: string): Finding<T>[] {

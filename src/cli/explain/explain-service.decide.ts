@@ -23,6 +23,7 @@ import {
   pendingChange,
   planOf,
 } from './predictor-steps.decide.ts';
+import { residencySteps } from './residency-steps.decide.ts';
 import { judgeReady, judgeServiceLeads, judgeServiceOurs } from './service-steps.decide.ts';
 
 const MODELS_NAMED = 10;
@@ -50,6 +51,7 @@ export function explainInferenceService(facts: ServiceFacts): Explanation {
     ['models-loaded', () => judgeModels(facts)],
     ['pods-ready', () => judgePodsReady(facts, false)],
     ['service-leads', () => judgeServiceLeads(facts)],
+    ...residencySteps(facts),
     ['inference-service-ready', () => judgeReady(service)],
   ];
   return explanation({ kind: 'InferenceService', namespace, name }, steps);

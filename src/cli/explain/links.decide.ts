@@ -53,6 +53,14 @@ export const LINKS = {
     meaning: "the Service of the predictor is the InferenceService's own",
     advice: 'delete or rename the Service that is in the way',
   },
+  'residency-understood': {
+    meaning: 'the annotations of residency have the effect that they look like',
+    advice: 'write kserve-mms/residency as "always" or "on-demand", and budgets as quantities such as 2Gi',
+  },
+  'service-wakes': {
+    meaning: 'requests to the Service of the predictor pass the agent, which wakes models',
+    advice: 'send requests to a Service that leads to port 9081 of the pods: see docs/on-demand.md',
+  },
   'service-leads': {
     meaning: 'the Service of the predictor leads to a pod that is ready',
     advice:

@@ -1,7 +1,7 @@
 import type { WaitingReason } from '../../contract/model-config-plan.ts';
 import type { ModelOverview } from '../status/model-overview.decide.ts';
 import { isOnItsWay, modelOverview, statusOfModel } from '../status/model-overview.decide.ts';
-import { withoutReplicas } from '../../contract/model-loaded.ts';
+import { isAtHand, withoutReplicas } from '../../contract/model-loaded.ts';
 import { TRAINED_MODEL_API_VERSION } from '../../contract/names.ts';
 import { readTrainedModel } from '../../contract/trained-model.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
@@ -87,10 +87,10 @@ const FOR_PEOPLE: ReadonlySet<string> = new Set<WaitingReason>([
 export function loadProgress(model: TrainedModel | undefined): LoadProgress {
   if (model === undefined) return { state: 'gone', line: 'it was deleted' };
   const overview = modelOverview(model, { inferenceService: undefined, waiting: undefined, readyPods: 0 });
-  if (overview.ready === 'True' && overview.phase === 'Loaded') return { state: 'ready', line: 'Ready' };
-  if (overview.phase === 'Loaded') {
+  if (overview.ready === 'True' && isAtHand(overview.phase)) return { state: 'ready', line: 'Ready' };
+  if (isAtHand(overview.phase)) {
     const { reason = 'not Ready', message = '' } = conditionOf(statusOfModel(model), 'Ready') ?? {};
-    return { state: 'going', line: line(`Loaded, but ${reason}`, message) };
+    return { state: 'going', line: line(`${overview.phase}, but ${reason}`, message) };
   }
   const state = isOnItsWay(overview.phase) ? 'going' : FOR_PEOPLE.has(overview.phase) ? 'blocked' : 'stuck';
   return { state, line: lineOf(overview) };

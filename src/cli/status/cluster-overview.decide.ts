@@ -3,6 +3,7 @@ import type { InferenceService } from '../../contract/inference-service.ts';
 import type { ConfigMap, KubernetesObject, ObjectKey } from '../../contract/kubernetes.ts';
 import { keyOf, objectKey, splitKey } from '../../contract/kubernetes.ts';
 import type { WaitingModel } from '../../contract/model-config-plan.ts';
+import { isAtHand } from '../../contract/model-loaded.ts';
 import { planModelConfig } from '../../contract/model-config-plan.ts';
 import { modelsCapacityOf, namesPlaced, ownerNameOf } from '../../contract/model-config-map.ts';
 import { modelOverview } from './model-overview.decide.ts';
@@ -142,7 +143,7 @@ function overviewOf(
       replicas: { ready: readyPods, total: pods.length },
       models: {
         total: overviews.length,
-        loaded: overviews.filter(({ phase }) => phase === 'Loaded').length,
+        loaded: overviews.filter(({ phase }) => isAtHand(phase)).length,
         failed: overviews.filter(({ phase }) => phase === 'Failed').length,
       },
       memory: { ...plan.memory, declared: declaredBy(overviews) },

@@ -1,5 +1,5 @@
 import type { InferenceService } from '../../contract/inference-service.ts';
-import { replicasIn } from '../../contract/model-loaded.ts';
+import { isAtHand, replicasIn } from '../../contract/model-loaded.ts';
 import type { WaitingModel } from '../../contract/model-config-plan.ts';
 import { urlsOf } from '../../contract/model-url.ts';
 import type { Bytes } from '../../lib/quantity.ts';
@@ -15,7 +15,7 @@ export interface ModelOverview {
   /** Undefined where the field holds no name. */
   readonly inferenceService: string | undefined;
   readonly ready: Condition['status'];
-  /** `Loaded`, `Failed`, `Downloading`, …, or why it waits: the reason of ModelLoaded. */
+  /** `Loaded`, `Standby`, `Failed`, `Downloading`, …, or why it waits: the reason of ModelLoaded. */
   readonly phase: string;
   /** Empty when there is nothing to say. */
   readonly message: string;
@@ -48,7 +48,7 @@ export function modelOverview(
   const { name, namespace = '', creationTimestamp } = model.metadata;
   const loaded = conditionOf(status, MODEL_LOADED);
   const [phase, message] = phaseOf(model, status, waiting);
-  const isLoaded = phase === 'Loaded' && loaded?.status === 'True';
+  const isLoaded = isAtHand(phase) && loaded?.status === 'True';
   const told = phase === loaded?.reason ? replicasIn(loaded.message) : undefined;
   return {
     namespace,

@@ -3,7 +3,7 @@ import type { EpochMs } from '../../lib/clock.ts';
 import type { ClusterOverview, ServiceOverview } from './cluster-overview.decide.ts';
 import { isOnItsWay } from './model-overview.decide.ts';
 import type { ModelOverview } from './model-overview.decide.ts';
-import { briefly } from '../../contract/model-loaded.ts';
+import { briefly, isAtHand } from '../../contract/model-loaded.ts';
 import { memoryBar, shortBytes } from '../top/short-bytes.decide.ts';
 import type { Colour } from '../output.ts';
 import { table } from '../table.ts';
@@ -133,6 +133,6 @@ function counted(done: number, all: number, { paint }: StatusView): string {
 }
 
 function colourOf(phase: string): Colour {
-  if (phase === 'Loaded') return 'green';
+  if (isAtHand(phase)) return 'green';
   return isOnItsWay(phase) ? 'yellow' : 'red';
 }

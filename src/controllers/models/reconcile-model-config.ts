@@ -178,7 +178,8 @@ async function reconcileConfigMap(
     }
     // KServe's, or a person's: it has no label of ours yet, so the watch does not see it. It is taken over.
     const found = await writer.read(key);
-    if (modelsCapacityOf(found) < byteLength(encodeModelConfig(shard.models))) return found;
+    const wanted = byteLength(encodeModelConfig(shard.models)) + byteLength(shard.residency ?? '');
+    if (modelsCapacityOf(found) < wanted) return found;
     change = configMapChange(inferenceService, shard, found);
   }
   switch (change.kind) {

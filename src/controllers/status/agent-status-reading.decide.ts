@@ -27,6 +27,8 @@ const PHASES: ReadonlySet<unknown> = new Set<ModelPhase['phase']>([
   'Downloading',
   'Loading',
   'Loaded',
+  'Standby',
+  'Remote',
   'Failed',
   'Unloading',
 ]);

@@ -1,4 +1,5 @@
 import { conditionOf, MODEL_LOADED } from '../../contract/trained-model-status.ts';
+import { isAtHand } from '../../contract/model-loaded.ts';
 import type { TrainedModelStatus } from '../../contract/trained-model-status.ts';
 
 /** Something a person follows with `kubectl describe`. */
@@ -43,7 +44,8 @@ export function eventsBetween(
   if (waits && was?.status === 'True') events.push({ type: 'Normal', reason: 'Unloaded', message });
   if (reason === was?.reason && reason !== 'Failed') return events;
   if (reason === 'Downloading') events.push({ type: 'Normal', reason: 'Downloading', message });
-  if (reason === 'Loaded') events.push({ type: 'Normal', reason: 'Loaded', message });
+  const isNew = is.status === 'True' && !(was?.status === 'True' && isAtHand(was.reason));
+  if (isNew && isAtHand(reason)) events.push({ type: 'Normal', reason: 'Loaded', message });
   if (reason === 'Failed') events.push({ type: 'Warning', reason: 'Failed', message });
   if (reason === 'MemoryResourceNotAvailable') {
     events.push({ type: 'Warning', reason: 'MemoryExceeded', message });

@@ -1,7 +1,8 @@
 import { milliseconds, seconds } from '../../lib/clock.ts';
 import type { MonotonicMs, Milliseconds } from '../../lib/clock.ts';
 import { conditionOf, MODEL_LOADED, sameStatus } from '../../contract/trained-model-status.ts';
-import type { TrainedModelStatus } from '../../contract/trained-model-status.ts';
+import { isAtHand } from '../../contract/model-loaded.ts';
+import type { Condition, TrainedModelStatus } from '../../contract/trained-model-status.ts';
 
 /**
  * A state on the way that lasts shorter is never written: most models are loaded by then, with one write. Nor that a new model
@@ -15,6 +16,10 @@ const REFRESH: Milliseconds = seconds(60);
 /** With many models it is longer, so that all of them together do not refresh more often than this. */
 const REFRESH_EACH: Milliseconds = milliseconds(100);
 const REWORD: Milliseconds = seconds(10);
+/** Between two writes that only say that a model which answers requests has come to memory, or has left it. */
+const RESIDENCY: Milliseconds = seconds(3_600);
+/** With many models it is longer: all of them together write that no more often than this. */
+const RESIDENCY_EACH: Milliseconds = seconds(1);
 
 export interface PaceInput {
   readonly stored: TrainedModelStatus | undefined;
@@ -70,9 +75,24 @@ function dueTime({
       ),
     );
   }
+  if (isResidencyAlone(stored, before, wanted, after))
+    return at(lastWriteAt + Math.max(RESIDENCY, modelCount * RESIDENCY_EACH));
   if (conditionSummary(stored) === conditionSummary(wanted)) return at(lastWriteAt + REWORD);
   if (before === undefined && after?.reason === 'NoReplicas') return at(since + SETTLE);
   return at(after?.status === 'True' || after?.reason !== 'Failed' ? 0 : since + GATHER);
+}
+
+/** Whether two statuses differ in nothing but in whether a model that answers requests is in memory. */
+function isResidencyAlone(
+  stored: TrainedModelStatus | undefined,
+  before: Condition | undefined,
+  wanted: TrainedModelStatus,
+  after: Condition | undefined,
+): boolean {
+  if (before === undefined || after === undefined) return false;
+  if (!isAtHand(before.reason) || !isAtHand(after.reason) || before.status !== after.status) return false;
+  const others = (wanted.conditions ?? []).filter((condition) => condition !== after);
+  return sameStatus(stored, { ...wanted, conditions: [...others, before] });
 }
 
 /** The least and the most that a state on the way waits for another turn to be written. */

@@ -213,8 +213,10 @@ describe('phaseOf', () => {
     served: { kind: 'absent' },
     failure: undefined,
     fallbackFailure: undefined,
+    parked: false,
+    residence: 'memory',
   } as const;
-  const rest = { fetch: 'none', serve: 'none', bytes: 0 } as const;
+  const rest = { fetch: 'none', serve: 'none', bytes: 0, proved: undefined } as const;
   const TABLE: readonly (readonly [string, object, object, string])[] = [
     ['just wanted', {}, rest, 'Queued'],
     ['waiting for a slot', {}, { ...rest, fetch: 'queued' }, 'Queued'],
@@ -227,6 +229,15 @@ describe('phaseOf', () => {
     ['failed', { failure }, rest, 'Failed'],
     ['failed and tried again', { failure }, { ...rest, fetch: 'running' }, 'Downloading'],
     ['another version failed', { failure: { ...failure, spec: B } }, rest, 'Queued'],
+    ['asleep, never loaded', { stored: A, residence: 'rest' }, rest, 'Queued'],
+    ['asleep', { stored: A, residence: 'rest' }, { ...rest, proved: specHash(A) }, 'Standby'],
+    ['asleep, its files gone', { residence: 'rest' }, { ...rest, proved: specHash(A) }, 'Remote'],
+    [
+      'asleep, another version wanted',
+      { stored: B, residence: 'rest' },
+      { ...rest, proved: specHash(B) },
+      'Queued',
+    ],
     ['not wanted', { desired: undefined, stored: A }, rest, 'Unloading'],
   ];
   it.each(TABLE)('%s', (_name, known, activity, phase) => {

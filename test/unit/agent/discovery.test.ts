@@ -18,6 +18,8 @@ const server = (
     return Promise.resolve({ kind: 'done' });
   },
   unload: () => Promise.resolve({ kind: 'done' }),
+  memory: () => Promise.resolve(undefined),
+  loadsAllAtStart: () => Promise.resolve(false),
 });
 const SPEC = { storageUri: 's3://b/m', framework: 'sklearn', memory: '1' };
 

@@ -21,7 +21,7 @@ describe("MLServer's settings files", () => {
     settings.during(name, join(root, name), framework, work);
   let settings: ReturnType<typeof mlserverSettings>;
   beforeEach(() => {
-    settings = mlserverSettings(root, systemClock);
+    settings = mlserverSettings(root, systemClock, () => false);
   });
 
   it.each([

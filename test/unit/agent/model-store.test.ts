@@ -117,7 +117,7 @@ describe('the model directory', () => {
       const { store } = await opened();
       await put(store, A, false);
       await store.noteLoaded('m', A);
-      const expected = { stored: A, previous: undefined, loadedHash: specHash(A) };
+      const expected = { stored: A, previous: undefined, parked: false, loadedHash: specHash(A) };
       expect((await opened()).found.get('m')).toEqual(expected);
     });
 
@@ -126,12 +126,13 @@ describe('the model directory', () => {
       await put(store, A, false);
       await store.noteLoaded('m', A);
       await put(store, B, true);
-      expect((await opened()).found.get('m')).toEqual({ stored: B, previous: A, loadedHash: undefined });
+      expect((await opened()).found.get('m')).toEqual({ stored: B, previous: A, parked: false, loadedHash: undefined });
       // Nor the version before, once it is back: the server may have been given the other one.
       await store.goBack('m');
       expect((await opened()).found.get('m')).toEqual({
         stored: A,
         previous: undefined,
+        parked: false,
         loadedHash: undefined,
       });
     });
@@ -142,7 +143,7 @@ describe('the model directory', () => {
       await store.noteLoaded('m', A);
       await put(store, B, true);
       await rm(store.pathOf('m'), { recursive: true });
-      const expected = { stored: A, previous: undefined, loadedHash: undefined };
+      const expected = { stored: A, previous: undefined, parked: false, loadedHash: undefined };
       expect((await opened()).found.get('m')).toEqual(expected);
       expect(await directories()).toEqual(['m']);
     });

@@ -34,6 +34,12 @@ spec:
 `;
 }
 
+/** The same object with annotations of residency. */
+function onDemand(object: string, annotations: readonly string[] = ['residency: on-demand']): string {
+  const lines = annotations.map((line) => `    kserve-mms/${line}\n`).join('');
+  return object.replace('\nspec:', `\n  annotations:\n${lines}spec:`);
+}
+
 const POD = `apiVersion: v1
 kind: Pod
 metadata:
@@ -207,6 +213,30 @@ export const CASES: readonly Case[] = [
     found: [
       ['MMS306', 'a.yaml:7:69', /2 models declare 2560Mi together, .* is 2Gi/],
       ['MMS213', 'a.yaml:29:5', /needs 1Gi, but 512Mi .* 2Gi were free/],
+    ],
+  },
+  {
+    what: 'models that take turns in memory: their sum is no matter, the size of each is',
+    files: {
+      'a.yaml': [
+        onDemand(service()),
+        model('a', { memory: '1536Mi' }),
+        model('b', { memory: '1Gi' }),
+        model('large', { memory: '1900Mi' }),
+      ].join('---\n'),
+    },
+    found: [['MMS213', 'a.yaml:42:5', /needs 1900Mi alone, .* is 1792Mi/]],
+  },
+  {
+    what: 'annotations of residency that have no effect',
+    files: {
+      'a.yaml': onDemand(service(), ['residency: sometimes', 'memory-budget: plenty']),
+      'b.yaml': onDemand(model('iris'), ['residency: on-demand']),
+    },
+    found: [
+      ['MMS307', 'a.yaml:6:5', /"sometimes"; it is "always" or "on-demand"/],
+      ['MMS307', 'a.yaml:7:5', /"plenty"; it is a quantity/],
+      ['MMS216', 'b.yaml:6:5', /on a TrainedModel it is "always"/],
     ],
   },
   {

@@ -27,6 +27,22 @@ describe('whether a model is loaded', () => {
   it.each([
     ['on one', [told('a', {})], 'True', 'Loaded', 'loaded on every ready replica'],
     ['on all', [told('a', {}), told('b', {})], 'True', 'Loaded', 'loaded on every ready replica'],
+    ...(['Standby', 'Remote'] as const).map((phase): [string, ReplicaView[], string, string, string] => [
+      `in memory on one, ${phase} on the other`,
+      [told('a', {}), told('b', { phase })],
+      ...([
+        'True',
+        'Standby',
+        'has loaded on every ready replica, and does again when a request comes for it',
+      ] as const),
+    ]),
+    [
+      'asleep on one, and new on the other',
+      [told('a', { phase: 'Standby' }), told('b', { phase: 'Loading' })],
+      'False',
+      'Loading',
+      'loaded on 1 of 2 replicas',
+    ],
     [
       'on two of three',
       [told('a', {}), told('b', {}), told('c', failed)],

@@ -15,6 +15,8 @@ const NOTHING: ModelView = {
   stored: undefined,
   staged: undefined,
   previous: undefined,
+  parked: false,
+  residence: 'memory',
   served: { kind: 'absent' },
   failure: undefined,
   fallbackFailure: undefined,

@@ -14,6 +14,11 @@ describe('whether a change of a TrainedModel concerns its status only', () => {
   it.each([
     { name: 'a write of status', change: { resourceVersion: '8', status: { url: 'x' } }, only: true },
     { name: 'annotations', change: { annotations: { a: 'b' } }, only: true },
+    {
+      name: 'whether it is pinned',
+      change: { annotations: { 'kserve-mms/residency': 'always' } },
+      only: false,
+    },
     { name: 'another spec', change: { generation: 2 }, only: false },
     {
       name: 'the beginning of its deletion',

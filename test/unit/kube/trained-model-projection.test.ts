@@ -13,7 +13,15 @@ const STATUS = {
 };
 
 describe('what is kept of a TrainedModel', () => {
-  it('is all of it but its annotations', () => {
+  it('is that it is pinned', () => {
+    const pin = { 'kserve-mms/residency': 'always' };
+    const model = { metadata: { ...METADATA, annotations: { 'kubectl/last': '{}', ...pin } } };
+    expect(createTrainedModelProjection()(structuredClone(model))).toEqual({
+      metadata: { ...METADATA, annotations: pin },
+    });
+  });
+
+  it('is all of it but its other annotations', () => {
     const model = {
       metadata: { ...METADATA, annotations: { 'kubectl/last': '{}' } },
       spec: SPEC,

@@ -43,17 +43,26 @@ function scene(pulls: PullResult[], loads: ServerAnswer[]) {
         return loads[attempts.loads++] ?? { kind: 'done' };
       },
       unload: () => Promise.resolve({ kind: 'done' }),
+      memory: () => Promise.resolve(undefined),
+      loadsAllAtStart: () => Promise.resolve(false),
     },
     store: {
       recover: () => Promise.resolve(new Map()),
       pathOf: (name) => `/m/${name}`,
       newStagingPath: (name) => Promise.resolve(`/s/${name}`),
       ...{ install: done, goBack: done, discardPrevious: done, discard: done },
-      ...{ noteLoaded: done, remove: done, close: done },
+      ...{ noteLoaded: done, remove: done, close: done, park: done, unpark: done, evict: done },
+      notedHash: () => undefined,
+    },
+    residence: {
+      of: () => 'memory',
+      mayUnload: () => true,
+      ...{ observed: () => undefined, forgotten: () => undefined },
+      ...{ serverUp: () => undefined, serverGone: () => undefined },
     },
   };
   const engine = createEngine(deps);
-  engine.serverUp();
+  engine.serverUp(false);
   engine.setDesired(new Map([['m', SPEC]]));
   const phase = () => [...engine.models()][0]?.phase.phase;
   return { clock, engine, attempts, spans, phase };

@@ -6,6 +6,7 @@ const status = (loaded: 'True' | 'False', reason: string, message = 'why'): Trai
   conditions: [{ type: 'ModelLoaded', status: loaded, reason, message }],
 });
 const LOADED = status('True', 'Loaded');
+const STANDBY = status('True', 'Standby');
 const QUEUED = status('False', 'Queued');
 const DOWNLOADING = status('False', 'Downloading');
 const FAILED = status('False', 'Failed');
@@ -18,6 +19,14 @@ describe('what a person is told to have happened', () => {
     ['a model that is waiting for its turn', undefined, QUEUED, ['Scheduled']],
     ['a long download', QUEUED, DOWNLOADING, ['Downloading']],
     ['the end of it', DOWNLOADING, LOADED, ['Loaded']],
+    [
+      'a model that has loaded and sleeps by the time of the first write',
+      undefined,
+      STANDBY,
+      ['Scheduled', 'Loaded'],
+    ],
+    ['that it falls asleep', LOADED, STANDBY, []],
+    ['that it wakes', STANDBY, LOADED, []],
     ['a failure', QUEUED, FAILED, ['Failed']],
     ['another failure', FAILED, status('False', 'Failed', 'else'), ['Failed']],
     ['too little memory', undefined, NO_MEMORY, ['MemoryExceeded']],

@@ -12,6 +12,7 @@ const status = (loaded: string, reason: string, message = ''): TrainedModelStatu
   ],
 });
 const LOADED = status('True', 'Loaded');
+const STANDBY = status('True', 'Standby', 'has loaded');
 const FAILED = status('False', 'Failed', 'pod a: 404');
 const QUEUED = status('False', 'Queued');
 const LOADING = status('False', 'Loading');
@@ -29,11 +30,46 @@ const pace = (change: Partial<PaceInput> & { wantedFor?: number; writtenAgo?: nu
   return result.kind === 'wait' ? result.until - NOW : result.kind;
 };
 
+describe('what 10,000 models write of which 50 a second fall asleep or wake', () => {
+  it('is nothing in ten minutes', () => {
+    const states = Array.from({ length: 10_000 }, () => LOADED);
+    let writes = 0;
+    for (let change = 0; change < 50 * 600; change += 1) {
+      const model = (change * 7919) % states.length;
+      const wanted = Math.floor(change / states.length) % 2 === 0 ? STANDBY : LOADED;
+      const at = NOW + change * 20;
+      const decided = decideStatusWrite({
+        ...{ stored: states[model], wanted, settled: true, graceUntil: undefined, modelCount: 10_000 },
+        ...{ since: at as MonotonicMs, lastWriteAt: NOW as MonotonicMs, now: at as MonotonicMs },
+      });
+      if (decided.kind === 'write') writes += 1;
+    }
+    expect(writes).toBe(0);
+  });
+});
+
 describe('when a status is written', () => {
   it.each([
     ['what holds already: never', { stored: LOADED }, 'nothing'],
     ['loaded: at once', { stored: QUEUED }, 'write'],
     ['loaded, the first thing there is to say: at once', {}, 'write'],
+    ['proved, the first thing there is to say: at once', { wanted: STANDBY }, 'write'],
+    ['proved again after trouble: at once', { stored: FAILED, wanted: STANDBY }, 'write'],
+    [
+      'fallen asleep: an hour after the last write',
+      { stored: LOADED, wanted: STANDBY, writtenAgo: 1000 },
+      3_599_000,
+    ],
+    [
+      'woken, of 10,000: less than one write a second of them all',
+      { stored: STANDBY, writtenAgo: 1000, modelCount: 10_000 },
+      9_999_000,
+    ],
+    [
+      'fallen asleep, and another URL: at once',
+      { stored: LOADED, wanted: { ...STANDBY, url: 'http://new' }, writtenAgo: 1000 },
+      'write',
+    ],
     ['failed: after other replicas had time to fail too', { stored: QUEUED, wanted: FAILED }, 500],
     ['failed half a second ago: now', { stored: QUEUED, wanted: FAILED, wantedFor: 500 }, 'write'],
     ['no replica, a new model: not before the first pod may have come', { wanted: NO_REPLICAS }, 3000],

@@ -1,0 +1,155 @@
+import {
+  type ClientHttp2Session,
+  connect,
+  createServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Socket } from 'node:net';
+import { type ModelTarget, modelTarget } from '../model-target.decide.ts';
+import { onceAwake, type Wake, type WhileAway } from '../wake.ts';
+import { answerStream } from './answers.ts';
+import { forwardStream } from './forward-stream.ts';
+import { firstName, grpcAsk } from './grpc-message.decide.ts';
+
+/** What a stream may send before it is read, and so what one that waits takes in memory. */
+const STREAM_WINDOW = 256 * 1024;
+const SESSION_WINDOW = 1024 * 1024;
+const SETTINGS = { initialWindowSize: STREAM_WINDOW, enablePush: false };
+
+/** HTTP/2 in clear text where requests wait for models: gRPC, and V1 and V2 as they are over HTTP/1.1. */
+export interface Http2Door {
+  /** Takes over a connection whose first bytes are still to be read. */
+  serve(socket: Socket): void;
+  /** No connection takes new streams; those that are under way go on. */
+  drain(): void;
+}
+
+interface DoorOptions {
+  readonly host: string;
+  readonly port: number;
+  /** By what requests wait; undefined: none does. */
+  readonly wake: () => Wake | undefined;
+}
+
+export function createHttp2Door({ host, port, wake }: DoorOptions): Http2Door {
+  const sessions = new Set<ServerHttp2Session>();
+  let isDraining = false;
+  const server = createServer({ settings: SETTINGS });
+  server.on('sessionError', () => undefined);
+  server.on('session', (session) => {
+    session.setLocalWindowSize(SESSION_WINDOW);
+    sessions.add(session);
+    const component = newComponentSession(host, port);
+    session.on('error', () => undefined);
+    session.on('close', () => {
+      sessions.delete(session);
+      component.close();
+    });
+    session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+      stream.on('error', () => undefined);
+      serveStream({ stream, headers, wake: wake(), session: component.get });
+    });
+    if (isDraining) session.close();
+  });
+  return {
+    serve: (socket) => void server.emit('connection', socket),
+    drain: () => {
+      isDraining = true;
+      for (const session of sessions) session.close();
+    },
+  };
+}
+
+interface ComponentSession {
+  readonly get: () => Promise<ClientHttp2Session>;
+  readonly close: () => void;
+}
+
+/** One session with the component for each of a client, as with a tunnel; a new one when it has ended. */
+function newComponentSession(host: string, port: number): ComponentSession {
+  let current: Promise<ClientHttp2Session> | undefined;
+  let made: ClientHttp2Session | undefined;
+  const open = (): Promise<ClientHttp2Session> =>
+    new Promise((resolve, reject) => {
+      const session = connect(`http://${host}:${port}`, { settings: SETTINGS });
+      made = session;
+      session.on('connect', () => {
+        session.setLocalWindowSize(SESSION_WINDOW);
+        resolve(session);
+      });
+      session.on('error', reject);
+      const ended = () => {
+        if (made === session) current = undefined;
+      };
+      session.on('goaway', ended).on('close', ended);
+    });
+  return { get: () => (current ??= open()), close: () => made?.destroy() };
+}
+
+interface Stream {
+  readonly stream: ServerHttp2Stream;
+  readonly headers: IncomingHttpHeaders;
+  readonly wake: Wake | undefined;
+  readonly session: ComponentSession['get'];
+}
+
+function serveStream(served: Stream): void {
+  const { stream, headers, wake } = served;
+  const { ':path': path = '/', ':method': method = 'GET' } = headers;
+  const isGrpc = headers['content-type']?.startsWith('application/grpc') === true;
+  if (wake === undefined) goOn(served, { isGrpc });
+  else if (!isGrpc) waitFor(served, wake, { isGrpc, wanted: modelTarget(method, path) });
+  else {
+    const ask = grpcAsk(path);
+    if (ask === undefined) goOn(served, { isGrpc, isBlind: true });
+    else
+      readName(stream, (model, read) => {
+        const wanted = model === undefined ? undefined : { model, ask };
+        waitFor(served, wake, { isGrpc, wanted, read });
+      });
+  }
+}
+
+/** What is known of a stream. */
+interface Known {
+  readonly isGrpc: boolean;
+  readonly wanted?: ModelTarget | undefined;
+  readonly read?: Buffer | undefined;
+  readonly isBlind?: boolean;
+}
+
+function waitFor(served: Stream, wake: Wake, known: Known): void {
+  const { stream } = served;
+  const isBlind = known.isGrpc && known.wanted === undefined;
+  onceAwake(wake, known.wanted, {
+    onOver: (over) => void stream.once('close', over),
+    held: () => undefined,
+    gone: () => undefined,
+    goOn: (whileAway) => goOn(served, { ...known, isBlind }, whileAway),
+    answer: (answer) => answerStream(stream, known.isGrpc, answer),
+  });
+}
+
+function goOn({ stream, headers, session }: Stream, known: Known, whileAway?: WhileAway): void {
+  const { isGrpc, read, isBlind = false } = known;
+  void forwardStream({ ...{ stream, headers, isGrpc, read, isBlind, whileAway, session } });
+}
+
+/** Reads as much of a stream as tells the model's name; nothing more is read until somebody reads it. */
+function readName(stream: ServerHttp2Stream, told: (name: string | undefined, read: Buffer) => void): void {
+  let read: Buffer = Buffer.alloc(0);
+  const finish = (name: string | undefined): void => {
+    stream.off('data', look).off('end', end);
+    stream.pause();
+    told(name, read);
+  };
+  const look = (chunk: Buffer): void => {
+    read = read.length === 0 ? chunk : Buffer.concat([read, chunk]);
+    const found = firstName(read);
+    if (found.kind !== 'more') finish(found.kind === 'name' ? found.name : undefined);
+  };
+  const end = (): void => finish(undefined);
+  stream.on('data', look).on('end', end);
+}

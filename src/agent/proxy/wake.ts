@@ -1,0 +1,151 @@
+import type { ServerResponse } from 'node:http';
+import { type Clock, type Milliseconds, milliseconds } from '../../lib/clock.ts';
+import type { ModelWaker, WakeOutcome } from '../residency/waker.ts';
+import { refuse } from './answers.ts';
+import type { ModelTarget } from './model-target.decide.ts';
+
+/** By what requests wait for their models. */
+export interface Wake {
+  readonly waker: ModelWaker;
+  /** How long a request waits at most for a model server that takes no connection. */
+  readonly timeout: Milliseconds;
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
+}
+
+/** A request that may have to wait. Exactly one of `goOn`, `answer` and `gone` is called, once. */
+interface Wanting {
+  /** Calls back once, when the answer is over or the client has gone. */
+  readonly onOver: (over: () => void) => void;
+  /** It is counted as under way from now on: it waits. */
+  readonly held: () => void;
+  /** Goes on to the component. With `whileAway` where it may wait for a component that takes no connection. */
+  readonly goOn: (whileAway?: WhileAway) => void;
+  readonly answer: (answer: WakeAnswer) => void;
+  /** The client has gone while it waited. */
+  readonly gone: () => void;
+}
+
+/** What the agent answers by itself for a model that sleeps. */
+export type WakeAnswer =
+  | { readonly kind: 'ready'; readonly model: string }
+  | {
+      readonly kind: 'refused';
+      readonly reason: string;
+      readonly message: string;
+      readonly retryAfter: Milliseconds;
+    };
+
+/** Tries a request again when the component may take it; or says how it ends. */
+export type WhileAway = (again: () => void, refused: (answer: WakeAnswer) => void) => void;
+
+/** Between two tries to connect. */
+const TRY_EVERY = milliseconds(100);
+
+/**
+ * Lets a request go on once its model is in memory. A model is marked as in use before its request goes on, and until the answer
+ * is over. Nothing of the body is read meanwhile.
+ */
+export function onceAwake(wake: Wake, wanted: ModelTarget | undefined, wanting: Wanting): void {
+  if (wanted === undefined) {
+    wanting.goOn();
+    return;
+  }
+  const { kind } = wake.waker.availability(wanted.model);
+  if (wanted.ask !== 'inference') answerAbout(wanted, kind === 'asleep', wanting);
+  else if (kind === 'loaded') enter(wake, wanted.model, wanting);
+  else if (kind === 'unknown') wanting.goOn();
+  else void hold(wake, wanted.model, wanting);
+}
+
+/**
+ * A sleeping model is ready: a request to it is answered. What its metadata are only the model server knows, once it has loaded
+ * the model; and to ask for them is no reason to load it.
+ */
+function answerAbout({ model, ask }: ModelTarget, isAsleep: boolean, { goOn, answer }: Wanting): void {
+  if (!isAsleep) goOn();
+  else if (ask === 'ready') answer({ kind: 'ready', model });
+  else {
+    const message = `model ${model} sleeps, and its metadata are known while it is in memory: send it an inference request first`;
+    answer({ kind: 'refused', reason: 'ModelSleeps', message, retryAfter: milliseconds(1_000) });
+  }
+}
+
+/** Costs every request to a model in memory: what few of them need is made when it is needed. */
+function enter(wake: Wake, model: string, { onOver, goOn }: Wanting): void {
+  const leave = wake.waker.enter(model);
+  let isOver = false;
+  let away: Away | undefined;
+  onOver(() => {
+    isOver = true;
+    away?.over.abort();
+    leave();
+  });
+  goOn((again, refused) => {
+    if (isOver) return;
+    away ??= { over: new AbortController(), until: wake.clock.monotonic() + wake.timeout };
+    void tryAgain(wake, { model, until: away.until, again, refused, signal: away.over.signal });
+  });
+}
+
+/** What is known of a request that has met a component that takes no connection. */
+interface Away {
+  readonly over: AbortController;
+  /** Monotonic. */
+  readonly until: number;
+}
+
+async function hold(wake: Wake, model: string, wanting: Wanting): Promise<void> {
+  wanting.held();
+  const left = new AbortController();
+  wanting.onOver(() => left.abort());
+  const outcome = await wake.waker.wait(model, left.signal);
+  // In the same turn as the outcome, as the waker asks for.
+  if (left.signal.aborted) wanting.gone();
+  else if (outcome.kind === 'loaded') enter(wake, model, wanting);
+  else if (outcome.kind === 'removed') wanting.goOn();
+  else wanting.answer(outcome);
+}
+
+interface Attempt {
+  readonly model: string;
+  /** Monotonic. */
+  readonly until: number;
+  readonly signal: AbortSignal;
+  readonly again: () => void;
+  readonly refused: (answer: WakeAnswer) => void;
+}
+
+/** The component takes no connection, whatever is known of it: asks again soon, and waits for the model where it has to. */
+async function tryAgain({ waker, clock }: Wake, attempt: Attempt): Promise<void> {
+  const { model, until, signal, again, refused } = attempt;
+  if (clock.monotonic() >= until) {
+    const message = 'the model server takes no connection';
+    refused({ kind: 'refused', reason: 'ModelServerAway', message, retryAfter: milliseconds(1_000) });
+    return;
+  }
+  const hasLeft = () => signal.aborted;
+  await clock.sleep(TRY_EVERY, signal);
+  if (hasLeft()) return;
+  const { kind } = waker.availability(model);
+  const isThere = kind === 'loaded' || kind === 'unknown';
+  const outcome: WakeOutcome = isThere ? { kind: 'loaded' } : await waker.wait(model, signal);
+  if (hasLeft()) return;
+  if (outcome.kind === 'refused') refused(outcome);
+  else again();
+}
+
+/** Answers for a model that sleeps, in the shape that V1 and V2 share. */
+export function answerSleeping(outgoing: ServerResponse, answer: WakeAnswer): void {
+  if (answer.kind === 'refused') {
+    outgoing.setHeader('retry-after', retryAfterSeconds(answer.retryAfter));
+    refuse(outgoing, 503, `${answer.reason}: ${answer.message}`);
+    return;
+  }
+  const body = JSON.stringify({ name: answer.model, ready: true });
+  outgoing.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  outgoing.end(body);
+}
+
+function retryAfterSeconds(span: Milliseconds): number {
+  return Math.max(1, Math.ceil(span / 1_000));
+}

@@ -1,0 +1,196 @@
+import type { MonotonicMs } from '../../lib/clock.ts';
+import { type Books, send } from './books.ts';
+import { type Entry, answers, holdsMemory, isOnDisk, sizeOf } from './entry.ts';
+import { planRoom, type Urgency } from './residency.decide.ts';
+import { enqueue } from './settle.ts';
+import { refusal } from './waiting.ts';
+
+/** As many models at once are fetched and loaded although nobody asked for them. */
+const PROVING_AT_ONCE = 24;
+/** As many of those that wait are looked at in one turn; the next ones come when these are served. */
+const LOOKED_AT = 64;
+
+/**
+ * What became of one model. `passed`: it goes on without room, or cannot go on now, and others can. `promised`: room is being
+ * made. `blocked`: there is no room, and those behind it wait too, so that a large model is not passed by for ever.
+ */
+type Placing = { readonly kind: 'passed' | 'blocked' } | { readonly kind: 'promised'; readonly need: number };
+
+/** Decides which models are loaded and which make room for them; requests before all that nobody waits for. */
+export function admit(books: Books, now: MonotonicMs): void {
+  books.blocked = false;
+  if (!books.onDemand) return;
+  trimDisk(books);
+  if (!books.serverUp) {
+    for (const entry of firstOf(books, 'request')) fetchIfMissing(books, entry);
+    return;
+  }
+  if (books.measuring) return;
+  trimMemory(books, now);
+  let promised = 0;
+  const place = (entry: Entry, urgency: Urgency, mayEvict: boolean): Placing['kind'] => {
+    const placing = placeOne(books, entry, { promised, urgency, mayEvict, now });
+    if (placing.kind === 'promised') promised += placing.need;
+    if (placing.kind !== 'passed') books.blocked = true;
+    return placing.kind;
+  };
+  for (const entry of firstOf(books, 'request')) if (place(entry, 'request', true) === 'blocked') return;
+  for (const entry of firstOf(books, 'pinned')) if (place(entry, 'request', true) === 'blocked') break;
+  for (const entry of [...books.queues.of('hot')]) {
+    if (place(entry, 'proof', false) !== 'blocked') continue;
+    // It is full: the others come back when they are asked for.
+    for (const other of [...books.queues.of('hot')]) {
+      books.queues.remove(other);
+      enqueue(books, other);
+    }
+    break;
+  }
+  admitProofs(books, place);
+}
+
+function admitProofs(
+  books: Books,
+  place: (entry: Entry, urgency: Urgency, mayEvict: boolean) => Placing['kind'],
+): void {
+  // One of those before may have had the process measured.
+  if (books.measuring) return;
+  for (const entry of firstOf(books, 'proof')) {
+    if (!books.proving.has(entry) && books.proving.size >= PROVING_AT_ONCE) return;
+    books.proving.add(entry);
+    if (place(entry, 'proof', true) === 'blocked') {
+      books.settled();
+      return;
+    }
+  }
+}
+
+function firstOf(books: Books, queue: 'request' | 'pinned' | 'proof'): Entry[] {
+  const first: Entry[] = [];
+  for (const entry of books.queues.of(queue)) {
+    if (first.length === LOOKED_AT) break;
+    first.push(entry);
+  }
+  return first;
+}
+
+interface Placement {
+  readonly promised: number;
+  readonly urgency: Urgency;
+  readonly mayEvict: boolean;
+  readonly now: MonotonicMs;
+}
+
+function placeOne(books: Books, entry: Entry, placement: Placement): Placing {
+  const { promised, urgency, mayEvict, now } = placement;
+  const { memory } = books;
+  if (entry.residence === 'memory') {
+    books.queues.remove(entry);
+    return { kind: 'passed' };
+  }
+  if (entry.notBefore !== undefined && entry.notBefore > now) {
+    books.lookAt(entry.notBefore);
+    // What waits for its time takes no place among those at work.
+    books.proving.delete(entry);
+    return { kind: 'passed' };
+  }
+  // It is being unloaded; that is awaited first.
+  if (holdsMemory(entry) && !answers(entry)) return { kind: 'passed' };
+  if (fetchIfMissing(books, entry)) return { kind: 'passed' };
+  const need = sizeOf(entry);
+  if (need > memory.budget()) {
+    refuseTooLarge(books, entry, need);
+    return { kind: 'passed' };
+  }
+  if (memory.wantsMeasure(need)) {
+    // What is being loaded has not grown to its size yet; each that ends is a reason to look again.
+    if (books.loading.size === 0) books.measure();
+    return { kind: 'blocked' };
+  }
+  const standing = memory.standing(promised);
+  const plan = planRoom(need, standing, mayEvict ? books.idle.oldestFirst() : [], urgency, now);
+  if (plan.kind === 'wait') {
+    if (plan.until !== undefined) books.lookAt(plan.until);
+    return { kind: 'blocked' };
+  }
+  if (plan.kind === 'make') {
+    for (const victim of plan.victims) unloadFor(books, victim);
+    return { kind: 'promised', need };
+  }
+  memory.charge(entry, need);
+  books.loading.add(entry);
+  books.queues.remove(entry);
+  send(books, entry, 'memory');
+  return { kind: 'passed' };
+}
+
+function unloadFor(books: Books, victim: Entry): void {
+  books.counts.evictions += 1;
+  books.idle.remove(victim);
+  books.memory.leave(victim);
+  send(books, victim, 'rest');
+}
+
+function refuseTooLarge(books: Books, entry: Entry, need: number): void {
+  books.queues.remove(entry);
+  books.proving.delete(entry);
+  const message = `model ${entry.name} takes ${need} bytes, more than the memory budget of ${books.memory.budget()} bytes`;
+  books.waiting.endAll(entry, refusal('ModelTooLarge', message));
+}
+
+/** Has the files of a model fetched, if there is room for them; false when they are there. */
+function fetchIfMissing(books: Books, entry: Entry): boolean {
+  if (entry.residence === 'away') {
+    // Its files are being removed, or that has not begun.
+    if (entry.model?.serve !== 'none') return true;
+    send(books, entry, 'rest');
+  }
+  if (isOnDisk(entry)) return false;
+  if (entry.residence === 'disk') return true;
+  if (makeDiskRoom(books, entry.bytesOnDisk)) send(books, entry, 'disk');
+  return true;
+}
+
+/** True when so many bytes more fit; else room is made, and the next look may find it. */
+function makeDiskRoom(books: Books, more: number): boolean {
+  const plan = books.disk.planRoom(more);
+  if (plan.kind === 'fits') return true;
+  if (plan.kind === 'make') {
+    removeFiles(books, plan.victims);
+    return false;
+  }
+  for (const loaded of books.idle.oldestFirst()) {
+    unloadFor(books, loaded);
+    return false;
+  }
+  books.blocked = true;
+  return false;
+}
+
+function trimDisk(books: Books): void {
+  const plan = books.disk.planRoom(0);
+  if (plan.kind === 'make') removeFiles(books, plan.victims);
+}
+
+function removeFiles(books: Books, victims: readonly Entry[]): void {
+  for (const victim of victims) {
+    books.counts.diskEvictions += 1;
+    books.disk.leave(victim);
+    send(books, victim, 'away');
+  }
+}
+
+/** The budget may have become smaller, or the process larger than what was declared. */
+function trimMemory(books: Books, now: MonotonicMs): void {
+  const standing = books.memory.standing(0);
+  if (standing.charged - standing.leaving <= standing.allowed) return;
+  const excess = standing.charged - standing.leaving - standing.allowed;
+  const victims: Entry[] = [];
+  let gone = 0;
+  for (const victim of books.idle.oldestFirst()) {
+    if (gone >= excess) break;
+    if (victim.keepUntil > now) continue;
+    gone += victim.charge;
+    victims.push(victim);
+  }
+  for (const victim of victims) unloadFor(books, victim);
+}

@@ -1,0 +1,91 @@
+import { type MonotonicMs, seconds } from '../../lib/clock.ts';
+import type { Residency } from '../../contract/residency.ts';
+import { type Books, mayGo, send } from './books.ts';
+import { answers, byHeat, type Entry, sizeOf } from './entry.ts';
+import { type ByteCount, suspectCharge } from './residency.decide.ts';
+import { enqueue } from './settle.ts';
+
+/** A model that was being loaded when the model server ended is not tried again before this, others are. */
+const SUSPECT_PAUSE = seconds(2);
+
+/** Forgets a model of which nothing is left. */
+export function forget(books: Books, name: string): void {
+  const entry = books.entries.get(name);
+  if (entry === undefined) return;
+  books.queues.remove(entry);
+  books.proving.delete(entry);
+  books.loading.delete(entry);
+  books.idle.remove(entry);
+  books.memory.uncharge(entry);
+  books.disk.forget(entry);
+  books.waiting.endAll(entry, { kind: 'removed' });
+  books.entries.delete(name);
+  books.look();
+}
+
+/** Nothing is loaded any more. What was comes back when the server does: the hottest first, suspects last. */
+export function serverGone(books: Books, loading: readonly string[], now: MonotonicMs): void {
+  books.serverUp = false;
+  if (!books.onDemand) return;
+  if (!books.keepsFiles) {
+    // Those in place are loaded by the next process as it starts; which they are, the engine sees to as with residency always.
+    books.memory.serverGone();
+    return;
+  }
+  const suspects = loading.flatMap((name) => books.entries.get(name) ?? []);
+  for (const entry of suspects) {
+    if (entry.charge > 0 && Number.isFinite(books.memory.budget()))
+      entry.learned = suspectCharge(entry.charge, suspects.length, books.memory.budget());
+    entry.notBefore = (now + SUSPECT_PAUSE) as MonotonicMs;
+  }
+  const again = byHeat(new Set([...books.memory.holders(), ...books.queues.of('hot')]), now);
+  for (const entry of again) {
+    const wasProof = books.proving.has(entry);
+    books.queues.remove(entry);
+    books.memory.uncharge(entry);
+    books.idle.remove(entry);
+    entry.seenLoaded = false;
+    send(books, entry, 'rest');
+    if (entry.waiters.size > 0) books.queues.put(entry, 'request');
+    else if (!wasProof) books.queues.put(entry, 'hot');
+    else books.queues.put(entry, 'proof');
+  }
+  books.memory.serverGone();
+}
+
+/** Takes over another residency, budget or set of pinned models. */
+export function configure(books: Books, residency: Residency): void {
+  const onDemand = residency.kind === 'on-demand';
+  books.pinned = onDemand ? residency.pinned : new Set();
+  books.memory.setBudget(onDemand ? numberOf(residency.memoryBudget) : undefined);
+  books.disk.setBudget(onDemand ? numberOf(residency.diskBudget) : undefined);
+  const turned = books.onDemand !== onDemand;
+  books.onDemand = onDemand;
+  for (const entry of books.entries.values()) {
+    if (!onDemand) {
+      books.queues.remove(entry);
+      books.idle.remove(entry);
+      books.memory.uncharge(entry);
+      books.proving.delete(entry);
+      send(books, entry, 'memory');
+    } else if (turned) turnToOnDemand(books, entry);
+    else if (books.pinned.has(entry.name)) {
+      books.idle.remove(entry);
+      if (entry.residence !== 'memory') enqueue(books, entry);
+    } else if (entry.seenLoaded && !entry.listed) mayGo(books, entry);
+  }
+}
+
+function numberOf(amount: bigint | undefined): ByteCount | undefined {
+  return amount === undefined ? undefined : Number(amount);
+}
+
+function turnToOnDemand(books: Books, entry: Entry): void {
+  if (entry.model === undefined || answers(entry)) {
+    if (entry.model !== undefined) books.memory.charge(entry, sizeOf(entry));
+    entry.seenLoaded = false;
+    return;
+  }
+  send(books, entry, 'rest');
+  if (entry.model.desired !== undefined) enqueue(books, entry);
+}

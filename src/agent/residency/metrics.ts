@@ -1,0 +1,68 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Milliseconds } from '../../lib/clock.ts';
+import type { ResidencyFigures } from './residency.ts';
+
+const PREFIX = 'kserve_mms_agent';
+/** Seconds: from a small model to a download of minutes. */
+const WAIT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+export interface ResidencyMetrics {
+  /** A request has waited for its model; `outcome` is `loaded`, `removed`, or why it was refused. */
+  readonly waited: (took: Milliseconds, outcome: string) => void;
+}
+
+/** Adds what is known of models that sleep to the agent's metrics; `figures` is read at each scrape. */
+export function addResidencyMetrics(registry: Registry, figures: () => ResidencyFigures): ResidencyMetrics {
+  const registers = [registry];
+  const waits = new Histogram({
+    name: `${PREFIX}_cold_start_seconds`,
+    help: 'How long requests waited for models that were not in memory',
+    labelNames: ['outcome'] as const,
+    buckets: WAIT_BUCKETS,
+    registers,
+  });
+  const gauge = (name: string, help: string, read: (now: ResidencyFigures) => number | undefined) =>
+    new Gauge({
+      name: `${PREFIX}_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        const value = read(figures());
+        if (value !== undefined) this.set(value);
+        else this.remove();
+      },
+    });
+  gauge('resident_models', 'Models in memory', ({ loaded }) => loaded);
+  gauge('waiting_requests', 'Requests that wait for their models', ({ waiting }) => waiting);
+  gauge('memory_budget_bytes', 'What models in memory may take', ({ memory }) => memory.budget);
+  gauge('memory_allowed_bytes', 'The same after what was measured', ({ memory }) =>
+    Number.isFinite(memory.allowed) ? memory.allowed : undefined,
+  );
+  gauge('resident_declared_bytes', 'What models in memory take as declared', ({ memory }) => memory.charged);
+  gauge(
+    'resident_measured_bytes',
+    'What the model server takes beyond what it takes without models; absent where it does not say',
+    ({ memory }) => memory.measured,
+  );
+  gauge('disk_used_bytes', 'What the files of all models take', ({ diskUsed }) => diskUsed);
+  const count = (name: string, help: string, read: (now: ResidencyFigures['counts']) => number) =>
+    new Counter({
+      name: `${PREFIX}_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read(figures().counts));
+      },
+    });
+  count('residency_hits_total', 'Requests that found their model in memory', ({ hits }) => hits);
+  count('residency_misses_total', 'Requests that had to wait for their model', ({ misses }) => misses);
+  count('evictions_total', 'Unloads that made room for other models', ({ evictions }) => evictions);
+  count(
+    'disk_evictions_total',
+    'Models whose files were removed to make room',
+    ({ diskEvictions }) => diskEvictions,
+  );
+  return { waited: (took, outcome) => waits.observe({ outcome }, took / 1000) };
+}

@@ -1,0 +1,93 @@
+import { milliseconds, type Milliseconds } from '../../lib/clock.ts';
+import { beginUse, type Books, endUse, send } from './books.ts';
+import { answers, type Entry, sizeOf, standingFailure, warm } from './entry.ts';
+import { enqueue } from './settle.ts';
+import { refusal } from './waiting.ts';
+import type { ModelWaker, WakeOutcome } from './waker.ts';
+
+interface WakerSettings {
+  readonly waitWhileServerIsAway: boolean;
+  /** A request has waited for its model. */
+  readonly waited: (took: Milliseconds, outcome: WakeOutcome) => void;
+}
+
+/** What the proxy asks, answered out of the books. A request for a model that is loaded costs a look into a map and two counters. */
+export function createWaker(books: Books, { waitWhileServerIsAway, waited }: WakerSettings): ModelWaker {
+  const { clock, entries } = books;
+  const noUse = (): void => undefined;
+  return {
+    availability: (name) => {
+      const entry = entries.get(name);
+      if (entry?.known === undefined) return UNKNOWN;
+      if (answers(entry)) {
+        books.counts.hits += 1;
+        return entry.residence === 'memory' ? LOADED : ASLEEP;
+      }
+      if (books.onDemand) return books.serverUp ? ASLEEP : SERVER_AWAY;
+      return waitWhileServerIsAway && !books.serverUp ? SERVER_AWAY : LOADED;
+    },
+    enter: (name) => {
+      const entry = entries.get(name);
+      if (entry === undefined) return noUse;
+      beginUse(books, entry);
+      warm(entry, clock.monotonic());
+      let over = false;
+      return () => {
+        if (over) return;
+        over = true;
+        endUse(books, entry);
+      };
+    },
+    wait: (name, signal) => {
+      const entry = entries.get(name);
+      if (entry?.known === undefined) return Promise.resolve({ kind: 'removed' });
+      if (answers(entry)) {
+        callBack(books, entry);
+        return Promise.resolve({ kind: 'loaded' });
+      }
+      const now = clock.monotonic();
+      const failure = standingFailure(entry, now);
+      if (failure !== undefined && failure.step === 'load') {
+        const { reason, message, retryAt } = failure;
+        const why = `model ${name} cannot be loaded: ${reason}: ${message}`;
+        return Promise.resolve(refusal('LoadFailed', why, milliseconds(retryAt - now)));
+      }
+      books.counts.misses += 1;
+      const outcome = books.waiting.wait(entry, signal, () => desert(books, entry));
+      if (books.onDemand && entry.residence !== 'memory' && entry.waiters.size > 0) {
+        books.queues.put(entry, 'request');
+        books.look();
+      }
+      return outcome.then((how) => {
+        waited(milliseconds(clock.monotonic() - now), how);
+        return how;
+      });
+    },
+  };
+}
+
+const LOADED = { kind: 'loaded' } as const;
+const UNKNOWN = { kind: 'unknown' } as const;
+const ASLEEP = { kind: 'asleep' } as const;
+const SERVER_AWAY = { kind: 'server-away' } as const;
+
+/** Its unload was decided and not sent: it stays. */
+export function callBack(books: Books, entry: Entry): void {
+  beginUse(books, entry);
+  setImmediate(() => endUse(books, entry));
+  if (entry.residence === 'memory') return;
+  if (entry.charge === 0) books.memory.charge(entry, sizeOf(entry));
+  books.memory.stay(entry);
+  entry.seenLoaded = true;
+  send(books, entry, 'memory');
+  books.look();
+}
+
+/** Nobody waits for it any more: a load that has not begun is not begun. */
+function desert(books: Books, entry: Entry): void {
+  if (entry.queue !== 'request') return;
+  books.queues.remove(entry);
+  if (entry.residence === 'disk') send(books, entry, 'rest');
+  enqueue(books, entry);
+  books.look();
+}

@@ -1,0 +1,111 @@
+import { type Clock, seconds } from '../../lib/clock.ts';
+import type { Registry } from 'prom-client';
+import { messageOf } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Residency } from '../../contract/residency.ts';
+import type { ResidencyFileReading } from '../config/config-watcher.ts';
+import type { ModelServerAdapter } from '../model-server/adapter.ts';
+import { addResidencyMetrics, type ResidencyMetrics } from './metrics.ts';
+import { readHeat, writeHeat } from './heat-file.ts';
+import { createResidency, type ModelResidency } from './residency.ts';
+import type { ResidencySettings } from './settings.ts';
+
+/** How often the process is measured while models come and go, and after so many times of that always. */
+const MEASURE = { every: seconds(1), atLeastEach: 10 };
+
+/** How often it is written down what is hot, if anything has changed. */
+const REMEMBER_EVERY = seconds(5);
+
+interface ResidencyStart {
+  readonly settings: ResidencySettings;
+  readonly modelDir: string;
+  readonly adapter: ModelServerAdapter;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly consider: (names: Iterable<string>) => void;
+  readonly settled: () => void;
+  readonly registry: Registry;
+}
+
+export interface RunningResidency extends ModelResidency {
+  /** Takes over what was read of residency.json. */
+  read(reading: ResidencyFileReading): void;
+}
+
+/** Starts with what the flags say, and with what the agent before this one remembered. */
+export async function startResidency(
+  { settings, modelDir, adapter, clock, log, consider, settled, registry }: ResidencyStart,
+  signal: AbortSignal,
+): Promise<RunningResidency> {
+  let metrics: ResidencyMetrics | undefined;
+  const residency = createResidency({
+    ...settings,
+    ...{ clock, consider, settled, stopping: signal },
+    remembered: await readHeat(modelDir),
+    measure: () => adapter.memory(),
+    waited: (took, outcome) =>
+      metrics?.waited(took, outcome.kind === 'refused' ? outcome.reason : outcome.kind),
+  });
+  const configure = (next: Residency): void => {
+    residency.configure(next);
+    // With residency always, which does not ask for them, there are none.
+    if (next.kind === 'on-demand') metrics ??= addResidencyMetrics(registry, residency.figures);
+  };
+  configure(flagged(settings));
+  void measureNow(residency, clock, signal);
+  void rememberHeat(residency, { modelDir, clock, log }, signal);
+  return {
+    ...residency,
+    read: (reading) => {
+      if (reading.kind === 'bad') {
+        log.error({}, `${reading.message}; which models stay in memory is decided as before`);
+        return;
+      }
+      configure(reading.kind === 'none' ? flagged(settings) : completed(reading.residency, settings));
+    },
+  };
+}
+
+function flagged({ kind, memoryBudget, diskBudget }: ResidencySettings): Residency {
+  return kind === 'always' ? { kind } : { kind, memoryBudget, diskBudget, pinned: new Set() };
+}
+
+/** What the document does not say, the flags say. */
+function completed(residency: Residency, { memoryBudget, diskBudget }: ResidencySettings): Residency {
+  if (residency.kind === 'always') return residency;
+  return {
+    ...residency,
+    memoryBudget: residency.memoryBudget ?? memoryBudget,
+    diskBudget: residency.diskBudget ?? diskBudget,
+  };
+}
+
+async function measureNow(residency: ModelResidency, clock: Clock, signal: AbortSignal): Promise<void> {
+  let measuredAt = -1;
+  for (let turn = 0; !signal.aborted; turn++) {
+    await clock.sleep(MEASURE.every, signal);
+    const { loads } = residency.figures().counts;
+    if (!residency.isOnDemand() || (loads === measuredAt && turn % MEASURE.atLeastEach !== 0)) continue;
+    measuredAt = loads;
+    await residency.measure();
+  }
+}
+
+async function rememberHeat(
+  residency: ModelResidency,
+  { modelDir, clock, log }: Pick<ResidencyStart, 'modelDir' | 'clock' | 'log'>,
+  signal: AbortSignal,
+): Promise<void> {
+  let written = -1;
+  while (!signal.aborted) {
+    await clock.sleep(REMEMBER_EVERY, signal);
+    const { hits, misses } = residency.figures().counts;
+    if (!residency.isOnDemand() || hits + misses === written) continue;
+    try {
+      await writeHeat(modelDir, residency.remember());
+      written = hits + misses;
+    } catch (thrown) {
+      log.warn({ error: messageOf(thrown) }, 'could not note which models are used most');
+    }
+  }
+}

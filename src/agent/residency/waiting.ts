@@ -1,0 +1,78 @@
+import { NO_MORE_WAITING } from '../../lib/abort.ts';
+import { type Clock, type Milliseconds, seconds } from '../../lib/clock.ts';
+import type { Entry, Waiter } from './entry.ts';
+import type { WakeOutcome, WakeRefusal } from './waker.ts';
+
+/** As many requests may wait for one model, and over all: each holds a connection, and nothing of its body. */
+const MOST_WAITING = { forOne: 1_000, overAll: 10_000 };
+
+/** When to come again where nothing better is known. */
+const SOON: Milliseconds = seconds(1);
+
+/** The requests that wait for their models. */
+export interface WaitingRoom {
+  /**
+   * Lets a request wait until it is ended by {@link endAll}, by time, or by its client.
+   * @param deserted called when the client of the last one who waited has gone away
+   */
+  wait(entry: Entry, signal: AbortSignal, deserted: () => void): Promise<WakeOutcome>;
+  endAll(entry: Entry, outcome: WakeOutcome): void;
+  count(): number;
+}
+
+export function refusal(reason: WakeRefusal, message: string, retryAfter: Milliseconds = SOON): WakeOutcome {
+  return { kind: 'refused', reason, message, retryAfter };
+}
+
+/** @param serverUp tells the reason of a wait that was too long */
+export function createWaitingRoom(clock: Clock, timeout: Milliseconds, serverUp: () => boolean): WaitingRoom {
+  let count = 0;
+  return {
+    count: () => count,
+    wait: (entry, signal, deserted) => {
+      const full = crowd(entry, count);
+      if (full !== undefined) return Promise.resolve(full);
+      return new Promise((resolve) => {
+        const over = new AbortController();
+        const waiter: Waiter = {
+          end: (outcome) => {
+            if (!entry.waiters.delete(waiter)) return;
+            count -= 1;
+            signal.removeEventListener('abort', gone);
+            over.abort(NO_MORE_WAITING);
+            resolve(outcome);
+          },
+        };
+        const gone = (): void => {
+          waiter.end(refusal('Stopping', 'the client went away'));
+          if (entry.waiters.size === 0) deserted();
+        };
+        entry.waiters.add(waiter);
+        count += 1;
+        signal.addEventListener('abort', gone, { once: true });
+        void clock.sleep(timeout, over.signal).then(() => {
+          waiter.end(tooLong(entry.name, timeout, serverUp()));
+        });
+        if (signal.aborted) gone();
+      });
+    },
+    endAll: (entry, outcome) => {
+      for (const waiter of [...entry.waiters]) waiter.end(outcome);
+    },
+  };
+}
+
+function crowd(entry: Entry, count: number): WakeOutcome | undefined {
+  if (entry.waiters.size >= MOST_WAITING.forOne)
+    return refusal('TooManyWaiting', `${MOST_WAITING.forOne} requests wait for model ${entry.name} already`);
+  if (count >= MOST_WAITING.overAll)
+    return refusal('TooManyWaiting', `${MOST_WAITING.overAll} requests wait for models already`);
+  return undefined;
+}
+
+function tooLong(name: string, span: Milliseconds, up: boolean): WakeOutcome {
+  const waited = `after ${span / 1000} s of waiting`;
+  return up
+    ? refusal('WaitTimeout', `model ${name} is not loaded yet ${waited}; it is loaded all the same`)
+    : refusal('ModelServerAway', `the model server does not answer ${waited}`);
+}

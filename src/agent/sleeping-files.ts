@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import type { ControlDirectory } from './control-directory.ts';
+import { move } from './files/own-files.ts';
+
+/** The files of models that sleep: on disk, and where no model server looks for models. */
+export interface SleepingFiles {
+  pathOf(name: string): string;
+  /** Takes over what an agent before this one left. */
+  adopt(names: readonly string[]): void;
+  /** Moves a model's directory here, and back; a rename each, however large it is. */
+  park(name: string): Promise<void>;
+  unpark(name: string): Promise<void>;
+  discard(name: string): Promise<void>;
+}
+
+/** How a tree gets to its place, and away from it. */
+interface Moves {
+  readonly discard: (path: string) => Promise<void>;
+  /** Renames a tree to a path, whatever is there. */
+  readonly put: (tree: string, path: string) => Promise<void>;
+}
+
+/** They lie in a corner of the control directory, which is on the same file system as the models in place. */
+export function sleepingFiles(
+  modelDir: string,
+  control: ControlDirectory,
+  { discard, put }: Moves,
+): SleepingFiles {
+  const asleep = new Set<string>();
+  const pathOf = (name: string) => control.path('asleep', name);
+  const discardOne = async (name: string): Promise<void> => {
+    if (!asleep.has(name)) return;
+    await discard(pathOf(name));
+    asleep.delete(name);
+  };
+  return {
+    pathOf,
+    discard: discardOne,
+    adopt: (names) => {
+      for (const name of names) asleep.add(name);
+    },
+    park: async (name) => {
+      await discardOne(name);
+      await control.hold(pathOf(name));
+      asleep.add(name);
+      await move(join(modelDir, name), pathOf(name));
+    },
+    unpark: async (name) => {
+      await put(pathOf(name), join(modelDir, name));
+      asleep.delete(name);
+      await control.release(pathOf(name));
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { AGENT_PORT, AGENT_PORT_NAME } from '../../contract/names.ts';
+import { readResidency } from '../../contract/residency.ts';
+import { recordsIn, recordOf } from '../../lib/json.ts';
+import { valueOf } from '../../lib/lookup.ts';
+import { broken, ok, type Step, unknown, type Verdict } from './chain.decide.ts';
+import type { PredictorFacts } from './facts.decide.ts';
+
+/** What is asked of an InferenceService that says something of residency; nothing of any other. */
+export function residencySteps(facts: PredictorFacts): Step[] {
+  const service = valueOf(facts.inferenceService);
+  if (service === undefined) return [];
+  const { kind, doubts } = readResidency(service.metadata.annotations);
+  if (kind === 'always' && doubts.length === 0) return [];
+  const understood = (): Verdict =>
+    doubts.length === 0
+      ? ok('its models sleep while nobody asks for them')
+      : broken(doubts.map(({ message }) => message).join('; '));
+  return [
+    ['residency-understood', understood],
+    ...(kind === 'on-demand' ? [['service-wakes', () => judgeWakes(facts)] as const satisfies Step] : []),
+  ];
+}
+
+/**
+ * KServe's Standard mode leads port 80 to the model server, unless it logs or batches; Knative's pods and those of this project's
+ * own predictors are reached by way of the agent.
+ */
+function judgeWakes({ service }: PredictorFacts): Verdict {
+  const object = valueOf(service);
+  if (object === undefined) return unknown('the Service of the predictor is not known');
+  const { name } = object.metadata;
+  const { type, ports } = recordOf((object as { spec?: unknown }).spec);
+  if (type === 'ExternalName') return ok(`Service ${name} is Knative's, whose requests pass the agent`);
+  const [first = {}] = recordsIn(ports);
+  const target = first['targetPort'] ?? first['port'];
+  if (typeof target !== 'number' && typeof target !== 'string') return unknown(`Service ${name} has no port`);
+  return target === AGENT_PORT || target === AGENT_PORT_NAME
+    ? ok(`Service ${name} leads to the agent`)
+    : broken(`Service ${name} leads to port ${target}, past the agent: no request by it wakes a model`);
+}

@@ -1,0 +1,83 @@
+import { isRecord } from '../lib/json.ts';
+import { type Bytes, formatBytes } from '../lib/quantity.ts';
+import type { InferenceService } from './inference-service.ts';
+import { CONTAINERS, RESIDENCY_ANNOTATIONS, VOLUMES } from './names.ts';
+import type { Container, Pod } from './pod.ts';
+import { defaultMemoryBudget, readBudget, readResidency } from './residency.ts';
+import { containerNamed } from './served-component.ts';
+
+/** What an agent is called with for its residency. */
+interface ResidencyArguments {
+  /** Stand after all others. Empty: the agent keeps every model in memory. */
+  readonly args: readonly string[];
+  /** What a person should be told. */
+  readonly warnings: readonly string[];
+}
+
+const RESIDENCY_FLAG = '--residency';
+/** KServe's own agent, which ends at a flag that it does not know: kserve/agent, of any registry. */
+const KSERVES_AGENT = /(?:^|\/)kserve\/agent(?:[:@]|$)/;
+
+/**
+ * The arguments of residency for the agent of a pod, by the annotations of its InferenceService. What they leave open follows
+ * from the pod: from the memory limit of its model server, and from what its models may take on disk.
+ */
+export function residencyArguments(
+  inferenceService: InferenceService,
+  pod: Pod,
+  agent: Container,
+): ResidencyArguments {
+  const { kind, memoryBudget, diskBudget, doubts } = readResidency(inferenceService.metadata.annotations);
+  const warnings = doubts.map(({ message }) => message);
+  if (kind === 'always' || hasFlag(agent)) return { args: [], warnings };
+  if (KSERVES_AGENT.test(agent.image ?? '')) {
+    const what = `${RESIDENCY_ANNOTATIONS.residency}: on-demand has no effect`;
+    return {
+      args: [],
+      warnings: [...warnings, `${what}: the agent of this pod is KServe's own, ${agent.image ?? ''}`],
+    };
+  }
+  const memory = memoryBudget ?? memoryLeftBy(pod);
+  const disk = diskBudget ?? diskOf(pod, agent);
+  if (memory === undefined) warnings.push(noMemoryBudget());
+  return {
+    args: [RESIDENCY_FLAG, 'on-demand', ...flag('--memory-budget', memory), ...flag('--disk-budget', disk)],
+    warnings,
+  };
+}
+
+/** What is said where nothing tells how much memory the models may take. */
+function noMemoryBudget(): string {
+  return (
+    `the model server has no memory limit, and ${RESIDENCY_ANNOTATIONS.memoryBudget} is not set: no model ever makes room for ` +
+    'another. Set one of the two'
+  );
+}
+
+function hasFlag({ args }: Container): boolean {
+  return args?.some((arg) => arg === RESIDENCY_FLAG || arg.startsWith(`${RESIDENCY_FLAG}=`)) === true;
+}
+
+function flag(name: string, amount: Bytes | undefined): string[] {
+  return amount === undefined ? [] : [name, formatBytes(amount)];
+}
+
+function memoryLeftBy(pod: Pod): Bytes | undefined {
+  const server = containerNamed(pod, CONTAINERS.modelServer);
+  const limit = limitOf(server, 'memory') ?? amountIn(pod.spec.resources?.limits, 'memory');
+  return limit && defaultMemoryBudget(limit);
+}
+
+function diskOf(pod: Pod, agent: Container): Bytes | undefined {
+  const volume = pod.spec.volumes?.find(({ name }) => name === VOLUMES.modelDir);
+  return amountIn(volume?.emptyDir, 'sizeLimit') ?? limitOf(agent, 'ephemeral-storage');
+}
+
+function limitOf(container: Container | undefined, resource: string): Bytes | undefined {
+  return amountIn(container?.resources?.['limits'], resource);
+}
+
+function amountIn(amounts: unknown, field: string): Bytes | undefined {
+  const amount = isRecord(amounts) ? amounts[field] : undefined;
+  return typeof amount === 'string' || typeof amount === 'number' ? readBudget(String(amount)) : undefined;
+}

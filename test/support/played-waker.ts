@@ -1,0 +1,52 @@
+import type { ModelWaker, WakeOutcome } from '../../src/agent/residency/waker.ts';
+
+/** A waker whose models a test puts to sleep and wakes. */
+export interface PlayedWaker extends ModelWaker {
+  /** What there is; a name that is not in it is no model. */
+  readonly states: Map<string, 'loaded' | 'asleep' | 'server-away'>;
+  /** Those who wait now, with the model's name. */
+  readonly waiting: Set<string>;
+  /** Requests in flight by model. */
+  readonly inFlight: Map<string, number>;
+  /** How often each model was waited for. */
+  readonly waits: string[];
+  /** Ends every wait for the model. */
+  settle(name: string, outcome: WakeOutcome): void;
+}
+
+export function playedWaker(): PlayedWaker {
+  const states: PlayedWaker['states'] = new Map();
+  const inFlight = new Map<string, number>();
+  const waiting = new Set<string>();
+  const waits: string[] = [];
+  const ends = new Set<{ readonly name: string; readonly end: (outcome: WakeOutcome) => void }>();
+  const add = (name: string, count: number) => inFlight.set(name, (inFlight.get(name) ?? 0) + count);
+  return {
+    ...{ states, inFlight, waiting, waits },
+    availability: (name) => ({ kind: states.get(name) ?? 'unknown' }),
+    enter: (name) => {
+      add(name, 1);
+      return () => void add(name, -1);
+    },
+    wait: (name, signal) =>
+      new Promise((resolve) => {
+        waits.push(name);
+        waiting.add(name);
+        const one = {
+          name,
+          end: (outcome: WakeOutcome) => {
+            ends.delete(one);
+            if (![...ends].some((other) => other.name === name)) waiting.delete(name);
+            resolve(outcome);
+          },
+        };
+        ends.add(one);
+        signal.addEventListener('abort', () => one.end({ kind: 'removed' }), { once: true });
+      }),
+    settle: (name, outcome) => {
+      if (outcome.kind === 'loaded') states.set(name, 'loaded');
+      if (outcome.kind === 'removed') states.delete(name);
+      for (const one of [...ends]) if (one.name === name) one.end(outcome);
+    },
+  };
+}
