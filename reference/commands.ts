@@ -32,7 +32,7 @@ function sectionsOf(command: Command, above: readonly string[]): string[] {
     `${sentence(command.description())}${also}`,
     ...(usage === '' ? [] : [`Usage: ${code(`${path.join(' ')} ${usage}`)}`]),
     ...(options.length === 0 ? [] : [markdownTable(['flag', 'meaning', 'default'], options.map(rowOf))]),
-    ...command.commands.flatMap((one) => sectionsOf(one, path)),
+    ...shownCommands(command).flatMap((one) => sectionsOf(one, path)),
   ];
 }
 
@@ -54,4 +54,10 @@ function defaultOf({ defaultValue, defaultValueDescription }: Option): string {
 function sentence(text: string): string {
   const capital = `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
   return /[.)]$/.test(capital) ? capital : `${capital}.`;
+}
+
+/** Those of the help, without `help` itself. */
+function shownCommands(command: Command): readonly Command[] {
+  const shown = new Set(command.createHelp().visibleCommands(command));
+  return command.commands.filter((one) => shown.has(one));
 }

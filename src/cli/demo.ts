@@ -6,8 +6,9 @@ import type { Command } from 'commander';
 import type { ControlPlane } from '../development/controlplane/control-plane.ts';
 import type { ManagerProcess } from '../development/demo/manager-process.ts';
 import type { ApiClient } from '../kube/api-client.ts';
-import { aborted } from '../lib/abort.ts';
 import { binaryOptions, cacheDirectory } from './binary-options.ts';
+import { aborted } from '../lib/abort.ts';
+import { commandName } from './command-name.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 import { systemClock } from '../lib/system-clock.ts';
@@ -43,10 +44,11 @@ async function demo(io: CommandIo, { keep }: DemoOptions): Promise<void> {
   const { controlPlane, manager, logs } = await start(io, say, interrupted);
   try {
     if (interrupted.aborted) return;
-    await play(io, say, { controlPlane, manager, logs });
+    const serves = await play(io, say, { controlPlane, manager, logs });
     say('');
     say('All of it held.');
-    if (keep) await stay(say, controlPlane, interrupted);
+    if (keep && !serves) await stayIdle(say, controlPlane, interrupted);
+    else if (keep) await stay(io, say, { controlPlane, manager, logs }, interrupted);
     // Kept when something did not hold.
     await rm(logs, { recursive: true, force: true });
   } finally {
@@ -82,11 +84,12 @@ async function start(io: CommandIo, say: (line: string) => void, interrupted: Ab
   }
 }
 
+/** Whether models could be served, too. */
 async function play(
   io: CommandIo,
   say: (line: string) => void,
   { controlPlane, manager, logs }: Stage,
-): Promise<void> {
+): Promise<boolean> {
   const { KubeConfig } = await import('./kube-config.ts');
   const { createApiClient } = await import('../kube/api-client.ts');
   const { runDemo } = await import('../development/demo/run-demo.ts');
@@ -101,7 +104,7 @@ async function play(
       say,
       configMapWrites: () => configMapWrites(manager.metricsUrl),
     });
-    await serve(io, say, client, logs);
+    return await serve(io, say, client, logs);
   } finally {
     await client.close();
   }
@@ -113,7 +116,7 @@ async function serve(
   say: (line: string) => void,
   client: ApiClient,
   directory: string,
-): Promise<void> {
+): Promise<boolean> {
   const { mlserverEnvironment } = await import('../development/demo/mlserver-environment.ts');
   const { showServing } = await import('../development/demo/show-serving.ts');
   const { default: pino } = await import('pino');
@@ -126,16 +129,46 @@ async function serve(
       '7. Serving models for real is left out: MLServer could not be installed, which takes Python 3 and pip',
     );
     say(`   ${mlserver.reason.split('\n')[0] ?? ''}`);
-    return;
+    return false;
   }
   await showServing({
     ...{ client, clock: systemClock, random: Math.random, say, environment, directory, launcher: LAUNCHER },
     ...{ python: mlserver.python, mlserver: mlserver.mlserver },
     logger: pino({ level: 'silent' }),
   });
+  return true;
 }
 
+/** Leaves models that answer; what was shown is put away first, since each InferenceService would get a predictor. */
 async function stay(
+  io: CommandIo,
+  say: (line: string) => void,
+  { controlPlane, manager, logs }: Stage,
+  interrupted: AbortSignal,
+): Promise<void> {
+  const { serveModels } = await import('./cluster/serve-models.ts');
+  const { askerOf } = await import('../development/controlplane/api-request.ts');
+  const { endNamespaces } = await import('../development/controlplane/end-namespaces.ts');
+  say('');
+  say('It goes on running, with models that answer; what was shown is put away.');
+  const ask = await askerOf(controlPlane.directory, controlPlane.server);
+  for (const name of ['mms-example', 'mms-serving']) await ask('DELETE', `/api/v1/namespaces/${name}`);
+  await endNamespaces(ask);
+  await manager.stop();
+  const { kubeconfigPath: kubeconfig } = controlPlane;
+  const ready = (page: string): Promise<void> => {
+    say(`The page is at ${page}. In another terminal:`);
+    say(`  export KUBECONFIG=${kubeconfig}`);
+    say('  kubectl get inferenceservices,trainedmodels,pods');
+    say(`  ${commandName(io.environment)} status --models`);
+    say('Ctrl-C ends it and removes everything.');
+    return Promise.resolve();
+  };
+  const directory = join(logs, 'kept');
+  await serveModels(io, { directory, launcher: LAUNCHER, kubeconfig }, { say, ready }, interrupted);
+}
+
+async function stayIdle(
   say: (line: string) => void,
   controlPlane: ControlPlane,
   interrupted: AbortSignal,

@@ -67,7 +67,7 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'cluster',
     group: GROUPS.try,
     summary: 'start and stop a real etcd and kube-apiserver on this machine, for trying out',
-    load: async () => (await import('./cluster.ts')).clusterCommand,
+    load: async () => (await import('./cluster/cluster.ts')).clusterCommand,
   },
   {
     name: 'completion',

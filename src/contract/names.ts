@@ -57,7 +57,7 @@ export const DEFAULT_STATUS_PORT = 9082;
 export const DEFAULT_COMPONENT_PORT = 8080;
 
 /** The one image of manager and agent, as `manifests/manager` names it too. */
-export const DEFAULT_AGENT_IMAGE = 'kserve-mms:0.1.0';
+export const DEFAULT_AGENT_IMAGE = 'kserve-mms:0.2.0';
 
 /** The key of the ConfigMap, and so the file name in the agent's mounted directory. */
 export const MODELS_JSON = 'models.json';

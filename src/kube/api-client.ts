@@ -44,6 +44,8 @@ interface DeleteOptions extends CallOptions {
   /** Delete only this very object, in this very state; otherwise the call fails with API_CONFLICT. */
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
   readonly propagationPolicy?: 'Orphan' | 'Background' | 'Foreground';
+  /** How long a pod has to end; 0: it is gone at once, without a word of its kubelet. */
+  readonly gracePeriodSeconds?: number;
 }
 
 export interface ListQuery {
@@ -229,12 +231,13 @@ function writeCalls(transport: Transport): Pick<ApiClient, 'create' | 'replace' 
       return (await transport.json({ ...request, ...options })) as T;
     },
     async delete(resource, reference, options = {}) {
-      const { preconditions, propagationPolicy, ...call } = options;
+      const { preconditions, propagationPolicy, gracePeriodSeconds, ...call } = options;
       const body = {
         apiVersion: 'v1',
         kind: 'DeleteOptions',
         ...(preconditions && { preconditions }),
         ...(propagationPolicy && { propagationPolicy }),
+        ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
       };
       const path = objectPath(resource, reference);
       await transport.json({ verb: 'delete', method: 'DELETE', resource, path, body, ...call });

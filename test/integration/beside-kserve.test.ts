@@ -18,7 +18,7 @@ import { inParallel } from '../support/parallel.ts';
 import { report } from '../support/report.ts';
 
 const PAGE = 'docs/beside-kserve.md';
-const OUR_IMAGE = 'kserve-mms:0.1.0';
+const OUR_IMAGE = 'kserve-mms:0.2.0';
 
 /** The steps build upon each other, as those of an operator do. */
 describe("with KServe's own manager in the cluster", () => {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { binaryOptions } from '../../src/cli/binary-options.ts';
 import { findBinaries } from '../../src/development/controlplane/binaries.ts';
 import { identifyProcess } from '../../src/development/controlplane/process-identity.ts';
+import { eventually } from '../support/eventually.ts';
 
 const LAUNCHER = join(import.meta.dirname, '..', '..', 'bin', 'mms.js');
 
@@ -71,6 +72,40 @@ describe('mms cluster', () => {
     for (const pid of pidsIn(status.stdout)) expect(await identifyProcess(pid)).toBeUndefined();
     expect(existsSync(kubeconfig)).toBe(false);
     expect((await mms('cluster', 'down')).stderr).toMatch(/no cluster to stop/);
+  });
+
+  it('lets a namespace that is deleted end, with what is in it, so that it can be created again', async () => {
+    await mms('cluster', 'up');
+    const config = new KubeConfig();
+    config.loadFromFile(join(cacheHome, 'kserve-mms', 'cluster', 'default', 'kubeconfig'));
+    const core = config.makeApiClient(CoreV1Api);
+    const metadata = { name: 'flowers' };
+    const left = async (): Promise<string[]> =>
+      (await core.listNamespacedConfigMap({ namespace: 'flowers' })).items.map((map) => map.metadata!.name!);
+    for (const finalizers of [[], ['example.com/kept']]) {
+      await core.createNamespace({ body: { metadata } });
+      await core.createNamespacedConfigMap({
+        namespace: 'flowers',
+        body: { metadata: { name: 'petals', finalizers } },
+      });
+      await core.deleteNamespace(metadata);
+      // What has a finalizer of its own holds its namespace, as in any cluster, until that is taken away.
+      if (finalizers.length > 0) {
+        await eventually(async () =>
+          expect(await core.readNamespacedConfigMap({ namespace: 'flowers', name: 'petals' })).toMatchObject({
+            metadata: { deletionTimestamp: expect.anything() },
+          }),
+        );
+        expect(await left()).toEqual(['petals']);
+        const patch = [{ op: 'remove', path: '/metadata/finalizers' }];
+        await core.patchNamespacedConfigMap({ namespace: 'flowers', name: 'petals', body: patch });
+      }
+      await eventually(
+        () => expect(core.readNamespace(metadata)).rejects.toMatchObject({ code: 404 }),
+        20_000,
+      );
+    }
+    expect((await mms('cluster', 'down')).code).toBe(0);
   });
 
   it('up replaces one of which a process was killed', async () => {

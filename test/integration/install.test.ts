@@ -49,8 +49,8 @@ describe('the kustomization of the page', () => {
       const [, example = ''] = /^```yaml\n([^]*?)^```$/m.exec(await readFile(join(ROOT, PAGE), 'utf8')) ?? [];
       await writeFile(join(directory, 'mine', 'kustomization.yaml'), example);
       const rendered = await kubectl('/dev/null', 'kustomize', join(directory, 'mine'));
-      expect(rendered.match(/\S*kserve-mms:0.1.0$/gm)).toEqual(
-        Array(2).fill('registry.example/kserve-mms:0.1.0'),
+      expect(rendered.match(/\S*kserve-mms:0.2.0$/gm)).toEqual(
+        Array(2).fill('registry.example/kserve-mms:0.2.0'),
       );
     } finally {
       await rm(directory, { recursive: true });

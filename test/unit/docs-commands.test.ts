@@ -9,16 +9,10 @@ type Coverage = { readonly pastedBy: string } | { readonly coveredBy: string; re
 /** Every section with commands, of every page. A new one needs a test that pastes it, or a reason. */
 const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
   'README.md': {
+    'Quick start': { pastedBy: 'test/agent/quick-start.test.ts' },
     'See it work': { pastedBy: 'test/agent/demo.test.ts' },
-    'Try it with kubectl': { pastedBy: 'test/integration/readme.test.ts' },
-    'Faster than KServe': {
-      coveredBy: '.ci/run',
-      because: 'it takes twenty minutes; the guard there runs the same parts in a shorter form',
-    },
-    'Look at a pod without a cluster': { pastedBy: 'test/integration/readme.test.ts' },
     'Install it on a cluster': { pastedBy: 'test/e2e/support/installation.ts' },
     'Uninstall it': { pastedBy: 'test/e2e/uninstall.test.ts' },
-    'Test it': { coveredBy: '.ci/run', because: 'a test cannot run all tests, itself among them' },
   },
   'CONTRIBUTING.md': {
     Tests: {
@@ -45,6 +39,7 @@ const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
   },
   'docs/install.md': {
     Install: { pastedBy: 'test/integration/install.test.ts' },
+    'With Helm': { pastedBy: 'test/integration/chart.test.ts' },
     Upgrade: { pastedBy: 'test/integration/install.test.ts' },
     'When the webhook is switched on': { pastedBy: 'test/integration/install.test.ts' },
     'Roll back': { pastedBy: 'test/integration/install.test.ts' },
@@ -65,6 +60,10 @@ const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
   },
   'docs/service-mesh.md': {
     'Check it': { pastedBy: 'test/integration/mesh.test.ts' },
+  },
+  'docs/try-out.md': {
+    'Try it with kubectl': { pastedBy: 'test/integration/try-out.test.ts' },
+    'Look at a pod without a cluster': { pastedBy: 'test/integration/try-out.test.ts' },
   },
   'docs/troubleshooting.md': {
     'Whatever it is': { pastedBy: 'test/integration/pages.test.ts' },

@@ -104,10 +104,13 @@ function flagsOf(command: Command): Candidate[] {
 }
 
 function commandsOf(command: Command): Candidate[] {
-  return command.commands.map((one) => ({
-    word: one.name(),
-    description: one.summary() || one.description(),
-  }));
+  const shown = new Set(command.createHelp().visibleCommands(command));
+  return command.commands
+    .filter((one) => shown.has(one))
+    .map((one) => ({
+      word: one.name(),
+      description: one.summary() || one.description(),
+    }));
 }
 
 function startingWith(begun: string, candidates: readonly Candidate[]): Candidate[] {

@@ -1,18 +1,17 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Milliseconds } from '../../lib/clock.ts';
 import { seconds } from '../../lib/clock.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { ControlPlaneOptions } from './control-plane.ts';
+import { endProcess } from './end-process.ts';
 import { ControlPlaneStartError } from './errors.ts';
+import { stopKeeper } from './keeper.ts';
 import { layoutOf } from './layout.ts';
 import { withLock } from './lock.ts';
 import { identifyProcess, isAlive } from './process-identity.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
 const STOP_GRACE = seconds(10);
-const POLL_MS = 50;
 
 /** What is written down about a control plane that outlives the command which started it. */
 interface ClusterState {
@@ -53,7 +52,10 @@ export async function upCluster(
     if (found.phase === 'running') {
       return { kubeconfig: found.kubeconfig, server: found.state.server, started: false };
     }
-    if (found.phase === 'broken') await endAll(found.state);
+    if (found.phase === 'broken') {
+      await stopKeeper(directory);
+      await endAll(found.state);
+    }
     const controlPlane = await startControlPlane({ ...options, directory });
     await writeState(directory, controlPlane.server, controlPlane.pids);
     await controlPlane.leaveRunning();
@@ -65,6 +67,7 @@ export async function upCluster(
 export async function downCluster(directory: string): Promise<boolean> {
   return withClusterLock(directory, async () => {
     const found = await readCluster(directory);
+    await stopKeeper(directory);
     if (found.phase !== 'absent') await endAll(found.state);
     await rm(directory, { recursive: true, force: true });
     return found.phase !== 'absent';
@@ -114,18 +117,4 @@ function isIdentity(value: Partial<ProcessIdentity> | null | undefined): value i
 async function endAll({ etcd, apiserver }: ClusterState): Promise<void> {
   await endProcess(apiserver, STOP_GRACE);
   await endProcess(etcd, STOP_GRACE);
-}
-
-/** Ends a process that need not be a child of this one, and never another that got its number. */
-async function endProcess(identity: ProcessIdentity, grace: Milliseconds): Promise<void> {
-  const deadline = performance.now() + grace;
-  let signal: NodeJS.Signals = 'SIGTERM';
-  if (await isAlive(identity)) process.kill(identity.pid, signal);
-  while (await isAlive(identity)) {
-    if (performance.now() > deadline && signal !== 'SIGKILL') {
-      signal = 'SIGKILL';
-      process.kill(identity.pid, signal);
-    }
-    await sleep(POLL_MS);
-  }
 }

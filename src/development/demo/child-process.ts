@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { seconds } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { MmsError } from '../../lib/errors.ts';
@@ -23,6 +24,8 @@ interface ServerChildOptions {
   readonly readyUrl: string;
   readonly readyHeaders?: Readonly<Record<string, string>>;
   readonly clock: Clock;
+  /** Holds the process number while it runs, for a guard. */
+  readonly pidFile?: string;
 }
 
 /** It ended, or never became ready. */
@@ -50,6 +53,9 @@ export async function startServerChild(options: ServerChildOptions): Promise<Ser
   child.once('error', (error) => (failure = error));
   const hasEnded = (): boolean =>
     failure !== undefined || child.exitCode !== null || child.signalCode !== null;
+  if (options.pidFile !== undefined && child.pid !== undefined) {
+    await writeFile(options.pidFile, String(child.pid));
+  }
 
   async function stop(): Promise<void> {
     if (hasEnded()) return;
@@ -60,6 +66,7 @@ export async function startServerChild(options: ServerChildOptions): Promise<Ser
     timer.abort();
     if (!hasEnded()) child.kill('SIGKILL');
     await ended;
+    if (options.pidFile !== undefined) await rm(options.pidFile, { force: true });
   }
 
   const deadline = clock.now() + READY_WITHIN;

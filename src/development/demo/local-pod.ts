@@ -37,6 +37,17 @@ interface LocalPodOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Of the agent; free ones unless given. */
+  readonly ports?: AgentPorts;
+  /** For the files with the numbers of its processes, and how they begin. */
+  readonly pidFiles?: string;
+}
+
+/** Where an agent listens, for traffic and for questions about its models. */
+export interface AgentPorts {
+  readonly host: string;
+  readonly port: number;
+  readonly status: number;
 }
 
 /** A pod's two containers as processes on 127.0.0.1, on ports and directories of their own. */
@@ -52,7 +63,9 @@ export interface LocalPod {
  */
 export async function runLocalPod(options: LocalPodOptions): Promise<LocalPod> {
   const { directory, clock } = options;
-  const [server = 0, grpc = 0, metrics = 0, port = 0, status = 0] = await freePorts(5);
+  const [server = 0, grpc = 0, metrics = 0, freePort = 0, freeStatus = 0] = await freePorts(5);
+  const ports = options.ports ?? { host: '127.0.0.1', port: freePort, status: freeStatus };
+  const { host, port, status } = ports;
   const configDir = join(directory, 'config');
   const modelDir = join(directory, 'models');
   const follower = await followConfigMap(options, configDir);
@@ -66,11 +79,11 @@ export async function runLocalPod(options: LocalPodOptions): Promise<LocalPod> {
     const args = agentArgs(options.pod, { configDir, modelDir, server });
     children.push(
       await startServerChild({
-        ...{ what: 'the agent', clock, logFile: join(directory, 'agent.log') },
+        ...{ what: 'the agent', clock, logFile: join(directory, 'agent.log'), ...pidFile(options, 'agent') },
         command: process.execPath,
         args: [options.launcher, 'agent', ...args, '--port', String(port), '--status-port', String(status)],
         environment: { ...options.environment, ...(await agentEnvironment(options, server)) },
-        readyUrl: `http://127.0.0.1:${port}/`,
+        readyUrl: `http://${host}:${port}/`,
         // By this header the agent knows kubelet's probe from traffic.
         readyHeaders: { 'K-Network-Probe': 'queue' },
       }),
@@ -79,17 +92,18 @@ export async function runLocalPod(options: LocalPodOptions): Promise<LocalPod> {
     await stop();
     throw thrown;
   }
-  return { url: `http://127.0.0.1:${port}`, stop };
+  return { url: `http://${host}:${port}`, stop };
 }
 
 /** MLServer as KServe runs it for many models: empty at start, with the models' volume as its repository. */
 function startModelServer(
-  { mlserver, environment, directory, clock }: LocalPodOptions,
+  options: LocalPodOptions,
   modelDir: string,
   ports: { readonly server: number; readonly grpc: number; readonly metrics: number },
 ): Promise<ServerChild> {
+  const { mlserver, environment, directory, clock } = options;
   return startServerChild({
-    ...{ what: 'MLServer', clock, logFile: join(directory, 'mlserver.log') },
+    ...{ what: 'MLServer', clock, logFile: join(directory, 'mlserver.log'), ...pidFile(options, 'mlserver') },
     command: mlserver,
     args: ['start', modelDir],
     // It leaves directories for metrics and environments where it starts.
@@ -104,6 +118,10 @@ function startModelServer(
     },
     readyUrl: `http://127.0.0.1:${ports.server}/v2/health/ready`,
   });
+}
+
+function pidFile({ pidFiles }: LocalPodOptions, what: string): { readonly pidFile?: string } {
+  return pidFiles === undefined ? {} : { pidFile: `${pidFiles}-${what}.pid` };
 }
 
 /** The arguments the webhook gave, with this machine's directories and port in the place of the pod's. */

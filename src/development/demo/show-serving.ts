@@ -1,6 +1,4 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { runProgram } from '../controlplane/run-program.ts';
 import { milliseconds } from '../../lib/clock.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -8,6 +6,7 @@ import { modelConfigName } from '../../contract/names.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import { demoCluster, DemoExpectationError } from './demo-cluster.ts';
 import type { DemoCluster } from './demo-cluster.ts';
+import { ROWS, trainModels } from './example-models.ts';
 import { examplePod } from './examples.ts';
 import { serveFiles } from './file-source.ts';
 import type { FileSource } from './file-source.ts';
@@ -15,7 +14,6 @@ import { runLocalPod } from './local-pod.ts';
 import type { LocalPod } from './local-pod.ts';
 import { predict, predictConstantly } from './predict.ts';
 import type { Prediction } from './predict.ts';
-import { packageFile } from '../../lib/package-files.ts';
 
 interface ServingScript {
   readonly client: ApiClient;
@@ -31,26 +29,9 @@ interface ServingScript {
   readonly mlserver: string;
 }
 
-const TRAIN = fileURLToPath(packageFile('tools/demo/train_models.py'));
 const NAMESPACE = 'mms-serving';
 const SERVICE = 'classifiers';
 
-/** One row of each data set, and the class it belongs to. */
-const ROWS = new Map<string, { readonly row: readonly number[]; readonly label: number }>([
-  ['iris', { row: [5.1, 3.5, 1.4, 0.2], label: 0 }],
-  ['wine', { row: [14.23, 1.71, 2.43, 15.6, 127, 2.8, 3.06, 0.28, 2.29, 5.64, 1.04, 3.92, 1065], label: 0 }],
-  [
-    'cancer',
-    {
-      row: [
-        ...[13.54, 14.36, 87.46, 566.3, 0.09779, 0.08129, 0.06664, 0.04781, 0.1885, 0.05766],
-        ...[0.2699, 0.7886, 2.058, 23.56, 0.008462, 0.0146, 0.02387, 0.01315, 0.0198, 0.0023],
-        ...[15.11, 19.26, 99.7, 711.2, 0.144, 0.1773, 0.239, 0.1288, 0.2977, 0.07259],
-      ],
-      label: 1,
-    },
-  ],
-]);
 const CALLERS = 4;
 /** Before the update, and again after it. */
 const REQUESTS = 100;
@@ -70,7 +51,7 @@ export async function showServing(script: ServingScript): Promise<void> {
     '7. The containers of an injected pod run: a real MLServer, and the agent with the arguments it was given',
   );
   const models = join(directory, 'trained');
-  await runProgram({ command: script.python, args: [TRAIN, models], environment: script.environment });
+  await trainModels(models, script);
   const source = await serveFiles(models);
   const cluster = demoCluster(script.client, script.clock, NAMESPACE);
   try {

@@ -198,13 +198,13 @@ describe('the checks before an installation', () => {
   it.each<[what: string, nodes: PreFacts['nodes'], outcome: string, words: RegExp]>([
     [
       'all have it',
-      known([node('docker.io/library/kserve-mms:0.1.0'), node('kserve-mms:0.1.0')]),
+      known([node('docker.io/library/kserve-mms:0.2.0'), node('kserve-mms:0.2.0')]),
       'ok',
       /every node/,
     ],
     [
       'some have it',
-      known([node('a', 'kserve-mms:0.1.0'), node('other')]),
+      known([node('a', 'kserve-mms:0.2.0'), node('other')]),
       'unknown',
       /^1 of 2 nodes .* no pod is refused$/,
     ],

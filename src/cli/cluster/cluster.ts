@@ -1,23 +1,46 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
-import { findBinaries } from '../development/controlplane/binaries.ts';
-import { ClusterNotRunningError } from '../development/controlplane/errors.ts';
-import { downCluster, readCluster, upCluster } from '../development/controlplane/named-cluster.ts';
-import type { NamedCluster } from '../development/controlplane/named-cluster.ts';
-import { binaryOptions, cacheDirectory } from './binary-options.ts';
-import { commandName } from './command-name.ts';
-import { newCommand } from './io.ts';
-import type { CommandIo } from './io.ts';
+import { findBinaries } from '../../development/controlplane/binaries.ts';
+import { ClusterNotRunningError } from '../../development/controlplane/errors.ts';
+import { startKeeper } from '../../development/controlplane/keeper.ts';
+import { downCluster, readCluster, upCluster } from '../../development/controlplane/named-cluster.ts';
+import type { NamedCluster } from '../../development/controlplane/named-cluster.ts';
+import { packageFile } from '../../lib/package-files.ts';
+import { systemClock } from '../../lib/system-clock.ts';
+import { binaryOptions, cacheDirectory } from '../binary-options.ts';
+import { commandName } from '../command-name.ts';
+import { newCommand } from '../io.ts';
+import type { CommandIo } from '../io.ts';
 
 interface NameOption {
   readonly name: string;
 }
 
+interface ServeOption extends NameOption {
+  readonly serve: boolean;
+}
+
+const LAUNCHER = fileURLToPath(packageFile('bin/mms.js'));
+
+const UP_HELP = `
+Without --serve there are no nodes: pods are created, and not run.
+
+With it the manager runs here and makes a predictor of each InferenceService whose format MLServer has, and the predictor's MLServer
+and agent run as processes of yours. The agent listens at an address of this machine, not at the loopback, to which API servers pass
+no requests on: whoever reaches that address can ask the models. Three models are trained and loaded into the InferenceService
+classifiers in the namespace default: iris, wine, cancer. It takes Python 3 with pip, and where MLServer is to be installed, some
+half a gigabyte. Images are not run, so no other model server is.
+
+Example:
+  eval "$(mms cluster up --serve)"
+  mms status --models`;
+
 /** `mms cluster …`: a real control plane on this machine, without nodes, for trying and for tests. */
 export function clusterCommand(io: CommandIo): Command {
   const cluster = newCommand('cluster', io).description(
-    'a real etcd and kube-apiserver on this machine (no nodes: pods are created, not run)',
+    'a real etcd and kube-apiserver on this machine, and with --serve models that answer',
   );
   const withName = (name: string, description: string): Command =>
     cluster
@@ -25,7 +48,14 @@ export function clusterCommand(io: CommandIo): Command {
       .description(description)
       .option('--name <name>', 'which cluster, when you keep several', validName, 'default');
 
-  withName('up', 'start it and leave it running').action((options: NameOption) => up(io, options));
+  withName('up', 'start it and leave it running')
+    .option(
+      '--serve',
+      'have the manager, MLServer and the agent run here, too, with models that answer',
+      false,
+    )
+    .addHelpText('after', UP_HELP)
+    .action((options: ServeOption) => up(io, options));
   withName('down', 'stop it and remove its data').action((options: NameOption) => down(io, options));
   withName('env', 'print the line that points kubectl at it, for eval').action((options: NameOption) =>
     env(io, options),
@@ -37,23 +67,51 @@ export function clusterCommand(io: CommandIo): Command {
     .command('fetch')
     .description('find, download or build etcd and kube-apiserver, and print their directory')
     .action(() => fetchBinaries(io));
+  // What `up` leaves running beside the two servers; for no person to call.
+  cluster
+    .command('keep', { hidden: true })
+    .option('--name <name>', 'which cluster', validName, 'default')
+    .option('--serve', 'serve models', false)
+    .action(async ({ name, serve }: ServeOption) => {
+      const { keepCluster } = await import('./keep-cluster.ts');
+      await keepCluster(io, { directory: directoryOf(io, name), serve, launcher: LAUNCHER });
+    });
   return cluster;
 }
 
-async function up(io: CommandIo, { name }: NameOption): Promise<void> {
+async function up(io: CommandIo, { name, serve }: ServeOption): Promise<void> {
   const directory = directoryOf(io, name);
   const before = await readCluster(directory);
-  if (before.phase === 'running') {
-    io.stderr.write(`the cluster runs already: ${before.state.server}\n`);
-    io.stdout.write(exportLine(before.kubeconfig));
-    return;
-  }
+  const kubeconfig = before.phase === 'running' ? before.kubeconfig : await startServers(io, directory);
+  if (before.phase === 'running') io.stderr.write(`the cluster runs already: ${before.state.server}\n`);
+  await startKeeper({
+    ...{
+      directory,
+      serves: serve,
+      environment: io.environment,
+      clock: systemClock,
+      progress: progressTo(io),
+    },
+    args: [LAUNCHER, 'cluster', 'keep', '--name', name, ...(serve ? ['--serve'] : [])],
+  });
+  const mms = commandName(io.environment);
+  if (serve) io.stderr.write(servingHint(mms));
+  io.stderr.write(`stop it with: ${mms} cluster down${nameFlag(name)}\n`);
+  io.stdout.write(exportLine(kubeconfig));
+}
+
+async function startServers(io: CommandIo, directory: string): Promise<string> {
   const binaries = await findBinaries(binaryOptions(io.environment, progressTo(io)));
   io.stderr.write(`starting etcd and kube-apiserver from ${binaries.directory} (${binaries.source})\n`);
   const { kubeconfig, server, started } = await upCluster(directory, { binaries });
   io.stderr.write(`${started ? 'the cluster is up' : 'the cluster runs already'}: ${server}\n`);
-  io.stderr.write(`stop it with: ${commandName(io.environment)} cluster down${nameFlag(name)}\n`);
-  io.stdout.write(exportLine(kubeconfig));
+  return kubeconfig;
+}
+
+function servingHint(mms: string): string {
+  return `with the line below in your shell, ask one:
+  ${mms} infer iris -d '{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP64","data":[5.1,3.5,1.4,0.2]}]}'
+`;
 }
 
 async function down(io: CommandIo, { name }: NameOption): Promise<void> {

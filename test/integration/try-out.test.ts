@@ -9,7 +9,7 @@ import { linkedCheckout, paste, ROOT, shellOf } from '../support/page.ts';
 
 const run = promisify(execFile);
 
-describe('the commands of the README, pasted as they stand,', () => {
+describe('the commands of the page on trying it out, pasted as they stand,', () => {
   let home = '';
   let checkout = '';
   let environment: NodeJS.ProcessEnv;
@@ -35,7 +35,7 @@ describe('the commands of the README, pasted as they stand,', () => {
   });
 
   it('take a user through a cluster with kubectl', async () => {
-    const output = await paste(await shellOf('README.md', 'Try it with kubectl'), {
+    const output = await paste(await shellOf('docs/try-out.md', 'Try it with kubectl'), {
       cwd: checkout,
       env: environment,
     });
@@ -47,7 +47,7 @@ describe('the commands of the README, pasted as they stand,', () => {
   });
 
   it('inject a pod without a cluster', async () => {
-    const output = await paste(await shellOf('README.md', 'Look at a pod without a cluster'), {
+    const output = await paste(await shellOf('docs/try-out.md', 'Look at a pod without a cluster'), {
       env: environment,
     });
     expect(output).toContain('name: modelconfig-flowers-0');

@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { cacheDirectory } from '../../src/cli/binary-options.ts';
+import { CHROMIUM, startBrowser } from '../support/browser.ts';
+import { canHave } from '../support/installed-program.ts';
+import { findKubectl } from '../support/kubectl.ts';
+import { testMlserver } from '../support/mlserver.ts';
+import { linkedCheckout, paste, ROOT, shellBlocksOf } from '../support/page.ts';
+
+const PICTURE = join(ROOT, 'docs', 'page.png');
+const run = promisify(execFile);
+
+describe('the quick start of the README, pasted as it stands,', () => {
+  let home = '';
+  let checkout = '';
+  let environment: NodeJS.ProcessEnv;
+
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), 'kserve-mms-quick-start-'));
+    checkout = await linkedCheckout();
+    const { path, assets } = await findKubectl();
+    await testMlserver();
+    // A cluster of the test's own, with the MLServer that is there.
+    await mkdir(join(home, 'kserve-mms'));
+    await symlink(join(cacheDirectory(process.env), 'mlserver'), join(home, 'kserve-mms', 'mlserver'));
+    const { KUBECONFIG: _, ...inherited } = process.env;
+    environment = {
+      ...inherited,
+      PATH: `${dirname(path)}:${inherited['PATH'] ?? ''}`,
+      ...{ XDG_CACHE_HOME: home, KUBEBUILDER_ASSETS: assets },
+    };
+  }, 300_000);
+
+  afterAll(async () => {
+    // Does nothing when the commands themselves have put everything away.
+    await run('node', ['bin/mms.js', 'cluster', 'down'], { cwd: ROOT, env: environment });
+    await Promise.all([home, checkout].map((directory) => rm(directory, { recursive: true, force: true })));
+  }, 120_000);
+
+  const options = (): { cwd: string; env: NodeJS.ProcessEnv } => ({ cwd: checkout, env: environment });
+
+  it('ends with an answer, explains, and puts everything away', async () => {
+    const [start = '', ask = '', ...rest] = await shellBlocksOf('README.md', 'Quick start');
+    const point = 'eval "$(./bin/mms.js cluster env)"\n';
+    const first = await paste(start + ask, options());
+    if (await canHave(CHROMIUM, "the page's picture")) await lookAtThePage(home);
+    const output = first + (await paste(point + rest.join('\n'), options()));
+    expect(output).toMatch(/^iris +classifiers +True +Loaded +1\/1 /m);
+    // The first flower of the data set is a setosa, class 0.
+    expect(output).toMatch(/"model_name":"iris".*"data":\[0\]/);
+    expect(output).toMatch(/^no link is broken$/m);
+    expect(output).toMatch(/^trainedmodel\/rose created$/m);
+    expect(output).toMatch(/^✗ /m);
+  }, 400_000);
+});
+
+/** Takes the README's picture anew where it is asked for: `UPDATE_PICTURES=1`. */
+async function lookAtThePage(home: string): Promise<void> {
+  const keeper = join(home, 'kserve-mms', 'cluster', 'default', 'keeper.json');
+  const [address = ''] = /http:\/\/localhost:\d+/.exec(await readFile(keeper, 'utf8')) ?? [];
+  const browser = await startBrowser();
+  try {
+    const page = await browser.newPage({ viewport: { width: 1000, height: 560 } });
+    await page.goto(`${address}/#/default/classifiers`);
+    for (const model of ['iris', 'wine', 'cancer']) {
+      await page.getByText(model, { exact: true }).first().waitFor();
+    }
+    if (process.env['UPDATE_PICTURES'] !== undefined) await page.screenshot({ path: PICTURE });
+    // Eight bytes that every PNG begins with.
+    expect((await readFile(PICTURE)).subarray(1, 4).toString()).toBe('PNG');
+  } finally {
+    await browser.close();
+  }
+}
