@@ -40,6 +40,8 @@ interface Surroundings {
   readonly modelDir?: string;
   /** Credentials, as the webhook gives them to the container. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** More of the agent's arguments. */
+  readonly flags?: readonly string[];
 }
 
 export async function startBenchAgent(
@@ -48,7 +50,7 @@ export async function startBenchAgent(
   surroundings: Surroundings = {},
 ): Promise<BenchAgent> {
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-bench-'));
-  const { modelDir = join(root, 'models'), environment = {} } = surroundings;
+  const { modelDir = join(root, 'models'), environment = {}, flags = [] } = surroundings;
   const configDir = join(root, 'configs');
   await mkdir(modelDir, { recursive: true });
   const mount = await mountConfigMap(configDir);
@@ -68,6 +70,7 @@ export async function startBenchAgent(
     String(MODEL_SERVER_PORT),
     '--port',
     String(port),
+    ...flags,
   ];
   const [command, before, after, own] = await commandOf(contender, statusPort);
   const probe = { tcpSocket: { port: MODEL_SERVER_PORT, host: '127.0.0.1' }, successThreshold: 1 };

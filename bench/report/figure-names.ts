@@ -40,6 +40,9 @@ export const requestsASecond = (connections: number): string => `requests/s, ${c
 export const requestQuantile = (quantile: 'p50' | 'p99', connections: number): string =>
   `${quantile}, ms, ${connectionsOf(connections)}`;
 
+/** Two, when none is dropped and none is late. */
+export const EVENTS_A_REQUEST = 'events that the sink has taken, a request';
+
 function connectionsOf(connections: number): string {
   return connections === 1 ? '1 connection' : `${connections} connections`;
 }

@@ -10,9 +10,11 @@ import { patchBetween } from './pod-patch.decide.ts';
 import { isPod, podFault } from '../contract/pod.ts';
 import type { Pod } from '../contract/pod.ts';
 import { credentialsFor, secretNamedBy } from '../contract/credential-lookup.ts';
+import type { CredentialLookup } from '../contract/credential-lookup.ts';
+import { loggerAccountOf } from '../contract/payload-agent.ts';
 import type { SystemConfig } from '../contract/system-config.ts';
 import { canBeInferenceService } from '../contract/trained-model.ts';
-import type { PodCredentials } from './pod-credentials.ts';
+import type { PodCredentials, WantedCredentials } from './pod-credentials.ts';
 
 export interface MutatePodsOptions {
   readonly inferenceServices: ObjectCache<InferenceService>;
@@ -114,8 +116,17 @@ async function decide(
     : undefined;
   const serviceAccountName = pod.spec.serviceAccountName || undefined;
   const named = secretNamedBy(pod, system.credentials);
-  const lookup = await options.credentials.of({ namespace, serviceAccountName, named });
-  const { parts, warnings, refusal } = credentialsFor(lookup, system.credentials);
+  const accountName = loggerAccountOf({ pod, inferenceService, settings: system.logger });
+  const [lookup, logger] = await Promise.all([
+    options.credentials.of({ namespace, serviceAccountName, named }),
+    accountName === undefined
+      ? undefined
+      : loggerLookup(options.credentials, { namespace, named, accountName }),
+  ]);
+  const { parts, warnings, refusal } = credentialsFor(
+    logger === undefined ? lookup : { ...lookup, logger },
+    system.credentials,
+  );
   const decision = decideInjection({
     ...{ pod, inferenceService, system, credentials: parts },
     credentialWarnings: options.callerIsKnown ? warnings : [],
@@ -126,6 +137,18 @@ async function decide(
     for (const warning of warnings) options.logger.info({ pod: shownName(pod, namespace) }, warning);
   }
   return decision;
+}
+
+/** An account that cannot be called so is not asked for. */
+async function loggerLookup(
+  credentials: PodCredentials,
+  {
+    accountName,
+    ...wanted
+  }: Omit<WantedCredentials, 'serviceAccountName'> & { readonly accountName: string },
+): Promise<CredentialLookup['logger']> {
+  if (!NAME.test(accountName)) return { accountName, account: undefined, secrets: [], missing: [] };
+  return { accountName, ...(await credentials.of({ ...wanted, serviceAccountName: accountName })) };
 }
 
 function answer(raw: Pod, { outcome, reason, message, warnings, pod }: InjectionDecision): AdmissionDecision {

@@ -5,16 +5,18 @@ import { stringify } from 'yaml';
 import { credentialsFor, secretNamedBy } from '../contract/credential-lookup.ts';
 import type { CredentialLookup } from '../contract/credential-lookup.ts';
 import { decideInjection } from '../contract/agent-injection.ts';
-import type { InjectionDecision } from '../contract/agent-injection.ts';
+import type { InjectionDecision, InjectionInput } from '../contract/agent-injection.ts';
 import { MmsError } from '../lib/errors.ts';
 import { isImageReference } from '../contract/image-reference.ts';
 import type { InferenceService } from '../contract/inference-service.ts';
 import { recordOf } from '../lib/json.ts';
 import type { ConfigMap, Secret, ServiceAccount } from '../contract/kubernetes.ts';
 import { INFERENCE_SERVICE_LABEL, SYSTEM_CONFIG } from '../contract/names.ts';
+import { loggerAccountOf } from '../contract/payload-agent.ts';
 import { isPod } from '../contract/pod.ts';
 import type { Pod } from '../contract/pod.ts';
 import { factsOfSecret } from '../contract/storage-credentials.ts';
+import type { SecretFacts } from '../contract/storage-credentials.ts';
 import { readSystemConfig } from '../contract/system-config.ts';
 import type { SystemConfig } from '../contract/system-config.ts';
 import { InputFileError, ofKind, readDocuments } from './documents.ts';
@@ -81,7 +83,7 @@ async function inject(io: CommandIo, options: InjectOptions): Promise<void> {
   if (inferenceService === undefined && options.inferenceService !== undefined)
     throw new InputFileError(notTheRightOne(pod, documents, options.inferenceService));
   const system = systemConfigIn(documents, options.agentImage, io);
-  const { lookup, absent } = lookUp(pod, documents, system);
+  const { lookup, absent } = lookUp(pod, documents, { system, inferenceService });
   const { parts, warnings, refusal } = credentialsFor(lookup, system.credentials);
   const decision = decideInjection({
     ...{ pod, inferenceService, system, credentials: parts },
@@ -164,12 +166,15 @@ function systemConfigIn(
 function lookUp(
   pod: Pod,
   documents: readonly Document[],
-  system: SystemConfig,
+  { system, inferenceService }: Pick<InjectionInput, 'system' | 'inferenceService'>,
 ): { readonly lookup: CredentialLookup; readonly absent: readonly string[] } {
-  const accountName = pod.spec.serviceAccountName ?? 'default';
-  const account = ofKind(documents, '', 'ServiceAccount')
-    .map(({ object }) => object as unknown as ServiceAccount)
-    .find(({ metadata }) => metadata.name === accountName && inNamespaceOf(pod, metadata.namespace));
+  const accountCalled = (wanted: string): ServiceAccount | undefined =>
+    ofKind(documents, '', 'ServiceAccount')
+      .map(({ object }) => object as unknown as ServiceAccount)
+      .find(({ metadata }) => metadata.name === wanted && inNamespaceOf(pod, metadata.namespace));
+  const account = accountCalled(pod.spec.serviceAccountName ?? 'default');
+  const accountName = loggerAccountOf({ pod, inferenceService, settings: system.logger });
+  const ofLogger = accountName === undefined ? undefined : accountCalled(accountName);
   const secrets = new Map(
     ofKind(documents, '', 'Secret')
       .map(({ object }) => object as unknown as SecretManifest)
@@ -177,12 +182,23 @@ function lookUp(
       .map((secret) => [secret.metadata.name, secret] as const),
   );
   const named = secretNamedBy(pod, system.credentials);
-  const listed = (account?.secrets ?? []).map(({ name }) => name).filter((name) => name !== undefined);
-  const names = named === undefined ? [...new Set(listed)] : [named.name];
-  const found = names.map((name) => secrets.get(name)).filter((secret) => secret !== undefined);
+  const namesFor = (of: ServiceAccount | undefined): string[] => {
+    const listed = (of?.secrets ?? []).map(({ name }) => name).filter((name) => name !== undefined);
+    return named === undefined ? [...new Set(listed)] : [named.name];
+  };
+  const factsFor = (of: ServiceAccount | undefined): SecretFacts[] =>
+    namesFor(of)
+      .map((name) => secrets.get(name))
+      .filter((secret) => secret !== undefined)
+      .map((secret) => factsOfSecret(stored(secret)));
+  const logger =
+    accountName === undefined
+      ? {}
+      : { logger: { accountName, account: ofLogger, secrets: factsFor(ofLogger), missing: [] } };
+  const names = [...namesFor(account), ...(ofLogger === undefined ? [] : namesFor(ofLogger))];
   return {
-    lookup: { account, named, secrets: found.map((secret) => factsOfSecret(stored(secret))), missing: [] },
-    absent: names.filter((name) => !secrets.has(name)),
+    lookup: { account, named, secrets: factsFor(account), missing: [], ...logger },
+    absent: [...new Set(names)].filter((name) => !secrets.has(name)),
   };
 }
 

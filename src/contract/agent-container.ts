@@ -7,6 +7,7 @@ import {
   DEFAULT_MODEL_DIR,
   VOLUMES,
 } from './names.ts';
+import type { PayloadParts } from './payload-agent.ts';
 import type { Container, EnvVar, Pod } from './pod.ts';
 import { componentPort, containerNamed, leadingContainer, mirroredProbe } from './served-component.ts';
 import type { CredentialParts } from './storage-credentials.ts';
@@ -39,22 +40,29 @@ export function pullerArgs(pod: Pod): string[] {
   ];
 }
 
+/** What the agent of a pod gets beside its models. */
+interface AgentExtras {
+  readonly credentials: CredentialParts;
+  readonly payload: PayloadParts;
+}
+
 /** The agent's container for a pod that has none, field for field as KServe's webhook builds it. */
 export function agentContainer(
   pod: Pod,
   { agent: settings, release }: Pick<SystemConfig, 'agent' | 'release'>,
-  credentials: CredentialParts,
+  { credentials, payload }: AgentExtras,
 ): Container {
   const securityContext = leadingContainer(pod)?.securityContext;
   const env = mergeEnv(agentEnv(pod), credentials.env);
   return {
     name: CONTAINERS.agent,
     image: settings.image,
-    args: [...pullerArgs(pod), '--component-port', String(componentPort(pod))],
+    args: [...pullerArgs(pod), ...payload.args, '--component-port', String(componentPort(pod))],
     ports: [{ name: AGENT_PORT_NAME, containerPort: AGENT_PORT, protocol: 'TCP' }],
     ...(env.length > 0 ? { env } : {}),
     resources: agentResources(pod, settings),
     volumeMounts: [
+      ...payload.volumeMounts,
       ...credentials.volumeMounts,
       { name: VOLUMES.modelDir, mountPath: DEFAULT_MODEL_DIR },
       { name: VOLUMES.modelConfig, mountPath: DEFAULT_CONFIG_MOUNT_PATH },

@@ -24,6 +24,7 @@ import {
 import { residencyArguments } from './residency-arguments.ts';
 import { findObstacle } from './injection-obstacles.ts';
 import type { Obstacle } from './injection-obstacles.ts';
+import { payloadParts } from './payload-agent.ts';
 import type { Container, Pod, Volume, VolumeMount } from './pod.ts';
 import { containerNamed, listenerAt, mirroredProbe } from './served-component.ts';
 import type { CredentialParts } from './storage-credentials.ts';
@@ -141,13 +142,16 @@ function injected(input: InjectionInput, stamped: Pod, configMap: string): Injec
   const pod = copyForInjection(stamped);
   const credentials = combine(input.credentials);
   const existing = containerNamed(pod, CONTAINERS.agent);
+  const { inferenceService, system } = input;
+  const payload = payloadParts({ pod, inferenceService, settings: system.logger });
   if (existing === undefined) {
-    pod.spec.containers.push(agentContainer(pod, input.system, credentials));
+    pod.spec.containers.push(agentContainer(pod, system, { credentials, payload }));
     redirectQueueProxy(pod);
   } else completeAgent(pod, existing, credentials);
   const modelServer = containerNamed(pod, CONTAINERS.modelServer);
   if (modelServer !== undefined) addMount(modelServer, VOLUMES.modelDir, DEFAULT_MODEL_DIR);
   addVolumes(pod, [
+    ...(existing === undefined ? payload.volumes : []),
     ...credentials.volumes,
     { name: VOLUMES.modelDir, emptyDir: {} },
     { name: VOLUMES.modelConfig, configMap: { name: configMap } },

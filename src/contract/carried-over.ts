@@ -1,4 +1,5 @@
-import { AGENT_ANNOTATIONS, CONTAINERS } from './names.ts';
+import { AGENT_ANNOTATIONS, CONTAINERS, PAYLOAD_ANNOTATIONS } from './names.ts';
+import { loggedAnnotations } from './payload-agent.ts';
 import type { Pod } from './pod.ts';
 import { containerNamed, leadingContainer, mirroredProbe } from './served-component.ts';
 
@@ -7,8 +8,10 @@ import { containerNamed, leadingContainer, mirroredProbe } from './served-compon
  * of it; a variable that holds more than 128 KiB starts no process at all (MAX_ARG_STRLEN, execve(2)).
  */
 export const MAX_CARRIED_OVER = 768 * 1024;
-/** Of the probe, which becomes the value of one variable. */
+/** Of the probe, which becomes the value of one variable, and of each part of the logger and batcher, which becomes one argument. */
 export const MAX_PROBE = 128 * 1024;
+
+const LOGGED = `what ${PAYLOAD_ANNOTATIONS.loggerMetadataAnnotations} names`;
 
 /** Characters of a number in JSON; `true`, `false` and `null` have fewer. */
 const LONGEST_NUMBER = 24;
@@ -18,6 +21,8 @@ export function tooLongToCarryOver(pod: Pod): string | undefined {
   const queueProxy = containerNamed(pod, CONTAINERS.queueProxy);
   const probe = queueProxy === undefined ? mirroredProbe(pod)?.probe : undefined;
   if (probe !== undefined && isLongerThan(MAX_PROBE, probe)) return 'the readiness probe';
+  const tooLong = tooLongForOneArgument(pod);
+  if (tooLong !== undefined) return tooLong;
   const { modelDir, configMountPath, configVolumeName } = AGENT_ANNOTATIONS;
   const parts: readonly (readonly [string, unknown])[] = [
     ['the variables of queue-proxy', queueProxy?.env],
@@ -32,6 +37,14 @@ export function tooLongToCarryOver(pod: Pod): string | undefined {
     if (left < 0) return name;
   }
   return undefined;
+}
+
+function tooLongForOneArgument(pod: Pod): string | undefined {
+  const annotations = pod.metadata.annotations ?? {};
+  const long = Object.values(PAYLOAD_ANNOTATIONS).find((name) => isLongerThan(MAX_PROBE, annotations[name]));
+  if (long !== undefined) return `the annotation ${long}`;
+  // Last: by now the list of names is short enough to look each of them up.
+  return isLongerThan(MAX_PROBE, loggedAnnotations(pod)) ? LOGGED : undefined;
 }
 
 function isLongerThan(limit: number, value: unknown): boolean {

@@ -38,6 +38,11 @@ export function isSecretName(name: string): boolean {
   return name.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name);
 }
 
+/** What was found for the account of a logger's object store, beside that of the pod. */
+interface LoggerLookup extends Pick<CredentialLookup, 'account' | 'secrets' | 'missing'> {
+  readonly accountName: string;
+}
+
 /** What was found for one pod. */
 export interface CredentialLookup {
   /** Undefined when there is no such service account. */
@@ -47,6 +52,8 @@ export interface CredentialLookup {
   readonly secrets: readonly SecretFacts[];
   /** Names of those that do not exist. */
   readonly missing: readonly string[];
+  /** Only for a pod whose logger has an object store. */
+  readonly logger?: LoggerLookup;
   /** Set when no Secrets may be read. */
   readonly off?: boolean;
 }
@@ -58,20 +65,30 @@ interface PodCredentials {
   readonly refusal?: string;
 }
 
-/** All of a pod's credentials: by its service account's annotations, then by Secrets, later ones over earlier ones. */
+/**
+ * All of a pod's credentials: by its service account's annotations, then by Secrets, later ones over earlier ones; then those of
+ * its logger in the same way.
+ */
 export function credentialsFor(lookup: CredentialLookup, settings: CredentialSettings): PodCredentials {
-  const { account, named, secrets, missing, off = false } = lookup;
+  const { account, named, logger, missing, off = false } = lookup;
   if (off) return { parts: [], warnings: named === undefined ? [] : [offWarning(named)] };
   const fault = named === undefined ? undefined : faultOfName(named, missing);
   if (fault !== undefined) return { parts: [], warnings: [], refusal: fault };
-  const found = secrets.map((secret) => ({ secret, parts: credentialsFromSecret(secret, settings) }));
-  const parts = [...accountParts(account, settings), ...firstKeysStay(found.map((each) => each.parts))];
+  const found = distinctSecrets(lookup).map((secret) => ({
+    ...{ secret, parts: credentialsFromSecret(secret, settings) },
+  }));
+  const parts = [
+    ...accountParts(account, settings),
+    ...accountParts(logger?.account, settings),
+    ...firstKeysStay(found.map((each) => each.parts)),
+  ];
   const unknown = found.filter(({ parts: each }) => named !== undefined && isNothing(each));
   return {
     parts,
     warnings: [
       ...parts.flatMap(({ warnings = [] }) => warnings),
       ...twiceWarnings(found),
+      ...loggerWarnings(logger, named),
       ...missing.map(
         (name) => `Secret ${name} of the pod's service account does not exist; the agent goes without it`,
       ),
@@ -80,6 +97,26 @@ export function credentialsFor(lookup: CredentialLookup, settings: CredentialSet
       ),
     ],
   };
+}
+
+/** Both accounts may list the same one, and a pod may name one for both. */
+function distinctSecrets({ secrets, logger }: CredentialLookup): SecretFacts[] {
+  const all = [...secrets, ...(logger?.secrets ?? [])];
+  return [...new Map(all.map((secret) => [secret.name, secret])).values()];
+}
+
+function loggerWarnings(logger: LoggerLookup | undefined, named: NamedSecret | undefined): string[] {
+  if (logger === undefined || named !== undefined) return [];
+  const { account, accountName, missing } = logger;
+  if (account === undefined) {
+    return [
+      `service account ${accountName} does not exist, whose Secrets open the store of the logger: create it with one, ` +
+        `or name another in spec.predictor.logger.storage.serviceAccountName`,
+    ];
+  }
+  return missing.map(
+    (name) => `Secret ${name} of the logger's service account ${accountName} does not exist; create it`,
+  );
 }
 
 function accountParts(account: ServiceAccount | undefined, settings: CredentialSettings): CredentialParts[] {

@@ -42,7 +42,7 @@ function tooLarge(pod: Pod): Obstacle | undefined {
     reason: 'AgentTooLarge',
     message:
       `${part} is too long for the multi-model agent, which takes it over: make it shorter than ` +
-      `${MAX_PROBE / 1024} KiB for a readiness probe, and than ${MAX_CARRIED_OVER / 1024} KiB for all that it takes over`,
+      `${MAX_PROBE / 1024} KiB for a readiness probe or a part of the logger, and than ${MAX_CARRIED_OVER / 1024} KiB for all that it takes over`,
   };
 }
 

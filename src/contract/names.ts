@@ -12,6 +12,8 @@ export const INFERENCE_SERVICE_LABEL = 'serving.kserve.io/inferenceservice';
 /** `predictor`, `transformer` or `explainer`. */
 export const COMPONENT_LABEL = 'component';
 export const PREDICTOR_COMPONENT = 'predictor';
+/** `default` or `canary` in KServe's first API; empty since. */
+export const ENDPOINT_LABEL = 'endpoint';
 
 /** Annotations that KServe's controller puts on the pods of a multi-model predictor. */
 export const AGENT_ANNOTATIONS = {
@@ -19,6 +21,18 @@ export const AGENT_ANNOTATIONS = {
   configVolumeName: 'internal.serving.kserve.io/configVolumeName',
   configMountPath: 'internal.serving.kserve.io/configMountPath',
   modelDir: 'internal.serving.kserve.io/modelDir',
+} as const;
+
+/** Annotations that KServe's controller puts on the pods of a predictor with a logger or a batcher. */
+export const PAYLOAD_ANNOTATIONS = {
+  logger: 'internal.serving.kserve.io/logger',
+  loggerSinkUrl: 'internal.serving.kserve.io/logger-sink-url',
+  loggerMode: 'internal.serving.kserve.io/logger-mode',
+  loggerMetadataHeaders: 'internal.serving.kserve.io/logger-metadata-headers',
+  loggerMetadataAnnotations: 'internal.serving.kserve.io/logger-metadata-annotations',
+  batcher: 'internal.serving.kserve.io/batcher',
+  batcherMaxBatchSize: 'internal.serving.kserve.io/batcher-max-batchsize',
+  batcherMaxLatency: 'internal.serving.kserve.io/batcher-max-latency',
 } as const;
 
 /** Annotations that KServe's webhook stamps on every pod of an InferenceService, injected or not. */
@@ -41,7 +55,16 @@ export const CONTAINERS = {
   agent: 'agent',
 } as const;
 
-export const VOLUMES = { modelConfig: 'model-config', modelDir: 'model-dir' } as const;
+export const VOLUMES = {
+  modelConfig: 'model-config',
+  modelDir: 'model-dir',
+  loggerCa: 'agent-ca-bundle',
+} as const;
+
+/** Where the CA bundle of a logger's sink is mounted. */
+export const LOGGER_CA_DIRECTORY = '/etc/tls/logger';
+/** The service account whose Secrets open a logger's object store, where the store names none. */
+export const DEFAULT_LOGGER_ACCOUNT = 'logger-sa';
 
 export const DEFAULT_CONFIG_MOUNT_PATH = '/mnt/configs';
 export const DEFAULT_MODEL_DIR = '/mnt/models';

@@ -15,6 +15,7 @@ import {
   predictorName,
   STOP_ANNOTATION,
 } from './names.ts';
+import { payloadAnnotations } from './payload-spec.ts';
 import { agentAnnotations, podFromRuntime, podOfCustomPredictor } from './predictor-pod.ts';
 import type { PredictorPod } from './predictor-pod.ts';
 import { servicePorts } from './predictor-service.ts';
@@ -141,7 +142,8 @@ function workload(
   scale: Scale,
   runtime: RuntimeOffer | undefined,
 ): PredictorPlan {
-  if (pod.faults.length > 0) return blocked('InvalidPredictorSpec', pod.faults.join('; '));
+  const faults = [...pod.faults, ...payloadAnnotations(predictor).faults];
+  if (faults.length > 0) return blocked('InvalidPredictorSpec', faults.join('; '));
   const { labels, annotations } = metadataOf(
     { ...inferenceService.metadata, labels: pod.labels },
     predictor,
@@ -189,6 +191,7 @@ function metadataOf(
     annotations: {
       ...handedOn(runtime?.annotations),
       ...handedOn(metadata.annotations),
+      ...payloadAnnotations(predictor).annotations,
       ...agentAnnotations(metadata.name),
       ...handedOn(textMapIn(predictor['annotations'])),
     },

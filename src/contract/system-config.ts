@@ -2,6 +2,8 @@ import { isImageReference } from './image-reference.ts';
 import { isRecord } from '../lib/json.ts';
 import { parseQuantity } from '../lib/quantity.ts';
 import { DEFAULT_AGENT_IMAGE, SYSTEM_CONFIG } from './names.ts';
+import { loggerStorage } from './payload-spec.ts';
+import type { LoggerStorage } from './payload-spec.ts';
 import { S3_CONFIG_FIELDS } from './s3-settings.ts';
 import type { S3Config } from './s3-settings.ts';
 
@@ -40,9 +42,21 @@ interface ReleaseBehaviour {
   readonly probeKeepsPath: boolean;
 }
 
+/** How loggers are set up: KServe's `logger` entry, but for an image and resources of its own, which no webhook uses. */
+export interface LoggerSettings extends LoggerStorage {
+  /** The sink of a logger that names none; empty: then nothing is logged. */
+  readonly defaultUrl: string;
+  /** The ConfigMap with the CA bundle of sinks; empty: none. */
+  readonly caBundle: string;
+  /** Its file; empty: the agent's default. */
+  readonly caCertFile: string;
+  readonly tlsSkipVerify: boolean;
+}
+
 export interface SystemConfig {
   readonly agent: AgentSettings;
   readonly release: ReleaseBehaviour;
+  readonly logger: LoggerSettings;
   readonly credentials: CredentialSettings;
   readonly metrics: MetricSettings;
 }
@@ -63,6 +77,13 @@ export const DEFAULT_SYSTEM_CONFIG: SystemConfig = {
     cpuLimit: '1',
   },
   release: { probeKeepsPath: false },
+  logger: {
+    ...loggerStorage({}),
+    defaultUrl: '',
+    caBundle: '',
+    caCertFile: '',
+    tlsSkipVerify: false,
+  },
   credentials: {
     s3AccessKeyIdName: 'AWS_ACCESS_KEY_ID',
     s3SecretAccessKeyName: 'AWS_SECRET_ACCESS_KEY',
@@ -89,6 +110,7 @@ export function readSystemConfig(
   const config: SystemConfig = {
     agent: { image: agentImage ?? image, ...resources(agentSection, faults) },
     release: releaseBehaviour(data),
+    logger: loggerSettings(section(data, 'logger', faults), faults),
     credentials: credentialSettings(credentialsSection, faults),
     metrics: {
       enableMetricAggregation: text(
@@ -184,6 +206,19 @@ function text(
   if (typeof value === 'string') return value === '' ? otherwise : value;
   if (value != null) faults.push({ key: `${path}.${field}`, message: 'is not a string' });
   return otherwise;
+}
+
+function loggerSettings(logger: Section, faults: SystemConfigFault[]): LoggerSettings {
+  const { tlsSkipVerify } = logger.fields;
+  if (tlsSkipVerify != null && typeof tlsSkipVerify !== 'boolean')
+    faults.push({ key: `${logger.path}.tlsSkipVerify`, message: 'is not true or false' });
+  return {
+    ...loggerStorage(logger.fields),
+    defaultUrl: text(logger, 'defaultUrl', '', faults),
+    caBundle: text(logger, 'caBundle', '', faults),
+    caCertFile: text(logger, 'caCertFile', '', faults),
+    tlsSkipVerify: tlsSkipVerify === true,
+  };
 }
 
 /** `storageSpecSecretName` is for storage that an InferenceService has itself; no multi-model predictor has any. */

@@ -79,6 +79,28 @@ describe('a sink that does not take events', () => {
     expect(sink.events).toHaveLength(400);
   });
 
+  it('sends what waits to a slow sink when the agent ends, within the grace period', async () => {
+    sink.manner = 'takes its time';
+    agent = await startOwnAgent(component.port, ['--log-url', sink.url, '--workers', '1']);
+    await Promise.all(Array.from({ length: 20 }, () => post()));
+    const { length: before } = sink.events;
+    await agent.stop();
+    expect(before).toBeLessThan(40);
+    expect(sink.events).toHaveLength(40);
+  });
+
+  it('ends in time though the sink takes nothing, and says what it dropped', async () => {
+    sink.manner = 'hangs';
+    agent = await startOwnAgent(component.port, ['--log-url', sink.url]);
+    await Promise.all(Array.from({ length: 20 }, () => post()));
+    const started = performance.now();
+    await agent.stop();
+    // Five seconds for the events after one without a request; Kubernetes kills after 30.
+    expect(performance.now() - started).toBeLessThan(20_000);
+    const told = agent.log.flatMap((line) => /"dropped":(\d+)/.exec(line)?.[1] ?? []).map(Number);
+    expect(told.reduce((sum, count) => sum + count, 0)).toBe(40);
+  });
+
   it('logs a long body cut, and says so', async () => {
     agent = await startOwnAgent(component.port, ['--log-url', sink.url, '--log-max-body-bytes', '1000']);
     await post('y'.repeat(300_000));

@@ -1,72 +1,75 @@
 import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
-import type { Pod } from '../../src/contract/pod.ts';
-import { DEPLOYMENTS, INFERENCE_SERVICES, PODS } from '../../src/kube/resources.ts';
+import type { Container, Pod, Volume } from '../../src/contract/pod.ts';
+import type { ApiClient } from '../../src/kube/api-client.ts';
+import {
+  CONFIG_MAPS,
+  DEPLOYMENTS,
+  INFERENCE_SERVICES,
+  PODS,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+} from '../../src/kube/resources.ts';
+import { AGENT_CASES, type AgentCase, agentConfigOf, askingService, LOG_ACCOUNTS } from './agent-cases.ts';
 import { eventually } from './eventually.ts';
 import { startKServeCluster } from './kserve-cluster.ts';
 
-/** Predictors that are not multi-model, and what they ask of KServe's agent. */
-export const AGENT_CASES = {
-  logger: { logger: { mode: 'all', url: 'http://sink.default/' } },
-  'logger-metadata': {
-    logger: {
-      mode: 'request',
-      url: 'http://sink.default/',
-      metadataHeaders: ['X-Request-Id', 'X-Team'],
-      metadataAnnotations: ['example.com/owner'],
-    },
-  },
-  'logger-default-sink': { logger: { mode: 'response' } },
-  'logger-store': {
-    logger: {
-      mode: 'all',
-      url: 's3://logs/prefix',
-      storage: { path: '/logs', key: 'logs', parameters: { format: 'csv' } },
-      batchSize: 10,
-      batchInterval: '30s',
-    },
-  },
-  batcher: { batcher: { maxBatchSize: 8, maxLatency: 100 } },
-  'batcher-defaults': { batcher: {} },
-  both: {
-    logger: { mode: 'all', url: 'http://sink.default/' },
-    batcher: { maxBatchSize: 8, maxLatency: 100 },
-  },
-} as const;
+/** What KServe made of one case. */
+export interface RecordedAgent {
+  /** A pod by the template of KServe's Deployment, before its webhook. */
+  readonly pod: Pod;
+  /** What the webhook put into it. */
+  readonly agent: Container;
+  readonly volumes: readonly Volume[];
+}
 
-/** The agent's container as KServe's own webhook made it, by case. */
-export type RecordedAgents = Readonly<Record<string, { readonly args: string[]; readonly image: string }>>;
+/** By case. */
+export type RecordedAgents = Readonly<Record<string, RecordedAgent>>;
 
 /** Lets KServe's own manager make each predictor, and its own webhook the pods. */
 export async function recordAgents(): Promise<RecordedAgents> {
   const cluster = await startKServeCluster();
   const { client } = cluster;
-  const recorded: Record<string, { args: string[]; image: string }> = {};
+  const recorded: Record<string, RecordedAgent> = {};
   try {
-    for (const [name, asked] of Object.entries(AGENT_CASES)) {
-      const container = { name: 'kserve-container', image: 'server', ports: [{ containerPort: 8080 }] };
-      const annotations = { 'example.com/owner': 'us' };
-      await eventually(() =>
-        client.create(INFERENCE_SERVICES, {
-          apiVersion: 'serving.kserve.io/v1beta1',
-          kind: 'InferenceService',
-          metadata: { name, namespace: 'default', annotations },
-          spec: { predictor: { ...asked, containers: [container] } },
-        } as KubernetesObject),
-      );
-      const deployment = (await eventually(
-        () => client.get(DEPLOYMENTS, { namespace: 'default', name: `${name}-predictor` }),
-        60_000,
-      )) as unknown as { readonly spec: { readonly template: Pod } };
-      const { metadata, spec } = deployment.spec.template;
-      const pod = { ...metadata, name: undefined, generateName: `${name}-predictor-`, namespace: 'default' };
-      const made = (await client.create(PODS, { metadata: pod, spec } as unknown as KubernetesObject, {
-        dryRun: true,
-      })) as unknown as Pod;
-      const agent = made.spec.containers.find((one) => one.name === 'agent');
-      recorded[name] = { args: agent?.args ?? [], image: agent?.image ?? '' };
-    }
+    await createLogAccounts(client);
+    for (const [name, asked] of Object.entries(AGENT_CASES))
+      recorded[name] = await recordAgent(client, name, asked);
     return recorded;
   } finally {
     await cluster.stop();
   }
+}
+
+async function createLogAccounts(client: ApiClient): Promise<void> {
+  for (const [account, { secret, keys, annotations }] of Object.entries(LOG_ACCOUNTS)) {
+    const data = Object.fromEntries(keys.map((key) => [key, Buffer.from('secret').toString('base64')]));
+    await client.create(SECRETS, { metadata: { name: secret, namespace: 'default', annotations }, data });
+    await client.create(SERVICE_ACCOUNTS, {
+      metadata: { name: account, namespace: 'default' },
+      secrets: [{ name: secret }],
+    } as KubernetesObject);
+  }
+}
+
+async function recordAgent(client: ApiClient, name: string, asked: AgentCase): Promise<RecordedAgent> {
+  const place = { namespace: 'kserve', name: 'inferenceservice-config' };
+  await client.patch(CONFIG_MAPS, place, { type: 'merge', body: { data: agentConfigOf(asked) } });
+  const inferenceService = askingService(name, asked);
+  await eventually(() => client.create(INFERENCE_SERVICES, inferenceService as KubernetesObject));
+  const deployment = (await eventually(
+    () => client.get(DEPLOYMENTS, { namespace: 'default', name: `${name}-predictor` }),
+    60_000,
+  )) as unknown as { readonly spec: { readonly template: Pod } };
+  const { metadata, spec } = deployment.spec.template;
+  const { labels = {}, annotations = {} } = metadata;
+  const { podName } = asked;
+  const called = podName === undefined ? { generateName: `${name}-predictor-` } : { name: podName };
+  const pod = {
+    metadata: { ...called, namespace: 'default', labels, annotations },
+    spec,
+  } as unknown as KubernetesObject;
+  const made = (await client.create(PODS, pod, { dryRun: true })) as unknown as Pod;
+  const agent = made.spec.containers.find((one) => one.name === 'agent');
+  if (agent === undefined) throw new Error(`${name}: KServe's webhook added no agent`);
+  return { pod: pod as unknown as Pod, agent, volumes: made.spec.volumes ?? [] };
 }

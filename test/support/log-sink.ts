@@ -10,7 +10,7 @@ export interface SunkEvent {
 }
 
 /** How a sink behaves. */
-export type SinkManner = 'takes' | 'hangs' | 'answers 500' | 'resets';
+export type SinkManner = 'takes' | 'takes its time' | 'hangs' | 'answers 500' | 'resets';
 
 /** A sink for events that keeps what it takes. */
 export interface LogSinkServer {
@@ -36,7 +36,9 @@ export async function startLogSink(): Promise<LogSinkServer> {
     }
     void buffer(incoming).then((body) => {
       events.push({ headers: incoming.headers, body });
-      outgoing.writeHead(200).end();
+      const answer = (): void => void outgoing.writeHead(200).end();
+      if (sink.manner === 'takes its time') setTimeout(answer, 50);
+      else answer();
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');

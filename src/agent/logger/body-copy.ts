@@ -10,11 +10,12 @@ export interface BodyCopy {
 }
 
 /** @param most a longer body is cut to so many bytes */
-export function copyBody(queue: Pick<LogQueue, 'hold' | 'give'>, most: number): BodyCopy {
+export function copyBody(queue: Pick<LogQueue, 'hold' | 'give' | 'hasPlace'>, most: number): BodyCopy {
   let chunks: Buffer[] = [];
   let held = 0;
   let total = 0;
-  let isOver = false;
+  // Where records are dropped, requests pay for no copies of them.
+  let isOver = !queue.hasPlace();
   const cancel = (): void => {
     isOver = true;
     queue.give(held);

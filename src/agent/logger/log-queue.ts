@@ -10,6 +10,8 @@ export interface LogQueue {
   /** Asks for room for so many bytes; they are held until they are given back. */
   hold(bytes: number): boolean;
   give(bytes: number): void;
+  /** Whether there is a place for one more record. */
+  hasPlace(): boolean;
   /** Puts records at the end, whose bytes are held already; false when there are too many. */
   add(parcel: Parcel): boolean;
   /** The first one, which counts as here until it is `done`. */
@@ -36,6 +38,7 @@ export function createLogQueue(limits: QueueLimits): LogQueue {
     give: (less) => {
       bytes -= less;
     },
+    hasPlace: () => events < limits.events,
     add: (parcel) => {
       if (events + parcel.length > limits.events) return false;
       events += parcel.length;

@@ -19,7 +19,13 @@ export function createLoggerMetrics(
     labelNames: ['outcome'] as const,
     registers,
   });
-  for (const outcome of ['sent', 'dropped', 'failed'] as const) events.inc({ outcome }, 0);
+  // Looked up once: each event counts.
+  const counters = {
+    sent: events.labels('sent'),
+    dropped: events.labels('dropped'),
+    failed: events.labels('failed'),
+  };
+  for (const counter of Object.values(counters)) counter.inc(0);
   for (const unit of ['events', 'bytes'] as const)
     new Gauge({
       name: `kserve_mms_agent_log_queue_${unit}`,
@@ -29,5 +35,5 @@ export function createLoggerMetrics(
         this.set(size()[unit]);
       },
     });
-  return { count: (outcome, count) => events.inc({ outcome }, count) };
+  return { count: (outcome, count) => counters[outcome].inc(count) };
 }

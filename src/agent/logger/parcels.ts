@@ -15,13 +15,14 @@ interface ParcelDeps {
 /** Puts records together, so many to a parcel, in the order in which they come. */
 export function createParcels({ size, interval, clock, pass }: ParcelDeps) {
   let gathered: LogRecord[] = [];
-  let over = new AbortController();
+  /** Ends the wait for those that are missing; there is none for a parcel of one, and none to pay for. */
+  let wait: AbortController | undefined;
   const flush = (): void => {
     if (gathered.length === 0) return;
     const parcel = gathered;
     gathered = [];
-    over.abort();
-    over = new AbortController();
+    wait?.abort();
+    wait = undefined;
     pass(parcel);
   };
   return {
@@ -30,7 +31,8 @@ export function createParcels({ size, interval, clock, pass }: ParcelDeps) {
       gathered.push(record);
       if (gathered.length >= size) flush();
       else if (gathered.length === 1 && interval > 0) {
-        const { signal } = over;
+        wait = new AbortController();
+        const { signal } = wait;
         void clock.sleep(interval, signal).then(() => {
           if (!signal.aborted) flush();
         });

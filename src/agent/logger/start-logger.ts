@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
+import { LOGGER_CA_DIRECTORY } from '../../contract/names.ts';
 import { type Clock, milliseconds, type Milliseconds, type Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Around } from '../proxy/around.ts';
@@ -10,9 +11,6 @@ import { createLoggerMetrics } from './metrics.ts';
 import { createParcels, type Parcel } from './parcels.ts';
 import type { LoggerSettings } from './settings.ts';
 import { createTap } from './tap.ts';
-
-/** Where KServe's webhook mounts the CA bundle. Source: KServe v0.17, pkg/constants, LoggerCaCertMountPath. */
-const CA_DIRECTORY = '/etc/tls/logger';
 
 interface RequestLoggerDeps {
   readonly settings: LoggerSettings;
@@ -67,7 +65,8 @@ async function openSink({ settings, clock, environment, caDirectory }: RequestLo
   const { sink, origin, workers } = settings;
   if (sink.kind === 'http') {
     const { createHttpSink } = await import('./http-sink.ts');
-    const http = createHttpSink({ sink, origin, workers, clock, caDirectory: caDirectory ?? CA_DIRECTORY });
+    const directory = caDirectory ?? LOGGER_CA_DIRECTORY;
+    const http = createHttpSink({ sink, origin, workers, clock, caDirectory: directory });
     const send: Sink['send'] = ([record], signal) =>
       record === undefined ? Promise.resolve({ kind: 'sent' }) : http.send(record, signal);
     return { send, close: http.close, size: 1, interval: milliseconds(0) };

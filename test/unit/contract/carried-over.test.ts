@@ -29,6 +29,17 @@ describe('a pod of which the agent takes over too much', () => {
         queueProxy(letters(MAX_CARRIED_OVER / 2)),
       ),
     ],
+    ['logger-sink-url', pod({ 'internal.serving.kserve.io/logger-sink-url': letters(MAX_PROBE) }, server())],
+    [
+      'what internal.serving.kserve.io/logger-metadata-annotations names',
+      pod(
+        {
+          'internal.serving.kserve.io/logger-metadata-annotations': 'note,'.repeat(10_000),
+          note: letters(1_000),
+        },
+        server(),
+      ),
+    ],
   ])('is refused, and told which part: %s', (part, large) => {
     const obstacle = findObstacle(large, 'modelconfig-sk-0');
     expect(obstacle?.reason).toBe('AgentTooLarge');

@@ -23,7 +23,7 @@ describe('what is given stands above the defaults, field by field', () => {
   it.each([
     { name: 'no ConfigMap', data: undefined, config: {} },
     { name: 'an empty one', data: {}, config: {} },
-    { name: 'other keys only', data: { ingress: '{', logger: 'x' }, config: {} },
+    { name: 'other keys only', data: { ingress: '{', router: 'x' }, config: {} },
     { name: 'empty objects', data: { agent: '{}', credentials: '{}', metricsAggregator: '{}' }, config: {} },
     {
       name: 'the image',
@@ -96,6 +96,35 @@ describe('what is given stands above the defaults, field by field', () => {
       name: 'one key of S3',
       data: { credentials: json({ s3: { s3AccessKeyIDName: 'id' } }) },
       config: { credentials: { ...credentials, s3AccessKeyIdName: 'id' } },
+    },
+    {
+      name: 'the logger, without an image and resources of its own',
+      data: {
+        logger: json({
+          image: 'kserve/agent:x',
+          cpuLimit: 'much',
+          defaultUrl: 'http://default-broker',
+          caBundle: 'cas',
+          caCertFile: 'ca.crt',
+          tlsSkipVerify: true,
+          storage: { path: 'logs', parameters: { format: 'csv' }, serviceAccountName: 'sa', key: 'k' },
+          marshallerUrl: 'http://localhost:1/',
+          batchSize: 3,
+          batchInterval: '5s',
+        }),
+      },
+      config: {
+        logger: {
+          ...{
+            defaultUrl: 'http://default-broker',
+            caBundle: 'cas',
+            caCertFile: 'ca.crt',
+            tlsSkipVerify: true,
+          },
+          ...{ marshallerUrl: 'http://localhost:1/', batchSize: 3, batchInterval: '5s' },
+          store: { path: 'logs', format: 'csv', serviceAccountName: 'sa' },
+        },
+      },
     },
     {
       name: 'metrics',

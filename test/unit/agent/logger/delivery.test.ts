@@ -40,6 +40,10 @@ describe('the queue', () => {
     ]);
     queue.next();
     expect(queue.add([recordOf('')])).toBe(false);
+    const copy = copyBody(queue, 10);
+    copy.add(Buffer.from('body'));
+    expect(copy.finish()).toBeUndefined();
+    expect(queue.size().bytes).toBe(0);
     expect(queue.isCrowded()).toBe(true);
   });
 

@@ -1,0 +1,129 @@
+import { isRecord, textMapIn } from '../lib/json.ts';
+import type { Predictor } from './inference-service.ts';
+import { PAYLOAD_ANNOTATIONS } from './names.ts';
+
+/** Where objects of a logger go in their store, and whose credentials are used (KServe's `LoggerStorageSpec`). */
+interface LoggerStore {
+  readonly path: string;
+  /** Empty: the agent's default. */
+  readonly format: string;
+  /** Empty: KServe's `logger-sa`. */
+  readonly serviceAccountName: string;
+}
+
+/** Settings of a logger that an InferenceService has, and `inferenceservice-config` in its place. */
+export interface LoggerStorage {
+  readonly store: LoggerStore | undefined;
+  /** Empty: objects are made by the agent. */
+  readonly marshallerUrl: string;
+  readonly batchSize: number;
+  readonly batchInterval: string;
+}
+
+const MODES: ReadonlySet<string> = new Set(['all', 'request', 'response']);
+
+/** What KServe's controller writes on the pods of a predictor with a logger or a batcher, and what is wrong with these. */
+interface PayloadAnnotations {
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly faults: readonly string[];
+}
+
+/** The annotations of KServe's `addLoggerAnnotations` and `addBatcherAnnotations`; none without a logger and a batcher. */
+export function payloadAnnotations(predictor: Predictor): PayloadAnnotations {
+  const { logger, batcher } = predictor;
+  const faults: string[] = [];
+  return {
+    annotations: {
+      ...(isRecord(logger) ? loggerAnnotations(logger, faults) : {}),
+      ...(isRecord(batcher) ? batcherAnnotations(batcher, faults) : {}),
+    },
+    faults,
+  };
+}
+
+function loggerAnnotations(
+  logger: Readonly<Record<string, unknown>>,
+  faults: string[],
+): Record<string, string> {
+  const { url, metadataHeaders, metadataAnnotations } = logger;
+  // KServe documents "all" as the default, and refuses a logger without a mode.
+  const mode = logger['mode'] == null ? 'all' : textOf(logger['mode']);
+  if (!MODES.has(mode)) faults.push('spec.predictor.logger.mode must be all, request or response');
+  return {
+    [PAYLOAD_ANNOTATIONS.logger]: 'true',
+    ...(typeof url === 'string' ? { [PAYLOAD_ANNOTATIONS.loggerSinkUrl]: url } : {}),
+    [PAYLOAD_ANNOTATIONS.loggerMode]: mode,
+    ...listed(PAYLOAD_ANNOTATIONS.loggerMetadataHeaders, metadataHeaders),
+    ...listed(PAYLOAD_ANNOTATIONS.loggerMetadataAnnotations, metadataAnnotations),
+  };
+}
+
+function listed(annotation: string, list: unknown): Record<string, string> {
+  const texts = Array.isArray(list) ? list.filter((entry) => typeof entry === 'string') : [];
+  // An empty list does not get through KServe's own API server, whose types leave it out.
+  return texts.length === 0 ? {} : { [annotation]: texts.join(',') };
+}
+
+function batcherAnnotations(
+  batcher: Readonly<Record<string, unknown>>,
+  faults: string[],
+): Record<string, string> {
+  const number = (field: string, annotation: string): Record<string, string> => {
+    const value = batcher[field];
+    if (value == null) return {};
+    // KServe's agent does not start with another one, and ours neither.
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 1)
+      return { [annotation]: String(value) };
+    faults.push(`spec.predictor.batcher.${field} must be a whole number, 1 or more`);
+    return {};
+  };
+  return {
+    [PAYLOAD_ANNOTATIONS.batcher]: 'true',
+    ...number('maxBatchSize', PAYLOAD_ANNOTATIONS.batcherMaxBatchSize),
+    ...number('maxLatency', PAYLOAD_ANNOTATIONS.batcherMaxLatency),
+  };
+}
+
+/** Reads what KServe's `LoggerSpec` and the `logger` of its configuration have in common. What is of another type is absent. */
+export function loggerStorage(fields: Readonly<Record<string, unknown>>): LoggerStorage {
+  const { storage, marshallerUrl, batchSize, batchInterval } = fields;
+  return {
+    store: isRecord(storage) ? loggerStore(storage) : undefined,
+    marshallerUrl: textOf(marshallerUrl),
+    batchSize: typeof batchSize === 'number' && Number.isSafeInteger(batchSize) ? batchSize : 0,
+    batchInterval: textOf(batchInterval),
+  };
+}
+
+function loggerStore({
+  path,
+  parameters,
+  serviceAccountName,
+}: Readonly<Record<string, unknown>>): LoggerStore {
+  return {
+    path: textOf(path),
+    format: textMapIn(parameters)['format'] ?? '',
+    serviceAccountName: textOf(serviceAccountName),
+  };
+}
+
+/**
+ * What holds for a logger: the store is that of the InferenceService, or none, as soon as that has a logger; what else it
+ * leaves open is that of the configuration (KServe's `getLoggerConfigs`).
+ */
+export function effectiveStorage(predictor: Predictor | undefined, configured: LoggerStorage): LoggerStorage {
+  const logger = isRecord(predictor) ? predictor['logger'] : undefined;
+  if (!isRecord(logger)) return configured;
+  const own = loggerStorage(logger);
+  const isSet = (field: string): boolean => logger[field] != null;
+  return {
+    store: own.store,
+    marshallerUrl: isSet('marshallerUrl') ? own.marshallerUrl : configured.marshallerUrl,
+    batchSize: isSet('batchSize') ? own.batchSize : configured.batchSize,
+    batchInterval: isSet('batchInterval') ? own.batchInterval : configured.batchInterval,
+  };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
