@@ -122,7 +122,8 @@ async function follow(
 ): Promise<void> {
   const { clock, random, onFault, onChange } = options;
   const waits = newWaits(random);
-  for (;;) {
+  // It may be stopped while it waits, too: what is connected after that would never be given up.
+  while (!stopping.aborted) {
     const startedAt = clock.monotonic();
     const ended = await connectOnce(options, state, memory, stopping);
     if (stopping.aborted) return;
