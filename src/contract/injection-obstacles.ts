@@ -1,4 +1,4 @@
-import { MAX_CARRIED_OVER, MAX_PROBE, tooLongToCarryOver } from './carried-over.ts';
+import { MAX_CARRIED_OVER, MAX_PROBE, MAX_VALUES_CARRIED_OVER, tooLongToCarryOver } from './carried-over.ts';
 import { hasPuller, samePath } from './agent-container.ts';
 import {
   AGENT_ANNOTATIONS,
@@ -42,7 +42,8 @@ function tooLarge(pod: Pod): Obstacle | undefined {
     reason: 'AgentTooLarge',
     message:
       `${part} is too long for the multi-model agent, which takes it over: make it shorter than ` +
-      `${MAX_PROBE / 1024} KiB for a readiness probe or a part of the logger, and than ${MAX_CARRIED_OVER / 1024} KiB for all that it takes over`,
+      `${MAX_PROBE / 1024} KiB for a readiness probe or a part of the logger, and than ` +
+      `${MAX_CARRIED_OVER / 1024} KiB and ${MAX_VALUES_CARRIED_OVER} values for all that it takes over`,
   };
 }
 
@@ -59,13 +60,15 @@ function foreignAgent(pod: Pod): Obstacle | undefined {
   };
 }
 
+const COMPONENT_PORT = '--component-port';
+
 /** KServe's agent, whichever image it has, is recognized by its arguments and its port. */
 function isKServeAgent(agent: Container): boolean {
-  const flags = new Set((agent.args ?? []).map((arg) => arg.split('=', 1)[0] ?? ''));
+  const hasFlag = agent.args?.some((arg) => arg === COMPONENT_PORT || arg.startsWith(`${COMPONENT_PORT}=`));
   const hasPort = agent.ports?.some(
     ({ name, containerPort }) => name === AGENT_PORT_NAME || containerPort === AGENT_PORT,
   );
-  return hasPuller(agent) || (flags.has('--component-port') && hasPort === true);
+  return hasPuller(agent) || (hasFlag === true && hasPort === true);
 }
 
 function takenPort(pod: Pod): Obstacle | undefined {

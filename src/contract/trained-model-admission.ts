@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { InferenceService } from './inference-service.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
+import { isRecord } from '../lib/json.ts';
 import { formatQuantity, isBeyondBytes, parseQuantity } from '../lib/quantity.ts';
 import type { Quantity } from '../lib/quantity.ts';
 import { storageUriFault } from './storage-uri.ts';
@@ -120,8 +121,15 @@ function textFault(
   return { code, message: `${field} is ${quoted(value)}; it must be a name` };
 }
 
+const MAX_QUOTED = 80;
+
+/** Cut before it is written as JSON: a value may be as long as a review. */
 function quoted(value: unknown): string {
-  return value === undefined ? 'missing' : JSON.stringify(value).slice(0, 80);
+  if (value === undefined) return 'missing';
+  if (Array.isArray(value)) return 'a list';
+  if (isRecord(value)) return 'an object';
+  const text = typeof value === 'string' ? value.slice(0, MAX_QUOTED).toWellFormed() : value;
+  return JSON.stringify(text).slice(0, MAX_QUOTED);
 }
 
 /** What is around the model now, and may be different by the time it is served. */

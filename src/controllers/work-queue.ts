@@ -92,6 +92,7 @@ interface Queue<K extends string> {
   /** Keys that are due, in the order in which they became so, with the time of that; and those that go before them. */
   readonly due: Map<K, MonotonicMs>;
   readonly urgent: Map<K, MonotonicMs>;
+  urgentInARow: number;
   readonly running: Map<K, Promise<void>>;
   /** Added while they could not become due: running, or in their window. */
   readonly again: Set<K>;
@@ -113,6 +114,7 @@ function createQueue<K extends string>(options: WorkQueueOptions<K>): Queue<K> {
     aborting: new AbortController(),
     due: new Map(),
     urgent: new Map(),
+    urgentInARow: 0,
     running: new Map(),
     again: new Set(),
     failures: new Map(),
@@ -147,9 +149,20 @@ function depthOf<K extends string>({ due, urgent }: Queue<K>): number {
   return due.size + urgent.size;
 }
 
-function* inTurn<K extends string>({ due, urgent }: Queue<K>): Iterable<readonly [K, MonotonicMs]> {
-  yield* urgent;
-  yield* due;
+/** Urgent keys in a row; then one of the others goes, so that a tenant whose keys are always urgent holds up nobody for good. */
+const URGENT_IN_A_ROW = 3;
+
+/** Takes out the key whose turn it is. */
+function nextInTurn<K extends string>(queue: Queue<K>): readonly [K, MonotonicMs] | undefined {
+  const { due, urgent } = queue;
+  const isUrgent = urgent.size > 0 && (due.size === 0 || queue.urgentInARow < URGENT_IN_A_ROW);
+  const from = isUrgent ? urgent : due;
+  for (const entry of from) {
+    queue.urgentInARow = isUrgent ? queue.urgentInARow + 1 : 0;
+    from.delete(entry[0]);
+    return entry;
+  }
+  return undefined;
 }
 
 /** Once nothing holds the key back any more. */
@@ -163,11 +176,10 @@ function isHeldBack<K extends string>({ running, windows }: Queue<K>, key: K): b
 }
 
 function startRuns<K extends string>(queue: Queue<K>): void {
-  const { options, due, urgent, running } = queue;
-  for (const [key, since] of inTurn(queue)) {
-    if (running.size >= options.workers) return;
-    due.delete(key);
-    urgent.delete(key);
+  const { options, running } = queue;
+  while (running.size < options.workers) {
+    const [key, since] = nextInTurn(queue) ?? [];
+    if (key === undefined || since === undefined) return;
     // What is about to run covers what a retry would.
     queue.retries.cancel(key);
     queue.windows?.open(key);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createServer } from 'node:http';
-import type { Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { decodeModelConfig } from '../../src/contract/model-config.ts';
 import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
 import { parseQuantity } from '../../src/lib/quantity.ts';
@@ -27,9 +27,10 @@ import { inParallel } from '../support/parallel.ts';
 import { placePod, setPodStatus } from '../support/predictor-pods.ts';
 import { report } from '../support/report.ts';
 import { shippedManager } from '../support/shipped-manager.ts';
+import { sized } from '../support/tier.ts';
 
-/** `LIARS=1000` tries as many as one namespace may well have. */
-const LIARS = Number(process.env['LIARS'] ?? 100);
+/** `soak` tries as many as one namespace may well have. */
+const LIARS = sized({ check: 100, soak: 1_000 });
 const INVENTED = 19_500;
 const EXISTING = 300;
 const MODELS = 40;
@@ -43,9 +44,8 @@ describe(`${LIARS} predictor pods that lie`, () => {
   let cluster: ManagedCluster;
   let client: ApiClient;
   let limit: MemoryCgroup | undefined;
-  let liar: Server;
+  let liar: Awaited<ReturnType<typeof startLiar>>;
   let honest: EmulatedAgent;
-  const connections = { count: 0 };
 
   beforeAll(async () => {
     const { environment, memoryLimit } = await shippedManager();
@@ -53,7 +53,7 @@ describe(`${LIARS} predictor pods that lie`, () => {
     ({ client } = cluster);
     limit = await memoryCgroup(Number(parseQuantity(memoryLimit)!.nano / 1_000_000_000n) / 1024 / 1024);
     await limit?.add(cluster.manager.pid);
-    liar = await startLiar(connections);
+    liar = await startLiar();
     honest = await startEmulatedAgent({ perSecond: 100, fails });
     await createService(client, inferenceService('evil'));
     await createService(client, inferenceService('good'));
@@ -61,11 +61,7 @@ describe(`${LIARS} predictor pods that lie`, () => {
       await createModel(client, trainedModel(name, 'evil', { memory: '1' }));
     });
     await placePod(client, { name: 'good-0', service: 'good', statusPort: honest.port });
-    await placePod(client, {
-      name: 'evil-0',
-      service: 'evil',
-      statusPort: (liar.address() as AddressInfo).port,
-    });
+    await placePod(client, { name: 'evil-0', service: 'evil', statusPort: liar.port });
     const { spec, metadata } = (await client.get(PODS, {
       namespace: 'default',
       name: 'evil-0',
@@ -83,8 +79,7 @@ describe(`${LIARS} predictor pods that lie`, () => {
   }, 240_000);
 
   afterAll(async () => {
-    liar.closeAllConnections();
-    liar.close();
+    liar.stop();
     await honest.stop();
     await cluster.stop();
     await limit?.remove();
@@ -101,7 +96,7 @@ describe(`${LIARS} predictor pods that lie`, () => {
       const { models } = decodeModelConfig(configMap?.data?.['models.json'] ?? '');
       expect(models.length).toBe(MODELS);
       honest.want(models);
-    }, 60_000);
+    }, 30_000);
     await eventually(async () => {
       const { items } = await client.list(TRAINED_MODELS, { namespace: 'default' });
       const reasons = items
@@ -113,7 +108,7 @@ describe(`${LIARS} predictor pods that lie`, () => {
       expect(reasons.sort()).toEqual(
         names.map((name) => `${name} ${fails(name) ? 'Failed' : 'Loaded'}`).sort(),
       );
-    }, 60_000);
+    }, 30_000);
     report('statuses of 40 models right while others lie (s)', {
       took: (performance.now() - startedAt) / 1000,
     });
@@ -135,7 +130,6 @@ describe(`${LIARS} predictor pods that lie`, () => {
     expect(await limit.killed()).toBe(0);
     report(`memory of the manager beside ${LIARS} pods that lie (MiB)`, {
       peak: await limit.peakMib(),
-      connections: connections.count,
     });
   });
 });
@@ -144,47 +138,13 @@ function namesOf(service: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${service}-${index}`);
 }
 
-/** Every third connection: invents models at once, one by one, or tells all there are, with messages of their own, again and again. */
-function startLiar(connections: { count: number }): Promise<Server> {
-  const model = (name: string, message: string): object => ({
-    ...{ name, phase: 'Failed', specHash: null, reason: 'Bad', message },
-  });
-  const snapshot = (models: object[]): string =>
-    `${JSON.stringify({
-      ...{ type: 'SNAPSHOT', sequence: 1 },
-      status: { version: 'kserve-mms/agent-status.v1', instance: 'i', sequence: 1, models },
-    })}\n`;
-  const event = (name: string, message: string): string =>
-    `${JSON.stringify({ type: 'MODEL', sequence: 1, model: model(name, message) })}\n`;
-  const invented = namesOf('invented', INVENTED);
-  const atOnce = Buffer.from(snapshot(invented.map((name) => model(name, 'x'.repeat(300)))));
-  const oneByOne = Buffer.from(snapshot([]) + invented.map((name) => event(name, 'x'.repeat(400))).join(''));
-  const none = Buffer.from(snapshot([]));
-  const rounds = ['one', 'two'].map((round) =>
-    Buffer.from(
-      namesOf('evil', EXISTING)
-        .map((name) => event(name, `${round} ${'ü'.repeat(380)}`))
-        .join(''),
-    ),
-  );
-  const server = createServer((_request, response) => {
-    const which = connections.count++;
-    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-    if (which % 3 === 0) response.write(atOnce);
-    else if (which % 3 === 1) response.write(oneByOne);
-    else tellForEver(response, none, rounds);
-  });
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-}
+const PROGRAM = fileURLToPath(new URL('../support/lying-agent.ts', import.meta.url));
 
-function tellForEver(response: ServerResponse, first: Buffer, rounds: readonly Buffer[]): void {
-  let round = 0;
-  const more = (): void => {
-    if (response.destroyed) return;
-    const wrote = response.write(rounds[round++ % rounds.length]);
-    if (wrote) setTimeout(more, 200);
-    else response.once('drain', more);
-  };
-  response.write(first);
-  more();
+async function startLiar(): Promise<{ readonly port: number; stop(): void }> {
+  const child = spawn(process.execPath, [PROGRAM, namesOf('evil', EXISTING).join(), String(INVENTED)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  const [port] = (await once(child.stdout, 'data')) as [Buffer];
+  return { port: Number(port), stop: () => void child.kill('SIGKILL') };
 }

@@ -52,6 +52,8 @@ export function costlyReviews(bounds: {
   const text = (piece: string): string => times(piece, bytes);
   const half = (piece: string): string => times(piece, bytes / 2);
   const queueProxy = (env: string): string => `${SERVER},{"name":"queue-proxy","env":[${env}]}`;
+  const agentWith = (args: string): string =>
+    `${SERVER},{"name":"agent","args":["--component-port",${args}],"ports":[{"containerPort":9081}]}`;
   const annotation = (key: string, value: string): string => `,"annotations":{"${key}":"${value}"}`;
   const istio = (json: string, piece: string): PodParts => ({
     metadata: annotation('sidecar.istio.io/status', json.replace('%', text(piece).slice(0, -1))),
@@ -111,8 +113,27 @@ export function costlyReviews(bounds: {
       containers: `{"name":"kserve-container","volumeMounts":[${many(700, () => `{"name":"v","mountPath":"${'/'.repeat(bytes / 750)}"}`)}]}`,
     }),
     pod('arguments of an agent', {
-      containers: `${SERVER},{"name":"agent","args":["--component-port",${many(values - 50, () => '"a"')}],"ports":[{"containerPort":9081}]}`,
+      containers: agentWith(many(values - 50, () => '"a"')),
     }),
+    pod('different arguments of an agent', {
+      containers: agentWith(many(values - 50, (at) => `"a${at}"`)),
+    }),
+    ...(
+      [
+        ['letters', 'v'],
+        ['line feeds', '\\n'],
+        ['emoji', '😀'],
+        ['halves of surrogate pairs', '\\ud800'],
+      ] as const
+    ).flatMap(([what, piece]) => [
+      pod(`an argument of an agent of many ${what}`, { containers: agentWith(`"${text(piece)}"`) }),
+      pod(`a status port of many ${what}`, { containers: agentWith(`"--status-port","${text(piece)}"`) }),
+      pod(`a security context of many ${what}`, {
+        containers: `{"name":"kserve-container","securityContext":{"x":"${text(piece)}"}}`,
+      }),
+      trainedModel(`a memory of many ${what}`, (which) => `"memory":"${which}${half(piece)}"`),
+    ]),
+    pod('different containers', { containers: `${SERVER},${many(values / 2, (at) => `{"name":"c${at}"}`)}` }),
     pod('a security context', {
       containers: `{"name":"kserve-container","securityContext":{"x":[${many(values, () => '1')}]}}`,
     }),

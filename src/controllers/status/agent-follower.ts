@@ -122,10 +122,12 @@ async function follow(
 ): Promise<void> {
   const { clock, random, onFault, onChange } = options;
   const waits = newWaits(random);
-  for (;;) {
+  // It may be stopped while it waits, too: what is connected after that would never be given up.
+  const stopped = (): boolean => stopping.aborted;
+  while (!stopped()) {
     const startedAt = clock.monotonic();
     const ended = await connectOnce(options, state, memory, stopping);
-    if (stopping.aborted) return;
+    if (stopped()) return;
     const faulty = ended instanceof StreamFaultError;
     const lasted = milliseconds(clock.monotonic() - startedAt);
     const wait = waits.after({ faulty, lasted, faultyPods: options.faultyPods() + (faulty ? 1 : 0) });

@@ -47,8 +47,13 @@ export interface AgentFollowers {
   modelGone(name: string, pods: Iterable<WatchedPod>): void;
   /** What is known of one model on each of these pods. */
   viewsOf(model: string, pods: Iterable<WatchedPod>): ReplicaView[];
+  /** Whether one of these pods, of which {@link MOST_ASKED} are asked, tells that the model has failed there. */
+  hasFailed(model: string, pods: Iterable<WatchedPod>): boolean;
   stop(): Promise<void>;
 }
+
+/** The question comes with each change of a model: to ask a thousand pods each time took half of the manager's time. */
+const MOST_ASKED = 50;
 
 export function createAgentFollowers(options: AgentFollowersOptions): AgentFollowers {
   const { clock, random } = options;
@@ -86,11 +91,8 @@ export function createAgentFollowers(options: AgentFollowersOptions): AgentFollo
     modelGone(name, pods) {
       for (const pod of pods) sources.get(keyOf(pod))?.modelGone(name);
     },
-    viewsOf: (model, pods) =>
-      [...pods].flatMap((pod): ReplicaView[] => {
-        const source = sources.get(keyOf(pod))?.current();
-        return source === undefined ? [] : [viewOf(model, pod, source)];
-      }),
+    viewsOf: (model, pods) => viewsIn(sources, model, pods),
+    hasFailed: (model, pods) => hasFailedIn(sources, model, pods),
     async stop() {
       // To close a thousand connections at once would hold up everything else for seconds.
       shared.slots.close();
@@ -171,6 +173,28 @@ function createPodSource(
       await Promise.all([stream.stop(), poller?.stop()]);
     },
   };
+}
+
+type PodSources = ReadonlyMap<ObjectKey, PodSource>;
+
+/** A loop over a list of its own: of a thousand pods, for each look at a model, it is what the look takes. */
+function viewsIn(sources: PodSources, model: string, pods: Iterable<WatchedPod>): ReplicaView[] {
+  const views: ReplicaView[] = [];
+  for (const pod of pods) {
+    const follower = sources.get(keyOf(pod))?.current();
+    if (follower !== undefined) views.push(viewOf(model, pod, follower));
+  }
+  return views;
+}
+
+function hasFailedIn(sources: PodSources, model: string, pods: Iterable<WatchedPod>): boolean {
+  let asked = 0;
+  for (const pod of pods) {
+    if (asked++ === MOST_ASKED) return false;
+    const follower = sources.get(keyOf(pod))?.current();
+    if (follower?.silence === undefined && follower?.models.get(model)?.phase === 'Failed') return true;
+  }
+  return false;
 }
 
 function viewOf(name: string, pod: WatchedPod, { models, silence }: AgentFollower): ReplicaView {

@@ -5,8 +5,8 @@ import type { Sharer } from './fair-queue.ts';
 /** How many connections to agents are being opened at once. */
 export interface OpeningSlots {
   /**
-   * Resolves with what gives the slot back, once there is one; with undefined when the signal aborts before. The slot must be
-   * given back once the agent has answered, or will not.
+   * Resolves with what gives the slot back, once there is one; with undefined when the signal aborts before, and once none is
+   * given any more. The slot must be given back once the agent has answered, or will not.
    */
   take(sharer: Sharer, signal: AbortSignal): Promise<(() => void) | undefined>;
   /** None is given any more, so that those that end do not make way for others. */
@@ -68,7 +68,7 @@ export function createOpeningSlots(bounds: SlotBounds = BOUNDS): OpeningSlots {
     },
     take: (sharer, signal) =>
       new Promise((resolve) => {
-        if (signal.aborted) {
+        if (signal.aborted || closed) {
           resolve(undefined);
           return;
         }

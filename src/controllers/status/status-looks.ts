@@ -1,5 +1,5 @@
 import { milliseconds } from '../../lib/clock.ts';
-import type { Clock } from '../../lib/clock.ts';
+import type { Clock, Milliseconds } from '../../lib/clock.ts';
 import type { ObjectKey } from '../../contract/kubernetes.ts';
 import { createKeyTimers } from '../../lib/key-timers.ts';
 
@@ -24,6 +24,11 @@ interface StatusLooksOptions {
 const REST_A_POD_MS = 0.1;
 const REST = { least: 50, most: 60_000 };
 
+/** How long an InferenceService rests after so many looks at its models, each of which asks all of its pods. */
+export function restAfter(looks: number, pods: number): Milliseconds {
+  return milliseconds(Math.min(REST.most, Math.max(REST.least, looks * pods * REST_A_POD_MS)));
+}
+
 /**
  * The first change is looked at at once. After it an InferenceService rests for as long as its size asks for, and what changes
  * meanwhile is looked at together: pods that tell of changes as fast as they can cost no more than others.
@@ -47,8 +52,7 @@ export function createStatusLooks(options: StatusLooksOptions): StatusLooks {
       looks += 1;
     }
     under.delete(key);
-    const rest = Math.min(REST.most, Math.max(REST.least, looks * podsOf(key) * REST_A_POD_MS));
-    resting.set(key, milliseconds(rest));
+    resting.set(key, restAfter(looks, podsOf(key)));
   }
 
   return {

@@ -35,7 +35,7 @@ import type { PlanListener } from '../models/model-config-controller.ts';
 import { createPlacements } from '../models/placements.ts';
 import { createControllerQueue } from '../controller-queue.ts';
 import type { ControllerQueue } from '../controller-queue.ts';
-import { createStatusLooks } from './status-looks.ts';
+import { createStatusLooks, restAfter } from './status-looks.ts';
 import type { StatusLooks } from './status-looks.ts';
 import { createStatusWriteLimiter, depthObserver } from './status-write-limiter.ts';
 import { createStatusDebounce } from './status-debounce.ts';
@@ -160,7 +160,7 @@ function newLeading(
   async function process(key: ObjectKey, signal: AbortSignal): Promise<void> {
     await breathe();
     const again = await lookAt(key, parts, signal);
-    if (again !== undefined) reconciling.enqueueAfter(key, again);
+    if (again !== undefined) reconciling.enqueueAfter(key, laterIfLarge(again, key, view));
   }
 
   const reconciling = createControllerQueue({
@@ -299,8 +299,18 @@ function hasFailed(key: ObjectKey, view: ClusterView, followers: AgentFollowers)
   const model = view.trainedModels.cache.get(key);
   const service = model === undefined ? undefined : keyOfTrainedModel(model);
   if (model === undefined || service === undefined) return false;
-  const views = followers.viewsOf(model.metadata.name, view.podsByKey.group(service));
-  return views.some((replica) => replica.kind === 'told' && replica.model.phase === 'Failed');
+  return followers.hasFailed(model.metadata.name, view.podsByKey.group(service));
+}
+
+/**
+ * Each of a thousand pods that fall silent one after the other sets a time for another look at every model. All models of an
+ * InferenceService are looked at again no more often than when their pods tell of changes.
+ */
+function laterIfLarge(span: Milliseconds, key: ObjectKey, view: ClusterView): Milliseconds {
+  const model = view.trainedModels.cache.get(key);
+  const service = (model && keyOfTrainedModel(model)) ?? '';
+  const rest = restAfter(view.trainedModelsByKey.sizeOf(service), view.podsByKey.sizeOf(service));
+  return rest > span ? rest : span;
 }
 
 function waitingOf(

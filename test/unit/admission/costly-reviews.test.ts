@@ -15,7 +15,7 @@ import { costlyReviews } from '../../support/costly-reviews.ts';
 
 const KIB = 1024;
 /** Some copies of what an agent may take over from a pod, and none of the pod. */
-const MOST_WRITTEN = 4 * 1024 * KIB;
+const MOST_WRITTEN = 3 * 1024 * KIB;
 
 const multiModel = {
   metadata: { name: 'sk', namespace: 'models' },

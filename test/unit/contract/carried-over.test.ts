@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { MAX_CARRIED_OVER, MAX_PROBE } from '../../../src/contract/carried-over.ts';
+import { MAX_CARRIED_OVER, MAX_PROBE, MAX_VALUES_CARRIED_OVER } from '../../../src/contract/carried-over.ts';
 import { findObstacle } from '../../../src/contract/injection-obstacles.ts';
 import type { Container, Pod } from '../../../src/contract/pod.ts';
 
@@ -9,6 +9,12 @@ const pod = (annotations: Record<string, string>, ...containers: Container[]): P
 });
 const server = (fields: Partial<Container> = {}): Container => ({ name: 'kserve-container', ...fields });
 const queueProxy = (value: string): Container => ({ name: 'queue-proxy', env: [{ name: 'E', value }] });
+const variables = (count: number): Container => ({
+  name: 'queue-proxy',
+  env: Array.from({ length: count }, (_, at) => ({ name: `E${at}`, value: 'v' })),
+});
+const agent = (...args: string[]): Container => ({ name: 'agent', args: ['--enable-puller', ...args] });
+const numbers = (count: number): number[] => Array.from({ length: count }, () => 1);
 const letters = (count: number): string => 'x'.repeat(count);
 
 describe('a pod of which the agent takes over too much', () => {
@@ -20,6 +26,13 @@ describe('a pod of which the agent takes over too much', () => {
       pod({}, server({ readinessProbe: { httpGet: { path: letters(MAX_PROBE), port: 80 } } })),
     ],
     ['security context', pod({}, server({ securityContext: { x: letters(MAX_CARRIED_OVER) } }))],
+    ['queue-proxy', pod({}, server(), queueProxy('\ud800'.repeat(MAX_CARRIED_OVER / 5)))],
+    ['queue-proxy', pod({}, server(), queueProxy('"'.repeat(MAX_CARRIED_OVER / 2)))],
+    ['queue-proxy', pod({}, server(), variables(6_000))],
+    ['security context', pod({}, server({ securityContext: { x: numbers(MAX_VALUES_CARRIED_OVER) } }))],
+    ['readiness probe', pod({}, server({ readinessProbe: { httpGet: { x: numbers(20_000) } } }))],
+    ['arguments', pod({}, server(), agent(letters(MAX_CARRIED_OVER)))],
+    ['arguments', pod({}, server(), agent(...numbers(MAX_VALUES_CARRIED_OVER).map(String)))],
     ['modelDir', pod({ 'internal.serving.kserve.io/modelDir': letters(MAX_CARRIED_OVER) }, server())],
     [
       'modelDir',
@@ -49,6 +62,8 @@ describe('a pod of which the agent takes over too much', () => {
 
   it.each([
     ['as much as fits', pod({}, server(), queueProxy(letters(MAX_CARRIED_OVER - 100)))],
+    ['text of whole surrogate pairs', pod({}, server(), queueProxy('😀'.repeat(MAX_CARRIED_OVER / 2 - 50)))],
+    ['five thousand variables', pod({}, server(), variables(5_000))],
     [
       'what the agent does not take over',
       pod({ note: letters(MAX_CARRIED_OVER) }, server({ args: [letters(MAX_CARRIED_OVER)] })),

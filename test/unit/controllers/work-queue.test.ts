@@ -77,6 +77,25 @@ describe('the work queue', () => {
     expect(runs).toEqual(['busy@0', 'a@0']);
   });
 
+  it('lets one that is not urgent go after three that are, so that it is never held up for good', async () => {
+    const { queue, runs, hold } = testQueue({ workers: 1, isUrgent: (key) => key.startsWith('u') });
+    const gate = hold('u0');
+    for (const key of ['u0', 'a', 'b', 'u1', 'u2', 'u3', 'u4', 'u5', 'u6']) queue.add(key);
+    gate.resolve(undefined);
+    await settle();
+    expect(runs.map((run) => run.split('@')[0])).toEqual([
+      'u0',
+      'u1',
+      'u2',
+      'a',
+      'u3',
+      'u4',
+      'u5',
+      'b',
+      'u6',
+    ]);
+  });
+
   it('runs what is urgent before what is not, also what becomes so while it waits', async () => {
     const urgent = new Set(['u1', 'u2']);
     const { queue, runs, hold } = testQueue({ workers: 1, isUrgent: (key) => urgent.has(key) });

@@ -272,6 +272,16 @@ describe('following an agent', () => {
     expect(follower.silence?.why).toBe('nothing listens there');
     server = createServer().listen(0);
   });
+
+  it('ends when it is stopped while it waits to try again, and asks no more', async () => {
+    const slots = createOpeningSlots();
+    await follow((_request, response) => void response.writeHead(503).end(), { slots, random: () => 1 });
+    await eventuallyTrue('silence', () => follower.silence?.why === 'it answered 503');
+    const before = asked.length;
+    slots.close();
+    await follower.stop();
+    expect(asked.length).toBe(before);
+  });
 });
 
 function endless(response: ServerResponse): void {
