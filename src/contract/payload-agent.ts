@@ -120,7 +120,9 @@ function listEntry(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-function annotation({ metadata: { annotations = {} } }: Pod, key: string): string | undefined {
+function annotation({ metadata }: Pod, key: string): string | undefined {
+  // A client may send null for none.
+  const annotations = metadata.annotations ?? {};
   return Object.hasOwn(annotations, key) ? annotations[key] : undefined;
 }
 
