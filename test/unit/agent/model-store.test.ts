@@ -126,7 +126,12 @@ describe('the model directory', () => {
       await put(store, A, false);
       await store.noteLoaded('m', A);
       await put(store, B, true);
-      expect((await opened()).found.get('m')).toEqual({ stored: B, previous: A, parked: false, loadedHash: undefined });
+      expect((await opened()).found.get('m')).toEqual({
+        stored: B,
+        previous: A,
+        parked: false,
+        loadedHash: undefined,
+      });
       // Nor the version before, once it is back: the server may have been given the other one.
       await store.goBack('m');
       expect((await opened()).found.get('m')).toEqual({
