@@ -22,16 +22,23 @@ export interface LoggerStorage {
 
 const MODES: ReadonlySet<string> = new Set(['all', 'request', 'response']);
 
+/** A value of a logger or batcher that no agent starts with. */
+interface PayloadFault {
+  readonly path: readonly string[];
+  /** What the value must be; the path goes before it. */
+  readonly message: string;
+}
+
 /** What KServe's controller writes on the pods of a predictor with a logger or a batcher, and what is wrong with these. */
 interface PayloadAnnotations {
   readonly annotations: Readonly<Record<string, string>>;
-  readonly faults: readonly string[];
+  readonly faults: readonly PayloadFault[];
 }
 
 /** The annotations of KServe's `addLoggerAnnotations` and `addBatcherAnnotations`; none without a logger and a batcher. */
 export function payloadAnnotations(predictor: Predictor): PayloadAnnotations {
   const { logger, batcher } = predictor;
-  const faults: string[] = [];
+  const faults: PayloadFault[] = [];
   return {
     annotations: {
       ...(isRecord(logger) ? loggerAnnotations(logger, faults) : {}),
@@ -43,12 +50,12 @@ export function payloadAnnotations(predictor: Predictor): PayloadAnnotations {
 
 function loggerAnnotations(
   logger: Readonly<Record<string, unknown>>,
-  faults: string[],
+  faults: PayloadFault[],
 ): Record<string, string> {
   const { url, metadataHeaders, metadataAnnotations } = logger;
   // KServe documents "all" as the default, and refuses a logger without a mode.
   const mode = logger['mode'] == null ? 'all' : textOf(logger['mode']);
-  if (!MODES.has(mode)) faults.push('spec.predictor.logger.mode must be all, request or response');
+  if (!MODES.has(mode)) faults.push(faultOf('logger', 'mode', 'must be all, request or response'));
   return {
     [PAYLOAD_ANNOTATIONS.logger]: 'true',
     ...(typeof url === 'string' ? { [PAYLOAD_ANNOTATIONS.loggerSinkUrl]: url } : {}),
@@ -66,7 +73,7 @@ function listed(annotation: string, list: unknown): Record<string, string> {
 
 function batcherAnnotations(
   batcher: Readonly<Record<string, unknown>>,
-  faults: string[],
+  faults: PayloadFault[],
 ): Record<string, string> {
   const number = (field: string, annotation: string): Record<string, string> => {
     const value = batcher[field];
@@ -74,7 +81,7 @@ function batcherAnnotations(
     // KServe's agent does not start with another one, and ours neither.
     if (typeof value === 'number' && Number.isInteger(value) && value >= 1)
       return { [annotation]: String(value) };
-    faults.push(`spec.predictor.batcher.${field} must be a whole number, 1 or more`);
+    faults.push(faultOf('batcher', field, 'must be a whole number, 1 or more'));
     return {};
   };
   return {
@@ -82,6 +89,10 @@ function batcherAnnotations(
     ...number('maxBatchSize', PAYLOAD_ANNOTATIONS.batcherMaxBatchSize),
     ...number('maxLatency', PAYLOAD_ANNOTATIONS.batcherMaxLatency),
   };
+}
+
+function faultOf(part: 'logger' | 'batcher', field: string, message: string): PayloadFault {
+  return { path: ['spec', 'predictor', part, field], message };
 }
 
 /** Reads what KServe's `LoggerSpec` and the `logger` of its configuration have in common. What is of another type is absent. */

@@ -142,7 +142,10 @@ function workload(
   scale: Scale,
   runtime: RuntimeOffer | undefined,
 ): PredictorPlan {
-  const faults = [...pod.faults, ...payloadAnnotations(predictor).faults];
+  const payloadFaults = payloadAnnotations(predictor).faults.map(
+    ({ path, message }) => `${path.join('.')} ${message}`,
+  );
+  const faults = [...pod.faults, ...payloadFaults];
   if (faults.length > 0) return blocked('InvalidPredictorSpec', faults.join('; '));
   const { labels, annotations } = metadataOf(
     { ...inferenceService.metadata, labels: pod.labels },

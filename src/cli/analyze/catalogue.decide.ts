@@ -110,6 +110,18 @@ export const FINDING_KINDS = {
     'an annotation of residency that has no effect',
     'Write kserve-mms/residency as "always" or "on-demand", and budgets as quantities such as 2Gi.',
   ),
+  MMS308: error(
+    'a setting of a logger or batcher that no agent starts with',
+    'Write mode as all, request or response, and maxBatchSize and maxLatency as whole numbers from 1 on.',
+  ),
+  MMS309: info(
+    'a logger without a sink of its own',
+    'Write spec.predictor.logger.url, or see that inferenceservice-config has a defaultUrl.',
+  ),
+  MMS310: warning(
+    'a batcher in front of a V2 server',
+    'Remove it, or serve V1: V2 requests pass it as they are, and many servers batch V2 themselves.',
+  ),
   MMS401: error('a pod that the webhook would refuse', 'mms inject shows the whole decision.'),
   MMS402: warning(
     'a pod in which models would not be served as meant',

@@ -10,6 +10,7 @@ import type { RuntimeOffer } from '../../contract/serving-runtime.ts';
 import { misspeltFieldsOfInferenceService } from './fields.decide.ts';
 import type { FieldPath, Finding, Named } from './finding.decide.ts';
 import { mayShareNamespace } from './finding.decide.ts';
+import { payloadFindings } from './payload.decide.ts';
 
 /** A ServingRuntime or, without a namespace, a ClusterServingRuntime of the files. */
 export type NamedRuntime<T> = Named<T, RuntimeOffer>;
@@ -23,7 +24,7 @@ export function inferenceServiceFindings<T>(
 ): Finding<T>[] {
   const { subject, object } = service;
   const decision = isMMSPredictor(object.spec?.predictor);
-  const findings = misspeltFieldsOfInferenceService(subject, { ...object });
+  const findings = [...misspeltFieldsOfInferenceService(subject, { ...object }), ...payloadFindings(service)];
   if (decision.reasons.some(({ code }) => code === 'NoPredictor' || code === 'NoImplementation'))
     return [
       ...findings,

@@ -1,57 +1,4 @@
-/** A TrainedModel that is as it should be but for what a case changes. */
-export function model(name: string, changes: Readonly<Record<string, string>> = {}, more = ''): string {
-  const {
-    uri = `s3://models/${name}`,
-    framework = 'sklearn',
-    memory = '256Mi',
-    service = 'flowers',
-  } = changes;
-  return `apiVersion: serving.kserve.io/v1alpha1
-kind: TrainedModel
-metadata:
-  name: ${name}
-${changes['namespace'] === undefined ? '' : `  namespace: ${changes['namespace']}\n`}spec:
-  inferenceService: ${service}
-  model:
-    storageUri: ${uri}
-    framework: ${framework}
-    memory: ${memory}
-${more}`;
-}
-
-/** A multi-model InferenceService, or one with another predictor. */
-export function service(
-  name = 'flowers',
-  predictor = 'model: { modelFormat: { name: sklearn }, resources: { limits: { memory: 2Gi } } }',
-) {
-  return `apiVersion: serving.kserve.io/v1beta1
-kind: InferenceService
-metadata:
-  name: ${name}
-spec:
-  predictor:
-    ${predictor}
-`;
-}
-
-/** The same object with annotations of residency. */
-function onDemand(object: string, annotations: readonly string[] = ['residency: on-demand']): string {
-  const lines = annotations.map((line) => `    kserve-mms/${line}\n`).join('');
-  return object.replace('\nspec:', `\n  annotations:\n${lines}spec:`);
-}
-
-const POD = `apiVersion: v1
-kind: Pod
-metadata:
-  name: p
-  labels: { serving.kserve.io/inferenceservice: flowers, component: predictor }
-spec:
-  containers:
-    - name: kserve-container
-      image: server
-    - name: agent
-      image: another
-`;
+import { model, onDemand, POD, service, withPayload } from './analyze-objects.ts';
 
 interface Case {
   readonly what: string;
@@ -237,6 +184,21 @@ export const CASES: readonly Case[] = [
       ['MMS307', 'a.yaml:6:5', /"sometimes"; it is "always" or "on-demand"/],
       ['MMS307', 'a.yaml:7:5', /"plenty"; it is a quantity/],
       ['MMS216', 'b.yaml:6:5', /on a TrainedModel it is "always"/],
+    ],
+  },
+  {
+    what: 'a logger and a batcher that cannot work, or have no effect',
+    files: {
+      'a.yaml': withPayload('a', ['logger: { mode: some }', 'batcher: { maxBatchSize: 0, maxLatency: 2.5 }']),
+      'b.yaml': withPayload('b', ['logger: { mode: all, url: http://sink.example }', 'batcher: {}'], 'v2'),
+      'c.yaml': withPayload('c', ['logger: { mode: all, url: http://sink.example }', 'batcher: {}']),
+    },
+    found: [
+      ['MMS309', 'a.yaml:7:5', /names no url/],
+      ['MMS308', 'a.yaml:7:15', /logger\.mode must be all, request or response/],
+      ['MMS308', 'a.yaml:8:16', /batcher\.maxBatchSize must be a whole number/],
+      ['MMS308', 'a.yaml:8:33', /batcher\.maxLatency must be a whole number/],
+      ['MMS310', 'b.yaml:8:5', /speaks v2/],
     ],
   },
   {

@@ -6,7 +6,8 @@ import { FINDING_KINDS } from '../../../src/cli/analyze/catalogue.decide.ts';
 import { runCommand } from '../../support/command-run.ts';
 import { ROOT } from '../../support/page.ts';
 import { report } from '../../support/report.ts';
-import { CASES, model, service } from './analyze-cases.ts';
+import { CASES } from './analyze-cases.ts';
+import { model, service } from './analyze-objects.ts';
 
 let directory = '';
 beforeAll(async () => {
