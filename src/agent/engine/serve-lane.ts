@@ -65,20 +65,28 @@ async function install({ store }: EngineContext, model: TrackedModel): Promise<v
   if (staged === undefined) return;
   // The same version fetched again replaces files under suspicion; those are nothing to go back to.
   const keep = previous === undefined && stored !== undefined && !meansSameSpec(stored, staged.spec);
-  model.staged = undefined;
   model.stored = undefined;
   model.loadedHash = undefined;
-  await store.install(model.name, staged.path, keep);
+  try {
+    await store.install(model.name, staged.path, keep);
+  } finally {
+    // Not before: a decision that is made meanwhile would find no version, and have this one fetched again.
+    if (model.staged === staged) model.staged = undefined;
+  }
   model.previous = keep ? stored : previous;
   model.stored = staged.spec;
 }
 
 async function goBack({ store }: EngineContext, model: TrackedModel): Promise<void> {
   const back = model.previous;
-  model.previous = undefined;
   model.stored = undefined;
   model.loadedHash = undefined;
-  await store.goBack(model.name);
+  try {
+    await store.goBack(model.name);
+  } finally {
+    // As in install.
+    model.previous = undefined;
+  }
   model.stored = back;
 }
 

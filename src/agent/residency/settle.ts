@@ -66,6 +66,8 @@ function settleOnDemand(books: Books, entry: Entry, now: MonotonicMs): void {
     entry.seenLoaded = false;
     books.idle.remove(entry);
     if (entry.residence === 'memory' || entry.residence === 'disk') giveUpFailed(books, entry, now);
+    // Files that were put in place again have to be proved again.
+    else if (entry.queue === undefined && !isProved(entry)) enqueue(books, entry);
     return;
   }
   if (entry.residence !== 'memory') return;
