@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
+import { addResidencyMetrics } from '../../src/agent/residency/metrics.ts';
+import type { ResidencyFigures } from '../../src/agent/residency/residency.ts';
 import { createAgentMetrics } from '../../src/agent/status/metrics.ts';
 import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import { AGENT_PORT, AGENT_PORT_NAME } from '../../src/contract/names.ts';
@@ -172,6 +174,12 @@ describe('the overlay for Prometheus and Grafana', () => {
   });
 });
 
+const RESIDENCY: ResidencyFigures = {
+  counts: { hits: 0, misses: 0, loads: 0, evictions: 0, diskEvictions: 0 },
+  memory: { budget: 1, charged: 0, measured: 0, allowed: 1 },
+  ...{ diskUsed: 0, waiting: 0, loaded: 0 },
+};
+
 /** The labels of each metric, from the registries that /metrics is made of. */
 async function knownMetrics(): Promise<Map<string, readonly string[]>> {
   const manager = createManagerMetrics().registry.getMetricsAsArray() as unknown as readonly {
@@ -180,10 +188,12 @@ async function knownMetrics(): Promise<Map<string, readonly string[]>> {
   }[];
   const known = new Map(manager.map(({ name, labelNames }) => [name, labelNames]));
   // The agent shows its registry only as the text that is scraped; its labels are those of the page that describes them.
-  const scraped = await createAgentMetrics(
+  const agent = createAgentMetrics(
     () => [],
     () => false,
-  ).text();
+  );
+  addResidencyMetrics(agent.registry, () => RESIDENCY);
+  const scraped = await agent.text();
   const page = await readFile(join(ROOT, 'docs/agent-status.md'), 'utf8');
   for (const [, name] of scraped.matchAll(/^# TYPE (\w+) /gm)) {
     const row = page.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
