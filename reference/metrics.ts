@@ -1,9 +1,17 @@
 import type { Registry } from 'prom-client';
 import { createBatcherMetrics } from '../src/agent/batcher/metrics.ts';
 import { createLoggerMetrics } from '../src/agent/logger/metrics.ts';
+import { addResidencyMetrics } from '../src/agent/residency/metrics.ts';
+import type { ResidencyFigures } from '../src/agent/residency/residency.ts';
 import { createAgentMetrics } from '../src/agent/status/metrics.ts';
 import { createManagerMetrics } from '../src/manager/metrics.ts';
 import { code, markdownTable, page } from './markdown.ts';
+
+const NO_MODELS: ResidencyFigures = {
+  counts: { hits: 0, misses: 0, loads: 0, evictions: 0, diskEvictions: 0 },
+  memory: { budget: 0, charged: 0, measured: 0, allowed: 0 },
+  ...{ diskUsed: 0, waiting: 0, loaded: 0 },
+};
 
 /** Every metric of manager and agent, as their registries have them; what Node itself tells is left out. */
 export async function metricsPage(): Promise<string> {
@@ -13,6 +21,7 @@ export async function metricsPage(): Promise<string> {
   );
   createLoggerMetrics(agent.registry, () => ({ events: 0, bytes: 0 }));
   createBatcherMetrics(agent.registry);
+  addResidencyMetrics(agent.registry, () => NO_MODELS);
   const manager = createManagerMetrics().registry;
   return page(
     'Metrics',
