@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { PassThrough } from 'node:stream';
 import { run } from '../../src/cli/program.ts';
 
@@ -16,6 +17,8 @@ export function startCommand(
   args: readonly string[],
   { input = '', environment = {} }: { input?: string; environment?: NodeJS.ProcessEnv } = {},
 ): CommandRun {
+  // commander ends `help` with the exit code that is set already, which is nobody's here: a worker runs many tests.
+  process.exitCode = undefined;
   const interruption = new AbortController();
   const [stdout, stderr] = [collected(), collected()];
   const stdin = new PassThrough();
