@@ -129,8 +129,10 @@ describe('a target', () => {
 });
 
 describe('the guard', () => {
+  const instant: Runs = [['admission', 'instant', { [names.podsASecond(16)]: 1_000 }]];
+
   it('lets a good run pass', () => {
-    expect(losses(someResults(GOOD))).toEqual([]);
+    expect(losses(someResults([...GOOD, ...instant]))).toEqual([]);
   });
 
   it.each([
@@ -141,7 +143,7 @@ describe('the guard', () => {
     ['agent', { [names.UPDATE_FAILURES]: 3 }],
     ['data-path', { [names.requestsASecond(16)]: 249 }],
   ])('names a large loss of %s: %j', (part, change) => {
-    expect(losses(someResults(changed(part, 'ours', change)))).toEqual([
+    expect(losses(someResults([...changed(part, 'ours', change), ...instant]))).toEqual([
       expect.stringContaining(Object.keys(change)[0]!),
     ]);
   });
