@@ -94,7 +94,9 @@ export function allowedCharge(budget: ByteCount, measured: MeasuredMemory | unde
   const { peak } = measured;
   const taken = measured.resident - measured.base;
   if (taken > budget) return Math.floor((peak * budget) / taken);
-  return Math.min(budget, peak + budget - taken);
+  // What comes next is taken to be as much larger than declared as what is there; never smaller.
+  const excess = peak === 0 ? 1 : Math.max(1, taken / peak);
+  return Math.min(budget, Math.floor(peak + (budget - taken) / excess));
 }
 
 /**
