@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 import type { Writable } from 'node:stream';
 import { Option } from 'commander';
 import { stringify } from 'yaml';
+import { isTerminal, showsColours } from './terminal.ts';
 
 /** What a command's result is printed as. */
 export type OutputFormat = 'table' | 'wide' | 'name' | 'json' | 'yaml';
@@ -25,7 +26,6 @@ export function painter(
   stream: Writable,
   environment: NodeJS.ProcessEnv,
 ): (colour: Colour, text: string) => string {
-  const plain = environment['NO_COLOR'] !== undefined && environment['NO_COLOR'] !== '';
-  const terminal = 'isTTY' in stream && stream.isTTY === true && environment['TERM'] !== 'dumb';
-  return (colour, text) => (terminal && !plain ? styleText(colour, text, { validateStream: false }) : text);
+  const coloured = isTerminal(stream) && showsColours(environment);
+  return (colour, text) => (coloured ? styleText(colour, text, { validateStream: false }) : text);
 }

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { DestinationStream } from 'pino';
 import type { Logger } from '../lib/log.ts';
+import { isTerminal, showsColours } from './terminal.ts';
 
 interface ProcessLogOptions {
   /** In every line, so that the logs of manager and agent can be told apart where they come together. */
@@ -29,21 +30,12 @@ export async function processLog(options: ProcessLogOptions): Promise<Logger> {
   return logger;
 }
 
-function isTerminal(stdout: Writable): boolean {
-  return 'isTTY' in stdout && stdout.isTTY === true;
-}
-
-/** https://no-color.org */
-function isPlain({ NO_COLOR, TERM }: NodeJS.ProcessEnv): boolean {
-  return (NO_COLOR !== undefined && NO_COLOR !== '') || TERM === 'dumb';
-}
-
 /** Loaded for a terminal only: in a pod nobody pays for it. */
 async function readable({ stdout, environment }: ProcessLogOptions): Promise<DestinationStream> {
   const { default: pretty } = await import('pino-pretty');
   return pretty({
     destination: stdout,
-    colorize: !isPlain(environment),
+    colorize: showsColours(environment),
     translateTime: 'SYS:HH:MM:ss',
     ignore: 'component',
     singleLine: true,

@@ -146,6 +146,7 @@ export function answerSleeping(outgoing: ServerResponse, answer: WakeAnswer): vo
   outgoing.end(body);
 }
 
-function retryAfterSeconds(span: Milliseconds): number {
+/** As the header has it: whole seconds, and never none. */
+export function retryAfterSeconds(span: Milliseconds): number {
   return Math.max(1, Math.ceil(span / 1_000));
 }

@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { table } from '../table.ts';
 import type { Rows } from './status-tables.ts';
 import { tablesText } from './status-tables.ts';
+import { isTerminal } from '../terminal.ts';
 
 /** Where tables are shown again and again. */
 interface Screen {
@@ -13,7 +14,7 @@ const HOME_AND_CLEAR = '\u001b[H\u001b[J';
 
 /** A terminal is redrawn each time; anywhere else the lines that are new or different are appended. */
 export function screenFor(stdout: Writable, headers = true): Screen {
-  const terminal = 'isTTY' in stdout && stdout.isTTY === true;
+  const terminal = isTerminal(stdout);
   return terminal ? drawnAnew(stdout, headers) : appended(stdout, headers);
 }
 

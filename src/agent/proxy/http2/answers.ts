@@ -1,5 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2';
-import type { WakeAnswer } from '../wake.ts';
+import { retryAfterSeconds, type WakeAnswer } from '../wake.ts';
 import { GRPC_STATUS, grpcMessage, MODEL_IS_READY } from './grpc-message.decide.ts';
 
 /** Answers a stream in the agent's own name, in the protocol that it came in. Of a body that still comes nothing is kept. */
@@ -36,7 +36,7 @@ function answerHttp(stream: ServerHttp2Stream, answer: WakeAnswer): void {
     ':status': isRefused ? 503 : 200,
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
-    ...(isRefused && { 'retry-after': String(Math.max(1, Math.ceil(answer.retryAfter / 1000))) }),
+    ...(isRefused && { 'retry-after': String(retryAfterSeconds(answer.retryAfter)) }),
   });
   stream.end(body);
 }
