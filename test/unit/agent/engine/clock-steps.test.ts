@@ -1,11 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EngineDeps } from '../../../../src/agent/engine/context.ts';
 import { createEngine } from '../../../../src/agent/engine/engine.ts';
 import type { PullResult } from '../../../../src/agent/puller/contract.ts';
 import type { ServerAnswer } from '../../../../src/agent/model-server/adapter.ts';
 import { seconds } from '../../../../src/lib/clock.ts';
 import { fakeClock } from '../../../support/clocks.ts';
-import { silentLogger } from '../../../support/forked-puller.ts';
+import { playedEngine } from '../../../support/played-engine.ts';
 
 const HOUR = 3_600_000;
 const SPEC = { storageUri: 's3://b/m', framework: 'sklearn', memory: '1' };
@@ -15,52 +14,20 @@ function scene(pulls: PullResult[], loads: ServerAnswer[]) {
   const clock = fakeClock();
   const spans: number[] = [];
   const attempts = { pulls: 0, loads: 0 };
-  const done = () => Promise.resolve();
-  const deps: EngineDeps = {
+  const deps = playedEngine({
     clock,
-    random: () => 1,
-    log: silentLogger,
-    limits: { fetches: 4, loads: 4, slowAfter: seconds(1) },
-    observer: {
-      changed: () => undefined,
-      forgotten: () => undefined,
-      stepped: (_step, took) => void spans.push(took),
+    pull: async () => {
+      await clock.sleep(seconds(1));
+      return pulls[attempts.pulls++] ?? { kind: 'pulled', bytes: 1, files: 1 };
     },
-    puller: {
-      pull: async () => {
-        await clock.sleep(seconds(1));
-        return pulls[attempts.pulls++] ?? { kind: 'pulled', bytes: 1, files: 1 };
-      },
-      stop: done,
-    },
+    stepped: (_step, took) => void spans.push(took),
     adapter: {
-      health: () => Promise.resolve('up'),
-      index: () => Promise.resolve(new Map()),
-      saysRepository: () => Promise.resolve(true),
-      ready: () => Promise.resolve(false),
       load: async () => {
         await clock.sleep(seconds(1));
         return loads[attempts.loads++] ?? { kind: 'done' };
       },
-      unload: () => Promise.resolve({ kind: 'done' }),
-      memory: () => Promise.resolve(undefined),
-      loadsAllAtStart: () => Promise.resolve(false),
     },
-    store: {
-      recover: () => Promise.resolve(new Map()),
-      pathOf: (name) => `/m/${name}`,
-      newStagingPath: (name) => Promise.resolve(`/s/${name}`),
-      ...{ install: done, goBack: done, discardPrevious: done, discard: done },
-      ...{ noteLoaded: done, remove: done, close: done, park: done, unpark: done, evict: done },
-      notedHash: () => undefined,
-    },
-    residence: {
-      of: () => 'memory',
-      mayUnload: () => true,
-      ...{ observed: () => undefined, forgotten: () => undefined },
-      ...{ serverUp: () => undefined, serverGone: () => undefined },
-    },
-  };
+  });
   const engine = createEngine(deps);
   engine.serverUp(false);
   engine.setDesired(new Map([['m', SPEC]]));
