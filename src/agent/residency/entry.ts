@@ -2,7 +2,7 @@ import type { MonotonicMs } from '../../lib/clock.ts';
 import type { ModelSpec } from '../../contract/model-config.ts';
 import { meansSameSpec } from '../../contract/model-config.ts';
 import { specHash } from '../../contract/model-marker.ts';
-import type { ModelFailure, Residence } from '../../contract/model-operations.ts';
+import type { ModelFailure, Residence } from '../engine/model-operations.decide.ts';
 import { parseQuantity, toBytes } from '../../lib/quantity.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
 import { type LruLinks, unlisted } from './lru-list.ts';

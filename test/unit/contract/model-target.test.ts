@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { modelTarget } from '../../../../src/agent/proxy/model-target.decide.ts';
+import { modelTarget } from '../../../src/contract/model-target.ts';
 
 describe('the model that a request is for', () => {
   it.each([

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EpochMs, MonotonicMs } from '../../../src/lib/clock.ts';
-import type { ModelSpec } from '../../../src/contract/model-config.ts';
-import type { ModelFailure, ModelView } from '../../../src/contract/model-operations.ts';
-import { decideFetch, decideServe } from '../../../src/contract/model-operations.ts';
+import type { EpochMs, MonotonicMs } from '../../../../src/lib/clock.ts';
+import type { ModelSpec } from '../../../../src/contract/model-config.ts';
+import type { ModelFailure, ModelView } from '../../../../src/agent/engine/model-operations.decide.ts';
+import { decideFetch, decideServe } from '../../../../src/agent/engine/model-operations.decide.ts';
 
 const NOW = 1_000_000 as MonotonicMs;
 const LATER = (NOW + 1) as MonotonicMs;

@@ -1,5 +1,5 @@
-import type { EpochMs, MonotonicMs } from '../lib/clock.ts';
-import { meansSameSpec, type ModelSpec } from './model-config.ts';
+import type { EpochMs, MonotonicMs } from '../../lib/clock.ts';
+import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
 
 /** What the model server has under a model's name, as far as the agent knows. */
 export type ServedModel =
