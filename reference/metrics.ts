@@ -21,7 +21,11 @@ export async function metricsPage(): Promise<string> {
   );
   createLoggerMetrics(agent.registry, () => ({ events: 0, bytes: 0 }));
   createBatcherMetrics(agent.registry);
-  addResidencyMetrics(agent.registry, () => NO_MODELS);
+  addResidencyMetrics(
+    agent.registry,
+    () => NO_MODELS,
+    () => 'declared',
+  );
   const manager = createManagerMetrics().registry;
   return page(
     'Metrics',

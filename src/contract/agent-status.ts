@@ -20,7 +20,8 @@ export type ModelPhase =
       readonly phase: 'Failed';
       readonly reason: string;
       readonly message: string;
-      readonly retryAt: EpochMs;
+      /** Undefined: not before something else changes. */
+      readonly retryAt: EpochMs | undefined;
     }
   | { readonly phase: 'Unloading' };
 
@@ -69,8 +70,13 @@ export interface AgentStatus {
   readonly readyReason: string;
   readonly config: ConfigStatus;
   readonly modelServer: { readonly state: 'unknown' | 'up' | 'down'; readonly since: string };
+  /** Residency on-demand: how it is known what the model server takes of the memory. */
+  readonly memorySource?: MemorySource;
   readonly models: readonly ModelStatus[];
 }
+
+/** `server`: it says so itself; `process`: by the kernel, of its processes; `declared`: only what models declare is known. */
+export type MemorySource = 'server' | 'process' | 'declared';
 
 /** What was last read of models.json. */
 export interface ConfigStatus {
@@ -101,6 +107,9 @@ export function phaseOf(view: ModelView, activity: ModelActivity): ModelPhase {
   if (failure !== undefined && failure.step !== 'unload' && meansSameSpec(failure.spec, desired)) {
     const { reason, message, retryAtTime } = failure;
     return { phase: 'Failed', reason, message, retryAt: retryAtTime };
+  }
+  if (view.tooLarge !== undefined) {
+    return { phase: 'Failed', reason: 'ModelTooLarge', message: view.tooLarge, retryAt: undefined };
   }
   if (view.residence === 'memory') return { phase: onDisk ? 'Loading' : 'Queued' };
   if (activity.proved !== specHash(desired)) return { phase: 'Queued' };

@@ -192,7 +192,11 @@ async function knownMetrics(): Promise<Map<string, readonly string[]>> {
     () => [],
     () => false,
   );
-  addResidencyMetrics(agent.registry, () => RESIDENCY);
+  addResidencyMetrics(
+    agent.registry,
+    () => RESIDENCY,
+    () => 'declared',
+  );
   const scraped = await agent.text();
   const page = await readFile(join(ROOT, 'docs/agent-status.md'), 'utf8');
   for (const [, name] of scraped.matchAll(/^# TYPE (\w+) /gm)) {

@@ -4,6 +4,7 @@ import type { Entry } from './entry.ts';
 import type { LruList } from './lru-list.ts';
 import type { MemoryLedger } from './memory.ts';
 import type { LoadQueues } from './queues.ts';
+import type { ByteCount } from './residency.decide.ts';
 import type { WaitingRoom } from './waiting.ts';
 
 /** What happened, counted since the agent began. */
@@ -36,6 +37,8 @@ export interface Books {
   readonly counts: ResidencyCounts;
   onDemand: boolean;
   pinned: ReadonlySet<string>;
+  /** What the pinned models in memory took when the look began: they never make room. */
+  pinnedCharge: ByteCount;
   /** The models to come back are sorted by their heat. */
   hotInOrder: boolean;
   serverUp: boolean;

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { MemorySource } from '../../contract/agent-status.ts';
 import type { Milliseconds } from '../../lib/clock.ts';
 import type { ResidencyFigures } from './residency.ts';
 
@@ -12,7 +13,11 @@ export interface ResidencyMetrics {
 }
 
 /** Adds what is known of models that sleep to the agent's metrics; `figures` is read at each scrape. */
-export function addResidencyMetrics(registry: Registry, figures: () => ResidencyFigures): ResidencyMetrics {
+export function addResidencyMetrics(
+  registry: Registry,
+  figures: () => ResidencyFigures,
+  source: () => MemorySource,
+): ResidencyMetrics {
   const registers = [registry];
   const waits = new Histogram({
     name: `${PREFIX}_cold_start_seconds`,
@@ -45,6 +50,7 @@ export function addResidencyMetrics(registry: Registry, figures: () => Residency
     'What the model server takes beyond what it takes without models; absent where it does not say',
     ({ memory }) => memory.measured,
   );
+  addSource(registers, source);
   gauge('disk_used_bytes', 'What the files of all models take', ({ diskUsed }) => diskUsed);
   const count = (name: string, help: string, read: (now: ResidencyFigures['counts']) => number) =>
     new Counter({
@@ -65,4 +71,17 @@ export function addResidencyMetrics(registry: Registry, figures: () => Residency
     ({ diskEvictions }) => diskEvictions,
   );
   return { waited: (took, outcome) => waits.observe({ outcome }, took / 1000) };
+}
+
+function addSource(registers: Registry[], source: () => MemorySource): void {
+  new Gauge({
+    name: `${PREFIX}_memory_source`,
+    help: 'How the memory of the model server is known: by what it says itself, by the kernel, or only by what models declare',
+    labelNames: ['source'],
+    registers,
+    collect() {
+      this.reset();
+      this.set({ source: source() }, 1);
+    },
+  });
 }
