@@ -1,13 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { TestAgent } from '../support/agent.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
-import {
-  allProved,
-  MODEL_BYTES,
-  numbered,
-  onDemandScene,
-  type OnDemandScene,
-} from '../support/on-demand.ts';
+import { allProved, MODEL_BYTES, numbered, onDemandScene, type OnDemandScene } from '../support/on-demand.ts';
 import { report } from '../support/report.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { predict } from '../support/served-versions.ts';
@@ -96,11 +90,10 @@ describe('models that sleep, beside a real MLServer and a real S3 server', () =>
       const killed = performance.now();
       await kill();
       const answered = performance.now();
-      const known = agent.log.length;
       await new Promise((resolve) => setTimeout(resolve, 10 * second));
       report(`${what} killed`, { startsInMs: answered - killed, wrongUntilMs: lastWrong - answered });
       expect(lastWrong - answered).toBeLessThan(10 * second - 500);
-      return { askedBefore, loaded: loadedIn(agent.log.slice(known)) };
+      return { askedBefore, loaded: loadedIn(agent.log) };
     };
     const serverAgain = async () => {
       await scene.server.kill('SIGKILL');

@@ -1,4 +1,4 @@
-import type { Residence } from '../../contract/model-operations.ts';
+import type { Residence } from './model-operations.decide.ts';
 import type { Clock, Milliseconds, Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { ModelServerAdapter } from '../model-server/adapter.ts';

@@ -2,7 +2,7 @@ import type { EpochMs, MonotonicMs } from '../../lib/clock.ts';
 import type { ModelSet } from '../config/desired-models.decide.ts';
 import { meansSameSpec } from '../../contract/model-config.ts';
 import { specHash } from '../../contract/model-marker.ts';
-import { decideFetch, decideServe, type ServedModel } from '../../contract/model-operations.ts';
+import { decideFetch, decideServe, type ServedModel } from './model-operations.decide.ts';
 import { milliseconds } from '../../lib/clock.ts';
 import type { StoredModel } from '../model-store.ts';
 import { createSlots } from '../slots.ts';

@@ -1,7 +1,8 @@
-import { type ModelActivity, type ModelPhase, phaseOf } from '../../contract/agent-status.ts';
+import type { ModelPhase } from '../../contract/agent-status.ts';
+import { type ModelActivity, phaseOf } from './model-phase.decide.ts';
 import type { EpochMs, Milliseconds, MonotonicMs } from '../../lib/clock.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
-import type { ModelFailure, ModelView, Residence, ServedModel } from '../../contract/model-operations.ts';
+import type { ModelFailure, ModelView, Residence, ServedModel } from './model-operations.decide.ts';
 import { specHash } from '../../contract/model-marker.ts';
 import type { StoredModel } from '../model-store.ts';
 

@@ -126,6 +126,8 @@ function placeOne(books: Books, entry: Entry, placement: Placement): Placing {
 
 function unloadFor(books: Books, victim: Entry): void {
   books.counts.evictions += 1;
+  victim.evictedAfter = books.evictedBytes;
+  books.evictedBytes += victim.charge;
   books.idle.remove(victim);
   books.memory.leave(victim);
   send(books, victim, 'rest');

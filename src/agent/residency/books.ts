@@ -16,6 +16,8 @@ export interface ResidencyCounts {
   /** Unloads that made room. */
   evictions: number;
   diskEvictions: number;
+  /** Misses that would have been hits with so many times the budget. */
+  readonly spared: Map<number, number>;
 }
 
 /** All that residency knows; only its own parts write it. */
@@ -35,6 +37,8 @@ export interface Books {
   /** Names for the engine to decide for again. */
   readonly changed: Set<string>;
   readonly counts: ResidencyCounts;
+  /** All that was ever evicted. */
+  evictedBytes: ByteCount;
   onDemand: boolean;
   pinned: ReadonlySet<string>;
   /** What the pinned models in memory took when the look began: they never make room. */

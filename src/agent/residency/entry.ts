@@ -2,7 +2,7 @@ import type { MonotonicMs } from '../../lib/clock.ts';
 import type { ModelSpec } from '../../contract/model-config.ts';
 import { meansSameSpec } from '../../contract/model-config.ts';
 import { specHash } from '../../contract/model-marker.ts';
-import type { ModelFailure, Residence } from '../../contract/model-operations.ts';
+import type { ModelFailure, Residence } from '../engine/model-operations.decide.ts';
 import { parseQuantity, toBytes } from '../../lib/quantity.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
 import { type LruLinks, unlisted } from './lru-list.ts';
@@ -36,6 +36,8 @@ export interface Entry extends LruLinks<Entry>, Evictable {
   inFlight: number;
   readonly waiters: Set<Waiter>;
   queue: QueueName | undefined;
+  /** What had been evicted of all models before it was, if it was. */
+  evictedAfter: ByteCount | undefined;
   /** It is not loaded before that. */
   notBefore: MonotonicMs | undefined;
   /** The model server has been seen to have it since it was last decided to load it. */
@@ -65,6 +67,7 @@ export function newEntry(name: string, now: MonotonicMs): Entry {
     inFlight: 0,
     waiters: new Set(),
     queue: undefined,
+    evictedAfter: undefined,
     notBefore: undefined,
     seenLoaded: false,
     known: undefined,

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { MemorySource } from '../../contract/agent-status.ts';
 import type { Milliseconds } from '../../lib/clock.ts';
+import { WHAT_IF_TIMES } from './residency.decide.ts';
 import type { ResidencyFigures } from './residency.ts';
 
 const PREFIX = 'kserve_mms_agent';
@@ -52,24 +53,7 @@ export function addResidencyMetrics(
   );
   addSource(registers, source);
   gauge('disk_used_bytes', 'What the files of all models take', ({ diskUsed }) => diskUsed);
-  const count = (name: string, help: string, read: (now: ResidencyFigures['counts']) => number) =>
-    new Counter({
-      name: `${PREFIX}_${name}`,
-      help,
-      registers,
-      collect() {
-        this.reset();
-        this.inc(read(figures().counts));
-      },
-    });
-  count('residency_hits_total', 'Requests that found their model in memory', ({ hits }) => hits);
-  count('residency_misses_total', 'Requests that had to wait for their model', ({ misses }) => misses);
-  count('evictions_total', 'Unloads that made room for other models', ({ evictions }) => evictions);
-  count(
-    'disk_evictions_total',
-    'Models whose files were removed to make room',
-    ({ diskEvictions }) => diskEvictions,
-  );
+  addCounts(registers, figures);
   return { waited: (took, outcome) => waits.observe({ outcome }, took / 1000) };
 }
 
@@ -84,4 +68,36 @@ function addSource(registers: Registry[], source: () => MemorySource): void {
       this.set({ source: source() }, 1);
     },
   });
+}
+
+function addCounts(registers: Registry[], figures: () => ResidencyFigures): void {
+  const count = (name: string, help: string, read: (now: ResidencyFigures['counts']) => number) =>
+    new Counter({
+      name: `${PREFIX}_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read(figures().counts));
+      },
+    });
+  count('residency_hits_total', 'Requests that found their model in memory', ({ hits }) => hits);
+  count('residency_misses_total', 'Requests that had to wait for their model', ({ misses }) => misses);
+  new Counter({
+    name: `${PREFIX}_residency_spared_misses_total`,
+    help: 'Requests that had to wait, and would not have with so many times the memory budget',
+    labelNames: ['budget'],
+    registers,
+    collect() {
+      this.reset();
+      const { spared } = figures().counts;
+      for (const times of WHAT_IF_TIMES) this.inc({ budget: String(times) }, spared.get(times) ?? 0);
+    },
+  });
+  count('evictions_total', 'Unloads that made room for other models', ({ evictions }) => evictions);
+  count(
+    'disk_evictions_total',
+    'Models whose files were removed to make room',
+    ({ diskEvictions }) => diskEvictions,
+  );
 }

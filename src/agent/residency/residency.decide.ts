@@ -152,3 +152,16 @@ const HALF_LIFE = 300_000;
 export function cooled(heat: number, passed: number): number {
   return passed <= 0 ? heat : heat * 2 ** (-passed / HALF_LIFE);
 }
+
+/** How many times the budget is asked about: whether a request that had to wait would have found its model. */
+export const WHAT_IF_TIMES = [1.5, 2] as const;
+
+/**
+ * Which of {@link WHAT_IF_TIMES} would have kept a model until now. Under a larger budget the last to be evicted would still be
+ * there, as many as it holds more. A model that was evicted twice since then counts twice, so that this errs to the safe side.
+ *
+ * @param evictedSince bytes evicted from its own eviction on, its own included
+ */
+export function keptBy(evictedSince: ByteCount, budget: ByteCount): readonly number[] {
+  return WHAT_IF_TIMES.filter((times) => evictedSince <= budget * (times - 1));
+}

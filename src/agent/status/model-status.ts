@@ -1,5 +1,5 @@
 import type { ModelStatus } from '../../contract/agent-status.ts';
-import { servingHash } from '../../contract/agent-status.ts';
+import { servingHash } from '../engine/model-phase.decide.ts';
 import type { EpochMs } from '../../lib/clock.ts';
 import { specHash } from '../../contract/model-marker.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';

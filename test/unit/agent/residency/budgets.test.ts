@@ -108,4 +108,28 @@ describe('the budgets of residency on-demand', () => {
     expect(it.grown()).toBeLessThanOrEqual(1_000 + 3 * 100);
     expect(it.seen.loaded.size).toBeGreaterThanOrEqual(8);
   });
+
+  it('tells which misses a larger budget would have spared', async () => {
+    const it = scene({ memoryBudget: 4 });
+    it.serverUp();
+    it.setModels(models(5));
+    await it.clock.advance(10_000);
+    const round = async (count: number) => {
+      for (let index = 0; index < count; index++) {
+        const outcome = it.request(`m${index}`);
+        await it.clock.advance(3_000);
+        expect((await outcome).kind).toBe('loaded');
+      }
+    };
+    // The first round leaves them in the order of the names; in the others each finds the one before it gone.
+    await round(5);
+    const { misses } = it.residency.figures().counts;
+    const before = new Map(it.residency.figures().counts.spared);
+    await round(5);
+    const after = it.residency.figures().counts;
+    const spared = (times: number) => (after.spared.get(times) ?? 0) - (before.get(times) ?? 0);
+    expect(after.misses - misses).toBe(5);
+    // Six have room for five, eight too.
+    expect([spared(1.5), spared(2)]).toEqual([5, 5]);
+  });
 });
