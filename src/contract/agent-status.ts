@@ -17,7 +17,8 @@ export type ModelPhase =
       readonly phase: 'Failed';
       readonly reason: string;
       readonly message: string;
-      readonly retryAt: EpochMs;
+      /** Undefined: not before something else changes. */
+      readonly retryAt: EpochMs | undefined;
     }
   | { readonly phase: 'Unloading' };
 
@@ -56,8 +57,13 @@ export interface AgentStatus {
   readonly readyReason: string;
   readonly config: ConfigStatus;
   readonly modelServer: { readonly state: 'unknown' | 'up' | 'down'; readonly since: string };
+  /** Residency on-demand: how it is known what the model server takes of the memory. */
+  readonly memorySource?: MemorySource;
   readonly models: readonly ModelStatus[];
 }
+
+/** `server`: it says so itself; `process`: by the kernel, of its processes; `declared`: only what models declare is known. */
+export type MemorySource = 'server' | 'process' | 'declared';
 
 /** What was last read of models.json. */
 export interface ConfigStatus {

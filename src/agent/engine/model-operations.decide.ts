@@ -41,6 +41,8 @@ export interface ModelView {
   /** The stored version lies where the model server does not see it. */
   readonly parked: boolean;
   readonly residence: Residence;
+  /** Why it is never loaded here: it alone takes more than all models may. */
+  readonly tooLarge?: string | undefined;
   /** A complete version beside it, not yet in place. */
   readonly staged: ModelSpec | undefined;
   /** The version that was in place before the stored one, kept until that has loaded. */

@@ -27,6 +27,9 @@ export function phaseOf(view: ModelView, activity: ModelActivity): ModelPhase {
     const { reason, message, retryAtTime } = failure;
     return { phase: 'Failed', reason, message, retryAt: retryAtTime };
   }
+  if (view.tooLarge !== undefined) {
+    return { phase: 'Failed', reason: 'ModelTooLarge', message: view.tooLarge, retryAt: undefined };
+  }
   if (view.residence === 'memory') return { phase: onDisk ? 'Loading' : 'Queued' };
   if (activity.proved !== specHash(desired)) return { phase: 'Queued' };
   return { phase: onDisk ? 'Standby' : 'Remote' };

@@ -24,6 +24,7 @@ export interface TrackedModel {
   /** See {@link ModelView}. */
   parked: boolean;
   residence: Residence;
+  tooLarge: string | undefined;
   served: ServedModel;
   /** Counts changes of `served`, so that an index asked for earlier does not overwrite what came later. */
   servedRevision: number;
@@ -58,6 +59,7 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
     previous: found?.previous,
     parked: found?.parked ?? false,
     residence: 'memory',
+    tooLarge: undefined,
     // What a restarted agent finds may be loaded still, unless it sleeps; only the model server can say.
     served: { kind: found === undefined || found.parked ? 'absent' : 'unknown' },
     servedRevision: 0,

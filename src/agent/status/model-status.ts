@@ -18,7 +18,7 @@ export function statusOf(tracked: Readonly<TrackedModel>): ModelStatus {
     message: failed?.message ?? '',
     since: rfc3339(since),
     attempts,
-    retryAt: failed === undefined ? null : rfc3339(failed.retryAt),
+    retryAt: failed?.retryAt === undefined ? null : rfc3339(failed.retryAt),
     bytes: phase.phase === 'Downloading' ? phase.bytes : tracked.bytes,
     times: { ...times },
   };
