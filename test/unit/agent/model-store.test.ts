@@ -6,6 +6,7 @@ import type { ModelStore } from '../../../src/agent/model-store.ts';
 import { openModelStore } from '../../../src/agent/model-store.ts';
 import type { ModelSpec } from '../../../src/contract/model-config.ts';
 import { markerContent, markerName, specHash } from '../../../src/contract/model-marker.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
 
 const spec = (version: string): ModelSpec => ({
   storageUri: `s3://b/${version}`,
@@ -26,7 +27,7 @@ describe('the model directory', () => {
   });
 
   const opened = async () => {
-    const store = await openModelStore(root);
+    const store = await openModelStore(root, systemClock);
     stores.push(store);
     return { store, found: await store.recover() };
   };
