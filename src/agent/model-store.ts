@@ -78,8 +78,7 @@ export async function openModelStore(wanted: string, clock: Clock): Promise<Mode
   let serial = 0;
   const unique = (name: string) => `${name}.${process.pid}.${++serial}`;
   const notes = await openLoadedNotes(join(modelDir, LOADED_NOTES));
-  const sealing = new Set<Promise<void>>();
-  const seal = createSeal(clock);
+  const seals = createSeals(clock);
   const discard = (path: string) => throwAway(control, path, control.path('trash', unique('x')));
   const previous = previousVersions(modelDir, control, discard);
   const sleeping = sleepingFiles(modelDir, control, {
@@ -118,14 +117,11 @@ export async function openModelStore(wanted: string, clock: Clock): Promise<Mode
         if (keep) await previous.keep(name);
         await put(path, pathOf(name), discard);
       } finally {
-        await control.release(path);
+        // The model server need not wait until the control directory is gone; who is told that the model is loaded does.
+        seals.after(control.release(path));
       }
     },
-    seal: async (name, spec) => {
-      const sealed = seal(pathOf(name), { name: markerName(spec), content: markerContent(spec) });
-      sealing.add(sealed);
-      await sealed.finally(() => sealing.delete(sealed));
-    },
+    seal: (name, spec) => seals.seal(pathOf(name), spec),
     goBack: async (name) => {
       await notes.drop(name);
       await discard(pathOf(name));
@@ -137,8 +133,36 @@ export async function openModelStore(wanted: string, clock: Clock): Promise<Mode
       await discardAll(name);
     },
     close: async () => {
-      await Promise.allSettled(sealing);
+      await seals.settled();
       await notes.close();
+    },
+  };
+}
+
+/** The marks of versions in place, and what goes on while they are loaded. */
+interface Seals {
+  seal(path: string, spec: ModelSpec): Promise<void>;
+  /** The next seal is done when this is done, too. */
+  after(work: Promise<void>): void;
+  settled(): Promise<void>;
+}
+
+function createSeals(clock: Clock): Seals {
+  const seal = createSeal(clock);
+  const running = new Set<Promise<void>>();
+  let before: Promise<void> = Promise.resolve();
+  return {
+    seal: async (path, spec) => {
+      const sealed = seal(path, { name: markerName(spec), content: markerContent(spec) });
+      const both = Promise.all([sealed, before]).then(() => undefined);
+      running.add(both);
+      await both.finally(() => running.delete(both));
+    },
+    after: (work) => {
+      before = work;
+    },
+    settled: async () => {
+      await Promise.allSettled([...running, before]);
     },
   };
 }

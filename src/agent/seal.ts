@@ -21,7 +21,7 @@ interface Marker {
  * The model server may read the tree meanwhile, and does: a model is loaded while it is sealed, and told to be loaded when both
  * are done. Whatever ends the agent in between costs another download.
  */
-export type Seal = (directory: string, marker: Marker) => Promise<void>;
+type Seal = (directory: string, marker: Marker) => Promise<void>;
 
 /** A tree that takes longer to flush does not hold up those that come after it. */
 const LONGEST_ROUND = milliseconds(100);

@@ -163,7 +163,10 @@ async function load(
   model.loading = false;
   const fault = await model.sealing;
   model.sealing = undefined;
-  if (fault !== undefined) return unsealed(context, model, spec, fault);
+  if (fault !== undefined) {
+    unsealed(context, model, spec, fault);
+    return;
+  }
   if (answer.kind === 'unavailable') return;
   if (answer.kind === 'refused') return refusedLoad(context, model, spec, answer);
   log.info({ model: model.name, tookMs: took }, 'loaded');

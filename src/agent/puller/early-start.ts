@@ -13,6 +13,6 @@ export function startsWithFarModels(configDir: string): boolean {
 }
 
 /** By its text alone; what is not seen here only starts the process later. */
-export function namesFarModels(modelsJson: string): boolean {
+function namesFarModels(modelsJson: string): boolean {
   return /"storageUri"\s*:\s*"(?:(?!https?:|file:|pvc:)|[^"]*\.(?:zip|tar|tgz|tar\.gz)")/i.test(modelsJson);
 }

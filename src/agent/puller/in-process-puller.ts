@@ -24,7 +24,7 @@ export interface InProcessPullerOptions {
 }
 
 /** A puller that may leave a model to another one. */
-export interface Pulls<T> {
+interface Pulls<T> {
   pull(
     request: PullRequest,
     signal: AbortSignal,

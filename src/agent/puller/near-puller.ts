@@ -2,7 +2,7 @@ import { MmsError } from '../../lib/errors.ts';
 import type { RemoteFile } from '../sources/source.ts';
 import type { Puller, PullRequest } from './contract.ts';
 import { createPulls, type InProcessPullerOptions } from './in-process-puller.ts';
-import { isNear, mayBeNear, NEAR } from './near.decide.ts';
+import { isNear, mayBeNear, NEAR } from './near.ts';
 
 /** URIs remembered that led to more than is fetched here; of the oldest no more than that is learnt again. */
 const FAR_KEPT = 1_000;
