@@ -8,6 +8,7 @@ import { within } from './files/held-directory.ts';
 import { makeDirectory } from './files/make-directory.ts';
 import { move, readPlainFile } from './files/own-files.ts';
 import { removeTree } from './files/remove-tree.ts';
+import { treeBytes } from './files/tree-bytes.ts';
 import { type SleepingFiles, sleepingFiles } from './sleeping-files.ts';
 import { openLoadedNotes } from './loaded-notes.ts';
 
@@ -49,6 +50,8 @@ export interface ModelStore {
   unpark(name: string): Promise<void>;
   /** Takes all files of a model from the disk. The note that it has loaded stays. */
   evict(name: string): Promise<void>;
+  /** Bytes of the version in place, or of the one that sleeps; undefined where neither can be read. */
+  bytesOf(name: string): Promise<number | undefined>;
   /** The hash of the version that was last seen loaded, whether or not its files are still here. */
   notedHash(name: string): string | undefined;
   /** Says that the model server has the version in place, for the agent after this one. */
@@ -87,9 +90,7 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
   };
 
   return {
-    pathOf,
-    discard,
-    discardPrevious: previous.discard,
+    ...{ pathOf, discard, discardPrevious: previous.discard },
     newStagingPath: async (name) => {
       const path = control.path('staging', unique(name));
       await control.hold(path);
@@ -106,6 +107,7 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
     park: sleeping.park,
     unpark: sleeping.unpark,
     evict: discardAll,
+    bytesOf: (name) => treeBytes(sleeping.has(name) ? sleeping.pathOf(name) : pathOf(name)),
     install: async (name, path, keep) => {
       try {
         await notes.drop(name);

@@ -45,10 +45,12 @@ export function playedEngine({ clock, pull, stepped, adapter, store }: Played): 
       ...{ install: done, goBack: done, discardPrevious: done, discard: done },
       ...{ noteLoaded: done, remove: done, close: done, park: done, unpark: done, evict: done },
       notedHash: () => undefined,
+      bytesOf: () => Promise.resolve(undefined),
       ...store,
     },
     residence: {
       of: () => 'memory',
+      tooLarge: () => undefined,
       mayUnload: () => true,
       ...{ observed: () => undefined, forgotten: () => undefined },
       ...{ serverUp: () => undefined, serverGone: () => undefined },

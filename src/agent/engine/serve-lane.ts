@@ -2,7 +2,7 @@ import { retryDelay, type RetryPace } from './retry-pace.decide.ts';
 import { type EpochMs, milliseconds, type MonotonicMs } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
-import { decideServe, type ModelFailure, type ServeOperation } from '../../contract/model-operations.ts';
+import { decideServe, type ModelFailure, type ServeOperation } from './model-operations.decide.ts';
 import type { ServerAnswer } from '../model-server/adapter.ts';
 import type { EngineContext } from './context.ts';
 import { setServed, type TrackedModel, viewOf } from './tracked-model.ts';

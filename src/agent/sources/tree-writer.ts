@@ -64,7 +64,7 @@ export function createTreeWriter(
     writeFile: async (name, content, { executable = false } = {}) => {
       const path = safePath(name);
       if (path === '') throw new UnsafePathError(`'${printable(name)}' names no file`);
-      if (isForeignMarker(path)) return drain(content);
+      if (isForeignMarker(path)) return drain(counted(content));
       entries.add(path, 'file');
       const directory = directories.at(dirname(path));
       // `wx` makes the file system the last judge of duplicates, also where it ignores case.
@@ -90,8 +90,10 @@ export function createTreeWriter(
   };
 }
 
-function isForeignMarker(path: string): boolean {
-  return isMarkerName(path.split('/', 1)[0] ?? '');
+/** Whether a name leads to a marker of another agent at the top of the model, or below it where it is a directory. */
+export function isForeignMarker(name: string): boolean {
+  const [top = ''] = name.replace(/^(?:\.?\/)+/, '').split('/', 1);
+  return isMarkerName(top);
 }
 
 async function drain(content: AsyncIterable<Uint8Array>): Promise<void> {

@@ -66,8 +66,9 @@ function stands(
 
 const UNTOLD = 'it has not been reported';
 
-/** What an agent gives as reason when the model server would not have a model: src/agent/model-server/v2.ts. */
+/** What an agent gives as reason when the model server would not have a model, or has no room: src/agent/model-server/v2.ts. */
 const SERVER_REASONS: ReadonlySet<string> = new Set([
+  'ModelTooLarge',
   ...['LoadFailed', 'UnloadFailed', 'ModelServerUnavailable', 'ModelServerTimeout'],
 ]);
 
