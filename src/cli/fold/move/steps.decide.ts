@@ -97,10 +97,9 @@ function applyStep(state: MoveState, found: Found, written: MoveManifests): Step
       "it has no Deployment: --apply moves InferenceServices of KServe's Standard mode; with Knative, move the routes by hand",
     );
   if (model?.deleting === true) return wait('its TrainedModel to be gone');
-  if (!shared.exists)
-    return written.service === undefined ? nothingWritten(shared.name) : { kind: 'make-service' };
+  if (!shared.exists) return written.service === undefined ? nothingWritten(state) : { kind: 'make-service' };
   if (model === undefined) {
-    if (written.model === undefined) return nothingWritten(name);
+    if (written.model === undefined) return nothingWritten(state);
     return shared.ready ? { kind: 'make-model' } : wait(`InferenceService ${shared.name} to be Ready`);
   }
   if (model.inferenceService !== shared.name)
@@ -114,8 +113,12 @@ function applyStep(state: MoveState, found: Found, written: MoveManifests): Step
   return found.alike ? { kind: 'lead' } : { kind: 'compare' };
 }
 
-function nothingWritten(name: string): Step {
-  return refuse('NothingWritten', `${name} was there a moment ago and is gone: run mms fold --apply again`);
+/** Objects of an earlier run, or of a person, are gone on with; what of them has been deleted is made by a run that starts afresh. */
+function nothingWritten({ name, shared }: MoveState): Step {
+  const message = shared.exists
+    ? 'its TrainedModel was deleted meanwhile: run mms fold --apply again'
+    : `InferenceService ${shared.name} is not there any more: mms fold --undo ${name}, then --apply again`;
+  return refuse('NothingWritten', message);
 }
 
 function standing({ name, endpoints }: MoveState): Step {
