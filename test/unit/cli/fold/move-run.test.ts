@@ -48,7 +48,10 @@ function playedCluster() {
         metadata: { name, labels: { [STANDS]: name } },
         endpoints: [{ addresses: ['10.0.0.1'] }],
       }));
-    return Promise.resolve({ services, models, deployments: new Map(deployments), slices });
+    return Promise.resolve({
+      ...{ services: new Map(services), models: new Map(models) },
+      ...{ deployments: new Map(deployments), slices },
+    });
   }
 
   function annotate(name: string, more: Record<string, string | undefined>): void {
