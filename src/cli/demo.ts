@@ -49,7 +49,7 @@ async function demo(io: CommandIo, { keep }: DemoOptions): Promise<void> {
     const serves = await play(io, say, { controlPlane, manager, logs });
     say('');
     say('All of it held.');
-    if (keep && !interrupted.aborted) {
+    if (keep) {
       const ending = (): void => say('Interrupted: ending and removing everything …');
       interrupted.addEventListener('abort', ending, { once: true });
       if (serves) await stay(io, say, stage, interrupted);

@@ -63,7 +63,7 @@ const SILENT_AFTER = seconds(180);
 const SILENT_AFTER_ERROR = seconds(10);
 
 /** What the answers are made of. */
-export interface PageSources {
+interface PageSources {
   readonly view: ClusterView;
   readonly clock: Clock;
   /** Whose decision stands when memory is short. */

@@ -12,10 +12,10 @@ interface Replicas<T> {
 
 const POD = { title: 'Predictor pod', class: 'name' } as const;
 const READY = { title: 'Ready', class: 'state' } as const;
-const REQUESTS = { title: 'Requests since its agent started', class: 'requests' } as const;
+const REQUESTS = { title: 'Requests', class: 'requests' } as const;
 const OF_A_SERVICE = [POD, READY, { title: 'Models', class: 'models' }, REQUESTS] as const;
 const IN_MEMORY = [
-  { title: 'In memory', class: 'memory-of' },
+  { title: 'In memory', class: 'resident' },
   { title: 'Found there', class: 'hits' },
 ] as const;
 const OF_A_MODEL = [
@@ -83,7 +83,7 @@ function replicaTable<T extends { readonly pod: string; readonly ready: boolean 
     () => replicaLine(columns, textsOf),
   );
   const more = element('p', { class: 'note' });
-  const made = element('section', { class: 'replicas' }, element('h2', {}, 'Replicas'), rows.element, more);
+  const made = element('section', {}, element('h2', {}, 'Replicas'), rows.element, more);
   return {
     element: made,
     update({ total, shown }) {
