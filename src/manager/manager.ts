@@ -10,6 +10,7 @@ import {
   WEBHOOK_CERTIFICATE_SECRET,
   WEBHOOK_SERVICE,
 } from '../contract/names.ts';
+import { precedenceIn } from '../contract/model-config-plan.ts';
 import type { Controller } from '../controllers/controller.ts';
 import { createModelConfigController } from '../controllers/models/model-config-controller.ts';
 import { createPredictorController } from '../controllers/predictors/predictor-controller.ts';
@@ -128,7 +129,10 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
   metrics.observeCaches(reflectors, clock);
   let page: PlainServer | undefined;
   try {
-    if (port !== undefined) page = await startPageServer({ port, view, clock, logger });
+    if (port !== undefined) {
+      const first = precedenceIn(options.kserve);
+      page = await startPageServer({ port, view, client, first, clock, logger });
+    }
     const needed = [...decisiveReflectors(view), ...(predictors?.needed ?? [])];
     const lead = leadAll(controllers, running.kserveLease);
     await admit({ ...running, view, needed, secret: certificateSecret, lead }, signal);
