@@ -23,11 +23,15 @@ async function figuresOf({ onDemand }: { readonly onDemand: boolean }): Promise<
   metrics.requested('/v2/models/iris/infer', 500, milliseconds(4));
   metrics.requested('/v2/models/rose/infer', 200, milliseconds(40));
   if (onDemand)
-    addResidencyMetrics(metrics.registry, () => ({
-      ...{ loaded: 1, waiting: 0, diskUsed: 0 },
-      memory: { budget: 64, allowed: Infinity, charged: 12, measured: 14 },
-      counts: { loads: 1, hits: 2, misses: 1, evictions: 0, diskEvictions: 0 },
-    }));
+    addResidencyMetrics(
+      metrics.registry,
+      () => ({
+        ...{ loaded: 1, waiting: 0, diskUsed: 0 },
+        memory: { budget: 64, allowed: Infinity, charged: 12, measured: 14 },
+        counts: { loads: 1, hits: 2, misses: 1, evictions: 0, diskEvictions: 0, spared: new Map() },
+      }),
+      () => 'server',
+    );
   const samples = readMetrics(await metrics.text(), AGENT_METRICS);
   return replicaFigures({ pod: 'flowers-0', ready: true, silent: '', samples });
 }

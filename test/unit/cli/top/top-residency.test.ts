@@ -25,11 +25,15 @@ async function agentSays(measured: number | undefined, onDemand = true): Promise
     () => true,
   );
   if (onDemand)
-    addResidencyMetrics(registry, () => ({
-      ...{ loaded: 1, waiting: 0, diskUsed: 0 },
-      memory: { budget: 64 * MI, allowed: 64 * MI, charged: 12 * MI, measured },
-      counts: { loads: 1, hits: 199, misses: 1, evictions: 0, diskEvictions: 0 },
-    }));
+    addResidencyMetrics(
+      registry,
+      () => ({
+        ...{ loaded: 1, waiting: 0, diskUsed: 0 },
+        memory: { budget: 64 * MI, allowed: 64 * MI, charged: 12 * MI, measured },
+        counts: { loads: 1, hits: 199, misses: 1, evictions: 0, diskEvictions: 0, spared: new Map() },
+      }),
+      () => 'server',
+    );
   return podResidency(readMetrics(await text(), AGENT_METRICS));
 }
 

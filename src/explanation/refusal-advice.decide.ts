@@ -1,6 +1,6 @@
-import type { InferenceService } from '../../contract/inference-service.ts';
-import type { TrainedModel } from '../../contract/trained-model.ts';
-import { isRecord } from '../../lib/json.ts';
+import type { InferenceService } from '../contract/inference-service.ts';
+import type { TrainedModel } from '../contract/trained-model.ts';
+import { isRecord } from '../lib/json.ts';
 
 /** What Python says of the commonest broken models, and what to do; seen with MLServer 1.7.1 and KServe's sklearnserver 0.17. */
 const REFUSALS: readonly (readonly [RegExp, string])[] = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { adviceOnRefusal } from '../../../../src/cli/explain/refusal-advice.decide.ts';
+import { adviceOnRefusal } from '../../../src/explanation/refusal-advice.decide.ts';
 
 const modelOf = (framework: string): Parameters<typeof adviceOnRefusal>[1] => ({
   metadata: { name: 'rose' },
