@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { createFairQueue } from '../../../../src/controllers/status/fair-queue.ts';
-import type { Sharer } from '../../../../src/controllers/status/fair-queue.ts';
-import { createOpeningSlots } from '../../../../src/controllers/status/opening-slots.ts';
-import { createReadingTurns } from '../../../../src/controllers/status/reading-turns.ts';
-import { fakeClock } from '../../../support/clocks.ts';
+import { createFairQueue } from '../../../src/controllers/fair-queue.ts';
+import type { Sharer } from '../../../src/controllers/fair-queue.ts';
+import { createOpeningSlots } from '../../../src/controllers/status/opening-slots.ts';
+import { createReadingTurns } from '../../../src/controllers/status/reading-turns.ts';
+import { fakeClock } from '../../support/clocks.ts';
 
 const sharer = (namespace: string, inferenceService = 'sk'): Sharer => ({ namespace, inferenceService });
 
