@@ -23,8 +23,7 @@ export interface BenchModelServer {
   stop(): void;
 }
 
-/** @param loadMs how long each load takes, one after the other */
-export async function startModelServer(loadMs = 0): Promise<BenchModelServer> {
+export async function startModelServer(): Promise<BenchModelServer> {
   await eventuallyTrue(
     `port ${MODEL_SERVER_PORT} is free, the only one that KServe's agent knows`,
     () => portIsFree(MODEL_SERVER_PORT),
@@ -32,7 +31,7 @@ export async function startModelServer(loadMs = 0): Promise<BenchModelServer> {
   );
   const child = fork(PROGRAM, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const loads: Load[] = [];
-  child.send({ port: MODEL_SERVER_PORT, loadMs });
+  child.send({ port: MODEL_SERVER_PORT });
   await once(child, 'message');
   child.on('message', (load) => loads.push(load as Load));
   return {

@@ -12,9 +12,12 @@ const LOOKED_AT = 64;
 
 /**
  * What became of one model. `passed`: it goes on without room, or cannot go on now, and others can. `promised`: room is being
- * made. `blocked`: there is no room, and those behind it wait too, so that a large model is not passed by for ever.
+ * made. `blocked`: there is no room, and those behind it wait too, so that a large model is not passed by for ever. `unmeasured`:
+ * the process is looked at first, and nobody goes on before that.
  */
-type Placing = { readonly kind: 'passed' | 'blocked' } | { readonly kind: 'promised'; readonly need: number };
+type Placing =
+  | { readonly kind: 'passed' | 'blocked' | 'unmeasured' }
+  | { readonly kind: 'promised'; readonly need: number };
 
 /** Decides which models are loaded and which make room for them; requests before all that nobody waits for. */
 export function admit(books: Books, now: MonotonicMs): void {
@@ -34,18 +37,26 @@ export function admit(books: Books, now: MonotonicMs): void {
     if (placing.kind !== 'passed') books.blocked = true;
     return placing.kind;
   };
-  for (const entry of firstOf(books, 'request')) if (place(entry, 'request', true) === 'blocked') return;
-  for (const entry of firstOf(books, 'pinned')) if (place(entry, 'request', true) === 'blocked') break;
+  const stops = (kind: Placing['kind']): boolean => kind === 'blocked' || kind === 'unmeasured';
+  for (const entry of firstOf(books, 'request')) if (stops(place(entry, 'request', true))) return;
+  for (const entry of firstOf(books, 'pinned')) if (stops(place(entry, 'request', true))) break;
   for (const entry of [...books.queues.of('hot')]) {
-    if (place(entry, 'proof', false) !== 'blocked') continue;
-    // It is full: the others come back when they are asked for.
-    for (const other of [...books.queues.of('hot')]) {
-      books.queues.remove(other);
-      enqueue(books, other);
+    const kind = place(entry, 'proof', false);
+    if (kind === 'unmeasured') return;
+    if (kind === 'blocked') {
+      dropHot(books);
+      break;
     }
-    break;
   }
   admitProofs(books, place);
+}
+
+/** It is full: the others come back when they are asked for. */
+function dropHot(books: Books): void {
+  for (const other of [...books.queues.of('hot')]) {
+    books.queues.remove(other);
+    enqueue(books, other);
+  }
 }
 
 function admitProofs(
@@ -57,10 +68,9 @@ function admitProofs(
   for (const entry of firstOf(books, 'proof')) {
     if (!books.proving.has(entry) && books.proving.size >= PROVING_AT_ONCE) return;
     books.proving.add(entry);
-    if (place(entry, 'proof', true) === 'blocked') {
-      books.settled();
-      return;
-    }
+    const kind = place(entry, 'proof', true);
+    if (kind === 'blocked') books.settled();
+    if (kind === 'blocked' || kind === 'unmeasured') return;
   }
 }
 
@@ -106,7 +116,7 @@ function placeOne(books: Books, entry: Entry, placement: Placement): Placing {
   if (memory.wantsMeasure(need)) {
     // What is being loaded has not grown to its size yet; each that ends is a reason to look again.
     if (books.loading.size === 0) books.measure();
-    return { kind: 'blocked' };
+    return { kind: 'unmeasured' };
   }
   const plan = planRoom(need, standing, mayEvict ? books.idle.oldestFirst() : [], urgency, now);
   if (plan.kind === 'wait') {

@@ -5,7 +5,15 @@ import type { TrainedModelStatus } from '../../contract/trained-model-status.ts'
 /** Something a person follows with `kubectl describe`. */
 export interface ModelEvent {
   readonly type: 'Normal' | 'Warning';
-  readonly reason: 'Scheduled' | 'Downloading' | 'Loaded' | 'Failed' | 'Unloaded' | 'MemoryExceeded';
+  readonly reason:
+    | 'Scheduled'
+    | 'Downloading'
+    | 'Loaded'
+    | 'Failed'
+    | 'Unloaded'
+    | 'MemoryExceeded'
+    /** On the InferenceService. */
+    | 'ResidencyNotUnderstood';
   readonly message: string;
 }
 

@@ -19,9 +19,10 @@ import { isSameReplica, servesModels } from '../../contract/watched-pod.ts';
 import type { WatchedPod } from '../../contract/watched-pod.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import type { Delta } from '../../kube/reflector-types.ts';
-import { TRAINED_MODELS } from '../../kube/resources.ts';
+import { INFERENCE_SERVICES, type Resource, TRAINED_MODELS } from '../../kube/resources.ts';
 import { createBreather } from '../../lib/breather.ts';
 import { createEventRecorder } from './event-recorder.ts';
+import { createResidencyDoubts } from './residency-doubts.ts';
 import type { EventOutcome, EventRecorder } from './event-recorder.ts';
 import { createStatusWriter } from './status-writer.ts';
 import type { StatusWriteOutcome } from './status-writer.ts';
@@ -99,7 +100,9 @@ export function createTrainedModelStatus(options: TrainedModelStatusOptions): Co
     const { inferenceService = '', metadata } = delta.object;
     leading.looks.changed(objectKey(metadata.namespace ?? '', inferenceService), undefined);
   });
+  const doubts = createResidencyDoubts(eventsFor(options, INFERENCE_SERVICES));
   options.onPlan((key, plan) => {
+    doubts.looked(key, inferenceServices.cache.get(key));
     const changed = [...placements.planned(key, plan)];
     if (changed.length > 0) leading?.looks.changed(key, changed);
   });
@@ -153,7 +156,7 @@ function newLeading(
   const followers = followersFor(options, logger, looks, modelsOf);
   const writer = createStatusWriter({ client, clock, scope, observe: observe.written, ...WRITES });
   const turns = createStatusWriteLimiter(clock);
-  const events = eventsFor(options);
+  const events = eventsFor(options, TRAINED_MODELS);
   const memory = createStatusDebounce(clock);
   const parts: LookParts = {
     ...{ options, followers, waitingFor, writer, turns, events, memory },
@@ -267,10 +270,13 @@ function tellFollowers(
   }
 }
 
-function eventsFor({ client, clock, identity, observe }: TrainedModelStatusOptions): EventRecorder {
+function eventsFor(
+  { client, clock, identity, observe }: TrainedModelStatusOptions,
+  resource: Resource,
+): EventRecorder {
   const allowance = createTokenBucket({ ...EVENTS_A_SECOND, clock });
   return createEventRecorder({
-    ...{ client, clock, resource: TRAINED_MODELS, identity, allowance, observe: observe.event },
+    ...{ client, clock, resource, identity, allowance, observe: observe.event },
   });
 }
 

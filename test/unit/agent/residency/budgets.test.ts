@@ -132,4 +132,18 @@ describe('the budgets of residency on-demand', () => {
     // Six have room for five, eight too.
     expect([spared(1.5), spared(2)]).toEqual([5, 5]);
   });
+
+  it('has back what was hot before what nobody asks for, beside a server that is measured, too', async () => {
+    // The first model of a process is loaded alone: its libraries are measured then.
+    const found = new Map([...models(30)].map(([name, spec]) => [name, foundAsleep(spec)]));
+    const hot = Array.from({ length: 10 }, (_, index) => `m${index + 15}`);
+    const it = scene({
+      ...{ memoryBudget: 12, found, trueSize: () => 1 },
+      heat: new Map(hot.map((name, index) => [name, 100 - index])),
+    });
+    it.setModels(new Map([...models(30), ['new', specOf(1)]]));
+    it.serverUp();
+    await it.clock.advance(10_000);
+    expect(it.seen.loads.slice(0, 11)).toEqual([...hot, 'new']);
+  });
 });
