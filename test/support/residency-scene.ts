@@ -130,7 +130,7 @@ export function residencyScene(options: ResidencySceneOptions) {
       pathOf: (name) => `/m/${name}`,
       newStagingPath: (name) => Promise.resolve(`/s/${name}`),
       notedHash: () => undefined,
-      ...{ install: done, goBack: done, discardPrevious: done, discard: done },
+      ...{ install: done, seal: done, goBack: done, discardPrevious: done, discard: done },
       ...{ noteLoaded: done, remove: done, close: done, park: done, unpark: done, evict: done },
     },
   });
