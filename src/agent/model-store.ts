@@ -101,13 +101,7 @@ export async function openModelStore(wanted: string, clock: Clock): Promise<Mode
       await control.hold(path);
       return path;
     },
-    recover: async () => {
-      const left = await control.clear();
-      previous.adopt(await recoverPrevious(modelDir, control, left.previous));
-      const found = await recoverModels(modelDir, previous.pathOf, notes.hashOf);
-      sleeping.adopt(left.asleep);
-      return addSleeping(found, left.asleep, sleeping, notes.hashOf);
-    },
+    recover: () => recoverAll({ modelDir, control, previous, sleeping, hashOf: notes.hashOf }),
     notedHash: notes.hashOf,
     park: sleeping.park,
     unpark: sleeping.unpark,
@@ -221,6 +215,22 @@ async function throwAway(control: ControlDirectory, path: string, trash: string)
     await control.release(path);
     await control.release(trash);
   }
+}
+
+interface Found {
+  readonly modelDir: string;
+  readonly control: ControlDirectory;
+  readonly previous: PreviousVersions;
+  readonly sleeping: SleepingFiles;
+  readonly hashOf: (name: string) => string | undefined;
+}
+
+async function recoverAll({ modelDir, control, previous, sleeping, hashOf }: Found) {
+  const left = await control.clear();
+  previous.adopt(await recoverPrevious(modelDir, control, left.previous));
+  const found = await recoverModels(modelDir, previous.pathOf, hashOf);
+  sleeping.adopt(left.asleep);
+  return addSleeping(found, left.asleep, sleeping, hashOf);
 }
 
 /** Resolves with the models whose previous version is still beside them. */

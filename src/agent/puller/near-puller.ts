@@ -1,8 +1,9 @@
+import type { Clock } from '../../lib/clock.ts';
 import { MmsError } from '../../lib/errors.ts';
 import type { RemoteFile } from '../sources/source.ts';
 import type { Puller, PullRequest } from './contract.ts';
 import { createPulls, type InProcessPullerOptions } from './in-process-puller.ts';
-import { isNear, mayBeNear, NEAR } from './near.ts';
+import { isNear, mayBeNear, NEAR, NEAR_BUDGET } from './near.ts';
 
 /** URIs remembered that led to more than is fetched here; of the oldest no more than that is learnt again. */
 const FAR_KEPT = 1_000;
@@ -11,6 +12,14 @@ const FAR_KEPT = 1_000;
 class FarModelError extends MmsError {
   readonly code = 'FAR_MODEL';
   readonly retryable = true;
+
+  /** Not only now. */
+  readonly always: boolean;
+
+  constructor(message: string, always: boolean) {
+    super(message);
+    this.always = always;
+  }
 }
 
 /**
@@ -19,9 +28,10 @@ class FarModelError extends MmsError {
  * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is no network.
  */
 export function createNearPuller(options: InProcessPullerOptions, far: Puller): Puller {
+  const spend = createBudget(options.clock);
   const near = createPulls(options, {
-    admission,
-    left: (thrown) => (thrown instanceof FarModelError ? ('far' as const) : undefined),
+    admission: () => admission(spend),
+    left: (thrown) => (thrown instanceof FarModelError ? thrown : undefined),
   });
   const knownFar = new Set<string>();
   let running = 0;
@@ -39,8 +49,8 @@ export function createNearPuller(options: InProcessPullerOptions, far: Puller): 
     pull: async (request, signal, onProgress) => {
       if (goesFar(request)) return far.pull(request, signal, onProgress);
       const result = await pullNear(request, signal, onProgress);
-      if (result !== 'far') return result;
-      remember(knownFar, request.storageUri);
+      if (!(result instanceof FarModelError)) return result;
+      if (result.always) remember(knownFar, request.storageUri);
       return far.pull(request, signal, onProgress);
     },
     stop: async () => {
@@ -50,12 +60,25 @@ export function createNearPuller(options: InProcessPullerOptions, far: Puller): 
 }
 
 /** Counts what was let in, not what has come: several files of a model come at the same time. */
-function admission(): (file: RemoteFile) => void {
+function admission(spend: (bytes: number) => boolean): (file: RemoteFile) => void {
   let [files, bytes] = [0, 0];
   return (file) => {
-    if (!isNear({ files, bytes }, file)) throw new FarModelError('it is fetched by the other process');
+    if (!isNear({ files, bytes }, file)) throw new FarModelError('it is fetched by the other process', true);
+    if (!spend(file.size ?? 0)) throw new FarModelError('too much was fetched here lately', false);
     files += 1;
     bytes += file.size ?? 0;
+  };
+}
+
+/** Says whether so many bytes more may come, and counts them when they may. */
+function createBudget(clock: Clock): (bytes: number) => boolean {
+  let [since, spent] = [clock.monotonic(), 0];
+  return (bytes) => {
+    const now = clock.monotonic();
+    if (now - since >= NEAR_BUDGET.everyMs) [since, spent] = [now, 0];
+    if (spent + bytes > NEAR_BUDGET.bytes) return false;
+    spent += bytes;
+    return true;
   };
 }
 

@@ -11,7 +11,7 @@ const [ONE, TWO] = [1, 2].map((version) => ({
 }));
 
 /** An engine whose store takes a second to put a version in place, or back. */
-function scene() {
+function scene(seal?: () => Promise<void>) {
   const clock = fakeClock();
   const pulls: string[] = [];
   const slowly = () => clock.sleep(seconds(1));
@@ -22,7 +22,7 @@ function scene() {
         pulls.push(storageUri);
         return Promise.resolve({ kind: 'pulled', bytes: 1, files: 1 });
       },
-      store: { install: slowly, goBack: slowly },
+      store: { install: slowly, goBack: slowly, ...(seal && { seal }) },
     }),
   );
   engine.serverUp(false);
@@ -49,5 +49,27 @@ describe('a decision that is made while a version is put in place', () => {
     await busily();
     await busily();
     expect(pulls).toEqual([ONE!.storageUri, TWO!.storageUri]);
+  });
+});
+
+describe('a version that the disk would not take', () => {
+  it('is told to be loaded only once it has been fetched again and sealed', async () => {
+    let seals = 0;
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    const { engine, pulls, wanted, busily } = scene(() =>
+      (seals += 1) === 1 ? Promise.reject(full) : Promise.resolve(),
+    );
+    const model = () => [...engine.models()][0];
+    wanted();
+    await busily();
+    await busily();
+    expect([model()?.failure?.reason, model()?.served.kind]).toEqual(['DiskFull', 'absent']);
+    for (let turn = 0; turn < 10; turn++) await busily();
+    expect([pulls.length, seals, model()?.failure, model()?.served.kind]).toEqual([
+      2,
+      2,
+      undefined,
+      'loaded',
+    ]);
   });
 });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Puller } from '../../../../src/agent/puller/contract.ts';
 import { startsWithFarModels } from '../../../../src/agent/puller/early-start.ts';
 import { createNearPuller } from '../../../../src/agent/puller/near-puller.ts';
-import { NEAR } from '../../../../src/agent/puller/near.ts';
+import { NEAR, NEAR_BUDGET } from '../../../../src/agent/puller/near.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../../../../src/agent/sources/settings.ts';
 import { systemClock } from '../../../../src/lib/system-clock.ts';
 import { type FaultServer, startFaultServer } from '../../../support/fault-server.ts';
@@ -93,6 +93,16 @@ describe('a model', () => {
     const asked = (): number => server.requests.filter(({ url = '-' }) => uri.endsWith(url)).length;
     expect([await pull(uri), asked(), await pull(uri), asked()]).toEqual(['far', 1, 'far', 1]);
     expect(far).toEqual([uri, uri]);
+    await puller.stop();
+  });
+
+  it('goes to the other process when much was fetched here lately, and is not remembered for it', async () => {
+    const { puller, far, pull } = scene();
+    const uri = server.file({ bytes: 1_000 });
+    expect(await pull(server.file({ bytes: NEAR_BUDGET.bytes - 500 }))).toMatch('near');
+    expect(await pull(uri)).toBe('far');
+    expect(await pull(server.file({ bytes: 500 }))).toBe('near, 500');
+    expect(far).toEqual([uri]);
     await puller.stop();
   });
 
