@@ -31,6 +31,7 @@ interface Connection {
   readonly since: MonotonicMs;
   /** The latest one, and when it began or, answered, ended. */
   request?: IncomingMessage;
+  response?: ServerResponse;
   answered: boolean;
   changed: MonotonicMs;
 }
@@ -86,13 +87,14 @@ export function makeRoomOn(server: Server, options: RoomOptions): ConnectionRoom
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     const connection = connections.get(keyOf(request.socket));
     if (connection === undefined || request.socket.destroyed) return;
-    if (connection.request !== undefined && !connection.answered) {
+    // Ended, not closed: a client may have read the answer, and sent its next request, before the socket tells us so.
+    if (connection.response !== undefined && !connection.response.writableEnded) {
       // Neither Go nor any other client of ours sends requests in advance: thousands fit into one read.
       observe('pipelined');
       request.socket.destroy();
       return;
     }
-    Object.assign(connection, { request, answered: false, changed: clock.monotonic() });
+    Object.assign(connection, { request, response, answered: false, changed: clock.monotonic() });
     response.once('close', () => {
       if (connection.request === request) connection.answered = true;
       connection.changed = clock.monotonic();
