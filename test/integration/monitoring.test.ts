@@ -3,7 +3,10 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Registry } from 'prom-client';
 import { parse, stringify } from 'yaml';
+import { createBatcherMetrics } from '../../src/agent/batcher/metrics.ts';
+import { createLoggerMetrics, type EventOutcome } from '../../src/agent/logger/metrics.ts';
 import { addResidencyMetrics } from '../../src/agent/residency/metrics.ts';
 import type { ResidencyFigures } from '../../src/agent/residency/residency.ts';
 import { createAgentMetrics } from '../../src/agent/status/metrics.ts';
@@ -153,13 +156,14 @@ describe('the overlay for Prometheus and Grafana', () => {
   });
 
   it('names only values of labels that the code gives them', () => {
-    const outcomes = ['errored', 'malformed', 'aborted'] satisfies AdmissionOutcome[];
+    const calls = ['errored', 'malformed', 'aborted'] satisfies AdmissionOutcome[];
+    const logged = ['dropped'] satisfies EventOutcome[];
     const results = ['done'] satisfies Extract<WorkQueueEvent<string>, { type: 'finished' }>['outcome'][];
     const events = ['retry'] satisfies ReflectorEvent['type'][];
     type Phase = ModelPhase['phase'];
     const phases = ['Failed', 'Queued', 'Downloading', 'Loading', 'Unloading'] satisfies Phase[];
     const known = new Map<string, readonly string[]>([
-      ['outcome', outcomes],
+      ['outcome', [...calls, ...logged]],
       ['result', results],
       ['event', events],
       ['phase', phases],
@@ -180,14 +184,18 @@ const RESIDENCY: ResidencyFigures = {
   ...{ diskUsed: 0, waiting: 0, loaded: 0 },
 };
 
-/** The labels of each metric, from the registries that /metrics is made of. */
-async function knownMetrics(): Promise<Map<string, readonly string[]>> {
-  const manager = createManagerMetrics().registry.getMetricsAsArray() as unknown as readonly {
+function labelsOf(registry: Registry): ReadonlyMap<string, readonly string[]> {
+  const metrics = registry.getMetricsAsArray() as unknown as readonly {
     readonly name: string;
     readonly labelNames: readonly string[];
   }[];
-  const known = new Map(manager.map(({ name, labelNames }) => [name, labelNames]));
-  // The agent shows its registry only as the text that is scraped; its labels are those of the page that describes them.
+  return new Map(metrics.map(({ name, labelNames }) => [name, labelNames]));
+}
+
+/** The labels of each metric, from the registries that /metrics is made of. */
+async function knownMetrics(): Promise<Map<string, readonly string[]>> {
+  const known = new Map(labelsOf(createManagerMetrics().registry));
+  // Labels are those of the page that describes the agent's metrics; what it has for some agents alone is described elsewhere.
   const agent = createAgentMetrics(
     () => [],
     () => false,
@@ -197,14 +205,15 @@ async function knownMetrics(): Promise<Map<string, readonly string[]>> {
     () => RESIDENCY,
     () => 'declared',
   );
+  createLoggerMetrics(agent.registry, () => ({ events: 0, bytes: 0 }));
+  createBatcherMetrics(agent.registry);
   const scraped = await agent.text();
+  const own = labelsOf(agent.registry);
   const page = await readFile(join(ROOT, 'docs/agent-status.md'), 'utf8');
   for (const [, name] of scraped.matchAll(/^# TYPE (\w+) /gm)) {
-    const row = page.split('\n').find((line) => line.startsWith(`| \`${name}\` |`)) ?? '';
-    known.set(
-      name!,
-      [...(row.split('|')[3] ?? '').matchAll(/`(\w+)`/g)].map(([, label]) => label!),
-    );
+    const row = page.split('\n').find((line) => line.startsWith(`| \`${name}\` |`));
+    const told = [...(row?.split('|')[3] ?? '').matchAll(/`(\w+)`/g)].map(([, label]) => label!);
+    known.set(name!, row === undefined ? (own.get(name!) ?? []) : told);
   }
   return known;
 }

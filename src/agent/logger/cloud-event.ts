@@ -5,47 +5,71 @@ import { EVENT_TYPES } from './event-types.ts';
 import { metadataJson, type LogRecord } from './record.ts';
 import type { LogOrigin } from './settings.ts';
 
-/** Names and values in turn, a byte a character. */
-export type EventHeaders = readonly string[];
-
 /** Kinds of events to keep the headers of: clients choose content types, so that there may be any number. */
 const MOST_KEPT = 32;
 
+/** What each event has of its own. */
+const OWN = new Map<string, (record: LogRecord, sentAt: EpochMs) => string>([
+  ['ce-id', ({ id }) => id],
+  ['ce-time', ({ time }) => new Date(time).toISOString()],
+  ['ce-recordedtime', (_, sentAt) => new Date(sentAt).toISOString()],
+  ['ce-metadata', ({ metadata }) => asBytes(metadataJson(metadata))],
+]);
+
+/** The lines of a head: text that all events of a kind share, or what each puts in. */
+type HeadParts = readonly (string | ((record: LogRecord, sentAt: EpochMs) => string))[];
+
 /**
- * Makes the headers of events in binary mode. The package makes and judges one event of each kind and content type; those that
- * follow differ in what is put in here, which no rule of the specification forbids. To make and judge each took as long as to
- * send it. `recordedtime` is KServe's since v0.19; a consumer that does not know it passes it over.
+ * Makes the header lines of events in binary mode, a byte a character. The package makes and judges one event of each kind and
+ * content type; those that follow differ in what is put in here, which no rule of the specification forbids. To make and judge
+ * each took as long as to send it. `recordedtime` is KServe's since v0.19; a consumer that does not know it passes it over.
+ * @returns what throws for an event that breaks the specification, or that no header can carry
  */
-export function eventHeaderMaker(
-  origin: LogOrigin,
-  clock: Pick<Clock, 'now'>,
-): (record: LogRecord) => EventHeaders {
-  const kept = new Map<string, EventHeaders>();
+export function eventHeadMaker(origin: LogOrigin, clock: Pick<Clock, 'now'>): (record: LogRecord) => string {
+  const kept = new Map<string, HeadParts>();
   return (record) => {
     const sentAt = clock.now();
-    if (record.cutFrom !== undefined) return eventHeaders(record, origin, sentAt);
+    if (record.cutFrom !== undefined)
+      return headOf(partsOf(eventHeaders(record, origin, sentAt)), record, sentAt);
     const key = `${record.kind} ${record.contentType}`;
-    let like = kept.get(key);
-    if (like === undefined) {
-      like = eventHeaders(record, origin, sentAt);
+    let parts = kept.get(key);
+    if (parts === undefined) {
+      parts = partsOf(eventHeaders(record, origin, sentAt));
       if (kept.size >= MOST_KEPT) kept.clear();
-      kept.set(key, like);
+      kept.set(key, parts);
     }
-    return withOwn(like, record, sentAt);
+    return headOf(parts, record, sentAt);
   };
 }
 
-/** The headers of an event like that of the record, but for what each event has of its own. */
-function withOwn(like: EventHeaders, { id, time, metadata }: LogRecord, sentAt: EpochMs): EventHeaders {
-  const headers = [...like];
-  for (let index = 0; index + 1 < headers.length; index += 2) {
-    const name = headers[index];
-    if (name === 'ce-id') headers[index + 1] = id;
-    else if (name === 'ce-time') headers[index + 1] = new Date(time).toISOString();
-    else if (name === 'ce-recordedtime') headers[index + 1] = new Date(sentAt).toISOString();
-    else if (name === 'ce-metadata') headers[index + 1] = asBytes(metadataJson(metadata));
+function partsOf(headers: readonly (readonly [name: string, value: string])[]): HeadParts {
+  const parts: (string | ((record: LogRecord, sentAt: EpochMs) => string))[] = [];
+  let shared = '';
+  for (const [name, value] of headers) {
+    const own = OWN.get(name);
+    shared += `${name}: `;
+    if (own === undefined) shared += headerValue(value);
+    else {
+      parts.push(shared, own);
+      shared = '';
+    }
+    shared += '\r\n';
   }
-  return headers;
+  return [...parts, shared];
+}
+
+function headOf(parts: HeadParts, record: LogRecord, sentAt: EpochMs): string {
+  let head = '';
+  for (const part of parts) head += typeof part === 'string' ? part : headerValue(part(record, sentAt));
+  return head;
+}
+
+/** What may stand in a header: RFC 9110 section 5.5. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+function headerValue(value: string): string {
+  if (HEADER_VALUE.test(value)) return value;
+  throw new Error(`no header can carry ${JSON.stringify(value)}`);
 }
 
 /**
@@ -54,7 +78,11 @@ function withOwn(like: EventHeaders, { id, time, metadata }: LogRecord, sentAt: 
  * @param sentAt the time of the event is when the request or response came; this is when it leaves
  * @throws what the package throws for an event that breaks the specification
  */
-function eventHeaders(record: LogRecord, origin: LogOrigin, sentAt: EpochMs): EventHeaders {
+function eventHeaders(
+  record: LogRecord,
+  origin: LogOrigin,
+  sentAt: EpochMs,
+): [name: string, value: string][] {
   const event = new CloudEvent({
     id: record.id,
     type: EVENT_TYPES[record.kind],
@@ -70,13 +98,13 @@ function eventHeaders(record: LogRecord, origin: LogOrigin, sentAt: EpochMs): Ev
     ...(origin.annotations.size === 0 ? {} : { annotations: metadataJson(origin.annotations) }),
     ...(record.cutFrom === undefined ? {} : { truncatedfrom: String(record.cutFrom) }),
   });
-  const headers: string[] = [];
+  const headers: [string, string][] = [];
   for (const [name, value] of Object.entries(HTTP.binary(event).headers)) {
     // The package gives a content type to what has none.
     if (name === 'content-type' && record.contentType === '') continue;
     const text = String(value);
     // The id and the type are as the client's bytes were; JSON is text, which goes as UTF-8 as it does in Go.
-    headers.push(name, name === 'ce-metadata' || name === 'ce-annotations' ? asBytes(text) : text);
+    headers.push([name, name === 'ce-metadata' || name === 'ce-annotations' ? asBytes(text) : text]);
   }
   return headers;
 }

@@ -1,136 +1,85 @@
 import { readFileSync } from 'node:fs';
+import { connect as connectTcp, isIP } from 'node:net';
 import { join } from 'node:path';
-import { type Dispatcher, errors, Pool } from 'undici';
+import { connect as connectTls } from 'node:tls';
 import { type Clock, seconds } from '../../lib/clock.ts';
-import { type EventHeaders, eventHeaderMaker } from './cloud-event.ts';
 import { messageOf } from '../../lib/errors.ts';
+import { keepConnections, type KeptConnections } from '../proxy/kept-connections.ts';
+import { eventHeadMaker } from './cloud-event.ts';
 import type { SendOutcome } from './delivery.ts';
+import { postEvent } from './event-post.ts';
 import type { LogRecord } from './record.ts';
 import type { LogOrigin, LogSink } from './settings.ts';
 
-/** A sink that has not answered by then is asked again. */
-const ANSWER_TIME = seconds(10);
+/** Less than the five seconds after which Node's servers, and uvicorn, close an idle connection. */
+const IDLE = seconds(4);
 
 interface HttpSinkDeps {
   readonly sink: Extract<LogSink, { kind: 'http' }>;
   readonly origin: LogOrigin;
-  readonly workers: number;
   readonly clock: Pick<Clock, 'now'>;
   /** Where CA bundles are mounted. */
   readonly caDirectory: string;
 }
 
-/** Sends records as CloudEvents over connections that are kept, one for each worker. */
-export function createHttpSink({ sink, origin, workers, clock, caDirectory }: HttpSinkDeps) {
+/**
+ * Sends records as CloudEvents over connections that are kept, as many as there are workers. They are the proxy's own: by a
+ * client library an event took as long as to forward a request and its answer.
+ */
+export function createHttpSink({ sink, origin, clock, caDirectory }: HttpSinkDeps) {
   const { url } = sink;
   const isTls = url.protocol === 'https:';
-  const path = `${url.pathname}${url.search}`;
-  const headersOf = eventHeaderMaker(origin, clock);
-  const authorization = authorizationOf(url);
+  const first = firstLines(url);
+  const headOf = eventHeadMaker(origin, clock);
   let ca = isTls ? readIfThere(join(caDirectory, sink.caFile)) : undefined;
-  const newPool = (): Pool =>
-    new Pool(url.origin, {
-      ...{ connections: workers, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 },
-      connect: {
-        timeout: ANSWER_TIME,
-        rejectUnauthorized: !sink.skipVerify,
-        ...(ca === undefined ? {} : { ca }),
-      },
-    });
-  let pool = newPool();
-  const abandon = (left: Pool): void => {
-    // What is under way ends by itself, or is ended by its own time.
-    left.close().catch(() => undefined);
-  };
+  const open = (): KeptConnections => keepConnections(() => connectTo(url, sink.skipVerify, ca), IDLE);
+  let connections = open();
   /** A bundle that was replaced, as kubelet does, counts from the next failure on. */
   const readAgain = (): void => {
     if (!isTls) return;
     const now = readIfThere(join(caDirectory, sink.caFile));
     if (now === undefined || ca?.equals(now) === true) return;
     ca = now;
-    abandon(pool);
-    pool = newPool();
+    // What is under way is sent again.
+    connections.destroy();
+    connections = open();
   };
   return {
     send: async (record: LogRecord, signal: AbortSignal): Promise<SendOutcome> => {
-      let headers: EventHeaders;
+      let head: string;
       try {
-        headers = headersOf(record);
+        head = `${first}${headOf(record)}content-length: ${record.body.length}\r\n\r\n`;
       } catch (thrown) {
-        return noEvent(thrown);
+        return { kind: 'refused', why: `this is no event that can be sent: ${messageOf(thrown)}` };
       }
-      const call: Dispatcher.DispatchOptions = {
-        path,
-        method: 'POST',
-        headers: [...headers, ...authorization],
-        body: record.body,
-      } as const;
-      const outcome = await dispatch(pool, call, signal);
+      const outcome = await postEvent(connections, head, record.body, signal);
       if (outcome.kind !== 'sent') readAgain();
       return outcome;
     },
-    close: () => void pool.destroy(),
+    close: () => connections.destroy(),
   };
 }
 
-function noEvent(thrown: unknown): SendOutcome {
-  return { kind: 'refused', why: `this is no event that can be sent: ${messageOf(thrown)}` };
-}
-
-function dispatch(pool: Pool, call: Dispatcher.DispatchOptions, signal: AbortSignal): Promise<SendOutcome> {
-  return new Promise((resolve) => {
-    let controller: Dispatcher.DispatchController | undefined;
-    let status = 0;
-    let isSettled = false;
-    const settle = (outcome: SendOutcome): void => {
-      if (isSettled) return;
-      isSettled = true;
-      clearTimeout(late);
-      signal.removeEventListener('abort', cancel);
-      resolve(outcome);
-    };
-    const end = (why: string) => () => {
-      settle({ kind: 'later', why });
-      controller?.abort(new Error(why));
-    };
-    const cancel = end('the agent ended');
-    const late = setTimeout(end(`the sink did not answer within ${ANSWER_TIME / 1000} s`), ANSWER_TIME);
-    if (signal.aborted) {
-      cancel();
-      return;
-    }
-    signal.addEventListener('abort', cancel);
-    pool.dispatch(call, {
-      onRequestStart: (started) => {
-        controller = started;
-        if (isSettled) started.abort(new Error('not wanted any more'));
-      },
-      onResponseStart: (_, code) => {
-        status = code;
-      },
-      onResponseData: () => undefined,
-      onResponseEnd: () => settle(outcomeOf(status)),
-      onResponseError: (_, error) => {
-        const isOurs = error instanceof errors.InvalidArgumentError;
-        settle(isOurs ? noEvent(error) : { kind: 'later', why: `the sink is not reached: ${error.message}` });
-      },
-    });
+function connectTo({ protocol, hostname, port }: URL, skipVerify: boolean, ca: Buffer | undefined) {
+  // An IPv6 address stands in brackets in a URL alone.
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  if (protocol !== 'https:') return connectTcp({ host, port: Number(port || 80), noDelay: true });
+  return connectTls({
+    ...{ host, port: Number(port || 443), noDelay: true, rejectUnauthorized: !skipVerify },
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(ca === undefined ? {} : { ca }),
   });
 }
 
-/** The user of a URL like `http://user:password@sink/`, as Go's client sends it. */
-function authorizationOf({ username, password }: URL): string[] {
-  if (username === '' && password === '') return [];
-  const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return ['authorization', `Basic ${Buffer.from(user).toString('base64')}`];
-}
-
-/** What a status means for the event that it answers. */
-export function outcomeOf(status: number): SendOutcome {
-  if (status >= 200 && status < 300) return { kind: 'sent' };
-  const why = `the sink answered ${status}`;
-  const mayPass = status >= 500 || status === 408 || status === 425 || status === 429;
-  return { kind: mayPass ? 'later' : 'refused', why };
+/** What every request begins with. */
+function firstLines({ pathname, search, host, username, password }: URL): string {
+  const lines = [`POST ${pathname}${search} HTTP/1.1`, `host: ${host}`, 'connection: keep-alive'];
+  if (username !== '' || password !== '') {
+    // As Go's client sends it.
+    const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    lines.push(`authorization: Basic ${Buffer.from(user).toString('base64')}`);
+  }
+  return lines.map((line) => `${line}\r\n`).join('');
 }
 
 function readIfThere(path: string): Buffer | undefined {

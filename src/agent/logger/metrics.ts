@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 /** What became of an event; `failed` counts attempts, and one event may fail more than once. */
-type EventOutcome = 'sent' | 'dropped' | 'failed';
+export type EventOutcome = 'sent' | 'dropped' | 'failed';
 
 export interface LoggerMetrics {
   readonly count: (outcome: EventOutcome, events: number) => void;

@@ -34,7 +34,8 @@ export function recordHead(raw: readonly string[], wanted: ReadonlySet<string>):
   let contentType: string | undefined;
   const metadata = new Map<string, string[]>();
   for (let index = 0; index + 1 < raw.length; index += 2) {
-    const [name = '', value = ''] = raw.slice(index, index + 2);
+    const name = raw[index] ?? '';
+    const value = raw[index + 1] ?? '';
     const lower = name.toLowerCase();
     if (lower === 'ce-id') id ??= value;
     else if (lower === 'content-type') contentType ??= value;

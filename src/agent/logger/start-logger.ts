@@ -62,11 +62,11 @@ export async function startLogger(deps: RequestLoggerDeps): Promise<RequestLogge
 }
 
 async function openSink({ settings, clock, environment, caDirectory }: RequestLoggerDeps): Promise<Sink> {
-  const { sink, origin, workers } = settings;
+  const { sink, origin } = settings;
   if (sink.kind === 'http') {
     const { createHttpSink } = await import('./http-sink.ts');
     const directory = caDirectory ?? LOGGER_CA_DIRECTORY;
-    const http = createHttpSink({ sink, origin, workers, clock, caDirectory: directory });
+    const http = createHttpSink({ sink, origin, clock, caDirectory: directory });
     const send: Sink['send'] = ([record], signal) =>
       record === undefined ? Promise.resolve({ kind: 'sent' }) : http.send(record, signal);
     return { send, close: http.close, size: 1, interval: milliseconds(0) };

@@ -29,7 +29,7 @@ export interface KeptCallEvents {
 }
 
 /** An answer that Node's client is to read. */
-interface OddAnswer {
+export interface OddAnswer {
   /** Takes a request, which has gone out already, without sending it; what is read from it is the answer. */
   readonly connection: Duplex;
   /** The answer is whole, and the connection good for another request. */

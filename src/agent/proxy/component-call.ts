@@ -1,5 +1,5 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
-import { Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { READ_ANSWERS } from './proxied-answer.decide.ts';
 import { MAX_HEADERS, type PassedRequest } from './proxied-request.decide.ts';
@@ -29,7 +29,7 @@ const ONE_PIECE = 16 * 1024;
 export function newUpstream(host: string, port: number, idle: Milliseconds): Upstream {
   return {
     ...{ host, port },
-    direct: keepConnections(host, port, idle),
+    direct: keepConnections(() => connect({ host, port, noDelay: true }), idle),
     kept: new Agent({ keepAlive: true, timeout: idle, maxFreeSockets: 1_000 }),
     fresh: new Agent({ keepAlive: false }),
   };

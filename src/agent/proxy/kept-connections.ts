@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { type Milliseconds, milliseconds, seconds } from '../../lib/clock.ts';
 import { type ConnectionFault, type Kept, type KeptCallEvents, readOrdinary } from './answer-readers.ts';
 
@@ -9,16 +9,16 @@ interface KeptCall {
   destroy(): void;
 }
 
-/** Connections to the component, each of which has one request under way at most. */
+/** Connections to one server, each of which has one request under way at most. */
 export interface KeptConnections {
-  /** Sends a request, a byte a character, in one write. */
-  call(request: string, events: KeptCallEvents): KeptCall;
+  /** Sends a request, a byte a character, in one write; a body that is given beside it follows in the same packets. */
+  call(request: string, events: KeptCallEvents, body?: Buffer): KeptCall;
   destroy(): void;
 }
 
 /** As many as Node's own agent is allowed here. */
 const MOST_IDLE = 1_000;
-/** A component may count from an earlier moment: Node's agent takes off as much. */
+/** A server may count from an earlier moment: Node's agent takes off as much. */
 const EARLIER = seconds(1);
 const HANG_UP: ConnectionFault = { code: 'ECONNRESET', message: 'socket hang up' };
 
@@ -26,15 +26,16 @@ const HANG_UP: ConnectionFault = { code: 'ECONNRESET', message: 'socket hang up'
  * Connections that are kept, for requests and answers of the ordinary kind. Node's client makes a dozen objects and
  * registers as many listeners for each request; here listeners are those of the connection, and an answer with a length is
  * passed on as its bytes come.
+ * @param connect begins a connection
  * @param idle how long one is kept without a request
  */
-export function keepConnections(host: string, port: number, idle: Milliseconds): KeptConnections {
+export function keepConnections(connect: () => Socket, idle: Milliseconds): KeptConnections {
   const all = new Set<Kept>();
   /** The one that was used last is used first. */
   const unused: Kept[] = [];
 
   function open(): Kept {
-    const socket = connect({ host, port, noDelay: true });
+    const socket = connect();
     const kept: Kept = { socket, isReused: false, idleTime: idle, reader: undefined };
     all.add(kept);
     listen(kept, () => drop(unused, kept));
@@ -64,12 +65,18 @@ export function keepConnections(host: string, port: number, idle: Milliseconds):
   }
 
   return {
-    call(request, events) {
+    call(request, events, body) {
       const kept = take();
       const { socket } = kept;
       const reader = readOrdinary(kept, events, release);
       kept.reader = reader;
-      socket.write(request, 'latin1');
+      if (body === undefined) socket.write(request, 'latin1');
+      else {
+        socket.cork();
+        socket.write(request, 'latin1');
+        socket.write(body);
+        socket.uncork();
+      }
       return {
         pause: () => void socket.pause(),
         resume: () => void socket.resume(),

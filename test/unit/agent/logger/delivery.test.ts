@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { copyBody } from '../../../../src/agent/logger/body-copy.ts';
 import { createLogQueue } from '../../../../src/agent/logger/log-queue.ts';
-import { outcomeOf } from '../../../../src/agent/logger/http-sink.ts';
+import { outcomeOf } from '../../../../src/agent/logger/event-post.ts';
 import { objectKey } from '../../../../src/agent/logger/object-format.ts';
 import { type LogRecord, recordHead } from '../../../../src/agent/logger/record.ts';
 import { LOGGER_FLAG_DEFAULTS } from '../../../../src/agent/logger/flags.ts';

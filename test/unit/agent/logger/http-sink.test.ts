@@ -55,7 +55,7 @@ describe('a sink with TLS', () => {
   function sinkWith(skipVerify: boolean): ReturnType<typeof createHttpSink> {
     const url = new URL(`https://localhost:${(server.address() as AddressInfo).port}/`);
     const sink = { kind: 'http', url, caFile: 'service-ca.crt', skipVerify } as const;
-    return createHttpSink({ sink, origin: ORIGIN, workers: 1, clock: systemClock, caDirectory: directory });
+    return createHttpSink({ sink, origin: ORIGIN, clock: systemClock, caDirectory: directory });
   }
 
   async function send(sink: ReturnType<typeof createHttpSink>): Promise<string> {

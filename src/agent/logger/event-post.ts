@@ -1,0 +1,85 @@
+import { request } from 'node:http';
+import { seconds } from '../../lib/clock.ts';
+import { leavesConnection } from '../proxy/answers.ts';
+import type { OddAnswer } from '../proxy/answer-readers.ts';
+import type { KeptConnections } from '../proxy/kept-connections.ts';
+import type { SendOutcome } from './delivery.ts';
+
+/** A sink that has not answered by then is asked again. */
+const ANSWER_TIME = seconds(10);
+/** A body that is no longer goes in one piece with its head. */
+const SHORT_BODY = 16 * 1024;
+
+/** Sends an event and tells what its answer means. Never rejects. */
+export function postEvent(
+  connections: KeptConnections,
+  head: string,
+  body: Buffer,
+  signal: AbortSignal,
+): Promise<SendOutcome> {
+  if (signal.aborted) return Promise.resolve(ENDED);
+  return new Promise((resolve) => {
+    let status = 0;
+    const settle = (outcome: SendOutcome): void => {
+      clearTimeout(late);
+      signal.removeEventListener('abort', cancel);
+      resolve(outcome);
+    };
+    const giveUp = (outcome: SendOutcome): void => {
+      settle(outcome);
+      call.destroy();
+    };
+    const cancel = (): void => giveUp(ENDED);
+    const isShort = body.length <= SHORT_BODY;
+    const call = connections.call(
+      isShort ? head + body.toString('latin1') : head,
+      {
+        answered: (answer, _, isWhole) => {
+          ({ status } = answer);
+          if (isWhole) settle(outcomeOf(status));
+        },
+        more: (_, isLast) => {
+          if (isLast) settle(outcomeOf(status));
+        },
+        odd: (answer) => readOdd(answer, settle),
+        failed: ({ fault }) => settle(notReached(fault.message)),
+      },
+      isShort ? undefined : body,
+    );
+    const late = setTimeout(giveUp, ANSWER_TIME, TOO_LATE);
+    signal.addEventListener('abort', cancel);
+  });
+}
+
+const ENDED: SendOutcome = { kind: 'later', why: 'the agent ended' };
+const TOO_LATE: SendOutcome = {
+  kind: 'later',
+  why: `the sink did not answer within ${ANSWER_TIME / 1000} s`,
+};
+
+function notReached(why: string): SendOutcome {
+  return { kind: 'later', why: `the sink is not reached: ${why}` };
+}
+
+/** An answer without a length, or in parts, is read by Node's client; the request has gone out already. */
+function readOdd({ connection, keep }: OddAnswer, settle: (outcome: SendOutcome) => void): void {
+  const reading = request({ method: 'POST', createConnection: () => connection });
+  reading.on('error', ({ message }) => settle(notReached(message)));
+  reading.on('response', (answer) => {
+    answer.on('error', ({ message }) => settle(notReached(message)));
+    answer.on('end', () => {
+      if (leavesConnection(answer)) keep();
+      settle(outcomeOf(answer.statusCode ?? 0));
+    });
+    answer.resume();
+  });
+  reading.end();
+}
+
+/** What a status means for the event that it answers. */
+export function outcomeOf(status: number): SendOutcome {
+  if (status >= 200 && status < 300) return { kind: 'sent' };
+  const why = `the sink answered ${status}`;
+  const mayPass = status >= 500 || status === 408 || status === 425 || status === 429;
+  return { kind: mayPass ? 'later' : 'refused', why };
+}
