@@ -10,16 +10,17 @@ import { noCircles, noUnusedExports, pureImports } from './scripts/lint-rules.mj
 const rooms = {
   lib: [],
   contract: ['lib'],
+  explanation: ['lib', 'contract'],
   kube: ['lib', 'contract'],
   certificates: ['lib', 'contract', 'kube'],
   admission: ['lib', 'contract', 'kube', 'certificates'],
   controllers: ['lib', 'contract', 'kube'],
-  page: ['lib', 'contract', 'kube'],
+  page: ['lib', 'contract', 'explanation', 'kube'],
   manager: ['lib', 'contract', 'kube', 'certificates', 'admission', 'controllers', 'page'],
   agent: ['lib', 'contract'],
   development: ['lib', 'contract', 'kube'],
   cli: [
-    ...['lib', 'contract', 'kube', 'certificates', 'admission', 'controllers'],
+    ...['lib', 'contract', 'explanation', 'kube', 'certificates', 'admission', 'controllers'],
     ...['manager', 'agent', 'development'],
   ],
 };

@@ -51,7 +51,7 @@ export interface RunningModels {
 /** Takes over what is on disk, and follows models.json and the model server until the signal aborts. */
 export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promise<RunningModels> {
   const { options, clock, log, board } = deps;
-  const store = await openModelStore(options.modelDir);
+  const store = await openModelStore(options.modelDir, clock);
   const [first, ...others] = options.modelServerUrls;
   const settings = mlserverSettings(options.modelDir, clock, () => residency.isOnDemand());
   const mlserverMetrics = httpCaller(options.residency.mlserverMetricsUrl);

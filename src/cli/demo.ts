@@ -41,14 +41,20 @@ export function demoCommand(io: CommandIo): Command {
 async function demo(io: CommandIo, { keep }: DemoOptions): Promise<void> {
   const interrupted = io.interruption();
   const say = (line: string): void => void io.stdout.write(`${line}\n`);
-  const { controlPlane, manager, logs } = await start(io, say, interrupted);
+  const stage = await start(io, say, interrupted);
+  if (stage === undefined) return;
+  const { controlPlane, manager, logs } = stage;
   try {
     if (interrupted.aborted) return;
     const serves = await play(io, say, { controlPlane, manager, logs });
     say('');
     say('All of it held.');
-    if (keep && !serves) await stayIdle(say, controlPlane, interrupted);
-    else if (keep) await stay(io, say, { controlPlane, manager, logs }, interrupted);
+    if (keep) {
+      const ending = (): void => say('Interrupted: ending and removing everything …');
+      interrupted.addEventListener('abort', ending, { once: true });
+      if (serves) await stay(io, say, stage, interrupted);
+      else await stayIdle(say, controlPlane, interrupted);
+    }
     // Kept when something did not hold.
     await rm(logs, { recursive: true, force: true });
   } finally {
@@ -57,7 +63,12 @@ async function demo(io: CommandIo, { keep }: DemoOptions): Promise<void> {
   }
 }
 
-async function start(io: CommandIo, say: (line: string) => void, interrupted: AbortSignal): Promise<Stage> {
+/** Undefined when it was interrupted before. */
+async function start(
+  io: CommandIo,
+  say: (line: string) => void,
+  interrupted: AbortSignal,
+): Promise<Stage | undefined> {
   const { findBinaries } = await import('../development/controlplane/binaries.ts');
   const { startControlPlane } = await import('../development/controlplane/control-plane.ts');
   const { freePorts } = await import('../development/controlplane/ports.ts');
@@ -71,7 +82,11 @@ async function start(io: CommandIo, say: (line: string) => void, interrupted: Ab
     const [webhook = 0, metrics = 0, health = 0] = await freePorts(3);
     const logs = await mkdtemp(join(tmpdir(), 'kserve-mms-demo-'));
     const logFile = join(logs, 'manager.log');
-    interrupted.throwIfAborted();
+    if (interrupted.aborted) {
+      await controlPlane.stop();
+      await rm(logs, { recursive: true, force: true });
+      return undefined;
+    }
     const manager = await startManagerProcess({
       ...{ launcher: LAUNCHER, kubeconfig: controlPlane.kubeconfigPath, logFile, clock: systemClock },
       ports: { webhook, metrics, health },

@@ -1,7 +1,7 @@
 import { milliseconds } from '../lib/clock.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import { readBundle } from '../certificates/certificate.decide.ts';
-import type { InstallationFacts, LeaseFacts } from './explain/facts.decide.ts';
+import type { InstallationFacts, LeaseFacts } from '../explanation/facts.decide.ts';
 import type { Lookup } from '../lib/lookup.ts';
 import { valueOf } from '../lib/lookup.ts';
 import { isTakeoverIdentity, KSERVE_LEASE } from '../contract/kserve-controller.ts';

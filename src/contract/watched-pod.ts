@@ -78,6 +78,17 @@ export function hasStarted({ podIP }: WatchedPod): boolean {
   return podIP !== undefined;
 }
 
+/** Where its agent tells its status, as `10.0.0.7:9082`; undefined before it has an address, and without an agent. */
+export function agentStatusAddress(pod: WatchedPod): string | undefined {
+  if (pod.podIP === undefined || pod.agentStatusPort === undefined) return undefined;
+  return `${urlHostOf(pod)}:${pod.agentStatusPort}`;
+}
+
+/** Its address as a URL has it. */
+export function urlHostOf({ podIP = '' }: WatchedPod): string {
+  return podIP.includes(':') ? `[${podIP}]` : podIP;
+}
+
 /** Whether the pod has an agent that has models, or will have. */
 export function servesModels(pod: WatchedPod): boolean {
   return (

@@ -2,10 +2,19 @@ import { milliseconds, seconds } from '../lib/clock.ts';
 import type { Clock, MonotonicMs } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { ObjectKey } from '../contract/kubernetes.ts';
-import { keyOf, objectKey } from '../contract/kubernetes.ts';
+import { keyOf, objectKey, splitKey } from '../contract/kubernetes.ts';
+import { isMMSPredictor } from '../contract/mms-predictor.ts';
+import { explainModel } from '../explanation/explain-model.decide.ts';
+import { explainInferenceService } from '../explanation/explain-service.decide.ts';
+import { adviceOf } from './page-advice.decide.ts';
+import { pageModelFacts, pageServiceFacts } from './page-facts.ts';
+import type { Precedence } from './page-facts.ts';
+import { modelReplica, serviceReplica } from './page-replica.decide.ts';
+import type { ReadSurroundings } from './page-surroundings.ts';
 import { PAGE_ROWS, PAGE_VERSION } from './page-documents.decide.ts';
 import type {
   ModelDocument,
+  ModelPage,
   ModelState,
   PageDocument,
   ServiceDocument,
@@ -17,6 +26,7 @@ import {
   compareModels,
   compareServices,
   EMPTY_TALLY,
+  modelsOf,
   serviceRowOf,
   tallyModels,
   totalOf,
@@ -30,15 +40,19 @@ import type { AnyReflector, ClusterView } from '../kube/cluster-view.ts';
 
 /** What the page shows, from what this replica has cached. */
 export interface PageData {
-  services(asked: { readonly filter: string; readonly from: number }): ServicesDocument;
+  services(asked: {
+    readonly filter: string;
+    readonly multiModel: boolean;
+    readonly from: number;
+  }): ServicesDocument;
   service(asked: {
     readonly namespace: string;
     readonly name: string;
     readonly filter: string;
     readonly state: ModelState | undefined;
     readonly from: number;
-  }): ServiceDocument;
-  model(asked: { readonly namespace: string; readonly name: string }): ModelDocument;
+  }): Promise<ServiceDocument>;
+  model(asked: { readonly namespace: string; readonly name: string }): Promise<ModelDocument>;
 }
 
 /** However many look at the page, and however much changes: the models are counted no more often than this. */
@@ -48,20 +62,26 @@ const SILENT_AFTER = seconds(180);
 /** A watch that ends and is opened again is no silence yet. */
 const SILENT_AFTER_ERROR = seconds(10);
 
-export function createPageData({
-  view,
-  clock,
-}: {
+/** What the answers are made of. */
+interface PageSources {
   readonly view: ClusterView;
   readonly clock: Clock;
-}): PageData {
+  /** Whose decision stands when memory is short. */
+  readonly first: Precedence;
+  readonly surroundings: ReadSurroundings;
+}
+
+export function createPageData(sources: PageSources): PageData {
+  const { view, clock } = sources;
   const caches = [view.inferenceServices, view.trainedModels, view.pods, view.modelConfigs];
   const tallies = tallyKeeper(view, clock);
 
   return {
-    services({ filter, from }) {
+    services({ filter, multiModel, from }) {
       const counted = tallies();
-      const found = servicesFound(view, counted, filter).sort(compareServices);
+      const found = servicesFound(view, counted, filter)
+        .filter((row) => !multiModel || row.multiModel || modelsOf(row) > 0)
+        .sort(compareServices);
       return {
         ...shared(caches, clock),
         totals: {
@@ -71,24 +91,64 @@ export function createPageData({
         ...{ found: found.length, from, services: found.slice(from, from + PAGE_ROWS) },
       };
     },
-    service({ from, ...asked }) {
+    async service({ from, ...asked }) {
       const key = objectKey(asked.namespace, asked.name);
       const known =
         view.trainedModelsByKey.sizeOf(key) > 0 || view.inferenceServices.cache.get(key) !== undefined;
+      const around = known ? await closerLook(sources, key) : { advice: null, replicas: NO_REPLICAS };
       const found = modelsFound(view.trainedModelsByKey.group(key), asked).sort(compareModels);
       const models = found.slice(from, from + PAGE_ROWS).map(({ model }) => modelRowOf(model));
       return {
         ...shared(caches, clock),
         service: known ? rowOf(view, key, tallies()) : null,
+        ...around,
         ...{ found: found.length, from, models },
       };
     },
-    model({ namespace, name }) {
+    async model({ namespace, name }) {
       const model = view.trainedModels.cache.get(objectKey(namespace, name));
-      return { ...shared(caches, clock), model: model === undefined ? null : modelPageOf(model) };
+      const page = model === undefined ? null : await modelPage(sources, model);
+      return { ...shared(caches, clock), model: page };
     },
   };
 }
+
+const NO_REPLICAS = { total: 0, shown: [] };
+
+/** Of one InferenceService what is in no cache: what to do, and what its replicas say. */
+async function closerLook(
+  { view, clock, first, surroundings }: PageSources,
+  key: ObjectKey,
+): Promise<Pick<ServiceDocument, 'advice' | 'replicas'>> {
+  const { pods, replicas } = await surroundings(key);
+  const isServed =
+    view.trainedModelsByKey.sizeOf(key) > 0 ||
+    isMMSPredictor(view.inferenceServices.cache.get(key)?.spec?.predictor).isMms;
+  const facts = pageServiceFacts(splitKey(key), { view, first, pods, now: clock.now() });
+  return {
+    // One that serves a model of its own asks for nothing.
+    advice: isServed ? adviceOf(explainInferenceService(facts), '') : null,
+    replicas: { ...replicas, shown: replicas.shown.map(serviceReplica) },
+  };
+}
+
+async function modelPage(
+  { view, clock, first, surroundings }: PageSources,
+  model: TrainedModel,
+): Promise<ModelPage> {
+  const page = modelPageOf(model);
+  const key = keyOfTrainedModel(model);
+  const { pods, replicas } =
+    key === undefined ? { pods: NO_PODS, replicas: NO_REPLICAS } : await surroundings(key);
+  const explained = explainModel(pageModelFacts(model, { view, first, pods, now: clock.now() }));
+  return {
+    ...page,
+    advice: adviceOf(explained, page.message),
+    replicas: { ...replicas, shown: replicas.shown.map((one) => modelReplica(one, page.name)) },
+  };
+}
+
+const NO_PODS = { kind: 'known', value: [] } as const;
 
 /** Counts again only when something has changed since, and not at every request. */
 function tallyKeeper(view: ClusterView, clock: Clock): () => ReadonlyMap<ObjectKey, ModelTally> {

@@ -3,13 +3,16 @@
  * added; a change of meaning is a new version.
  */
 
-export const PAGE_VERSION = 'kserve-mms/page.v1';
+export const PAGE_VERSION = 'kserve-mms/page.v2';
 
 /** Where a model stands, the worst first: this is also the order of the page. */
-export const MODEL_STATES = ['Failed', 'Unreachable', 'Waiting', 'OnTheWay', 'Unknown', 'Loaded'] as const;
+export const MODEL_STATES = [
+  ...(['Failed', 'Unreachable', 'Waiting', 'OnTheWay', 'Unknown', 'Standby', 'Loaded'] as const),
+] as const;
 /**
  * Failed: a replica could not load it. Unreachable: an agent does not answer. Waiting: it is in no models.json, or no pod runs.
- * OnTheWay: queued, downloading or loading. Unknown: its status does not say.
+ * OnTheWay: queued, downloading or loading. Unknown: its status does not say. Standby: with on-demand residency, it is loaded
+ * when a request comes for it.
  */
 export type ModelState = (typeof MODEL_STATES)[number];
 
@@ -44,11 +47,83 @@ export interface ConditionRow {
   readonly since: string;
 }
 
+/** What `mms explain` says of the first link that is broken. */
+export interface Advice {
+  /** What is wrong, where the rest of the page does not say it already; may be empty. */
+  readonly message: string;
+  /** What to do. */
+  readonly advice: string;
+  /** What says more: a command as it is typed. */
+  readonly command: string;
+}
+
+/** The requests that one pod's agent has counted since it started. Times in milliseconds; null without a request. */
+export interface Requests {
+  readonly requests: number;
+  readonly errors: number;
+  readonly meanMs: number | null;
+  readonly p99Ms: number | null;
+}
+
+/** What the agent of a pod with on-demand residency says of its models in memory. Bytes; null where it does not say. */
+export interface Residency {
+  readonly resident: number;
+  readonly budget: number | null;
+  readonly declared: number | null;
+  readonly measured: number | null;
+  /** Requests that found their model in memory, and those that had to wait for it. */
+  readonly hits: number;
+  readonly misses: number;
+}
+
+/** What is shown of one predictor pod. */
+interface Replica {
+  readonly pod: string;
+  readonly ready: boolean;
+  /** Why its agent says nothing; empty when it does. */
+  readonly silent: string;
+  /** Null while it is silent. */
+  readonly requests: Requests | null;
+}
+
+/** One predictor pod of an InferenceService: how many of its models are in which phase. */
+export interface ServiceReplica extends Replica {
+  readonly phases: readonly { readonly phase: string; readonly count: number }[];
+  /** Null where its models are always resident. */
+  readonly residency: Residency | null;
+}
+
+/** One predictor pod, as one model is there. */
+export interface ModelReplica extends Replica {
+  /** Empty where the agent does not know the model. */
+  readonly phase: string;
+  /** Bytes on disk; null where it has none. */
+  readonly bytes: number | null;
+}
+
+/** Pods of one InferenceService that are asked; `total` says how many there are. */
+export const REPLICAS_SHOWN = 20;
+
 /** All that is shown of one model. */
 export interface ModelPage extends ModelRow {
   readonly url: string;
   readonly created: string;
   readonly conditions: readonly ConditionRow[];
+  /** Null when nothing is broken. */
+  readonly advice: Advice | null;
+  readonly replicas: { readonly total: number; readonly shown: readonly ModelReplica[] };
+}
+
+/** Models of one InferenceService that have the same in their way. */
+export interface Obstacle {
+  /** Of ModelLoaded; empty for several that are told of together. */
+  readonly reason: string;
+  /** How many have it. */
+  readonly count: number;
+  /** The one that has it since last, and its message. */
+  readonly model: string;
+  readonly message: string;
+  readonly since: string;
 }
 
 /** One InferenceService, or one that TrainedModels name and that is not there. */
@@ -69,8 +144,8 @@ export interface ServiceRow {
   /** Bytes: what its models declare together, and what they may; null without a limit. */
   readonly memory: { readonly declared: number; readonly limit: number | null };
   readonly models: StateCounts;
-  /** The newest failure of its models; without any, the newest of those that wait. */
-  readonly lastError: { readonly model: string; readonly message: string; readonly since: string } | null;
+  /** What is in the way of its models that fail or wait, the worst first. */
+  readonly obstacles: readonly Obstacle[];
   /** Models whose names match the filter; 0 without one. */
   readonly matching: number;
 }
@@ -95,6 +170,9 @@ export interface ServicesDocument extends PageDocument {
 export interface ServiceDocument extends PageDocument {
   /** Null when nothing is known by this name. */
   readonly service: ServiceRow | null;
+  /** Null when nothing is broken. */
+  readonly advice: Advice | null;
+  readonly replicas: { readonly total: number; readonly shown: readonly ServiceReplica[] };
   readonly found: number;
   readonly from: number;
   readonly models: readonly ModelRow[];

@@ -45,7 +45,7 @@ export function standingOf(model: TrainedModel): ModelStanding {
     return { state: 'OnTheWay', reason: 'Updating', message: OUTDATED, since };
   }
   const settled = status === 'True';
-  const state = settled ? 'Loaded' : (STATES.get(reason) ?? 'Waiting');
+  const state = settled ? (reason === 'Standby' ? 'Standby' : 'Loaded') : (STATES.get(reason) ?? 'Waiting');
   return { state, reason, message: settled ? '' : message, since };
 }
 
@@ -58,8 +58,8 @@ export function modelRowOf(model: TrainedModel): ModelRow {
   return { ...standing, message: shortened(message, ROW_MESSAGE), ...factsOf(model) };
 }
 
-/** All there is to say of one model. */
-export function modelPageOf(model: TrainedModel): ModelPage {
+/** What its object says of one model. */
+export function modelPageOf(model: TrainedModel): Omit<ModelPage, 'advice' | 'replicas'> {
   const { conditions, url } = statusOf(model);
   return {
     ...{ ...standingOf(model), ...factsOf(model) },

@@ -4,7 +4,13 @@ import type { ModelState } from './page-documents.decide.ts';
 /** What a request to the page's server asks for. */
 export type PageRequest =
   | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'services'; readonly filter: string; readonly from: number }
+  | {
+      readonly kind: 'services';
+      readonly filter: string;
+      /** Without InferenceServices that are not multi-model and that no TrainedModel names. */
+      readonly multiModel: boolean;
+      readonly from: number;
+    }
   | {
       readonly kind: 'service';
       readonly namespace: string;
@@ -61,7 +67,8 @@ function readApiRequest(path: string, query: URLSearchParams): PageRequest {
   if (state !== '' && !isState(state)) {
     return refused(400, `state must be one of ${MODEL_STATES.join(', ')}`);
   }
-  if (path === SERVICES) return { kind: 'services', filter, from };
+  if (path === SERVICES)
+    return { kind: 'services', filter, from, multiModel: query.get('multi-model') === 'true' };
   const service = nameBelow(SERVICES, path);
   if (service !== undefined) {
     return { kind: 'service', ...service, filter, from, state: isState(state) ? state : undefined };

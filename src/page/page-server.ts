@@ -5,7 +5,11 @@ import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { readPageRequest } from './page-request.decide.ts';
 import type { PageRequest } from './page-request.decide.ts';
+import type { ApiClient } from '../kube/api-client.ts';
 import type { ClusterView } from '../kube/cluster-view.ts';
+import { createPageAgents } from './page-agents.ts';
+import type { Precedence } from './page-facts.ts';
+import { surroundingsReader } from './page-surroundings.ts';
 import { startPlainServer } from '../lib/plain-server.ts';
 import type { PlainServer } from '../lib/plain-server.ts';
 import { createPageData } from './page-data.ts';
@@ -41,31 +45,49 @@ const HOST = '127.0.0.1';
 export async function startPageServer(options: {
   readonly port: number;
   readonly view: ClusterView;
+  readonly client: Pick<ApiClient, 'list'>;
+  /** Whose decision stands when memory is short. */
+  readonly first: Precedence;
   readonly clock: Clock;
   readonly logger: Logger;
 }): Promise<PlainServer> {
-  const { port, view, clock } = options;
+  const { port, view, client, first, clock } = options;
   const logger = options.logger.child({ part: 'page' });
   const files = await readPageFiles();
-  const data = createPageData({ view, clock });
+  const agents = createPageAgents(clock);
+  const surroundings = surroundingsReader({ view, client, agents, clock });
+  const data = createPageData({ view, clock, first, surroundings });
   const server = createServer((request, response) => {
-    const { method, url: target } = request;
-    try {
-      const asked = readPageRequest({ method, target, host: request.headers.host });
-      const answer = answerTo(asked, files, data);
-      if ('status' in answer) refuse(response, answer);
-      else send(request, response, answer);
-    } catch (thrown) {
-      logger.error({ error: messageOf(thrown) }, 'the page could not be answered');
-      refuse(response, {
-        status: 500,
-        message: 'this could not be answered; the log of the manager says why',
+    void answerRequest(request, files, data)
+      .then((answer) => {
+        if ('status' in answer) refuse(response, answer);
+        else send(request, response, answer);
+      })
+      .catch((thrown: unknown) => {
+        logger.error({ error: messageOf(thrown) }, 'the page could not be answered');
+        refuse(response, {
+          status: 500,
+          message: 'this could not be answered; the log of the manager says why',
+        });
       });
-    }
   });
   const started = await startPlainServer(server, { port, host: HOST, flag: '--page-port', clock, logger });
   logger.info({ port: started.port }, `the page is at http://localhost:${started.port}/`);
-  return started;
+  return {
+    port: started.port,
+    stop: async () => {
+      await started.stop();
+      await agents.close();
+    },
+  };
+}
+
+async function answerRequest(
+  { method, url: target, headers }: IncomingMessage,
+  files: ReadonlyMap<string, PageBody>,
+  data: PageData,
+): Promise<PageBody | Refusal> {
+  return answerTo(readPageRequest({ method, target, host: headers.host }), files, data);
 }
 
 /** Something else than what was asked for. */
@@ -74,11 +96,11 @@ interface Refusal {
   readonly message: string;
 }
 
-function answerTo(
+async function answerTo(
   asked: PageRequest,
   files: ReadonlyMap<string, PageBody>,
   data: PageData,
-): PageBody | Refusal {
+): Promise<PageBody | Refusal> {
   switch (asked.kind) {
     case 'refused':
       return asked;
@@ -87,9 +109,9 @@ function answerTo(
     case 'services':
       return json(data.services(asked));
     case 'service':
-      return json(data.service(asked));
+      return json(await data.service(asked));
     case 'model':
-      return json(data.model(asked));
+      return json(await data.model(asked));
   }
 }
 

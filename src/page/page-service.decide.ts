@@ -1,3 +1,4 @@
+import { shortened } from '../contract/cause-text.ts';
 import { compareText } from '../lib/compare-text.ts';
 import { memoryLimitOf } from '../contract/inference-service.ts';
 import type { InferenceService } from '../contract/inference-service.ts';
@@ -5,8 +6,8 @@ import { recordsIn } from '../lib/json.ts';
 import type { ObjectKey } from '../contract/kubernetes.ts';
 import { splitKey } from '../contract/kubernetes.ts';
 import { describeMmsDecision, isMMSPredictor } from '../contract/mms-predictor.ts';
-import { MODEL_STATES } from './page-documents.decide.ts';
-import type { ModelRow, ModelState, ServiceRow, StateCounts } from './page-documents.decide.ts';
+import { MODEL_STATES, ROW_MESSAGE } from './page-documents.decide.ts';
+import type { ModelRow, ModelState, Obstacle, ServiceRow, StateCounts } from './page-documents.decide.ts';
 import { conditionOf, standingOf } from './page-model.decide.ts';
 import { keyOfTrainedModel } from '../contract/reconcile-keys.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
@@ -14,40 +15,78 @@ import type { TrainedModel } from '../contract/trained-model.ts';
 /** What is counted over the models of one InferenceService. */
 export interface ModelTally {
   readonly models: StateCounts;
-  readonly lastError: ServiceRow['lastError'];
+  readonly obstacles: readonly Obstacle[];
 }
 
-export const EMPTY_TALLY: ModelTally = { models: countsOf(() => 0), lastError: null };
+export const EMPTY_TALLY: ModelTally = { models: countsOf(() => 0), obstacles: [] };
+
+/** Reasons that are told apart in one InferenceService; a status may hold any. */
+const REASONS_TOLD = 8;
+
+/** The states in which something is in the way. */
+const OBSTRUCTED: ReadonlySet<ModelState> = new Set(['Failed', 'Unreachable', 'Waiting']);
+
+/** While it is counted. */
+interface TallyDraft {
+  readonly models: Record<ModelState, number>;
+  /** By state and reason. */
+  readonly obstacles: Map<string, Obstacle & { readonly state: ModelState }>;
+}
 
 /** Counts over all models, by the InferenceService that they name. Models that name none have no place on the page. */
 export function tallyModels(models: Iterable<TrainedModel>): ReadonlyMap<ObjectKey, ModelTally> {
-  const tallies = new Map<
-    ObjectKey,
-    { models: Record<ModelState, number>; lastError: ServiceRow['lastError'] }
-  >();
+  const drafts = new Map<ObjectKey, TallyDraft>();
   for (const model of models) {
     const key = keyOfTrainedModel(model);
     if (key === undefined) continue;
-    const tally = tallies.get(key) ?? { models: countsOf(() => 0), lastError: null };
-    tallies.set(key, tally);
-    const { state, reason, message, since } = standingOf(model);
-    const failedBefore = tally.models.Failed + tally.models.Unreachable > 0;
-    tally.models[state] += 1;
-    const hasFailed = state === 'Failed' || state === 'Unreachable';
-    // A failure is more in the way than any wait.
-    if (!hasFailed && (failedBefore || state !== 'Waiting')) continue;
-    const isFirstOfItsKind = hasFailed && !failedBefore;
-    if (isFirstOfItsKind || since >= (tally.lastError?.since ?? '')) {
-      tally.lastError = { model: model.metadata.name, message: message === '' ? reason : message, since };
-    }
+    const draft: TallyDraft = drafts.get(key) ?? { models: countsOf(() => 0), obstacles: new Map() };
+    drafts.set(key, draft);
+    count(draft, model);
   }
-  return tallies;
+  return new Map([...drafts].map(([key, draft]) => [key, { ...draft, obstacles: obstaclesOf(draft) }]));
+}
+
+function count({ models, obstacles }: TallyDraft, model: TrainedModel): void {
+  const { state, reason, message, since } = standingOf(model);
+  models[state] += 1;
+  if (!OBSTRUCTED.has(state)) return;
+  const own = `${state} ${reason}`;
+  const isTold = obstacles.has(own) || obstacles.size < REASONS_TOLD;
+  // Those without a place of their own are told of together, by state.
+  const place = isTold ? own : state;
+  const before = obstacles.get(place);
+  const newest =
+    before !== undefined && before.since > since
+      ? before
+      : { model: model.metadata.name, message: message === '' ? reason : message, since };
+  const { model: name, message: said, since: at } = newest;
+  obstacles.set(place, {
+    ...{ state, reason: isTold ? reason : '', count: (before?.count ?? 0) + 1 },
+    ...{ model: name, message: said, since: at },
+  });
+}
+
+/** The worst state first, of one state what most models have. */
+function obstaclesOf({ obstacles }: TallyDraft): readonly Obstacle[] {
+  return [...obstacles.values()]
+    .sort(
+      (a, b) =>
+        MODEL_STATES.indexOf(a.state) - MODEL_STATES.indexOf(b.state) ||
+        b.count - a.count ||
+        compareText(a.reason, b.reason),
+    )
+    .map(({ state: _state, message, ...rest }) => ({ ...rest, message: shortened(message, ROW_MESSAGE) }));
 }
 
 /** The sum over all InferenceServices. */
 export function totalOf(tallies: Iterable<ModelTally>): StateCounts {
   const all = [...tallies];
   return countsOf((state) => all.reduce((sum, { models }) => sum + models[state], 0));
+}
+
+/** How many models name the InferenceService. */
+export function modelsOf({ models }: Pick<ServiceRow, 'models'>): number {
+  return MODEL_STATES.reduce((sum, state) => sum + models[state], 0);
 }
 
 function countsOf(count: (state: ModelState) => number): Record<ModelState, number> {
@@ -109,11 +148,10 @@ export function compareServices(a: ServiceRow, b: ServiceRow): number {
 
 /** The less the worse. */
 function troubleOf({ models, exists, multiModel, ready }: ServiceRow): number {
-  const total = MODEL_STATES.reduce((sum, state) => sum + models[state], 0);
   if (models.Failed > 0 || models.Unreachable > 0) return 0;
   if (models.Waiting > 0 || !exists || (multiModel && ready === 'False')) return 1;
   if (models.OnTheWay > 0 || models.Unknown > 0) return 2;
-  return total > 0 ? 3 : multiModel ? 4 : 5;
+  return modelsOf({ models }) > 0 ? 3 : multiModel ? 4 : 5;
 }
 
 type Placed = Pick<ModelRow, 'state' | 'name'>;

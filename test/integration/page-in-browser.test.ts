@@ -6,6 +6,7 @@ import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { decodeModelConfig } from '../../src/contract/model-config.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
+import { LINKS } from '../../src/explanation/links.decide.ts';
 import { TRAINED_MODELS } from '../../src/kube/resources.ts';
 import { CHROMIUM, installedChromium, startBrowser } from '../support/browser.ts';
 import {
@@ -154,9 +155,10 @@ describeInBrowser('the page, in a browser,', () => {
     await row('bulk').getByText(`${MANY} loaded`).waitFor();
     await row('flowers').getByText('1 failed').waitFor();
     await row('flowers').getByText('3 loaded').waitFor();
+    await row('flowers').getByText('1 waiting').waitFor();
     expect(await shownNames()).toEqual(['flowers', 'nowhere', 'bulk', 'alone']);
     expect(await row('flowers').textContent()).toMatch(
-      /tulip: loaded on 0 of 2 replicas; pod flowers-0: NotFound: <img /,
+      /tulip: loaded on 0 of 2 replicas; pod flowers-0: NotFound: <img .*oak: needs 1Gi/s,
     );
     expect(await row('nowhere').textContent()).toContain('not there: its models wait for it');
     expect(await row('alone').textContent()).toContain('serves a model of its own');
@@ -174,6 +176,15 @@ describeInBrowser('the page, in a browser,', () => {
     await row('bulk').waitFor();
   });
 
+  it('leaves out on demand what is not multi-model and no model names', async () => {
+    const only = page.getByLabel('Only multi-model');
+    await only.check();
+    await eventually(async () => expect(await shownNames()).toEqual(['flowers', 'nowhere', 'bulk']));
+    expect(page.url()).toContain('multi-model=true');
+    await only.uncheck();
+    await row('alone').waitFor();
+  });
+
   it('leads by click to an InferenceService, its models, one model, its conditions and last error', async () => {
     await page.getByRole('link', { name: 'flowers' }).click();
     await page.getByRole('heading', { name: 'flowers' }).waitFor();
@@ -181,11 +192,21 @@ describeInBrowser('the page, in a browser,', () => {
     await page.getByText('yes: predictor.sklearn names no storage of its own').waitFor();
     expect(await shownNames()).toEqual(['tulip', 'oak', 'constructor', 'iris', 'lily']);
     expect(await row('oak').textContent()).toContain('MemoryResourceNotAvailable');
+    expect(await row('flowers-1').textContent()).toContain('1 Failed, 3 Loaded');
+    await page.getByRole('link', { name: 'oak' }).click();
+    await page.getByRole('heading', { name: 'What to do' }).waitFor();
+    await page.getByText(LINKS['memory-fits'].advice).waitFor();
+    await page.getByText('mms explain tm/oak -n default').waitFor();
+    expect(await row('ModelLoaded').textContent()).toContain('as above');
+    await page.goBack();
+    await page.getByRole('heading', { name: 'flowers' }).waitFor();
     await page.getByRole('link', { name: 'tulip' }).click();
     await page.getByRole('heading', { name: 'tulip' }).waitFor();
     const condition = row('ModelLoaded');
     expect(await condition.textContent()).toContain('Failed');
-    expect(await condition.textContent()).toContain(MARKUP);
+    expect(await condition.textContent()).toContain('as above');
+    expect(await page.locator('.error').textContent()).toContain(MARKUP);
+    expect(await row('flowers-0').textContent()).toContain('Failed');
     await page.getByText('s3://bucket/tulip').waitFor();
     await page.goBack();
     await page.getByRole('heading', { name: 'flowers' }).waitFor();
@@ -232,7 +253,7 @@ describeInBrowser('the page, in a browser,', () => {
     expect(await focused('textContent')).toBe('Skip to content');
     await page.keyboard.press('Enter');
     expect(await focused('id')).toBe('main');
-    for (const _ of ['filter', 'flowers', 'nowhere']) await page.keyboard.press('Tab');
+    for (const _ of ['filter', 'only multi-model', 'flowers', 'nowhere']) await page.keyboard.press('Tab');
     expect(await focused('textContent')).toBe('nowhere');
     // Its line moves down: another InferenceService is in the same trouble, and comes before it by name.
     await createModel(client, trainedModel('astray', 'anywhere'));

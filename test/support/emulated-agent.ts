@@ -50,7 +50,16 @@ export async function startEmulatedAgent(options: EmulatedAgentOptions): Promise
     );
   };
 
+  const metrics = (): string =>
+    models
+      .all()
+      .map(({ name, phase }) => `kserve_mms_agent_model_phase{model="${name}",phase="${phase}"} 1\n`)
+      .join('');
   const server = createServer((request, response) => {
+    if (request.url === '/metrics') {
+      response.end(metrics());
+      return;
+    }
     const query = new URL(request.url ?? '/', 'http://agent').searchParams;
     let from = query.get('instance') === instance ? Number(query.get('since')) : -1;
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });

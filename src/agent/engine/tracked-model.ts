@@ -37,6 +37,8 @@ export interface TrackedModel {
   refusals: number;
   fetch: FetchRun | undefined;
   serve: 'none' | 'queued' | 'running';
+  /** Resolves once the version in place is sealed, with what went wrong if something did; undefined: it has been. */
+  sealing: Promise<unknown> | undefined;
   /** An unload was sent and is not answered yet. */
   unloading: boolean;
   /** A load was sent and is not answered yet. */
@@ -70,6 +72,7 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
     refusals: 0,
     fetch: undefined,
     serve: 'none',
+    sealing: undefined,
     unloading: false,
     loading: false,
     wake: undefined,

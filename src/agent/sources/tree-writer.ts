@@ -25,8 +25,6 @@ export interface TreeWriter {
   addDirectory(name: string): void;
   /** Written so far. */
   readonly totals: { readonly files: number; readonly bytes: number };
-  /** The files written so far, by their absolute paths. */
-  readonly paths: readonly string[];
   /** Lets go of the directory that was written to last. */
   close(): void;
 }
@@ -44,7 +42,7 @@ export function createTreeWriter(
 ): TreeWriter {
   const entries = createEntryRegister(limits);
   const directories = createDirectories(root);
-  const paths: string[] = [];
+  let files = 0;
   let bytes = 0;
 
   async function* counted(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -74,7 +72,7 @@ export function createTreeWriter(
       } finally {
         closeSync(file);
       }
-      paths.push(join(root.path, path));
+      files += 1;
     },
     addDirectory: (name) => {
       const path = safePath(name);
@@ -84,9 +82,8 @@ export function createTreeWriter(
     },
     close: directories.close,
     get totals() {
-      return { files: paths.length, bytes };
+      return { files, bytes };
     },
-    paths,
   };
 }
 

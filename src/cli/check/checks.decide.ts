@@ -1,4 +1,4 @@
-import type { Verdict } from '../explain/chain.decide.ts';
+import type { Verdict } from '../../explanation/chain.decide.ts';
 
 /** What a check of the installation looks at, and what mends it in general. */
 interface CheckEntry {

@@ -1,11 +1,11 @@
 import type { EpochMs, Milliseconds } from '../../lib/clock.ts';
-import type { InstallationFacts } from '../explain/facts.decide.ts';
+import type { InstallationFacts } from '../../explanation/facts.decide.ts';
 import {
   judgeLease,
   judgeReached,
   judgeRegistered,
   judgeTrusted,
-} from '../explain/installation-steps.decide.ts';
+} from '../../explanation/installation-steps.decide.ts';
 import { isRecord, recordsIn } from '../../lib/json.ts';
 import type { Lookup } from '../../lib/lookup.ts';
 import type { ConfigMap, KubernetesObject } from '../../contract/kubernetes.ts';

@@ -1,7 +1,7 @@
 import { age } from '../../lib/age.ts';
 import type { EpochMs } from '../../lib/clock.ts';
-import type { LeaseFacts } from '../explain/facts.decide.ts';
-import { isStale } from '../explain/installation-steps.decide.ts';
+import type { LeaseFacts } from '../../explanation/facts.decide.ts';
+import { isStale } from '../../explanation/installation-steps.decide.ts';
 import { isRecord, recordsIn } from '../../lib/json.ts';
 import type { Lookup } from '../../lib/lookup.ts';
 import { isTakeoverIdentity } from '../../contract/kserve-controller.ts';

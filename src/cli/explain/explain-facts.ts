@@ -1,4 +1,4 @@
-import type { ModelFacts, PodFacts, PredictorFacts, ServiceFacts } from './facts.decide.ts';
+import type { ModelFacts, PodFacts, PredictorFacts, ServiceFacts } from '../../explanation/facts.decide.ts';
 import { valueOf } from '../../lib/lookup.ts';
 import type { Lookup } from '../../lib/lookup.ts';
 import { INFERENCE_SERVICE_LABEL, modelConfigName, predictorName } from '../../contract/names.ts';

@@ -1,4 +1,4 @@
-import type { Explanation, Link } from './chain.decide.ts';
+import type { Explanation, Link } from '../../explanation/chain.decide.ts';
 import type { Colour } from '../output.ts';
 import { oneLine } from '../table.ts';
 

@@ -12,7 +12,8 @@ import { describeMmsDecision } from '../../contract/mms-predictor.ts';
 import { COMPONENT_LABEL, PREDICTOR_COMPONENT } from '../../contract/names.ts';
 import type { Bytes } from '../../lib/quantity.ts';
 import { bytes } from '../../lib/quantity.ts';
-import { readinessOf, serviceTrouble, troubleText } from '../service-standing.decide.ts';
+import { readinessOf, serviceTrouble, troubleText } from '../../explanation/service-standing.decide.ts';
+import { readResidency } from '../../contract/residency.ts';
 import { isServiceReady } from '../../contract/trained-model-status.ts';
 import { inferenceServiceOf } from '../../contract/trained-model.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
@@ -43,7 +44,13 @@ export interface ServiceOverview {
   readonly notReady: string;
   /** Pods of its predictor that are not about to end. */
   readonly replicas: { readonly ready: number; readonly total: number };
-  readonly models: { readonly total: number; readonly loaded: number; readonly failed: number };
+  readonly models: {
+    readonly total: number;
+    readonly loaded: number;
+    readonly failed: number;
+    /** Those of the loaded that sleep; present only where models may sleep. */
+    readonly standby?: number;
+  };
   /** What the models in models.json declare together, all of its models, and what the predictor may use. */
   readonly memory: { readonly used: Bytes; readonly declared: Bytes; readonly limit: Bytes | undefined };
   /** RFC 3339. */
@@ -145,11 +152,20 @@ function overviewOf(
         total: overviews.length,
         loaded: overviews.filter(({ phase }) => isAtHand(phase)).length,
         failed: overviews.filter(({ phase }) => phase === 'Failed').length,
+        ...standbyIn(overviews, service),
       },
       memory: { ...plan.memory, declared: declaredBy(overviews) },
       created: service?.metadata.creationTimestamp,
     },
   };
+}
+
+function standbyIn(
+  models: readonly ModelOverview[],
+  service: InferenceService | undefined,
+): { readonly standby?: number } {
+  if (readResidency(service?.metadata.annotations).kind === 'always') return {};
+  return { standby: models.filter(({ phase }) => phase === 'Standby').length };
 }
 
 function notReadyText(service: InferenceService | undefined): string {

@@ -51,6 +51,7 @@ const GROUP = 'serving.kserve.io';
 
 function serviceRows(services: readonly ServiceOverview[], view: StatusView): Rows {
   const { paint, now, wide } = view;
+  const anySleep = services.some(({ models }) => models.standby !== undefined);
   const rows = services.map((service): [string, string[]] => {
     const { name, found, multiModel, why, replicas, models, memory, created } = service;
     const cells = [
@@ -59,6 +60,7 @@ function serviceRows(services: readonly ServiceOverview[], view: StatusView): Ro
       found ? readiness(service, view) : '-',
       counted(replicas.ready, replicas.total, view),
       counted(models.loaded, models.total, view),
+      ...(anySleep ? [models.standby === undefined ? '-' : String(models.standby)] : []),
       models.failed === 0 ? '0' : paint('red', String(models.failed)),
       multiModel ? memoryBar(memory.used, memory.limit) : '-',
       found ? age(created, now) : '-',
@@ -73,6 +75,7 @@ function serviceRows(services: readonly ServiceOverview[], view: StatusView): Ro
     'READY',
     'REPLICAS',
     'LOADED',
+    ...(anySleep ? ['STANDBY'] : []),
     'FAILED',
     'MEMORY',
     'AGE',

@@ -50,10 +50,10 @@ export function statusCommand(io: CommandIo): Command {
     .addHelpText(
       'after',
       `
-LOADED counts replicas for a model and models for an InferenceService. MEMORY is the declared memory of the models in
-models.json against the memory limit of the predictor. With --watch a terminal is redrawn; a pipe gets the lines
-that changed, or with -o json a document a line. -o wide shows whole messages and URLs, -o name names that kubectl and
-mms explain take.
+LOADED counts replicas for a model and models for an InferenceService; STANDBY says how many of the latter sleep, where an
+InferenceService lets them. MEMORY is the declared memory of the models in models.json against the memory limit of the
+predictor. With --watch a terminal is redrawn; a pipe gets the lines that changed, or with -o json a document a line.
+-o wide shows whole messages and URLs, -o name names that kubectl and mms explain take.
 
 Examples:
   mms status

@@ -1,7 +1,9 @@
 import { seconds } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
-import { readMetrics } from './metrics-text.decide.ts';
-import { REQUEST_METRICS, trafficIn } from './model-traffic.decide.ts';
+import { readMetrics } from '../../contract/metrics-text.ts';
+import { trafficIn } from '../../contract/model-traffic.ts';
+import { AGENT_METRICS } from '../../contract/residency-figures.ts';
+import { podResidency } from './top-residency.decide.ts';
 import type { PodTraffic } from './top-report.decide.ts';
 import { hasStarted } from '../../contract/watched-pod.ts';
 import type { WatchedPod } from '../../contract/watched-pod.ts';
@@ -33,7 +35,11 @@ async function askOne(client: ApiClient, pod: WatchedPod): Promise<PodTraffic> {
   try {
     const request = { namespace, pod: name, port, path: '/metrics', maxBytes: MAX_ANSWER };
     const { status, text } = await client.askPod(request, { timeout: ASK_TIMEOUT });
-    if (status === 200) return { ...told, models: trafficIn(readMetrics(text, REQUEST_METRICS)) };
+    if (status === 200) {
+      const samples = readMetrics(text, AGENT_METRICS);
+      const residency = podResidency(samples);
+      return { ...told, models: trafficIn(samples), ...(residency !== undefined && { residency }) };
+    }
     return { ...told, models: undefined, why: `its agent answered ${status}` };
   } catch (thrown) {
     return { ...told, models: undefined, why: messageOf(thrown) };

@@ -1,6 +1,8 @@
 import { compareText } from '../../lib/compare-text.ts';
-import type { Traffic, TrafficFigures } from './model-traffic.decide.ts';
-import { figuresOf, NO_TRAFFIC, sumOf } from './model-traffic.decide.ts';
+import type { Traffic, TrafficFigures } from '../../contract/model-traffic.ts';
+import { figuresOf, NO_TRAFFIC, sumOf } from '../../contract/model-traffic.ts';
+import { residencyDocument, residentServices } from './top-residency.decide.ts';
+import type { PodResidency } from './top-residency.decide.ts';
 import type { Bytes } from '../../lib/quantity.ts';
 import { bytes } from '../../lib/quantity.ts';
 import { inferenceServiceOf, readTrainedModel } from '../../contract/trained-model.ts';
@@ -14,6 +16,8 @@ export interface PodTraffic {
   /** Undefined when it could not be asked. */
   readonly models: ReadonlyMap<string, Traffic> | undefined;
   readonly why?: string;
+  /** Only of agents with on-demand residency. */
+  readonly residency?: PodResidency;
 }
 
 export interface TopModel extends TrafficFigures {
@@ -95,7 +99,9 @@ export function topDocument(
       memoryBytes: memory === undefined ? null : Number(memory),
       ...{ meanMs: meanMs ?? null, p50Ms: p50Ms ?? null, p99Ms: p99Ms ?? null },
     })),
-    pods: pods.map(({ models: told, why, ...rest }) => ({
+    // Nothing is said of residency where all models stay in memory.
+    ...residencyDocument(residentServices(pods)),
+    pods: pods.map(({ models: told, why, residency: _residency, ...rest }) => ({
       ...rest,
       told: told !== undefined,
       why: why ?? null,

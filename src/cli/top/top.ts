@@ -12,9 +12,10 @@ import { objectArgument } from '../object-argument.ts';
 import { outputOption, structured } from '../output.ts';
 import type { OutputFormat } from '../output.ts';
 import { nearNames } from '../near-names.decide.ts';
-import { growthOf, NO_TRAFFIC } from './model-traffic.decide.ts';
+import { growthOf, NO_TRAFFIC } from '../../contract/model-traffic.ts';
 import { shortBytes } from './short-bytes.decide.ts';
 import { inferenceServiceOf } from '../../contract/trained-model.ts';
+import { residencyTable, residentServices } from './top-residency.decide.ts';
 import { TRAINED_MODELS } from '../../kube/resources.ts';
 import { systemClock } from '../../lib/system-clock.ts';
 import { askTraffic } from './agent-traffic.ts';
@@ -49,7 +50,9 @@ export function topCommand(io: CommandIo): Command {
       'after',
       `
 MEMORY is what the TrainedModel declares. Requests and times come from the agents of all predictor pods, by way of the
-API server, which needs the right to get pods/proxy. Pods that cannot be asked are named on stderr; the rest is shown.
+API server, which needs the right to get pods/proxy. Where models sleep (kserve-mms/residency: on-demand) a second table
+says how many are in memory, on standby and remote, and how many requests had to wait for their model. Pods that cannot
+be asked are named on stderr; the rest is shown.
 
 Examples:
   mms top
@@ -91,6 +94,11 @@ function showTop(io: CommandIo, services: readonly string[], flags: TopFlags): P
     if (flags.output === 'table') {
       if (top.length === 0) io.stderr.write('there are no TrainedModels\n');
       else io.stdout.write(topTable(top, flags.allNamespaces === true, flags.headers));
+      const resident = residentServices(traffic);
+      if (resident.length > 0) {
+        const { headings, rows } = residencyTable(resident, flags.allNamespaces === true);
+        io.stdout.write(`\n${table(headings, rows, flags.headers)}`);
+      }
       tellOfTheSilent(io, traffic);
       return;
     }

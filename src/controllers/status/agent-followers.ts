@@ -2,7 +2,7 @@ import type { Clock, Random } from '../../lib/clock.ts';
 import { keyOf } from '../../contract/kubernetes.ts';
 import type { ObjectKey } from '../../contract/kubernetes.ts';
 import type { Logger } from '../../lib/log.ts';
-import { keyOfWatchedPod, servesModels } from '../../contract/watched-pod.ts';
+import { agentStatusAddress, keyOfWatchedPod, servesModels, urlHostOf } from '../../contract/watched-pod.ts';
 import type { WatchedPod } from '../../contract/watched-pod.ts';
 import type { ReplicaView } from '../../contract/model-loaded.ts';
 import { agentConnections, followAgent } from './agent-follower.ts';
@@ -74,7 +74,7 @@ export function createAgentFollowers(options: AgentFollowersOptions): AgentFollo
   return {
     keep(pod) {
       const key = keyOf(pod);
-      const address = servesModels(pod) ? addressOf(pod) : undefined;
+      const address = servesModels(pod) ? agentStatusAddress(pod) : undefined;
       if (sources.get(key)?.address === address) return;
       end(key);
       const inferenceService = keyOfWatchedPod(pod);
@@ -154,7 +154,7 @@ function createPodSource(
     const refused = stream.silence?.refused === true;
     if (refused && poller === undefined) {
       poller = pollReadiness({
-        ...{ baseUrl: `http://${hostOf(pod)}:${pod.agentPort}`, connections, clock },
+        ...{ baseUrl: `http://${urlHostOf(pod)}:${pod.agentPort}`, connections, clock },
         ...{ names: () => modelsOf(inferenceService), onChange: changed },
       });
     } else if (stream.silence === undefined) {
@@ -203,13 +203,4 @@ function viewOf(name: string, pod: WatchedPod, { models, silence }: AgentFollowe
   if (silence !== undefined)
     return { kind: 'silent', ...shared, since: silence.since, why: silence.why, last: model };
   return model === undefined ? { kind: 'untold', ...shared } : { kind: 'told', ...shared, model };
-}
-
-function addressOf(pod: WatchedPod): string | undefined {
-  if (pod.podIP === undefined || pod.agentStatusPort === undefined) return undefined;
-  return `${hostOf(pod)}:${pod.agentStatusPort}`;
-}
-
-function hostOf({ podIP = '' }: WatchedPod): string {
-  return podIP.includes(':') ? `[${podIP}]` : podIP;
 }

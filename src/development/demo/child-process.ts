@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { seconds } from '../../lib/clock.ts';
@@ -8,10 +7,12 @@ import { MmsError } from '../../lib/errors.ts';
 
 /** A server in a process of its own, as a container would run it. */
 export interface ServerChild {
+  /** Resolves with how it ended, once it has. */
+  readonly ended: Promise<string>;
   stop(): Promise<void>;
 }
 
-interface ServerChildOptions {
+export interface ServerChildOptions {
   /** For messages: `the manager`. */
   readonly what: string;
   readonly command: string;
@@ -26,6 +27,12 @@ interface ServerChildOptions {
   readonly clock: Clock;
   /** Holds the process number while it runs, for a guard. */
   readonly pidFile?: string;
+  /** Go on in the log that is there. */
+  readonly appendLog?: boolean;
+  /** Ctrl-C in a terminal does not reach it: it ends when it is stopped. */
+  readonly ownGroup?: boolean;
+  /** Aborting it ends the start. */
+  readonly signal?: AbortSignal;
 }
 
 /** It ended, or never became ready. */
@@ -43,14 +50,21 @@ export async function startServerChild(options: ServerChildOptions): Promise<Ser
   const { what, clock, logFile } = options;
   const child = spawn(options.command, options.args, {
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: options.ownGroup === true,
     ...(options.environment === undefined ? {} : { env: options.environment }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
-  const log = createWriteStream(logFile);
+  const log = createWriteStream(logFile, { flags: options.appendLog === true ? 'a' : 'w' });
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
   let failure: Error | undefined;
-  child.once('error', (error) => (failure = error));
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => {
+      failure = error;
+      resolve(error.message);
+    });
+    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${String(code)}`));
+  });
   const hasEnded = (): boolean =>
     failure !== undefined || child.exitCode !== null || child.signalCode !== null;
   if (options.pidFile !== undefined && child.pid !== undefined) {
@@ -59,7 +73,6 @@ export async function startServerChild(options: ServerChildOptions): Promise<Ser
 
   async function stop(): Promise<void> {
     if (hasEnded()) return;
-    const ended = once(child, 'exit');
     child.kill('SIGTERM');
     const timer = new AbortController();
     await Promise.race([ended, clock.sleep(STOP_WITHIN, timer.signal)]);
@@ -73,6 +86,10 @@ export async function startServerChild(options: ServerChildOptions): Promise<Ser
   while (!(await answersOk(options))) {
     if (hasEnded())
       throw new ServerStartError(`${what} ended at once; its log is ${logFile}`, { cause: failure });
+    if (options.signal?.aborted === true) {
+      await stop();
+      throw new ServerStartError(`${what} was stopped while it started`);
+    }
     if (clock.now() > deadline) {
       await stop();
       throw new ServerStartError(
@@ -81,7 +98,7 @@ export async function startServerChild(options: ServerChildOptions): Promise<Ser
     }
     await clock.sleep(POLL);
   }
-  return { stop };
+  return { ended, stop };
 }
 
 async function answersOk({ readyUrl, readyHeaders = {} }: ServerChildOptions): Promise<boolean> {

@@ -17,7 +17,8 @@ import { startReflector } from '../../kube/reflector.ts';
 import type { Reflector } from '../../kube/reflector.ts';
 import { CONFIG_MAPS, SECRETS } from '../../kube/resources.ts';
 import { startServerChild } from './child-process.ts';
-import type { ServerChild } from './child-process.ts';
+import type { ServerChild, ServerChildOptions } from './child-process.ts';
+import { startRestartingChild } from './restarting-child.ts';
 import { containerEnvironment } from './container-environment.ts';
 import { mountConfigMap } from './config-map-mount.ts';
 
@@ -41,6 +42,8 @@ interface LocalPodOptions {
   readonly ports?: AgentPorts;
   /** For the files with the numbers of its processes, and how they begin. */
   readonly pidFiles?: string;
+  /** Restart a container that ends, as kubelet does, and say so here; without it one that ends stays away. */
+  readonly onRestart?: (line: string) => void;
 }
 
 /** Where an agent listens, for traffic and for questions about its models. */
@@ -69,7 +72,7 @@ export async function runLocalPod(options: LocalPodOptions): Promise<LocalPod> {
   const configDir = join(directory, 'config');
   const modelDir = join(directory, 'models');
   const follower = await followConfigMap(options, configDir);
-  const children: ServerChild[] = [];
+  const children: Pick<ServerChild, 'stop'>[] = [];
   const stop = async (): Promise<void> => {
     for (const child of children.reverse()) await child.stop();
     await follower.stop();
@@ -78,7 +81,7 @@ export async function runLocalPod(options: LocalPodOptions): Promise<LocalPod> {
     children.push(await startModelServer(options, modelDir, { server, grpc, metrics }));
     const args = agentArgs(options.pod, { configDir, modelDir, server });
     children.push(
-      await startServerChild({
+      await startContainer(options, {
         ...{ what: 'the agent', clock, logFile: join(directory, 'agent.log'), ...pidFile(options, 'agent') },
         command: process.execPath,
         args: [options.launcher, 'agent', ...args, '--port', String(port), '--status-port', String(status)],
@@ -100,9 +103,9 @@ function startModelServer(
   options: LocalPodOptions,
   modelDir: string,
   ports: { readonly server: number; readonly grpc: number; readonly metrics: number },
-): Promise<ServerChild> {
+): Promise<Pick<ServerChild, 'stop'>> {
   const { mlserver, environment, directory, clock } = options;
-  return startServerChild({
+  return startContainer(options, {
     ...{ what: 'MLServer', clock, logFile: join(directory, 'mlserver.log'), ...pidFile(options, 'mlserver') },
     command: mlserver,
     args: ['start', modelDir],
@@ -118,6 +121,13 @@ function startModelServer(
     },
     readyUrl: `http://127.0.0.1:${ports.server}/v2/health/ready`,
   });
+}
+
+function startContainer(
+  { onRestart }: LocalPodOptions,
+  server: ServerChildOptions,
+): Promise<Pick<ServerChild, 'stop'>> {
+  return onRestart === undefined ? startServerChild(server) : startRestartingChild(server, onRestart);
 }
 
 function pidFile({ pidFiles }: LocalPodOptions, what: string): { readonly pidFile?: string } {

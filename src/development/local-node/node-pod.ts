@@ -88,6 +88,7 @@ async function run(options: LocalNodeOptions, pod: Pod, ports: AgentPorts): Prom
   const service = labels?.[INFERENCE_SERVICE_LABEL] ?? '';
   return runLocalPod({
     ...{ ...options, pod, ports, pidFiles: join(options.pidDirectory, `${namespace}_${name}`) },
+    onRestart: (line) => options.say(`pod ${namespace}/${name}: ${line}`),
     configMap: { namespace, name: modelConfigName(service, 0) },
   });
 }

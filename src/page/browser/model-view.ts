@@ -3,7 +3,9 @@ import { element, keptRows, setAttribute, setText, show } from './elements.ts';
 import type { Row } from './elements.ts';
 import { badge, factList, since } from './parts.ts';
 import type { Route } from './route.ts';
-import { hashOf } from './route.ts';
+import { ALL_SERVICES, hashOf } from './route.ts';
+import { advicePart } from './advice.ts';
+import { modelReplicas } from './replicas.ts';
 import { cells, table } from './table.ts';
 import type { View } from './view.ts';
 import { bytesText, STATE_WORDS } from './words.ts';
@@ -22,21 +24,22 @@ const FACTS = ['Storage', 'Framework', 'Memory', 'URL', 'Created'] as const;
 export function modelView({ namespace, name, model }: Extract<Route, { kind: 'model' }>): View {
   const heading = element('h1', { tabindex: '-1' }, model);
   const service = { kind: 'service', namespace, name, filter: '', state: '', from: 0 } as const;
-  const all = element('a', { href: hashOf({ kind: 'services', filter: '', from: 0 }) }, 'InferenceServices');
+  const all = element('a', { href: hashOf(ALL_SERVICES) }, 'InferenceServices');
   const up = element('a', { href: hashOf(service) }, name);
   const path = element('nav', { class: 'path', 'aria-label': 'Path' }, all, ` / ${namespace} / `, up);
   const state = badge();
   const time = since();
   const error = element('p', { class: 'error' });
   const { element: facts, values } = factList(FACTS);
+  const [advice, replicas] = [advicePart(), modelReplicas()];
   const rows = table('Conditions of this TrainedModel', COLUMNS);
   const keep = keptRows<ConditionRow>(rows.body, ({ type }) => type, conditionLine);
   const nothing = element('p', { class: 'nothing' }, 'There is no TrainedModel of this name.');
   const known = element(
     'div',
     {},
-    ...[element('p', { class: 'standing' }, state.element, ' ', time.element), error, facts],
-    ...[element('h2', {}, 'Conditions'), rows.element],
+    ...[element('p', { class: 'standing' }, state.element, ' ', time.element), error],
+    ...[advice.element, facts, replicas.element, element('h2', {}, 'Conditions'), rows.element],
   );
   return {
     element: element('div', {}, path, heading, known, nothing),
@@ -56,7 +59,9 @@ export function modelView({ namespace, name, model }: Extract<Route, { kind: 'mo
         const value = values.get(fact);
         if (value !== undefined) setText(value, text === '' ? '–' : text);
       }
-      keep(page.conditions);
+      advice.update(page.advice);
+      replicas.update(page.replicas);
+      keep(withoutRepeats(page));
       show(rows.element, page.conditions.length > 0);
     },
   };
@@ -70,6 +75,16 @@ function factsOf(page: ModelPage): [(typeof FACTS)[number], string][] {
     ['URL', page.url],
     ['Created', page.created],
   ];
+}
+
+/** A message is read once: above, or in the first condition that has it. */
+function withoutRepeats({ message, conditions }: ModelPage): ConditionRow[] {
+  const said = new Set([message]);
+  return conditions.map((condition) => {
+    const isRepeated = condition.message !== '' && said.has(condition.message);
+    said.add(condition.message);
+    return isRepeated ? { ...condition, message: 'as above' } : condition;
+  });
 }
 
 function conditionLine(): Row<ConditionRow> {

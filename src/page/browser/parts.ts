@@ -105,6 +105,32 @@ export function filterBox(label: string, onFilter: (text: string) => void): Part
   };
 }
 
+/** A choice of yes or no. */
+export function checkBox(label: string, onChange: (checked: boolean) => void): Part<boolean> {
+  const input = element('input', { type: 'checkbox' });
+  input.addEventListener('change', () => onChange(input.checked));
+  return {
+    element: element('label', { class: 'check' }, input, label),
+    update(checked) {
+      if (input.checked !== checked) input.checked = checked;
+    },
+  };
+}
+
+/** Texts, one below the other. */
+export function lines(): Part<readonly string[]> {
+  const made = element('span', { class: 'lines' });
+  const keep = keptRows<readonly [number, string]>(
+    made,
+    ([index]) => String(index),
+    (): Row<readonly [number, string]> => {
+      const line = element('span', { class: 'clamped' });
+      return { element: line, update: ([, text]) => setText(line, text) };
+    },
+  );
+  return { element: made, update: (texts) => keep([...texts.entries()]) };
+}
+
 /** Which lines of how many are shown, and the way to the others. */
 export function pager(
   onFrom: (from: number) => void,

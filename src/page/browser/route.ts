@@ -3,7 +3,13 @@ import type { ModelState } from '../page-documents.decide.ts';
 
 /** What is being looked at; the part of the address after the # says it, so that it can be linked to and gone back to. */
 export type Route =
-  | { readonly kind: 'services'; readonly filter: string; readonly from: number }
+  | {
+      readonly kind: 'services';
+      readonly filter: string;
+      /** Only those that are multi-model, or that models name. */
+      readonly multiModel: boolean;
+      readonly from: number;
+    }
   | {
       readonly kind: 'service';
       readonly namespace: string;
@@ -18,8 +24,8 @@ export type Route =
 const LONGEST_FILTER = 253;
 
 /**
- * `#/`, `#/namespace/service`, `#/namespace/service/model`, each with `?filter=…&state=…&from=…`. What is none of it is
- * `#/`.
+ * `#/`, `#/namespace/service`, `#/namespace/service/model`, each with `?filter=…&multi-model=true&state=…&from=…`. What is
+ * none of it is `#/`.
  */
 export function routeOf(hash: string): Route {
   const [path = '', search = ''] = hash.replace(/^#?\/?/, '').split('?', 2);
@@ -33,14 +39,14 @@ export function routeOf(hash: string): Route {
     const state = MODEL_STATES.find((one) => one === query.get('state')) ?? '';
     return { kind: 'service', namespace, name, filter, state, from };
   }
-  return { kind: 'services', filter, from };
+  return { kind: 'services', filter, from, multiModel: query.get('multi-model') === 'true' };
 }
 
 /** The other way. */
 export function hashOf(route: Route): string {
   switch (route.kind) {
     case 'services':
-      return `#/${queryOf({ filter: route.filter, from: route.from })}`;
+      return `#/${servicesQuery(route)}`;
     case 'service':
       return `#/${pathOf(route.namespace, route.name)}${queryOf({ filter: route.filter, state: route.state, from: route.from })}`;
     case 'model':
@@ -52,7 +58,7 @@ export function hashOf(route: Route): string {
 export function addressOf(route: Route): string {
   switch (route.kind) {
     case 'services':
-      return `/api/v1/inferenceservices${queryOf({ filter: route.filter, from: route.from })}`;
+      return `/api/v1/inferenceservices${servicesQuery(route)}`;
     case 'service':
       return `/api/v1/inferenceservices/${pathOf(route.namespace, route.name)}${queryOf({ filter: route.filter, state: route.state, from: route.from })}`;
     case 'model':
@@ -66,10 +72,17 @@ export function isSameView(a: Route, b: Route): boolean {
     hashOf(
       route.kind === 'model'
         ? route
-        : { ...route, filter: '', from: 0, ...('state' in route && { state: '' }) },
+        : { ...route, filter: '', from: 0, ...('state' in route ? { state: '' } : { multiModel: false }) },
     );
   return bare(a) === bare(b);
 }
+
+function servicesQuery({ filter, multiModel, from }: Extract<Route, { kind: 'services' }>): string {
+  return queryOf({ filter, 'multi-model': multiModel ? 'true' : '', from });
+}
+
+/** Where everything is shown. */
+export const ALL_SERVICES = { kind: 'services', filter: '', multiModel: false, from: 0 } as const;
 
 function pathOf(...parts: readonly string[]): string {
   return parts.map(encodeURIComponent).join('/');

@@ -5,7 +5,9 @@ import type { Row } from './elements.ts';
 import { badge, badges, factList, filterBox, memoryMeter, pager, since } from './parts.ts';
 import type { Part } from './parts.ts';
 import type { Route } from './route.ts';
-import { hashOf } from './route.ts';
+import { ALL_SERVICES, hashOf } from './route.ts';
+import { advicePart } from './advice.ts';
+import { serviceReplicas } from './replicas.ts';
 import { cells, table } from './table.ts';
 import type { View } from './view.ts';
 import { bytesText, countText, serviceTrouble, STATE_WORDS, totalOf } from './words.ts';
@@ -26,6 +28,7 @@ export function serviceView(initial: Service, go: (route: Route, how: 'push' | '
   let shown = initial;
   const heading = element('h1', { tabindex: '-1' }, initial.name);
   const about = serviceFacts();
+  const [advice, replicas] = [advicePart(), serviceReplicas()];
   const search = filterBox('Filter models', (filter) => go({ ...shown, filter, from: 0 }, 'replace'));
   const states = stateChoice((state) => go({ ...shown, state, from: 0 }, 'replace'));
   const rows = table('TrainedModels of this InferenceService', COLUMNS);
@@ -36,21 +39,23 @@ export function serviceView(initial: Service, go: (route: Route, how: 'push' | '
   );
   const nothing = element('p', { class: 'nothing' });
   const pages = pager((from) => go({ ...shown, from }, 'push'));
-  const all = element('a', { href: hashOf({ kind: 'services', filter: '', from: 0 }) }, 'InferenceServices');
+  const all = element('a', { href: hashOf(ALL_SERVICES) }, 'InferenceServices');
   const path = element('nav', { class: 'path', 'aria-label': 'Path' }, all, ` / ${initial.namespace}`);
   return {
     element: element(
       'div',
       {},
-      ...[path, heading, about.element],
+      ...[path, heading, about.element, advice.element, replicas.element, element('h2', {}, 'Models')],
       ...[element('div', { class: 'controls' }, search.element, states.element)],
       ...[rows.element, nothing, pages.element],
     ),
     heading,
     title: `${initial.namespace}/${initial.name}`,
     update(document, route) {
-      const { service, models, found, from } = document as ServiceDocument;
+      const { service, models, found, from, ...closer } = document as ServiceDocument;
       shown = route as Service;
+      advice.update(closer.advice);
+      replicas.update(closer.replicas);
       show(about.element, service !== null);
       if (service !== null) about.update(service);
       search.update(shown.filter);

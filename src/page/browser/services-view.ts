@@ -1,12 +1,12 @@
 import type { ServiceRow, ServicesDocument } from '../page-documents.decide.ts';
 import { element, keptRows, setAttribute, setText, show } from './elements.ts';
 import type { Row } from './elements.ts';
-import { badges, filterBox, memoryMeter, pager } from './parts.ts';
+import { badges, checkBox, filterBox, lines, memoryMeter, pager } from './parts.ts';
 import type { Route } from './route.ts';
-import { hashOf } from './route.ts';
+import { ALL_SERVICES, hashOf } from './route.ts';
 import { cells, table } from './table.ts';
 import type { View } from './view.ts';
-import { countText, totalOf, troubleText } from './words.ts';
+import { countText, totalOf, troubleLines } from './words.ts';
 
 const COLUMNS = [
   { title: 'InferenceService', class: 'name' },
@@ -20,13 +20,14 @@ type Services = Extract<Route, { kind: 'services' }>;
 
 /** All InferenceServices, those in trouble first. */
 export function servicesView(go: (route: Route, how: 'push' | 'replace') => void): View {
-  let shown: Services = { kind: 'services', filter: '', from: 0 };
+  let shown: Services = ALL_SERVICES;
   const heading = element('h1', { tabindex: '-1' }, 'InferenceServices');
   const totals = badges();
   const summary = element('p', { class: 'summary' });
   const search = filterBox('Filter by namespace, InferenceService or model', (filter) =>
-    go({ kind: 'services', filter, from: 0 }, 'replace'),
+    go({ ...shown, filter, from: 0 }, 'replace'),
   );
+  const only = checkBox('Only multi-model', (multiModel) => go({ ...shown, multiModel, from: 0 }, 'replace'));
   const rows = table('InferenceServices and how their models are', COLUMNS);
   const keep = keptRows<ServiceRow>(
     rows.body,
@@ -40,7 +41,12 @@ export function servicesView(go: (route: Route, how: 'push' | 'replace') => void
       'div',
       {},
       ...[heading, element('div', { class: 'totals' }, summary, totals.element)],
-      ...[element('div', { class: 'controls' }, search.element), rows.element, nothing, pages.element],
+      ...[
+        element('div', { class: 'controls' }, search.element, only.element),
+        rows.element,
+        nothing,
+        pages.element,
+      ],
     ),
     heading,
     title: 'InferenceServices',
@@ -48,6 +54,7 @@ export function servicesView(go: (route: Route, how: 'push' | 'replace') => void
       const { services, found, from, totals: counted } = document as ServicesDocument;
       shown = route as Services;
       search.update(shown.filter);
+      only.update(shown.multiModel);
       setText(
         summary,
         `${countText(counted.inferenceServices, 'InferenceService')}, ${countText(totalOf(counted.models), 'model')}`,
@@ -57,10 +64,15 @@ export function servicesView(go: (route: Route, how: 'push' | 'replace') => void
       pages.update({ from, found });
       show(rows.element, services.length > 0);
       show(nothing, services.length === 0);
-      setText(nothing, shown.filter === '' ? NONE : `Nothing matches “${shown.filter}”.`);
+      setText(nothing, nothingText(shown));
       if (from > 0 && from >= found) go({ ...shown, from: 0 }, 'replace');
     },
   };
+}
+
+function nothingText({ filter, multiModel }: Services): string {
+  if (filter !== '') return `Nothing matches “${filter}”.`;
+  return multiModel ? 'No InferenceService is multi-model.' : NONE;
 }
 
 const NONE =
@@ -74,13 +86,13 @@ function serviceLine(filter: () => string): Row<ServiceRow> {
   const none = element('span', { class: 'note' }, 'none');
   const replicas = element('span');
   const memory = memoryMeter();
-  const trouble = element('span', { class: 'clamped' });
+  const trouble = lines();
   const line = cells(COLUMNS, [
     [namespace, link, matches],
     [models.element, none],
     [replicas],
     [memory.element],
-    [trouble],
+    [trouble.element],
   ]);
   return {
     element: line,
@@ -107,8 +119,12 @@ function serviceLine(filter: () => string): Row<ServiceRow> {
       setText(replicas, row.multiModel ? `${row.replicas.ready} of ${row.replicas.total}` : '–');
       memory.update(row.memory);
       show(memory.element, row.multiModel);
-      setText(trouble, troubleText(row));
-      setAttribute(trouble, 'class', row.multiModel || totalOf(row.models) > 0 ? 'clamped' : 'note');
+      trouble.update(troubleLines(row));
+      setAttribute(
+        trouble.element,
+        'class',
+        row.multiModel || totalOf(row.models) > 0 ? 'lines' : 'lines note',
+      );
     },
   };
 }

@@ -4,11 +4,13 @@ import type { InferenceService } from '../../../src/contract/inference-service.t
 import type { KubernetesObject } from '../../../src/contract/kubernetes.ts';
 import { keyOfTrainedModel } from '../../../src/contract/reconcile-keys.ts';
 import type { TrainedModel } from '../../../src/contract/trained-model.ts';
+import { LINKS } from '../../../src/explanation/links.decide.ts';
 import { createIndex } from '../../../src/kube/object-index.ts';
 import { createObjectStore } from '../../../src/kube/object-store.ts';
 import { createSums } from '../../../src/kube/object-sums.ts';
 import type { ClusterView } from '../../../src/kube/cluster-view.ts';
 import { createPageData } from '../../../src/page/page-data.ts';
+import type { Surroundings } from '../../../src/page/page-surroundings.ts';
 import { systemClock } from '../../../src/lib/system-clock.ts';
 import { report } from '../../support/report.ts';
 
@@ -43,7 +45,10 @@ function scene() {
     monotonic: () => state.now as MonotonicMs,
   };
   const synced = (): void => [services, models, rest].forEach((store) => store.replaceAll([]));
-  return { models, services, state, synced, data: createPageData({ view, clock }) };
+  const surroundings = (): Promise<Surroundings> =>
+    Promise.resolve({ pods: { kind: 'known', value: [] }, replicas: { total: 0, shown: [] } });
+  const data = createPageData({ view, clock, first: 'placed', surroundings });
+  return { models, services, state, synced, data };
 }
 
 let version = 0;
@@ -60,7 +65,7 @@ const service = (name: string): InferenceService => ({
   spec: { predictor: { sklearn: {} } },
 });
 
-const ALL = { filter: '', from: 0 };
+const ALL = { filter: '', multiModel: false, from: 0 };
 
 describe('what the page is told', () => {
   it('says what the manager still waits for', () => {
@@ -74,27 +79,27 @@ describe('what the page is told', () => {
     expect(data.services(ALL)).toMatchObject({ awaited: '', silent: null, found: 0 });
   });
 
-  it('says when the API server is not heard of', () => {
+  it('says when the API server is not heard of', async () => {
     const { data, synced, state } = scene();
     synced();
     state.now += 179_000;
     expect(data.services(ALL).silent).toBeNull();
     state.error = new Error('connect ECONNREFUSED');
     const silent = { since: new Date(1_000_000).toISOString(), why: 'connect ECONNREFUSED' };
-    expect(data.model({ namespace: 'ns', name: 'x' })).toMatchObject({ silent, model: null });
+    expect(await data.model({ namespace: 'ns', name: 'x' })).toMatchObject({ silent, model: null });
     state.error = undefined;
     state.now += 1_000;
     expect(data.services(ALL).silent).toMatchObject({ why: 'nothing has come from it' });
   });
 
-  it('has InferenceServices that are named and not there, and finds by the names of models', () => {
+  it('has InferenceServices that are named and not there, and finds by the names of models', async () => {
     const { data, synced, models, services } = scene();
     synced();
     services.put(service('flowers'));
     models.put(model('Iris', 'flowers'));
     models.put(model('lost', 'nowhere', 'InferenceServiceNotFound'));
     const names = (filter: string): [string, number][] =>
-      data.services({ filter, from: 0 }).services.map(({ name, matching }) => [name, matching]);
+      data.services({ ...ALL, filter }).services.map(({ name, matching }) => [name, matching]);
     expect(names('')).toEqual([
       ['nowhere', 0],
       ['flowers', 0],
@@ -103,8 +108,40 @@ describe('what the page is told', () => {
     expect(names('NOW')).toEqual([['nowhere', 0]]);
     expect(names('ns/')).toHaveLength(2);
     const asked = { namespace: 'ns', filter: '', state: undefined, from: 0 };
-    expect(data.service({ ...asked, name: 'nowhere' }).service).toMatchObject({ exists: false });
-    expect(data.service({ ...asked, name: 'neither' }).service).toBeNull();
+    expect((await data.service({ ...asked, name: 'nowhere' })).service).toMatchObject({ exists: false });
+    expect((await data.service({ ...asked, name: 'neither' })).service).toBeNull();
+  });
+
+  it('leaves out what is not multi-model and no model names, when that is asked for', () => {
+    const { data, synced, models, services } = scene();
+    synced();
+    services.put(service('flowers'));
+    services.put({ ...service('alone'), spec: { predictor: { sklearn: { storageUri: 's3://b/m' } } } });
+    services.put({ ...service('named'), spec: { predictor: { sklearn: { storageUri: 's3://b/m' } } } });
+    models.put(model('rose', 'named', 'InferenceServiceNotMMS'));
+    models.put(model('lost', 'nowhere', 'InferenceServiceNotFound'));
+    const names = data.services({ ...ALL, multiModel: true }).services.map(({ name }) => name);
+    expect(names.sort()).toEqual(['flowers', 'named', 'nowhere']);
+    expect(data.services(ALL).found).toBe(4);
+  });
+
+  it('says of a model and of an InferenceService what mms explain would', async () => {
+    const { data, synced, models, services } = scene();
+    synced();
+    services.put(service('flowers'));
+    models.put(model('rose', 'flowers', 'NoReplicas'));
+    models.put(model('lost', 'nowhere', 'InferenceServiceNotFound'));
+    const asked = { namespace: 'ns', filter: '', state: undefined, from: 0 };
+    const { advice } = await data.service({ ...asked, name: 'flowers' });
+    expect(advice).toMatchObject({
+      message: 'there is no predictor pod',
+      advice: LINKS['pods-exist'].advice,
+      command: 'mms explain isvc/flowers -n ns',
+    });
+    expect((await data.model({ namespace: 'ns', name: 'lost' })).model?.advice).toMatchObject({
+      advice: LINKS['inference-service-found'].advice,
+      command: 'mms explain tm/lost -n ns',
+    });
   });
 
   it('shows what has changed, at the latest half a second later', () => {
@@ -124,7 +161,7 @@ describe('what the page is told', () => {
     expect(data.services(ALL).totals.models.Loaded).toBe(2);
   });
 
-  it('stays small with many models', () => {
+  it('stays small with many models', async () => {
     const { data, synced, models, services, state } = scene();
     synced();
     services.put(service('s0'));
@@ -134,21 +171,22 @@ describe('what the page is told', () => {
     for (let index = 0; index < 10_000; index += 1)
       models.put(model(`bulk${index}`, 'bulk', reasons[index % 4]));
     state.now += 1000;
-    const took = (work: () => object): readonly [number, number] => {
-      const times = Array.from({ length: 9 }, () => {
+    const took = async (work: () => object): Promise<readonly [number, number]> => {
+      const times: number[] = [];
+      while (times.length < 9) {
         state.now += 1000;
         state.heardAt = state.now;
         const started = performance.now();
-        JSON.stringify(work());
-        return performance.now() - started;
-      });
-      return [times.sort((a, b) => a - b)[4]!, JSON.stringify(work()).length];
+        JSON.stringify(await work());
+        times.push(performance.now() - started);
+      }
+      return [times.sort((a, b) => a - b)[4]!, JSON.stringify(await work()).length];
     };
     const asked = { namespace: 'ns', name: 'bulk', filter: '', state: undefined };
     const [first, found, detail] = [
-      took(() => data.services(ALL)),
-      took(() => data.services({ filter: 'm99', from: 0 })),
-      took(() => data.service({ ...asked, from: 9_900 })),
+      await took(() => data.services(ALL)),
+      await took(() => data.services({ ...ALL, filter: 'm99' })),
+      await took(() => data.service({ ...asked, from: 9_900 })),
     ];
     report('the page with 20,000 models of 501 InferenceServices, medians', {
       'list, all counted anew (ms)': first[0],
@@ -157,8 +195,8 @@ describe('what the page is told', () => {
       'list (KiB)': first[1] / 1024,
       'models (KiB)': detail[1] / 1024,
     });
-    expect(data.service({ ...asked, from: 9_900 }).models).toHaveLength(100);
-    expect(data.service({ ...asked, from: 10_000 })).toMatchObject({ found: 10_000, models: [] });
+    expect((await data.service({ ...asked, from: 9_900 })).models).toHaveLength(100);
+    expect(await data.service({ ...asked, from: 10_000 })).toMatchObject({ found: 10_000, models: [] });
     expect(Math.max(first[1], detail[1])).toBeLessThan(200 * 1024);
   });
 });

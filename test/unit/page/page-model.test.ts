@@ -26,6 +26,7 @@ const loaded = (status: string, reason: string, message = ''): object => ({
 describe('where a model stands', () => {
   it.each([
     ['Loaded', loaded('True', 'Loaded', 'loaded on every ready replica'), 'Loaded', ''],
+    ['Standby', loaded('True', 'Standby', 'has loaded on every ready replica'), 'Standby', ''],
     ['Failed', loaded('False', 'Failed', '404'), 'Failed', '404'],
     // Beside KServe's controller a failure is Unknown while another condition is False.
     ['failed, held back', loaded('Unknown', 'Failed', '404'), 'Failed', '404'],

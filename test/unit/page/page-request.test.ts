@@ -11,8 +11,10 @@ describe('a request to the page', () => {
     ['/page.js?v=1', { kind: 'file', path: '/page.js' }],
     ['/../../etc/passwd', { kind: 'file', path: '/../../etc/passwd' }],
     ['//', { kind: 'file', path: '//' }],
-    [LIST, { kind: 'services', filter: '', from: 0 }],
-    [`${LIST}?filter=a%2Fb&from=100`, { kind: 'services', filter: 'a/b', from: 100 }],
+    [LIST, { kind: 'services', filter: '', multiModel: false, from: 0 }],
+    [`${LIST}?multi-model=true`, { kind: 'services', filter: '', multiModel: true, from: 0 }],
+    [`${LIST}?multi-model=maybe`, { kind: 'services', filter: '', multiModel: false, from: 0 }],
+    [`${LIST}?filter=a%2Fb&from=100`, { kind: 'services', filter: 'a/b', multiModel: false, from: 100 }],
     [
       `${LIST}/ns/flowers?state=Failed`,
       { kind: 'service', namespace: 'ns', name: 'flowers', filter: '', state: 'Failed', from: 0 },

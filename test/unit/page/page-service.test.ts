@@ -45,7 +45,7 @@ function row(inferenceService: InferenceService | undefined, pods: boolean[] = [
 }
 
 describe('the models of InferenceServices', () => {
-  it('are counted by state, with the newest error', () => {
+  it('are counted by state, with what is in the way', () => {
     const tallies = tallyModels([
       model('a', 'Loaded'),
       model('b', 'Failed', '2026-01-01T00:00:00Z'),
@@ -56,36 +56,75 @@ describe('the models of InferenceServices', () => {
     ]);
     expect([...tallies.keys()]).toEqual(['ns/flowers', 'ns/constructor']);
     expect(tallies.get(KEY)).toEqual({
-      models: { Failed: 1, Unreachable: 1, Waiting: 0, OnTheWay: 0, Unknown: 0, Loaded: 1 },
-      lastError: { model: 'c', message: 'c AgentNotReachable', since: '2026-01-02T00:00:00Z' },
+      models: { Failed: 1, Unreachable: 1, Waiting: 0, OnTheWay: 0, Unknown: 0, Standby: 0, Loaded: 1 },
+      obstacles: [
+        {
+          ...{ reason: 'Failed', count: 1, model: 'b', message: 'b Failed' },
+          since: '2026-01-01T00:00:00Z',
+        },
+        {
+          ...{ reason: 'AgentNotReachable', count: 1, model: 'c', message: 'c AgentNotReachable' },
+          since: '2026-01-02T00:00:00Z',
+        },
+      ],
     });
-    expect(tallies.get(objectKey('ns', 'constructor'))?.lastError?.model).toBe('__proto__');
+    expect(tallies.get(objectKey('ns', 'constructor'))?.obstacles[0]?.model).toBe('__proto__');
     expect(totalOf(tallies.values())).toMatchObject({ Failed: 2, Loaded: 1 });
   });
 
-  it.each([
+  it.each<
     [
-      'a failure, though a model waits since later',
+      string,
+      [name: string, reason: string, since: string][],
+      [reason: string, count: number, model: string][],
+    ]
+  >([
+    [
+      'a failure before what waits, though that waits since later',
       [
-        ['b', 'Failed', '2026-01-01'],
         ['w', 'MemoryResourceNotAvailable', '2026-02-01'],
+        ['b', 'Failed', '2026-01-01'],
       ],
-      'b',
+      [
+        ['Failed', 1, 'b'],
+        ['MemoryResourceNotAvailable', 1, 'w'],
+      ],
     ],
     [
-      'the newest that waits, when none fails',
+      'of one reason the newest, with how many there are',
       [
         ['w1', 'MemoryResourceNotAvailable', '2026-01-01'],
-        ['w2', 'MemoryResourceNotAvailable', '2026-02-01'],
+        ['w2', 'MemoryResourceNotAvailable', '2026-03-01'],
+        ['w3', 'MemoryResourceNotAvailable', '2026-02-01'],
       ],
-      'w2',
+      [['MemoryResourceNotAvailable', 3, 'w2']],
     ],
-    ['nothing, when all are loaded', [['a', 'Loaded', '2026-01-01']], undefined],
-  ] as const)('show %s', (_what, models, named) => {
+    [
+      'each reason for which models wait, the most frequent first',
+      [
+        ['n', 'NoReplicas', '2026-01-01'],
+        ['w1', 'MemoryResourceNotAvailable', '2026-01-01'],
+        ['w2', 'MemoryResourceNotAvailable', '2026-01-01'],
+      ],
+      [
+        ['MemoryResourceNotAvailable', 2, 'w2'],
+        ['NoReplicas', 1, 'n'],
+      ],
+    ],
+    ['nothing, when all are loaded', [['a', 'Loaded', '2026-01-01']], []],
+  ])('show %s', (_what, models, shown) => {
     const tallies = tallyModels(
       models.map(([name, reason, since]) => model(name, reason, `${since}T00:00:00Z`)),
     );
-    expect(tallies.get(KEY)?.lastError?.model).toBe(named);
+    const obstacles = tallies.get(KEY)?.obstacles ?? [];
+    expect(obstacles.map((one) => [one.reason, one.count, one.model])).toEqual(shown);
+  });
+
+  it('stay few, whatever reasons a status holds', () => {
+    const many = Array.from({ length: 1_000 }, (_, index) => model(`m${index}`, `Odd${index}`));
+    const obstacles = tallyModels(many).get(KEY)?.obstacles ?? [];
+    expect(obstacles.length).toBeLessThan(12);
+    expect(obstacles.reduce((sum, { count }) => sum + count, 0)).toBe(1_000);
   });
 });
 

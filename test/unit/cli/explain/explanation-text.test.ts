@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { explanationText } from '../../../../src/cli/explain/explanation-text.ts';
-import { broken, explanation, ok } from '../../../../src/cli/explain/chain.decide.ts';
-import type { Step } from '../../../../src/cli/explain/chain.decide.ts';
+import { broken, explanation, ok } from '../../../../src/explanation/chain.decide.ts';
+import type { Step } from '../../../../src/explanation/chain.decide.ts';
 
 const plain = (_colour: string, text: string): string => text;
 const SUBJECT = { namespace: 'a', name: 'b' };

@@ -26,6 +26,42 @@ describe('the tables of a status', () => {
   });
 });
 
+describe('where models may sleep', () => {
+  const objects = servingObjects();
+  const asleep = { type: 'ModelLoaded', status: 'True', reason: 'Standby', message: '' };
+  const sleepy = clusterOverview({
+    ...objects,
+    inferenceServices: objects.inferenceServices.map((service) =>
+      service.metadata.name === 'flowers'
+        ? {
+            ...service,
+            metadata: { ...service.metadata, annotations: { 'kserve-mms/residency': 'on-demand' } },
+          }
+        : service,
+    ),
+    trainedModels: objects.trainedModels.map((model) =>
+      model.metadata.name === 'rose' ? { ...model, status: { conditions: [asleep] } } : model,
+    ),
+  });
+
+  it('says of an InferenceService how many sleep, and of others nothing', () => {
+    const rows = tablesText(statusTables(sleepy, { ...view, models: false }))
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/));
+    const column = rows[0]?.indexOf('STANDBY') ?? -1;
+    expect(column).toBeGreaterThan(0);
+    const shown = new Map(rows.slice(1).map((row) => [row[0], row[column]]));
+    expect([shown.get('flowers'), shown.get('single')]).toEqual(['1', '-']);
+  });
+
+  it('tells programs, and leaves the field out elsewhere', () => {
+    const counts = new Map(sleepy.inferenceServices.map(({ name, models }) => [name, models]));
+    expect(counts.get('flowers')).toMatchObject({ standby: 1 });
+    expect(counts.get('single')).not.toHaveProperty('standby');
+  });
+});
+
 describe('for programs', () => {
   it('names are as kubectl has them, without what is not there', () => {
     expect(namesText(overview, false)).toBe(

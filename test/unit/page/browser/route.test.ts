@@ -6,11 +6,16 @@ const service = { kind: 'service', namespace: 'ns', name: 'a', filter: '', state
 
 describe('the address of what is looked at', () => {
   it.each<[string, Route, string]>([
-    ['#/', { kind: 'services', filter: '', from: 0 }, '/api/v1/inferenceservices'],
+    ['#/', { kind: 'services', filter: '', multiModel: false, from: 0 }, '/api/v1/inferenceservices'],
     [
       '#/?filter=a+b%2Fc&from=100',
-      { kind: 'services', filter: 'a b/c', from: 100 },
+      { kind: 'services', filter: 'a b/c', multiModel: false, from: 100 },
       '/api/v1/inferenceservices?filter=a+b%2Fc&from=100',
+    ],
+    [
+      '#/?multi-model=true',
+      { kind: 'services', filter: '', multiModel: true, from: 0 },
+      '/api/v1/inferenceservices?multi-model=true',
     ],
     ['#/ns/a', service, '/api/v1/inferenceservices/ns/a'],
     ['#/ns/a?state=Failed', { ...service, state: 'Failed' }, '/api/v1/inferenceservices/ns/a?state=Failed'],

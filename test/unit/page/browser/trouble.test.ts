@@ -1,40 +1,58 @@
 import { describe, expect, it } from '@jest/globals';
-import { troubleText } from '../../../../src/page/browser/words.ts';
-import type { ServiceRow } from '../../../../src/page/page-documents.decide.ts';
+import { troubleLines } from '../../../../src/page/browser/words.ts';
+import type { Obstacle, ServiceRow } from '../../../../src/page/page-documents.decide.ts';
 
-const NONE = { Failed: 0, Unreachable: 0, Waiting: 0, OnTheWay: 0, Unknown: 0, Loaded: 0 };
+const NONE = { Failed: 0, Unreachable: 0, Waiting: 0, OnTheWay: 0, Unknown: 0, Standby: 0, Loaded: 0 };
 const ROW: ServiceRow = {
   ...{ namespace: 'ns', name: 'sk', exists: true, multiModel: true, why: '', ready: 'True', notReady: '' },
   ...{ replicas: { ready: 1, total: 1 }, shards: 1, memory: { declared: 0, limit: null }, matching: 0 },
-  ...{ models: NONE, lastError: null },
+  ...{ models: NONE, obstacles: [] },
 };
-const newest = (message: string): ServiceRow['lastError'] => ({ model: 'iris', message, since: '' });
+const obstacle = (reason: string, count: number, message: string): Obstacle => ({
+  ...{ reason, count, message, model: 'iris', since: '' },
+});
 
 describe('what is in the way of an InferenceService', () => {
-  it.each<[string, Partial<ServiceRow>, string]>([
-    ['nothing', {}, ''],
+  it.each<[string, Partial<ServiceRow>, string[]]>([
+    ['nothing', {}, []],
     [
       'one failure',
-      { models: { ...NONE, Failed: 1 }, lastError: newest('no such key') },
-      'iris: no such key',
+      { models: { ...NONE, Failed: 1 }, obstacles: [obstacle('Failed', 1, 'no such key')] },
+      ['iris: no such key'],
     ],
     [
-      'three failures',
-      { models: { ...NONE, Failed: 2, Unreachable: 1 }, lastError: newest('no such key') },
-      'iris: no such key (and 2 more)',
+      'three failures, and an InferenceService that is not ready because of them',
+      { ready: 'False', models: { ...NONE, Failed: 3 }, obstacles: [obstacle('Failed', 3, 'no such key')] },
+      ['iris: no such key (and 2 more)'],
     ],
     [
-      'models that wait',
-      { models: { ...NONE, Waiting: 3 }, lastError: newest('it needs 1Gi') },
-      'iris: it needs 1Gi (and 2 more)',
+      'models that wait, each for its reason',
+      {
+        models: { ...NONE, Waiting: 4 },
+        obstacles: [
+          obstacle('MemoryResourceNotAvailable', 3, 'it needs 1Gi'),
+          obstacle('InvalidSpec', 1, 'no framework'),
+        ],
+      },
+      ['iris: it needs 1Gi (and 2 more)', 'iris: no framework'],
+    ],
+    [
+      'more reasons than there is room for',
+      {
+        models: { ...NONE, Waiting: 6 },
+        obstacles: ['A', 'B', 'C', 'D', 'E'].map((reason, index) =>
+          obstacle(reason, index === 4 ? 2 : 1, reason),
+        ),
+      },
+      ['iris: A', 'iris: B', 'iris: C', 'and 3 models more, for other reasons'],
     ],
     [
       'models that wait for an InferenceService that is not there',
-      { exists: false, models: { ...NONE, Waiting: 3 }, lastError: newest('it waits') },
-      'not there: its models wait for it',
+      { exists: false, models: { ...NONE, Waiting: 3 }, obstacles: [obstacle('X', 3, 'it waits')] },
+      ['not there: its models wait for it'],
     ],
-    ['a model of its own', { multiModel: false }, 'serves a model of its own'],
-  ])('%s', (_what, change, text) => {
-    expect(troubleText({ ...ROW, ...change })).toBe(text);
+    ['a model of its own', { multiModel: false }, ['serves a model of its own']],
+  ])('%s', (_what, change, wanted) => {
+    expect(troubleLines({ ...ROW, ...change })).toEqual(wanted);
   });
 });

@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { bytesText, countText, memoryText } from '../../../../src/page/browser/words.ts';
+import {
+  bytesText,
+  countText,
+  hitsText,
+  memoryText,
+  requestsText,
+  residentText,
+} from '../../../../src/page/browser/words.ts';
 
 describe('the words of the page', () => {
   it.each([
@@ -25,5 +32,30 @@ describe('the words of the page', () => {
   it('compare what is declared with what there is', () => {
     expect(memoryText({ declared: 2 ** 20, limit: 2 ** 30 })).toBe('1 MiB of 1 GiB');
     expect(memoryText({ declared: 0, limit: null })).toBe('0 B, no limit');
+  });
+
+  it.each([
+    [0, 0, null, 'none yet'],
+    [1, 0, 4, '1 request; mean 4 ms'],
+    [1_024, 3, 1_234, '1,024 requests, 3 failed; mean 1.2 s'],
+    [7, 7, null, '7 requests, 7 failed'],
+  ])('say %i requests, %i failed', (requests, errors, meanMs, text) => {
+    expect(requestsText({ requests, errors, meanMs, p99Ms: null })).toBe(text);
+  });
+
+  it('say what is in memory, as far as it is known', () => {
+    const nothing = { resident: 3, budget: null, declared: null, measured: null, hits: 0, misses: 0 };
+    const mib = 2 ** 20;
+    expect(residentText(nothing)).toBe('not known');
+    expect(residentText({ ...nothing, budget: 64 * mib, declared: 12 * mib })).toBe(
+      '12 MiB declared, of 64 MiB',
+    );
+    expect(residentText({ ...nothing, declared: 12 * mib, measured: 14 * mib })).toBe(
+      '12 MiB declared, 14 MiB measured',
+    );
+    expect(hitsText(nothing)).toBe('no request yet');
+    expect(hitsText({ ...nothing, hits: 999, misses: 1 })).toBe(
+      '99 % of 1,000 requests found their model in memory',
+    );
   });
 });

@@ -1,7 +1,7 @@
-import type { InferenceService } from '../../contract/inference-service.ts';
-import { conditionOf, hasOutdatedStatus, MODEL_LOADED } from '../../contract/trained-model-status.ts';
-import type { Condition, TrainedModelStatus } from '../../contract/trained-model-status.ts';
-import type { TrainedModel } from '../../contract/trained-model.ts';
+import type { InferenceService } from '../contract/inference-service.ts';
+import { conditionOf, hasOutdatedStatus, MODEL_LOADED } from '../contract/trained-model-status.ts';
+import type { Condition, TrainedModelStatus } from '../contract/trained-model-status.ts';
+import type { TrainedModel } from '../contract/trained-model.ts';
 import { broken, ok, unknown } from './chain.decide.ts';
 import type { Step, Verdict } from './chain.decide.ts';
 import { adviceOnRefusal } from './refusal-advice.decide.ts';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EpochMs } from '../../../../src/lib/clock.ts';
-import { broken, explanation, ok, unknown } from '../../../../src/cli/explain/chain.decide.ts';
-import { explainModel } from '../../../../src/cli/explain/explain-model.decide.ts';
-import { explainPod } from '../../../../src/cli/explain/explain-pod.decide.ts';
-import type { InstallationFacts, ModelFacts } from '../../../../src/cli/explain/facts.decide.ts';
-import { LINKS } from '../../../../src/cli/explain/links.decide.ts';
-import { readTarget } from '../../../../src/cli/explain/target.decide.ts';
+import type { EpochMs } from '../../../src/lib/clock.ts';
+import { broken, explanation, ok, unknown } from '../../../src/explanation/chain.decide.ts';
+import { explainModel } from '../../../src/explanation/explain-model.decide.ts';
+import { explainPod } from '../../../src/explanation/explain-pod.decide.ts';
+import type { InstallationFacts, ModelFacts } from '../../../src/explanation/facts.decide.ts';
+import { LINKS } from '../../../src/explanation/links.decide.ts';
+import { readTarget } from '../../../src/cli/explain/target.decide.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:30Z') as EpochMs;
 const DENIED = { kind: 'unreadable', why: 'forbidden: cannot get leases' } as const;

@@ -1,8 +1,8 @@
-import { checkPod } from '../../contract/agent-injection.ts';
-import type { PodCheck } from '../../contract/agent-injection.ts';
-import { valueOf } from '../../lib/lookup.ts';
-import { INFERENCE_SERVICE_LABEL } from '../../contract/names.ts';
-import { isPod } from '../../contract/pod.ts';
+import { checkPod } from '../contract/agent-injection.ts';
+import type { PodCheck } from '../contract/agent-injection.ts';
+import { valueOf } from '../lib/lookup.ts';
+import { INFERENCE_SERVICE_LABEL } from '../contract/names.ts';
+import { isPod } from '../contract/pod.ts';
 import { broken, explanation, ok, unknown } from './chain.decide.ts';
 import type { Explanation, Step, Verdict } from './chain.decide.ts';
 import type { PodFacts, RawPod } from './facts.decide.ts';

@@ -1,12 +1,12 @@
-import type { EpochMs } from '../../lib/clock.ts';
-import { baseUrlOf, caBundleOf, isSwitchedOn } from '../../contract/webhook-configuration.ts';
+import type { EpochMs } from '../lib/clock.ts';
+import { baseUrlOf, caBundleOf, isSwitchedOn } from '../contract/webhook-configuration.ts';
 import { broken, ok, unknown } from './chain.decide.ts';
 import type { Verdict } from './chain.decide.ts';
-import { valueOf } from '../../lib/lookup.ts';
-import { firstUnmet } from '../../contract/label-selector.ts';
+import { valueOf } from '../lib/lookup.ts';
+import { firstUnmet } from '../contract/label-selector.ts';
 import type { InstallationFacts, LeaseFacts, PredictorFacts } from './facts.decide.ts';
-import { age } from '../../lib/age.ts';
-import { PART_OF, WEBHOOK_CONFIGURATION } from '../../contract/names.ts';
+import { age } from '../lib/age.ts';
+import { PART_OF, WEBHOOK_CONFIGURATION } from '../contract/names.ts';
 
 /** Longer than its Lease a leader may be away while another takes over: the time to notice and to try. */
 const TAKEOVER_SECONDS = 10;

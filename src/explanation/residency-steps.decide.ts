@@ -1,7 +1,7 @@
-import { AGENT_PORT, AGENT_PORT_NAME } from '../../contract/names.ts';
-import { readResidency } from '../../contract/residency.ts';
-import { recordsIn, recordOf } from '../../lib/json.ts';
-import { valueOf } from '../../lib/lookup.ts';
+import { AGENT_PORT, AGENT_PORT_NAME } from '../contract/names.ts';
+import { readResidency } from '../contract/residency.ts';
+import { recordsIn, recordOf } from '../lib/json.ts';
+import { valueOf } from '../lib/lookup.ts';
 import { broken, ok, type Step, unknown, type Verdict } from './chain.decide.ts';
 import type { PredictorFacts } from './facts.decide.ts';
 

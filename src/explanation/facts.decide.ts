@@ -1,11 +1,11 @@
-import type { EpochMs } from '../../lib/clock.ts';
-import type { InferenceService } from '../../contract/inference-service.ts';
-import type { Lookup } from '../../lib/lookup.ts';
-import type { ConfigMap, KubernetesObject } from '../../contract/kubernetes.ts';
-import type { PlanInput } from '../../contract/model-config-plan.ts';
-import type { Deployment } from '../../contract/predictor-outcome.ts';
-import type { TrainedModel } from '../../contract/trained-model.ts';
-import type { WebhookConfiguration } from '../../contract/webhook-configuration.ts';
+import type { EpochMs } from '../lib/clock.ts';
+import type { InferenceService } from '../contract/inference-service.ts';
+import type { Lookup } from '../lib/lookup.ts';
+import type { ConfigMap, KubernetesObject } from '../contract/kubernetes.ts';
+import type { PlanInput } from '../contract/model-config-plan.ts';
+import type { Deployment } from '../contract/predictor-outcome.ts';
+import type { TrainedModel } from '../contract/trained-model.ts';
+import type { WebhookConfiguration } from '../contract/webhook-configuration.ts';
 
 /** A pod as raw JSON; its parts are read with care. */
 export interface RawPod extends KubernetesObject {

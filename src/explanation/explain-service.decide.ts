@@ -1,6 +1,6 @@
-import { valueOf } from '../../lib/lookup.ts';
-import { MODEL_LOADED, conditionOf } from '../../contract/trained-model-status.ts';
-import type { Condition, TrainedModelStatus } from '../../contract/trained-model-status.ts';
+import { valueOf } from '../lib/lookup.ts';
+import { MODEL_LOADED, conditionOf } from '../contract/trained-model-status.ts';
+import type { Condition, TrainedModelStatus } from '../contract/trained-model-status.ts';
 import { broken, explanation, ok, unknown } from './chain.decide.ts';
 import type { Explanation, Step, Verdict } from './chain.decide.ts';
 import type { ServiceFacts } from './facts.decide.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { PredictorFacts } from '../../../../src/cli/explain/facts.decide.ts';
-import { residencySteps } from '../../../../src/cli/explain/residency-steps.decide.ts';
+import type { PredictorFacts } from '../../../src/explanation/facts.decide.ts';
+import { residencySteps } from '../../../src/explanation/residency-steps.decide.ts';
 
 const facts = (annotations: Record<string, string> | undefined, spec?: object) =>
   ({

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { createAgentMetrics } from '../../../../src/agent/status/metrics.ts';
-import { milliseconds } from '../../../../src/lib/clock.ts';
-import { readMetrics } from '../../../../src/cli/top/metrics-text.decide.ts';
-import type { Traffic } from '../../../../src/cli/top/model-traffic.decide.ts';
+import { createAgentMetrics } from '../../../src/agent/status/metrics.ts';
+import { milliseconds } from '../../../src/lib/clock.ts';
+import { readMetrics } from '../../../src/contract/metrics-text.ts';
+import type { Traffic } from '../../../src/contract/model-traffic.ts';
 import {
   figuresOf,
   growthOf,
@@ -10,10 +10,10 @@ import {
   REQUEST_METRICS,
   sumOf,
   trafficIn,
-} from '../../../../src/cli/top/model-traffic.decide.ts';
-import type { PodTraffic, TopOrder } from '../../../../src/cli/top/top-report.decide.ts';
-import { topDocument, topModels } from '../../../../src/cli/top/top-report.decide.ts';
-import type { TrainedModel } from '../../../../src/contract/trained-model.ts';
+} from '../../../src/contract/model-traffic.ts';
+import type { PodTraffic, TopOrder } from '../../../src/cli/top/top-report.decide.ts';
+import { topDocument, topModels } from '../../../src/cli/top/top-report.decide.ts';
+import type { TrainedModel } from '../../../src/contract/trained-model.ts';
 
 describe("a text of Prometheus' format", () => {
   it.each<[string, string, [string, Record<string, string>, number][]]>([

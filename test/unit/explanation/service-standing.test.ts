@@ -1,5 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { readinessOf, serviceTrouble, troubleText } from '../../../src/cli/service-standing.decide.ts';
+import {
+  readinessOf,
+  serviceTrouble,
+  troubleText,
+} from '../../../src/explanation/service-standing.decide.ts';
 
 const service = (status: object | undefined) => ({ metadata: { name: 'a' }, ...(status && { status }) });
 const condition = (type: string, status: string, more: object = {}) => ({ type, status, ...more });

@@ -1,11 +1,11 @@
-import { decideInjection } from '../../contract/agent-injection.ts';
-import { causeIn } from '../../contract/cause-text.ts';
-import type { InferenceService } from '../../contract/inference-service.ts';
-import { isRecord, recordsIn } from '../../lib/json.ts';
-import { COMPONENT_LABEL, PREDICTOR_COMPONENT } from '../../contract/names.ts';
-import { isPod } from '../../contract/pod.ts';
-import { DEFAULT_SYSTEM_CONFIG } from '../../contract/system-config.ts';
-import { isFinished, watchedPod } from '../../contract/watched-pod.ts';
+import { decideInjection } from '../contract/agent-injection.ts';
+import { causeIn } from '../contract/cause-text.ts';
+import type { InferenceService } from '../contract/inference-service.ts';
+import { isRecord, recordsIn } from '../lib/json.ts';
+import { COMPONENT_LABEL, PREDICTOR_COMPONENT } from '../contract/names.ts';
+import { isPod } from '../contract/pod.ts';
+import { DEFAULT_SYSTEM_CONFIG } from '../contract/system-config.ts';
+import { isFinished, watchedPod } from '../contract/watched-pod.ts';
 import type { RawPod } from './facts.decide.ts';
 
 /** Those that serve, or are to serve, models. */

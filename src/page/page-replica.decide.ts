@@ -1,0 +1,77 @@
+import type { MetricSample } from '../contract/metrics-text.ts';
+import { figuresOf, NO_TRAFFIC, sumOf, trafficIn } from '../contract/model-traffic.ts';
+import type { Traffic } from '../contract/model-traffic.ts';
+import { bytesIn, phasesIn, residencyIn } from '../contract/residency-figures.ts';
+import type { ResidencyFigures } from '../contract/residency-figures.ts';
+import type { ModelReplica, Requests, Residency, ServiceReplica } from './page-documents.decide.ts';
+
+/** What was read of one pod's agent. */
+export interface AgentReading {
+  readonly pod: string;
+  readonly ready: boolean;
+  /** Why nothing was; empty when something was. */
+  readonly silent: string;
+  readonly samples: readonly MetricSample[];
+}
+
+/** What one pod's agent says, sorted once for all who look at it. */
+export interface ReplicaFigures extends Omit<AgentReading, 'samples'> {
+  readonly traffic: ReadonlyMap<string, Traffic>;
+  readonly phases: ReadonlyMap<string, string>;
+  readonly bytes: ReadonlyMap<string, number>;
+  readonly residency: Residency | null;
+}
+
+/** The phases of docs/agent-status.md; what else a pod says is none. The order is that of the page. */
+const PHASES = [
+  ...['Failed', 'Queued', 'Downloading', 'Loading', 'Unloading', 'Remote', 'Standby', 'Loaded'],
+] as const;
+
+export function replicaFigures({ samples, ...shared }: AgentReading): ReplicaFigures {
+  const residency = residencyIn(samples);
+  return {
+    ...{ ...shared, traffic: trafficIn(samples), phases: phasesIn(samples), bytes: bytesIn(samples) },
+    residency: residency === undefined ? null : residencyOf(residency),
+  };
+}
+
+function residencyOf(figures: ResidencyFigures): Residency {
+  const { resident, hits, misses, budget, declared, measured } = figures;
+  return {
+    ...{ resident, hits, misses },
+    ...{ budget: budget ?? null, declared: declared ?? null, measured: measured ?? null },
+  };
+}
+
+/** A pod as a line of its InferenceService. */
+export function serviceReplica(figures: ReplicaFigures): ServiceReplica {
+  const { pod, ready, silent, phases, residency } = figures;
+  const all = [...figures.traffic.values()].reduce(sumOf, NO_TRAFFIC);
+  const counts = PHASES.map((phase) => ({
+    phase,
+    count: [...phases.values()].filter((one) => one === phase).length,
+  }));
+  return {
+    ...{ pod, ready, silent, residency, requests: silent === '' ? requestsOf(all) : null },
+    phases: counts.filter(({ count }) => count > 0),
+  };
+}
+
+/** A pod as a line of one model. */
+export function modelReplica(
+  { pod, ready, silent, ...figures }: ReplicaFigures,
+  model: string,
+): ModelReplica {
+  const phase = figures.phases.get(model) ?? '';
+  const bytes = figures.bytes.get(model) ?? 0;
+  return {
+    ...{ pod, ready, silent, phase: PHASES.some((one) => one === phase) ? phase : '' },
+    bytes: bytes > 0 ? bytes : null,
+    requests: silent === '' ? requestsOf(figures.traffic.get(model) ?? NO_TRAFFIC) : null,
+  };
+}
+
+function requestsOf(traffic: Traffic): Requests {
+  const { requests, errors, meanMs, p99Ms } = figuresOf(traffic);
+  return { requests, errors, meanMs: meanMs ?? null, p99Ms: p99Ms ?? null };
+}
