@@ -7,7 +7,7 @@ const modelOf = (framework: string): Parameters<typeof adviceOnRefusal>[1] => ({
 });
 const serviceOf = (model: unknown): Parameters<typeof adviceOnRefusal>[2] => ({
   metadata: { name: 'sk', namespace: 'default' },
-  spec: { predictor: { model } as Record<string, unknown> },
+  spec: { predictor: { model } },
 });
 const SKLEARN = serviceOf({ modelFormat: { name: 'sklearn' } });
 
