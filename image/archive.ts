@@ -27,7 +27,7 @@ export interface ImageArchive {
 }
 
 /**
- * The flags that keep the idle agent small; docs/agent.md has the figures. With half the room for new objects the agent
+ * The flags that keep the idle agent small; docs/agent-inside.md has the figures. With half the room for new objects the agent
  * collects them so often that it forwards a tenth fewer requests, and saves nothing while it idles.
  */
 export const ENTRYPOINT = [

@@ -8,7 +8,7 @@ import { createManagerMetrics } from '../src/manager/metrics.ts';
 import { code, markdownTable, page } from './markdown.ts';
 
 const NO_MODELS: ResidencyFigures = {
-  counts: { hits: 0, misses: 0, loads: 0, evictions: 0, diskEvictions: 0 },
+  counts: { hits: 0, misses: 0, loads: 0, evictions: 0, diskEvictions: 0, spared: new Map() },
   memory: { budget: 0, charged: 0, measured: 0, allowed: 0 },
   ...{ diskUsed: 0, waiting: 0, loaded: 0 },
 };
@@ -21,7 +21,11 @@ export async function metricsPage(): Promise<string> {
   );
   createLoggerMetrics(agent.registry, () => ({ events: 0, bytes: 0 }));
   createBatcherMetrics(agent.registry);
-  addResidencyMetrics(agent.registry, () => NO_MODELS);
+  addResidencyMetrics(
+    agent.registry,
+    () => NO_MODELS,
+    () => 'declared',
+  );
   const manager = createManagerMetrics().registry;
   return page(
     'Metrics',

@@ -12,9 +12,16 @@ export function settingsPage(): string {
     meaning,
     `must ${must}`,
   ]);
+  const cluster = [
+    code('--kubeconfig <file>'),
+    code('KUBECONFIG'),
+    `${code('~/.kube/config')}, or the cluster it runs in`,
+    'which cluster',
+    'must name a file',
+  ];
   return page(
     'Settings of the manager',
-    'By flag or by environment variable; the flag goes first. A switch is turned off by its `--no-` form. More on each is in [operations](../operations.md#settings).',
-    markdownTable(['flag', 'variable', 'default', 'meaning', 'value'], rows),
+    'By flag or by environment variable; the flag goes first. A switch is turned off by its `--no-` form. Some are explained in [operations](../operations.md#settings).',
+    markdownTable(['flag', 'variable', 'default', 'meaning', 'value'], [cluster, ...rows]),
   );
 }

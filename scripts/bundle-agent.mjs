@@ -12,7 +12,12 @@ import { packagedNode, root, run } from './run.mjs';
 
 /** What each bundle is made from; `hot` are the entry points of dynamic imports that come up at every start. */
 const BUNDLES = [
-  { name: 'agent', entry: 'src/cli/agent/agent-main.ts', inlined: true, hot: /agent-p(rogram|rocess)\.ts$/ },
+  {
+    name: 'agent',
+    entry: 'src/cli/agent/agent-main.ts',
+    inlined: true,
+    hot: /(agent-p(rogram|rocess)|sources\/(http|file))\.ts$/,
+  },
   {
     name: 'agent-puller',
     entry: 'src/agent/puller/puller-main.ts',

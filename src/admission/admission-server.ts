@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { seconds, type Clock, type Milliseconds } from '../lib/clock.ts';
@@ -12,6 +13,7 @@ import type { BodyBudget } from './body-budget.ts';
 import { makeRoomOn } from '../lib/connection-room.ts';
 import type { RoomReason } from '../lib/connection-room.ts';
 import { listen } from '../lib/listen.ts';
+import { readSlowSendersInTurns } from '../lib/slow-senders.ts';
 import { answerAndHangUp } from './request-body.ts';
 import { reviewEndpoint, type AdmissionHandler, type AdmissionObservation } from './review-endpoint.ts';
 
@@ -91,10 +93,11 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
       connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL,
       noDelay: true,
     },
-    application(options, state),
+    unlessGone(application(options, state)),
   );
   const observe = options.connectionClosed ?? (() => undefined);
   const room = makeRoomOn(server, { most: MAX_CONNECTIONS, clock, logger, observe });
+  readSlowSendersInTurns(server, clock);
   server.on('tlsClientError', (error) => logger.debug({ error: error.message }, 'TLS handshake failed'));
   const boundPort = await listen(server, { host, port, flag: '--webhook-port' });
   server.on('error', (error) => logger.error({ error: error.message }, 'the webhook server failed'));
@@ -183,6 +186,13 @@ function application(options: AdmissionServerOptions, state: ServerState): Expre
     else refuse(request, response, clock, 500, 'the webhook server failed; its log has the reason\n');
   });
   return app;
+}
+
+/** What is left in a read of a connection that has been closed is not served. */
+function unlessGone(app: Express): RequestListener {
+  return (request, response) => {
+    if (!request.socket.destroyed) app(request, response);
+  };
 }
 
 function refuse(request: Request, response: Response, clock: Clock, status: number, text: string): void {

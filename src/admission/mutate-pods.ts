@@ -1,7 +1,7 @@
 import type { AdmissionDecision, AdmissionRequest } from './admission-review.decide.ts';
 import type { ObjectCache, ObjectKey } from '../contract/kubernetes.ts';
-import { checkPod, decideInjection } from '../contract/agent-injection.ts';
-import type { InjectionDecision, PodCheck } from '../contract/agent-injection.ts';
+import { considerPod, inject } from '../contract/agent-injection.ts';
+import type { InjectionCandidate, InjectionDecision } from '../contract/agent-injection.ts';
 import type { InferenceService } from '../contract/inference-service.ts';
 import { INFERENCE_SERVICE_LABEL } from '../contract/names.ts';
 import { objectKey } from '../contract/kubernetes.ts';
@@ -45,12 +45,15 @@ export function mutatePods(
     }
     // The request holds the namespace; in the pod it may still be missing.
     const namespace = request.namespace ?? object.metadata.namespace ?? '';
-    const candidacy = checkPod(object);
-    const misnamed = misnamedField(candidacy, object, namespace);
+    const considered = considerPod(object, options.systemConfig());
+    const misnamed = considered.kind === 'skip' ? undefined : misnamedField(considered.candidate, namespace);
     if (misnamed !== undefined) {
       return unreadable(`${misnamed} cannot be a name; use at most 253 letters, digits, "-", "_" and "."`);
     }
-    const decision = await decide(object, namespace, candidacy, options);
+    const decision =
+      considered.kind === 'skip'
+        ? considered.decision
+        : await decide(considered.candidate, namespace, options);
     options.observe(decision);
     const { outcome, reason, message } = decision;
     options.logger.debug({ pod: shownName(object, namespace), outcome, reason }, message);
@@ -70,12 +73,11 @@ function unreadable(message: string): AdmissionDecision {
 const NAME = /^[a-z0-9](?:[\w.-]{0,251}[a-z0-9])?$/i;
 
 /** The field by which an object is about to be looked up and which cannot be a name. */
-function misnamedField(candidacy: PodCheck, pod: Pod, namespace: string): string | undefined {
-  if (candidacy.kind === 'skip') return undefined;
-  const { serviceAccountName } = pod.spec;
+function misnamedField({ inferenceService, raw }: InjectionCandidate, namespace: string): string | undefined {
+  const { serviceAccountName } = raw.spec;
   const fields = [
     ['the namespace of the request', namespace],
-    [`the label ${INFERENCE_SERVICE_LABEL}`, candidacy.inferenceService],
+    [`the label ${INFERENCE_SERVICE_LABEL}`, inferenceService],
     [
       'spec.serviceAccountName',
       serviceAccountName == null || serviceAccountName === '' ? 'default' : serviceAccountName,
@@ -100,18 +102,15 @@ function notForUs(request: AdmissionRequest): AdmissionDecision {
   return { kind: 'allowed', auditAnnotations: { reason: 'NotAPodCreation', message } };
 }
 
+/** Looks up what a candidate's decision needs, and decides. */
 async function decide(
-  pod: Pod,
+  candidate: InjectionCandidate,
   namespace: string,
-  candidacy: PodCheck,
   options: MutatePodsOptions,
 ): Promise<InjectionDecision> {
-  const system = options.systemConfig();
-  if (candidacy.kind === 'skip') {
-    return decideInjection({ pod, inferenceService: undefined, system, credentials: [] });
-  }
-  const key = objectKey(namespace, candidacy.inferenceService);
-  const inferenceService = canBeInferenceService(candidacy.inferenceService)
+  const { raw: pod, system } = candidate;
+  const key = objectKey(namespace, candidate.inferenceService);
+  const inferenceService = canBeInferenceService(candidate.inferenceService)
     ? (options.inferenceServices.get(key) ?? (await options.readInferenceService(key)))
     : undefined;
   const serviceAccountName = pod.spec.serviceAccountName || undefined;
@@ -127,8 +126,8 @@ async function decide(
     logger === undefined ? lookup : { ...lookup, logger },
     system.credentials,
   );
-  const decision = decideInjection({
-    ...{ pod, inferenceService, system, credentials: parts },
+  const decision = inject(candidate, {
+    ...{ inferenceService, credentials: parts },
     credentialWarnings: options.callerIsKnown ? warnings : [],
     ...(refusal === undefined ? {} : { credentialRefusal: refusal }),
   });

@@ -2,12 +2,15 @@ import { lstat, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isModelName } from './config/desired-models.decide.ts';
 import type { ModelSpec } from '../contract/model-config.ts';
-import { isMarkerName, readMarker, specHash } from '../contract/model-marker.ts';
+import { isMarkerName, markerContent, markerName, readMarker, specHash } from '../contract/model-marker.ts';
+import type { Clock } from '../lib/clock.ts';
 import { type ControlDirectory, controlDirectory } from './control-directory.ts';
 import { within } from './files/held-directory.ts';
 import { makeDirectory } from './files/make-directory.ts';
 import { move, readPlainFile } from './files/own-files.ts';
 import { removeTree } from './files/remove-tree.ts';
+import { treeBytes } from './files/tree-bytes.ts';
+import { createSeal } from './seal.ts';
 import { type SleepingFiles, sleepingFiles } from './sleeping-files.ts';
 import { openLoadedNotes } from './loaded-notes.ts';
 
@@ -26,9 +29,9 @@ export interface StoredModel {
 }
 
 /**
- * The model directory. `<model-dir>/<name>` holds a complete version with a marker or nothing of ours; versions get
- * there and away by rename alone, so that no crash leaves a marker on a partial tree. Renames are not flushed: one that a
- * power cut undoes costs a download, no more.
+ * The model directory. `<model-dir>/<name>` holds a complete version or nothing of ours; versions get there and away by rename
+ * alone. The marker comes when the version in place is flushed to disk, so that no crash leaves a marker on a partial tree. Renames
+ * are not flushed: one that a power cut undoes costs a download, no more.
  */
 export interface ModelStore {
   /** Clears what a crash left, and says what is there. Call it once, before anything else. */
@@ -37,8 +40,10 @@ export interface ModelStore {
   pathOf(name: string): string;
   /** A path below the staging directory that does not exist yet; it ends with `install` or `discard`. */
   newStagingPath(name: string): Promise<string>;
-  /** Puts a sealed tree in place; what was there is kept as the previous version, or thrown away. */
+  /** Puts a whole tree in place; what was there is kept as the previous version, or thrown away. */
   install(name: string, path: string, keepPrevious: boolean): Promise<void>;
+  /** Flushes the version in place to disk and marks it; what an agent finds unmarked it fetches again. */
+  seal(name: string, spec: ModelSpec): Promise<void>;
   /** Throws the version in place away and puts the previous one back. */
   goBack(name: string): Promise<void>;
   discardPrevious(name: string): Promise<void>;
@@ -49,13 +54,15 @@ export interface ModelStore {
   unpark(name: string): Promise<void>;
   /** Takes all files of a model from the disk. The note that it has loaded stays. */
   evict(name: string): Promise<void>;
+  /** Bytes of the version in place, or of the one that sleeps; undefined where neither can be read. */
+  bytesOf(name: string): Promise<number | undefined>;
   /** The hash of the version that was last seen loaded, whether or not its files are still here. */
   notedHash(name: string): string | undefined;
   /** Says that the model server has the version in place, for the agent after this one. */
   noteLoaded(name: string, spec: ModelSpec): Promise<void>;
   /** Removes every trace of a model. */
   remove(name: string): Promise<void>;
-  /** To be called last. */
+  /** To be called last: waits until what is in place is sealed. */
   close(): Promise<void>;
 }
 
@@ -67,13 +74,14 @@ const LONGEST_MARKER_BYTES = 64 * 1024;
  * whatever it likes into that directory: links in it are replaced or removed, never followed.
  * @throws ModelDirectoryError
  */
-export async function openModelStore(wanted: string): Promise<ModelStore> {
+export async function openModelStore(wanted: string, clock: Clock): Promise<ModelStore> {
   const modelDir = makeDirectory(wanted);
   const control = controlDirectory(modelDir);
   const pathOf = (name: string) => join(modelDir, name);
   let serial = 0;
   const unique = (name: string) => `${name}.${process.pid}.${++serial}`;
   const notes = await openLoadedNotes(join(modelDir, LOADED_NOTES));
+  const seals = createSeals(clock);
   const discard = (path: string) => throwAway(control, path, control.path('trash', unique('x')));
   const previous = previousVersions(modelDir, control, discard);
   const sleeping = sleepingFiles(modelDir, control, {
@@ -87,9 +95,7 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
   };
 
   return {
-    pathOf,
-    discard,
-    discardPrevious: previous.discard,
+    ...{ pathOf, discard, discardPrevious: previous.discard },
     newStagingPath: async (name) => {
       const path = control.path('staging', unique(name));
       await control.hold(path);
@@ -106,15 +112,18 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
     park: sleeping.park,
     unpark: sleeping.unpark,
     evict: discardAll,
+    bytesOf: (name) => treeBytes(sleeping.has(name) ? sleeping.pathOf(name) : pathOf(name)),
     install: async (name, path, keep) => {
       try {
         await notes.drop(name);
         if (keep) await previous.keep(name);
         await put(path, pathOf(name), discard);
       } finally {
-        await control.release(path);
+        // The model server need not wait until the control directory is gone; who is told that the model is loaded does.
+        seals.after(control.release(path));
       }
     },
+    seal: (name, spec) => seals.seal(pathOf(name), spec),
     goBack: async (name) => {
       await notes.drop(name);
       await discard(pathOf(name));
@@ -125,7 +134,38 @@ export async function openModelStore(wanted: string): Promise<ModelStore> {
       await notes.drop(name);
       await discardAll(name);
     },
-    close: notes.close,
+    close: async () => {
+      await seals.settled();
+      await notes.close();
+    },
+  };
+}
+
+/** The marks of versions in place, and what goes on while they are loaded. */
+interface Seals {
+  seal(path: string, spec: ModelSpec): Promise<void>;
+  /** The next seal is done when this is done, too. */
+  after(work: Promise<void>): void;
+  settled(): Promise<void>;
+}
+
+function createSeals(clock: Clock): Seals {
+  const seal = createSeal(clock);
+  const running = new Set<Promise<void>>();
+  let before: Promise<void> = Promise.resolve();
+  return {
+    seal: async (path, spec) => {
+      const sealed = seal(path, { name: markerName(spec), content: markerContent(spec) });
+      const both = Promise.all([sealed, before]).then(() => undefined);
+      running.add(both);
+      await both.finally(() => running.delete(both));
+    },
+    after: (work) => {
+      before = work;
+    },
+    settled: async () => {
+      await Promise.allSettled([...running, before]);
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import { move } from './files/own-files.ts';
 /** The files of models that sleep: on disk, and where no model server looks for models. */
 export interface SleepingFiles {
   pathOf(name: string): string;
+  has(name: string): boolean;
   /** Takes over what an agent before this one left. */
   adopt(names: readonly string[]): void;
   /** Moves a model's directory here, and back; a rename each, however large it is. */
@@ -35,6 +36,7 @@ export function sleepingFiles(
   };
   return {
     pathOf,
+    has: (name) => asleep.has(name),
     discard: discardOne,
     adopt: (names) => {
       for (const name of names) asleep.add(name);

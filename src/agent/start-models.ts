@@ -10,6 +10,7 @@ import { discoverModelServer } from './model-server/discovery.ts';
 import { httpCaller } from './model-server/http-call.ts';
 import { mlserverSettings } from './model-server/mlserver-settings.ts';
 import { monitorModelServer, type ServerState } from './model-server/monitor.ts';
+import { processMemoryAt } from './model-server/process-memory.ts';
 import { v2Adapter } from './model-server/v2.ts';
 import { type ModelStore, openModelStore, type StoredModel } from './model-store.ts';
 import type { AgentOptions } from './options.ts';
@@ -50,14 +51,19 @@ export interface RunningModels {
 /** Takes over what is on disk, and follows models.json and the model server until the signal aborts. */
 export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promise<RunningModels> {
   const { options, clock, log, board } = deps;
-  const store = await openModelStore(options.modelDir);
+  const store = await openModelStore(options.modelDir, clock);
   const [first, ...others] = options.modelServerUrls;
   const settings = mlserverSettings(options.modelDir, clock, () => residency.isOnDemand());
   const mlserverMetrics = httpCaller(options.residency.mlserverMetricsUrl);
-  const speak = (url: URL) => v2Adapter(httpCaller(url), settings, mlserverMetrics);
+  const speak = (url: URL) =>
+    v2Adapter(httpCaller(url), settings, {
+      mlserverMetrics,
+      ofProcess: processMemoryAt(Number(url.port === '' ? 80 : url.port)),
+    });
   const adapter = discoverModelServer([speak(first), ...others.map(speak)]);
   // The two know each other; until there is an engine, it has no model to decide for.
   const made: { engine?: Engine } = {};
+  const adopted = Promise.withResolvers<ReadonlyMap<string, StoredModel>>();
   const residency = await startResidency(
     {
       ...{
@@ -69,7 +75,9 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
         settings: options.residency,
       },
       consider: (names) => made.engine?.consider(names),
+      measuredBy: (memorySource) => board.setFacts({ memorySource }),
       settled: () => deps.readiness.memoryIsFull(),
+      turnedOn: () => void adopted.promise.then((found) => measureFound(store, made.engine, found, signal)),
     },
     signal,
   );
@@ -85,6 +93,7 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
   const found = await store.recover();
   await settings.showAll();
   engine.adopt(found);
+  adopted.resolve(found);
   void watchModelConfig(
     options.configDir,
     clock,
@@ -98,6 +107,20 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
   const { waker } = residency;
   const wakes = () => residency.isOnDemand() || options.residency.waitWhileServerIsAway;
   return { engine, store, residency, waker: () => (wakes() ? waker : undefined) };
+}
+
+/** A budget for the disk has to count what an agent before this one has fetched, too; one tree after the other. */
+async function measureFound(
+  store: ModelStore,
+  engine: Engine | undefined,
+  found: ReadonlyMap<string, StoredModel>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const name of found.keys()) {
+    if (signal.aborted) return;
+    const bytes = await store.bytesOf(name);
+    if (bytes !== undefined) engine?.foundBytes(name, bytes);
+  }
 }
 
 async function tellQuietly(board: StatusBoard, clock: Clock, signal: AbortSignal): Promise<void> {

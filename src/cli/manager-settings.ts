@@ -10,8 +10,8 @@ const KSERVE_MODES = ['beside', 'takeover'] as const;
 const LONGEST_DRAIN_SECONDS = 600;
 
 /**
- * Everything the manager can be told; docs/operations.md has the same list, which a test holds to this one. The variables do
- * not begin with KSERVE_MMS_: kubelet gives containers KSERVE_MMS_WEBHOOK_PORT and the like for the Service of that name.
+ * Everything the manager can be told; docs/reference/settings.md is made of it. The variables do not begin with KSERVE_MMS_:
+ * kubelet gives containers KSERVE_MMS_WEBHOOK_PORT and the like for the Service of that name.
  */
 export const MANAGER_SETTINGS = {
   local: onOff(

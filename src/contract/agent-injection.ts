@@ -22,14 +22,13 @@ import {
   VOLUMES,
 } from './names.ts';
 import { residencyArguments } from './residency-arguments.ts';
-import { findObstacle } from './injection-obstacles.ts';
+import { findObstacle, warningsFor } from './injection-obstacles.ts';
 import type { Obstacle } from './injection-obstacles.ts';
 import { payloadParts } from './payload-agent.ts';
 import type { Container, Pod, Volume, VolumeMount } from './pod.ts';
-import { containerNamed, listenerAt, mirroredProbe } from './served-component.ts';
+import { containerNamed } from './served-component.ts';
 import type { CredentialParts } from './storage-credentials.ts';
 import type { SystemConfig } from './system-config.ts';
-import { statusPortOf } from './watched-pod.ts';
 
 /** Why a pod was injected, left alone or refused. Stable codes: metrics and audit annotations carry them. */
 type InjectionReason =
@@ -55,12 +54,10 @@ export interface InjectionDecision {
   readonly pod: Pod;
 }
 
-export interface InjectionInput {
-  /** The raw pod; it is not changed. */
-  readonly pod: Pod;
+/** What is looked up for a candidate, once it is known whose pod it is. */
+interface InjectionFacts {
   /** Undefined when there is none of that name in the pod's namespace. */
   readonly inferenceService: InferenceService | undefined;
-  readonly system: SystemConfig;
   readonly credentials: readonly CredentialParts[];
   /** What was noticed while they were looked up; nothing that matters to a pod that is skipped. */
   readonly credentialWarnings?: readonly string[];
@@ -68,12 +65,26 @@ export interface InjectionInput {
   readonly credentialRefusal?: string;
 }
 
-/** What can be said of a pod before its InferenceService is looked up. */
+/** A pod that may need the agent; its InferenceService decides. */
+export interface InjectionCandidate {
+  readonly inferenceService: string;
+  /** The pod that came in. */
+  readonly raw: Pod;
+  /** The same with the annotations that every pod of an InferenceService gets. */
+  readonly pod: Pod;
+  readonly system: SystemConfig;
+}
+
+type ConsideredPod =
+  | { readonly kind: 'candidate'; readonly candidate: InjectionCandidate }
+  | { readonly kind: 'skip'; readonly decision: InjectionDecision };
+
+/** What can be said of a pod before anything is looked up for it: the first half of the decision. */
 export type PodCheck =
   | { readonly kind: 'candidate'; readonly inferenceService: string }
   | { readonly kind: 'skip'; readonly reason: InjectionReason; readonly message: string };
 
-/** Whether a pod could need the agent, and whose InferenceService decides. Saves a look-up for the pods that cannot. */
+/** Whether a pod could need the agent, and whose InferenceService decides. */
 export function checkPod(pod: Pod): PodCheck {
   const labels = pod.metadata.labels ?? {};
   const inferenceService = labels[INFERENCE_SERVICE_LABEL];
@@ -98,13 +109,18 @@ function skip(reason: InjectionReason, message: string): PodCheck {
   return { kind: 'skip', reason, message };
 }
 
-/** What becomes of a pod that is about to be created, with the reason. Idempotent: its own result needs nothing. */
-export function decideInjection(input: InjectionInput): InjectionDecision {
-  const { inferenceService, system } = input;
-  const pod = stampMetricAnnotations(input.pod, system);
-  const candidacy = checkPod(pod);
-  if (candidacy.kind === 'skip') return skipped(pod, candidacy.reason, candidacy.message);
-  const name = candidacy.inferenceService;
+/** The first half: whether anything has to be looked up for a pod that is about to be created. The pod is not changed. */
+export function considerPod(raw: Pod, system: SystemConfig): ConsideredPod {
+  const pod = stampMetricAnnotations(raw, system);
+  const check = checkPod(pod);
+  if (check.kind === 'skip') return { kind: 'skip', decision: skipped(pod, check.reason, check.message) };
+  return { kind: 'candidate', candidate: { inferenceService: check.inferenceService, raw, pod, system } };
+}
+
+/** The second half: what becomes of a candidate, with the reason. Idempotent: its own result needs nothing. */
+export function inject(candidate: InjectionCandidate, facts: InjectionFacts): InjectionDecision {
+  const { inferenceService: name, pod } = candidate;
+  const { inferenceService } = facts;
   if (inferenceService === undefined) {
     const message = `InferenceService ${name} does not exist in this namespace, so the pod gets no agent`;
     return skipped(pod, 'InferenceServiceNotFound', message, [message]);
@@ -117,8 +133,27 @@ export function decideInjection(input: InjectionInput): InjectionDecision {
   const configMap =
     pod.metadata.annotations?.[AGENT_ANNOTATIONS.configVolumeName] ?? modelConfigName(name, 0);
   const obstacle = findObstacle(pod, configMap);
-  if (obstacle !== undefined) return { outcome: 'refuse', ...obstacle, warnings: [], pod: input.pod };
-  return withResidency(injected(input, pod, configMap), inferenceService);
+  if (obstacle !== undefined) return refused(candidate, obstacle);
+  return withResidency(injected(candidate, { ...facts, inferenceService }, configMap), inferenceService);
+}
+
+export interface InjectionInput extends InjectionFacts {
+  /** The raw pod; it is not changed. */
+  readonly pod: Pod;
+  readonly system: SystemConfig;
+}
+
+/** Both halves, for a caller that has all facts at hand. */
+export function decideInjection({ pod, system, ...facts }: InjectionInput): InjectionDecision {
+  const considered = considerPod(pod, system);
+  return considered.kind === 'skip' ? considered.decision : inject(considered.candidate, facts);
+}
+
+function refused(
+  { raw }: InjectionCandidate,
+  why: Pick<InjectionDecision, 'reason' | 'message'>,
+): InjectionDecision {
+  return { outcome: 'refuse', reason: why.reason, message: why.message, warnings: [], pod: raw };
 }
 
 function skipped(
@@ -130,19 +165,23 @@ function skipped(
   return { outcome: 'skip', reason, message, warnings, pod };
 }
 
-function injected(input: InjectionInput, stamped: Pod, configMap: string): InjectionDecision {
+function injected(
+  candidate: InjectionCandidate,
+  facts: InjectionFacts & { readonly inferenceService: InferenceService },
+  configMap: string,
+): InjectionDecision {
+  const { pod: stamped, system } = candidate;
   const agent = containerNamed(stamped, CONTAINERS.agent);
   if (agent !== undefined && hasPuller(agent) && isWired(stamped, agent)) {
     return skipped(stamped, 'AlreadyInjected', 'the pod has its agent already');
   }
-  if (input.credentialRefusal !== undefined) {
-    const refusal = { reason: 'StorageSecretNotFound', message: input.credentialRefusal } as const;
-    return { outcome: 'refuse', ...refusal, warnings: [], pod: input.pod };
+  if (facts.credentialRefusal !== undefined) {
+    return refused(candidate, { reason: 'StorageSecretNotFound', message: facts.credentialRefusal });
   }
   const pod = copyForInjection(stamped);
-  const credentials = combine(input.credentials);
+  const credentials = combine(facts.credentials);
   const existing = containerNamed(pod, CONTAINERS.agent);
-  const { inferenceService, system } = input;
+  const { inferenceService } = facts;
   const payload = payloadParts({ pod, inferenceService, settings: system.logger });
   if (existing === undefined) {
     pod.spec.containers.push(agentContainer(pod, system, { credentials, payload }));
@@ -161,7 +200,7 @@ function injected(input: InjectionInput, stamped: Pod, configMap: string): Injec
     outcome: 'inject',
     reason: completed ? 'AgentCompleted' : 'Injected',
     message: `${completed ? 'completed the agent' : 'added the agent'}, with its models from ConfigMap ${configMap}`,
-    warnings: [...warningsFor(pod), ...(input.credentialWarnings ?? [])],
+    warnings: [...warningsFor(pod), ...(facts.credentialWarnings ?? [])],
     pod,
   };
 }
@@ -273,39 +312,4 @@ function stampMetricAnnotations(pod: Pod, system: SystemConfig): Pod {
   };
   if (Object.keys(stamps).every((key) => annotations[key] !== undefined)) return pod;
   return { ...pod, metadata: { ...pod.metadata, annotations: { ...stamps, ...annotations } } };
-}
-
-function warningsFor(pod: Pod): string[] {
-  const warnings: string[] = [];
-  const unknownPort = mirroredProbe(pod)?.unknownPort;
-  if (unknownPort !== undefined && containerNamed(pod, CONTAINERS.queueProxy) === undefined) {
-    warnings.push(
-      `the readiness probe names the port "${unknownPort}", and its container has no port of that name; ` +
-        `the agent probes the port to which it sends requests`,
-    );
-  }
-  const statusPort = statusPortOf(containerNamed(pod, CONTAINERS.agent));
-  const atStatusPort = statusPort === undefined ? undefined : listenerAt(pod, statusPort);
-  if (atStatusPort !== undefined) {
-    // KServe's agent has no such port: the pod may be as it should be.
-    warnings.push(
-      `container ${atStatusPort.name} listens at port ${statusPort}, which kserve-mms' agent needs for its status: ` +
-        `it does not start beside it; let that container listen at another port`,
-    );
-  }
-  if (containerNamed(pod, CONTAINERS.modelServer) === undefined) {
-    warnings.push(
-      `the pod has no container "${CONTAINERS.modelServer}": none of its containers can see the models under ${DEFAULT_MODEL_DIR}`,
-    );
-  }
-  for (const [annotation, volume, mountPath] of [
-    [AGENT_ANNOTATIONS.modelDir, VOLUMES.modelDir, DEFAULT_MODEL_DIR],
-    [AGENT_ANNOTATIONS.configMountPath, VOLUMES.modelConfig, DEFAULT_CONFIG_MOUNT_PATH],
-  ] as const) {
-    const wanted = pod.metadata.annotations?.[annotation];
-    if (wanted !== undefined && !samePath(wanted, mountPath)) {
-      warnings.push(`${annotation} is ${wanted}, but volume "${volume}" is mounted at ${mountPath}`);
-    }
-  }
-  return warnings;
 }

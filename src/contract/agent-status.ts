@@ -1,7 +1,4 @@
 import type { EpochMs, Milliseconds } from '../lib/clock.ts';
-import type { ModelView } from './model-operations.ts';
-import { meansSameSpec } from './model-config.ts';
-import { specHash } from './model-marker.ts';
 
 /** The version of the documents below; docs/agent-status.md describes them. Fields may be added, never changed. */
 export const AGENT_STATUS_VERSION = 'kserve-mms/agent-status.v1';
@@ -20,19 +17,10 @@ export type ModelPhase =
       readonly phase: 'Failed';
       readonly reason: string;
       readonly message: string;
-      readonly retryAt: EpochMs;
+      /** Undefined: not before something else changes. */
+      readonly retryAt: EpochMs | undefined;
     }
   | { readonly phase: 'Unloading' };
-
-/** What the agent is doing for a model right now. */
-export interface ModelActivity {
-  readonly fetch: 'none' | 'queued' | 'running';
-  /** Bytes on disk of the running fetch. */
-  readonly bytes: number;
-  readonly serve: 'none' | 'queued' | 'running';
-  /** The hash of the version that was loaded once. */
-  readonly proved: string | undefined;
-}
 
 /** How long the steps of the last complete round took. */
 interface ModelTimes {
@@ -69,8 +57,13 @@ export interface AgentStatus {
   readonly readyReason: string;
   readonly config: ConfigStatus;
   readonly modelServer: { readonly state: 'unknown' | 'up' | 'down'; readonly since: string };
+  /** Residency on-demand: how it is known what the model server takes of the memory. */
+  readonly memorySource?: MemorySource;
   readonly models: readonly ModelStatus[];
 }
+
+/** `server`: it says so itself; `process`: by the kernel, of its processes; `declared`: only what models declare is known. */
+export type MemorySource = 'server' | 'process' | 'declared';
 
 /** What was last read of models.json. */
 export interface ConfigStatus {
@@ -87,27 +80,3 @@ export type AgentStatusEvent =
   | { readonly type: 'REMOVED'; readonly sequence: number; readonly name: string }
   | { readonly type: 'AGENT'; readonly sequence: number; readonly agent: Omit<AgentStatus, 'models'> }
   | { readonly type: 'HEARTBEAT'; readonly sequence: number };
-
-/** The phase that follows from what is known of a model and what is being done for it. */
-export function phaseOf(view: ModelView, activity: ModelActivity): ModelPhase {
-  const { desired, served, failure } = view;
-  if (desired === undefined) return { phase: 'Unloading' };
-  if (served.kind === 'loaded' && meansSameSpec(served.spec, desired)) return { phase: 'Loaded' };
-  if (activity.fetch === 'running') return { phase: 'Downloading', bytes: activity.bytes };
-  const onDisk = [view.stored, view.staged].some(
-    (spec) => spec !== undefined && meansSameSpec(spec, desired),
-  );
-  if (activity.serve === 'running' && onDisk) return { phase: 'Loading' };
-  if (failure !== undefined && failure.step !== 'unload' && meansSameSpec(failure.spec, desired)) {
-    const { reason, message, retryAtTime } = failure;
-    return { phase: 'Failed', reason, message, retryAt: retryAtTime };
-  }
-  if (view.residence === 'memory') return { phase: onDisk ? 'Loading' : 'Queued' };
-  if (activity.proved !== specHash(desired)) return { phase: 'Queued' };
-  return { phase: onDisk ? 'Standby' : 'Remote' };
-}
-
-/** The hash of the version that answers now, where that is known. */
-export function servingHash(view: ModelView): string | null {
-  return view.served.kind === 'loaded' ? specHash(view.served.spec) : null;
-}

@@ -1,8 +1,8 @@
 import { isRecord } from '../lib/json.ts';
-import type { KubernetesObject } from './kubernetes.ts';
+import type { KubernetesObject, OwnerReference } from './kubernetes.ts';
 import { bytes, parseQuantity, toBytes } from '../lib/quantity.ts';
 import type { Bytes } from '../lib/quantity.ts';
-import { CONTAINERS } from './names.ts';
+import { CONTAINERS, INFERENCE_SERVICE_API_VERSION, INFERENCE_SERVICE_KIND } from './names.ts';
 
 /** `serving.kserve.io/v1beta1`, as far as multi-model serving reads it. The rest of the predictor is left unread. */
 export interface InferenceService extends KubernetesObject {
@@ -96,4 +96,16 @@ export function memoryLimitOf(inferenceService: InferenceService): Bytes | undef
 function modelServerOf(predictor: Predictor): PredictorContainer | undefined {
   const containers = (predictor.containers ?? []).filter(isRecord) as PredictorContainer[];
   return containers.find(({ name }) => name === CONTAINERS.modelServer) ?? containers[0];
+}
+
+/** For what is made of an InferenceService: it is its controller, and takes what it owns along when it is deleted. */
+export function ownerReferenceTo({ metadata: { name, uid = '' } }: InferenceService): OwnerReference {
+  return {
+    apiVersion: INFERENCE_SERVICE_API_VERSION,
+    kind: INFERENCE_SERVICE_KIND,
+    name,
+    uid,
+    controller: true,
+    blockOwnerDeletion: true,
+  };
 }

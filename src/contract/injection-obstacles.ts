@@ -10,7 +10,8 @@ import {
   VOLUMES,
 } from './names.ts';
 import type { Container, Pod } from './pod.ts';
-import { containerNamed, listenerAt } from './served-component.ts';
+import { containerNamed, listenerAt, mirroredProbe } from './served-component.ts';
+import { statusPortOf } from './watched-pod.ts';
 
 /** Something in a pod that makes injection impossible, told so that a person can mend it. */
 export interface Obstacle {
@@ -118,4 +119,40 @@ function takenMountPath(pod: Pod): Obstacle | undefined {
     };
   }
   return undefined;
+}
+
+/** What a person who creates the pod should be told of it, though it can be injected. */
+export function warningsFor(pod: Pod): string[] {
+  const warnings: string[] = [];
+  const unknownPort = mirroredProbe(pod)?.unknownPort;
+  if (unknownPort !== undefined && containerNamed(pod, CONTAINERS.queueProxy) === undefined) {
+    warnings.push(
+      `the readiness probe names the port "${unknownPort}", and its container has no port of that name; ` +
+        `the agent probes the port to which it sends requests`,
+    );
+  }
+  const statusPort = statusPortOf(containerNamed(pod, CONTAINERS.agent));
+  const atStatusPort = statusPort === undefined ? undefined : listenerAt(pod, statusPort);
+  if (atStatusPort !== undefined) {
+    // KServe's agent has no such port: the pod may be as it should be.
+    warnings.push(
+      `container ${atStatusPort.name} listens at port ${statusPort}, which kserve-mms' agent needs for its status: ` +
+        `it does not start beside it; let that container listen at another port`,
+    );
+  }
+  if (containerNamed(pod, CONTAINERS.modelServer) === undefined) {
+    warnings.push(
+      `the pod has no container "${CONTAINERS.modelServer}": none of its containers can see the models under ${DEFAULT_MODEL_DIR}`,
+    );
+  }
+  for (const [annotation, volume, mountPath] of [
+    [AGENT_ANNOTATIONS.modelDir, VOLUMES.modelDir, DEFAULT_MODEL_DIR],
+    [AGENT_ANNOTATIONS.configMountPath, VOLUMES.modelConfig, DEFAULT_CONFIG_MOUNT_PATH],
+  ] as const) {
+    const wanted = pod.metadata.annotations?.[annotation];
+    if (wanted !== undefined && !samePath(wanted, mountPath)) {
+      warnings.push(`${annotation} is ${wanted}, but volume "${volume}" is mounted at ${mountPath}`);
+    }
+  }
+  return warnings;
 }

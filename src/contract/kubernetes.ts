@@ -78,3 +78,12 @@ export interface ObjectCache<T extends KubernetesObject> {
   get(key: ObjectKey): T | undefined;
   list(): Iterable<T>;
 }
+
+/** Whether the object was made for the owner, and not for a deleted one of the same name. */
+export function isControlledBy(
+  object: KubernetesObject | undefined,
+  { metadata }: KubernetesObject,
+): boolean {
+  const references = object?.metadata.ownerReferences ?? [];
+  return references.some(({ controller, uid }) => controller === true && uid === metadata.uid);
+}

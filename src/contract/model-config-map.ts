@@ -1,5 +1,5 @@
 import type { InferenceService } from './inference-service.ts';
-import { ownerReferenceTo } from './owner-reference.ts';
+import { ownerReferenceTo } from './inference-service.ts';
 import type { ConfigMap, ObjectMeta, OwnerReference } from './kubernetes.ts';
 import {
   byteLength,

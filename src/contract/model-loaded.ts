@@ -1,8 +1,32 @@
 import type { MonotonicMs, Milliseconds } from '../lib/clock.ts';
 import { seconds } from '../lib/clock.ts';
 import type { WaitingModel } from './model-config-plan.ts';
-import type { ReplicaModel, ReplicaView } from './replica-view.ts';
+import type { ModelPhase } from './agent-status.ts';
 import { withoutServerPrefix } from './server-answer.ts';
+
+/** What one agent says of one model; read from a pod, which is a user's territory, and so bounded in every field. */
+export interface ReplicaModel {
+  readonly phase: ModelPhase['phase'];
+  /** Undefined where the agent cannot say which version it is: KServe's own does not. */
+  readonly specHash: string | null | undefined;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What is known of a model on one predictor pod. */
+export type ReplicaView =
+  | { readonly kind: 'told'; readonly pod: string; readonly ready: boolean; readonly model: ReplicaModel }
+  /** The agent answers and has not heard of the model. */
+  | { readonly kind: 'untold'; readonly pod: string; readonly ready: boolean }
+  /** Nothing has been heard since this time; what was said last, if anything. */
+  | {
+      readonly kind: 'silent';
+      readonly pod: string;
+      readonly ready: boolean;
+      readonly since: MonotonicMs;
+      readonly why: string;
+      readonly last: ReplicaModel | undefined;
+    };
 
 /** Whether a model is where it should be, over all replicas that get requests. */
 export interface ModelLoaded {

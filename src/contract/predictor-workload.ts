@@ -2,7 +2,7 @@ import type { InferenceService, Predictor } from './inference-service.ts';
 import { isRecord, nestsDeeper, textMapIn } from '../lib/json.ts';
 import type { KubernetesObject, ObjectMeta } from './kubernetes.ts';
 import type { JsonObject } from '../lib/json.ts';
-import { ownerReferenceTo } from './owner-reference.ts';
+import { ownerReferenceTo } from './inference-service.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
 import { modelRequestOf } from './model-request.ts';
 import {

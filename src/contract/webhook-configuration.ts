@@ -1,5 +1,4 @@
 import type { KubernetesObject } from './kubernetes.ts';
-import type { WebhookRule } from './webhook-rules.ts';
 
 /**
  * A MutatingWebhookConfiguration or a ValidatingWebhookConfiguration, as far as it is read or changed here; other fields
@@ -92,3 +91,31 @@ function mapClients(
   }));
   return { ...configuration, webhooks };
 }
+
+/**
+ * What API servers call our webhooks for. The manifests leave it out, so that an installation alone calls nobody: the manager
+ * fills it in once it can answer.
+ */
+export interface WebhookRule {
+  readonly apiGroups: readonly string[];
+  readonly apiVersions: readonly string[];
+  readonly operations: readonly string[];
+  readonly resources: readonly string[];
+  readonly scope: 'Namespaced' | 'Cluster' | '*';
+}
+
+/** Which pods of these is said by the selectors in the manifests. */
+export const POD_RULES: readonly WebhookRule[] = [
+  {
+    ...{ apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] },
+    ...{ operations: ['CREATE'], scope: 'Namespaced' },
+  },
+];
+
+/** As KServe's own: nothing stands against a deletion. */
+export const TRAINED_MODEL_RULES: readonly WebhookRule[] = [
+  {
+    ...{ apiGroups: ['serving.kserve.io'], apiVersions: ['v1alpha1'], resources: ['trainedmodels'] },
+    ...{ operations: ['CREATE', 'UPDATE'], scope: 'Namespaced' },
+  },
+];

@@ -1,10 +1,12 @@
 import { milliseconds, seconds } from '../lib/clock.ts';
 import type { Clock, Milliseconds, Random } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
+import { splitKey } from '../contract/kubernetes.ts';
 import type { ObjectKey } from '../contract/kubernetes.ts';
 import type { Logger } from '../lib/log.ts';
 import { waitForSync } from '../kube/wait-for-sync.ts';
 import type { Syncing } from '../kube/wait-for-sync.ts';
+import type { Sharer } from './fair-queue.ts';
 import { startWorkQueue } from './work-queue.ts';
 import type { WorkQueue, WorkQueueEvent, WorkQueueOptions } from './work-queue.ts';
 
@@ -18,6 +20,8 @@ interface ControllerQueueOptions {
   readonly pace: QueuePace;
   readonly process: WorkQueueOptions<ObjectKey>['process'];
   readonly isUrgent?: (key: ObjectKey) => boolean;
+  /** Whose key it is, so that a tenant with many holds up nobody else; unless given, the namespace's and the object's own. */
+  readonly sharerOf?: (key: ObjectKey) => Sharer;
   /** Every key there is: a new leader has heard of no change yet, and looks at all of them. */
   readonly allKeys: () => Iterable<ObjectKey>;
   readonly caches: readonly Syncing[];
@@ -33,6 +37,8 @@ export interface ControllerQueue {
   enqueue(key: ObjectKey): void;
   /** The same, after a span. */
   enqueueAfter(key: ObjectKey, span: Milliseconds): void;
+  /** How many keys of a namespace are due. */
+  depthOf(namespace: string): number;
   /** Works until the signal aborts. Nothing is written before every cache is complete. Never rejects. */
   lead(signal: AbortSignal): Promise<void>;
 }
@@ -55,7 +61,7 @@ export function createControllerQueue(options: ControllerQueueOptions): Controll
 
   async function work(signal: AbortSignal): Promise<void> {
     await waitForSync(caches, { clock, timeout: SYNC_WITHIN, signal });
-    const working = startWorkQueue<ObjectKey>({ ...options, ...pace });
+    const working = startWorkQueue<ObjectKey>({ sharerOf: ownSharer, ...options, ...pace });
     queue = working;
     while (!signal.aborted) {
       for (const key of allKeys()) working.add(key);
@@ -66,6 +72,7 @@ export function createControllerQueue(options: ControllerQueueOptions): Controll
   return {
     enqueue: (key) => queue?.add(key),
     enqueueAfter: (key, span) => queue?.addAfter(key, span),
+    depthOf: (namespace) => queue?.depthOf(namespace) ?? 0,
     async lead(signal) {
       try {
         await work(signal);
@@ -77,4 +84,9 @@ export function createControllerQueue(options: ControllerQueueOptions): Controll
       }
     },
   };
+}
+
+function ownSharer(key: ObjectKey): Sharer {
+  const { namespace, name } = splitKey(key);
+  return { namespace, inferenceService: name };
 }

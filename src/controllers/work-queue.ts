@@ -8,6 +8,7 @@ import {
   type CoalescingWindows,
 } from './coalescing-windows.ts';
 import { createKeyTimers, type KeyTimers } from '../lib/key-timers.ts';
+import { createFairQueue, type FairQueue, type Sharer } from './fair-queue.ts';
 
 type Outcome = 'done' | 'retry' | 'gave-up';
 
@@ -38,6 +39,11 @@ export interface WorkQueueOptions<K extends string> {
   readonly backoff: BackoffPolicy;
   /** Whether a key that becomes due goes before all that are not urgent; none does unless given. */
   readonly isUrgent?: (key: K) => boolean;
+  /**
+   * Whose key it is: those who share the queue go in turn, so that one with a thousand keys holds up another's by a run each.
+   * All keys are of one unless given.
+   */
+  readonly sharerOf?: (key: K) => Sharer;
   /** So that a burst of changes becomes few runs; none unless given. */
   readonly coalesce?: CoalescingPolicy;
   readonly clock: Clock;
@@ -57,6 +63,8 @@ export interface WorkQueue<K extends string> {
   forget(key: K): void;
   /** Keys that are due and wait for a worker. */
   readonly depth: number;
+  /** How many of them are of one namespace. */
+  depthOf(namespace: string): number;
   /**
    * Takes no more keys, and resolves once the runs under way have ended. Their signal aborts after `grace`; at once unless
    * given, as when the lead is lost.
@@ -78,8 +86,9 @@ export function startWorkQueue<K extends string>(options: WorkQueueOptions<K>): 
       queue.retries.cancel(key);
     },
     get depth() {
-      return depthOf(queue);
+      return queue.due.size;
     },
+    depthOf: (namespace) => queue.turns.due.sizeOf(namespace) + queue.turns.urgent.sizeOf(namespace),
     stop: (grace = milliseconds(0)) => stop(queue, grace),
   };
 }
@@ -89,9 +98,10 @@ interface Queue<K extends string> {
   readonly observe: (event: WorkQueueEvent<K>) => void;
   readonly stopping: AbortController;
   readonly aborting: AbortController;
-  /** Keys that are due, in the order in which they became so, with the time of that; and those that go before them. */
-  readonly due: Map<K, MonotonicMs>;
-  readonly urgent: Map<K, MonotonicMs>;
+  /** Keys that are due. */
+  readonly due: Map<K, DueKey>;
+  /** The same in the order in which they go; what is urgent goes before the others. */
+  readonly turns: Readonly<Record<'urgent' | 'due', FairQueue<K>>>;
   urgentInARow: number;
   readonly running: Map<K, Promise<void>>;
   /** Added while they could not become due: running, or in their window. */
@@ -103,6 +113,14 @@ interface Queue<K extends string> {
   readonly retries: KeyTimers<K>;
 }
 
+interface DueKey {
+  readonly since: MonotonicMs;
+  readonly sharer: Sharer;
+  readonly urgent: boolean;
+}
+
+const ALL_OF_ONE: Sharer = { namespace: '', inferenceService: '' };
+
 function createQueue<K extends string>(options: WorkQueueOptions<K>): Queue<K> {
   const stopping = new AbortController();
   const timers = (onTime: (key: K) => void): KeyTimers<K> =>
@@ -113,7 +131,7 @@ function createQueue<K extends string>(options: WorkQueueOptions<K>): Queue<K> {
     stopping,
     aborting: new AbortController(),
     due: new Map(),
-    urgent: new Map(),
+    turns: { urgent: createFairQueue(), due: createFairQueue() },
     urgentInARow: 0,
     running: new Map(),
     again: new Set(),
@@ -130,23 +148,22 @@ function createQueue<K extends string>(options: WorkQueueOptions<K>): Queue<K> {
 }
 
 function add<K extends string>(queue: Queue<K>, key: K): void {
-  if (queue.stopping.signal.aborted || queue.urgent.has(key)) return;
-  const since = queue.due.get(key);
-  const urgent = queue.options.isUrgent?.(key) === true;
-  if (since !== undefined && !urgent) return;
+  const { due, turns, options } = queue;
+  const before = due.get(key);
+  if (queue.stopping.signal.aborted || before?.urgent === true) return;
+  const urgent = options.isUrgent?.(key) === true;
+  if (before !== undefined && !urgent) return;
   if (isHeldBack(queue, key)) {
     queue.again.add(key);
     queue.windows?.changed(key);
     return;
   }
-  queue.due.delete(key);
-  (urgent ? queue.urgent : queue.due).set(key, since ?? queue.options.clock.monotonic());
-  queue.observe({ type: 'depth', depth: depthOf(queue) });
+  if (before !== undefined) turns.due.remove(before.sharer, key);
+  const sharer = options.sharerOf?.(key) ?? ALL_OF_ONE;
+  due.set(key, { since: before?.since ?? options.clock.monotonic(), sharer, urgent });
+  turns[urgent ? 'urgent' : 'due'].push(sharer, key);
+  queue.observe({ type: 'depth', depth: due.size });
   startRuns(queue);
-}
-
-function depthOf<K extends string>({ due, urgent }: Queue<K>): number {
-  return due.size + urgent.size;
 }
 
 /** Urgent keys in a row; then one of the others goes, so that a tenant whose keys are always urgent holds up nobody for good. */
@@ -154,15 +171,14 @@ const URGENT_IN_A_ROW = 3;
 
 /** Takes out the key whose turn it is. */
 function nextInTurn<K extends string>(queue: Queue<K>): readonly [K, MonotonicMs] | undefined {
-  const { due, urgent } = queue;
-  const isUrgent = urgent.size > 0 && (due.size === 0 || queue.urgentInARow < URGENT_IN_A_ROW);
-  const from = isUrgent ? urgent : due;
-  for (const entry of from) {
-    queue.urgentInARow = isUrgent ? queue.urgentInARow + 1 : 0;
-    from.delete(entry[0]);
-    return entry;
-  }
-  return undefined;
+  const { due, turns } = queue;
+  const isUrgent = turns.urgent.size > 0 && (turns.due.size === 0 || queue.urgentInARow < URGENT_IN_A_ROW);
+  const key = turns[isUrgent ? 'urgent' : 'due'].next();
+  const taken = key === undefined ? undefined : due.get(key);
+  if (key === undefined || taken === undefined) return undefined;
+  queue.urgentInARow = isUrgent ? queue.urgentInARow + 1 : 0;
+  due.delete(key);
+  return [key, taken.since];
 }
 
 /** Once nothing holds the key back any more. */
@@ -183,7 +199,7 @@ function startRuns<K extends string>(queue: Queue<K>): void {
     // What is about to run covers what a retry would.
     queue.retries.cancel(key);
     queue.windows?.open(key);
-    queue.observe({ type: 'depth', depth: depthOf(queue) });
+    queue.observe({ type: 'depth', depth: queue.due.size });
     queue.observe({ type: 'started', key, waited: elapsed(queue, since) });
     running.set(key, run(queue, key));
   }
@@ -232,7 +248,6 @@ function failed<K extends string>(queue: Queue<K>, key: K, error: unknown): Outc
 async function stop<K extends string>(queue: Queue<K>, grace: Milliseconds): Promise<void> {
   queue.stopping.abort();
   queue.due.clear();
-  queue.urgent.clear();
   queue.again.clear();
   const ended = Promise.all(queue.running.values());
   const timer = new AbortController();

@@ -4,6 +4,7 @@ import type { Condition, TrainedModelStatus } from '../contract/trained-model-st
 import type { TrainedModel } from '../contract/trained-model.ts';
 import { broken, ok, unknown } from './chain.decide.ts';
 import type { Step, Verdict } from './chain.decide.ts';
+import { adviceOnRefusal } from './refusal-advice.decide.ts';
 import { judgeReady } from './service-steps.decide.ts';
 
 /** What the manager has written of a model. */
@@ -33,7 +34,7 @@ export function loadingSteps(model: TrainedModel, told: Told, service: Inference
       () => stands(condition, 'the agents know of it', (reason) => ON_ITS_WAY.has(reason)),
     ],
     ['model-downloaded', () => stands(condition, 'it is downloaded', isDownload)],
-    ['model-loaded', () => judgeLoaded(condition)],
+    ['model-loaded', () => judgeLoaded(condition, model, service)],
     ['inference-service-ready', () => judgeServiceReady(told, service)],
     ['has-url', () => judgeUrl(model, told)],
   ];
@@ -66,8 +67,9 @@ function stands(
 
 const UNTOLD = 'it has not been reported';
 
-/** What an agent gives as reason when the model server would not have a model: src/agent/model-server/v2.ts. */
+/** What an agent gives as reason when the model server would not have a model, or has no room: src/agent/model-server/v2.ts. */
 const SERVER_REASONS: ReadonlySet<string> = new Set([
+  'ModelTooLarge',
   ...['LoadFailed', 'UnloadFailed', 'ModelServerUnavailable', 'ModelServerTimeout'],
 ]);
 
@@ -81,12 +83,16 @@ function agentReasonsIn(message: string): string[] {
   return [...message.matchAll(/(?:^|; )pod [^\s:]+: (\w+)/g)].map(([, reason = '']) => reason);
 }
 
-function judgeLoaded(condition: Condition | undefined): Verdict {
+function judgeLoaded(
+  condition: Condition | undefined,
+  model: TrainedModel,
+  service: InferenceService | undefined,
+): Verdict {
   if (condition === undefined) return unknown(UNTOLD);
   if (condition.status === 'True') return ok(textOf(condition));
   return condition.reason === NOBODY_RUNS
     ? broken(textOf(condition), 'have somebody who may read pods look for those of the InferenceService')
-    : broken(textOf(condition));
+    : broken(textOf(condition), adviceOnRefusal(condition.message ?? '', model, service));
 }
 
 /** The InferenceService's own conditions say more than the model's, which say only that it is not ready. */

@@ -3,7 +3,7 @@ import { isRecord, recordsIn } from '../lib/json.ts';
 import { valueOf } from '../lib/lookup.ts';
 import { predictorName } from '../contract/names.ts';
 import { watchedPod } from '../contract/watched-pod.ts';
-import { isControlledBy } from '../contract/owner-reference.ts';
+import { isControlledBy } from '../contract/kubernetes.ts';
 import { adviceOn, readinessOf, serviceTrouble, troubleText } from './service-standing.decide.ts';
 import { broken, ok, unknown } from './chain.decide.ts';
 import type { Verdict } from './chain.decide.ts';

@@ -1,3 +1,4 @@
+import { readyEndpoints, SLICE_SERVICE_LABEL } from '../contract/endpoint-slice.ts';
 import type { ApiClient } from './api-client.ts';
 import type { CallOptions } from './transport.ts';
 import { ENDPOINT_SLICES } from './resources.ts';
@@ -8,10 +9,7 @@ export async function hasReadyEndpoint(
   { namespace, name }: { readonly namespace: string; readonly name: string },
   options?: CallOptions,
 ): Promise<boolean> {
-  const labelSelector = `kubernetes.io/service-name=${name}`;
+  const labelSelector = `${SLICE_SERVICE_LABEL}=${name}`;
   const { items } = await client.list(ENDPOINT_SLICES, { namespace, labelSelector }, options);
-  return items.some(({ endpoints }) =>
-    // Absent means ready, as consumers are told to take it.
-    (endpoints ?? []).some(({ conditions }) => conditions?.ready !== false),
-  );
+  return readyEndpoints(items) > 0;
 }

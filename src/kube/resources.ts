@@ -1,3 +1,4 @@
+import type { EndpointSlice } from '../contract/endpoint-slice.ts';
 import type { InferenceService } from '../contract/inference-service.ts';
 import type {
   ConfigMap,
@@ -40,11 +41,6 @@ export interface Lease extends KubernetesObject {
     readonly renewTime?: string;
     readonly leaseTransitions?: number;
   };
-}
-
-/** https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/ */
-interface EndpointSlice extends KubernetesObject {
-  readonly endpoints?: readonly { readonly conditions?: { readonly ready?: boolean } }[];
 }
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/ */

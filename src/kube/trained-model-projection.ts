@@ -1,5 +1,5 @@
 import { isRecord } from '../lib/json.ts';
-import { RESIDENCY_ANNOTATIONS } from '../contract/names.ts';
+import { FOLD_ANNOTATIONS, RESIDENCY_ANNOTATIONS } from '../contract/names.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
 import { createTextPool } from '../lib/text-pool.ts';
 
@@ -7,14 +7,14 @@ import { createTextPool } from '../lib/text-pool.ts';
 const TEXTS = 4096;
 
 /**
- * What the cache keeps of TrainedModels: everything but annotations other than that of residency, of which kubectl's copy of
- * the whole object is one and which are not read here, with one copy of the texts that many of them have in common. Changes the object, which is
+ * What the cache keeps of TrainedModels: everything but annotations other than those of residency and of
+ * standing in, of which kubectl's copy of the whole object is one and which are not read here, with one copy of the texts that many of them have in common. Changes the object, which is
  * fresh.
  */
 export function createTrainedModelProjection(): (model: TrainedModel) => TrainedModel {
   const share = createTextPool(TEXTS);
   return (model) => {
-    keepResidency(model.metadata, share);
+    keepAnnotations(model.metadata, share);
     shareTexts(model.metadata, ['namespace', 'creationTimestamp'], share);
     shareTexts(model.spec, ['inferenceService'], share);
     shareTexts(model.spec?.model, ['framework', 'memory'], share);
@@ -24,14 +24,19 @@ export function createTrainedModelProjection(): (model: TrainedModel) => Trained
   };
 }
 
-function keepResidency(
+const KEPT = [RESIDENCY_ANNOTATIONS.residency, FOLD_ANNOTATIONS.standsInFor] as const;
+
+function keepAnnotations(
   metadata: { annotations?: Readonly<Record<string, string>> },
   share: (text: string) => string,
 ): void {
-  const { residency } = RESIDENCY_ANNOTATIONS;
-  const said = metadata.annotations?.[residency];
-  if (said === undefined) delete metadata.annotations;
-  else metadata.annotations = { [residency]: share(said) };
+  const { annotations } = metadata;
+  const kept = KEPT.flatMap((name) => {
+    const value = annotations?.[name];
+    return value === undefined ? [] : [[name, share(value)] as const];
+  });
+  if (kept.length === 0) delete metadata.annotations;
+  else metadata.annotations = Object.fromEntries(kept);
 }
 
 function shareAll(record: unknown, share: (text: string) => string): void {

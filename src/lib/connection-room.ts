@@ -4,8 +4,11 @@ import { seconds } from './clock.ts';
 import type { Clock, MonotonicMs } from './clock.ts';
 import type { Logger } from './log.ts';
 
-/** Why a connection was closed, or not taken: it had sent no request, was idle after some, or sent one too slowly. */
-export const ROOM_REASONS = ['silent', 'idle', 'slow', 'young', 'refused'] as const;
+/**
+ * Why a connection was closed, or not taken: it had sent no request, was idle after some, sent one too slowly, or sent the next
+ * one before it had its answer.
+ */
+export const ROOM_REASONS = ['silent', 'idle', 'slow', 'young', 'refused', 'pipelined'] as const;
 export type RoomReason = (typeof ROOM_REASONS)[number];
 
 interface RoomOptions {
@@ -80,9 +83,15 @@ export function makeRoomOn(server: Server, options: RoomOptions): ConnectionRoom
     refusedAt = clock.monotonic();
   });
   // Over TLS this is another socket than the one that connected, of the same addresses.
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     const connection = connections.get(keyOf(request.socket));
-    if (connection === undefined) return;
+    if (connection === undefined || request.socket.destroyed) return;
+    if (connection.request !== undefined && !connection.answered) {
+      // Neither Go nor any other client of ours sends requests in advance: thousands fit into one read.
+      observe('pipelined');
+      request.socket.destroy();
+      return;
+    }
     Object.assign(connection, { request, answered: false, changed: clock.monotonic() });
     response.once('close', () => {
       if (connection.request === request) connection.answered = true;

@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 import { makeRoomOn } from './connection-room.ts';
 import { listen } from './listen.ts';
 import type { Logger } from './log.ts';
+import { readSlowSendersInTurns } from './slow-senders.ts';
 
 /** A small HTTP server that listens: for health, metrics or the page. */
 export interface PlainServer {
@@ -21,7 +22,7 @@ interface PlainServerOptions {
   readonly host: string;
   /** By which the port is set. */
   readonly flag: string;
-  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly logger: Logger;
 }
 
@@ -31,6 +32,7 @@ export async function startPlainServer(server: Server, options: PlainServerOptio
   server.headersTimeout = HEADERS_TIMEOUT;
   server.requestTimeout = HEADERS_TIMEOUT;
   makeRoomOn(server, { most: MAX_CONNECTIONS, clock, logger, observe: () => undefined });
+  readSlowSendersInTurns(server, clock);
   const port = await listen(server, options);
   return {
     port,

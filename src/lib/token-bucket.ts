@@ -4,8 +4,8 @@ import { milliseconds, type Clock } from './clock.ts';
 export interface TokenBucket {
   /** Resolves when it is this caller's turn, or at once when the signal aborts. */
   take(signal: AbortSignal): Promise<void>;
-  /** Takes a turn if there is one now, and waits for none. */
-  tryTake(): boolean;
+  /** Takes a turn if there is one now besides those that are kept for others, and waits for none. */
+  tryTake(kept?: number): boolean;
   /** To be called when the turn was not used. */
   giveBack(): void;
 }
@@ -32,9 +32,9 @@ export function createTokenBucket(options: {
       tokens -= 1;
       if (tokens < 0) await clock.sleep(milliseconds((-tokens / perSecond) * 1000), signal);
     },
-    tryTake() {
+    tryTake(kept = 0) {
       refill();
-      if (tokens < 1) return false;
+      if (tokens < 1 + kept) return false;
       tokens -= 1;
       return true;
     },

@@ -10,7 +10,7 @@ interface HealthServerOptions {
   readonly host: string;
   /** By name; the manager is ready when each of them is. */
   readonly checks: ReadonlyMap<string, ReadinessCheck>;
-  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly logger: Logger;
 }
 

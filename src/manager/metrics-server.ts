@@ -10,7 +10,7 @@ export function startMetricsServer(options: {
   readonly port: number;
   readonly host: string;
   readonly registry: Registry;
-  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly logger: Logger;
 }): Promise<PlainServer> {
   const { port, host, registry, clock, logger } = options;

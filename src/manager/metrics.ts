@@ -11,8 +11,7 @@ import { statusMetrics } from './metrics/status-metrics.ts';
 import type { TrainedModelStatusObserver } from '../controllers/status/trained-model-status-controller.ts';
 
 /**
- * Everything the manager counts, and the functions by which its parts tell of it. docs/operations.md has the list; a test
- * holds the two together.
+ * Everything the manager counts, and the functions by which its parts tell of it. docs/reference/metrics.md is made of it.
  */
 export interface ManagerMetrics extends AdmissionMetrics, ClusterMetrics, ReconcileMetrics, PredictorMetrics {
   readonly registry: Registry;

@@ -1,8 +1,7 @@
 import { milliseconds } from '../lib/clock.ts';
 import { FORMER_WEBHOOK_CONFIGURATION, WEBHOOK_CONFIGURATION } from '../contract/names.ts';
-import { withRules } from '../contract/webhook-configuration.ts';
-import { POD_RULES, TRAINED_MODEL_RULES } from '../contract/webhook-rules.ts';
-import type { WebhookRule } from '../contract/webhook-rules.ts';
+import { POD_RULES, TRAINED_MODEL_RULES, withRules } from '../contract/webhook-configuration.ts';
+import type { WebhookRule } from '../contract/webhook-configuration.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS } from '../kube/resources.ts';
 import { packagedWebhookConfiguration } from './local-cluster.ts';

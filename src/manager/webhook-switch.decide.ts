@@ -3,8 +3,7 @@ import { seconds } from '../lib/clock.ts';
 import type { Milliseconds } from '../lib/clock.ts';
 import type { Deployment } from '../contract/predictor-outcome.ts';
 import { caBundleOf, isSwitchedOn } from '../contract/webhook-configuration.ts';
-import type { WebhookConfiguration } from '../contract/webhook-configuration.ts';
-import type { WebhookRule } from '../contract/webhook-rules.ts';
+import type { WebhookConfiguration, WebhookRule } from '../contract/webhook-configuration.ts';
 
 /** One of our configurations as it is in the cluster, and what it is to be called for. */
 interface SwitchedConfiguration {

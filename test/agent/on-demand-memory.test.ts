@@ -16,7 +16,7 @@ describe('models ten times as large as they are declared, on a real MLServer', (
   let scene: OnDemandScene;
   let agent: TestAgent;
   beforeAll(async () => {
-    scene = await onDemandScene(COUNT, TIMES * MODEL_BYTES);
+    scene = await onDemandScene(COUNT, { ballast: TIMES * MODEL_BYTES });
   }, 120_000);
   afterAll(() => scene.end());
 

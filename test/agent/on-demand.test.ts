@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { TestAgent } from '../support/agent.ts';
-import { allProved, MODEL_BYTES, onDemandScene, type OnDemandScene, zipf } from '../support/on-demand.ts';
+import { allProved, MODEL_BYTES, onDemandScene, type OnDemandScene } from '../support/on-demand.ts';
 import { residentMib } from '../support/process-memory.ts';
 import { quantile } from '../support/quantile.ts';
 import { report } from '../support/report.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { predict } from '../support/served-versions.ts';
+import { zipf } from '../support/zipf.ts';
 import { sized } from '../support/tier.ts';
 
 const COUNT = sized({ check: 200, soak: 2_000 });

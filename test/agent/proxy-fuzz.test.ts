@@ -83,7 +83,7 @@ describe('heads of requests, changed at random', () => {
 });
 
 /**
- * What only ours passes on (docs/agent.md): empty lines before a request, more than one blank in its first line, and chunk
+ * What only ours passes on (docs/agent-inside.md): empty lines before a request, more than one blank in its first line, and chunk
  * sizes with many zeros.
  */
 function isTakenHereOnly(sent: string): boolean {

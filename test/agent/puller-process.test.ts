@@ -16,7 +16,6 @@ import { startFileServer } from '../support/file-server.ts';
 import { tarHeader } from '../support/tar-writer.ts';
 import { PULLER_ENTRY, testForkedPuller } from '../support/forked-puller.ts';
 import { residentMib } from '../support/process-memory.ts';
-import { MARKER } from '../support/pulling.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -65,7 +64,7 @@ function deafToAborts(child: ChildProcess): ChildProcess {
 function start(id: string, url: string, from: Puller = puller): Started {
   const abort = new AbortController();
   const { promise: moving, resolve } = Promise.withResolvers<PullProgress>();
-  const request = { id, storageUri: url, destination: join(directory, id), marker: MARKER };
+  const request = { id, storageUri: url, destination: join(directory, id) };
   return { result: from.pull(request, abort.signal, resolve), moving, abort, path: new URL(url).pathname };
 }
 
@@ -164,8 +163,7 @@ describe('the puller in a process of its own', () => {
       const names = await readdir(directory);
       expect(names).toEqual(kind === 'pulled' ? [`m${round}`] : []);
       if (kind === 'pulled') {
-        const [marker, file = ''] = (await readdir(join(directory, `m${round}`))).sort();
-        expect(marker).toBe(MARKER.name);
+        const [file = ''] = await readdir(join(directory, `m${round}`));
         expect((await readFile(join(directory, `m${round}`, file))).length).toBe(bytes);
       }
       await rm(join(directory, `m${round}`), { recursive: true, force: true });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,8 +9,10 @@ import { CHROMIUM, startBrowser } from '../support/browser.ts';
 import { canHave } from '../support/installed-program.ts';
 import { findKubectl } from '../support/kubectl.ts';
 import { testMlserver } from '../support/mlserver.ts';
+import { comparable, examplesOf, runExample, writeOutputs } from '../support/page-examples.ts';
 import { linkedCheckout, paste, ROOT, shellBlocksOf } from '../support/page.ts';
 
+const CLI_PAGE = 'docs/cli.md';
 const PICTURE = join(ROOT, 'docs', 'page.png');
 const run = promisify(execFile);
 
@@ -43,11 +45,29 @@ describe('the quick start of the README, pasted as it stands,', () => {
 
   const options = (): { cwd: string; env: NodeJS.ProcessEnv } => ({ cwd: checkout, env: environment });
 
+  /** Those of the page on the command line, one after the other; `UPDATE_GOLDENS=1` writes what they print into it. */
+  const runTheExamples = async (): Promise<void> => {
+    const at = {
+      ...options(),
+      env: { ...environment, ...(await exampleEnvironment(checkout, environment)) },
+    };
+    const examples = await examplesOf(CLI_PAGE);
+    const outputs: string[] = [];
+    for (const { command } of examples) outputs.push(await runExample(command, at));
+    if (process.env['UPDATE_GOLDENS'] === '1') await writeOutputs(CLI_PAGE, outputs.map(withoutThisMachine));
+    const shown = await examplesOf(CLI_PAGE);
+    expect(outputs.map((output, index) => [examples[index]?.command, comparable(output)])).toEqual(
+      shown.map(({ command, output }) => [command, comparable(output)]),
+    );
+    expect(examples.length).toBeGreaterThan(10);
+  };
+
   it('ends with an answer, explains, and puts everything away', async () => {
     const [start = '', ask = '', ...rest] = await shellBlocksOf('README.md', 'Quick start');
     const point = 'eval "$(./bin/mms.js cluster env)"\n';
     const first = await paste(start + ask, options());
     if (await canHave(CHROMIUM, "the page's picture")) await lookAtThePage(home);
+    await runTheExamples();
     const output = first + (await paste(point + rest.join('\n'), options()));
     expect(output).toMatch(/^iris +classifiers +True +Loaded +1\/1 /m);
     // The first flower of the data set is a setosa, class 0.
@@ -57,6 +77,26 @@ describe('the quick start of the README, pasted as it stands,', () => {
     expect(output).toMatch(/^✗ /m);
   }, 400_000);
 });
+
+/** `mms` and the cluster of the quick start, and the files that the page shows with their names. */
+async function exampleEnvironment(checkout: string, env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
+  const pointed = await paste('eval "$(./bin/mms.js cluster env)"; echo "$KUBECONFIG"', {
+    cwd: checkout,
+    env,
+  });
+  const page = await readFile(join(ROOT, CLI_PAGE), 'utf8');
+  for (const [, name = '', file = ''] of page.matchAll(/^```yaml\n# (\S+)\n([^]*?)^```$/gm)) {
+    await writeFile(join(checkout, name), `# ${name}\n${file}`);
+  }
+  return { KUBECONFIG: pointed.trim(), PATH: `${join(ROOT, 'bin')}:${env['PATH'] ?? ''}` };
+}
+
+/** The page shows no name and no path of the machine that it was written on. */
+function withoutThisMachine(output: string): string {
+  return output
+    .replace(/\S+ leads$/gm, 'my-machine leads')
+    .replace(/\/\S*\/kserve-mms\//g, '~/.cache/kserve-mms/');
+}
 
 /** Takes the README's picture anew where it is asked for: `UPDATE_PICTURES=1`. */
 async function lookAtThePage(home: string): Promise<void> {

@@ -43,7 +43,7 @@ describe('models at start', () => {
         await agent.until(allLoaded(count), 60_000);
         expect([...server.loaded].sort()).toEqual(names.map((name) => [name, name]).sort());
         expect(server.loads).toHaveLength(count);
-        expect(server.loads.filter(({ marked }) => !marked)).toEqual([]);
+        expect(server.loads.filter(({ name, content }) => content !== name)).toEqual([]);
         expect(await agent.notReady()).toBeUndefined();
         const last = Math.max(...server.loads.map(({ at }) => at));
         report(`${count} models`, { startToLastLoadMs: last - agent.startedAt });

@@ -7,7 +7,6 @@ import { DEFAULT_SOURCE_SETTINGS } from '../../src/agent/sources/settings.ts';
 import { startFaultServer, trickle } from '../support/fault-server.ts';
 import type { FaultServer, Handler } from '../support/fault-server.ts';
 import { testForkedPuller } from '../support/forked-puller.ts';
-import { MARKER } from '../support/pulling.ts';
 
 let server: FaultServer;
 beforeAll(async () => {
@@ -39,7 +38,7 @@ describe('one bad source among twenty', () => {
       try {
         const order: string[] = [];
         const pull = async (id: string, storageUri: string): Promise<PullResult> => {
-          const request = { id, storageUri, destination: join(directory, id), marker: MARKER };
+          const request = { id, storageUri, destination: join(directory, id) };
           const result = await puller.pull(request, new AbortController().signal, () => undefined);
           order.push(id);
           return result;

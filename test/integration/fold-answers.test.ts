@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PODS } from '../../src/kube/resources.ts';
@@ -9,6 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { startManagedCluster } from '../support/managed-cluster.ts';
 import type { ManagedCluster } from '../support/managed-cluster.ts';
 import { train } from '../support/mlserver.ts';
+import { addressOfThisMachine } from '../support/played-node.ts';
 import { startSklearnserver, testSklearnserver } from '../support/sklearnserver.ts';
 import type { TestSklearnserver } from '../support/sklearnserver.ts';
 
@@ -114,11 +115,3 @@ describe('mms fold --compare with real model servers', () => {
     expect(stdout).toMatch(/^rose .* RequestRefused /m);
   });
 });
-
-function addressOfThisMachine(): string {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  const address = all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
-  if (address === undefined)
-    throw new Error('this machine has no address but the loopback; the test needs one');
-  return address;
-}

@@ -13,7 +13,7 @@ import { startManagedCluster } from '../support/managed-cluster.ts';
 import type { ManagedCluster } from '../support/managed-cluster.ts';
 import { predictorPod } from '../support/predictor-pod.ts';
 
-const DOCUMENT = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+const DOCUMENT = readFileSync(new URL('../../docs/reference/metrics.md', import.meta.url), 'utf8');
 const DOCUMENTED = [...DOCUMENT.matchAll(/^\| `(mms_\w+)` +\|/gm)].map(([, name = '']) => name);
 
 describe('the metrics of a manager at work', () => {

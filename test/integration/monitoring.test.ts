@@ -175,7 +175,7 @@ describe('the overlay for Prometheus and Grafana', () => {
 });
 
 const RESIDENCY: ResidencyFigures = {
-  counts: { hits: 0, misses: 0, loads: 0, evictions: 0, diskEvictions: 0 },
+  counts: { hits: 0, misses: 0, loads: 0, evictions: 0, diskEvictions: 0, spared: new Map() },
   memory: { budget: 1, charged: 0, measured: 0, allowed: 1 },
   ...{ diskUsed: 0, waiting: 0, loaded: 0 },
 };
@@ -192,7 +192,11 @@ async function knownMetrics(): Promise<Map<string, readonly string[]>> {
     () => [],
     () => false,
   );
-  addResidencyMetrics(agent.registry, () => RESIDENCY);
+  addResidencyMetrics(
+    agent.registry,
+    () => RESIDENCY,
+    () => 'declared',
+  );
   const scraped = await agent.text();
   const page = await readFile(join(ROOT, 'docs/agent-status.md'), 'utf8');
   for (const [, name] of scraped.matchAll(/^# TYPE (\w+) /gm)) {

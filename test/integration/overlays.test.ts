@@ -23,15 +23,21 @@ const ADDITIONS = new Set(['overlays/monitoring']);
 /** A namespace that nothing of ours is in. */
 const ELSEWHERE = 'default';
 
+/** One for all: each kustomization is uninstalled by its last test. */
+let controlPlane: ControlPlane;
+
+beforeAll(async () => {
+  controlPlane = await testControlPlane();
+  await installDefinitionsOf('cert-manager', controlPlane.kubeconfigPath);
+  await installDefinitionsOf('prometheus-operator', controlPlane.kubeconfigPath);
+});
+afterAll(() => controlPlane.stop());
+
 describe.each(APPLICABLE)('manifests/%s', (path) => {
-  let controlPlane: ControlPlane;
   let rendered: readonly Rendered[];
 
   beforeAll(async () => {
-    controlPlane = await testControlPlane();
     rendered = await render(path);
-    await installDefinitionsOf('cert-manager', controlPlane.kubeconfigPath);
-    await installDefinitionsOf('prometheus-operator', controlPlane.kubeconfigPath);
     if (ADDITIONS.has(path)) await apply('default');
     // Those that belong to others, such as KServe's.
     const brought = new Set(
@@ -43,10 +49,6 @@ describe.each(APPLICABLE)('manifests/%s', (path) => {
     }
     // Objects of a kind that it brings itself are refused until that kind is served.
     await eventually(() => apply(path));
-  });
-
-  afterAll(async () => {
-    await controlPlane.stop();
   });
 
   const run = (...args: readonly string[]): Promise<string> => kubectl(controlPlane.kubeconfigPath, ...args);

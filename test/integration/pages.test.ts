@@ -3,18 +3,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
+import { PODS } from '../../src/kube/resources.ts';
+import { clientFor } from '../support/api-access.ts';
 import { runCommand } from '../support/command-run.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
+import { writeProgram } from '../support/envtest-mirror.ts';
+import { installDefinitionsOf } from '../support/foreign-definitions.ts';
 import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { paste, ROOT, shellOf } from '../support/page.ts';
+import { measure, serveMetrics } from '../support/pod-metrics.ts';
 import { withPlayedControllers } from '../support/played-controllers.ts';
 
 const CERTIFICATES = 'certs/README.md';
+const EXPOSING = 'docs/exposing.md';
+const KIND = 'docs/kind.md';
 const MIGRATION = 'docs/migration.md';
 const PREDICTORS = 'docs/predictors.md';
+const SIZING = 'docs/sizing.md';
 const TROUBLESHOOTING = 'docs/troubleshooting.md';
 
 /** The sections of the pages whose commands need the example at work; what they print, in a few words of it. */
@@ -51,6 +59,10 @@ const WITH_THE_EXAMPLE: readonly (readonly [string, string, readonly RegExp[]])[
   [MIGRATION, "From KServe's own agent and controllers", [/MMS304: InferenceService of-modelmesh/]],
   [MIGRATION, 'From ModelMesh', [/^mms-example\/of-modelmesh$/m, /^NAMESPACE\s+NAME\s+MULTIMODEL$/m]],
   [CERTIFICATES, 'From cert-manager', []],
+  [EXPOSING, 'By the Gateway API', [/^httproute\S+flowers created$/m, /^httproute\S+iris created$/m]],
+  [EXPOSING, 'By an Ingress', [/^ingress\S+flowers created$/m]],
+  [SIZING, 'Measure a model', [/^flowers-predictor +kserve-container +\d+m +213Mi/m]],
+  [SIZING, 'Look at what is used', [/^flowers .* 1Gi\/2Gi/m, /^MODEL +/m]],
 ];
 
 describe('the commands of the pages, with the example at work,', () => {
@@ -64,6 +76,8 @@ describe('the commands of the pages, with the example at work,', () => {
     await kubectl(kubeconfigPath, 'apply', '-k', join(ROOT, 'manifests/examples'));
     await kubectl(kubeconfigPath, 'apply', '-k', join(ROOT, 'manifests/crds'));
     await kubectl(kubeconfigPath, 'apply', '-f', join(ROOT, 'manifests/examples/predictor-pod.yaml'));
+    await installDefinitionsOf('gateway-api', kubeconfigPath);
+    await measurePod(controlPlane);
     const [before = ''] = await yamlOf(MIGRATION, /deploymentMode/);
     const file = join(controlPlane.directory, 'of-modelmesh.yaml');
     await writeFile(file, before.replace('name: iris', 'name: of-modelmesh'));
@@ -99,6 +113,26 @@ describe('the commands of the pages, on a cluster without KServe,', () => {
   });
   afterAll(() => controlPlane.stop());
 
+  it('install it on kind, and have it serve a model', async () => {
+    const { kubeconfigPath } = controlPlane;
+    const env = await kubectlEnvironment(kubeconfigPath);
+    const bin = await mkdtemp(join(tmpdir(), 'kserve-mms-kind-'));
+    try {
+      // Neither clusters nor images are made here: their programs say what they were called with.
+      for (const name of ['kind', 'npm']) await writeProgram(bin, name, `echo ${name} "$@"`);
+      const script = `PATH="${bin}:$PATH"\n${await shellOf(KIND, 'Install it on kind')}`;
+      const output = await withPlayedControllers(kubeconfigPath, () => paste(script, { env }));
+      expect(output).toMatch(/^npm run image$/m);
+      expect(output).toMatch(/^kind load image-archive dist-image\/kserve-mms-\S+\.oci\.tar --name mms$/m);
+      expect(output).toContain('successfully rolled out');
+      expect(await paste(await shellOf(KIND, 'Serve a model'), { env })).toMatch(
+        /^trainedmodel\S+iris created$/m,
+      );
+    } finally {
+      await rm(bin, { recursive: true });
+    }
+  });
+
   it('install it with predictors', async () => {
     const { kubeconfigPath } = controlPlane;
     const env = await kubectlEnvironment(kubeconfigPath);
@@ -126,6 +160,18 @@ describe('the manifests of the pages', () => {
     }
   });
 });
+
+/** As metrics-server would say of the example's pod. */
+async function measurePod(controlPlane: ControlPlane): Promise<void> {
+  await serveMetrics(controlPlane.kubeconfigPath);
+  const client = clientFor(controlPlane);
+  try {
+    const pod = await client.get(PODS, { namespace: 'mms-example', name: 'flowers-predictor' });
+    await measure(client, pod, { 'kserve-container': { cpu: '12m', memory: '213Mi' } });
+  } finally {
+    await client.close();
+  }
+}
 
 /** The YAML blocks of a page that hold these words, in the order of the words. */
 async function yamlOf(page: string, ...words: readonly RegExp[]): Promise<string[]> {

@@ -111,6 +111,23 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
   it('goes on while 80 senders are slow with bodies of 3.5 MiB', () =>
     survives('slow', async () => (await manager.metric('mms_webhook_held_bytes')) > 24 * 1024 * 1024));
 
+  const held = () => manager.metric('mms_webhook_held_bytes');
+  const closed = (reason: string) => manager.metric('mms_webhook_connections_closed_total', { reason });
+
+  it.each([
+    [
+      '300 senders send bodies in pieces of 4 KiB, one every 20 ms',
+      'pieces',
+      async () => (await held()) > 24 * 1024 * 1024,
+    ],
+    [
+      '80 senders send bodies in pieces of 64 KiB, one every 20 ms',
+      'large-pieces',
+      async () => (await held()) > 24 * 1024 * 1024,
+    ],
+    ['64 senders wait for no answer', 'in-advance', async () => (await closed('pipelined')) > 100],
+  ])('goes on while %s', (_, attack, underWay) => survives(attack, underWay));
+
   it('goes on while there are 4,096 connections without a request, and says so', async () => {
     await survives('idle', async () => (await manager.metric('mms_webhook_connections_closed_total')) > 100);
     expect(await manager.metric('mms_webhook_connections')).toBeLessThanOrEqual(2000);

@@ -18,6 +18,11 @@ export async function argoRule(kind: string): Promise<ArgoRule> {
     join(root, 'resource_customizations', 'serving.kserve.io', kind, 'health.lua'),
     'utf8',
   );
+  return ruleOf(script);
+}
+
+/** A rule of one's own, as it stands in the ConfigMap `argocd-cm`. */
+export function ruleOf(script: string): ArgoRule {
   const factory = new LuaFactory();
   return {
     async health(object) {

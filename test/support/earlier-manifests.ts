@@ -23,27 +23,28 @@ export interface OpenManifests {
 }
 
 /**
- * The oldest manifests that are supported, which lie in the repository, and those of the previous commit. A shallow clone
- * and an unpacked npm package have no previous commit, which is said on stderr; the oldest are always there.
+ * The oldest manifests that are supported and those of 0.1.0, which lie in the repository, and those of the previous commit. A
+ * shallow clone and an unpacked npm package have no previous commit, which is said on stderr; the others are always there.
  */
 export async function earlierManifests(): Promise<readonly EarlierManifests[]> {
-  const first: EarlierManifests = {
-    of: 'the oldest supported version',
-    open: () =>
-      Promise.resolve({
-        directory: fileURLToPath(new URL('../fixtures/first-manifests', import.meta.url)),
-        close: () => Promise.resolve(),
-      }),
-  };
+  const kept = [
+    inTheRepository('the oldest supported version', 'first-manifests'),
+    inTheRepository('version 0.1.0', '0.1.0'),
+  ];
   try {
     const { stdout } = await run('git', ['rev-parse', '--verify', '--quiet', 'HEAD~1^{commit}'], {
       cwd: ROOT,
     });
-    return [first, { of: 'the previous commit', open: () => extract(stdout.trim()) }];
+    return [...kept, { of: 'the previous commit', open: () => extract(stdout.trim()) }];
   } catch {
-    process.stderr.write('no history here: the upgrade is tested from the oldest supported manifests only\n');
-    return [first];
+    process.stderr.write('no history here: the upgrade is tested from the kept manifests only\n');
+    return kept;
   }
+}
+
+function inTheRepository(of: string, name: string): EarlierManifests {
+  const directory = fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+  return { of, open: () => Promise.resolve({ directory, close: () => Promise.resolve() }) };
 }
 
 /** The last commit whose webhook configurations have the former name. */

@@ -11,6 +11,12 @@ const PUBLISHED = {
     directory: 'deploy/crds',
     files: ['cert-manager.io_certificates.yaml', 'cert-manager.io_issuers.yaml'],
   },
+  'gateway-api': {
+    module: 'sigs.k8s.io/gateway-api',
+    version: 'v1.4.0',
+    directory: 'config/crd/standard',
+    files: ['gateway.networking.k8s.io_httproutes.yaml'],
+  },
   'prometheus-operator': {
     module: 'github.com/prometheus-operator/prometheus-operator',
     version: 'v0.85.0',

@@ -1,6 +1,5 @@
 import type { KubernetesObject } from '../../src/contract/kubernetes.ts';
-import { withCaBundle } from '../../src/contract/webhook-configuration.ts';
-import { POD_RULES } from '../../src/contract/webhook-rules.ts';
+import { POD_RULES, withCaBundle } from '../../src/contract/webhook-configuration.ts';
 import type { WebhookConfiguration } from '../../src/contract/webhook-configuration.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { MUTATING_WEBHOOK_CONFIGURATIONS, NAMESPACES } from '../../src/kube/resources.ts';

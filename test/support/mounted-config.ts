@@ -10,6 +10,8 @@ export interface MountedConfig {
   readonly directory: string;
   /** Any text as models.json. */
   write(text: string): Promise<void>;
+  /** All files, by their names. */
+  writeFiles(files: Readonly<Record<string, string>>): Promise<void>;
   writeModels(models: readonly ConfiguredModel[]): Promise<void>;
 }
 
@@ -17,7 +19,10 @@ export interface MountedConfig {
 export async function mountConfig(directory: string): Promise<MountedConfig> {
   const mount = await mountConfigMap(directory);
   const write = (text: string): Promise<void> => mount.update({ 'models.json': text });
-  return { directory, write, writeModels: (models) => write(JSON.stringify(models)) };
+  return {
+    ...{ directory, write, writeFiles: mount.update },
+    writeModels: (models) => write(JSON.stringify(models)),
+  };
 }
 
 /** An entry of models.json. */

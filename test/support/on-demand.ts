@@ -5,6 +5,7 @@ import { type AgentSetup, startAgent, type TestAgent } from './agent.ts';
 import { startMlserver, testMlserver, type TestMlserver, trainMany } from './mlserver.ts';
 import { configured, type ConfiguredModel, mountConfig, type MountedConfig } from './mounted-config.ts';
 import { startS3, type TestS3 } from './s3.ts';
+import { type SlowModel, slowModelFile, slowRuntime } from './slow-runtime.ts';
 
 const BUCKET = 'on-demand';
 /** What each model is declared to take. */
@@ -19,6 +20,8 @@ export interface OnDemandScene {
   readonly s3: TestS3;
   /** The entries of models.json: `m1` answers 1, and so on. */
   readonly models: readonly ConfiguredModel[];
+  /** See {@link SlowRuntime}. */
+  unloadedInUse(): Promise<readonly string[]>;
   start(flags: readonly string[], more?: Partial<AgentSetup>): Promise<TestAgent>;
   end(): Promise<void>;
 }
@@ -29,22 +32,34 @@ export function numbered(name: string, answer: number, memory = '1Mi'): Configur
   return { modelName, modelSpec: { ...modelSpec, memory } };
 }
 
-export async function onDemandScene(count: number, ballast = 0): Promise<OnDemandScene> {
+interface SceneModels {
+  /** Bytes that each keeps in memory beside what it needs. */
+  readonly ballast?: number;
+  /** Models that take their time, in the place of scikit-learn's. */
+  readonly slow?: (answer: number) => SlowModel;
+}
+
+export async function onDemandScene(
+  count: number,
+  { ballast = 0, slow }: SceneModels = {},
+): Promise<OnDemandScene> {
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-on-demand-'));
   const modelDir = join(root, 'models');
   const config = await mountConfig(join(root, 'configs'));
   const { python } = await testMlserver();
-  const [server, s3, trained] = await Promise.all([
-    startMlserver(modelDir, { environment: { MLSERVER_PARALLEL_WORKERS: '0' } }),
+  const runtime = await slowRuntime(root);
+  const [server, s3, files] = await Promise.all([
+    startMlserver(modelDir, { environment: { ...runtime.environment, MLSERVER_PARALLEL_WORKERS: '0' } }),
     startS3(),
-    trainMany(python, count, ballast),
+    slow === undefined ? trainMany(python, count, ballast) : slowModels(count, slow),
   ]);
-  for (const [index, model] of trained.entries())
-    await s3.putObject(BUCKET, `m${index + 1}/model.joblib`, model);
+  const file = slow === undefined ? 'model.joblib' : 'model-settings.json';
+  for (const [index, content] of files.entries())
+    await s3.putObject(BUCKET, `m${index + 1}/${file}`, content);
   const agents: TestAgent[] = [];
   return {
-    ...{ root, modelDir, config, server, s3 },
-    models: trained.map((_model, index) => numbered(`m${index + 1}`, index + 1)),
+    ...{ root, modelDir, config, server, s3, unloadedInUse: runtime.unloadedInUse },
+    models: files.map((_file, index) => numbered(`m${index + 1}`, index + 1)),
     start: async (flags, more = {}) => {
       const probe = { httpGet: { path: '/v2/health/ready', port: server.port } };
       const metrics = `http://127.0.0.1:${server.metricsPort}`;
@@ -68,26 +83,18 @@ export async function onDemandScene(count: number, ballast = 0): Promise<OnDeman
   };
 }
 
+function slowModels(count: number, slow: (answer: number) => SlowModel): Buffer[] {
+  return Array.from({ length: count }, (_, index) => Buffer.from(slowModelFile(slow(index + 1))));
+}
+
 /** Whether every model of the status has been loaded once, and there are so many. */
 export function allProved(count: number): (status: { models: readonly { phase: string }[] }) => boolean {
   return ({ models }) =>
     models.length === count && models.every(({ phase }) => ['Loaded', 'Standby', 'Remote'].includes(phase));
 }
 
-/** Names of a Zipf law: the first the most often. */
-export function zipf(count: number, exponent: number, random: () => number): () => number {
-  const weights: number[] = [];
-  let sum = 0;
-  for (let rank = 1; rank <= count; rank++) weights.push((sum += 1 / rank ** exponent));
-  return () => {
-    const at = random() * sum;
-    let low = 0;
-    let high = count - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (weights[middle]! < at) low = middle + 1;
-      else high = middle;
-    }
-    return low + 1;
-  };
+/** A metric without labels of an agent; 0 where it has none of that name. */
+export async function metricOf({ statusPort }: TestAgent, name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${statusPort}/metrics`)).text();
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
 }

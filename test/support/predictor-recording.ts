@@ -16,10 +16,10 @@ import { startKServeCluster } from './kserve-cluster.ts';
 
 /** The objects of a case of test/unit/contract/predictors: an InferenceService, and the runtimes that there are. */
 export function predictorCase(name: string): readonly KubernetesObject[] {
-  const input = new URL(`../unit/contract/predictors/${name}/input.yaml`, import.meta.url);
-  return parseAllDocuments(readFileSync(input, 'utf8')).map(
-    (document) => document.toJS() as KubernetesObject,
-  );
+  const file = new URL(`../unit/contract/predictors/${name}.yaml`, import.meta.url);
+  const documents = parseAllDocuments(readFileSync(file, 'utf8'));
+  // The last one says what is expected of them.
+  return documents.slice(0, -1).map((document) => document.toJS() as KubernetesObject);
 }
 
 /** What KServe's own manager makes of each case, on a real API server: a Deployment and a Service, by the case's name. */

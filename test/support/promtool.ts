@@ -32,8 +32,8 @@ async function findPromtool(): Promise<string> {
     process.stderr.write(`no promtool from Debian: ${messageOf(thrown)}\n`);
     return goTool({
       name: 'promtool',
-      package: 'github.com/prometheus/prometheus/cmd/promtool',
       // Go's name for Prometheus 3.16.
+      package: 'github.com/prometheus/prometheus/cmd/promtool',
       version: 'v0.316.0',
       // No discovery of targets: with the clients of all clouds the build takes several times as long.
       tags: 'remove_all_sd',

@@ -41,7 +41,7 @@ export function exchangeBytes(
 }
 
 /**
- * A recorded request without what KServe's agent does differently and what changes nothing (docs/agent.md, "Beside KServe's
+ * A recorded request without what KServe's agent does differently and what changes nothing (docs/agent-inside.md, "Beside KServe's
  * agent"): the case and order of headers, how the body's length is said, `Accept-Encoding: gzip` where the client has none,
  * `Cache-Control` for `Pragma`, a User-Agent that is empty or the second one, and announced trailers.
  */

@@ -20,7 +20,7 @@ const inChunks = (chunks: string) => post('Transfer-Encoding: chunked', chunks);
 
 type Row = readonly [name: string, sent: string, differs?: NonNullable<ProxyInput['differs']>];
 
-/** The reasons for those that differ stand in docs/agent.md. */
+/** The reasons for those that differ stand in docs/agent-inside.md. */
 const ROWS: readonly Row[] = [
   ['GET', get('/x')],
   ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'M-SEARCH', 'SOURCE'].map(

@@ -9,10 +9,6 @@ import type { SourceSettings } from '../../src/agent/sources/settings.ts';
 import { testForkedPuller } from './forked-puller.ts';
 import { systemClock } from '../../src/lib/system-clock.ts';
 
-/** What the pulls of tests are marked with. */
-export const MARKER = { name: 'SUCCESS.test', content: '{}' };
-const MARKER_PATH = `a/b/models/m1/${MARKER.name}`;
-
 export interface PullOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly settings?: Partial<SourceSettings>;
@@ -26,7 +22,7 @@ export interface PullOptions {
 
 export interface Pulled {
   readonly result: PullResult;
-  /** Every file below the model's directory but the marker, by its path; empty when there is no directory. */
+  /** Every file below the model's directory, by its path; empty when there is no directory. */
   readonly files: ReadonlyMap<string, Buffer>;
   /** Permission bits of files and directories. */
   readonly modes: ReadonlyMap<string, number>;
@@ -48,16 +44,12 @@ export async function pullOnce(storageUri: string, options: PullOptions = {}): P
       ? testForkedPuller({ env, settings })
       : createInProcessPuller({ env, settings, clock: systemClock, ...(resolve && { resolve }) }));
   try {
-    const result = await puller.pull(
-      { id: 'm1', storageUri, destination, marker: MARKER },
-      signal,
-      () => undefined,
-    );
+    const result = await puller.pull({ id: 'm1', storageUri, destination }, signal, () => undefined);
     const all = await readdir(sandbox, { recursive: true });
-    const expected = new Set(['a', 'a/b', 'a/b/models', 'a/b/models/m1', MARKER_PATH]);
-    const marked = all.includes(MARKER_PATH);
-    if (marked !== (result.kind === 'pulled')) throw new Error(`marked: ${marked}, but ${result.kind}`);
-    const inside = all.filter((path) => path.startsWith('a/b/models/m1/') && path !== MARKER_PATH);
+    const expected = new Set(['a', 'a/b', 'a/b/models', 'a/b/models/m1']);
+    const there = all.includes('a/b/models/m1');
+    if (there !== (result.kind === 'pulled')) throw new Error(`there: ${there}, but ${result.kind}`);
+    const inside = all.filter((path) => path.startsWith('a/b/models/m1/'));
     const outside = all.filter((path) => !expected.has(path) && !inside.includes(path));
     const files = new Map<string, Buffer>();
     const modes = new Map<string, number>();

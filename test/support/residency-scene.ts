@@ -19,6 +19,9 @@ export interface ResidencySceneOptions {
   readonly heat?: ReadonlyMap<string, number>;
   /** What a model takes of the process, where that is measured. */
   readonly trueSize?: (name: string) => number;
+  /** What a model really takes, where that cannot be measured; the server is killed when it has more than its limit. */
+  readonly realSize?: (name: string) => number;
+  readonly memoryLimit?: number;
   readonly wakeTimeout?: number;
   readonly found?: ReadonlyMap<string, StoredModel>;
   /** As KServe's Python servers do. */
@@ -33,6 +36,8 @@ interface Seen {
   readonly faults: string[];
   readonly loaded: Map<string, number>;
   readonly pulls: string[];
+  /** How often the server was killed for its memory. */
+  killed: number;
 }
 
 export function onDemand(options: ResidencySceneOptions): Residency {
@@ -54,7 +59,7 @@ export function residencyScene(options: ResidencySceneOptions) {
   const clock = fakeClock();
   const random = options.random ?? (() => 0.5);
   const stopping = new AbortController();
-  const seen: Seen = { loads: [], unloads: [], faults: [], pulls: [], loaded: new Map() };
+  const seen: Seen = { loads: [], unloads: [], faults: [], pulls: [], loaded: new Map(), killed: 0 };
   const inUse = new Map<string, number>();
   const answers: { load?: (name: string) => ServerAnswer | undefined } = {};
   let specs = new Map<string, ModelSpec>();
@@ -63,13 +68,20 @@ export function residencyScene(options: ResidencySceneOptions) {
   let grown = 0;
   const sizeOf = (name: string) => Number(specs.get(name)?.memory ?? 0);
   const trueSize = options.trueSize;
+  const isTooMuch = () => {
+    const { realSize, memoryLimit = Number.POSITIVE_INFINITY } = options;
+    return (
+      realSize !== undefined &&
+      [...seen.loaded.keys()].reduce((sum, name) => sum + realSize(name), 0) > memoryLimit
+    );
+  };
   const done = () => Promise.resolve();
   const adapter: ModelServerAdapter = {
     health: () => Promise.resolve('up'),
     index: () => Promise.resolve(new Map([...seen.loaded.keys()].map((name) => [name, true]))),
     saysRepository: () => Promise.resolve(true),
     ready: (name) => Promise.resolve(seen.loaded.has(name)),
-    memory: () => Promise.resolve(trueSize && 100 + grown),
+    memory: () => Promise.resolve(trueSize && { bytes: 100 + grown, source: 'server' }),
     loadsAllAtStart: () => Promise.resolve(options.loadsAllAtStart ?? false),
     load: async (name) => {
       seen.loads.push(name);
@@ -80,6 +92,12 @@ export function residencyScene(options: ResidencySceneOptions) {
       if (trueSize !== undefined) {
         const really = [...seen.loaded.keys()].reduce((sum, loaded) => sum + trueSize(loaded), 0);
         grown = Math.max(grown, really);
+      }
+      if (isTooMuch()) {
+        seen.killed += 1;
+        serverGone();
+        void clock.sleep(milliseconds(1_000)).then(serverUp);
+        return { kind: 'unavailable', reason: 'ModelServerUnavailable', message: 'killed', gone: true };
       }
       await clock.sleep(milliseconds(1 + random() * 20));
       const answer = answers.load?.(name);
@@ -106,7 +124,7 @@ export function residencyScene(options: ResidencySceneOptions) {
     ...{ clock, remembered, waitWhileServerIsAway: false, stopping: stopping.signal },
     wakeTimeout: milliseconds(options.wakeTimeout ?? 60_000),
     consider: (names) => engine.consider(names),
-    measure: () => adapter.memory(),
+    measure: async () => (await adapter.memory())?.bytes,
     waited: () => undefined,
     settled: () => {
       settled += 1;
@@ -130,7 +148,8 @@ export function residencyScene(options: ResidencySceneOptions) {
       pathOf: (name) => `/m/${name}`,
       newStagingPath: (name) => Promise.resolve(`/s/${name}`),
       notedHash: () => undefined,
-      ...{ install: done, goBack: done, discardPrevious: done, discard: done },
+      bytesOf: () => Promise.resolve(undefined),
+      ...{ install: done, seal: done, goBack: done, discardPrevious: done, discard: done },
       ...{ noteLoaded: done, remove: done, close: done, park: done, unpark: done, evict: done },
     },
   });

@@ -11,8 +11,6 @@ export interface LoadRecord {
   readonly name: string;
   /** What `weights.txt` of the model said. */
   readonly content: string | undefined;
-  /** The SUCCESS marker was there. */
-  readonly marked: boolean;
   /** Monotonic milliseconds. */
   readonly at: number;
 }
@@ -52,8 +50,7 @@ export async function startV2Server(modelDir: string): Promise<V2Server> {
     const directory = join(modelDir, name);
     const files = await readdir(directory).catch(() => undefined);
     const content = await readFile(join(directory, 'weights.txt'), 'utf8').catch(() => undefined);
-    const marked = files?.some((file) => file.startsWith('SUCCESS.')) ?? false;
-    self.loads.push({ name, content, marked, at: performance.now() });
+    self.loads.push({ name, content, at: performance.now() });
     const failure = await self.behave(name);
     if (failure !== undefined) return [failure.status, { error: failure.error }];
     if (files === undefined) return [404, { error: `${name} not found` }];

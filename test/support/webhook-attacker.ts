@@ -6,7 +6,7 @@ import type { TLSSocket } from 'node:tls';
 
 /**
  * A program that attacks the webhook on a port of 127.0.0.1, without any credential, until it is ended:
- * `webhook-attacker.ts values|slow|idle <port>`. It prints a line once the attack is under way.
+ * `webhook-attacker.ts values|slow|pieces|large-pieces|crumbs|heads|handshakes|in-advance|idle <port>`. It prints a line once the attack is under way.
  */
 const [attack = '', port = ''] = process.argv.slice(2);
 
@@ -90,7 +90,58 @@ async function forever(count: number, each: (index: number) => Promise<void>): P
   );
 }
 
+/** A body of which a piece comes every 20 ms, so that its sender never seems to have stopped. */
+async function body(piece: number): Promise<void> {
+  const socket = await open();
+  const length = Math.floor(3.4 * MIB);
+  socket.write(head(length));
+  for (let sent = 0; sent < length - piece && !socket.destroyed; sent += piece) {
+    socket.write(Buffer.alloc(piece, 0x20));
+    await delay(20);
+  }
+  if (!socket.destroyed) socket.destroy();
+}
+
+/** The same of a head. */
+async function header(): Promise<void> {
+  const socket = await open();
+  socket.write('POST /mutate-pods HTTP/1.1\r\nHost: x\r\nX: ');
+  while (!socket.destroyed) {
+    socket.write('x');
+    await delay(20);
+  }
+}
+
+async function handshake(): Promise<void> {
+  (await open()).destroy();
+}
+
+/** Fifty requests at once, and none of the answers is waited for. */
+async function inAdvance(): Promise<void> {
+  const socket = await open();
+  while (!socket.destroyed) {
+    socket.write(`${head(2)}{}`.repeat(50));
+    await delay(1);
+  }
+}
+
+const ATTACKS = new Map<
+  string,
+  { readonly senders: number; readonly each: (index: number) => Promise<void> }
+>([
+  ['values', { senders: 2, each: largeBodies }],
+  ['slow', { senders: 80, each: slowBody }],
+  ['pieces', { senders: 300, each: () => body(4096) }],
+  ['large-pieces', { senders: 80, each: () => body(65_536) }],
+  ['crumbs', { senders: 1500, each: () => body(1) }],
+  ['heads', { senders: 1500, each: header }],
+  ['handshakes', { senders: 64, each: handshake }],
+  ['in-advance', { senders: 64, each: inAdvance }],
+  ['idle', { senders: 4096, each: idleConnection }],
+]);
+
+const chosen = ATTACKS.get(attack);
+if (chosen === undefined)
+  throw new Error(`there is no attack ${attack}; there are ${[...ATTACKS.keys()].join(', ')}`);
 process.stdout.write('attacking\n');
-if (attack === 'values') await forever(2, largeBodies);
-else if (attack === 'slow') await forever(80, slowBody);
-else await forever(4096, idleConnection);
+await forever(chosen.senders, chosen.each);

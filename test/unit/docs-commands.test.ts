@@ -37,6 +37,10 @@ const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
     Beside: { pastedBy: 'test/integration/beside-kserve.test.ts' },
     Takeover: { pastedBy: 'test/integration/takeover-kserve.test.ts' },
   },
+  'docs/exposing.md': {
+    'By the Gateway API': { pastedBy: 'test/integration/pages.test.ts' },
+    'By an Ingress': { pastedBy: 'test/integration/pages.test.ts' },
+  },
   'docs/install.md': {
     Install: { pastedBy: 'test/integration/install.test.ts' },
     'With Helm': { pastedBy: 'test/integration/chart.test.ts' },
@@ -47,6 +51,10 @@ const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
     'Scale to zero': { pastedBy: 'test/integration/registration.test.ts' },
     Uninstall: { pastedBy: 'test/integration/install.test.ts' },
     'Remove the models, too': { pastedBy: 'test/integration/install.test.ts' },
+  },
+  'docs/kind.md': {
+    'Install it on kind': { pastedBy: 'test/integration/pages.test.ts' },
+    'Serve a model': { pastedBy: 'test/integration/pages.test.ts' },
   },
   'docs/migration.md': {
     "From KServe's own agent and controllers": { pastedBy: 'test/integration/pages.test.ts' },
@@ -60,6 +68,10 @@ const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
   },
   'docs/service-mesh.md': {
     'Check it': { pastedBy: 'test/integration/mesh.test.ts' },
+  },
+  'docs/sizing.md': {
+    'Measure a model': { pastedBy: 'test/integration/pages.test.ts' },
+    'Look at what is used': { pastedBy: 'test/integration/pages.test.ts' },
   },
   'docs/try-out.md': {
     'Try it with kubectl': { pastedBy: 'test/integration/try-out.test.ts' },

@@ -1,3 +1,4 @@
+import { NO_MORE_WAITING } from '../../lib/abort.ts';
 import { createHash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -10,7 +11,7 @@ import { decodeResidency, type ResidencyReading } from '../../contract/residency
 
 /** Kubelet's swap is seen at once by the watch; the poll is for filesystems and moments where the watch is blind. */
 const POLL = seconds(2);
-/** A swap makes several events; they are read as one. */
+/** Writing the file itself makes several events; they are read as one. */
 const SETTLE = milliseconds(5);
 
 export type ConfigReading =
@@ -79,31 +80,39 @@ async function readConfig(path: string): Promise<{ content: string; reading: Con
   return { content, reading: { kind: 'faulty', message: `${path}: ${describeFaults(desired.faults)}` } };
 }
 
+/** Kubelet's link to the files as they are now: it is renamed, so that what it leads to is whole. Source: kubelet's atomic_writer.go */
+const SWAPPED = '..data';
+
 interface Bell {
-  readonly ring: () => void;
+  /** @param whole what is there can be read at once */
+  readonly ring: (whole: boolean) => void;
   readonly wait: (clock: Clock, signal: AbortSignal) => Promise<void>;
 }
 
 /** Wakes the reader on an event, at the latest after a poll interval. */
 function newBell(): Bell {
   let rung = false;
+  let settled = false;
   let wake = new AbortController();
+  let settle = new AbortController();
   return {
-    ring: () => {
+    ring: (whole) => {
       rung = true;
-      wake.abort();
+      settled ||= whole;
+      wake.abort(NO_MORE_WAITING);
+      if (whole) settle.abort(NO_MORE_WAITING);
     },
     wait: async (clock, signal) => {
       if (!rung) await clock.sleep(POLL, AbortSignal.any([signal, wake.signal]));
-      await clock.sleep(SETTLE, signal);
-      rung = false;
-      wake = new AbortController();
+      if (!settled) await clock.sleep(SETTLE, AbortSignal.any([signal, settle.signal]));
+      [rung, settled] = [false, false];
+      [wake, settle] = [new AbortController(), new AbortController()];
     },
   };
 }
 
 /** A watch that is set up again when the directory went away or was replaced. */
-function watchDirectory(path: string, ring: () => void): { ensure(): void; close(): void } {
+function watchDirectory(path: string, ring: Bell['ring']): { ensure(): void; close(): void } {
   let watcher: FSWatcher | undefined;
   const drop = () => {
     watcher?.close();
@@ -117,7 +126,7 @@ function watchDirectory(path: string, ring: () => void): { ensure(): void; close
         watcher = watch(path, (event, name) => {
           // The directory itself was moved or removed: this watch sees nothing of what comes in its place.
           if (event === 'rename' && name === lastPart(path)) drop();
-          ring();
+          ring(event === 'rename' && name === SWAPPED);
         });
         watcher.on('error', drop);
       } catch {

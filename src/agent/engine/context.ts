@@ -1,4 +1,4 @@
-import type { Residence } from '../../contract/model-operations.ts';
+import type { Residence } from './model-operations.decide.ts';
 import type { Clock, Milliseconds, Random } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { ModelServerAdapter } from '../model-server/adapter.ts';
@@ -30,6 +30,8 @@ export interface EngineObserver {
 /** Who decides where models should be: with residency `always`, all of them in memory. */
 export interface ResidenceControl {
   readonly of: (name: string) => Residence;
+  /** Why a model is never loaded here; undefined: it is, when there is room. */
+  readonly tooLarge: (name: string) => string | undefined;
   /** Asked at the last moment before an unload that makes room. */
   readonly mayUnload: (name: string) => boolean;
   /** Something of a model has changed. */

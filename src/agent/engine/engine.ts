@@ -2,7 +2,7 @@ import type { EpochMs, MonotonicMs } from '../../lib/clock.ts';
 import type { ModelSet } from '../config/desired-models.decide.ts';
 import { meansSameSpec } from '../../contract/model-config.ts';
 import { specHash } from '../../contract/model-marker.ts';
-import { decideFetch, decideServe, type ServedModel } from '../../contract/model-operations.ts';
+import { decideFetch, decideServe, type ServedModel } from './model-operations.decide.ts';
 import { milliseconds } from '../../lib/clock.ts';
 import type { StoredModel } from '../model-store.ts';
 import { createSlots } from '../slots.ts';
@@ -32,6 +32,8 @@ interface ServerIndex {
 export interface Engine {
   /** Takes over what a restarted agent found on disk; before models are desired. */
   adopt(found: ReadonlyMap<string, StoredModel>): void;
+  /** How many bytes such a model has on disk; nothing where other files have come since. */
+  foundBytes(name: string, bytes: number): void;
   /** The set of models to serve; all others are unloaded and removed. */
   setDesired(models: ModelSet): void;
   /** @param loadsAllAtStart the next one like it loads whatever lies in the model directory */
@@ -74,14 +76,12 @@ export function createEngine(deps: EngineDeps): Engine {
       ),
     stop: () => stopping.abort(),
     consider: (names) => {
-      for (const name of names) {
-        const model = table.get(name);
-        if (model !== undefined) context.reconcileModel(model);
-      }
+      for (const name of names) considerOne(context, table.get(name));
     },
     adopt: (found) => {
       for (const [name, stored] of found) table.set(name, newTrackedModel(name, stored, deps.clock.now()));
     },
+    foundBytes: (name, bytes) => takeBytes(context, table.get(name), bytes),
     setDesired: (models) => {
       for (const model of applyDesired(table, models, deps.store.notedHash, deps.clock.now()))
         context.reconcileModel(model);
@@ -108,6 +108,16 @@ export function createEngine(deps: EngineDeps): Engine {
     },
   };
   return engine;
+}
+
+function considerOne(context: EngineContext, model: TrackedModel | undefined): void {
+  if (model !== undefined) context.reconcileModel(model);
+}
+
+function takeBytes({ residence }: EngineContext, model: TrackedModel | undefined, bytes: number): void {
+  if (model?.stored === undefined || model.bytes > 0) return;
+  model.bytes = bytes;
+  residence.observed(model);
 }
 
 /** Gives every model what is desired of it; returns those for which that has changed. */
@@ -161,6 +171,7 @@ function reconcileModel(context: EngineContext, table: Map<string, TrackedModel>
   if (context.stopping.aborted || table.get(model.name) !== model) return;
   const now = context.clock.monotonic();
   model.residence = context.residence.of(model.name);
+  model.tooLarge = context.residence.tooLarge(model.name);
   abortObsoleteFetch(model);
   dropObsoleteStaging(context, model);
   const waits: MonotonicMs[] = [];

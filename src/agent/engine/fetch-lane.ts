@@ -3,13 +3,12 @@ import { retryDelay } from './retry-pace.decide.ts';
 import { type EpochMs, type Milliseconds, milliseconds, type MonotonicMs } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
-import { markerContent, markerName } from '../../contract/model-marker.ts';
 import type { PullResult } from '../puller/contract.ts';
 import type { Slot } from '../slots.ts';
 import type { EngineContext } from './context.ts';
 import { type FetchRun, refreshPhase, type TrackedModel } from './tracked-model.ts';
 
-/** Fetches one version into the staging directory and leaves it there, sealed; the caller has decided that it should. */
+/** Fetches one version into the staging directory and leaves it there, whole; the caller has decided that it should. */
 export function startFetch(context: EngineContext, model: TrackedModel, spec: ModelSpec): void {
   const run: FetchRun = { spec, abort: new AbortController(), state: 'queued', bytes: 0 };
   model.fetch = run;
@@ -83,8 +82,7 @@ async function pullShowing(
   const finished = new AbortController();
   void showWhenSlow(context, model, finished.signal);
   const { spec } = run;
-  const marker = { name: markerName(spec), content: markerContent(spec) };
-  const request = { id: model.name, storageUri: spec.storageUri, destination, marker };
+  const request = { id: model.name, storageUri: spec.storageUri, destination };
   try {
     return await context.puller.pull(request, signal, ({ bytes }) => {
       run.bytes = bytes;

@@ -2,7 +2,7 @@ import { retryDelay, type RetryPace } from './retry-pace.decide.ts';
 import { type EpochMs, milliseconds, type MonotonicMs } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
-import { decideServe, type ModelFailure, type ServeOperation } from '../../contract/model-operations.ts';
+import { decideServe, type ModelFailure, type ServeOperation } from './model-operations.decide.ts';
 import type { ServerAnswer } from '../model-server/adapter.ts';
 import type { EngineContext } from './context.ts';
 import { setServed, type TrackedModel, viewOf } from './tracked-model.ts';
@@ -21,13 +21,7 @@ export function startServe(context: EngineContext, model: TrackedModel, operatio
   context.log.debug({ model: model.name, operation: operation.kind, reason: operation.reason }, 'operation');
   void perform(context, model, operation)
     .catch((thrown: unknown) => {
-      const full = (thrown as NodeJS.ErrnoException).code === 'ENOSPC';
-      const reason = full ? 'DiskFull' : 'StorageFailed';
-      fail(context, model, model.desired ?? model.stored, {
-        reason,
-        message: messageOf(thrown),
-        pace: 'soon',
-      });
+      fail(context, model, model.desired ?? model.stored, { ...diskFault(thrown), pace: 'soon' });
     })
     .finally(() => {
       model.serve = 'none';
@@ -35,7 +29,9 @@ export function startServe(context: EngineContext, model: TrackedModel, operatio
     });
 }
 
-function perform(context: EngineContext, model: TrackedModel, operation: Operation): Promise<void> {
+async function perform(context: EngineContext, model: TrackedModel, operation: Operation): Promise<void> {
+  // A tree that is being marked stays where it is.
+  if (operation.kind !== 'load' && operation.kind !== 'unload') await model.sealing;
   switch (operation.kind) {
     case 'install':
       return install(context, model);
@@ -75,6 +71,10 @@ async function install({ store }: EngineContext, model: TrackedModel): Promise<v
   }
   model.previous = keep ? stored : previous;
   model.stored = staged.spec;
+  model.sealing = store.seal(model.name, staged.spec).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
 }
 
 async function goBack({ store }: EngineContext, model: TrackedModel): Promise<void> {
@@ -161,6 +161,12 @@ async function load(
   observer.stepped('load', took, answer.kind === 'done' ? 'ok' : answer.reason);
   if (answer.kind === 'unavailable') unavailable(context, model, spec, answer);
   model.loading = false;
+  const fault = await model.sealing;
+  model.sealing = undefined;
+  if (fault !== undefined) {
+    unsealed(context, model, spec, fault);
+    return;
+  }
   if (answer.kind === 'unavailable') return;
   if (answer.kind === 'refused') return refusedLoad(context, model, spec, answer);
   log.info({ model: model.name, tookMs: took }, 'loaded');
@@ -173,6 +179,16 @@ async function load(
   model.previous = undefined;
   context.observer.changed(model);
   await store.discardPrevious(model.name);
+}
+
+/** The disk would not take the files: what the server has read may not be what is on disk, so they are fetched again. */
+function unsealed(context: EngineContext, model: TrackedModel, spec: ModelSpec, thrown: unknown): void {
+  fail(context, model, spec, { ...diskFault(thrown), pace: 'soon', refetch: true });
+}
+
+function diskFault(thrown: unknown): { readonly reason: string; readonly message: string } {
+  const full = (thrown as NodeJS.ErrnoException).code === 'ENOSPC';
+  return { reason: full ? 'DiskFull' : 'StorageFailed', message: messageOf(thrown) };
 }
 
 /**
@@ -251,6 +267,8 @@ interface Trouble {
   readonly message: string;
   readonly pace: RetryPace;
   readonly serverAway?: boolean;
+  /** The files are to be fetched again, too. */
+  readonly refetch?: boolean;
   readonly step?: ModelFailure['step'];
 }
 
@@ -259,7 +277,7 @@ function fail(
   { clock, random, log }: EngineContext,
   model: TrackedModel,
   spec: ModelSpec | undefined,
-  { reason, message, pace, serverAway = false, step }: Trouble,
+  { reason, message, pace, serverAway = false, refetch = false, step }: Trouble,
 ): void {
   model.attempts += 1;
   const delay = retryDelay(pace, model.attempts, random);
@@ -272,7 +290,7 @@ function fail(
     retryAt: (clock.monotonic() + delay) as MonotonicMs,
     retryAtTime: (clock.now() + delay) as EpochMs,
     refused: pace === 'refused',
-    refetch: pace === 'refused' && model.refusals % REFUSALS_BEFORE_REFETCH === 0,
+    refetch: refetch || (pace === 'refused' && model.refusals % REFUSALS_BEFORE_REFETCH === 0),
     serverAway,
   };
   if (model.desired === undefined || spec === undefined || meansSameSpec(model.desired, spec))

@@ -1,7 +1,8 @@
-import { type ModelActivity, type ModelPhase, phaseOf } from '../../contract/agent-status.ts';
+import type { ModelPhase } from '../../contract/agent-status.ts';
+import { type ModelActivity, phaseOf } from './model-phase.decide.ts';
 import type { EpochMs, Milliseconds, MonotonicMs } from '../../lib/clock.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
-import type { ModelFailure, ModelView, Residence, ServedModel } from '../../contract/model-operations.ts';
+import type { ModelFailure, ModelView, Residence, ServedModel } from './model-operations.decide.ts';
 import { specHash } from '../../contract/model-marker.ts';
 import type { StoredModel } from '../model-store.ts';
 
@@ -23,6 +24,7 @@ export interface TrackedModel {
   /** See {@link ModelView}. */
   parked: boolean;
   residence: Residence;
+  tooLarge: string | undefined;
   served: ServedModel;
   /** Counts changes of `served`, so that an index asked for earlier does not overwrite what came later. */
   servedRevision: number;
@@ -35,6 +37,8 @@ export interface TrackedModel {
   refusals: number;
   fetch: FetchRun | undefined;
   serve: 'none' | 'queued' | 'running';
+  /** Resolves once the version in place is sealed, with what went wrong if something did; undefined: it has been. */
+  sealing: Promise<unknown> | undefined;
   /** An unload was sent and is not answered yet. */
   unloading: boolean;
   /** A load was sent and is not answered yet. */
@@ -57,6 +61,7 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
     previous: found?.previous,
     parked: found?.parked ?? false,
     residence: 'memory',
+    tooLarge: undefined,
     // What a restarted agent finds may be loaded still, unless it sleeps; only the model server can say.
     served: { kind: found === undefined || found.parked ? 'absent' : 'unknown' },
     servedRevision: 0,
@@ -67,6 +72,7 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
     refusals: 0,
     fetch: undefined,
     serve: 'none',
+    sealing: undefined,
     unloading: false,
     loading: false,
     wake: undefined,

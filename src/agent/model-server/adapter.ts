@@ -19,6 +19,12 @@ export type ServerAnswer =
  */
 export type ServerHealth = 'up' | 'busy' | 'gone' | 'foreign';
 
+/** Bytes of memory that the server's process takes, as it says itself, or as the kernel does. */
+interface MemoryReading {
+  readonly bytes: number;
+  readonly source: 'server' | 'process';
+}
+
 /**
  * What the agent needs of a model server. Names are those of {@link isModelName}. Nothing here rejects for what the
  * server does or fails to do; the answers say it.
@@ -35,8 +41,8 @@ export interface ModelServerAdapter {
   ready(name: string): Promise<boolean | undefined>;
   /** Loads the files in `directory`; a model that is loaded already is replaced. */
   load(name: string, directory: string, spec: ModelSpec): Promise<ServerAnswer>;
-  /** Bytes of memory that its process takes; undefined where it does not say. */
-  memory(): Promise<number | undefined>;
+  /** What its process takes of the memory; undefined where nobody says. */
+  memory(): Promise<MemoryReading | undefined>;
   /** `done` also when it was not loaded. */
   unload(name: string): Promise<ServerAnswer>;
 }

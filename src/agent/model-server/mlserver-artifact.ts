@@ -16,11 +16,11 @@ const LONGEST_SETTINGS_BYTES = 1024 * 1024;
 /** Writes the settings that MLServer needs to find a model; see {@link mlserverSettingsFor}. */
 export async function writeSettings(name: string, directory: string, framework: string): Promise<void> {
   await within(directory, async (held) => {
-    const { paths, inner } = await lookThrough(held);
+    const { paths, inner, lone } = await lookThrough(held);
     const found: FoundSettings[] = [];
     for (const path of paths) found.push({ path, settings: await readSettings(join(held, path)) });
     // Renamed into place: the server may list the repository at any moment.
-    for (const [path, settings] of mlserverSettingsFor({ name, framework, inner }, found))
+    for (const [path, settings] of mlserverSettingsFor({ name, framework, inner, lone }, found))
       await replaceFile(join(held, path), `${JSON.stringify(settings)}\n`);
   });
 }
@@ -41,25 +41,31 @@ interface Artifact {
   readonly paths: readonly string[];
   /** The one directory with more in it than one directory, on the way down from the top; empty for the top. */
   readonly inner: string;
+  /** The one file of that directory, where it holds nothing else. */
+  readonly lone: string | undefined;
 }
 
 /** Walks the artifact as MLServer does, which looks into no hidden directory; links are not followed. */
 async function lookThrough(top: string): Promise<Artifact> {
   const paths: string[] = [];
   let inner = '';
+  let lone: string | undefined;
   const open = [''];
   for (let way = open.pop(); way !== undefined; way = open.pop()) {
     const directories: string[] = [];
+    const files: string[] = [];
     let others = 0;
     for await (const entry of await opendir(join(top, way), { bufferSize: 256 })) {
       if (way === '' && isMarkerName(entry.name)) continue;
       const path = way === '' ? entry.name : `${way}/${entry.name}`;
       if (entry.isDirectory() && !entry.name.startsWith('.')) directories.push(path);
       else others += 1;
+      if (entry.isFile()) files.push(path);
       if (entry.name === MLSERVER_SETTINGS_FILE) paths.push(path);
     }
     if (way === inner && others === 0 && directories.length === 1) inner = directories[0] ?? inner;
+    else if (way === inner) lone = others === 1 && directories.length === 0 ? files[0] : undefined;
     open.push(...directories);
   }
-  return { paths: paths.sort(), inner };
+  return { paths: paths.sort(), inner, lone };
 }

@@ -22,6 +22,9 @@ const IMPLEMENTATIONS = new Map([
   ['huggingface', 'mlserver_huggingface.HuggingFaceRuntime'],
 ]);
 
+/** Frameworks whose models are one file, which their runtimes find by `parameters.uri`. */
+const ONE_FILE: ReadonlySet<string> = new Set(['sklearn', 'xgboost', 'lightgbm', 'catboost']);
+
 /**
  * Which settings files to write, by their paths, so that MLServer loads an artifact under the model's name.
  *
@@ -34,22 +37,32 @@ const IMPLEMENTATIONS = new Map([
  * An artifact without settings gets one at the top that says its name and, for a framework with a known runtime, its
  * implementation; for the others MLSERVER_MODEL_IMPLEMENTATION of the server decides.
  *
+ * MLServer's runtimes look for a few names, such as model.joblib; for the rest sklearn's fails with "Is a directory". Where the
+ * model is one file that is no `model.…`, the settings name it.
+ *
  * @param inner the directory that holds the model where the top holds nothing but that: an archive of one directory
+ * @param lone the one file of that directory, where it holds nothing else
  */
 export function mlserverSettingsFor(
-  model: { readonly name: string; readonly framework: string; readonly inner: string },
+  model: {
+    readonly name: string;
+    readonly framework: string;
+    readonly inner: string;
+    readonly lone: string | undefined;
+  },
   found: readonly FoundSettings[],
 ): ReadonlyMap<string, Readonly<Record<string, unknown>>> {
-  const { name, framework, inner } = model;
+  const { name, framework } = model;
   const readable = found.flatMap(({ path, settings }) =>
     settings === undefined ? [] : [{ path, settings }],
   );
   if (readable.length === 0) {
     if (found.some(({ path }) => path === MLSERVER_SETTINGS_FILE)) return new Map();
     const implementation = IMPLEMENTATIONS.get(framework.toLowerCase());
+    const place = placeOf(model);
     const made = {
       ...(implementation !== undefined && { implementation }),
-      ...(inner !== '' && { parameters: { uri: `./${inner}` } }),
+      ...(place !== '' && { parameters: { uri: `./${place}` } }),
       name,
     };
     return new Map([[MLSERVER_SETTINGS_FILE, made]]);
@@ -63,4 +76,19 @@ export function mlserverSettingsFor(
       .filter(({ settings }) => settings['name'] === meant && settings['name'] !== name)
       .map(({ path, settings }) => [path, { ...settings, name }]),
   );
+}
+
+/** Where MLServer's runtime has to look for the model; empty: at the top, where it looks by itself. */
+function placeOf({
+  framework,
+  inner,
+  lone,
+}: {
+  readonly framework: string;
+  readonly inner: string;
+  readonly lone: string | undefined;
+}): string {
+  const isOneFile = ONE_FILE.has(framework.toLowerCase());
+  const isFound = lone === undefined || /(^|\/)model\.[^/]+$/.test(lone);
+  return isOneFile && !isFound ? lone : inner;
 }

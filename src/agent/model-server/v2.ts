@@ -5,12 +5,19 @@ import type { ModelServerAdapter, ServerAnswer, ServerHealth } from './adapter.t
 import type { HttpAnswer, HttpCall } from './http-call.ts';
 import { residentMemoryOf } from './resident-memory.decide.ts';
 import type { MlserverSettings } from './mlserver-settings.ts';
+import type { ProcessMemory } from './process-memory.ts';
 
 const HEALTH_TIMEOUT = seconds(2);
 const INDEX_TIMEOUT = seconds(60);
 /** Large models take minutes to load, and a load that is given up goes on inside the server all the same. */
 const LOAD_TIMEOUT = seconds(900);
 const UNLOAD_TIMEOUT = seconds(120);
+
+/** Where to learn how much memory the server takes, beside the server itself. */
+interface MemorySources {
+  readonly mlserverMetrics?: HttpCall;
+  readonly ofProcess?: ProcessMemory;
+}
 
 /**
  * The V2 repository API, spoken by MLServer, Triton and KServe's Python servers:
@@ -19,11 +26,12 @@ const UNLOAD_TIMEOUT = seconds(120);
 export function v2Adapter(
   call: HttpCall,
   settings: MlserverSettings,
-  mlserverMetrics: HttpCall = call,
+  { mlserverMetrics = call, ofProcess }: MemorySources = {},
 ): ModelServerAdapter {
   const model = (name: string, action: 'load' | 'unload') =>
     `/v2/repository/models/${encodeURIComponent(name)}/${action}`;
   const metadata = rememberedMetadata(call);
+  let says = false;
   const live = () => call('GET', '/v2/health/live', HEALTH_TIMEOUT);
   return {
     health: async () => healthOf(await live()),
@@ -49,7 +57,13 @@ export function v2Adapter(
     },
     memory: async () => {
       const isMlserver = (await metadata())?.name === 'mlserver';
-      return residentMemoryOf(await (isMlserver ? mlserverMetrics : call)('GET', '/metrics', HEALTH_TIMEOUT));
+      const ask = isMlserver ? mlserverMetrics : call;
+      const said = residentMemoryOf(await ask('GET', '/metrics', HEALTH_TIMEOUT));
+      says ||= said !== undefined;
+      if (said !== undefined) return { bytes: said, source: 'server' };
+      // One that says it at other times is busy: what another source counts is not the same.
+      const seen = says ? undefined : await ofProcess?.();
+      return seen === undefined ? undefined : { bytes: seen, source: 'process' };
     },
     unload: async (name) => {
       const answer = await call('POST', model(name, 'unload'), UNLOAD_TIMEOUT, '{}');

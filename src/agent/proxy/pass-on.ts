@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CLIENT_GONE, forward, onceOver, readToNobody } from './forward.ts';
-import { modelTarget } from './model-target.decide.ts';
+import { modelTarget } from '../../contract/model-target.ts';
 import type { PassedRequest } from './proxied-request.decide.ts';
 import { exchangeOf, type Serving } from './requests.ts';
 import { answerSleeping, onceAwake, type Wake, type WhileAway } from './wake.ts';

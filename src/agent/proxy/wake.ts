@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { type Clock, type Milliseconds, milliseconds } from '../../lib/clock.ts';
 import type { ModelWaker, WakeOutcome } from '../residency/waker.ts';
 import { refuse } from './answers.ts';
-import type { ModelTarget } from './model-target.decide.ts';
+import type { ModelTarget } from '../../contract/model-target.ts';
 
 /** By what requests wait for their models. */
 export interface Wake {

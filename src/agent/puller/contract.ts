@@ -4,17 +4,10 @@ export interface PullRequest {
   readonly id: string;
   readonly storageUri: string;
   /**
-   * Absolute, does not exist yet; the puller creates and fills it, or leaves nothing. It is whole when the marker is in it.
-   * `<destination>.archive` is the puller's too.
+   * Absolute, does not exist yet; the puller creates and fills it, or leaves nothing. `<destination>.archive` is the puller's
+   * too.
    */
   readonly destination: string;
-  readonly marker: Marker;
-}
-
-/** The file at the top of a tree that says it is whole; it appears when everything else is safely on disk. */
-export interface Marker {
-  readonly name: string;
-  readonly content: string;
 }
 
 /** How many bytes of the model are on disk so far; sent a few times a second at most. */
@@ -38,8 +31,8 @@ export type PullResult =
 
 export interface Puller {
   /**
-   * Never rejects: every failure, an abort too, is a `failed` result. When it settles, nothing half-made is left; what was
-   * pulled is flushed to disk and marked.
+   * Never rejects: every failure, an abort too, is a `failed` result. When it settles, nothing half-made is left. What was pulled
+   * is whole, and not yet flushed to disk: the store sees to that once it is in place.
    */
   pull(request: PullRequest, signal: AbortSignal, onProgress: (p: PullProgress) => void): Promise<PullResult>;
   /** Ends the pulls under way as aborted and frees what the puller holds. */

@@ -17,7 +17,6 @@ import type { DiskRoom } from './disk-room.ts';
 import { eachDownload } from './downloads.ts';
 import type { SharedDownloads } from './downloads.ts';
 import { type Destination, makeDestination, removeDestination } from './destination.ts';
-import type { Seal } from './seal.ts';
 
 /** What the pulls of one process share. */
 interface DownloadContext {
@@ -26,7 +25,8 @@ interface DownloadContext {
   readonly clock: Clock;
   readonly shared: SharedDownloads;
   readonly room: DiskRoom;
-  readonly seal: Seal;
+  /** Makes what is called with each file of a model before it is opened, and throws at one that is not for this process. */
+  readonly admission?: () => (file: RemoteFile) => void;
 }
 
 type Pulled = Extract<PullResult, { kind: 'pulled' }>;
@@ -46,28 +46,25 @@ const PROGRESS_EVERY_MS = 250;
 const FIRST_PROGRESS_BYTES = 64 * 1024;
 
 /**
- * Brings one model into `request.destination`: flushed, and marked at the very end. What only touches directories is done
- * synchronously: it takes microseconds, several times less than asking another thread for it, and in this process nothing
- * else waits.
+ * Brings one model into `request.destination`. What only touches directories is done synchronously: it takes microseconds,
+ * several times less than asking another thread for it.
  * @param onBytes called with the bytes on disk so far, a few times a second.
  * @throws PullError, or what a client throws; nothing half-made is left.
  */
 export async function downloadModel(
-  { storageUri: uri, destination: path, marker }: PullRequest,
+  { storageUri: uri, destination: path }: PullRequest,
   context: DownloadContext,
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<Pulled> {
   const destination = makeDestination(path);
   const stopper = new AbortController();
-  const { root } = destination;
-  const tree = createTreeWriter(root, context.settings.limits, throttled(context.clock, onBytes));
+  const tree = createTreeWriter(destination.root, context.settings.limits, throttled(context.clock, onBytes));
   try {
     const either = AbortSignal.any([signal, stopper.signal]);
     const giveUp = (): void => stopper.abort();
     const version = await fill({ context, uri, destination, tree, signal: either, giveUp });
     if (tree.totals.files === 0) throw new NotFoundError(`${shownUri(uri)}: it holds no files`);
-    await context.seal({ root: root.path, files: tree.paths }, marker);
     return { kind: 'pulled', ...tree.totals, ...(version === undefined ? {} : { version }) };
   } catch (thrown) {
     stopper.abort();
@@ -112,7 +109,9 @@ async function store(download: Download, file: RemoteFile): Promise<void> {
 
 /** Unpacks the archives among the files as they come, and passes on the others. */
 async function* unpacked(download: Download, files: AsyncIterable<RemoteFile>): AsyncGenerator<RemoteFile> {
+  const admit = download.context.admission?.();
   for await (const file of files) {
+    admit?.(file);
     if (file.directory === true) download.tree.addDirectory(file.path);
     else if (file.unpacking === undefined) yield file;
     else await unpack(download, file, file.unpacking);

@@ -6,16 +6,16 @@ import { createHttpClient } from '../sources/http-client.ts';
 import { createProxyRouter } from '../sources/proxy/proxy-router.ts';
 import { secretValues } from '../sources/redact.ts';
 import type { SourceSettings } from '../sources/settings.ts';
+import type { RemoteFile } from '../sources/source.ts';
 import type { Environment } from '../sources/environment.ts';
 import { createSources } from '../sources/sources.ts';
-import type { Puller } from './contract.ts';
+import type { Puller, PullProgress, PullRequest, PullResult } from './contract.ts';
 import { createDiskRoom } from './disk-room.ts';
 import { downloadModel } from './download-model.ts';
 import { createSharedDownloads } from './downloads.ts';
 import { failedPull } from './pull-result.ts';
-import { createSeal } from './seal.ts';
 
-interface InProcessPullerOptions {
+export interface InProcessPullerOptions {
   readonly env: Environment;
   readonly settings: SourceSettings;
   readonly clock: Clock;
@@ -23,12 +23,37 @@ interface InProcessPullerOptions {
   readonly resolve?: Resolve;
 }
 
+/** A puller that may leave a model to another one. */
+interface Pulls<T> {
+  pull(
+    request: PullRequest,
+    signal: AbortSignal,
+    onProgress: (progress: PullProgress) => void,
+  ): Promise<PullResult | T>;
+  stop(): Promise<void>;
+}
+
+interface Bounds<T> {
+  /** For each model; what it makes throws at a file that is not for this process. */
+  readonly admission: () => (file: RemoteFile) => void;
+  /** What the pull resolves with for what was thrown there; undefined for any other error. */
+  readonly left: (thrown: unknown) => T | undefined;
+}
+
 /**
- * Pulls in the process it is called in. The agent uses it inside the forked child only, because a storage SDK and a large
- * download raise a process's memory for good; tests use it directly.
+ * Pulls any model in the process it is called in: the forked child, because a storage SDK, an archive and a large download raise a
+ * process's memory for good, and may end it.
  * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is no network.
  */
-export function createInProcessPuller({ env, settings, clock, resolve }: InProcessPullerOptions): Puller {
+export function createInProcessPuller(options: InProcessPullerOptions): Puller {
+  return createPulls<never>(options);
+}
+
+/** The same, for the models within bounds. @throws InvalidNetworkError */
+export function createPulls<T>(
+  { env, settings, clock, resolve }: InProcessPullerOptions,
+  bounds?: Bounds<T>,
+): Pulls<T> {
   const policy = createDestinationPolicy(settings.deniedNetworks);
   const { connectTimeoutMs, maxRedirects } = settings;
   const proxies = createProxyRouter(env, { connectTimeoutMs, guard: { policy, resolve } });
@@ -40,7 +65,7 @@ export function createInProcessPuller({ env, settings, clock, resolve }: InProce
     clock,
     shared: createSharedDownloads(settings.sharedDownloads),
     room: createDiskRoom(),
-    seal: createSeal(clock),
+    ...(bounds && { admission: bounds.admission }),
   };
   const secrets = secretValues(env);
   const stopper = new AbortController();
@@ -51,7 +76,9 @@ export function createInProcessPuller({ env, settings, clock, resolve }: InProce
       const download = downloadModel(request, context, either, (bytes) =>
         onProgress({ id: request.id, bytes }),
       ).catch((thrown: unknown) =>
-        failedPull(either.aborted ? new PullAbortedError('the pull was given up') : thrown, request, secrets),
+        either.aborted
+          ? failedPull(new PullAbortedError('the pull was given up'), request, secrets)
+          : (bounds?.left(thrown) ?? failedPull(thrown, request, secrets)),
       );
       running.add(download);
       try {

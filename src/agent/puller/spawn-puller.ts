@@ -7,12 +7,6 @@ import type { Environment } from '../sources/environment.ts';
 /** JavaScript objects of a pull are few; bytes live outside this heap. */
 const HEAP_MIB = 96;
 
-const PULLER_ENVIRONMENT = {
-  ...ALLOCATOR,
-  // Threads that wait for the disk at the same moment share one commit of its journal; Node's own number is 4.
-  UV_THREADPOOL_SIZE: '16',
-};
-
 /**
  * Starts a puller's process, with exactly this environment, for the caller to attach to: one that is not configured ends by
  * itself. This module imports nothing that takes time, so that an agent can start the process before it has loaded itself.
@@ -21,7 +15,7 @@ const PULLER_ENVIRONMENT = {
  */
 export function spawnPuller(entry: URL, env: Environment): ChildProcess {
   const child = fork(fileURLToPath(entry), [], {
-    env: { ...PULLER_ENVIRONMENT, ...env },
+    env: { ...ALLOCATOR, ...env },
     execArgv: [
       `--max-old-space-size=${HEAP_MIB}`,
       '--max-semi-space-size=2',

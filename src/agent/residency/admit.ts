@@ -1,8 +1,8 @@
 import type { MonotonicMs } from '../../lib/clock.ts';
 import { type Books, send } from './books.ts';
 import { type Entry, answers, holdsMemory, isOnDisk, sizeOf } from './entry.ts';
-import { planRoom, type Urgency } from './residency.decide.ts';
-import { enqueue } from './settle.ts';
+import { canEverFit, planRoom, type Urgency } from './residency.decide.ts';
+import { enqueue, judgeSize } from './settle.ts';
 import { refusal } from './waiting.ts';
 
 /** As many models at once are fetched and loaded although nobody asked for them. */
@@ -95,18 +95,19 @@ function placeOne(books: Books, entry: Entry, placement: Placement): Placing {
   }
   // It is being unloaded; that is awaited first.
   if (holdsMemory(entry) && !answers(entry)) return { kind: 'passed' };
-  if (fetchIfMissing(books, entry)) return { kind: 'passed' };
   const need = sizeOf(entry);
-  if (need > memory.budget()) {
-    refuseTooLarge(books, entry, need);
+  const standing = memory.standing(promised);
+  const { allowed } = standing;
+  if (!canEverFit(need, { allowed, budget: memory.budget(), staying: books.pinnedCharge })) {
+    refuseTooLarge(books, entry);
     return { kind: 'passed' };
   }
+  if (fetchIfMissing(books, entry)) return { kind: 'passed' };
   if (memory.wantsMeasure(need)) {
     // What is being loaded has not grown to its size yet; each that ends is a reason to look again.
     if (books.loading.size === 0) books.measure();
     return { kind: 'blocked' };
   }
-  const standing = memory.standing(promised);
   const plan = planRoom(need, standing, mayEvict ? books.idle.oldestFirst() : [], urgency, now);
   if (plan.kind === 'wait') {
     if (plan.until !== undefined) books.lookAt(plan.until);
@@ -125,16 +126,22 @@ function placeOne(books: Books, entry: Entry, placement: Placement): Placing {
 
 function unloadFor(books: Books, victim: Entry): void {
   books.counts.evictions += 1;
+  victim.evictedAfter = books.evictedBytes;
+  books.evictedBytes += victim.charge;
   books.idle.remove(victim);
   books.memory.leave(victim);
   send(books, victim, 'rest');
 }
 
-function refuseTooLarge(books: Books, entry: Entry, need: number): void {
+function refuseTooLarge(books: Books, entry: Entry): void {
   books.queues.remove(entry);
   books.proving.delete(entry);
-  const message = `model ${entry.name} takes ${need} bytes, more than the memory budget of ${books.memory.budget()} bytes`;
-  books.waiting.endAll(entry, refusal('ModelTooLarge', message));
+  if (entry.residence === 'disk') send(books, entry, 'rest');
+  judgeSize(books, entry);
+  const why = entry.tooLarge ?? 'there is no room for it beside the models that are pinned';
+  books.waiting.endAll(entry, refusal('ModelTooLarge', `model ${entry.name}: ${why}`));
+  // What was measured stands in its way, and may not for ever.
+  if (entry.tooLarge === undefined) enqueue(books, entry);
 }
 
 /** Has the files of a model fetched, if there is room for them; false when they are there. */

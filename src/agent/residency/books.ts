@@ -4,6 +4,7 @@ import type { Entry } from './entry.ts';
 import type { LruList } from './lru-list.ts';
 import type { MemoryLedger } from './memory.ts';
 import type { LoadQueues } from './queues.ts';
+import type { ByteCount } from './residency.decide.ts';
 import type { WaitingRoom } from './waiting.ts';
 
 /** What happened, counted since the agent began. */
@@ -15,6 +16,8 @@ export interface ResidencyCounts {
   /** Unloads that made room. */
   evictions: number;
   diskEvictions: number;
+  /** Misses that would have been hits with so many times the budget. */
+  readonly spared: Map<number, number>;
 }
 
 /** All that residency knows; only its own parts write it. */
@@ -34,8 +37,12 @@ export interface Books {
   /** Names for the engine to decide for again. */
   readonly changed: Set<string>;
   readonly counts: ResidencyCounts;
+  /** All that was ever evicted. */
+  evictedBytes: ByteCount;
   onDemand: boolean;
   pinned: ReadonlySet<string>;
+  /** What the pinned models in memory took when the look began: they never make room. */
+  pinnedCharge: ByteCount;
   /** The models to come back are sorted by their heat. */
   hotInOrder: boolean;
   serverUp: boolean;

@@ -1,7 +1,7 @@
 import { type MonotonicMs, seconds } from '../../lib/clock.ts';
 import type { Residency } from '../../contract/residency.ts';
 import { type Books, mayGo, send } from './books.ts';
-import { answers, byHeat, type Entry, sizeOf } from './entry.ts';
+import { answers, byHeat, type Entry, holdsMemory, sizeOf } from './entry.ts';
 import { type ByteCount, suspectCharge } from './residency.decide.ts';
 import { enqueue } from './settle.ts';
 
@@ -29,7 +29,7 @@ export function serverGone(books: Books, loading: readonly string[], now: Monoto
   if (!books.onDemand) return;
   if (!books.keepsFiles) {
     // Those in place are loaded by the next process as it starts; which they are, the engine sees to as with residency always.
-    books.memory.serverGone();
+    books.memory.serverGone(undefined);
     return;
   }
   const suspects = loading.flatMap((name) => books.entries.get(name) ?? []);
@@ -38,6 +38,7 @@ export function serverGone(books: Books, loading: readonly string[], now: Monoto
       entry.learned = suspectCharge(entry.charge, suspects.length, books.memory.budget());
     entry.notBefore = (now + SUSPECT_PAUSE) as MonotonicMs;
   }
+  const held = suspects.length > 0 ? heldNow(books) : undefined;
   const again = byHeat(new Set([...books.memory.holders(), ...books.queues.of('hot')]), now);
   for (const entry of again) {
     const wasProof = books.proving.has(entry);
@@ -50,7 +51,14 @@ export function serverGone(books: Books, loading: readonly string[], now: Monoto
     else if (!wasProof) books.queues.put(entry, 'hot');
     else books.queues.put(entry, 'proof');
   }
-  books.memory.serverGone();
+  books.memory.serverGone(held);
+}
+
+/** What the server was charged with that it really had, or was loading: others only had their room. */
+function heldNow({ memory }: Books): ByteCount {
+  let sum = 0;
+  for (const entry of memory.holders()) if (holdsMemory(entry)) sum += entry.charge;
+  return sum;
 }
 
 /** Takes over another residency, budget or set of pinned models. */

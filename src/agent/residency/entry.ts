@@ -2,7 +2,7 @@ import type { MonotonicMs } from '../../lib/clock.ts';
 import type { ModelSpec } from '../../contract/model-config.ts';
 import { meansSameSpec } from '../../contract/model-config.ts';
 import { specHash } from '../../contract/model-marker.ts';
-import type { ModelFailure, Residence } from '../../contract/model-operations.ts';
+import type { ModelFailure, Residence } from '../engine/model-operations.decide.ts';
 import { parseQuantity, toBytes } from '../../lib/quantity.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
 import { type LruLinks, unlisted } from './lru-list.ts';
@@ -36,6 +36,8 @@ export interface Entry extends LruLinks<Entry>, Evictable {
   inFlight: number;
   readonly waiters: Set<Waiter>;
   queue: QueueName | undefined;
+  /** What had been evicted of all models before it was, if it was. */
+  evictedAfter: ByteCount | undefined;
   /** It is not loaded before that. */
   notBefore: MonotonicMs | undefined;
   /** The model server has been seen to have it since it was last decided to load it. */
@@ -44,6 +46,8 @@ export interface Entry extends LruLinks<Entry>, Evictable {
   known: ModelSpec | undefined;
   /** Its size is other than what was declared. */
   learned: ByteCount | undefined;
+  /** Why it is never loaded: it alone is larger than the budget. */
+  tooLarge: string | undefined;
   /** How often it was used of late, as of `heatAt`. */
   heat: number;
   heatAt: MonotonicMs;
@@ -63,10 +67,12 @@ export function newEntry(name: string, now: MonotonicMs): Entry {
     inFlight: 0,
     waiters: new Set(),
     queue: undefined,
+    evictedAfter: undefined,
     notBefore: undefined,
     seenLoaded: false,
     known: undefined,
     learned: undefined,
+    tooLarge: undefined,
     heat: 0,
     heatAt: now,
   };
@@ -80,6 +86,11 @@ export function answers({ model }: Entry): boolean {
 /** Whether the model server holds something of it, or may. */
 export function holdsMemory({ model }: Entry): boolean {
   return model !== undefined && (model.served.kind !== 'absent' || model.unloading || model.loading);
+}
+
+/** Whether the model server is loading it at this moment, which cannot be called back. */
+export function isBeingLoaded({ model }: Entry): boolean {
+  return model?.loading === true && model.served.kind === 'absent';
 }
 
 /** Whether there is a version on disk that can be loaded. */

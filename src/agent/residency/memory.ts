@@ -1,5 +1,5 @@
 import type { Entry } from './entry.ts';
-import { allowedCharge, type ByteCount, type MemoryStanding } from './residency.decide.ts';
+import { allowedCharge, type ByteCount, ceilingAfterEnd, type MemoryStanding } from './residency.decide.ts';
 import { createServerProcess } from './server-process.ts';
 
 /** How the memory stands, for people. */
@@ -29,8 +29,8 @@ export interface MemoryLedger {
   wantsMeasure(size: ByteCount): boolean;
   /** What the process takes in all. */
   measured(resident: ByteCount): void;
-  /** The process ended: the next one has nothing. */
-  serverGone(): void;
+  /** The process ended: the next one has nothing. `held` is what it was charged with; undefined: it was not loading. */
+  serverGone(held: ByteCount | undefined): void;
   /** What the process takes without models, for the agent after this one. */
   base(): ByteCount | undefined;
   figures(): MemoryFigures;
@@ -42,6 +42,7 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
   let charged = 0;
   let leavingSum = 0;
   let peak = 0;
+  let ceiling = Number.POSITIVE_INFINITY;
   const process = createServerProcess(knownBase);
   const holders = new Set<Entry>();
   const leaving = new Set<Entry>();
@@ -49,10 +50,13 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
     if (leaving.delete(entry)) leavingSum -= entry.charge;
   };
   const allowed = (): ByteCount =>
-    allowedCharge(budget, Number.isFinite(budget) ? process.known() : undefined);
+    Number.isFinite(budget) ? Math.min(ceiling, allowedCharge(budget, process.known())) : budget;
   const ledger: MemoryLedger = {
     setBudget: (next) => {
+      const before = budget;
       budget = next ?? Number.POSITIVE_INFINITY;
+      // Whoever gives more knows better than what was learned.
+      if (budget !== before) ceiling = Number.POSITIVE_INFINITY;
     },
     budget: () => budget,
     charge: (entry, size) => {
@@ -78,9 +82,9 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
     standing: (promised) => ({ charged, leaving: leavingSum, promised, allowed: allowed() }),
     wantsMeasure: (size) => process.wantsLook(peak, Math.max(0, charged + size - peak), budget),
     measured: (resident) => process.measured(resident, charged, peak),
-    serverGone: () => {
-      peak = charged;
-      process.gone(peak);
+    serverGone: (held) => {
+      if (held !== undefined && process.known() === undefined) ceiling = ceilingAfterEnd(held, ceiling);
+      process.gone((peak = charged));
     },
     base: process.base,
     figures: () => ({

@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { MemorySource } from '../../contract/agent-status.ts';
 import type { Milliseconds } from '../../lib/clock.ts';
+import { WHAT_IF_TIMES } from './residency.decide.ts';
 import type { ResidencyFigures } from './residency.ts';
 
 const PREFIX = 'kserve_mms_agent';
@@ -12,7 +14,11 @@ export interface ResidencyMetrics {
 }
 
 /** Adds what is known of models that sleep to the agent's metrics; `figures` is read at each scrape. */
-export function addResidencyMetrics(registry: Registry, figures: () => ResidencyFigures): ResidencyMetrics {
+export function addResidencyMetrics(
+  registry: Registry,
+  figures: () => ResidencyFigures,
+  source: () => MemorySource,
+): ResidencyMetrics {
   const registers = [registry];
   const waits = new Histogram({
     name: `${PREFIX}_cold_start_seconds`,
@@ -45,7 +51,26 @@ export function addResidencyMetrics(registry: Registry, figures: () => Residency
     'What the model server takes beyond what it takes without models; absent where it does not say',
     ({ memory }) => memory.measured,
   );
+  addSource(registers, source);
   gauge('disk_used_bytes', 'What the files of all models take', ({ diskUsed }) => diskUsed);
+  addCounts(registers, figures);
+  return { waited: (took, outcome) => waits.observe({ outcome }, took / 1000) };
+}
+
+function addSource(registers: Registry[], source: () => MemorySource): void {
+  new Gauge({
+    name: `${PREFIX}_memory_source`,
+    help: 'How the memory of the model server is known: by what it says itself, by the kernel, or only by what models declare',
+    labelNames: ['source'],
+    registers,
+    collect() {
+      this.reset();
+      this.set({ source: source() }, 1);
+    },
+  });
+}
+
+function addCounts(registers: Registry[], figures: () => ResidencyFigures): void {
   const count = (name: string, help: string, read: (now: ResidencyFigures['counts']) => number) =>
     new Counter({
       name: `${PREFIX}_${name}`,
@@ -58,11 +83,21 @@ export function addResidencyMetrics(registry: Registry, figures: () => Residency
     });
   count('residency_hits_total', 'Requests that found their model in memory', ({ hits }) => hits);
   count('residency_misses_total', 'Requests that had to wait for their model', ({ misses }) => misses);
+  new Counter({
+    name: `${PREFIX}_residency_spared_misses_total`,
+    help: 'Requests that had to wait, and would not have with so many times the memory budget',
+    labelNames: ['budget'],
+    registers,
+    collect() {
+      this.reset();
+      const { spared } = figures().counts;
+      for (const times of WHAT_IF_TIMES) this.inc({ budget: String(times) }, spared.get(times) ?? 0);
+    },
+  });
   count('evictions_total', 'Unloads that made room for other models', ({ evictions }) => evictions);
   count(
     'disk_evictions_total',
     'Models whose files were removed to make room',
     ({ diskEvictions }) => diskEvictions,
   );
-  return { waited: (took, outcome) => waits.observe({ outcome }, took / 1000) };
 }

@@ -1,6 +1,7 @@
 import { milliseconds, type Milliseconds } from '../../lib/clock.ts';
 import { beginUse, type Books, endUse, send } from './books.ts';
-import { answers, type Entry, sizeOf, standingFailure, warm } from './entry.ts';
+import { answers, type Entry, isBeingLoaded, sizeOf, standingFailure, warm } from './entry.ts';
+import { keptBy } from './residency.decide.ts';
 import { enqueue } from './settle.ts';
 import { refusal } from './waiting.ts';
 import type { ModelWaker, WakeOutcome } from './waker.ts';
@@ -18,7 +19,7 @@ export function createWaker(books: Books, { waitWhileServerIsAway, waited }: Wak
   return {
     availability: (name) => {
       const entry = entries.get(name);
-      if (entry?.known === undefined) return UNKNOWN;
+      if (entry === undefined || isGone(entry)) return UNKNOWN;
       if (answers(entry)) {
         books.counts.hits += 1;
         return entry.residence === 'memory' ? LOADED : ASLEEP;
@@ -40,7 +41,7 @@ export function createWaker(books: Books, { waitWhileServerIsAway, waited }: Wak
     },
     wait: (name, signal) => {
       const entry = entries.get(name);
-      if (entry?.known === undefined) return Promise.resolve({ kind: 'removed' });
+      if (entry === undefined || isGone(entry)) return Promise.resolve({ kind: 'removed' });
       if (answers(entry)) {
         callBack(books, entry);
         return Promise.resolve({ kind: 'loaded' });
@@ -53,8 +54,9 @@ export function createWaker(books: Books, { waitWhileServerIsAway, waited }: Wak
         return Promise.resolve(refusal('LoadFailed', why, milliseconds(retryAt - now)));
       }
       books.counts.misses += 1;
+      countSpared(books, entry);
       const outcome = books.waiting.wait(entry, signal, () => desert(books, entry));
-      if (books.onDemand && entry.residence !== 'memory' && entry.waiters.size > 0) {
+      if (books.onDemand && isWanted(entry) && entry.residence !== 'memory' && entry.waiters.size > 0) {
         books.queues.put(entry, 'request');
         books.look();
       }
@@ -70,6 +72,22 @@ const LOADED = { kind: 'loaded' } as const;
 const UNKNOWN = { kind: 'unknown' } as const;
 const ASLEEP = { kind: 'asleep' } as const;
 const SERVER_AWAY = { kind: 'server-away' } as const;
+
+/** What a larger budget would bring, told before anybody has to try it. */
+function countSpared({ counts, evictedBytes, memory }: Books, { evictedAfter }: Entry): void {
+  if (evictedAfter === undefined) return;
+  for (const times of keptBy(evictedBytes - evictedAfter, memory.budget()))
+    counts.spared.set(times, (counts.spared.get(times) ?? 0) + 1);
+}
+
+function isWanted({ known }: Entry): boolean {
+  return known !== undefined;
+}
+
+/** It is removed, and the model server says so: while it loads a model that was removed meanwhile, it does not yet. */
+function isGone(entry: Entry): boolean {
+  return !isWanted(entry) && !isBeingLoaded(entry);
+}
 
 /** Its unload was decided and not sent: it stays. */
 export function callBack(books: Books, entry: Entry): void {

@@ -19,6 +19,21 @@ export interface Evictable {
 /** A model that nobody asks for takes the place of no model that was used within this time, in milliseconds. */
 const IN_USE_FOR = 30_000;
 
+/**
+ * Whether a model can ever be loaded beside those that never go. What was measured, or learned of a server that ended, may allow
+ * for less than the budget: a model that the budget holds is loaded all the same, alone.
+ */
+export function canEverFit(
+  need: ByteCount,
+  {
+    allowed,
+    budget,
+    staying,
+  }: { readonly allowed: ByteCount; readonly budget: ByteCount; readonly staying: ByteCount },
+): boolean {
+  return staying + need <= allowed || (staying === 0 && need <= budget);
+}
+
 /** How the memory stands when room for one more model is needed. */
 export interface MemoryStanding {
   /** What all take that are loaded or being loaded or unloaded. */
@@ -40,7 +55,7 @@ type RoomPlan<T> =
   | { readonly kind: 'wait'; readonly until: MonotonicMs | undefined };
 
 /**
- * How to make room for a model. The whole eviction is planned before its first unload: where it does not suffice, nothing
+ * How to make room for a model that {@link canEverFit}: one that is larger than what is allowed gets room for itself alone. The whole eviction is planned before its first unload: where it does not suffice, nothing
  * is unloaded at all.
  *
  * @param oldestFirst from the least to the most recently used; no more are looked at than are needed
@@ -52,8 +67,8 @@ export function planRoom<T extends Evictable>(
   urgency: Urgency,
   now: MonotonicMs,
 ): RoomPlan<T> {
-  if (charged + promised + need <= allowed) return { kind: 'fits' };
-  let short = charged - leaving + promised + need - allowed;
+  if (charged + promised + need <= Math.max(allowed, need)) return { kind: 'fits' };
+  let short = charged - leaving + promised + need - Math.max(allowed, need);
   const victims: T[] = [];
   let until: MonotonicMs | undefined;
   for (const candidate of oldestFirst) {
@@ -105,6 +120,17 @@ export function allowedCharge(budget: ByteCount, measured: MeasuredMemory | unde
  */
 const UNMEASURED_PART = 0.05;
 
+/** Of what was charged when a server ended that cannot be measured, the next one is charged with so much at most. */
+const AFTER_AN_END = 0.75;
+
+/**
+ * What may be charged after a server has ended while it loaded, where its memory cannot be measured: that much it had when it
+ * may have been killed for its memory, so the next one gets less.
+ */
+export function ceilingAfterEnd(charged: ByteCount, ceiling: ByteCount): ByteCount {
+  return Math.min(ceiling, Math.max(1, Math.floor(charged * AFTER_AN_END)));
+}
+
 /** Whether the process should be measured before one more model is loaded: each load may be larger than it was declared. */
 export function needsMeasure(growthSinceMeasure: ByteCount, growth: ByteCount, left: ByteCount): boolean {
   return growth > 0 && growthSinceMeasure > 0 && growthSinceMeasure + growth > left * UNMEASURED_PART;
@@ -125,4 +151,17 @@ const HALF_LIFE = 300_000;
 /** How often a model was used of late: each use counts one at first, and less with time. */
 export function cooled(heat: number, passed: number): number {
   return passed <= 0 ? heat : heat * 2 ** (-passed / HALF_LIFE);
+}
+
+/** How many times the budget is asked about: whether a request that had to wait would have found its model. */
+export const WHAT_IF_TIMES = [1.5, 2] as const;
+
+/**
+ * Which of {@link WHAT_IF_TIMES} would have kept a model until now. Under a larger budget the last to be evicted would still be
+ * there, as many as it holds more. A model that was evicted twice since then counts twice, so that this errs to the safe side.
+ *
+ * @param evictedSince bytes evicted from its own eviction on, its own included
+ */
+export function keptBy(evictedSince: ByteCount, budget: ByteCount): readonly number[] {
+  return WHAT_IF_TIMES.filter((times) => evictedSince <= budget * (times - 1));
 }

@@ -127,6 +127,7 @@ function lookNow(books: Books, dirty: Set<Entry>): readonly string[] {
   const now = books.clock.monotonic();
   const seen = [...dirty];
   dirty.clear();
+  books.pinnedCharge = pinnedCharge(books);
   for (const entry of seen) {
     if (books.entries.get(entry.name) === entry) settle(books, entry, now);
   }
@@ -139,6 +140,15 @@ function lookNow(books: Books, dirty: Set<Entry>): readonly string[] {
   const names = [...books.changed];
   books.changed.clear();
   return names;
+}
+
+function pinnedCharge({ pinned, entries }: Books): ByteCount {
+  let sum = 0;
+  for (const name of pinned) {
+    const entry = entries.get(name);
+    if (entry?.residence === 'memory') sum += entry.charge;
+  }
+  return sum;
 }
 
 function newBooks(deps: ResidencyDeps, look: () => void, measure: () => void): Books {
@@ -154,9 +164,11 @@ function newBooks(deps: ResidencyDeps, look: () => void, measure: () => void): B
     proving: new Set(),
     loading: new Set(),
     changed: new Set(),
-    counts: { hits: 0, misses: 0, loads: 0, evictions: 0, diskEvictions: 0 },
+    counts: { hits: 0, misses: 0, loads: 0, evictions: 0, diskEvictions: 0, spared: new Map() },
+    evictedBytes: 0,
     onDemand: false,
     pinned: new Set(),
+    pinnedCharge: 0,
     hotInOrder: true,
     serverUp: false,
     keepsFiles: true,
@@ -187,6 +199,7 @@ function controlOf(books: Books, { clock, remembered }: ResidencyDeps, dirty: Se
       const { residence } = entryOf(name);
       return residence === 'rest' && !books.keepsFiles ? 'away' : residence;
     },
+    tooLarge: (name) => books.entries.get(name)?.tooLarge,
     mayUnload: (name) => {
       const entry = books.entries.get(name);
       if (entry === undefined || (entry.inFlight === 0 && entry.waiters.size === 0)) return true;

@@ -1,7 +1,18 @@
 import { milliseconds, type Milliseconds, type MonotonicMs, seconds } from '../../lib/clock.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
+import { RESIDENCY_ANNOTATIONS } from '../../contract/names.ts';
 import { type Books, endUse, mayGo, send } from './books.ts';
-import { answers, type Entry, holdsMemory, isOnDisk, isProved, sizeOf, standingFailure } from './entry.ts';
+import {
+  answers,
+  type Entry,
+  holdsMemory,
+  isBeingLoaded,
+  isOnDisk,
+  isProved,
+  sizeOf,
+  standingFailure,
+} from './entry.ts';
+import { type ByteCount, canEverFit } from './residency.decide.ts';
 import { refusal } from './waiting.ts';
 
 /**
@@ -18,10 +29,32 @@ export function settle(books: Books, entry: Entry, now: MonotonicMs): void {
   if (model.desired === undefined) letGo(books, entry);
   else if (entry.known === undefined || !meansSameSpec(entry.known, model.desired))
     takeVersion(books, entry, model.desired);
+  judgeSize(books, entry);
   if (!books.onDemand) settleAlways(books, entry, now);
   else if (model.desired !== undefined) settleOnDemand(books, entry, now);
   if (entry.residence !== 'memory' && !holdsMemory(entry) && entry.charge > 0) books.memory.uncharge(entry);
   if (entry.residence === 'away' && !isOnDisk(entry) && model.serve === 'none') send(books, entry, 'rest');
+}
+
+/** What alone, or beside the pinned models, takes more than the budget is never loaded; the engine tells of it in its status. */
+export function judgeSize(books: Books, entry: Entry): void {
+  const [need, budget, staying] = [sizeOf(entry), books.memory.budget(), books.pinnedCharge];
+  const isKept = !books.onDemand || entry.residence === 'memory';
+  const why =
+    isKept || canEverFit(need, { allowed: budget, budget, staying })
+      ? undefined
+      : tooLarge(need, budget, staying);
+  if (why === entry.tooLarge) return;
+  entry.tooLarge = why;
+  books.changed.add(entry.name);
+}
+
+function tooLarge(need: ByteCount, budget: ByteCount, staying: ByteCount): string {
+  const left = staying > 0 ? `, of which pinned models take ${staying}` : '';
+  return (
+    `it takes ${need} bytes of memory, and all models together may take ${budget}${left}: ` +
+    `raise ${RESIDENCY_ANNOTATIONS.memoryBudget}, or the model server's memory limit`
+  );
 }
 
 /** The model is not wanted any more; the engine unloads and removes it. */
@@ -30,7 +63,8 @@ function letGo(books: Books, entry: Entry): void {
   books.queues.remove(entry);
   books.proving.delete(entry);
   books.idle.remove(entry);
-  books.waiting.endAll(entry, { kind: 'removed' });
+  // MLServer (1.7.1) answers 400 while it loads a model, and 404 when that has gone again.
+  if (!isBeingLoaded(entry)) books.waiting.endAll(entry, { kind: 'removed' });
   if (books.onDemand) send(books, entry, 'rest');
 }
 

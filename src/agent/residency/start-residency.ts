@@ -4,6 +4,7 @@ import { messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Residency } from '../../contract/residency.ts';
 import type { ResidencyFileReading } from '../config/config-watcher.ts';
+import type { MemorySource } from '../../contract/agent-status.ts';
 import type { ModelServerAdapter } from '../model-server/adapter.ts';
 import { addResidencyMetrics, type ResidencyMetrics } from './metrics.ts';
 import { readHeat, writeHeat } from './heat-file.ts';
@@ -24,6 +25,10 @@ interface ResidencyStart {
   readonly log: Logger;
   readonly consider: (names: Iterable<string>) => void;
   readonly settled: () => void;
+  /** It is on-demand, and that is how memory is judged. */
+  readonly measuredBy: (source: MemorySource) => void;
+  /** It is on-demand, for the first time. */
+  readonly turnedOn: () => void;
   readonly registry: Registry;
 }
 
@@ -34,22 +39,41 @@ export interface RunningResidency extends ModelResidency {
 
 /** Starts with what the flags say, and with what the agent before this one remembered. */
 export async function startResidency(
-  { settings, modelDir, adapter, clock, log, consider, settled, registry }: ResidencyStart,
+  {
+    settings,
+    modelDir,
+    adapter,
+    clock,
+    log,
+    consider,
+    settled,
+    measuredBy,
+    turnedOn,
+    registry,
+  }: ResidencyStart,
   signal: AbortSignal,
 ): Promise<RunningResidency> {
   let metrics: ResidencyMetrics | undefined;
+  let source: MemorySource = 'declared';
   const residency = createResidency({
     ...settings,
     ...{ clock, consider, settled, stopping: signal },
     remembered: await readHeat(modelDir),
-    measure: () => adapter.memory(),
+    measure: async () => {
+      if (!residency.isOnDemand()) return undefined;
+      const reading = await adapter.memory();
+      measuredBy((source = reading?.source ?? 'declared'));
+      return reading?.bytes;
+    },
     waited: (took, outcome) =>
       metrics?.waited(took, outcome.kind === 'refused' ? outcome.reason : outcome.kind),
   });
   const configure = (next: Residency): void => {
     residency.configure(next);
+    if (next.kind === 'always' || metrics !== undefined) return;
     // With residency always, which does not ask for them, there are none.
-    if (next.kind === 'on-demand') metrics ??= addResidencyMetrics(registry, residency.figures);
+    metrics = addResidencyMetrics(registry, residency.figures, () => source);
+    turnedOn();
   };
   configure(flagged(settings));
   void measureNow(residency, clock, signal);

@@ -15,6 +15,9 @@ const OTHERS: readonly (readonly [string, string])[] = [
   ['425a68', 'bzip2 is not supported: pack the model with gzip'],
   ['fd377a585a00', 'xz is not supported: pack the model with gzip'],
   ['377abcaf271c', '7z is not supported: pack the model with tar and gzip'],
+  ['1f9d', 'compress (.Z) is not supported: pack the model with gzip'],
+  ['04224d18', 'lz4 is not supported: pack the model with gzip'],
+  ['5d00008000', 'lzma is not supported: pack the model with gzip'],
   ['526172211a07', 'rar is not supported: pack the model with tar and gzip'],
   ['1f8b', 'it is compressed twice: pack the model with gzip once'],
   ['28b52ffd', 'it is compressed twice: pack the model once'],
@@ -37,7 +40,8 @@ export function judgeTarStart(start: Buffer): TarStart {
   return { isLabelled: false };
 }
 
-function otherFormat(start: Buffer): string | undefined {
+/** What a person should know of bytes that are no tar; undefined when they are nothing that is known. */
+export function otherFormat(start: Buffer): string | undefined {
   const hex = start.toString('hex', 0, 8);
   return OTHERS.find(([magic]) => hex.startsWith(magic))?.[1] ?? textFormat(start);
 }

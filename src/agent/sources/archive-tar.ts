@@ -11,6 +11,7 @@ import { printable } from './redact.ts';
 import type { ModelLimits } from './settings.ts';
 import { createTarBlocks } from './tar-blocks.ts';
 import type { TarBlocks } from './tar-blocks.ts';
+import { isForeignMarker } from './tree-writer.ts';
 import type { TreeWriter } from './tree-writer.ts';
 import { unpackedFrames } from './zstd-frames.ts';
 
@@ -186,7 +187,8 @@ export function checkRatio(unpackedBytes: number, packedBytes: number, limits: M
 async function unpackEntry(entry: Entry, tree: TreeWriter, { rename }: TarOptions): Promise<void> {
   const { header } = entry;
   const name = rename === undefined ? header.name : rename(header.name, header.type);
-  if (name === undefined) {
+  // A marker is no part of the model, whatever it is.
+  if (name === undefined || isForeignMarker(name)) {
     entry.resume();
     return;
   }
@@ -211,7 +213,9 @@ function refuseOddEntries({ type, name, pax }: Header): void {
     throw new BadArchiveError(`'${shown}' is a sparse file, which is not supported. Pack without --sparse.`);
   }
   if (type === 'file' || type === 'contiguous-file' || type === 'directory') return;
+  // The parser does not know GNU's old type for sparse files either.
+  const kind = (type as EntryType) ?? 'special entry, such as a sparse file (pack without --sparse)';
   throw new UnsafeEntryError(
-    `'${shown}' is a ${(type as EntryType) ?? 'special entry'}; only files and directories are taken`,
+    `'${shown}' is a ${kind}; only files and directories are taken`,
   );
 }

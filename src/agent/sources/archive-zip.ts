@@ -3,11 +3,12 @@ import { crc32 } from 'node:zlib';
 import { getFileNameLowLevel, openPromise } from 'yauzl';
 import type { Entry, ZipFile } from 'yauzl';
 import { archiveFault } from './archive.ts';
-import { textFormat } from './archive-start.ts';
+import { hasChecksum, otherFormat } from './archive-start.ts';
 import { checkRatio } from './archive-tar.ts';
 import { BadArchiveError, LimitExceededError, UnsafeEntryError } from './errors.ts';
 import { printable } from './redact.ts';
 import type { ModelLimits } from './settings.ts';
+import { isForeignMarker } from './tree-writer.ts';
 import type { TreeWriter } from './tree-writer.ts';
 
 const FILE_TYPE_MASK = 0o170000;
@@ -15,8 +16,8 @@ const SYMBOLIC_LINK = 0o120000;
 const ORDINARY_TYPES: ReadonlySet<number> = new Set([0, 0o100000, 0o040000]);
 const OWNER_MAY_EXECUTE = 0o100;
 const LOCAL_HEADER_BYTES = 30;
-/** Enough to know a text by. */
-const START_BYTES = 256;
+/** Enough to know a text or a tar by. */
+const START_BYTES = 512;
 const SIZE_IN_ZIP64_FIELD = 0xffff_ffff;
 /** General purpose bit 3: sizes and CRC follow the data (APPNOTE 4.4.4). */
 const DATA_DESCRIPTOR = 0x8;
@@ -40,7 +41,7 @@ async function withZip(file: string, use: (zip: ZipFile) => Promise<void>): Prom
   // Names stay bytes, so that our policy judges them and nothing is repaired on the way.
   const zip = await openPromise(file, { autoClose: false, decodeStrings: false }).catch(
     async (cause: unknown) => {
-      const other = textFormat(await startOf(file));
+      const other = formatOf(await startOf(file));
       throw other === undefined ? cause : new BadArchiveError(`the archive is no zip: ${other}`, { cause });
     },
   );
@@ -49,6 +50,14 @@ async function withZip(file: string, use: (zip: ZipFile) => Promise<void>): Prom
   } finally {
     zip.close();
   }
+}
+
+/** What came in place of a zip; a zip that is only cut off begins like one. */
+function formatOf(start: Buffer): string | undefined {
+  if (start.readUInt16BE(0) === 0x504b) return undefined;
+  if (start.readUInt16BE(0) === 0x1f8b) return 'it is gzip: give it a name that ends in .tar.gz';
+  if (start.length === START_BYTES && hasChecksum(start)) return 'it is a tar: give it a name that ends in .tar';
+  return otherFormat(start);
 }
 
 async function startOf(file: string): Promise<Buffer> {
@@ -86,6 +95,7 @@ async function judge(zip: ZipFile, limits: ModelLimits): Promise<void> {
 
 async function unpackEntry(zip: ZipFile, entry: Entry, tree: TreeWriter): Promise<void> {
   const name = getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, true);
+  if (isForeignMarker(name)) return;
   const mode = entry.externalFileAttributes >>> 16;
   refuseOddEntries(entry, name, mode & FILE_TYPE_MASK);
   await compareWithLocalHeader(zip, entry, name);

@@ -8,12 +8,13 @@ export interface AuthChallenge {
 
 const TOKEN = "[\\w!#$%&'*+.^`|~-]+";
 const PART = new RegExp(
-  `\\s*,?\\s*(?:(${TOKEN})[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))(?=[\\s,]|$)|(${TOKEN})(?=[\\s,]|$)(?:[ \\t]+[\\w.~+/-]+=*(?=\\s*(?:,|$)))?)`,
+  `\\s*,?\\s*(?:(${TOKEN})[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s,"]+))(?=[\\s,]|$)|(${TOKEN})(?=[\\s,]|$)(?:[ \\t]+[\\w.~+/-]+=*(?=\\s*(?:,|$)))?)`,
   'y',
 );
 
 /**
  * The challenges of one or more WWW-Authenticate headers, joined by commas. What cannot be read ends the list.
+ * A value without quotes may be a URL, which some registries send so, though it is no token.
  * Source: RFC 9110, 11.6.1: a comma stands between parameters and between challenges alike.
  */
 export function readChallenges(header: string): AuthChallenge[] {

@@ -1,6 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { lstat, readdir, realpath, stat } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { lstat, open as openFile, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, normalize, relative, sep } from 'node:path';
+import { isMarkerName } from '../../contract/model-marker.ts';
 import { AccessDeniedError, InvalidUriError, NotFoundError, UnsafeEntryError } from './errors.ts';
 import { printable, shownUri } from './redact.ts';
 import type { RemoteFile, Source, SourceContext } from './source.ts';
@@ -61,11 +62,21 @@ function isInside(root: string, path: string): boolean {
 }
 
 /**
- * What file systems and storage drivers themselves put at the top of a volume: ext4's and NFS servers' directories, and the
- * trash of desktops and Windows. Often only root may read them.
+ * What file systems, storage drivers and their servers themselves put at the top of a volume: ext's directory and the files of
+ * its quota and journal, snapshots (NetApp, ZFS, CephFS, UFS, Synology), GlusterFS's books, and the trash and indexes of
+ * desktops. Often only root may read them.
  */
-const OF_THE_FILE_SYSTEM =
-  /^(?:lost\+found|\.snapshots?|\.zfs|\.ckpt|\.Trash(?:-\d+)?|\$RECYCLE\.BIN|System Volume Information)$/i;
+const OF_THE_FILE_SYSTEM: ReadonlySet<string> = new Set([
+  ...['lost+found', 'aquota.user', 'aquota.group', 'quota.user', 'quota.group', '.journal', '.sujournal'],
+  ...['.snapshot', '.snapshots', '~snapshot', '#snapshot', '.snap', '.zfs', '.ckpt', '.glusterfs', '.trashcan'],
+  ...['@eadir', '#recycle', '@recycle', '$recycle.bin', '.trashes', 'system volume information'],
+  ...['.fseventsd', '.spotlight-v100'],
+]);
+const TRASH_OF_A_USER = /^\.Trash(?:-\d+)?$/;
+/** Snapshots that a server shows in each directory, and what its NFS client keeps of a file that was deleted while open. */
+const ANYWHERE = /^(?:\.snapshots?|[~#]snapshot|@eaDir|\.nfs[0-9a-f]{16,24})$/;
+/** Where Kubernetes keeps the content of ConfigMaps and Secrets; the names beside it lead there. Source: its atomic_writer.go. */
+const PROJECTED = '..data';
 
 /** @param open directories on the way down, so that a link to one of them does not go round for ever. */
 async function* below(place: Place, prefix: string, open: ReadonlySet<string>): AsyncGenerator<RemoteFile> {
@@ -73,9 +84,13 @@ async function* below(place: Place, prefix: string, open: ReadonlySet<string>): 
   const names = await reading(prefix === '' ? '.' : prefix, () => readdir(place.path));
   if (names.length === 0 && prefix !== '') yield emptyDirectory(prefix.slice(0, -1));
   for (const name of names.sort()) {
-    if (isTop && OF_THE_FILE_SYSTEM.test(name)) continue;
-    const shown = prefix + name;
     const path = join(place.path, name);
+    if (ANYWHERE.test(name) || (isTop && isOfFileSystem(name))) continue;
+    if (names.includes(PROJECTED) && name.startsWith('..')) continue;
+    if (prefix === '' && isMarkerName(name)) continue;
+    // Below the top it is somebody's own, or of a volume that is mounted there: then none but root may read it.
+    if (isOfFileSystem(name) && (await mayNotBeRead(path))) continue;
+    const shown = prefix + name;
     const isLink = (await reading(shown, () => lstat(path))).isSymbolicLink();
     const real = isLink ? await reading(shown, () => realpath(path)) : path;
     if (!isInside(place.root, real)) {
@@ -89,6 +104,21 @@ async function* below(place: Place, prefix: string, open: ReadonlySet<string>): 
       }
       yield* below({ root: place.root, path: real }, `${shown}/`, new Set([...open, real]));
     } else yield await fileAt({ root: place.root, path: real }, shown);
+  }
+}
+
+function isOfFileSystem(name: string): boolean {
+  return OF_THE_FILE_SYSTEM.has(name.toLowerCase()) || TRASH_OF_A_USER.test(name);
+}
+
+async function mayNotBeRead(path: string): Promise<boolean> {
+  try {
+    // A pipe of that name is not waited for.
+    const handle = await openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    await handle.close();
+    return false;
+  } catch (thrown) {
+    return ['EACCES', 'EPERM'].includes((thrown as NodeJS.ErrnoException).code ?? '');
   }
 }
 

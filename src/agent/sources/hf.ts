@@ -11,6 +11,8 @@ const PUBLIC_HUB = 'https://huggingface.co';
 
 /** The hub's pages hold up to 1,000 files, and a model has at most 100,000: more pages are a list without end. */
 const MOST_PAGES = 10_000;
+/** How many entries the hub puts on a page where more follow. */
+const FULL_PAGE = 1_000;
 
 /** One entry of a repository's tree. Source: huggingface.co/docs/hub/api, `GET /api/models/{repo}/tree/{revision}`. */
 interface TreeEntry {
@@ -20,7 +22,7 @@ interface TreeEntry {
   /** The git blob's SHA-1. */
   readonly oid: string;
   /** `oid` is the SHA-256 of the content. */
-  readonly lfs?: { readonly oid: string; readonly size: number };
+  readonly lfs?: { readonly oid: string; readonly size: number } | null;
 }
 
 interface Hub {
@@ -76,6 +78,7 @@ async function* filesOf(
   missing: Set<string>,
 ): AsyncGenerator<RemoteFile> {
   let found = false;
+  const isListedTwice = missing.size > 0;
   const seen = new Set<string>();
   for (let page: URL | undefined = tree; page !== undefined;) {
     if (seen.has(page.href)) throw shortList(hub, 'its pages lead in a circle');
@@ -90,6 +93,9 @@ async function* filesOf(
       missing.delete(entry.path);
       yield fileOf(hub, entry, resolveUrl);
     }
+    // The hub's own pages are that long, and nothing else tells whether a mirror has lost the way to the next one.
+    if (link === undefined && !isListedTwice && value.length > 0 && value.length % FULL_PAGE === 0)
+      throw shortList(hub, `it ends after a full page of ${value.length} entries`);
     page = link === undefined ? undefined : nextPage(hub, tree, page, link);
   }
   const [first] = missing;
@@ -99,11 +105,12 @@ async function* filesOf(
 
 function fileOf({ http, headersFor }: Hub, entry: TreeEntry, resolveUrl: string): RemoteFile {
   const url = new URL(`${resolveUrl}/${entry.path.split('/').map(encodeURIComponent).join('/')}`);
-  const size = entry.lfs?.size ?? entry.size;
+  const pointer = entry.lfs ?? undefined;
+  const size = pointer?.size ?? entry.size;
   const digest: ExpectedDigest =
-    entry.lfs === undefined
+    pointer === undefined
       ? { algorithm: 'git-blob', hex: entry.oid }
-      : { algorithm: 'sha256', hex: entry.lfs.oid };
+      : { algorithm: 'sha256', hex: pointer.oid };
   const file = { http, url, headersFor, size, digests: [digest] };
   return {
     path: entry.path,
@@ -124,20 +131,21 @@ function isEntry(value: unknown): value is TreeEntry {
     typeof path === 'string' &&
     Number.isSafeInteger(size) &&
     typeof oid === 'string' &&
-    (lfs === undefined || (typeof pointer['oid'] === 'string' && Number.isSafeInteger(pointer['size'])))
+    ((lfs ?? undefined) === undefined || (typeof pointer['oid'] === 'string' && Number.isSafeInteger(pointer['size'])))
   );
 }
 
 /**
- * A mirror may pass on the hub's own link, which leads to another host. That page is asked of the mirror: neither the token
- * nor the rest of the list may come from elsewhere.
+ * A mirror may pass on the hub's own link, which leads to another host, to another scheme or port, past the mirror's own
+ * path, or to the name that a repository has got since. That page is asked of the mirror, where the list began: neither the
+ * token nor the rest of the list may come from elsewhere.
  */
 function nextPage(hub: Hub, tree: URL, page: URL, link: string): URL {
   const next = URL.canParse(link, page.href) ? new URL(link, page) : undefined;
   if (next === undefined) throw shortList(hub, 'its next page has no URL');
-  if (next.origin === tree.origin) return next;
-  const [, ofTree = ''] = /(\/api\/models\/.*)$/.exec(tree.pathname) ?? [];
-  if (!next.pathname.endsWith(ofTree)) throw shortList(hub, 'its next page is on another host');
+  const isOfTree = /\/api\/models\/[^/]+\/[^/]+\/tree\//.test(next.pathname);
+  if (!isOfTree && next.origin === tree.origin) return next;
+  if (!isOfTree) throw shortList(hub, 'its next page is on another host');
   const here = new URL(tree);
   here.search = next.search;
   return here;
@@ -149,10 +157,14 @@ function shortList({ uri }: Hub, because: string): SourceUnavailableError {
   );
 }
 
-/** The target of `rel=next`. Source: RFC 8288, 3. */
+const LINK = /<([^>]*)>((?:\s*;\s*[\w!#$&+.^`|~*-]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]+))?)*)/g;
+const PARAMETER = /;\s*([\w!#$&+.^`|~*-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+)))?/g;
+
+/** The target of `rel=next`; of several `rel` of one link the first counts. Source: RFC 8288, 3. */
 function nextLink(header: string): string | undefined {
-  for (const [, target, parameters = ''] of header.matchAll(/<([^>]*)>((?:\s*;[^,;"]*(?:"[^"]*")?)*)/g)) {
-    const [, quoted, bare] = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i.exec(parameters) ?? [];
+  for (const [, target, parameters = ''] of header.matchAll(LINK)) {
+    const rel = [...parameters.matchAll(PARAMETER)].find(([, name]) => name?.toLowerCase() === 'rel');
+    const [, , quoted, bare] = rel ?? [];
     if ((quoted ?? bare ?? '').toLowerCase().split(/\s+/).includes('next')) return target;
   }
   return undefined;

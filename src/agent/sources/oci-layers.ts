@@ -1,9 +1,16 @@
 import type { EntryType } from './archive-tar.ts';
+import { UnsafeEntryError } from './errors.ts';
 
 /** A modelcar keeps its model below this directory. Source: KServe's documentation of oci:// model storage. */
 const MODELS = 'models/';
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
+
+function notADirectory(type: EntryType): UnsafeEntryError {
+  return new UnsafeEntryError(
+    `the image's /models is a ${type ?? 'special entry'}, not a directory. Copy the model itself to /models.`,
+  );
+}
 
 /** Decides, layer by layer from the top down, which entries of an image make up its model. */
 interface LayerSelection {
@@ -30,7 +37,10 @@ export function selectModel(): LayerSelection {
   };
   return {
     rename: (name, type) => {
-      const path = name.replace(/^(\.?\/)+/, '');
+      const path = name.replace(/^(\.?\/)+/, '').replace(/\/+$/, '');
+      // The directory itself may be taken away, with all that lower layers have in it.
+      if (path === `${WHITEOUT}models` || path === OPAQUE) ofThisLayer.opaque.push('');
+      if (path === 'models' && type !== 'directory' && opaque.has('') === false) throw notADirectory(type);
       if (!path.startsWith(MODELS)) return undefined;
       const inside = path.slice(MODELS.length).replace(/\/+$/, '');
       if (inside === '') return undefined;

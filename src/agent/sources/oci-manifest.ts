@@ -9,6 +9,8 @@ export interface Descriptor {
   /** Only those whose values are text. */
   readonly annotations: ReadonlyMap<string, string>;
   readonly platform: { readonly os: unknown; readonly architecture: unknown } | undefined;
+  /** What the manifest is of, where it is of no image. */
+  readonly artifactType: string | undefined;
 }
 
 export interface Manifest {
@@ -18,6 +20,9 @@ export interface Manifest {
   /** Of an index only; those that cannot be read are left out. */
   readonly manifests: readonly Descriptor[] | undefined;
 }
+
+/** Both algorithms that OCI has registered. */
+export const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 
 /** @returns undefined when it is no manifest, or one whose layers cannot all be read. */
 export function readManifest(value: unknown): Manifest | undefined {
@@ -35,14 +40,16 @@ export function readManifest(value: unknown): Manifest | undefined {
 /** @returns one, or none when it is not sound. */
 function readDescriptor(value: unknown): Descriptor[] {
   if (!isRecord(value)) return [];
-  const { mediaType, digest, size, annotations, platform } = value;
+  const { mediaType, digest, size, annotations, platform, artifactType } = value;
   if (typeof mediaType !== 'string' || typeof digest !== 'string' || typeof size !== 'number') return [];
-  if (!/^sha256:[0-9a-f]{64}$/.test(digest) || !Number.isSafeInteger(size) || size < 0) return [];
+  if (!DIGEST.test(digest) || !Number.isSafeInteger(size) || size < 0) return [];
   const texts = Object.entries(isRecord(annotations) ? annotations : {}).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
   const ofPlatform = isRecord(platform)
     ? { os: platform['os'], architecture: platform['architecture'] }
     : undefined;
-  return [{ mediaType, digest, size, annotations: new Map(texts), platform: ofPlatform }];
+  const ofArtifact = typeof artifactType === 'string' ? artifactType : undefined;
+  const kind = { platform: ofPlatform, artifactType: ofArtifact };
+  return [{ mediaType, digest, size, annotations: new Map(texts), ...kind }];
 }

@@ -11,6 +11,7 @@ import { dockerCredentials } from './docker-config-file.ts';
 import type { RegistryCredentials } from './docker-config.ts';
 import { discard, expectSuccess, smallText } from './http-client.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from './http-client.ts';
+import { DIGEST } from './oci-manifest.ts';
 import type { OciPlace } from './oci-uri.ts';
 import { printable, shownUri } from './redact.ts';
 import type { Environment } from './environment.ts';
@@ -55,16 +56,27 @@ export function createOciRegistry(
     const found = await dockerCredentials(env, place);
     usesHelper = found.kind === 'helper';
     const credentials = found.kind === 'found' ? found.credentials : undefined;
-    const bearer = challenges.find(
-      ({ scheme, parameters }) => scheme === 'bearer' && URL.canParse(parameters.get('realm') ?? ''),
-    );
-    const basic = challenges.some(({ scheme }) => scheme === 'basic') ? credentials?.basic : undefined;
+    const bearer = tokenService(challenges, place, base);
+    const isBasic = challenges.length === 0 || challenges.some(({ scheme }) => scheme === 'basic');
+    const basic = isBasic ? credentials?.basic : undefined;
     // Bearer first, as containerd has it: without credentials it is what lets in to a public image.
     if (bearer !== undefined && credentials?.registryToken !== undefined) {
       authorization = `Bearer ${credentials.registryToken}`;
     } else if (bearer !== undefined) {
       authorization = await bearerToken(http, bearer, credentials, signal);
     } else authorization = basic === undefined ? undefined : `Basic ${basic}`;
+  };
+  /** A registry may find that a token lets do too little, and say what is asked for. Source: RFC 6750, 3.1. */
+  const onceMore: HttpClient['get'] = async (url, request) => {
+    const response = await http.get(url, request);
+    const header = response.headers.get('www-authenticate') ?? '';
+    const isTooLittle = readChallenges(header).some(
+      ({ parameters }) => parameters.get('error')?.toLowerCase() === 'insufficient_scope',
+    );
+    if (!isTooLittle || response.url.origin !== origin) return response;
+    discard(response);
+    await authorize(header, request.signal);
+    return http.get(url, request);
   };
   /** Tokens live for seconds or minutes, a pull may take hours: each 401 of the registry is a reason for a new one. */
   const get: HttpClient['get'] = async (url, request) => {
@@ -76,7 +88,7 @@ export function createOciRegistry(
     } catch (thrown) {
       throw usesHelper && thrown instanceof AccessDeniedError ? helperOutOfReach(place, thrown) : thrown;
     }
-    const second = await http.get(url, request);
+    const second = await onceMore(url, request);
     if (!usesHelper || second.url.origin !== origin || ![401, 403].includes(second.status)) return second;
     discard(second);
     throw helperOutOfReach(place);
@@ -89,8 +101,9 @@ export function createOciRegistry(
       const url = new URL(`${base}/manifests/${reference}`);
       const accepting: HttpRequest['headersFor'] = (hop) => ({ accept: MANIFEST_TYPES, ...headersFor(hop) });
       const text = await smallText(expectSuccess(await get(url, { headersFor: accepting, signal }), uri));
-      const digest = `sha256:${createHash('sha256').update(text).digest('hex')}`;
-      if (reference.startsWith('sha256:') && reference !== digest) {
+      const algorithm = DIGEST.test(reference) ? reference.slice(0, 'sha512'.length) : 'sha256';
+      const digest = `${algorithm}:${createHash(algorithm).update(text).digest('hex')}`;
+      if (DIGEST.test(reference) && reference !== digest) {
         throw new ChecksumMismatchError(`${shownUri(uri)}: the manifest has the digest ${digest}`);
       }
       return { value: parsed(text, uri), digest };
@@ -114,30 +127,55 @@ function parsed(text: string, uri: string): unknown {
   }
 }
 
+interface TokenService {
+  readonly url: URL;
+  readonly service: string | undefined;
+  readonly scopes: readonly string[];
+}
+
+/**
+ * The service of the first Bearer challenge that names one. One without a scope means the repository that is asked for, as
+ * containerd has it; several scopes stand with blanks between.
+ */
+function tokenService(
+  challenges: readonly AuthChallenge[],
+  { repository }: OciPlace,
+  base: string,
+): TokenService | undefined {
+  for (const { scheme, parameters } of challenges) {
+    const realm = parameters.get('realm')?.trim() ?? '';
+    if (scheme !== 'bearer' || realm === '' || !URL.canParse(realm, base)) continue;
+    const scopes = (parameters.get('scope') ?? '').split(/\s+/).filter((scope) => scope !== '');
+    return {
+      url: new URL(realm, base),
+      service: parameters.get('service'),
+      scopes: scopes.length > 0 ? scopes : [`repository:${repository}:pull`],
+    };
+  }
+  return undefined;
+}
+
 /**
  * Asks the token service that the challenge names: for a refresh token by OAuth2, even where a user stands beside it, as docker
  * does, else by GET. Sources: distribution.github.io/distribution/spec/auth/token and spec/auth/oauth.
  */
 async function bearerToken(
   http: HttpClient,
-  { parameters }: AuthChallenge,
+  { url, service, scopes }: TokenService,
   secrets: RegistryCredentials | undefined,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const url = new URL(parameters.get('realm') ?? '');
-  const asked = ['service', 'scope'].flatMap((name): [string, string][] => {
-    const value = parameters.get(name);
-    return value === undefined ? [] : [[name, value]];
-  });
   const isSafe = url.protocol === 'https:' || ['localhost', '127.0.0.1'].includes(url.hostname);
   const credentials = isSafe ? secrets : undefined;
   const ask = (): Promise<HttpResponse> => {
     if (credentials?.identityToken !== undefined) {
       const grant = { grant_type: 'refresh_token', client_id: 'kserve-mms-agent' };
-      const form = { ...grant, refresh_token: credentials.identityToken, ...Object.fromEntries(asked) };
+      const asked = { ...(service !== undefined && { service }), scope: scopes.join(' ') };
+      const form = { ...grant, refresh_token: credentials.identityToken, ...asked };
       return http.post(url, new URLSearchParams(form), signal);
     }
-    for (const [name, value] of asked) url.searchParams.set(name, value);
+    if (service !== undefined) url.searchParams.set('service', service);
+    for (const scope of scopes) url.searchParams.append('scope', scope);
     const basic = credentials?.basic;
     const headersFor: HttpRequest['headersFor'] = (hop) =>
       basic === undefined || hop.origin !== url.origin ? {} : { authorization: `Basic ${basic}` };
@@ -145,6 +183,6 @@ async function bearerToken(
   };
   const answer = parsed(await smallText(expectSuccess(await ask(), url.href)), url.href);
   const { token, access_token: accessToken } = (answer ?? {}) as { token?: unknown; access_token?: unknown };
-  const given = [token, accessToken].find((value) => typeof value === 'string');
+  const given = [token, accessToken].find((value) => typeof value === 'string' && value !== '');
   return given === undefined ? undefined : `Bearer ${given}`;
 }

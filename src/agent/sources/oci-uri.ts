@@ -7,13 +7,13 @@ export interface OciPlace {
   /** Where the distribution API is served. */
   readonly baseUrl: string;
   readonly repository: string;
-  /** A tag or `sha256:<hex>`. */
+  /** A tag or a digest, `sha256:<hex>` or `sha512:<hex>`. */
   readonly reference: string;
 }
 
 const NAME = '[a-z0-9]+(?:[._-]+[a-z0-9]+)*';
 const REFERENCE = new RegExp(
-  `^oci://([^/@\\s]+)/(${NAME}(?:/${NAME})*)(?::([\\w][\\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$`,
+  `^oci://([^/@\\s]+)/(${NAME}(?:/${NAME})*)(?::([\\w][\\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?$`,
   'i',
 );
 /** Docker Hub's images are named docker.io but served elsewhere. */

@@ -1,4 +1,5 @@
 import { arch } from 'node:os';
+import { recordOf } from '../../lib/json.ts';
 import { BadArchiveError, NotFoundError, UnsafePathError, UnsupportedSourceError } from './errors.ts';
 import { openHttpFile } from './http-file.ts';
 import { selectModel } from './oci-layers.ts';
@@ -17,6 +18,12 @@ const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
 /** ORAS names an artifact's files this way. */
 const TITLE = 'org.opencontainers.image.title';
 const UNPACK = 'io.deis.oras.content.unpack';
+/** Says of a manifest in an index that it describes another, as BuildKit's attestations do. */
+const TOLD_OF = 'vnd.docker.reference.type';
+/** In the place of layers where there are none. Source: image-spec, manifest.md, "Guidance for an Empty Descriptor". */
+const EMPTY = 'application/vnd.oci.empty.v1+json';
+/** Indexes may hold indexes; more than that is a maze. */
+const DEEPEST_INDEX = 3;
 /** Images name processors as Go does. */
 const GO_ARCHITECTURE = new Map([['x64', 'amd64']]);
 
@@ -30,11 +37,11 @@ export function createOciSource({ env, http }: SourceContext): Source {
       const place = parseOciUri(uri);
       const registry = createOciRegistry(http, env, place, uri);
       const { manifest, digest } = await imageManifest(registry, place.reference, uri, signal);
-      const { layers } = manifest;
+      const layers = manifest.layers.filter(({ mediaType }) => mediaType !== EMPTY);
       // Early versions of ORAS gave artifacts the config of an image; an image's layers have no names.
       const isImage =
         IMAGE_CONFIGS.has(manifest.configType) && !layers.some((layer) => nameOf(layer) !== undefined);
-      const files = isImage ? imageLayers(registry, layers) : artifactFiles(registry, layers, uri);
+      const files = isImage ? imageLayers(registry, layers, uri) : artifactFiles(registry, layers, uri);
       return { files, version: digest };
     },
     close: () => Promise.resolve(),
@@ -47,20 +54,39 @@ async function imageManifest(
   uri: string,
   signal: AbortSignal,
 ): Promise<{ manifest: Manifest; digest: string }> {
-  const { value, digest } = await registry.manifest(reference, signal);
-  const manifest = soundManifest(value, uri);
-  if (manifest.manifests === undefined) return { manifest, digest };
+  const top = await registry.manifest(reference, signal);
+  let manifest = soundManifest(top.value, uri);
+  for (let depth = 0; manifest.manifests !== undefined; depth += 1) {
+    if (depth === DEEPEST_INDEX) throw new BadArchiveError(`${shownUri(uri)}: its index leads to indexes only`);
+    const { digest } = fittingManifest(manifest.manifests, uri);
+    manifest = soundManifest((await registry.manifest(digest, signal)).value, uri);
+  }
+  return { manifest, digest: top.digest };
+}
+
+/** The image of this machine's kind, else what is said to be of none; never what is only told of an image, as signatures are. */
+function fittingManifest(manifests: readonly Descriptor[], uri: string): Descriptor {
   const architecture = GO_ARCHITECTURE.get(arch()) ?? arch();
-  const fits = manifest.manifests.find(({ platform }) => {
-    return platform === undefined || (platform.os === 'linux' && platform.architecture === architecture);
-  });
-  if (fits === undefined)
-    throw new NotFoundError(`${shownUri(uri)}: it has no image for linux/${architecture}`);
-  const inner = await registry.manifest(fits.digest, signal);
-  return { manifest: soundManifest(inner.value, uri), digest };
+  const models = manifests.filter(({ annotations }) => !annotations.has(TOLD_OF));
+  const fits =
+    models.find(({ platform }) => platform?.os === 'linux' && platform.architecture === architecture) ??
+    models.find(({ platform }) => platform === undefined);
+  if (fits !== undefined) return fits;
+  const others = models.flatMap(({ platform }) =>
+    platform === undefined ? [] : [`${String(platform.os)}/${String(platform.architecture)}`],
+  );
+  throw new NotFoundError(
+    `${shownUri(uri)}: it has no image for linux/${architecture}, only for: ${printable(others.join(', ')) || 'nothing'}. ` +
+      'Build it for this platform too.',
+  );
 }
 
 function soundManifest(value: unknown, uri: string): Manifest {
+  if (recordOf(value)['schemaVersion'] === 1) {
+    throw new UnsupportedSourceError(
+      `${shownUri(uri)}: its manifest is of the first version of Docker's, which is not supported. Push it again with a tool of today.`,
+    );
+  }
   const manifest = readManifest(value);
   if (manifest === undefined) throw new BadArchiveError(`${shownUri(uri)}: its manifest has no sound layers`);
   return manifest;
@@ -69,9 +95,16 @@ function soundManifest(value: unknown, uri: string): Manifest {
 async function* imageLayers(
   registry: OciRegistry,
   layers: readonly Descriptor[],
+  uri: string,
 ): AsyncGenerator<RemoteFile> {
   const selection = selectModel();
   await Promise.resolve();
+  const other = layers.find(({ mediaType }) => !/[.+]tar([.+-]\w+)*$/.test(mediaType));
+  if (other !== undefined) {
+    throw new UnsupportedSourceError(
+      `${shownUri(uri)}: a layer of type ${printable(other.mediaType)} is neither of an image nor titled with the name of its file`,
+    );
+  }
   for (const layer of layers.toReversed()) {
     // Unpacked one after the other: the generator goes on when the layer before is done.
     yield blobFile(registry, layer, 'layer.tar', { kind: 'tar', rename: selection.rename });
@@ -135,7 +168,7 @@ function blobFile(
   path: string,
   unpacking: Unpacking | undefined,
 ): RemoteFile {
-  const digests = [{ algorithm: 'sha256', hex: digest.replace('sha256:', '') }] as const;
+  const digests = [{ algorithm: digest.startsWith('sha512') ? 'sha512' : 'sha256', hex: digest.slice('sha512:'.length) }] as const;
   const file = { http, url: blobUrl(digest), headersFor, size, digests };
   return {
     path,

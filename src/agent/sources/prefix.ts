@@ -105,28 +105,63 @@ async function* filesOf<T extends StoredObject>(
   prefix: string,
 ): AsyncGenerator<RemoteFile> {
   const directory = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
+  const empty = emptyObjects<T>();
   let found = false;
+  const fileOf = (object: T, path: string): RemoteFile => ({
+    ...{ path, size: object.size, open: open(object) },
+    ...(object.decode && { decode: object.decode }),
+  });
   for await (const object of list(directory)) {
     const path = keyBelow(object.key, directory)?.replace(/^\/+/, '') ?? '';
-    const { size, decode } = object;
     if (path === '') continue;
-    if (isDirectory(object)) {
-      const marked = path.endsWith(FOLDER_MARK) ? path.slice(0, -FOLDER_MARK.length) : path;
+    const marked = markedBy(object, path);
+    if (marked === undefined) {
+      found = true;
+      empty.passed(path);
+      if (object.size === 0) empty.hold(path, object);
+      else yield fileOf(object, path);
       // A mark brings no content, so one that cannot be a directory here is passed over.
-      if (marked !== '' && judgeRelativePath(marked).safe)
-        yield { path: marked, size: 0, directory: true, open: open(object) };
-      continue;
+    } else if (marked !== '' && judgeRelativePath(marked).safe) {
+      empty.passed(`${marked}/`);
+      yield { path: marked, size: 0, directory: true, open: open(object) };
     }
-    found = true;
-    yield { path, size, open: open(object), ...(decode && { decode }) };
   }
+  for (const [path, object] of empty.files()) yield fileOf(object, path);
   if (found || directory === prefix) return;
   for await (const object of list(prefix)) {
     if (object.key !== prefix || isDirectory(object)) return;
-    const { size, decode } = object;
-    yield { path: baseName(prefix), size, open: open(object), ...(decode && { decode }) };
+    yield fileOf(object, baseName(prefix));
     return;
   }
+}
+
+/** The directory that an object marks; undefined for one that is a file. */
+function markedBy(object: StoredObject, path: string): string | undefined {
+  if (!isDirectory(object)) return undefined;
+  return path.endsWith(FOLDER_MARK) ? path.slice(0, -FOLDER_MARK.length) : path;
+}
+
+/**
+ * Some tools (s3fs of old, blobfuse, Azure's explorers) mark the directory `1` by an empty object `1` and nothing else. What it is
+ * shows only by what lies below it, which the listing brings later: empty objects wait until then.
+ */
+function emptyObjects<T>(): {
+  hold(path: string, object: T): void;
+  /** Something lies at this path. */
+  passed(path: string): void;
+  /** Those that are files. */
+  files(): Iterable<readonly [string, T]>;
+} {
+  const held = new Map<string, T>();
+  return {
+    hold: (path, object) => void held.set(path, object),
+    passed: (path) => {
+      if (held.size === 0) return;
+      for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1))
+        held.delete(path.slice(0, at));
+    },
+    files: () => held,
+  };
 }
 
 function isDirectory({ key, size, directory }: StoredObject): boolean {

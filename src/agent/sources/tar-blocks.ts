@@ -42,7 +42,7 @@ interface PaxSizes {
 
 /**
  * The end of a tar is two blocks of zeros. One is enough for GNU tar, bsdtar and Python when no entry follows; for all of them
- * what comes after the end does not matter. Source: POSIX pax, "ustar Interchange Format", and docs/agent.md.
+ * what comes after the end does not matter. Source: POSIX pax, "ustar Interchange Format", and docs/agent-inside.md.
  */
 export function createTarBlocks(): TarBlocks {
   const block = Buffer.alloc(BLOCK_BYTES);

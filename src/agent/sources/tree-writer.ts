@@ -25,8 +25,6 @@ export interface TreeWriter {
   addDirectory(name: string): void;
   /** Written so far. */
   readonly totals: { readonly files: number; readonly bytes: number };
-  /** The files written so far, by their absolute paths. */
-  readonly paths: readonly string[];
   /** Lets go of the directory that was written to last. */
   close(): void;
 }
@@ -44,7 +42,7 @@ export function createTreeWriter(
 ): TreeWriter {
   const entries = createEntryRegister(limits);
   const directories = createDirectories(root);
-  const paths: string[] = [];
+  let files = 0;
   let bytes = 0;
 
   async function* counted(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -64,7 +62,7 @@ export function createTreeWriter(
     writeFile: async (name, content, { executable = false } = {}) => {
       const path = safePath(name);
       if (path === '') throw new UnsafePathError(`'${printable(name)}' names no file`);
-      if (isForeignMarker(path)) return drain(content);
+      if (isForeignMarker(path)) return drain(counted(content));
       entries.add(path, 'file');
       const directory = directories.at(dirname(path));
       // `wx` makes the file system the last judge of duplicates, also where it ignores case.
@@ -74,7 +72,7 @@ export function createTreeWriter(
       } finally {
         closeSync(file);
       }
-      paths.push(join(root.path, path));
+      files += 1;
     },
     addDirectory: (name) => {
       const path = safePath(name);
@@ -84,14 +82,15 @@ export function createTreeWriter(
     },
     close: directories.close,
     get totals() {
-      return { files: paths.length, bytes };
+      return { files, bytes };
     },
-    paths,
   };
 }
 
-function isForeignMarker(path: string): boolean {
-  return isMarkerName(path.split('/', 1)[0] ?? '');
+/** Whether a name leads to a marker of another agent at the top of the model, or below it where it is a directory. */
+export function isForeignMarker(name: string): boolean {
+  const [top = ''] = name.replace(/^(?:\.?\/)+/, '').split('/', 1);
+  return isMarkerName(top);
 }
 
 async function drain(content: AsyncIterable<Uint8Array>): Promise<void> {

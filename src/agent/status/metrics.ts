@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Milliseconds } from '../../lib/clock.ts';
-import { inferenceTarget } from '../../contract/inference-path.ts';
+import { inferenceTarget } from '../../contract/model-target.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
 
 const PREFIX = 'kserve_mms_agent';

@@ -1,5 +1,5 @@
 import type { ModelStatus } from '../../contract/agent-status.ts';
-import { servingHash } from '../../contract/agent-status.ts';
+import { servingHash } from '../engine/model-phase.decide.ts';
 import type { EpochMs } from '../../lib/clock.ts';
 import { specHash } from '../../contract/model-marker.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
@@ -18,7 +18,7 @@ export function statusOf(tracked: Readonly<TrackedModel>): ModelStatus {
     message: failed?.message ?? '',
     since: rfc3339(since),
     attempts,
-    retryAt: failed === undefined ? null : rfc3339(failed.retryAt),
+    retryAt: failed?.retryAt === undefined ? null : rfc3339(failed.retryAt),
     bytes: phase.phase === 'Downloading' ? phase.bytes : tracked.bytes,
     times: { ...times },
   };

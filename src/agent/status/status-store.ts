@@ -2,6 +2,7 @@ import type {
   AgentStatus,
   AgentStatusEvent,
   ConfigStatus,
+  MemorySource,
   ModelStatus,
 } from '../../contract/agent-status.ts';
 import { AGENT_STATUS_VERSION } from '../../contract/agent-status.ts';
@@ -17,6 +18,7 @@ interface AgentFacts {
   readonly readyReason: string;
   readonly config: ConfigStatus;
   readonly modelServer: ServerState;
+  readonly memorySource?: MemorySource;
 }
 
 /**
@@ -99,6 +101,7 @@ function agentDocument(facts: AgentFacts, instance: string, sequence: number): O
     readyReason: facts.readyReason,
     config: facts.config,
     modelServer: { state, since: rfc3339(since) },
+    ...(facts.memorySource !== undefined && { memorySource: facts.memorySource }),
   };
 }
 

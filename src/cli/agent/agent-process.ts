@@ -7,6 +7,8 @@ import {
   DEFAULT_ABORT_GRACE_MS,
   DEFAULT_IDLE_MS,
 } from '../../agent/puller/forked-puller.ts';
+import { startsWithFarModels } from '../../agent/puller/early-start.ts';
+import { createNearPuller } from '../../agent/puller/near-puller.ts';
 import { runAgent } from '../../agent/run-agent.ts';
 import { aborted } from '../../lib/abort.ts';
 import { processLog } from '../process-log.ts';
@@ -35,16 +37,19 @@ export async function runAgentProcess({
   stdout,
 }: AgentRun): Promise<void> {
   const logger = await processLog({ component: 'agent', level: 'info', stdout, environment });
-  const puller = createForkedPuller({
+  // The model server runs as another user and has to read what is stored here.
+  process.umask(0o022);
+  const { sources: settings } = options;
+  const forked = createForkedPuller({
     spawn: spawnPuller,
     env: environment,
-    settings: options.sources,
+    settings,
     logger,
     idleMs: DEFAULT_IDLE_MS,
     abortGraceMs: DEFAULT_ABORT_GRACE_MS,
   });
-  // A pod that starts has models to fetch; a process that finds nothing to do goes away by itself.
-  if (options.enablePuller) puller.warm();
+  if (options.enablePuller && startsWithFarModels(options.configDir)) forked.warm();
+  const puller = createNearPuller({ env: environment, settings, clock: systemClock }, forked);
   const agent = await runAgent({
     options,
     ...(options.host !== undefined && { address: options.host }),

@@ -40,6 +40,8 @@ export const MANAGER_RIGHTS: readonly ManagerRights[] = [
   { group: '', resource: 'configmaps', verbs: [...LOOK, 'create', 'update', 'delete'] },
   { group: '', resource: 'pods', verbs: ['list', 'watch'] },
   { group: '', resource: 'pods', verbs: ['patch'], unless: '--no-propagate' },
+  { group: '', resource: 'services', verbs: ['get'] },
+  { group: 'discovery.k8s.io', resource: 'endpointslices', verbs: ['list', 'create', 'patch', 'delete'] },
   { group: '', resource: 'serviceaccounts', verbs: LOOK },
   { group: '', resource: 'secrets', verbs: ['get'], unless: '--no-inject-credentials' },
   { group: 'coordination.k8s.io', resource: 'leases', verbs: ['create'], own: true },

@@ -11,6 +11,9 @@ import { explainModel } from '../../explanation/explain-model.decide.ts';
 import { explainPod } from '../../explanation/explain-pod.decide.ts';
 import { readTarget } from './target.decide.ts';
 import type { TargetKind } from './target.decide.ts';
+import type { InferenceService } from '../../contract/inference-service.ts';
+import type { KubernetesObject } from '../../contract/kubernetes.ts';
+import { isMMSPredictor } from '../../contract/mms-predictor.ts';
 import { MmsError } from '../../lib/errors.ts';
 import { nearNames } from '../near-names.decide.ts';
 import { getIfThere } from '../../kube/get-if-there.ts';
@@ -80,7 +83,8 @@ const RESOURCES: ReadonlyMap<TargetKind, Resource> = new Map<TargetKind, Resourc
  */
 function explain(io: CommandIo, word: string, flags: ExplainFlags): Promise<void> {
   return withCluster(flags, async (cluster) => {
-    const { kind, name } = await targetOf(cluster, word);
+    const { kind, name, note } = await targetOf(cluster, word);
+    if (note !== undefined) io.stderr.write(`note: ${note}\n`);
     const found = await explanationOf(cluster, kind, name, flags.managerNamespace);
     io.stdout.write(
       flags.output === 'table'
@@ -110,7 +114,7 @@ async function explanationOf(
 async function targetOf(
   cluster: ClusterConnection,
   word: string,
-): Promise<{ readonly kind: TargetKind; readonly name: string }> {
+): Promise<{ readonly kind: TargetKind; readonly name: string; readonly note?: string }> {
   const target = readTarget(word);
   if (target === undefined)
     throw new ExplainWordError([
@@ -119,15 +123,18 @@ async function targetOf(
   const { kind, name } = target;
   if (kind !== undefined) return { kind, name };
   const { client, namespace } = cluster;
-  const kinds: TargetKind[] = [];
+  const there = new Map<TargetKind, KubernetesObject>();
   const unread: string[] = [];
   for (const [candidate, resource] of RESOURCES) {
     const found = await tryRead(getIfThere(client, resource, { namespace, name }));
     if (found.kind === 'unreadable') unread.push(`${candidate}: ${found.why}`);
-    else if (found.value !== undefined) kinds.push(candidate);
+    else if (found.value !== undefined) there.set(candidate, found.value);
   }
+  const kinds = [...there.keys()];
   const [only, another] = kinds;
   if (only !== undefined && another === undefined) return { kind: only, name };
+  const moved = movedModel(there);
+  if (moved !== undefined) return { ...moved, name };
   if (only !== undefined) throw new ExplainTargetError(several(kinds, name, namespace));
   const what = `${JSON.stringify(name)} in namespace ${namespace}`;
   if (unread.length > 0)
@@ -135,6 +142,18 @@ async function targetOf(
       `whether there is a ${what} is not known: ${unread.join('; ')}; name its kind, as isvc/${name}`,
     );
   throw new ExplainTargetError(await nobody(cluster, name));
+}
+
+/** While an InferenceService of one model is being moved (`mms fold`), a TrainedModel has its name: that is what will serve it. */
+function movedModel(
+  there: ReadonlyMap<TargetKind, KubernetesObject>,
+): { readonly kind: TargetKind; readonly note: string } | undefined {
+  const service: InferenceService | undefined = there.get('InferenceService');
+  if (there.size !== 2 || !there.has('TrainedModel') || service === undefined) return undefined;
+  if (isMMSPredictor(service.spec?.predictor).isMms) return undefined;
+  const { name } = service.metadata;
+  const note = `this is of TrainedModel ${name}; of the InferenceService of one model that has its name: mms explain isvc/${name}`;
+  return { kind: 'TrainedModel', note };
 }
 
 function several(kinds: readonly TargetKind[], name: string, namespace: string): string {

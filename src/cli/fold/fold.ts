@@ -1,9 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { InvalidArgumentError, Option } from 'commander';
+import { Option } from 'commander';
+import type { Milliseconds } from '../../lib/clock.ts';
 import { MmsError, messageOf } from '../../lib/errors.ts';
-import { bytes, formatBytes } from '../../lib/quantity.ts';
-import type { Bytes } from '../../lib/quantity.ts';
 import { withCluster, withScopeFlags } from '../cluster-connection.ts';
 import type { ScopeFlags } from '../cluster-connection.ts';
 import { newCommand } from '../io.ts';
@@ -16,9 +15,12 @@ import type { OutputFormat } from '../output.ts';
 import { table } from '../table.ts';
 import type { Tolerance } from './compare/compare-answers.decide.ts';
 import { compareCommand } from './compare/compare-command.ts';
-import { readMemory } from './amounts.decide.ts';
 import type { FoldFacts } from './candidate.decide.ts';
 import { factsOfFiles } from './file-facts.ts';
+import { assumptionsIn, gathered, readTolerance, withAssumptions } from './fold-options.ts';
+import { withMoveFlags } from './move/move-flags.ts';
+import type { AssumptionFlags } from './fold-options.ts';
+import { moveCommand } from './move/move-command.ts';
 import { plotOf } from './plot.decide.ts';
 import { factsOfCluster } from './read-facts.ts';
 import type { ReadFacts } from './read-facts.ts';
@@ -29,22 +31,21 @@ import { aloneCells, changeLines, groupCells, modelCells, savedText } from './re
 import type { Cells } from './report-text.decide.ts';
 import { writeManifests } from './write-files.ts';
 
-interface FoldFlags extends ScopeFlags {
+interface FoldFlags extends ScopeFlags, AssumptionFlags {
   readonly filename?: readonly string[];
   readonly output: OutputFormat;
-  readonly cpuPrice?: number;
-  readonly memoryPrice?: number;
-  readonly emptyServer?: Bytes;
-  readonly modelMemory?: Bytes;
-  readonly margin: number;
-  readonly podMemory: Bytes;
-  readonly modelsPerPod: number;
   readonly loadsModels?: readonly string[];
   readonly plot?: string;
   readonly write?: string;
   readonly force?: true;
   readonly compare?: string;
   readonly tolerance: Tolerance;
+  readonly apply?: true;
+  readonly retire?: true;
+  readonly undo?: true;
+  readonly requests?: string;
+  readonly skipComparing?: true;
+  readonly timeout: Milliseconds;
 }
 
 /** The picture cannot be written. */
@@ -53,9 +54,6 @@ class PlotFileError extends MmsError {
   readonly retryable = false;
 }
 
-const POD_MEMORY = bytes(16n * 1024n ** 3n);
-const MARGIN_PERCENT = 25;
-const MODELS_PER_POD = 500;
 /** The `rtol` of numpy's `allclose`: a float32 is some hundred times nearer to the float64 that it was. */
 const TOLERANCE = 1e-5 as Tolerance;
 
@@ -84,7 +82,10 @@ export function foldCommand(io: CommandIo): Command {
       ).conflicts(['filename', 'write', 'plot']),
     )
     .addOption(
-      new Option('--tolerance <share>', 'with --compare: how far two numbers may be apart, by their size')
+      new Option(
+        '--tolerance <share>',
+        'with --compare and --apply: how far two numbers may be apart, by their size',
+      )
         .argParser(readTolerance)
         .default(TOLERANCE),
     )
@@ -94,13 +95,13 @@ export function foldCommand(io: CommandIo): Command {
       'a runtime whose server loads models by the V2 repository API; may be repeated',
       gathered,
     );
-  return withAssumptions(command)
+  return withMoveFlags(withAssumptions(command))
     .addHelpText('after', HELP)
     .action((names: readonly string[], flags: FoldFlags) => fold(io, names, flags));
 }
 
 const HELP = `
-Changes nothing in the cluster. InferenceServices can share pods that are alike in all but their model and size; each that
+Changes nothing in the cluster but with --apply, --retire and --undo. InferenceServices can share pods that are alike in all but their model and size; each that
 cannot is named with the reason. What the figures rest on is printed below them: read it before you believe them.
 
 Examples:
@@ -108,81 +109,24 @@ Examples:
   mms fold -n flowers --cpu-price 0.04 --memory-price 0.005 --plot saved.svg
   mms fold -f manifests/ --model-memory 20Mi
   mms fold -n flowers --write gitops/ && mms analyze -f gitops/
-  mms fold -n flowers --compare requests/`;
+  mms fold -n flowers --compare requests/
+  mms fold -n flowers --apply rose tulip --requests requests/
+  mms fold -n flowers --retire rose tulip`;
 
-function withAssumptions(command: Command): Command {
-  return command
-    .addOption(new Option('--cpu-price <number>', 'of a core for an hour').argParser(readPrice))
-    .addOption(new Option('--memory-price <number>', 'of a GiB for an hour').argParser(readPrice))
-    .addOption(
-      new Option('--model-memory <quantity>', 'of a model of which nothing is measured').argParser(
-        readQuantity,
-      ),
-    )
-    .addOption(
-      new Option('--empty-server <quantity>', 'what a server takes before its first model').argParser(
-        readQuantity,
-      ),
-    )
-    .addOption(
-      new Option('--margin <percent>', 'how much more than measured is proposed')
-        .argParser(readPercent)
-        .default(MARGIN_PERCENT / 100, String(MARGIN_PERCENT)),
-    )
-    .addOption(
-      new Option('--pod-memory <quantity>', 'the most that the server of a shared pod may request')
-        .argParser(readQuantity)
-        .default(POD_MEMORY, formatBytes(POD_MEMORY)),
-    )
-    .addOption(
-      new Option('--models-per-pod <number>', 'the most models that share pods')
-        .argParser(readCount)
-        .default(MODELS_PER_POD),
-    );
-}
-
-function gathered(word: string, words: readonly string[] | undefined): string[] {
-  return [...(words ?? []), word];
-}
-
-function readPrice(text: string): number {
-  const price = Number(text);
-  if (/^[\d.]+$/.test(text) && Number.isFinite(price)) return price;
-  throw new InvalidArgumentError('It must be a number such as 0.04.');
-}
-
-function readQuantity(text: string): Bytes {
-  const amount = readMemory(text);
-  if (amount !== undefined && amount > 0n) return amount;
-  throw new InvalidArgumentError('It must be a quantity of bytes above zero, such as 256Mi.');
-}
-
-function readTolerance(text: string): Tolerance {
-  const share = Number(text);
-  if (/^[\d.]+(e-?\d+)?$/.test(text) && share < 1) return share as Tolerance;
-  throw new InvalidArgumentError('It must be a number from 0 to below 1, such as 1e-5.');
-}
-
-function readPercent(text: string): number {
-  if (/^\d{1,4}$/.test(text)) return Number(text) / 100;
-  throw new InvalidArgumentError('It must be a whole number of percent, such as 25.');
-}
-
-function readCount(text: string): number {
-  if (/^\d{1,6}$/.test(text) && Number(text) >= 2) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number, 2 or more.');
-}
+const GOALS = ['apply', 'retire', 'undo'] as const;
 
 async function fold(io: CommandIo, names: readonly string[], flags: FoldFlags): Promise<void> {
+  const goal = GOALS.find((one) => flags[one] === true);
+  if (goal !== undefined) {
+    const move = { ...flags, assumed: assumptionsIn(flags), trusted: new Set(flags.loadsModels) };
+    return moveCommand(io, goal, names, move);
+  }
   const { compare, ...others } = flags;
   if (compare !== undefined) return compareCommand(io, names, { ...others, compare });
   const { facts, notes, unmeasured } = await readFacts(io, flags);
   mustBeKnown(facts, names);
   const report = foldReport(facts, {
-    assumed: {
-      ...{ emptyServer: flags.emptyServer, modelMemory: flags.modelMemory, margin: flags.margin },
-      ...{ podMemory: flags.podMemory, modelsPerPod: flags.modelsPerPod },
-    },
+    assumed: assumptionsIn(flags),
     prices: { cpu: flags.cpuPrice, memory: flags.memoryPrice },
     ...{ trusted: new Set(flags.loadsModels), only: new Set(names) },
     unmeasured,

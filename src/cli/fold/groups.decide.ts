@@ -82,6 +82,20 @@ export function groupServices(facts: FoldFacts, assumed: Assumptions, { trusted,
   };
 }
 
+/** One InferenceService as a member of a group that was decided before, or why it cannot be. */
+export function memberNamed(
+  facts: FoldFacts,
+  assumed: Assumptions,
+  { trusted }: Pick<Choice, 'trusted'>,
+  name: string,
+): Member | Obstacle | undefined {
+  const candidate = candidatesOf(facts).find((one) => one.name === name);
+  return (
+    candidate &&
+    (obstacleOf(candidate, { trainedModels: facts.trainedModels, trusted }) ?? memberOf(candidate, assumed))
+  );
+}
+
 function memberOf(candidate: Candidate, assumed: Assumptions): Member {
   const { storageUri } = implementationFields(candidate.predictor);
   return {

@@ -45,7 +45,10 @@ export function sharedInferenceService({ namespace, name, members }: Group, shar
 }
 
 /** The TrainedModel in place of a member. It has the name of the InferenceService, so that the path of requests stays. */
-export function trainedModelOf({ candidate, storageUri, framework, memory }: Member, group: Group): Manifest {
+export function trainedModelOf(
+  { candidate, storageUri, framework, memory }: Member,
+  group: Pick<Group, 'name'>,
+): Manifest {
   const { name, namespace } = candidate;
   return {
     apiVersion: TRAINED_MODEL_API_VERSION,

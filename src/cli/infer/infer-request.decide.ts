@@ -1,4 +1,4 @@
-import { inferenceTarget } from '../../contract/inference-path.ts';
+import { inferenceTarget } from '../../contract/model-target.ts';
 import type { InferenceService } from '../../contract/inference-service.ts';
 import { predictPath, protocolOf } from '../../contract/model-url.ts';
 import type { TrainedModelStatus } from '../../contract/trained-model-status.ts';

@@ -212,6 +212,6 @@ async function untilReady(run: {
   if (ready !== undefined) return ready;
   const when = interrupted.aborted ? 'when you stopped waiting' : `after ${flags.timeout / 1000} s`;
   throw new NotInTimeError(
-    `model ${metadata.name} was not Ready ${when}: ${last}; it goes on being tried${seeWhy(metadata)}`,
+    `model ${metadata.name} was not Ready ${when}: ${last.replace(/\.$/, '')}; it goes on being tried${seeWhy(metadata)}`,
   );
 }

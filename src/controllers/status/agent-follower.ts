@@ -9,7 +9,7 @@ import { shortened } from '../../contract/cause-text.ts';
 import { milliseconds, seconds } from '../../lib/clock.ts';
 import type { MonotonicMs, Random } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
-import type { ReplicaModel } from '../../contract/replica-view.ts';
+import type { ReplicaModel } from '../../contract/model-loaded.ts';
 import { startDeadline } from '../../lib/deadline.ts';
 
 export interface AgentFollowerOptions extends Omit<AgentMemoryOptions, 'onGaveWay'> {

@@ -4,7 +4,7 @@ import type { ObjectKey } from '../../contract/kubernetes.ts';
 import type { Logger } from '../../lib/log.ts';
 import { agentStatusAddress, keyOfWatchedPod, servesModels, urlHostOf } from '../../contract/watched-pod.ts';
 import type { WatchedPod } from '../../contract/watched-pod.ts';
-import type { ReplicaView } from '../../contract/replica-view.ts';
+import type { ReplicaView } from '../../contract/model-loaded.ts';
 import { agentConnections, followAgent } from './agent-follower.ts';
 import type { AgentFollower, AgentFollowerOptions } from './agent-follower.ts';
 import { createAgentRoom } from './agent-room.ts';

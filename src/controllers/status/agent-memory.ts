@@ -1,7 +1,7 @@
 import type { AgentLine } from './agent-status-reading.decide.ts';
 import { readAgentLine, readAgentModel } from './agent-status-reading.decide.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { ReplicaModel } from '../../contract/replica-view.ts';
+import type { ReplicaModel } from '../../contract/model-loaded.ts';
 import { allowance, StreamFaultError } from './agent-lines.ts';
 import type { AgentPiece } from './agent-lines.ts';
 import type { AgentRoom, RoomShare } from './agent-room.ts';

@@ -2,7 +2,7 @@ import { AGENT_STATUS_VERSION } from '../../contract/agent-status.ts';
 import type { ModelPhase } from '../../contract/agent-status.ts';
 import { shortened } from '../../contract/cause-text.ts';
 import { isRecord } from '../../lib/json.ts';
-import type { ReplicaModel } from '../../contract/replica-view.ts';
+import type { ReplicaModel } from '../../contract/model-loaded.ts';
 import { LONGEST_AGENT_MESSAGE } from '../../contract/server-answer.ts';
 
 /** One line of an agent's stream, as far as it is used. */

@@ -1,6 +1,6 @@
 import { objectKey } from '../../contract/kubernetes.ts';
-import { createFairQueue } from './fair-queue.ts';
-import type { Sharer } from './fair-queue.ts';
+import { createFairQueue } from '../fair-queue.ts';
+import type { Sharer } from '../fair-queue.ts';
 
 /** How many connections to agents are being opened at once. */
 export interface OpeningSlots {

@@ -4,7 +4,7 @@ import { shortened } from '../../contract/cause-text.ts';
 import { milliseconds, seconds } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
-import type { ReplicaModel } from '../../contract/replica-view.ts';
+import type { ReplicaModel } from '../../contract/model-loaded.ts';
 import { startDeadline } from '../../lib/deadline.ts';
 import type { AgentFollower } from './agent-follower.ts';
 

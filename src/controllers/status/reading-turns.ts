@@ -1,7 +1,7 @@
 import { milliseconds } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
-import { createFairQueue } from './fair-queue.ts';
-import type { Sharer } from './fair-queue.ts';
+import { createFairQueue } from '../fair-queue.ts';
+import type { Sharer } from '../fair-queue.ts';
 
 /** Lets many read what others send, one after the other, and leaves time for everything else. */
 export interface ReadingTurns {

@@ -1,50 +1,75 @@
 import type { Clock, Milliseconds } from '../../lib/clock.ts';
+import { splitKey } from '../../contract/kubernetes.ts';
 import type { ObjectKey } from '../../contract/kubernetes.ts';
 import { untilNextTry } from './status-pace.decide.ts';
 import { createTokenBucket } from '../../lib/token-bucket.ts';
-import type { WorkQueueEvent } from '../work-queue.ts';
 
 /** Writes a second of what is only on its way: most of it is over before its turn comes. */
 const WRITES = { perSecond: 20, burst: 50 };
-/** With so many models that wait for a look, nothing is written that is only on its way. */
+/** With so many models of a namespace that wait for a look, nothing of it is written that is only on its way. */
 const CROWDED = 100;
 
 /** Who may write a state that is only on its way, since what holds goes before. */
 interface StatusWriteLimiter {
-  /** Whether the key may write now, while so many others wait for a look. */
+  /**
+   * Whether the key may write now, while so many others of its namespace wait for a look. Namespaces whose keys were held back
+   * go before one that has had a turn since.
+   */
   take(key: ObjectKey, waiting: number): boolean;
   /** When a key that may not is to try again. */
-  readonly retryAfter: () => Milliseconds;
+  retryAfter(key: ObjectKey): Milliseconds;
   /** The key has nothing of that kind to write any more. */
   release(key: ObjectKey): void;
 }
 
 export function createStatusWriteLimiter(clock: Clock): StatusWriteLimiter {
   const bucket = createTokenBucket({ ...WRITES, clock });
-  const held = new Set<ObjectKey>();
+  /** Keys that are held back, by namespace; the one whose turn it is comes first. */
+  const held = new Map<string, Set<ObjectKey>>();
+
+  function release(key: ObjectKey): void {
+    const { namespace } = splitKey(key);
+    const keys = held.get(namespace);
+    if (keys?.delete(key) === true && keys.size === 0) held.delete(namespace);
+  }
+
+  function hold(key: ObjectKey): void {
+    const { namespace } = splitKey(key);
+    const keys = held.get(namespace) ?? new Set();
+    held.set(namespace, keys.add(key));
+  }
+
+  /** How many turns are kept for namespaces that come before. */
+  function before(namespace: string): number {
+    let count = 0;
+    for (const other of held.keys()) {
+      if (other === namespace) break;
+      count += 1;
+    }
+    return count;
+  }
+
+  /** After its turn a namespace with more to write goes to the end. */
+  function hadTurn(key: ObjectKey): void {
+    release(key);
+    const { namespace } = splitKey(key);
+    const keys = held.get(namespace);
+    if (keys === undefined) return;
+    held.delete(namespace);
+    held.set(namespace, keys);
+  }
+
   return {
     take(key, waiting) {
-      const may = waiting <= CROWDED && bucket.tryTake();
-      if (may) held.delete(key);
-      else held.add(key);
+      const may = waiting <= CROWDED && bucket.tryTake(before(splitKey(key).namespace));
+      if (may) hadTurn(key);
+      else hold(key);
       return may;
     },
-    retryAfter: () => untilNextTry(held.size, WRITES.perSecond),
-    release: (key) => void held.delete(key),
-  };
-}
-
-/** Passes the events of a queue on, and knows how many keys wait in it. */
-export function depthObserver(observe: (event: WorkQueueEvent<ObjectKey>) => void): {
-  readonly observe: (event: WorkQueueEvent<ObjectKey>) => void;
-  depth(): number;
-} {
-  let depth = 0;
-  return {
-    depth: () => depth,
-    observe(event) {
-      if (event.type === 'depth') ({ depth } = event);
-      observe(event);
+    retryAfter(key) {
+      const own = held.get(splitKey(key).namespace)?.size ?? 0;
+      return untilNextTry(own * held.size, WRITES.perSecond);
     },
+    release,
   };
 }

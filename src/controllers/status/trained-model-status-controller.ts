@@ -30,6 +30,7 @@ import { createAgentFollowers } from './agent-followers.ts';
 import type { AgentFollowers, AgentObserver } from './agent-followers.ts';
 import type { ClusterView } from '../../kube/cluster-view.ts';
 import type { Controller } from '../controller.ts';
+import type { Sharer } from '../fair-queue.ts';
 import type { WorkQueueEvent } from '../work-queue.ts';
 import type { PlanListener } from '../models/model-config-controller.ts';
 import { createPlacements } from '../models/placements.ts';
@@ -37,7 +38,7 @@ import { createControllerQueue } from '../controller-queue.ts';
 import type { ControllerQueue } from '../controller-queue.ts';
 import { createStatusLooks, restAfter } from './status-looks.ts';
 import type { StatusLooks } from './status-looks.ts';
-import { createStatusWriteLimiter, depthObserver } from './status-write-limiter.ts';
+import { createStatusWriteLimiter } from './status-write-limiter.ts';
 import { createStatusDebounce } from './status-debounce.ts';
 
 interface TrainedModelStatusOptions {
@@ -154,8 +155,10 @@ function newLeading(
   const turns = createStatusWriteLimiter(clock);
   const events = eventsFor(options);
   const memory = createStatusDebounce(clock);
-  const queue = depthObserver(observe.queue);
-  const parts: LookParts = { ...{ options, followers, waitingFor, writer, turns, events, memory, queue } };
+  const parts: LookParts = {
+    ...{ options, followers, waitingFor, writer, turns, events, memory },
+    depthOf: (namespace) => reconciling.depthOf(namespace),
+  };
 
   async function process(key: ObjectKey, signal: AbortSignal): Promise<void> {
     await breathe();
@@ -165,8 +168,9 @@ function newLeading(
 
   const reconciling = createControllerQueue({
     ...{ clock, random, logger, pace: PACE, process },
-    observe: queue.observe,
+    observe: observe.queue,
     isUrgent: (key) => hasFailed(key, view, followers),
+    sharerOf: (key) => sharerOf(key, view),
     caches: [view.trainedModels, view.inferenceServices, view.pods],
     allKeys: () => [...view.trainedModels.cache.list()].map((model) => keyOf(model)),
   });
@@ -192,13 +196,14 @@ interface LookParts {
   readonly turns: ReturnType<typeof createStatusWriteLimiter>;
   readonly events: ReturnType<typeof eventsFor>;
   readonly memory: ReturnType<typeof createStatusDebounce>;
-  readonly queue: ReturnType<typeof depthObserver>;
+  /** How many models of a namespace wait for a look. */
+  readonly depthOf: (namespace: string) => number;
 }
 
 /** Writes the status if it is time to; resolves with when to look again, if that is known. */
 async function lookAt(
   key: ObjectKey,
-  { options, followers, waitingFor, writer, turns, events, memory, queue }: LookParts,
+  { options, followers, waitingFor, writer, turns, events, memory, depthOf }: LookParts,
   signal: AbortSignal,
 ): Promise<Milliseconds | undefined> {
   const { clock, view, scope } = options;
@@ -221,8 +226,8 @@ async function lookAt(
   if (pace.kind === 'nothing') memory.forget(key);
   if (pace.kind !== 'write' || pace.urgent) turns.release(key);
   if (pace.kind !== 'write') return again;
-  if (!pace.urgent && !turns.take(key, queue.depth())) {
-    const turn = turns.retryAfter();
+  if (!pace.urgent && !turns.take(key, depthOf(splitKey(key).namespace))) {
+    const turn = turns.retryAfter(key);
     return again === undefined || turn < again ? turn : again;
   }
   await writer.write(model, wanted, signal);
@@ -300,6 +305,13 @@ function hasFailed(key: ObjectKey, view: ClusterView, followers: AgentFollowers)
   const service = model === undefined ? undefined : keyOfTrainedModel(model);
   if (model === undefined || service === undefined) return false;
   return followers.hasFailed(model.metadata.name, view.podsByKey.group(service));
+}
+
+/** Models of one InferenceService go in turn with those of others, as their pods do. */
+function sharerOf(key: ObjectKey, view: ClusterView): Sharer {
+  const model = view.trainedModels.cache.get(key);
+  const inferenceService = (model && inferenceServiceOf(model)) ?? '';
+  return { namespace: splitKey(key).namespace, inferenceService };
 }
 
 /**

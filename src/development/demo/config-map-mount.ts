@@ -15,6 +15,7 @@ interface ConfigMapMount {
 export async function mountConfigMap(directory: string): Promise<ConfigMapMount> {
   await mkdir(directory, { recursive: true });
   let current: string | undefined;
+  const linked = new Set<string>();
   return {
     directory,
     async update(data) {
@@ -23,9 +24,16 @@ export async function mountConfigMap(directory: string): Promise<ConfigMapMount>
       const link = join(directory, '..data_tmp');
       await symlink(basename(fresh), link);
       await rename(link, join(directory, '..data'));
-      if (current === undefined) {
-        for (const name of Object.keys(data)) await symlink(`..data/${name}`, join(directory, name));
-      } else await rm(current, { recursive: true });
+      for (const name of Object.keys(data)) {
+        if (!linked.has(name)) await symlink(`..data/${name}`, join(directory, name));
+        linked.add(name);
+      }
+      for (const name of linked) {
+        if (Object.hasOwn(data, name)) continue;
+        await rm(join(directory, name));
+        linked.delete(name);
+      }
+      if (current !== undefined) await rm(current, { recursive: true });
       current = fresh;
     },
   };

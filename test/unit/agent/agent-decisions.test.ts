@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { EpochMs } from '../../../src/lib/clock.ts';
-import { phaseOf } from '../../../src/contract/agent-status.ts';
+import { phaseOf } from '../../../src/agent/engine/model-phase.decide.ts';
 import { readDesiredModels } from '../../../src/agent/config/desired-models.decide.ts';
 import { endToEndHeaders } from '../../../src/agent/proxy/hop-by-hop.decide.ts';
-import { inferenceTarget } from '../../../src/contract/inference-path.ts';
+import { inferenceTarget } from '../../../src/contract/model-target.ts';
 import { markerContent, markerName, readMarker, specHash } from '../../../src/contract/model-marker.ts';
 import { readComponentProbe } from '../../../src/agent/readiness-probe.decide.ts';
 import { retryDelay } from '../../../src/agent/engine/retry-pace.decide.ts';
@@ -137,7 +137,6 @@ describe('inferenceTarget', () => {
     ['/v2/models/a/infer', 'a', 'infer'],
     ['/v2/models/a/versions/3/infer', 'a', 'infer'],
     ['/v2/models/a%20b/generate_stream', 'a b', 'generate'],
-    ['/v2/models/%/infer', '%', 'infer'],
   ])('%s', (path, model, verb) => {
     expect(inferenceTarget(path)).toEqual({ model, verb });
   });
@@ -147,6 +146,7 @@ describe('inferenceTarget', () => {
     '/v1/models/a',
     '/v2/models/a/ready',
     '/v2/models//infer',
+    '/v2/models/%/infer',
     '/x/v2/models/a/infer',
   ])('%s is none', (path) => {
     expect(inferenceTarget(path)).toBeUndefined();

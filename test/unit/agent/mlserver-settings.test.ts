@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { mlserverSettings } from '../../../src/agent/model-server/mlserver-settings.ts';
 import { eventuallyTrue } from '../../support/eventually.ts';
 import { systemClock } from '../../../src/lib/system-clock.ts';
@@ -95,6 +95,31 @@ describe("MLServer's settings files", () => {
       parameters: { uri: './outer/inner' },
     });
   });
+
+  it.each([
+    ['one file of another name', ['iris.joblib'], 'sklearn', './iris.joblib'],
+    ['one file of another name, in a directory', ['outer/iris.pkl'], 'SKLearn', './outer/iris.pkl'],
+    ['one file without an ending', ['booster'], 'xgboost', './booster'],
+    ['one file that MLServer finds by its name', ['model.pkl'], 'sklearn', undefined],
+    ['two files', ['iris.joblib', 'README.md'], 'sklearn', undefined],
+    ['a file and a directory', ['iris.joblib', 'more/x'], 'sklearn', undefined],
+    ['one file of a framework whose models are directories', ['MLmodel'], 'mlflow', undefined],
+    ['one file of a framework that is not known', ['iris.joblib'], 'other', undefined],
+  ])(
+    '%s, without settings: says where it is, if MLServer does not find it',
+    async (_is, files, framework, uri) => {
+      for (const file of files) {
+        await mkdir(join(root, 'm', dirname(file)), { recursive: true });
+        await writeFile(join(root, 'm', file), '');
+      }
+      await load('m', framework);
+      const written = JSON.parse(await readFile(join(root, 'm', 'model-settings.json'), 'utf8')) as object;
+      expect(written).toMatchObject({ name: 'm' });
+      expect((written as { parameters?: unknown }).parameters).toEqual(
+        uri === undefined ? undefined : { uri },
+      );
+    },
+  );
 
   it('settings that are a link, or whose new file is one: writes and copies nothing of what they lead to', async () => {
     await writeFile(join(root, 'secret.json'), '{"key":"s3cr3t"}');

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ModelStore } from '../../../src/agent/model-store.ts';
 import { openModelStore } from '../../../src/agent/model-store.ts';
 import type { ModelSpec } from '../../../src/contract/model-config.ts';
 import { markerContent, markerName, specHash } from '../../../src/contract/model-marker.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
 
 const spec = (version: string): ModelSpec => ({
   storageUri: `s3://b/${version}`,
@@ -26,7 +27,7 @@ describe('the model directory', () => {
   });
 
   const opened = async () => {
-    const store = await openModelStore(root);
+    const store = await openModelStore(root, systemClock);
     stores.push(store);
     return { store, found: await store.recover() };
   };
@@ -39,11 +40,13 @@ describe('the model directory', () => {
   async function fetched(store: ModelStore, version: ModelSpec): Promise<string> {
     const path = await store.newStagingPath('m');
     await mkdir(path);
-    await writeFile(join(path, markerName(version)), markerContent(version));
+    await writeFile(join(path, 'weights'), version.storageUri);
     return path;
   }
-  const put = async (store: ModelStore, version: ModelSpec, keep: boolean) =>
-    store.install('m', await fetched(store, version), keep);
+  const put = async (store: ModelStore, version: ModelSpec, keep: boolean) => {
+    await store.install('m', await fetched(store, version), keep);
+    await store.seal('m', version);
+  };
 
   /** Whoever starts with this directory as its repository finds models in it and nothing else. */
   it.each<[string, (store: ModelStore) => Promise<void>, string[]]>([
@@ -111,6 +114,22 @@ describe('the model directory', () => {
       await fetched(store, A);
       expect((await opened()).found).toEqual(new Map());
       expect(await directories()).toEqual([]);
+    });
+
+    it('takes what is in place and not sealed yet for nothing', async () => {
+      const { store } = await opened();
+      await store.install('m', await fetched(store, A), false);
+      expect((await opened()).found).toEqual(new Map());
+      await store.seal('m', A);
+      expect((await opened()).found.get('m')).toMatchObject({ stored: A });
+      expect(await readFile(join(root, 'm', markerName(A)), 'utf8')).toBe(markerContent(A));
+    });
+
+    it('has the version before, where it ended before the next one was sealed', async () => {
+      const { store } = await opened();
+      await put(store, A, false);
+      await store.install('m', await fetched(store, B), true);
+      expect((await opened()).found.get('m')).toMatchObject({ stored: undefined, previous: A });
     });
 
     it('knows what was loaded', async () => {

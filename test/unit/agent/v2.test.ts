@@ -90,3 +90,28 @@ describe('whether the metadata names a model repository', () => {
     expect(await v2Adapter(() => Promise.resolve(metadata), SETTINGS).saysRepository()).toBe(expected);
   });
 });
+
+describe('what the server takes of the memory', () => {
+  const said = answers(200, 'process_resident_memory_bytes 1000\n');
+  const memoryOf = (metrics: readonly HttpAnswer[], seen: number | undefined) => {
+    const turns = metrics.values();
+    const call: HttpCall = (_method, path) =>
+      Promise.resolve(path === '/metrics' ? (turns.next().value ?? answers(404)) : answers(200));
+    const { memory } = v2Adapter(call, SETTINGS, { ofProcess: () => Promise.resolve(seen) });
+    return memory;
+  };
+
+  it.each([
+    ['what it says comes first', said, 2000, { bytes: 1000, source: 'server' }],
+    ['what the kernel says where it says nothing', answers(404), 2000, { bytes: 2000, source: 'process' }],
+    ['nothing', none('ECONNREFUSED'), undefined, undefined],
+  ])('%s', async (_name, metrics, seen, expected) => {
+    expect(await memoryOf([metrics], seen)()).toEqual(expected);
+  });
+
+  it('does not take the kernel for a server that is busy at the moment', async () => {
+    const memory = memoryOf([said, none('ETIMEDOUT')], 2000);
+    await memory();
+    expect(await memory()).toBeUndefined();
+  });
+});

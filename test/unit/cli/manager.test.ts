@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
-import { MANAGER_SETTINGS, readManagerSettings } from '../../../src/cli/manager-settings.ts';
+import { readManagerSettings } from '../../../src/cli/manager-settings.ts';
 import { run } from '../../../src/cli/program.ts';
-import { flagOf } from '../../../src/cli/settings.ts';
 
 /** What `mms manager` says to flags and environment that it refuses, and its exit code. */
 async function refusal(
@@ -87,17 +85,5 @@ describe('the settings of the manager', () => {
     ['a switch may be given a value', { propagate: 'false' }, {}, false],
   ])('%s', (_what, flags, environment, wanted) => {
     expect(readManagerSettings(flags, environment).values.propagate).toBe(wanted);
-  });
-
-  it('are those of docs/operations.md, with their variables and defaults', () => {
-    const document = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
-    const rows = [...document.matchAll(/^\| `(--[a-z-]+)[^`]*` +\| `(\w+)` +\| ([^|]*)\|/gm)];
-    const documented = rows.map(([, flag, env, otherwise = '']) => [flag, env, otherwise.trim()]);
-    const settings = Object.entries(MANAGER_SETTINGS).map(([name, setting]) => [
-      flagOf(name),
-      setting.env,
-      'otherwiseShown' in setting ? setting.otherwiseShown : String(setting.otherwise),
-    ]);
-    expect(documented).toEqual([['--kubeconfig', 'KUBECONFIG', expect.any(String)], ...settings]);
   });
 });

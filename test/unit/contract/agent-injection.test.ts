@@ -1,24 +1,11 @@
-import { readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import jsonPatch from 'fast-json-patch';
-import { stringify } from 'yaml';
 import { checkPod, decideInjection } from '../../../src/contract/agent-injection.ts';
 import type { InjectionDecision } from '../../../src/contract/agent-injection.ts';
 import { isPod } from '../../../src/contract/pod.ts';
 import type { Pod } from '../../../src/contract/pod.ts';
-import {
-  CASE_NAMES,
-  CASES_DIRECTORY,
-  deepFreeze,
-  EXPECTED_FILE,
-  INPUT_FILES,
-  readCase,
-  readYaml,
-} from './injection-cases.ts';
-
-/** `UPDATE_GOLDENS=1` writes expected.yaml anew; the difference is then a person's to read. */
-const update = process.env['UPDATE_GOLDENS'] === '1';
+import { UPDATE, writeExpected } from './golden-case.ts';
+import { CASE_NAMES, caseFile, deepFreeze, readCase, readCaseFile } from './injection-cases.ts';
 
 const METRICS = [
   'serving.kserve.io/enable-metric-aggregation',
@@ -31,10 +18,11 @@ function recordOf(raw: Pod, { outcome, reason, message, warnings, pod }: Injecti
 
 describe('the files of the cases', () => {
   it.each(CASE_NAMES)('%s has all that it needs, and nothing else', (name) => {
-    const files = readdirSync(join(CASES_DIRECTORY, name)).sort();
-    expect(files).toContain('pod.yaml');
-    if (!update) expect(files).toContain(EXPECTED_FILE);
-    expect(files.filter((file) => ![...INPUT_FILES, EXPECTED_FILE].includes(file))).toEqual([]);
+    const parts = Object.keys(readCaseFile(name));
+    expect(parts).toContain('pod');
+    if (!UPDATE) expect(parts).toContain('expected');
+    const known = ['pod', 'inferenceService', 'options', 'expected'];
+    expect(parts.filter((part) => !known.includes(part))).toEqual([]);
   });
 });
 
@@ -45,9 +33,8 @@ describe.each(CASE_NAMES)('%s', (name) => {
 
   it('is decided as expected', () => {
     const record = recordOf(raw, decision);
-    if (update)
-      writeFileSync(join(CASES_DIRECTORY, name, EXPECTED_FILE), stringify(record, { lineWidth: 105 }));
-    expect(record).toEqual(readYaml(name, EXPECTED_FILE));
+    if (UPDATE) writeExpected(caseFile(name), record);
+    expect(record).toEqual(readCaseFile(name).expected);
   });
 
   it('is a pod that the webhook would take up, and says why it was decided so', () => {

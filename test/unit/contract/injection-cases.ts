@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { InjectionInput } from '../../../src/contract/agent-injection.ts';
@@ -8,12 +8,20 @@ import type { ServiceAccount } from '../../../src/contract/kubernetes.ts';
 import type { Pod } from '../../../src/contract/pod.ts';
 import { readSystemConfig } from '../../../src/contract/system-config.ts';
 
-/** One directory a case: `pod.yaml`, the optional `inference-service.yaml` and `options.yaml`, and `expected.yaml`. */
-export const CASES_DIRECTORY = join(import.meta.dirname, 'injection');
-export const INPUT_FILES: readonly string[] = ['pod.yaml', 'inference-service.yaml', 'options.yaml'];
-export const EXPECTED_FILE = 'expected.yaml';
+const DIRECTORY = join(import.meta.dirname, 'injection');
 
-export const CASE_NAMES: readonly string[] = readdirSync(CASES_DIRECTORY).sort();
+/** One file a case, without its `.yaml`. */
+export const CASE_NAMES: readonly string[] = readdirSync(DIRECTORY)
+  .map((file) => file.replace(/\.yaml$/, ''))
+  .sort();
+
+/** What the file of a case holds. */
+interface CaseFile {
+  readonly pod: unknown;
+  readonly inferenceService?: unknown;
+  readonly options?: unknown;
+  readonly expected?: unknown;
+}
 
 /** What a case says besides its pod; all of it is optional. */
 interface CaseOptions {
@@ -42,14 +50,15 @@ const MULTI_MODEL: InferenceService = {
 
 /** Reads a case's input, frozen to its depths: a decision that changes it throws. */
 export function readCase(name: string): InjectionInput {
-  const options = (readYaml(name, 'options.yaml') ?? {}) as CaseOptions;
-  const inferenceService = (readYaml(name, 'inference-service.yaml') ?? MULTI_MODEL) as InferenceService;
+  const file = readCaseFile(name);
+  const options = (file.options ?? {}) as CaseOptions;
+  const inferenceService = (file.inferenceService ?? MULTI_MODEL) as InferenceService;
   const { config, faults } = readSystemConfig(options.systemConfig, options.agentImage ?? 'mms/agent:test');
   if (faults.length > 0) throw new Error(`${name}: ${JSON.stringify(faults)}`);
   const secrets = (options.secrets ?? []).map(({ keys, annotations, ...secret }) => ({
     ...{ ...secret, keys: new Set(keys), annotations: annotations ?? {} },
   }));
-  const pod = readYaml(name, 'pod.yaml') as Pod;
+  const pod = file.pod as Pod;
   const { missing = [], serviceAccountAnnotations: annotations } = options;
   const account: ServiceAccount = { metadata: { name: 'sa', ...(annotations && { annotations }) } };
   const named = secretNamedBy(pod, config.credentials);
@@ -64,9 +73,12 @@ export function readCase(name: string): InjectionInput {
   });
 }
 
-export function readYaml(name: string, file: string): unknown {
-  const path = join(CASES_DIRECTORY, name, file);
-  return existsSync(path) ? (parse(readFileSync(path, 'utf8')) as unknown) : undefined;
+export function caseFile(name: string): string {
+  return join(DIRECTORY, `${name}.yaml`);
+}
+
+export function readCaseFile(name: string): CaseFile {
+  return parse(readFileSync(caseFile(name), 'utf8')) as CaseFile;
 }
 
 export function deepFreeze<T>(value: T): T {

@@ -6,7 +6,7 @@ import {
   SILENCE_BELIEVED,
   withoutReplicas,
 } from '../../../src/contract/model-loaded.ts';
-import type { ReplicaModel, ReplicaView } from '../../../src/contract/replica-view.ts';
+import type { ReplicaModel, ReplicaView } from '../../../src/contract/model-loaded.ts';
 
 const NOW = 1_000_000 as MonotonicMs;
 const WANTED = 'a'.repeat(64);

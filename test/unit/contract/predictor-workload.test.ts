@@ -1,22 +1,26 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { parse, parseAllDocuments, stringify } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import type { InferenceService } from '../../../src/contract/inference-service.ts';
 import { planPredictor } from '../../../src/contract/predictor-workload.ts';
 import type { PredictorPlan } from '../../../src/contract/predictor-workload.ts';
 import { readServingRuntime } from '../../../src/contract/serving-runtime.ts';
 import type { ServingRuntime } from '../../../src/contract/serving-runtime.ts';
+import { UPDATE, writeExpected } from './golden-case.ts';
 import { deepFreeze } from './injection-cases.ts';
 
-/** One directory a case: `input.yaml` with an InferenceService and runtimes, and `expected.yaml`. */
+/** One file a case: an InferenceService, its runtimes, and last a document with what is `expected`. */
 const DIRECTORY = join(import.meta.dirname, 'predictors');
-/** `UPDATE_GOLDENS=1` writes expected.yaml anew; the difference is then a person's to read. */
-const update = process.env['UPDATE_GOLDENS'] === '1';
+
+function documentsOf(file: string): unknown[] {
+  return parseAllDocuments(readFileSync(join(DIRECTORY, file), 'utf8')).map((document): unknown =>
+    document.toJS(),
+  );
+}
 
 function planOf(name: string): PredictorPlan {
-  const text = readFileSync(join(DIRECTORY, name, 'input.yaml'), 'utf8');
-  const objects = parseAllDocuments(text).map((document) => deepFreeze(document.toJS() as ServingRuntime));
+  const objects = deepFreeze(documentsOf(name).slice(0, -1) as ServingRuntime[]);
   const offers = (kind: 'ServingRuntime' | 'ClusterServingRuntime') =>
     objects.filter((object) => object.kind === kind).map((object) => readServingRuntime(kind, object));
   return planPredictor(objects[0] as InferenceService, {
@@ -29,12 +33,9 @@ describe.each(readdirSync(DIRECTORY).sort())('%s', (name) => {
   const plan = planOf(name);
 
   it('is planned as expected', () => {
-    const path = join(DIRECTORY, name, 'expected.yaml');
-    const aliasDuplicateObjects = false;
-    if (update) writeFileSync(path, stringify(plan, { lineWidth: 105, aliasDuplicateObjects }));
-    expect(existsSync(path)).toBe(true);
+    if (UPDATE) writeExpected(join(DIRECTORY, name), plan);
     // What the API server is sent: without fields that are undefined.
-    expect(JSON.parse(JSON.stringify(plan))).toEqual(parse(readFileSync(path, 'utf8')));
+    expect({ expected: JSON.parse(JSON.stringify(plan)) as unknown }).toEqual(documentsOf(name).at(-1));
   });
 
   it('is planned the same way each time, to the letter', () => {

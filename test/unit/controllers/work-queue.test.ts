@@ -96,6 +96,26 @@ describe('the work queue', () => {
     ]);
   });
 
+  it.each([
+    ['not urgent', () => false],
+    ['urgent', () => true],
+    ['some of them', (key: string) => key.startsWith('noisy')],
+  ])('lets tenants go in turn, so that one with 1,000 keys holds up no other: %s', async (_, isUrgent) => {
+    const sharerOf = (key: string) => ({ namespace: key.split('/')[0]!, inferenceService: 'sk' });
+    const { queue, runs, hold } = testQueue({ workers: 1, isUrgent, sharerOf });
+    const gate = hold('noisy/first');
+    queue.add('noisy/first');
+    for (let index = 0; index < 1_000; index += 1) queue.add(`noisy/${index}`);
+    queue.add('quiet/m');
+    expect([queue.depth, queue.depthOf('noisy'), queue.depthOf('quiet')]).toEqual([1001, 1000, 1]);
+    gate.resolve(undefined);
+    await settle();
+    // Behind at most three urgent ones, of its own tenant or of others.
+    expect(runs.indexOf('quiet/m@0')).toBeLessThanOrEqual(4);
+    expect(queue.depth).toBe(0);
+    expect(runs).toHaveLength(1002);
+  });
+
   it('runs what is urgent before what is not, also what becomes so while it waits', async () => {
     const urgent = new Set(['u1', 'u2']);
     const { queue, runs, hold } = testQueue({ workers: 1, isUrgent: (key) => urgent.has(key) });

@@ -85,6 +85,26 @@ describe('an explanation', () => {
   });
 
   it.each([
+    ['sklaern', /^its framework is "sklaern", and its InferenceService is of the format sklearn: correct /],
+    ['SKLearn', new RegExp(`^${LINKS['model-loaded'].advice.slice(0, 30)}`)],
+  ])('of a model of the framework %s that the server refuses: says what to do', (framework, advice) => {
+    const message =
+      'loaded on 0 of 1 replicas; pod sk-0: LoadFailed: the model server answered 404: Model rose not found';
+    const said = { type: 'ModelLoaded', status: 'False', reason: 'Failed', message };
+    const model = {
+      metadata: { name: 'rose' },
+      spec: { inferenceService: 'sk', model: { storageUri: 's3://b/rose', framework, memory: '1Mi' } },
+      status: { conditions: [said] },
+    };
+    const value = {
+      metadata: { name: 'sk', namespace: 'default' },
+      spec: { predictor: { model: { modelFormat: { name: 'sklearn' } } } },
+    };
+    const { broken: first } = explainModel({ ...MODEL, model, inferenceService: { kind: 'known', value } });
+    expect(first).toMatchObject({ id: 'model-loaded', advice: expect.stringMatching(advice) });
+  });
+
+  it.each([
     ['renewed a moment ago', '2026-01-01T00:00:20.123456Z', 'ok'],
     ['not renewed for longer than it holds', '2025-12-31T23:59:00Z', 'broken'],
     ['without a time', undefined, 'broken'],

@@ -1,54 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { milliseconds } from '../../../src/lib/clock.ts';
 import type { EpochMs, MonotonicMs } from '../../../src/lib/clock.ts';
 import { createManagerMetrics } from '../../../src/manager/metrics.ts';
 import type { ObservedCache } from '../../../src/manager/metrics/cluster-metrics.ts';
 
-const DOCUMENT = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
-
-interface Row {
-  readonly name: string;
-  readonly labels: readonly string[];
-  readonly help: string;
-}
-
-/** The rows of the table of metrics, in their order. */
-function documented(): Row[] {
-  const rows = DOCUMENT.matchAll(/^\| `(mms_\w+)` +\| ([^|]*)\| ([^|]*)\|$/gm);
-  return [...rows].map(([, name = '', labels = '', help = '']) => ({
-    name,
-    labels: labels
-      .split(',')
-      .map((label) => label.trim())
-      .filter((label) => label !== ''),
-    help: help.trim(),
-  }));
-}
-
-function registered(): Row[] {
-  const metrics = createManagerMetrics().registry.getMetricsAsArray() as unknown as {
-    readonly name: string;
-    readonly help: string;
-    readonly labelNames: readonly string[];
-  }[];
-  return metrics
-    .filter(({ name }) => name.startsWith('mms_'))
-    .map(({ name, help, labelNames }) => ({
-      name,
-      help,
-      labels: labelNames.filter((label) => label !== 'le'),
-    }));
-}
-
-const byName = (a: Row, b: Row): number => (a.name < b.name ? -1 : 1);
-
 describe('the metrics of the manager', () => {
-  it('are those of docs/operations.md, with their labels and their help', () => {
-    expect(documented().sort(byName)).toEqual(registered().sort(byName));
-    expect(documented().length).toBeGreaterThan(15);
-  });
-
   it('tell the age of each cache at the time of the scrape, and nothing before it has begun', async () => {
     const metrics = createManagerMetrics();
     let now = 10_000;

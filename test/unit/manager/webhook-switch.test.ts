@@ -1,9 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { milliseconds } from '../../../src/lib/clock.ts';
 import type { Deployment } from '../../../src/contract/predictor-outcome.ts';
-import { configurationInForce, withRules } from '../../../src/contract/webhook-configuration.ts';
+import {
+  configurationInForce,
+  POD_RULES,
+  TRAINED_MODEL_RULES,
+  withRules,
+} from '../../../src/contract/webhook-configuration.ts';
 import type { WebhookConfiguration } from '../../../src/contract/webhook-configuration.ts';
-import { POD_RULES, TRAINED_MODEL_RULES } from '../../../src/contract/webhook-rules.ts';
 import { decideSwitch, managerFuture, REACHED_FOR } from '../../../src/manager/webhook-switch.decide.ts';
 import type { SwitchFacts } from '../../../src/manager/webhook-switch.decide.ts';
 

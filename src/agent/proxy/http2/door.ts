@@ -7,7 +7,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Socket } from 'node:net';
-import { type ModelTarget, modelTarget } from '../model-target.decide.ts';
+import { type ModelTarget, modelTarget } from '../../../contract/model-target.ts';
 import { onceAwake, type Wake, type WhileAway } from '../wake.ts';
 import { answerStream } from './answers.ts';
 import { forwardStream } from './forward-stream.ts';

@@ -1,5 +1,5 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import type { ModelTarget } from '../model-target.decide.ts';
+import type { ModelTarget } from '../../../contract/model-target.ts';
 
 /** Of V2 over gRPC; older servers have it in a package of their own. Source: KServe, open-inference-protocol's grpc_service.proto. */
 const SERVICE = /^\/(?:[\w.]+\.)?GRPCInferenceService\/(\w+)$/;

@@ -203,7 +203,6 @@ async function unpacked(archive: Buffer, piece: number): Promise<unknown> {
     },
     addDirectory: (path) => void files.push([path, 'directory']),
     totals: { files: 0, bytes: 0 },
-    paths: [],
     close: () => undefined,
   };
   try {

@@ -9,7 +9,7 @@ import { pullOnce, texts } from '../../../support/pulling.ts';
 import type { Pulled } from '../../../support/pulling.ts';
 import { pax, tar, tarHeader } from '../../../support/tar-writer.ts';
 
-/** Each row of the table in docs/agent.md about the end of a tar; a `.tgz` is packed by gzip. */
+/** Each row of the table in docs/agent-inside.md about the end of a tar; a `.tgz` is packed by gzip. */
 let server: FaultServer;
 beforeAll(async () => {
   server = await startFaultServer();

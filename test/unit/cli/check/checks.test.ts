@@ -7,7 +7,7 @@ import { installedChecks } from '../../../../src/cli/check/installed-checks.deci
 import type { InstalledFacts } from '../../../../src/cli/check/installed-checks.decide.ts';
 import { preChecks } from '../../../../src/cli/check/pre-checks.decide.ts';
 import type { PreFacts } from '../../../../src/cli/check/pre-checks.decide.ts';
-import { POD_RULES } from '../../../../src/contract/webhook-rules.ts';
+import { POD_RULES } from '../../../../src/contract/webhook-configuration.ts';
 import type { Lookup } from '../../../../src/lib/lookup.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:30Z') as EpochMs;

@@ -1,9 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { createAgentLineCutter } from '../../../../src/controllers/status/agent-lines.ts';
 import {
   readAgentLine,
   readAgentModel,
 } from '../../../../src/controllers/status/agent-status-reading.decide.ts';
+import { systemClock } from '../../../../src/lib/system-clock.ts';
 
+const phaseIn = (part: string | { readonly phase: string }): string =>
+  typeof part === 'string' ? part : part.phase;
 const HASH = 'a'.repeat(64);
 const model = (change: object = {}) => ({
   ...{ name: 'm1', phase: 'Loaded', specHash: HASH, servingSpecHash: HASH, reason: '', message: '' },
@@ -33,6 +38,36 @@ describe('a line of an agent', () => {
     expect(readAgentLine(line({ type: 'REMOVED', sequence: 5, name: 'm1' }))).toEqual({
       ...{ kind: 'removed', sequence: 5, name: 'm1' },
     });
+  });
+
+  it('of version 0.1.0 is understood: what its agent sent, and what the models were in', () => {
+    const recording = new URL('../../../fixtures/0.1.0/agent-status.jsonl', import.meta.url);
+    const pieces = createAgentLineCutter(systemClock).push(readFileSync(recording));
+    const told = pieces.flatMap(({ kind, text }) => {
+      if (kind === 'model') return [`snapshot: ${readAgentModel(text)?.map(phaseIn).join(' ')}`];
+      const read = readAgentLine(text);
+      return read.kind === 'other' ? [] : ['model' in read ? `${read.name} ${read.model.phase}` : read.kind];
+    });
+    expect(told).toEqual([
+      ...['snapshot: rose Failed', 'snapshot: iris Loaded', 'snapshot'],
+      ...[
+        'rose Downloading',
+        'rose Failed',
+        'iris Downloading',
+        'iris Queued',
+        'iris Loading',
+        'iris Loading',
+      ],
+      ...[
+        'iris Loaded',
+        'rose Downloading',
+        'rose Failed',
+        'removed',
+        'iris Unloading',
+        'iris Unloading',
+        'removed',
+      ],
+    ]);
   });
 
   it.each(['HEARTBEAT', 'AGENT', 'SOMETHING NEW'])('%s is none of our business', (type) => {

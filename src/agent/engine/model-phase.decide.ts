@@ -1,0 +1,41 @@
+import type { ModelPhase } from '../../contract/agent-status.ts';
+import { meansSameSpec } from '../../contract/model-config.ts';
+import { specHash } from '../../contract/model-marker.ts';
+import type { ModelView } from './model-operations.decide.ts';
+
+/** What the agent is doing for a model right now. */
+export interface ModelActivity {
+  readonly fetch: 'none' | 'queued' | 'running';
+  /** Bytes on disk of the running fetch. */
+  readonly bytes: number;
+  readonly serve: 'none' | 'queued' | 'running';
+  /** The hash of the version that was loaded once. */
+  readonly proved: string | undefined;
+}
+
+/** The phase that follows from what is known of a model and what is being done for it. */
+export function phaseOf(view: ModelView, activity: ModelActivity): ModelPhase {
+  const { desired, served, failure } = view;
+  if (desired === undefined) return { phase: 'Unloading' };
+  if (served.kind === 'loaded' && meansSameSpec(served.spec, desired)) return { phase: 'Loaded' };
+  if (activity.fetch === 'running') return { phase: 'Downloading', bytes: activity.bytes };
+  const onDisk = [view.stored, view.staged].some(
+    (spec) => spec !== undefined && meansSameSpec(spec, desired),
+  );
+  if (activity.serve === 'running' && onDisk) return { phase: 'Loading' };
+  if (failure !== undefined && failure.step !== 'unload' && meansSameSpec(failure.spec, desired)) {
+    const { reason, message, retryAtTime } = failure;
+    return { phase: 'Failed', reason, message, retryAt: retryAtTime };
+  }
+  if (view.tooLarge !== undefined) {
+    return { phase: 'Failed', reason: 'ModelTooLarge', message: view.tooLarge, retryAt: undefined };
+  }
+  if (view.residence === 'memory') return { phase: onDisk ? 'Loading' : 'Queued' };
+  if (activity.proved !== specHash(desired)) return { phase: 'Queued' };
+  return { phase: onDisk ? 'Standby' : 'Remote' };
+}
+
+/** The hash of the version that answers now, where that is known. */
+export function servingHash(view: ModelView): string | null {
+  return view.served.kind === 'loaded' ? specHash(view.served.spec) : null;
+}

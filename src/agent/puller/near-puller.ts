@@ -1,0 +1,66 @@
+import { MmsError } from '../../lib/errors.ts';
+import type { RemoteFile } from '../sources/source.ts';
+import type { Puller, PullRequest } from './contract.ts';
+import { createPulls, type InProcessPullerOptions } from './in-process-puller.ts';
+import { isNear, mayBeNear, NEAR } from './near.ts';
+
+/** URIs remembered that led to more than is fetched here; of the oldest no more than that is learnt again. */
+const FAR_KEPT = 1_000;
+
+/** A file that is not fetched in this process; nobody sees it. */
+class FarModelError extends MmsError {
+  readonly code = 'FAR_MODEL';
+  readonly retryable = true;
+}
+
+/**
+ * Fetches small models in this process ({@link NEAR}), and has `far` fetch the others: a process that is there already has them
+ * sooner than one that starts first, and what they need of memory is given back by its end.
+ * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is no network.
+ */
+export function createNearPuller(options: InProcessPullerOptions, far: Puller): Puller {
+  const near = createPulls(options, {
+    admission,
+    left: (thrown) => (thrown instanceof FarModelError ? ('far' as const) : undefined),
+  });
+  const knownFar = new Set<string>();
+  let running = 0;
+  const pullNear: typeof near.pull = async (request, signal, onProgress) => {
+    running += 1;
+    try {
+      return await near.pull(request, signal, onProgress);
+    } finally {
+      running -= 1;
+    }
+  };
+  const goesFar = ({ storageUri }: PullRequest): boolean =>
+    running >= NEAR.atOnce || knownFar.has(storageUri) || !mayBeNear(storageUri);
+  return {
+    pull: async (request, signal, onProgress) => {
+      if (goesFar(request)) return far.pull(request, signal, onProgress);
+      const result = await pullNear(request, signal, onProgress);
+      if (result !== 'far') return result;
+      remember(knownFar, request.storageUri);
+      return far.pull(request, signal, onProgress);
+    },
+    stop: async () => {
+      await Promise.all([near.stop(), far.stop()]);
+    },
+  };
+}
+
+/** Counts what was let in, not what has come: several files of a model come at the same time. */
+function admission(): (file: RemoteFile) => void {
+  let [files, bytes] = [0, 0];
+  return (file) => {
+    if (!isNear({ files, bytes }, file)) throw new FarModelError('it is fetched by the other process');
+    files += 1;
+    bytes += file.size ?? 0;
+  };
+}
+
+function remember(known: Set<string>, uri: string): void {
+  known.add(uri);
+  const [oldest] = known;
+  if (known.size > FAR_KEPT && oldest !== undefined) known.delete(oldest);
+}

@@ -1,0 +1,105 @@
+import { closeSync, constants, fsync, openSync, writeFileSync } from 'node:fs';
+import { opendir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { NO_MORE_WAITING } from '../lib/abort.ts';
+import { type Clock, milliseconds } from '../lib/clock.ts';
+import { type HeldDirectory, holdDirectory } from './files/held-directory.ts';
+import { createSlots, type Slots } from './slots.ts';
+
+/** The file at the top of a tree that says it is whole; it appears when everything else is safely on disk. */
+interface Marker {
+  readonly name: string;
+  readonly content: string;
+}
+
+/**
+ * Flushes every file of a tree and then marks it, so that no power cut leaves a marker on a partial tree. The names need no
+ * flush of their own: the file systems that volumes of nodes are on (ext4, XFS, btrfs) write them in the order they were made
+ * in, or with the file. Nor does the marker: lost or empty it is none, and the model is fetched once more.
+ *
+ * The model server may read the tree meanwhile, and does: a model is loaded while it is sealed, and told to be loaded when both
+ * are done. Whatever ends the agent in between costs another download.
+ */
+type Seal = (directory: string, marker: Marker) => Promise<void>;
+
+/** A tree that takes longer to flush does not hold up those that come after it. */
+const LONGEST_ROUND = milliseconds(100);
+/** Less than the threads that there are for files (agent-main.ts), so that nobody else has to wait for the disk. */
+const FLUSHES_AT_ONCE = 8;
+/** Names read at once. */
+const READ_AT_ONCE = 256;
+
+const NEVER = new AbortController().signal;
+
+const flush = promisify(fsync);
+
+/**
+ * Makes a `Seal` for trees that come in numbers. They are flushed in rounds: who comes during one waits for the next. A file
+ * system writes its journal once for all that ask at the same time, and makes everybody else wait meanwhile; 90 small
+ * models flushed as they come take it three times as long.
+ */
+export function createSeal(clock: Clock): Seal {
+  let waiting: (() => Promise<void>)[] = [];
+  let running = false;
+  const flushes = createSlots(FLUSHES_AT_ONCE);
+  const rounds = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const round = waiting;
+      waiting = [];
+      const done = new AbortController();
+      void Promise.all(round.map((start) => start())).then(() => done.abort(NO_MORE_WAITING));
+      await clock.sleep(LONGEST_ROUND, done.signal);
+    }
+    running = false;
+  };
+  const flushed = (tree: HeldDirectory): Promise<void> =>
+    new Promise((resolve, reject) => {
+      waiting.push(() => flushAll(tree.path, flushes).then(resolve, reject));
+      if (running) return;
+      running = true;
+      void rounds();
+    });
+  return async (directory, marker) => {
+    // Held: should another tree be put in its place meanwhile, that one is not marked.
+    const tree = holdDirectory(directory);
+    try {
+      await flushed(tree);
+      writeFileSync(join(tree.path, marker.name), marker.content, { mode: 0o666, flag: 'wx' });
+    } finally {
+      tree.close();
+    }
+  };
+}
+
+async function flushAll(top: string, flushes: Slots): Promise<void> {
+  const files = filesIn(top);
+  const worker = async (): Promise<void> => {
+    for await (const path of files) {
+      const slot = await flushes.take(NEVER);
+      await flushFile(path).finally(() => slot?.release());
+    }
+  };
+  await Promise.all(Array.from({ length: FLUSHES_AT_ONCE }, worker));
+}
+
+async function* filesIn(top: string): AsyncGenerator<string> {
+  const directories = [top];
+  for (const directory of directories) {
+    for await (const entry of await opendir(directory, { bufferSize: READ_AT_ONCE })) {
+      const path = join(directory, entry.name);
+      if (entry.isDirectory()) directories.push(path);
+      else if (entry.isFile()) yield path;
+    }
+  }
+}
+
+async function flushFile(path: string): Promise<void> {
+  // A pipe that another container puts in the file's place would be waited for.
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    await flush(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

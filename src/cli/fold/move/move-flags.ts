@@ -1,0 +1,43 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { seconds } from '../../../lib/clock.ts';
+import { timeoutOption } from '../../wait-flags.ts';
+
+const TIMEOUT = seconds(600);
+/** Flags that ask for something else than a move. */
+const OTHER_WORK = ['filename', 'write', 'plot', 'compare'] as const;
+
+/** `--apply`, `--retire`, `--undo`, and what goes with them. */
+export function withMoveFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--apply',
+        'move these InferenceServices: make what --write writes, compare the answers, and lead their Services to the shared pods',
+      ).conflicts([...OTHER_WORK, 'retire', 'undo']),
+    )
+    .option(
+      '--requests <directory>',
+      'with --apply: requests by which answers are compared, NAME.json of the model NAME',
+    )
+    .option('--skip-comparing', 'with --apply: move models without a look at their answers')
+    .addOption(
+      new Option(
+        '--retire',
+        'scale the Deployments of moved InferenceServices to zero; nothing is deleted',
+      ).conflicts([...OTHER_WORK, 'undo']),
+    )
+    .addOption(
+      new Option(
+        '--undo',
+        'lead the Services back to the InferenceServices, and delete what --apply made',
+      ).conflicts([...OTHER_WORK]),
+    )
+    .addOption(
+      timeoutOption(
+        'with --apply, --retire and --undo: how long to wait while nothing comes further',
+        TIMEOUT,
+        '10m',
+      ),
+    );
+}

@@ -1,0 +1,121 @@
+import { recordOf, recordsIn } from '../../../lib/json.ts';
+import type { EndpointSlice } from '../../../contract/endpoint-slice.ts';
+import { readyEndpoints } from '../../../contract/endpoint-slice.ts';
+import type { InferenceService } from '../../../contract/inference-service.ts';
+import { isAtHand } from '../../../contract/model-loaded.ts';
+import type { KubernetesObject } from '../../../contract/kubernetes.ts';
+import {
+  AUTOSCALER_CLASS_ANNOTATION,
+  FOLD_ANNOTATIONS,
+  predictorName,
+  STAND_IN_LABEL,
+} from '../../../contract/names.ts';
+import type { Deployment } from '../../../contract/predictor-outcome.ts';
+import { isStandIn, standsInFor } from '../../../contract/stand-in.ts';
+import { inferenceServiceOf } from '../../../contract/trained-model.ts';
+import type { TrainedModel } from '../../../contract/trained-model.ts';
+import { loadProgress } from '../../load/model-load.decide.ts';
+import { modelOverview } from '../../status/model-overview.decide.ts';
+import type { ModelState, MoveState } from './steps.decide.ts';
+
+/** The objects of one namespace that moves are about, by name. */
+export interface MoveObjects {
+  readonly services: ReadonlyMap<string, InferenceService>;
+  readonly models: ReadonlyMap<string, TrainedModel>;
+  readonly deployments: ReadonlyMap<string, Deployment>;
+  /** Those of ours. */
+  readonly slices: readonly EndpointSlice[];
+}
+
+export function byName<T extends KubernetesObject>(objects: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(objects.map((object) => [object.metadata.name, object]));
+}
+
+/** KServe's own autoscaler leaves a Deployment of zero pods alone, as every HorizontalPodAutoscaler does. */
+const USUAL_AUTOSCALER = 'hpa';
+
+/** Where the move of an InferenceService stands. */
+export function moveState(name: string, shared: string, objects: MoveObjects): MoveState {
+  const { services, models, deployments } = objects;
+  const service = services.get(name);
+  const sharedService = services.get(shared);
+  const slices = objects.slices.filter(({ metadata }) => metadata.labels?.[STAND_IN_LABEL] === name);
+  const autoscaler = service?.metadata.annotations?.[AUTOSCALER_CLASS_ANNOTATION] ?? USUAL_AUTOSCALER;
+  const model = models.get(name);
+  return {
+    name,
+    shared: {
+      name: shared,
+      exists: sharedService !== undefined && sharedService.metadata.deletionTimestamp === undefined,
+      ready: isReady(sharedService),
+      made: sharedService?.metadata.annotations?.[FOLD_ANNOTATIONS.foldedFrom] !== undefined,
+      models: [...models.values()].filter((one) => inferenceServiceOf(one) === shared).length,
+    },
+    model: model && modelState(model),
+    slices: slices.length,
+    endpoints: readyEndpoints(slices),
+    old: {
+      exists: service !== undefined && service.metadata.deletionTimestamp === undefined,
+      deployment: deploymentState(deployments.get(predictorName(name))),
+      autoscaler:
+        autoscaler === USUAL_AUTOSCALER ? undefined : `${AUTOSCALER_CLASS_ANNOTATION}: ${autoscaler}`,
+    },
+  };
+}
+
+function modelState(model: TrainedModel): ModelState {
+  const { annotations = {}, deletionTimestamp } = model.metadata;
+  const before = Number(annotations[FOLD_ANNOTATIONS.replicasBefore]);
+  return {
+    inferenceService: inferenceServiceOf(model),
+    deleting: deletionTimestamp !== undefined,
+    load: loadState(model),
+    standsIn: standsInFor(model) !== undefined ? 'yes' : isStandIn(model) ? 'ended' : 'no',
+    made: annotations[FOLD_ANNOTATIONS.foldedFrom] !== undefined,
+    replicasBefore: Number.isInteger(before) && before > 0 ? before : undefined,
+  };
+}
+
+/** Beside KServe's controller `Ready` is KServe's, which may tell of long ago; what the agents tell comes first. */
+function loadState(model: TrainedModel): ModelState['load'] {
+  const around = { inferenceService: undefined, waiting: undefined, readyPods: 0 };
+  const { phase } = modelOverview(model, around);
+  return isAtHand(phase) ? { state: 'ready', line: phase } : loadProgress(model);
+}
+
+function isReady(service: InferenceService | undefined): boolean {
+  return recordsIn(service?.status?.conditions).some(
+    ({ type, status }) => type === 'Ready' && status === 'True',
+  );
+}
+
+/** What its status says counts once it speaks of what is asked for now. */
+function deploymentState(deployment: Deployment | undefined): MoveState['old']['deployment'] {
+  if (deployment === undefined) return undefined;
+  const { spec, status = {}, metadata } = deployment;
+  const isCurrent = (status.observedGeneration ?? 0) >= (metadata.generation ?? 0);
+  const pods = status.replicas ?? 0;
+  return {
+    replicas: spec?.replicas ?? 1,
+    ready: isCurrent ? (status.readyReplicas ?? 0) : 0,
+    pods: isCurrent ? pods : Math.max(pods, 1),
+  };
+}
+
+/** The InferenceService that was made for an InferenceService of this name, whose TrainedModel need not be there yet. */
+export function madeFor(name: string, services: Iterable<InferenceService>): string | undefined {
+  for (const { metadata } of services) {
+    const names = metadata.annotations?.[FOLD_ANNOTATIONS.foldedFrom]?.split(',') ?? [];
+    if (names.includes(name) && metadata.deletionTimestamp === undefined) return metadata.name;
+  }
+  return undefined;
+}
+
+/** The manifest of an object, marked as made of these InferenceServices. */
+export function marked(manifest: KubernetesObject, names: readonly string[]): KubernetesObject {
+  const annotations = {
+    ...manifest.metadata.annotations,
+    [FOLD_ANNOTATIONS.foldedFrom]: [...names].sort().join(','),
+  };
+  return { ...recordOf(manifest), metadata: { ...manifest.metadata, annotations } };
+}

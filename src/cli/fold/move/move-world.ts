@@ -1,0 +1,179 @@
+import type { Milliseconds } from '../../../lib/clock.ts';
+import { seconds } from '../../../lib/clock.ts';
+import { systemClock } from '../../../lib/system-clock.ts';
+import type { KubernetesObject } from '../../../contract/kubernetes.ts';
+import { FOLD_ANNOTATIONS, predictorName, STAND_IN_LABEL } from '../../../contract/names.ts';
+import type { ApiClient } from '../../../kube/api-client.ts';
+import { isApiError } from '../../../kube/api-error.ts';
+import { DEPLOYMENTS, ENDPOINT_SLICES, INFERENCE_SERVICES, TRAINED_MODELS } from '../../../kube/resources.ts';
+import type { Resource } from '../../../kube/resources.ts';
+import type { ClusterConnection } from '../../cluster-connection.ts';
+import { listObjects } from '../../cluster-snapshot.ts';
+import type { Tolerance } from '../compare/compare-answers.decide.ts';
+import { compareAnswers } from '../compare/compare.ts';
+import type { RequestFile } from '../compare/request-files.ts';
+import type { MoveObjects } from './move-state.decide.ts';
+import { byName } from './move-state.decide.ts';
+import type { Move, MoveWorld } from './run-moves.ts';
+
+/** Who the changed fields belong to. */
+const FIELD_MANAGER = 'mms-fold';
+/** kube-proxy, DNS and gateways follow EndpointSlices within about a second; requests that are under way need longer. */
+const DRAIN = seconds(5);
+
+interface MoveWorldOptions {
+  readonly cluster: ClusterConnection;
+  /** By model; undefined: answers are not compared. */
+  readonly requests: ReadonlyMap<string, readonly RequestFile[]> | undefined;
+  readonly tolerance: Tolerance;
+  readonly say: (line: string) => void;
+  readonly timeout: Milliseconds;
+  readonly signal: AbortSignal;
+}
+
+/** Moves in a cluster. */
+export function moveWorld(options: MoveWorldOptions): MoveWorld {
+  const { cluster, say, timeout, signal } = options;
+  return {
+    ...{ say, timeout, signal, clock: systemClock },
+    read: () => readMoveObjects(cluster),
+    perform: (step, move) => {
+      if (step.kind === 'scale') return scale(cluster, move, step.replicas);
+      if (step.kind === 'note-replicas') return noteReplicas(cluster, move, step.replicas);
+      return PERFORM[step.kind](options, move);
+    },
+  };
+}
+
+/** All objects of the namespace that moves are about. */
+export async function readMoveObjects({ client, namespace }: ClusterConnection): Promise<MoveObjects> {
+  const [services, models, deployments, slices] = await Promise.all([
+    listObjects(client, INFERENCE_SERVICES, namespace),
+    listObjects(client, TRAINED_MODELS, namespace),
+    listObjects(client, DEPLOYMENTS, namespace),
+    listObjects(client, ENDPOINT_SLICES, namespace, STAND_IN_LABEL),
+  ]);
+  return {
+    ...{ services: byName(services), models: byName(models), deployments: byName(deployments), slices },
+  };
+}
+
+type Performing = (options: MoveWorldOptions, move: Move) => ReturnType<MoveWorld['perform']>;
+type Effect = Parameters<MoveWorld['perform']>[0]['kind'];
+
+const PERFORM: Readonly<Record<Exclude<Effect, 'scale' | 'note-replicas'>, Performing>> = {
+  'make-service': async ({ cluster }, { shared, service }) => {
+    await createUnlessThere(cluster, INFERENCE_SERVICES, service);
+    return told(`InferenceService ${shared} made`);
+  },
+  'make-model': async ({ cluster }, { shared, model }) => {
+    await createUnlessThere(cluster, TRAINED_MODELS, model);
+    return told(`TrainedModel made, in InferenceService ${shared}`);
+  },
+  compare,
+  lead: async ({ cluster }, { name }) => {
+    await annotate(cluster, name, { [FOLD_ANNOTATIONS.standsInFor]: name });
+    return told('its Service is to lead to the shared pods as well');
+  },
+  release: async ({ cluster }, { name }) => {
+    const gone = { [FOLD_ANNOTATIONS.standsInFor]: '', [FOLD_ANNOTATIONS.replicasBefore]: null };
+    await annotate(cluster, name, gone);
+    return told('its Service is to lead to its own pods alone');
+  },
+  drain: async ({ signal }) => {
+    await systemClock.sleep(DRAIN, signal);
+    return { ...told('nobody is led to the shared pods any more'), found: { drained: true } };
+  },
+  'delete-model': async ({ cluster }, { name }) => {
+    await deleteUnlessGone(cluster, TRAINED_MODELS, name);
+    return told('its TrainedModel deleted');
+  },
+  forget: async ({ cluster }, { name }) => {
+    await annotate(cluster, name, { [FOLD_ANNOTATIONS.standsInFor]: null });
+    return told('its TrainedModel is left, which --apply has not made: delete it where it comes from');
+  },
+  'delete-service': async ({ cluster }, { shared }) => {
+    await deleteUnlessGone(cluster, INFERENCE_SERVICES, shared);
+    return told(`InferenceService ${shared} deleted, which has no models any more`);
+  },
+};
+
+async function noteReplicas(
+  cluster: ClusterConnection,
+  { name }: Move,
+  replicas: number,
+): ReturnType<MoveWorld['perform']> {
+  await annotate(cluster, name, { [FOLD_ANNOTATIONS.replicasBefore]: String(replicas) });
+  return told(`it has ${replicas} ${replicas === 1 ? 'pod' : 'pods'} of its own, which is noted for --undo`);
+}
+
+async function scale(
+  { client, namespace }: ClusterConnection,
+  { name }: Move,
+  replicas: number,
+): ReturnType<MoveWorld['perform']> {
+  const reference = { namespace, name: predictorName(name) };
+  const patch = { type: 'merge', body: { spec: { replicas } } } as const;
+  await client.patch(DEPLOYMENTS, reference, patch, { fieldManager: FIELD_MANAGER });
+  return told(`Deployment ${reference.name} scaled to ${replicas}`);
+}
+
+async function compare(
+  { cluster, requests, tolerance, signal }: MoveWorldOptions,
+  { name }: Move,
+): ReturnType<MoveWorld['perform']> {
+  const alike = { found: { alike: true } };
+  if (requests === undefined) return { ...told('answers are not compared, as you asked'), ...alike };
+  const comparisons = await compareAnswers(cluster, requests, { names: [name], tolerance, signal });
+  const bad = comparisons.find(({ difference }) => difference !== undefined);
+  if (bad?.difference !== undefined) {
+    const { code, message } = bad.difference;
+    return {
+      kind: 'stopped',
+      code,
+      message: bad.request === undefined ? message : `${bad.request}: ${message}`,
+    };
+  }
+  const count = comparisons.length;
+  return { ...told(`answers are alike (${count} ${count === 1 ? 'request' : 'requests'})`), ...alike };
+}
+
+function told(text: string): { readonly kind: 'done'; readonly told: string } {
+  return { kind: 'done', told: text };
+}
+
+/** Of two runs that were cut short, one has made it already. */
+async function createUnlessThere<T extends KubernetesObject>(
+  { client, namespace }: ClusterConnection,
+  resource: Resource<T>,
+  object: KubernetesObject | undefined,
+): Promise<void> {
+  if (object === undefined) return;
+  const within = { ...object, metadata: { ...object.metadata, namespace } } as T;
+  try {
+    await client.create(resource, within, { fieldManager: FIELD_MANAGER });
+  } catch (thrown) {
+    if (!isApiError(thrown, 'API_ALREADY_EXISTS')) throw thrown;
+  }
+}
+
+async function annotate(
+  { client, namespace }: ClusterConnection,
+  name: string,
+  annotations: Readonly<Record<string, string | null>>,
+): Promise<void> {
+  const patch = { type: 'merge', body: { metadata: { annotations } } } as const;
+  await client.patch(TRAINED_MODELS, { namespace, name }, patch, { fieldManager: FIELD_MANAGER });
+}
+
+async function deleteUnlessGone(
+  { client, namespace }: { readonly client: ApiClient; readonly namespace: string },
+  resource: Resource,
+  name: string,
+): Promise<void> {
+  try {
+    await client.delete(resource, { namespace, name });
+  } catch (thrown) {
+    if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
+  }
+}

@@ -1,0 +1,141 @@
+import type { Clock, Milliseconds } from '../../../lib/clock.ts';
+import { seconds } from '../../../lib/clock.ts';
+import { messageOf, MmsError } from '../../../lib/errors.ts';
+import type { MoveObjects } from './move-state.decide.ts';
+import { moveState } from './move-state.decide.ts';
+import type { Found, Goal, MoveManifests, Step } from './steps.decide.ts';
+import { nextStep } from './steps.decide.ts';
+
+/** An InferenceService that is to be moved. */
+export interface Move extends MoveManifests {
+  readonly name: string;
+  /** The InferenceService whose pods it shares, or is to share. */
+  readonly shared: string;
+}
+
+/** How a move has ended. */
+export interface MoveOutcome {
+  readonly name: string;
+  readonly shared: string | undefined;
+  /** Undefined: as asked for. Codes are stable. */
+  readonly stopped: { readonly code: string; readonly message: string } | undefined;
+}
+
+export interface MoveWorld {
+  /** All that moves are about, as it is now. */
+  readonly read: () => Promise<MoveObjects>;
+  /** Does a step; what it found out, or why the move ends here. */
+  readonly perform: (step: Effect, move: Move) => Promise<Performed>;
+  readonly say: (line: string) => void;
+  readonly clock: Clock;
+  /** So long nothing may come further before those that wait are given up. */
+  readonly timeout: Milliseconds;
+  readonly signal: AbortSignal;
+}
+
+type Effect = Exclude<Step, { readonly kind: 'wait' | 'done' | 'refuse' }>;
+
+type Performed =
+  | { readonly kind: 'done'; readonly told: string; readonly found?: Partial<Found> }
+  | { readonly kind: 'stopped'; readonly code: string; readonly message: string };
+
+const POLL = seconds(1);
+
+interface Running {
+  readonly move: Move;
+  found: Found;
+  waitsFor: string | undefined;
+}
+
+/**
+ * Takes each move to its end, one step after the other, all of them side by side. A step that the API server could not be asked for
+ * is tried again.
+ *
+ * @throws {ApiError} when the API server refuses, or does not answer for as long as the timeout; AnotherMoveError when the Lease is lost
+ */
+export async function runMoves(goal: Goal, moves: readonly Move[], world: MoveWorld): Promise<MoveOutcome[]> {
+  const { clock, signal, timeout } = world;
+  const isStopped = (): boolean => signal.aborted;
+  const outcomes: MoveOutcome[] = [];
+  let running: Running[] = moves.map((move) => ({
+    move,
+    found: { alike: false, drained: false },
+    waitsFor: undefined,
+  }));
+  let movedAt = clock.monotonic();
+  while (running.length > 0) {
+    if (isStopped()) return [...outcomes, ...running.map(({ move }) => stoppedOutcome(move, signal))];
+    const isLate = clock.monotonic() - movedAt > timeout;
+    try {
+      const round = await oneRound(goal, running, world);
+      running = running.filter(({ move }) => !round.ended.some(({ name }) => name === move.name));
+      outcomes.push(...round.ended);
+      if (round.moved) movedAt = clock.monotonic();
+      else if (isLate) return [...outcomes, ...running.map((one) => lateOutcome(one, timeout))];
+      else await clock.sleep(POLL, signal);
+    } catch (thrown) {
+      if (isStopped()) continue;
+      if (!(thrown instanceof MmsError) || !thrown.retryable || isLate) throw thrown;
+      world.say(`trying again: ${messageOf(thrown)}`);
+      await clock.sleep(POLL, signal);
+    }
+  }
+  return outcomes;
+}
+
+function lateOutcome({ move, waitsFor }: Running, timeout: Milliseconds): MoveOutcome {
+  const message = `nothing came of it for ${timeout / 1000} s: it waits for ${waitsFor ?? 'its turn'}; run the command again to go on`;
+  return outcomeOf(move, { code: 'NotInTime', message });
+}
+
+/** @throws what ended the run, if that was not the user */
+function stoppedOutcome(move: Move, { reason }: AbortSignal): MoveOutcome {
+  if (reason instanceof MmsError) throw reason;
+  return outcomeOf(move, { code: 'Stopped', message: 'you stopped it; run the command again to go on' });
+}
+
+interface Round {
+  readonly ended: readonly MoveOutcome[];
+  /** Whether anything was done, or came to its end. */
+  readonly moved: boolean;
+}
+
+/** What is done once for several moves: the InferenceService that they share is made, or deleted. */
+const SHARED: ReadonlySet<Step['kind']> = new Set(['make-service', 'delete-service']);
+
+async function oneRound(goal: Goal, running: readonly Running[], world: MoveWorld): Promise<Round> {
+  const objects = await world.read();
+  const ended: MoveOutcome[] = [];
+  const once = new Set<string>();
+  let moved = false;
+  for (const one of running) {
+    if (world.signal.aborted) break;
+    const { move } = one;
+    const state = moveState(move.name, move.shared, objects);
+    const step = nextStep(goal, state, one.found, move);
+    if (step.kind === 'wait') {
+      if (step.forWhat !== one.waitsFor) world.say(`${move.name}: waits for ${step.forWhat}`);
+      one.waitsFor = step.forWhat;
+    } else if (step.kind === 'done') ended.push(outcomeOf(move, undefined));
+    else if (step.kind === 'refuse') ended.push(outcomeOf(move, step));
+    else if (!SHARED.has(step.kind) || !once.has(`${step.kind} ${move.shared}`)) {
+      once.add(`${step.kind} ${move.shared}`);
+      const performed = await world.perform(step, move);
+      moved = true;
+      if (performed.kind === 'stopped') ended.push(outcomeOf(move, performed));
+      else {
+        world.say(`${move.name}: ${performed.told}`);
+        one.found = { ...one.found, ...performed.found };
+        one.waitsFor = undefined;
+      }
+    }
+  }
+  return { ended, moved: moved || ended.length > 0 };
+}
+
+function outcomeOf(
+  { name, shared }: Move,
+  stopped: { readonly code: string; readonly message: string } | undefined,
+): MoveOutcome {
+  return { name, shared, stopped: stopped && { code: stopped.code, message: stopped.message } };
+}

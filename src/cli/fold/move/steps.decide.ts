@@ -1,0 +1,189 @@
+import type { KubernetesObject } from '../../../contract/kubernetes.ts';
+
+/** Which way an InferenceService is moved. */
+export type Goal = 'apply' | 'retire' | 'undo';
+
+/** All that is known of one move, as it is in the cluster just now. */
+export interface MoveState {
+  readonly name: string;
+  /** The InferenceService whose pods are shared. */
+  readonly shared: {
+    readonly name: string;
+    readonly exists: boolean;
+    /** KServe's controller looks at a TrainedModel when that changes, and not when its InferenceService becomes ready. */
+    readonly ready: boolean;
+    /** Whether `--apply` made it. */
+    readonly made: boolean;
+    /** TrainedModels that name it. */
+    readonly models: number;
+  };
+  readonly model: ModelState | undefined;
+  /** The EndpointSlices by which the model stands in, and the ready endpoints in them. */
+  readonly slices: number;
+  readonly endpoints: number;
+  readonly old: {
+    readonly exists: boolean;
+    /** Undefined: KServe has made none, as with Knative. */
+    readonly deployment:
+      { readonly replicas: number; readonly ready: number; readonly pods: number } | undefined;
+    /** Who says how many pods it has, where that is not KServe's usual HorizontalPodAutoscaler. */
+    readonly autoscaler: string | undefined;
+  };
+}
+
+export interface ModelState {
+  readonly inferenceService: string | undefined;
+  readonly deleting: boolean;
+  readonly load: { readonly state: 'ready' | 'going' | 'stuck' | 'blocked' | 'gone'; readonly line: string };
+  /** `ended`: it did, and is to be taken out again. */
+  readonly standsIn: 'no' | 'yes' | 'ended';
+  readonly made: boolean;
+  /** How many pods the old Deployment had before it was retired. */
+  readonly replicasBefore: number | undefined;
+}
+
+/** What this run has found out, which is in no object. */
+export interface Found {
+  /** The answers of the two are alike. */
+  readonly alike: boolean;
+  /** What led to the shared pods has been gone for long enough that nobody calls them by the old name. */
+  readonly drained: boolean;
+}
+
+type RefusalCode =
+  | 'NoInferenceService'
+  | 'NoDeployment'
+  | 'OtherTrainedModel'
+  | 'ModelBlocked'
+  | 'NotMoved'
+  | 'OtherAutoscaler'
+  | 'NothingWritten';
+
+export type Step =
+  | { readonly kind: 'make-service' | 'make-model' | 'compare' | 'lead' }
+  | { readonly kind: 'note-replicas' | 'scale'; readonly replicas: number }
+  | { readonly kind: 'release' | 'drain' | 'delete-model' | 'forget' | 'delete-service' }
+  | { readonly kind: 'wait'; readonly forWhat: string }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refuse'; readonly code: RefusalCode; readonly message: string };
+
+/** What `--apply` writes of a move; undefined where the objects are there already. */
+export interface MoveManifests {
+  readonly service: KubernetesObject | undefined;
+  readonly model: KubernetesObject | undefined;
+}
+
+/**
+ * The next step of a move. It follows from what is in the cluster alone, and each step can be done again, so a run that was cut short
+ * anywhere is gone on with by another.
+ */
+export function nextStep(goal: Goal, state: MoveState, found: Found, written: MoveManifests): Step {
+  switch (goal) {
+    case 'apply':
+      return applyStep(state, found, written);
+    case 'retire':
+      return retireStep(state);
+    case 'undo':
+      return undoStep(state, found);
+  }
+}
+
+function applyStep(state: MoveState, found: Found, written: MoveManifests): Step {
+  const { name, shared, model, old } = state;
+  if (!old.exists) return refuse('NoInferenceService', `there is no InferenceService ${name}`);
+  if (old.deployment === undefined)
+    return refuse(
+      'NoDeployment',
+      "it has no Deployment: --apply moves InferenceServices of KServe's Standard mode; with Knative, move the routes by hand",
+    );
+  if (model?.deleting === true) return wait('its TrainedModel to be gone');
+  if (!shared.exists) return written.service === undefined ? nothingWritten(state) : { kind: 'make-service' };
+  if (model === undefined) {
+    if (written.model === undefined) return nothingWritten(state);
+    return shared.ready ? { kind: 'make-model' } : wait(`InferenceService ${shared.name} to be Ready`);
+  }
+  if (model.inferenceService !== shared.name)
+    return refuse(
+      'OtherTrainedModel',
+      `there is a TrainedModel of its name for InferenceService ${model.inferenceService ?? '(none)'}`,
+    );
+  if (model.standsIn === 'yes') return standing(state);
+  if (model.load.state === 'blocked') return refuse('ModelBlocked', model.load.line);
+  if (model.load.state !== 'ready') return wait(`its model: ${model.load.line}`);
+  return found.alike ? { kind: 'lead' } : { kind: 'compare' };
+}
+
+/** Objects of an earlier run, or of a person, are gone on with; what of them has been deleted is made by a run that starts afresh. */
+function nothingWritten({ name, shared }: MoveState): Step {
+  const message = shared.exists
+    ? 'its TrainedModel was deleted meanwhile: run mms fold --apply again'
+    : `InferenceService ${shared.name} is not there any more: mms fold --undo ${name}, then --apply again`;
+  return refuse('NothingWritten', message);
+}
+
+function standing({ name, endpoints }: MoveState): Step {
+  return endpoints > 0
+    ? { kind: 'done' }
+    : wait(
+        `the manager to lead Service ${name}-predictor to the shared pods (its log says why it does not; it needs the rights of this version)`,
+      );
+}
+
+function retireStep({ name, model, endpoints, old }: MoveState): Step {
+  if (model?.standsIn !== 'yes' || endpoints === 0)
+    return refuse('NotMoved', `its Service does not lead to shared pods: mms fold --apply ${name} first`);
+  const { deployment, autoscaler } = old;
+  if (deployment === undefined) return { kind: 'done' };
+  if (autoscaler !== undefined && deployment.replicas > 0)
+    return refuse(
+      'OtherAutoscaler',
+      `its pods are counted by ${autoscaler}, which would bring them back: scale it to zero there`,
+    );
+  if (deployment.replicas > 0)
+    return model.replicasBefore === deployment.replicas
+      ? { kind: 'scale', replicas: 0 }
+      : { kind: 'note-replicas', replicas: deployment.replicas };
+  return deployment.pods > 0 ? wait('its pods to end') : { kind: 'done' };
+}
+
+function undoStep(state: MoveState, found: Found): Step {
+  const { model, shared } = state;
+  if (model === undefined)
+    return shared.exists && shared.made && shared.models === 0
+      ? { kind: 'delete-service' }
+      : { kind: 'done' };
+  if (model.deleting) return wait('its TrainedModel to be gone');
+  switch (model.standsIn) {
+    case 'yes':
+      return backToOld(state, model);
+    case 'ended':
+      if (state.slices > 0) return wait('the manager to lead its Service to its own pods alone');
+      if (!found.drained) return { kind: 'drain' };
+      return { kind: model.made ? 'delete-model' : 'forget' };
+    case 'no':
+      return { kind: model.made ? 'delete-model' : 'done' };
+  }
+}
+
+/** Nothing is taken away before the pods of the InferenceService answer again. */
+function backToOld({ name, old }: MoveState, model: ModelState): Step {
+  const { deployment } = old;
+  if (!old.exists || deployment === undefined)
+    return refuse(
+      'NoInferenceService',
+      `there are no pods of InferenceService ${name} to go back to: create it again first`,
+    );
+  const before = model.replicasBefore ?? 0;
+  if (deployment.replicas === 0 && before > 0) return { kind: 'scale', replicas: before };
+  const wanted = Math.max(1, Math.min(before, deployment.replicas));
+  if (deployment.ready < wanted) return wait(`its own pods to be ready (${deployment.ready} of ${wanted})`);
+  return { kind: 'release' };
+}
+
+function wait(forWhat: string): Step {
+  return { kind: 'wait', forWhat };
+}
+
+function refuse(code: RefusalCode, message: string): Step {
+  return { kind: 'refuse', code, message };
+}

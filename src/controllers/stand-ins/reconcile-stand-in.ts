@@ -1,0 +1,77 @@
+import type { EndpointSlice } from '../../contract/endpoint-slice.ts';
+import type { ObjectKey } from '../../contract/kubernetes.ts';
+import { splitKey } from '../../contract/kubernetes.ts';
+import type { Logger } from '../../lib/log.ts';
+import { predictorName, STAND_IN_LABEL } from '../../contract/names.ts';
+import { ledService, sliceChanges, standInSlices, standsInFor } from '../../contract/stand-in.ts';
+import { inferenceServiceOf } from '../../contract/trained-model.ts';
+import type { TrainedModel } from '../../contract/trained-model.ts';
+import type { WatchedPod } from '../../contract/watched-pod.ts';
+import type { ApiClient } from '../../kube/api-client.ts';
+import { isApiError } from '../../kube/api-error.ts';
+import { getIfThere } from '../../kube/get-if-there.ts';
+import { ENDPOINT_SLICES, SERVICES } from '../../kube/resources.ts';
+
+interface StandInWorld {
+  readonly client: ApiClient;
+  readonly logger: Logger;
+  /** Those of an InferenceService. */
+  readonly podsOf: (namespace: string, service: string) => Iterable<WatchedPod>;
+}
+
+/** Who the slices belong to. */
+const FIELD_MANAGER = 'kserve-mms-stand-ins';
+
+/**
+ * Brings the EndpointSlices of one model in step with what it stands in for and with the pods that serve it.
+ *
+ * @param model undefined once it is gone
+ * @throws {ApiError} when the API server could not be asked
+ */
+export async function reconcileStandIn(
+  key: ObjectKey,
+  model: TrainedModel | undefined,
+  { client, logger, podsOf }: StandInWorld,
+): Promise<void> {
+  const { namespace, name } = splitKey(key);
+  const labelSelector = `${STAND_IN_LABEL}=${name}`;
+  const { items } = await client.list(ENDPOINT_SLICES, { namespace, labelSelector });
+  const wanted = model === undefined ? [] : await wantedSlices(key, model, { client, logger, podsOf });
+  const changes = sliceChanges(items, wanted);
+  for (const slice of changes.apply) await apply(client, slice);
+  for (const { metadata } of changes.delete) await deleteSlice(client, { namespace, name: metadata.name });
+  if (changes.apply.length + changes.delete.length === 0) return;
+  const pods = wanted.flatMap(({ endpoints = [] }) => endpoints.map(({ targetRef }) => targetRef?.name));
+  logger.info({ inferenceService: key, pods }, 'its Service leads to these pods as well');
+}
+
+async function wantedSlices(
+  key: ObjectKey,
+  model: TrainedModel,
+  { client, logger, podsOf }: StandInWorld,
+): Promise<EndpointSlice[]> {
+  const { namespace, name } = splitKey(key);
+  const shared = inferenceServiceOf(model);
+  if (standsInFor(model) === undefined || shared === undefined) return [];
+  const service = await getIfThere(client, SERVICES, { namespace, name: predictorName(name) });
+  const led = ledService(service, name);
+  if (led.kind === 'port') return standInSlices(model, led.port, podsOf(namespace, shared));
+  logger.warn({ inferenceService: key, why: led.why }, 'its Service cannot lead to the shared pods');
+  return [];
+}
+
+async function apply(client: ApiClient, slice: EndpointSlice): Promise<void> {
+  const patch = { type: 'apply', body: slice, fieldManager: FIELD_MANAGER, force: true } as const;
+  await client.patch(ENDPOINT_SLICES, slice.metadata, patch);
+}
+
+async function deleteSlice(
+  client: ApiClient,
+  reference: { readonly namespace: string; readonly name: string },
+): Promise<void> {
+  try {
+    await client.delete(ENDPOINT_SLICES, reference);
+  } catch (thrown) {
+    if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
+  }
+}

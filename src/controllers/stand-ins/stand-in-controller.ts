@@ -1,0 +1,79 @@
+import { milliseconds, seconds } from '../../lib/clock.ts';
+import type { Clock, Random } from '../../lib/clock.ts';
+import { keyOf, objectKey } from '../../contract/kubernetes.ts';
+import type { Logger } from '../../lib/log.ts';
+import { FOLD_ANNOTATIONS } from '../../contract/names.ts';
+import { isStandIn } from '../../contract/stand-in.ts';
+import type { TrainedModel } from '../../contract/trained-model.ts';
+import { isSameReplica, keyOfWatchedPod } from '../../contract/watched-pod.ts';
+import type { WatchedPod } from '../../contract/watched-pod.ts';
+import type { ApiClient } from '../../kube/api-client.ts';
+import type { ClusterView } from '../../kube/cluster-view.ts';
+import type { Controller } from '../controller.ts';
+import { createControllerQueue } from '../controller-queue.ts';
+import { reconcileStandIn } from './reconcile-stand-in.ts';
+
+interface StandInControllerOptions {
+  readonly client: ApiClient;
+  readonly view: ClusterView;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+const PACE = {
+  workers: 4,
+  backoff: { base: milliseconds(100), cap: seconds(30) },
+  resyncEvery: seconds(300),
+};
+
+/**
+ * Leads the Services of InferenceServices that have been folded to the pods that they share. Asks the API server nothing unless a
+ * TrainedModel says that it stands in for an InferenceService.
+ */
+export function createStandInController(options: StandInControllerOptions): Controller {
+  const { client, view } = options;
+  const { trainedModels, pods } = view;
+  const logger = options.logger.child({ part: 'stand-ins' });
+  const queue = createControllerQueue({
+    ...{ ...options, logger, pace: PACE, caches: [trainedModels, pods], observe: () => undefined },
+    allKeys: () => [...trainedModels.cache.list()].filter(isStandIn).map((model) => keyOf(model)),
+    process: (key) =>
+      reconcileStandIn(key, trainedModels.cache.get(key), { client, logger, podsOf: podsOf(view) }),
+  });
+  trainedModels.subscribe((delta) => {
+    if (delta.type === 'synced') return;
+    const before = delta.type === 'updated' ? delta.previous : undefined;
+    if (before !== undefined && isUnchanged(before, delta.object)) return;
+    if (isStandIn(delta.object) || (before !== undefined && isStandIn(before)))
+      queue.enqueue(keyOf(delta.object));
+  });
+  pods.subscribe((delta) => {
+    if (delta.type === 'synced') return;
+    if (delta.type === 'updated' && isSameReplica(delta.object, delta.previous)) return;
+    const key = keyOfWatchedPod(delta.object);
+    if (key === undefined) return;
+    for (const model of view.trainedModelsByKey.group(key)) if (isStandIn(model)) queue.enqueue(keyOf(model));
+  });
+  // Its Service comes and goes with it.
+  view.inferenceServices.subscribe((delta) => {
+    if (delta.type === 'synced') return;
+    const model = trainedModels.cache.get(keyOf(delta.object));
+    if (model !== undefined && isStandIn(model)) queue.enqueue(keyOf(model));
+  });
+  return { lead: (signal) => queue.lead(signal) };
+}
+
+function podsOf(view: ClusterView): (namespace: string, service: string) => Iterable<WatchedPod> {
+  return (namespace, service) => view.podsByKey.group(objectKey(namespace, service));
+}
+
+function isUnchanged(a: TrainedModel, b: TrainedModel): boolean {
+  const { standsInFor } = FOLD_ANNOTATIONS;
+  return (
+    a.metadata.annotations?.[standsInFor] === b.metadata.annotations?.[standsInFor] &&
+    a.metadata.uid === b.metadata.uid &&
+    a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
+    a.spec?.inferenceService === b.spec?.inferenceService
+  );
+}

@@ -1,0 +1,42 @@
+import type { InferenceService } from '../contract/inference-service.ts';
+import type { TrainedModel } from '../contract/trained-model.ts';
+import { isRecord } from '../lib/json.ts';
+
+/** What Python says of the commonest broken models, and what to do; seen with MLServer 1.7.1 and KServe's sklearnserver 0.17. */
+const REFUSALS: readonly (readonly [RegExp, string])[] = [
+  [
+    /\bIs a directory\b|\bIsADirectoryError\b/,
+    'the model server finds no model file in the artifact: call it model.joblib, or have the artifact hold that one file alone',
+  ],
+  [
+    /\bModuleNotFoundError\b|\bNo module named\b|\bCan't get attribute\b|\bImportError\b/,
+    "the model needs Python code that is not in the model server's image: use an image with that package, in the version that the model was made with",
+  ],
+  [
+    /\bUnpicklingError\b|\bEOFError\b|\binvalid load key\b|\bKeyError: \d+|\bunsupported pickle protocol\b|\bpickle data was truncated\b/,
+    'the file is no pickle that this server can read: see that the storageUri names the model itself, and that it was made with versions that the server has',
+  ],
+];
+
+/** What to do about a model that the model server would not load; undefined where nothing more than usual can be said. */
+export function adviceOnRefusal(
+  message: string,
+  model: TrainedModel,
+  service: InferenceService | undefined,
+): string | undefined {
+  return adviceOnFramework(model, service) ?? REFUSALS.find(([words]) => words.test(message))?.[1];
+}
+
+/** Without a framework that the agent knows, the model server may not find the model, and says no more than that. */
+function adviceOnFramework(
+  { spec }: TrainedModel,
+  service: InferenceService | undefined,
+): string | undefined {
+  const framework = spec?.model?.framework;
+  const predictor = service?.spec?.predictor?.['model'];
+  const named = isRecord(predictor) ? predictor['modelFormat'] : undefined;
+  const format = isRecord(named) ? named['name'] : undefined;
+  if (typeof framework !== 'string' || typeof format !== 'string') return undefined;
+  if (framework.toLowerCase() === format.toLowerCase()) return undefined;
+  return `its framework is ${JSON.stringify(framework).slice(0, 80)}, and its InferenceService is of the format ${format.slice(0, 80)}: correct spec.model.framework, or look at the log of the model server (kserve-container)`;
+}

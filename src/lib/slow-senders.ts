@@ -1,0 +1,102 @@
+import type { IncomingMessage, Server } from 'node:http';
+import { Server as TlsServer } from 'node:tls';
+import type { Socket } from 'node:net';
+import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
+import { milliseconds } from './clock.ts';
+import type { Clock } from './clock.ts';
+
+interface Sender {
+  readonly socket: Socket;
+  /** The latest of which the head has come. */
+  request?: IncomingMessage;
+  /** Bytes that had come when it was last looked at. */
+  read: number;
+  /** At how many looks more had come, of the same head or body. */
+  pieces: number;
+}
+
+const LOOK_EVERY = milliseconds(50);
+/** An API server sends a request at once: one of which pieces come for longer is a slow one, or somebody's attack. */
+const SLOW_AFTER = 4;
+/** How long slow senders are read from in one go, and at least left alone after it. */
+const SPAN = milliseconds(5);
+const REST = milliseconds(10);
+
+/**
+ * Reads from those who send a request slowly in turns, and from all of them together for at most a third of the event loop's
+ * time, however many they are and however fast the pieces come. What they send meanwhile stays in the kernel, whose buffers
+ * make them wait. A request that comes at once, and what follows it, is read at once.
+ */
+export function readSlowSendersInTurns(server: Server, clock: Pick<Clock, 'monotonic' | 'sleep'>): void {
+  const senders = new Map<Socket, Sender>();
+  const slow = new Set<Sender>();
+  const closing = new AbortController();
+  const working = { looking: false, reading: false };
+
+  async function look(): Promise<void> {
+    working.looking = true;
+    while (senders.size > 0 && !closing.signal.aborted) {
+      for (const sender of senders.values()) {
+        if (!isSlow(sender)) continue;
+        sender.socket.pause();
+        slow.add(sender);
+      }
+      if (slow.size > 0 && !working.reading) void readInTurns();
+      await clock.sleep(LOOK_EVERY, closing.signal);
+    }
+    working.looking = false;
+  }
+
+  async function readInTurns(): Promise<void> {
+    working.reading = true;
+    while (slow.size > 0) {
+      const began = clock.monotonic();
+      for (const sender of slow) {
+        slow.delete(sender);
+        await readOnce(sender);
+        if (clock.monotonic() - began >= SPAN) break;
+      }
+      await clock.sleep(REST, closing.signal);
+    }
+    working.reading = false;
+  }
+
+  async function readOnce(sender: Sender): Promise<void> {
+    sender.socket.resume();
+    // It is read from in the first of these; what is read of a body asks for more before the second.
+    await nextTurnOfTheLoop();
+    await nextTurnOfTheLoop();
+    if (sender.socket.destroyed || sender.pieces === 0 || sender.request?.complete === true) return;
+    sender.socket.pause();
+    slow.add(sender);
+  }
+
+  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+    const sender: Sender = { socket, read: socket.bytesRead, pieces: 0 };
+    senders.set(socket, sender);
+    socket.once('close', () => {
+      senders.delete(socket);
+      slow.delete(sender);
+    });
+    if (!working.looking) void look();
+  });
+  server.on('request', (request: IncomingMessage) => {
+    const sender = senders.get(request.socket);
+    if (sender !== undefined) Object.assign(sender, { request, pieces: 0 });
+  });
+  server.on('close', () => closing.abort());
+}
+
+/** Whether it has been sending for a while, and still is. */
+function isSlow(sender: Sender): boolean {
+  const { bytesRead } = sender.socket;
+  if (bytesRead === sender.read) return false;
+  sender.read = bytesRead;
+  if (sender.request?.complete === true) {
+    // What came is of the next one.
+    delete sender.request;
+    sender.pieces = 0;
+  }
+  sender.pieces += 1;
+  return sender.pieces >= SLOW_AFTER;
+}

@@ -1,0 +1,309 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { getIfThere } from '../../src/kube/get-if-there.ts';
+import {
+  DEPLOYMENTS,
+  ENDPOINT_SLICES,
+  INFERENCE_SERVICES,
+  SERVICES,
+  TRAINED_MODELS,
+} from '../../src/kube/resources.ts';
+import { agentScene } from '../support/agent-scene.ts';
+import type { AgentScene } from '../support/agent-scene.ts';
+import { createService, inferenceService } from '../support/cluster-client.ts';
+import { runCommand } from '../support/command-run.ts';
+import { eventually } from '../support/eventually.ts';
+import { mirrorConfigMap } from '../support/kubelet-stand-in.ts';
+import { startKServeCluster } from '../support/kserve-cluster.ts';
+import type { KServeCluster } from '../support/kserve-cluster.ts';
+import { kservePrograms } from '../support/kserve-programs.ts';
+import { kubectl } from '../support/kubectl.ts';
+import { startTestManager } from '../support/manager.ts';
+import type { TestManager } from '../support/manager.ts';
+import { playNode, playProxy } from '../support/played-node.ts';
+import type { PlayedNode, PlayedProxy, ServedBy } from '../support/played-node.ts';
+import { report } from '../support/report.ts';
+
+const LAUNCHER = fileURLToPath(new URL('../../bin/mms.js', import.meta.url));
+const MODELS = ['iris', 'rose', 'tulip'] as const;
+/** Trained on other data, as it were: its own pods answer otherwise than the shared ones. */
+const OTHER = 'lily';
+const CALLERS = 8;
+const SHARED = 'sklearn-shared';
+
+/**
+ * KServe's own manager and ours make and keep what is there; our agent runs as it is shipped. What they have no node for is played:
+ * kubelet, kube-proxy, and the model servers, which answer with what they were given to load.
+ */
+describe('mms fold --apply, --retire and --undo in a cluster with KServe', () => {
+  let cluster: KServeCluster;
+  let manager: TestManager;
+  let scene: AgentScene;
+  let old: Server;
+  let node: PlayedNode;
+  let proxy: PlayedProxy;
+  let kubeconfig = '';
+  let requests = '';
+  let endMirror: () => Promise<void> = () => Promise.resolve();
+
+  beforeAll(async () => {
+    // Where they have to be built first, that took seven and a half minutes on two busy processors.
+    await kservePrograms();
+  }, 30 * 60_000);
+
+  beforeAll(async () => {
+    cluster = await startKServeCluster();
+    kubeconfig = cluster.controlPlane.kubeconfigPath;
+    manager = await startTestManager({ kubeconfig, args: ['--trained-model-status=beside'] });
+    scene = await agentScene();
+    old = await startOldServer();
+    node = playNode(cluster.client, serve);
+    proxy = await playProxy(cluster.client);
+    requests = await mkdtemp(join(tmpdir(), 'kserve-mms-fold-move-'));
+    const { module } = await kservePrograms();
+    await kubectl(kubeconfig, 'apply', '-f', join(module, 'config/runtimes/kserve-mlserver.yaml'));
+    for (const name of [...MODELS, OTHER]) {
+      const model = {
+        modelFormat: { name: 'sklearn' },
+        protocolVersion: 'v2',
+        storageUri: scene.source.uri(name),
+      };
+      // A webhook that has just been registered is asked a moment later.
+      await eventually(() => createService(cluster.client, inferenceService(name, { model })));
+      await writeFile(join(requests, `${name}.json`), '{}');
+    }
+    for (const name of MODELS)
+      await eventually(() => expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(1));
+  }, 300_000);
+
+  afterAll(async () => {
+    await node.stop();
+    await proxy.stop();
+    await endMirror();
+    await scene.end();
+    old.closeAllConnections();
+    old.close();
+    await manager.stop();
+    await cluster.stop();
+    await rm(requests, { recursive: true, force: true });
+  });
+
+  /** One server for the pods of all InferenceServices of one model. */
+  async function startOldServer(): Promise<Server> {
+    const server = createServer((request, response) => {
+      request.resume();
+      const name = /^\/v2\/models\/([^/]+)\/infer$/.exec(request.url ?? '')?.[1];
+      if (name === undefined) response.writeHead(404).end();
+      else response.end(JSON.stringify({ model_name: name, content: name === OTHER ? 'other' : name }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+    return server;
+  }
+
+  async function serve(deployment: string): Promise<ServedBy> {
+    if (deployment !== `${SHARED}-predictor`) return { port: (old.address() as AddressInfo).port };
+    await endMirror();
+    endMirror = mirrorConfigMap(cluster.client, `modelconfig-${SHARED}-0`, scene.config);
+    return scene.start();
+  }
+
+  /** What a client of the old name gets. */
+  async function ask(name: string): Promise<string> {
+    const response = await fetch(`http://${proxy.pick(`${name}-predictor`)}/v2/models/${name}/infer`, {
+      ...{ method: 'POST', body: '{}' },
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${response.status}: ${text}`);
+    return (JSON.parse(text) as { content: string }).content;
+  }
+
+  /** Calls the old names all the while. */
+  async function called<T>(what: string, work: () => Promise<T>): Promise<T> {
+    let working = true;
+    let asked = 0;
+    const failed: string[] = [];
+    const caller = async (index: number): Promise<void> => {
+      for (let turn = index; working; turn += 1) {
+        const name = MODELS[turn % MODELS.length] ?? 'rose';
+        const answer = await ask(name).catch((thrown: unknown) => `failed: ${String(thrown)}`);
+        asked += 1;
+        if (answer !== name) failed.push(`${name}: ${answer}`);
+        await delay(20);
+      }
+    };
+    const calling = Promise.all(Array.from({ length: CALLERS }, (_, index) => caller(index)));
+    try {
+      return await work();
+    } finally {
+      working = false;
+      await calling;
+      report(what, { asked, failed: failed.length });
+      expect(failed).toEqual([]);
+      expect(asked).toBeGreaterThan(CALLERS);
+    }
+  }
+
+  const fold = (...args: readonly string[]) => runCommand(['fold', '--kubeconfig', kubeconfig, ...args]);
+  const compared = (): string[] => ['--requests', requests];
+  const rowsOf = (stdout: string): string[][] =>
+    stdout
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.split(/ {2,}/).slice(0, 3));
+  const at = (name: string) => ({ namespace: 'default', name });
+  const replicasOf = async (name: string): Promise<number | undefined> =>
+    (await cluster.client.get(DEPLOYMENTS, at(`${name}-predictor`))).spec?.replicas;
+
+  it('moves models whose answers are alike, and names the one whose are not', async () => {
+    const { code, stdout, stderr } = await called('fold --apply', () =>
+      fold('--apply', ...MODELS, OTHER, ...compared()),
+    );
+    expect({ rows: rowsOf(stdout), stderr: code === 1 ? '' : stderr }).toEqual({
+      rows: [...MODELS.map((name) => [name, SHARED, 'Moved']), [OTHER, SHARED, 'ValuesDiffer']],
+      stderr: '',
+    });
+    for (const name of MODELS) expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(2);
+    expect(proxy.endpointsOf(`${OTHER}-predictor`)).toHaveLength(1);
+    // Each step is told.
+    expect(stderr).toContain(`InferenceService ${SHARED} made`);
+    expect(stderr).toContain('rose: answers are alike (1 request)');
+  }, 240_000);
+
+  it('has a name that both have understood as that of the model, and says so', async () => {
+    const { stdout, stderr } = await runCommand(['explain', '--kubeconfig', kubeconfig, 'rose']);
+    expect(stdout).toContain('TrainedModel');
+    expect(stderr).toContain('mms explain isvc/rose');
+  }, 60_000);
+
+  it('does nothing when it is run again', async () => {
+    const { code, stderr } = await fold('--apply', ...MODELS, ...compared());
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  }, 60_000);
+
+  it("leaves the old names with the shared pods alone, over restarts of KServe's manager and changes of its objects", async () => {
+    await called('fold --retire', async () => {
+      expect(rowsOf((await fold('--retire', ...MODELS)).stdout)).toEqual(
+        MODELS.map((name) => [name, SHARED, 'Retired']),
+      );
+      for (const name of MODELS)
+        await eventually(() => expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(1));
+      await cluster.kserve().kill('SIGKILL');
+      await cluster.startAgain();
+      const change = { metadata: { annotations: { 'example.com/changed': 'yes' } } };
+      await eventually(() =>
+        cluster.client.patch(INFERENCE_SERVICES, at('rose'), { type: 'merge', body: change }),
+      );
+      // The new manager has been at work once it has told the Deployment of the change.
+      await eventually(async () => {
+        const { metadata, spec } = (await cluster.client.get(
+          DEPLOYMENTS,
+          at('rose-predictor'),
+        )) as object as {
+          metadata: object;
+          spec: { template: object };
+        };
+        expect(JSON.stringify([metadata, spec.template])).toContain('example.com/changed');
+      });
+      expect(await Promise.all(MODELS.map(replicasOf))).toEqual([0, 0, 0]);
+      const service = await cluster.client.get(SERVICES, at('rose-predictor'));
+      expect(service.metadata.deletionTimestamp).toBeUndefined();
+    });
+  }, 240_000);
+
+  it('follows the shared pods without KServe, and after a new start of our manager', async () => {
+    await manager.kill('SIGKILL');
+    await cluster.client.delete(ENDPOINT_SLICES, at(await sliceOf('iris')));
+    manager = await startTestManager({ kubeconfig, args: ['--trained-model-status=beside'] });
+    await eventually(() => expect(proxy.endpointsOf('iris-predictor')).toHaveLength(1));
+    expect(await ask('iris')).toBe('iris');
+  }, 120_000);
+
+  const sliceOf = async (name: string): Promise<string> => {
+    const labelSelector = `kserve-mms/stands-in-for=${name}`;
+    const { items } = await cluster.client.list(ENDPOINT_SLICES, { namespace: 'default', labelSelector });
+    return items[0]?.metadata.name ?? '';
+  };
+
+  it('goes all the way back', async () => {
+    const { code, stdout, stderr } = await called('fold --undo', () => fold('--undo', ...MODELS, OTHER));
+    expect({ code, rows: rowsOf(stdout), stderr: code === 0 ? '' : stderr }).toEqual({
+      ...{ code: 0, stderr: '' },
+      rows: [...MODELS, OTHER].map((name) => [name, SHARED, 'Undone']),
+    });
+    expect(await Promise.all(MODELS.map(replicasOf))).toEqual([1, 1, 1]);
+    for (const name of MODELS) {
+      expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(1);
+      expect(await getIfThere(cluster.client, TRAINED_MODELS, at(name))).toBeUndefined();
+    }
+    expect(await getIfThere(cluster.client, INFERENCE_SERVICES, at(SHARED))).toBeUndefined();
+  }, 240_000);
+
+  describe('cut short', () => {
+    /** In a process of its own, which can be killed. */
+    function start(...args: readonly string[]): { child: ChildProcess; told: () => string } {
+      const all = [LAUNCHER, 'fold', '--kubeconfig', kubeconfig, ...args];
+      const child = spawn(process.execPath, all, { stdio: ['ignore', 'ignore', 'pipe'] });
+      const chunks: Buffer[] = [];
+      child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+      return { child, told: () => Buffer.concat(chunks).toString('utf8') };
+    }
+
+    async function killedAfter(words: string, ...args: readonly string[]): Promise<void> {
+      const { child, told } = start(...args);
+      const exited = once(child, 'exit');
+      await eventually(() => expect(told()).toContain(words), 60_000, 5);
+      child.kill('SIGKILL');
+      await exited;
+    }
+
+    it('with kill -9 after each step, it is gone on with', async () => {
+      const apply = ['--apply', ...MODELS, ...compared()];
+      await called('killed after each step', async () => {
+        for (const words of [
+          `InferenceService ${SHARED} made`,
+          'TrainedModel made',
+          'answers are alike',
+          'is to lead to the shared',
+        ])
+          await killedAfter(words, ...apply);
+        const { code, stderr } = await fold(...apply);
+        expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+        for (const words of ['noted for --undo', 'scaled to 0']) await killedAfter(words, '--retire', 'rose');
+        expect((await fold('--retire', 'rose')).code).toBe(0);
+        expect(proxy.endpointsOf('rose-predictor')).toHaveLength(1);
+        for (const words of ['scaled to 1', 'its own pods alone', 'its TrainedModel deleted'])
+          await killedAfter(words, '--undo', ...MODELS);
+        const undone = await fold('--undo', ...MODELS);
+        expect({ code: undone.code, stderr: undone.code === 0 ? '' : undone.stderr }).toEqual({
+          code: 0,
+          stderr: '',
+        });
+      });
+      expect(await getIfThere(cluster.client, INFERENCE_SERVICES, at(SHARED))).toBeUndefined();
+      expect(await replicasOf('rose')).toBe(1);
+    }, 300_000);
+
+    it('of two at once, one refuses and names the other', async () => {
+      const { child, told } = start('--apply', ...MODELS, ...compared());
+      const exited = once(child, 'exit');
+      await eventually(() => expect(told()).toContain(`InferenceService ${SHARED} made`), 60_000, 5);
+      const second = await fold('--apply', ...MODELS, ...compared());
+      child.kill('SIGKILL');
+      await exited;
+      expect(second.code).toBe(1);
+      expect(second.stderr).toMatch(/mms-fold\/\S+ is moving InferenceServices of namespace default/);
+    }, 120_000);
+  });
+});

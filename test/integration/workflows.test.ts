@@ -1,0 +1,26 @@
+import { execFile } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+import { goTool } from '../support/go-tool.ts';
+import { ROOT } from '../support/page.ts';
+
+const run = promisify(execFile);
+const ACTIONLINT = {
+  name: 'actionlint',
+  package: 'github.com/rhysd/actionlint/cmd/actionlint',
+  version: 'v1.7.12',
+} as const;
+
+describe('the workflows', () => {
+  it('have nothing that actionlint finds', async () => {
+    const files = globSync('.github/workflows/*.yaml', { cwd: ROOT });
+    expect(files.length).toBeGreaterThan(1);
+    // Without the programs that may or may not be on the machine.
+    const args = ['-no-color', '-shellcheck=', '-pyflakes=', ...files];
+    const { stdout } = await run(await goTool(ACTIONLINT), args, { cwd: ROOT }).catch(
+      ({ stdout: findings }: { readonly stdout: string }) => ({ stdout: findings }),
+    );
+    expect(stdout).toBe('');
+  }, 600_000);
+});

@@ -1,0 +1,135 @@
+import { describe, expect, it } from '@jest/globals';
+import { nextStep } from '../../../../src/cli/fold/move/steps.decide.ts';
+import type { Goal, ModelState, MoveState, Step } from '../../../../src/cli/fold/move/steps.decide.ts';
+
+const READY: ModelState = {
+  ...{ inferenceService: 'shared', deleting: false, load: { state: 'ready', line: 'Ready' } },
+  ...{ standsIn: 'no', made: true, replicasBefore: undefined },
+};
+const SHARED: MoveState['shared'] = { name: 'shared', exists: true, ready: true, made: true, models: 1 };
+const OLD: MoveState['old'] = {
+  ...{ exists: true, deployment: { replicas: 2, ready: 2, pods: 2 }, autoscaler: undefined },
+};
+const RETIRED = { ...OLD, deployment: { replicas: 0, ready: 0, pods: 0 } };
+
+function state(changes: Partial<MoveState> = {}): MoveState {
+  return {
+    ...{ name: 'rose', shared: SHARED, model: READY, slices: 0, endpoints: 0, old: OLD },
+    ...changes,
+  };
+}
+
+const STANDING = { model: { ...READY, standsIn: 'yes' as const }, slices: 1, endpoints: 2 };
+const ENDED = { ...READY, standsIn: 'ended' as const };
+
+/** What comes next, in one word; with the code of a refusal. */
+function next(goal: Goal, changes: Partial<MoveState>, found = {}, written = true): string {
+  const manifest = written ? { metadata: { name: 'x' } } : undefined;
+  const step: Step = nextStep(
+    goal,
+    state(changes),
+    { alike: false, drained: false, ...found },
+    { service: manifest, model: manifest },
+  );
+  if (step.kind === 'refuse') return `refuse ${step.code}`;
+  return 'replicas' in step ? `${step.kind} ${step.replicas}` : step.kind;
+}
+
+describe('the next step of --apply', () => {
+  it.each<[string, Partial<MoveState>, string]>([
+    ['nothing is there', { shared: { ...SHARED, exists: false }, model: undefined }, 'make-service'],
+    ['the shared pods start', { shared: { ...SHARED, ready: false }, model: undefined }, 'wait'],
+    ['the shared pods are ready', { model: undefined }, 'make-model'],
+    ['the model loads', { model: { ...READY, load: { state: 'going', line: 'Loading' } } }, 'wait'],
+    ['the model failed once', { model: { ...READY, load: { state: 'stuck', line: 'Failed' } } }, 'wait'],
+    [
+      'the model has no room',
+      { model: { ...READY, load: { state: 'blocked', line: 'x' } } },
+      'refuse ModelBlocked',
+    ],
+    ['the model is Ready', {}, 'compare'],
+    ['an undo was cut short', { model: ENDED }, 'compare'],
+    ['the model is being deleted', { model: { ...READY, deleting: true } }, 'wait'],
+    ['the manager has not led yet', { ...STANDING, slices: 0, endpoints: 0 }, 'wait'],
+    ['the shared pods answer', STANDING, 'done'],
+    ['the InferenceService is gone', { old: { ...OLD, exists: false } }, 'refuse NoInferenceService'],
+    ['it runs by Knative', { old: { ...OLD, deployment: undefined } }, 'refuse NoDeployment'],
+    [
+      'the TrainedModel is of another',
+      { model: { ...READY, inferenceService: 'x' } },
+      'refuse OtherTrainedModel',
+    ],
+  ])('when %s', (_, changes, expected) => {
+    expect(next('apply', changes)).toBe(expected);
+  });
+
+  it('is to lead once the answers are alike', () => {
+    expect(next('apply', {}, { alike: true })).toBe('lead');
+  });
+
+  it('makes nothing that it has no manifest of', () => {
+    expect(next('apply', { model: undefined }, {}, false)).toBe('refuse NothingWritten');
+  });
+});
+
+describe('the next step of --retire', () => {
+  const noted = { ...STANDING, model: { ...STANDING.model, replicasBefore: 2 } };
+  it.each<[string, Partial<MoveState>, string]>([
+    ['it was not moved', {}, 'refuse NotMoved'],
+    ['no shared pod is ready', { ...STANDING, endpoints: 0 }, 'refuse NotMoved'],
+    ['it was moved', STANDING, 'note-replicas 2'],
+    ['its replicas are noted', noted, 'scale 0'],
+    [
+      'they have changed since',
+      { ...noted, old: { ...OLD, deployment: { replicas: 3, ready: 3, pods: 3 } } },
+      'note-replicas 3',
+    ],
+    ['its pods end', { ...noted, old: { ...OLD, deployment: { replicas: 0, ready: 0, pods: 1 } } }, 'wait'],
+    ['its pods are gone', { ...noted, old: RETIRED }, 'done'],
+    [
+      'somebody else scales it',
+      { ...STANDING, old: { ...OLD, autoscaler: 'keda' } },
+      'refuse OtherAutoscaler',
+    ],
+    ['somebody else has scaled it to zero', { ...STANDING, old: { ...RETIRED, autoscaler: 'keda' } }, 'done'],
+  ])('when %s', (_, changes, expected) => {
+    expect(next('retire', changes)).toBe(expected);
+  });
+});
+
+describe('the next step of --undo', () => {
+  const retired = { ...STANDING, model: { ...STANDING.model, replicasBefore: 2 } };
+  it.each<[string, Partial<MoveState>, string]>([
+    ['it was retired', { ...retired, old: RETIRED }, 'scale 2'],
+    [
+      'one of its pods is ready',
+      { ...retired, old: { ...OLD, deployment: { replicas: 2, ready: 1, pods: 2 } } },
+      'wait',
+    ],
+    ['its pods are ready', retired, 'release'],
+    ['its pods have never been away', STANDING, 'release'],
+    ['it has no pods, by nobody here', { ...STANDING, old: RETIRED }, 'wait'],
+    ['it is gone', { ...STANDING, old: { ...OLD, exists: false } }, 'refuse NoInferenceService'],
+    ['something leads to the shared pods', { model: ENDED, slices: 1 }, 'wait'],
+    ['nothing leads to them since just now', { model: ENDED }, 'drain'],
+    ['it was compared only', {}, 'delete-model'],
+    ['a person made the model', { model: { ...READY, made: false } }, 'done'],
+    ['the model goes', { model: { ...READY, deleting: true } }, 'wait'],
+    ['other models share the pods', { model: undefined }, 'done'],
+    ['no model shares the pods', { model: undefined, shared: { ...SHARED, models: 0 } }, 'delete-service'],
+    [
+      'a person made the shared one',
+      { model: undefined, shared: { ...SHARED, models: 0, made: false } },
+      'done',
+    ],
+  ])('when %s', (_, changes, expected) => {
+    expect(next('undo', changes)).toBe(expected);
+  });
+
+  it.each([
+    [true, 'delete-model'],
+    [false, 'forget'],
+  ])('once nobody calls the shared pods by the old name, and made is %s', (made, expected) => {
+    expect(next('undo', { model: { ...ENDED, made } }, { drained: true })).toBe(expected);
+  });
+});

@@ -1,0 +1,47 @@
+import { describe, expect, it } from '@jest/globals';
+import { adviceOnRefusal } from '../../../src/explanation/refusal-advice.decide.ts';
+
+const modelOf = (framework: string): Parameters<typeof adviceOnRefusal>[1] => ({
+  metadata: { name: 'rose' },
+  spec: { inferenceService: 'sk', model: { storageUri: 's3://b/rose', framework, memory: '1Mi' } },
+});
+const serviceOf = (model: unknown): Parameters<typeof adviceOnRefusal>[2] => ({
+  metadata: { name: 'sk', namespace: 'default' },
+  spec: { predictor: { model } as Record<string, unknown> },
+});
+const SKLEARN = serviceOf({ modelFormat: { name: 'sklearn' } });
+
+describe('what to do about a model that the model server refuses', () => {
+  it.each([
+    ["IsADirectoryError: [Errno 21] Is a directory: '/mnt/models/rose'", /model\.joblib/],
+    ["builtins.ModuleNotFoundError: No module named 'catboost'", /image with that package/],
+    [
+      "builtins.AttributeError: Can't get attribute 'Scale' on <module '__main__'>",
+      /image with that package/,
+    ],
+    ['builtins.KeyError: 110', /no pickle/],
+    ["_pickle.UnpicklingError: invalid load key, '<'.", /no pickle/],
+    ['builtins.EOFError: Ran out of input', /no pickle/],
+    ['builtins.ValueError: unsupported pickle protocol: 5', /no pickle/],
+  ])('%s', (message, advice) => {
+    expect(
+      adviceOnRefusal(`Failed: the model server answered 500: ${message}`, modelOf('sklearn'), SKLEARN),
+    ).toMatch(advice);
+  });
+
+  it('is that the frameworks differ, before all others', () => {
+    expect(adviceOnRefusal('KeyError: 110', modelOf('sklaern'), SKLEARN)).toMatch(
+      /^its framework is "sklaern"/,
+    );
+  });
+
+  it.each([
+    ['a name that is no number', "KeyError: 'coef_'", SKLEARN],
+    ['a fault of another kind', 'CUDA out of memory', SKLEARN],
+    ['an InferenceService without a format', 'x', serviceOf({})],
+    ['an InferenceService of another form', 'x', serviceOf('junk')],
+    ['no InferenceService', 'x', undefined],
+  ])('is the usual for %s', (_what, message, service) => {
+    expect(adviceOnRefusal(message, modelOf('sklearn'), service)).toBeUndefined();
+  });
+});
