@@ -36,6 +36,14 @@ async function readSettings(path: string): Promise<Record<string, unknown> | und
   }
 }
 
+/**
+ * What archivers of desktops and tools add beside the one directory of an archive. No runtime looks for hidden files; a model is
+ * not among them.
+ */
+function isOfNoModel(name: string): boolean {
+  return (name.startsWith('.') && name !== MLSERVER_SETTINGS_FILE) || name === '__MACOSX';
+}
+
 interface Artifact {
   /** Of all settings files. */
   readonly paths: readonly string[];
@@ -56,7 +64,7 @@ async function lookThrough(top: string): Promise<Artifact> {
     const files: string[] = [];
     let others = 0;
     for await (const entry of await opendir(join(top, way), { bufferSize: 256 })) {
-      if (way === '' && isMarkerName(entry.name)) continue;
+      if ((way === '' && isMarkerName(entry.name)) || isOfNoModel(entry.name)) continue;
       const path = way === '' ? entry.name : `${way}/${entry.name}`;
       if (entry.isDirectory() && !entry.name.startsWith('.')) directories.push(path);
       else others += 1;

@@ -215,7 +215,5 @@ function refuseOddEntries({ type, name, pax }: Header): void {
   if (type === 'file' || type === 'contiguous-file' || type === 'directory') return;
   // The parser does not know GNU's old type for sparse files either.
   const kind = (type as EntryType) ?? 'special entry, such as a sparse file (pack without --sparse)';
-  throw new UnsafeEntryError(
-    `'${shown}' is a ${kind}; only files and directories are taken`,
-  );
+  throw new UnsafeEntryError(`'${shown}' is a ${kind}; only files and directories are taken`);
 }

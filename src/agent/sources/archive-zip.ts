@@ -56,7 +56,8 @@ async function withZip(file: string, use: (zip: ZipFile) => Promise<void>): Prom
 function formatOf(start: Buffer): string | undefined {
   if (start.readUInt16BE(0) === 0x504b) return undefined;
   if (start.readUInt16BE(0) === 0x1f8b) return 'it is gzip: give it a name that ends in .tar.gz';
-  if (start.length === START_BYTES && hasChecksum(start)) return 'it is a tar: give it a name that ends in .tar';
+  if (start.length === START_BYTES && hasChecksum(start))
+    return 'it is a tar: give it a name that ends in .tar';
   return otherFormat(start);
 }
 

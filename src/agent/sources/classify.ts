@@ -90,6 +90,12 @@ const BY_CODE: ReadonlyMap<string, Make> = new Map<string, Make>([
   ],
 ]);
 
+const noHttp: Make = (detail, cause) =>
+  new SourceUnavailableError(
+    `${detail}: the source's answer cannot be read as HTTP. Check the server, or the gateway in front of it.`,
+    { cause },
+  );
+
 /** Names that the cloud clients give to errors which carry no HTTP status. */
 const BY_NAME: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['TimeoutError', timedOut],
@@ -119,7 +125,9 @@ export function classify(thrown: unknown, shown: string): PullError {
     if (error instanceof PullError) return error;
     const facts = factsOf(error);
     const make =
-      (facts.code === undefined ? undefined : BY_CODE.get(facts.code)) ?? BY_NAME.get(facts.name ?? '');
+      (facts.code === undefined ? undefined : BY_CODE.get(facts.code)) ??
+      (facts.code?.startsWith('HPE_') === true ? noHttp : undefined) ??
+      BY_NAME.get(facts.name ?? '');
     if (make !== undefined) return make(`${shown}: ${facts.code ?? facts.name ?? ''}`, thrown);
     if (facts.status !== undefined && facts.status >= 400) {
       const storeCode = facts.code ?? facts.name;

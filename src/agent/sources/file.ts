@@ -68,7 +68,17 @@ function isInside(root: string, path: string): boolean {
  */
 const OF_THE_FILE_SYSTEM: ReadonlySet<string> = new Set([
   ...['lost+found', 'aquota.user', 'aquota.group', 'quota.user', 'quota.group', '.journal', '.sujournal'],
-  ...['.snapshot', '.snapshots', '~snapshot', '#snapshot', '.snap', '.zfs', '.ckpt', '.glusterfs', '.trashcan'],
+  ...[
+    '.snapshot',
+    '.snapshots',
+    '~snapshot',
+    '#snapshot',
+    '.snap',
+    '.zfs',
+    '.ckpt',
+    '.glusterfs',
+    '.trashcan',
+  ],
   ...['@eadir', '#recycle', '@recycle', '$recycle.bin', '.trashes', 'system volume information'],
   ...['.fseventsd', '.spotlight-v100'],
 ]);

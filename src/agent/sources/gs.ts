@@ -4,7 +4,7 @@ import { classify } from './classify.ts';
 import type { ExpectedDigest } from './digest.ts';
 import { hexFromBase64 } from './digest.ts';
 import { AccessDeniedError, InvalidUriError, ProxyRefusedError, ProxyUnavailableError } from './errors.ts';
-import { expectSuccess, smallText } from './http-client.ts';
+import { asStored, expectSuccess, smallText } from './http-client.ts';
 import type { HttpClient } from './http-client.ts';
 import { openHttpFile } from './http-file.ts';
 import { gunzipped } from './gunzipped.ts';
@@ -39,18 +39,6 @@ type Headers = Readonly<Record<string, string>>;
 /** Without it GCS decompresses what is stored with Content-Encoding gzip, and size and digests, which are of what is stored, fail. */
 const AS_STORED: Headers = { 'accept-encoding': 'gzip' };
 
-/** The Content-Encoding of an answer is the object's own metadata here, and is seen to after its bytes are checked. */
-function asStored(http: HttpClient): HttpClient {
-  return {
-    ...http,
-    get: async (url, request) => {
-      const response = await http.get(url, request);
-      const headers = [...response.headers].filter(([name]) => name !== 'content-encoding');
-      return { ...response, headers: new Map(headers) };
-    },
-  };
-}
-
 /**
  * `gs://bucket/prefix` by the JSON API. Credentials are Google's application defaults; without any, and with
  * STORAGE_EMULATOR_HOST, requests are anonymous, which public buckets allow.
@@ -82,6 +70,7 @@ export function createGcsSource({ env, http, settings }: SourceContext): Source 
           const headersFor = sameOrigin(url, { ...(await authorize()), ...(object.decode && AS_STORED) });
           const { size, digests } = object;
           // The generation in the URL pins the state; If-Range would need the XML API's ETag.
+          // The Content-Encoding of the answer is the object's own metadata, and is seen to after its bytes are checked.
           const file = { http: asStored(http), url, headersFor, size, digests };
           const opened = await openHttpFile(file, { ...range, tag: undefined }, fileSignal);
           return { ...opened, tag: object.generation };

@@ -25,6 +25,13 @@ export async function* gunzipped(stored: AsyncIterable<Uint8Array>): AsyncGenera
   }
 }
 
+/** The same, for bytes that were packed so many times. */
+export function gunzippedTimes(stored: AsyncIterable<Uint8Array>, times: number): AsyncIterable<Uint8Array> {
+  let bytes = stored;
+  for (let left = times; left > 0; left -= 1) bytes = gunzipped(bytes);
+  return bytes;
+}
+
 async function* after(head: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
   if (head.length > 0) yield head;
   for (;;) {

@@ -131,7 +131,8 @@ function isEntry(value: unknown): value is TreeEntry {
     typeof path === 'string' &&
     Number.isSafeInteger(size) &&
     typeof oid === 'string' &&
-    ((lfs ?? undefined) === undefined || (typeof pointer['oid'] === 'string' && Number.isSafeInteger(pointer['size'])))
+    ((lfs ?? undefined) === undefined ||
+      (typeof pointer['oid'] === 'string' && Number.isSafeInteger(pointer['size'])))
   );
 }
 

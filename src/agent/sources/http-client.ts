@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
+import { gunzipSync } from 'node:zlib';
 import type { DestinationPolicy } from './destination-policy.decide.ts';
-import { BadRedirectError } from './errors.ts';
+import { BadRedirectError, SourceUnavailableError } from './errors.ts';
 import { guardedLookup, refuseHost } from './guarded-connect.ts';
 import type { Resolve } from './guarded-connect.ts';
 import { createHttpGetter } from './http-get.ts';
@@ -107,7 +108,33 @@ export async function smallText(response: HttpResponse): Promise<string> {
     if (bytes > SMALL_ANSWER_BYTES) throw errorOfStatus(413, { shown: shownUri(response.url.href) });
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return unpackedText(response, Buffer.concat(chunks)).toString('utf8');
+}
+
+/** Gateways pack listings and manifests though we ask for them as they are. */
+function unpackedText({ headers, url }: HttpResponse, bytes: Buffer): Buffer {
+  const isPacked = /^(x-)?gzip$/i.test(headers.get('content-encoding')?.trim() ?? '');
+  if (!isPacked || bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  try {
+    return gunzipSync(bytes, { maxOutputLength: SMALL_ANSWER_BYTES });
+  } catch (cause) {
+    throw new SourceUnavailableError(
+      `${shownUri(url.href)}: the answer says that it is gzip, and its gzip is damaged. It is asked again later.`,
+      { cause },
+    );
+  }
+}
+
+/** A client for bytes whose length and digests are known of what is stored: what the answer says of their coding is not read. */
+export function asStored(http: HttpClient): HttpClient {
+  return {
+    ...http,
+    get: async (url, request) => {
+      const response = await http.get(url, request);
+      const headers = [...response.headers].filter(([name]) => name !== 'content-encoding');
+      return { ...response, headers: new Map(headers) };
+    },
+  };
 }
 
 /** Frees the connection of an answer that is not read. */

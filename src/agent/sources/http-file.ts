@@ -1,9 +1,11 @@
-import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { gzipLayers } from './content-coding.ts';
 import { announcedDigests } from './http-headers.ts';
 import { discard, expectSuccess } from './http-client.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from './http-client.ts';
 import type { ExpectedDigest } from './digest.ts';
-import { RequestRefusedError, SourceChangedError } from './errors.ts';
+import { SourceChangedError } from './errors.ts';
+import { gunzippedTimes } from './gunzipped.ts';
 import { shownUri } from './redact.ts';
 import type { ByteRange, OpenedFile } from './source.ts';
 
@@ -25,76 +27,47 @@ export async function openHttpFile(
   const range =
     offset === 0 ? {} : { range: `bytes=${offset}-`, ...(tag === undefined ? {} : { 'if-range': tag }) };
   const response = await http.get(url, { headersFor: (hop) => ({ ...headersFor(hop), ...range }), signal });
-  const opened = await openedFrom(expectSuccess(response, url.href, offset > 0), offset, url);
-  return { ...opened, totalBytes: size ?? opened.totalBytes, digests: digests ?? opened.digests };
+  const success = expectSuccess(response, url.href, offset > 0);
+  const layers = size === undefined || contentLength(success) === size ? 0 : await gzipLayers(success, url);
+  const opened = openedFrom(success, { offset, tag });
+  const known = { totalBytes: size ?? opened.totalBytes, digests: digests ?? opened.digests };
+  if (layers === 0) return { ...opened, ...known };
+  if (offset > 0) throw changed(success);
+  // What is known of the file is of its content. Where that breaks off, it has to begin again.
+  return { ...opened, ...known, body: Readable.from(gunzippedTimes(opened.body, layers)) };
+}
+
+/** The length that an answer says it has. */
+export function contentLength({ headers }: HttpResponse): number | undefined {
+  const length = headers.get('content-length');
+  return length === undefined ? undefined : Number(length);
 }
 
 /**
  * Reads the headers of an answer to a GET from `offset` on.
- * @param asked the URL before redirects: a store that is redirected to often has no file name in its own.
- * @throws SourceChangedError when it is not the part that was asked for; RequestRefusedError when it is encoded.
+ * @throws SourceChangedError when it is not the part that was asked for.
  */
-export async function openedFrom(response: HttpResponse, offset: number, asked: URL): Promise<OpenedFile> {
-  const { headers, status, body, url } = response;
-  const encoding = headers.get('content-encoding') ?? '';
-  if (offset === 0 && (await isEncoded(response, asked))) {
-    discard(response);
-    throw new RequestRefusedError(
-      `${shownUri(url.href)}: the source insists on the content-encoding '${encoding.slice(0, 40)}', so its length and ` +
-        'digests cannot be checked. Let it serve the file as it is.',
-    );
-  }
-  const [, start, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get('content-range') ?? '') ?? [];
-  if (offset > 0 && (status !== 206 || Number(start) !== offset)) {
-    discard(response);
-    throw new SourceChangedError(
-      `${shownUri(url.href)}: it changed, or cannot be taken up where it broke off`,
-    );
-  }
-  const length = headers.get('content-length');
+export function openedFrom(response: HttpResponse, { offset, tag }: ByteRange): OpenedFile {
+  const { headers, status, body } = response;
+  const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/i.exec(headers.get('content-range') ?? '') ?? [];
   const etag = headers.get('etag');
+  // Some servers do not look at If-Range.
+  const isOther = tag !== undefined && etag !== undefined && etag !== tag;
+  if (offset > 0 && (status !== 206 || Number(start) !== offset || isOther)) throw changed(response);
+  const length = contentLength(response);
+  const isTold = total !== undefined && total !== '*';
   return {
     body,
-    totalBytes:
-      total !== undefined ? Number(total) : length === undefined ? undefined : offset + Number(length),
+    totalBytes: isTold ? Number(total) : length === undefined ? undefined : offset + length,
     // Only a strong ETag names exact bytes (RFC 9110, 13.1.5).
     tag: etag?.startsWith('"') === true ? etag : undefined,
     digests: offset === 0 ? announcedDigests(headers) : [],
   };
 }
 
-/**
- * The codings there are but gzip; `identity` is none. Whatever else servers write there, such as `aws-chunked`, which is how
- * an upload was signed, `utf-8` or `text/plain`, says nothing about the bytes, and no client decodes it.
- * Source: iana.org/assignments/http-parameters, "HTTP Content Coding Registry"
- */
-const CODINGS: ReadonlySet<string> = new Set(
-  'aes128gcm br compress x-compress dcb dcz deflate exi pack200-gzip zstd'.split(' '),
-);
-const GZIP: ReadonlySet<string> = new Set(['gzip', 'x-gzip']);
-const GZIP_TYPE = /^application\/(x-)?(gzip|tar|gtar|compressed(-tar)?|tgz)\b/i;
-
-/**
- * Whether the bytes are something else than the file. We ask for `identity`, so a server that names gzip either describes
- * the file itself, as many do with `.tgz`, or did not listen; where the name does not tell, the first bytes do.
- */
-async function isEncoded({ headers, url, body }: HttpResponse, asked: URL): Promise<boolean> {
-  const codings = (headers.get('content-encoding') ?? '')
-    .split(',')
-    .map((coding) => coding.trim().toLowerCase())
-    .filter((coding) => CODINGS.has(coding) || GZIP.has(coding));
-  if (codings.length === 0) return false;
-  if (!codings.every((coding) => GZIP.has(coding))) return true;
-  // A tar may be compressed, whatever its name.
-  const named = [asked, url].some(({ pathname }) => /\.(t?gz|tar)$/i.test(pathname));
-  if (named || GZIP_TYPE.test(headers.get('content-type') ?? '')) return false;
-  let start: Buffer | null;
-  do {
-    await once(body, 'readable');
-    start = body.read(2) as Buffer | null;
-    // The first byte may come alone.
-  } while (start === null && body.readableLength > 0);
-  if (start === null) return false;
-  body.unshift(start);
-  return start[0] === 0x1f && start[1] === 0x8b;
+function changed(response: HttpResponse): SourceChangedError {
+  discard(response);
+  return new SourceChangedError(
+    `${shownUri(response.url.href)}: it changed, or cannot be taken up where it broke off`,
+  );
 }

@@ -43,12 +43,19 @@ export function createHttpGetter({ lookup, connectTimeoutMs, proxies }: HttpGett
     const { request, agent } = secure ? await (https ??= loadHttps()) : http;
     const route = await proxies?.routeFor(url);
     const ask: Ask = (lenient) => {
-      const how = { signal, agent: route?.agent ?? agent, lookup, insecureHTTPParser: lenient };
+      const how = {
+        signal,
+        agent: route?.agent ?? agent,
+        lookup,
+        insecureHTTPParser: lenient,
+        maxHeaderSize: MOST_HEAD_BYTES,
+      };
       const call = request({
         ...target(url),
         ...(form === undefined ? { headers } : post(headers, form)),
         ...how,
       });
+      call.maxHeadersCount = MOST_HEADERS;
       if (form !== undefined) call.write(form.toString());
       limitConnecting(call, secure ? 'secureConnect' : 'connect', connectTimeoutMs);
       return call;
@@ -87,15 +94,14 @@ function target({ hostname, port, pathname, search }: URL): RequestOptions {
 /** @param lenient reads answers that Node's parser refuses; they are judged here. */
 type Ask = (lenient: boolean) => ClientRequest;
 
-/** What Node's parser calls an answer with both Content-Length and Transfer-Encoding, by which of them comes first. */
-const TWO_LENGTHS: ReadonlySet<string> = new Set([
-  'HPE_INVALID_TRANSFER_ENCODING',
-  'HPE_INVALID_CONTENT_LENGTH',
-]);
+/** Of the head of an answer, as much as the proxy takes; some sites send policies of tens of kilobytes. */
+const MOST_HEAD_BYTES = 1024 ** 2;
+const MOST_HEADERS = 10_000;
 
 /**
  * A kept connection may end just as it is used again; then the request is made once more. It is also made once more for
- * an answer that names its length in two ways.
+ * an answer that Node's parser refuses: one that names its length in two ways, whose lines end with LF alone, or with control
+ * characters in a header. curl and Go's client read them.
  */
 function answerOf(ask: Ask, again = true, lenient = false): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -103,16 +109,17 @@ function answerOf(ask: Ask, again = true, lenient = false): Promise<IncomingMess
     let answered = false;
     call.on('response', (answer) => {
       answered = true;
-      if (lenient && !chunkedWins(call, answer)) {
+      if (hasSoundLength(call, answer, lenient)) resolve(answer);
+      else {
         answer.on('error', () => undefined).destroy();
         reject(Object.assign(new Error('the answer has no sound length'), { code: 'EPROTO' }));
-      } else resolve(answer);
+      }
     });
     call.on('error', (error: NodeJS.ErrnoException) => {
       // After the head of the answer, its body fails with the error.
       if (answered) return;
       if (again && call.reusedSocket && error.code === 'ECONNRESET') resolve(answerOf(ask, false));
-      else if (!lenient && TWO_LENGTHS.has(error.code ?? '')) resolve(answerOf(ask, false, true));
+      else if (!lenient && error.code?.startsWith('HPE_') === true) resolve(answerOf(ask, false, true));
       else reject(error);
     });
     call.end();
@@ -121,13 +128,17 @@ function answerOf(ask: Ask, again = true, lenient = false): Promise<IncomingMess
 
 /**
  * Chunked wins over Content-Length, which is then not a length, and the connection is not used again. Any other
- * Transfer-Encoding is refused. Source: RFC 9112, 6.3 and 6.1.
+ * Transfer-Encoding is refused: what came would be stored as it was packed. Source: RFC 9112, 6.3 and 6.1.
  */
-function chunkedWins(call: ClientRequest, answer: IncomingMessage): boolean {
-  if (answer.headers['transfer-encoding']?.trim().toLowerCase() !== 'chunked') return false;
+function hasSoundLength(call: ClientRequest, answer: IncomingMessage, lenient: boolean): boolean {
+  if (lenient) call.shouldKeepAlive = false;
+  const coding = answer.headers['transfer-encoding']?.trim().toLowerCase();
+  const length = answer.headers['content-length'];
+  if (coding === undefined) return length === undefined || /^\d+$/.test(length.trim());
+  // Nothing is packed by it, and the end of the connection is that of the body. It has been no coding since RFC 7230.
+  if (coding === 'identity') return length === undefined;
   delete answer.headers['content-length'];
-  call.shouldKeepAlive = false;
-  return true;
+  return coding === 'chunked';
 }
 
 /** Covers names, TCP and TLS; a connection that is used again needs none of them. */

@@ -1,8 +1,11 @@
 import { archiveKindOf } from './archive.ts';
-import { InvalidUriError } from './errors.ts';
+import { textFormat } from './archive-start.ts';
+import { gzipLayers, startOf } from './content-coding.ts';
+import { InvalidUriError, RequestRefusedError } from './errors.ts';
+import { gunzippedTimes } from './gunzipped.ts';
 import { discard, expectSuccess } from './http-client.ts';
 import type { HttpResponse } from './http-client.ts';
-import { openHttpFile, openedFrom } from './http-file.ts';
+import { contentLength, openHttpFile, openedFrom } from './http-file.ts';
 import { configuredHeaders } from './http-headers.ts';
 import { shownUri } from './redact.ts';
 import { baseName } from './relative-path.ts';
@@ -29,20 +32,25 @@ export function createHttpSource({ env, http }: SourceContext): Source {
       const response = expectSuccess(await http.get(url, { headersFor, signal }), uri);
       const name = decoded(baseName(url.pathname));
       const size = contentLength(response);
+      const layers = await gzipLayers(response, url);
+      const kind = archiveKindOf(name, response.headers.get('content-type'));
+      if (kind === undefined) await refuseOtherContent(response, name, uri);
       let first: HttpResponse | undefined = response;
       const open: RemoteFile['open'] = (range, fileSignal) => {
         const taken = first;
         first = undefined;
         if (taken !== undefined && range.offset === 0 && !taken.body.destroyed) {
-          return openedFrom(taken, 0, url);
+          return Promise.resolve(openedFrom(taken, { offset: 0, tag: undefined }));
         }
         if (taken !== undefined) discard(taken);
         return openHttpFile({ http, url, headersFor }, range, fileSignal);
       };
-      const kind = archiveKindOf(name, response.headers.get('content-type'));
       const unpacking = kind === undefined ? {} : { unpacking: { kind } };
+      const decoding = layers > 0 && {
+        decode: (stored: AsyncIterable<Uint8Array>) => gunzippedTimes(stored, layers),
+      };
       return {
-        files: only({ path: name === '' ? NAMELESS : name, size, open, ...unpacking }),
+        files: only({ path: name === '' ? NAMELESS : name, size, open, ...unpacking, ...decoding }),
         version: response.headers.get('etag'),
       };
     },
@@ -55,9 +63,24 @@ async function* only(file: RemoteFile): AsyncGenerator<RemoteFile> {
   yield file;
 }
 
-function contentLength({ headers }: HttpResponse): number | undefined {
-  const length = headers.get('content-length');
-  return length === undefined ? undefined : Number(length);
+/** A pointer of Git LFS has some 130 bytes. */
+const LONGEST_POINTER = 1_024;
+
+/**
+ * A login or an error is often answered with 200 and a page; a raw link into a git repository, with a pointer in the place of a
+ * large file. Neither is a model, unless it is asked for by such a name.
+ */
+async function refuseOtherContent(response: HttpResponse, name: string, uri: string): Promise<void> {
+  const saysPage = /^(text\/html|application\/xhtml\+xml)\b/i.test(
+    response.headers.get('content-type') ?? '',
+  );
+  const isShort = (contentLength(response) ?? LONGEST_POINTER) < LONGEST_POINTER;
+  if ((!saysPage && !isShort) || /\.x?html?$/i.test(name)) return;
+  const other = textFormat(await startOf(response.body));
+  const isPointer = other?.includes('Git LFS') === true;
+  if (other === undefined || !(isPointer || (saysPage && other.includes('web page')))) return;
+  discard(response);
+  throw new RequestRefusedError(`${shownUri(uri)}: the answer is no model: ${other}`);
 }
 
 function basicAuthorization({ username, password }: URL): Readonly<Record<string, string>> {

@@ -1,6 +1,7 @@
 import { arch } from 'node:os';
 import { recordOf } from '../../lib/json.ts';
 import { BadArchiveError, NotFoundError, UnsafePathError, UnsupportedSourceError } from './errors.ts';
+import { asStored } from './http-client.ts';
 import { openHttpFile } from './http-file.ts';
 import { selectModel } from './oci-layers.ts';
 import { readManifest } from './oci-manifest.ts';
@@ -57,7 +58,8 @@ async function imageManifest(
   const top = await registry.manifest(reference, signal);
   let manifest = soundManifest(top.value, uri);
   for (let depth = 0; manifest.manifests !== undefined; depth += 1) {
-    if (depth === DEEPEST_INDEX) throw new BadArchiveError(`${shownUri(uri)}: its index leads to indexes only`);
+    if (depth === DEEPEST_INDEX)
+      throw new BadArchiveError(`${shownUri(uri)}: its index leads to indexes only`);
     const { digest } = fittingManifest(manifest.manifests, uri);
     manifest = soundManifest((await registry.manifest(digest, signal)).value, uri);
   }
@@ -168,8 +170,11 @@ function blobFile(
   path: string,
   unpacking: Unpacking | undefined,
 ): RemoteFile {
-  const digests = [{ algorithm: digest.startsWith('sha512') ? 'sha512' : 'sha256', hex: digest.slice('sha512:'.length) }] as const;
-  const file = { http, url: blobUrl(digest), headersFor, size, digests };
+  const digests = [
+    { algorithm: digest.startsWith('sha512') ? 'sha512' : 'sha256', hex: digest.slice('sha512:'.length) },
+  ] as const;
+  // Storage behind registries says gzip of layers that are gzip, and means the layer itself.
+  const file = { http: asStored(http), url: blobUrl(digest), headersFor, size, digests };
   return {
     path,
     size,

@@ -7,6 +7,7 @@ import type { DigestCheck } from './digest.ts';
 import {
   ProxyUnavailableError,
   PullAbortedError,
+  SourceChangedError,
   SourceUnavailableError,
   WrongLengthError,
 } from './errors.ts';
@@ -68,7 +69,7 @@ async function* attempt(
     );
     addAbortSignal(watch.signal, opened.body);
     try {
-      await begin(progress, opened);
+      await begin(progress, opened, shown);
       const chunks = (opened.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
       for (;;) {
         const next = await watch.over(nextOf(chunks, opened));
@@ -100,8 +101,17 @@ async function nextOf(
   }
 }
 
-async function begin(progress: Progress, opened: OpenedFile): Promise<void> {
+function isOther(before: number | undefined, now: number | undefined): boolean {
+  return before !== undefined && now !== undefined && before !== now;
+}
+
+async function begin(progress: Progress, opened: OpenedFile, shown: string): Promise<void> {
   progress.check ??= await createDigestCheck(opened.digests, opened.totalBytes);
+  if (progress.received > 0 && isOther(progress.totalBytes, opened.totalBytes)) {
+    throw new SourceChangedError(
+      `${shown}: it had ${progress.totalBytes ?? 0} bytes and has ${opened.totalBytes ?? 0}. It is fetched again later.`,
+    );
+  }
   progress.totalBytes ??= opened.totalBytes;
   progress.tag ??= opened.tag;
 }

@@ -102,6 +102,14 @@ describe('archives that are unpacked', () => {
     expect(Object.keys(texts(await pull(name, archive)))).toEqual([good.name]);
   });
 
+  it.each([
+    ['a file', { name: `./SUCCESS.${'0'.repeat(64)}`, body: '{}' }],
+    ['a link', { name: `SUCCESS.${'0'.repeat(64)}`, type: '2', linkname: '/etc/passwd' }],
+    ['a directory', { name: `SUCCESS.${'0'.repeat(64)}/inner`, body: 'x' }],
+  ])('leaves out a marker of another agent that is %s', async (_, marker) => {
+    expect(texts(await pull('m.tar', tar([good, marker])))).toEqual({ 'good.txt': 'good' });
+  });
+
   it('takes a name from a pax header', async () => {
     const long = `${'d'.repeat(90)}/${'e'.repeat(90)}.bin`;
     expect(texts(await pull('m.tar', tar([pax({ path: long }), { name: 'short', body: '1' }])))).toEqual({
@@ -239,6 +247,9 @@ const tarAttacks: Attack[] = [
   ['anything else', 'm.tar', Buffer.alloc(2048, 'x'), 'BadArchive', 'header'],
   ['empty', 'm.tar', Buffer.alloc(0), 'BadArchive', 'empty'],
   ['no entries', 'm.tar', tar([]), 'NotFound', 'no files'],
+  ['an old sparse file', 'm.tar', tar([{ name: 'f', type: 'S' }]), 'UnsafeEntry', '--sparse'],
+  ['lz4', 'm.tgz', Buffer.from('04224d18644070b9', 'hex'), 'BadArchive', 'lz4'],
+  ['compress', 'm.tgz', Buffer.from('1f9d90', 'hex'), 'BadArchive', 'compress'],
   ['bzip2', 'm.tar', Buffer.from('BZh91AY&SY'), 'BadArchive', 'bzip2'],
   ['xz', 'm.tar', Buffer.from('fd377a585a000004', 'hex'), 'BadArchive', 'xz'],
 ];
@@ -286,6 +297,9 @@ const zipAttacks: Attack[] = [
     'more than',
   ],
   ['bomb by entries', 'm.zip', zip(manyFiles), 'LimitExceeded', 'entries'],
+  ['a .tgz', 'm.zip', gzipSync(tar([good])), 'BadArchive', '.tar.gz'],
+  ['a tar', 'm.zip', tar([good]), 'BadArchive', 'it is a tar'],
+  ['xz', 'm.zip', Buffer.from('fd377a585a000004', 'hex'), 'BadArchive', 'xz'],
   ['a web page', 'm.zip', Buffer.from('<html>login</html>'), 'BadArchive', 'a web page'],
   ['cut off', 'm.zip', textZip.subarray(0, textZip.length - 30), 'BadArchive', 'central directory'],
   ['damaged data', 'm.zip', flipped(textZip, textZip.indexOf('some longer')), 'BadArchive', 'CRC-32'],

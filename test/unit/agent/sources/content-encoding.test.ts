@@ -6,6 +6,7 @@ import type { FaultServer, Handler } from '../../../support/fault-server.ts';
 import { pullOnce, texts } from '../../../support/pulling.ts';
 import type { Pulled } from '../../../support/pulling.ts';
 import { tar } from '../../../support/tar-writer.ts';
+import { zip } from '../../../support/zip-writer.ts';
 
 let server: FaultServer;
 beforeAll(async () => {
@@ -63,7 +64,7 @@ describe('a Content-Encoding that is none', () => {
   });
 
   it.each([
-    ['gzip is refused though its first byte comes alone', gzipSync('weights'), undefined],
+    ['gzip is unpacked though its first byte comes alone', gzipSync('weights'), 'weights'],
     ['plain bytes are taken though the first comes alone', Buffer.from('weights'), 'weights'],
     ['a file of one byte is taken', Buffer.from('w'), 'w'],
   ])('%s', async (_what, bytes, stored) => {
@@ -73,8 +74,47 @@ describe('a Content-Encoding that is none', () => {
       await setImmediate();
       response.end(bytes.subarray(1));
     });
-    if (stored !== undefined) expect(texts(pulled)).toEqual({ 'model.bin': stored });
-    else expect(pulled.result).toMatchObject({ kind: 'failed', reason: 'RequestRefused' });
+    expect(texts(pulled)).toEqual({ 'model.bin': stored });
+  });
+
+  it.each([
+    ['GZIP', gzipSync('weights')],
+    ['x-gzip', gzipSync('weights')],
+    ['gzip, aws-chunked', gzipSync('weights')],
+    ['gzip, gzip', gzipSync(gzipSync('weights'))],
+    ['gzip, gzip', gzipSync('weights')],
+  ])("'%s' that is one, though nobody asked for it, is taken off", async (encoding, packed) => {
+    const pulled = await pull(
+      (_, response) =>
+        void response
+          .writeHead(200, { 'content-encoding': encoding, 'content-length': packed.length })
+          .end(packed),
+    );
+    expect(texts(pulled)).toEqual({ 'model.bin': 'weights' });
+  });
+
+  it('gzip that is cut off is no whole model', async () => {
+    const packed = gzipSync('weights'.repeat(100)).subarray(0, -9);
+    const pulled = await pull(
+      (_, response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed),
+    );
+    expect(pulled.result).toMatchObject({ kind: 'failed', reason: 'BadArchive' });
+  });
+
+  it.each([
+    ['m.tgz', gzipSync(tar([{ name: 'a.bin', body: 'weights' }]))],
+    ['m.tar', tar([{ name: 'a.bin', body: 'weights' }])],
+    ['m.zip', zip([{ name: 'a.bin', body: 'weights' }])],
+  ])('a %s that was packed once more on its way is unpacked', async (name, archive) => {
+    const pulled = await pullOnce(server.body(name, gzipSync(archive), { 'content-encoding': 'gzip' }));
+    expect(texts(pulled)).toEqual({ 'a.bin': 'weights' });
+  });
+
+  it.each(['br', 'zstd', 'deflate', 'gzip, br'])("'%s' is refused by name", async (encoding) => {
+    const pulled = await pull(
+      (_, response) => void response.writeHead(200, { 'content-encoding': encoding }).end('x'),
+    );
+    expect(pulled.result).toMatchObject({ kind: 'failed', reason: 'RequestRefused' });
   });
 
   it('x-gzip of a .tgz is unpacked once', async () => {

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createHash } from 'node:crypto';
-import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Resolve } from '../../../../src/agent/sources/guarded-connect.ts';
 import type { SourceSettings } from '../../../../src/agent/sources/settings.ts';
@@ -78,12 +77,25 @@ describe('a source that misbehaves', () => {
     ['the same, disguised', redirectTo('http://[::ffff:a9fe:a9fe]/latest'), 'DestinationRefused', 'rarely'],
     ['the same, as a number', redirectTo('http://2852039166/latest'), 'DestinationRefused', 'rarely'],
     [
-      'a file that is gzipped on its way',
+      'a login page in the place of a model',
       (_, response) =>
-        void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('secret-detail')),
+        void response
+          .writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
+          .end('\n<!DOCTYPE html><p>secret-detail'),
       'RequestRefused',
       'rarely',
     ],
+    [
+      'a pointer of Git LFS in the place of a model',
+      (_, response) =>
+        void response
+          .writeHead(200, { 'content-type': 'text/plain', 'content-length': 65 })
+          .end('version https://git-lfs.github.com/spec/v1\noid sha256:secret-detail'),
+      'RequestRefused',
+      'rarely',
+    ],
+    ['300 without a way on', status(300), 'RequestRefused', 'rarely'],
+    ['302 without a way on', status(302), 'RequestRefused', 'rarely'],
     ['an encoding nobody asked for', status(200, { 'content-encoding': 'br' }), 'RequestRefused', 'rarely'],
     ['202: not ready', status(202), 'SourceUnavailable', 'soon'],
     ['203', status(203), 'RequestRefused', 'rarely'],
@@ -166,6 +178,12 @@ describe('an answer with two lengths', () => {
     ['Transfer-Encoding: chunked, chunked\r\nContent-Length: 3', undefined],
     ['Transfer-Encoding: identity\r\nContent-Length: 3', undefined],
     ['Content-Length: 3\r\nContent-Length: 5', undefined],
+    ['Transfer-Encoding: gzip, chunked', undefined],
+    ['Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', undefined],
+    ['A: b\nTransfer-Encoding: chunked', 'abcde'],
+    ['A: \u0001\r\nTransfer-Encoding: chunked', 'abcde'],
+    ['A: b\r\n c\r\nTransfer-Encoding: chunked', 'abcde'],
+    [`Content-Security-Policy: ${'a'.repeat(100_000)}\r\nTransfer-Encoding: chunked`, 'abcde'],
   ])('%j: %s', async (head, expected) => {
     const { createServer } = await import('node:net');
     const raw = createServer((socket) => {
@@ -283,6 +301,35 @@ describe('a connection that breaks', () => {
     const { result } = await pull(breaking('W/"v1"', asked));
     expect(result).toMatchObject({ kind: 'failed', reason: 'SourceUnavailable', retry: 'soon' });
     expect(asked).toEqual(['']);
+  });
+
+  it.each([
+    ['another ETag, by a server that does not look at If-Range', { etag: '"v2"' }, 26_000],
+    ['another length', { etag: '"v1"' }, 27_000],
+    [
+      'parts of several ranges',
+      { etag: '"v1"', 'content-type': 'multipart/byteranges; boundary=x' },
+      undefined,
+    ],
+  ])('is given up when what goes on has %s', async (_, headers, total) => {
+    let requests = 0;
+    const { result } = await pull((request, response) => {
+      requests += 1;
+      if (requests === 1) return void breaking('"v1"', [])(request, response);
+      const range = total === undefined ? {} : { 'content-range': `bytes 9000-${total - 1}/${total}` };
+      response.writeHead(206, { ...headers, ...range }).end('x'.repeat((total ?? 26_000) - 9000));
+    });
+    expect(result).toMatchObject({ kind: 'failed', reason: 'SourceChanged', retry: 'soon' });
+  });
+
+  it('is taken up though the server does not say of how many bytes it is a part', async () => {
+    let requests = 0;
+    const pulled = await pull((request, response) => {
+      requests += 1;
+      if (requests === 1) return void breaking('"v1"', [])(request, response);
+      response.writeHead(206, { etag: '"v1"', 'content-range': 'bytes 9000-25999/*' }).end(whole.slice(9000));
+    });
+    expect(texts(pulled)['model.bin']).toBe(whole);
   });
 
   it('is given up when the file has changed meanwhile', async () => {

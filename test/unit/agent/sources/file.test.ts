@@ -21,6 +21,7 @@ beforeAll(async () => {
   await evil('piped', (directory) => execFileSync('mkfifo', [join(directory, 'pipe')]));
   await evil('dangling', (directory) => symlink('nowhere', join(directory, 'gone')));
   await symlink('/etc', join(root, 'pvc', 'claim', 'linked'));
+  await mounted();
   await wholeVolume();
   await mkdir(join(root, 'pvc', 'locked', 'm'), { recursive: true });
   await writeFile(join(root, 'pvc', 'locked', 'm', 'weights'), 'w', { mode: 0 });
@@ -37,6 +38,21 @@ async function wholeVolume(): Promise<void> {
   }
   await mkdir(join(volume, 'ensemble', 'lost+found'));
   await writeFile(join(volume, 'ensemble', 'lost+found', 'mine'), 'x');
+}
+
+/** What a projected volume, an NFS client and another agent leave beside a model, and a volume that is mounted below the top. */
+async function mounted(): Promise<void> {
+  const directory = join(root, 'pvc', 'mounted');
+  await mkdir(join(directory, '..2026_11_29'), { recursive: true });
+  await mkdir(join(directory, 'disk', '.snapshot', 'daily'), { recursive: true });
+  await mkdir(join(directory, 'disk', 'lost+found'), { mode: 0 });
+  await writeFile(join(directory, 'disk', 'w.bin'), 'weights');
+  await writeFile(join(directory, 'disk', '.nfs00000000a1b2c3d400000001'), 'deleted');
+  await writeFile(join(directory, 'disk', '.snapshot', 'daily', 'w.bin'), 'old');
+  await writeFile(join(directory, '..2026_11_29', 'config.json'), '{}');
+  await symlink('..2026_11_29', join(directory, '..data'));
+  await symlink('..data/config.json', join(directory, 'config.json'));
+  await symlink('nowhere', join(directory, `SUCCESS.${'0'.repeat(64)}`));
 }
 
 /** As the agent runs in a pod; a user who is not root already is none of this. */
@@ -88,6 +104,12 @@ describe('models on mounted volumes', () => {
       'ensemble/lost+found',
       'ensemble/lost+found/mine',
     ]);
+  });
+
+  it('leaves out what Kubernetes, NFS and other agents put beside a model, and a file system mounted below the top', async () => {
+    await chmod(root, 0o755);
+    const pulled = await asNobody(() => pull('pvc://mounted'));
+    expect(texts(pulled)).toEqual({ 'config.json': '{}', 'disk/w.bin': 'weights' });
   });
 
   it.each([

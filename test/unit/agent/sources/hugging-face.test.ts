@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { once } from 'node:events';
+import { gzipSync } from 'node:zlib';
 import { pullOnce, texts } from '../../../support/pulling.ts';
 
 /** The parts of the hub's API that a pull uses, with redirects of LFS files to another origin, as the real one has. */
@@ -119,6 +120,16 @@ describe('a repository of the Hugging Face hub', () => {
       'two links',
       (path: string) => `<${path}?cursor=0>; rel="prev", <${path}?cursor=2>; title="a"; rel="last next"`,
     ],
+    ['another port', (path: string) => `<http://127.0.0.1:1${path}?cursor=2>; rel="next"`],
+    ['another scheme', (path: string) => `<https://127.0.0.1${path}?cursor=2>; rel="next"`],
+    [
+      'the name it has got since',
+      () => '<https://huggingface.co/api/models/org/renamed/tree/main?cursor=2>; rel="next"',
+    ],
+    [
+      'a link behind one whose title says next',
+      (path: string) => `<${path}?cursor=0>; title="; rel=next"; rel=prev, <${path}?cursor=2>; REL=NEXT`,
+    ],
   ])('comes whole from a mirror whose next page is at %s', async (_, other) => {
     hub.files.clear();
     hub.files.set('a.json', { content: '{}', lfs: false }).set('b.json', { content: '{}', lfs: false });
@@ -138,6 +149,49 @@ describe('a repository of the Hugging Face hub', () => {
     expect(result).toMatchObject({ kind: 'failed', reason: 'SourceUnavailable', retry: 'soon' });
     expect(files.size).toBe(0);
     link = undefined;
+  });
+
+  it.each([
+    [1_000, 'failed'],
+    [999, 'failed for its digest'],
+  ])('%i entries without a link to more, and without a second list: %s', async (count, how) => {
+    const blob = createHash('sha1').update('blob 1\0x').digest('hex');
+    const entries = Array.from({ length: count }, (_, index) => ({
+      ...{
+        type: 'file',
+        path: `f${index}`,
+        size: 1,
+        oid: how === 'failed' ? blob : '0'.repeat(40),
+        lfs: null,
+      },
+    }));
+    const mirror = await listening(
+      createServer(({ url = '' }, response) => {
+        if (url.includes('/revision/')) response.end(JSON.stringify({ sha: COMMIT }));
+        else response.end(url.includes('/tree/') ? JSON.stringify(entries) : 'x');
+      }),
+    );
+    const { result } = await pullOnce('hf://org/repo', { env: { HF_ENDPOINT: urlOf(mirror) } });
+    mirror.close();
+    mirror.closeAllConnections();
+    const reason = how === 'failed' ? 'SourceUnavailable' : 'ChecksumMismatch';
+    expect(result).toMatchObject({ kind: 'failed', reason, retry: 'soon' });
+  });
+
+  it('is read though a gateway packs the answers', async () => {
+    const blob = createHash('sha1').update('blob 7\0weights').digest('hex');
+    const entries = [{ type: 'file', path: 'w.bin', size: 7, oid: blob }];
+    const mirror = await listening(
+      createServer(({ url = '' }, response) => {
+        response.setHeader('content-encoding', 'gzip');
+        if (url.includes('/revision/')) response.end(gzipSync(JSON.stringify({ sha: COMMIT })));
+        else response.end(gzipSync(url.includes('/tree/') ? JSON.stringify(entries) : 'weights'));
+      }),
+    );
+    const pulled = await pullOnce('hf://org/repo', { env: { HF_ENDPOINT: urlOf(mirror) } });
+    mirror.close();
+    mirror.closeAllConnections();
+    expect(texts(pulled)).toEqual({ 'w.bin': 'weights' });
   });
 
   it('is refused where the pages have no end', async () => {

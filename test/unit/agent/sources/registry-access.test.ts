@@ -16,6 +16,11 @@ describe('the challenges of WWW-Authenticate', () => {
     ],
     ['Negotiate, BEARER Realm = "a\\"b"', ['negotiate', 'bearer realm=a"b']],
     ['Negotiate YWJj==, Basic realm=r', ['negotiate', 'basic realm=r']],
+    ['Bearer realm=https://t/x?a=b,service=s', ['bearer realm=https://t/x?a=b service=s']],
+    [
+      'BEARER  realm="https://t" ,  scope="repository:a:pull repository:b:pull,push" , error="insufficient_scope"',
+      ['bearer realm=https://t scope=repository:a:pull repository:b:pull,push error=insufficient_scope'],
+    ],
     ['', []],
     ['=,="', []],
   ])('%s', (header, expected) => {
