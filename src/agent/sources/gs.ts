@@ -5,7 +5,6 @@ import type { ExpectedDigest } from './digest.ts';
 import { hexFromBase64 } from './digest.ts';
 import { AccessDeniedError, InvalidUriError, ProxyRefusedError, ProxyUnavailableError } from './errors.ts';
 import { asStored, expectSuccess, smallText } from './http-client.ts';
-import type { HttpClient } from './http-client.ts';
 import { openHttpFile } from './http-file.ts';
 import { gunzipped } from './gunzipped.ts';
 import { badListing, bucketAndPrefix, eachListed, filesBelow } from './prefix.ts';
