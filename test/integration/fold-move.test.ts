@@ -34,6 +34,7 @@ import type { TestManager } from '../support/manager.ts';
 import { playNode, playProxy } from '../support/played-node.ts';
 import type { PlayedNode, PlayedProxy, ServedBy } from '../support/played-node.ts';
 import { report } from '../support/report.ts';
+import { sized } from '../support/tier.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/mms.js', import.meta.url));
 const MODELS = ['iris', 'rose', 'tulip'] as const;
@@ -250,6 +251,25 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     expect(await getIfThere(cluster.client, INFERENCE_SERVICES, at(SHARED))).toBeUndefined();
   }, 240_000);
 
+  /** What `mms fold` has told when it is killed. Each takes some twenty seconds; unit/cli/fold/move-run has all of them. */
+  const kills = sized({
+    check: {
+      apply: ['is to lead to the shared'],
+      retire: ['scaled to 0'],
+      undo: ['its own pods alone'],
+    },
+    soak: {
+      apply: [
+        `InferenceService ${SHARED} made`,
+        'TrainedModel made',
+        'answers are alike',
+        'is to lead to the shared',
+      ],
+      retire: ['noted for --undo', 'scaled to 0'],
+      undo: ['scaled to 1', 'its own pods alone', 'its TrainedModel deleted'],
+    },
+  });
+
   describe('cut short', () => {
     /** In a process of its own, which can be killed. */
     function start(...args: readonly string[]): { child: ChildProcess; told: () => string } {
@@ -268,32 +288,29 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
       await exited;
     }
 
-    it('with kill -9 after each step, it is gone on with', async () => {
-      const apply = ['--apply', ...MODELS, ...compared()];
-      await called('killed after each step', async () => {
-        for (const words of [
-          `InferenceService ${SHARED} made`,
-          'TrainedModel made',
-          'answers are alike',
-          'is to lead to the shared',
-        ])
-          await killedAfter(words, ...apply);
-        const { code, stderr } = await fold(...apply);
-        expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
-        for (const words of ['noted for --undo', 'scaled to 0']) await killedAfter(words, '--retire', 'rose');
-        expect((await fold('--retire', 'rose')).code).toBe(0);
-        expect(proxy.endpointsOf('rose-predictor')).toHaveLength(1);
-        for (const words of ['scaled to 1', 'its own pods alone', 'its TrainedModel deleted'])
-          await killedAfter(words, '--undo', ...MODELS);
-        const undone = await fold('--undo', ...MODELS);
-        expect({ code: undone.code, stderr: undone.code === 0 ? '' : undone.stderr }).toEqual({
-          code: 0,
-          stderr: '',
+    it(
+      'by kill -9, a run is taken up by the next one',
+      async () => {
+        const apply = ['--apply', ...MODELS, ...compared()];
+        await called('fold killed and run again', async () => {
+          for (const words of kills.apply) await killedAfter(words, ...apply);
+          const { code, stderr } = await fold(...apply);
+          expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+          for (const words of kills.retire) await killedAfter(words, '--retire', 'rose');
+          expect((await fold('--retire', 'rose')).code).toBe(0);
+          expect(proxy.endpointsOf('rose-predictor')).toHaveLength(1);
+          for (const words of kills.undo) await killedAfter(words, '--undo', ...MODELS);
+          const undone = await fold('--undo', ...MODELS);
+          expect({ code: undone.code, stderr: undone.code === 0 ? '' : undone.stderr }).toEqual({
+            code: 0,
+            stderr: '',
+          });
         });
-      });
-      expect(await getIfThere(cluster.client, INFERENCE_SERVICES, at(SHARED))).toBeUndefined();
-      expect(await replicasOf('rose')).toBe(1);
-    }, 300_000);
+        expect(await getIfThere(cluster.client, INFERENCE_SERVICES, at(SHARED))).toBeUndefined();
+        expect(await replicasOf('rose')).toBe(1);
+      },
+      sized({ check: 300_000, soak: 900_000 }),
+    );
 
     it('of two at once, one refuses and names the other', async () => {
       const { child, told } = start('--apply', ...MODELS, ...compared());

@@ -19,7 +19,7 @@ describe('the workflows', () => {
     // Without the programs that may or may not be on the machine.
     const args = ['-no-color', '-shellcheck=', '-pyflakes=', ...files];
     const { stdout } = await run(await goTool(ACTIONLINT), args, { cwd: ROOT }).catch(
-      ({ stdout: findings }: { readonly stdout: string }) => ({ stdout: findings }),
+      (thrown: unknown) => thrown as { readonly stdout: string },
     );
     expect(stdout).toBe('');
   }, 600_000);

@@ -40,7 +40,7 @@ export function selectModel(): LayerSelection {
       const path = name.replace(/^(\.?\/)+/, '').replace(/\/+$/, '');
       // The directory itself may be taken away, with all that lower layers have in it.
       if (path === `${WHITEOUT}models` || path === OPAQUE) ofThisLayer.opaque.push('');
-      if (path === 'models' && type !== 'directory' && opaque.has('') === false) throw notADirectory(type);
+      if (path === 'models' && type !== 'directory' && !opaque.has('')) throw notADirectory(type);
       if (!path.startsWith(MODELS)) return undefined;
       const inside = path.slice(MODELS.length).replace(/\/+$/, '');
       if (inside === '') return undefined;

@@ -66,14 +66,11 @@ export function createOciRegistry(
       authorization = await bearerToken(http, bearer, credentials, signal);
     } else authorization = basic === undefined ? undefined : `Basic ${basic}`;
   };
-  /** A registry may find that a token lets do too little, and say what is asked for. Source: RFC 6750, 3.1. */
+  /** A registry may find that a token lets do too little, and say what is asked for. */
   const onceMore: HttpClient['get'] = async (url, request) => {
     const response = await http.get(url, request);
     const header = response.headers.get('www-authenticate') ?? '';
-    const isTooLittle = readChallenges(header).some(
-      ({ parameters }) => parameters.get('error')?.toLowerCase() === 'insufficient_scope',
-    );
-    if (!isTooLittle || response.url.origin !== origin) return response;
+    if (!letsTooLittle(header) || response.url.origin !== origin) return response;
     discard(response);
     await authorize(header, request.signal);
     return http.get(url, request);
@@ -101,14 +98,27 @@ export function createOciRegistry(
       const url = new URL(`${base}/manifests/${reference}`);
       const accepting: HttpRequest['headersFor'] = (hop) => ({ accept: MANIFEST_TYPES, ...headersFor(hop) });
       const text = await smallText(expectSuccess(await get(url, { headersFor: accepting, signal }), uri));
-      const algorithm = DIGEST.test(reference) ? reference.slice(0, 'sha512'.length) : 'sha256';
-      const digest = `${algorithm}:${createHash(algorithm).update(text).digest('hex')}`;
-      if (DIGEST.test(reference) && reference !== digest) {
-        throw new ChecksumMismatchError(`${shownUri(uri)}: the manifest has the digest ${digest}`);
-      }
-      return { value: parsed(text, uri), digest };
+      return { value: parsed(text, uri), digest: checkedDigest(reference, text, uri) };
     },
   };
+}
+
+/** Whether the token that was sent lets do too little. Source: RFC 6750, 3.1. */
+function letsTooLittle(challenge: string): boolean {
+  return readChallenges(challenge).some(
+    ({ parameters }) => parameters.get('error')?.toLowerCase() === 'insufficient_scope',
+  );
+}
+
+/**
+ * The digest of a manifest, by the algorithm of the reference that it was asked for by.
+ * @throws ChecksumMismatchError when it was asked for by another digest.
+ */
+function checkedDigest(reference: string, manifest: string, uri: string): string {
+  const algorithm = DIGEST.test(reference) ? reference.slice(0, 'sha512'.length) : 'sha256';
+  const digest = `${algorithm}:${createHash(algorithm).update(manifest).digest('hex')}`;
+  if (!DIGEST.test(reference) || reference === digest) return digest;
+  throw new ChecksumMismatchError(`${shownUri(uri)}: the manifest has the digest ${digest}`);
 }
 
 function helperOutOfReach({ registry }: OciPlace, cause?: unknown): SourceConfigurationError {
@@ -183,6 +193,8 @@ async function bearerToken(
   };
   const answer = parsed(await smallText(expectSuccess(await ask(), url.href)), url.href);
   const { token, access_token: accessToken } = (answer ?? {}) as { token?: unknown; access_token?: unknown };
-  const given = [token, accessToken].find((value) => typeof value === 'string' && value !== '');
+  const given = [token, accessToken].find(
+    (value): value is string => typeof value === 'string' && value !== '',
+  );
   return given === undefined ? undefined : `Bearer ${given}`;
 }

@@ -14,9 +14,8 @@ import { deepFreeze } from './injection-cases.ts';
 const DIRECTORY = join(import.meta.dirname, 'predictors');
 
 function documentsOf(file: string): unknown[] {
-  return parseAllDocuments(readFileSync(join(DIRECTORY, file), 'utf8')).map((document): unknown =>
-    document.toJS(),
-  );
+  const documents = parseAllDocuments(readFileSync(join(DIRECTORY, file), 'utf8'));
+  return documents.map((document) => document.toJS() as unknown);
 }
 
 function planOf(name: string): PredictorPlan {

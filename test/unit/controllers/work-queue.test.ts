@@ -1,52 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { milliseconds, seconds } from '../../../src/lib/clock.ts';
 import { MmsError } from '../../../src/lib/errors.ts';
-import {
-  startWorkQueue,
-  type WorkQueueEvent,
-  type WorkQueueOptions,
-} from '../../../src/controllers/work-queue.ts';
-import { fakeClock, settle } from '../../support/clocks.ts';
-import { recordingLogger } from '../../support/logs.ts';
+import type { WorkQueueOptions } from '../../../src/controllers/work-queue.ts';
+import { settle } from '../../support/clocks.ts';
+import { testQueue } from './test-queue.ts';
 
 class TerminalError extends MmsError {
   readonly code = 'TEST_TERMINAL';
   readonly retryable = false;
-}
-
-/** A queue on a clock that stands still; random 1 gives each wait its full length. */
-function testQueue(options: Partial<WorkQueueOptions<string>> = {}) {
-  const clock = fakeClock();
-  const startedAt = clock.now();
-  const runs: string[] = [];
-  const events: WorkQueueEvent<string>[] = [];
-  const gates = new Map<string, PromiseWithResolvers<undefined>>();
-  const signals: AbortSignal[] = [];
-  const queue = startWorkQueue<string>({
-    workers: 2,
-    backoff: { base: milliseconds(100), cap: milliseconds(1000) },
-    clock,
-    random: () => 1,
-    logger: recordingLogger(),
-    observe: (event) => events.push(event),
-    process: async (key, signal) => {
-      runs.push(`${key}@${clock.now() - startedAt}`);
-      signals.push(signal);
-      await gates.get(key)?.promise;
-    },
-    ...options,
-  });
-  /** Makes runs of the key wait until the gate is opened. */
-  const hold = (key: string): PromiseWithResolvers<undefined> => {
-    const gate = Promise.withResolvers<undefined>();
-    gates.set(key, gate);
-    gate.promise.then(
-      () => gates.delete(key),
-      () => gates.delete(key),
-    );
-    return gate;
-  };
-  return { queue, clock, runs, events, hold, signals };
 }
 
 /** A process that fails the first `times` runs with this error. */

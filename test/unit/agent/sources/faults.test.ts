@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Resolve } from '../../../../src/agent/sources/guarded-connect.ts';
 import type { SourceSettings } from '../../../../src/agent/sources/settings.ts';
@@ -340,22 +339,5 @@ describe('a connection that breaks', () => {
       else response.writeHead(200, { etag: '"v2"' }).end('something new');
     });
     expect(result).toMatchObject({ kind: 'failed', reason: 'SourceChanged', retry: 'soon' });
-  });
-});
-
-describe('digests that a server announces', () => {
-  const body = 'weights';
-  const digest = (algorithm: string): string => createHash(algorithm).update(body).digest('base64');
-  it.each([
-    ['content-md5', digest('md5')],
-    ['digest', `SHA-256=${digest('sha256')}`],
-    ['digest', `md5=${digest('md5')},sha-512=${digest('sha512')}`],
-    ['repr-digest', `sha-256=:${digest('sha256')}:`],
-    ['content-digest', `unknown=:AAAA:, sha-256=:${digest('sha256')}:`],
-  ])('%s: %s', async (name, value) => {
-    const right = await pull((_, response) => void response.writeHead(200, { [name]: value }).end(body));
-    expect(right.result).toMatchObject({ kind: 'pulled' });
-    const wrong = await pull((_, response) => void response.writeHead(200, { [name]: value }).end('weightS'));
-    expect(wrong.result).toMatchObject({ kind: 'failed', reason: 'ChecksumMismatch' });
   });
 });

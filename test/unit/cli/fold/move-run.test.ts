@@ -5,7 +5,6 @@ import type { Move, MoveOutcome, MoveWorld } from '../../../../src/cli/fold/move
 import type { Goal } from '../../../../src/cli/fold/move/steps.decide.ts';
 import type { EndpointSlice } from '../../../../src/contract/endpoint-slice.ts';
 import type { InferenceService } from '../../../../src/contract/inference-service.ts';
-import type { KubernetesObject } from '../../../../src/contract/kubernetes.ts';
 import type { Deployment } from '../../../../src/contract/predictor-outcome.ts';
 import type { TrainedModel } from '../../../../src/contract/trained-model.ts';
 import { ApiError } from '../../../../src/kube/api-error.ts';
@@ -123,7 +122,7 @@ function moveOf(name: string): Move {
       model: { storageUri: 's3://a/b', framework: 'sklearn', memory: '1Mi' },
     },
   };
-  return { name, shared: SHARED, service: { metadata: { name: SHARED } } as KubernetesObject, model };
+  return { name, shared: SHARED, service: { metadata: { name: SHARED } }, model };
 }
 
 const GOALS: readonly Goal[] = ['apply', 'retire', 'undo'];
