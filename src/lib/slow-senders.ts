@@ -18,12 +18,15 @@ interface Sender {
 const LOOK_EVERY = milliseconds(50);
 /** An API server sends a request at once: one of which pieces come for longer is a slow one, or somebody's attack. */
 const SLOW_AFTER = 4;
-/** How long slow senders are read from in one go, and at least left alone after it. */
-const SPAN = milliseconds(5);
-const REST = milliseconds(10);
+/**
+ * How long slow senders are read from in one go, and at least left alone after it. What they send costs more than its reading:
+ * a body that is whole is looked through, and its connection is replaced by the next.
+ */
+const SPAN = milliseconds(2);
+const REST = milliseconds(20);
 
 /**
- * Reads from those who send a request slowly in turns, and from all of them together for at most a third of the event loop's
+ * Reads from those who send a request slowly in turns, and from all of them together for at most a tenth of the event loop's
  * time, however many they are and however fast the pieces come. What they send meanwhile stays in the kernel, whose buffers
  * make them wait. A request that comes at once, and what follows it, is read at once.
  */

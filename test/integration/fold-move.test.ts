@@ -21,6 +21,7 @@ import {
 } from '../../src/kube/resources.ts';
 import { agentScene } from '../support/agent-scene.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
+import type { TestAgent } from '../support/agent.ts';
 import { createService, inferenceService } from '../support/cluster-client.ts';
 import { runCommand } from '../support/command-run.ts';
 import { eventually } from '../support/eventually.ts';
@@ -56,6 +57,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
   let proxy: PlayedProxy;
   let kubeconfig = '';
   let requests = '';
+  let shared: TestAgent | undefined;
   let endMirror: () => Promise<void> = () => Promise.resolve();
 
   beforeAll(async () => {
@@ -114,9 +116,12 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
 
   async function serve(deployment: string): Promise<ServedBy> {
     if (deployment !== `${SHARED}-predictor`) return { port: (old.address() as AddressInfo).port };
+    // The pod before it has been deleted, and its volumes with it.
+    await shared?.kill('SIGKILL');
     await endMirror();
     endMirror = mirrorConfigMap(cluster.client, `modelconfig-${SHARED}-0`, scene.config);
-    return scene.start();
+    shared = await scene.start();
+    return shared;
   }
 
   /** What a client of the old name gets. */
@@ -251,7 +256,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     expect(await getIfThere(cluster.client, INFERENCE_SERVICES, at(SHARED))).toBeUndefined();
   }, 240_000);
 
-  /** What `mms fold` has told when it is killed. Each takes some twenty seconds; unit/cli/fold/move-run has all of them. */
+  /** What `mms fold` has told when it is killed. The next run waits until its Lease has ended; unit/cli/fold/move-run has all steps. */
   const kills = sized({
     check: {
       apply: ['is to lead to the shared'],
