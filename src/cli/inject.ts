@@ -7,7 +7,7 @@ import type { CredentialLookup } from '../contract/credential-lookup.ts';
 import { decideInjection } from '../contract/agent-injection.ts';
 import type { InjectionDecision, InjectionInput } from '../contract/agent-injection.ts';
 import { MmsError } from '../lib/errors.ts';
-import { isImageReference } from '../contract/image-reference.ts';
+import { isImageReference } from '../lib/image-reference.ts';
 import type { InferenceService } from '../contract/inference-service.ts';
 import { recordOf } from '../lib/json.ts';
 import type { ConfigMap, Secret, ServiceAccount } from '../contract/kubernetes.ts';

@@ -1,4 +1,4 @@
-import { isImageReference } from '../contract/image-reference.ts';
+import { isImageReference } from '../lib/image-reference.ts';
 import { SettingsError } from '../lib/settings-error.ts';
 import { readSettings } from './settings.ts';
 import type { Setting, SettingValues } from './settings.ts';

@@ -1,4 +1,4 @@
-import type { MetricSample } from './metrics-text.ts';
+import type { MetricSample } from '../lib/metrics-text.ts';
 
 /** The names under which an agent counts requests: src/agent/status/metrics.ts. */
 export const REQUEST_METRICS = 'kserve_mms_agent_request';

@@ -99,14 +99,14 @@ export const FOLD_ANNOTATIONS = {
    * On a TrainedModel: the InferenceService of the same name whose Service leads to the model's pods as well. Empty: not any more,
    * and what led there is taken away.
    */
-  standsInFor: 'kserve-mms/stands-in-for',
+  replaces: 'kserve-mms/replaces',
   /** On what `mms fold --apply` made, and `--undo` deletes: of which InferenceServices, separated by commas. */
   foldedFrom: 'kserve-mms/folded-from',
   /** On a TrainedModel: how many pods the InferenceService of its name had before `mms fold --retire`. */
   replicasBefore: 'kserve-mms/replicas-before-retire',
 } as const;
-/** On the EndpointSlices by which a TrainedModel stands in for the InferenceService of its name; the value is that name. */
-export const STAND_IN_LABEL = FOLD_ANNOTATIONS.standsInFor;
+/** On the EndpointSlices by which a TrainedModel replaces the InferenceService of its name; the value is that name. */
+export const REPLACES_LABEL = FOLD_ANNOTATIONS.replaces;
 
 /** KServe's system configuration: the ConfigMap and the key with the agent's image and resources. */
 export const SYSTEM_CONFIG = {

@@ -1,4 +1,4 @@
-import type { MetricSample } from './metrics-text.ts';
+import type { MetricSample } from '../lib/metrics-text.ts';
 
 /** What the metrics of every agent begin with. */
 export const AGENT_METRICS = 'kserve_mms_agent_';

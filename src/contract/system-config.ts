@@ -1,4 +1,4 @@
-import { isImageReference } from './image-reference.ts';
+import { isImageReference } from '../lib/image-reference.ts';
 import { isRecord } from '../lib/json.ts';
 import { parseQuantity } from '../lib/quantity.ts';
 import { DEFAULT_AGENT_IMAGE, SYSTEM_CONFIG } from './names.ts';

@@ -3,7 +3,7 @@ import { baseUrlOf, caBundleOf, isSwitchedOn } from '../contract/webhook-configu
 import { broken, ok, unknown } from './chain.decide.ts';
 import type { Verdict } from './chain.decide.ts';
 import { valueOf } from '../lib/lookup.ts';
-import { firstUnmet } from '../contract/label-selector.ts';
+import { firstUnmet } from '../contract/kubernetes.ts';
 import type { InstallationFacts, LeaseFacts, PredictorFacts } from './facts.decide.ts';
 import { age } from '../lib/age.ts';
 import { PART_OF, WEBHOOK_CONFIGURATION } from '../contract/names.ts';

@@ -7,9 +7,8 @@ import { createTextPool } from '../lib/text-pool.ts';
 const TEXTS = 4096;
 
 /**
- * What the cache keeps of TrainedModels: everything but annotations other than those of residency and of
- * standing in, of which kubectl's copy of the whole object is one and which are not read here, with one copy of the texts that many of them have in common. Changes the object, which is
- * fresh.
+ * What the cache keeps of TrainedModels: everything but the annotations that are not read here, of which kubectl's copy of the whole
+ * object is one, with one copy of the texts that many of them have in common. Changes the object, which is fresh.
  */
 export function createTrainedModelProjection(): (model: TrainedModel) => TrainedModel {
   const share = createTextPool(TEXTS);
@@ -24,7 +23,7 @@ export function createTrainedModelProjection(): (model: TrainedModel) => Trained
   };
 }
 
-const KEPT = [RESIDENCY_ANNOTATIONS.residency, FOLD_ANNOTATIONS.standsInFor] as const;
+const KEPT = [RESIDENCY_ANNOTATIONS.residency, FOLD_ANNOTATIONS.replaces] as const;
 
 function keepAnnotations(
   metadata: { annotations?: Readonly<Record<string, string>> },

@@ -16,7 +16,7 @@ import { createModelConfigController } from '../controllers/models/model-config-
 import { createPredictorController } from '../controllers/predictors/predictor-controller.ts';
 import type { PredictorController } from '../controllers/predictors/predictor-controller.ts';
 import { createPropagationController } from '../controllers/propagation/propagation-controller.ts';
-import { createStandInController } from '../controllers/stand-ins/stand-in-controller.ts';
+import { createReplacementController } from '../controllers/replacements/replacement-controller.ts';
 import { createTrainedModelStatus } from '../controllers/status/trained-model-status-controller.ts';
 import { refuseBesideKServe } from '../controllers/takeover/kserve-controllers.ts';
 import type { KServeAbsence } from '../controllers/takeover/kserve-controllers.ts';
@@ -147,7 +147,7 @@ interface Controllers {
   readonly models: Controller;
   readonly status: Controller | undefined;
   readonly propagation: Controller | undefined;
-  readonly standIns: Controller;
+  readonly replacements: Controller;
   readonly predictors: PredictorController | undefined;
 }
 
@@ -172,19 +172,19 @@ function createControllers(running: Running, view: ClusterView): Controllers {
       : createTrainedModelStatus({
           ...{ ...shared, identity, scope, onPlan: models.onPlan, observe: metrics.status },
         });
-  const standIns = createStandInController(shared);
+  const replacements = createReplacementController(shared);
   const { inferenceServices } = view;
   const predictors =
     kserveAbsence &&
     createPredictorController({
       ...{ client, clock, random, logger, inferenceServices, kserveAbsence, observe: metrics },
     });
-  return { models, propagation, standIns, status, predictors };
+  return { models, propagation, replacements, status, predictors };
 }
 
 /** In takeover, models and their status are decided only while KServe's Lease is held. */
 function leadAll(
-  { models, status, propagation, standIns, predictors }: Controllers,
+  { models, status, propagation, replacements, predictors }: Controllers,
   kserveLease: KServeLease | undefined,
 ): Admitting['lead'] {
   const decide = async (holding: AbortSignal): Promise<void> => {
@@ -194,7 +194,7 @@ function leadAll(
     await Promise.all([
       kserveLease?.whileHeld(leading, decide) ?? decide(leading),
       propagation?.lead(leading),
-      standIns.lead(leading),
+      replacements.lead(leading),
       webhooks.lead(leading),
       // Pods that are created before the webhook is called would stay without an agent.
       webhooks.untilOn(leading).then(() => predictors?.lead(leading)),

@@ -1,6 +1,6 @@
 import { Agent, request } from 'undici';
 import { shortened } from '../contract/cause-text.ts';
-import { readMetrics } from '../contract/metrics-text.ts';
+import { readMetrics } from '../lib/metrics-text.ts';
 import { AGENT_METRICS } from '../contract/residency-figures.ts';
 import { agentStatusAddress } from '../contract/watched-pod.ts';
 import type { WatchedPod } from '../contract/watched-pod.ts';

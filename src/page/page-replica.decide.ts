@@ -1,4 +1,4 @@
-import type { MetricSample } from '../contract/metrics-text.ts';
+import type { MetricSample } from '../lib/metrics-text.ts';
 import { figuresOf, NO_TRAFFIC, sumOf, trafficIn } from '../contract/model-traffic.ts';
 import type { Traffic } from '../contract/model-traffic.ts';
 import { bytesIn, phasesIn, residencyIn } from '../contract/residency-figures.ts';

@@ -237,7 +237,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
   }, 120_000);
 
   const sliceOf = async (name: string): Promise<string> => {
-    const labelSelector = `kserve-mms/stands-in-for=${name}`;
+    const labelSelector = `kserve-mms/replaces=${name}`;
     const { items } = await cluster.client.list(ENDPOINT_SLICES, { namespace: 'default', labelSelector });
     return items[0]?.metadata.name ?? '';
   };

@@ -1,6 +1,6 @@
 import { seconds } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
-import { readMetrics } from '../../contract/metrics-text.ts';
+import { readMetrics } from '../../lib/metrics-text.ts';
 import { trafficIn } from '../../contract/model-traffic.ts';
 import { AGENT_METRICS } from '../../contract/residency-figures.ts';
 import { podResidency } from './top-residency.decide.ts';

@@ -1,6 +1,6 @@
 import { compareText } from '../../lib/compare-text.ts';
 import { bytes } from '../../lib/quantity.ts';
-import type { MetricSample } from '../../contract/metrics-text.ts';
+import type { MetricSample } from '../../lib/metrics-text.ts';
 import { hitRatio, phasesIn, residencyIn, residencySum } from '../../contract/residency-figures.ts';
 import type { ResidencyFigures } from '../../contract/residency-figures.ts';
 import { shortBytes } from './short-bytes.decide.ts';

@@ -1,8 +1,7 @@
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { InferenceService } from '../../contract/inference-service.ts';
 import type { KubernetesObject, ObjectKey } from '../../contract/kubernetes.ts';
-import { keyOf, objectKey } from '../../contract/kubernetes.ts';
-import { firstUnmet } from '../../contract/label-selector.ts';
+import { firstUnmet, keyOf, objectKey } from '../../contract/kubernetes.ts';
 import type { Logger } from '../../lib/log.ts';
 import { INFERENCE_SERVICE_LABEL } from '../../contract/names.ts';
 import { readServingRuntime } from '../../contract/serving-runtime.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { firstUnmet, selects } from '../../../src/contract/label-selector.ts';
+import { firstUnmet, selects } from '../../../src/contract/kubernetes.ts';
 
 const LABELS = { app: 'x', tier: 'front' };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createAgentMetrics } from '../../../src/agent/status/metrics.ts';
 import { milliseconds } from '../../../src/lib/clock.ts';
-import { readMetrics } from '../../../src/contract/metrics-text.ts';
+import { readMetrics } from '../../../src/lib/metrics-text.ts';
 import type { Traffic } from '../../../src/contract/model-traffic.ts';
 import {
   figuresOf,

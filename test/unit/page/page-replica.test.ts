@@ -3,7 +3,7 @@ import { addResidencyMetrics } from '../../../src/agent/residency/metrics.ts';
 import { createAgentMetrics } from '../../../src/agent/status/metrics.ts';
 import type { TrackedModel } from '../../../src/agent/engine/tracked-model.ts';
 import { milliseconds } from '../../../src/lib/clock.ts';
-import { readMetrics } from '../../../src/contract/metrics-text.ts';
+import { readMetrics } from '../../../src/lib/metrics-text.ts';
 import { AGENT_METRICS } from '../../../src/contract/residency-figures.ts';
 import { modelReplica, replicaFigures, serviceReplica } from '../../../src/page/page-replica.decide.ts';
 import type { ReplicaFigures } from '../../../src/page/page-replica.decide.ts';

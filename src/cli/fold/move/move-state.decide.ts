@@ -8,10 +8,10 @@ import {
   AUTOSCALER_CLASS_ANNOTATION,
   FOLD_ANNOTATIONS,
   predictorName,
-  STAND_IN_LABEL,
+  REPLACES_LABEL,
 } from '../../../contract/names.ts';
 import type { Deployment } from '../../../contract/predictor-outcome.ts';
-import { isStandIn, standsInFor } from '../../../contract/stand-in.ts';
+import { isReplacement, replacedService } from '../../../contract/replacement.ts';
 import { inferenceServiceOf } from '../../../contract/trained-model.ts';
 import type { TrainedModel } from '../../../contract/trained-model.ts';
 import { loadProgress } from '../../load/model-load.decide.ts';
@@ -39,7 +39,7 @@ export function moveState(name: string, shared: string, objects: MoveObjects): M
   const { services, models, deployments } = objects;
   const service = services.get(name);
   const sharedService = services.get(shared);
-  const slices = objects.slices.filter(({ metadata }) => metadata.labels?.[STAND_IN_LABEL] === name);
+  const slices = objects.slices.filter(({ metadata }) => metadata.labels?.[REPLACES_LABEL] === name);
   const autoscaler = service?.metadata.annotations?.[AUTOSCALER_CLASS_ANNOTATION] ?? USUAL_AUTOSCALER;
   const model = models.get(name);
   return {
@@ -70,7 +70,7 @@ function modelState(model: TrainedModel): ModelState {
     inferenceService: inferenceServiceOf(model),
     deleting: deletionTimestamp !== undefined,
     load: loadState(model),
-    standsIn: standsInFor(model) !== undefined ? 'yes' : isStandIn(model) ? 'ended' : 'no',
+    replacing: replacedService(model) !== undefined ? 'yes' : isReplacement(model) ? 'ended' : 'no',
     made: annotations[FOLD_ANNOTATIONS.foldedFrom] !== undefined,
     replicasBefore: Number.isInteger(before) && before > 0 ? before : undefined,
   };

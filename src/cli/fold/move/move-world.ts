@@ -2,7 +2,7 @@ import type { Milliseconds } from '../../../lib/clock.ts';
 import { seconds } from '../../../lib/clock.ts';
 import { systemClock } from '../../../lib/system-clock.ts';
 import type { KubernetesObject } from '../../../contract/kubernetes.ts';
-import { FOLD_ANNOTATIONS, predictorName, STAND_IN_LABEL } from '../../../contract/names.ts';
+import { FOLD_ANNOTATIONS, predictorName, REPLACES_LABEL } from '../../../contract/names.ts';
 import type { ApiClient } from '../../../kube/api-client.ts';
 import { isApiError } from '../../../kube/api-error.ts';
 import { DEPLOYMENTS, ENDPOINT_SLICES, INFERENCE_SERVICES, TRAINED_MODELS } from '../../../kube/resources.ts';
@@ -51,7 +51,7 @@ export async function readMoveObjects({ client, namespace }: ClusterConnection):
     listObjects(client, INFERENCE_SERVICES, namespace),
     listObjects(client, TRAINED_MODELS, namespace),
     listObjects(client, DEPLOYMENTS, namespace),
-    listObjects(client, ENDPOINT_SLICES, namespace, STAND_IN_LABEL),
+    listObjects(client, ENDPOINT_SLICES, namespace, REPLACES_LABEL),
   ]);
   return {
     ...{ services: byName(services), models: byName(models), deployments: byName(deployments), slices },
@@ -72,11 +72,11 @@ const PERFORM: Readonly<Record<Exclude<Effect, 'scale' | 'note-replicas'>, Perfo
   },
   compare,
   lead: async ({ cluster }, { name }) => {
-    await annotate(cluster, name, { [FOLD_ANNOTATIONS.standsInFor]: name });
+    await annotate(cluster, name, { [FOLD_ANNOTATIONS.replaces]: name });
     return told('its Service is to lead to the shared pods as well');
   },
   release: async ({ cluster }, { name }) => {
-    const gone = { [FOLD_ANNOTATIONS.standsInFor]: '', [FOLD_ANNOTATIONS.replicasBefore]: null };
+    const gone = { [FOLD_ANNOTATIONS.replaces]: '', [FOLD_ANNOTATIONS.replicasBefore]: null };
     await annotate(cluster, name, gone);
     return told('its Service is to lead to its own pods alone');
   },
@@ -89,7 +89,7 @@ const PERFORM: Readonly<Record<Exclude<Effect, 'scale' | 'note-replicas'>, Perfo
     return told('its TrainedModel deleted');
   },
   forget: async ({ cluster }, { name }) => {
-    await annotate(cluster, name, { [FOLD_ANNOTATIONS.standsInFor]: null });
+    await annotate(cluster, name, { [FOLD_ANNOTATIONS.replaces]: null });
     return told('its TrainedModel is left, which --apply has not made: delete it where it comes from');
   },
   'delete-service': async ({ cluster }, { shared }) => {

@@ -18,7 +18,7 @@ export interface MoveState {
     readonly models: number;
   };
   readonly model: ModelState | undefined;
-  /** The EndpointSlices by which the model stands in, and the ready endpoints in them. */
+  /** The EndpointSlices by which the model replaces it, and the ready endpoints in them. */
   readonly slices: number;
   readonly endpoints: number;
   readonly old: {
@@ -36,7 +36,7 @@ export interface ModelState {
   readonly deleting: boolean;
   readonly load: { readonly state: 'ready' | 'going' | 'stuck' | 'blocked' | 'gone'; readonly line: string };
   /** `ended`: it did, and is to be taken out again. */
-  readonly standsIn: 'no' | 'yes' | 'ended';
+  readonly replacing: 'no' | 'yes' | 'ended';
   readonly made: boolean;
   /** How many pods the old Deployment had before it was retired. */
   readonly replicasBefore: number | undefined;
@@ -107,7 +107,7 @@ function applyStep(state: MoveState, found: Found, written: MoveManifests): Step
       'OtherTrainedModel',
       `there is a TrainedModel of its name for InferenceService ${model.inferenceService ?? '(none)'}`,
     );
-  if (model.standsIn === 'yes') return standing(state);
+  if (model.replacing === 'yes') return standing(state);
   if (model.load.state === 'blocked') return refuse('ModelBlocked', model.load.line);
   if (model.load.state !== 'ready') return wait(`its model: ${model.load.line}`);
   return found.alike ? { kind: 'lead' } : { kind: 'compare' };
@@ -130,7 +130,7 @@ function standing({ name, endpoints }: MoveState): Step {
 }
 
 function retireStep({ name, model, endpoints, old }: MoveState): Step {
-  if (model?.standsIn !== 'yes' || endpoints === 0)
+  if (model?.replacing !== 'yes' || endpoints === 0)
     return refuse('NotMoved', `its Service does not lead to shared pods: mms fold --apply ${name} first`);
   const { deployment, autoscaler } = old;
   if (deployment === undefined) return { kind: 'done' };
@@ -153,7 +153,7 @@ function undoStep(state: MoveState, found: Found): Step {
       ? { kind: 'delete-service' }
       : { kind: 'done' };
   if (model.deleting) return wait('its TrainedModel to be gone');
-  switch (model.standsIn) {
+  switch (model.replacing) {
     case 'yes':
       return backToOld(state, model);
     case 'ended':

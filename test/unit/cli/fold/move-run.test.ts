@@ -11,7 +11,7 @@ import { ApiError } from '../../../../src/kube/api-error.ts';
 import { seconds } from '../../../../src/lib/clock.ts';
 import type { Milliseconds, MonotonicMs } from '../../../../src/lib/clock.ts';
 
-const STANDS = 'kserve-mms/stands-in-for';
+const STANDS = 'kserve-mms/replaces';
 const BEFORE = 'kserve-mms/replicas-before-retire';
 const FROM = 'kserve-mms/folded-from';
 const SHARED = 'sklearn-shared';

@@ -4,7 +4,7 @@ import type { Goal, ModelState, MoveState, Step } from '../../../../src/cli/fold
 
 const READY: ModelState = {
   ...{ inferenceService: 'shared', deleting: false, load: { state: 'ready', line: 'Ready' } },
-  ...{ standsIn: 'no', made: true, replicasBefore: undefined },
+  ...{ replacing: 'no', made: true, replicasBefore: undefined },
 };
 const SHARED: MoveState['shared'] = { name: 'shared', exists: true, ready: true, made: true, models: 1 };
 const OLD: MoveState['old'] = {
@@ -19,8 +19,8 @@ function state(changes: Partial<MoveState> = {}): MoveState {
   };
 }
 
-const STANDING = { model: { ...READY, standsIn: 'yes' as const }, slices: 1, endpoints: 2 };
-const ENDED = { ...READY, standsIn: 'ended' as const };
+const STANDING = { model: { ...READY, replacing: 'yes' as const }, slices: 1, endpoints: 2 };
+const ENDED = { ...READY, replacing: 'ended' as const };
 
 /** What comes next, in one word; with the code of a refusal. */
 function next(goal: Goal, changes: Partial<MoveState>, found = {}, written = true): string {

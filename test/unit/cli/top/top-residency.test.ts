@@ -9,7 +9,7 @@ import {
   residentServices,
 } from '../../../../src/cli/top/top-residency.decide.ts';
 import type { PodResidency } from '../../../../src/cli/top/top-residency.decide.ts';
-import { readMetrics } from '../../../../src/contract/metrics-text.ts';
+import { readMetrics } from '../../../../src/lib/metrics-text.ts';
 import { AGENT_METRICS } from '../../../../src/contract/residency-figures.ts';
 
 const MI = 2 ** 20;

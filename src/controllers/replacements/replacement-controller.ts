@@ -3,7 +3,7 @@ import type { Clock, Random } from '../../lib/clock.ts';
 import { keyOf, objectKey } from '../../contract/kubernetes.ts';
 import type { Logger } from '../../lib/log.ts';
 import { FOLD_ANNOTATIONS } from '../../contract/names.ts';
-import { isStandIn } from '../../contract/stand-in.ts';
+import { isReplacement } from '../../contract/replacement.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
 import { isSameReplica, keyOfWatchedPod } from '../../contract/watched-pod.ts';
 import type { WatchedPod } from '../../contract/watched-pod.ts';
@@ -11,9 +11,9 @@ import type { ApiClient } from '../../kube/api-client.ts';
 import type { ClusterView } from '../../kube/cluster-view.ts';
 import type { Controller } from '../controller.ts';
 import { createControllerQueue } from '../controller-queue.ts';
-import { reconcileStandIn } from './reconcile-stand-in.ts';
+import { reconcileReplacement } from './reconcile-replacement.ts';
 
-interface StandInControllerOptions {
+interface ReplacementControllerOptions {
   readonly client: ApiClient;
   readonly view: ClusterView;
   readonly clock: Clock;
@@ -29,23 +29,23 @@ const PACE = {
 
 /**
  * Leads the Services of InferenceServices that have been folded to the pods that they share. Asks the API server nothing unless a
- * TrainedModel says that it stands in for an InferenceService.
+ * TrainedModel says that it replaces an InferenceService.
  */
-export function createStandInController(options: StandInControllerOptions): Controller {
+export function createReplacementController(options: ReplacementControllerOptions): Controller {
   const { client, view } = options;
   const { trainedModels, pods } = view;
-  const logger = options.logger.child({ part: 'stand-ins' });
+  const logger = options.logger.child({ part: 'replacements' });
   const queue = createControllerQueue({
     ...{ ...options, logger, pace: PACE, caches: [trainedModels, pods], observe: () => undefined },
-    allKeys: () => [...trainedModels.cache.list()].filter(isStandIn).map((model) => keyOf(model)),
+    allKeys: () => [...trainedModels.cache.list()].filter(isReplacement).map((model) => keyOf(model)),
     process: (key) =>
-      reconcileStandIn(key, trainedModels.cache.get(key), { client, logger, podsOf: podsOf(view) }),
+      reconcileReplacement(key, trainedModels.cache.get(key), { client, logger, podsOf: podsOf(view) }),
   });
   trainedModels.subscribe((delta) => {
     if (delta.type === 'synced') return;
     const before = delta.type === 'updated' ? delta.previous : undefined;
     if (before !== undefined && isUnchanged(before, delta.object)) return;
-    if (isStandIn(delta.object) || (before !== undefined && isStandIn(before)))
+    if (isReplacement(delta.object) || (before !== undefined && isReplacement(before)))
       queue.enqueue(keyOf(delta.object));
   });
   pods.subscribe((delta) => {
@@ -53,13 +53,14 @@ export function createStandInController(options: StandInControllerOptions): Cont
     if (delta.type === 'updated' && isSameReplica(delta.object, delta.previous)) return;
     const key = keyOfWatchedPod(delta.object);
     if (key === undefined) return;
-    for (const model of view.trainedModelsByKey.group(key)) if (isStandIn(model)) queue.enqueue(keyOf(model));
+    for (const model of view.trainedModelsByKey.group(key))
+      if (isReplacement(model)) queue.enqueue(keyOf(model));
   });
   // Its Service comes and goes with it.
   view.inferenceServices.subscribe((delta) => {
     if (delta.type === 'synced') return;
     const model = trainedModels.cache.get(keyOf(delta.object));
-    if (model !== undefined && isStandIn(model)) queue.enqueue(keyOf(model));
+    if (model !== undefined && isReplacement(model)) queue.enqueue(keyOf(model));
   });
   return { lead: (signal) => queue.lead(signal) };
 }
@@ -69,9 +70,9 @@ function podsOf(view: ClusterView): (namespace: string, service: string) => Iter
 }
 
 function isUnchanged(a: TrainedModel, b: TrainedModel): boolean {
-  const { standsInFor } = FOLD_ANNOTATIONS;
+  const { replaces } = FOLD_ANNOTATIONS;
   return (
-    a.metadata.annotations?.[standsInFor] === b.metadata.annotations?.[standsInFor] &&
+    a.metadata.annotations?.[replaces] === b.metadata.annotations?.[replaces] &&
     a.metadata.uid === b.metadata.uid &&
     a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
     a.spec?.inferenceService === b.spec?.inferenceService

@@ -2,8 +2,8 @@ import type { EndpointSlice } from '../../contract/endpoint-slice.ts';
 import type { ObjectKey } from '../../contract/kubernetes.ts';
 import { splitKey } from '../../contract/kubernetes.ts';
 import type { Logger } from '../../lib/log.ts';
-import { predictorName, STAND_IN_LABEL } from '../../contract/names.ts';
-import { ledService, sliceChanges, standInSlices, standsInFor } from '../../contract/stand-in.ts';
+import { predictorName, REPLACES_LABEL } from '../../contract/names.ts';
+import { ledService, sliceChanges, replacementSlices, replacedService } from '../../contract/replacement.ts';
 import { inferenceServiceOf } from '../../contract/trained-model.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
 import type { WatchedPod } from '../../contract/watched-pod.ts';
@@ -12,7 +12,7 @@ import { isApiError } from '../../kube/api-error.ts';
 import { getIfThere } from '../../kube/get-if-there.ts';
 import { ENDPOINT_SLICES, SERVICES } from '../../kube/resources.ts';
 
-interface StandInWorld {
+interface ReplacementWorld {
   readonly client: ApiClient;
   readonly logger: Logger;
   /** Those of an InferenceService. */
@@ -20,21 +20,21 @@ interface StandInWorld {
 }
 
 /** Who the slices belong to. */
-const FIELD_MANAGER = 'kserve-mms-stand-ins';
+const FIELD_MANAGER = 'kserve-mms-replacements';
 
 /**
- * Brings the EndpointSlices of one model in step with what it stands in for and with the pods that serve it.
+ * Brings the EndpointSlices of one model in step with what it replaces and with the pods that serve it.
  *
  * @param model undefined once it is gone
  * @throws {ApiError} when the API server could not be asked
  */
-export async function reconcileStandIn(
+export async function reconcileReplacement(
   key: ObjectKey,
   model: TrainedModel | undefined,
-  { client, logger, podsOf }: StandInWorld,
+  { client, logger, podsOf }: ReplacementWorld,
 ): Promise<void> {
   const { namespace, name } = splitKey(key);
-  const labelSelector = `${STAND_IN_LABEL}=${name}`;
+  const labelSelector = `${REPLACES_LABEL}=${name}`;
   const { items } = await client.list(ENDPOINT_SLICES, { namespace, labelSelector });
   const wanted = model === undefined ? [] : await wantedSlices(key, model, { client, logger, podsOf });
   const changes = sliceChanges(items, wanted);
@@ -48,14 +48,14 @@ export async function reconcileStandIn(
 async function wantedSlices(
   key: ObjectKey,
   model: TrainedModel,
-  { client, logger, podsOf }: StandInWorld,
+  { client, logger, podsOf }: ReplacementWorld,
 ): Promise<EndpointSlice[]> {
   const { namespace, name } = splitKey(key);
   const shared = inferenceServiceOf(model);
-  if (standsInFor(model) === undefined || shared === undefined) return [];
+  if (replacedService(model) === undefined || shared === undefined) return [];
   const service = await getIfThere(client, SERVICES, { namespace, name: predictorName(name) });
   const led = ledService(service, name);
-  if (led.kind === 'port') return standInSlices(model, led.port, podsOf(namespace, shared));
+  if (led.kind === 'port') return replacementSlices(model, led.port, podsOf(namespace, shared));
   logger.warn({ inferenceService: key, why: led.why }, 'its Service cannot lead to the shared pods');
   return [];
 }

@@ -8,7 +8,7 @@ import {
   INFERENCE_SERVICE_KIND,
   PART_OF,
   predictorName,
-  STAND_IN_LABEL,
+  REPLACES_LABEL,
   TRAINED_MODEL_API_VERSION,
 } from './names.ts';
 import type { TrainedModel } from './trained-model.ts';
@@ -16,20 +16,20 @@ import { isFinished } from './watched-pod.ts';
 import type { WatchedPod } from './watched-pod.ts';
 
 /*
- * A TrainedModel that stands in for the InferenceService of its name: the Service of that one leads to the model's pods as well, by
+ * A TrainedModel that replaces the InferenceService of its name: the Service of that one leads to the model's pods as well, by
  * EndpointSlices of ours beside those that Kubernetes keeps for the Service's selector. KServe's controller looks at its Service
  * and at no EndpointSlice, so nothing of it has to change: docs/decisions/0023-fold.md.
  */
 
-/** The InferenceService that the model stands in for; undefined: none. Its path holds for a model of that name only. */
-export function standsInFor({ metadata }: TrainedModel): string | undefined {
-  const name = metadata.annotations?.[FOLD_ANNOTATIONS.standsInFor];
+/** The InferenceService that the model replaces; undefined: none. Its path holds for a model of that name only. */
+export function replacedService({ metadata }: TrainedModel): string | undefined {
+  const name = metadata.annotations?.[FOLD_ANNOTATIONS.replaces];
   return name === metadata.name && metadata.deletionTimestamp === undefined ? name : undefined;
 }
 
-/** Whether the model has ever been asked to stand in, so that there may be slices of it. */
-export function isStandIn({ metadata }: TrainedModel): boolean {
-  return metadata.annotations?.[FOLD_ANNOTATIONS.standsInFor] !== undefined;
+/** Whether the model has ever been asked to replace one, so that there may be slices of it. */
+export function isReplacement({ metadata }: TrainedModel): boolean {
+  return metadata.annotations?.[FOLD_ANNOTATIONS.replaces] !== undefined;
 }
 
 interface ServicePort {
@@ -74,8 +74,8 @@ export function ledService(
 /** Kubernetes' own controller puts as many into one. */
 const ENDPOINTS_A_SLICE = 100;
 
-/** The slices that lead the Service of an InferenceService to the pods of the model that stands in for it. */
-export function standInSlices(
+/** The slices that lead the Service of an InferenceService to the pods of the model that replaces it. */
+export function replacementSlices(
   model: TrainedModel,
   port: ServicePort,
   pods: Iterable<WatchedPod>,
@@ -108,7 +108,7 @@ function sliceOf(
       labels: {
         [SLICE_SERVICE_LABEL]: predictorName(model),
         [SLICE_KEEPER_LABEL]: PART_OF,
-        [STAND_IN_LABEL]: model,
+        [REPLACES_LABEL]: model,
       },
       // It goes with the model, also while no manager runs.
       ownerReferences: [{ apiVersion: TRAINED_MODEL_API_VERSION, kind: 'TrainedModel', name: model, uid }],

@@ -1,11 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import type { EndpointSlice } from '../../../src/contract/endpoint-slice.ts';
 import type { KubernetesObject } from '../../../src/contract/kubernetes.ts';
-import { ledService, sliceChanges, standInSlices, standsInFor } from '../../../src/contract/stand-in.ts';
+import {
+  ledService,
+  sliceChanges,
+  replacementSlices,
+  replacedService,
+} from '../../../src/contract/replacement.ts';
 import { watchedPod } from '../../../src/contract/watched-pod.ts';
 import type { WatchedPod } from '../../../src/contract/watched-pod.ts';
 
-const KEY = 'kserve-mms/stands-in-for';
+const KEY = 'kserve-mms/replaces';
 const PORT = { name: 'http', protocol: 'TCP' };
 
 function model(value?: string, more: object = {}) {
@@ -32,7 +37,7 @@ function pod(
   } as KubernetesObject);
 }
 
-describe('whom a TrainedModel stands in for', () => {
+describe('whom a TrainedModel replaces', () => {
   it.each([
     ['the InferenceService of its name', model('rose'), 'rose'],
     ['no other, whose clients call another path', model('tulip'), undefined],
@@ -40,7 +45,7 @@ describe('whom a TrainedModel stands in for', () => {
     ['nobody', model(), undefined],
     ['nobody while it is being deleted', model('rose', { deletionTimestamp: 'x' }), undefined],
   ])('%s', (_, given, expected) => {
-    expect(standsInFor(given)).toBe(expected);
+    expect(replacedService(given)).toBe(expected);
   });
 });
 
@@ -76,7 +81,7 @@ describe('the Service that is led', () => {
   });
 });
 
-describe('the EndpointSlices of a model that stands in', () => {
+describe('the EndpointSlices of a model that replaces an InferenceService', () => {
   const addresses = (slices: readonly EndpointSlice[]): object =>
     Object.fromEntries(
       slices.map(({ metadata, ports, endpoints = [] }) => [
@@ -95,7 +100,7 @@ describe('the EndpointSlices of a model that stands in', () => {
       pod('not-ready', '10.0.0.4', { ready: false }),
       pod('ends', '10.0.0.5', { gone: true }),
     ];
-    expect(addresses(standInSlices(model('rose'), PORT, pods))).toEqual({
+    expect(addresses(replacementSlices(model('rose'), PORT, pods))).toEqual({
       'rose-predictor-shared-ipv4-9081-0': [9081, '10.0.0.1', '10.0.0.2'],
       'rose-predictor-shared-ipv4-9091-0': [9091, '10.0.0.3'],
       'rose-predictor-shared-ipv6-9081-0': [9081, 'fd00::1'],
@@ -103,7 +108,7 @@ describe('the EndpointSlices of a model that stands in', () => {
   });
 
   it('go with the model, and are found by the Service', () => {
-    const [slice] = standInSlices(model('rose'), PORT, [pod('a', '10.0.0.1')]);
+    const [slice] = replacementSlices(model('rose'), PORT, [pod('a', '10.0.0.1')]);
     expect(slice).toMatchObject({
       metadata: {
         labels: {
@@ -120,13 +125,13 @@ describe('the EndpointSlices of a model that stands in', () => {
     const pods = Array.from({ length: 250 }, (_, index) =>
       pod(`p${index}`, `10.0.${index >> 8}.${index & 255}`),
     );
-    expect(standInSlices(model('rose'), PORT, pods).map(({ endpoints }) => endpoints?.length)).toEqual([
+    expect(replacementSlices(model('rose'), PORT, pods).map(({ endpoints }) => endpoints?.length)).toEqual([
       100, 100, 50,
     ]);
   });
 
   it('are written only where something is different', () => {
-    const wanted = standInSlices(model('rose'), PORT, [pod('a', '10.0.0.1'), pod('d', 'fd00::1')]);
+    const wanted = replacementSlices(model('rose'), PORT, [pod('a', '10.0.0.1'), pod('d', 'fd00::1')]);
     const [first] = wanted;
     const stale = { metadata: { name: 'stale' } };
     expect(sliceChanges([...wanted, stale], wanted)).toEqual({ apply: [], delete: [stale] });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isImageReference } from '../../../src/contract/image-reference.ts';
+import { isImageReference } from '../../../src/lib/image-reference.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
