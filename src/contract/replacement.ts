@@ -12,7 +12,7 @@ import {
   TRAINED_MODEL_API_VERSION,
 } from './names.ts';
 import type { TrainedModel } from './trained-model.ts';
-import { isFinished } from './watched-pod.ts';
+import { servesModels } from './watched-pod.ts';
 import type { WatchedPod } from './watched-pod.ts';
 
 /*
@@ -80,8 +80,7 @@ export function replacementSlices(
   port: ServicePort,
   pods: Iterable<WatchedPod>,
 ): EndpointSlice[] {
-  const ready = [...pods].filter((pod) => pod.ready && pod.agentStatusPort !== undefined && !isFinished(pod));
-  const reachable = ready.flatMap((pod) => (pod.podIP === undefined ? [] : [{ ...pod, podIP: pod.podIP }]));
+  const reachable = [...pods].filter(isReachable);
   const alike = Map.groupBy(
     reachable.sort((a, b) => (a.podIP < b.podIP ? -1 : 1)),
     ({ podIP, agentPort }) => `${podIP.includes(':') ? 'ipv6' : 'ipv4'}-${agentPort}`,
@@ -94,6 +93,15 @@ export function replacementSlices(
 }
 
 type Reachable = WatchedPod & { readonly podIP: string };
+
+function isReachable(pod: WatchedPod): pod is Reachable {
+  return pod.ready && pod.podIP !== undefined && servesModels(pod);
+}
+
+/** What a slice says of a pod; empty for a pod that is in none. */
+export function endpointOf(pod: WatchedPod): string {
+  return isReachable(pod) ? `${pod.metadata.name} ${pod.podIP} ${pod.agentPort}` : '';
+}
 
 function sliceOf(
   { metadata: { name: model, namespace = '', uid = '' } }: TrainedModel,

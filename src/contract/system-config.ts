@@ -61,7 +61,7 @@ export interface SystemConfig {
   readonly metrics: MetricSettings;
 }
 
-/** A part of the system configuration that was not understood; the defaults stand in for it. */
+/** A part of the system configuration that was not understood; the defaults are used. */
 interface SystemConfigFault {
   readonly key: string;
   readonly message: string;

@@ -12,27 +12,28 @@ import type { AgentReading } from './page-replica.decide.ts';
 
 /** Asks agents for what they count. */
 export interface PageAgents {
-  /** Never rejects: what cannot be read says why. */
-  read(pod: WatchedPod): Promise<AgentReading>;
+  /**
+   * Never rejects: what cannot be read says why.
+   * @param most bytes of its answer
+   */
+  read(pod: WatchedPod, most: number): Promise<AgentReading>;
   close(): Promise<void>;
 }
 
 const ANSWER_WITHIN = seconds(2);
-/** The metrics of some 2,000 models that are asked. A pod is a user's territory, and the manager has other things to hold. */
-const MAX_ANSWER = 4 * 1024 * 1024;
 
 /** Asks each pod at its own address, as the manager does that follows the statuses of agents. */
 export function createPageAgents(clock: Clock): PageAgents {
   const connections = new Agent({ connect: { timeout: ANSWER_WITHIN }, maxHeaderSize: 16 * 1024 });
 
-  async function metricsOf(address: string): Promise<string> {
+  async function metricsOf(address: string, most: number): Promise<string> {
     const deadline = startDeadline(clock, ANSWER_WITHIN);
     try {
       const { statusCode, body } = await request(`http://${address}/metrics`, {
         dispatcher: connections,
         signal: deadline.signal,
       });
-      const text = await boundedText(body);
+      const text = await boundedText(body, most);
       if (statusCode !== 200) throw new Error(`its agent answered ${statusCode}`);
       return text;
     } catch (thrown) {
@@ -43,12 +44,12 @@ export function createPageAgents(clock: Clock): PageAgents {
   }
 
   return {
-    async read(pod) {
+    async read(pod, most) {
       const shared = { pod: pod.metadata.name, ready: pod.ready };
       const address = agentStatusAddress(pod);
       if (address === undefined) return { ...shared, silent: 'it does not run yet', samples: [] };
       try {
-        return { ...shared, silent: '', samples: readMetrics(await metricsOf(address), AGENT_METRICS) };
+        return { ...shared, silent: '', samples: readMetrics(await metricsOf(address, most), AGENT_METRICS) };
       } catch (thrown) {
         return { ...shared, silent: shortened(messageOf(thrown), 120), samples: [] };
       }
@@ -57,12 +58,12 @@ export function createPageAgents(clock: Clock): PageAgents {
   };
 }
 
-async function boundedText(body: AsyncIterable<Uint8Array>): Promise<string> {
+async function boundedText(body: AsyncIterable<Uint8Array>, most: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
-    if (size > MAX_ANSWER) throw new Error('its metrics are too large for this page; see mms top');
+    if (size > most) throw new Error('its metrics are too large for this page; see mms top');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

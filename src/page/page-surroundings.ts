@@ -1,4 +1,4 @@
-import { INFERENCE_SERVICE_LABEL } from '../contract/names.ts';
+import { COMPONENT_LABEL, INFERENCE_SERVICE_LABEL, PREDICTOR_COMPONENT } from '../contract/names.ts';
 import type { ObjectKey } from '../contract/kubernetes.ts';
 import { splitKey } from '../contract/kubernetes.ts';
 import { canBeInferenceService } from '../contract/trained-model.ts';
@@ -16,6 +16,12 @@ import type { PageAgents } from './page-agents.ts';
 import { REPLICAS_SHOWN } from './page-documents.decide.ts';
 import { replicaFigures } from './page-replica.decide.ts';
 import type { ReplicaFigures } from './page-replica.decide.ts';
+
+/**
+ * Bytes of metrics that are read of all pods of an InferenceService together: those of some 4,000 models. A pod is a user's
+ * territory, and the manager has other things to hold.
+ */
+const MAX_TOGETHER = 8 * 1024 * 1024;
 
 /** What is asked for one InferenceService while somebody looks at it, beyond what the manager has cached. */
 export interface Surroundings {
@@ -57,9 +63,12 @@ export function surroundingsReader({
       .slice(0, REPLICAS_SHOWN);
     const [pods, readings] = await Promise.all([
       podsOf(client, key),
-      Promise.all(asked.map((pod) => agents.read(pod))),
+      // Only figures are kept while others are awaited.
+      Promise.all(
+        asked.map(async (pod) => replicaFigures(await agents.read(pod, MAX_TOGETHER / asked.length))),
+      ),
     ]);
-    return { pods, replicas: { total: serving.length, shown: readings.map(replicaFigures) } };
+    return { pods, replicas: { total: serving.length, shown: readings } };
   }
 
   return (key) => {
@@ -84,7 +93,10 @@ async function podsOf(client: Pick<ApiClient, 'list'>, key: ObjectKey): Promise<
   const { namespace, name } = splitKey(key);
   // What cannot be a name cannot stand in a selector either, and has no pods.
   if (!canBeInferenceService(name)) return { kind: 'known', value: [] };
-  const query = { namespace, labelSelector: `${INFERENCE_SERVICE_LABEL}=${name}`, limit: REPLICAS_SHOWN };
+  const labelSelector = `${INFERENCE_SERVICE_LABEL}=${name},${COMPONENT_LABEL}=${PREDICTOR_COMPONENT}`;
+  // Pods that have ended may be many, and come first by name.
+  const fieldSelector = 'status.phase!=Failed,status.phase!=Succeeded';
+  const query = { namespace, labelSelector, fieldSelector, limit: REPLICAS_SHOWN };
   try {
     const { items } = await client.list(PODS, query, { timeout: PODS_WITHIN });
     return { kind: 'known', value: items };

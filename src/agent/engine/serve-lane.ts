@@ -79,8 +79,7 @@ async function install({ store }: EngineContext, model: TrackedModel): Promise<v
 
 async function goBack({ store }: EngineContext, model: TrackedModel): Promise<void> {
   const back = model.previous;
-  model.stored = undefined;
-  model.loadedHash = undefined;
+  forgetStored(model);
   try {
     await store.goBack(model.name);
   } finally {
@@ -90,9 +89,15 @@ async function goBack({ store }: EngineContext, model: TrackedModel): Promise<vo
   model.stored = back;
 }
 
-async function withdraw({ store }: EngineContext, model: TrackedModel): Promise<void> {
+/** The version in place is about to go; what its seal has told was of it alone. */
+function forgetStored(model: TrackedModel): void {
   model.stored = undefined;
   model.loadedHash = undefined;
+  model.sealing = undefined;
+}
+
+async function withdraw({ store }: EngineContext, model: TrackedModel): Promise<void> {
+  forgetStored(model);
   await store.discard(store.pathOf(model.name));
 }
 
@@ -108,6 +113,7 @@ async function unpark({ store }: EngineContext, model: TrackedModel): Promise<vo
 
 async function evict({ store }: EngineContext, model: TrackedModel): Promise<void> {
   model.stored = undefined;
+  model.sealing = undefined;
   model.previous = undefined;
   model.parked = false;
   model.bytes = 0;
@@ -161,6 +167,9 @@ async function load(
   observer.stepped('load', took, answer.kind === 'done' ? 'ok' : answer.reason);
   if (answer.kind === 'unavailable') unavailable(context, model, spec, answer);
   model.loading = false;
+  // It has something from now on, whatever becomes of the files.
+  if (answer.kind === 'done') setServed(model, { kind: 'unknown' });
+  const revision = model.servedRevision;
   const fault = await model.sealing;
   model.sealing = undefined;
   if (fault !== undefined) {
@@ -169,8 +178,11 @@ async function load(
   }
   if (answer.kind === 'unavailable') return;
   if (answer.kind === 'refused') return refusedLoad(context, model, spec, answer);
+  // A server that has ended meanwhile has nothing when it is back.
+  if (model.servedRevision !== revision) return;
   log.info({ model: model.name, tookMs: took }, 'loaded');
   await noteLoaded(context, model, spec);
+  if (model.servedRevision !== revision) return;
   setServed(model, { kind: 'loaded', spec });
   model.times = { ...model.times, load: took };
   model.failure = undefined;

@@ -20,6 +20,7 @@ export function postEvent(
   if (signal.aborted) return Promise.resolve(ENDED);
   return new Promise((resolve) => {
     let status = 0;
+    let odd: OddAnswer | undefined;
     const settle = (outcome: SendOutcome): void => {
       clearTimeout(late);
       signal.removeEventListener('abort', cancel);
@@ -28,6 +29,7 @@ export function postEvent(
     const giveUp = (outcome: SendOutcome): void => {
       settle(outcome);
       call.destroy();
+      odd?.connection.destroy();
     };
     const cancel = (): void => giveUp(ENDED);
     const isShort = body.length <= SHORT_BODY;
@@ -41,7 +43,10 @@ export function postEvent(
         more: (_, isLast) => {
           if (isLast) settle(outcomeOf(status));
         },
-        odd: (answer) => readOdd(answer, settle),
+        odd: (answer) => {
+          odd = answer;
+          readOdd(answer, settle);
+        },
         failed: ({ fault }) => settle(notReached(fault.message)),
       },
       isShort ? undefined : body,

@@ -39,7 +39,8 @@ async function holderOf(port: number): Promise<Holder | undefined> {
   const sockets = await listeningAt(port);
   if (sockets.size === 0) return undefined;
   const holders = new Map<number, Holder>();
-  for (const pid of await processes()) {
+  // Not this one, which has a descriptor for each request.
+  for (const pid of (await processes()).filter((each) => each !== process.pid)) {
     const holder = await holding(pid, sockets);
     if (holder !== undefined) holders.set(pid, holder);
   }

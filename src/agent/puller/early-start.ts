@@ -14,5 +14,5 @@ export function startsWithFarModels(configDir: string): boolean {
 
 /** By its text alone; what is not seen here only starts the process later. */
 function namesFarModels(modelsJson: string): boolean {
-  return /"storageUri"\s*:\s*"(?:(?!https?:|file:|pvc:)|[^"]*\.(?:zip|tar|tgz|tar\.gz)")/i.test(modelsJson);
+  return /"storageUri"\s*:\s*"(?:(?!https?:|file:)|[^"]*\.(?:zip|tar|tgz|tar\.gz)")/i.test(modelsJson);
 }

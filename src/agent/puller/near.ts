@@ -4,9 +4,9 @@ import type { RemoteFile } from '../sources/source.ts';
 import { protocolOf } from '../sources/sources.ts';
 
 /**
- * What the agent fetches in its own process, as KServe's does: a few files of known size from a web server or a volume. It
+ * What the agent fetches in its own process, as KServe's does: a few files of known size from a web server or a local directory. It
  * forwards requests in that process, so nothing that takes its time or memory is among them, and nothing that can end it: no
- * archive, no client of an object store, no answer without a length.
+ * archive, nothing compressed, no client of an object store, no volume of a network, no answer without a length.
  */
 export const NEAR = { bytes: 4 * 1024 ** 2, files: 100, atOnce: 16 } as const;
 
@@ -20,7 +20,8 @@ export const NEAR_BUDGET = { bytes: 4 * 1024 ** 2, everyMs: 60_000 } as const;
 export function mayBeNear(storageUri: string): boolean {
   try {
     const protocol = protocolOf(storageUri);
-    if (protocol === 'file') return true;
+    // A network file system may hang, and the threads that read from it: that is for a process that can be killed.
+    if (protocol === 'file') return !/^pvc:/i.test(storageUri);
     return (
       protocol === 'http' && archiveKindOf(baseName(new URL(storageUri).pathname), undefined) === undefined
     );
@@ -32,7 +33,8 @@ export function mayBeNear(storageUri: string): boolean {
 /** Whether a file may come, too, after these many of its model. */
 export function isNear(
   { files, bytes }: { readonly files: number; readonly bytes: number },
-  { size, unpacking }: Pick<RemoteFile, 'size' | 'unpacking'>,
+  { size, unpacking, decode }: Pick<RemoteFile, 'size' | 'unpacking' | 'decode'>,
 ): boolean {
-  return unpacking === undefined && size !== undefined && bytes + size <= NEAR.bytes && files < NEAR.files;
+  const isPlain = unpacking === undefined && decode === undefined;
+  return isPlain && size !== undefined && bytes + size <= NEAR.bytes && files < NEAR.files;
 }

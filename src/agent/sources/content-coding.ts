@@ -16,6 +16,8 @@ const CODINGS: ReadonlySet<string> = new Set(
 );
 const GZIP: ReadonlySet<string> = new Set(['gzip', 'x-gzip']);
 const GZIP_TYPE = /^application\/(x-)?(gzip|tar|gtar|compressed(-tar)?|tgz)\b/i;
+/** What real servers send; each layer takes an unpacker with its buffers. */
+const MOST_LAYERS = 2;
 /** Of a stream, enough to know it by. */
 const START_BYTES = 512;
 
@@ -34,7 +36,7 @@ export async function gzipLayers(response: HttpResponse, asked: URL): Promise<nu
     .map((coding) => coding.trim().toLowerCase())
     .filter((coding) => CODINGS.has(coding) || GZIP.has(coding));
   if (codings.length === 0) return 0;
-  if (!codings.every((coding) => GZIP.has(coding))) {
+  if (codings.length > MOST_LAYERS || !codings.every((coding) => GZIP.has(coding))) {
     discard(response);
     throw new RequestRefusedError(
       `${shownUri(url.href)}: the source insists on the content-encoding '${encoding.slice(0, 40)}', so its length and ` +
@@ -54,7 +56,7 @@ export async function startOf(body: Readable, bytes = START_BYTES): Promise<Buff
   let start = Buffer.alloc(0);
   // The first byte may come alone. What has come is taken out meanwhile: while it is there, each look finds it at once.
   for (let isOver = false; start.length < bytes && !isOver;) {
-    await once(body, 'readable');
+    await readableOrOver(body);
     const part = body.read() as Buffer | null;
     if (part !== null) start = Buffer.concat([start, part]);
     isOver = part === null || ('complete' in body && body.complete === true);
@@ -62,6 +64,18 @@ export async function startOf(body: Readable, bytes = START_BYTES): Promise<Buff
   // In the same turn as the last look, before the stream tells of its end.
   if (start.length > 0) body.unshift(start);
   return start;
+}
+
+/** A body of no bytes that has come whole is never readable: it only ends. */
+async function readableOrOver(body: Readable): Promise<void> {
+  if (body.readableEnded) return;
+  const settled = new AbortController();
+  const { signal } = settled;
+  try {
+    await Promise.race([once(body, 'readable', { signal }), once(body, 'end', { signal })]);
+  } finally {
+    settled.abort();
+  }
 }
 
 function isGzip(bytes: Buffer): boolean {

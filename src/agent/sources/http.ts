@@ -65,6 +65,8 @@ async function* only(file: RemoteFile): AsyncGenerator<RemoteFile> {
 
 /** A pointer of Git LFS has some 130 bytes. */
 const LONGEST_POINTER = 1_024;
+/** Source: git-lfs, docs/spec.md. */
+const POINTER_START = 'version ';
 
 /**
  * A login or an error is often answered with 200 and a page; a raw link into a git repository, with a pointer in the place of a
@@ -76,6 +78,9 @@ async function refuseOtherContent(response: HttpResponse, name: string, uri: str
   );
   const isShort = (contentLength(response) ?? LONGEST_POINTER) < LONGEST_POINTER;
   if ((!saysPage && !isShort) || /\.x?html?$/i.test(name)) return;
+  // No more than tells it apart: how slow a source may be is judged while its file is transferred.
+  const first = await startOf(response.body, POINTER_START.length);
+  if (!saysPage && first.toString('latin1') !== POINTER_START) return;
   const other = textFormat(await startOf(response.body));
   const isPointer = other?.includes('Git LFS') === true;
   if (other === undefined || !(isPointer || (saysPage && other.includes('web page')))) return;

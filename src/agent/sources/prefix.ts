@@ -1,4 +1,4 @@
-import { NotFoundError, SourceUnavailableError } from './errors.ts';
+import { LimitExceededError, NotFoundError, SourceUnavailableError } from './errors.ts';
 import { shownUri } from './redact.ts';
 import { baseName, judgeRelativePath, keyBelow } from './relative-path.ts';
 import type { RemoteFile } from './source.ts';
@@ -141,6 +141,9 @@ function markedBy(object: StoredObject, path: string): string | undefined {
   return path.endsWith(FOLDER_MARK) ? path.slice(0, -FOLDER_MARK.length) : path;
 }
 
+/** As many as the files that a model may have by default. */
+const MOST_EMPTY = 100_000;
+
 /**
  * Some tools (s3fs of old, blobfuse, Azure's explorers) mark the directory `1` by an empty object `1` and nothing else. What it is
  * shows only by what lies below it, which the listing brings later: empty objects wait until then.
@@ -154,7 +157,11 @@ function emptyObjects<T>(): {
 } {
   const held = new Map<string, T>();
   return {
-    hold: (path, object) => void held.set(path, object),
+    hold: (path, object) => {
+      held.set(path, object);
+      if (held.size > MOST_EMPTY)
+        throw new LimitExceededError(`more than ${MOST_EMPTY} empty objects are stored below the storageUri`);
+    },
     passed: (path) => {
       if (held.size === 0) return;
       for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1))

@@ -53,6 +53,7 @@ export async function* transfer(file: RemoteFile, context: TransferContext): Asy
       const error = context.signal.aborted ? aborted(context) : classify(thrown, context.shown);
       if (!mayResume(error, progress) || fruitless + 1 >= context.settings.attemptsPerFile) throw error;
       await context.clock.sleep(PAUSE_BEFORE_RESUME, context.signal);
+      if (context.signal.aborted) throw aborted(context);
     }
   }
 }
@@ -64,9 +65,11 @@ async function* attempt(
 ): AsyncGenerator<Uint8Array> {
   const watch = createWatch({ settings, clock, signal, shown });
   try {
-    const opened = await watch.over(
-      file.open({ offset: progress.received, tag: progress.tag }, watch.signal),
-    );
+    const opening = file.open({ offset: progress.received, tag: progress.tag }, watch.signal);
+    const opened = await watch.over(opening).catch((thrown: unknown) => {
+      discardLate(opening);
+      throw thrown;
+    });
     addAbortSignal(watch.signal, opened.body);
     try {
       await begin(progress, opened, shown);
@@ -88,6 +91,14 @@ async function* attempt(
   } finally {
     watch.stop();
   }
+}
+
+/** What is opened after it was given up has no other owner: its errors would end the process. */
+function discardLate(opening: Promise<OpenedFile>): void {
+  opening.then(
+    ({ body }) => body.on('error', () => undefined).destroy(),
+    () => undefined,
+  );
 }
 
 async function nextOf(

@@ -21,13 +21,14 @@ export interface ManagerRights {
   readonly name?: string;
   /** In the manager's own namespace only. */
   readonly own?: true;
-  /** The setting of a manager that does without. */
+  /** The setting, or the use, of a manager that does without. */
   readonly unless?: string;
 }
 
 const LOOK = ['get', 'list', 'watch'] as const;
 const WEBHOOKS = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'] as const;
 const OTHER_CERTIFICATE = '--certificate=external';
+const NO_FOLD = 'nobody uses mms fold --apply';
 const NO_STATUS = '--trained-model-status=off';
 
 /** Of every manager. What `--predictors` and a takeover ask for besides comes with their own manifests. */
@@ -40,8 +41,13 @@ export const MANAGER_RIGHTS: readonly ManagerRights[] = [
   { group: '', resource: 'configmaps', verbs: [...LOOK, 'create', 'update', 'delete'] },
   { group: '', resource: 'pods', verbs: ['list', 'watch'] },
   { group: '', resource: 'pods', verbs: ['patch'], unless: '--no-propagate' },
-  { group: '', resource: 'services', verbs: ['get'] },
-  { group: 'discovery.k8s.io', resource: 'endpointslices', verbs: ['list', 'create', 'patch', 'delete'] },
+  { group: '', resource: 'services', verbs: ['get'], unless: NO_FOLD },
+  {
+    group: 'discovery.k8s.io',
+    resource: 'endpointslices',
+    verbs: ['list', 'create', 'patch', 'delete'],
+    unless: NO_FOLD,
+  },
   { group: '', resource: 'serviceaccounts', verbs: LOOK },
   { group: '', resource: 'secrets', verbs: ['get'], unless: '--no-inject-credentials' },
   { group: 'coordination.k8s.io', resource: 'leases', verbs: ['create'], own: true },

@@ -3,9 +3,9 @@ import type { Clock, Random } from '../../lib/clock.ts';
 import { keyOf, objectKey } from '../../contract/kubernetes.ts';
 import type { Logger } from '../../lib/log.ts';
 import { FOLD_ANNOTATIONS } from '../../contract/names.ts';
-import { isReplacement } from '../../contract/replacement.ts';
+import { endpointOf, isReplacement } from '../../contract/replacement.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
-import { isSameReplica, keyOfWatchedPod } from '../../contract/watched-pod.ts';
+import { keyOfWatchedPod } from '../../contract/watched-pod.ts';
 import type { WatchedPod } from '../../contract/watched-pod.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import type { ClusterView } from '../../kube/cluster-view.ts';
@@ -50,7 +50,8 @@ export function createReplacementController(options: ReplacementControllerOption
   });
   pods.subscribe((delta) => {
     if (delta.type === 'synced') return;
-    if (delta.type === 'updated' && isSameReplica(delta.object, delta.previous)) return;
+    if (delta.type === 'updated' && endpointOf(delta.object) === endpointOf(delta.previous)) return;
+    if (delta.type === 'added' && endpointOf(delta.object) === '') return;
     const key = keyOfWatchedPod(delta.object);
     if (key === undefined) return;
     for (const model of view.trainedModelsByKey.group(key))

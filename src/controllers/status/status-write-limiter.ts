@@ -61,7 +61,9 @@ export function createStatusWriteLimiter(clock: Clock): StatusWriteLimiter {
 
   return {
     take(key, waiting) {
-      const may = waiting <= CROWDED && bucket.tryTake(before(splitKey(key).namespace));
+      // Of a full bucket one turn is left to everybody.
+      const kept = Math.min(before(splitKey(key).namespace), WRITES.burst - 1);
+      const may = waiting <= CROWDED && bucket.tryTake(kept);
       if (may) hadTurn(key);
       else hold(key);
       return may;

@@ -210,7 +210,10 @@ async function lookAt(
 ): Promise<Milliseconds | undefined> {
   const { clock, view, scope } = options;
   const model = view.trainedModels.cache.get(key);
-  if (model === undefined || model.metadata.deletionTimestamp !== undefined) return undefined;
+  if (model === undefined || model.metadata.deletionTimestamp !== undefined) {
+    turns.release(key);
+    return undefined;
+  }
   const now = clock.monotonic();
   const facts = factsOf(model, view, followers, waitingFor, now);
   if (facts === undefined) return undefined;

@@ -32,6 +32,7 @@ function pod(
     spec: {
       nodeName: 'n',
       containers: [{ name: 'agent', ports: [{ name: 'agent-port', containerPort: port }] }],
+      volumes: [{ name: 'model-config', configMap: { name: 'modelconfig-shared-0' } }],
     },
     status: { phase: 'Running', podIP, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
   } as KubernetesObject);

@@ -30,7 +30,7 @@ interface MoveFlags extends ScopeFlags {
   readonly trusted: ReadonlySet<string>;
 }
 
-/** Of what is to be moved something was not said. */
+/** A flag or a name of the move is missing. */
 class MoveFlagsError extends SettingsError {
   readonly code = 'MOVE_FLAGS';
 }
@@ -130,5 +130,5 @@ function print(io: CommandIo, goal: Goal, names: readonly string[], outcomes: re
   const stopped = outcomes.filter((outcome) => outcome.stopped !== undefined).map(({ name }) => name);
   const bad = [...stopped, ...unknown];
   if (bad.length === 0) return;
-  throw new NotMovedError(`${bad.length} of ${rows.length} did not come to their end: ${bad.join(', ')}`);
+  throw new NotMovedError(`${bad.length} of ${rows.length} were not finished: ${bad.join(', ')}`);
 }

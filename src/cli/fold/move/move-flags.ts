@@ -34,10 +34,6 @@ export function withMoveFlags(command: Command): Command {
       ).conflicts([...OTHER_WORK]),
     )
     .addOption(
-      timeoutOption(
-        'with --apply, --retire and --undo: how long to wait while nothing comes further',
-        TIMEOUT,
-        '10m',
-      ),
+      timeoutOption('with --apply, --retire and --undo: how long to wait without progress', TIMEOUT, '10m'),
     );
 }

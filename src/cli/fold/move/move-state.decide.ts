@@ -2,6 +2,7 @@ import { recordOf, recordsIn } from '../../../lib/json.ts';
 import type { EndpointSlice } from '../../../contract/endpoint-slice.ts';
 import { readyEndpoints } from '../../../contract/endpoint-slice.ts';
 import type { InferenceService } from '../../../contract/inference-service.ts';
+import { isMMSPredictor } from '../../../contract/mms-predictor.ts';
 import { isAtHand } from '../../../contract/model-loaded.ts';
 import type { KubernetesObject } from '../../../contract/kubernetes.ts';
 import {
@@ -47,6 +48,7 @@ export function moveState(name: string, shared: string, objects: MoveObjects): M
     shared: {
       name: shared,
       exists: sharedService !== undefined && sharedService.metadata.deletionTimestamp === undefined,
+      deleting: sharedService?.metadata.deletionTimestamp !== undefined,
       ready: isReady(sharedService),
       made: sharedService?.metadata.annotations?.[FOLD_ANNOTATIONS.foldedFrom] !== undefined,
       models: [...models.values()].filter((one) => inferenceServiceOf(one) === shared).length,
@@ -56,6 +58,7 @@ export function moveState(name: string, shared: string, objects: MoveObjects): M
     endpoints: readyEndpoints(slices),
     old: {
       exists: service !== undefined && service.metadata.deletionTimestamp === undefined,
+      multiModel: service !== undefined && isMMSPredictor(service.spec?.predictor).isMms,
       deployment: deploymentState(deployments.get(predictorName(name))),
       autoscaler:
         autoscaler === USUAL_AUTOSCALER ? undefined : `${AUTOSCALER_CLASS_ANNOTATION}: ${autoscaler}`,

@@ -19,7 +19,7 @@ import type { Move, MoveWorld } from './run-moves.ts';
 /** Who the changed fields belong to. */
 const FIELD_MANAGER = 'mms-fold';
 /** kube-proxy, DNS and gateways follow EndpointSlices within about a second; requests that are under way need longer. */
-const DRAIN = seconds(5);
+const PAUSE = seconds(5);
 
 interface MoveWorldOptions {
   readonly cluster: ClusterConnection;
@@ -81,8 +81,12 @@ const PERFORM: Readonly<Record<Exclude<Effect, 'scale' | 'note-replicas'>, Perfo
     return told('its Service is to lead to its own pods alone');
   },
   drain: async ({ signal }) => {
-    await systemClock.sleep(DRAIN, signal);
+    await systemClock.sleep(PAUSE, signal);
     return { ...told('nobody is led to the shared pods any more'), found: { drained: true } };
+  },
+  settle: async ({ signal }) => {
+    await systemClock.sleep(PAUSE, signal);
+    return { ...told('its Service leads to its own pods again'), found: { settled: true } };
   },
   'delete-model': async ({ cluster }, { name }) => {
     await deleteUnlessGone(cluster, TRAINED_MODELS, name);
@@ -135,6 +139,8 @@ async function compare(
     };
   }
   const count = comparisons.length;
+  if (count === 0)
+    return { kind: 'stopped', code: 'NothingCompared', message: 'there was nothing to compare' };
   return { ...told(`answers are alike (${count} ${count === 1 ? 'request' : 'requests'})`), ...alike };
 }
 

@@ -59,7 +59,7 @@ export async function runMoves(goal: Goal, moves: readonly Move[], world: MoveWo
   const outcomes: MoveOutcome[] = [];
   let running: Running[] = moves.map((move) => ({
     move,
-    found: { alike: false, drained: false },
+    found: { alike: false, drained: false, settled: false },
     waitsFor: undefined,
   }));
   let movedAt = clock.monotonic();
@@ -103,11 +103,24 @@ interface Round {
 /** What is done once for several moves: the InferenceService that they share is made, or deleted. */
 const SHARED: ReadonlySet<Step['kind']> = new Set(['make-service', 'delete-service']);
 
+/** What is waited for once for all moves that have come as far. */
+const PAUSES: ReadonlySet<Step['kind']> = new Set(['settle', 'drain']);
+
 async function oneRound(goal: Goal, running: readonly Running[], world: MoveWorld): Promise<Round> {
   const objects = await world.read();
   const ended: MoveOutcome[] = [];
   const once = new Set<string>();
+  const paused: { readonly one: Running; readonly step: Effect }[] = [];
   let moved = false;
+  const take = (one: Running, performed: Performed): void => {
+    moved = true;
+    if (performed.kind === 'stopped') ended.push(outcomeOf(one.move, performed));
+    else {
+      world.say(`${one.move.name}: ${performed.told}`);
+      one.found = { ...one.found, ...performed.found };
+      one.waitsFor = undefined;
+    }
+  };
   for (const one of running) {
     if (world.signal.aborted) break;
     const { move } = one;
@@ -118,19 +131,29 @@ async function oneRound(goal: Goal, running: readonly Running[], world: MoveWorl
       one.waitsFor = step.forWhat;
     } else if (step.kind === 'done') ended.push(outcomeOf(move, undefined));
     else if (step.kind === 'refuse') ended.push(outcomeOf(move, step));
+    else if (PAUSES.has(step.kind)) paused.push({ one, step });
     else if (!SHARED.has(step.kind) || !once.has(`${step.kind} ${move.shared}`)) {
       once.add(`${step.kind} ${move.shared}`);
-      const performed = await world.perform(step, move);
-      moved = true;
-      if (performed.kind === 'stopped') ended.push(outcomeOf(move, performed));
-      else {
-        world.say(`${move.name}: ${performed.told}`);
-        one.found = { ...one.found, ...performed.found };
-        one.waitsFor = undefined;
-      }
+      take(one, await performed(step, move, world));
     }
   }
+  for (const kind of PAUSES) {
+    const [first, ...others] = paused.filter(({ step }) => step.kind === kind);
+    if (first === undefined) continue;
+    const result = await performed(first.step, first.one.move, world);
+    for (const { one } of [first, ...others]) take(one, result);
+  }
   return { ended, moved: moved || ended.length > 0 };
+}
+
+/** What the API server refuses for good ends this move, and the others go on. */
+async function performed(step: Effect, move: Move, world: MoveWorld): Promise<Performed> {
+  try {
+    return await world.perform(step, move);
+  } catch (thrown) {
+    if (!(thrown instanceof MmsError) || thrown.retryable || world.signal.aborted) throw thrown;
+    return { kind: 'stopped', code: thrown.code, message: thrown.message };
+  }
 }
 
 function outcomeOf(

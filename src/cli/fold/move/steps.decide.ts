@@ -10,6 +10,7 @@ export interface MoveState {
   readonly shared: {
     readonly name: string;
     readonly exists: boolean;
+    readonly deleting: boolean;
     /** KServe's controller looks at a TrainedModel when that changes, and not when its InferenceService becomes ready. */
     readonly ready: boolean;
     /** Whether `--apply` made it. */
@@ -23,6 +24,8 @@ export interface MoveState {
   readonly endpoints: number;
   readonly old: {
     readonly exists: boolean;
+    /** It serves TrainedModels of its own, so none can replace it. */
+    readonly multiModel: boolean;
     /** Undefined: KServe has made none, as with Knative. */
     readonly deployment:
       { readonly replicas: number; readonly ready: number; readonly pods: number } | undefined;
@@ -48,12 +51,15 @@ export interface Found {
   readonly alike: boolean;
   /** What led to the shared pods has been gone for long enough that nobody calls them by the old name. */
   readonly drained: boolean;
+  /** Its own pods have been ready for long enough that its Service leads to them. */
+  readonly settled: boolean;
 }
 
 type RefusalCode =
   | 'NoInferenceService'
   | 'NoDeployment'
   | 'OtherTrainedModel'
+  | 'MultiModel'
   | 'ModelBlocked'
   | 'NotMoved'
   | 'OtherAutoscaler'
@@ -62,7 +68,7 @@ type RefusalCode =
 export type Step =
   | { readonly kind: 'make-service' | 'make-model' | 'compare' | 'lead' }
   | { readonly kind: 'note-replicas' | 'scale'; readonly replicas: number }
-  | { readonly kind: 'release' | 'drain' | 'delete-model' | 'forget' | 'delete-service' }
+  | { readonly kind: 'release' | 'settle' | 'drain' | 'delete-model' | 'forget' | 'delete-service' }
   | { readonly kind: 'wait'; readonly forWhat: string }
   | { readonly kind: 'done' }
   | { readonly kind: 'refuse'; readonly code: RefusalCode; readonly message: string };
@@ -91,12 +97,14 @@ export function nextStep(goal: Goal, state: MoveState, found: Found, written: Mo
 function applyStep(state: MoveState, found: Found, written: MoveManifests): Step {
   const { name, shared, model, old } = state;
   if (!old.exists) return refuse('NoInferenceService', `there is no InferenceService ${name}`);
+  if (old.multiModel) return refuseMultiModel(name);
   if (old.deployment === undefined)
     return refuse(
       'NoDeployment',
       "it has no Deployment: --apply moves InferenceServices of KServe's Standard mode; with Knative, move the routes by hand",
     );
   if (model?.deleting === true) return wait('its TrainedModel to be gone');
+  if (shared.deleting) return wait(`InferenceService ${shared.name} to be gone`);
   if (!shared.exists) return written.service === undefined ? nothingWritten(state) : { kind: 'make-service' };
   if (model === undefined) {
     if (written.model === undefined) return nothingWritten(state);
@@ -107,7 +115,7 @@ function applyStep(state: MoveState, found: Found, written: MoveManifests): Step
       'OtherTrainedModel',
       `there is a TrainedModel of its name for InferenceService ${model.inferenceService ?? '(none)'}`,
     );
-  if (model.replacing === 'yes') return standing(state);
+  if (model.replacing === 'yes') return ledStep(state);
   if (model.load.state === 'blocked') return refuse('ModelBlocked', model.load.line);
   if (model.load.state !== 'ready') return wait(`its model: ${model.load.line}`);
   return found.alike ? { kind: 'lead' } : { kind: 'compare' };
@@ -121,7 +129,7 @@ function nothingWritten({ name, shared }: MoveState): Step {
   return refuse('NothingWritten', message);
 }
 
-function standing({ name, endpoints }: MoveState): Step {
+function ledStep({ name, endpoints }: MoveState): Step {
   return endpoints > 0
     ? { kind: 'done' }
     : wait(
@@ -130,6 +138,7 @@ function standing({ name, endpoints }: MoveState): Step {
 }
 
 function retireStep({ name, model, endpoints, old }: MoveState): Step {
+  if (old.multiModel) return refuseMultiModel(name);
   if (model?.replacing !== 'yes' || endpoints === 0)
     return refuse('NotMoved', `its Service does not lead to shared pods: mms fold --apply ${name} first`);
   const { deployment, autoscaler } = old;
@@ -147,26 +156,32 @@ function retireStep({ name, model, endpoints, old }: MoveState): Step {
 }
 
 function undoStep(state: MoveState, found: Found): Step {
-  const { model, shared } = state;
-  if (model === undefined)
+  const { model, shared, old } = state;
+  if (model === undefined) {
+    // How many pods it had was noted on the TrainedModel, which somebody has deleted.
+    if (shared.made && old.exists && old.autoscaler === undefined && old.deployment?.replicas === 0)
+      return { kind: 'scale', replicas: 1 };
     return shared.exists && shared.made && shared.models === 0
       ? { kind: 'delete-service' }
       : { kind: 'done' };
+  }
   if (model.deleting) return wait('its TrainedModel to be gone');
   switch (model.replacing) {
     case 'yes':
-      return backToOld(state, model);
+      return backToOld(state, model, found);
     case 'ended':
       if (state.slices > 0) return wait('the manager to lead its Service to its own pods alone');
       if (!found.drained) return { kind: 'drain' };
       return { kind: model.made ? 'delete-model' : 'forget' };
     case 'no':
+      // Somebody has taken the annotation away: the way back is the same.
+      if (state.slices > 0 || model.replicasBefore !== undefined) return backToOld(state, model, found);
       return { kind: model.made ? 'delete-model' : 'done' };
   }
 }
 
 /** Nothing is taken away before the pods of the InferenceService answer again. */
-function backToOld({ name, old }: MoveState, model: ModelState): Step {
+function backToOld({ name, old }: MoveState, model: ModelState, found: Found): Step {
   const { deployment } = old;
   if (!old.exists || deployment === undefined)
     return refuse(
@@ -177,7 +192,15 @@ function backToOld({ name, old }: MoveState, model: ModelState): Step {
   if (deployment.replicas === 0 && before > 0) return { kind: 'scale', replicas: before };
   const wanted = Math.max(1, Math.min(before, deployment.replicas));
   if (deployment.ready < wanted) return wait(`its own pods to be ready (${deployment.ready} of ${wanted})`);
-  return { kind: 'release' };
+  // Pods that have just come back are ready before its Service leads to them.
+  return before > 0 && !found.settled ? { kind: 'settle' } : { kind: 'release' };
+}
+
+function refuseMultiModel(name: string): Step {
+  return refuse(
+    'MultiModel',
+    `InferenceService ${name} is multi-model itself, so no TrainedModel can replace it`,
+  );
 }
 
 function wait(forWhat: string): Step {

@@ -63,7 +63,8 @@ describe('a version that the disk would not take', () => {
     wanted();
     await busily();
     await busily();
-    expect([model()?.failure?.reason, model()?.served.kind]).toEqual(['DiskFull', 'absent']);
+    // The server has it, so that a removal unloads it; which version may be asked for no more.
+    expect([model()?.failure?.reason, model()?.served.kind]).toEqual(['DiskFull', 'unknown']);
     for (let turn = 0; turn < 10; turn++) await busily();
     expect([pulls.length, seals, model()?.failure, model()?.served.kind]).toEqual([
       2,
@@ -71,5 +72,24 @@ describe('a version that the disk would not take', () => {
       undefined,
       'loaded',
     ]);
+  });
+});
+
+describe('a model server that ends while a version is flushed', () => {
+  it('is not believed to have it', async () => {
+    const flushed = Promise.withResolvers<undefined>();
+    const { engine, wanted, busily } = scene(() => flushed.promise.then(() => undefined));
+    const model = () => [...engine.models()][0];
+    wanted();
+    await busily();
+    await busily();
+    expect(model()?.served.kind).toBe('unknown');
+    engine.serverGone();
+    flushed.resolve(undefined);
+    await new Promise(setImmediate);
+    expect(model()?.served.kind).toBe('absent');
+    engine.serverUp(false);
+    await busily();
+    expect(model()?.served.kind).toBe('loaded');
   });
 });

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Puller } from '../../../../src/agent/puller/contract.ts';
 import { startsWithFarModels } from '../../../../src/agent/puller/early-start.ts';
@@ -75,7 +76,18 @@ describe('a model', () => {
         ),
       'far',
     ],
-    ['a directory of a volume', () => directoryOf(NEAR.files, 10), `near, ${NEAR.files * 10}`],
+    ['a local directory', () => directoryOf(NEAR.files, 10), `near, ${NEAR.files * 10}`],
+    [
+      'a file that comes as gzip',
+      () =>
+        server.serve(
+          'm',
+          (_, response) =>
+            void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('x'.repeat(1000))),
+        ),
+      'far',
+    ],
+    ['a volume, which may be of a network', () => 'pvc://claim/m', 'far'],
     ['one with more files', () => directoryOf(NEAR.files + 1, 10), 'far'],
     ['an object store', () => 's3://bucket/m', 'far'],
     ['Azure by https', () => 'https://account.blob.core.windows.net/container/m', 'far'],
@@ -132,7 +144,8 @@ describe('the other process is started early', () => {
   it.each([
     ['[{"modelSpec":{"storageUri":"s3://b/m"}}]', true],
     ['[{"modelSpec":{"storageUri": "https://h/m.tar.gz"}}]', true],
-    ['[{"modelSpec":{"storageUri":"https://h/m.onnx"}},{"modelSpec":{"storageUri":"pvc://c/m"}}]', false],
+    ['[{"modelSpec":{"storageUri":"https://h/m.onnx"}},{"modelSpec":{"storageUri":"file:///m"}}]', false],
+    ['[{"modelSpec":{"storageUri":"pvc://c/m"}}]', true],
     ['[]', false],
     ['no JSON', false],
   ])('for %s: %s', async (text, expected) => {

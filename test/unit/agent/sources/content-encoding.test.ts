@@ -93,6 +93,27 @@ describe('a Content-Encoding that is none', () => {
     expect(texts(pulled)).toEqual({ 'model.bin': 'weights' });
   });
 
+  it.each<[string, Record<string, string>]>([
+    ['a length', { 'content-length': '0' }],
+    ['no length', {}],
+    ['gzip, and a length', { 'content-length': '0', 'content-encoding': 'gzip' }],
+    ['gzip, and no length', { 'content-encoding': 'gzip' }],
+  ])('an empty file with %s is stored as it is', async (_, headers) => {
+    const pulled = await pull((_request, response) => {
+      response.writeHead(200, headers).flushHeaders();
+      setTimeout(() => response.end(), 20);
+    });
+    expect(texts(pulled)).toEqual({ 'model.bin': '' });
+  });
+
+  it('that says gzip more than twice is refused', async () => {
+    const encoding = Array.from({ length: 3_000 }, () => 'gzip').join(',');
+    const pulled = await pull(
+      (_, response) => void response.writeHead(200, { 'content-encoding': encoding }).end(gzipSync('x')),
+    );
+    expect(pulled.result).toMatchObject({ kind: 'failed', reason: 'RequestRefused' });
+  });
+
   it('gzip that is cut off is no whole model', async () => {
     const packed = gzipSync('weights'.repeat(100)).subarray(0, -9);
     const pulled = await pull(

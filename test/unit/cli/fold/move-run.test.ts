@@ -11,25 +11,30 @@ import { ApiError } from '../../../../src/kube/api-error.ts';
 import { seconds } from '../../../../src/lib/clock.ts';
 import type { Milliseconds, MonotonicMs } from '../../../../src/lib/clock.ts';
 
-const STANDS = 'kserve-mms/replaces';
+const REPLACES = 'kserve-mms/replaces';
 const BEFORE = 'kserve-mms/replicas-before-retire';
 const FROM = 'kserve-mms/folded-from';
 const SHARED = 'sklearn-shared';
 const NAMES = ['iris', 'rose'];
+
+const OF_ONE_MODEL = (name: string): InferenceService => ({
+  metadata: { name },
+  spec: { predictor: { sklearn: { storageUri: 's3://a/b' } } },
+});
 
 /** Ends the run as kill -9 does: after what was done, before anything is made of it. */
 class Killed extends Error {}
 
 /** A cluster whose controllers have always done their part by the time it is read. */
 function playedCluster() {
-  const services = new Map<string, InferenceService>(NAMES.map((name) => [name, { metadata: { name } }]));
+  const services = new Map<string, InferenceService>(NAMES.map((name) => [name, OF_ONE_MODEL(name)]));
   const models = new Map<string, TrainedModel>();
   const replicas = new Map(NAMES.map((name) => [name, 2]));
   const steps: string[] = [];
   let time = 0;
   let killAfter = Infinity;
   let failing = 0;
-  let standing = true;
+  let leads = true;
   const alike = new Set(NAMES);
 
   function read(): Promise<MoveObjects> {
@@ -42,9 +47,9 @@ function playedCluster() {
       },
     ]);
     const slices = [...models.values()]
-      .filter(({ metadata }) => standing && metadata.annotations?.[STANDS] === metadata.name)
+      .filter(({ metadata }) => leads && metadata.annotations?.[REPLACES] === metadata.name)
       .map(({ metadata: { name } }): EndpointSlice => ({
-        metadata: { name, labels: { [STANDS]: name } },
+        metadata: { name, labels: { [REPLACES]: name } },
         endpoints: [{ addresses: ['10.0.0.1'] }],
       }));
     return Promise.resolve({
@@ -68,10 +73,10 @@ function playedCluster() {
       const status = { conditions: [{ type: 'Ready', status: 'True' }] };
       services.set(shared, { metadata: { name: shared, annotations: { [FROM]: NAMES.join(',') } }, status });
     } else if (kind === 'make-model') models.set(name, { ...(model as TrainedModel), status: LOADED });
-    else if (kind === 'lead') annotate(name, { [STANDS]: name });
+    else if (kind === 'lead') annotate(name, { [REPLACES]: name });
     else if (kind === 'note-replicas') annotate(name, { [BEFORE]: String(count) });
     else if (kind === 'scale') replicas.set(name, count);
-    else if (kind === 'release') annotate(name, { [STANDS]: '', [BEFORE]: undefined });
+    else if (kind === 'release') annotate(name, { [REPLACES]: '', [BEFORE]: undefined });
     else if (kind === 'delete-model') models.delete(name);
     else if (kind === 'delete-service') services.delete(shared);
     steps.push(`${kind} ${kind.endsWith('service') ? shared : name}`);
@@ -81,12 +86,13 @@ function playedCluster() {
       told: kind,
       ...(kind === 'compare' && { found: { alike: true } }),
       ...(kind === 'drain' && { found: { drained: true } }),
+      ...(kind === 'settle' && { found: { settled: true } }),
     });
   };
 
   return {
     ...{ services, models, replicas, steps, alike },
-    neverLeads: () => (standing = false),
+    neverLeads: () => (leads = false),
     fails: (times: number) => (failing = times),
     killAfter: (count: number) => (killAfter = count),
     run: (goal: Goal, signal = new AbortController().signal): Promise<MoveOutcome[]> =>
@@ -166,7 +172,7 @@ describe('a move', () => {
       ['iris', undefined],
       ['rose', 'ValuesDiffer'],
     ]);
-    expect(cluster.models.get('rose')?.metadata.annotations).not.toHaveProperty(STANDS);
+    expect(cluster.models.get('rose')?.metadata.annotations).not.toHaveProperty(REPLACES);
   });
 
   it.each(GOALS)('that is killed after any step of --%s ends the same when it is run again', async (goal) => {

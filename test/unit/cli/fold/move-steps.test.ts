@@ -6,9 +6,17 @@ const READY: ModelState = {
   ...{ inferenceService: 'shared', deleting: false, load: { state: 'ready', line: 'Ready' } },
   ...{ replacing: 'no', made: true, replicasBefore: undefined },
 };
-const SHARED: MoveState['shared'] = { name: 'shared', exists: true, ready: true, made: true, models: 1 };
+const SHARED: MoveState['shared'] = {
+  name: 'shared',
+  exists: true,
+  deleting: false,
+  ready: true,
+  made: true,
+  models: 1,
+};
 const OLD: MoveState['old'] = {
-  ...{ exists: true, deployment: { replicas: 2, ready: 2, pods: 2 }, autoscaler: undefined },
+  ...{ exists: true, multiModel: false, deployment: { replicas: 2, ready: 2, pods: 2 } },
+  autoscaler: undefined,
 };
 const RETIRED = { ...OLD, deployment: { replicas: 0, ready: 0, pods: 0 } };
 
@@ -19,7 +27,7 @@ function state(changes: Partial<MoveState> = {}): MoveState {
   };
 }
 
-const STANDING = { model: { ...READY, replacing: 'yes' as const }, slices: 1, endpoints: 2 };
+const LED = { model: { ...READY, replacing: 'yes' as const }, slices: 1, endpoints: 2 };
 const ENDED = { ...READY, replacing: 'ended' as const };
 
 /** What comes next, in one word; with the code of a refusal. */
@@ -28,7 +36,7 @@ function next(goal: Goal, changes: Partial<MoveState>, found = {}, written = tru
   const step: Step = nextStep(
     goal,
     state(changes),
-    { alike: false, drained: false, ...found },
+    { alike: false, drained: false, settled: false, ...found },
     { service: manifest, model: manifest },
   );
   if (step.kind === 'refuse') return `refuse ${step.code}`;
@@ -50,9 +58,15 @@ describe('the next step of --apply', () => {
     ['the model is Ready', {}, 'compare'],
     ['an undo was cut short', { model: ENDED }, 'compare'],
     ['the model is being deleted', { model: { ...READY, deleting: true } }, 'wait'],
-    ['the manager has not led yet', { ...STANDING, slices: 0, endpoints: 0 }, 'wait'],
-    ['the shared pods answer', STANDING, 'done'],
+    ['the manager has not led yet', { ...LED, slices: 0, endpoints: 0 }, 'wait'],
+    ['the shared pods answer', LED, 'done'],
     ['the InferenceService is gone', { old: { ...OLD, exists: false } }, 'refuse NoInferenceService'],
+    ['it is multi-model', { old: { ...OLD, multiModel: true } }, 'refuse MultiModel'],
+    [
+      'the shared one is being deleted',
+      { shared: { ...SHARED, exists: false, deleting: true }, model: undefined },
+      'wait',
+    ],
     ['it runs by Knative', { old: { ...OLD, deployment: undefined } }, 'refuse NoDeployment'],
     [
       'the TrainedModel is of another',
@@ -73,12 +87,13 @@ describe('the next step of --apply', () => {
 });
 
 describe('the next step of --retire', () => {
-  const noted = { ...STANDING, model: { ...STANDING.model, replicasBefore: 2 } };
+  const noted = { ...LED, model: { ...LED.model, replicasBefore: 2 } };
   it.each<[string, Partial<MoveState>, string]>([
     ['it was not moved', {}, 'refuse NotMoved'],
-    ['no shared pod is ready', { ...STANDING, endpoints: 0 }, 'refuse NotMoved'],
-    ['it was moved', STANDING, 'note-replicas 2'],
+    ['no shared pod is ready', { ...LED, endpoints: 0 }, 'refuse NotMoved'],
+    ['it was moved', LED, 'note-replicas 2'],
     ['its replicas are noted', noted, 'scale 0'],
+    ['it is multi-model', { ...noted, old: { ...OLD, multiModel: true } }, 'refuse MultiModel'],
     [
       'they have changed since',
       { ...noted, old: { ...OLD, deployment: { replicas: 3, ready: 3, pods: 3 } } },
@@ -86,19 +101,15 @@ describe('the next step of --retire', () => {
     ],
     ['its pods end', { ...noted, old: { ...OLD, deployment: { replicas: 0, ready: 0, pods: 1 } } }, 'wait'],
     ['its pods are gone', { ...noted, old: RETIRED }, 'done'],
-    [
-      'somebody else scales it',
-      { ...STANDING, old: { ...OLD, autoscaler: 'keda' } },
-      'refuse OtherAutoscaler',
-    ],
-    ['somebody else has scaled it to zero', { ...STANDING, old: { ...RETIRED, autoscaler: 'keda' } }, 'done'],
+    ['somebody else scales it', { ...LED, old: { ...OLD, autoscaler: 'keda' } }, 'refuse OtherAutoscaler'],
+    ['somebody else has scaled it to zero', { ...LED, old: { ...RETIRED, autoscaler: 'keda' } }, 'done'],
   ])('when %s', (_, changes, expected) => {
     expect(next('retire', changes)).toBe(expected);
   });
 });
 
 describe('the next step of --undo', () => {
-  const retired = { ...STANDING, model: { ...STANDING.model, replicasBefore: 2 } };
+  const retired = { ...LED, model: { ...LED.model, replicasBefore: 2 } };
   it.each<[string, Partial<MoveState>, string]>([
     ['it was retired', { ...retired, old: RETIRED }, 'scale 2'],
     [
@@ -106,10 +117,16 @@ describe('the next step of --undo', () => {
       { ...retired, old: { ...OLD, deployment: { replicas: 2, ready: 1, pods: 2 } } },
       'wait',
     ],
-    ['its pods are ready', retired, 'release'],
-    ['its pods have never been away', STANDING, 'release'],
-    ['it has no pods, by nobody here', { ...STANDING, old: RETIRED }, 'wait'],
-    ['it is gone', { ...STANDING, old: { ...OLD, exists: false } }, 'refuse NoInferenceService'],
+    ['its pods are ready', retired, 'settle'],
+    [
+      'it was retired, and somebody took the annotation away',
+      { slices: 1, model: { ...READY, replicasBefore: 2 }, old: RETIRED },
+      'scale 2',
+    ],
+    ['it was retired, and somebody deleted the model', { model: undefined, old: RETIRED }, 'scale 1'],
+    ['its pods have never been away', LED, 'release'],
+    ['it has no pods, by nobody here', { ...LED, old: RETIRED }, 'wait'],
+    ['it is gone', { ...LED, old: { ...OLD, exists: false } }, 'refuse NoInferenceService'],
     ['something leads to the shared pods', { model: ENDED, slices: 1 }, 'wait'],
     ['nothing leads to them since just now', { model: ENDED }, 'drain'],
     ['it was compared only', {}, 'delete-model'],
@@ -124,6 +141,10 @@ describe('the next step of --undo', () => {
     ],
   ])('when %s', (_, changes, expected) => {
     expect(next('undo', changes)).toBe(expected);
+  });
+
+  it('leads back to its own pods once they have been ready for a while', () => {
+    expect(next('undo', retired, { settled: true })).toBe('release');
   });
 
   it.each([
