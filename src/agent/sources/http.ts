@@ -80,7 +80,7 @@ async function refuseOtherContent(response: HttpResponse, name: string, uri: str
   if ((!saysPage && !isShort) || /\.x?html?$/i.test(name)) return;
   // No more than tells it apart: how slow a source may be is judged while its file is transferred.
   const first = await startOf(response.body, POINTER_START.length);
-  if (!saysPage && first.toString('latin1') !== POINTER_START) return;
+  if (!saysPage && !first.toString('latin1').startsWith(POINTER_START)) return;
   const other = textFormat(await startOf(response.body));
   const isPointer = other?.includes('Git LFS') === true;
   if (other === undefined || !(isPointer || (saysPage && other.includes('web page')))) return;
