@@ -111,9 +111,9 @@ async function oneRound(goal: Goal, running: readonly Running[], world: MoveWorl
   const ended: MoveOutcome[] = [];
   const once = new Set<string>();
   const paused: { readonly one: Running; readonly step: Effect }[] = [];
-  let moved = false;
+  const round = { moved: false };
   const take = (one: Running, performed: Performed): void => {
-    moved = true;
+    round.moved = true;
     if (performed.kind === 'stopped') ended.push(outcomeOf(one.move, performed));
     else {
       world.say(`${one.move.name}: ${performed.told}`);
@@ -143,7 +143,7 @@ async function oneRound(goal: Goal, running: readonly Running[], world: MoveWorl
     const result = await performed(first.step, first.one.move, world);
     for (const { one } of [first, ...others]) take(one, result);
   }
-  return { ended, moved: moved || ended.length > 0 };
+  return { ended, moved: round.moved || ended.length > 0 };
 }
 
 /** What the API server refuses for good ends this move, and the others go on. */
