@@ -24,7 +24,7 @@ const JEST_LIMIT_MS = SECONDS * 1000 + 60_000;
 const MIB = 1024 ** 2;
 const LIMITS = { maxBytes: MIB, maxEntries: 50, maxRatio: 50, ratioFloorBytes: 256 * 1024 };
 /** The archives are a few KiB, and what unpacks to more than LIMITS is refused on the way. */
-const MEMORY_BYTES = 256 * MIB;
+const MEMORY_BYTES = 512 * MIB;
 
 const name = fc.oneof(
   fc.constantFrom(
