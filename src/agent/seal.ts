@@ -1,9 +1,9 @@
 import { closeSync, constants, fsync, openSync, writeFileSync } from 'node:fs';
-import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { NO_MORE_WAITING } from '../lib/abort.ts';
 import { type Clock, milliseconds } from '../lib/clock.ts';
+import { filesBelow } from './files/files-below.ts';
 import { type HeldDirectory, holdDirectory } from './files/held-directory.ts';
 import { createSlots, type Slots } from './slots.ts';
 
@@ -27,8 +27,6 @@ type Seal = (directory: string, marker: Marker) => Promise<void>;
 const LONGEST_ROUND = milliseconds(100);
 /** Less than the threads that there are for files (agent-main.ts), so that nobody else has to wait for the disk. */
 const FLUSHES_AT_ONCE = 8;
-/** Names read at once. */
-const READ_AT_ONCE = 256;
 
 const NEVER = new AbortController().signal;
 
@@ -73,7 +71,7 @@ export function createSeal(clock: Clock): Seal {
 }
 
 async function flushAll(top: string, flushes: Slots): Promise<void> {
-  const files = filesIn(top);
+  const files = filesBelow(top);
   const worker = async (): Promise<void> => {
     for await (const path of files) {
       const slot = await flushes.take(NEVER);
@@ -81,17 +79,6 @@ async function flushAll(top: string, flushes: Slots): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: FLUSHES_AT_ONCE }, worker));
-}
-
-async function* filesIn(top: string): AsyncGenerator<string> {
-  const directories = [top];
-  for (const directory of directories) {
-    for await (const entry of await opendir(directory, { bufferSize: READ_AT_ONCE })) {
-      const path = join(directory, entry.name);
-      if (entry.isDirectory()) directories.push(path);
-      else if (entry.isFile()) yield path;
-    }
-  }
 }
 
 async function flushFile(path: string): Promise<void> {

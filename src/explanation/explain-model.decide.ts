@@ -12,26 +12,17 @@ import type { Lookup } from '../lib/lookup.ts';
 import { broken, explanation, ok, unknown } from './chain.decide.ts';
 import type { Explanation, Step, Verdict } from './chain.decide.ts';
 import type { ModelFacts } from './facts.decide.ts';
-import {
-  judgeLease,
-  judgeReached,
-  judgeRegistered,
-  judgeTrusted,
-  undefinedKind,
-} from './installation-steps.decide.ts';
+import { judgeLease, undefinedKind } from './installation-steps.decide.ts';
 import { loadingSteps, toldOf } from './loading-steps.decide.ts';
 import {
   judgeConfigMapOurs,
   judgeFound,
   judgeMultiModel,
-  judgePodsExist,
-  judgePodsInjected,
-  judgePodsReached,
   judgePodsReady,
-  judgePodsRun,
   judgeServiceKept,
   pendingChange,
   planOf,
+  podSteps,
 } from './predictor-steps.decide.ts';
 
 /** Why a model is not loaded: the way from the TrainedModel to the model server, up to where it is broken. */
@@ -76,13 +67,7 @@ function stepsFor(facts: ModelFacts, model: TrainedModel): Step[] {
     ['manager-leads', () => judgeLease(installation, now)],
     ['config-map-ours', () => judgeConfigMapOurs(change)],
     ['in-models-json', () => judgePlaced(facts, model)],
-    ['webhook-registered', () => judgeRegistered(installation)],
-    ['namespace-selected', () => judgePodsReached(facts, namespace, installation)],
-    ['webhook-trusted', () => judgeTrusted(installation, now)],
-    ['webhook-answers', () => judgeReached(installation)],
-    ['pods-exist', () => judgePodsExist(facts)],
-    ['pods-injected', () => judgePodsInjected(facts)],
-    ['pods-run', () => judgePodsRun(facts)],
+    ...podSteps(facts),
     ['pods-ready', () => judgePodsReady(facts, told.condition?.reason === 'Failed')],
     ...loadingSteps(model, told, service),
   ];

@@ -4,24 +4,15 @@ import type { Condition, TrainedModelStatus } from '../contract/trained-model-st
 import { broken, explanation, ok, unknown } from './chain.decide.ts';
 import type { Explanation, Step, Verdict } from './chain.decide.ts';
 import type { ServiceFacts } from './facts.decide.ts';
-import {
-  judgeLease,
-  judgeReached,
-  judgeRegistered,
-  judgeTrusted,
-  undefinedKind,
-} from './installation-steps.decide.ts';
+import { judgeLease, undefinedKind } from './installation-steps.decide.ts';
 import {
   judgeConfigMapOurs,
   judgeMultiModel,
-  judgePodsExist,
-  judgePodsInjected,
-  judgePodsReached,
   judgePodsReady,
-  judgePodsRun,
   judgeServiceKept,
   pendingChange,
   planOf,
+  podSteps,
 } from './predictor-steps.decide.ts';
 import { residencySteps } from './residency-steps.decide.ts';
 import { judgeReady, judgeServiceLeads, judgeServiceOurs } from './service-steps.decide.ts';
@@ -41,13 +32,7 @@ export function explainInferenceService(facts: ServiceFacts): Explanation {
     ['manager-leads', () => judgeLease(installation, now)],
     ['config-map-ours', () => judgeConfigMapOurs(change)],
     ['service-ours', () => judgeServiceOurs(facts)],
-    ['webhook-registered', () => judgeRegistered(installation)],
-    ['namespace-selected', () => judgePodsReached(facts, namespace, installation)],
-    ['webhook-trusted', () => judgeTrusted(installation, now)],
-    ['webhook-answers', () => judgeReached(installation)],
-    ['pods-exist', () => judgePodsExist(facts)],
-    ['pods-injected', () => judgePodsInjected(facts)],
-    ['pods-run', () => judgePodsRun(facts)],
+    ...podSteps(facts),
     ['models-loaded', () => judgeModels(facts)],
     ['pods-ready', () => judgePodsReady(facts, false)],
     ['service-leads', () => judgeServiceLeads(facts)],

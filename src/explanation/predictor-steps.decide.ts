@@ -11,16 +11,32 @@ import { adviceOn, serviceTrouble, troubleText } from './service-standing.decide
 import { canBeInferenceService, describeAbsence } from '../contract/trained-model.ts';
 import { watchedPod } from '../contract/watched-pod.ts';
 import { broken, ok, unknown } from './chain.decide.ts';
-import type { Verdict } from './chain.decide.ts';
-import type { InstallationFacts, PredictorFacts, RawPod } from './facts.decide.ts';
-import { judgeNamespace } from './installation-steps.decide.ts';
+import type { Step, Verdict } from './chain.decide.ts';
+import type { InstallationFacts, PredictorFacts, RawPod, ServiceFacts } from './facts.decide.ts';
+import { judgeNamespace, judgeReached, judgeRegistered, judgeTrusted } from './installation-steps.decide.ts';
 import { injectionStateOf, servingPods, troubleOf, unreadyContainers } from './pod-state.decide.ts';
 
 /** Pods that are named in one message. */
 const PODS_NAMED = 3;
 
+type PodStepFacts = PredictorFacts & Pick<ServiceFacts, 'namespace' | 'installation' | 'now'>;
+
+/** From the webhook to predictor pods that run. */
+export function podSteps(facts: PodStepFacts): Step[] {
+  const { namespace, installation, now } = facts;
+  return [
+    ['webhook-registered', () => judgeRegistered(installation)],
+    ['namespace-selected', () => judgePodsReached(facts, namespace, installation)],
+    ['webhook-trusted', () => judgeTrusted(installation, now)],
+    ['webhook-answers', () => judgeReached(installation)],
+    ['pods-exist', () => judgePodsExist(facts)],
+    ['pods-injected', () => judgePodsInjected(facts)],
+    ['pods-run', () => judgePodsRun(facts)],
+  ];
+}
+
 /** Whether pods that are made now are injected; those that have their agent already are not asked. */
-export function judgePodsReached(
+function judgePodsReached(
   facts: PredictorFacts,
   namespace: string,
   installation: InstallationFacts,
@@ -101,7 +117,7 @@ export function judgeConfigMapOurs(change: Lookup<ConfigMapChange>): Verdict {
   return ok(change.value.kind === 'create' ? 'no ConfigMap is in the way' : 'its ConfigMap is there');
 }
 
-export function judgePodsExist({ pods, deployment, inferenceService }: PredictorFacts): Verdict {
+function judgePodsExist({ pods, deployment, inferenceService }: PredictorFacts): Verdict {
   if (pods.kind === 'unreadable') return unknown(`pods cannot be read: ${pods.why}`);
   const { length } = servingPods(pods.value);
   if (length > 0) return ok(`${length} predictor ${length === 1 ? 'pod is' : 'pods are'} there`);
@@ -125,7 +141,7 @@ export function judgePodsExist({ pods, deployment, inferenceService }: Predictor
   return broken(`there is no predictor pod: ${why}`);
 }
 
-export function judgePodsInjected({ pods, inferenceService }: PredictorFacts): Verdict {
+function judgePodsInjected({ pods, inferenceService }: PredictorFacts): Verdict {
   if (pods.kind === 'unreadable' || inferenceService.kind === 'unreadable')
     return unknown('pods and InferenceService could not both be read');
   const states = servingPods(pods.value).map((pod) => ({

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurnOfTheLoop } from 'node:timers/promises';
 import { milliseconds } from './clock.ts';
 import type { Clock } from './clock.ts';
+import { workInSpans } from './work-in-spans.ts';
 
 interface Sender {
   readonly socket: Socket;
@@ -52,15 +53,12 @@ export function readSlowSendersInTurns(server: Server, clock: Pick<Clock, 'monot
 
   async function readInTurns(): Promise<void> {
     working.reading = true;
-    while (slow.size > 0) {
-      const began = clock.monotonic();
-      for (const sender of slow) {
-        slow.delete(sender);
-        await readOnce(sender);
-        if (clock.monotonic() - began >= SPAN) break;
-      }
-      await clock.sleep(REST, closing.signal);
-    }
+    await workInSpans({ clock, span: SPAN, rest: REST, signal: closing.signal }, () => {
+      const [sender] = slow;
+      if (sender === undefined) return undefined;
+      slow.delete(sender);
+      return () => readOnce(sender);
+    });
     working.reading = false;
   }
 

@@ -9,10 +9,10 @@ import type { Logger } from '../lib/log.ts';
 import { PART_OF } from '../contract/names.ts';
 import type { WebhookConfiguration } from '../contract/webhook-configuration.ts';
 import type { ApiClient } from '../kube/api-client.ts';
-import { isApiError } from '../kube/api-error.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES } from '../kube/resources.ts';
 import type { CustomObject } from '../kube/resources.ts';
+import { createUnlessThere } from '../kube/unless-there.ts';
 import { packageFile } from '../lib/package-files.ts';
 
 /** The manifests of this package. */
@@ -47,32 +47,16 @@ export async function prepareLocalCluster(
   const files = (await readdir(`${MANIFESTS}/crds`)).filter((file) => file !== 'kustomization.yaml');
   const definitions = (await Promise.all(files.map((file) => readManifest(`crds/${file}`)))).flat();
   for (const definition of definitions) await ensureDefinition(client, definition, logger);
-  await createUnlessThere(() =>
-    client.create(NAMESPACES, {
-      metadata: {
-        name: namespace,
-        labels: { 'app.kubernetes.io/part-of': PART_OF, 'control-plane': PART_OF },
-      },
-    }),
-  );
+  const labels = { 'app.kubernetes.io/part-of': PART_OF, 'control-plane': PART_OF };
+  await createUnlessThere(client, NAMESPACES, { metadata: { name: namespace, labels } });
   for (const { metadata } of definitions) await untilEstablished(client, metadata.name, clock);
 }
 
 async function ensureDefinition(client: ApiClient, definition: CustomObject, logger: Logger): Promise<void> {
   const { name } = definition.metadata;
   if ((await getIfThere(client, CUSTOM_RESOURCE_DEFINITIONS, { name })) !== undefined) return;
-  if (await createUnlessThere(() => client.create(CUSTOM_RESOURCE_DEFINITIONS, definition))) {
+  if (await createUnlessThere(client, CUSTOM_RESOURCE_DEFINITIONS, definition)) {
     logger.info({ name }, 'CustomResourceDefinition created');
-  }
-}
-
-async function createUnlessThere(create: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await create();
-    return true;
-  } catch (thrown) {
-    if (isApiError(thrown, 'API_ALREADY_EXISTS')) return false;
-    throw thrown;
   }
 }
 

@@ -12,7 +12,7 @@ import type { AuditedWrite, AuditLog } from '../support/audit-log.ts';
 import { createModel, readConfigMap, trainedModel } from '../support/cluster-client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
-import { kservePrograms } from '../support/kserve-programs.ts';
+import { buildKServeFirst } from '../support/kserve-first.ts';
 import type { KServeCluster } from '../support/kserve-cluster.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
@@ -48,10 +48,7 @@ describe(`beside KServe's manager, ${MODELS} TrainedModels coming and going`, ()
   const live: string[] = [];
   let made = 0;
 
-  beforeAll(async () => {
-    // Where they have to be built first, that took seven and a half minutes on two busy processors.
-    await kservePrograms();
-  }, 30 * 60_000);
+  buildKServeFirst();
 
   beforeAll(async () => {
     audit = await auditLog();

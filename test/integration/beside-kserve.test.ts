@@ -8,7 +8,7 @@ import { pasteWithKubectl, shellBlocksOf } from '../support/page.ts';
 import { eventually } from '../support/eventually.ts';
 import { KSERVE_AGENT_IMAGE } from '../support/kserve-install.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
-import { kservePrograms } from '../support/kserve-programs.ts';
+import { buildKServeFirst } from '../support/kserve-first.ts';
 import type { KServeCluster } from '../support/kserve-cluster.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
@@ -25,10 +25,7 @@ describe("with KServe's own manager in the cluster", () => {
   let cluster: KServeCluster;
   let kubeconfig: string;
 
-  beforeAll(async () => {
-    // Where they have to be built first, that took seven and a half minutes on two busy processors.
-    await kservePrograms();
-  }, 30 * 60_000);
+  buildKServeFirst();
 
   beforeAll(async () => {
     cluster = await startKServeCluster();

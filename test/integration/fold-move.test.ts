@@ -28,6 +28,7 @@ import { eventually } from '../support/eventually.ts';
 import { mirrorConfigMap } from '../support/kubelet-stand-in.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
 import type { KServeCluster } from '../support/kserve-cluster.ts';
+import { buildKServeFirst } from '../support/kserve-first.ts';
 import { kservePrograms } from '../support/kserve-programs.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
@@ -60,10 +61,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
   let shared: TestAgent | undefined;
   let endMirror: () => Promise<void> = () => Promise.resolve();
 
-  beforeAll(async () => {
-    // Where they have to be built first, that took seven and a half minutes on two busy processors.
-    await kservePrograms();
-  }, 30 * 60_000);
+  buildKServeFirst();
 
   beforeAll(async () => {
     cluster = await startKServeCluster();

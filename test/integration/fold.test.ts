@@ -8,6 +8,7 @@ import { runCommand } from '../support/command-run.ts';
 import { eventually } from '../support/eventually.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
 import type { KServeCluster } from '../support/kserve-cluster.ts';
+import { buildKServeFirst } from '../support/kserve-first.ts';
 import { kservePrograms } from '../support/kserve-programs.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { measure, serveMetrics } from '../support/pod-metrics.ts';
@@ -31,9 +32,7 @@ describe('mms fold of a cluster with KServe', () => {
   let cluster: KServeCluster;
   let kubeconfig = '';
 
-  beforeAll(async () => {
-    await kservePrograms();
-  }, 30 * 60_000);
+  buildKServeFirst();
 
   beforeAll(async () => {
     cluster = await startKServeCluster();

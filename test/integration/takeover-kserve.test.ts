@@ -9,7 +9,7 @@ import { createModel, modelNames, trainedModel } from '../support/cluster-client
 import { pasteWithKubectl, shellBlocksOf } from '../support/page.ts';
 import { eventually, eventuallyTrue } from '../support/eventually.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
-import { kservePrograms } from '../support/kserve-programs.ts';
+import { buildKServeFirst } from '../support/kserve-first.ts';
 import type { KServeCluster } from '../support/kserve-cluster.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
@@ -28,10 +28,7 @@ describe("taking over from KServe's controller, and giving back", () => {
   let manager: TestManager;
   let kubeconfig: string;
 
-  beforeAll(async () => {
-    // Where they have to be built first, that took seven and a half minutes on two busy processors.
-    await kservePrograms();
-  }, 30 * 60_000);
+  buildKServeFirst();
 
   beforeAll(async () => {
     const users = [{ name: USER, token: TOKEN, groups: [] }];

@@ -8,9 +8,9 @@ import { inferenceServiceOf } from '../../contract/trained-model.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
 import type { WatchedPod } from '../../contract/watched-pod.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
-import { isApiError } from '../../kube/api-error.ts';
 import { getIfThere } from '../../kube/get-if-there.ts';
 import { ENDPOINT_SLICES, SERVICES } from '../../kube/resources.ts';
+import { deleteIfThere } from '../../kube/unless-there.ts';
 
 interface ReplacementWorld {
   readonly client: ApiClient;
@@ -39,7 +39,8 @@ export async function reconcileReplacement(
   const wanted = model === undefined ? [] : await wantedSlices(key, model, { client, logger, podsOf });
   const changes = sliceChanges(items, wanted);
   for (const slice of changes.apply) await apply(client, slice);
-  for (const { metadata } of changes.delete) await deleteSlice(client, { namespace, name: metadata.name });
+  for (const { metadata } of changes.delete)
+    await deleteIfThere(client, ENDPOINT_SLICES, { namespace, name: metadata.name });
   if (changes.apply.length + changes.delete.length === 0) return;
   const pods = wanted.flatMap(({ endpoints = [] }) => endpoints.map(({ targetRef }) => targetRef?.name));
   logger.info({ inferenceService: key, pods }, 'its Service leads to these pods as well');
@@ -63,15 +64,4 @@ async function wantedSlices(
 async function apply(client: ApiClient, slice: EndpointSlice): Promise<void> {
   const patch = { type: 'apply', body: slice, fieldManager: FIELD_MANAGER, force: true } as const;
   await client.patch(ENDPOINT_SLICES, slice.metadata, patch);
-}
-
-async function deleteSlice(
-  client: ApiClient,
-  reference: { readonly namespace: string; readonly name: string },
-): Promise<void> {
-  try {
-    await client.delete(ENDPOINT_SLICES, reference);
-  } catch (thrown) {
-    if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
-  }
 }

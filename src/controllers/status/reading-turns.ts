@@ -1,5 +1,6 @@
 import { milliseconds } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { workInSpans } from '../../lib/work-in-spans.ts';
 import { createFairQueue } from '../fair-queue.ts';
 import type { Sharer } from '../fair-queue.ts';
 
@@ -26,11 +27,7 @@ export function createReadingTurns(clock: Clock): ReadingTurns {
 
   async function work(): Promise<void> {
     working = true;
-    while (waiting.size > 0) {
-      const began = clock.monotonic();
-      while (waiting.size > 0 && clock.monotonic() - began < SPAN) waiting.next()?.();
-      await clock.sleep(REST);
-    }
+    await workInSpans({ clock, span: SPAN, rest: REST }, () => waiting.next());
     working = false;
   }
 

@@ -4,8 +4,8 @@ import { seconds } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { INFERENCE_SERVICE_LABEL } from '../../contract/names.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
-import { isApiError } from '../../kube/api-error.ts';
 import { DEPLOYMENTS, ENDPOINT_SLICES, INFERENCE_SERVICES, SERVICES } from '../../kube/resources.ts';
+import { deleteIfThere } from '../../kube/unless-there.ts';
 import type { LocalNodeOptions } from './local-node-options.ts';
 import { deploymentStatus, endpointsOf } from './predictor-objects.ts';
 import type { PodMaker } from './predictor-objects.ts';
@@ -83,14 +83,10 @@ async function withOwner(client: ApiClient, deployments: readonly PodMaker[]): P
       [ENDPOINT_SLICES, `${name}-local`],
       [DEPLOYMENTS, name],
     ] as const) {
-      await client.delete(resource, { namespace, name: of }).catch(unlessGone);
+      await deleteIfThere(client, resource, { namespace, name: of });
     }
   }
   return kept;
-}
-
-function unlessGone(thrown: unknown): void {
-  if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
 }
 
 function podsWanted(deployment: PodMaker): [string, { deployment: PodMaker; index: number }][] {

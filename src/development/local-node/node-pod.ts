@@ -4,8 +4,9 @@ import { CONTAINERS, INFERENCE_SERVICE_LABEL, modelConfigName } from '../../cont
 import type { Pod } from '../../contract/pod.ts';
 import { messageOf } from '../../lib/errors.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
-import { isApiError } from '../../kube/api-error.ts';
+import { getIfThere } from '../../kube/get-if-there.ts';
 import { PODS } from '../../kube/resources.ts';
+import { deleteIfThere } from '../../kube/unless-there.ts';
 import { freePorts } from '../controlplane/ports.ts';
 import { runLocalPod } from '../demo/local-pod.ts';
 import type { AgentPorts, LocalPod } from '../demo/local-pod.ts';
@@ -104,17 +105,11 @@ async function reportPod(
 }
 
 async function isThere(client: ApiClient, at: PodAddress): Promise<boolean> {
-  try {
-    return (await client.get(PODS, at)).metadata.deletionTimestamp === undefined;
-  } catch (thrown) {
-    if (isApiError(thrown, 'API_NOT_FOUND')) return false;
-    throw thrown;
-  }
+  const pod = await getIfThere(client, PODS, at);
+  return pod !== undefined && pod.metadata.deletionTimestamp === undefined;
 }
 
 /** One that was left by an earlier node, or has ended: no kubelet confirms its end. */
 async function deletePod(client: ApiClient, at: PodAddress): Promise<void> {
-  await client.delete(PODS, at, { gracePeriodSeconds: 0 }).catch((thrown: unknown) => {
-    if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
-  });
+  await deleteIfThere(client, PODS, at, { gracePeriodSeconds: 0 });
 }

@@ -3,10 +3,9 @@ import { seconds } from '../../../lib/clock.ts';
 import { systemClock } from '../../../lib/system-clock.ts';
 import type { KubernetesObject } from '../../../contract/kubernetes.ts';
 import { FOLD_ANNOTATIONS, predictorName, REPLACES_LABEL } from '../../../contract/names.ts';
-import type { ApiClient } from '../../../kube/api-client.ts';
-import { isApiError } from '../../../kube/api-error.ts';
 import { DEPLOYMENTS, ENDPOINT_SLICES, INFERENCE_SERVICES, TRAINED_MODELS } from '../../../kube/resources.ts';
 import type { Resource } from '../../../kube/resources.ts';
+import { createUnlessThere, deleteIfThere } from '../../../kube/unless-there.ts';
 import type { ClusterConnection } from '../../cluster-connection.ts';
 import { listObjects } from '../../cluster-snapshot.ts';
 import type { Tolerance } from '../compare/compare-answers.decide.ts';
@@ -63,11 +62,11 @@ type Effect = Parameters<MoveWorld['perform']>[0]['kind'];
 
 const PERFORM: Readonly<Record<Exclude<Effect, 'scale' | 'note-replicas'>, Performing>> = {
   'make-service': async ({ cluster }, { shared, service }) => {
-    await createUnlessThere(cluster, INFERENCE_SERVICES, service);
+    await make(cluster, INFERENCE_SERVICES, service);
     return told(`InferenceService ${shared} made`);
   },
   'make-model': async ({ cluster }, { shared, model }) => {
-    await createUnlessThere(cluster, TRAINED_MODELS, model);
+    await make(cluster, TRAINED_MODELS, model);
     return told(`TrainedModel made, in InferenceService ${shared}`);
   },
   compare,
@@ -88,16 +87,16 @@ const PERFORM: Readonly<Record<Exclude<Effect, 'scale' | 'note-replicas'>, Perfo
     await systemClock.sleep(PAUSE, signal);
     return { ...told('its Service leads to its own pods again'), found: { settled: true } };
   },
-  'delete-model': async ({ cluster }, { name }) => {
-    await deleteUnlessGone(cluster, TRAINED_MODELS, name);
+  'delete-model': async ({ cluster: { client, namespace } }, { name }) => {
+    await deleteIfThere(client, TRAINED_MODELS, { namespace, name });
     return told('its TrainedModel deleted');
   },
   forget: async ({ cluster }, { name }) => {
     await annotate(cluster, name, { [FOLD_ANNOTATIONS.replaces]: null });
     return told('its TrainedModel is left, which --apply has not made: delete it where it comes from');
   },
-  'delete-service': async ({ cluster }, { shared }) => {
-    await deleteUnlessGone(cluster, INFERENCE_SERVICES, shared);
+  'delete-service': async ({ cluster: { client, namespace } }, { shared }) => {
+    await deleteIfThere(client, INFERENCE_SERVICES, { namespace, name: shared });
     return told(`InferenceService ${shared} deleted, which has no models any more`);
   },
 };
@@ -149,18 +148,14 @@ function told(text: string): { readonly kind: 'done'; readonly told: string } {
 }
 
 /** Of two runs that were cut short, one has made it already. */
-async function createUnlessThere<T extends KubernetesObject>(
+async function make<T extends KubernetesObject>(
   { client, namespace }: ClusterConnection,
   resource: Resource<T>,
   object: KubernetesObject | undefined,
 ): Promise<void> {
   if (object === undefined) return;
   const within = { ...object, metadata: { ...object.metadata, namespace } } as T;
-  try {
-    await client.create(resource, within, { fieldManager: FIELD_MANAGER });
-  } catch (thrown) {
-    if (!isApiError(thrown, 'API_ALREADY_EXISTS')) throw thrown;
-  }
+  await createUnlessThere(client, resource, within, { fieldManager: FIELD_MANAGER });
 }
 
 async function annotate(
@@ -170,16 +165,4 @@ async function annotate(
 ): Promise<void> {
   const patch = { type: 'merge', body: { metadata: { annotations } } } as const;
   await client.patch(TRAINED_MODELS, { namespace, name }, patch, { fieldManager: FIELD_MANAGER });
-}
-
-async function deleteUnlessGone(
-  { client, namespace }: { readonly client: ApiClient; readonly namespace: string },
-  resource: Resource,
-  name: string,
-): Promise<void> {
-  try {
-    await client.delete(resource, { namespace, name });
-  } catch (thrown) {
-    if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
-  }
 }
