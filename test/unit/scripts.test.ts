@@ -216,6 +216,27 @@ describe('the last line of a check', () => {
     return { line: stdout.trimEnd().split('\n').at(-1), code };
   }
 
+  it('comes after the names of the tests that failed', async () => {
+    await mkdir(join(clone, 'test-results'), { recursive: true });
+    const failures = [
+      {
+        name: join(clone, 'test', 'a.test.ts'),
+        status: 'failed',
+        assertionResults: [
+          { status: 'passed', fullName: 'one' },
+          { status: 'failed', fullName: 'two' },
+        ],
+      },
+      { name: join(clone, 'test', 'b.test.ts'), status: 'failed', assertionResults: [] },
+      { name: join(clone, 'test', 'c.test.ts'), status: 'passed', assertionResults: [] },
+    ];
+    const report = { numPassedTests: 1, numFailedTests: 1, numRuntimeErrorTestSuites: 1 };
+    await write(join('test-results', 'jest.json'), { ...report, testResults: failures });
+    const { stdout } = await execute(process.execPath, [join(clone, 'scripts', 'summary.mjs')]);
+    const named = stdout.split('\n').filter((line) => line.startsWith('failed: '));
+    expect(named).toEqual(['failed: test/a.test.ts: two', 'failed: test/b.test.ts']);
+  });
+
   it.each<[string, string, RegExp]>([
     ['the set-up', 'exit 1', /Set up failed with exit code 1/],
     ['lint', `[ "$1" = ci ] || exit 5\n${installing()}`, /Lint failed with exit code 5/],
