@@ -1,5 +1,4 @@
 import type { KubernetesObject } from './kubernetes.ts';
-import type { Scale } from './predictor-workload.ts';
 import type { RuntimeOffer } from './serving-runtime.ts';
 import type { PredictorFault } from './serving-runtime-selection.ts';
 
@@ -36,6 +35,13 @@ export interface Condition {
   readonly message?: string;
   readonly severity?: 'Info';
 }
+
+/** How many pods there should be, and who says so. */
+export type Scale =
+  | { readonly kind: 'fixed'; readonly replicas: number }
+  | { readonly kind: 'stopped' }
+  /** Somebody else sets `spec.replicas` of the Deployment. */
+  | { readonly kind: 'external' };
 
 /** What a reconcile came to. */
 export type PredictorOutcome =

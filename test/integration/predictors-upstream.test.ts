@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { ControlPlane } from '../../src/development/controlplane/control-plane.ts';
 import type { InferenceService } from '../../src/contract/inference-service.ts';
-import { planPredictor } from '../../src/contract/predictor-workload.ts';
-import type { WantedObject } from '../../src/contract/predictor-workload.ts';
+import { planPredictor } from '../../src/controllers/predictors/predictor-workload.decide.ts';
+import type { WantedObject } from '../../src/controllers/predictors/predictor-workload.decide.ts';
 import { readServingRuntime } from '../../src/contract/serving-runtime.ts';
 import type { ServingRuntime } from '../../src/contract/serving-runtime.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
@@ -28,7 +28,7 @@ interface Port {
 }
 
 /**
- * What KServe's manager made, of v0.17.0 and v0.20.0 alike, on a real API server, of the cases of test/unit/contract/predictors.
+ * What KServe's manager made, of v0.17.0 and v0.20.0 alike, on a real API server, of the cases of test/unit/controllers/predictors/predictors.
  * It had no setting for service accounts' tokens and for annotations to keep back; its installation manifests have both. With
  * RECORD_KSERVE=1 this test asks it again, which takes KServe's manager and a minute.
  */

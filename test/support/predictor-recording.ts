@@ -14,9 +14,9 @@ import type { Resource } from '../../src/kube/resources.ts';
 import { eventually } from './eventually.ts';
 import { startKServeCluster } from './kserve-cluster.ts';
 
-/** The objects of a case of test/unit/contract/predictors: an InferenceService, and the runtimes that there are. */
+/** The objects of a case of test/unit/controllers/predictors/predictors: an InferenceService, and the runtimes that there are. */
 export function predictorCase(name: string): readonly KubernetesObject[] {
-  const file = new URL(`../unit/contract/predictors/${name}.yaml`, import.meta.url);
+  const file = new URL(`../unit/controllers/predictors/predictors/${name}.yaml`, import.meta.url);
   const documents = parseAllDocuments(readFileSync(file, 'utf8'));
   // The last one says what is expected of them.
   return documents.slice(0, -1).map((document) => document.toJS() as KubernetesObject);

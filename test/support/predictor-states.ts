@@ -1,7 +1,11 @@
 import type { InferenceService } from '../../src/contract/inference-service.ts';
-import type { BlockedOutcome, Deployment, PredictorOutcome } from '../../src/contract/predictor-outcome.ts';
+import type {
+  BlockedOutcome,
+  Deployment,
+  PredictorOutcome,
+  Scale,
+} from '../../src/contract/predictor-outcome.ts';
 import { nextStatus } from '../../src/controllers/predictors/predictor-status.decide.ts';
-import type { Scale } from '../../src/contract/predictor-workload.ts';
 import type { ArgoHealth, KStatus, SeenObject } from './gitops-health.ts';
 
 const NOW = '2026-01-02T00:00:00.000Z';

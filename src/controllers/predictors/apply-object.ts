@@ -4,7 +4,7 @@ import { keyOf } from '../../contract/kubernetes.ts';
 import { fingerprint, predictorChange } from './predictor-change.decide.ts';
 import type { AppliedRecord } from './predictor-change.decide.ts';
 import type { BlockedReason } from '../../contract/predictor-outcome.ts';
-import type { WantedObject } from '../../contract/predictor-workload.ts';
+import type { WantedObject } from './predictor-workload.decide.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import type { Logger } from '../../lib/log.ts';
 

@@ -6,7 +6,7 @@ import { keyOf, splitKey } from '../../contract/kubernetes.ts';
 import { rebuiltSpecs } from './predictor-repair.decide.ts';
 import { replicasBody, replicasToKeep } from './predictor-replicas.decide.ts';
 import type { KeptReplicas } from './predictor-replicas.decide.ts';
-import type { WantedObject } from '../../contract/predictor-workload.ts';
+import type { WantedObject } from './predictor-workload.decide.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import type { ObjectReference, Resource } from '../../kube/resources.ts';

@@ -3,7 +3,7 @@ import { isRecord } from '../../lib/json.ts';
 import type { KubernetesObject, ObjectMeta } from '../../contract/kubernetes.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { INFERENCE_SERVICE_KIND } from '../../contract/names.ts';
-import type { WantedObject } from '../../contract/predictor-workload.ts';
+import type { WantedObject } from './predictor-workload.decide.ts';
 
 /** What was applied last, by this process: the API server's answer says how it understood it. */
 export interface AppliedRecord {

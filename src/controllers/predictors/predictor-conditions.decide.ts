@@ -8,8 +8,8 @@ import type {
   Deployment,
   DeploymentCondition,
   PredictorOutcome,
+  Scale,
 } from '../../contract/predictor-outcome.ts';
-import type { Scale } from '../../contract/predictor-workload.ts';
 
 /** All that a controller of predictors answers for: one of these that is not wanted any more is taken away. */
 export const OWN_CONDITIONS: ReadonlySet<ConditionType> = new Set<ConditionType>([

@@ -6,7 +6,7 @@ import {
   KEPT_REPLICAS_ANNOTATION,
 } from '../../contract/names.ts';
 import type { Deployment } from '../../contract/predictor-outcome.ts';
-import type { PredictorPlan } from '../../contract/predictor-workload.ts';
+import type { PredictorPlan } from './predictor-workload.decide.ts';
 
 type WorkloadPlan = Extract<PredictorPlan, { kind: 'workload' }>;
 

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../lib/json.ts';
 import { ownedBelow } from './managed-fields.decide.ts';
 import type { ManagedFields } from './managed-fields.decide.ts';
 import { KEPT_REPLICAS_ANNOTATION, STOP_ANNOTATION } from '../../contract/names.ts';
-import type { WantedObject } from '../../contract/predictor-workload.ts';
+import type { WantedObject } from './predictor-workload.decide.ts';
 
 /** What has to be written of a Deployment's number of pods before its other fields, so that the number is not lost. */
 export interface KeptReplicas {

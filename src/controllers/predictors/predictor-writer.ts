@@ -4,7 +4,7 @@ import type { KubernetesObject, ObjectKey } from '../../contract/kubernetes.ts';
 import { keyOf, splitKey } from '../../contract/kubernetes.ts';
 import type { AppliedRecord } from './predictor-change.decide.ts';
 import type { Deployment } from '../../contract/predictor-outcome.ts';
-import type { WantedObject } from '../../contract/predictor-workload.ts';
+import type { WantedObject } from './predictor-workload.decide.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import { getIfThere } from '../../kube/get-if-there.ts';

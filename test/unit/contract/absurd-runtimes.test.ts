@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { InferenceService } from '../../../src/contract/inference-service.ts';
-import { planPredictor } from '../../../src/contract/predictor-workload.ts';
+import { planPredictor } from '../../../src/controllers/predictors/predictor-workload.decide.ts';
 import { readServingRuntime } from '../../../src/contract/serving-runtime.ts';
 import type { ServingRuntime } from '../../../src/contract/serving-runtime.ts';
 

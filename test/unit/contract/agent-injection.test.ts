@@ -4,7 +4,7 @@ import { checkPod, decideInjection } from '../../../src/contract/agent-injection
 import type { InjectionDecision } from '../../../src/contract/agent-injection.ts';
 import { isPod } from '../../../src/contract/pod.ts';
 import type { Pod } from '../../../src/contract/pod.ts';
-import { UPDATE, writeExpected } from './golden-case.ts';
+import { UPDATE, writeExpected } from '../../support/golden-case.ts';
 import { CASE_NAMES, caseFile, deepFreeze, readCase, readCaseFile } from './injection-cases.ts';
 
 const METRICS = [

@@ -6,7 +6,7 @@ import { credentialsFor } from '../../../src/contract/credential-lookup.ts';
 import type { ServiceAccount } from '../../../src/contract/kubernetes.ts';
 import { loggerAccountOf } from '../../../src/contract/payload-agent.ts';
 import type { Pod } from '../../../src/contract/pod.ts';
-import { planPredictor } from '../../../src/contract/predictor-workload.ts';
+import { planPredictor } from '../../../src/controllers/predictors/predictor-workload.decide.ts';
 import type { SecretFacts } from '../../../src/contract/storage-credentials.ts';
 import { readSystemConfig } from '../../../src/contract/system-config.ts';
 import type { RecordedAgents } from '../../support/agent-argument-recording.ts';

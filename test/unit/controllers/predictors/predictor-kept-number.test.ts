@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { InferenceService } from '../../../../src/contract/inference-service.ts';
 import { withKeptNumber } from '../../../../src/controllers/predictors/predictor-kept-number.decide.ts';
-import type { PredictorPlan, Scale } from '../../../../src/contract/predictor-workload.ts';
+import type { Scale } from '../../../../src/contract/predictor-outcome.ts';
+import type { PredictorPlan } from '../../../../src/controllers/predictors/predictor-workload.decide.ts';
 
 const AUTOSCALER = { 'serving.kserve.io/autoscalerClass': 'external' };
 const KEPT = 'kserve-mms/replicas-of-autoscaler';

@@ -6,8 +6,8 @@ import {
 } from '../../../../src/controllers/predictors/predictor-change.decide.ts';
 import type { AppliedRecord } from '../../../../src/controllers/predictors/predictor-change.decide.ts';
 import { nextStatus } from '../../../../src/controllers/predictors/predictor-status.decide.ts';
-import type { Deployment, PredictorOutcome } from '../../../../src/contract/predictor-outcome.ts';
-import type { Scale, WantedObject } from '../../../../src/contract/predictor-workload.ts';
+import type { Deployment, PredictorOutcome, Scale } from '../../../../src/contract/predictor-outcome.ts';
+import type { WantedObject } from '../../../../src/controllers/predictors/predictor-workload.decide.ts';
 
 const NOW = '2026-01-02T00:00:00.000Z';
 const BEFORE = '2026-01-01T00:00:00.000Z';

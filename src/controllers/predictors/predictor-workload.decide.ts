@@ -1,10 +1,10 @@
-import type { InferenceService, Predictor } from './inference-service.ts';
-import { isRecord, nestsDeeper, textMapIn } from '../lib/json.ts';
-import type { KubernetesObject, ObjectMeta } from './kubernetes.ts';
-import type { JsonObject } from '../lib/json.ts';
-import { ownerReferenceTo } from './inference-service.ts';
-import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
-import { modelRequestOf } from './model-request.ts';
+import type { InferenceService, Predictor } from '../../contract/inference-service.ts';
+import { isRecord, nestsDeeper, textMapIn } from '../../lib/json.ts';
+import type { KubernetesObject, ObjectMeta } from '../../contract/kubernetes.ts';
+import type { JsonObject } from '../../lib/json.ts';
+import { ownerReferenceTo } from '../../contract/inference-service.ts';
+import { describeMmsDecision, isMMSPredictor } from '../../contract/mms-predictor.ts';
+import { modelRequestOf } from '../../contract/model-request.ts';
 import {
   AGENT_ANNOTATIONS,
   APP_LABEL,
@@ -14,26 +14,20 @@ import {
   PREDICTOR_COMPONENT,
   predictorName,
   STOP_ANNOTATION,
-} from './names.ts';
-import { payloadAnnotations } from './payload-spec.ts';
-import { agentAnnotations, podFromRuntime, podOfCustomPredictor } from './predictor-pod.ts';
-import type { PredictorPod } from './predictor-pod.ts';
-import { servicePorts } from './predictor-service.ts';
-import type { RuntimeOffer } from './serving-runtime.ts';
-import { selectRuntime } from './serving-runtime-selection.ts';
-import type { PredictorFault, RuntimeOffers } from './serving-runtime-selection.ts';
+} from '../../contract/names.ts';
+import { payloadAnnotations } from '../../contract/payload-spec.ts';
+import type { Scale } from '../../contract/predictor-outcome.ts';
+import { agentAnnotations, podFromRuntime, podOfCustomPredictor } from './predictor-pod.decide.ts';
+import type { PredictorPod } from './predictor-pod.decide.ts';
+import { servicePorts } from './predictor-service.decide.ts';
+import type { RuntimeOffer } from '../../contract/serving-runtime.ts';
+import { selectRuntime } from '../../contract/serving-runtime-selection.ts';
+import type { PredictorFault, RuntimeOffers } from '../../contract/serving-runtime-selection.ts';
 
 /** An object to be applied: just the fields that this project has a say in. */
 export interface WantedObject extends KubernetesObject {
   readonly spec: JsonObject;
 }
-
-/** How many pods there should be, and who says so. */
-export type Scale =
-  | { readonly kind: 'fixed'; readonly replicas: number }
-  | { readonly kind: 'stopped' }
-  /** Somebody else sets `spec.replicas` of the Deployment. */
-  | { readonly kind: 'external' };
 
 export type PredictorPlan =
   /** Not multi-model: nothing to do. */

@@ -2,13 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
-import type { InferenceService } from '../../../src/contract/inference-service.ts';
-import { planPredictor } from '../../../src/contract/predictor-workload.ts';
-import type { PredictorPlan } from '../../../src/contract/predictor-workload.ts';
-import { readServingRuntime } from '../../../src/contract/serving-runtime.ts';
-import type { ServingRuntime } from '../../../src/contract/serving-runtime.ts';
-import { UPDATE, writeExpected } from './golden-case.ts';
-import { deepFreeze } from './injection-cases.ts';
+import type { InferenceService } from '../../../../src/contract/inference-service.ts';
+import { planPredictor } from '../../../../src/controllers/predictors/predictor-workload.decide.ts';
+import type { PredictorPlan } from '../../../../src/controllers/predictors/predictor-workload.decide.ts';
+import { readServingRuntime } from '../../../../src/contract/serving-runtime.ts';
+import type { ServingRuntime } from '../../../../src/contract/serving-runtime.ts';
+import { UPDATE, writeExpected } from '../../../support/golden-case.ts';
+import { deepFreeze } from '../../contract/injection-cases.ts';
 
 /** One file a case: an InferenceService, its runtimes, and last a document with what is `expected`. */
 const DIRECTORY = join(import.meta.dirname, 'predictors');

@@ -1,7 +1,7 @@
-import { recordsIn } from '../lib/json.ts';
-import type { JsonObject } from '../lib/json.ts';
-import { AGENT_ANNOTATIONS, AGENT_PORT, CONTAINERS } from './names.ts';
-import { firstPort } from './predictor-pod.ts';
+import { recordsIn } from '../../lib/json.ts';
+import type { JsonObject } from '../../lib/json.ts';
+import { AGENT_ANNOTATIONS, AGENT_PORT, CONTAINERS } from '../../contract/names.ts';
+import { firstPort } from './predictor-pod.decide.ts';
 
 /** The port of every predictor's Service (`CommonDefaultHttpPort` in KServe's constants). */
 const SERVICE_PORT = 80;

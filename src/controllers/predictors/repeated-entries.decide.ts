@@ -1,5 +1,5 @@
-import { isRecord } from '../lib/json.ts';
-import type { JsonObject, JsonValue } from '../lib/json.ts';
+import { isRecord } from '../../lib/json.ts';
+import type { JsonObject, JsonValue } from '../../lib/json.ts';
 
 /**
  * A pod's spec with each entry once in those lists in which Kubernetes lets a pod have one twice: server-side apply tells entries

@@ -1,5 +1,5 @@
-import { isRecord } from '../lib/json.ts';
-import type { JsonObject, JsonValue } from '../lib/json.ts';
+import { isRecord } from '../../lib/json.ts';
+import type { JsonObject, JsonValue } from '../../lib/json.ts';
 
 /**
  * Lists of a pod or container that are merged entry by entry, with the field that tells entries apart

@@ -1,6 +1,6 @@
-import { isRecord } from '../lib/json.ts';
-import type { ObjectMeta } from './kubernetes.ts';
-import type { JsonObject, JsonValue } from '../lib/json.ts';
+import { isRecord } from '../../lib/json.ts';
+import type { ObjectMeta } from '../../contract/kubernetes.ts';
+import type { JsonObject, JsonValue } from '../../lib/json.ts';
 
 /** `{{ … }}`; Go's dashes, which trim blanks around it, are taken for granted. */
 const PLACEHOLDER = /\{\{-?\s*([^]*?)\s*-?\}\}/g;

@@ -1,9 +1,9 @@
-import { IMPLEMENTATION_FIELDS } from './inference-service.ts';
-import type { Predictor } from './inference-service.ts';
-import { isRecord, recordsIn } from '../lib/json.ts';
-import type { ObjectMeta } from './kubernetes.ts';
-import type { JsonObject, JsonValue } from '../lib/json.ts';
-import type { ModelRequest } from './model-request.ts';
+import { IMPLEMENTATION_FIELDS } from '../../contract/inference-service.ts';
+import type { Predictor } from '../../contract/inference-service.ts';
+import { isRecord, recordsIn } from '../../lib/json.ts';
+import type { ObjectMeta } from '../../contract/kubernetes.ts';
+import type { JsonObject, JsonValue } from '../../lib/json.ts';
+import type { ModelRequest } from '../../contract/model-request.ts';
 import {
   AGENT_ANNOTATIONS,
   CONTAINERS,
@@ -12,13 +12,13 @@ import {
   DEFAULT_MODEL_DIR,
   INFERENCE_SERVICE_NAME_ENV,
   modelConfigName,
-} from './names.ts';
-import { fillPlaceholders } from './placeholders.ts';
-import { withoutRepeatedEntries } from './repeated-entries.ts';
-import { modelServerOf } from './serving-runtime.ts';
-import type { RuntimeOffer } from './serving-runtime.ts';
-import { withServerDefaults } from './server-defaults.ts';
-import { mergeStrategically } from './strategic-merge.ts';
+} from '../../contract/names.ts';
+import { fillPlaceholders } from './placeholders.decide.ts';
+import { withoutRepeatedEntries } from './repeated-entries.decide.ts';
+import { modelServerOf } from '../../contract/serving-runtime.ts';
+import type { RuntimeOffer } from '../../contract/serving-runtime.ts';
+import { withServerDefaults } from './server-defaults.decide.ts';
+import { mergeStrategically } from './strategic-merge.decide.ts';
 
 /** The `spec` of the pods of a predictor as far as it can be made, and what is wrong with it. */
 export interface PredictorPod {

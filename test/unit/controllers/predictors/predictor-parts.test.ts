@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import type { JsonObject } from '../../../src/lib/json.ts';
-import { fillPlaceholders } from '../../../src/contract/placeholders.ts';
-import { mergeStrategically } from '../../../src/contract/strategic-merge.ts';
-import { deepFreeze } from './injection-cases.ts';
+import type { JsonObject } from '../../../../src/lib/json.ts';
+import { fillPlaceholders } from '../../../../src/controllers/predictors/placeholders.decide.ts';
+import { mergeStrategically } from '../../../../src/controllers/predictors/strategic-merge.decide.ts';
+import { deepFreeze } from '../../contract/injection-cases.ts';
 
 describe('a placeholder in a runtime', () => {
   const metadata = {

@@ -1,7 +1,7 @@
-import { isRecord } from '../lib/json.ts';
-import type { JsonObject, JsonValue } from '../lib/json.ts';
-import type { ModelRequest } from './model-request.ts';
-import type { RuntimeOffer } from './serving-runtime.ts';
+import { isRecord } from '../../lib/json.ts';
+import type { JsonObject, JsonValue } from '../../lib/json.ts';
+import type { ModelRequest } from '../../contract/model-request.ts';
+import type { RuntimeOffer } from '../../contract/serving-runtime.ts';
 
 const MODEL_CLASS_LABEL = 'modelClass';
 const DEFAULT_MODEL_CLASS = 'mlserver_sklearn.SKLearnModel';
