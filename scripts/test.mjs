@@ -24,8 +24,6 @@ await runMain(async () => {
       '--experimental-vm-modules',
       '--disable-warning=ExperimentalWarning',
       jest,
-      // A test that fails may leave a server open, for which jest would wait for ever.
-      '--forceExit',
       '--json',
       `--outputFile=${results}`,
       ...args,

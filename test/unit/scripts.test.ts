@@ -257,7 +257,7 @@ describe('npm test', () => {
     await writeScript(
       'node_modules/jest/bin/jest.js',
       `const { appendFileSync, writeFileSync } = require('node:fs');
-const own = process.argv.slice(2).filter((arg) => !/^--(forceExit|json|outputFile)/.test(arg));
+const own = process.argv.slice(2).filter((arg) => !/^--(json|outputFile)/.test(arg));
 const { KSERVE_MMS_TEST_TIER, FUZZ_SEED = '' } = process.env;
 appendFileSync('jest-calls', [KSERVE_MMS_TEST_TIER, FUZZ_SEED, ...own].join(' ').trimEnd() + '\\n');
 const [, output] = process.argv.map((arg) => /^--outputFile=(.*)/.exec(arg)).find(Boolean);

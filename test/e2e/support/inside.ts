@@ -18,8 +18,6 @@ const JEST = [
   fileURLToPath(new URL('../../../node_modules/jest/bin/jest.js', import.meta.url)),
   `--config=${fileURLToPath(new URL('../jest.config.js', import.meta.url))}`,
   '--runInBand',
-  // A test that fails may leave a server open, for which jest would wait for ever.
-  '--forceExit',
   '--json',
   `--outputFile=${RESULTS}`,
 ];
