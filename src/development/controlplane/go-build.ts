@@ -18,11 +18,15 @@ export interface GoProgram {
   readonly took: string;
 }
 
-const PACKAGES: readonly GoProgram[] = [
+const SERVERS: readonly GoProgram[] = [
   { program: 'etcd', package: 'go.etcd.io/etcd/server/v3', took: 'half a minute' },
   { program: 'kube-apiserver', package: 'k8s.io/kubernetes/cmd/kube-apiserver', took: 'five minutes' },
-  { program: 'kubectl', package: 'k8s.io/kubernetes/cmd/kubectl', took: 'one minute' },
 ];
+const KUBECTL: GoProgram = {
+  program: 'kubectl',
+  package: 'k8s.io/kubernetes/cmd/kubectl',
+  took: 'one minute',
+};
 
 /** What a build needs to know. */
 interface GoBuildRequest {
@@ -41,9 +45,29 @@ interface GoBuildRequest {
 export async function buildWithGo(request: GoBuildRequest): Promise<string> {
   const version = await pinnedKubernetes(request.moduleDirectory);
   await runProgram({ command: 'go', args: ['version'], environment: request.environment });
+  const programs = (await kubectlInPath(version, request)) ? SERVERS : [...SERVERS, KUBECTL];
   return addToCache(request.cache, version, (directory, guardedDirectory) =>
-    buildPrograms(PACKAGES, { ...request, version, directory, guardedDirectory }),
+    buildPrograms(programs, { ...request, version, directory, guardedDirectory }),
   );
+}
+
+/**
+ * Whether the PATH has a kubectl that may talk to a server of this version: one minor version older or newer, by
+ * https://kubernetes.io/releases/version-skew-policy/#kubectl.
+ */
+async function kubectlInPath(
+  server: ReleaseVersion,
+  { environment, progress }: Pick<GoBuildRequest, 'environment' | 'progress'>,
+): Promise<boolean> {
+  const args = ['version', '--client', '--output=json'];
+  const output = await runProgram({ command: 'kubectl', args, environment }).catch(() => '');
+  // Vendors add to the version: v1.32.4-dispatcher, v1.33.1+k3s1.
+  const [release = ''] = /v\d+\.\d+\.\d+/.exec(output) ?? [];
+  const own = parseReleaseVersion(release);
+  if (own === undefined) return false;
+  if (own.major === server.major && Math.abs(own.minor - server.minor) <= 1) return true;
+  progress(`kubectl ${release} of the PATH is too far from ${formatVersion(server)}: another one is built`);
+  return false;
 }
 
 /** Where programs are built, and into which directory. */

@@ -136,6 +136,22 @@ describe('etcd and kube-apiserver come from', () => {
     expect(await readFile(found.etcd, 'utf8')).toContain(' go.etcd.io/etcd/server/v3\n');
     expect(progress.join('\n')).toMatch(/no download: .*ECONNREFUSED[^]*building kube-apiserver with Go/);
   });
+
+  it.each([
+    ['v1.36.0', 'the PATH'],
+    ['v1.35.9-vendor', 'the PATH'],
+    ['v1.37.2+k3s1', 'the PATH'],
+    ['v1.34.9', 'a build'],
+    ['v1.38.0', 'a build'],
+    ['v2.36.0', 'a build'],
+    ['nothing that is a version', 'a build'],
+  ])('a build with Go, with kubectl %s in the PATH: kubectl comes from %s', async (version, from) => {
+    const environment = await withGo(WORKING_GO);
+    const answer = JSON.stringify({ clientVersion: { gitVersion: version } });
+    await writeProgram(join(work, 'go-bin'), 'kubectl', `echo '${answer}'`);
+    const { kubectl } = await findBinaries(options({ environment }));
+    expect(kubectl).toBe(from === 'the PATH' ? 'kubectl' : join(work, 'cache', 'v1.36.3', 'kubectl'));
+  });
 });
 
 describe('when no source works', () => {
