@@ -36,6 +36,9 @@ export const unknown = (message: string, advice?: string): Verdict => ({
   ...{ outcome: 'unknown', message },
   ...(advice !== undefined && { advice }),
 });
+/** A question that ends the message of a name that is not there; empty where no name is like it. */
+export const guess = (near: readonly string[]): string =>
+  near.length > 0 ? `; did you mean ${near.join(', ')}?` : '';
 export const broken = (message: string, advice?: string): Verdict => ({
   ...{ outcome: 'broken', message },
   ...(advice !== undefined && { advice }),

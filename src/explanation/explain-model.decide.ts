@@ -9,7 +9,7 @@ import { inferenceServiceOf, readTrainedModel } from '../contract/trained-model.
 import type { TrainedModel } from '../contract/trained-model.ts';
 import { valueOf } from '../lib/lookup.ts';
 import type { Lookup } from '../lib/lookup.ts';
-import { broken, explanation, ok, unknown } from './chain.decide.ts';
+import { broken, explanation, guess, ok, unknown } from './chain.decide.ts';
 import type { Explanation, Step, Verdict } from './chain.decide.ts';
 import type { ModelFacts } from './facts.decide.ts';
 import { judgeLease, undefinedKind } from './installation-steps.decide.ts';
@@ -43,8 +43,7 @@ const NOBODY: TrainedModel = { metadata: { name: '' } };
 
 function missing({ name, namespace, near, defined }: ModelFacts): Verdict {
   if (!defined) return undefinedKind('TrainedModel');
-  const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '';
-  return broken(`there is no TrainedModel ${name} in namespace ${namespace}${hint}`);
+  return broken(`there is no TrainedModel ${name} in namespace ${namespace}${guess(near)}`);
 }
 
 function stepsFor(facts: ModelFacts, model: TrainedModel): Step[] {
@@ -58,7 +57,8 @@ function stepsFor(facts: ModelFacts, model: TrainedModel): Step[] {
     ['model-kept', () => judgeKept(model)],
     [
       'inference-service-found',
-      () => judgeFound(facts.inferenceService, inferenceServiceOf(model) ?? '', namespace),
+      () =>
+        judgeFound(facts.inferenceService, inferenceServiceOf(model) ?? '', namespace, facts.nearServices),
     ],
     ['inference-service-kept', () => judgeServiceKept(service)],
     ['multi-model', () => judgeMultiModel(service)],

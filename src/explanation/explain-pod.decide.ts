@@ -3,7 +3,7 @@ import type { PodCheck } from '../contract/agent-injection.ts';
 import { valueOf } from '../lib/lookup.ts';
 import { INFERENCE_SERVICE_LABEL } from '../contract/names.ts';
 import { isPod } from '../contract/pod.ts';
-import { broken, explanation, ok, unknown } from './chain.decide.ts';
+import { broken, explanation, guess, ok, unknown } from './chain.decide.ts';
 import type { Explanation, Step, Verdict } from './chain.decide.ts';
 import type { PodFacts, RawPod } from './facts.decide.ts';
 import { judgeNamespace, judgeReached, judgeRegistered, judgeTrusted } from './installation-steps.decide.ts';
@@ -14,10 +14,9 @@ import { judgeFound, judgeMultiModel, judgePodsReady, judgePodsRun } from './pre
 export function explainPod(facts: PodFacts): Explanation {
   const { namespace, name, pod, near } = facts;
   const subject = { kind: 'Pod', namespace, name } as const;
-  const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '';
   const exists = (): Verdict =>
     pod === undefined
-      ? broken(`there is no pod ${name} in namespace ${namespace}${hint}`)
+      ? broken(`there is no pod ${name} in namespace ${namespace}${guess(near)}`)
       : ok('the pod is there');
   return explanation(subject, [['pod-exists', exists], ...stepsFor(facts, pod ?? { metadata: { name } })]);
 }

@@ -1,7 +1,7 @@
 import { valueOf } from '../lib/lookup.ts';
 import { MODEL_LOADED, conditionOf } from '../contract/trained-model-status.ts';
 import type { Condition, TrainedModelStatus } from '../contract/trained-model-status.ts';
-import { broken, explanation, ok, unknown } from './chain.decide.ts';
+import { broken, explanation, guess, ok, unknown } from './chain.decide.ts';
 import type { Explanation, Step, Verdict } from './chain.decide.ts';
 import type { ServiceFacts } from './facts.decide.ts';
 import { judgeLease, undefinedKind } from './installation-steps.decide.ts';
@@ -45,9 +45,8 @@ export function explainInferenceService(facts: ServiceFacts): Explanation {
 function judgeThere({ inferenceService, name, namespace, near, defined }: ServiceFacts): Verdict {
   if (!defined) return undefinedKind('InferenceService');
   if (inferenceService.kind === 'unreadable') return unknown(inferenceService.why);
-  const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '';
   return inferenceService.value === undefined
-    ? broken(`there is no InferenceService ${name} in namespace ${namespace}${hint}`)
+    ? broken(`there is no InferenceService ${name} in namespace ${namespace}${guess(near)}`)
     : ok('the InferenceService is there');
 }
 

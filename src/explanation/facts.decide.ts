@@ -60,6 +60,8 @@ export interface ModelFacts extends PredictorFacts {
   readonly defined: boolean;
   /** Names of others that are like its own. */
   readonly near: readonly string[];
+  /** Names of InferenceServices that are like the one it names, where that one is missing. */
+  readonly nearServices: readonly string[];
   readonly installation: InstallationFacts;
   readonly now: EpochMs;
 }

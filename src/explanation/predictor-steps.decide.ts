@@ -10,7 +10,7 @@ import { STOP_ANNOTATION } from '../contract/names.ts';
 import { adviceOn, serviceTrouble, troubleText } from './service-standing.decide.ts';
 import { canBeInferenceService, describeAbsence } from '../contract/trained-model.ts';
 import { watchedPod } from '../contract/watched-pod.ts';
-import { broken, ok, unknown } from './chain.decide.ts';
+import { broken, guess, ok, unknown } from './chain.decide.ts';
 import type { Step, Verdict } from './chain.decide.ts';
 import type { InstallationFacts, PredictorFacts, RawPod, ServiceFacts } from './facts.decide.ts';
 import { judgeNamespace, judgeReached, judgeRegistered, judgeTrusted } from './installation-steps.decide.ts';
@@ -52,12 +52,13 @@ export function judgeFound(
   inferenceService: Lookup<InferenceService | undefined>,
   name: string,
   namespace: string,
+  near: readonly string[] = [],
 ): Verdict {
   if (inferenceService.kind === 'unreadable')
     return unknown(`InferenceService ${name} cannot be read: ${inferenceService.why}`);
   return inferenceService.value === undefined
     ? canBeInferenceService(name)
-      ? broken(`there is no InferenceService ${name} in namespace ${namespace}`)
+      ? broken(`there is no InferenceService ${name} in namespace ${namespace}${guess(near)}`)
       : broken(describeAbsence(name))
     : ok(`InferenceService ${name} is there`);
 }

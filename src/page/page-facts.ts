@@ -40,7 +40,16 @@ export function pageModelFacts(model: TrainedModel, { view, first, pods, now }: 
   const service = inferenceServiceOf(model);
   return {
     ...predictorFacts(view, objectKey(namespace, service ?? ''), service, pods),
-    ...{ namespace, name, model, defined: true, near: [], installation: installation(first), now },
+    ...{
+      namespace,
+      name,
+      model,
+      defined: true,
+      near: [],
+      nearServices: [],
+      installation: installation(first),
+      now,
+    },
   };
 }
 

@@ -48,6 +48,16 @@ describe('mms explain', () => {
       words: /no InferenceService nowhere/,
     },
     {
+      fault: 'the name of the InferenceService is misspelt',
+      prepare: async () => {
+        await createService(client, inferenceService('blossoms'));
+        await createModel(client, trainedModel('violet', 'blosoms'));
+      },
+      ask: ['tm/violet'],
+      broken: 'inference-service-found',
+      words: /no InferenceService blosoms in namespace default; did you mean blossoms\?/,
+    },
+    {
       fault: 'the model is being deleted',
       prepare: async () => {
         await createModel(client, held(trainedModel('leaving', 'nowhere')));

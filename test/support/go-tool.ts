@@ -24,7 +24,7 @@ export function toolCache(): string {
 }
 
 /**
- * The path of a tool: from the cache, else built with Go into it (about a minute), with Go's progress on stderr.
+ * The path of a tool: from the cache, else built with Go into it (about a minute).
  * @throws when Go is missing or fails; the message says what to do.
  */
 export async function goTool({ name, package: goPackage, version, tags = '' }: GoTool): Promise<string> {
@@ -75,9 +75,12 @@ async function buildAside(
   }
 }
 
+/** How much of Go's output stands in an error, in characters. */
+const STDERR_TAIL = 4000;
+
 /**
- * Runs Go to its end and resolves with its standard output; its progress and errors go to stderr.
- * @throws when Go is missing or fails; the message says what to do.
+ * Runs Go to its end and resolves with its standard output.
+ * @throws when Go is missing or fails; the message has the end of what Go said, and says what to do.
  */
 export async function go(
   args: readonly string[],
@@ -87,16 +90,18 @@ export async function go(
   const child = spawn('go', args, {
     cwd,
     env: { ...process.env, ...env, CGO_ENABLED: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   // A build takes every core there is; whoever works beside it comes first.
   if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   const output = text(child.stdout).catch(() => '');
+  const errors = text(child.stderr).catch(() => '');
   const [code] = (await Promise.race([once(child, 'exit'), once(child, 'error').then(() => ['no go'])])) as [
     unknown,
   ];
   if (code === 0) return output;
   throw new Error(
-    `go ${args.join(' ')} failed (${String(code)}). Install Go (https://go.dev/dl), with access to a Go module proxy.`,
+    `go ${args.join(' ')} failed (${String(code)}). Install Go (https://go.dev/dl), with access to a Go module proxy.\n` +
+      (await errors).trim().slice(-STDERR_TAIL),
   );
 }

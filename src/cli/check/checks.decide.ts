@@ -6,7 +6,7 @@ interface CheckEntry {
   readonly advice: string;
 }
 
-const APPLY = 'kubectl apply -k manifests/default, or the overlay in use (docs/install.md)';
+export const APPLY = 'kubectl apply -k manifests/default, or the overlay in use (docs/install.md)';
 
 /** Every check of `mms check`. Ids are stable: programs read them. */
 export const CHECKS = {

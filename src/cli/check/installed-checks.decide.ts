@@ -13,7 +13,7 @@ import { SYSTEM_CONFIG, WEBHOOK_CONFIGURATION } from '../../contract/names.ts';
 import { readSystemConfig } from '../../contract/system-config.ts';
 import { isSwitchedOn } from '../../contract/webhook-configuration.ts';
 import type { WebhookConfiguration } from '../../contract/webhook-configuration.ts';
-import { check, checkOf } from './checks.decide.ts';
+import { APPLY, check, checkOf } from './checks.decide.ts';
 import type { Check } from './checks.decide.ts';
 import { managerRightsCheck } from './manager-rights.decide.ts';
 import type { RightFacts } from './rights.decide.ts';
@@ -100,11 +100,10 @@ function serves({ spec }: RawObject, version: string): boolean {
 function deploymentCheck(deployment: InstalledFacts['deployment']): Check {
   const id = 'deployment-ready';
   if (deployment.kind === 'unreadable') return check(id, { outcome: 'unknown', message: deployment.why });
-  if (deployment.value === undefined)
-    return check(id, {
-      outcome: 'warning',
-      message: 'there is no Deployment of the manager: it runs elsewhere, or not at all',
-    });
+  if (deployment.value === undefined) {
+    const message = 'there is no Deployment of the manager: it runs elsewhere, or not at all';
+    return { ...check(id, { outcome: 'warning', message }), advice: `if it should run here: ${APPLY}` };
+  }
   const { spec, status } = deployment.value;
   const wanted = numberIn(spec, 'replicas') ?? 1;
   const ready = numberIn(status, 'readyReplicas') ?? 0;

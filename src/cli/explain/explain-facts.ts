@@ -40,7 +40,23 @@ export async function readModelFacts(
     model === undefined ? nearNamesOf(cluster, TRAINED_MODELS, name) : [],
     model !== undefined || isDefined(cluster, TRAINED_MODELS),
   ]);
-  return { ...predictor, namespace, name, model, defined, near, installation, now: systemClock.now() };
+  const misses = service !== undefined && isMissing(predictor.inferenceService);
+  const nearServices = misses ? await nearNamesOf(cluster, INFERENCE_SERVICES, service) : [];
+  return {
+    ...predictor,
+    namespace,
+    name,
+    model,
+    defined,
+    near,
+    nearServices,
+    installation,
+    now: systemClock.now(),
+  };
+}
+
+function isMissing(lookup: Lookup<unknown>): boolean {
+  return lookup.kind === 'known' && lookup.value === undefined;
 }
 
 export async function readServiceFacts(

@@ -16,7 +16,7 @@ const INSTALLATION: InstallationFacts = {
   ...{ trustedUntil: undefined, reached: DENIED, first: 'allocated' },
 };
 const MODEL: ModelFacts = {
-  ...{ namespace: 'default', name: 'rose', near: [], installation: INSTALLATION, now: NOW },
+  ...{ namespace: 'default', name: 'rose', near: [], nearServices: [], installation: INSTALLATION, now: NOW },
   model: {
     metadata: { name: 'rose', namespace: 'default' },
     spec: {

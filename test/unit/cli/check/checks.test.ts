@@ -67,6 +67,14 @@ describe('the checks of an installation', () => {
     expect(found[0]?.advice).toMatch(/^wait: the manager switches it on once/);
   });
 
+  it('name a Deployment that is missing, and how to make it', () => {
+    const found = installedChecks({ ...WELL, deployment: known(undefined) }).filter(
+      ({ outcome }) => outcome !== 'ok',
+    );
+    expect(found).toMatchObject([{ id: 'deployment-ready', outcome: 'warning' }]);
+    expect(found[0]?.advice).toContain('kubectl apply -k');
+  });
+
   const CASES: readonly [what: string, change: Partial<InstalledFacts>, id: CheckId, outcome: string][] = [
     [
       'a kind is missing',
@@ -82,7 +90,6 @@ describe('the checks of an installation', () => {
     ],
     ['no replica is ready', { deployment: deployment(0) }, 'deployment-ready', 'failed'],
     ['one of two is ready', { deployment: deployment(1) }, 'deployment-ready', 'warning'],
-    ['the manager is elsewhere', { deployment: known(undefined) }, 'deployment-ready', 'warning'],
     ['Deployments may not be read', { deployment: DENIED }, 'deployment-ready', 'unknown'],
     ['a right is missing', { managerRights: [right('list pods', false)] }, 'manager-may-work', 'failed'],
     [
