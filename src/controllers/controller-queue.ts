@@ -23,7 +23,7 @@ interface ControllerQueueOptions {
   /** Whose key it is, so that a tenant with many holds up nobody else; unless given, the namespace's and the object's own. */
   readonly sharerOf?: (key: ObjectKey) => Sharer;
   /** Every key there is: a new leader has heard of no change yet, and looks at all of them. */
-  readonly allKeys: () => Iterable<ObjectKey>;
+  readonly allKeys: () => Iterable<ObjectKey> | Promise<Iterable<ObjectKey>>;
   readonly caches: readonly Syncing[];
   readonly clock: Clock;
   readonly random: Random;
@@ -64,7 +64,7 @@ export function createControllerQueue(options: ControllerQueueOptions): Controll
     const working = startWorkQueue<ObjectKey>({ sharerOf: ownSharer, ...options, ...pace });
     queue = working;
     while (!signal.aborted) {
-      for (const key of allKeys()) working.add(key);
+      for (const key of await allKeys()) working.add(key);
       await clock.sleep(pace.resyncEvery, signal);
     }
   }

@@ -8,7 +8,6 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { getIfThere } from '../../src/kube/get-if-there.ts';
@@ -35,14 +34,45 @@ import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { playNode, playProxy } from '../support/played-node.ts';
 import type { PlayedNode, PlayedProxy, ServedBy } from '../support/played-node.ts';
-import { report } from '../support/report.ts';
+import { whileCalled } from '../support/old-name-callers.ts';
+import { answerOf } from '../support/v2-server.ts';
 import { sized } from '../support/tier.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/mms.js', import.meta.url));
 const MODELS = ['iris', 'rose', 'tulip'] as const;
-/** Trained on other data, as it were: its own pods answer otherwise than the shared ones. */
-const OTHER = 'lily';
 const CALLERS = 8;
+
+const output = (name: string, datatype: string, data: number) => ({
+  name,
+  datatype,
+  shape: [1],
+  data: [data],
+});
+const outputs = (...all: readonly object[]): string => JSON.stringify({ outputs: all });
+const sizes = [output('petal', 'FP64', 0.1), output('sepal', 'FP64', 2.5)] as const;
+/** What the pods of their own answer, what the shared ones do, and what becomes of such a model. */
+const OTHERS: Readonly<Record<string, { own: string; shared: string; state: string; because: string }>> = {
+  lily: { own: 'trained', shared: 'otherwise', state: 'ValuesDiffer', because: 'content is trained before' },
+  poppy: {
+    ...{
+      own: outputs(output('petal', 'FP64', 0.1)),
+      shared: outputs(output('petal', 'FP32', Math.fround(0.1))),
+    },
+    ...{ state: 'DatatypeDiffers', because: 'output petal is FP64 before, FP32 now' },
+  },
+  daisy: {
+    ...{ own: outputs(...sizes), shared: outputs(...sizes.toReversed()) },
+    ...{ state: 'OrderDiffers', because: 'outputs are petal, sepal before, sepal, petal now' },
+  },
+  aster: {
+    ...{
+      own: outputs(output('petal', 'FP64', 0.1)),
+      shared: outputs(output('petal', 'FP64', Math.fround(0.1))),
+    },
+    ...{ state: 'Moved', because: '' },
+  },
+};
+const ALL = [...MODELS, ...Object.keys(OTHERS)];
 const SHARED = 'sklearn-shared';
 
 /**
@@ -74,11 +104,11 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     requests = await mkdtemp(join(tmpdir(), 'kserve-mms-fold-move-'));
     const { module } = await kservePrograms();
     await kubectl(kubeconfig, 'apply', '-f', join(module, 'config/runtimes/kserve-mlserver.yaml'));
-    for (const name of [...MODELS, OTHER]) {
+    for (const name of ALL) {
       const model = {
         modelFormat: { name: 'sklearn' },
         protocolVersion: 'v2',
-        storageUri: scene.source.uri(name),
+        storageUri: scene.source.uri(OTHERS[name]?.shared ?? name),
       };
       // A webhook that has just been registered is asked a moment later.
       await eventually(() => createService(cluster.client, inferenceService(name, { model })));
@@ -106,7 +136,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
       request.resume();
       const name = /^\/v2\/models\/([^/]+)\/infer$/.exec(request.url ?? '')?.[1];
       if (name === undefined) response.writeHead(404).end();
-      else response.end(JSON.stringify({ model_name: name, content: name === OTHER ? 'other' : name }));
+      else response.end(JSON.stringify(answerOf(name, OTHERS[name]?.own ?? name)));
     });
     await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
     return server;
@@ -133,29 +163,9 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
   }
 
   /** Calls the old names all the while. */
-  async function called<T>(what: string, work: () => Promise<T>): Promise<T> {
-    let working = true;
-    let asked = 0;
-    const failed: string[] = [];
-    const caller = async (index: number): Promise<void> => {
-      for (let turn = index; working; turn += 1) {
-        const name = MODELS[turn % MODELS.length] ?? 'rose';
-        const answer = await ask(name).catch((thrown: unknown) => `failed: ${String(thrown)}`);
-        asked += 1;
-        if (answer !== name) failed.push(`${name}: ${answer}`);
-        await delay(20);
-      }
-    };
-    const calling = Promise.all(Array.from({ length: CALLERS }, (_, index) => caller(index)));
-    try {
-      return await work();
-    } finally {
-      working = false;
-      await calling;
-      report(what, { asked, failed: failed.length });
-      expect(failed).toEqual([]);
-      expect(asked).toBeGreaterThan(CALLERS);
-    }
+  function called<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const calls = { names: MODELS, callers: CALLERS, pauseMs: 20, ask, expected: (name: string) => name };
+    return whileCalled(what, calls, work);
   }
 
   const fold = (...args: readonly string[]) => runCommand(['fold', '--kubeconfig', kubeconfig, ...args]);
@@ -170,16 +180,19 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
   const replicasOf = async (name: string): Promise<number | undefined> =>
     (await cluster.client.get(DEPLOYMENTS, at(`${name}-predictor`))).spec?.replicas;
 
-  it('moves models whose answers are alike, and names the one whose are not', async () => {
+  it('moves models whose answers are alike, and names those whose are not', async () => {
     const { code, stdout, stderr } = await called('fold --apply', () =>
-      fold('--apply', ...MODELS, OTHER, ...compared()),
+      fold('--apply', ...ALL, ...compared()),
     );
     expect({ rows: rowsOf(stdout), stderr: code === 1 ? '' : stderr }).toEqual({
-      rows: [...MODELS.map((name) => [name, SHARED, 'Moved']), [OTHER, SHARED, 'ValuesDiffer']],
+      rows: ALL.map((name) => [name, SHARED, OTHERS[name]?.state ?? 'Moved']),
       stderr: '',
     });
     for (const name of MODELS) expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(2);
-    expect(proxy.endpointsOf(`${OTHER}-predictor`)).toHaveLength(1);
+    for (const [name, { state, because }] of Object.entries(OTHERS)) {
+      expect(stdout).toContain(because);
+      expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(state === 'Moved' ? 2 : 1);
+    }
     // Each step is told.
     expect(stderr).toContain(`InferenceService ${SHARED} made`);
     expect(stderr).toContain('rose: answers are alike (1 request)');
@@ -241,10 +254,10 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
   };
 
   it('goes all the way back', async () => {
-    const { code, stdout, stderr } = await called('fold --undo', () => fold('--undo', ...MODELS, OTHER));
+    const { code, stdout, stderr } = await called('fold --undo', () => fold('--undo', ...ALL));
     expect({ code, rows: rowsOf(stdout), stderr: code === 0 ? '' : stderr }).toEqual({
       ...{ code: 0, stderr: '' },
-      rows: [...MODELS, OTHER].map((name) => [name, SHARED, 'Undone']),
+      rows: ALL.map((name) => [name, SHARED, 'Undone']),
     });
     expect(await Promise.all(MODELS.map(replicasOf))).toEqual([1, 1, 1]);
     for (const name of MODELS) {
@@ -252,6 +265,16 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
       expect(await getIfThere(cluster.client, TRAINED_MODELS, at(name))).toBeUndefined();
     }
     expect(await getIfThere(cluster.client, INFERENCE_SERVICES, at(SHARED))).toBeUndefined();
+  }, 240_000);
+
+  it('leads nobody to the shared pods any more by an annotation that was removed while no manager ran', async () => {
+    expect((await fold('--apply', 'tulip', '--skip-comparing')).code).toBe(0);
+    await eventually(() => expect(proxy.endpointsOf('tulip-predictor')).toHaveLength(2));
+    await manager.kill('SIGKILL');
+    await kubectl(kubeconfig, 'annotate', 'trainedmodel', 'tulip', 'kserve-mms/replaces-');
+    manager = await startTestManager({ kubeconfig, args: ['--trained-model-status=beside'] });
+    await eventually(() => expect(proxy.endpointsOf('tulip-predictor')).toHaveLength(1), 60_000);
+    expect((await fold('--undo', 'tulip')).code).toBe(0);
   }, 240_000);
 
   /** What `mms fold` has told when it is killed. The next run waits until its Lease has ended; unit/cli/fold/move-run has all steps. */

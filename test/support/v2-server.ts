@@ -33,6 +33,11 @@ export interface V2Server {
   stop(): Promise<void>;
 }
 
+/** A model whose weights are an object answers with its fields; any other, with what it holds. */
+export function answerOf(name: string, content: string | undefined): object {
+  return { model_name: name, ...(content?.startsWith('{') ? (JSON.parse(content) as object) : { content }) };
+}
+
 /** Starts it on a free port; it reads `<modelDir>/<name>/weights.txt` when it loads a model. */
 export async function startV2Server(modelDir: string): Promise<V2Server> {
   const loaded = new Map<string, string | undefined>();
@@ -81,7 +86,7 @@ export async function startV2Server(modelDir: string): Promise<V2Server> {
     if (model === null) return [404, { error: 'no such path' }];
     const [, name = '', verb] = model;
     if (!loaded.has(name)) return [404, { error: `${name} not found` }];
-    return [200, verb === 'ready' ? {} : { model_name: name, content: loaded.get(name) }];
+    return [200, verb === 'ready' ? {} : answerOf(name, loaded.get(name))];
   };
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     request.resume();

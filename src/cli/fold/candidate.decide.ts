@@ -1,6 +1,8 @@
 import { compareText } from '../../lib/compare-text.ts';
 import { isRecord, recordOf } from '../../lib/json.ts';
 import type { JsonObject } from '../../lib/json.ts';
+import type { Bytes } from '../../lib/quantity.ts';
+import { implementationOf } from '../../contract/inference-service.ts';
 import type { InferenceService, Predictor } from '../../contract/inference-service.ts';
 import { modelRequestOf } from '../../contract/model-request.ts';
 import type { ModelRequest } from '../../contract/model-request.ts';
@@ -39,6 +41,8 @@ export interface FoldFacts {
   readonly pods: readonly PodFacts[] | undefined;
   /** What the agent of each shared pod requests. */
   readonly agent: Amount;
+  /** How large the artifacts are, by storage URI, as far as that was asked for. */
+  readonly artifacts: ReadonlyMap<string, Bytes>;
   /** The deployment mode of InferenceServices that say nothing of it; undefined: not known. */
   readonly defaultMode: string | undefined;
 }
@@ -61,6 +65,8 @@ export interface Candidate {
   /** Those that run now; undefined: there is no cluster to look at. */
   readonly pods: readonly PodFacts[] | undefined;
   readonly mode: string;
+  /** How large its model is where it is stored; undefined: nobody has asked. */
+  readonly artifact: Bytes | undefined;
 }
 
 /** All InferenceServices, by namespace and name. */
@@ -79,9 +85,16 @@ export function candidatesOf(facts: FoldFacts): Candidate[] {
         protocol: request?.protocol ?? protocolOf(predictor),
         ...runtimeOf(request, namespace, facts),
         pods: podsOf && (podsOf.get(keyOf(namespace, name)) ?? []),
+        artifact: facts.artifacts.get(storageUriOf(predictor) ?? ''),
       };
     })
     .sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name));
+}
+
+/** Where the model is stored, if that is written as one URI. */
+export function storageUriOf(predictor: Predictor): string | undefined {
+  const { storageUri } = { ...implementationOf(predictor)?.implementation };
+  return typeof storageUri === 'string' && storageUri !== '' ? storageUri : undefined;
 }
 
 function statusMode({ status }: InferenceService): string | undefined {

@@ -52,7 +52,7 @@ export async function factsOfFiles(
     facts: {
       services: [...services.values()],
       trainedModels: trainedModelNames(ofKind<TrainedModel>('TrainedModel')),
-      ...{ runtimes, allRuntimes: false, pods: undefined, defaultMode: undefined },
+      ...{ runtimes, allRuntimes: false, pods: undefined, defaultMode: undefined, artifacts: new Map() },
       agent: agentRequests(DEFAULT_SYSTEM_CONFIG.agent),
     },
     ...{ notes, unmeasured: undefined },

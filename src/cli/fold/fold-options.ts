@@ -15,6 +15,8 @@ export interface AssumptionFlags {
   readonly margin: number;
   readonly podMemory: Bytes;
   readonly modelsPerPod: number;
+  readonly artifactSizes?: true;
+  readonly requestCounts?: readonly string[];
 }
 
 const POD_MEMORY = bytes(16n * 1024n ** 3n);
@@ -35,6 +37,15 @@ export function withAssumptions(command: Command): Command {
       new Option('--model-memory <quantity>', 'of a model of which nothing is measured').argParser(
         readQuantity,
       ),
+    )
+    .option(
+      '--artifact-sizes',
+      'ask the sources, with the credentials of this environment, how large models are of which nothing is measured',
+    )
+    .option(
+      '--request-counts <place>',
+      'a file of metrics, or the URL of a Prometheus, by which it is said what half the memory would mean; may be repeated',
+      gathered,
     )
     .addOption(
       new Option('--empty-server <quantity>', 'what a server takes before its first model').argParser(

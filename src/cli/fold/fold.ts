@@ -16,18 +16,27 @@ import { table } from '../table.ts';
 import type { Tolerance } from './compare/compare-answers.decide.ts';
 import { compareCommand } from './compare/compare-command.ts';
 import type { FoldFacts } from './candidate.decide.ts';
+import { withArtifactSizes } from './artifact-sizes.ts';
 import { factsOfFiles } from './file-facts.ts';
 import { assumptionsIn, gathered, readTolerance, withAssumptions } from './fold-options.ts';
 import { withMoveFlags } from './move/move-flags.ts';
 import type { AssumptionFlags } from './fold-options.ts';
 import { moveCommand } from './move/move-command.ts';
 import { plotOf } from './plot.decide.ts';
+import { readRequestCounts } from './read-counts.ts';
 import { factsOfCluster } from './read-facts.ts';
 import type { ReadFacts } from './read-facts.ts';
 import { foldReport } from './report.decide.ts';
 import type { FoldReport } from './report.decide.ts';
 import { reportDocument } from './report-document.decide.ts';
-import { aloneCells, changeLines, groupCells, modelCells, savedText } from './report-text.decide.ts';
+import {
+  aloneCells,
+  changeLines,
+  halfBudgetLines,
+  groupCells,
+  modelCells,
+  savedText,
+} from './report-text.decide.ts';
 import type { Cells } from './report-text.decide.ts';
 import { writeManifests } from './write-files.ts';
 
@@ -124,12 +133,13 @@ async function fold(io: CommandIo, names: readonly string[], flags: FoldFlags): 
   const { compare, ...others } = flags;
   if (compare !== undefined) return compareCommand(io, names, { ...others, compare });
   const { facts, notes, unmeasured } = await readFacts(io, flags);
+  const counts = flags.requestCounts && (await readRequestCounts(flags.requestCounts, io, io.interruption()));
   mustBeKnown(facts, names);
   const report = foldReport(facts, {
     assumed: assumptionsIn(flags),
     prices: { cpu: flags.cpuPrice, memory: flags.memoryPrice },
     ...{ trusted: new Set(flags.loadsModels), only: new Set(names) },
-    unmeasured,
+    ...{ unmeasured, counts },
   });
   for (const note of notes) io.stderr.write(`note: ${note}\n`);
   if (flags.write !== undefined) {
@@ -141,9 +151,12 @@ async function fold(io: CommandIo, names: readonly string[], flags: FoldFlags): 
   print(io, report, flags.output);
 }
 
-function readFacts(io: CommandIo, flags: FoldFlags): Promise<ReadFacts> {
+async function readFacts(io: CommandIo, flags: FoldFlags): Promise<ReadFacts> {
   const { filename, namespace } = flags;
-  return filename === undefined ? withCluster(flags, factsOfCluster) : factsOfFiles(filename, namespace, io);
+  const read = await (filename === undefined
+    ? withCluster(flags, factsOfCluster)
+    : factsOfFiles(filename, namespace, io));
+  return flags.artifactSizes === true ? withArtifactSizes(read, io) : read;
 }
 
 function mustBeKnown({ services }: FoldFacts, names: readonly string[]): void {
@@ -173,6 +186,10 @@ function print(io: CommandIo, report: FoldReport, output: OutputFormat): void {
   const sections = [
     `${savedText(report)}\n`,
     ...tables.filter(({ rows }) => rows.length > 0).map(tableText),
+    listText(
+      'With half the memory for models, and models that are loaded when they are asked:',
+      halfBudgetLines(report),
+    ),
     listText('What changes for clients and for you:', changeLines(report.groups)),
     listText(
       'These figures assume:',

@@ -3,13 +3,13 @@ import { bytes } from '../../lib/quantity.ts';
 import type { Bytes } from '../../lib/quantity.ts';
 import { encodedSize } from '../../contract/model-config.ts';
 import { MODELS_JSON_CAPACITY } from '../../contract/model-config-plan.ts';
-import { candidatesOf } from './candidate.decide.ts';
+import { candidatesOf, storageUriOf } from './candidate.decide.ts';
 import type { Candidate, FoldFacts } from './candidate.decide.ts';
 import { differences, identityKey, identityOf } from './identity.decide.ts';
 import type { Identity } from './identity.decide.ts';
 import { emptyServerOf, modelMemoryOf } from './memory.decide.ts';
 import type { Assumptions, ModelMemory } from './memory.decide.ts';
-import { implementationFields, obstacleOf } from './obstacles.decide.ts';
+import { obstacleOf } from './obstacles.decide.ts';
 import type { Obstacle } from './obstacles.decide.ts';
 
 /** An InferenceService that can share pods, as a model of them. */
@@ -97,10 +97,9 @@ export function memberNamed(
 }
 
 function memberOf(candidate: Candidate, assumed: Assumptions): Member {
-  const { storageUri } = implementationFields(candidate.predictor);
   return {
     candidate,
-    storageUri: typeof storageUri === 'string' ? storageUri : '',
+    storageUri: storageUriOf(candidate.predictor) ?? '',
     framework: candidate.request?.format.name ?? '',
     memory: modelMemoryOf(candidate, assumed),
   };

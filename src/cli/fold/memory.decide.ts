@@ -24,8 +24,11 @@ const LEAST = bytes(4n * 1024n ** 2n);
 /** Of a model of which nothing is known but that it fits beside an empty server. */
 const GUESS = bytes(64n * 1024n ** 2n);
 
+/** Objects in memory are larger than their files, which are often packed; by how much depends on the library. */
+const ARTIFACT_TIMES = 2n;
+
 /** Where the memory of a model comes from. */
-type MemorySource = 'measured' | 'given' | 'declared' | 'guess';
+type MemorySource = 'measured' | 'given' | 'artifact' | 'declared' | 'guess';
 
 export interface ModelMemory {
   readonly memory: Bytes;
@@ -95,6 +98,8 @@ export function modelMemoryOf(candidate: Candidate, assumed: Assumptions): Model
     };
   }
   if (assumed.modelMemory !== undefined) return { memory: proposed(assumed.modelMemory), source: 'given' };
+  if (candidate.artifact !== undefined)
+    return { memory: proposed(bytes(candidate.artifact * ARTIFACT_TIMES)), source: 'artifact' };
   const declared = podRequestsOf(candidate).server.memory;
   return declared > empty
     ? { memory: proposed(bytes(declared - empty)), source: 'declared' }

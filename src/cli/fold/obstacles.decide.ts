@@ -142,7 +142,7 @@ function storageObstacle({ predictor, request }: Candidate): Obstacle | undefine
 }
 
 /** Of whichever field the implementation is in. */
-export function implementationFields(predictor: Candidate['predictor']): Readonly<Record<string, unknown>> {
+function implementationFields(predictor: Candidate['predictor']): Readonly<Record<string, unknown>> {
   return { ...implementationOf(predictor)?.implementation };
 }
 

@@ -62,7 +62,7 @@ export async function factsOfCluster({ client, scope }: ClusterConnection): Prom
     allRuntimes: namespaced.kind === 'known' && clusterWide.kind === 'known',
     pods: podFactsOf(pods, valueOf(usage) ?? new Map()),
     agent: agentRequests(readSystemConfig(data, undefined).config.agent),
-    defaultMode: defaultModeIn(data),
+    ...{ defaultMode: defaultModeIn(data), artifacts: new Map() },
   };
   const notes = [
     noteOf(models, 'TrainedModels', 'a name that one has already is not noticed'),

@@ -1,3 +1,4 @@
+import type { HalfBudget } from './half-budget.decide.ts';
 import type { FoldReport, ReportedGroup } from './report.decide.ts';
 import type { Footprint } from './savings.decide.ts';
 
@@ -19,7 +20,7 @@ export function reportDocument(report: FoldReport): object {
   };
 }
 
-function groupDocument({ group, shared, before, after, changes }: ReportedGroup): object {
+function groupDocument({ group, shared, before, after, changes, halfBudget }: ReportedGroup): object {
   const [{ candidate }] = group.members;
   return {
     ...{ namespace: orNull(group.namespace), name: group.name, runtime: candidate.server.runtime ?? null },
@@ -29,8 +30,12 @@ function groupDocument({ group, shared, before, after, changes }: ReportedGroup)
     models: group.members.map(({ candidate: { name }, storageUri, memory }) => ({
       ...{ name, storageUri, memory: Number(memory.memory), memoryIs: memory.source },
     })),
-    changes,
+    ...{ changes, halfBudget: halfBudget === undefined ? null : halfBudgetDocument(halfBudget) },
   };
+}
+
+function halfBudgetDocument({ memory, fit, others, requests, requestsToOthers }: HalfBudget): object {
+  return { memory: Number(memory), modelsThatFit: fit, otherModels: others, requests, requestsToOthers };
 }
 
 function amounts({ pods, cpu, memory }: Footprint): object {

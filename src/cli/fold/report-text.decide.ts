@@ -1,6 +1,7 @@
 import { formatBytes } from '../../lib/quantity.ts';
 import type { Bytes } from '../../lib/quantity.ts';
 import { shortBytes } from '../top/short-bytes.decide.ts';
+import type { HalfBudget } from './half-budget.decide.ts';
 import type { FoldReport, ReportedGroup } from './report.decide.ts';
 import type { Footprint } from './savings.decide.ts';
 
@@ -85,6 +86,23 @@ export function changeLines(groups: readonly ReportedGroup[]): string[] {
     ]);
   const more = groups.length - GROUPS_TOLD;
   return more > 0 ? [...told, `The same kind of changes for ${more} more: -o json has them all.`] : told;
+}
+
+/** What half the memory would mean, group by group; nothing where no requests were counted. */
+export function halfBudgetLines({ groups }: FoldReport): string[] {
+  return groups.flatMap(({ group, halfBudget }) =>
+    halfBudget === undefined ? [] : [`${placeOf(group)}: ${halfBudgetText(halfBudget)}`],
+  );
+}
+
+function halfBudgetText(found: HalfBudget): string {
+  const { memory: half, insteadOf, fit, others, requests, requestsToOthers, uncounted } = found;
+  const waited = ((requestsToOthers / requests) * 100).toFixed(1);
+  const silent = uncounted === 0 ? '' : `; ${uncounted} had none counted`;
+  return (
+    `${shortBytes(half)} in a pod instead of ${shortBytes(insteadOf)}. ${fit} of ${fit + others} models fit, those asked most; the others had ` +
+    `${waited} % of ${Math.round(requests)} requests, so no more than these wait for their model${silent}.`
+  );
 }
 
 function change(before: string, after: string): string {

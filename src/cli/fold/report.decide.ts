@@ -7,6 +7,8 @@ import { clientChanges } from './client-changes.decide.ts';
 import type { ClientChange } from './client-changes.decide.ts';
 import { groupServices } from './groups.decide.ts';
 import type { Choice, Group, Member } from './groups.decide.ts';
+import { halfBudgetOf } from './half-budget.decide.ts';
+import type { HalfBudget, RequestCounts } from './half-budget.decide.ts';
 import { KSERVE_REQUESTS } from './memory.decide.ts';
 import type { Assumptions } from './memory.decide.ts';
 import type { Obstacle } from './obstacles.decide.ts';
@@ -20,6 +22,8 @@ export interface ReportedGroup {
   readonly before: Footprint;
   readonly after: Footprint;
   readonly changes: readonly ClientChange[];
+  /** Undefined: no requests were counted. */
+  readonly halfBudget: HalfBudget | undefined;
 }
 
 /** What sharing pods would mean, without a change to anything. */
@@ -44,6 +48,8 @@ interface ReportOptions extends Choice {
   readonly prices: Prices;
   /** Why nothing is measured; undefined where it is, or where there is no cluster. */
   readonly unmeasured: string | undefined;
+  /** Undefined: nobody has counted. */
+  readonly counts?: RequestCounts | undefined;
 }
 
 export function foldReport(facts: FoldFacts, options: ReportOptions): FoldReport {
@@ -51,7 +57,8 @@ export function foldReport(facts: FoldFacts, options: ReportOptions): FoldReport
   const reported = groups.map((group): ReportedGroup => {
     const shared = sharedPodsOf(group, facts.agent, options.assumed);
     const changes = clientChanges(group, shared);
-    return { group, shared, before: footprintBefore(group), after: shared.total, changes };
+    const halfBudget = options.counts && halfBudgetOf(group, options.counts);
+    return { group, shared, before: footprintBefore(group), after: shared.total, changes, halfBudget };
   });
   const before = sumOfFootprints(reported.map((one) => one.before));
   const after = sumOfFootprints(reported.map((one) => one.after));
@@ -84,7 +91,7 @@ function assumptionsOf(
     `The agent of each shared pod requests ${amountText(facts.agent)}.`,
     ...emptyServers(reported),
     ...modelSources(members, assumed),
-    ...(unmeasured === undefined ? [] : [`Nothing is measured: ${unmeasured}`]),
+    ...(unmeasured === undefined ? [] : [`Nothing is measured: ${unmeasured} ${ASK_SOURCES}`]),
     `CPU of a shared pod: as the member that requests most, or what all members take now and ${percent(assumed.margin)} more, whichever is more. More models are more requests: watch it.`,
     `Memory of a shared pod: an empty server and all models are requested; its limit is ${percent(assumed.margin)} more.`,
     `Replicas: as many as the member with most has, or asks for by minReplicas. At most ${formatBytes(assumed.podMemory)} and ${assumed.modelsPerPod} models in a shared pod.`,
@@ -93,6 +100,8 @@ function assumptionsOf(
       : ['Money: a month has 730 hours, and all that is requested is paid.']),
   ];
 }
+
+const ASK_SOURCES = '--artifact-sizes asks the sources how large the models are.';
 
 function amountText({ cpu, memory }: Amount): string {
   return `${formatCpu(cpu)} CPU and ${formatBytes(memory)}`;
@@ -120,6 +129,7 @@ function modelSources(members: readonly Member[], { margin, modelMemory }: Assum
   const lines: readonly (readonly [number, string])[] = [
     [count('measured'), `is what its pods take now, less an empty server, and ${percent(margin)} more`],
     [count('given'), `is ${modelMemory === undefined ? '' : formatBytes(modelMemory)}, as given`],
+    [count('artifact'), 'is a guess: twice the size of its artifact'],
     [
       count('declared'),
       'is what its pod requests, less an empty server: the most it can be, and likely far less',

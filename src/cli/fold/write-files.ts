@@ -84,6 +84,8 @@ function memoryComment({ memory: { memory, source } }: Member): string {
       return `# Memory: ${amount}, by what the pods of the InferenceService took, less an empty server, with a margin.\n`;
     case 'given':
       return `# Memory: ${amount}, as it was given with --model-memory.\n`;
+    case 'artifact':
+      return `# Memory: ${amount} is a guess: twice the size of its artifact.\n`;
     case 'declared':
       return `# Memory: ${amount} is a guess: what the InferenceService requested, less an empty server. It is likely far less.\n`;
     case 'guess':

@@ -15,6 +15,7 @@ import { nearNames } from '../near-names.decide.ts';
 import { growthOf, NO_TRAFFIC } from '../../contract/model-traffic.ts';
 import { shortBytes } from './short-bytes.decide.ts';
 import { inferenceServiceOf } from '../../contract/trained-model.ts';
+import type { TrainedModel } from '../../contract/trained-model.ts';
 import { residencyTable, residentServices } from './top-residency.decide.ts';
 import { TRAINED_MODELS } from '../../kube/resources.ts';
 import { systemClock } from '../../lib/system-clock.ts';
@@ -76,20 +77,10 @@ function showTop(io: CommandIo, services: readonly string[], flags: TopFlags): P
   const interrupted = io.interruption();
   return withCluster(flags, async (cluster) => {
     const all = await listObjects(cluster.client, TRAINED_MODELS, cluster.scope);
-    const known = all.flatMap((model) => inferenceServiceOf(model) ?? []);
-    const wanted = new Set(services);
-    for (const name of wanted) {
-      if (known.includes(name)) continue;
-      const where = cluster.scope === undefined ? 'any namespace' : `namespace ${cluster.scope}`;
-      throw new NoSuchNameError(
-        { wanted: name, near: nearNames(name, known) },
-        where,
-        'InferenceService with models',
-      );
-    }
-    const isWanted = (service: string | undefined): boolean => wanted.size === 0 || wanted.has(service ?? '');
-    const { traffic, overSeconds } = await countedTraffic(cluster, isWanted, flags, interrupted);
-    const models = all.filter((model) => isWanted(inferenceServiceOf(model)));
+    const models = selectModels(all, services, cluster);
+    const asked = new Set(models.map(inferenceServiceOf));
+    const isAsked = (service: string | undefined): boolean => services.length === 0 || asked.has(service);
+    const { traffic, overSeconds } = await countedTraffic(cluster, isAsked, flags, interrupted);
     const top = topModels(models, traffic, flags.sort);
     if (flags.output === 'table') {
       if (top.length === 0) io.stderr.write('there are no TrainedModels\n');
@@ -104,6 +95,34 @@ function showTop(io: CommandIo, services: readonly string[], flags: TopFlags): P
     }
     const document = topDocument(top, traffic, overSeconds);
     io.stdout.write(structured(document, flags.output === 'yaml' ? 'yaml' : 'json'));
+  });
+}
+
+/**
+ * The models of these InferenceServices; all without a name. While an InferenceService of one model is being moved (`mms fold`), its
+ * name is that of a TrainedModel, which is meant then.
+ *
+ * @throws {NoSuchNameError}
+ */
+function selectModels(
+  all: readonly TrainedModel[],
+  names: readonly string[],
+  { scope }: ClusterConnection,
+): readonly TrainedModel[] {
+  if (names.length === 0) return all;
+  const services = new Set(all.flatMap((model) => inferenceServiceOf(model) ?? []));
+  const models = new Set(all.map(({ metadata }) => metadata.name));
+  for (const name of names) {
+    if (services.has(name) || models.has(name)) continue;
+    const where = scope === undefined ? 'any namespace' : `namespace ${scope}`;
+    const near = nearNames(name, services);
+    throw new NoSuchNameError({ wanted: name, near }, where, 'InferenceService with models');
+  }
+  return all.filter((model) => {
+    const service = inferenceServiceOf(model) ?? '';
+    return (
+      names.includes(service) || (names.includes(model.metadata.name) && !services.has(model.metadata.name))
+    );
   });
 }
 

@@ -9,7 +9,7 @@ import type { TrainedModel } from '../../contract/trained-model.ts';
 import type { WatchedPod } from '../../contract/watched-pod.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import { getIfThere } from '../../kube/get-if-there.ts';
-import { ENDPOINT_SLICES, SERVICES } from '../../kube/resources.ts';
+import { ENDPOINT_SLICES, SERVICES, TRAINED_MODELS } from '../../kube/resources.ts';
 import { deleteIfThere } from '../../kube/unless-there.ts';
 
 interface ReplacementWorld {
@@ -37,6 +37,7 @@ export async function reconcileReplacement(
   const labelSelector = `${REPLACES_LABEL}=${name}`;
   const { items } = await client.list(ENDPOINT_SLICES, { namespace, labelSelector });
   const wanted = model === undefined ? [] : await wantedSlices(key, model, { client, logger, podsOf });
+  if (wanted.length === 0 && items.length > 0 && (await isAheadOf(client, key, model))) return;
   const changes = sliceChanges(items, wanted);
   for (const slice of changes.apply) await apply(client, slice);
   for (const { metadata } of changes.delete)
@@ -44,6 +45,20 @@ export async function reconcileReplacement(
   if (changes.apply.length + changes.delete.length === 0) return;
   const pods = wanted.flatMap(({ endpoints = [] }) => endpoints.map(({ targetRef }) => targetRef?.name));
   logger.info({ inferenceService: key, pods }, 'its Service leads to these pods as well');
+}
+
+/**
+ * Whether the API server knows of a replacement that this replica's watch has not told of yet: a new leader must not end what the
+ * one before it has just begun. The watch will tell.
+ */
+async function isAheadOf(
+  client: ApiClient,
+  key: ObjectKey,
+  known: TrainedModel | undefined,
+): Promise<boolean> {
+  if (known !== undefined && replacedService(known) !== undefined) return false;
+  const now = await getIfThere(client, TRAINED_MODELS, splitKey(key));
+  return now !== undefined && replacedService(now) !== undefined;
 }
 
 async function wantedSlices(

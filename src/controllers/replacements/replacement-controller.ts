@@ -11,6 +11,7 @@ import type { ApiClient } from '../../kube/api-client.ts';
 import type { ClusterView } from '../../kube/cluster-view.ts';
 import type { Controller } from '../controller.ts';
 import { createControllerQueue } from '../controller-queue.ts';
+import { modelsOfSlices } from './left-behind.ts';
 import { reconcileReplacement } from './reconcile-replacement.ts';
 
 interface ReplacementControllerOptions {
@@ -28,8 +29,8 @@ const PACE = {
 };
 
 /**
- * Leads the Services of InferenceServices that have been folded to the pods that they share. Asks the API server nothing unless a
- * TrainedModel says that it replaces an InferenceService.
+ * Leads the Services of InferenceServices that have been folded to the pods that they share. Unless a TrainedModel says that it
+ * replaces an InferenceService, it asks the API server for nothing but the slices that may be left behind, every five minutes.
  */
 export function createReplacementController(options: ReplacementControllerOptions): Controller {
   const { client, view } = options;
@@ -37,7 +38,10 @@ export function createReplacementController(options: ReplacementControllerOption
   const logger = options.logger.child({ part: 'replacements' });
   const queue = createControllerQueue({
     ...{ ...options, logger, pace: PACE, caches: [trainedModels, pods], observe: () => undefined },
-    allKeys: () => [...trainedModels.cache.list()].filter(isReplacement).map((model) => keyOf(model)),
+    allKeys: async () => [
+      ...[...trainedModels.cache.list()].filter(isReplacement).map((model) => keyOf(model)),
+      ...(await modelsOfSlices(client, logger)),
+    ],
     process: (key) =>
       reconcileReplacement(key, trainedModels.cache.get(key), { client, logger, podsOf: podsOf(view) }),
   });

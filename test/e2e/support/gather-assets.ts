@@ -2,7 +2,7 @@ import { binaryOptions } from '../../../src/cli/binary-options.ts';
 import { findBinaries } from '../../../src/development/controlplane/binaries.ts';
 import type { Progress } from '../../../src/development/controlplane/progress.ts';
 import type { NodeAssets } from './assets.ts';
-import { mlserverImage, ownImage, pauseImage } from './images.ts';
+import { mlserverImage, ownImage, pauseImage, sklearnserverImage } from './images.ts';
 import { nodePrograms } from './node-programs.ts';
 import { systemPrograms } from './system-packages.ts';
 
@@ -20,6 +20,7 @@ export async function gatherAssets(
     images: [
       await pauseImage(environment, progress),
       await mlserverImage(environment, progress),
+      await sklearnserverImage(environment, progress),
       await ownImage(environment, progress),
     ],
   };

@@ -8,11 +8,15 @@ import type { Progress } from '../../../src/development/controlplane/progress.ts
 import { runProgram } from '../../../src/development/controlplane/run-program.ts';
 import { mlserverEnvironment } from '../../../src/development/demo/mlserver-environment.ts';
 import { exists } from '../../support/exists.ts';
+import { KSERVE_VERSION } from '../../support/kserve-programs.ts';
+import { testSklearnserver } from '../../support/sklearnserver.ts';
 import { writeOciArchive } from './oci-archive.ts';
 
 export const PAUSE_IMAGE = 'docker.io/library/kserve-mms-test-pause:1';
 /** Under the name that manifests/runtimes has for it. */
 export const MLSERVER_IMAGE = 'docker.io/seldonio/mlserver:1.7.1';
+
+export const SKLEARNSERVER_IMAGE = `docker.io/kserve/sklearnserver:${KSERVE_VERSION}`;
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -110,23 +114,63 @@ export async function mlserverImage(environment: NodeJS.ProcessEnv, progress: Pr
   }
   if ((await exists(output)) && (await isExecutable(mlserver.python))) return output;
   progress('packing MLServer and its Python into an image (half a minute, once)');
-  const listed = JSON.parse(
-    await runProgram({ command: mlserver.python, args: ['-c', LIST_FILES], environment }),
-  ) as { paths: string[]; libraries: string[]; stdlib: string };
+  return packPython({
+    ...{ name: MLSERVER_IMAGE, python: mlserver.python, environment, output },
+    // As MLServer's own image starts.
+    entrypoint: [mlserver.mlserver, 'start', '/mnt/models'],
+    // KServe's runtime sets the directories of models itself; what else MLServer writes goes to where it starts.
+    env: ['MLSERVER_LOAD_MODELS_AT_STARTUP=false'],
+  });
+}
+
+/** The archive of an image of KServe's own sklearnserver, made of the environment that the agent's tests use. */
+export async function sklearnserverImage(
+  environment: NodeJS.ProcessEnv,
+  progress: Progress,
+): Promise<string> {
+  const output = join(cacheDirectory(environment), 'e2e', `kserve-sklearnserver-${KSERVE_VERSION}.tar`);
+  const { python, environment: its } = await testSklearnserver();
+  if ((await exists(output)) && (await isExecutable(python))) return output;
+  progress("packing KServe's sklearnserver and its Python into an image (half a minute, once)");
+  const sources = its['PYTHONPATH'] ?? '';
+  return packPython({
+    ...{ name: SKLEARNSERVER_IMAGE, python, environment, output },
+    more: sources.split(':'),
+    entrypoint: [python, '-m', 'sklearnserver'],
+    env: [`PYTHONPATH=${sources}`, 'PYTHONDONTWRITEBYTECODE=1'],
+  });
+}
+
+interface PythonImage {
+  readonly name: string;
+  readonly python: string;
+  /** What it needs beside Python and its environment. */
+  readonly more?: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly env: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  readonly output: string;
+}
+
+async function packPython(image: PythonImage): Promise<string> {
+  const { name, python, more = [], entrypoint, env, environment, output } = image;
+  const listed = JSON.parse(await runProgram({ command: python, args: ['-c', LIST_FILES], environment })) as {
+    paths: string[];
+    libraries: string[];
+    stdlib: string;
+  };
   await writeOciArchive({
-    name: MLSERVER_IMAGE,
+    name,
     files: {
-      paths: listed.paths,
+      paths: [...listed.paths, ...more],
       // Of Python what it does not run with, and the tests of every package: a third of the size.
       exclude: [`${listed.stdlib}/site-packages`, `${listed.stdlib}/test`, '*/tests', '*/site-packages/pip'],
       dereferenced: listed.libraries,
       places: ['/tmp'],
     },
     config: {
-      // As MLServer's own image starts.
-      Entrypoint: [mlserver.mlserver, 'start', '/mnt/models'],
-      // KServe's runtime sets the directories of models itself; what else MLServer writes goes to where it starts.
-      Env: ['PATH=/usr/bin:/bin', 'HOME=/tmp', 'MLSERVER_LOAD_MODELS_AT_STARTUP=false'],
+      Entrypoint: [...entrypoint],
+      Env: ['PATH=/usr/bin:/bin', 'HOME=/tmp', ...env],
       User: '65532',
       WorkingDir: '/tmp',
     },

@@ -12,7 +12,9 @@ import { table } from '../../table.ts';
 import type { Tolerance } from '../compare/compare-answers.decide.ts';
 import { readRequests } from '../compare/request-files.ts';
 import type { Assumptions } from '../memory.decide.ts';
+import { withArtifactSizes } from '../artifact-sizes.ts';
 import { factsOfCluster } from '../read-facts.ts';
+import type { ReadFacts } from '../read-facts.ts';
 import { foldReport } from '../report.decide.ts';
 import { withMoveLease } from './move-lease.ts';
 import { moveWorld, readMoveObjects } from './move-world.ts';
@@ -28,6 +30,7 @@ interface MoveFlags extends ScopeFlags {
   readonly timeout: Milliseconds;
   readonly assumed: Assumptions;
   readonly trusted: ReadonlySet<string>;
+  readonly artifactSizes?: true;
 }
 
 /** A flag or a name of the move is missing. */
@@ -64,7 +67,7 @@ export async function moveCommand(
       withMoveLease(
         { ...cluster, identity: identity(), clock: systemClock, signal, say },
         async (holding) => {
-          const { moves, refused } = await planOf(cluster, goal, names, flags);
+          const { moves, refused } = await planOf(cluster, goal, names, flags, io);
           const { tolerance, timeout } = flags;
           const world = moveWorld({ cluster, requests, tolerance, timeout, say, signal: holding });
           return [...(await runMoves(goal, moves, world)), ...refused];
@@ -99,11 +102,14 @@ async function planOf(
   cluster: ClusterConnection,
   goal: Goal,
   names: readonly string[],
-  { assumed, trusted }: MoveFlags,
+  { assumed, trusted, artifactSizes }: MoveFlags,
+  io: CommandIo,
 ): Promise<ReturnType<typeof planBack>> {
+  const measured = async (reading: Promise<ReadFacts>): Promise<ReadFacts> =>
+    artifactSizes === true ? withArtifactSizes(await reading, io) : reading;
   if (goal !== 'apply') return planBack(names, await readMoveObjects(cluster));
   const [{ facts, unmeasured }, objects] = await Promise.all([
-    factsOfCluster({ ...cluster, scope: cluster.namespace }),
+    measured(factsOfCluster({ ...cluster, scope: cluster.namespace })),
     readMoveObjects(cluster),
   ]);
   const prices = { cpu: undefined, memory: undefined };

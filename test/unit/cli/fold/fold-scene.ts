@@ -40,7 +40,7 @@ export const AGENT = amount(100, 100);
 export function facts(services: readonly InferenceService[], more: Partial<FoldFacts> = {}): FoldFacts {
   return {
     ...{ services, trainedModels: new Map(), runtimes: [], allRuntimes: false, pods: undefined },
-    ...{ agent: AGENT, defaultMode: undefined, ...more },
+    ...{ agent: AGENT, defaultMode: undefined, artifacts: new Map(), ...more },
   };
 }
 

@@ -170,6 +170,27 @@ const CASES: readonly Case[] = [
       [387, 'declared'],
     ],
   },
+  {
+    what: 'twice the size of the artifact where it was asked for, else as before',
+    given: facts(two(), { artifacts: new Map([['s3://models/rose', bytes(30 * MI)]]) }),
+    ...{ before: [2, 2000, 1200], after: [1, 1100, 213 + 60 + 387 + 100] },
+    models: [
+      [60, 'artifact'],
+      [387, 'declared'],
+    ],
+  },
+  {
+    what: 'what is measured stands above the size of the artifact',
+    given: facts(two(), {
+      artifacts: new Map([['s3://models/rose', bytes(30 * MI)]]),
+      pods: [pod('rose', { used: amount(10, 213 + 8) }), pod('tulip', { used: amount(10, 213 + 8) })],
+    }),
+    ...{ before: [2, 2000, 1200], after: [1, 1100, 213 + 20 + 100] },
+    models: [
+      [10, 'measured'],
+      [10, 'measured'],
+    ],
+  },
 ];
 
 describe('what sharing pods saves', () => {

@@ -90,6 +90,19 @@ describe('mms top', () => {
     expect({ code, first: stdout.split(' ')[0] }).toEqual({ code: 0, first: 'oak' });
   });
 
+  it('takes the name of a model too, as that of the InferenceService which it replaces', async () => {
+    const { code, stdout } = await top('tulip', '--no-headers');
+    expect({
+      code,
+      names: stdout
+        .trim()
+        .split('\n')
+        .map((line) => line.split(' ')[0]),
+    }).toEqual({
+      ...{ code: 0, names: ['tulip'] },
+    });
+  });
+
   it('counts what comes within a while', async () => {
     const { stdout } = await top('isvc/flowers', '--over', '10ms', '--sort', 'requests', '-o', 'json');
     const { models, overSeconds } = JSON.parse(stdout) as { models: object[]; overSeconds: number };

@@ -1,0 +1,41 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from '@jest/globals';
+import { report } from './report.ts';
+
+interface Calls {
+  readonly names: readonly string[];
+  readonly callers: number;
+  /** Between two requests of a caller. */
+  readonly pauseMs: number;
+  /** What a client of the name gets; throws where it gets nothing. */
+  readonly ask: (name: string) => Promise<string>;
+  /** What it is to get. */
+  readonly expected: (name: string) => string | undefined;
+}
+
+/** Has clients call the names in turn while the work is done; each must always get what is expected. */
+export async function whileCalled<T>(what: string, calls: Calls, work: () => Promise<T>): Promise<T> {
+  const { names, callers, pauseMs, ask, expected } = calls;
+  const failed: string[] = [];
+  let working = true;
+  let asked = 0;
+  const caller = async (index: number): Promise<void> => {
+    for (let turn = index; working; turn += 1) {
+      const name = names[turn % names.length] ?? '';
+      const answer = await ask(name).catch((thrown: unknown) => `failed: ${String(thrown)}`);
+      asked += 1;
+      if (answer !== expected(name)) failed.push(`${name}: ${answer}`);
+      await delay(pauseMs);
+    }
+  };
+  const calling = Promise.all(Array.from({ length: callers }, (_, index) => caller(index)));
+  try {
+    return await work();
+  } finally {
+    working = false;
+    await calling;
+    report(what, { asked, failed: failed.length });
+    expect(failed.slice(0, 10)).toEqual([]);
+    expect(asked).toBeGreaterThan(callers);
+  }
+}

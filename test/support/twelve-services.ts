@@ -1,0 +1,46 @@
+/** Twelve InferenceServices of one model each, of three kinds; the answer of a model says which it is. */
+export const ON_MLSERVER = ['aster', 'daisy', 'iris', 'rose', 'tulip'] as const;
+export const ON_SKLEARNSERVER = ['ash', 'beech', 'elm', 'maple', 'oak'] as const;
+/** Why each of these stays alone. */
+export const STAYING = { tensor: 'ServerCannotLoad', vase: 'CustomPredictor' } as const;
+export const MOVING = [...ON_MLSERVER, ...ON_SKLEARNSERVER];
+
+export type Protocol = 'v1' | 'v2';
+
+/** What the model of this name is trained to answer. */
+export function answerOfModel(name: string): number {
+  return MOVING.indexOf(name as (typeof MOVING)[number]) + 1;
+}
+
+export function protocolOfModel(name: string): Protocol {
+  return (ON_MLSERVER as readonly string[]).includes(name) ? 'v2' : 'v1';
+}
+
+/** A request to a model that answers the same to everything. */
+export function requestOf(protocol: Protocol): string {
+  const input = { name: 'input', shape: [1, 1], datatype: 'FP64', data: [3] };
+  return JSON.stringify(protocol === 'v2' ? { inputs: [input] } : { instances: [[3]] });
+}
+
+/**
+ * What a client of the name gets of `host:port`, without what each server adds of its own.
+ *
+ * @throws with the status and the text of any other answer than a prediction
+ */
+export async function predictionAt(address: string, name: string): Promise<string> {
+  const protocol = protocolOfModel(name);
+  const path = protocol === 'v2' ? `/v2/models/${name}/infer` : `/v1/models/${name}:predict`;
+  const response = await fetch(`http://${address}${path}`, {
+    ...{ method: 'POST', body: requestOf(protocol) },
+    headers: { 'content-type': 'application/json' },
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${response.status}: ${text.slice(0, 300)}`);
+  const { predictions, outputs } = JSON.parse(text) as {
+    predictions?: number[];
+    outputs?: { name: string; datatype: string; shape: number[]; data: number[] }[];
+  };
+  return JSON.stringify(
+    predictions ?? outputs?.map(({ name: output, datatype, shape, data }) => [output, datatype, shape, data]),
+  );
+}
