@@ -91,6 +91,7 @@ export function makeRoomOn(server: Server, options: RoomOptions): ConnectionRoom
     if (connection.response !== undefined && !connection.response.writableEnded) {
       // Neither Go nor any other client of ours sends requests in advance: thousands fit into one read.
       observe('pipelined');
+      skipWhatIsRead(request.socket);
       request.socket.destroy();
       return;
     }
@@ -168,4 +169,17 @@ function addressOf({ remoteAddress }: Socket): string {
 /** A client may connect to several addresses of this server from one port. */
 function keyOf({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress ?? ''} ${remotePort ?? ''} ${localAddress ?? ''}`;
+}
+
+/** What a parser is told to skip the rest of what was read: it takes that for another protocol. */
+const NO_MORE = 2;
+
+/**
+ * Has what is left of a read not parsed. Node goes on to the end of it although the connection is closed by then, with 600
+ * requests in the 64 KiB of a read. It documents no way to stop that. Where it no longer asks this function, all is parsed as
+ * before. Source: parserOnHeadersComplete in lib/_http_common.js, on_headers_complete in src/node_http_parser.cc.
+ */
+function skipWhatIsRead(socket: Socket): void {
+  const { parser } = socket as { readonly parser?: { onIncoming?: unknown } | null };
+  if (typeof parser?.onIncoming === 'function') parser.onIncoming = () => NO_MORE;
 }

@@ -125,6 +125,11 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
       'large-pieces',
       async () => (await held()) > 24 * 1024 * 1024,
     ],
+    [
+      '64 senders send fifty requests at once and wait for no answer',
+      'in-advance',
+      async () => (await closed('pipelined')) > 500,
+    ],
   ])('goes on while %s', (_, attack, underWay) => survives(attack, underWay));
 
   it('goes on while there are 4,096 connections without a request, and says so', async () => {

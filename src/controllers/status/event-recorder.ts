@@ -6,7 +6,7 @@ import type { ModelEvent } from './model-events.decide.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import { apiVersionOf, EVENTS } from '../../kube/resources.ts';
 import type { Resource } from '../../kube/resources.ts';
-import type { TokenBucket } from '../../lib/token-bucket.ts';
+import type { EventAllowance } from './event-allowance.ts';
 
 export type EventOutcome = 'created' | 'counted' | 'dropped' | 'failed';
 
@@ -24,7 +24,7 @@ interface EventRecorderOptions {
   readonly clock: Clock;
   /** The pod's name. */
   readonly identity: string;
-  readonly allowance: Pick<TokenBucket, 'tryTake'>;
+  readonly allowance: EventAllowance;
   readonly observe: (outcome: EventOutcome) => void;
 }
 
@@ -66,7 +66,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   let sequence = 0;
   return {
     record(regarding, event) {
-      if (!allowance.tryTake()) {
+      if (!allowance.take(regarding)) {
         observe('dropped');
         return;
       }

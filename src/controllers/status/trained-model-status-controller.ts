@@ -18,11 +18,11 @@ import type { ApiClient } from '../../kube/api-client.ts';
 import type { Delta } from '../../kube/reflector-types.ts';
 import { INFERENCE_SERVICES, type Resource, TRAINED_MODELS } from '../../kube/resources.ts';
 import { createBreather } from '../../lib/breather.ts';
+import { createEventAllowance } from './event-allowance.ts';
 import { createEventRecorder } from './event-recorder.ts';
 import { createResidencyDoubts } from './residency-doubts.ts';
 import type { EventOutcome, EventRecorder } from './event-recorder.ts';
 import { createStatusWriter, type StatusWriteOutcome } from './status-writer.ts';
-import { createTokenBucket } from '../../lib/token-bucket.ts';
 import { createAgentFollowers } from './agent-followers.ts';
 import type { AgentFollowers, AgentObserver } from './agent-followers.ts';
 import type { ClusterView } from '../../kube/cluster-view.ts';
@@ -68,7 +68,6 @@ const PACE = {
 };
 /** Writes a second of what holds; the API server has other things to do. */
 const WRITES = { perSecond: 200, burst: 200 };
-const EVENTS_A_SECOND = { perSecond: 10, burst: 100 };
 
 /** Writes the status of each TrainedModel; see docs/trained-model-status.md. */
 export function createTrainedModelStatus(options: TrainedModelStatusOptions): Controller {
@@ -273,7 +272,7 @@ function eventsFor(
   { client, clock, identity, observe }: TrainedModelStatusOptions,
   resource: Resource,
 ): EventRecorder {
-  const allowance = createTokenBucket({ ...EVENTS_A_SECOND, clock });
+  const allowance = createEventAllowance(clock);
   return createEventRecorder({
     ...{ client, clock, resource, identity, allowance, observe: observe.event },
   });
