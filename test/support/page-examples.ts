@@ -50,6 +50,7 @@ export async function runExample(
 export function comparable(output: string): string {
   return output
     .replace(/^\w+: (Unknown|Queued|Downloading|Loading)\b.*\n/gm, '')
+    .replace(/^\w+: (the TrainedModel is being|models\.json still|\d+ of \d+ replicas still).*\n/gm, '')
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID')
     .replace(/\S+ leads$/gm, 'HOST leads')
     .replace(/(?<!\w)v?\d[\w.]*( ?(ms|s|%))?/g, '0')
