@@ -1,10 +1,11 @@
 import type { ObjectCache, ObjectKey, Secret, ServiceAccount } from '../contract/kubernetes.ts';
 import type { Clock, MonotonicMs, Milliseconds } from '../lib/clock.ts';
 import { objectKey } from '../contract/kubernetes.ts';
-import { isSecretName } from '../contract/credential-lookup.ts';
+import { isSecretName, MOST_SECRETS } from '../contract/credential-lookup.ts';
 import type { CredentialLookup, NamedSecret } from '../contract/credential-lookup.ts';
 import { factsOfSecret } from '../contract/storage-credentials.ts';
 import type { SecretFacts } from '../contract/storage-credentials.ts';
+import { createSharedTurns } from '../lib/shared-turns.ts';
 
 /** The storage credentials that a pod or its service account names. */
 export interface PodCredentials {
@@ -34,6 +35,11 @@ interface PodCredentialsOptions {
 const DEFAULT_ACCOUNT = 'default';
 /** Facts are small and this many service accounts with storage is a lot; the oldest go first. */
 const MAX_REMEMBERED = 1000;
+/**
+ * Reads of Secrets at once, in all and for a namespace. A Secret takes some 3 MiB while it is read, and reviews that anybody
+ * may have sent name service accounts that list many.
+ */
+const READS = { total: 16, each: 4 };
 
 /** For a manager that may not read Secrets: no pod gets credentials. */
 export const NO_CREDENTIALS: PodCredentials = {
@@ -48,6 +54,8 @@ export const NO_CREDENTIALS: PodCredentials = {
 export function createPodCredentials(options: PodCredentialsOptions): PodCredentials {
   const { serviceAccounts, readServiceAccount, readSecret, clock, ttl } = options;
   const remembered = new Map<ObjectKey, { readonly facts: SecretFacts; readonly until: MonotonicMs }>();
+  const reading = new Map<ObjectKey, Promise<SecretFacts | undefined>>();
+  const turns = createSharedTurns(READS);
 
   async function factsOf(namespace: string, name: string): Promise<SecretFacts | undefined> {
     // What no Secret can be called is not put into a URL.
@@ -56,11 +64,19 @@ export function createPodCredentials(options: PodCredentialsOptions): PodCredent
     const known = remembered.get(key);
     if (known !== undefined && known.until > clock.monotonic()) return known.facts;
     remembered.delete(key);
-    const secret = await readSecret(key);
-    if (secret === undefined) return undefined;
-    const facts = factsOfSecret(secret);
-    remember(key, facts);
-    return facts;
+    const underWay = reading.get(key) ?? read(namespace, key).finally(() => reading.delete(key));
+    reading.set(key, underWay);
+    return underWay;
+  }
+
+  function read(namespace: string, key: ObjectKey): Promise<SecretFacts | undefined> {
+    return turns.run(namespace, async () => {
+      const secret = await readSecret(key);
+      if (secret === undefined) return undefined;
+      const facts = factsOfSecret(secret);
+      remember(key, facts);
+      return facts;
+    });
   }
 
   function remember(key: ObjectKey, facts: SecretFacts): void {
@@ -80,13 +96,15 @@ export function createPodCredentials(options: PodCredentialsOptions): PodCredent
   return {
     async of({ namespace, serviceAccountName, named }) {
       const account = await accountOf(namespace, serviceAccountName ?? DEFAULT_ACCOUNT);
-      const names = namesToRead(account, named);
+      const listed = namesToRead(account, named);
+      const names = listed.slice(0, MOST_SECRETS);
       const found = await Promise.all(names.map((name) => factsOf(namespace, name)));
       return {
         account,
         named,
         secrets: found.filter((facts) => facts !== undefined),
         missing: names.filter((_, index) => found[index] === undefined),
+        leftOut: listed.length > names.length,
       };
     },
   };

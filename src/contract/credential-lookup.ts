@@ -8,6 +8,10 @@ import type { CredentialSettings } from './system-config.ts';
 
 const S3_KEYS: ReadonlySet<string> = new Set(Object.values(S3_KEY_VARIABLES));
 
+const LONGEST_NAME = 253;
+/** Of what a service account lists, so many Secrets are looked at; KServe asks for each, however many there are. */
+export const MOST_SECRETS = 64;
+
 /** What is kept of a service account: the names of its Secrets, and annotations only where they are read. */
 export function storageAccount(account: ServiceAccount): ServiceAccount {
   const { name, namespace = '', uid = '', resourceVersion = '', annotations = {} } = account.metadata;
@@ -16,8 +20,14 @@ export function storageAccount(account: ServiceAccount): ServiceAccount {
     role === undefined ? {} : { annotations: { ...s3Annotations(annotations), [AWS_ROLE_ANNOTATION]: role } };
   return {
     metadata: { name, namespace, uid, resourceVersion, ...kept },
-    secrets: account.secrets ?? [],
+    // One more than is looked at, so that it shows that there are more.
+    secrets: secretsOf(account).slice(0, MOST_SECRETS + 1),
   };
+}
+
+/** The API server lets a tenant put any text there, as long as it likes. */
+function secretsOf({ secrets = [] }: ServiceAccount): { readonly name: string }[] {
+  return secrets.flatMap(({ name }) => (name === undefined || name.length > LONGEST_NAME ? [] : [{ name }]));
 }
 
 /** The Secret that a pod itself names, if it does; it takes the place of those of its service account. */
@@ -35,11 +45,14 @@ export function secretNamedBy(pod: Pod, settings: CredentialSettings): NamedSecr
 
 /** RFC 1123, as the names of Secrets are: whatever else an annotation holds is not asked for. */
 export function isSecretName(name: string): boolean {
-  return name.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name);
+  return (
+    name.length <= LONGEST_NAME &&
+    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name)
+  );
 }
 
 /** What was found for the account of a logger's object store, beside that of the pod. */
-interface LoggerLookup extends Pick<CredentialLookup, 'account' | 'secrets' | 'missing'> {
+interface LoggerLookup extends Pick<CredentialLookup, 'account' | 'secrets' | 'missing' | 'leftOut'> {
   readonly accountName: string;
 }
 
@@ -52,6 +65,8 @@ export interface CredentialLookup {
   readonly secrets: readonly SecretFacts[];
   /** Names of those that do not exist. */
   readonly missing: readonly string[];
+  /** Whether the service account lists more Secrets than were looked at. */
+  readonly leftOut?: boolean;
   /** Only for a pod whose logger has an object store. */
   readonly logger?: LoggerLookup;
   /** Set when no Secrets may be read. */
@@ -89,6 +104,7 @@ export function credentialsFor(lookup: CredentialLookup, settings: CredentialSet
       ...parts.flatMap(({ warnings = [] }) => warnings),
       ...twiceWarnings(found),
       ...loggerWarnings(logger, named),
+      ...[lookup, logger].flatMap((each) => leftOutWarning(each)),
       ...missing.map(
         (name) => `Secret ${name} of the pod's service account does not exist; the agent goes without it`,
       ),
@@ -117,6 +133,15 @@ function loggerWarnings(logger: LoggerLookup | undefined, named: NamedSecret | u
   return missing.map(
     (name) => `Secret ${name} of the logger's service account ${accountName} does not exist; create it`,
   );
+}
+
+function leftOutWarning(lookup: Pick<CredentialLookup, 'account' | 'leftOut'> | undefined): string[] {
+  if (lookup?.leftOut !== true) return [];
+  const { name } = lookup.account?.metadata ?? { name: '' };
+  return [
+    `service account ${name} lists more than ${MOST_SECRETS} Secrets; the agent gets none of those after them: ` +
+      'list first those that it needs',
+  ];
 }
 
 function accountParts(account: ServiceAccount | undefined, settings: CredentialSettings): CredentialParts[] {

@@ -56,10 +56,18 @@ export const S3_SETTING_KEYS: readonly string[] = [ENDPOINT, USE_HTTPS, ...PLAIN
   ({ variable }) => variable,
 );
 
+const S3_ANNOTATIONS: ReadonlySet<string> = new Set(
+  [ENDPOINT, USE_HTTPS, ...PLAIN_SETTINGS].map(({ annotation }) => annotation),
+);
+/** Longer than any endpoint, region or path; annotations may have 256 KiB, and are kept. */
+const LONGEST_ANNOTATION = 4096;
+
 /** The annotations among these that are settings of S3. */
 export function s3Annotations(annotations: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(annotations).filter(([key]) => key.startsWith(S3_ANNOTATION_PREFIX)),
+    Object.entries(annotations).filter(
+      ([key, value]) => S3_ANNOTATIONS.has(key) && value.length <= LONGEST_ANNOTATION,
+    ),
   );
 }
 

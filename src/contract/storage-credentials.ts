@@ -1,6 +1,6 @@
 import type { Secret } from './kubernetes.ts';
 import type { EnvVar, Volume, VolumeMount } from './pod.ts';
-import { s3Environment, S3_SETTING_KEYS, secretSettings } from './s3-settings.ts';
+import { s3Annotations, s3Environment, S3_SETTING_KEYS, secretSettings } from './s3-settings.ts';
 import type { SecretSettings } from './s3-settings.ts';
 import type { CredentialSettings } from './system-config.ts';
 
@@ -20,6 +20,8 @@ export interface SecretFacts {
 
 /** `host`, `host:port`, `[address]`: anything else would be a value of a Secret in clear, and no variable's name either. */
 const HOST = /^[A-Za-z0-9._:[\]-]{1,253}$/;
+/** Of a Secret with more keys, those that come last by name are not looked at: it is none of storage. */
+const MOST_KEYS = 1000;
 const HTTPS_HOST = 'https-host';
 const HTTPS_HEADERS = 'headers';
 
@@ -28,7 +30,7 @@ const HTTPS_HEADERS = 'headers';
  * whole pod invalid.
  */
 export function factsOfSecret(secret: Secret): SecretFacts {
-  const data = new Map(Object.entries(secret.data ?? {}));
+  const data = new Map(Object.entries(secret.data ?? {}).slice(0, MOST_KEYS));
   const host = data.get(HTTPS_HOST);
   const https = host === undefined || !data.has(HTTPS_HEADERS) ? undefined : { host: decode(host).trim() };
   const values = S3_SETTING_KEYS.flatMap((key) => {
@@ -39,7 +41,7 @@ export function factsOfSecret(secret: Secret): SecretFacts {
   return {
     name: secret.metadata.name,
     keys: new Set(data.keys()),
-    annotations: secret.metadata.annotations ?? {},
+    annotations: s3Annotations(secret.metadata.annotations ?? {}),
     ...(https !== undefined && HOST.test(https.host) ? { https } : {}),
     ...(s3 === undefined ? {} : { s3 }),
   };

@@ -63,7 +63,7 @@ const SHAPES: ReadonlyMap<string, UriShape> = new Map([
 export const STORAGE_SCHEMES: readonly string[] = [...SHAPES.keys()];
 
 /** Far above a signed URL; one model must not fill the ConfigMap that it shares with thousands. */
-const MAX_LENGTH = 4096;
+export const LONGEST_STORAGE_URI = 4096;
 
 /** What is wrong with a storageUri, for a person and without showing secrets; undefined when it may work. */
 export function storageUriFault(uri: string): string | undefined {
@@ -74,7 +74,8 @@ export function storageUriFault(uri: string): string | undefined {
     const prefixes = STORAGE_SCHEMES.map((known) => `${known}://`).join(', ');
     return `The storage uri must start with one of the prefixes: ${prefixes}. (the storage uri given is "${shownStorageUri(uri)}")`;
   }
-  if (uri.length > MAX_LENGTH) return `It has ${uri.length} characters; at most ${MAX_LENGTH} are taken.`;
+  if (uri.length > LONGEST_STORAGE_URI)
+    return `It has ${uri.length} characters; at most ${LONGEST_STORAGE_URI} are taken.`;
   // eslint-disable-next-line no-control-regex
   if (/[\s\u0000-\u001f\u007f]/.test(uri))
     return 'It holds a space or a control character; percent-encode it.';
@@ -115,7 +116,7 @@ const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 /** A URI as it may stand in a message: no user or password, no query (signatures), cut. */
 export function shownStorageUri(uri: string): string {
   // The patterns below take time by the square of the length; what is too long to be a URI loses more than its end.
-  if (uri.length > MAX_LENGTH) return `(${uri.length} characters)`;
+  if (uri.length > LONGEST_STORAGE_URI) return `(${uri.length} characters)`;
   const plain = uri
     .replace(/[?#][^]*$/, '')
     .replace(/^([^:/]*:\/\/)?[^/]*:[^/]*@/, '$1')

@@ -1,4 +1,5 @@
 import { compareText } from '../lib/compare-text.ts';
+import { shortened } from './cause-text.ts';
 import type { EpochMs } from '../lib/clock.ts';
 import type { InferenceService } from './inference-service.ts';
 import { isRecord } from '../lib/json.ts';
@@ -58,7 +59,12 @@ export function statusOf(
   const { model, inferenceService } = facts;
   const { generation } = model.metadata;
   return {
-    conditions: withTimes([...kserveConditions(facts), modelLoaded(facts.loaded)], stored, now, isOwnFault),
+    conditions: withTimes(
+      [...kserveConditions(facts), modelLoaded(facts.loaded)].map(short),
+      stored,
+      now,
+      isOwnFault,
+    ),
     ...(inferenceService === undefined ? {} : urlsOf(model.metadata.name, inferenceService)),
     ...(generation !== undefined && { observedGeneration: generation }),
   };
@@ -77,7 +83,7 @@ export function statusBeside(
   now: EpochMs,
 ): TrainedModelStatus {
   const theirs = (stored?.conditions ?? []).filter(({ type }) => type !== READY && type !== MODEL_LOADED);
-  const own = modelLoaded(facts.loaded);
+  const own = short(modelLoaded(facts.loaded));
   const held = theirs.some(({ status }) => status === 'False') && own.status === 'False';
   const conditions = [...theirs, held ? { ...own, status: 'Unknown' as const } : own];
   return { ...stored, conditions: withTimes(conditions, stored, now) };
@@ -140,6 +146,14 @@ function detail(waiting: WaitingModel | undefined, reason: string): string {
 export function isServiceReady({ status }: InferenceService, anyPodReady: boolean): boolean {
   const condition = status?.conditions?.find(({ type }) => type === READY);
   return condition === undefined ? anyPodReady : condition.status === 'True';
+}
+
+/** A message may quote what a tenant wrote, and a status that is too large is refused. */
+const LONGEST_MESSAGE = 4096;
+
+function short(condition: Condition): Condition {
+  const { message } = condition;
+  return message === undefined ? condition : { ...condition, message: shortened(message, LONGEST_MESSAGE) };
 }
 
 function modelLoaded({ status, reason, message }: ModelLoaded): Condition {

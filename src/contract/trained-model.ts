@@ -1,5 +1,7 @@
 import type { KubernetesObject } from './kubernetes.ts';
+import { shortened } from './cause-text.ts';
 import type { ModelConfigEntry } from './model-config.ts';
+import { LONGEST_STORAGE_URI } from './storage-uri.ts';
 import { parseQuantity, toBytes } from '../lib/quantity.ts';
 import type { Bytes } from '../lib/quantity.ts';
 
@@ -30,6 +32,16 @@ export function inferenceServiceOf(model: TrainedModel): string | undefined {
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
+/** How long the texts of a TrainedModel may be: a tenant may write 1.4 MiB where no webhook is asked. */
+export const LONGEST = {
+  storageUri: LONGEST_STORAGE_URI,
+  framework: 253,
+  inferenceService: 512,
+  memory: 256,
+};
+/** Of a text that is no name, in a message. */
+const QUOTED = 300;
+
 /** A DNS subdomain, as every InferenceService's name is (RFC 1123). */
 const INFERENCE_SERVICE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
@@ -40,15 +52,16 @@ export function canBeInferenceService(name: string): boolean {
 
 /** What is said of a model whose InferenceService is not there: that it waits, or that it waits in vain. */
 export function describeAbsence(name: string): string {
-  const [namespace = '', own = '', ...more] = name.split('/');
+  const shown = shortened(name, QUOTED);
+  const [namespace = '', own = '', ...more] = name.split('/', 3);
   if (own !== '' && more.length === 0 && canBeInferenceService(namespace) && canBeInferenceService(own))
     return (
-      `spec.inferenceService is "${name}", but a model is served by an InferenceService of its own namespace, named without ` +
+      `spec.inferenceService is "${shown}", but a model is served by an InferenceService of its own namespace, named without ` +
       `it: write "${own}", or create the model in namespace ${namespace}`
     );
   if (!canBeInferenceService(name))
     return (
-      `spec.inferenceService is "${name}", which no InferenceService can be named: a name has lower-case letters, digits, "-" ` +
+      `spec.inferenceService is "${shown}", which no InferenceService can be named: a name has lower-case letters, digits, "-" ` +
       'and ".", and begins and ends with a letter or digit'
     );
   return `there is no InferenceService ${name} in this namespace yet; the model waits for it`;
@@ -68,11 +81,13 @@ export function readTrainedModel(model: TrainedModel): TrainedModelReading {
   if (typeof storageUri !== 'string' || storageUri === '') return missing('storageUri');
   if (typeof framework !== 'string' || framework === '') return missing('framework');
   if (typeof memory !== 'string' && typeof memory !== 'number') return missing('memory');
+  if (storageUri.length > LONGEST.storageUri) return tooLong('storageUri');
+  if (framework.length > LONGEST.framework) return tooLong('framework');
   const quantity = parseQuantity(memory);
   if (quantity === undefined || quantity.nano < 0n) {
     return unusable(
       'InvalidSpec',
-      `spec.model.memory is ${memory}; it must be a quantity such as 256Mi, not negative`,
+      `spec.model.memory is ${shortened(String(memory), QUOTED)}; it must be a quantity such as 256Mi, not negative`,
     );
   }
   return {
@@ -88,4 +103,8 @@ function unusable(reason: 'InvalidName' | 'InvalidSpec', message: string): Train
 
 function missing(field: string): TrainedModelReading {
   return unusable('InvalidSpec', `spec.model.${field} is missing or of the wrong type`);
+}
+
+function tooLong(field: 'storageUri' | 'framework'): TrainedModelReading {
+  return unusable('InvalidSpec', `spec.model.${field} is longer than ${LONGEST[field]} characters`);
 }

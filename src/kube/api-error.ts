@@ -15,6 +15,7 @@ export type ApiErrorCode =
   | 'API_TOO_MANY_REQUESTS'
   | 'API_SERVER_ERROR'
   | 'API_BAD_RESPONSE'
+  | 'API_ANSWER_TOO_LONG'
   | 'API_UNREACHABLE'
   | 'API_CREDENTIALS'
   | 'API_TIMEOUT'
@@ -72,6 +73,7 @@ const RETRYABLE: Readonly<Record<ApiErrorCode, boolean>> = {
   API_TOO_MANY_REQUESTS: true,
   API_SERVER_ERROR: true,
   API_BAD_RESPONSE: true,
+  API_ANSWER_TOO_LONG: true,
   API_UNREACHABLE: true,
   API_CREDENTIALS: true,
   API_TIMEOUT: true,

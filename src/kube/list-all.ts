@@ -23,6 +23,17 @@ interface Snapshot<T extends KubernetesObject> {
 }
 
 /**
+ * A page that is longer is asked for again with fewer objects: reading it would hold up everything else, and tenants may make
+ * hundreds of objects that are as large as etcd lets them be. Pages of usual objects are half as long.
+ */
+const PAGE_BYTES = 8 * 1024 ** 2;
+/** Of a list in one piece. One that is longer fails, and is tried in pages again. */
+const WHOLE_BYTES = 64 * 1024 ** 2;
+/** How many fewer, and how many more at the next page when it was short enough. */
+const FEWER = 4;
+const MORE = 2;
+
+/**
  * Every object of a kind as of one moment, by a quorum read, in pages. The snapshot behind the pages expires after some five
  * minutes (etcd compaction); the list then starts again in one piece, which cannot expire.
  *
@@ -30,30 +41,50 @@ interface Snapshot<T extends KubernetesObject> {
  */
 export async function listAll<T extends KubernetesObject>(options: ListAllOptions<T>): Promise<Snapshot<T>> {
   try {
-    return await listPages(options, options.pageSize);
+    return await listPages(options);
   } catch (error) {
     if (!isApiError(error, 'API_GONE')) throw error;
-    return listPages(options, undefined);
+    const whole = await options.client.list(options.resource, options.query, {
+      ...{ timeout: options.timeout, signal: options.signal, maxBytes: WHOLE_BYTES },
+    });
+    return { objects: shaped(options, whole), resourceVersion: versionOf(options.resource, whole) };
   }
 }
 
-async function listPages<T extends KubernetesObject>(
-  options: ListAllOptions<T>,
-  pageSize: number | undefined,
-): Promise<Snapshot<T>> {
+async function listPages<T extends KubernetesObject>(options: ListAllOptions<T>): Promise<Snapshot<T>> {
   const objects: T[] = [];
+  let wanted = options.pageSize;
   let token: string | undefined;
   for (;;) {
-    const query: ListQuery = {
-      ...options.query,
-      ...(pageSize !== undefined && { limit: pageSize }),
-      ...(token !== undefined && { continue: token }),
-    };
-    const page = await options.client.list(options.resource, query, options);
-    for (const item of page.items) objects.push(options.shape(completed(options.resource, item)));
+    const { page, limit } = await readPage(options, wanted, token);
+    for (const object of shaped(options, page)) objects.push(object);
+    wanted = Math.min(options.pageSize, limit * MORE);
     token = page.metadata.continue === '' ? undefined : page.metadata.continue;
     if (token === undefined) return { objects, resourceVersion: versionOf(options.resource, page) };
   }
+}
+
+/** A page with as many objects as wanted, or with fewer when these are large. */
+async function readPage<T extends KubernetesObject>(
+  { client, resource, query, timeout, signal }: ListAllOptions<T>,
+  wanted: number,
+  token: string | undefined,
+): Promise<{ readonly page: ObjectList<T>; readonly limit: number }> {
+  for (let limit = wanted; ; limit = Math.max(1, Math.floor(limit / FEWER))) {
+    const asked = { ...query, limit, ...(token !== undefined && { continue: token }) };
+    try {
+      return { page: await client.list(resource, asked, { timeout, signal, maxBytes: PAGE_BYTES }), limit };
+    } catch (error) {
+      if (limit === 1 || !isApiError(error, 'API_ANSWER_TOO_LONG')) throw error;
+    }
+  }
+}
+
+function shaped<T extends KubernetesObject>(
+  { resource, shape }: ListAllOptions<T>,
+  page: ObjectList<T>,
+): readonly T[] {
+  return page.items.map((item) => shape(completed(resource, item)));
 }
 
 function versionOf<T extends KubernetesObject>(resource: Resource<T>, page: ObjectList<T>): string {

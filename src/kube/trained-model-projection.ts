@@ -1,5 +1,6 @@
 import { isRecord } from '../lib/json.ts';
 import { FOLD_ANNOTATIONS, RESIDENCY_ANNOTATIONS } from '../contract/names.ts';
+import { LONGEST } from '../contract/trained-model.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
 import { createTextPool } from '../lib/text-pool.ts';
 
@@ -8,12 +9,15 @@ const TEXTS = 4096;
 
 /**
  * What the cache keeps of TrainedModels: everything but the annotations that are not read here, of which kubectl's copy of the whole
- * object is one, with one copy of the texts that many of them have in common. Changes the object, which is fresh.
+ * object is one, with one copy of the texts that many of them have in common, and of texts that are too long so much that they
+ * still are. Changes the object, which is fresh.
  */
 export function createTrainedModelProjection(): (model: TrainedModel) => TrainedModel {
   const share = createTextPool(TEXTS);
   return (model) => {
     keepAnnotations(model.metadata, share);
+    cutText(model.spec, 'inferenceService');
+    for (const field of ['storageUri', 'framework', 'memory'] as const) cutText(model.spec?.model, field);
     shareTexts(model.metadata, ['namespace', 'creationTimestamp'], share);
     shareTexts(model.spec, ['inferenceService'], share);
     shareTexts(model.spec?.model, ['framework', 'memory'], share);
@@ -36,6 +40,14 @@ function keepAnnotations(
   });
   if (kept.length === 0) delete metadata.annotations;
   else metadata.annotations = Object.fromEntries(kept);
+}
+
+function cutText(record: unknown, field: keyof typeof LONGEST): void {
+  if (!isRecord(record)) return;
+  const value = record[field];
+  if (typeof value !== 'string' || value.length <= LONGEST[field]) return;
+  // A copy: a part of a text keeps all of it in memory.
+  record[field] = Buffer.from(value.slice(0, LONGEST[field] + 1)).toString();
 }
 
 function shareAll(record: unknown, share: (text: string) => string): void {

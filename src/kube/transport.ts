@@ -40,6 +40,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** How long the call may take. */
   readonly timeout?: Milliseconds;
+  /** A longer answer fails with API_ANSWER_TOO_LONG, and is not read to its end. */
+  readonly maxBytes?: number;
 }
 
 /** A request whose answer is read as text, whatever its status. */
@@ -82,7 +84,11 @@ export function createTransport(options: TransportOptions): Transport {
     json: (what) =>
       bounded(options, what, async (signal, onDispatch) => {
         const response = await send(options, what, signal, onDispatch);
-        const text = await response.body.text();
+        const { maxBytes } = what;
+        const text =
+          maxBytes === undefined
+            ? await response.body.text()
+            : await boundedText(what, response, { maxBytes, code: 'API_ANSWER_TOO_LONG' });
         return { status: response.statusCode, result: parseBody(what, text) };
       }),
     raw: (what) =>
@@ -90,7 +96,7 @@ export function createTransport(options: TransportOptions): Transport {
         const response = await untilAborted(signal, () => dispatch(options, what, signal, onDispatch));
         const [contentType] = [response.headers['content-type']].flat();
         const { statusCode: status } = response;
-        const text = await boundedText(what, response);
+        const text = await boundedText(what, response, { maxBytes: what.maxBytes, code: 'API_BAD_RESPONSE' });
         return { status, result: { status, contentType, text } };
       }),
     stream: (what) =>
@@ -222,15 +228,17 @@ async function dispatch(
 }
 
 /** Leaving the loop early ends the connection. */
-async function boundedText(what: RawRequest, response: Dispatcher.ResponseData): Promise<string> {
+async function boundedText(
+  what: ApiRequest,
+  response: Dispatcher.ResponseData,
+  { maxBytes, code }: { readonly maxBytes: number; readonly code: ApiErrorCode },
+): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
     size += chunk.length;
-    if (size > what.maxBytes) {
-      throw new ApiError(`the answer is longer than ${what.maxBytes} bytes [${describe(what)}]`, {
-        code: 'API_BAD_RESPONSE',
-      });
+    if (size > maxBytes) {
+      throw new ApiError(`the answer is longer than ${maxBytes} bytes [${describe(what)}]`, { code });
     }
     chunks.push(chunk);
   }

@@ -241,14 +241,33 @@ describe('settings of S3 in a Secret are referred to', () => {
 
 describe('what is kept of a Secret', () => {
   const whole = {
-    metadata: { name: 's', annotations: { a: 'b' } },
+    metadata: { name: 's', annotations: { a: 'b', 'serving.kserve.io/s3-region': 'r' } },
     data: { password: base64('hidden'), AWS_SECRET_ACCESS_KEY: base64('hidden') },
   };
 
-  it('its key names and annotations, none of its values', () => {
+  it('its key names and the annotations of S3, none of its values', () => {
     const facts = factsOfSecret(whole);
-    expect(facts).toEqual({ name: 's', keys: new Set(Object.keys(whole.data)), annotations: { a: 'b' } });
+    const annotations = { 'serving.kserve.io/s3-region': 'r' };
+    expect(facts).toEqual({ name: 's', keys: new Set(Object.keys(whole.data)), annotations });
     expect(JSON.stringify({ ...facts, keys: [...facts.keys] })).not.toMatch(/hidden|aGlkZGVu/);
+  });
+
+  it('little, however many keys and however long annotations it has', () => {
+    const odd = [
+      '__proto__',
+      'constructor',
+      'toString',
+      ...Array.from({ length: 100_000 }, (_, at) => `k${at}`),
+    ];
+    const data = JSON.parse(`{${odd.map((key) => `"${key}":""`).join(',')}}`) as Record<string, string>;
+    const annotations = {
+      'serving.kserve.io/s3-region': 'x'.repeat(200_000),
+      'serving.kserve.io/s3-of-mine': 'x',
+    };
+    const facts = factsOfSecret({ metadata: { name: 's', annotations }, data });
+    expect([...facts.keys]).toEqual(odd.slice(0, 1000));
+    expect(facts.annotations).toEqual({});
+    expect(credentialsFromSecret(facts, settings)).toEqual({ env: [], volumes: [], volumeMounts: [] });
   });
 
   it.each([

@@ -187,6 +187,14 @@ describe('the status of a TrainedModel', () => {
     });
   });
 
+  it.each([statusOf, statusBeside])('quotes no more of what a tenant wrote than fits, by %p', (made) => {
+    const message = `no ${'x'.repeat(1_200_000)} here`;
+    const waiting: WaitingModel = { name: 'm1', reason: 'MemoryResourceNotAvailable', message };
+    const status = made(facts({ waiting, loaded: { ...FAILED, message } }), undefined, NOW);
+    expect(JSON.stringify(status).length).toBeLessThan(20_000);
+    expect(conditionOf(status, 'ModelLoaded')?.message).toMatch(/^no x+ … x+ here$/);
+  });
+
   it('keeps the times of what has not changed, to the second', () => {
     const before = statusOf(facts({ loaded: FAILED }), undefined, at('2026-01-01T00:00:00.900Z'));
     const after = statusOf(facts(), before, NOW);

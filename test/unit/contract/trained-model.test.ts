@@ -43,6 +43,24 @@ describe('what cannot be served as it is written', () => {
     { name: 'memory a list', bad: model('x', { memory: [] }), reason: 'InvalidSpec', told: 'memory' },
     { name: 'memory NaN', bad: model('x', { memory: NaN }), reason: 'InvalidSpec', told: 'memory' },
     {
+      name: 'a URI longer than any store takes',
+      bad: model('x', { spec: { storageUri: `s3://b/${'m'.repeat(1_200_000)}` } }),
+      reason: 'InvalidSpec',
+      told: 'longer than 4096',
+    },
+    {
+      name: 'a framework that is no name',
+      bad: model('x', { spec: { framework: 'f'.repeat(1_200_000) } }),
+      reason: 'InvalidSpec',
+      told: 'longer than 253',
+    },
+    {
+      name: 'memory of a million digits',
+      bad: model('x', { memory: '9'.repeat(1_200_000) }),
+      reason: 'InvalidSpec',
+      told: '999',
+    },
+    {
       name: 'no URI',
       bad: model('x', { spec: { storageUri: undefined } }),
       reason: 'InvalidSpec',

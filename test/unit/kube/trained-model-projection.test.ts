@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { readTrainedModel } from '../../../src/contract/trained-model.ts';
 import type { TrainedModel } from '../../../src/contract/trained-model.ts';
 import { createTrainedModelProjection } from '../../../src/kube/trained-model-projection.ts';
 
@@ -46,5 +47,21 @@ describe('what is kept of a TrainedModel', () => {
     ['with a namesake of a prototype', { metadata: { ...METADATA, namespace: '__proto__' } }],
   ])('is the same %s', (_how, model) => {
     expect(createTrainedModelProjection()(structuredClone(model) as TrainedModel)).toEqual(model);
+  });
+
+  it('is so much of a text without end that it still is too long', () => {
+    const endless = 'x'.repeat(1_200_000);
+    const model: TrainedModel = {
+      metadata: { ...METADATA },
+      spec: {
+        inferenceService: endless,
+        model: { storageUri: endless, framework: endless, memory: endless },
+      },
+    };
+    const before = readTrainedModel(structuredClone(model));
+    const kept = createTrainedModelProjection()(model);
+    expect(readTrainedModel(kept)).toEqual(before);
+    expect(before.kind).toBe('unusable');
+    expect(JSON.stringify(kept).length).toBeLessThan(6_000);
   });
 });

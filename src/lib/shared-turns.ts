@@ -1,0 +1,66 @@
+interface TurnBounds {
+  /** How much goes on at once. */
+  readonly total: number;
+  /** How much of it for one of those who share. */
+  readonly each: number;
+}
+
+/** Bounds how much goes on at once, for each who shares and for all. */
+export interface SharedTurns {
+  /** Does the work when it is its turn: each who shares in the order of asking, and those who have room before those who have none. */
+  run<R>(sharer: string, work: () => Promise<R>): Promise<R>;
+}
+
+export function createSharedTurns({ total, each }: TurnBounds): SharedTurns {
+  /** By sharer; whoever had a turn goes to the end. */
+  const waiting = new Map<string, (() => void)[]>();
+  const running = new Map<string, number>();
+  let all = 0;
+
+  function count(sharer: string, change: 1 | -1): void {
+    all += change;
+    const now = (running.get(sharer) ?? 0) + change;
+    if (now === 0) running.delete(sharer);
+    else running.set(sharer, now);
+  }
+
+  function hasRoom(sharer: string): boolean {
+    return all < total && (running.get(sharer) ?? 0) < each;
+  }
+
+  function letIn(): void {
+    for (const [sharer, queue] of waiting) {
+      if (all >= total) return;
+      if (!hasRoom(sharer)) continue;
+      const go = queue.shift();
+      waiting.delete(sharer);
+      if (queue.length > 0) waiting.set(sharer, queue);
+      count(sharer, 1);
+      go?.();
+    }
+  }
+
+  function turn(sharer: string): Promise<void> {
+    if (hasRoom(sharer) && !waiting.has(sharer)) {
+      count(sharer, 1);
+      return Promise.resolve();
+    }
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const queue = waiting.get(sharer) ?? [];
+    queue.push(() => resolve(undefined));
+    waiting.set(sharer, queue);
+    return promise;
+  }
+
+  return {
+    async run(sharer, work) {
+      await turn(sharer);
+      try {
+        return await work();
+      } finally {
+        count(sharer, -1);
+        letIn();
+      }
+    },
+  };
+}
