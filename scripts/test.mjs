@@ -16,7 +16,7 @@ await runMain(async () => {
   await setup();
   if (needsControlPlane(args)) await fetchControlPlane();
   mkdirSync(join(root, 'test-results'), { recursive: true });
-  const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+  const jest = join(root, 'scripts', 'jest.mjs');
   const code = await run(
     packagedNode,
     [
@@ -24,8 +24,6 @@ await runMain(async () => {
       '--experimental-vm-modules',
       '--disable-warning=ExperimentalWarning',
       jest,
-      // A test that fails may leave a server open, for which jest would wait for ever.
-      '--forceExit',
       '--json',
       `--outputFile=${results}`,
       ...args,

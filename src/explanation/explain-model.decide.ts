@@ -58,7 +58,8 @@ function stepsFor(facts: ModelFacts, model: TrainedModel): Step[] {
     ['model-kept', () => judgeKept(model)],
     [
       'inference-service-found',
-      () => judgeFound(facts.inferenceService, inferenceServiceOf(model) ?? '', namespace),
+      () =>
+        judgeFound(facts.inferenceService, inferenceServiceOf(model) ?? '', namespace, facts.nearServices),
     ],
     ['inference-service-kept', () => judgeServiceKept(service)],
     ['multi-model', () => judgeMultiModel(service)],

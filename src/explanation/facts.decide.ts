@@ -38,6 +38,8 @@ export interface InstallationFacts {
 /** What is known around one InferenceService. */
 export interface PredictorFacts {
   readonly inferenceService: Lookup<InferenceService | undefined>;
+  /** Where there is none: names of InferenceServices that may be meant. */
+  readonly nearServices?: readonly string[];
   /** Those that name it. */
   readonly trainedModels: Lookup<readonly TrainedModel[]>;
   readonly configMap: Lookup<ConfigMap | undefined>;

@@ -52,12 +52,14 @@ export function judgeFound(
   inferenceService: Lookup<InferenceService | undefined>,
   name: string,
   namespace: string,
+  near: readonly string[] = [],
 ): Verdict {
+  const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '';
   if (inferenceService.kind === 'unreadable')
     return unknown(`InferenceService ${name} cannot be read: ${inferenceService.why}`);
   return inferenceService.value === undefined
     ? canBeInferenceService(name)
-      ? broken(`there is no InferenceService ${name} in namespace ${namespace}`)
+      ? broken(`there is no InferenceService ${name} in namespace ${namespace}${hint}`)
       : broken(describeAbsence(name))
     : ok(`InferenceService ${name} is there`);
 }

@@ -48,6 +48,16 @@ describe('mms explain', () => {
       words: /no InferenceService nowhere/,
     },
     {
+      fault: 'the name of the InferenceService is misspelt',
+      prepare: async () => {
+        await createService(client, inferenceService('garden'));
+        await createModel(client, trainedModel('bed', 'gardne'));
+      },
+      ask: ['tm/bed'],
+      broken: 'inference-service-found',
+      words: /no InferenceService gardne in namespace default; did you mean garden\?/,
+    },
+    {
       fault: 'the model is being deleted',
       prepare: async () => {
         await createModel(client, held(trainedModel('leaving', 'nowhere')));

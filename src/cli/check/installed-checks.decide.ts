@@ -101,10 +101,13 @@ function deploymentCheck(deployment: InstalledFacts['deployment']): Check {
   const id = 'deployment-ready';
   if (deployment.kind === 'unreadable') return check(id, { outcome: 'unknown', message: deployment.why });
   if (deployment.value === undefined)
-    return check(id, {
-      outcome: 'warning',
-      message: 'there is no Deployment of the manager: it runs elsewhere, or not at all',
-    });
+    return {
+      ...check(id, {
+        outcome: 'warning',
+        message: 'there is no Deployment of the manager: it runs elsewhere, or not at all',
+      }),
+      advice: 'nothing, where lease-held says that one leads; else install it (docs/install.md)',
+    };
   const { spec, status } = deployment.value;
   const wanted = numberIn(spec, 'replicas') ?? 1;
   const ready = numberIn(status, 'readyReplicas') ?? 0;

@@ -40,7 +40,21 @@ export async function readModelFacts(
     model === undefined ? nearNamesOf(cluster, TRAINED_MODELS, name) : [],
     model !== undefined || isDefined(cluster, TRAINED_MODELS),
   ]);
-  return { ...predictor, namespace, name, model, defined, near, installation, now: systemClock.now() };
+  const nearServices = await nearServicesOf(cluster, service, predictor);
+  return {
+    ...{ ...predictor, nearServices, namespace, name, model, defined, near, installation },
+    now: systemClock.now(),
+  };
+}
+
+/** Where a TrainedModel names an InferenceService that is not there, those that it may mean. */
+async function nearServicesOf(
+  cluster: ClusterConnection,
+  service: string | undefined,
+  { inferenceService }: PredictorFacts,
+): Promise<string[]> {
+  const isMissing = inferenceService.kind === 'known' && inferenceService.value === undefined;
+  return isMissing && service !== undefined ? nearNamesOf(cluster, INFERENCE_SERVICES, service) : [];
 }
 
 export async function readServiceFacts(
