@@ -76,8 +76,8 @@ async function buildAside(
 }
 
 /**
- * Runs Go to its end and resolves with its standard output; its progress and errors go to stderr.
- * @throws when Go is missing or fails; the message says what to do.
+ * Runs Go to its end and resolves with its standard output. What it downloads is nobody's business unless it fails.
+ * @throws when Go is missing or fails; the message says what to do, and the end of what Go said.
  */
 export async function go(
   args: readonly string[],
@@ -87,16 +87,17 @@ export async function go(
   const child = spawn('go', args, {
     cwd,
     env: { ...process.env, ...env, CGO_ENABLED: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   // A build takes every core there is; whoever works beside it comes first.
   if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   const output = text(child.stdout).catch(() => '');
+  const said = text(child.stderr).catch(() => '');
   const [code] = (await Promise.race([once(child, 'exit'), once(child, 'error').then(() => ['no go'])])) as [
     unknown,
   ];
   if (code === 0) return output;
   throw new Error(
-    `go ${args.join(' ')} failed (${String(code)}). Install Go (https://go.dev/dl), with access to a Go module proxy.`,
+    `go ${args.join(' ')} failed (${String(code)}). Install Go (https://go.dev/dl), with access to a Go module proxy.\n${(await said).slice(-4_000)}`,
   );
 }
