@@ -17,19 +17,12 @@ export const shared = {
   testPathIgnorePatterns: ['/node_modules/', ...slowFiles()],
 };
 
-/** The second says every half minute what runs, for people who wait. */
-export const reporters = [
-  'default',
-  '<rootDir>/scripts/progress-reporter.mjs',
-  '<rootDir>/scripts/exit-reporter.mjs',
-];
-/** Jest would say that it waits; the last reporter ends it. */
-export const openHandlesTimeout = 0;
+/** Says every half minute what runs, for people who wait. */
+export const reporters = ['default', '<rootDir>/scripts/progress-reporter.mjs'];
 
 export default {
   testTimeout: 120_000,
   reporters,
-  openHandlesTimeout,
   // Most tests wait for programs that they started, so two at once pay off on two processors, too.
   testSequencer: '<rootDir>/scripts/slow-first.mjs',
   maxWorkers: Math.max(2, availableParallelism() - 1),

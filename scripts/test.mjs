@@ -16,7 +16,7 @@ await runMain(async () => {
   await setup();
   if (needsControlPlane(args)) await fetchControlPlane();
   mkdirSync(join(root, 'test-results'), { recursive: true });
-  const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+  const jest = join(root, 'scripts', 'jest.mjs');
   const code = await run(
     packagedNode,
     [

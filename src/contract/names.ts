@@ -105,6 +105,11 @@ export const FOLD_ANNOTATIONS = {
   /** On a TrainedModel: how many pods the InferenceService of its name had before `mms fold --retire`. */
   replicasBefore: 'kserve-mms/replicas-before-retire',
 } as const;
+/**
+ * On pods of an InferenceService, whose name is the value, that `mms fold --retire` has taken out of its Service: they answer what
+ * they were asked before, and are deleted then.
+ */
+export const LEAVING_LABEL = 'kserve-mms/leaving';
 /** On the EndpointSlices by which a TrainedModel replaces the InferenceService of its name; the value is that name. */
 export const REPLACES_LABEL = FOLD_ANNOTATIONS.replaces;
 

@@ -6,6 +6,7 @@ import { keyOf, objectKey, splitKey } from '../contract/kubernetes.ts';
 import { isMMSPredictor } from '../contract/mms-predictor.ts';
 import { explainModel } from '../explanation/explain-model.decide.ts';
 import { explainInferenceService } from '../explanation/explain-service.decide.ts';
+import { adviceKeeper } from './kept-advice.ts';
 import { adviceOf } from './page-advice.decide.ts';
 import { pageModelFacts, pageServiceFacts } from './page-facts.ts';
 import type { Precedence } from './page-facts.ts';
@@ -16,6 +17,7 @@ import type {
   ModelDocument,
   ModelPage,
   ModelState,
+  Advice,
   PageDocument,
   ServiceDocument,
   ServiceRow,
@@ -71,10 +73,15 @@ interface PageSources {
   readonly surroundings: ReadSurroundings;
 }
 
+interface CloserSources extends PageSources {
+  readonly advice: ReturnType<typeof adviceKeeper>;
+}
+
 export function createPageData(sources: PageSources): PageData {
   const { view, clock } = sources;
   const caches = [view.inferenceServices, view.trainedModels, view.pods, view.modelConfigs];
   const tallies = tallyKeeper(view, clock);
+  const around = { ...sources, advice: adviceKeeper(caches, clock) };
 
   return {
     services({ filter, multiModel, from }) {
@@ -95,19 +102,19 @@ export function createPageData(sources: PageSources): PageData {
       const key = objectKey(asked.namespace, asked.name);
       const known =
         view.trainedModelsByKey.sizeOf(key) > 0 || view.inferenceServices.cache.get(key) !== undefined;
-      const around = known ? await closerLook(sources, key) : { advice: null, replicas: NO_REPLICAS };
+      const closer = known ? await closerLook(around, key) : { advice: null, replicas: NO_REPLICAS };
       const found = modelsFound(view.trainedModelsByKey.group(key), asked).sort(compareModels);
       const models = found.slice(from, from + PAGE_ROWS).map(({ model }) => modelRowOf(model));
       return {
         ...shared(caches, clock),
         service: known ? rowOf(view, key, tallies()) : null,
-        ...around,
+        ...closer,
         ...{ found: found.length, from, models },
       };
     },
     async model({ namespace, name }) {
       const model = view.trainedModels.cache.get(objectKey(namespace, name));
-      const page = model === undefined ? null : await modelPage(sources, model);
+      const page = model === undefined ? null : await modelPage(around, model);
       return { ...shared(caches, clock), model: page };
     },
   };
@@ -117,33 +124,37 @@ const NO_REPLICAS = { total: 0, shown: [] };
 
 /** Of one InferenceService what is in no cache: what to do, and what its replicas say. */
 async function closerLook(
-  { view, clock, first, surroundings }: PageSources,
+  { view, clock, first, surroundings, advice }: CloserSources,
   key: ObjectKey,
 ): Promise<Pick<ServiceDocument, 'advice' | 'replicas'>> {
   const { pods, replicas } = await surroundings(key);
   const isServed =
     view.trainedModelsByKey.sizeOf(key) > 0 ||
     isMMSPredictor(view.inferenceServices.cache.get(key)?.spec?.predictor).isMms;
-  const facts = pageServiceFacts(splitKey(key), { view, first, pods, now: clock.now() });
+  const explained = (): Advice | null => {
+    const facts = pageServiceFacts(splitKey(key), { view, first, pods, now: clock.now() });
+    return adviceOf(explainInferenceService(facts), '');
+  };
   return {
     // One that serves a model of its own asks for nothing.
-    advice: isServed ? adviceOf(explainInferenceService(facts), '') : null,
+    advice: isServed ? advice(`InferenceService ${key}`, pods, explained) : null,
     replicas: { ...replicas, shown: replicas.shown.map(serviceReplica) },
   };
 }
 
 async function modelPage(
-  { view, clock, first, surroundings }: PageSources,
+  { view, clock, first, surroundings, advice }: CloserSources,
   model: TrainedModel,
 ): Promise<ModelPage> {
   const page = modelPageOf(model);
   const key = keyOfTrainedModel(model);
   const { pods, replicas } =
     key === undefined ? { pods: NO_PODS, replicas: NO_REPLICAS } : await surroundings(key);
-  const explained = explainModel(pageModelFacts(model, { view, first, pods, now: clock.now() }));
+  const explained = (): Advice | null =>
+    adviceOf(explainModel(pageModelFacts(model, { view, first, pods, now: clock.now() })), page.message);
   return {
     ...page,
-    advice: adviceOf(explained, page.message),
+    advice: advice(`TrainedModel ${keyOf(model)}`, pods, explained),
     replicas: { ...replicas, shown: replicas.shown.map((one) => modelReplica(one, page.name)) },
   };
 }

@@ -98,7 +98,13 @@ function withoutThisMachine(output: string): string {
     .replace(/\/\S*\/kserve-mms\//g, '~/.cache/kserve-mms/');
 }
 
-/** Takes the README's picture anew where it is asked for: `UPDATE_PICTURES=1`. */
+/** Width and height of a PNG: https://www.w3.org/TR/png-3/#11IHDR */
+function sizeOf(png: Buffer): readonly number[] {
+  expect(png.subarray(1, 4).toString()).toBe('PNG');
+  return [png.readUInt32BE(16), png.readUInt32BE(20)];
+}
+
+/** Takes the README's picture, and keeps it where it is asked for: `UPDATE_PICTURES=1`. */
 async function lookAtThePage(home: string): Promise<void> {
   const keeper = join(home, 'kserve-mms', 'cluster', 'default', 'keeper.json');
   const [address = ''] = /http:\/\/localhost:\d+/.exec(await readFile(keeper, 'utf8')) ?? [];
@@ -109,9 +115,9 @@ async function lookAtThePage(home: string): Promise<void> {
     for (const model of ['iris', 'wine', 'cancer']) {
       await page.getByText(model, { exact: true }).first().waitFor();
     }
-    if (process.env['UPDATE_PICTURES'] !== undefined) await page.screenshot({ path: PICTURE });
-    // Eight bytes that every PNG begins with.
-    expect((await readFile(PICTURE)).subarray(1, 4).toString()).toBe('PNG');
+    const taken = await page.screenshot();
+    if (process.env['UPDATE_PICTURES'] !== undefined) await writeFile(PICTURE, taken);
+    expect(sizeOf(await readFile(PICTURE))).toEqual(sizeOf(taken));
   } finally {
     await browser.close();
   }

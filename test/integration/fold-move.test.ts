@@ -268,13 +268,13 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
   }, 240_000);
 
   it('leads nobody to the shared pods any more by an annotation that was removed while no manager ran', async () => {
-    expect((await fold('--apply', 'tulip', '--skip-comparing')).code).toBe(0);
+    expect((await fold('--apply', 'tulip', 'iris', '--skip-comparing')).code).toBe(0);
     await eventually(() => expect(proxy.endpointsOf('tulip-predictor')).toHaveLength(2));
     await manager.kill('SIGKILL');
     await kubectl(kubeconfig, 'annotate', 'trainedmodel', 'tulip', 'kserve-mms/replaces-');
     manager = await startTestManager({ kubeconfig, args: ['--trained-model-status=beside'] });
     await eventually(() => expect(proxy.endpointsOf('tulip-predictor')).toHaveLength(1), 60_000);
-    expect((await fold('--undo', 'tulip')).code).toBe(0);
+    expect((await fold('--undo', 'tulip', 'iris')).code).toBe(0);
   }, 240_000);
 
   /** What `mms fold` has told when it is killed. The next run waits until its Lease has ended; unit/cli/fold/move-run has all steps. */

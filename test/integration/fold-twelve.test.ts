@@ -107,8 +107,8 @@ describe('twelve InferenceServices of three kinds', () => {
   const pods = async (): Promise<number> =>
     (await cluster.client.list(PODS, { namespace: 'default' })).items.length;
   const moved = async (...args: readonly string[]): Promise<void> => {
-    const { code, stderr } = await fold(...args);
-    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    const { code, stdout, stderr } = await fold(...args);
+    if (code !== 0) throw new Error(`${stdout}\n${stderr}`);
   };
 
   it('are in the report, right to the pod', async () => {

@@ -74,7 +74,9 @@ export async function startRealModelServers(): Promise<RealModelServers> {
       ends.push(mirrorConfigMap(client, `modelconfig-${service}-0`, config));
       const componentPort = (protocol === 'v2' ? sharedV2 : sharedV1) ?? 0;
       const modelDir = directory(`shared-${protocol}`);
-      const agent = await startAgent({ configDir: config.directory, modelDir, componentPort });
+      // Else it looks for a server with an index, which sklearnserver has not, at 8080 as well: anybody's on this machine.
+      const flags = ['--model-server-url', `http://127.0.0.1:${componentPort}`];
+      const agent = await startAgent({ configDir: config.directory, modelDir, componentPort, flags });
       ends.push(() => agent.kill('SIGKILL'));
       return agent;
     };

@@ -255,8 +255,8 @@ describe('npm test', () => {
     if (!existsSync(join(clone, 'dist'))) await setup();
     await writeScript('bin/mms.js', '');
     await writeScript(
-      'node_modules/jest/bin/jest.js',
-      `const { appendFileSync, writeFileSync } = require('node:fs');
+      'scripts/jest.mjs',
+      `import { appendFileSync, writeFileSync } from 'node:fs';
 const own = process.argv.slice(2).filter((arg) => !/^--(json|outputFile)/.test(arg));
 const { KSERVE_MMS_TEST_TIER, FUZZ_SEED = '' } = process.env;
 appendFileSync('jest-calls', [KSERVE_MMS_TEST_TIER, FUZZ_SEED, ...own].join(' ').trimEnd() + '\\n');
@@ -286,6 +286,18 @@ writeFileSync(output, JSON.stringify({ numPassedTests: 1 }));`,
         ...{ args, said: call.startsWith('quick') },
       });
     }
+  });
+
+  it('ends although a server is left open, and says nothing of that', async () => {
+    const rootDir = join(clone, 'tests');
+    await mkdir(rootDir);
+    const open = "test('leaves a server open', () => void require('node:http').createServer().listen(0));\n";
+    await writeFile(join(rootDir, 'open.test.cjs'), open);
+    const config = JSON.stringify({ rootDir, testRegex: 'open', testEnvironment: 'node' });
+    const script = join(REPOSITORY, 'scripts', 'jest.mjs');
+    const { code, stderr } = await execute(process.execPath, [script, `--config=${config}`]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('1 passed') });
+    expect(stderr).not.toMatch(/Force exiting|did not exit/);
   });
 
   it('npm run soak: runs the long forms, one after the other, with the seed that is asked for', async () => {

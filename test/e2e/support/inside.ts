@@ -15,7 +15,7 @@ const JEST = [
   // For ES modules in jest; as arguments, since NODE_OPTIONS would reach the programs that tests start.
   '--experimental-vm-modules',
   '--disable-warning=ExperimentalWarning',
-  fileURLToPath(new URL('../../../node_modules/jest/bin/jest.js', import.meta.url)),
+  fileURLToPath(new URL('../../../scripts/jest.mjs', import.meta.url)),
   `--config=${fileURLToPath(new URL('../jest.config.js', import.meta.url))}`,
   '--runInBand',
   '--json',

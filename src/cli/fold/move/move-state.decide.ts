@@ -8,6 +8,7 @@ import type { KubernetesObject } from '../../../contract/kubernetes.ts';
 import {
   AUTOSCALER_CLASS_ANNOTATION,
   FOLD_ANNOTATIONS,
+  LEAVING_LABEL,
   predictorName,
   REPLACES_LABEL,
 } from '../../../contract/names.ts';
@@ -26,6 +27,8 @@ export interface MoveObjects {
   readonly deployments: ReadonlyMap<string, Deployment>;
   /** Those of ours. */
   readonly slices: readonly EndpointSlice[];
+  /** Pods that were taken out of their Services. */
+  readonly leaving: readonly KubernetesObject[];
 }
 
 export function byName<T extends KubernetesObject>(objects: readonly T[]): ReadonlyMap<string, T> {
@@ -56,6 +59,7 @@ export function moveState(name: string, shared: string, objects: MoveObjects): M
     model: model && modelState(model),
     slices: slices.length,
     endpoints: readyEndpoints(slices),
+    leaving: objects.leaving.filter(({ metadata }) => metadata.labels?.[LEAVING_LABEL] === name).length,
     old: {
       exists: service !== undefined && service.metadata.deletionTimestamp === undefined,
       multiModel: service !== undefined && isMMSPredictor(service.spec?.predictor).isMms,

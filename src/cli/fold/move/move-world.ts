@@ -2,8 +2,14 @@ import type { Milliseconds } from '../../../lib/clock.ts';
 import { seconds } from '../../../lib/clock.ts';
 import { systemClock } from '../../../lib/system-clock.ts';
 import type { KubernetesObject } from '../../../contract/kubernetes.ts';
-import { FOLD_ANNOTATIONS, predictorName, REPLACES_LABEL } from '../../../contract/names.ts';
-import { DEPLOYMENTS, ENDPOINT_SLICES, INFERENCE_SERVICES, TRAINED_MODELS } from '../../../kube/resources.ts';
+import { FOLD_ANNOTATIONS, LEAVING_LABEL, predictorName, REPLACES_LABEL } from '../../../contract/names.ts';
+import {
+  DEPLOYMENTS,
+  ENDPOINT_SLICES,
+  INFERENCE_SERVICES,
+  PODS,
+  TRAINED_MODELS,
+} from '../../../kube/resources.ts';
 import type { Resource } from '../../../kube/resources.ts';
 import { createUnlessThere, deleteIfThere } from '../../../kube/unless-there.ts';
 import type { ClusterConnection } from '../../cluster-connection.ts';
@@ -11,6 +17,7 @@ import { listObjects } from '../../cluster-snapshot.ts';
 import type { Tolerance } from '../compare/compare-answers.decide.ts';
 import { compareAnswers } from '../compare/compare.ts';
 import type { RequestFile } from '../compare/request-files.ts';
+import { endLeavingPods, takeOutOfService } from './leaving-pods.ts';
 import type { MoveObjects } from './move-state.decide.ts';
 import { byName } from './move-state.decide.ts';
 import type { Move, MoveWorld } from './run-moves.ts';
@@ -46,14 +53,16 @@ export function moveWorld(options: MoveWorldOptions): MoveWorld {
 
 /** All objects of the namespace that moves are about. */
 export async function readMoveObjects({ client, namespace }: ClusterConnection): Promise<MoveObjects> {
-  const [services, models, deployments, slices] = await Promise.all([
+  const [services, models, deployments, slices, leaving] = await Promise.all([
     listObjects(client, INFERENCE_SERVICES, namespace),
     listObjects(client, TRAINED_MODELS, namespace),
     listObjects(client, DEPLOYMENTS, namespace),
     listObjects(client, ENDPOINT_SLICES, namespace, REPLACES_LABEL),
+    listObjects(client, PODS, namespace, LEAVING_LABEL),
   ]);
   return {
-    ...{ services: byName(services), models: byName(models), deployments: byName(deployments), slices },
+    ...{ services: byName(services), models: byName(models), deployments: byName(deployments) },
+    ...{ slices, leaving },
   };
 }
 
@@ -87,6 +96,11 @@ const PERFORM: Readonly<Record<Exclude<Effect, 'scale' | 'note-replicas'>, Perfo
     await systemClock.sleep(PAUSE, signal);
     return { ...told('its Service leads to its own pods again'), found: { settled: true } };
   },
+  finish: async ({ signal }) => {
+    await systemClock.sleep(PAUSE, signal);
+    return { ...told('its own pods have answered what they were asked'), found: { drained: true } };
+  },
+  'end-pods': async ({ cluster }, { name }) => told(await endLeavingPods(cluster, name)),
   'delete-model': async ({ cluster: { client, namespace } }, { name }) => {
     await deleteIfThere(client, TRAINED_MODELS, { namespace, name });
     return told('its TrainedModel deleted');
@@ -116,9 +130,10 @@ async function scale(
   replicas: number,
 ): ReturnType<MoveWorld['perform']> {
   const reference = { namespace, name: predictorName(name) };
+  const taken = replicas === 0 ? await takeOutOfService({ client, namespace }, name) : '';
   const patch = { type: 'merge', body: { spec: { replicas } } } as const;
   await client.patch(DEPLOYMENTS, reference, patch, { fieldManager: FIELD_MANAGER });
-  return told(`Deployment ${reference.name} scaled to ${replicas}`);
+  return told(`Deployment ${reference.name} scaled to ${replicas}${taken}`);
 }
 
 async function compare(

@@ -104,7 +104,7 @@ interface Round {
 const SHARED: ReadonlySet<Step['kind']> = new Set(['make-service', 'delete-service']);
 
 /** What is waited for once for all moves that have come as far. */
-const PAUSES: ReadonlySet<Step['kind']> = new Set(['settle', 'drain']);
+const PAUSES: ReadonlySet<Step['kind']> = new Set(['settle', 'drain', 'finish']);
 
 async function oneRound(goal: Goal, running: readonly Running[], world: MoveWorld): Promise<Round> {
   const objects = await world.read();

@@ -22,6 +22,8 @@ export interface MoveState {
   /** The EndpointSlices by which the model replaces it, and the ready endpoints in them. */
   readonly slices: number;
   readonly endpoints: number;
+  /** Its own pods that were taken out of its Service, and are to end. */
+  readonly leaving: number;
   readonly old: {
     readonly exists: boolean;
     /** It serves TrainedModels of its own, so none can replace it. */
@@ -49,7 +51,7 @@ export interface ModelState {
 export interface Found {
   /** The answers of the two are alike. */
   readonly alike: boolean;
-  /** What led to the shared pods has been gone for long enough that nobody calls them by the old name. */
+  /** Pods have been out of the Service of the old name for long enough that nobody calls them by it. */
   readonly drained: boolean;
   /** Its own pods have been ready for long enough that its Service leads to them. */
   readonly settled: boolean;
@@ -68,6 +70,7 @@ type RefusalCode =
 export type Step =
   | { readonly kind: 'make-service' | 'make-model' | 'compare' | 'lead' }
   | { readonly kind: 'note-replicas' | 'scale'; readonly replicas: number }
+  | { readonly kind: 'finish' | 'end-pods' }
   | { readonly kind: 'release' | 'settle' | 'drain' | 'delete-model' | 'forget' | 'delete-service' }
   | { readonly kind: 'wait'; readonly forWhat: string }
   | { readonly kind: 'done' }
@@ -88,7 +91,7 @@ export function nextStep(goal: Goal, state: MoveState, found: Found, written: Mo
     case 'apply':
       return applyStep(state, found, written);
     case 'retire':
-      return retireStep(state);
+      return retireStep(state, found);
     case 'undo':
       return undoStep(state, found);
   }
@@ -137,11 +140,12 @@ function ledStep({ name, endpoints }: MoveState): Step {
       );
 }
 
-function retireStep({ name, model, endpoints, old }: MoveState): Step {
+function retireStep({ name, model, endpoints, leaving, old }: MoveState, { drained }: Found): Step {
   if (old.multiModel) return refuseMultiModel(name);
   if (model?.replacing !== 'yes' || endpoints === 0)
     return refuse('NotMoved', `its Service does not lead to shared pods: mms fold --apply ${name} first`);
   const { deployment, autoscaler } = old;
+  if ((deployment?.replicas ?? 0) === 0 && leaving > 0) return { kind: drained ? 'end-pods' : 'finish' };
   if (deployment === undefined) return { kind: 'done' };
   if (autoscaler !== undefined && deployment.replicas > 0)
     return refuse(
@@ -156,6 +160,12 @@ function retireStep({ name, model, endpoints, old }: MoveState): Step {
 }
 
 function undoStep(state: MoveState, found: Found): Step {
+  const step = wayBack(state, found);
+  // Those of a --retire that was cut short belong to nobody else.
+  return step.kind === 'done' && state.leaving > 0 ? { kind: 'end-pods' } : step;
+}
+
+function wayBack(state: MoveState, found: Found): Step {
   const { model, shared, old } = state;
   if (model === undefined) {
     // How many pods it had was noted on the TrainedModel, which somebody has deleted.

@@ -30,6 +30,7 @@ function playedCluster() {
   const services = new Map<string, InferenceService>(NAMES.map((name) => [name, OF_ONE_MODEL(name)]));
   const models = new Map<string, TrainedModel>();
   const replicas = new Map(NAMES.map((name) => [name, 2]));
+  const leaving = new Set<string>();
   const steps: string[] = [];
   let time = 0;
   let killAfter = Infinity;
@@ -55,6 +56,7 @@ function playedCluster() {
     return Promise.resolve({
       ...{ services: new Map(services), models: new Map(models) },
       ...{ deployments: new Map(deployments), slices },
+      leaving: [...leaving].map((name) => ({ metadata: { name, labels: { 'kserve-mms/leaving': name } } })),
     });
   }
 
@@ -75,7 +77,10 @@ function playedCluster() {
     } else if (kind === 'make-model') models.set(name, { ...(model as TrainedModel), status: LOADED });
     else if (kind === 'lead') annotate(name, { [REPLACES]: name });
     else if (kind === 'note-replicas') annotate(name, { [BEFORE]: String(count) });
-    else if (kind === 'scale') replicas.set(name, count);
+    else if (kind === 'scale') {
+      replicas.set(name, count);
+      if (count === 0) leaving.add(name);
+    } else if (kind === 'end-pods') leaving.delete(name);
     else if (kind === 'release') annotate(name, { [REPLACES]: '', [BEFORE]: undefined });
     else if (kind === 'delete-model') models.delete(name);
     else if (kind === 'delete-service') services.delete(shared);
@@ -85,7 +90,7 @@ function playedCluster() {
       kind: 'done',
       told: kind,
       ...(kind === 'compare' && { found: { alike: true } }),
-      ...(kind === 'drain' && { found: { drained: true } }),
+      ...((kind === 'drain' || kind === 'finish') && { found: { drained: true } }),
       ...(kind === 'settle' && { found: { settled: true } }),
     });
   };
@@ -112,6 +117,7 @@ function playedCluster() {
       services: [...services.keys()].sort(),
       models: [...models].sort().map(([name, { metadata }]) => [name, metadata.annotations]),
       replicas: [...replicas],
+      leaving: [...leaving],
     }),
   };
 }

@@ -22,7 +22,7 @@ const RETIRED = { ...OLD, deployment: { replicas: 0, ready: 0, pods: 0 } };
 
 function state(changes: Partial<MoveState> = {}): MoveState {
   return {
-    ...{ name: 'rose', shared: SHARED, model: READY, slices: 0, endpoints: 0, old: OLD },
+    ...{ name: 'rose', shared: SHARED, model: READY, slices: 0, endpoints: 0, leaving: 0, old: OLD },
     ...changes,
   };
 }
@@ -101,10 +101,26 @@ describe('the next step of --retire', () => {
     ],
     ['its pods end', { ...noted, old: { ...OLD, deployment: { replicas: 0, ready: 0, pods: 1 } } }, 'wait'],
     ['its pods are gone', { ...noted, old: RETIRED }, 'done'],
+    ['they are out of its Service, and not all scaled', { ...noted, leaving: 1 }, 'scale 0'],
+    ['they are out of its Service', { ...noted, leaving: 2, old: RETIRED }, 'finish'],
     ['somebody else scales it', { ...LED, old: { ...OLD, autoscaler: 'keda' } }, 'refuse OtherAutoscaler'],
     ['somebody else has scaled it to zero', { ...LED, old: { ...RETIRED, autoscaler: 'keda' } }, 'done'],
   ])('when %s', (_, changes, expected) => {
     expect(next('retire', changes)).toBe(expected);
+  });
+});
+
+describe('pods that were taken out of their Service', () => {
+  const retired = { ...LED, model: { ...LED.model, replicasBefore: 2 }, leaving: 2, old: RETIRED };
+
+  it('end once nobody calls them', () => {
+    expect(next('retire', retired, { drained: true })).toBe('end-pods');
+  });
+
+  it('end at last by --undo, too, when --retire was cut short', () => {
+    const gone = { model: undefined, shared: { ...SHARED, exists: false }, leaving: 1 };
+    expect(next('undo', gone)).toBe('end-pods');
+    expect(next('undo', { ...gone, leaving: 0 })).toBe('done');
   });
 });
 
