@@ -2,9 +2,10 @@ import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:h
 import { connect, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { READ_ANSWERS } from './proxied-answer.decide.ts';
-import { MAX_HEADERS, type PassedRequest } from './proxied-request.decide.ts';
+import { MAX_HEAD_BYTES, MAX_HEADERS, type PassedRequest } from './proxied-request.decide.ts';
 import { type FailedAttempt, mayBeSentAgain } from './request-retry.decide.ts';
 import type { Milliseconds } from '../../lib/clock.ts';
+import { readSoundHead } from '../../lib/read-sound-head.ts';
 import type { ConnectionFault } from './answer-readers.ts';
 import { keepConnections, type KeptConnections } from './kept-connections.ts';
 
@@ -95,6 +96,8 @@ export function callComponent(
   let readBefore = 0;
   made.on('socket', (socket) => {
     readBefore = socket.bytesRead;
+    // Any other way has been seen to already.
+    if (way instanceof Agent) readSoundHead(socket, MAX_HEAD_BYTES);
   });
   made.on('continue', events.continued).on('response', events.answered);
   if (events.upgraded !== undefined) made.on('upgrade', events.upgraded);

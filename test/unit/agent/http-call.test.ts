@@ -24,6 +24,8 @@ describe('an answer of the model server to the agent itself', () => {
   it.each([
     ['a length and chunks', `Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n${CHUNKS}`],
     ['chunks and a length that lies', `Transfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n${CHUNKS}`],
+    ['a length said twice', 'Content-Length: 2\r\nContent-Length: 2\r\n\r\n[]'],
+    ['blanks before a colon', 'A : b\r\nContent-Length : 2\r\n\r\n[]'],
     ['a head of 100 kB', `A: ${'a'.repeat(100_000)}\r\nContent-Length: 2\r\n\r\n[]`],
   ])('is read, and its readiness too: %s', async (_, rest) => {
     const port = await answering(`HTTP/1.1 200 OK\r\n${rest}`);
