@@ -129,6 +129,8 @@ async function askHttp(probe: Extract<ComponentProbe, { kind: 'http' }>): Promis
       const status = response.statusCode ?? 0;
       resolve(status >= 200 && status < 400 ? undefined : `${where} answered ${status}`);
     });
+    // Node tells of an answer that switches protocols by this alone.
+    call.on('close', () => resolve(`${where} answers in another protocol than HTTP`));
     call.on('socket', (socket) => readSoundHead(socket, READ_ANSWERS.maxHeaderSize));
     call.on('error', (error: NodeJS.ErrnoException) => resolve(`${where}: ${error.code ?? error.message}`));
   });

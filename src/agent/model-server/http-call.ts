@@ -35,7 +35,11 @@ export function httpCaller(baseUrl: URL): HttpCall {
       };
       const timer = setTimeout(() => failed('ETIMEDOUT', `no answer within ${timeout} ms`), timeout);
       call.on('socket', (socket) => readSoundHead(socket, READ_ANSWERS.maxHeaderSize));
-      call.on('close', () => clearTimeout(timer));
+      call.on('close', () => {
+        clearTimeout(timer);
+        // Node tells of an answer that switches protocols by this alone.
+        failed('EPROTO', 'it answers in another protocol than HTTP');
+      });
       call.on('error', (error: NodeJS.ErrnoException) => failed(error.code ?? 'EUNKNOWN', error.message));
       call.on('response', (response) => {
         const chunks: Buffer[] = [];

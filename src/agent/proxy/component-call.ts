@@ -27,6 +27,11 @@ export interface Upstream {
  */
 const ONE_PIECE = 16 * 1024;
 
+const UNWANTED_UPGRADE: ConnectionFault = {
+  code: 'EPROTO',
+  message: 'the component switched to a protocol that nobody asked for',
+};
+
 export function newUpstream(host: string, port: number, idle: Milliseconds): Upstream {
   return {
     ...{ host, port },
@@ -100,7 +105,15 @@ export function callComponent(
     if (way instanceof Agent) readSoundHead(socket, MAX_HEAD_BYTES);
   });
   made.on('continue', events.continued).on('response', events.answered);
-  if (events.upgraded !== undefined) made.on('upgrade', events.upgraded);
+  made.on('upgrade', (answer, socket: Socket, head) => {
+    if (events.upgraded !== undefined) {
+      events.upgraded(answer, socket, head);
+      return;
+    }
+    // Without a listener Node would close the connection, and tell nobody.
+    socket.destroy();
+    events.failed(UNWANTED_UPGRADE);
+  });
   let hasFailed = false;
   made.on('error', (error: NodeJS.ErrnoException) => {
     // The end of a connection may tell of itself more than once.

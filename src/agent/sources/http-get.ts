@@ -124,6 +124,10 @@ function answerOf(ask: Ask, again = true, lenient = false): Promise<IncomingMess
       else if (!lenient && error.code?.startsWith('HPE_') === true) resolve(answerOf(ask, false, true));
       else reject(error);
     });
+    // Node tells of an answer that switches protocols by this alone.
+    call.on('close', () => {
+      reject(Object.assign(new Error('the answer is in another protocol than HTTP'), { code: 'EPROTO' }));
+    });
     call.end();
   });
 }

@@ -45,4 +45,23 @@ describe('an answer of the model server to the agent itself', () => {
     } as const;
     expect(await askComponents([{ kind: 'http', ...probe }])).toBeUndefined();
   });
+
+  it.each([
+    ['101', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'],
+    ['no HTTP', 'hello\r\n\r\n'],
+    ['nothing', ''],
+  ])('that is none is told at once, and to the probe too: %s', async (_, bytes) => {
+    const port = await answering(bytes);
+    const call = httpCaller(new URL(`http://127.0.0.1:${port}`));
+    expect(await call('GET', '/v2', milliseconds(100_000))).toMatchObject({ kind: 'none' });
+    const probe = {
+      host: '127.0.0.1',
+      port,
+      path: '/',
+      scheme: 'http',
+      headers: [],
+      timeoutSeconds: 100,
+    } as const;
+    expect(await askComponents([{ kind: 'http', ...probe }])).toMatch(/127\.0\.0\.1/);
+  });
 });

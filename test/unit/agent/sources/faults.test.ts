@@ -58,6 +58,13 @@ describe('a source that misbehaves', () => {
       'soon',
     ],
     ['closes at once', (_, response) => void response.destroy(), 'SourceUnavailable', 'soon'],
+    [
+      'speaks another protocol from now on',
+      ({ socket }) =>
+        void socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'),
+      'SourceUnavailable',
+      'soon',
+    ],
     ['cut short', cutShort, 'SourceUnavailable', 'soon'],
     [
       'a redirect loop',
