@@ -1,6 +1,7 @@
 import { get as httpGet, type RequestOptions } from 'node:http';
 import { connect } from 'node:net';
 import type { ModelPhase } from '../contract/agent-status.ts';
+import { readSoundHead } from '../lib/read-sound-head.ts';
 import { READ_ANSWERS } from './proxy/proxied-answer.decide.ts';
 import type { ComponentProbe } from './readiness-probe.decide.ts';
 
@@ -128,6 +129,9 @@ async function askHttp(probe: Extract<ComponentProbe, { kind: 'http' }>): Promis
       const status = response.statusCode ?? 0;
       resolve(status >= 200 && status < 400 ? undefined : `${where} answered ${status}`);
     });
+    // Node tells of an answer that switches protocols by this alone.
+    call.on('close', () => resolve(`${where} answers in another protocol than HTTP`));
+    call.on('socket', (socket) => readSoundHead(socket, READ_ANSWERS.maxHeaderSize));
     call.on('error', (error: NodeJS.ErrnoException) => resolve(`${where}: ${error.code ?? error.message}`));
   });
 }

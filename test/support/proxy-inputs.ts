@@ -1,3 +1,5 @@
+import { TOLD } from './proxy-refusals.ts';
+
 /** Something that a client may send to the proxy, and how ours differs from KServe's agent, if it does. */
 export interface ProxyInput {
   readonly name: string;
@@ -9,6 +11,8 @@ export interface ProxyInput {
     | 'passed here'
     /** Both pass it on, and the component gets something else. */
     | 'passed otherwise';
+  /** What the table of docs/agent-inside.md says of it, where it is refused here only. */
+  readonly told?: string;
 }
 
 const get = (target: string, headers = 'Host: h\r\n', version = 'HTTP/1.1') =>
@@ -18,7 +22,9 @@ const post = (headers: string, body = 'abc') => `POST /x HTTP/1.1\r\nHost: h\r\n
 const CHUNKS = '3\r\nabc\r\n0\r\n\r\n';
 const inChunks = (chunks: string) => post('Transfer-Encoding: chunked', chunks);
 
-type Row = readonly [name: string, sent: string, differs?: NonNullable<ProxyInput['differs']>];
+type Differs = Exclude<NonNullable<ProxyInput['differs']>, 'refused here'>;
+/** The third says how it differs, or why it is refused here. */
+type Row = readonly [name: string, sent: string, differs?: Differs | { refused: keyof typeof TOLD }];
 
 /** The reasons for those that differ stand in docs/agent-inside.md. */
 const ROWS: readonly Row[] = [
@@ -26,18 +32,18 @@ const ROWS: readonly Row[] = [
   ...['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'M-SEARCH', 'SOURCE'].map(
     (method): Row => [`${method} without a body`, `${method} /x HTTP/1.1\r\nHost: h\r\n\r\n`],
   ),
-  ['a method that nobody knows', 'FOO /x HTTP/1.1\r\nHost: h\r\n\r\n', 'refused here'],
-  ['a method in small letters', 'get /x HTTP/1.1\r\nHost: h\r\n\r\n', 'refused here'],
+  ['a method that nobody knows', 'FOO /x HTTP/1.1\r\nHost: h\r\n\r\n', { refused: 'methods' }],
+  ['a method in small letters', 'get /x HTTP/1.1\r\nHost: h\r\n\r\n', { refused: 'methods' }],
   ['a method that is none', 'G(T /x HTTP/1.1\r\nHost: h\r\n\r\n'],
-  ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', 'refused here'],
-  ['PRI that is no HTTP/2', 'PRI /x HTTP/1.1\r\nHost: h\r\n\r\n', 'refused here'],
+  ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', { refused: 'methods' }],
+  ['PRI that is no HTTP/2', 'PRI /x HTTP/1.1\r\nHost: h\r\n\r\n', { refused: 'methods' }],
 
   ['a body by its length', post('Content-Length: 3')],
   ['GET with a body', `${get('/x', 'Host: h\r\nContent-Length: 3\r\n')}abc`],
   ['a length of nothing', get('/x', 'Host: h\r\nContent-Length: 0\r\n')],
   ['a length with zeros before it', post('Content-Length: 003')],
   ['a length with blanks around it', post('Content-Length: \t3\t ')],
-  ['two lengths that are the same', post('Content-Length: 3\r\nContent-Length: 3'), 'refused here'],
+  ['two lengths that are the same', post('Content-Length: 3\r\nContent-Length: 3'), { refused: 'lengths' }],
   ['two lengths that differ', post('Content-Length: 3\r\nContent-Length: 4', 'abcd')],
   ...[
     '3, 3',
@@ -62,8 +68,16 @@ const ROWS: readonly Row[] = [
   ['CHUNKED', post('Transfer-Encoding: CHUNKED', CHUNKS)],
   ['a coding after a tab', post('Transfer-Encoding:\tchunked', CHUNKS)],
   ['a coding with a blank after it', post('Transfer-Encoding: chunked ', CHUNKS)],
-  ['length, then chunks', post('Content-Length: 3\r\nTransfer-Encoding: chunked', CHUNKS), 'refused here'],
-  ['chunks, then length', post('Transfer-Encoding: chunked\r\nContent-Length: 3', CHUNKS), 'refused here'],
+  [
+    'length, then chunks',
+    post('Content-Length: 3\r\nTransfer-Encoding: chunked', CHUNKS),
+    { refused: 'lengths' },
+  ],
+  [
+    'chunks, then length',
+    post('Transfer-Encoding: chunked\r\nContent-Length: 3', CHUNKS),
+    { refused: 'lengths' },
+  ],
   ...[
     'gzip, chunked',
     'gzip',
@@ -80,19 +94,19 @@ const ROWS: readonly Row[] = [
   ['two codings in two headers', post('Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked', CHUNKS)],
   ['a coding after a control character', post('Transfer-Encoding: \u000bchunked', CHUNKS)],
   ['a coding with a blank before the colon', post('Transfer-Encoding : chunked', CHUNKS)],
-  ['a coding on a folded line', post('Transfer-Encoding:\r\n chunked', CHUNKS), 'refused here'],
+  ['a coding on a folded line', post('Transfer-Encoding:\r\n chunked', CHUNKS), { refused: 'folded' }],
   [
     'chunks in HTTP/1.0',
     `POST /x HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n${CHUNKS}`,
-    'refused here',
+    { refused: 'lengths' },
   ],
   [
     'chunks and a length in HTTP/1.0',
     'POST /x HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc',
-    'refused here',
+    { refused: 'lengths' },
   ],
   ['a chunk with an extension', inChunks('3;a=b\r\nabc\r\n0\r\n\r\n')],
-  ['a chunk with a blank after its size', inChunks('3 \r\nabc\r\n0\r\n\r\n'), 'refused here'],
+  ['a chunk with a blank after its size', inChunks('3 \r\nabc\r\n0\r\n\r\n'), { refused: 'lines' }],
   ['a chunk with zeros before its size', inChunks('0000000000000003\r\nabc\r\n0\r\n\r\n')],
   [
     'a chunk with more zeros before its size',
@@ -111,17 +125,21 @@ const ROWS: readonly Row[] = [
   ].map((chunks): Row => [`the chunks ${JSON.stringify(chunks)}`, inChunks(chunks)]),
   ['trailers', post('Transfer-Encoding: chunked\r\nTrailer: X', '3\r\nabc\r\n0\r\nX: y\r\n\r\n')],
   ['trailers that were not announced', inChunks('3\r\nabc\r\n0\r\nX: y\r\n\r\n')],
-  ['a length among the trailers', inChunks('3\r\nabc\r\n0\r\nContent-Length: 9\r\n\r\n'), 'refused here'],
+  [
+    'a length among the trailers',
+    inChunks('3\r\nabc\r\n0\r\nContent-Length: 9\r\n\r\n'),
+    { refused: 'trailers' },
+  ],
   ['a trailer that is none', inChunks('3\r\nabc\r\n0\r\nX y\r\n\r\n')],
 
-  ['a folded line', withHeader('A: b\r\n c'), 'refused here'],
-  ['a folded line with a tab', withHeader('A: b\r\n\tc'), 'refused here'],
+  ['a folded line', withHeader('A: b\r\n c'), { refused: 'folded' }],
+  ['a folded line with a tab', withHeader('A: b\r\n\tc'), { refused: 'folded' }],
   ['a folded first line', get('/x', ' A: b\r\nHost: h\r\n')],
-  ['a folded length', post('Content-Length:\r\n 3'), 'refused here'],
-  ['lines that end with LF', 'GET /x HTTP/1.1\nHost: h\n\n', 'refused here'],
-  ['one header that ends with LF', 'GET /x HTTP/1.1\r\nHost: h\nA: b\r\n\r\n', 'refused here'],
-  ['a first line that ends with LF', 'GET /x HTTP/1.1\nHost: h\r\n\r\n', 'refused here'],
-  ['a head that ends with LF', 'GET /x HTTP/1.1\r\nHost: h\r\n\n', 'refused here'],
+  ['a folded length', post('Content-Length:\r\n 3'), { refused: 'folded' }],
+  ['lines that end with LF', 'GET /x HTTP/1.1\nHost: h\n\n', { refused: 'lines' }],
+  ['one header that ends with LF', 'GET /x HTTP/1.1\r\nHost: h\nA: b\r\n\r\n', { refused: 'lines' }],
+  ['a first line that ends with LF', 'GET /x HTTP/1.1\nHost: h\r\n\r\n', { refused: 'lines' }],
+  ['a head that ends with LF', 'GET /x HTTP/1.1\r\nHost: h\r\n\n', { refused: 'lines' }],
   ['CR alone in a value', withHeader('A: b\rC: d')],
   ['CR CR LF', withHeader('A: b\r')],
   ...['\0', '\u0001', '\u007f'].map((byte): Row => [
@@ -186,10 +204,10 @@ const ROWS: readonly Row[] = [
   ['an absolute target without a Host', get('http://a.b/c', 'A: b\r\n')],
   ['an absolute target with two Hosts', get('http://a.b/c', 'Host: h\r\nHost: h\r\n')],
   ['POST to an absolute target', 'POST http://a.b/c HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc'],
-  ['an absolute target of another kind', get('a:b'), 'refused here'],
-  ['an absolute target of an odd scheme', get('h+c://a.b/c'), 'refused here'],
-  ['an absolute target with an odd host', get('http://a<b/c'), 'refused here'],
-  ['GET *', get('*'), 'refused here'],
+  ['an absolute target of another kind', get('a:b'), { refused: 'targets' }],
+  ['an absolute target of an odd scheme', get('h+c://a.b/c'), { refused: 'targets' }],
+  ['an absolute target with an odd host', get('http://a<b/c'), { refused: 'targets' }],
+  ['GET *', get('*'), { refused: 'targets' }],
   ['OPTIONS *', 'OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n'],
   ...[
     'x',
@@ -235,14 +253,14 @@ const ROWS: readonly Row[] = [
     '/a?\u0001b',
     '/a b',
   ].map((target): Row => [`the target ${JSON.stringify(target)}`, get(target)]),
-  ['bytes above 127 in a path', get('/\xc3\xa9'), 'refused here'],
-  ['bytes above 127 in a query', get('/x?\xc3\xa9'), 'refused here'],
+  ['bytes above 127 in a path', get('/\xc3\xa9'), { refused: 'bytes' }],
+  ['bytes above 127 in a query', get('/x?\xc3\xa9'), { refused: 'bytes' }],
 
   ...['HTTP/2.0', 'HTTP/0.9', 'http/1.1', 'HTTP/1.10', 'HTTP/3', 'HTTPS/1.1'].map((version): Row => [
     `the version ${version}`,
     get('/x', 'Host: h\r\n', version),
   ]),
-  ['the version HTTP/1.2', get('/x', 'Host: h\r\n', 'HTTP/1.2'), 'refused here'],
+  ['the version HTTP/1.2', get('/x', 'Host: h\r\n', 'HTTP/1.2'), { refused: 'versions' }],
   ['no version', 'GET /x\r\n\r\n'],
   ['two blanks in the first line', 'GET  /x HTTP/1.1\r\nHost: h\r\n\r\n', 'passed here'],
   ['a blank at the end of the first line', 'GET /x HTTP/1.1 \r\nHost: h\r\n\r\n'],
@@ -322,11 +340,11 @@ const ROWS: readonly Row[] = [
   ],
   ['1,500 headers, the coding last', post(`${'A: b\r\n'.repeat(1_500)}Transfer-Encoding: chunked`, CHUNKS)],
   ['9,000 headers, the length last', post(`${'A: b\r\n'.repeat(9_000)}Content-Length: 3`)],
-  ['11,000 headers', post(`${'A: b\r\n'.repeat(11_000)}Content-Length: 3`), 'refused here'],
+  ['11,000 headers', post(`${'A: b\r\n'.repeat(11_000)}Content-Length: 3`), { refused: 'headers' }],
 ];
 
-export const PROXY_INPUTS: readonly ProxyInput[] = ROWS.map(([name, sent, differs]) => ({
-  name,
-  sent,
-  ...(differs === undefined ? {} : { differs }),
-}));
+export const PROXY_INPUTS: readonly ProxyInput[] = ROWS.map(([name, sent, differs]): ProxyInput => {
+  if (differs === undefined) return { name, sent };
+  if (typeof differs === 'string') return { name, sent, differs };
+  return { name, sent, differs: 'refused here', told: TOLD[differs.refused] };
+});

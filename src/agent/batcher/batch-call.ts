@@ -1,5 +1,7 @@
 import { Agent, request } from 'node:http';
 import { seconds } from '../../lib/clock.ts';
+import { readSoundHead } from '../../lib/read-sound-head.ts';
+import { READ_ANSWERS } from '../proxy/proxied-answer.decide.ts';
 
 /** Less than the five seconds after which uvicorn closes an idle connection. */
 const IDLE = seconds(4);
@@ -27,8 +29,11 @@ export function createBatchCaller(port: number): BatchCaller {
         const body = JSON.stringify({ instances });
         const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
         const address = { host: '127.0.0.1', port, path: target };
-        const made = request({ ...address, method: 'POST', agent, headers, signal });
+        const made = request({ ...address, method: 'POST', agent, headers, signal, ...READ_ANSWERS });
+        made.on('socket', (socket) => readSoundHead(socket, READ_ANSWERS.maxHeaderSize));
         made.on('error', reject);
+        // Node tells of an answer that switches protocols by this alone.
+        made.on('close', () => reject(new Error('its answer is in another protocol than HTTP')));
         made.on('response', (answer) => {
           const chunks: Buffer[] = [];
           let size = 0;

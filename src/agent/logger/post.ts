@@ -26,9 +26,15 @@ export function post(url: URL, data: Buffer, { within, ...options }: PostOptions
   return new Promise((resolve, reject) => {
     const call = made(url, { ...options, method: 'POST', signal });
     call.on('error', reject);
+    let isAnswered = false;
     call.on('response', (answer) => {
+      isAnswered = true;
       const { statusCode: status = 0, headers } = answer;
       buffer(answer).then((body) => resolve({ status, headers, body }), reject);
+    });
+    // Node tells of an answer that switches protocols by this alone.
+    call.on('close', () => {
+      if (!isAnswered) reject(new Error('the answer is in another protocol than HTTP'));
     });
     call.end(data);
   });

@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http';
 import type { Milliseconds } from '../../lib/clock.ts';
+import { readSoundHead } from '../../lib/read-sound-head.ts';
 import { READ_ANSWERS } from '../proxy/proxied-answer.decide.ts';
 
 /** An answer with its whole body, or the reason why there is none. */
@@ -33,7 +34,12 @@ export function httpCaller(baseUrl: URL): HttpCall {
         call.destroy();
       };
       const timer = setTimeout(() => failed('ETIMEDOUT', `no answer within ${timeout} ms`), timeout);
-      call.on('close', () => clearTimeout(timer));
+      call.on('socket', (socket) => readSoundHead(socket, READ_ANSWERS.maxHeaderSize));
+      call.on('close', () => {
+        clearTimeout(timer);
+        // Node tells of an answer that switches protocols by this alone.
+        failed('EPROTO', 'it answers in another protocol than HTTP');
+      });
       call.on('error', (error: NodeJS.ErrnoException) => failed(error.code ?? 'EUNKNOWN', error.message));
       call.on('response', (response) => {
         const chunks: Buffer[] = [];

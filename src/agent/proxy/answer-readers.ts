@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { Milliseconds } from '../../lib/clock.ts';
+import { readSoundHead } from '../../lib/read-sound-head.ts';
+import { MAX_HEAD_BYTES } from './proxied-request.decide.ts';
 import { type OrdinaryAnswer, ordinaryAnswer } from './ordinary-answer.decide.ts';
 
 /** How a connection ended before an answer was whole. */
@@ -132,6 +134,7 @@ function handOver(kept: Kept, first: Buffer, release: Release): OddAnswer {
     },
   };
   kept.reader = reader;
+  readSoundHead(connection, MAX_HEAD_BYTES);
   reader.data(first);
   return {
     connection,

@@ -5,6 +5,16 @@ import type { OrdinaryAnswer } from './ordinary-answer.decide.ts';
 import { passedAnswer } from './proxied-answer.decide.ts';
 import { MAX_HEADERS } from './proxied-request.decide.ts';
 
+const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Some of what no trailer may be, since it says how a message is read: RFC 9110 section 6.5.1. */
+const NEVER_TRAILERS = new Set([
+  'content-length',
+  'transfer-encoding',
+  'content-encoding',
+  'trailer',
+  'host',
+]);
+
 /** Answers in the agent's own name, in the shape of the V2 protocol's errors. */
 export function refuse(outgoing: ServerResponse, status: number, error: string): void {
   const body = JSON.stringify({ error });
@@ -23,9 +33,12 @@ export function respond(answer: IncomingMessage, outgoing: ServerResponse): numb
   answer.on('error', () => outgoing.destroy());
   const { rawHeaders, httpVersionMinor: versionMinor } = answer;
   try {
-    const headers = passedAnswer({ versionMinor, headers: rawHeaders }, goesInChunks(answer, outgoing));
+    const headers = passedAnswer(
+      { status, versionMinor, headers: rawHeaders },
+      goesInChunks(answer, outgoing),
+    );
     if (headers === undefined || rawHeaders.length / 2 > MAX_HEADERS) throw new Error('not to be passed on');
-    outgoing.writeHead(status, answer.statusMessage ?? '', headers);
+    outgoing.writeHead(status, reasonOf(answer, status), headers);
   } catch {
     answer.destroy();
     refuse(outgoing, 502, 'the component gave an answer that is no HTTP');
@@ -37,6 +50,11 @@ export function respond(answer: IncomingMessage, outgoing: ServerResponse): numb
     passBody(answer, outgoing);
   });
   return status;
+}
+
+/** In the words of the component, unless no status line may have them. */
+function reasonOf({ statusMessage = '' }: IncomingMessage, status: number): string {
+  return REASON.test(statusMessage) ? statusMessage : (STATUS_CODES[status] ?? '');
 }
 
 /** Passes an answer of the ordinary kind on, with what has come of its body. */
@@ -100,6 +118,7 @@ export function addTrailers(
   if (raw.length === 0) return;
   const pairs: [string, string][] = [];
   for (let index = 0; index + 1 < raw.length; index += 2)
-    pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);
+    if (!NEVER_TRAILERS.has((raw[index] ?? '').toLowerCase()))
+      pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);
   message.addTrailers(pairs);
 }

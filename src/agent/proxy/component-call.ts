@@ -2,9 +2,10 @@ import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:h
 import { connect, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { READ_ANSWERS } from './proxied-answer.decide.ts';
-import { MAX_HEADERS, type PassedRequest } from './proxied-request.decide.ts';
+import { MAX_HEAD_BYTES, MAX_HEADERS, type PassedRequest } from './proxied-request.decide.ts';
 import { type FailedAttempt, mayBeSentAgain } from './request-retry.decide.ts';
 import type { Milliseconds } from '../../lib/clock.ts';
+import { readSoundHead } from '../../lib/read-sound-head.ts';
 import type { ConnectionFault } from './answer-readers.ts';
 import { keepConnections, type KeptConnections } from './kept-connections.ts';
 
@@ -25,6 +26,11 @@ export interface Upstream {
  * reads only a part of it at first.
  */
 const ONE_PIECE = 16 * 1024;
+
+const UNWANTED_UPGRADE: ConnectionFault = {
+  code: 'EPROTO',
+  message: 'the component switched to a protocol that nobody asked for',
+};
 
 export function newUpstream(host: string, port: number, idle: Milliseconds): Upstream {
   return {
@@ -95,9 +101,19 @@ export function callComponent(
   let readBefore = 0;
   made.on('socket', (socket) => {
     readBefore = socket.bytesRead;
+    // Any other way has been seen to already.
+    if (way instanceof Agent) readSoundHead(socket, MAX_HEAD_BYTES);
   });
   made.on('continue', events.continued).on('response', events.answered);
-  if (events.upgraded !== undefined) made.on('upgrade', events.upgraded);
+  made.on('upgrade', (answer, socket: Socket, head) => {
+    if (events.upgraded !== undefined) {
+      events.upgraded(answer, socket, head);
+      return;
+    }
+    // Without a listener Node would close the connection, and tell nobody.
+    socket.destroy();
+    events.failed(UNWANTED_UPGRADE);
+  });
   let hasFailed = false;
   made.on('error', (error: NodeJS.ErrnoException) => {
     // The end of a connection may tell of itself more than once.

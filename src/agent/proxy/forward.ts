@@ -69,6 +69,11 @@ function begin(exchange: Exchange, course: Course, way: Way, send: (made: Compon
   const answered = (arrived: IncomingMessage) => {
     course.answer = arrived;
     course.status = respond(arrived, outgoing);
+    // The rest of a body is not needed any more; Go's transport does the same. Node would not go on with it: with the answer it
+    // stops to tell when the connection takes more.
+    arrived.on('end', () => {
+      if (!made.request.writableFinished) made.request.destroy();
+    });
     made.request.on('close', () => {
       if (!incoming.complete) readToNobody(incoming);
     });

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
+import { readSoundHead } from '../../lib/read-sound-head.ts';
 import { bareHost, IDLE } from './connection.ts';
 import type { ProxyRouter } from './proxy/proxy-types.ts';
 
@@ -55,6 +56,7 @@ export function createHttpGetter({ lookup, connectTimeoutMs, proxies }: HttpGett
         ...(form === undefined ? { headers } : post(headers, form)),
         ...how,
       });
+      if (lenient) call.once('socket', (socket: Socket) => readSoundHead(socket, MOST_HEAD_BYTES));
       call.maxHeadersCount = MOST_HEADERS;
       if (form !== undefined) call.write(form.toString());
       limitConnecting(call, secure ? 'secureConnect' : 'connect', connectTimeoutMs);
@@ -100,8 +102,8 @@ const MOST_HEADERS = 10_000;
 
 /**
  * A kept connection may end just as it is used again; then the request is made once more. It is also made once more for
- * an answer that Node's parser refuses: one that names its length in two ways, whose lines end with LF alone, or with control
- * characters in a header. curl and Go's client read them.
+ * an answer that Node's parser refuses: one that names its length in two ways or twice, whose lines end with LF alone, with control
+ * characters in a header, or blanks before a colon. curl and Go's client read them.
  */
 function answerOf(ask: Ask, again = true, lenient = false): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -121,6 +123,10 @@ function answerOf(ask: Ask, again = true, lenient = false): Promise<IncomingMess
       if (again && call.reusedSocket && error.code === 'ECONNRESET') resolve(answerOf(ask, false));
       else if (!lenient && error.code?.startsWith('HPE_') === true) resolve(answerOf(ask, false, true));
       else reject(error);
+    });
+    // Node tells of an answer that switches protocols by this alone.
+    call.on('close', () => {
+      reject(Object.assign(new Error('the answer is in another protocol than HTTP'), { code: 'EPROTO' }));
     });
     call.end();
   });

@@ -48,9 +48,10 @@ describe('an answer on a connection that is kept', () => {
   });
 
   /** What a client reads; 'cut' when it is not whole. */
-  async function ask(method = 'POST') {
-    const call = request({ port: proxy.port, host: '127.0.0.1', method, agent, maxHeaderSize: 2 ** 17 });
-    call.end(method === 'POST' ? 'body' : undefined);
+  async function ask(method = 'POST', headers = {}, content: string | undefined = 'body') {
+    const to = { port: proxy.port, host: '127.0.0.1', method, headers, agent };
+    const call = request({ ...to, maxHeaderSize: 2 ** 17 });
+    call.end(method === 'POST' ? content : undefined);
     try {
       const [came] = (await once(call, 'response')) as [IncomingMessage];
       came.setEncoding('latin1');
@@ -87,6 +88,47 @@ describe('an answer on a connection that is kept', () => {
     expect([await ask(method), await ask(method)]).toEqual([first, first]);
     expect(opened).toBe(1);
   });
+
+  describe.each([
+    ['GET', 'GET', {}, 0],
+    ['a small POST', 'POST', {}, 4],
+    ['a POST in chunks', 'POST', { 'Transfer-Encoding': 'chunked' }, 4],
+    ['a POST of 1 MB', 'POST', {}, 1_000_000],
+    ['a POST that waits to be asked for its body', 'POST', { Expect: '100-continue' }, 4],
+  ])('to %s', (_, method, headers, contentBytes) => {
+    it.each([
+      ['a length that is said twice', head('Content-Length: 3\r\nContent-Length: 3', 'abc')],
+      [
+        'a length that is said twice, and the end of the connection',
+        head('Content-Length: 3\r\nConnection: close\r\nContent-Length: 3', 'abc'),
+      ],
+      [
+        'a length that is said twice, after 103',
+        `HTTP/1.1 103 Early Hints\r\nA : b\r\n\r\n${head('Content-Length: 3\r\nContent-Length: 3', 'abc')}`,
+      ],
+      ['blanks before a colon', head('A : b\r\nContent-Length : 3', 'abc')],
+      ['blanks before the colon of the coding', CHUNKS.replace('Encoding:', 'Encoding :')],
+      ['a header whose name has blanks', head('A b: c\r\nContent-Length: 3', 'abc')],
+    ])('is read with %s', async (_what, bytes) => {
+      answer = (socket) => void socket.write(bytes, 'latin1');
+      for (let turn = 0; turn < 3; turn += 1)
+        expect(await ask(method, headers, 'x'.repeat(contentBytes))).toBe('200 abc');
+    });
+  });
+
+  it.each([
+    ['a length', ANSWER, '200 a\xe9\0\r\n'],
+    ['chunks', CHUNKS, '200 abc'],
+    ['no body', 'HTTP/1.1 204 No Content\r\n\r\n', '204 '],
+  ])(
+    'may come before the body of its request has been read, and the next one is served: %s',
+    async (_, bytes, expected) => {
+      answer = (socket) => void socket.write(bytes, 'latin1');
+      for (let turn = 0; turn < 3; turn += 1)
+        expect(await ask('POST', {}, 'x'.repeat(1_000_000))).toBe(expected);
+      await eventuallyTrue('nothing is under way', () => proxy.activity().inFlight === 0);
+    },
+  );
 
   it.each([
     ['it says so', head('Content-Length: 3\r\nConnection: close', 'abc')],

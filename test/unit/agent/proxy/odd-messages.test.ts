@@ -108,10 +108,12 @@ describe('answers that are odd', () => {
   it.each([
     ['announce trailers without chunks', '200 OK\r\nTrailer: X\r\nContent-Length: 2\r\n\r\nok', '200 ok'],
     ['announce trailers without a body', '304 Not Modified\r\nTrailer: X\r\n\r\n', '304 '],
+    ['switch to a protocol nobody asked for', '101 X\r\nUpgrade: websocket\r\n\r\n', '502 {"error":'],
     ['have a status that is none', '099 X\r\nContent-Length: 0\r\n\r\n', '502 {"error":'],
-    ['have a reason that is none', '200 O\u0001K\r\nContent-Length: 0\r\n\r\n', '502 {"error":'],
+    ['have a reason that is none', '200 O\u0001K\r\nContent-Length: 0\r\n\r\n', '200 '],
   ])('end nothing but themselves when they %s', async (_, answer, expected) => {
-    const told = answer.replace('\r\n', '\r\nConnection: close\r\n');
+    const connection = answer.startsWith('101') ? 'Upgrade' : 'close';
+    const told = answer.replace('\r\n', `\r\nConnection: ${connection}\r\n`);
     await answerWith((socket) => socket.end(`HTTP/1.1 ${told}`, 'latin1'));
     const answers = await exchange(`GET / HTTP/1.1\r\nHost: x\r\n\r\n${LAST}`);
     expect(answers.map((one) => one.slice(0, expected.length))).toEqual([expected, expected]);

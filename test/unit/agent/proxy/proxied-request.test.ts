@@ -107,7 +107,7 @@ describe('forwardedValue', () => {
 describe('passedAnswer', () => {
   it('lets chunks win over a length, which does not go on', () => {
     const headers = ['Content-Length', '3', 'Transfer-Encoding', 'Chunked', 'A', 'b'];
-    expect(passedAnswer({ versionMinor: 1, headers }, true)).toEqual(['A', 'b']);
+    expect(passedAnswer({ status: 200, versionMinor: 1, headers }, true)).toEqual(['A', 'b']);
   });
 
   it.each([
@@ -116,7 +116,15 @@ describe('passedAnswer', () => {
     [1, ['Transfer-Encoding', 'identity']],
     [0, ['Transfer-Encoding', 'chunked']],
   ])('refuses what cannot be read: HTTP/1.%d %j', (versionMinor, headers) => {
-    expect(passedAnswer({ versionMinor, headers }, true)).toBeUndefined();
+    expect(passedAnswer({ status: 200, versionMinor, headers }, true)).toBeUndefined();
+  });
+});
+
+describe('passedAnswer of 204', () => {
+  it('says no length: a client might wait for it', () => {
+    const headers = ['Content-Length', '3', 'A', 'b'];
+    expect(passedAnswer({ status: 204, versionMinor: 1, headers }, true)).toEqual(['A', 'b']);
+    expect(passedAnswer({ status: 304, versionMinor: 1, headers }, true)).toEqual(headers);
   });
 });
 

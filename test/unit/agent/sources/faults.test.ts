@@ -58,6 +58,13 @@ describe('a source that misbehaves', () => {
       'soon',
     ],
     ['closes at once', (_, response) => void response.destroy(), 'SourceUnavailable', 'soon'],
+    [
+      'speaks another protocol from now on',
+      ({ socket }) =>
+        void socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'),
+      'SourceUnavailable',
+      'soon',
+    ],
     ['cut short', cutShort, 'SourceUnavailable', 'soon'],
     [
       'a redirect loop',
@@ -177,6 +184,10 @@ describe('an answer with two lengths', () => {
     ['Transfer-Encoding: chunked, chunked\r\nContent-Length: 3', undefined],
     ['Transfer-Encoding: identity\r\nContent-Length: 3', undefined],
     ['Content-Length: 3\r\nContent-Length: 5', undefined],
+    ['Content-Length: 3\r\nContent-Length: 3', '5\r\n'],
+    ['Content-Length : 3', '5\r\n'],
+    ['Transfer-Encoding : chunked\r\nContent-Length: 3\r\nContent-Length: 3', 'abcde'],
+    ['A b: c\r\nTransfer-Encoding: chunked', 'abcde'],
     ['Transfer-Encoding: gzip, chunked', undefined],
     ['Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', undefined],
     ['A: b\nTransfer-Encoding: chunked', 'abcde'],
