@@ -17,6 +17,8 @@ import type { Program } from './report/results.ts';
 export interface BenchAgent {
   readonly pid: number;
   readonly port: number;
+  /** Where ours tells its status and metrics. */
+  readonly statusPort: number;
   /** Monotonic milliseconds of the moment before it was started. */
   readonly startedAt: number;
   /** Makes this the models.json of the mounted ConfigMap; resolves with the moment before it, in monotonic milliseconds. */
@@ -87,7 +89,7 @@ export async function startBenchAgent(
     await exit;
   };
   return {
-    ...{ pid: child.pid ?? 0, port, startedAt, apply, ended },
+    ...{ pid: child.pid ?? 0, port, statusPort, startedAt, apply, ended },
     ready: () => Promise.race([ended, eventually(() => probeOnce(port), 60_000, 5)]),
     halt,
     async stop() {

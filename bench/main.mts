@@ -10,6 +10,7 @@ import { burst } from './parts/burst.ts';
 import { dataPath } from './parts/data-path.ts';
 import { footprint } from './parts/footprint.ts';
 import { logger } from './parts/logger.ts';
+import { onDemand } from './parts/on-demand.ts';
 import { scale } from './parts/scale.ts';
 import { GUARD, SHORT, WHOLE } from './plan.ts';
 import { BOUND_COUNT, losses } from './report/guard.ts';
@@ -20,7 +21,7 @@ import { figureTable, targetTable } from './report/table.ts';
 import { judgeTargets } from './report/targets.ts';
 
 const PARTS: Readonly<Record<PartName, Part>> = {
-  ...{ admission, burst, agent, 'data-path': dataPath, logger, footprint, scale },
+  ...{ admission, burst, agent, 'data-path': dataPath, logger, 'on-demand': onDemand, footprint, scale },
 };
 const PLANS = { whole: WHOLE, short: SHORT, guard: GUARD };
 /** As jest writes its own, for the summary of a check. */

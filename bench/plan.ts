@@ -19,6 +19,17 @@ export interface Plan {
     readonly sizes: Readonly<Record<string, number>>;
   };
   readonly dataPath: { readonly rounds: number; readonly ms: number };
+  readonly onDemand: {
+    readonly rounds: number;
+    readonly ms: number;
+    readonly models: number;
+    /** So many are in memory. */
+    readonly room: number;
+    /** Requests for models that sleep. */
+    readonly cold: number;
+    /** Of the smaller set that is brought back after an end. */
+    readonly back: { readonly models: number; readonly room: number; readonly rounds: number };
+  };
   readonly footprint: { readonly rounds: number };
 }
 
@@ -36,6 +47,10 @@ export const WHOLE: Plan = {
   },
   agent: { rounds: 3, starts: [1, 90, 1_000], mlserverStarts: [90], sizes: SIZES },
   dataPath: { rounds: 5, ms: 3_000 },
+  onDemand: {
+    ...{ rounds: 5, ms: 3_000, models: 10_000, room: 1_000, cold: 1_000 },
+    back: { models: 1_000, room: 200, rounds: 1 },
+  },
   footprint: { rounds: 3 },
 };
 
@@ -45,6 +60,10 @@ export const SHORT: Plan = {
   burst: { rounds: 1, both: [one(100)], once: [], oursAlone: [one(1_000)] },
   agent: { rounds: 2, starts: [1, 90, 1_000], mlserverStarts: [], sizes: SIZES },
   dataPath: { rounds: 3, ms: 2_000 },
+  onDemand: {
+    ...{ rounds: 3, ms: 2_000, models: 2_000, room: 200, cold: 200 },
+    back: { models: 200, room: 40, rounds: 1 },
+  },
   footprint: { rounds: 1 },
 };
 
@@ -54,5 +73,6 @@ export const GUARD: Plan = {
   burst: { rounds: 1, both: [one(100)], once: [], oursAlone: [] },
   agent: { rounds: 3, starts: [90], mlserverStarts: [], sizes: {} },
   dataPath: { rounds: 2, ms: 1_500 },
+  onDemand: SHORT.onDemand,
   footprint: { rounds: 1 },
 };

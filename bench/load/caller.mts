@@ -15,7 +15,7 @@ process.once('message', (job: CallerJob) => {
 });
 
 async function call(job: CallerJob): Promise<CallerReport> {
-  const { count = Infinity, ms = Infinity, warmUpMs = 0, services = 1 } = job;
+  const { count = Infinity, first = 0, ms = Infinity, warmUpMs = 0, services = 1 } = job;
   const text = requestText(job);
   const varies = text.includes(INDEX) || text.includes(SERVICE);
   const fixed = Buffer.from(text);
@@ -29,9 +29,9 @@ async function call(job: CallerJob): Promise<CallerReport> {
   const statuses = new Map<number, number>();
   const countFrom = performance.now() + warmUpMs;
   const deadline = countFrom + ms;
-  let [index, lastEnd] = [0, countFrom];
+  let [index, lastEnd] = [first, countFrom];
   const next = (): Buffer | undefined =>
-    index >= count || performance.now() >= deadline ? undefined : requestOf(index++);
+    index >= first + count || performance.now() >= deadline ? undefined : requestOf(index++);
   const record = (status: number, startedAt: number, now: number): void => {
     // What ends in the time that counts, wherever it began: slow answers would else be missing at one end of it.
     if (now < countFrom || now > deadline) return;

@@ -14,6 +14,8 @@ export interface CallerJob {
   readonly connections: number;
   /** Ends after so many requests, or after so long, whichever is first. */
   readonly count?: number;
+  /** The number of the first request; 0 when absent. */
+  readonly first?: number;
   readonly ms?: number;
   /** What is answered in the first so many milliseconds is not counted. */
   readonly warmUpMs?: number;

@@ -1,8 +1,9 @@
 /**
  * The process of a model server that takes no time: it knows which models are loaded, and answers each inference alike. Its
- * first message is the port to listen on; it tells of each load with the moment, in monotonic milliseconds.
+ * first message is the port to listen on, and how long a load takes, one after the other; it tells of each load with the moment, in monotonic milliseconds.
  */
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMs } from './monotonic.ts';
 import { serveMessages } from './serve-messages.ts';
 
@@ -19,9 +20,13 @@ const INFERENCE = answer(
   JSON.stringify({ outputs: [{ name: 'predict', shape: [1], datatype: 'INT64', data: [1] }] }),
 );
 
-process.on('message', (message: { readonly port: number } | 'forget') => {
+let loadMs = 0;
+let turn = Promise.resolve();
+
+process.on('message', (message: { readonly port: number; readonly loadMs: number } | 'forget') => {
   if (message === 'forget') loaded.clear();
   else {
+    loadMs = message.loadMs;
     createServer((socket) => serveMessages(socket, answerTo)).listen(message.port, '127.0.0.1', () => {
       process.send?.('listening');
     });
@@ -29,18 +34,25 @@ process.on('message', (message: { readonly port: number } | 'forget') => {
 });
 process.on('disconnect', () => process.exit(0));
 
-function answerTo(line: string): Buffer {
+function answerTo(line: string): Buffer | Promise<Buffer> {
   const [, inferred] = INFER.exec(line) ?? [];
   if (inferred !== undefined) return loaded.has(inferred) ? INFERENCE : NOT_FOUND;
   const [, name = '', verb] = LOAD.exec(line) ?? [];
-  if (verb === 'load') {
-    loaded.add(name);
-    process.send?.({ name, at: monotonicMs() });
-  } else if (verb === 'unload') loaded.delete(name);
+  if (verb === 'load' && loadMs > 0) {
+    turn = turn.then(() => sleep(loadMs)).then(() => load(name));
+    return turn.then(() => OK);
+  }
+  if (verb === 'load') load(name);
+  else if (verb === 'unload') loaded.delete(name);
   const [, asked] = READY.exec(line) ?? [];
   if (asked !== undefined) return loaded.has(asked) ? OK : NOT_FOUND;
   if (!INDEX.test(line)) return OK;
   return answer(200, JSON.stringify([...loaded].map((model) => ({ name: model, state: 'READY' }))));
+}
+
+function load(name: string): void {
+  loaded.add(name);
+  process.send?.({ name, at: monotonicMs() });
 }
 
 function answer(status: number, body: string): Buffer {

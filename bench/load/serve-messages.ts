@@ -2,12 +2,12 @@ import type { Socket } from 'node:net';
 import { readMessage } from './http-message.ts';
 
 /**
- * Answers each HTTP/1.1 request of a connection at once.
+ * Answers each HTTP/1.1 request of a connection at once, or once its answer is there: then the client waits for it.
  * @param answer gets the request's first line, and all of its bytes
  */
 export function serveMessages(
   socket: Socket,
-  answer: (startLine: string, request: Buffer) => Buffer | string,
+  answer: (startLine: string, request: Buffer) => Buffer | string | Promise<Buffer>,
 ): void {
   let received: Buffer = Buffer.alloc(0);
   socket.setNoDelay();
@@ -17,7 +17,9 @@ export function serveMessages(
     for (let message = readMessage(received); message !== undefined; message = readMessage(received)) {
       const request = received.subarray(0, message.end);
       received = received.subarray(message.end);
-      socket.write(answer(message.startLine, request));
+      const given = answer(message.startLine, request);
+      if (given instanceof Promise) void given.then((later) => socket.write(later));
+      else socket.write(given);
     }
   });
 }

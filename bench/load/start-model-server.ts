@@ -23,7 +23,8 @@ export interface BenchModelServer {
   stop(): void;
 }
 
-export async function startModelServer(): Promise<BenchModelServer> {
+/** @param loadMs how long each load takes, one after the other */
+export async function startModelServer(loadMs = 0): Promise<BenchModelServer> {
   await eventuallyTrue(
     `port ${MODEL_SERVER_PORT} is free, the only one that KServe's agent knows`,
     () => portIsFree(MODEL_SERVER_PORT),
@@ -31,7 +32,7 @@ export async function startModelServer(): Promise<BenchModelServer> {
   );
   const child = fork(PROGRAM, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const loads: Load[] = [];
-  child.send({ port: MODEL_SERVER_PORT });
+  child.send({ port: MODEL_SERVER_PORT, loadMs });
   await once(child, 'message');
   child.on('message', (load) => loads.push(load as Load));
   return {

@@ -43,6 +43,17 @@ export const requestQuantile = (quantile: 'p50' | 'p99', connections: number): s
 /** Two, when none is dropped and none is late. */
 export const EVENTS_A_REQUEST = 'events that the sink has taken, a request';
 
+export const alwaysRequestsASecond = (connections: number): string =>
+  `${requestsASecond(connections)}, residency always`;
+export const coldQuantile = (quantile: 'p50' | 'p99', connections: number): string =>
+  `cold request ${quantile}, ms, ${connectionsOf(connections)}`;
+export const HIT_RATIO = 'requests by a Zipf law that found their model in memory, of all';
+export const EVICTIONS = 'evictions a second meanwhile';
+export const ZIPF_REQUESTS = 'requests/s by a Zipf law';
+export const FIRST_LOADS = 'every model loaded once, s';
+export const backTime = (order: 'with' | 'without'): string =>
+  `kill to 99 % of requests served as before, ms, ${order} the order of heat`;
+
 function connectionsOf(connections: number): string {
   return connections === 1 ? '1 connection' : `${connections} connections`;
 }

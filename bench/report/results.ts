@@ -1,4 +1,6 @@
-export const PARTS = ['admission', 'burst', 'agent', 'data-path', 'logger', 'footprint', 'scale'] as const;
+export const PARTS = [
+  ...(['admission', 'burst', 'agent', 'data-path', 'logger', 'on-demand', 'footprint', 'scale'] as const),
+] as const;
 export type PartName = (typeof PARTS)[number];
 
 /** `none` is the same without webhook or agent, `instant` with a webhook that takes no time: what is out of any one's reach. */

@@ -172,6 +172,29 @@ const TARGETS: readonly Target[] = [
     ...{ part: 'data-path', what: 'p99, 16 connections, to KServe', promised: '≤ 1.25 ×', unit: TIMES },
     ...{ see: over('data-path', names.requestQuantile('p99', 16), 'kserve'), met: atMost(1.25) },
   },
+  {
+    ...{
+      part: 'on-demand',
+      what: 'throughput, 16 connections, to residency always',
+      promised: '≥ 0.95 ×',
+      unit: TIMES,
+    },
+    see: (of) =>
+      divided(
+        of('on-demand', names.requestsASecond(16), 'ours'),
+        of('on-demand', names.alwaysRequestsASecond(16), 'ours'),
+      ),
+    met: atLeast(0.95),
+  },
+  {
+    ...{
+      part: 'on-demand',
+      what: 'idle RSS of the agent, 10,000 models',
+      promised: '≤ 100 MiB',
+      unit: 'MiB',
+    },
+    ...{ see: (of) => of('on-demand', names.idleRss('agent'), 'ours'), met: atMost(100) },
+  },
   ...(['agent', 'manager'] as const).map((who) => ({
     ...{
       part: 'footprint' as const,

@@ -1,7 +1,7 @@
 import { NO_MORE_WAITING } from '../../lib/abort.ts';
 import { createHash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, milliseconds, seconds } from '../../lib/clock.ts';
 import { describeFaults, type ModelSet, readDesiredModels } from './desired-models.decide.ts';
@@ -35,49 +35,83 @@ export async function watchModelConfig(
   report: (reading: ConfigReading) => void,
   reportResidency: (reading: ResidencyFileReading) => void,
 ): Promise<void> {
-  let last: string | undefined;
-  let lastResidency: string | undefined;
+  const residency = newReader(join(configDir, RESIDENCY_JSON));
+  const models = newReader(join(configDir, MODELS_JSON));
   const bell = newBell();
   const directory = watchDirectory(configDir, bell.ring);
+  let polled = false;
   while (!signal.aborted) {
     directory.ensure();
-    const residency = await readResidencyFile(join(configDir, RESIDENCY_JSON));
-    if (residency.content !== lastResidency) reportResidency(residency.reading);
-    lastResidency = residency.content;
-    const { content, reading } = await readConfig(join(configDir, MODELS_JSON));
-    if (content !== last) report(reading);
-    last = content;
-    await bell.wait(clock, signal);
+    const residencyNow = await residency(polled);
+    if (residencyNow !== undefined) reportResidency(residencyIn(residencyNow));
+    const modelsNow = await models(polled);
+    if (modelsNow !== undefined) report(modelsIn(modelsNow));
+    polled = await bell.wait(clock, signal);
   }
   directory.close();
 }
 
-async function readResidencyFile(path: string): Promise<{ content: string; reading: ResidencyFileReading }> {
+/** `content` is another one whenever there is something to report. */
+type FileContent =
+  | { readonly path: string; readonly content: string; readonly bytes: Buffer }
+  | { readonly path: string; readonly content: string; readonly thrown: unknown };
+
+/** Gives what is in a file whenever that is something else than before. */
+type Reader = (polled: boolean) => Promise<FileContent | undefined>;
+
+/**
+ * A file that a poll finds untouched since the poll before is not even read: a models.json with 10,000 models, read and decoded
+ * every two seconds, kept 90 MiB of garbage in an agent that does nothing. One poll more than that is read, since two writes
+ * may come within one tick of the file system's clock.
+ */
+function newReader(path: string): Reader {
+  let content: string | undefined;
+  let untouched: string | undefined;
+  return async (polled) => {
+    const stamp = polled ? await stampOf(path) : undefined;
+    if (stamp !== undefined && stamp === untouched) return undefined;
+    untouched = stamp;
+    const file = await contentOf(path);
+    if (file.content === content) return undefined;
+    content = file.content;
+    return file;
+  };
+}
+
+/** Another one for each file that comes to a path, and for each change of it; undefined where there is none. */
+async function stampOf(path: string): Promise<string | undefined> {
+  return stat(path, { bigint: true }).then(
+    ({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs].join(' '),
+    () => undefined,
+  );
+}
+
+async function contentOf(path: string): Promise<FileContent> {
   try {
-    const text = await readFile(path, 'utf8');
-    return { content: `text ${text}`, reading: decodeResidency(text) };
+    const bytes = await readFile(path);
+    return { path, content: createHash('sha256').update(bytes).digest('hex'), bytes };
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT')
-      return { content: 'none', reading: { kind: 'none' } };
-    const message = `cannot read ${path}: ${messageOf(thrown)}`;
-    return { content: `unreadable ${message}`, reading: { kind: 'bad', message } };
+    return { path, content: `unreadable ${messageOf(thrown)}`, thrown };
   }
 }
 
-async function readConfig(path: string): Promise<{ content: string; reading: ConfigReading }> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (thrown) {
-    const message = `cannot read ${path}: ${messageOf(thrown)}`;
-    return { content: `unreadable ${message}`, reading: { kind: 'faulty', message } };
-  }
-  const content = createHash('sha256').update(text).digest('hex');
-  const desired = readDesiredModels(text);
-  if (desired.kind === 'good') {
-    return { content, reading: { kind: 'good', models: desired.models, hash: content } };
-  }
-  return { content, reading: { kind: 'faulty', message: `${path}: ${describeFaults(desired.faults)}` } };
+function residencyIn(file: FileContent): ResidencyFileReading {
+  if ('bytes' in file) return decodeResidency(file.bytes.toString());
+  if ((file.thrown as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'none' };
+  return { kind: 'bad', message: unreadable(file.path, file.thrown) };
+}
+
+function modelsIn(file: FileContent): ConfigReading {
+  const { path, content } = file;
+  if (!('bytes' in file)) return { kind: 'faulty', message: unreadable(path, file.thrown) };
+  const desired = readDesiredModels(file.bytes.toString());
+  return desired.kind === 'good'
+    ? { kind: 'good', models: desired.models, hash: content }
+    : { kind: 'faulty', message: `${path}: ${describeFaults(desired.faults)}` };
+}
+
+function unreadable(path: string, thrown: unknown): string {
+  return `cannot read ${path}: ${messageOf(thrown)}`;
 }
 
 /** Kubelet's link to the files as they are now: it is renamed, so that what it leads to is whole. Source: kubelet's atomic_writer.go */
@@ -86,7 +120,8 @@ const SWAPPED = '..data';
 interface Bell {
   /** @param whole what is there can be read at once */
   readonly ring: (whole: boolean) => void;
-  readonly wait: (clock: Clock, signal: AbortSignal) => Promise<void>;
+  /** Resolves with true when nothing has rung. */
+  readonly wait: (clock: Clock, signal: AbortSignal) => Promise<boolean>;
 }
 
 /** Wakes the reader on an event, at the latest after a poll interval. */
@@ -105,8 +140,10 @@ function newBell(): Bell {
     wait: async (clock, signal) => {
       if (!rung) await clock.sleep(POLL, AbortSignal.any([signal, wake.signal]));
       if (!settled) await clock.sleep(SETTLE, AbortSignal.any([signal, settle.signal]));
+      const polled = !rung;
       [rung, settled] = [false, false];
       [wake, settle] = [new AbortController(), new AbortController()];
+      return polled;
     },
   };
 }

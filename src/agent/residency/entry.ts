@@ -18,6 +18,9 @@ export interface Waiter {
   readonly end: (outcome: WakeOutcome) => void;
 }
 
+/** For most models nobody waits, and a set for each would take 200 bytes. */
+export const NOBODY: ReadonlySet<Waiter> = new Set();
+
 /** What residency keeps of one model. */
 export interface Entry extends LruLinks<Entry>, Evictable {
   readonly name: string;
@@ -34,7 +37,8 @@ export interface Entry extends LruLinks<Entry>, Evictable {
   keepUntil: MonotonicMs;
   lastUse: MonotonicMs | undefined;
   inFlight: number;
-  readonly waiters: Set<Waiter>;
+  /** Only the waiting room sets it. */
+  waiters: ReadonlySet<Waiter>;
   queue: QueueName | undefined;
   /** What had been evicted of all models before it was, if it was. */
   evictedAfter: ByteCount | undefined;
@@ -65,7 +69,7 @@ export function newEntry(name: string, now: MonotonicMs): Entry {
     keepUntil: now,
     lastUse: undefined,
     inFlight: 0,
-    waiters: new Set(),
+    waiters: NOBODY,
     queue: undefined,
     evictedAfter: undefined,
     notBefore: undefined,

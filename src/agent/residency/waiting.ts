@@ -1,6 +1,6 @@
 import { NO_MORE_WAITING } from '../../lib/abort.ts';
 import { type Clock, type Milliseconds, seconds } from '../../lib/clock.ts';
-import type { Entry, Waiter } from './entry.ts';
+import { type Entry, NOBODY, type Waiter } from './entry.ts';
 import type { WakeOutcome, WakeRefusal } from './waker.ts';
 
 /** As many requests may wait for one model, and over all: each holds a connection, and nothing of its body. */
@@ -27,17 +27,33 @@ export function refusal(reason: WakeRefusal, message: string, retryAfter: Millis
 /** @param serverUp tells the reason of a wait that was too long */
 export function createWaitingRoom(clock: Clock, timeout: Milliseconds, serverUp: () => boolean): WaitingRoom {
   let count = 0;
+  const crowds = new Map<Entry, Set<Waiter>>();
+  const join = (entry: Entry, waiter: Waiter): void => {
+    const crowd = crowds.get(entry) ?? new Set();
+    crowds.set(entry, crowd.add(waiter));
+    entry.waiters = crowd;
+    count += 1;
+  };
+  const leave = (entry: Entry, waiter: Waiter): boolean => {
+    const crowd = crowds.get(entry);
+    if (crowd?.delete(waiter) !== true) return false;
+    count -= 1;
+    if (crowd.size === 0) {
+      crowds.delete(entry);
+      entry.waiters = NOBODY;
+    }
+    return true;
+  };
   return {
     count: () => count,
     wait: (entry, signal, deserted) => {
-      const full = crowd(entry, count);
+      const full = tooMany(entry, count);
       if (full !== undefined) return Promise.resolve(full);
       return new Promise((resolve) => {
         const over = new AbortController();
         const waiter: Waiter = {
           end: (outcome) => {
-            if (!entry.waiters.delete(waiter)) return;
-            count -= 1;
+            if (!leave(entry, waiter)) return;
             signal.removeEventListener('abort', gone);
             over.abort(NO_MORE_WAITING);
             resolve(outcome);
@@ -47,8 +63,7 @@ export function createWaitingRoom(clock: Clock, timeout: Milliseconds, serverUp:
           waiter.end(refusal('Stopping', 'the client went away'));
           if (entry.waiters.size === 0) deserted();
         };
-        entry.waiters.add(waiter);
-        count += 1;
+        join(entry, waiter);
         signal.addEventListener('abort', gone, { once: true });
         void clock.sleep(timeout, over.signal).then(() => {
           waiter.end(tooLong(entry.name, timeout, serverUp()));
@@ -62,7 +77,7 @@ export function createWaitingRoom(clock: Clock, timeout: Milliseconds, serverUp:
   };
 }
 
-function crowd(entry: Entry, count: number): WakeOutcome | undefined {
+function tooMany(entry: Entry, count: number): WakeOutcome | undefined {
   if (entry.waiters.size >= MOST_WAITING.forOne)
     return refusal('TooManyWaiting', `${MOST_WAITING.forOne} requests wait for model ${entry.name} already`);
   if (count >= MOST_WAITING.overAll)

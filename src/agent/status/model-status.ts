@@ -8,12 +8,14 @@ import { viewOf } from '../engine/tracked-model.ts';
 /** The document of one model. */
 export function statusOf(tracked: Readonly<TrackedModel>): ModelStatus {
   const { name, phase, desired, attempts, times, since } = tracked;
+  const serving = servingHash(viewOf(tracked));
+  const wanted = desired === undefined ? null : oneOf(specHash(desired), tracked.loadedHash);
   const failed = phase.phase === 'Failed' ? phase : undefined;
   return {
     name,
     phase: phase.phase,
-    specHash: desired === undefined ? null : specHash(desired),
-    servingSpecHash: servingHash(viewOf(tracked)),
+    specHash: wanted,
+    servingSpecHash: serving === wanted ? wanted : serving,
     reason: failed?.reason ?? '',
     message: failed?.message ?? '',
     since: rfc3339(since),
@@ -22,6 +24,11 @@ export function statusOf(tracked: Readonly<TrackedModel>): ModelStatus {
     bytes: phase.phase === 'Downloading' ? phase.bytes : tracked.bytes,
     times: { ...times },
   };
+}
+
+/** The one text for two that are equal: documents are kept, and hashes are the largest part of them. */
+function oneOf(text: string, known: string | undefined): string {
+  return text === known ? known : text;
 }
 
 /** A time of day as documents carry it. */

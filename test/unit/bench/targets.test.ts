@@ -51,6 +51,14 @@ const GOOD: Runs = [
   ],
   ['data-path', 'kserve', { [names.requestsASecond(16)]: 1_000, [names.requestQuantile('p99', 16)]: 4 }],
   ['data-path', 'ours', { [names.requestsASecond(16)]: 800, [names.requestQuantile('p99', 16)]: 5 }],
+  [
+    'on-demand',
+    'ours',
+    {
+      ...{ [names.requestsASecond(16)]: 950, [names.alwaysRequestsASecond(16)]: 1_000 },
+      [names.idleRss('agent')]: 100,
+    },
+  ],
   ['footprint', 'kserve', { [names.idleRss('agent')]: 60, [names.idleRss('manager')]: 60 }],
   ['footprint', 'ours', { [names.idleRss('agent')]: 60, [names.idleRss('manager')]: 60 }],
   ['scale', 'ours', { [names.burstTime(names.SCALE)]: 500, [names.burstPeak(names.SCALE)]: 1_024 }],
