@@ -35,69 +35,110 @@ const RETRY = { base: milliseconds(250), cap: seconds(30) };
 /** At the end there is no time for long waits. */
 const LAST_RETRY = { base: milliseconds(50), cap: milliseconds(500) };
 
+/** How a worker's attempt ended: the parcel is gone, or is to be tried again; and whether the sink needs a pause. */
+type Attempt = 'gone' | 'gone, pause' | 'again';
+
 /** Starts the workers. What the sink cannot take now is tried again while there is room for those after it. */
 export function startDelivery(deps: DeliveryDeps): Delivery {
   const { queue, workers, count, cut } = deps;
   const stopping = new AbortController();
-  let wake: (() => void)[] = [];
-  const rest = (): Promise<void> =>
-    new Promise((resolve) => {
-      wake.push(resolve);
-    });
-  const deliver = deliverer(deps, stopping.signal);
+  const idle = createRest();
+  const pauses = createPauses(deps, stopping.signal);
+  const attempt = attempter(deps, stopping.signal);
+  const giveUp = (parcel: Parcel): void => {
+    queue.done(parcel);
+    count.dropped(parcel, 'the agent ended');
+  };
   const work = async (): Promise<void> => {
+    let failures = 0;
+    let parcel = queue.next();
     while (!cut.aborted) {
-      const parcel = queue.next();
       if (parcel === undefined) {
         if (stopping.signal.aborted) return;
-        await rest();
+        await idle.rest();
+        parcel = queue.next();
         continue;
       }
-      await deliver(parcel);
-      queue.done(parcel);
+      const ended = await attempt(parcel);
+      failures = ended === 'gone' ? 0 : failures + 1;
+      const isGone = ended !== 'again';
+      if (isGone) queue.done(parcel);
+      if (ended === 'gone') pauses.end();
+      else await pauses.pause(failures);
+      if (isGone) parcel = queue.next();
     }
+    if (parcel !== undefined) giveUp(parcel);
   };
   const working = Promise.all(Array.from({ length: workers }, work));
   return {
     offer: (parcel) => {
       queue.add(parcel);
-      wake.pop()?.();
+      idle.wakeOne();
     },
     stop: async () => {
       stopping.abort();
-      const sleeping = wake;
-      wake = [];
-      for (const one of sleeping) one();
+      idle.wakeAll();
       await working;
-      for (let left = queue.next(); left !== undefined; left = queue.next()) {
-        queue.done(left);
-        count.dropped(left, 'the agent ended');
-      }
+      for (let left = queue.next(); left !== undefined; left = queue.next()) giveUp(left);
     },
   };
 }
 
-/** Sends a parcel until it is taken, refused, or in the way of others. */
-function deliverer(
-  { queue, count, send, clock, random, cut }: DeliveryDeps,
+/** Workers that have nothing to do. */
+function createRest() {
+  let wake: (() => void)[] = [];
+  return {
+    rest: (): Promise<void> => new Promise((resolve) => wake.push(resolve)),
+    wakeOne: (): void => wake.pop()?.(),
+    wakeAll: (): void => {
+      const sleeping = wake;
+      wake = [];
+      for (const one of sleeping) one();
+    },
+  };
+}
+
+/**
+ * What workers do after a failure. A sink that is away is asked seldom, whatever comes meanwhile, so that it costs requests
+ * nothing; once it takes an event, all go on.
+ */
+function createPauses({ clock, random, cut }: DeliveryDeps, stopping: AbortSignal) {
+  let paused = 0;
+  let over = new AbortController();
+  return {
+    pause: async (failures: number): Promise<void> => {
+      const isEnding = stopping.aborted;
+      const until = AbortSignal.any([isEnding ? cut : stopping, over.signal]);
+      paused += 1;
+      await clock.sleep(backoffDelay(failures, isEnding ? LAST_RETRY : RETRY, random), until);
+      paused -= 1;
+    },
+    end: (): void => {
+      if (paused === 0) return;
+      over.abort();
+      over = new AbortController();
+    },
+  };
+}
+
+/** Sends a parcel once. It is tried again unless it was taken, refused, or is in the way of others. */
+function attempter(
+  { queue, count, send, cut }: DeliveryDeps,
   stopping: AbortSignal,
-): (parcel: Parcel) => Promise<void> {
+): (parcel: Parcel) => Promise<Attempt> {
   return async (parcel) => {
-    for (let failures = 1; ; failures += 1) {
-      const outcome = await send(parcel);
-      if (outcome.kind === 'sent') {
-        count.sent(parcel);
-        return;
-      }
-      count.failed(parcel);
-      const mustWait = outcome.kind === 'later' && !cut.aborted;
-      if (!mustWait || (queue.isCrowded() && !stopping.aborted)) {
-        count.dropped(parcel, outcome.why);
-        return;
-      }
-      const policy = stopping.aborted ? LAST_RETRY : RETRY;
-      const until = stopping.aborted ? cut : stopping;
-      await clock.sleep(backoffDelay(failures, policy, random), until);
+    const outcome = await send(parcel);
+    if (outcome.kind === 'sent') {
+      count.sent(parcel);
+      return 'gone';
     }
+    count.failed(parcel);
+    if (outcome.kind === 'refused') {
+      count.dropped(parcel, outcome.why);
+      return 'gone';
+    }
+    if (!cut.aborted && (stopping.aborted || !queue.isCrowded())) return 'again';
+    count.dropped(parcel, outcome.why);
+    return 'gone, pause';
   };
 }

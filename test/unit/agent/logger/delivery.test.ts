@@ -1,13 +1,16 @@
-import { describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { type SendOutcome, startDelivery } from '../../../../src/agent/logger/delivery.ts';
 import { copyBody } from '../../../../src/agent/logger/body-copy.ts';
 import { createRoom } from '../../../../src/agent/logger/log-room.ts';
 import { outcomeOf } from '../../../../src/agent/logger/event-post.ts';
-import { createParcelQueue } from '../../../../src/agent/logger/parcel-queue.ts';
+import { createParcelQueue, type ParcelQueue } from '../../../../src/agent/logger/parcel-queue.ts';
+import type { Parcel } from '../../../../src/agent/logger/parcels.ts';
 import { objectKey } from '../../../../src/agent/logger/object-format.ts';
 import { type LogRecord, recordHead } from '../../../../src/agent/logger/record.ts';
 import { LOGGER_FLAG_DEFAULTS } from '../../../../src/agent/logger/flags.ts';
 import { readLogger } from '../../../../src/agent/logger/settings.ts';
-import type { EpochMs } from '../../../../src/lib/clock.ts';
+import type { Clock, EpochMs, Milliseconds } from '../../../../src/lib/clock.ts';
+import { systemClock } from '../../../../src/lib/system-clock.ts';
 
 function recordOf(body: string, id = 'id'): LogRecord {
   const of = { id, kind: 'request', contentType: '', metadata: new Map(), cutFrom: undefined } as const;
@@ -64,6 +67,80 @@ describe('the queue', () => {
     expect(queue.isCrowded()).toBe(false);
     queue.add(parcels[3]!);
     expect(queue.isCrowded()).toBe(true);
+  });
+});
+
+describe('a sink that takes nothing', () => {
+  const outcomes: SendOutcome[] = [];
+  const sent: string[] = [];
+  const pauses: { readonly span: Milliseconds; readonly end: () => void }[] = [];
+  const counted: string[] = [];
+  const textOf = ([record]: Parcel): string => record!.body.toString();
+  const clock: Clock = {
+    ...systemClock,
+    sleep: (span, signal) =>
+      new Promise((resolve) => {
+        pauses.push({ span, end: resolve });
+        signal?.addEventListener('abort', () => resolve());
+      }),
+  };
+  const cut = new AbortController();
+  const delivery = (queue: ParcelQueue, workers: number) =>
+    startDelivery({
+      ...{ queue, workers, clock, random: () => 0, cut: cut.signal },
+      send: (parcel) => {
+        sent.push(textOf(parcel));
+        return Promise.resolve(outcomes.shift() ?? { kind: 'sent' });
+      },
+      count: {
+        sent: (parcel) => counted.push(`sent ${textOf(parcel)}`),
+        dropped: (parcel) => counted.push(`dropped ${textOf(parcel)}`),
+        failed: () => undefined,
+        flush: () => undefined,
+      },
+    });
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+  beforeEach(() => {
+    for (const list of [outcomes, sent, pauses, counted]) list.length = 0;
+  });
+
+  it('is left alone for a while after each failure, also when events make way for others', async () => {
+    outcomes.push({ kind: 'later', why: '' }, { kind: 'later', why: '' });
+    const { offer, stop } = delivery(createParcelQueue({ events: 4, bytes: 100 }), 1);
+    for (const body of ['1', '2', '3', '4']) offer([recordOf(body)]);
+    await settled();
+    expect([sent, counted, pauses.length]).toEqual([['1'], ['dropped 1'], 1]);
+    pauses[0]!.end();
+    await settled();
+    expect([sent, counted, pauses.length]).toEqual([['1', '2'], ['dropped 1', 'dropped 2'], 2]);
+    pauses[1]!.end();
+    await settled();
+    expect(counted).toEqual(['dropped 1', 'dropped 2', 'sent 3', 'sent 4']);
+    await stop();
+  });
+
+  it('is asked for all that waits as soon as it has taken one', async () => {
+    for (let failures = 0; failures < 3; failures += 1) outcomes.push({ kind: 'later', why: '' });
+    const { offer, stop } = delivery(createParcelQueue({ events: 100, bytes: 100 }), 3);
+    for (const body of ['1', '2', '3']) offer([recordOf(body)]);
+    await settled();
+    expect([counted, pauses.length]).toEqual([[], 3]);
+    pauses[1]!.end();
+    await settled();
+    expect([...counted].sort()).toEqual(['sent 1', 'sent 2', 'sent 3']);
+    await stop();
+  });
+
+  it('loses what it has not taken when time is up', async () => {
+    outcomes.push({ kind: 'later', why: '' });
+    const { offer, stop } = delivery(createParcelQueue({ events: 100, bytes: 100 }), 1);
+    for (const body of ['1', '2']) offer([recordOf(body)]);
+    await settled();
+    const stopped = stop();
+    cut.abort();
+    await stopped;
+    expect(counted).toEqual(['dropped 1', 'dropped 2']);
   });
 });
 
