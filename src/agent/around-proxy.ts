@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import type { Clock, Random } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { AgentOptions } from './options.ts';
 import type { Around } from './proxy/around.ts';
@@ -9,9 +9,10 @@ interface AroundDeps {
   readonly options: Pick<AgentOptions, 'logger' | 'batcher' | 'componentPort'>;
   readonly registry: Registry;
   readonly clock: Clock;
-  readonly random: Random;
   readonly log: Logger;
   readonly environment: Environment;
+  /** What the thread of the request logger runs. */
+  readonly logThread: URL;
 }
 
 /** What this agent puts around its proxy. */

@@ -22,6 +22,8 @@ interface AgentDeps {
   readonly puller: Puller;
   /** Names the credentials of object stores. */
   readonly environment: Environment;
+  /** What the thread of the request logger runs. */
+  readonly logThread: URL;
   readonly clock: Clock;
   readonly random: Random;
   /** Monotonic milliseconds. */

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import { MmsError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { type AroundProxy, startAround } from './around-proxy.ts';
@@ -25,9 +25,10 @@ interface ServingDeps {
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
   readonly clock: Clock;
-  readonly random: Random;
   readonly log: Logger;
   readonly environment: Environment;
+  /** What the thread of the request logger runs. */
+  readonly logThread: URL;
 }
 
 /** What others reach the agent by. */

@@ -3,17 +3,13 @@ import { Agent, request } from 'node:http';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { eventually } from '../support/eventually.ts';
 import { startLoggedComponent } from '../support/log-requests.ts';
 import { type LogSinkServer, startLogSink } from '../support/log-sink.ts';
 import { type OwnAgent, startOwnAgent } from '../support/own-agent.ts';
-import { residentMib } from '../support/process-memory.ts';
 
-/** Enough to fill the queue many times. */
-const REQUESTS = 2_000;
 const BODY = 'x'.repeat(4_096);
 
-describe('a sink that does not take events', () => {
+describe('the sink of the logger', () => {
   let component: Awaited<ReturnType<typeof startLoggedComponent>>;
   let sink: LogSinkServer;
   let agent: OwnAgent;
@@ -36,41 +32,6 @@ describe('a sink that does not take events', () => {
     const [answer] = (await once(call, 'response')) as [IncomingMessage];
     return (await text(answer)) === body ? (answer.statusCode ?? 0) : 0;
   }
-
-  async function events(outcome: string): Promise<number> {
-    const found = new RegExp(`log_events_total\\{outcome="${outcome}"\\} (\\d+)`).exec(await agent.metrics());
-    return Number(found?.[1]);
-  }
-
-  it.each(['hangs', 'answers 500', 'resets'] as const)(
-    '%s: no request fails, what is dropped is counted and said, memory is bounded',
-    async (manner) => {
-      sink.manner = manner;
-      agent = await startOwnAgent(component.port, ['--log-url', sink.url, '--log-queue-events', '100']);
-      try {
-        expect(await post()).toBe(200);
-        const before = await residentMib(agent.pid);
-        let left = REQUESTS;
-        const caller = async () => {
-          while (left-- > 0) expect(await post()).toBe(200);
-        };
-        await Promise.all(Array.from({ length: 16 }, caller));
-        expect(await events('dropped')).toBeGreaterThan(REQUESTS);
-        expect(await agent.metrics()).toMatch(/log_queue_events \d{1,3}\n/);
-        expect(await residentMib(agent.pid)).toBeLessThan(before + 100);
-        expect(agent.log.filter((line) => line.includes('events were dropped'))).toHaveLength(1);
-        // What waits is sent once the sink takes events again, after those that are under way.
-        sink.manner = 'takes';
-        await eventually(() => {
-          expect(sink.events.length).toBeGreaterThan(0);
-          return Promise.resolve();
-        }, 45_000);
-      } finally {
-        await agent.stop();
-      }
-    },
-    120_000,
-  );
 
   it('sends what waits when the agent ends', async () => {
     agent = await startOwnAgent(component.port, ['--log-url', sink.url, '--workers', '1']);

@@ -1,4 +1,4 @@
-import type { LogQueue } from './log-queue.ts';
+import type { LogRoom } from './log-room.ts';
 
 /** Copies a body as it streams by. */
 export interface BodyCopy {
@@ -10,15 +10,15 @@ export interface BodyCopy {
 }
 
 /** @param most a longer body is cut to so many bytes */
-export function copyBody(queue: Pick<LogQueue, 'hold' | 'give' | 'hasPlace'>, most: number): BodyCopy {
+export function copyBody(room: Pick<LogRoom, 'hold' | 'give' | 'hasPlace'>, most: number): BodyCopy {
   let chunks: Buffer[] = [];
   let held = 0;
   let total = 0;
   // Where records are dropped, requests pay for no copies of them.
-  let isOver = !queue.hasPlace();
+  let isOver = !room.hasPlace();
   const cancel = (): void => {
     isOver = true;
-    queue.give(held);
+    room.give(held);
     held = 0;
     chunks = [];
   };
@@ -27,7 +27,7 @@ export function copyBody(queue: Pick<LogQueue, 'hold' | 'give' | 'hasPlace'>, mo
       total += chunk.length;
       if (isOver || held === most) return;
       const part = chunk.length <= most - held ? chunk : chunk.subarray(0, most - held);
-      if (!queue.hold(part.length)) {
+      if (!room.hold(part.length)) {
         cancel();
         return;
       }

@@ -1,9 +1,8 @@
 import { backoffDelay } from '../../lib/backoff.ts';
-import { type Clock, milliseconds, type MonotonicMs, type Random, seconds } from '../../lib/clock.ts';
-import type { Logger } from '../../lib/log.ts';
-import type { LogQueue } from './log-queue.ts';
-import type { LoggerMetrics } from './metrics.ts';
+import { type Clock, milliseconds, type Random, seconds } from '../../lib/clock.ts';
+import type { ParcelQueue } from './parcel-queue.ts';
 import type { Parcel } from './parcels.ts';
+import type { ProgressCount } from './progress.ts';
 
 /** How sending a record ended. */
 export type SendOutcome =
@@ -14,145 +13,132 @@ export type SendOutcome =
 
 /** Takes records to where they go, a parcel at a time for each worker. */
 interface Delivery {
-  /** Takes records, whose bytes are held in the queue, or drops them. Never waits. */
+  /** Takes records. Never waits. */
   offer(parcel: Parcel): void;
-  /** Records that were given up before they were whole. */
-  dropped(count: number): void;
-  /** Sends what is there until the signal aborts; the rest is dropped. */
-  stop(signal: AbortSignal): Promise<void>;
+  /** Sends what is there until time is up; the rest is dropped. */
+  stop(): Promise<void>;
 }
 
 interface DeliveryDeps {
-  readonly queue: LogQueue;
+  readonly queue: ParcelQueue;
   readonly workers: number;
-  /** Never rejects. */
-  readonly send: (parcel: Parcel, signal: AbortSignal) => Promise<SendOutcome>;
-  readonly metrics: LoggerMetrics;
+  /** Never rejects; ends early when time is up. */
+  readonly send: (parcel: Parcel) => Promise<SendOutcome>;
+  readonly count: ProgressCount;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Logger;
+  /** Time is up. */
+  readonly cut: AbortSignal;
 }
 
 const RETRY = { base: milliseconds(250), cap: seconds(30) };
 /** At the end there is no time for long waits. */
 const LAST_RETRY = { base: milliseconds(50), cap: milliseconds(500) };
-const TELL_EVERY = seconds(60);
+
+/** How a worker's attempt ended: the parcel is gone, or is to be tried again; and whether the sink needs a pause. */
+type Attempt = 'gone' | 'gone, pause' | 'again';
 
 /** Starts the workers. What the sink cannot take now is tried again while there is room for those after it. */
 export function startDelivery(deps: DeliveryDeps): Delivery {
-  const { queue, metrics, workers } = deps;
-  const losses = tellLosses(deps);
+  const { queue, workers, count, cut } = deps;
   const stopping = new AbortController();
-  const cut = new AbortController();
-  let idle = 0;
-  let wake: (() => void)[] = [];
-  const rest = (): Promise<void> =>
-    new Promise((resolve) => {
-      wake.push(resolve);
-    });
-  const drop = (count: number, why: string): void => {
-    metrics.count('dropped', count);
-    losses.add(count, why);
+  const idle = createRest();
+  const pauses = createPauses(deps, stopping.signal);
+  const attempt = attempter(deps, stopping.signal);
+  const giveUp = (parcel: Parcel): void => {
+    queue.done(parcel);
+    count.dropped(parcel, 'the agent ended');
   };
-  const deliver = deliverer(deps, { drop, stopping: stopping.signal, cut: cut.signal });
   const work = async (): Promise<void> => {
-    while (!cut.signal.aborted) {
-      const parcel = queue.next();
+    let failures = 0;
+    let parcel = queue.next();
+    while (!cut.aborted) {
       if (parcel === undefined) {
         if (stopping.signal.aborted) return;
-        idle += 1;
-        await rest();
-        idle -= 1;
+        await idle.rest();
+        parcel = queue.next();
         continue;
       }
-      await deliver(parcel);
-      queue.done(parcel);
+      const ended = await attempt(parcel);
+      failures = ended === 'gone' ? 0 : failures + 1;
+      const isGone = ended !== 'again';
+      if (isGone) queue.done(parcel);
+      if (ended === 'gone') pauses.end();
+      else await pauses.pause(failures);
+      if (isGone) parcel = queue.next();
     }
+    if (parcel !== undefined) giveUp(parcel);
   };
   const working = Promise.all(Array.from({ length: workers }, work));
-  const wakeAll = (): void => {
-    const sleeping = wake;
-    wake = [];
-    for (const one of sleeping) one();
-  };
   return {
     offer: (parcel) => {
-      if (!queue.add(parcel)) {
-        for (const { body } of parcel) queue.give(body.length);
-        drop(parcel.length, 'the queue is full');
-      } else if (idle > 0) wake.pop()?.();
+      queue.add(parcel);
+      idle.wakeOne();
     },
-    dropped: (count) => drop(count, 'the queue is full'),
-    stop: async (signal) => {
+    stop: async () => {
       stopping.abort();
-      wakeAll();
-      const end = () => cut.abort();
-      if (signal.aborted) end();
-      else signal.addEventListener('abort', end, { once: true });
+      idle.wakeAll();
       await working;
-      signal.removeEventListener('abort', end);
-      for (let left = queue.next(); left !== undefined; left = queue.next()) {
-        queue.done(left);
-        drop(left.length, 'the agent ended');
-      }
-      losses.tell();
+      for (let left = queue.next(); left !== undefined; left = queue.next()) giveUp(left);
     },
   };
 }
 
-interface Ending {
-  readonly drop: (count: number, why: string) => void;
-  /** Long waits are over. */
-  readonly stopping: AbortSignal;
-  /** Everything is. */
-  readonly cut: AbortSignal;
-}
-
-/** Sends a parcel until it is taken, refused, or in the way of others. */
-function deliverer(
-  { queue, metrics, send, clock, random }: DeliveryDeps,
-  { drop, stopping, cut }: Ending,
-): (parcel: Parcel) => Promise<void> {
-  return async (parcel) => {
-    for (let failures = 1; ; failures += 1) {
-      const outcome = await send(parcel, cut);
-      if (outcome.kind === 'sent') {
-        metrics.count('sent', parcel.length);
-        return;
-      }
-      metrics.count('failed', parcel.length);
-      const mustWait = outcome.kind === 'later' && !cut.aborted;
-      if (!mustWait || (queue.isCrowded() && !stopping.aborted)) {
-        drop(parcel.length, outcome.why);
-        return;
-      }
-      const policy = stopping.aborted ? LAST_RETRY : RETRY;
-      const until = stopping.aborted ? cut : stopping;
-      await clock.sleep(backoffDelay(failures, policy, random), until);
-    }
-  };
-}
-
-/** Says in the log what was lost, at most once a minute. */
-function tellLosses({ clock, log }: Pick<DeliveryDeps, 'clock' | 'log'>) {
-  let untold = 0;
-  let last = '';
-  let told: MonotonicMs | undefined;
-  const tell = (): void => {
-    if (untold === 0) return;
-    log.warn(
-      { dropped: untold, why: last },
-      'events were dropped: the log sink does not take them as fast as they come',
-    );
-    untold = 0;
-    told = clock.monotonic();
-  };
+/** Workers that have nothing to do. */
+function createRest() {
+  let wake: (() => void)[] = [];
   return {
-    tell,
-    add: (count: number, why: string): void => {
-      untold += count;
-      last = why;
-      if (told === undefined || clock.monotonic() - told >= TELL_EVERY) tell();
+    rest: (): Promise<void> => new Promise((resolve) => wake.push(resolve)),
+    wakeOne: (): void => wake.pop()?.(),
+    wakeAll: (): void => {
+      const sleeping = wake;
+      wake = [];
+      for (const one of sleeping) one();
     },
+  };
+}
+
+/**
+ * What workers do after a failure. A sink that is away is asked seldom, whatever comes meanwhile, so that it costs requests
+ * nothing; once it takes an event, all go on.
+ */
+function createPauses({ clock, random, cut }: DeliveryDeps, stopping: AbortSignal) {
+  let paused = 0;
+  let over = new AbortController();
+  return {
+    pause: async (failures: number): Promise<void> => {
+      const isEnding = stopping.aborted;
+      const until = AbortSignal.any([isEnding ? cut : stopping, over.signal]);
+      paused += 1;
+      await clock.sleep(backoffDelay(failures, isEnding ? LAST_RETRY : RETRY, random), until);
+      paused -= 1;
+    },
+    end: (): void => {
+      if (paused === 0) return;
+      over.abort();
+      over = new AbortController();
+    },
+  };
+}
+
+/** Sends a parcel once. It is tried again unless it was taken, refused, or is in the way of others. */
+function attempter(
+  { queue, count, send, cut }: DeliveryDeps,
+  stopping: AbortSignal,
+): (parcel: Parcel) => Promise<Attempt> {
+  return async (parcel) => {
+    const outcome = await send(parcel);
+    if (outcome.kind === 'sent') {
+      count.sent(parcel);
+      return 'gone';
+    }
+    count.failed(parcel);
+    if (outcome.kind === 'refused') {
+      count.dropped(parcel, outcome.why);
+      return 'gone';
+    }
+    if (!cut.aborted && (stopping.aborted || !queue.isCrowded())) return 'again';
+    count.dropped(parcel, outcome.why);
+    return 'gone, pause';
   };
 }

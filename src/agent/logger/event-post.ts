@@ -1,8 +1,9 @@
 import { request } from 'node:http';
-import { seconds } from '../../lib/clock.ts';
+import { type Clock, seconds } from '../../lib/clock.ts';
 import { leavesConnection } from '../proxy/answers.ts';
 import type { OddAnswer } from '../proxy/answer-readers.ts';
 import type { KeptConnections } from '../proxy/kept-connections.ts';
+import { type CallsUnderWay, watchCalls } from './calls-under-way.ts';
 import type { SendOutcome } from './delivery.ts';
 
 /** A sink that has not answered by then is asked again. */
@@ -10,28 +11,41 @@ const ANSWER_TIME = seconds(10);
 /** A body that is no longer goes in one piece with its head. */
 const SHORT_BODY = 16 * 1024;
 
+/** What is under way, and what ends it. */
+interface EventCalls {
+  readonly calls: CallsUnderWay;
+  /** Time is up. */
+  readonly cut: AbortSignal;
+}
+
+/** Those to a sink, each of which has the time that it takes to answer. */
+export function eventCalls(clock: Pick<Clock, 'monotonic' | 'sleep'>, cut: AbortSignal): EventCalls {
+  const calls = watchCalls(ANSWER_TIME, clock);
+  cut.addEventListener('abort', calls.giveUpAll);
+  return { calls, cut };
+}
+
 /** Sends an event and tells what its answer means. Never rejects. */
 export function postEvent(
   connections: KeptConnections,
   head: string,
   body: Buffer,
-  signal: AbortSignal,
+  { calls, cut }: EventCalls,
 ): Promise<SendOutcome> {
-  if (signal.aborted) return Promise.resolve(ENDED);
+  if (cut.aborted) return Promise.resolve(ENDED);
   return new Promise((resolve) => {
     let status = 0;
     let odd: OddAnswer | undefined;
     const settle = (outcome: SendOutcome): void => {
-      clearTimeout(late);
-      signal.removeEventListener('abort', cancel);
+      calls.done(giveUp);
       resolve(outcome);
     };
-    const giveUp = (outcome: SendOutcome): void => {
-      settle(outcome);
+    const giveUp = (): void => {
+      settle(cut.aborted ? ENDED : TOO_LATE);
       call.destroy();
       odd?.connection.destroy();
     };
-    const cancel = (): void => giveUp(ENDED);
+    calls.add(giveUp);
     const isShort = body.length <= SHORT_BODY;
     const call = connections.call(
       isShort ? head + body.toString('latin1') : head,
@@ -51,8 +65,6 @@ export function postEvent(
       },
       isShort ? undefined : body,
     );
-    const late = setTimeout(giveUp, ANSWER_TIME, TOO_LATE);
-    signal.addEventListener('abort', cancel);
   });
 }
 

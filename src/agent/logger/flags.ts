@@ -45,7 +45,7 @@ export const LOGGER_FLAG_DEFAULTS = {
   metadataAnnotations: [],
   loggerCaCertFile: 'service-ca.crt',
   loggerTlsSkipVerify: false,
-  logQueueEvents: '1000',
+  logQueueEvents: '10000',
   logQueueBytes: String(16 * 1024 ** 2),
   logMaxBodyBytes: String(1024 ** 2),
   logAllStatuses: false,

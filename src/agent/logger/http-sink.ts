@@ -7,7 +7,7 @@ import { messageOf } from '../../lib/errors.ts';
 import { keepConnections, type KeptConnections } from '../proxy/kept-connections.ts';
 import { eventHeadMaker } from './cloud-event.ts';
 import type { SendOutcome } from './delivery.ts';
-import { postEvent } from './event-post.ts';
+import { eventCalls, postEvent } from './event-post.ts';
 import type { LogRecord } from './record.ts';
 import type { LogOrigin, LogSink } from './settings.ts';
 
@@ -17,20 +17,23 @@ const IDLE = seconds(4);
 interface HttpSinkDeps {
   readonly sink: Extract<LogSink, { kind: 'http' }>;
   readonly origin: LogOrigin;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Clock;
   /** Where CA bundles are mounted. */
   readonly caDirectory: string;
+  /** Time is up. */
+  readonly cut: AbortSignal;
 }
 
 /**
  * Sends records as CloudEvents over connections that are kept, as many as there are workers. They are the proxy's own: by a
  * client library an event took as long as to forward a request and its answer.
  */
-export function createHttpSink({ sink, origin, clock, caDirectory }: HttpSinkDeps) {
-  const { url } = sink;
+export function createHttpSink({ sink, origin, clock, caDirectory, cut }: HttpSinkDeps) {
+  const url = new URL(sink.url);
   const isTls = url.protocol === 'https:';
   const first = firstLines(url);
   const headOf = eventHeadMaker(origin, clock);
+  const calls = eventCalls(clock, cut);
   let ca = isTls ? readIfThere(join(caDirectory, sink.caFile)) : undefined;
   const open = (): KeptConnections => keepConnections(() => connectTo(url, sink.skipVerify, ca), IDLE);
   let connections = open();
@@ -45,14 +48,14 @@ export function createHttpSink({ sink, origin, clock, caDirectory }: HttpSinkDep
     connections = open();
   };
   return {
-    send: async (record: LogRecord, signal: AbortSignal): Promise<SendOutcome> => {
+    send: async (record: LogRecord): Promise<SendOutcome> => {
       let head: string;
       try {
         head = `${first}${headOf(record)}content-length: ${record.body.length}\r\n\r\n`;
       } catch (thrown) {
         return { kind: 'refused', why: `this is no event that can be sent: ${messageOf(thrown)}` };
       }
-      const outcome = await postEvent(connections, head, record.body, signal);
+      const outcome = await postEvent(connections, head, record.body, calls);
       if (outcome.kind !== 'sent') readAgain();
       return outcome;
     },

@@ -33,7 +33,10 @@ export function createMarshal(
   { format, marshaller }: Pick<Extract<LogSink, { kind: 'objects' }>, 'format' | 'marshaller'>,
   origin: LogOrigin,
 ): Marshal {
-  if (marshaller !== undefined) return (batch, signal) => askMarshaller(marshaller, batch, origin, signal);
+  if (marshaller !== undefined) {
+    const url = new URL(marshaller);
+    return (batch, signal) => askMarshaller(url, batch, origin, signal);
+  }
   return async (batch) => {
     switch (format) {
       case 'json':

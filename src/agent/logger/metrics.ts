@@ -3,7 +3,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 /** What became of an event; `failed` counts attempts, and one event may fail more than once. */
 export type EventOutcome = 'sent' | 'dropped' | 'failed';
 
-export interface LoggerMetrics {
+interface LoggerMetrics {
   readonly count: (outcome: EventOutcome, events: number) => void;
 }
 

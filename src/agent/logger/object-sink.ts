@@ -11,17 +11,19 @@ interface ObjectSinkDeps {
   readonly origin: LogOrigin;
   readonly marshal: Marshal;
   readonly upload: ObjectUpload;
+  /** Time is up. */
+  readonly cut: AbortSignal;
 }
 
 /** Writes records that come together to one object. */
-export function createObjectSink({ sink, origin, marshal, upload }: ObjectSinkDeps) {
+export function createObjectSink({ sink, origin, marshal, upload, cut }: ObjectSinkDeps) {
   return {
-    send: async (records: readonly LogRecord[], signal: AbortSignal): Promise<SendOutcome> => {
+    send: async (records: readonly LogRecord[]): Promise<SendOutcome> => {
       const [first] = records;
       if (first === undefined) return { kind: 'sent' };
       try {
-        const { data, extension } = await marshal(records, signal);
-        await upload.put(objectKey(sink.place, first, origin, extension), data, signal);
+        const { data, extension } = await marshal(records, cut);
+        await upload.put(objectKey(sink.place, first, origin, extension), data, cut);
         return { kind: 'sent' };
       } catch (thrown) {
         // A store that denies access today has it granted tomorrow; the queue bounds how much waits for that.

@@ -18,8 +18,7 @@ export interface LogRecord {
 
 /** What the head of a request says of its records. */
 export interface RecordHead {
-  /** Undefined: one has to be made. */
-  readonly id: string | undefined;
+  readonly id: string;
   readonly contentType: string;
   readonly metadata: ReadonlyMap<string, readonly string[]>;
 }
@@ -28,25 +27,30 @@ export interface RecordHead {
  * Reads a head as KServe's logger does.
  * @param raw names and values in turn, a byte a character
  * @param wanted names in Go's canonical form
+ * @param newId makes an id for a request that has none
  */
-export function recordHead(raw: readonly string[], wanted: ReadonlySet<string>): RecordHead {
+export function recordHead(
+  raw: readonly string[],
+  wanted: ReadonlySet<string>,
+  newId: () => string,
+): RecordHead {
   let id: string | undefined;
   let contentType: string | undefined;
   const metadata = new Map<string, string[]>();
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] ?? '';
     const value = raw[index + 1] ?? '';
-    const lower = name.toLowerCase();
-    if (lower === 'ce-id') id ??= value;
-    else if (lower === 'content-type') contentType ??= value;
+    // By their lengths first: each request has a dozen names.
+    if (name.length === 5 && name.toLowerCase() === 'ce-id') id ??= value;
+    else if (name.length === 12 && name.toLowerCase() === 'content-type') contentType ??= value;
     if (wanted.size === 0) continue;
     const canonical = canonicalHeader(name);
-    if (!wanted.has(canonical) || NOT_AMONG_GO_HEADERS.has(lower)) continue;
+    if (!wanted.has(canonical) || NOT_AMONG_GO_HEADERS.has(name.toLowerCase())) continue;
     const values = metadata.get(canonical) ?? [];
     values.push(textOf(value));
     metadata.set(canonical, values);
   }
-  return { id: id === '' ? undefined : id, contentType: contentType ?? '', metadata };
+  return { id: id === undefined || id === '' ? newId() : id, contentType: contentType ?? '', metadata };
 }
 
 /** Go's server keeps these apart from the headers. Source: net/http, readRequest and readTransfer. */

@@ -3,11 +3,11 @@ import { LOGGER_FLAG_DEFAULTS, type LoggerFlags } from './flags.ts';
 import { type ObjectPlace, objectPlace } from './object-place.ts';
 import type { Milliseconds } from '../../lib/clock.ts';
 
-/** Where records go. */
+/** Where records go: plain data, which a thread can be given. */
 export type LogSink =
   | {
       readonly kind: 'http';
-      readonly url: URL;
+      readonly url: string;
       /** A file's name in the directory that KServe mounts CA bundles to. */
       readonly caFile: string;
       readonly skipVerify: boolean;
@@ -17,7 +17,7 @@ export type LogSink =
       readonly place: ObjectPlace;
       readonly format: 'json' | 'csv' | 'parquet';
       /** Who makes an object of records; undefined: this process. */
-      readonly marshaller: URL | undefined;
+      readonly marshaller: string | undefined;
       readonly batchSize: number;
       /** How long a part of a batch waits for the rest; 0: for ever. */
       readonly batchInterval: Milliseconds;
@@ -99,7 +99,12 @@ function readSink(flags: LoggerFlags, faults: string[], remarks: string[]): LogS
   const url = URL.canParse(logUrl) ? new URL(logUrl) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') {
     remarks.push(...withoutStore(flags));
-    return { kind: 'http', url, caFile: flags.loggerCaCertFile, skipVerify: flags.loggerTlsSkipVerify };
+    return {
+      kind: 'http',
+      url: url.href,
+      caFile: flags.loggerCaCertFile,
+      skipVerify: flags.loggerTlsSkipVerify,
+    };
   }
   const place = objectPlace(logUrl, flags.logStorePath);
   if (place === undefined) {
@@ -141,14 +146,14 @@ function withoutStore(flags: LoggerFlags): string[] {
   );
 }
 
-function marshallerOf(flags: LoggerFlags, faults: string[], remarks: string[]): URL | undefined {
+function marshallerOf(flags: LoggerFlags, faults: string[], remarks: string[]): string | undefined {
   const { logMarshallerUrl: text, logMarshallerPort: port } = flags;
   if (port !== LOGGER_FLAG_DEFAULTS.logMarshallerPort)
     remarks.push('--log-marshaller-port has no effect: objects are made in this process, without a server');
   if (text === LOGGER_FLAG_DEFAULTS.logMarshallerUrl || text === `http://localhost:${port}/marshal`)
     return undefined;
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href;
   faults.push(`--log-marshaller-url ${JSON.stringify(text)} is not a URL like http://127.0.0.1:9083/marshal`);
   return undefined;
 }

@@ -1,15 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../lib/clock.ts';
-import type { Around, Onward } from '../proxy/around.ts';
+import type { Around } from '../proxy/around.ts';
 import { type BodyCopy, copyBody } from './body-copy.ts';
-import type { LogQueue } from './log-queue.ts';
+import type { LogRoom } from './log-room.ts';
 import { type LogRecord, type RecordHead, recordHead } from './record.ts';
 import type { LoggerSettings } from './settings.ts';
 
 interface TapDeps {
   readonly settings: LoggerSettings;
-  readonly queue: LogQueue;
-  /** Takes a record, whose bytes are held in the queue. */
+  readonly room: LogRoom;
+  /** Takes a record, which has its place in the room. */
   readonly take: (record: LogRecord) => void;
   /** One was given up, for want of room. */
   readonly lost: () => void;
@@ -19,64 +19,84 @@ interface TapDeps {
 
 /** Copies requests and responses as they stream by, without holding either back, and offers them for delivery. */
 export function createTap(deps: TapDeps): Around {
-  const { settings, newId } = deps;
+  const { settings, room, newId } = deps;
+  const { requests, responses, allStatuses, headers, maxBodyBytes } = settings;
   return (incoming, outgoing, { forward, onOver }) => {
-    const head = recordHead(incoming.rawHeaders, settings.headers);
-    const log = { ...deps, head: { ...head, id: head.id ?? newId() } };
-    if (settings.requests) tapRequest(log, incoming, onOver);
-    if (settings.responses) tapResponse(log, outgoing, onOver);
+    const head = recordHead(incoming.rawHeaders, headers, newId);
+    let request: BodyCopy | undefined;
+    if (requests) {
+      request = copyBody(room, maxBodyBytes);
+      tapRequest(deps, incoming, head, request);
+    }
+    let response: BodyCopy | undefined;
+    if (responses) {
+      response = copyBody(room, maxBodyBytes);
+      tapResponse(outgoing, allStatuses, response);
+    }
+    onOver(() => {
+      request?.cancel();
+      if (response === undefined) return;
+      // What went to the client is what is logged; a cut answer is not.
+      if (outgoing.writableFinished && isLogged(outgoing, allStatuses))
+        offer(deps, head, 'response', response);
+      else response.cancel();
+    });
     forward();
   };
 }
 
-interface Tapped extends TapDeps {
-  readonly head: RecordHead & { readonly id: string };
-}
-
-function offer({ head, take, lost, clock }: Tapped, kind: 'request' | 'response', copy: BodyCopy): void {
+function offer(
+  { room, take, lost, clock }: TapDeps,
+  { id, contentType, metadata }: RecordHead,
+  kind: LogRecord['kind'],
+  copy: BodyCopy,
+): void {
   const copied = copy.finish();
   if (copied === undefined) lost();
-  else take({ ...head, ...copied, kind, time: clock.now() });
+  else if (room.enter()) {
+    const { body, cutFrom } = copied;
+    take({ id, kind, contentType, metadata, body, cutFrom, time: clock.now() });
+  } else {
+    room.give(copied.body.length);
+    lost();
+  }
 }
 
 /**
  * Node's parser gives a body to its message by `push`, and whoever reads the message takes it from there; so this sees each
  * byte when it comes, and changes nothing about who reads it and how fast.
  */
-function tapRequest(log: Tapped, incoming: IncomingMessage, onOver: Onward['onOver']): void {
-  const copy = copyBody(log.queue, log.settings.maxBodyBytes);
-  const push = incoming.push.bind(incoming);
+function tapRequest(deps: TapDeps, incoming: IncomingMessage, head: RecordHead, copy: BodyCopy): void {
+  const { push } = incoming;
   incoming.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
     if (chunk !== null) copy.add(chunk);
-    else if (incoming.complete) offer(log, 'request', copy);
-    return push(chunk, encoding);
+    else if (incoming.complete) offer(deps, head, 'request', copy);
+    return push.call(incoming, chunk, encoding);
   };
-  onOver(copy.cancel);
 }
 
-/** What goes to the client is what is logged; a cut answer is not. */
-function tapResponse(log: Tapped, outgoing: ServerResponse, onOver: Onward['onOver']): void {
-  const copy = copyBody(log.queue, log.settings.maxBodyBytes);
-  const isLogged = () => outgoing.statusCode === 200 || log.settings.allStatuses;
+function tapResponse(outgoing: ServerResponse, allStatuses: boolean, copy: BodyCopy): void {
   const see = (chunk: unknown, encoding: unknown): void => {
-    if (!isLogged()) return;
-    if (typeof chunk === 'string') copy.add(Buffer.from(chunk, isEncoding(encoding) ? encoding : 'utf8'));
-    else if (Buffer.isBuffer(chunk)) copy.add(chunk);
+    if (chunk === undefined || chunk === null || !isLogged(outgoing, allStatuses)) return;
+    if (Buffer.isBuffer(chunk)) copy.add(chunk);
+    else if (typeof chunk === 'string')
+      copy.add(Buffer.from(chunk, isEncoding(encoding) ? encoding : 'utf8'));
   };
-  const write = outgoing.write.bind(outgoing) as (...args: unknown[]) => boolean;
-  const end = outgoing.end.bind(outgoing) as (...args: unknown[]) => ServerResponse;
-  outgoing.write = (...args: unknown[]) => {
-    see(args[0], args[1]);
-    return write(...args);
+  type Args = [chunk?: unknown, encoding?: unknown, callback?: unknown];
+  const write = outgoing.write as (...args: Args) => boolean;
+  const end = outgoing.end as (...args: Args) => ServerResponse;
+  outgoing.write = (chunk?: unknown, encoding?: unknown, callback?: unknown) => {
+    see(chunk, encoding);
+    return write.call(outgoing, chunk, encoding, callback);
   };
-  outgoing.end = (...args: unknown[]) => {
-    see(args[0], args[1]);
-    return end(...args);
+  outgoing.end = (chunk?: unknown, encoding?: unknown, callback?: unknown) => {
+    see(chunk, encoding);
+    return end.call(outgoing, chunk, encoding, callback);
   };
-  outgoing.once('finish', () => {
-    if (isLogged()) offer(log, 'response', copy);
-  });
-  onOver(copy.cancel);
+}
+
+function isLogged({ statusCode }: ServerResponse, allStatuses: boolean): boolean {
+  return statusCode === 200 || allStatuses;
 }
 
 function isEncoding(encoding: unknown): encoding is BufferEncoding {

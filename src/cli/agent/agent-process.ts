@@ -25,6 +25,8 @@ interface AgentRun {
   readonly stdout: Writable;
   /** Gives the process that pulls. */
   readonly spawnPuller: () => ChildProcess;
+  /** What the thread of the request logger runs. */
+  readonly logThread: URL;
 }
 
 /** Runs the agent with the real clock, dice, log and puller; resolves when it was asked to end and has drained. */
@@ -34,6 +36,7 @@ export async function runAgentProcess({
   signal,
   instance,
   spawnPuller,
+  logThread,
   stdout,
 }: AgentRun): Promise<void> {
   const logger = await processLog({ component: 'agent', level: 'info', stdout, environment });
@@ -57,6 +60,7 @@ export async function runAgentProcess({
     instance,
     puller,
     environment,
+    logThread,
     clock: systemClock,
     random: Math.random,
     stopwatch: () => performance.now(),

@@ -13,6 +13,8 @@ import { moduleFile, packageFile } from '../../lib/package-files.ts';
 export interface AgentParts {
   /** Gives the process that pulls. */
   readonly spawnPuller: () => ChildProcess;
+  /** What the thread of the request logger runs. */
+  readonly logThread: URL;
   readonly packageJson: URL;
 }
 
@@ -24,6 +26,7 @@ export function agentCommand(
   io: CommandIo,
   parts: AgentParts = {
     spawnPuller: () => spawnPuller(moduleFile('agent/puller/puller-main'), io.environment),
+    logThread: moduleFile('agent/logger/log-thread-main'),
     packageJson: packageFile('package.json'),
   },
 ): Command {
@@ -76,7 +79,8 @@ export function agentCommand(
     const { runAgentProcess } = await import('./agent-process.ts');
     const { environment, stdout } = io;
     const signal = io.interruption();
-    const start = { instance: randomUUID(), spawnPuller: parts.spawnPuller };
+    const { spawnPuller: spawn, logThread } = parts;
+    const start = { instance: randomUUID(), spawnPuller: spawn, logThread };
     await runAgentProcess({ options, environment, signal, stdout, ...start });
   });
 }

@@ -22,9 +22,9 @@ describe('a port that the model server has', () => {
       models: () => [],
       stopwatch: () => performance.now(),
       clock: systemClock,
-      random: Math.random,
       log: silentLogger,
       environment: {},
+      logThread: new URL('file:///none'),
     });
     await expect(started).rejects.toMatchObject({
       code: 'AGENT_PORT_TAKEN',

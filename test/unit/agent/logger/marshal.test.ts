@@ -38,7 +38,7 @@ describe('a marshaller of another process', () => {
   });
 
   function marshalled(): ReturnType<ReturnType<typeof createMarshal>> {
-    const marshaller = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/marshal`);
+    const marshaller = `http://127.0.0.1:${(server.address() as AddressInfo).port}/marshal`;
     const marshal = createMarshal({ format: 'json', marshaller }, ORIGIN);
     return marshal([RECORD], new AbortController().signal);
   }

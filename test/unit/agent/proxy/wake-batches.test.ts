@@ -33,7 +33,7 @@ beforeAll(async () => {
   around = await startAround({
     options: { logger: undefined, batcher, componentPort },
     registry: new Registry(),
-    ...{ clock: systemClock, random: Math.random, log: silentLogger, environment: {} },
+    ...{ clock: systemClock, log: silentLogger, environment: {}, logThread: new URL('file:///none') },
   });
   proxy = await startProxy({
     ...{ port: 0, address: '127.0.0.1', componentPort, around: around.around, observe: () => undefined },

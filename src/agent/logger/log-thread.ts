@@ -1,0 +1,72 @@
+import type { Clock, Random } from '../../lib/clock.ts';
+import { messageOf } from '../../lib/errors.ts';
+import type { Environment } from '../sources/environment.ts';
+import { startDelivery } from './delivery.ts';
+import { openSink, type Sink } from './open-sink.ts';
+import { createParcelQueue } from './parcel-queue.ts';
+import { createParcels } from './parcels.ts';
+import { countProgress } from './progress.ts';
+import { unpackRecords } from './record-batch.ts';
+import type { FromThread, ThreadStart, ToThread } from './thread-messages.ts';
+
+interface LogThreadDeps {
+  readonly start: ThreadStart;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly tell: (message: FromThread) => void;
+}
+
+/** The thread's side of the request logger: takes records, and sends them until it is told to stop. */
+interface LogThread {
+  receive(message: ToThread): void;
+}
+
+/** Opens the sink and says so; what comes before that waits. */
+export function serveLogThread({ start, environment, clock, random, tell }: LogThreadDeps): LogThread {
+  const cut = new AbortController();
+  const serving = openSink({ ...start, environment, clock, cut: cut.signal }).then(
+    (sink) => {
+      tell({ type: 'open' });
+      return startSending(start, sink, { clock, random, tell, cut: cut.signal });
+    },
+    (thrown: unknown) => {
+      tell({ type: 'unopened', message: messageOf(thrown) });
+      return undefined;
+    },
+  );
+  return {
+    receive: (message) => {
+      if (message.type === 'cut') cut.abort();
+      else void serving.then((sending) => sending?.(message));
+    },
+  };
+}
+
+interface Sending extends Pick<LogThreadDeps, 'clock' | 'random' | 'tell'> {
+  readonly cut: AbortSignal;
+}
+
+function startSending(
+  { settings }: ThreadStart,
+  sink: Sink,
+  deps: Sending,
+): (message: Exclude<ToThread, { type: 'cut' }>) => void {
+  const { workers, queueEvents, queueBytes } = settings;
+  const count = countProgress(deps.clock, (progress) => deps.tell({ type: 'progress', ...progress }));
+  const queue = createParcelQueue({ events: queueEvents, bytes: queueBytes });
+  const delivery = startDelivery({ ...deps, queue, workers, count, send: sink.send });
+  const { size, interval } = sink;
+  const parcels = createParcels({ size, interval, clock: deps.clock, pass: delivery.offer });
+  const stop = async (): Promise<void> => {
+    parcels.flush();
+    await delivery.stop();
+    sink.close();
+    count.flush();
+    deps.tell({ type: 'stopped' });
+  };
+  return (message) => {
+    if (message.type === 'stop') void stop();
+    else for (const record of unpackRecords(message.batch)) parcels.add(record);
+  };
+}

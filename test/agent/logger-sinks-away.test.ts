@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { eventually } from '../support/eventually.ts';
+import { startLoggedComponent } from '../support/log-requests.ts';
+import { startLogSink } from '../support/log-sink.ts';
+import { type OwnAgent, startOwnAgent } from '../support/own-agent.ts';
+import { residentMib } from '../support/process-memory.ts';
+import { quantile } from '../support/quantile.ts';
+import { report } from '../support/report.ts';
+
+const REQUESTS = 10_000;
+/** The agents take turns, so that whatever else the machine does falls on both alike. */
+const TURNS = 10;
+const BODY = 'x'.repeat(1_000);
+const QUEUE = 100;
+
+describe('a sink that takes no events', () => {
+  let component: Awaited<ReturnType<typeof startLoggedComponent>>;
+  let plain: OwnAgent;
+  const connections = new Agent({ keepAlive: true, maxSockets: 32 });
+  beforeAll(async () => {
+    component = await startLoggedComponent();
+    plain = await startOwnAgent(component.port, []);
+  });
+  afterAll(async () => {
+    connections.destroy();
+    await plain.stop();
+    component.close();
+  });
+
+  /** How long one request took; fails when it does. */
+  async function post({ port }: OwnAgent): Promise<number> {
+    const began = performance.now();
+    const address = { port, host: '127.0.0.1', path: '/v1/models/m:predict' };
+    const call = request({ ...address, method: 'POST', agent: connections });
+    call.end(BODY);
+    const [answer] = (await once(call, 'response')) as [IncomingMessage];
+    const got = await text(answer);
+    if (answer.statusCode !== 200 || got !== BODY)
+      throw new Error(`${answer.statusCode}: ${got.slice(0, 200)}`);
+    return performance.now() - began;
+  }
+
+  /** Requests by 16 callers; how long each took. */
+  async function posts(agent: OwnAgent, count: number): Promise<number[]> {
+    const took: number[] = [];
+    let left = count;
+    const caller = async () => {
+      while (left-- > 0) took.push(await post(agent));
+    };
+    await Promise.all(Array.from({ length: 16 }, caller));
+    return took;
+  }
+
+  const metricOf = async (agent: OwnAgent, name: RegExp) =>
+    Number(new RegExp(`${name.source} (\\d+)\n`).exec(await agent.metrics())?.[1]);
+
+  it.each(['hangs', 'answers 500', 'resets'] as const)(
+    '%s: no request fails or waits, what is dropped is counted and said, memory is bounded',
+    async (manner) => {
+      const sink = await startLogSink();
+      sink.manner = manner;
+      const flags = ['--log-url', sink.url, '--log-queue-events', String(QUEUE)];
+      const agent = await startOwnAgent(component.port, flags);
+      try {
+        // Code that runs for the first time takes its time in both.
+        for (const one of [agent, plain]) await posts(one, 500);
+        const before = await residentMib(agent.pid);
+        const took = { logged: [] as number[], plain: [] as number[] };
+        for (let turn = 0; turn < TURNS; turn += 1) {
+          const pair = [
+            { one: agent, all: took.logged },
+            { one: plain, all: took.plain },
+          ];
+          // Each goes first in turn.
+          for (const { one, all } of turn % 2 === 0 ? pair : pair.reverse())
+            all.push(...(await posts(one, REQUESTS / TURNS)));
+        }
+        expect(took.logged).toHaveLength(REQUESTS);
+        const [logged, without] = [quantile(took.logged, 0.99), quantile(took.plain, 0.99)];
+        const grown = (await residentMib(agent.pid)) - before;
+        report(`a sink that ${manner}`, {
+          ...{ 'p99 ms': logged, 'p99 ms without a logger': without, ratio: logged / without },
+          'memory grown MiB': grown,
+        });
+        expect(logged / without).toBeLessThan(11);
+        expect(grown).toBeLessThan(100);
+        const dropped = await metricOf(agent, /log_events_total\{outcome="dropped"\}/);
+        expect(dropped).toBeGreaterThan(2 * REQUESTS - QUEUE);
+        expect(dropped).toBeLessThanOrEqual(2 * (REQUESTS + 500));
+        expect(await metricOf(agent, /log_queue_events/)).toBeLessThanOrEqual(QUEUE);
+        expect(agent.log.filter((line) => line.includes('events were dropped'))).toHaveLength(1);
+        // What waits is sent once the sink takes events again, after those that are under way.
+        sink.manner = 'takes';
+        await eventually(() => {
+          expect(sink.events.length).toBeGreaterThan(0);
+          return Promise.resolve();
+        }, 45_000);
+      } finally {
+        await agent.stop();
+        sink.close();
+      }
+    },
+    300_000,
+  );
+});
