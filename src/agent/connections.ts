@@ -10,6 +10,8 @@ export interface Connection {
   readonly address: string;
   /** Answers that are not over yet, in the order of their requests. */
   readonly pending: Set<ServerResponse>;
+  /** A request whose answer is not Node's to write; there is one at a time, and nothing is pending beside it. */
+  ordinary: { readonly complete: boolean } | undefined;
   /** Handed over as a whole to somebody else. */
   isTunnel: boolean;
   /** Nothing that comes from now on is served. */
@@ -40,6 +42,8 @@ export interface Connections {
   of(socket: Duplex): Connection | undefined;
   /** Notes a request; it is over when its answer is, or the connection. */
   began(outgoing: ServerResponse, socket: Socket): Connection | undefined;
+  /** Notes that the answer to an ordinary request is over. */
+  endedOrdinary(connection: Connection): void;
   /** Calls back once no answer of the connection is pending; at once when none is. */
   whenAnswered(connection: Connection, callback: () => void): void;
   closeAll(): void;
@@ -50,11 +54,15 @@ export function createConnections({ most, mayCloseBusy, mostHeld }: ConnectionsO
   const waiting = new Map<Connection, () => void>();
   let order = 0;
 
+  function becameIdle(connection: Connection): void {
+    connection.idleSince = order += 1;
+    connection.readBefore = connection.socket.bytesRead;
+  }
+
   function ended(connection: Connection, outgoing: ServerResponse): void {
     connection.pending.delete(outgoing);
     if (connection.pending.size > 0) return;
-    connection.idleSince = order += 1;
-    connection.readBefore = connection.socket.bytesRead;
+    becameIdle(connection);
     const callback = waiting.get(connection);
     if (callback === undefined) return;
     waiting.delete(connection);
@@ -71,15 +79,9 @@ export function createConnections({ most, mayCloseBusy, mostHeld }: ConnectionsO
       return all.size;
     },
     admit: (socket) => {
-      if (all.size >= most) {
-        const loser = leastMissed(all.values(), mayCloseBusy ? addressOf(socket) : undefined);
-        if (loser === undefined) {
-          socket.destroy();
-          return undefined;
-        }
-        // Closed later, but gone now: a thousand may come in one turn of the loop.
-        all.delete(loser.socket);
-        loser.socket.destroy();
+      if (all.size >= most && !makeRoom(all, mayCloseBusy ? addressOf(socket) : undefined)) {
+        socket.destroy();
+        return undefined;
       }
       const connection = newConnection(socket, (order += 1));
       all.set(socket, connection);
@@ -97,6 +99,10 @@ export function createConnections({ most, mayCloseBusy, mostHeld }: ConnectionsO
       outgoing.on('close', () => ended(connection, outgoing));
       return connection;
     },
+    endedOrdinary: (connection) => {
+      connection.ordinary = undefined;
+      becameIdle(connection);
+    },
     whenAnswered: (connection, callback) => {
       if (connection.pending.size === 0) callback();
       else waiting.set(connection, callback);
@@ -113,6 +119,7 @@ function newConnection(socket: Socket, idleSince: number): Connection {
     socket,
     address: addressOf(socket),
     pending: new Set(),
+    ordinary: undefined,
     isTunnel: false,
     isEnding: false,
     idleSince,
@@ -122,6 +129,16 @@ function newConnection(socket: Socket, idleSince: number): Connection {
 
 function addressOf({ remoteAddress = '' }: Socket): string {
   return remoteAddress;
+}
+
+/** Closes a connection for a newcomer's; false when there is none to close. */
+function makeRoom(all: Map<Duplex, Connection>, newcomer: string | undefined): boolean {
+  const loser = leastMissed(all.values(), newcomer);
+  if (loser === undefined) return false;
+  // Closed later, but gone now: a thousand may come in one turn of the loop.
+  all.delete(loser.socket);
+  loser.socket.destroy();
+  return true;
 }
 
 /**
@@ -139,7 +156,11 @@ function leastMissed(all: Iterable<Connection>, newcomer: string | undefined): C
         (counts.get(one.address) ?? 0) - (best === undefined ? 0 : (counts.get(best.address) ?? 0));
       return best === undefined || more > 0 || (more === 0 && one.idleSince < best.idleSince) ? one : best;
     }, undefined);
-  const slow = () => connections.filter(({ pending }) => [...pending].some(({ req }) => !req.complete));
+  const slow = () =>
+    connections.filter(
+      ({ pending, ordinary }) =>
+        ordinary?.complete === false || [...pending].some(({ req }) => !req.complete),
+    );
   const found = oldest(connections.filter(isQuiet)) ?? oldest(slow());
   if (found !== undefined || newcomer === undefined) return found;
   const busy = oldest(connections);
@@ -147,8 +168,8 @@ function leastMissed(all: Iterable<Connection>, newcomer: string | undefined): C
 }
 
 /** Whether no request is under way. */
-function isQuiet({ isTunnel, pending }: Connection): boolean {
-  return !isTunnel && pending.size === 0;
+function isQuiet({ isTunnel, pending, ordinary }: Connection): boolean {
+  return !isTunnel && ordinary === undefined && pending.size === 0;
 }
 
 /** Closes those that have sent most of a head that is not whole, until the others hold no more than this together. */

@@ -7,6 +7,42 @@ export function oddRequests(): fc.Arbitrary<string> {
     .map(([requests, changes]) => changes.reduce((text, apply) => apply(text), requests.join('')));
 }
 
+/** One request that the proxy may read by itself, and then a byte or two of it changed. */
+export function nearlyOrdinaryRequests(): fc.Arbitrary<string> {
+  const name = fc.constantFrom(
+    'A',
+    'a_b',
+    'Via',
+    'User-Agent',
+    'Connection',
+    'Keep-Alive',
+    'Content-Length',
+    'TE',
+  );
+  const value = fc.oneof(
+    fc.constantFrom('b', '', 'keep-alive', 'close', ' 3', '3 ', '\tx\t'),
+    fc.array(byte(), { maxLength: 3 }).map((bytes) => bytes.join('')),
+  );
+  const header = fc
+    .tuple(name, fc.constantFrom(': ', ':', ':\t'), value)
+    .map((parts) => `${parts.join('')}\r\n`);
+  return fc
+    .record({
+      method: fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'),
+      target: fc.array(byte(), { maxLength: 2 }).map((bytes) => `/v2/models${bytes.join('')}`),
+      headers: fc.array(header, { maxLength: 3 }),
+      framing: fc.constantFrom('', '', 'Content-Length: 3\r\n', 'Transfer-Encoding: chunked\r\n'),
+      body: fc.constantFrom('', 'abc', 'ab', 'abcd', '3\r\nabc\r\n0\r\n\r\n'),
+      changes: fc.array(change(), { maxLength: 2 }),
+    })
+    .map(({ method, target, headers, framing, body, changes }) =>
+      changes.reduce(
+        (text, apply) => apply(text),
+        `${method} ${target} HTTP/1.1\r\nHost: h\r\n${headers.join('')}${framing}\r\n${body}`,
+      ),
+    );
+}
+
 const byte = () => fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code));
 const usually = <T>(value: T, ...others: readonly T[]) =>
   fc.oneof(

@@ -13,7 +13,7 @@ export interface ConnectionFault {
 }
 
 /** Where a request failed, and how far it had come. */
-interface FailedCall {
+export interface FailedCall {
   readonly fault: ConnectionFault;
   readonly socket: Socket;
   readonly isReused: boolean;

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { seconds } from '../../lib/clock.ts';
-import { leavesConnection, refuse, respond, respondOrdinary } from './answers.ts';
+import { endWith, leavesConnection, refuse, respond, respondOrdinary } from './answers.ts';
 import { againOrFailed, callComponent, type ComponentCall, type Way } from './component-call.ts';
-import type { ConnectionFault } from './answer-readers.ts';
+import type { ConnectionFault, OddAnswer } from './answer-readers.ts';
 import type { Exchange } from './exchange.ts';
 import { sendRequest } from './send-request.ts';
 import { answerSleeping } from './wake.ts';
@@ -36,7 +36,33 @@ interface Course {
  * the component closed it is sent once more where it cannot have been acted on.
  */
 export function forward(exchange: Exchange): void {
-  const { outgoing, done } = exchange;
+  const course = courseOf(exchange);
+  sendRequest(exchange, {
+    begin: (way, send) => begin(exchange, course, way, send),
+    sendDirectly: (bytes, again) => sendDirectly(exchange, course, bytes, again),
+  });
+}
+
+/** What became of a request that was sent already, whole. */
+export type Sent =
+  | { readonly kind: 'answered'; readonly answer: OddAnswer }
+  | { readonly kind: 'failed'; readonly fault: ConnectionFault }
+  /** It cannot have been acted on, and is to be sent once more. */
+  | { readonly kind: 'again'; readonly body: Buffer | null };
+
+/** Goes on with a request that was sent before there was an exchange. */
+export function forwardSent(exchange: Exchange, sent: Sent): void {
+  const course = courseOf(exchange);
+  if (sent.kind === 'answered') readOdd(exchange, course, sent.answer);
+  else if (sent.kind === 'failed') componentFailed(exchange, course, sent.fault);
+  else
+    begin(exchange, course, exchange.upstream.fresh, (call) => {
+      call.sent = 'whole';
+      endWith(call.request, sent.body, []);
+    });
+}
+
+function courseOf({ outgoing, done }: Exchange): Course {
   const over = (): void => {
     course.isOver = true;
     if (!outgoing.writableFinished) {
@@ -52,10 +78,7 @@ export function forward(exchange: Exchange): void {
     notOver: onceOver(outgoing, over),
     answer: undefined,
   };
-  sendRequest(exchange, {
-    begin: (way, send) => begin(exchange, course, way, send),
-    sendDirectly: (bytes, again) => sendDirectly(exchange, course, bytes, again),
-  });
+  return course;
 }
 
 /** Begins a request by Node's client. */
@@ -125,17 +148,7 @@ function sendDirectly(exchange: Exchange, course: Course, bytes: string, again: 
         outgoing.once('drain', call.resume);
       }
     },
-    odd: ({ connection, keep }) => {
-      begin(exchange, course, connection, ({ request }) => {
-        request.on('response', (answer) => {
-          answer.on('end', () => {
-            if (leavesConnection(answer)) keep();
-          });
-        });
-        // It has been sent: nothing goes on to the component.
-        request.end();
-      });
-    },
+    odd: (answer) => readOdd(exchange, course, answer),
     failed: ({ fault, socket, isReused, isAnswered }) => {
       if (!isReused || isAnswered) {
         if (isAnswered || !waitsForComponent(exchange, course, fault, again)) failed(fault);
@@ -152,6 +165,19 @@ function sendDirectly(exchange: Exchange, course: Course, bytes: string, again: 
     },
   });
   course.giveUp = call.destroy;
+}
+
+/** Has Node's client read the answer to a request that has been sent. */
+function readOdd(exchange: Exchange, course: Course, { connection, keep }: OddAnswer): void {
+  begin(exchange, course, connection, ({ request }) => {
+    request.on('response', (answer) => {
+      answer.on('end', () => {
+        if (leavesConnection(answer)) keep();
+      });
+    });
+    // Nothing goes on to the component.
+    request.end();
+  });
 }
 
 /** Whether the request waits for a component that takes no connection: then nothing of it has been sent. */

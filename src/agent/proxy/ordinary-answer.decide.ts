@@ -1,3 +1,5 @@
+import { withoutBlanks } from './ordinary-request.decide.ts';
+
 /** The head of an answer that says by one length where its body ends, and on a connection that goes on. */
 export interface OrdinaryAnswer {
   readonly status: number;
@@ -65,17 +67,4 @@ export function ordinaryAnswer(read: {
   }
   if (length === undefined) return undefined;
   return { status: Number(status), reason, headers, bodyAt: end + 4, length: Number(length), keptFor };
-}
-
-/** What a line has from there on, without the blanks of HTTP around it: RFC 9110 section 5.6.3. */
-function withoutBlanks(line: string, from: number): string {
-  let [start, end] = [from, line.length];
-  while (start < end && isBlank(line, start)) start += 1;
-  while (end > start && isBlank(line, end - 1)) end -= 1;
-  return line.slice(start, end);
-}
-
-function isBlank(line: string, at: number): boolean {
-  const code = line.charCodeAt(at);
-  return code === 0x20 || code === 0x09;
 }

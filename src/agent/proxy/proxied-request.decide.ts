@@ -65,7 +65,8 @@ interface Facts {
   firstFor: string | undefined;
   proto: string | undefined;
   forwardedHost: string | undefined;
-  forwarded: boolean;
+  /** Of the first header of that name. */
+  forwarded: string | undefined;
   announcesTrailers: boolean;
   trailers: boolean;
   upgrade: string | undefined;
@@ -131,7 +132,7 @@ function factsOf(raw: RawHeaders): Facts {
     firstFor: undefined,
     proto: undefined,
     forwardedHost: undefined,
-    forwarded: false,
+    forwarded: undefined,
     announcesTrailers: false,
     trailers: false,
     upgrade: undefined,
@@ -182,7 +183,7 @@ function isKept(facts: Facts, lowerName: string, value: string): boolean {
       facts.forwardedHost ??= value;
       return true;
     case 'forwarded':
-      facts.forwarded ||= value !== '';
+      facts.forwarded ??= value;
       return true;
     case 'trailer':
       facts.announcesTrailers = true;
@@ -239,10 +240,23 @@ function putHost({ kept, hostAt }: Facts, host: string): void {
 
 /** The client is added to those who sent the request before: as one header, which some components read the first of only. */
 function pushForwarded(headers: string[], facts: Facts, isListed: boolean, client: string | undefined): void {
-  const { forwardedFor, firstFor = '', proto = '', forwardedHost: host = '', forwarded } = facts;
-  const value = forwarded ? undefined : forwardedValue({ for: firstFor, proto, host });
-  if (value !== undefined) headers.push('Forwarded', value);
+  const { forwardedFor, firstFor = '', proto = '', forwardedHost: host = '', forwarded = '' } = facts;
+  const value = forwarded === '' ? forwardedValue({ for: firstFor, proto, host }) : undefined;
+  if (value !== undefined) putForwarded(headers, value);
   const before = isListed ? undefined : forwardedFor;
   if (client !== undefined) headers.push('X-Forwarded-For', joined(before, client));
   else if (before !== undefined) headers.push('X-Forwarded-For', before);
+}
+
+/** In the place of all that there are, as Go's Header.Set does: the first of them is empty. */
+function putForwarded(headers: string[], value: string): void {
+  let kept = 0;
+  for (let index = 0; index < headers.length; index += 2) {
+    const [name = '', its = ''] = [headers[index], headers[index + 1]];
+    if (name.toLowerCase() === 'forwarded') continue;
+    [headers[kept], headers[kept + 1]] = [name, its];
+    kept += 2;
+  }
+  headers.length = kept;
+  headers.push('Forwarded', value);
 }

@@ -5,8 +5,10 @@ import { MAX_HEAD_BYTES, MAX_HEADERS } from './proxied-request.decide.ts';
 import { type Connections, createConnections } from '../connections.ts';
 import { refuse } from './answers.ts';
 import type { Around } from './around.ts';
+import { CLIENT_IDLE } from './client-idle.ts';
 import { newUpstream } from './component-call.ts';
 import { lookFirst } from './first-bytes.ts';
+import { serveOrdinary } from './ordinary-client.ts';
 import { judge, type Serving, type State, track } from './requests.ts';
 import { passOn } from './pass-on.ts';
 import { tunnel } from './tunnel.ts';
@@ -17,8 +19,6 @@ import type { Wake } from './wake.ts';
 
 /** uvicorn closes a connection after 5 idle seconds; ours ends sooner, so that no request meets a closing one. */
 const COMPONENT_IDLE = seconds(4);
-/** Longer than the idle time of the gateways in front, which reuse connections without asking. */
-const CLIENT_IDLE = seconds(120);
 /** How long the head of a request may take, as KServe's agent has it. */
 const HEAD_TIME = seconds(60);
 /** How often the above is looked at. */
@@ -97,7 +97,8 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
           .then(({ serve: take }) => take(socket))
           .catch(() => socket.destroy());
     };
-    lookFirst(socket, headTime, { http1: serveHttp, http2 });
+    const http1 = () => serveOrdinary(serving, connection);
+    lookFirst(socket, headTime, { http1, http2 });
   });
   const port = await listen(http, options);
   return {

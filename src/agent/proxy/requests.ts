@@ -53,7 +53,7 @@ export function judge(
       versionMajor: incoming.httpVersionMajor,
       versionMinor: incoming.httpVersionMinor,
     },
-    incoming.socket.remoteAddress?.replace(/^::ffff:/, ''),
+    clientOf(incoming.socket),
     `${upstream.host}:${upstream.port}`,
     asUpgrade,
   );
@@ -65,20 +65,32 @@ export function judge(
   return undefined;
 }
 
+/** The address of a client, for X-Forwarded-For. */
+export function clientOf({ remoteAddress }: Socket): string | undefined {
+  return remoteAddress?.replace(/^::ffff:/, '');
+}
+
 /** Counts a request as under way until it is done. */
 export function exchangeOf(
-  { observe, stopwatch, state, upstream }: Serving,
+  serving: Serving,
   incoming: IncomingMessage,
   passed: PassedRequest,
 ): Pick<Exchange, 'incoming' | 'passed' | 'upstream' | 'done'> {
+  return { incoming, passed, upstream: serving.upstream, done: countRequest(serving, passed.target) };
+}
+
+/** Counts a request as under way; returns what says how it ended. */
+export function countRequest(
+  { observe, stopwatch, state }: Serving,
+  target: string,
+): (status: number) => void {
   const started = stopwatch();
   state.inFlight += 1;
   state.lastStarted = started;
-  const done = (status: number) => {
+  return (status) => {
     state.inFlight -= 1;
-    observe(passed.target, status, (stopwatch() - started) as Milliseconds);
+    observe(target, status, (stopwatch() - started) as Milliseconds);
   };
-  return { incoming, passed, upstream, done };
 }
 
 /** Counts a joined connection as one request under way. */

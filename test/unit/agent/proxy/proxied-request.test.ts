@@ -73,6 +73,27 @@ describe('passedRequest', () => {
     });
   });
 
+  it.each([
+    [
+      'of which all are empty',
+      ['Forwarded', '', 'A', 'b', 'forwarded', ''],
+      ['A', 'b', 'Forwarded', 'host=m'],
+    ],
+    ['of which the first is empty', ['Forwarded', '', 'Forwarded', 'for=c'], ['Forwarded', 'host=m']],
+    [
+      'of which the first says something',
+      ['Forwarded', 'for=c', 'Forwarded', ''],
+      ['Forwarded', 'for=c', 'Forwarded', ''],
+    ],
+  ])('puts what it makes of X-Forwarded-Host in the place of Forwarded headers %s', (_, sent, passed) => {
+    const { headers } = judge(['Host', 'a', ...sent, 'X-Forwarded-Host', 'm'], { method: 'GET' }) as {
+      headers: string[];
+    };
+    const ofInterest = new Set(['a', 'forwarded']);
+    const pairs = headers.flatMap((name, at) => (at % 2 === 0 ? [[name, headers[at + 1]!] as const] : []));
+    expect(pairs.filter(([name]) => ofInterest.has(name.toLowerCase())).flat()).toEqual(passed);
+  });
+
   it('adds the client to those before it, in one header', () => {
     const headers = [
       'Host',

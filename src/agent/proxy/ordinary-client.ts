@@ -1,0 +1,100 @@
+import { seconds } from '../../lib/clock.ts';
+import type { Connection } from '../connections.ts';
+import { isOnePiece } from './component-call.ts';
+import { CLIENT_IDLE } from './client-idle.ts';
+import { beginOrdinary, type OrdinaryCall, type OrdinaryExchange } from './ordinary-exchange.ts';
+import { forwardOddly } from './ordinary-oddly.ts';
+import { ordinaryRequest } from './ordinary-request.decide.ts';
+import { passedRequest } from './proxied-request.decide.ts';
+import { requestHead } from './request-head.decide.ts';
+import { clientOf, type Serving } from './requests.ts';
+
+/** What a client may send before its answer is over; what comes then is left in its system. */
+const MOST_EARLY = 64 * 1024;
+/** Clients that go by what they are told let go first: Node's server adds as much. */
+const LATER = seconds(1);
+
+/**
+ * Serves a connection as long as its requests are of the ordinary kind and short, one after the other; the first other one goes to
+ * Node's server, and the connection with it. Node's server makes some twenty objects for each request, and registers as many
+ * listeners: more than half of what forwarding a small one takes.
+ */
+export function serveOrdinary(serving: Serving, connection: Connection): void {
+  const { socket } = connection;
+  const client = clientOf(socket);
+  let exchange: OrdinaryExchange | undefined;
+  /** What came before the answer was over. */
+  let early: Buffer[] = [];
+
+  function data(chunk: Buffer): void {
+    // What came before it goes first.
+    if (exchange === undefined && early.length === 0) {
+      begin(chunk);
+      return;
+    }
+    const rest = exchange === undefined ? chunk : exchange.more(chunk);
+    if (rest === undefined) return;
+    early.push(rest);
+    if (early.reduce((sum, { length }) => sum + length, 0) >= MOST_EARLY) socket.pause();
+  }
+
+  function begin(chunk: Buffer): void {
+    const call = readCall(serving, connection, client, chunk);
+    if (call === undefined) handOver(chunk);
+    else exchange = beginOrdinary(call, chunk.subarray(call.request.bodyAt), ends);
+  }
+
+  /** The answer is over, and the connection goes on. */
+  function over(): void {
+    exchange = undefined;
+    // Not from within what ended the answer before.
+    if (early.length > 0) setImmediate(goOn);
+  }
+
+  function goOn(): void {
+    if (socket.destroyed) return;
+    const chunk = Buffer.concat(early);
+    early = [];
+    if (socket.isPaused()) socket.resume();
+    begin(chunk);
+  }
+
+  function handOver(chunk: Buffer): void {
+    socket.off('data', data).off('end', end).off('close', gone).off('timeout', timeout);
+    socket.setTimeout(0);
+    socket.pause();
+    socket.unshift(chunk);
+    serving.serveHttp(socket);
+    socket.resume();
+  }
+
+  const ends = { over, oddly: forwardOddly };
+  // Whoever sends no more reads no more either, as Node's server has it.
+  const end = () => void socket.end();
+  const gone = () => exchange?.gone();
+  const timeout = () => {
+    if (exchange === undefined) socket.destroy();
+  };
+  socket.on('data', data).on('end', end).on('close', gone).on('timeout', timeout);
+  socket.setNoDelay(true);
+  socket.setTimeout(CLIENT_IDLE + LATER);
+}
+
+/** The request that begins with these bytes; undefined where it is not of the ordinary kind, or not alone, or long. */
+function readCall(
+  serving: Serving,
+  connection: Connection,
+  client: string | undefined,
+  chunk: Buffer,
+): OrdinaryCall | undefined {
+  const { state, around, wake, upstream } = serving;
+  if (state.draining || around !== undefined || wake() !== undefined) return undefined;
+  const request = ordinaryRequest(chunk);
+  if (request === undefined || chunk.length > request.bodyAt + request.length) return undefined;
+  const { method, target, headers } = request;
+  const head = { method, target, headers, versionMajor: 1, versionMinor: 1 };
+  const passed = passedRequest(head, client, `${upstream.host}:${upstream.port}`, false);
+  if (!('headers' in passed) || !isOnePiece(passed, request.length)) return undefined;
+  const text = requestHead(method, passed);
+  return text === undefined ? undefined : { serving, connection, request, passed, head: text };
+}

@@ -1,0 +1,172 @@
+import type { Socket } from 'node:net';
+import type { Connection } from '../connections.ts';
+import type { FailedCall } from './answer-readers.ts';
+import { CLIENT_IDLE } from './client-idle.ts';
+import { againOrFailed } from './component-call.ts';
+import { CLIENT_GONE, type Sent } from './forward.ts';
+import { endToEndHeaders } from './hop-by-hop.decide.ts';
+import type { OrdinaryAnswer } from './ordinary-answer.decide.ts';
+import type { OrdinaryRequest } from './ordinary-request.decide.ts';
+import type { PassedRequest } from './proxied-request.decide.ts';
+import { countRequest, type Serving } from './requests.ts';
+
+/** A request of the ordinary kind, and where it came from. */
+export interface OrdinaryCall {
+  readonly serving: Serving;
+  readonly connection: Connection;
+  readonly request: OrdinaryRequest;
+  readonly passed: PassedRequest;
+  /** As the component gets it. */
+  readonly head: string;
+}
+
+/** A request on its way, without Node's objects for it. */
+export interface OrdinaryExchange {
+  /** Takes more of what the client sent; gives back what is not of this request. */
+  more(chunk: Buffer): Buffer | undefined;
+  /** The client has gone. */
+  gone(): void;
+}
+
+/** Who is told of the end of an exchange. */
+interface Ends {
+  /** What is not of the ordinary kind happened: says how the request ended once that is over. */
+  readonly oddly: (call: OrdinaryCall, sent: Sent, done: (status: number) => void) => void;
+  /** The answer is over, and the connection goes on. */
+  readonly over: () => void;
+}
+
+/** How far a request has come. */
+interface Course extends OrdinaryCall {
+  body: Buffer;
+  /** What the client sees; 499 until an answer has begun. */
+  status: number;
+  /** By this module, or it has been left to others. */
+  isOver: boolean;
+  /** Gives up what is under way at the component. */
+  giveUp: (() => void) | undefined;
+  /** Tells how it ended. */
+  readonly done: (status: number) => void;
+  readonly oddly: (sent: Sent) => void;
+}
+
+/** Up to so many bytes of an answer go on in one write with its head. */
+const ONE_WRITE = 16 * 1024;
+/** As Node's server ends the heads of its answers. */
+const CONNECTION_LINES = `Connection: keep-alive\r\nKeep-Alive: timeout=${CLIENT_IDLE / 1_000}\r\n`;
+const EMPTY = Buffer.alloc(0);
+
+/** Forwards a request once its body is whole, and passes the answer on as its bytes come. */
+export function beginOrdinary(call: OrdinaryCall, first: Buffer, { oddly, over }: Ends): OrdinaryExchange {
+  const { serving, connection, request, passed } = call;
+  const { socket } = connection;
+  const incoming = { complete: false };
+  const counted = countRequest(serving, passed.target);
+  connection.ordinary = incoming;
+  const done = (status: number): void => {
+    course.isOver = true;
+    serving.connections.endedOrdinary(connection);
+    counted(status);
+    if (!socket.destroyed && !socket.writableEnded) over();
+  };
+  const course: Course = {
+    ...call,
+    ...{ body: first, status: CLIENT_GONE, isOver: false, giveUp: undefined, done },
+    oddly: (sent) => {
+      course.isOver = true;
+      oddly(call, sent, done);
+    },
+  };
+  const sendWhole = () => {
+    if (course.body.length < request.length) return;
+    incoming.complete = true;
+    send(course);
+  };
+  sendWhole();
+  return {
+    more: (chunk) => {
+      if (incoming.complete) return chunk;
+      const missing = request.length - course.body.length;
+      course.body = Buffer.concat([course.body, chunk.subarray(0, missing)]);
+      sendWhole();
+      return chunk.length > missing ? chunk.subarray(missing) : undefined;
+    },
+    gone: () => {
+      if (course.isOver) return;
+      course.giveUp?.();
+      done(course.status);
+    },
+  };
+}
+
+function send(course: Course): void {
+  const { serving, connection, request, body, head } = course;
+  const { socket } = connection;
+  const bytes = request.length === 0 ? head : head + body.toString('latin1', 0, request.length);
+  const call = serving.upstream.direct.call(bytes, {
+    answered: (answer, part, isWhole) => {
+      course.status = answer.status;
+      writeAnswer(socket, answer, part);
+      if (isWhole) endOnceWritten(course);
+    },
+    more: (part, isLast) => {
+      const isTaken = socket.write(part);
+      if (isLast) endOnceWritten(course);
+      else if (!isTaken) {
+        call.pause();
+        socket.once('drain', call.resume);
+      }
+    },
+    odd: (answer) => course.oddly({ kind: 'answered', answer }),
+    failed: (failed) => failedToAnswer(course, failed),
+  });
+  course.giveUp = call.destroy;
+}
+
+/** Until its bytes are with the system the request is under way. */
+function endOnceWritten(course: Course): void {
+  const { socket } = course.connection;
+  course.giveUp = undefined;
+  const end = () => {
+    if (!course.isOver) course.done(course.status);
+  };
+  if (socket.writableLength === 0) end();
+  else socket.write(EMPTY, end);
+}
+
+function failedToAnswer(course: Course, { fault, socket, isReused, isAnswered }: FailedCall): void {
+  const { request, passed, body } = course;
+  course.giveUp = undefined;
+  const failed = () => {
+    if (course.isOver) return;
+    // A cut answer is not to be taken for a whole one.
+    if (course.status !== CLIENT_GONE) course.connection.socket.destroy();
+    else course.oddly({ kind: 'failed', fault });
+  };
+  if (!isReused || isAnswered) {
+    failed();
+    return;
+  }
+  const again = () => {
+    if (!course.isOver) course.oddly({ kind: 'again', body: request.length === 0 ? null : body });
+  };
+  const { method } = request;
+  const attempt = { method, hasIdempotencyKey: passed.hasIdempotencyKey, isReused, sent: 'whole' as const };
+  againOrFailed(attempt, socket, fault, { again, failed });
+}
+
+/** Writes the head of an answer, with what has come of its body: as Node's server would. */
+function writeAnswer(socket: Socket, { status, reason, headers }: OrdinaryAnswer, part: Buffer): void {
+  let head = `HTTP/1.1 ${status} ${reason}\r\n`;
+  const kept = endToEndHeaders(headers, false);
+  for (let index = 0; index + 1 < kept.length; index += 2)
+    head += `${kept[index] ?? ''}: ${kept[index + 1] ?? ''}\r\n`;
+  head += `${CONNECTION_LINES}\r\n`;
+  if (part.length <= ONE_WRITE) socket.write(head + part.toString('latin1'), 'latin1');
+  else {
+    socket.cork();
+    socket.write(head, 'latin1');
+    socket.write(part);
+    socket.uncork();
+  }
+}
