@@ -12,7 +12,7 @@ import {
 } from '../../src/contract/names.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { kubectl, kubectlWithInput } from '../support/kubectl.ts';
+import { kubectl, kubectlOutcome, kubectlWithInput } from '../support/kubectl.ts';
 import { manifests, render, type Rendered } from '../support/rendered.ts';
 
 interface Role extends Rendered {
@@ -48,6 +48,16 @@ describe('the manifests', () => {
     expect(names(beside)).toEqual(names(all).filter((name) => !withoutKServe.test(name)));
     const [on, off] = [all, beside].map((rendered) => JSON.stringify(rendered).includes('"--predictors"'));
     expect({ on, off }).toEqual({ on: true, off: false });
+  });
+
+  it('are applied, examples too, without a word of warning', async () => {
+    for (const path of ['default', 'examples']) {
+      const args = ['apply', '-k', manifests(path)];
+      await eventually(async () => {
+        const { code, stderr } = await kubectlOutcome(controlPlane.kubeconfigPath, '', args);
+        expect({ path, code, stderr }).toEqual({ path, code: 0, stderr: '' });
+      });
+    }
   });
 
   it('define the kinds as KServe does: short names, status apart, printer columns', async () => {
