@@ -97,7 +97,8 @@ export async function go(
     unknown,
   ];
   if (code === 0) return output;
+  const told = (await said).replace(/^go: downloading .*\n/gm, '').slice(-4_000);
   throw new Error(
-    `go ${args.join(' ')} failed (${String(code)}). Install Go (https://go.dev/dl), with access to a Go module proxy.\n${(await said).slice(-4_000)}`,
+    `go ${args.join(' ')} failed (${String(code)}). Install Go (https://go.dev/dl), with access to a Go module proxy.\n${told}`,
   );
 }
