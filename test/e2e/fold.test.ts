@@ -9,7 +9,10 @@ import { twelveScene } from './support/twelve-scene.ts';
 import type { TwelveScene } from './support/twelve-scene.ts';
 
 interface Document {
-  readonly groups: readonly { readonly name: string; readonly models: readonly unknown[] }[];
+  readonly groups: readonly {
+    readonly name: string;
+    readonly models: readonly { readonly memoryIs: string }[];
+  }[];
   readonly alone: readonly { readonly name: string; readonly code: string }[];
   readonly total: { readonly before: { readonly pods: number }; readonly after: { readonly pods: number } };
 }
@@ -50,6 +53,12 @@ describe('twelve InferenceServices on a real node', () => {
     ]);
     expect(report.groups.map(({ models }) => models.length)).toEqual([5, 5]);
     expect([report.total.before.pods, report.total.after.pods]).toEqual([await scene.pods(), 2]);
+  });
+
+  it('are measured by what their servers say, where there is no metrics-server', async () => {
+    const { groups } = JSON.parse((await fold('-o', 'json', '--server-metrics')).stdout) as Document;
+    const models = groups.flatMap((group) => group.models);
+    expect(models.map(({ memoryIs }) => memoryIs)).toEqual(MOVING.map(() => 'measured'));
   });
 
   it('are moved, retired and brought back, and every request to an old name is answered as before', async () => {

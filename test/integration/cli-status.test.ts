@@ -79,6 +79,17 @@ describe('mms status', () => {
     });
   });
 
+  it('prints names as kubectl takes them, and leaves out headings', async () => {
+    const service = 'inferenceservice.serving.kserve.io';
+    expect((await status('-o', 'name')).stdout).toBe(`${service}/flowers\n${service}/single\n`);
+    const { stdout: names } = await status('tm/oak', '-o', 'name');
+    expect(names).toBe('trainedmodel.serving.kserve.io/oak\n');
+    expect(await status(names.trim(), '-o', 'name')).toMatchObject({ code: 0, stdout: names });
+    const { stdout } = await status('isvc/single', '--no-headers');
+    expect(stdout).toMatch(/^single +no /);
+    expect((await status('-o', 'name', '--watch')).code).toBe(2);
+  });
+
   it('is a document as YAML too', async () => {
     const { stdout } = await status('single', '-o', 'yaml');
     expect(stdout).toMatch(/^version: kserve-mms\/status.v1\ninferenceServices:\n {2}- namespace: default\n/);

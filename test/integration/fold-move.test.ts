@@ -35,6 +35,7 @@ import type { TestManager } from '../support/manager.ts';
 import { playNode, playProxy } from '../support/played-node.ts';
 import type { PlayedNode, PlayedProxy, ServedBy } from '../support/played-node.ts';
 import { whileCalled } from '../support/old-name-callers.ts';
+import { OTHERS } from '../support/answers-apart.ts';
 import { answerOf } from '../support/v2-server.ts';
 import { sized } from '../support/tier.ts';
 
@@ -42,36 +43,6 @@ const LAUNCHER = fileURLToPath(new URL('../../bin/mms.js', import.meta.url));
 const MODELS = ['iris', 'rose', 'tulip'] as const;
 const CALLERS = 8;
 
-const output = (name: string, datatype: string, data: number) => ({
-  name,
-  datatype,
-  shape: [1],
-  data: [data],
-});
-const outputs = (...all: readonly object[]): string => JSON.stringify({ outputs: all });
-const sizes = [output('petal', 'FP64', 0.1), output('sepal', 'FP64', 2.5)] as const;
-/** What the pods of their own answer, what the shared ones do, and what becomes of such a model. */
-const OTHERS: Readonly<Record<string, { own: string; shared: string; state: string; because: string }>> = {
-  lily: { own: 'trained', shared: 'otherwise', state: 'ValuesDiffer', because: 'content is trained before' },
-  poppy: {
-    ...{
-      own: outputs(output('petal', 'FP64', 0.1)),
-      shared: outputs(output('petal', 'FP32', Math.fround(0.1))),
-    },
-    ...{ state: 'DatatypeDiffers', because: 'output petal is FP64 before, FP32 now' },
-  },
-  daisy: {
-    ...{ own: outputs(...sizes), shared: outputs(...sizes.toReversed()) },
-    ...{ state: 'OrderDiffers', because: 'outputs are petal, sepal before, sepal, petal now' },
-  },
-  aster: {
-    ...{
-      own: outputs(output('petal', 'FP64', 0.1)),
-      shared: outputs(output('petal', 'FP64', Math.fround(0.1))),
-    },
-    ...{ state: 'Moved', because: '' },
-  },
-};
 const ALL = [...MODELS, ...Object.keys(OTHERS)];
 const SHARED = 'sklearn-shared';
 

@@ -12,7 +12,7 @@ import {
 } from '../../src/contract/names.ts';
 import { testControlPlane } from '../support/control-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { kubectl, kubectlWithInput } from '../support/kubectl.ts';
+import { kubectl, kubectlOutcome, kubectlWithInput } from '../support/kubectl.ts';
 import { manifests, render, type Rendered } from '../support/rendered.ts';
 
 interface Role extends Rendered {
@@ -48,6 +48,18 @@ describe('the manifests', () => {
     expect(names(beside)).toEqual(names(all).filter((name) => !withoutKServe.test(name)));
     const [on, off] = [all, beside].map((rendered) => JSON.stringify(rendered).includes('"--predictors"'));
     expect({ on, off }).toEqual({ on: true, off: false });
+  });
+
+  it('are applied, examples too, without a warning of the API server', async () => {
+    for (const path of ['default', 'examples']) {
+      const args = ['apply', '-k', manifests(path)];
+      await eventually(async () => {
+        const { code, stderr } = await kubectlOutcome(controlPlane.kubeconfigPath, '', args);
+        // kubectl itself notes, as information, that the order is that of the file.
+        const warnings = stderr.split('\n').filter((line) => line.startsWith('Warning:'));
+        expect({ path, code, warnings }).toEqual({ path, code: 0, warnings: [] });
+      });
+    }
   });
 
   it('define the kinds as KServe does: short names, status apart, printer columns', async () => {

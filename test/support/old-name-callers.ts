@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { expect } from '@jest/globals';
 import { report } from './report.ts';
 
@@ -22,7 +23,7 @@ export async function whileCalled<T>(what: string, calls: Calls, work: () => Pro
   const caller = async (index: number): Promise<void> => {
     for (let turn = index; working; turn += 1) {
       const name = names[turn % names.length] ?? '';
-      const answer = await ask(name).catch((thrown: unknown) => `failed: ${String(thrown)}`);
+      const answer = await ask(name).catch((thrown: unknown) => `failed: ${inspect(thrown)}`);
       asked += 1;
       if (answer !== expected(name)) failed.push(`${name}: ${answer}`);
       await delay(pauseMs);

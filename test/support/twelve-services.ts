@@ -32,7 +32,8 @@ export async function predictionAt(address: string, name: string): Promise<strin
   const path = protocol === 'v2' ? `/v2/models/${name}/infer` : `/v1/models/${name}:predict`;
   const response = await fetch(`http://${address}${path}`, {
     ...{ method: 'POST', body: requestOf(protocol) },
-    headers: { 'content-type': 'application/json' },
+    // A client that keeps its connection may send a request in the moment in which a pod that ends closes it, in every rollout.
+    headers: { 'content-type': 'application/json', connection: 'close' },
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`${response.status}: ${text.slice(0, 300)}`);

@@ -298,6 +298,8 @@ writeFileSync(output, JSON.stringify({ numPassedTests: 1 }));`,
     const { code, stderr } = await execute(process.execPath, [script, `--config=${config}`]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('1 passed') });
     expect(stderr).not.toMatch(/Force exiting|did not exit/);
+    await writeFile(join(rootDir, 'open.test.cjs'), `${open}test('fails', () => { throw new Error(); });\n`);
+    expect((await execute(process.execPath, [script, `--config=${config}`])).code).toBe(1);
   });
 
   it('npm run soak: runs the long forms, one after the other, with the seed that is asked for', async () => {

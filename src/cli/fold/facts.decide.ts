@@ -18,7 +18,7 @@ import type { FoldFacts, PodFacts } from './candidate.decide.ts';
 type RawObject = KubernetesObject & { readonly spec?: unknown };
 
 /** What containers take now, by `namespace/pod/container`. */
-type Usage = ReadonlyMap<string, Amount>;
+export type Usage = ReadonlyMap<string, Amount>;
 
 /** The pods of predictors that are not about to end. */
 export function podFactsOf(pods: readonly RawObject[], usage: Usage): PodFacts[] {

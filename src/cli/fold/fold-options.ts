@@ -16,6 +16,7 @@ export interface AssumptionFlags {
   readonly podMemory: Bytes;
   readonly modelsPerPod: number;
   readonly artifactSizes?: true;
+  readonly serverMetrics?: true;
   readonly requestCounts?: readonly string[];
 }
 
@@ -37,6 +38,10 @@ export function withAssumptions(command: Command): Command {
       new Option('--model-memory <quantity>', 'of a model of which nothing is measured').argParser(
         readQuantity,
       ),
+    )
+    .option(
+      '--server-metrics',
+      'where metrics.k8s.io has nothing, ask the model servers how much memory they take',
     )
     .option(
       '--artifact-sizes',

@@ -154,7 +154,7 @@ async function fold(io: CommandIo, names: readonly string[], flags: FoldFlags): 
 async function readFacts(io: CommandIo, flags: FoldFlags): Promise<ReadFacts> {
   const { filename, namespace } = flags;
   const read = await (filename === undefined
-    ? withCluster(flags, factsOfCluster)
+    ? withCluster(flags, (cluster) => factsOfCluster(cluster, { askServers: flags.serverMetrics === true }))
     : factsOfFiles(filename, namespace, io));
   return flags.artifactSizes === true ? withArtifactSizes(read, io) : read;
 }

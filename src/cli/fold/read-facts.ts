@@ -17,6 +17,7 @@ import {
 import type { ClusterConnection } from '../cluster-connection.ts';
 import { listObjects } from '../cluster-snapshot.ts';
 import { tryRead } from '../try-read.ts';
+import { usageByServers } from './server-memory.ts';
 import type { FoldFacts } from './candidate.decide.ts';
 import { agentRequests, defaultModeIn, podFactsOf, trainedModelNames, usageOf } from './facts.decide.ts';
 
@@ -29,11 +30,14 @@ export interface ReadFacts {
 }
 
 /**
- * Reads InferenceServices and all around them. What this user may not read, or the cluster does not have, is noted.
+ * Reads InferenceServices and all around them; where nothing is measured, it asks the model servers if it is told to. What this user may not read, or the cluster does not have, is noted.
  *
  * @throws {ApiError} when InferenceServices or pods cannot be listed: there would be nothing to report of
  */
-export async function factsOfCluster({ client, scope }: ClusterConnection): Promise<ReadFacts> {
+export async function factsOfCluster(
+  { client, scope }: Pick<ClusterConnection, 'client' | 'scope'>,
+  { askServers = false }: { readonly askServers?: boolean } = {},
+): Promise<ReadFacts> {
   const [services, pods, models, namespaced, clusterWide, usage, config] = await Promise.all([
     listObjects(client, INFERENCE_SERVICES, scope),
     listObjects(client, PODS, scope, INFERENCE_SERVICE_LABEL),
@@ -46,6 +50,8 @@ export async function factsOfCluster({ client, scope }: ClusterConnection): Prom
     ),
   ]);
   const data = valueOf(config)?.data;
+  const measured = valueOf(usage) ?? new Map();
+  const used = askServers && measured.size === 0 ? await usageByServers(client, pods) : measured;
   const facts: FoldFacts = {
     services,
     trainedModels: trainedModelNames(valueOf(models) ?? []),
@@ -60,7 +66,7 @@ export async function factsOfCluster({ client, scope }: ClusterConnection): Prom
       })),
     ],
     allRuntimes: namespaced.kind === 'known' && clusterWide.kind === 'known',
-    pods: podFactsOf(pods, valueOf(usage) ?? new Map()),
+    pods: podFactsOf(pods, used),
     agent: agentRequests(readSystemConfig(data, undefined).config.agent),
     ...{ defaultMode: defaultModeIn(data), artifacts: new Map() },
   };
@@ -74,7 +80,11 @@ export async function factsOfCluster({ client, scope }: ClusterConnection): Prom
       "KServe's defaults are assumed",
     ),
   ];
-  return { facts, notes: notes.filter((note) => note !== undefined), unmeasured: unmeasuredBy(usage) };
+  return {
+    facts,
+    notes: notes.filter((note) => note !== undefined),
+    unmeasured: used.size > 0 ? undefined : unmeasuredBy(usage),
+  };
 }
 
 async function measuredUsage(

@@ -101,7 +101,8 @@ function assumptionsOf(
   ];
 }
 
-const ASK_SOURCES = '--artifact-sizes asks the sources how large the models are.';
+const ASK_SOURCES =
+  '--server-metrics asks the model servers, and --artifact-sizes the sources how large the models are.';
 
 function amountText({ cpu, memory }: Amount): string {
   return `${formatCpu(cpu)} CPU and ${formatBytes(memory)}`;

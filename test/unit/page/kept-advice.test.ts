@@ -17,7 +17,7 @@ function scene(takes = 0) {
   );
   const look = (what = 'rose', resourceVersion = '1'): string | undefined => {
     const pods = [{ metadata: { name: 'a', uid: 'a', resourceVersion } }];
-    const made = keep(what, { kind: 'known', value: pods as never }, () => {
+    const made = keep(what, { kind: 'known', value: pods }, () => {
       state.explained += 1;
       state.now += takes;
       return { message: `${state.explained}`, advice: '', command: '' };

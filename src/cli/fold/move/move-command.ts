@@ -31,6 +31,7 @@ interface MoveFlags extends ScopeFlags {
   readonly assumed: Assumptions;
   readonly trusted: ReadonlySet<string>;
   readonly artifactSizes?: true;
+  readonly serverMetrics?: true;
 }
 
 /** A flag or a name of the move is missing. */
@@ -102,14 +103,16 @@ async function planOf(
   cluster: ClusterConnection,
   goal: Goal,
   names: readonly string[],
-  { assumed, trusted, artifactSizes }: MoveFlags,
+  { assumed, trusted, artifactSizes, serverMetrics }: MoveFlags,
   io: CommandIo,
 ): Promise<ReturnType<typeof planBack>> {
   const measured = async (reading: Promise<ReadFacts>): Promise<ReadFacts> =>
     artifactSizes === true ? withArtifactSizes(await reading, io) : reading;
   if (goal !== 'apply') return planBack(names, await readMoveObjects(cluster));
   const [{ facts, unmeasured }, objects] = await Promise.all([
-    measured(factsOfCluster({ ...cluster, scope: cluster.namespace })),
+    measured(
+      factsOfCluster({ ...cluster, scope: cluster.namespace }, { askServers: serverMetrics === true }),
+    ),
     readMoveObjects(cluster),
   ]);
   const prices = { cpu: undefined, memory: undefined };

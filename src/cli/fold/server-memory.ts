@@ -1,0 +1,65 @@
+import { residentMemoryOf } from '../../agent/model-server/resident-memory.decide.ts';
+import type { KubernetesObject } from '../../contract/kubernetes.ts';
+import { CONTAINERS } from '../../contract/names.ts';
+import { isPod } from '../../contract/pod.ts';
+import { componentPort } from '../../contract/served-component.ts';
+import { isFinished, watchedPod } from '../../contract/watched-pod.ts';
+import type { ApiClient } from '../../kube/api-client.ts';
+import { seconds } from '../../lib/clock.ts';
+import { bytes } from '../../lib/quantity.ts';
+import { milliCpu } from './amounts.decide.ts';
+import type { Usage } from './facts.decide.ts';
+
+/** Each is a connection that the API server opens to a pod. */
+const AT_ONCE = 8;
+const TIMEOUT = seconds(5);
+const MAX_ANSWER = 8 * 1024 * 1024;
+/** By these KServe's runtimes say where their metrics are. */
+const ANNOTATIONS = { port: 'prometheus.kserve.io/port', path: 'prometheus.kserve.io/path' } as const;
+/** Of MLServer, whatever its runtime says: https://mlserver.readthedocs.io/en/latest/user-guide/metrics.html */
+const MLSERVER_PORT = 8082;
+
+/** What the model servers of these pods say that they take, by way of the API server; of those that do not say, nothing. */
+export async function usageByServers(
+  client: Pick<ApiClient, 'askPod'>,
+  pods: readonly KubernetesObject[],
+): Promise<Usage> {
+  const usage = new Map<string, { cpu: ReturnType<typeof milliCpu>; memory: ReturnType<typeof bytes> }>();
+  const waiting = pods.filter((pod) => !isFinished(watchedPod(pod))).values();
+  const worker = async (): Promise<void> => {
+    for (const pod of waiting) {
+      const { namespace = '', name } = pod.metadata;
+      const memory = await memoryOf(client, pod);
+      // Of the processor they say what they have taken since they started, which is no measure of now.
+      if (memory !== undefined)
+        usage.set(`${namespace}/${name}/${CONTAINERS.modelServer}`, {
+          cpu: milliCpu(0),
+          memory: bytes(memory),
+        });
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return usage;
+}
+
+async function memoryOf(
+  client: Pick<ApiClient, 'askPod'>,
+  pod: KubernetesObject,
+): Promise<number | undefined> {
+  const { namespace = '', name, annotations = {} } = pod.metadata;
+  const path = annotations[ANNOTATIONS.path] ?? '/metrics';
+  const said = Number(annotations[ANNOTATIONS.port]);
+  const own = Number.isInteger(said) && said > 0 ? said : isPod(pod) ? componentPort(pod) : undefined;
+  for (const port of new Set([own, MLSERVER_PORT])) {
+    if (port === undefined) continue;
+    try {
+      const request = { namespace, pod: name, port, path, maxBytes: MAX_ANSWER };
+      const { status, text } = await client.askPod(request, { timeout: TIMEOUT });
+      const memory = residentMemoryOf({ kind: 'answer', status, body: text });
+      if (memory !== undefined) return Math.round(memory);
+    } catch {
+      // Nothing is known of this one by this port.
+    }
+  }
+  return undefined;
+}
