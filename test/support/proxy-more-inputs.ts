@@ -34,5 +34,21 @@ export const MORE_ROWS: readonly Row[] = [
   ['cookies of 100 kB', to('GET', '/x', `Host: h\r\n${`Cookie: ${'a'.repeat(1_000)}\r\n`.repeat(100)}`)],
   ['2,001 headers', to('GET', '/x', `Host: h\r\n${'A: b\r\n'.repeat(2_000)}`)],
   ['100 kB in front of a request', to('GET', `/${'a'.repeat(100_000)}`) + to('GET', '/b')],
+  ...[
+    'X',
+    'X, Y',
+    ',X,,',
+    '',
+    'Content-Length',
+    'X, transfer-encoding',
+    'Trailer',
+    'X Y',
+    'X:',
+    '\xd7&',
+    'a"b',
+  ].flatMap((value): Row[] => [
+    [`Trailer: ${value}`, to('POST', '/x', `${CHUNKED}Trailer: ${value}\r\n`, CHUNKS)],
+    [`Trailer: ${value}, without chunks`, to('GET', '/x', `Host: h\r\nTrailer: ${value}\r\n`)],
+  ]),
   ['many small trailers', to('POST', '/x', CHUNKED, `3\r\nabc\r\n0\r\n${'X: y\r\n'.repeat(100)}\r\n`)],
 ];

@@ -59,16 +59,22 @@ describe('heads of HTTP/2', () => {
     stream.end('body');
     let got: IncomingHttpHeaders = {};
     let after: IncomingHttpHeaders = {};
-    stream.on('response', (head) => (got = head)).on('trailers', (head) => (after = head));
+    stream.on('response', (head) => {
+      got = head;
+    });
+    stream.on('trailers', (head: IncomingHttpHeaders) => {
+      after = head;
+    });
     const closed = once(stream, 'close');
     let text = '';
-    for await (const chunk of stream) text += String(chunk);
+    for await (const chunk of stream as AsyncIterable<Buffer>) text += String(chunk);
     await closed;
     return { status: got[':status'], text, answer: kept(got, answer), trailers: kept(after, trailers) };
   }
 
-  const kept = (all: IncomingHttpHeaders, wanted: Record<string, string>) =>
-    Object.fromEntries(Object.keys(wanted).map((name) => [name, all[name]]));
+  function kept(all: Record<string, unknown>, wanted: Record<string, string>): Record<string, unknown> {
+    return Object.fromEntries(Object.keys(wanted).map((name) => [name, all[name]]));
+  }
 
   describe.each([
     ['joined', false],
