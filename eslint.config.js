@@ -119,6 +119,29 @@ export default tseslint.config(
     },
   },
   {
+    // The wall clock may be set, on or back, at any moment. Certificates end by it all the same.
+    files: ['src/**/*.ts'],
+    ignores: [...PURE, 'src/lib/*.ts', 'src/certificates/*.ts', 'src/page/browser/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            "BinaryExpression[operator=/^(-|[<>]=?)$/] > CallExpression[callee.property.name='now'][callee.object.name!='performance']",
+          message: 'the wall clock may step: measure spans and deadlines by clock.monotonic()',
+        },
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+          message: 'take the time from the clock that is passed in',
+        },
+        {
+          selector: "MemberExpression[object.name='Date'][property.name='now']",
+          message: 'take the time from the clock that is passed in',
+        },
+      ],
+    },
+  },
+  {
     files: PURE,
     plugins: { house },
     rules: { 'house/pure-imports': 'error' },

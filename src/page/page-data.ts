@@ -244,6 +244,7 @@ function silenceOf(caches: readonly AnyReflector[], clock: Clock): PageDocument[
     const span = clock.monotonic() - heardAt;
     if (span < (lastError === undefined ? SILENT_AFTER : SILENT_AFTER_ERROR)) continue;
     const why = lastError === undefined ? 'nothing has come from it' : messageOf(lastError);
+    // eslint-disable-next-line no-restricted-syntax -- a time for people
     return { since: new Date(clock.now() - span).toISOString(), why };
   }
   return null;

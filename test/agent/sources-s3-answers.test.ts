@@ -104,6 +104,26 @@ describe('an ETag of 32 digits that is no MD5', () => {
   });
 });
 
+describe('an ETag', () => {
+  const md5 = createHash('md5').update('x').digest('hex');
+  it.each([
+    ['of several parts', `"${md5}-3"`],
+    ['of 32 digits with parts', `"${'b'.repeat(32)}-1"`],
+    ['that is weak', `W/"${'c'.repeat(32)}"`],
+    ['without quotes', 'd'.repeat(32)],
+    ['in capitals', `"${md5.toUpperCase()}"`],
+    ['of another length', '"abc"'],
+    ['of SHA-256', `"${'e'.repeat(64)}"`],
+    ['that is empty', '""'],
+    ['of letters that no digits are', `"${'z'.repeat(32)}"`],
+  ])('%s fails no model', async (what, etag) => {
+    const bucket = `e${what.replace(/\W/g, '').toLowerCase()}`;
+    bucketOf(bucket, ['m/a']);
+    server.serveAt(`/${bucket}/m/a`, (_, response) => void response.setHeader('etag', etag).end('x'));
+    expect(texts(await pull(bucket, '/m'))).toEqual({ a: 'x' });
+  });
+});
+
 describe('an object that did not come as it is stored, in a store that is not AWS', () => {
   const etag = { etag: `"${'a'.repeat(32)}"` };
   const md5 = (text: string): string => createHash('md5').update(text).digest('base64');
@@ -158,6 +178,70 @@ describe('refusals that say what to do', () => {
     const { result } = await pull('region', '/m');
     expect(result).toMatchObject({ kind: 'failed', reason: 'SourceConfiguration' });
     expect(JSON.stringify(result)).toContain('Set AWS_DEFAULT_REGION to eu-central-1');
+  });
+
+  const MOVED = '<Endpoint>region.s3.eu-west-1.amazonaws.com</Endpoint>';
+  it.each<[string, number, string, Record<string, string>, string]>([
+    [
+      '301 with the region in a header',
+      301,
+      `<Code>PermanentRedirect</Code>${MOVED}`,
+      { 'x-amz-bucket-region': 'eu-west-1' },
+      'Set AWS_DEFAULT_REGION to eu-west-1',
+    ],
+    [
+      '301 with the region in its endpoint alone',
+      301,
+      `<Code>PermanentRedirect</Code>${MOVED}`,
+      {},
+      'Set AWS_DEFAULT_REGION to eu-west-1',
+    ],
+    ['301 that names nothing', 301, '<Code>PermanentRedirect</Code>', {}, 'AWS_DEFAULT_REGION'],
+    [
+      '301 without a body',
+      301,
+      '',
+      { 'x-amz-bucket-region': 'eu-west-1' },
+      'Set AWS_DEFAULT_REGION to eu-west-1',
+    ],
+    [
+      '307 to another endpoint',
+      307,
+      `<Code>TemporaryRedirect</Code>${MOVED}`,
+      { 'x-amz-bucket-region': 'eu-west-1' },
+      'Set AWS_DEFAULT_REGION to eu-west-1',
+    ],
+    [
+      '400 with the region in a header',
+      400,
+      '<Code>AuthorizationHeaderMalformed</Code>',
+      { 'x-amz-bucket-region': 'eu-west-1' },
+      'Set AWS_DEFAULT_REGION to eu-west-1',
+    ],
+    [
+      '400 of a store that means its own name of a region',
+      400,
+      '<Code>AuthorizationHeaderMalformed</Code><Region>garage</Region>',
+      {},
+      'Set AWS_DEFAULT_REGION to garage',
+    ],
+    [
+      '400 without a body',
+      400,
+      '',
+      { 'x-amz-bucket-region': 'eu-west-1' },
+      'Set AWS_DEFAULT_REGION to eu-west-1',
+    ],
+  ])('a wrong region: %s', async (what, status, body, headers, expected) => {
+    const bucket = `r${what.replace(/\W/g, '').toLowerCase()}`;
+    for (const path of [`/${bucket}`, `/${bucket}/`]) {
+      server.serveAt(path, (_, response) => {
+        response.writeHead(status, headers).end(body === '' ? '' : `<Error>${body}</Error>`);
+      });
+    }
+    const { result } = await pull(bucket, '/m');
+    expect(result).toMatchObject({ kind: 'failed', reason: 'SourceConfiguration' });
+    expect(JSON.stringify(result)).toContain(expected);
   });
 
   it('an archived object is not blamed on credentials', async () => {

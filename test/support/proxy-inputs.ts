@@ -1,3 +1,4 @@
+import { MORE_ROWS, type Row } from './proxy-more-inputs.ts';
 import { TOLD } from './proxy-refusals.ts';
 
 /** Something that a client may send to the proxy, and how ours differs from KServe's agent, if it does. */
@@ -21,10 +22,6 @@ const withHeader = (header: string) => get('/x', `Host: h\r\n${header}\r\n`);
 const post = (headers: string, body = 'abc') => `POST /x HTTP/1.1\r\nHost: h\r\n${headers}\r\n\r\n${body}`;
 const CHUNKS = '3\r\nabc\r\n0\r\n\r\n';
 const inChunks = (chunks: string) => post('Transfer-Encoding: chunked', chunks);
-
-type Differs = Exclude<NonNullable<ProxyInput['differs']>, 'refused here'>;
-/** The third says how it differs, or why it is refused here. */
-type Row = readonly [name: string, sent: string, differs?: Differs | { refused: keyof typeof TOLD }];
 
 /** The reasons for those that differ stand in docs/agent-inside.md. */
 const ROWS: readonly Row[] = [
@@ -343,8 +340,10 @@ const ROWS: readonly Row[] = [
   ['11,000 headers', post(`${'A: b\r\n'.repeat(11_000)}Content-Length: 3`), { refused: 'headers' }],
 ];
 
-export const PROXY_INPUTS: readonly ProxyInput[] = ROWS.map(([name, sent, differs]): ProxyInput => {
-  if (differs === undefined) return { name, sent };
-  if (typeof differs === 'string') return { name, sent, differs };
-  return { name, sent, differs: 'refused here', told: TOLD[differs.refused] };
-});
+export const PROXY_INPUTS: readonly ProxyInput[] = [...ROWS, ...MORE_ROWS].map(
+  ([name, sent, differs]): ProxyInput => {
+    if (differs === undefined) return { name, sent };
+    if (typeof differs === 'string') return { name, sent, differs };
+    return { name, sent, differs: 'refused here', told: TOLD[differs.refused] };
+  },
+);

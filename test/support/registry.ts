@@ -23,8 +23,15 @@ export interface TestRegistry {
   putImage(name: string, layers: readonly Buffer[]): Promise<void>;
   /** Makes an artifact whose layers are named files, as ORAS does. @returns its digest */
   putArtifact(repository: string, tag: string, files: Readonly<Record<string, string>>): Promise<string>;
-  /** Makes an artifact of layers as they are given. */
-  putLayers(repository: string, tag: string, layers: readonly ArtifactLayer[]): Promise<void>;
+  /** Makes an artifact, or an image, of layers as they are given. @returns its descriptor */
+  putLayers(
+    repository: string,
+    tag: string,
+    layers: readonly ArtifactLayer[],
+    types?: { readonly config: string; readonly manifest: string },
+  ): Promise<Descriptor>;
+  /** Stores a manifest of any kind. @returns its descriptor */
+  putManifest(repository: string, tag: string, mediaType: string, manifest: object): Promise<Descriptor>;
   stop(): Promise<void>;
 }
 
@@ -33,6 +40,18 @@ export interface ArtifactLayer {
   readonly mediaType: string;
   readonly annotations: Readonly<Record<string, string>>;
 }
+
+/** How an index names a manifest. */
+interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+const ARTIFACT = {
+  config: 'application/vnd.oci.empty.v1+json',
+  manifest: 'application/vnd.oci.image.manifest.v1+json',
+};
 
 export async function startRegistry(): Promise<TestRegistry> {
   const crane = await goTool(CRANE);
@@ -77,24 +96,34 @@ export async function startRegistry(): Promise<TestRegistry> {
       );
       return sha256(manifest);
     },
-    putLayers: async (repository, tag, layers) => {
+    putLayers: async (repository, tag, layers, types = ARTIFACT) => {
       const described = [];
       for (const { content, mediaType, annotations } of layers) {
         described.push({ ...(await putBlob(host, repository, content, mediaType)), annotations });
       }
-      const config = await putBlob(host, repository, '{}', 'application/vnd.oci.empty.v1+json');
-      const mediaType = 'application/vnd.oci.image.manifest.v1+json';
-      const body = JSON.stringify({ schemaVersion: 2, mediaType, config, layers: described });
-      const headers = { 'content-type': mediaType };
-      await expectOk(
-        fetch(`http://${host}/v2/${repository}/manifests/${tag}`, { method: 'PUT', headers, body }),
-      );
+      const config = await putBlob(host, repository, '{}', types.config);
+      const manifest = { schemaVersion: 2, mediaType: types.manifest, config, layers: described };
+      return putManifest(host, `${repository}/manifests/${tag}`, types.manifest, manifest);
     },
+    putManifest: (repository, tag, mediaType, manifest) =>
+      putManifest(host, `${repository}/manifests/${tag}`, mediaType, manifest),
     stop: async () => {
       await server.stop();
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+async function putManifest(
+  host: string,
+  path: string,
+  mediaType: string,
+  manifest: object,
+): Promise<Descriptor> {
+  const body = JSON.stringify(manifest);
+  const headers = { 'content-type': mediaType };
+  await expectOk(fetch(`http://${host}/v2/${path}`, { method: 'PUT', headers, body }));
+  return { mediaType, digest: sha256(body), size: Buffer.byteLength(body) };
 }
 
 async function putBlob(

@@ -160,10 +160,12 @@ async function* inspected(
       ready = start;
       start = undefined;
     }
-    const content = blocks.take(ready);
-    dropped += ready.length - content.length;
+    dropped += ready.length;
+    for (const part of blocks.take(ready)) {
+      dropped -= part.length;
+      yield part;
+    }
     if (dropped > limits.maxBytes) throw tooMuchAfterEnd(limits);
-    if (content.length > 0) yield content;
   }
   if (start !== undefined) judgeTarStart(start);
   const rest = blocks.finish(lengthIsProved);

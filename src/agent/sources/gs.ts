@@ -3,8 +3,15 @@ import { recordOf } from '../../lib/json.ts';
 import { classify } from './classify.ts';
 import type { ExpectedDigest } from './digest.ts';
 import { hexFromBase64 } from './digest.ts';
-import { AccessDeniedError, InvalidUriError, ProxyRefusedError, ProxyUnavailableError } from './errors.ts';
-import { asStored, expectSuccess, smallText } from './http-client.ts';
+import {
+  AccessDeniedError,
+  InvalidUriError,
+  ProxyRefusedError,
+  ProxyUnavailableError,
+  RequestRefusedError,
+} from './errors.ts';
+import { asStored, discard, expectSuccess, smallText } from './http-client.ts';
+import type { HttpClient } from './http-client.ts';
 import { openHttpFile } from './http-file.ts';
 import { gunzipped } from './gunzipped.ts';
 import { badListing, bucketAndPrefix, eachListed, filesBelow } from './prefix.ts';
@@ -70,7 +77,13 @@ export function createGcsSource({ env, http, settings }: SourceContext): Source 
           const { size, digests } = object;
           // The generation in the URL pins the state; If-Range would need the XML API's ETag.
           // The Content-Encoding of the answer is the object's own metadata, and is seen to after its bytes are checked.
-          const file = { http: asStored(http), url, headersFor, size, digests };
+          const file = {
+            http: asStored(object.decode ? notTranscoded(http) : http),
+            url,
+            headersFor,
+            size,
+            digests,
+          };
           const opened = await openHttpFile(file, { ...range, tag: undefined }, fileSignal);
           return { ...opened, tag: object.generation };
         },
@@ -79,6 +92,22 @@ export function createGcsSource({ env, http, settings }: SourceContext): Source 
     },
     close: () => Promise.resolve(proxies?.close()),
   } satisfies Source;
+}
+
+/** Fails where GCS has decompressed an object in spite of what it was asked: neither size nor digest is that of what it sends. */
+function notTranscoded(http: HttpClient): HttpClient {
+  const get: HttpClient['get'] = async (url, request) => {
+    const response = await http.get(url, request);
+    const { headers } = response;
+    if (headers.get('x-goog-stored-content-encoding') !== 'gzip' || headers.has('content-encoding'))
+      return response;
+    discard(response);
+    throw new RequestRefusedError(
+      `${shownUri(url.href)}: the object is stored as gzip and came decompressed, so it cannot be checked. A proxy on the way takes ` +
+        'Accept-Encoding off; have it passed on, or upload the object without gzip.',
+    );
+  };
+  return { ...http, get };
 }
 
 /** Google's, or that of an emulator. */

@@ -72,6 +72,8 @@ function fittingManifest(manifests: readonly Descriptor[], uri: string): Descrip
   const models = manifests.filter(({ annotations }) => !annotations.has(TOLD_OF));
   const fits =
     models.find(({ platform }) => platform?.os === 'linux' && platform.architecture === architecture) ??
+    // A signature says of which kind it is, an image seldom does.
+    models.find(({ platform, artifactType }) => platform === undefined && artifactType === undefined) ??
     models.find(({ platform }) => platform === undefined);
   if (fits !== undefined) return fits;
   const others = models.flatMap(({ platform }) =>

@@ -22,14 +22,30 @@ export function s3Fault(thrown: unknown, place: string, region: string): PullErr
   }
   const status = recordOf(error['$metadata'])['httpStatusCode'];
   const headers = recordOf(recordOf(error['$response'])['headers']);
-  const right = word(error['Region']) ?? word(headers['x-amz-bucket-region']);
-  // 400 AuthorizationHeaderMalformed, 301 PermanentRedirect, 403 of HeadBucket: all of them name the right region.
+  const right = word(error['Region']) ?? word(headers['x-amz-bucket-region']) ?? regionOf(error['Endpoint']);
+  if (right === undefined && typeof status === 'number' && status >= 300 && status < 400) {
+    return new SourceConfigurationError(
+      `${shown}: the store answers that the bucket is elsewhere, and does not say where; the agent asked in the region ${region}. ` +
+        'Set AWS_DEFAULT_REGION to the region of the bucket, and check the endpoint: annotate the Secret of the service account ' +
+        'with serving.kserve.io/s3-region and s3-endpoint.',
+      { cause: thrown },
+    );
+  }
+  // 400 AuthorizationHeaderMalformed, 301 PermanentRedirect, 403 of HeadBucket: most of them name the right region.
   if (right === undefined || right === region || typeof status !== 'number' || status >= 500)
     return undefined;
   return new SourceConfigurationError(
     `${shown}: the bucket is in the region ${right}, but the agent asked in ${region}. Set AWS_DEFAULT_REGION to ${right}: ` +
       'annotate the Secret of the service account with serving.kserve.io/s3-region.',
     { cause: thrown },
+  );
+}
+
+/** An endpoint of AWS has its region in it. Source: docs.aws.amazon.com/general/latest/gr/s3.html */
+function regionOf(endpoint: unknown): string | undefined {
+  if (typeof endpoint !== 'string') return undefined;
+  return word(
+    /\bs3[.-](?:dualstack\.)?([a-z]{2,3}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?$/.exec(endpoint)?.[1],
   );
 }
 

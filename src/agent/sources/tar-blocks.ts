@@ -10,10 +10,11 @@ const META_TYPES = 'xgLKN';
 /** Follows the blocks of a tar, of which the parser tells neither where the end is nor what is left there. */
 export interface TarBlocks {
   /**
-   * The part of the chunk that belongs to the archive: all of it until its end has come.
+   * What of the archive is known with this chunk: headers once they are whole, and nothing after its end. Headers that say
+   * something of the next entry, and hold nothing, are left out: the parser (tar-stream 3) takes the next content for theirs.
    * @throws BadArchiveError when an entry follows a zero block, so that programs differ about where the archive ends
    */
-  take(chunk: Uint8Array): Uint8Array;
+  take(chunk: Uint8Array): Uint8Array[];
   /**
    * What is to be added at the end of the stream.
    * @param lengthIsProved something tells that no byte is missing: a digest, a length, the trailer of a compression
@@ -57,53 +58,54 @@ export function createTarBlocks(): TarBlocks {
     place = { at: 'header' };
     if (content.pax !== undefined) sizes = sizesAfter(content.pax, content.padding, sizes);
   };
-  const takeBlock = (): void => {
+  /** Tells whether the block goes on to the parser. */
+  const takeBlock = (): boolean => {
     if (place.at === 'zero block') {
       if (!isZero(block) && hasChecksum(block)) throw twoEnds();
       place = { at: 'end' };
-    } else if (isZero(block)) {
-      place = { at: 'zero block' };
-    } else {
-      const content = contentAfter(block, sizes.next);
-      if (!META_TYPES.includes(typeOf(block))) sizes = { global: sizes.global };
-      if (content.left > 0) place = content;
+      return false;
     }
+    if (isZero(block)) {
+      place = { at: 'zero block' };
+      return true;
+    }
+    const content = contentAfter(block, sizes.next);
+    const isMeta = META_TYPES.includes(typeOf(block));
+    if (!isMeta) sizes = { global: sizes.global };
+    if (content.left > 0) place = content;
+    return !isMeta || content.left > 0 || !hasChecksum(block);
   };
 
   return {
     take: (chunk) => {
-      let belongs = isBefore(place) ? chunk.length : 0;
+      const parts: Uint8Array[] = [];
       for (let at = 0; at < chunk.length && place.at !== 'end';) {
         if (place.at === 'content') {
           const part = chunk.subarray(at, at + place.left);
           at += part.length;
           takeContent(place, part);
+          parts.push(part);
           continue;
         }
         const part = chunk.subarray(at, at + BLOCK_BYTES - filled);
         block.set(part, filled);
         at += part.length;
         filled = (filled + part.length) % BLOCK_BYTES;
-        if (filled !== 0) continue;
-        takeBlock();
-        if (place.at === 'zero block') belongs = at;
+        if (filled === 0 && takeBlock()) parts.push(Buffer.from(block));
       }
-      return chunk.subarray(0, belongs);
+      return parts;
     },
     finish: (lengthIsProved) => {
       const atBoundary = place.at === 'header' && filled === 0;
       const missing = place.at === 'content' && place.left <= place.padding ? place.left : 0;
       if ((atBoundary || missing > 0) && !lengthIsProved) throw noEnd();
-      return Buffer.alloc(missing);
+      // A part of a header is for the parser to refuse.
+      return place.at === 'header' ? Buffer.from(block.subarray(0, filled)) : Buffer.alloc(missing);
     },
     get ended() {
       return place.at === 'end';
     },
   };
-}
-
-function isBefore({ at }: Place): boolean {
-  return at === 'header' || at === 'content';
 }
 
 function contentAfter(header: Buffer, paxSizeOfEntry: number | undefined): Content {

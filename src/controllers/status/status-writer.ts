@@ -95,6 +95,7 @@ function lastTransition(status: TrainedModelStatus | undefined, clock: Clock): M
   const known = times.filter((time) => !Number.isNaN(time));
   if (known.length === 0) return undefined;
   // By another machine's clock, or by this one's before it was set: never taken to be still to come.
+  // eslint-disable-next-line no-restricted-syntax -- since a time that somebody wrote
   const ago = Math.max(0, clock.now() - Math.max(...known));
   return (clock.monotonic() - ago) as MonotonicMs;
 }

@@ -82,7 +82,7 @@ export async function startServerChild(options: ServerChildOptions): Promise<Ser
     if (options.pidFile !== undefined) await rm(options.pidFile, { force: true });
   }
 
-  const deadline = clock.now() + READY_WITHIN;
+  const deadline = clock.monotonic() + READY_WITHIN;
   while (!(await answersOk(options))) {
     if (hasEnded())
       throw new ServerStartError(`${what} ended at once; its log is ${logFile}`, { cause: failure });
@@ -90,7 +90,7 @@ export async function startServerChild(options: ServerChildOptions): Promise<Ser
       await stop();
       throw new ServerStartError(`${what} was stopped while it started`);
     }
-    if (clock.now() > deadline) {
+    if (clock.monotonic() > deadline) {
       await stop();
       throw new ServerStartError(
         `${what} was not ready after ${READY_WITHIN / 1000} s; its log is ${logFile}`,

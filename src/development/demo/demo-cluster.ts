@@ -92,14 +92,14 @@ export function demoCluster(client: ApiClient, clock: Clock, namespace: string):
       });
     },
     async untilModels(wanted, what, service = INFERENCE_SERVICE) {
-      const deadline = clock.now() + WITHIN;
+      const deadline = clock.monotonic() + WITHIN;
       for (;;) {
         const { models } = decodeModelConfig(
           (await getIfThere(client, CONFIG_MAPS, configMapOf(namespace, service)))?.data?.[MODELS_JSON] ?? '',
         );
         const names = models.map(({ modelName }) => modelName);
         if (wanted(names)) return names;
-        if (clock.now() > deadline) {
+        if (clock.monotonic() > deadline) {
           throw new DemoExpectationError(
             `${what} did not come about within ${WITHIN / 1000} s; models.json names ${names.join(', ')}`,
           );

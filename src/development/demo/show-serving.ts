@@ -85,11 +85,11 @@ async function startPod(script: ServingScript, cluster: DemoCluster, source: Fil
     SERVICE,
   );
   const pod = await cluster.createPod(await examplePod(SERVICE, NAMESPACE));
-  const started = script.clock.now();
+  const started = script.clock.monotonic();
   const configMap = { namespace: NAMESPACE, name: modelConfigName(SERVICE, 0) };
   const running = await runLocalPod({ ...script, pod, configMap });
   script.say(
-    `   ready after ${((script.clock.now() - started) / 1000).toFixed(1)} s, models downloaded and loaded`,
+    `   ready after ${((script.clock.monotonic() - started) / 1000).toFixed(1)} s, models downloaded and loaded`,
   );
   return running;
 }
@@ -147,9 +147,10 @@ function expectAnswer(model: string, { status, value }: Prediction, wanted: numb
 const WITHIN_MS = 60_000;
 
 async function until({ clock }: ServingScript, what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = clock.now() + WITHIN_MS;
+  const deadline = clock.monotonic() + WITHIN_MS;
   while (!(await holds())) {
-    if (clock.now() > deadline) throw new DemoExpectationError(`not within ${WITHIN_MS / 1000} s: ${what}`);
+    if (clock.monotonic() > deadline)
+      throw new DemoExpectationError(`not within ${WITHIN_MS / 1000} s: ${what}`);
     await clock.sleep(milliseconds(20));
   }
 }

@@ -9,6 +9,7 @@ import {
 import type { Socket } from 'node:net';
 import { type ModelTarget, modelTarget } from '../../../contract/model-target.ts';
 import { onceAwake, type Wake, type WhileAway } from '../wake.ts';
+import { MAX_HEAD_BYTES, MAX_HEADERS } from '../proxied-request.decide.ts';
 import { answerStream } from './answers.ts';
 import { forwardStream } from './forward-stream.ts';
 import { firstName, grpcAsk } from './grpc-message.decide.ts';
@@ -16,7 +17,16 @@ import { firstName, grpcAsk } from './grpc-message.decide.ts';
 /** What a stream may send before it is read, and so what one that waits takes in memory. */
 const STREAM_WINDOW = 256 * 1024;
 const SESSION_WINDOW = 1024 * 1024;
-const SETTINGS = { initialWindowSize: STREAM_WINDOW, enablePush: false };
+/** Heads are as large as over HTTP/1.1; Node's own bounds are 64 KB and 128 headers. */
+const LIMITS = {
+  maxHeaderListPairs: MAX_HEADERS,
+  maxSendHeaderBlockLength: MAX_HEAD_BYTES,
+  settings: {
+    initialWindowSize: STREAM_WINDOW,
+    enablePush: false,
+    maxHeaderListSize: MAX_HEAD_BYTES,
+  },
+};
 
 /** HTTP/2 in clear text where requests wait for models: gRPC, and V1 and V2 as they are over HTTP/1.1. */
 export interface Http2Door {
@@ -36,7 +46,7 @@ interface DoorOptions {
 export function createHttp2Door({ host, port, wake }: DoorOptions): Http2Door {
   const sessions = new Set<ServerHttp2Session>();
   let isDraining = false;
-  const server = createServer({ settings: SETTINGS });
+  const server = createServer(LIMITS);
   server.on('sessionError', () => undefined);
   server.on('session', (session) => {
     session.setLocalWindowSize(SESSION_WINDOW);
@@ -73,7 +83,7 @@ function newComponentSession(host: string, port: number): ComponentSession {
   let made: ClientHttp2Session | undefined;
   const open = (): Promise<ClientHttp2Session> =>
     new Promise((resolve, reject) => {
-      const session = connect(`http://${host}:${port}`, { settings: SETTINGS });
+      const session = connect(`http://${host}:${port}`, LIMITS);
       made = session;
       session.on('connect', () => {
         session.setLocalWindowSize(SESSION_WINDOW);

@@ -76,7 +76,12 @@ describe('a connection that the component has kept', () => {
       ['GET', get('/x')],
       ['GET with a body', get('/x', `Content-Length: 3\r\n${LAST}abc`)],
       ['HEAD', `HEAD /x HTTP/1.1\r\nHost: h\r\n${LAST}`],
-      ['DELETE', `DELETE /x HTTP/1.1\r\nHost: h\r\n${LAST}`],
+      ...['DELETE', 'PUT', 'PATCH', 'OPTIONS', 'POST'].map((method): [string, string] => [
+        `${method} without a body`,
+        `${method} /x HTTP/1.1\r\nHost: h\r\n${LAST}`,
+      ]),
+      ['PUT with a body', `PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n${LAST}abc`],
+      ['DELETE in chunks', `DELETE /x HTTP/1.1\r\nHost: h\r\n${CHUNKED}${LAST}3\r\nabc\r\n0\r\n\r\n`],
       ['POST', post('Content-Length: 3\r\n', 'abc')],
       ['POST in chunks', post(CHUNKED, '3\r\nabc\r\n0\r\n\r\n')],
       ['POST of 100 kB', post('Content-Length: 100000\r\n', 'x'.repeat(100_000))],
@@ -154,6 +159,28 @@ describe('a connection that the component has kept', () => {
     onRequest = (socket) => void socket.end('HTTP/1.1 2');
     expect(await send(get('/x'))).toEqual([502]);
     expect(seen).toEqual(['GET /x']);
+  });
+
+  it.each(
+    [
+      ['a part of a head', 'HTTP/1.1 200 OK\r\nContent-'],
+      ['a head', 'HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n'],
+      ['a part of a body', 'HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\nabc'],
+      ['a part of a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n30\r\nabc'],
+      ['an answer before the answer', 'HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n'],
+    ].flatMap(([what = '', begun = '']) =>
+      [
+        ['GET', get('/x')],
+        ['HEAD', `HEAD /x HTTP/1.1\r\nHost: h\r\n${LAST}`],
+        ['POST', post('Content-Length: 3\r\n', 'abc')],
+        ['POST in chunks', post(CHUNKED, '3\r\nabc\r\n0\r\n\r\n')],
+        ['POST of 100 kB', post('Content-Length: 100000\r\n', 'x'.repeat(100_000))],
+      ].map(([name = '', sent = '']) => [name, what, begun, sent] as const),
+    ),
+  )('gets %s once when it has answered with %s and closes', async (_name, _what, begun, sent) => {
+    onRequest = (socket) => void socket.end(begun);
+    await send(sent);
+    expect(seen).toHaveLength(1);
   });
 
   it('is tried again on a connection of its own, once', async () => {

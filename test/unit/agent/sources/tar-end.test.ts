@@ -106,6 +106,20 @@ describe('a tar is taken', () => {
     expect([pulled.files.get('a')?.length, pulled.files.get('b')?.toString()]).toEqual([600, 'b']);
   });
 
+  it.each(['x', 'g', 'L', 'K'])(
+    'with headers of type %s that say nothing of the next entry, in whatever pieces',
+    async (type) => {
+      const files = { a: 'a'.repeat(100), b: 'b'.repeat(511), c: 'c'.repeat(512), d: 'd'.repeat(1_500) };
+      const entries = Object.entries(files).flatMap(([name, body]) => [
+        { name: 'nothing', type },
+        { name, body },
+      ]);
+      for (const archive of [tar(entries), gzipSync(tar(entries))])
+        expect(texts(await pull('m.tar', archive))).toEqual(files);
+      expect(texts(await pull('m.tar', tar([...entries, { name: 'nothing', type }])))).toEqual(files);
+    },
+  );
+
   it('with directories that claim a size, and names of GNU tar', async () => {
     const long = 'n'.repeat(150);
     const archive = tar([
