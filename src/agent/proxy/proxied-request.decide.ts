@@ -67,7 +67,8 @@ interface Facts {
   forwardedHost: string | undefined;
   /** Of the first header of that name. */
   forwarded: string | undefined;
-  announcesTrailers: boolean;
+  /** Of all headers of that name, with commas between. */
+  announced: string | undefined;
   trailers: boolean;
   upgrade: string | undefined;
   hasIdempotencyKey: boolean;
@@ -101,7 +102,7 @@ export function passedRequest(
   if (facts.length.startsWith('0') && facts.lengthAt > 0)
     kept[facts.lengthAt] = facts.length.replace(/^0+(?=.)/, '');
   const listed = connectionTokens(facts.connection === undefined ? [] : [facts.connection]);
-  const isLessThanAll = listed.size > 0 || (facts.announcesTrailers && facts.codings === 0);
+  const isLessThanAll = listed.size > 0 || (facts.announced !== undefined && facts.codings === 0);
   const headers = isLessThanAll ? keptHeaders(facts, listed) : kept;
   if (facts.codings > 0) headers.push('Transfer-Encoding', 'chunked');
   else if (facts.lengths === 0 && !WITHOUT_BODY.has(head.method)) headers.push('Content-Length', '0');
@@ -133,7 +134,7 @@ function factsOf(raw: RawHeaders): Facts {
     proto: undefined,
     forwardedHost: undefined,
     forwarded: undefined,
-    announcesTrailers: false,
+    announced: undefined,
     trailers: false,
     upgrade: undefined,
     hasIdempotencyKey: false,
@@ -186,7 +187,7 @@ function isKept(facts: Facts, lowerName: string, value: string): boolean {
       facts.forwarded ??= value;
       return true;
     case 'trailer':
-      facts.announcesTrailers = true;
+      facts.announced = joined(facts.announced, value);
       return true;
     case 'idempotency-key':
     case 'x-idempotency-key':
@@ -209,11 +210,20 @@ function faultOf(head: RequestHead, facts: Facts): RefusedRequest | undefined {
     if (isOld) return refused('a request of HTTP/1.0 cannot have a Transfer-Encoding');
     if (facts.codings > 1 || facts.coding.trim().toLowerCase() !== 'chunked')
       return { status: 501, reason: 'no Transfer-Encoding other than "chunked" is supported' };
+    if (announcesFraming(facts.announced)) return refused('a trailer cannot say where the request ends');
     if (facts.lengths > 0) return refused('the request has both a Content-Length and a Transfer-Encoding');
   }
   if (facts.lengths > 1) return refused('the request has more than one Content-Length');
   if (!LENGTH.test(facts.length)) return refused('the Content-Length is not a number of bytes');
   return undefined;
+}
+
+/** As Go's net/http has it (fixTrailer): a reader who took such a trailer for a header would find another end. */
+function announcesFraming(announced: string | undefined): boolean {
+  return (
+    announced !== undefined &&
+    /(?:^|,)\s*(?:transfer-encoding|trailer|content-length)\s*(?:,|$)/i.test(announced)
+  );
 }
 
 /** Without those that the Connection header names, and the announcement of trailers that only chunks can have. */
