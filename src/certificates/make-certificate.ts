@@ -1,6 +1,5 @@
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { isIP, SocketAddress } from 'node:net';
-import { generate } from 'selfsigned';
 import type {
   Certificate,
   CertificateFacts,
@@ -25,10 +24,14 @@ export interface CertificateMaker {
   leaf(by: { authority: Certificate; key: string }, names: readonly string[]): Promise<Leaf>;
 }
 
+/** Loaded when there is a certificate to make: it brings a library of X.509, which takes as long as Node's own start. */
+const selfsigned = () => import('selfsigned');
+
 /** A {@link CertificateMaker} over selfsigned. */
 export function certificateMaker(clock: Pick<Clock, 'now'>, policy: CertificatePolicy): CertificateMaker {
   return {
     authority: async () => {
+      const { generate } = await selfsigned();
       const now = clock.now();
       // Two authorities of one name in a bundle, and OpenSSL may try the wrong one only: selfsigned sets no key ids.
       const name = `kserve-mms ${new Date(now).toISOString()} ${randomBytes(8).toString('hex')}`;
@@ -42,6 +45,7 @@ export function certificateMaker(clock: Pick<Clock, 'now'>, policy: CertificateP
       return { authority: certificate(made.cert), key: made.private };
     },
     leaf: async ({ authority, key }, names) => {
+      const { generate } = await selfsigned();
       const now = clock.now();
       const lifetime = Math.min(policy.leafLifetime, authority.notAfter - now) as Milliseconds;
       const made = await generate([{ name: 'commonName', value: 'kserve-mms-webhook' }], {

@@ -10,7 +10,7 @@ import { PART_OF } from '../contract/names.ts';
 import type { WebhookConfiguration } from '../contract/webhook-configuration.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
-import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES } from '../kube/resources.ts';
+import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, TRAINED_MODELS } from '../kube/resources.ts';
 import type { CustomObject } from '../kube/resources.ts';
 import { createUnlessThere } from '../kube/unless-there.ts';
 import { packageFile } from '../lib/package-files.ts';
@@ -45,19 +45,28 @@ export async function prepareLocalCluster(
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<void> {
   const files = (await readdir(`${MANIFESTS}/crds`)).filter((file) => file !== 'kustomization.yaml');
-  const definitions = (await Promise.all(files.map((file) => readManifest(`crds/${file}`)))).flat();
-  for (const definition of definitions) await ensureDefinition(client, definition, logger);
   const labels = { 'app.kubernetes.io/part-of': PART_OF, 'control-plane': PART_OF };
-  await createUnlessThere(client, NAMESPACES, { metadata: { name: namespace, labels } });
-  for (const { metadata } of definitions) await untilEstablished(client, metadata.name, clock);
+  await Promise.all([
+    createUnlessThere(client, NAMESPACES, { metadata: { name: namespace, labels } }),
+    ...files.map((file) => ensureDefinition(client, file, { clock, logger })),
+  ]);
 }
 
-async function ensureDefinition(client: ApiClient, definition: CustomObject, logger: Logger): Promise<void> {
-  const { name } = definition.metadata;
-  if ((await getIfThere(client, CUSTOM_RESOURCE_DEFINITIONS, { name })) !== undefined) return;
-  if (await createUnlessThere(client, CUSTOM_RESOURCE_DEFINITIONS, definition)) {
-    logger.info({ name }, 'CustomResourceDefinition created');
+/** Makes sure that a definition is served. Its manifest, which has its name, is read only where it is missing: that takes long. */
+async function ensureDefinition(
+  client: ApiClient,
+  file: string,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): Promise<void> {
+  const name = `${file.replace(/\.yaml$/, '')}.${TRAINED_MODELS.group}`;
+  const there = await getIfThere(client, CUSTOM_RESOURCE_DEFINITIONS, { name });
+  if (there !== undefined && isEstablished(there)) return;
+  if (there === undefined) {
+    for (const definition of await readManifest(`crds/${file}`))
+      if (await createUnlessThere(client, CUSTOM_RESOURCE_DEFINITIONS, definition))
+        logger.info({ name }, 'CustomResourceDefinition created');
   }
+  await untilEstablished(client, name, clock);
 }
 
 async function untilEstablished(client: ApiClient, name: string, clock: Clock): Promise<void> {

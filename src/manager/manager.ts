@@ -217,6 +217,7 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
   const names = webhookNames(options);
   const server = await startWebhookServer({
     ...{ host, port: options.ports.webhook, drain: options.drain, names, clock, logger, metrics, signal },
+    ...{ client, secret },
     clientAuthorityFile: options.clientAuthorityFile,
     handlers: webhookHandlers(options, client, view, metrics),
   });

@@ -6,8 +6,9 @@ import type { ServingCertificate } from '../certificates/serving-certificate.ts'
 import type { ApiClient } from '../kube/api-client.ts';
 import { startAdmissionServer } from '../admission/admission-server.ts';
 import type { AdmissionServer } from '../admission/admission-server.ts';
-import { certificateMaker, certificateReader, makeIssue } from '../certificates/make-certificate.ts';
+import { certificateMaker, certificateReader } from '../certificates/make-certificate.ts';
 import type { AdmissionHandler } from '../admission/review-endpoint.ts';
+import { firstCertificate } from './first-certificate.ts';
 import { followClientAuthority, readClientAuthority } from '../certificates/client-authority.ts';
 import { certificateController } from '../certificates/certificate-controller.ts';
 import type { CertificateController } from '../certificates/certificate-controller.ts';
@@ -25,6 +26,9 @@ interface WebhookServerOptions {
   readonly drain: Milliseconds;
   /** By which the API server calls us; the certificate is made out to them. */
   readonly names: readonly string[];
+  readonly client: ApiClient;
+  /** Where the certificate is stored. */
+  readonly secret: { readonly namespace: string; readonly name: string };
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: ManagerMetrics;
@@ -35,18 +39,18 @@ interface WebhookServerOptions {
 }
 
 /**
- * Binds immediately, so that a port conflict fails fast. Until the certificate that all replicas share is
- * there it serves a temporary one that no client trusts; the replica is not ready before that.
+ * Binds at once, so that a port conflict fails fast, with the {@link firstCertificate}. The replica is not ready before
+ * it serves the one that all replicas share.
  *
  * @throws {ClientAuthorityError} when the file cannot be used
  */
 export async function startWebhookServer(options: WebhookServerOptions): Promise<AdmissionServer> {
-  const { names, clock, logger, metrics, clientAuthorityFile: file, signal } = options;
+  const { clock, logger, metrics, clientAuthorityFile: file, signal } = options;
   const clientAuthority = file === undefined ? undefined : await readClientAuthority(file);
-  const { issue } = await makeIssue(certificateMaker(clock, DEFAULT_CERTIFICATE_POLICY), names);
+  const certificate = await firstCertificate(options);
   const server = await startAdmissionServer({
     ...options,
-    certificate: { certificate: issue.leaf.pem, key: issue.leaf.key },
+    certificate,
     logger: logger.child({ part: 'webhook' }),
     observe: metrics.admission,
     clientAuthority,

@@ -68,7 +68,7 @@ interface Facts {
   forwardedHost: string | undefined;
   /** Of the first header of that name. */
   forwarded: string | undefined;
-  /** Which trailers are announced. */
+  /** Which trailers are announced: of all headers of that name, with commas between. */
   announced: string | undefined;
   trailers: boolean;
   upgrade: string | undefined;

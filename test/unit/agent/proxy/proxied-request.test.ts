@@ -55,6 +55,14 @@ describe('passedRequest', () => {
     ['length and chunks', 400, ['Host', 'a', 'Content-Length', '3', 'Transfer-Encoding', 'chunked'], {}],
     ['chunks in HTTP/1.0', 400, ['Host', 'a', 'Transfer-Encoding', 'chunked'], { versionMinor: 0 }],
     ['a target that is none', 400, ['Host', 'a'], { target: 'x' }],
+    ...['Content-Length', 'A, transfer-encoding', 'trailer,A'].map(
+      (names): [string, number, string[], Partial<RequestHead>] => [
+        `a trailer announced as ${names}`,
+        400,
+        ['Host', 'a', 'Transfer-Encoding', 'chunked', 'Trailer', names],
+        {},
+      ],
+    ),
     ['another coding', 501, ['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'], {}],
     ['two codings', 501, ['Host', 'a', 'Transfer-Encoding', 'gzip', 'Transfer-Encoding', 'chunked'], {}],
     ['another version', 505, ['Host', 'a'], { versionMajor: 2 }],
