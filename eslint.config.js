@@ -37,7 +37,7 @@ const PURE = ['src/contract/**/*.ts', 'src/**/*.decide.ts'];
 /** The few files of lib that act: everything else there is pure, too. */
 const EFFECTS_OF_LIB = [
   ...['broken-pipe', 'breather', 'connection-room', 'deadline', 'interruption', 'key-timers', 'listen'],
-  ...['package-files', 'plain-server', 'slow-senders', 'system-clock', 'token-bucket'],
+  ...['package-files', 'plain-server', 'requests-in-advance', 'slow-senders', 'system-clock', 'token-bucket'],
 ];
 
 const house = {

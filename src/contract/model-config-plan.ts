@@ -185,6 +185,8 @@ function roomInConfigMap(capacity: number): (entry: ModelConfigEntry) => boolean
   // Two brackets, and every entry with a comma, of which the last is not written.
   let used = 1;
   return (entry) => {
+    // No less than its characters: thousands that find no room any more need not be written to see that.
+    if (used + entry.modelSpec.storageUri.length > capacity) return false;
     const size = encodedSize(entry);
     if (used + size > capacity) return false;
     used += size;

@@ -1,5 +1,5 @@
 import { compareText } from '../lib/compare-text.ts';
-import { isRecord } from '../lib/json.ts';
+import { isModestJson, isRecord } from '../lib/json.ts';
 import { formatQuantity, parseQuantity } from '../lib/quantity.ts';
 
 /** What an agent learns about one model; the shape and field order are KServe's `modelconfig.ModelConfig`. */
@@ -31,11 +31,20 @@ interface DecodedModelConfig {
 /** The text of a ConfigMap without models. */
 export const EMPTY_MODEL_CONFIG = '[]';
 
+/** A MiB, which is all that a ConfigMap holds, has room for 14,000 entries; people may write more fields than there are. */
+const MOST = { values: 100_000, depth: 32 };
+/** What is after so many faults is not looked at: the text is written anew in any case. */
+const MOST_FAULTS = 100;
+
 /**
  * Reads models.json. Unknown fields and any order are fine; everything else that is not as KServe writes it is a
  * fault with its place, and never throws.
  */
 export function decodeModelConfig(text: string): DecodedModelConfig {
+  if (!isModestJson(text, MOST)) {
+    const message = `has more than ${MOST.values} values, or is nested deeper than ${MOST.depth}: that is no list of models`;
+    return { models: [], faults: [{ path: '', message }] };
+  }
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -53,6 +62,7 @@ export function decodeModelConfig(text: string): DecodedModelConfig {
     else if (models.has(read.modelName)) {
       faults.push({ path: `[${index}].modelName`, message: `${read.modelName} is listed twice` });
     } else models.set(read.modelName, read);
+    if (faults.length >= MOST_FAULTS) break;
   }
   return { models: [...models.values()], faults };
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { seconds } from './clock.ts';
 import type { Clock, MonotonicMs } from './clock.ts';
 import type { Logger } from './log.ts';
+import { closeOnRequestsInAdvance } from './requests-in-advance.ts';
 
 /**
  * Why a connection was closed, or not taken: it had sent no request, was idle after some, sent one too slowly, or sent the next
@@ -31,7 +32,6 @@ interface Connection {
   readonly since: MonotonicMs;
   /** The latest one, and when it began or, answered, ended. */
   request?: IncomingMessage;
-  response?: ServerResponse;
   answered: boolean;
   changed: MonotonicMs;
 }
@@ -87,20 +87,13 @@ export function makeRoomOn(server: Server, options: RoomOptions): ConnectionRoom
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     const connection = connections.get(keyOf(request.socket));
     if (connection === undefined || request.socket.destroyed) return;
-    // Ended, not closed: a client may have read the answer, and sent its next request, before the socket tells us so.
-    if (connection.response !== undefined && !connection.response.writableEnded) {
-      // Neither Go nor any other client of ours sends requests in advance: thousands fit into one read.
-      observe('pipelined');
-      skipWhatIsRead(request.socket);
-      request.socket.destroy();
-      return;
-    }
-    Object.assign(connection, { request, response, answered: false, changed: clock.monotonic() });
+    Object.assign(connection, { request, answered: false, changed: clock.monotonic() });
     response.once('close', () => {
       if (connection.request === request) connection.answered = true;
       connection.changed = clock.monotonic();
     });
   });
+  closeOnRequestsInAdvance(server, () => observe('pipelined'));
   return {
     open: () => connections.size,
     obstacle: () =>
@@ -169,17 +162,4 @@ function addressOf({ remoteAddress }: Socket): string {
 /** A client may connect to several addresses of this server from one port. */
 function keyOf({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress ?? ''} ${remotePort ?? ''} ${localAddress ?? ''}`;
-}
-
-/** What a parser is told to skip the rest of what was read: it takes that for another protocol. */
-const NO_MORE = 2;
-
-/**
- * Has what is left of a read not parsed. Node goes on to the end of it although the connection is closed by then, with 600
- * requests in the 64 KiB of a read. It documents no way to stop that. Where it no longer asks this function, all is parsed as
- * before. Source: parserOnHeadersComplete in lib/_http_common.js, on_headers_complete in src/node_http_parser.cc.
- */
-function skipWhatIsRead(socket: Socket): void {
-  const { parser } = socket as { readonly parser?: { onIncoming?: unknown } | null };
-  if (typeof parser?.onIncoming === 'function') parser.onIncoming = () => NO_MORE;
 }

@@ -1,6 +1,7 @@
-import type { Server } from 'node:http';
+import { createServer } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { seconds } from './clock.ts';
-import type { Clock } from './clock.ts';
+import type { Clock, Milliseconds } from './clock.ts';
 import { makeRoomOn } from './connection-room.ts';
 import { listen } from './listen.ts';
 import type { Logger } from './log.ts';
@@ -16,6 +17,8 @@ export interface PlainServer {
 /** kubelet, Prometheus and people have a few each. */
 const MAX_CONNECTIONS = 100;
 const HEADERS_TIMEOUT = seconds(10);
+/** Node looks for requests that take too long only this often, and by default every 30 s. */
+const TIMEOUT_CHECK_INTERVAL = seconds(1);
 
 interface PlainServerOptions {
   readonly port: number;
@@ -24,13 +27,25 @@ interface PlainServerOptions {
   readonly flag: string;
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly logger: Logger;
+  /** How long a client may take to send one request; some seconds when absent. */
+  readonly requestTimeout?: Milliseconds | undefined;
 }
 
 /** Listens, and gives the handle to stop with. Throws PortUnavailableError. */
-export async function startPlainServer(server: Server, options: PlainServerOptions): Promise<PlainServer> {
-  const { clock, logger } = options;
-  server.headersTimeout = HEADERS_TIMEOUT;
-  server.requestTimeout = HEADERS_TIMEOUT;
+export async function startPlainServer(
+  listener: RequestListener,
+  options: PlainServerOptions,
+): Promise<PlainServer> {
+  const { clock, logger, requestTimeout = HEADERS_TIMEOUT } = options;
+  const server = createServer(
+    {
+      ...{ headersTimeout: requestTimeout, requestTimeout },
+      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL,
+    },
+    (request, response) => {
+      if (!request.socket.destroyed) listener(request, response);
+    },
+  );
   makeRoomOn(server, { most: MAX_CONNECTIONS, clock, logger, observe: () => undefined });
   readSlowSendersInTurns(server, clock);
   const port = await listen(server, options);

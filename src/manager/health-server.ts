@@ -1,4 +1,5 @@
-import { createServer, type ServerResponse } from 'node:http';
+import type { RequestListener, ServerResponse } from 'node:http';
+import type { Milliseconds } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ReadinessCheck } from '../lib/readiness.ts';
@@ -12,6 +13,7 @@ interface HealthServerOptions {
   readonly checks: ReadonlyMap<string, ReadinessCheck>;
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly logger: Logger;
+  readonly requestTimeout?: Milliseconds;
 }
 
 /**
@@ -19,15 +21,15 @@ interface HealthServerOptions {
  * the format of the API server's own. Throws PortUnavailableError.
  */
 export function startHealthServer(options: HealthServerOptions): Promise<PlainServer> {
-  const { port, host, checks, clock, logger } = options;
-  const server = createServer((request, response) => {
+  const { port, host, checks, clock, logger, requestTimeout } = options;
+  const serve: RequestListener = (request, response) => {
     // Not by URL, which throws on what strangers may ask for: `//`.
     const [path, query] = (request.url ?? '').split('?', 2);
     if (path === '/healthz') answer(response, 200, 'ok\n');
     else if (path === '/readyz') answerReady(response, checks, new URLSearchParams(query).has('verbose'));
     else answer(response, 404, 'nothing here; there is /healthz and /readyz\n');
-  });
-  return startPlainServer(server, { port, host, flag: '--health-port', clock, logger });
+  };
+  return startPlainServer(serve, { port, host, flag: '--health-port', clock, logger, requestTimeout });
 }
 
 function answerReady(

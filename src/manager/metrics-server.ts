@@ -1,4 +1,5 @@
-import { createServer } from 'node:http';
+import type { RequestListener } from 'node:http';
+import type { Milliseconds } from '../lib/clock.ts';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
@@ -12,10 +13,11 @@ export function startMetricsServer(options: {
   readonly registry: Registry;
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly logger: Logger;
+  readonly requestTimeout?: Milliseconds;
 }): Promise<PlainServer> {
-  const { port, host, registry, clock, logger } = options;
+  const { port, host, registry, clock, logger, requestTimeout } = options;
   const collect = shared(() => registry.metrics());
-  const server = createServer((request, response) => {
+  const serve: RequestListener = (request, response) => {
     if (request.url?.split('?', 1)[0] !== '/metrics') {
       response.writeHead(404, { 'Content-Type': 'text/plain' }).end('nothing here; there is /metrics\n');
       return;
@@ -27,8 +29,8 @@ export function startMetricsServer(options: {
         response.writeHead(500, { 'Content-Type': 'text/plain' }).end('the metrics could not be collected\n');
       },
     );
-  });
-  return startPlainServer(server, { port, host, flag: '--metrics-port', clock, logger });
+  };
+  return startPlainServer(serve, { port, host, flag: '--metrics-port', clock, logger, requestTimeout });
 }
 
 /** Scrapes that come while one is being answered get the same answer: to collect takes as long as there are objects. */

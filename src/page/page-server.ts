@@ -1,5 +1,4 @@
-import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
@@ -57,7 +56,7 @@ export async function startPageServer(options: {
   const agents = createPageAgents(clock);
   const surroundings = surroundingsReader({ view, client, agents, clock });
   const data = createPageData({ view, clock, first, surroundings });
-  const server = createServer((request, response) => {
+  const serve: RequestListener = (request, response) => {
     void answerRequest(request, files, data)
       .then((answer) => {
         if ('status' in answer) refuse(response, answer);
@@ -70,8 +69,8 @@ export async function startPageServer(options: {
           message: 'this could not be answered; the log of the manager says why',
         });
       });
-  });
-  const started = await startPlainServer(server, { port, host: HOST, flag: '--page-port', clock, logger });
+  };
+  const started = await startPlainServer(serve, { port, host: HOST, flag: '--page-port', clock, logger });
   logger.info({ port: started.port }, `the page is at http://localhost:${started.port}/`);
   return {
     port: started.port,

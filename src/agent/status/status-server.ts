@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { seconds } from '../../lib/clock.ts';
+import { type Milliseconds, seconds } from '../../lib/clock.ts';
+import { closeOnRequestsInAdvance } from '../../lib/requests-in-advance.ts';
 import { createConnections } from '../connections.ts';
 import type { AgentMetrics } from './metrics.ts';
 import type { StatusBoard } from './status-store.ts';
@@ -8,6 +9,8 @@ import type { StatusBoard } from './status-store.ts';
 const HEARTBEAT = seconds(15);
 /** How often it is looked at which heads of requests have not come within a minute. */
 const LOOK_EVERY = seconds(5);
+/** How long a request may take to come; none has a body. */
+const REQUEST_TIME = seconds(60);
 /** The managers, Prometheus, kubelet and people need some ten. */
 const MOST_CONNECTIONS = 256;
 /** A head has 16 KiB at most here, Node's default. */
@@ -23,6 +26,8 @@ interface StatusServerOptions {
   readonly notReady: () => Promise<string | undefined>;
   /** How many readers may be connected at once; some hundreds when absent. */
   readonly mostConnections?: number;
+  /** How long a request may take to come; a minute when absent. */
+  readonly requestTimeout?: Milliseconds;
 }
 
 export interface StatusServer {
@@ -33,10 +38,15 @@ export interface StatusServer {
 
 /** Serves what docs/agent-status.md describes. */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
-  const { mostConnections: most = MOST_CONNECTIONS } = options;
+  const { mostConnections: most = MOST_CONNECTIONS, requestTimeout = REQUEST_TIME } = options;
   // A reader whose stream is closed comes again, so that many of one address may give way to another's.
   const connections = createConnections({ most, mayCloseBusy: true, mostHeld: MOST_HELD });
-  const server = createServer({ connectionsCheckingInterval: LOOK_EVERY }, (incoming, outgoing) => {
+  const timeouts = {
+    ...{ requestTimeout, headersTimeout: requestTimeout },
+    connectionsCheckingInterval: Math.min(LOOK_EVERY, requestTimeout),
+  };
+  const server = createServer(timeouts, (incoming, outgoing) => {
+    if (incoming.socket.destroyed) return;
     connections.began(outgoing, incoming.socket);
     answer(options, incoming, outgoing).catch((thrown: unknown) => {
       if (outgoing.headersSent) outgoing.destroy();
@@ -44,6 +54,7 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
     });
   });
   server.on('connection', (socket) => connections.admit(socket));
+  closeOnRequestsInAdvance(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     const { port, address } = options;

@@ -1,6 +1,5 @@
 import { isRecord, recordsIn } from '../../lib/json.ts';
 import type { KubernetesObject } from '../../contract/kubernetes.ts';
-import { shortened } from '../../contract/cause-text.ts';
 import { APP_LABEL, predictorName } from '../../contract/names.ts';
 import type {
   BlockedOutcome,
@@ -28,22 +27,14 @@ export function conditionsOf(
   inferenceService: string,
   before: string | undefined,
 ): Map<ConditionType, Condition> {
-  const predictor = short(predictorReady(outcome, before));
-  const ingress = short(ingressReady(outcome, predictor, inferenceService));
+  const predictor = predictorReady(outcome, before);
+  const ingress = ingressReady(outcome, predictor, inferenceService);
   return new Map<ConditionType, Condition>([
     ['IngressReady', ingress],
     ['PredictorReady', predictor],
     ['Ready', rollUp(predictor, ingress)],
     ['Stopped', stopped(outcome)],
   ]);
-}
-
-/** A message may quote what a tenant wrote, and a status that is too large is refused. */
-const LONGEST_MESSAGE = 4096;
-
-function short(condition: Condition): Condition {
-  const { message } = condition;
-  return message === undefined ? condition : { ...condition, message: shortened(message, LONGEST_MESSAGE) };
 }
 
 function predictorReady(outcome: PredictorOutcome, before: string | undefined): Condition {

@@ -1,4 +1,5 @@
 import type { InferenceService } from '../../contract/inference-service.ts';
+import { shortened } from '../../contract/cause-text.ts';
 import { isRecord, recordsIn } from '../../lib/json.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import { predictorName } from '../../contract/names.ts';
@@ -15,9 +16,10 @@ import type { Transition } from './predictor-transition.decide.ts';
  */
 export function nextStatus(
   { metadata, status: before }: InferenceService,
-  outcome: PredictorOutcome,
+  whole: PredictorOutcome,
   now: string,
 ): JsonObject {
+  const outcome = short(whole);
   const status = isRecord(before) ? (before as JsonObject) : {};
   const conditions = conditionsOf(outcome, metadata.name, storedReadiness(status));
   const transition = transitionOf(outcome, conditions.get('PredictorReady'));
@@ -42,6 +44,15 @@ export function nextStatus(
       now,
     ),
   };
+}
+
+/** Of a message, which may quote what a tenant wrote: it is there three times, and a status that is too large is refused. */
+const LONGEST_MESSAGE = 4096;
+
+function short(outcome: PredictorOutcome): PredictorOutcome {
+  return 'message' in outcome
+    ? { ...outcome, message: shortened(outcome.message, LONGEST_MESSAGE) }
+    : outcome;
 }
 
 const RUNTIME_FIELDS = new Set(['servingRuntimeName', 'clusterServingRuntimeName']);

@@ -308,3 +308,42 @@ describe.each(SEEDS)('a random set of models, seed %i', (seed) => {
     if (models.length > 0) expect(meansSameModels(encodeModelConfig(models.slice(1)), models)).toBe(false);
   });
 });
+
+describe('a text of a MiB that is no list of models', () => {
+  const times = (count: number, text: string): string => text.repeat(count);
+
+  it.each([
+    ['nested without end', times(1_000_000, '[')],
+    ['nested and closed', times(400_000, '[') + times(400_000, ']')],
+    ['of empty objects', `[${times(300_000, '{},')}{}]`],
+    ['of numbers', `[${times(500_000, '1,')}1]`],
+    ['of names', `[{${times(200_000, '"":1,')}"":1}]`],
+  ])('is not parsed: %s', (_how, text) => {
+    const { models, faults } = decodeModelConfig(text);
+    expect(models).toEqual([]);
+    expect(faults).toEqual([{ path: '', message: expect.stringContaining('no list of models') }]);
+  });
+
+  it('is told of by its first faults', () => {
+    const { models, faults } = decodeModelConfig(
+      `[${encodeModelConfig([entry('m')]).slice(1, -1)},${times(9_000, '{},')}{}]`,
+    );
+    expect(models.map(({ modelName }) => modelName)).toEqual(['m']);
+    expect(faults).toHaveLength(100);
+  });
+
+  it('is read when it is one, whatever its texts look like', () => {
+    const storageUri = `s3://b/${times(500, '[{,"\\')}`;
+    const entries = Array.from({ length: 300 }, (_, index) => entry(`m${index}`, { storageUri }));
+    const short = { storageUri: 'b', framework: 'c', memory: '1' };
+    const most = Array.from({ length: 13_000 }, (_, index) => ({
+      modelName: String(index),
+      modelSpec: short,
+    }));
+    for (const all of [entries, most]) {
+      const text = encodeModelConfig(all);
+      expect(decodeModelConfig(text).faults).toEqual([]);
+      expect(meansSameModels(text, all)).toBe(true);
+    }
+  });
+});

@@ -154,6 +154,15 @@ describe('the status', () => {
     expect(nextStatus(service(first), outcome, NOW)).toEqual(first);
   });
 
+  it('quotes no more of what a tenant wrote than fits', () => {
+    const message = `there is no runtime ${'x'.repeat(1_200_000)}`;
+    for (const kind of ['blocked', 'abandoned'] as const) {
+      const status = nextStatus(service(), { ...blocked(), kind, message } as PredictorOutcome, NOW);
+      expect(JSON.stringify(status).length).toBeLessThan(25_000);
+      expect(JSON.stringify(status)).toContain('there is no runtime x');
+    }
+  });
+
   it('has a new time only for what has changed', () => {
     const first = nextStatus(service(), deployed(deployment([])), BEFORE);
     const conditions = conditionsOf(deployed(deployment([available])), first);
