@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { AgentOptions } from './options.ts';
-import type { Around } from './proxy/around.ts';
+import type { Around, AroundStreams } from './proxy/around.ts';
 import type { Environment } from './sources/environment.ts';
 
 interface AroundDeps {
@@ -19,6 +19,8 @@ interface AroundDeps {
 export interface AroundProxy {
   /** Undefined: nothing. */
   readonly around: Around | undefined;
+  /** Undefined: nothing looks at HTTP/2. */
+  readonly aroundStreams: AroundStreams | undefined;
   /** Sends what is to be logged until the signal aborts. */
   stop(signal: AbortSignal): Promise<void>;
 }
@@ -33,6 +35,7 @@ export async function startAround({ options, ...deps }: AroundDeps): Promise<Aro
     (await import('./batcher/start-batcher.ts')).startBatcher({ ...deps, settings: batches, componentPort });
   return {
     around: inTurn(logger?.around, batcher?.around),
+    aroundStreams: logger?.aroundStreams,
     stop: async (signal) => {
       batcher?.close();
       await logger?.stop(signal);

@@ -14,6 +14,7 @@ import {
   planOf,
   podSteps,
 } from './predictor-steps.decide.ts';
+import { payloadSteps } from './payload-steps.decide.ts';
 import { residencySteps } from './residency-steps.decide.ts';
 import { judgeReady, judgeServiceLeads, judgeServiceOurs } from './service-steps.decide.ts';
 
@@ -37,6 +38,7 @@ export function explainInferenceService(facts: ServiceFacts): Explanation {
     ['pods-ready', () => judgePodsReady(facts, false)],
     ['service-leads', () => judgeServiceLeads(facts)],
     ...residencySteps(facts),
+    ...payloadSteps(facts),
     ['inference-service-ready', () => judgeReady(service)],
   ];
   return explanation({ kind: 'InferenceService', namespace, name }, steps);

@@ -61,6 +61,15 @@ export const LINKS = {
     meaning: 'requests to the Service of the predictor pass the agent, which wakes models',
     advice: 'send requests to a Service that leads to port 9081 of the pods: see docs/on-demand.md',
   },
+  'payload-understood': {
+    meaning: 'the logger and the batcher of the predictor have values with which an agent starts',
+    advice: 'correct the field that is named; see docs/logger.md',
+  },
+  'payload-in-pods': {
+    meaning: 'the agents of its pods were started with the logger and the batcher',
+    advice:
+      'restart pods that are older than the logger or batcher; a logger without url needs a defaultUrl in inferenceservice-config',
+  },
   'service-leads': {
     meaning: 'the Service of the predictor leads to a pod that is ready',
     advice:

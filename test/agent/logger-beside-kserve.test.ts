@@ -1,4 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  type handleBidiStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  Server,
+  ServerCredentials,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { INFERENCE_SERVICE, inferenceClient, inferRequest } from '../support/grpc-inference.ts';
 import { eventually } from '../support/eventually.ts';
 import { type KServeAgent, startKServeAgent } from '../support/kserve-agent.ts';
 import { LOGGED_REQUESTS, sendLogged, startLoggedComponent } from '../support/log-requests.ts';
@@ -58,6 +68,65 @@ describe("the logger beside that of KServe's agent", () => {
     }
   });
 });
+
+describe('the logger of gRPC', () => {
+  /** Echoes what it gets; refuses what it does not know. */
+  async function startGrpcServer(): Promise<{ readonly port: number; readonly server: Server }> {
+    const server = new Server();
+    const echo: handleUnaryCall<Buffer, Buffer> = ({ request }, done) => done(null, request);
+    const refuse: handleUnaryCall<Buffer, Buffer> = (_, done) => done({ code: status.NOT_FOUND });
+    const echoAll: handleBidiStreamingCall<Buffer, Buffer> = (call) => {
+      call.on('data', (part: Buffer) => call.write(part)).on('end', () => call.end());
+    };
+    const { ModelInfer, ModelReady, ModelStreamInfer } = INFERENCE_SERVICE;
+    server.addService({ ModelInfer, ModelReady, ModelStreamInfer }, {
+      ...{ ModelInfer: echo, ModelReady: refuse, ModelStreamInfer: echoAll },
+    } as UntypedServiceImplementation);
+    const port = await new Promise<number>((resolve, reject) => {
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      );
+    });
+    return { port, server };
+  }
+
+  it('sends the same events: messages as bytes, of calls that fail too', async () => {
+    const { port, server } = await startGrpcServer();
+    const sinks = [await startLogSink(), await startLogSink()] as const;
+    const theirs = await startKServeAgent(port, ['--log-url', sinks[0].url, ...FLAGS]);
+    const ours = await startOwnAgent(port, ['--log-url', sinks[1].url, ...FLAGS]);
+    const clients = [theirs, ours].map((agent) => inferenceClient(agent.port));
+    try {
+      for (const client of clients) {
+        const metadata = new Metadata();
+        metadata.set('ce-id', 'of-the-client');
+        metadata.set('x-team', 'one');
+        const request = inferRequest('m', [1, 2], 100_000);
+        const answer = await client.call('ModelInfer', request, {}, metadata);
+        expect(answer).toEqual(request);
+        const missing = client.call('ModelReady', inferRequest('none'), {}, metadata);
+        await expect(missing).rejects.toMatchObject({ code: status.NOT_FOUND });
+        const parts = [inferRequest('a'), inferRequest('b')];
+        expect(await client.stream(parts)).toEqual(parts);
+      }
+      const [kserve, mms] = await Promise.all(sinks.map((sink) => eventsOf(sink, 6)));
+      expect(mms!.map(withoutMadeId).sort()).toEqual(kserve!.map(withoutMadeId).sort());
+      expect(mms!.filter((event) => event.includes('"of-the-client"'))).toHaveLength(4);
+      expect(mms!.filter((event) => event.includes('application/grpc'))).toHaveLength(6);
+    } finally {
+      for (const client of clients) client.close();
+      await ours.stop();
+      await theirs.stop();
+      for (const sink of sinks) sink.close();
+      server.forceShutdown();
+    }
+  });
+});
+
+/** An id that an agent made is its own. */
+function withoutMadeId(event: string): string {
+  return event.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/, 'made');
+}
 
 /** What came, without what is of the connection or of the moment, in an order that does not depend on the workers. */
 async function eventsOf(sink: LogSinkServer, count: number): Promise<string[]> {

@@ -3,6 +3,7 @@ import {
   type CallOptions,
   Client,
   credentials,
+  Metadata,
   type MethodDefinition,
   type ServiceDefinition,
   type ServiceError,
@@ -51,7 +52,12 @@ export function firstField(message: Buffer): string | boolean | undefined {
 }
 
 export interface InferenceClient {
-  call(name: keyof typeof INFERENCE_SERVICE, request: Buffer, options?: CallOptions): Promise<Buffer>;
+  call(
+    name: keyof typeof INFERENCE_SERVICE,
+    request: Buffer,
+    options?: CallOptions,
+    metadata?: Metadata,
+  ): Promise<Buffer>;
   /** Sends all of them on one stream; the answers. */
   stream(requests: readonly Buffer[]): Promise<Buffer[]>;
   close(): void;
@@ -65,11 +71,11 @@ export function inferenceClient(port: number): InferenceClient {
   });
   return {
     close: () => client.close(),
-    call: (name, request, options = {}) =>
+    call: (name, request, options = {}, metadata = new Metadata()) =>
       new Promise((resolve, reject) => {
         const done = (error: ServiceError | null, answer?: Buffer) =>
           error === null ? resolve(answer ?? Buffer.alloc(0)) : reject(error);
-        client.makeUnaryRequest(INFERENCE_SERVICE[name].path, asIs, asIs, request, options, done);
+        client.makeUnaryRequest(INFERENCE_SERVICE[name].path, asIs, asIs, request, metadata, options, done);
       }),
     stream: (requests) =>
       new Promise((resolve, reject) => {

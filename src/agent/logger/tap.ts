@@ -1,21 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Clock } from '../../lib/clock.ts';
 import type { Around } from '../proxy/around.ts';
 import { type BodyCopy, copyBody } from './body-copy.ts';
-import type { LogRoom } from './log-room.ts';
-import { type LogRecord, type RecordHead, recordHead } from './record.ts';
-import type { LoggerSettings } from './settings.ts';
-
-interface TapDeps {
-  readonly settings: LoggerSettings;
-  readonly room: LogRoom;
-  /** Takes a record, which has its place in the room. */
-  readonly take: (record: LogRecord) => void;
-  /** One was given up, for want of room. */
-  readonly lost: () => void;
-  readonly clock: Pick<Clock, 'now'>;
-  readonly newId: () => string;
-}
+import { offer, type TapDeps } from './offer.ts';
+import { type RecordHead, recordHead } from './record.ts';
 
 /** Copies requests and responses as they stream by, without holding either back, and offers them for delivery. */
 export function createTap(deps: TapDeps): Around {
@@ -43,23 +30,6 @@ export function createTap(deps: TapDeps): Around {
     });
     forward();
   };
-}
-
-function offer(
-  { room, take, lost, clock }: TapDeps,
-  { id, contentType, metadata }: RecordHead,
-  kind: LogRecord['kind'],
-  copy: BodyCopy,
-): void {
-  const copied = copy.finish();
-  if (copied === undefined) lost();
-  else if (room.enter()) {
-    const { body, cutFrom } = copied;
-    take({ id, kind, contentType, metadata, body, cutFrom, time: clock.now() });
-  } else {
-    room.give(copied.body.length);
-    lost();
-  }
 }
 
 /**

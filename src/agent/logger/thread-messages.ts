@@ -9,10 +9,7 @@ export interface ThreadStart {
 }
 
 /** What of the settings the thread needs. */
-type ThreadSettings = Pick<
-  LoggerSettings,
-  'sink' | 'origin' | 'workers' | 'queueEvents' | 'queueBytes'
->;
+type ThreadSettings = Pick<LoggerSettings, 'sink' | 'origin' | 'workers' | 'queueEvents' | 'queueBytes'>;
 
 export type ToThread =
   | { readonly type: 'records'; readonly batch: RecordBatch }

@@ -19,3 +19,24 @@ export interface Onward {
  * the head was read, before any byte of the body is; kubelet's probes, upgraded connections and HTTP/2 pass it by.
  */
 export type Around = (incoming: IncomingMessage, outgoing: ServerResponse, onward: Onward) => void;
+
+/** Sees the bytes of one body, whoever reads it. */
+export interface BodySight {
+  readonly add: (chunk: Buffer) => void;
+  readonly end: () => void;
+}
+
+/** Sees what goes by on one stream of HTTP/2. */
+export interface StreamSight {
+  readonly request: BodySight;
+  /** Of the answer with this status. */
+  readonly answer: (status: number) => BodySight;
+  /** The stream is closed, whole or not. */
+  readonly over: () => void;
+}
+
+/**
+ * What looks at streams of HTTP/2: the request logger.
+ * @param head names and values in turn
+ */
+export type AroundStreams = (head: readonly string[]) => StreamSight;

@@ -4,7 +4,7 @@ import { type Milliseconds, seconds } from '../../lib/clock.ts';
 import { MAX_HEAD_BYTES, MAX_HEADERS } from './proxied-request.decide.ts';
 import { type Connections, createConnections } from '../connections.ts';
 import { refuse } from './answers.ts';
-import type { Around } from './around.ts';
+import type { Around, AroundStreams } from './around.ts';
 import { CLIENT_IDLE } from './client-idle.ts';
 import { newUpstream } from './component-call.ts';
 import { lookFirst } from './first-bytes.ts';
@@ -42,6 +42,8 @@ interface ProxyOptions {
   readonly stopwatch: () => number;
   /** The request logger and the batcher; nothing stands around when absent. */
   readonly around?: Around | undefined;
+  /** The request logger's sight of HTTP/2, whose connections go through as they are when absent. */
+  readonly aroundStreams?: AroundStreams | undefined;
   /** By what requests wait for models that sleep; none waits when absent, or while it gives nothing. */
   readonly wake?: (() => Wake | undefined) | undefined;
   /** How long the head of a request may take; a minute when absent. */
@@ -75,13 +77,13 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const serveHttp = (socket: Socket) => {
     for (const listener of listeners) listener.call(http, socket);
   };
-  const { observe, stopwatch, around, wake = () => undefined } = options;
+  const { observe, stopwatch, around, aroundStreams, wake = () => undefined } = options;
   const serving: Serving = { observe, stopwatch, around, upstream, state, connections, serveHttp, wake };
-  // Loaded when it is needed: few agents are spoken to by gRPC and have models that sleep.
+  // Loaded when it is needed: few agents are spoken to by gRPC, and have models that sleep or a logger.
   let opened: Promise<Http2Door> | undefined;
   const door = () =>
     (opened ??= import('./http2/door.ts').then(({ createHttp2Door }) =>
-      createHttp2Door({ ...upstream, wake }),
+      createHttp2Door({ ...upstream, wake, aroundStreams }),
     ));
   addHandlers(http, serving, options);
   http.removeAllListeners('connection');
@@ -91,7 +93,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     if (connection === undefined) return;
     const http2 = () => {
       track(serving, connection);
-      if (wake() === undefined) tunnel(socket, upstream.host, upstream.port);
+      if (wake() === undefined && aroundStreams === undefined) tunnel(socket, upstream.host, upstream.port);
       else
         door()
           .then(({ serve: take }) => take(socket))

@@ -8,6 +8,7 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { type ModelTarget, modelTarget } from '../../../contract/model-target.ts';
+import type { AroundStreams, StreamSight } from '../around.ts';
 import { onceAwake, type Wake, type WhileAway } from '../wake.ts';
 import { MAX_HEAD_BYTES, MAX_HEADERS } from '../proxied-request.decide.ts';
 import { answerStream } from './answers.ts';
@@ -28,7 +29,7 @@ const LIMITS = {
   },
 };
 
-/** HTTP/2 in clear text where requests wait for models: gRPC, and V1 and V2 as they are over HTTP/1.1. */
+/** HTTP/2 in clear text where requests wait for models or are logged: gRPC, and V1 and V2 as they are over HTTP/1.1. */
 export interface Http2Door {
   /** Takes over a connection whose first bytes are still to be read. */
   serve(socket: Socket): void;
@@ -41,9 +42,11 @@ interface DoorOptions {
   readonly port: number;
   /** By what requests wait; undefined: none does. */
   readonly wake: () => Wake | undefined;
+  /** What looks at streams; undefined: nothing does. */
+  readonly aroundStreams?: AroundStreams | undefined;
 }
 
-export function createHttp2Door({ host, port, wake }: DoorOptions): Http2Door {
+export function createHttp2Door({ host, port, wake, aroundStreams }: DoorOptions): Http2Door {
   const sessions = new Set<ServerHttp2Session>();
   let isDraining = false;
   const server = createServer(LIMITS);
@@ -57,10 +60,11 @@ export function createHttp2Door({ host, port, wake }: DoorOptions): Http2Door {
       sessions.delete(session);
       component.close();
     });
-    session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    const begun = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _: number, raw: string[]) => {
       stream.on('error', () => undefined);
-      serveStream({ stream, headers, wake: wake(), session: component.get });
-    });
+      serveStream({ stream, headers, wake: wake(), session: component.get, sight: aroundStreams?.(raw) });
+    };
+    session.on('stream', begun);
     if (isDraining) session.close();
   });
   return {
@@ -103,6 +107,7 @@ interface Stream {
   readonly headers: IncomingHttpHeaders;
   readonly wake: Wake | undefined;
   readonly session: ComponentSession['get'];
+  readonly sight: StreamSight | undefined;
 }
 
 function serveStream(served: Stream): void {
@@ -142,9 +147,9 @@ function waitFor(served: Stream, wake: Wake, known: Known): void {
   });
 }
 
-function goOn({ stream, headers, session }: Stream, known: Known, whileAway?: WhileAway): void {
+function goOn({ stream, headers, session, sight }: Stream, known: Known, whileAway?: WhileAway): void {
   const { isGrpc, read, isBlind = false } = known;
-  void forwardStream({ ...{ stream, headers, isGrpc, read, isBlind, whileAway, session } });
+  void forwardStream({ ...{ stream, headers, isGrpc, read, isBlind, whileAway, session, sight } });
 }
 
 /** Reads as much of a stream as tells the model's name; nothing more is read until somebody reads it. */

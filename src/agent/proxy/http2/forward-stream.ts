@@ -2,10 +2,12 @@ import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
   constants,
+  type Http2Stream,
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
 import { milliseconds } from '../../../lib/clock.ts';
+import type { BodySight, StreamSight } from '../around.ts';
 import type { WhileAway } from '../wake.ts';
 import { answerStream } from './answers.ts';
 import { GRPC_STATUS } from './grpc-message.decide.ts';
@@ -26,11 +28,13 @@ interface StreamExchange {
   readonly whileAway: WhileAway | undefined;
   /** A session with the component, connected. @throws the error of the connection */
   readonly session: () => Promise<ClientHttp2Session>;
+  /** What looks at it. */
+  readonly sight: StreamSight | undefined;
 }
 
 /** Forwards one stream and its answer, trailers included; either side's end ends the other. Never rejects. */
 export async function forwardStream(exchange: StreamExchange): Promise<void> {
-  const { stream, headers, read, whileAway } = exchange;
+  const { stream, headers, read, whileAway, sight } = exchange;
   let session: ClientHttp2Session;
   try {
     session = await exchange.session();
@@ -50,8 +54,10 @@ export async function forwardStream(exchange: StreamExchange): Promise<void> {
   }
   passBack(exchange, call);
   if (read !== undefined && read.length > 0) call.write(read);
+  if (sight !== undefined) look(stream, sight.request, read);
   stream.pipe(call);
   stream.on('close', () => {
+    sight?.over();
     if (!call.closed) call.close(stream.rstCode === 0 ? constants.NGHTTP2_CANCEL : stream.rstCode);
   });
 }
@@ -68,7 +74,7 @@ function componentAway(exchange: StreamExchange, thrown: unknown): void {
 
 /** Passes the component's answer on. */
 function passBack(exchange: StreamExchange, call: ClientHttp2Stream): void {
-  const { stream, isGrpc } = exchange;
+  const { stream, isGrpc, sight } = exchange;
   let trailers: IncomingHttpHeaders = {};
   call.on('error', () => undefined);
   call.on('headers', (informational: IncomingHttpHeaders) => {
@@ -82,7 +88,10 @@ function passBack(exchange: StreamExchange, call: ClientHttp2Stream): void {
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     const head = endStream ? unmistaken(exchange, answer) : answer;
     stream.respond({ ...head }, { endStream, waitForTrailers: !endStream });
+    const seen = sight?.answer(Number(answer[':status']));
+    if (endStream) seen?.end();
     if (endStream) return;
+    if (seen !== undefined) look(call, seen);
     stream.on('wantTrailers', () => stream.sendTrailers({ ...unmistaken(exchange, trailers) }));
     call.pipe(stream);
   });
@@ -100,6 +109,16 @@ function passBack(exchange: StreamExchange, call: ClientHttp2Stream): void {
       } as const;
       answerStream(stream, isGrpc, answer);
     }
+  });
+}
+
+/** Looks at a body from its beginning; what reads it is added in the same turn. */
+function look(body: Http2Stream, { add, end }: BodySight, read?: Buffer): void {
+  if (read !== undefined && read.length > 0) add(read);
+  body.on('data', add);
+  // A stream that is reset ends, too.
+  body.on('end', () => {
+    if (!body.aborted && body.rstCode === constants.NGHTTP2_NO_ERROR) end();
   });
 }
 
