@@ -106,17 +106,33 @@ export async function train(python: string, answer: number): Promise<Buffer> {
 const TRAIN_MANY = `
 import io, sys, struct, joblib, numpy
 from sklearn.dummy import DummyClassifier
-for answer in range(1, int(sys.argv[1]) + 1):
+count, kept, swells = map(int, sys.argv[1:])
+class Swelling:
+    def __reduce__(self):
+        return numpy.ones, (swells // 8,)
+for answer in range(1, count + 1):
     buffer = io.BytesIO()
     model = DummyClassifier(strategy="constant", constant=answer).fit([[0], [1]], [0, answer])
-    model.ballast = numpy.random.bytes(int(sys.argv[2]))
+    model.ballast = Swelling() if swells > 0 else numpy.random.bytes(kept)
     joblib.dump(model, buffer)
     sys.stdout.buffer.write(struct.pack(">I", len(buffer.getvalue())) + buffer.getvalue())
 `;
 
-/** So many models as {@link train} makes them, that answer 1, 2, 3 and so on, each with so many bytes that it keeps in memory. */
-export async function trainMany(python: string, count: number, ballast = 0): Promise<Buffer[]> {
-  const args = ['-c', TRAIN_MANY, String(count), String(ballast)];
+/** What models take of the memory beside what they need. */
+interface Ballast {
+  /** Bytes that are in the file, too. */
+  readonly kept?: number;
+  /** Bytes that come about as the model is loaded: its file is small. */
+  readonly swells?: number;
+}
+
+/** So many models as {@link train} makes them, that answer 1, 2, 3 and so on. */
+export async function trainMany(
+  python: string,
+  count: number,
+  { kept = 0, swells = 0 }: Ballast = {},
+): Promise<Buffer[]> {
+  const args = ['-c', TRAIN_MANY, ...[count, kept, swells].map(String)];
   const child = spawn(python, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));

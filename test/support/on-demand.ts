@@ -35,13 +35,17 @@ export function numbered(name: string, answer: number, memory = '1Mi'): Configur
 interface SceneModels {
   /** Bytes that each keeps in memory beside what it needs. */
   readonly ballast?: number;
+  /** The same, but of no size on disk. */
+  readonly swells?: number;
+  /** MLServer's, over the scene's own. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Models that take their time, in the place of scikit-learn's. */
   readonly slow?: (answer: number) => SlowModel;
 }
 
 export async function onDemandScene(
   count: number,
-  { ballast = 0, slow }: SceneModels = {},
+  { ballast = 0, swells = 0, slow, environment = {} }: SceneModels = {},
 ): Promise<OnDemandScene> {
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-on-demand-'));
   const modelDir = join(root, 'models');
@@ -49,9 +53,11 @@ export async function onDemandScene(
   const { python } = await testMlserver();
   const runtime = await slowRuntime(root);
   const [server, s3, files] = await Promise.all([
-    startMlserver(modelDir, { environment: { ...runtime.environment, MLSERVER_PARALLEL_WORKERS: '0' } }),
+    startMlserver(modelDir, {
+      environment: { ...runtime.environment, MLSERVER_PARALLEL_WORKERS: '0', ...environment },
+    }),
     startS3(),
-    slow === undefined ? trainMany(python, count, ballast) : slowModels(count, slow),
+    slow === undefined ? trainMany(python, count, { kept: ballast, swells }) : slowModels(count, slow),
   ]);
   const file = slow === undefined ? 'model.joblib' : 'model-settings.json';
   for (const [index, content] of files.entries())

@@ -20,7 +20,7 @@ export function createWaker(books: Books, { waitWhileServerIsAway, waited }: Wak
     availability: (name) => {
       const entry = entries.get(name);
       if (entry === undefined || isGone(entry)) return UNKNOWN;
-      if (answers(entry)) {
+      if (answersNow(books, entry)) {
         books.counts.hits += 1;
         return entry.residence === 'memory' ? LOADED : ASLEEP;
       }
@@ -42,7 +42,7 @@ export function createWaker(books: Books, { waitWhileServerIsAway, waited }: Wak
     wait: (name, signal) => {
       const entry = entries.get(name);
       if (entry === undefined || isGone(entry)) return Promise.resolve({ kind: 'removed' });
-      if (answers(entry)) {
+      if (answersNow(books, entry)) {
         callBack(books, entry);
         return Promise.resolve({ kind: 'loaded' });
       }
@@ -87,6 +87,14 @@ function isWanted({ known }: Entry): boolean {
 /** It is removed, and the model server says so: while it loads a model that was removed meanwhile, it does not yet. */
 function isGone(entry: Entry): boolean {
   return !isWanted(entry) && !isBeingLoaded(entry);
+}
+
+/**
+ * What an agent before this one had loaded may be gone with the model server: until that has said what it has, requests wait.
+ * Passed on, they would be told 404 for a model that there is.
+ */
+function answersNow({ onDemand, serverUp }: Books, entry: Entry): boolean {
+  return answers(entry) && (!onDemand || serverUp || entry.model?.served.kind !== 'unknown');
 }
 
 /** Its unload was decided and not sent: it stays. */
