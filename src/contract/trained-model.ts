@@ -2,7 +2,7 @@ import type { KubernetesObject } from './kubernetes.ts';
 import { shortened } from './cause-text.ts';
 import type { ModelConfigEntry } from './model-config.ts';
 import { LONGEST_STORAGE_URI } from './storage-uri.ts';
-import { parseQuantity, toBytes } from '../lib/quantity.ts';
+import { LONGEST_QUANTITY, parseQuantity, toBytes } from '../lib/quantity.ts';
 import type { Bytes } from '../lib/quantity.ts';
 
 /** `serving.kserve.io/v1alpha1`. Fields are unknown: a CRD without a schema, or another writer, may store anything. */
@@ -37,7 +37,7 @@ export const LONGEST = {
   storageUri: LONGEST_STORAGE_URI,
   framework: 253,
   inferenceService: 512,
-  memory: 256,
+  memory: LONGEST_QUANTITY,
 };
 /** Of a text that is no name, in a message. */
 const QUOTED = 300;

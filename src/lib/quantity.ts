@@ -60,7 +60,7 @@ const DECIMAL: readonly (readonly [string, number])[] = [
  */
 const SYNTAX = /^([+-]?)(\d*)(?:\.(\d*))?(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?0*\d{1,3}))?$/;
 /** No honest quantity is longer, and the time to read digits grows faster than their number. */
-const MAX_LENGTH = 1_000;
+export const LONGEST_QUANTITY = 1_000;
 
 /**
  * Reads a quantity as Go's `resource.Quantity` does; undefined when it is not one. Fractions finer than 10⁻⁹ are
@@ -68,7 +68,7 @@ const MAX_LENGTH = 1_000;
  */
 export function parseQuantity(text: string | number): Quantity | undefined {
   const written = String(text);
-  if (written.length > MAX_LENGTH) return undefined;
+  if (written.length > LONGEST_QUANTITY) return undefined;
   const match = SYNTAX.exec(written.trim());
   if (match === null) return undefined;
   const [, sign = '', whole = '', fraction = '', binary, decimal, exponent] = match;

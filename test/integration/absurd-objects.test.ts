@@ -278,7 +278,7 @@ describe('objects that a tenant makes absurd', () => {
         (index) => ({
           ...at(`large-${index}`),
           spec: {
-            predictor: { sklearn: { env: list(9_000, (at) => ({ name: `V${at}`, value: text(100) })) } },
+            predictor: { sklearn: { env: list(1_000, (at) => ({ name: `V${at}`, value: text(1_100) })) } },
           },
         }),
       ],
@@ -286,7 +286,7 @@ describe('objects that a tenant makes absurd', () => {
         PODS,
         (index) => {
           const pod = predictorPod(`large-${index}`, EVIL) as KubernetesObject & { spec: object };
-          const env = list(5_000, (at) => ({ name: `V${at}`, value: text(100) }));
+          const env = list(500, (at) => ({ name: `V${at}`, value: text(1_000) }));
           return {
             metadata: { ...pod.metadata, namespace: EVIL, annotations: { constructor: text(100 * KIB) } },
             spec: { containers: [{ name: 'other', image: 'a:1', env }] },
@@ -296,7 +296,7 @@ describe('objects that a tenant makes absurd', () => {
     ];
     for (const [resource, made] of large) {
       await inParallel(
-        4,
+        2,
         list(MANY, (index) => index),
         async (index) => {
           await create(resource, made(index));

@@ -1,5 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { readTrainedModel } from '../../../src/contract/trained-model.ts';
+import {
+  canBeInferenceService,
+  inferenceServiceOf,
+  readTrainedModel,
+} from '../../../src/contract/trained-model.ts';
 import type { TrainedModel } from '../../../src/contract/trained-model.ts';
 import { createTrainedModelProjection } from '../../../src/kube/trained-model-projection.ts';
 
@@ -49,19 +53,27 @@ describe('what is kept of a TrainedModel', () => {
     expect(createTrainedModelProjection()(structuredClone(model) as TrainedModel)).toEqual(model);
   });
 
-  it('is so much of a text without end that it still is too long', () => {
-    const endless = 'x'.repeat(1_200_000);
-    const model: TrainedModel = {
-      metadata: { ...METADATA },
-      spec: {
-        inferenceService: endless,
-        model: { storageUri: endless, framework: endless, memory: endless },
-      },
-    };
-    const before = readTrainedModel(structuredClone(model));
+  const ENDLESS = '9'.repeat(1_200_000);
+
+  it.each(['storageUri', 'framework', 'memory'])(
+    'is so much of a text without end that it still is too long: %s',
+    (field) => {
+      const model: TrainedModel = {
+        metadata: { ...METADATA },
+        spec: { ...SPEC, model: { ...SPEC.model, [field]: ENDLESS } },
+      };
+      const before = readTrainedModel(structuredClone(model));
+      const kept = createTrainedModelProjection()(model);
+      expect(before.kind).toBe('unusable');
+      expect(readTrainedModel(kept)).toMatchObject({ kind: 'unusable', reason: 'InvalidSpec' });
+      expect(JSON.stringify(kept).length).toBeLessThan(6_000);
+    },
+  );
+
+  it('is so much of the name of an InferenceService that it still is none', () => {
+    const model: TrainedModel = { metadata: { ...METADATA }, spec: { ...SPEC, inferenceService: ENDLESS } };
     const kept = createTrainedModelProjection()(model);
-    expect(readTrainedModel(kept)).toEqual(before);
-    expect(before.kind).toBe('unusable');
-    expect(JSON.stringify(kept).length).toBeLessThan(6_000);
+    expect(canBeInferenceService(inferenceServiceOf(kept) ?? '')).toBe(false);
+    expect(JSON.stringify(kept).length).toBeLessThan(2_000);
   });
 });
