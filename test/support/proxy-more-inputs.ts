@@ -50,5 +50,12 @@ export const MORE_ROWS: readonly Row[] = [
     [`Trailer: ${value}`, to('POST', '/x', `${CHUNKED}Trailer: ${value}\r\n`, CHUNKS)],
     [`Trailer: ${value}, without chunks`, to('GET', '/x', `Host: h\r\nTrailer: ${value}\r\n`)],
   ]),
+  ...[
+    'Forwarded:',
+    'Forwarded:\r\nX-Forwarded-Host: a',
+    'X-Forwarded-Host: a\r\nForwarded:\r\nForwarded: for=b',
+    'Forwarded: for=b\r\nForwarded:\r\nX-Forwarded-Host: a',
+    'Forwarded: \r\nForwarded:\r\nX-Forwarded-For: 1.2.3.4',
+  ].map((headers): Row => [headers, to('GET', '/x', `Host: h\r\n${headers}\r\n`)]),
   ['many small trailers', to('POST', '/x', CHUNKED, `3\r\nabc\r\n0\r\n${'X: y\r\n'.repeat(100)}\r\n`)],
 ];

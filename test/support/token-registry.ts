@@ -90,9 +90,10 @@ export async function startTokenRegistry(): Promise<TokenRegistry> {
   });
 
   const push = async (repository: string, path: string, init: RequestInit): Promise<Response> => {
-    const authorization = `Bearer ${tokenFor(`repository:${repository}:pull,push`, 600)}`;
+    const headers = new Headers(init.headers);
+    headers.set('authorization', `Bearer ${tokenFor(`repository:${repository}:pull,push`, 600)}`);
     const url = new URL(path, `http://127.0.0.1:${port}/v2/${repository}/`);
-    const answer = await fetch(url, { ...init, headers: { ...init.headers, authorization } });
+    const answer = await fetch(url, { ...init, headers });
     if (!answer.ok) throw new Error(`${url.href}: ${answer.status} ${await answer.text()}`);
     return answer;
   };
@@ -110,7 +111,10 @@ export async function startTokenRegistry(): Promise<TokenRegistry> {
   };
 
   const registry: TokenRegistry = {
-    ...{ port, tokenSeconds: 600, asked: [], password: undefined },
+    port,
+    tokenSeconds: 600,
+    asked: [],
+    password: undefined,
     lastGoodUntil: () => goodUntil,
     putArtifact: async (repository, files) => {
       const layers = [];

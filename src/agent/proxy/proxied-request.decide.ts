@@ -1,6 +1,6 @@
 import { areTrailers } from './announced-trailers.decide.ts';
 import { forwardedValue } from './forwarded-header.decide.ts';
-import { connectionTokens, endsAtConnection, type RawHeaders } from './hop-by-hop.decide.ts';
+import { connectionTokens, dropAll, endsAtConnection, type RawHeaders } from './hop-by-hop.decide.ts';
 import { originTarget } from './request-target.decide.ts';
 
 /** The head of a request as a client sent it. */
@@ -66,7 +66,8 @@ interface Facts {
   firstFor: string | undefined;
   proto: string | undefined;
   forwardedHost: string | undefined;
-  forwarded: boolean;
+  /** The first one; it counts even where it is empty, as with Go's Header.Get. */
+  forwarded: string | undefined;
   /** Which trailers are announced. */
   announced: string | undefined;
   trailers: boolean;
@@ -133,7 +134,7 @@ function factsOf(raw: RawHeaders): Facts {
     firstFor: undefined,
     proto: undefined,
     forwardedHost: undefined,
-    forwarded: false,
+    forwarded: undefined,
     announced: undefined,
     trailers: false,
     upgrade: undefined,
@@ -184,7 +185,7 @@ function isKept(facts: Facts, lowerName: string, value: string): boolean {
       facts.forwardedHost ??= value;
       return true;
     case 'forwarded':
-      facts.forwarded ||= value !== '';
+      facts.forwarded ??= value;
       return true;
     case 'trailer':
       facts.announced = joined(facts.announced, value);
@@ -244,6 +245,7 @@ function putHost({ kept, hostAt }: Facts, host: string): void {
 function pushForwarded(headers: string[], facts: Facts, isListed: boolean, client: string | undefined): void {
   const { forwardedFor, firstFor = '', proto = '', forwardedHost: host = '', forwarded } = facts;
   const value = forwarded ? undefined : forwardedValue({ for: firstFor, proto, host });
+  if (value !== undefined && forwarded === '') dropAll(headers, 'forwarded');
   if (value !== undefined) headers.push('Forwarded', value);
   const before = isListed ? undefined : forwardedFor;
   if (client !== undefined) headers.push('X-Forwarded-For', joined(before, client));
