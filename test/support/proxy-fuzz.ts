@@ -255,7 +255,7 @@ function oddFraming(): fc.Arbitrary<Framing> {
 }
 
 /** Puts a byte in, takes one out, or writes another in its place. */
-function change(): fc.Arbitrary<(text: string) => string> {
+export function change(): fc.Arbitrary<(text: string) => string> {
   return fc
     .tuple(
       fc.double({ min: 0, max: 1, noNaN: true }),

@@ -18,6 +18,7 @@ export const MORE_ROWS: readonly Row[] = [
   ['an absolute target with an empty user', to('GET', 'http://@a.b/c')],
   ['an absolute target with two users', to('GET', 'http://a@b@c.d/e')],
   ['an absolute target of capitals', to('GET', 'http://A.B/C')],
+  ['two blanks before the version', 'GET http://a.b/c  HTTP/1.1\r\nHost: h\r\n\r\n', 'passed here'],
   ['OPTIONS * with a body', to('OPTIONS', '*', 'Host: h\r\nContent-Length: 3\r\n', 'abc')],
   ['HEAD, and a request behind it', to('HEAD', '/a') + to('GET', '/b')],
   ...['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'GET', 'HEAD'].flatMap((method): Row[] => [
@@ -50,5 +51,12 @@ export const MORE_ROWS: readonly Row[] = [
     [`Trailer: ${value}`, to('POST', '/x', `${CHUNKED}Trailer: ${value}\r\n`, CHUNKS)],
     [`Trailer: ${value}, without chunks`, to('GET', '/x', `Host: h\r\nTrailer: ${value}\r\n`)],
   ]),
+  ...[
+    'Forwarded:',
+    'Forwarded:\r\nX-Forwarded-Host: a',
+    'X-Forwarded-Host: a\r\nForwarded:\r\nForwarded: for=b',
+    'Forwarded: for=b\r\nForwarded:\r\nX-Forwarded-Host: a',
+    'Forwarded: \r\nForwarded:\r\nX-Forwarded-For: 1.2.3.4',
+  ].map((headers): Row => [headers, to('GET', '/x', `Host: h\r\n${headers}\r\n`)]),
   ['many small trailers', to('POST', '/x', CHUNKED, `3\r\nabc\r\n0\r\n${'X: y\r\n'.repeat(100)}\r\n`)],
 ];

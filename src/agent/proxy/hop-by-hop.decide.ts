@@ -57,3 +57,10 @@ export function headerValues(raw: RawHeaders, lowerName: string): string[] {
   }
   return values;
 }
+
+/** Takes every header of that lower-case name out. */
+export function dropAll(headers: string[], lowerName: string): void {
+  for (let index = headers.length - 2; index >= 0; index -= 2) {
+    if (headers[index]?.toLowerCase() === lowerName) headers.splice(index, 2);
+  }
+}

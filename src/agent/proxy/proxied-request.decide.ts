@@ -1,6 +1,6 @@
 import { areTrailers } from './announced-trailers.decide.ts';
 import { forwardedValue } from './forwarded-header.decide.ts';
-import { connectionTokens, endsAtConnection, type RawHeaders } from './hop-by-hop.decide.ts';
+import { connectionTokens, dropAll, endsAtConnection, type RawHeaders } from './hop-by-hop.decide.ts';
 import { originTarget } from './request-target.decide.ts';
 
 /** The head of a request as a client sent it. */
@@ -66,7 +66,7 @@ interface Facts {
   firstFor: string | undefined;
   proto: string | undefined;
   forwardedHost: string | undefined;
-  /** Of the first header of that name. */
+  /** Of the first header of that name; it counts even where it is empty, as with Go's Header.Get. */
   forwarded: string | undefined;
   /** Which trailers are announced: of all headers of that name, with commas between. */
   announced: string | undefined;
@@ -245,21 +245,12 @@ function putHost({ kept, hostAt }: Facts, host: string): void {
 function pushForwarded(headers: string[], facts: Facts, isListed: boolean, client: string | undefined): void {
   const { forwardedFor, firstFor = '', proto = '', forwardedHost: host = '', forwarded = '' } = facts;
   const value = forwarded === '' ? forwardedValue({ for: firstFor, proto, host }) : undefined;
-  if (value !== undefined) putForwarded(headers, value);
+  if (value !== undefined) {
+    // In the place of all that there are, as Go's Header.Set does: the first of them is empty.
+    dropAll(headers, 'forwarded');
+    headers.push('Forwarded', value);
+  }
   const before = isListed ? undefined : forwardedFor;
   if (client !== undefined) headers.push('X-Forwarded-For', joined(before, client));
   else if (before !== undefined) headers.push('X-Forwarded-For', before);
-}
-
-/** In the place of all that there are, as Go's Header.Set does: the first of them is empty. */
-function putForwarded(headers: string[], value: string): void {
-  let kept = 0;
-  for (let index = 0; index < headers.length; index += 2) {
-    const [name = '', its = ''] = [headers[index], headers[index + 1]];
-    if (name.toLowerCase() === 'forwarded') continue;
-    [headers[kept], headers[kept + 1]] = [name, its];
-    kept += 2;
-  }
-  headers.length = kept;
-  headers.push('Forwarded', value);
 }

@@ -144,10 +144,10 @@ async function countedTraffic(
   );
   const before = await askTraffic(client, pods);
   if (over === undefined) return { traffic: before, overSeconds: undefined };
-  const started = systemClock.now();
+  const started = systemClock.monotonic();
   await systemClock.sleep(over, interrupted);
   const after = await askTraffic(client, pods);
-  const overSeconds = (systemClock.now() - started) / 1000;
+  const overSeconds = (systemClock.monotonic() - started) / 1000;
   return { traffic: after.map((now, index) => grown(now, before[index])), overSeconds };
 }
 

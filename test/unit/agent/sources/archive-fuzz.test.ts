@@ -14,9 +14,10 @@ import { pullOnce } from '../../../support/pulling.ts';
 import { pax, tar } from '../../../support/tar-writer.ts';
 import type { TarEntry } from '../../../support/tar-writer.ts';
 import { zip } from '../../../support/zip-writer.ts';
+import { sized } from '../../../support/tier.ts';
 
 /** FUZZ_SECONDS lengthens the search; each property takes that long at most. */
-const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 6);
+const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? sized({ check: 6, soak: 60 }));
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const BOUND = { seed: SEED, numRuns: 1_000_000, interruptAfterTimeLimit: SECONDS * 1000 };
 const JEST_LIMIT_MS = SECONDS * 1000 + 60_000;

@@ -7,9 +7,10 @@ import { SourceConfigurationError } from '../../../../src/agent/sources/errors.t
 import { readManifest } from '../../../../src/agent/sources/oci-manifest.ts';
 import { sized } from '../../../support/tier.ts';
 
-/** FUZZ_SECONDS lengthens the search, as the soak tier does; each property takes that long at most. */
+/** FUZZ_SECONDS lengthens the search, as the soak tier does; each property takes that long at most. FUZZ_SEED makes it another one. */
 const seconds = Number(process.env['FUZZ_SECONDS'] ?? sized({ check: 2, soak: 60 }));
 const bounded = {
+  seed: Number(process.env['FUZZ_SEED'] ?? 1),
   interruptAfterTimeLimit: seconds * 1000,
   numRuns: seconds > 2 ? Number.MAX_SAFE_INTEGER : 1000,
 };

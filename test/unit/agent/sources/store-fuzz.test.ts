@@ -8,9 +8,10 @@ import { startPlayedStores } from '../../../support/played-stores.ts';
 import type { PlayedStores, StoreKind } from '../../../support/played-stores.ts';
 import { pullOnce } from '../../../support/pulling.ts';
 import type { Pulled } from '../../../support/pulling.ts';
+import { sized } from '../../../support/tier.ts';
 
 /** FUZZ_SECONDS lengthens the search, for each of the four stores. */
-const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 4);
+const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? sized({ check: 4, soak: 30 }));
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const BOUND = { seed: SEED, numRuns: 1_000_000, interruptAfterTimeLimit: SECONDS * 1000 };
 const JEST_LIMIT_MS = SECONDS * 1000 + 60_000;
