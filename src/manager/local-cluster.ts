@@ -82,8 +82,11 @@ async function untilEstablished(client: ApiClient, name: string, clock: Clock): 
 }
 
 function isEstablished({ status }: CustomObject): boolean {
-  const { conditions = [] } = (status ?? {}) as { conditions?: readonly { type: string; status: string }[] };
-  return conditions.some(({ type, status: is }) => type === 'Established' && is === 'True');
+  // Null in a definition that has just been made.
+  const { conditions } = (status ?? {}) as {
+    conditions?: readonly { type: string; status: string }[] | null;
+  };
+  return conditions?.some(({ type, status: is }) => type === 'Established' && is === 'True') ?? false;
 }
 
 async function readManifest(path: string): Promise<CustomObject[]> {

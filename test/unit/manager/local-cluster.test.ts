@@ -32,10 +32,14 @@ describe('the cluster of a local manager', () => {
   ])('gets %s', async (_, there) => {
     const created: string[] = [];
     const served = new Set(there);
+    const asked = new Set<string>();
+    /** As the API server has it in the first moment, too. */
+    const statusOf = (name: string) =>
+      there.has(name) || asked.size === asked.add(name).size ? SERVED : { status: { conditions: null } };
     const client = {
       get: (_resource: unknown, { name }: { name: string }) =>
         served.has(name)
-          ? Promise.resolve({ metadata: { name }, ...SERVED })
+          ? Promise.resolve({ metadata: { name }, ...statusOf(name) })
           : Promise.reject(new ApiError('none', { code: 'API_NOT_FOUND' })),
       create: (_resource: unknown, made: { metadata: { name: string } }) => {
         created.push(made.metadata.name);
