@@ -24,7 +24,7 @@ describe('a sink that takes no events', () => {
   beforeAll(async () => {
     component = await startLoggedComponent();
   });
-  afterAll(async () => {
+  afterAll(() => {
     connections.destroy();
     component.close();
   });
