@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { startBenchAgent } from '../agents.ts';
 import type { BenchAgent } from '../agents.ts';
 import { alternate } from '../bench-run.ts';
@@ -13,12 +14,24 @@ import { PROGRAMS } from '../report/results.ts';
 import type { Program } from '../report/results.ts';
 
 const MODEL = 'logged';
+const PATH = `/v2/models/${MODEL}/infer`;
 const CONNECTIONS = 16;
 const BODY = JSON.stringify({ inputs: [], padding: 'x'.repeat(1_000) });
 
 interface Logged {
   readonly agent: BenchAgent;
   readonly sink: BenchLogSink;
+}
+
+/** An agent that has sent nothing for so long has sent, or dropped, all that it had. */
+const SETTLED_MS = 500;
+
+/** How many events the sink has taken, once no more come. */
+async function settled(sink: BenchLogSink): Promise<number> {
+  for (let before = -1, now = await sink.count(); ; before = now, now = await sink.count()) {
+    if (now === before) return now;
+    await setTimeout(SETTLED_MS);
+  }
 }
 
 /** Inferences of 1 KB through each agent, which logs each request and its response to a sink of its own. */
@@ -37,18 +50,20 @@ export const logger: Part = async ({ plan, record, say }) => {
       await eventuallyTrue(`${who}’s agent has loaded its model`, () => server.loads.length > 0);
       await agent.ready();
     }
+    const load = (port: number, took: number) =>
+      runCaller({ ...{ port, path: PATH, body: BODY, connections: CONNECTIONS, ms: took, warmUpMs: 0 } });
+    for (const { agent, sink } of logged.values()) {
+      await load(agent.port, ms);
+      await settled(sink);
+    }
     await alternate(PROGRAMS, rounds, async (who) => {
       const started = logged.get(who);
       if (started === undefined) throw new Error(`${who}’s agent was not started`);
       const { agent, sink } = started;
-      const path = `/v2/models/${MODEL}/infer`;
-      // No warm-up: what the sink gets of it would be counted, and the requests not.
       const before = await sink.count();
-      const report = await runCaller({
-        ...{ port: agent.port, path, body: BODY, connections: CONNECTIONS, ms, warmUpMs: 0 },
-      });
+      const report = await load(agent.port, ms);
       if (report.failures > 0) throw new Error(`${who}: ${JSON.stringify(report.statuses)}`);
-      const events = (await sink.count()) - before;
+      const events = (await settled(sink)) - before;
       record(who, {
         [requestsASecond(CONNECTIONS)]: report.perSecond,
         [requestQuantile('p50', CONNECTIONS)]: report.p50,

@@ -6,7 +6,6 @@ import {
   Server,
   ServerCredentials,
   status,
-  type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { INFERENCE_SERVICE, inferenceClient, inferRequest } from '../support/grpc-inference.ts';
 import { eventually } from '../support/eventually.ts';
@@ -79,9 +78,12 @@ describe('the logger of gRPC', () => {
       call.on('data', (part: Buffer) => call.write(part)).on('end', () => call.end());
     };
     const { ModelInfer, ModelReady, ModelStreamInfer } = INFERENCE_SERVICE;
-    server.addService({ ModelInfer, ModelReady, ModelStreamInfer }, {
-      ...{ ModelInfer: echo, ModelReady: refuse, ModelStreamInfer: echoAll },
-    } as UntypedServiceImplementation);
+    server.addService(
+      { ModelInfer, ModelReady, ModelStreamInfer },
+      {
+        ...{ ModelInfer: echo, ModelReady: refuse, ModelStreamInfer: echoAll },
+      },
+    );
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
         error === null ? resolve(bound) : reject(error),

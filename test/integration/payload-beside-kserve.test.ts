@@ -65,7 +65,7 @@ describe("our image as the agent of KServe's logger and batcher", () => {
       .template;
     const { labels = {}, annotations = {} } = metadata;
     const asked = { metadata: { name: `${name}-1`, namespace: 'default', labels, annotations }, spec };
-    const pod = await client.create(PODS, asked as unknown as KubernetesObject, { dryRun: true });
+    const pod = await client.create(PODS, asked, { dryRun: true });
     const agents = (pod as unknown as Pod).spec.containers.filter((one) => one.name === 'agent');
     expect(agents.map(({ image }) => image)).toEqual([OUR_IMAGE]);
     return agents[0]!;
