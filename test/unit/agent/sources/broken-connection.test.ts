@@ -11,9 +11,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 function pull(handler: Handler): Promise<Pulled> {
-  return pullOnce(server.serve('model.bin', handler), {
-    settings: { noProgressTimeoutMs: 300, connectTimeoutMs: 500 },
-  });
+  return pullOnce(server.serve('model.bin', handler));
 }
 
 describe('a connection that breaks', () => {
