@@ -19,6 +19,15 @@ export const MORE_ROWS: readonly Row[] = [
   ['an absolute target with two users', to('GET', 'http://a@b@c.d/e')],
   ['an absolute target of capitals', to('GET', 'http://A.B/C')],
   ['two blanks before the version', 'GET http://a.b/c  HTTP/1.1\r\nHost: h\r\n\r\n', 'passed here'],
+  ...[
+    'Host: h\r\nHost: h\r\n',
+    'Host: a b\r\n',
+    '',
+    'Host: h\r\nTransfer-Encoding: gzip\r\n',
+    'Host: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n',
+    'Host: h\r\nContent-Length: +3\r\n',
+  ].map((headers): Row => [`OPTIONS * ${JSON.stringify(headers)}`, to('OPTIONS', '*', headers, CHUNKS)]),
+  ['OPTIONS * in chunks', to('OPTIONS', '*', CHUNKED, CHUNKS)],
   ['OPTIONS * with a body', to('OPTIONS', '*', 'Host: h\r\nContent-Length: 3\r\n', 'abc')],
   ['HEAD, and a request behind it', to('HEAD', '/a') + to('GET', '/b')],
   ...['PUT', 'PATCH', 'DELETE', 'OPTIONS', 'GET', 'HEAD'].flatMap((method): Row[] => [

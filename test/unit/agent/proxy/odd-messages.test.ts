@@ -61,6 +61,17 @@ describe('requests that are odd', () => {
     expect(await exchange(`${sent}${LAST}`)).toEqual(['200 answer', '200 answer']);
   });
 
+  it.each([
+    ['two hosts', 'Host: x\r\nHost: x\r\n\r\n'],
+    ['no host', '\r\n'],
+    ['a length that is none', 'Host: x\r\nContent-Length: +3\r\n\r\nabc'],
+    ['another coding', 'Host: x\r\nTransfer-Encoding: gzip\r\n\r\nabc'],
+    ['a length and chunks', `Host: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
+  ])('end the connection when they are OPTIONS * with %s', async (_, sent) => {
+    const answers = await exchange(`OPTIONS * HTTP/1.1\r\n${sent}${LAST}`);
+    expect(answers.map((answer) => answer.slice(0, 2))).toEqual([expect.stringMatching(/^[45]/)]);
+  });
+
   it('get chunks with trailers as HTTP/1.0 when they are of it', async () => {
     handle = (_incoming, outgoing) => {
       outgoing.writeHead(200, { trailer: 'X', 'transfer-encoding': 'chunked' });
