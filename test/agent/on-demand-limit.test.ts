@@ -26,30 +26,39 @@ describe('models of which each takes 150 MiB and declares 15, on a real MLServer
     await cgroup?.remove();
   });
 
-  it.each(SERVERS)('none is killed for its memory where it is known by: %s', async (source, environment) => {
-    scene = await onDemandScene(COUNT, { swells: TAKES_MIB * MODEL_BYTES, environment });
-    cgroup = await memoryCgroup(LIMIT_MIB);
-    // To hold processes to a limit takes root, which who changes this on a machine of their own may not be.
-    await cgroup?.add(scene.server.pid());
-    await scene.server.ready();
-    await scene.config.writeModels(
-      Array.from({ length: COUNT }, (_, index) => numbered(`m${index + 1}`, index + 1, `${DECLARED_MIB}Mi`)),
-    );
-    const agent = await scene.start(['--memory-budget', String(BUDGET_MIB * MODEL_BYTES)]);
-    await agent.until(allProved(COUNT), 180_000);
-    await eventuallyTrue('it is known how', async () => (await agent.status()).memorySource === source);
-    const answers: unknown[] = [];
-    for (let round = 0; round < 3; round++)
-      for (let model = 1; model <= COUNT; model++)
-        answers.push((await predict(agent, `m${model}`)) === model ? 'right' : `m${model} wrong`);
-    const killed = await cgroup?.killed();
-    report(`models ten times as large as declared, known by ${source}`, {
-      requests: answers.length,
-      peakMib: (await cgroup?.peakMib()) ?? 0,
-      limitMib: LIMIT_MIB,
-      killed: killed ?? 0,
-    });
-    expect(new Set(answers)).toEqual(new Set(['right']));
-    expect(killed ?? 0).toBe(0);
-  });
+  it.each(SERVERS)(
+    'none is killed for its memory where it is known by: %s',
+    async (source, environment) => {
+      scene = await onDemandScene(COUNT, { swells: TAKES_MIB * MODEL_BYTES, environment });
+      cgroup = await memoryCgroup(LIMIT_MIB);
+      // Anew, so that all it takes and all that descend from it count. To hold it to a limit takes root, which who works on this on a
+      // machine of their own may not be.
+      await scene.server.kill('SIGKILL');
+      await scene.server.restart();
+      await cgroup?.add(scene.server.pid());
+      await scene.server.ready();
+      await scene.config.writeModels(
+        Array.from({ length: COUNT }, (_, index) =>
+          numbered(`m${index + 1}`, index + 1, `${DECLARED_MIB}Mi`),
+        ),
+      );
+      const agent = await scene.start(['--memory-budget', String(BUDGET_MIB * MODEL_BYTES)]);
+      await agent.until(allProved(COUNT), 180_000);
+      await eventuallyTrue('it is known how', async () => (await agent.status()).memorySource === source);
+      const answers: unknown[] = [];
+      for (let round = 0; round < 3; round++)
+        for (let model = 1; model <= COUNT; model++)
+          answers.push((await predict(agent, `m${model}`)) === model ? 'right' : `m${model} wrong`);
+      const killed = await cgroup?.killed();
+      report(`models ten times as large as declared, known by ${source}`, {
+        requests: answers.length,
+        peakMib: (await cgroup?.peakMib()) ?? 0,
+        limitMib: LIMIT_MIB,
+        killed: killed ?? 0,
+      });
+      expect(new Set(answers)).toEqual(new Set(['right']));
+      expect(killed ?? 0).toBe(0);
+    },
+    300_000,
+  );
 });

@@ -2,9 +2,10 @@ import { type ByteCount, type MeasuredMemory, needsMeasure } from './residency.d
 
 /**
  * With its first model a server loads the libraries of its framework: scikit-learn's take 76 MiB in MLServer 1.7.1. They stay,
- * and count as the server's own, up to this many bytes: the rest may as well be a model larger than declared.
+ * and count as the server's own, up to this many bytes together with what it takes empty: as much as the default budget leaves
+ * it. The rest may as well be a model larger than declared; taken for the server's own, it brought the server over its limit.
  */
-const MOST_OF_LIBRARIES = 256 * 1024 * 1024;
+const MOST_OF_ITS_OWN = 256 * 1024 * 1024;
 
 /** What is known of the memory of the model server's process. */
 interface ServerProcess {
@@ -41,7 +42,7 @@ export function createServerProcess(knownBase: ByteCount | undefined): ServerPro
       if (resident === undefined)
         base = peak === 0 ? now : Math.min(base ?? Number.POSITIVE_INFINITY, Math.max(0, now - charged));
       else if (peakMeasured === 0 && base !== undefined)
-        base += Math.min(MOST_OF_LIBRARIES, Math.max(0, now - resident - peak));
+        base = Math.max(base, Math.min(MOST_OF_ITS_OWN, base + Math.max(0, now - resident - peak)));
       resident = now;
       peakMeasured = peak;
     },
