@@ -19,7 +19,11 @@ export interface Plan {
     readonly sizes: Readonly<Record<string, number>>;
   };
   readonly dataPath: { readonly rounds: number; readonly ms: number };
-  readonly footprint: { readonly rounds: number };
+  readonly footprint: {
+    readonly rounds: number;
+    /** The agents' memory after requests and loads, too: most of a minute a round. */
+    readonly afterWork: boolean;
+  };
 }
 
 const one = (models: number): Burst => ({ models, services: 1 });
@@ -36,7 +40,7 @@ export const WHOLE: Plan = {
   },
   agent: { rounds: 3, starts: [1, 90, 1_000], mlserverStarts: [90], sizes: SIZES },
   dataPath: { rounds: 5, ms: 3_000 },
-  footprint: { rounds: 3 },
+  footprint: { rounds: 3, afterWork: true },
 };
 
 /** With `--short`: every part but the longest bursts, fewer rounds. */
@@ -45,7 +49,7 @@ export const SHORT: Plan = {
   burst: { rounds: 1, both: [one(100)], once: [], oursAlone: [one(1_000)] },
   agent: { rounds: 2, starts: [1, 90, 1_000], mlserverStarts: [], sizes: SIZES },
   dataPath: { rounds: 3, ms: 2_000 },
-  footprint: { rounds: 1 },
+  footprint: { rounds: 1, afterWork: true },
 };
 
 /** With `--guard`: what the guard against large losses looks at. */
@@ -54,5 +58,5 @@ export const GUARD: Plan = {
   burst: { rounds: 1, both: [one(100)], once: [], oursAlone: [] },
   agent: { rounds: 3, starts: [90], mlserverStarts: [], sizes: {} },
   dataPath: { rounds: 2, ms: 1_500 },
-  footprint: { rounds: 1 },
+  footprint: { rounds: 1, afterWork: false },
 };
