@@ -39,16 +39,11 @@ export function judge(
   asUpgrade: boolean,
 ): PassedRequest | undefined {
   const { method = 'GET', url = '/', rawHeaders } = incoming;
-  if (url === '*' && method === 'OPTIONS') {
-    // Asked of the server, not of anything on it; KServe's agent answers by itself too.
-    outgoing.writeHead(200, ['Content-Length', '0']);
-    outgoing.end();
-    return undefined;
-  }
+  const isOfServer = url === '*' && method === 'OPTIONS';
   const passed = passedRequest(
     {
       method,
-      target: url,
+      target: isOfServer ? '/' : url,
       headers: rawHeaders,
       versionMajor: incoming.httpVersionMajor,
       versionMinor: incoming.httpVersionMinor,
@@ -57,7 +52,13 @@ export function judge(
     `${upstream.host}:${upstream.port}`,
     asUpgrade,
   );
-  if ('headers' in passed) return passed;
+  if ('headers' in passed) {
+    if (!isOfServer) return passed;
+    // Asked of the server, not of anything on it; KServe's agent answers by itself too.
+    outgoing.writeHead(200, ['Content-Length', '0']);
+    outgoing.end();
+    return undefined;
+  }
   // Where its body ends may be another matter of opinion.
   outgoing.shouldKeepAlive = false;
   incoming.resume();
