@@ -30,7 +30,11 @@ export interface Plan {
     /** Of the smaller set that is brought back after an end. */
     readonly back: { readonly models: number; readonly room: number; readonly rounds: number };
   };
-  readonly footprint: { readonly rounds: number };
+  readonly footprint: {
+    readonly rounds: number;
+    /** The agents' memory after requests and loads, too: most of a minute a round. */
+    readonly afterWork: boolean;
+  };
 }
 
 const one = (models: number): Burst => ({ models, services: 1 });
@@ -51,7 +55,7 @@ export const WHOLE: Plan = {
     ...{ rounds: 5, ms: 3_000, models: 10_000, room: 1_000, cold: 1_000 },
     back: { models: 1_000, room: 200, rounds: 1 },
   },
-  footprint: { rounds: 3 },
+  footprint: { rounds: 3, afterWork: true },
 };
 
 /** With `--short`: every part but the longest bursts, fewer rounds. */
@@ -64,7 +68,7 @@ export const SHORT: Plan = {
     ...{ rounds: 3, ms: 2_000, models: 2_000, room: 200, cold: 200 },
     back: { models: 200, room: 40, rounds: 1 },
   },
-  footprint: { rounds: 1 },
+  footprint: { rounds: 1, afterWork: true },
 };
 
 /** With `--guard`: what the guard against large losses looks at. */
@@ -74,5 +78,5 @@ export const GUARD: Plan = {
   agent: { rounds: 3, starts: [90], mlserverStarts: [], sizes: {} },
   dataPath: { rounds: 2, ms: 1_500 },
   onDemand: SHORT.onDemand,
-  footprint: { rounds: 1 },
+  footprint: { rounds: 1, afterWork: false },
 };

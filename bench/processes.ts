@@ -3,8 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuSeconds } from '../test/support/process-cpu.ts';
 import { familyOf } from '../test/support/process-memory.ts';
 
-/** Resident memory of a process and its descendants in MiB: pages whole (RSS), and by the share in them (PSS). */
-export async function memoryOf(pid: number): Promise<{ readonly rss: number; readonly pss: number }> {
+/** What a process and its descendants take, in MiB. */
+export interface Memory {
+  /** Resident pages, each whole. */
+  readonly rss: number;
+  /** By the share in each. */
+  readonly pss: number;
+  /** Of the pages that no file backs: what the container's cgroup calls `anon`, and a node cannot drop. */
+  readonly anonymous: number;
+}
+
+export async function memoryOf(pid: number): Promise<Memory> {
   const texts = (await familyOf(pid)).map((member) =>
     readFile(`/proc/${member}/smaps_rollup`, 'utf8').catch(() => ''),
   );
@@ -14,7 +23,7 @@ export async function memoryOf(pid: number): Promise<{ readonly rss: number; rea
       (total, text) => total + Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0),
       0,
     );
-  return { rss: sum('Rss') / 1024, pss: sum('Pss') / 1024 };
+  return { rss: sum('Rss') / 1024, pss: sum('Pss') / 1024, anonymous: sum('Anonymous') / 1024 };
 }
 
 /** So little in a second counts as idle, in CPU seconds. */

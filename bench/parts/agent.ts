@@ -170,8 +170,10 @@ export function callModel(
   connections: number,
   ms: number,
 ): Promise<CallerReport> {
-  const path = `/v2/models/${model}/infer`;
-  return runCaller({
-    ...{ port: port ?? MODEL_SERVER_PORT, path, body: INFERENCE, connections, ms, warmUpMs: 500 },
-  });
+  return runCaller({ ...inferenceOf(port, model), connections, ms, warmUpMs: 500 });
+}
+
+/** One inference. */
+export function inferenceOf(port: number | undefined, model: string) {
+  return { port: port ?? MODEL_SERVER_PORT, path: `/v2/models/${model}/infer`, body: INFERENCE };
 }

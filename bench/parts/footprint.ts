@@ -6,36 +6,40 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { eventuallyTrue } from '../../test/support/eventually.ts';
-import { startBenchAgent } from '../agents.ts';
+import { type BenchAgent, startBenchAgent } from '../agents.ts';
 import { alternate } from '../bench-run.ts';
 import type { Part } from '../bench-run.ts';
-import { startModelFiles } from '../load/model-files.ts';
+import { type ModelFiles, startModelFiles } from '../load/model-files.ts';
 import { monotonicMs } from '../load/monotonic.ts';
-import { startModelServer } from '../load/start-model-server.ts';
+import { runCaller } from '../load/run-caller.ts';
+import { type BenchModelServer, startModelServer } from '../load/start-model-server.ts';
 import { startBenchCluster } from '../managers.ts';
 import { memoryOf, settled } from '../processes.ts';
 import { cpuSeconds } from '../../test/support/process-cpu.ts';
 import * as names from '../report/figure-names.ts';
 import { PROGRAMS } from '../report/results.ts';
 import type { Program, Sample } from '../report/results.ts';
+import { inferenceOf } from './agent.ts';
 import { makePredictors, timeBurst } from './burst.ts';
 
 const MODELS = 10;
+const REQUESTS = 1_000;
+const LOADS = 90;
 const CPU_SECONDS = 5;
 const IMAGE = fileURLToPath(new URL('../../image/main.ts', import.meta.url));
 
 /** What each takes while it has nothing to do, and how long until it is ready. */
 export const footprint: Part = async ({ plan, record, say }) => {
-  const { rounds } = plan.footprint;
+  const { rounds, afterWork } = plan.footprint;
   await alternate(PROGRAMS, rounds, async (who, round) => {
-    record(who, await measureAgent(who));
+    record(who, await measureAgent(who, afterWork));
     record(who, await measureManager(who));
     say(`round ${round + 1}: ${who}`);
   });
   record('ours', await measureImage());
 };
 
-async function measureAgent(who: Program): Promise<Sample> {
+async function measureAgent(who: Program, afterWork: boolean): Promise<Sample> {
   const [server, files] = [await startModelServer(), await startModelFiles()];
   const models = Array.from({ length: MODELS }, (_, index) => `model-${index}`);
   const started = await startBenchAgent(
@@ -46,7 +50,9 @@ async function measureAgent(who: Program): Promise<Sample> {
     await started.ready();
     const readyMs = monotonicMs() - started.startedAt;
     await eventuallyTrue(`${who}’s agent has loaded its models`, () => server.loads.length >= MODELS);
-    return { [names.readyTime('agent')]: readyMs, ...(await idleFigures('agent', started.pid)) };
+    const idle = await idleFigures('agent', started.pid);
+    const worked = afterWork ? await memoryAfterWork(started, files, server) : {};
+    return { [names.readyTime('agent')]: readyMs, ...idle, ...worked };
   } finally {
     await started.stop();
     files.stop();
@@ -71,11 +77,37 @@ async function idleFigures(what: 'agent' | 'manager', pid: number): Promise<Samp
   const before = await cpuSeconds(pid);
   await sleep(CPU_SECONDS * 1_000);
   const used = (await cpuSeconds(pid)) - before;
-  const { rss, pss } = await memoryOf(pid);
+  const { rss, pss, anonymous } = await memoryOf(pid);
   return {
+    ...(what === 'agent' ? { [names.memoryFigure('anonymous memory', 'when idle')]: anonymous } : {}),
     [names.idleRss(what)]: rss,
     [names.idlePss(what)]: pss,
     [names.idleCpu(what)]: (used / CPU_SECONDS) * 1_000,
+  };
+}
+
+/** What an agent has in memory once it has passed requests on, and once it has loaded more models. */
+async function memoryAfterWork(
+  { pid, port, apply }: BenchAgent,
+  files: ModelFiles,
+  server: BenchModelServer,
+): Promise<Sample> {
+  await runCaller({ ...inferenceOf(port, 'model-0'), connections: 4, count: REQUESTS });
+  const afterTraffic = await memoryFigures(pid, names.AFTER_TRAFFIC);
+  server.forget();
+  const models = Array.from({ length: LOADS }, (_, index) => `later-${index}`);
+  await apply(models.map((name) => ({ name, uri: files.uri(name, 1_000) })));
+  await eventuallyTrue(`${LOADS} more models are loaded`, () => server.loads.length >= LOADS);
+  return { ...afterTraffic, ...(await memoryFigures(pid, names.AFTER_LOADS)) };
+}
+
+async function memoryFigures(pid: number, when: string): Promise<Sample> {
+  await settled(pid);
+  const { rss, pss, anonymous } = await memoryOf(pid);
+  return {
+    [names.memoryFigure('RSS', when)]: rss,
+    [names.memoryFigure('PSS', when)]: pss,
+    [names.memoryFigure('anonymous memory', when)]: anonymous,
   };
 }
 

@@ -60,6 +60,11 @@ function connectionsOf(connections: number): string {
 
 export const idleRss = (who: 'agent' | 'manager'): string => `idle RSS of the ${who}, MiB`;
 export const idlePss = (who: 'agent' | 'manager'): string => `idle PSS of the ${who}, MiB`;
+/** When memory is looked at, beside idle: as a node pays for it. */
+export const AFTER_TRAFFIC = 'after 1,000 requests';
+export const AFTER_LOADS = 'after 90 loads';
+export const memoryFigure = (kind: 'RSS' | 'PSS' | 'anonymous memory', when: string): string =>
+  `${kind} of the agent ${when}, MiB`;
 export const idleCpu = (who: 'agent' | 'manager'): string => `idle CPU of the ${who}, ms a second`;
 export const readyTime = (who: 'agent' | 'manager'): string => `start to ready of the ${who}, ms`;
 export const IMAGE_PACKED = 'image as it is pulled, MiB';

@@ -125,6 +125,7 @@ describe('a connection whose requests are ordinary', () => {
     it.each([
       ['two hosts', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400],
       ['no host', 'GET / HTTP/1.1\r\n\r\n', 400],
+      ['no host and is of the server', 'OPTIONS * HTTP/1.1\r\n\r\n', 400],
       ['a broken escape', 'GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n', 400],
       ['two lengths', 'GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n', 400],
     ])('is refused when a later request has %s, and what follows is not served', async (_, bad, status) => {
