@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { seconds, type Clock, type Milliseconds } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
@@ -92,7 +93,7 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
       connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL,
       noDelay: true,
     },
-    application(options, state),
+    unlessGone(application(options, state)),
   );
   const observe = options.connectionClosed ?? (() => undefined);
   const room = makeRoomOn(server, { most: MAX_CONNECTIONS, clock, logger, observe });
@@ -126,12 +127,12 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
 interface ServerState {
   draining: boolean;
   /** Of the reviews that are being answered. */
-  readonly inFlight: Set<ServerResponse>;
+  readonly inFlight: Set<Response>;
   readonly budget: BodyBudget;
 }
 
 /** The client shall open its next connection elsewhere: then closing this one loses no call. */
-function askToLeave(response: ServerResponse): void {
+function askToLeave(response: Response): void {
   if (!response.headersSent) response.setHeader('Connection', 'close');
 }
 
@@ -151,53 +152,50 @@ interface TlsSettings {
   readonly clientAuthority: string | undefined;
 }
 
-/** By path and method. Two paths need no router, which took a twenty-fifth of the manager's start, and of a review. */
-function application(options: AdmissionServerOptions, state: ServerState): RequestListener {
+function application(options: AdmissionServerOptions, state: ServerState): Express {
   const { handlers, clock, logger, observe } = options;
   const shared = { budget: state.budget, seed: randomInt(2 ** 30) };
-  const endpoints = new Map(
-    [...handlers].map(([path, handler]) => [
-      path,
-      reviewEndpoint({ path, handler, clock, logger, observe, ...shared }),
-    ]),
-  );
-  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const app = express();
+  app.disable('x-powered-by').disable('etag').disable('query parser').enable('case sensitive routing');
+  app.use((_request: Request, response: Response, next: NextFunction) => {
     if (state.draining) askToLeave(response);
-    const endpoint = endpoints.get(pathOf(request));
-    if (endpoint === undefined) {
-      refuse(request, response, clock, 404, `no webhook here; there is ${[...handlers.keys()].join(', ')}\n`);
-    } else if (request.method === 'POST') {
+    next();
+  });
+  for (const [path, handler] of handlers) {
+    const endpoint = reviewEndpoint({ path, handler, clock, logger, observe, ...shared });
+    app.post(path, async (request: Request, response: Response) => {
       state.inFlight.add(response);
-      await endpoint(request, response).finally(() => state.inFlight.delete(response));
-    } else {
-      response.setHeader('Allow', 'POST');
-      refuse(request, response, clock, 405, `${request.method ?? ''} is not served here; send POST\n`);
-    }
-  };
-  return (request, response) => {
-    // What is left in a read of a connection that has been closed is not served.
-    if (request.socket.destroyed) return;
-    serve(request, response).catch((error: unknown) => {
-      logger.error({ error: messageOf(error), err: error }, 'a request failed; please report this');
-      if (response.headersSent) response.destroy();
-      else refuse(request, response, clock, 500, 'the webhook server failed; its log has the reason\n');
+      try {
+        await endpoint(request, response);
+      } finally {
+        state.inFlight.delete(response);
+      }
     });
+    app.all(path, (request: Request, response: Response) => {
+      response.setHeader('Allow', 'POST');
+      refuse(request, response, clock, 405, `${request.method} is not served here; send POST\n`);
+    });
+  }
+  app.use((request: Request, response: Response) => {
+    refuse(request, response, clock, 404, `no webhook here; there is ${[...handlers.keys()].join(', ')}\n`);
+  });
+  // Express knows an error handler by its four parameters.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    logger.error({ error: messageOf(error), err: error }, 'a request failed; please report this');
+    if (response.headersSent) response.destroy();
+    else refuse(request, response, clock, 500, 'the webhook server failed; its log has the reason\n');
+  });
+  return app;
+}
+
+/** What is left in a read of a connection that has been closed is not served. */
+function unlessGone(app: Express): RequestListener {
+  return (request, response) => {
+    if (!request.socket.destroyed) app(request, response);
   };
 }
 
-/** Without a query, nor a slash at its end. */
-function pathOf({ url = '/' }: IncomingMessage): string {
-  const [path = '/'] = url.split('?', 1);
-  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-}
-
-function refuse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  clock: Clock,
-  status: number,
-  text: string,
-): void {
+function refuse(request: Request, response: Response, clock: Clock, status: number, text: string): void {
   answerAndHangUp(request, response, clock, { status, contentType: 'text/plain; charset=utf-8', text });
 }
 
