@@ -110,7 +110,7 @@ async function lookAtThePage(home: string): Promise<void> {
   const [address = ''] = /http:\/\/localhost:\d+/.exec(await readFile(keeper, 'utf8')) ?? [];
   const browser = await startBrowser();
   try {
-    const page = await browser.newPage({ viewport: { width: 1000, height: 840 } });
+    const page = await browser.newPage({ viewport: { width: 1000, height: 560 } });
     await page.goto(`${address}/#/default/classifiers`);
     for (const model of ['iris', 'wine', 'cancer']) {
       await page.getByText(model, { exact: true }).first().waitFor();
