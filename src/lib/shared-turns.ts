@@ -6,7 +6,7 @@ interface TurnBounds {
 }
 
 /** Bounds how much goes on at once, for each who shares and for all. */
-export interface SharedTurns {
+interface SharedTurns {
   /** Does the work when it is its turn: each who shares in the order of asking, and those who have room before those who have none. */
   run<R>(sharer: string, work: () => Promise<R>): Promise<R>;
 }
