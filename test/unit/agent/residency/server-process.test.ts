@@ -1,0 +1,28 @@
+import { describe, expect, it } from '@jest/globals';
+import { createServerProcess } from '../../../../src/agent/residency/server-process.ts';
+
+const MIB = 1024 * 1024;
+const EMPTY = 137 * MIB;
+const LIBRARIES = 76 * MIB;
+
+describe('what a model server takes without models', () => {
+  const afterFirst = (empty: number, declared: number, takes: number) => {
+    const server = createServerProcess(undefined);
+    server.measured(empty, 0, 0);
+    server.measured(empty + LIBRARIES + takes, declared, declared);
+    return server.known()?.base;
+  };
+
+  it('holds the libraries that come with its first model', () => {
+    expect(afterFirst(EMPTY, MIB, MIB)).toBe(EMPTY + LIBRARIES);
+  });
+
+  it.each([150, 600])('holds no first model of %d MiB that declares a tenth', (takes) => {
+    // As much as the default budget leaves the server of its limit.
+    expect(afterFirst(EMPTY, (takes / 10) * MIB, takes * MIB)).toBeLessThanOrEqual(256 * MIB);
+  });
+
+  it('is what it was measured to be where that is more', () => {
+    expect(afterFirst(400 * MIB, 15 * MIB, 150 * MIB)).toBe(400 * MIB);
+  });
+});
