@@ -60,7 +60,9 @@ async function kubectlInPath(
   { environment, progress }: Pick<GoBuildRequest, 'environment' | 'progress'>,
 ): Promise<boolean> {
   const args = ['version', '--client', '--output=json'];
-  const output = await runProgram({ command: 'kubectl', args, environment }).catch(() => '');
+  // A kubectl that picks its version by the cluster is not to ask one.
+  const alone = { ...environment, KUBECONFIG: '/dev/null' };
+  const output = await runProgram({ command: 'kubectl', args, environment: alone }).catch(() => '');
   // Vendors add to the version: v1.32.4-dispatcher, v1.33.1+k3s1.
   const [release = ''] = /v\d+\.\d+\.\d+/.exec(output) ?? [];
   const own = parseReleaseVersion(release);

@@ -57,7 +57,8 @@ async function withGo(script: string): Promise<NodeJS.ProcessEnv> {
   await mkdir(join(work, 'module'), { recursive: true });
   await writeFile(join(work, 'module', 'go.mod'), 'module m\n\nrequire (\n\tk8s.io/kubernetes v1.36.3\n)\n');
   await writeProgram(join(work, 'go-bin'), 'go', script);
-  return { PATH: `${join(work, 'go-bin')}:/usr/bin:/bin` };
+  // kubectl keeps a cache in its home, which without one is the working directory.
+  return { PATH: `${join(work, 'go-bin')}:/usr/bin:/bin`, HOME: work };
 }
 const WORKING_GO = `[ "$1" = version ] && exit 0
 while [ "$1" != -o ]; do [ "$1" = -ldflags ] && flags=$2; shift; done
