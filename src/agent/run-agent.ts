@@ -1,3 +1,7 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RESIDENCY_JSON } from '../contract/names.ts';
+import { decodeResidency } from '../contract/residency.ts';
 import { type Clock, type Milliseconds, milliseconds, type Random, seconds } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import { readComponentProbe } from './readiness-probe.decide.ts';
@@ -5,6 +9,7 @@ import type { AroundProxy } from './around-proxy.ts';
 import type { AgentOptions } from './options.ts';
 import type { Proxy } from './proxy/proxy-server.ts';
 import type { Puller } from './puller/contract.ts';
+import { createStartingWaker } from './residency/starting-waker.ts';
 import { askComponents, createReadiness, type Readiness } from './readiness.ts';
 import { type RunningModels, startModels } from './start-models.ts';
 import type { Environment } from './sources/environment.ts';
@@ -63,17 +68,26 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
     return reason;
   };
   let models: RunningModels | undefined;
+  let starting = (await waitsAtStart(options)) ? createStartingWaker() : undefined;
   const serving = await startServing({
     ...deps,
     notReady,
     board,
     models: () => models?.engine.models() ?? [],
-    waker: () => models?.waker(),
+    waker: () => starting ?? models?.waker(),
   });
   const { stepped, forgotten, registry } = serving.metrics;
-  if (options.enablePuller)
-    models = await startModels({ ...deps, readiness, board, registry, stepped, forgotten }, ending.signal);
-  else readiness.setFirstSet([]);
+  if (options.enablePuller) {
+    const running = await startModels(
+      { ...deps, readiness, board, registry, stepped, forgotten },
+      ending.signal,
+    );
+    models = running;
+    void running.read.then(() => {
+      starting?.started(running.waker());
+      starting = undefined;
+    });
+  } else readiness.setFirstSet([]);
   // The status should say so as soon as the pod could be ready, whether or not it is asked for.
   void lookUntil(() => board.facts().ready, notReady, clock, ending.signal);
   const { port } = serving.proxy;
@@ -82,6 +96,15 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
     ...{ port, statusPort: serving.status.port },
     stop: () => stopAgent(deps, { ...serving, readiness, models, ending }),
   };
+}
+
+/** Whether requests may have to wait for their models, as far as can be said before these are known. */
+async function waitsAtStart({ enablePuller, residency, configDir }: AgentOptions): Promise<boolean> {
+  if (!enablePuller) return false;
+  if (residency.kind === 'on-demand' || residency.waitWhileServerIsAway) return true;
+  const said = await readFile(join(configDir, RESIDENCY_JSON), 'utf8').catch(() => '');
+  const reading = decodeResidency(said);
+  return reading.kind === 'good' && reading.residency.kind === 'on-demand';
 }
 
 async function lookUntil(

@@ -46,6 +46,8 @@ export interface RunningModels {
   readonly residency: RunningResidency;
   /** By what requests wait for their models; undefined: none has to. */
   readonly waker: () => ModelWaker | undefined;
+  /** Resolves once models.json and residency.json have been read for the first time, whatever was in them. */
+  readonly read: Promise<undefined>;
 }
 
 /** Takes over what is on disk, and follows models.json and the model server until the signal aborts. */
@@ -94,19 +96,18 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
   await settings.showAll();
   engine.adopt(found);
   adopted.resolve(found);
-  void watchModelConfig(
-    options.configDir,
-    clock,
-    signal,
-    (reading) => takeReading(reading, deps, engine, found),
-    residency.read,
-  );
+  const read = Promise.withResolvers<undefined>();
+  const report = (reading: ConfigReading): void => {
+    takeReading(reading, deps, engine, found);
+    read.resolve(undefined);
+  };
+  void watchModelConfig(options.configDir, clock, signal, report, residency.read);
   const changed = (modelServer: ServerState): void => board.setFacts({ modelServer });
   void monitorModelServer({ adapter, engine, clock, log, changed }, signal);
   void tellQuietly(board, clock, signal);
   const { waker } = residency;
   const wakes = () => residency.isOnDemand() || options.residency.waitWhileServerIsAway;
-  return { engine, store, residency, waker: () => (wakes() ? waker : undefined) };
+  return { engine, store, residency, waker: () => (wakes() ? waker : undefined), read: read.promise };
 }
 
 /** A budget for the disk has to count what an agent before this one has fetched, too; one tree after the other. */
