@@ -87,6 +87,15 @@ describe("the batcher beside that of KServe's agent", () => {
     expect(ids.size).toBe(MODELS.length);
   });
 
+  it('refuses a body that is longer than may be batched, and goes on', async () => {
+    const url = `http://127.0.0.1:${ours.port}${pathOf('a')}`;
+    const body = `{"instances":["${'x'.repeat(64 * 1024 * 1024)}"]}`;
+    const refused = await fetch(url, { method: 'POST', body });
+    expect([refused.status, await refused.text()]).toEqual([413, expect.stringContaining('64 MiB')]);
+    expect(calls).toEqual([]);
+    expect((await predict(ours.port, 'a', [1])).status).toBe(200);
+  });
+
   it("does not mix models as KServe's agent does, which sends a batch to the path of its last request", async () => {
     const answers = await all(theirs.port);
     const wrong = answers.filter(
