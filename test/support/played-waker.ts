@@ -10,6 +10,8 @@ export interface PlayedWaker extends ModelWaker {
   readonly inFlight: Map<string, number>;
   /** How often each model was waited for. */
   readonly waits: string[];
+  /** Whether the agent ends. */
+  ending: boolean;
   /** Ends every wait for the model. */
   settle(name: string, outcome: WakeOutcome): void;
 }
@@ -21,8 +23,9 @@ export function playedWaker(): PlayedWaker {
   const waits: string[] = [];
   const ends = new Set<{ readonly name: string; readonly end: (outcome: WakeOutcome) => void }>();
   const add = (name: string, count: number) => inFlight.set(name, (inFlight.get(name) ?? 0) + count);
-  return {
-    ...{ states, inFlight, waiting, waits },
+  const played: PlayedWaker = {
+    ...{ states, inFlight, waiting, waits, ending: false },
+    isEnding: () => played.ending,
     availability: (name) => ({ kind: states.get(name) ?? 'unknown' }),
     enter: (name) => {
       add(name, 1);
@@ -49,4 +52,5 @@ export function playedWaker(): PlayedWaker {
       for (const one of [...ends]) if (one.name === name) one.end(outcome);
     },
   };
+  return played;
 }

@@ -126,6 +126,11 @@ async function tryAgain({ waker, clock }: Wake, attempt: Attempt): Promise<void>
   const hasLeft = () => signal.aborted;
   await clock.sleep(TRY_EVERY, signal);
   if (hasLeft()) return;
+  if (waker.isEnding()) {
+    const message = 'the pod is ending, and its model server has ended';
+    refused({ kind: 'refused', reason: 'Stopping', message, retryAfter: milliseconds(1_000) });
+    return;
+  }
   const { kind } = waker.availability(model);
   const isThere = kind === 'loaded' || kind === 'unknown';
   const outcome: WakeOutcome = isThere ? { kind: 'loaded' } : await waker.wait(model, signal);

@@ -10,12 +10,16 @@ interface WakerSettings {
   readonly waitWhileServerIsAway: boolean;
   /** A request has waited for its model. */
   readonly waited: (took: Milliseconds, outcome: WakeOutcome) => void;
+  /** Aborts when the agent ends: nothing is loaded from then on. */
+  readonly stopping: AbortSignal;
 }
 
 /** What the proxy asks, answered out of the books. A request for a model that is loaded costs a look into a map and two counters. */
-export function createWaker(books: Books, { waitWhileServerIsAway, waited }: WakerSettings): ModelWaker {
+export function createWaker(books: Books, settings: WakerSettings): ModelWaker {
+  const { waitWhileServerIsAway, waited, stopping } = settings;
   const { clock, entries } = books;
   const noUse = (): void => undefined;
+  stopping.addEventListener('abort', () => endWaits(books), { once: true });
   return {
     availability: (name) => {
       const entry = entries.get(name);
@@ -46,6 +50,7 @@ export function createWaker(books: Books, { waitWhileServerIsAway, waited }: Wak
         callBack(books, entry);
         return Promise.resolve({ kind: 'loaded' });
       }
+      if (stopping.aborted) return Promise.resolve(ENDING);
       const now = clock.monotonic();
       const failure = standingFailure(entry, now);
       if (failure !== undefined && failure.step === 'load') {
@@ -65,8 +70,15 @@ export function createWaker(books: Books, { waitWhileServerIsAway, waited }: Wak
         return how;
       });
     },
+    isEnding: () => stopping.aborted,
   };
 }
+
+function endWaits({ entries, waiting }: Books): void {
+  for (const entry of entries.values()) waiting.endAll(entry, ENDING);
+}
+
+const ENDING = refusal('Stopping', 'the pod is ending; send the request again', milliseconds(1_000));
 
 const LOADED = { kind: 'loaded' } as const;
 const UNKNOWN = { kind: 'unknown' } as const;

@@ -27,6 +27,7 @@ export function createStartingWaker(): StartingWaker {
       if (kind === 'unknown') return { kind: 'removed' };
       return kind === 'loaded' ? { kind } : waker.wait(name, signal);
     },
+    isEnding: () => waker?.isEnding() ?? false,
     started: (next) => {
       waker = next;
       known.resolve(undefined);

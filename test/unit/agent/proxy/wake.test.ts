@@ -226,6 +226,14 @@ describe('requests for models that sleep', () => {
       expect(await answered).toMatchObject({ status: 200 });
     });
 
+    it('and the pod ends: 503 at once, for it does not come back', async () => {
+      await away();
+      waker.ending = true;
+      const { status, headers, body } = await call().answered;
+      expect([status, headers['retry-after']]).toEqual([503, '1']);
+      expect(body).toContain('Stopping');
+    });
+
     it('it does not come back: 503 and Retry-After', async () => {
       await away();
       const { status, headers, body } = await call().answered;

@@ -17,6 +17,7 @@ function knownModels(entered: string[]): ModelWaker {
       return () => undefined;
     },
     wait: (): Promise<WakeOutcome> => Promise.resolve({ kind: 'loaded' }),
+    isEnding: () => false,
   };
 }
 
