@@ -5,6 +5,7 @@ import { isSecretName, MOST_SECRETS } from '../contract/credential-lookup.ts';
 import type { CredentialLookup, NamedSecret } from '../contract/credential-lookup.ts';
 import { factsOfSecret } from '../contract/storage-credentials.ts';
 import type { SecretFacts } from '../contract/storage-credentials.ts';
+import { keepLatest } from '../lib/keep-latest.ts';
 import { createSharedTurns } from '../lib/shared-turns.ts';
 
 /** The storage credentials that a pod or its service account names. */
@@ -80,9 +81,8 @@ export function createPodCredentials(options: PodCredentialsOptions): PodCredent
   }
 
   function remember(key: ObjectKey, facts: SecretFacts): void {
-    const [oldest] = remembered.keys();
-    if (remembered.size >= MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
-    remembered.set(key, { facts, until: (clock.monotonic() + ttl) as MonotonicMs });
+    const until = (clock.monotonic() + ttl) as MonotonicMs;
+    keepLatest(remembered, key, { facts, until }, MAX_REMEMBERED);
   }
 
   async function accountOf(namespace: string, name: string): Promise<ServiceAccount | undefined> {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { milliseconds, type Clock } from '../lib/clock.ts';
 import type { BodyBudget, BodyShare } from './body-budget.ts';
-import type { JsonExcess, JsonMeter } from './json-meter.ts';
+import type { JsonExcess, JsonMeter } from '../lib/json-meter.ts';
 
 export type RequestBody =
   | { readonly kind: 'complete'; readonly bytes: Buffer }

@@ -6,7 +6,7 @@ import {
   type AdmissionRequest,
 } from './admission-review.decide.ts';
 import type { JsonObject, JsonValue } from '../lib/json.ts';
-import type { JsonBounds, JsonExcess } from './json-meter.ts';
+import type { JsonBounds, JsonExcess } from '../lib/json-meter.ts';
 import { pruneDeepJson } from './prune-json.ts';
 
 /**

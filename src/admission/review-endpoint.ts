@@ -5,7 +5,7 @@ import { messageOf, MmsError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { handlerDeadline } from './call-timeout.ts';
 import type { BodyBudget } from './body-budget.ts';
-import { jsonMeter } from './json-meter.ts';
+import { jsonMeter } from '../lib/json-meter.ts';
 import { answerAndHangUp, answerJson, readBody } from './request-body.ts';
 import type { RequestBody } from './request-body.ts';
 import {

@@ -1,10 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { RESIDENCY_JSON } from '../contract/names.ts';
-import { decodeResidency } from '../contract/residency.ts';
 import { type Clock, type Milliseconds, milliseconds, type Random, seconds } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import { readComponentProbe } from './readiness-probe.decide.ts';
+import { readResidencyFile } from './config/config-watcher.ts';
 import type { AroundProxy } from './around-proxy.ts';
 import type { AgentOptions } from './options.ts';
 import type { Proxy } from './proxy/proxy-server.ts';
@@ -102,8 +99,7 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
 async function waitsAtStart({ enablePuller, residency, configDir }: AgentOptions): Promise<boolean> {
   if (!enablePuller) return false;
   if (residency.kind === 'on-demand' || residency.waitWhileServerIsAway) return true;
-  const said = await readFile(join(configDir, RESIDENCY_JSON), 'utf8').catch(() => '');
-  const reading = decodeResidency(said);
+  const reading = await readResidencyFile(configDir);
   return reading.kind === 'good' && reading.residency.kind === 'on-demand';
 }
 

@@ -1,5 +1,6 @@
 import { compareText } from '../lib/compare-text.ts';
-import { isModestJson, isRecord } from '../lib/json.ts';
+import { isRecord } from '../lib/json.ts';
+import { isModestJson } from '../lib/json-meter.ts';
 import { formatQuantity, parseQuantity } from '../lib/quantity.ts';
 
 /** What an agent learns about one model; the shape and field order are KServe's `modelconfig.ModelConfig`. */

@@ -38,7 +38,7 @@ export function watchedPod(raw: KubernetesObject): WatchedPod {
   const { name, namespace, uid, resourceVersion, deletionTimestamp, labels, annotations } = raw.metadata;
   const spec = recordIn(raw, 'spec');
   const status = recordIn(raw, 'status');
-  const agent = recordsIn(spec?.['containers']).find((container) => container['name'] === CONTAINERS.agent);
+  const agent = agentContainerIn(spec);
   return {
     metadata: {
       name,
@@ -145,4 +145,11 @@ function recordIn(parent: object | undefined, field: string): Record<string, unk
 function textIn(parent: Record<string, unknown> | undefined, field: string): string | undefined {
   const value = parent?.[field];
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** The agent's container in the spec of a pod, as the API server sent it. */
+export function agentContainerIn(
+  spec: Readonly<Record<string, unknown>> | undefined,
+): JsonObject | undefined {
+  return recordsIn(spec?.['containers']).find(({ name }) => name === CONTAINERS.agent);
 }

@@ -1,6 +1,6 @@
-import { CONTAINERS } from '../contract/names.ts';
 import { payloadAnnotations } from '../contract/payload-spec.ts';
-import { isRecord, recordOf, recordsIn } from '../lib/json.ts';
+import { agentContainerIn } from '../contract/watched-pod.ts';
+import { isRecord, recordOf } from '../lib/json.ts';
 import { valueOf } from '../lib/lookup.ts';
 import { broken, ok, type Step, unknown, type Verdict } from './chain.decide.ts';
 import type { PredictorFacts, RawPod } from './facts.decide.ts';
@@ -51,7 +51,7 @@ function judgeInPods(
 
 /** What the agent of a pod is called with; undefined for a pod without one. */
 function agentArgs({ spec }: RawPod): readonly unknown[] | undefined {
-  const agent = recordsIn(recordOf(spec)['containers']).find(({ name }) => name === CONTAINERS.agent);
+  const agent = agentContainerIn(recordOf(spec));
   if (agent === undefined) return undefined;
   const { args } = agent;
   return Array.isArray(args) ? args : [];

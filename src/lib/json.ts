@@ -31,29 +31,3 @@ export function nestsDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => nestsDeeper(inner, levels - 1));
 }
-
-const [QUOTE, BACKSLASH, COMMA, OPEN_LIST, CLOSE_LIST, OPEN, CLOSE] = [34, 92, 44, 91, 93, 123, 125];
-
-/**
- * Whether a text of JSON, parsed, holds at most so many values, nested so deep at most. Looking takes some milliseconds a MiB;
- * parsing as much of `[[[[` or `{},{},` and looking at each takes half a second. Of what is no JSON it says anything.
- */
-export function isModestJson(
-  text: string,
-  most: { readonly values: number; readonly depth: number },
-): boolean {
-  let [values, depth, isText] = [1, 0, false];
-  for (let at = 0; at < text.length && values <= most.values && depth <= most.depth; at += 1) {
-    const code = text.charCodeAt(at);
-    if (isText) {
-      if (code === BACKSLASH) at += 1;
-      else if (code === QUOTE) isText = false;
-    } else if (code === QUOTE) isText = true;
-    else if (code === COMMA) values += 1;
-    else if (code === OPEN_LIST || code === OPEN) {
-      values += 1;
-      depth += 1;
-    } else if (code === CLOSE_LIST || code === CLOSE) depth -= 1;
-  }
-  return values <= most.values && depth <= most.depth;
-}

@@ -1,5 +1,5 @@
-/** What a field name may have: RFC 9110 section 5.6.2. */
-const NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+import { FIELD_NAME } from './http-field.ts';
+
 const FOLDED = /\n[\t ]/;
 const LENGTHS = /^content-length[\t ]*:[\t ]*([^\r\n]*)/gim;
 const WIDE_STATUS = /^(HTTP\/\d\.\d) {2,}/;
@@ -43,6 +43,6 @@ function withSoundName(line: string): string | undefined {
   let end = colon;
   while (line[end - 1] === ' ' || line[end - 1] === '\t') end -= 1;
   const name = line.slice(0, end);
-  if (NAME.test(name)) return name + line.slice(colon);
-  return NAME.test(name.replaceAll(' ', '')) ? undefined : line;
+  if (FIELD_NAME.test(name)) return name + line.slice(colon);
+  return FIELD_NAME.test(name.replaceAll(' ', '')) ? undefined : line;
 }

@@ -1,5 +1,6 @@
 import { milliseconds, seconds } from '../lib/clock.ts';
 import type { Clock, MonotonicMs } from '../lib/clock.ts';
+import { keepLatest } from '../lib/keep-latest.ts';
 import type { AnyReflector } from '../kube/cluster-view.ts';
 import type { Advice } from './page-documents.decide.ts';
 import type { Surroundings } from './page-surroundings.ts';
@@ -40,10 +41,7 @@ export function adviceKeeper(
     const advice = make();
     const took = clock.monotonic() - madeAt;
     const busyUntil = (madeAt + milliseconds(took * KEPT_FOR_TIMES)) as MonotonicMs;
-    kept.delete(what);
-    kept.set(what, { madeAt, busyUntil, pods: version, advice });
-    const [oldest] = kept.keys();
-    if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest);
+    keepLatest(kept, what, { madeAt, busyUntil, pods: version, advice }, KEPT);
     return advice;
   };
 }

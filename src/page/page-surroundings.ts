@@ -11,6 +11,7 @@ import { milliseconds, seconds } from '../lib/clock.ts';
 import type { Clock, MonotonicMs } from '../lib/clock.ts';
 import { compareText } from '../lib/compare-text.ts';
 import { messageOf } from '../lib/errors.ts';
+import { keepLatest } from '../lib/keep-latest.ts';
 import type { Lookup } from '../lib/lookup.ts';
 import type { PageAgents } from './page-agents.ts';
 import { REPLICAS_SHOWN } from './page-documents.decide.ts';
@@ -76,10 +77,7 @@ export function surroundingsReader({
     const before = kept.get(key);
     if (before !== undefined && (before.until === undefined || begun < before.until)) return before.answer;
     const entry = { until: undefined as MonotonicMs | undefined, answer: read(key) };
-    kept.delete(key);
-    kept.set(key, entry);
-    const [oldest] = kept.keys();
-    if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest);
+    keepLatest(kept, key, entry, KEPT);
     void entry.answer.then(() => {
       const now = clock.monotonic();
       const span = Math.max(KEPT_FOR, milliseconds((now - begun) * KEPT_FOR_TIMES));

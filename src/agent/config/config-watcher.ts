@@ -51,6 +51,11 @@ export async function watchModelConfig(
   directory.close();
 }
 
+/** Reads `<configDir>/residency.json` as it is now. */
+export async function readResidencyFile(configDir: string): Promise<ResidencyFileReading> {
+  return residencyIn(await contentOf(join(configDir, RESIDENCY_JSON)));
+}
+
 /** `content` is another one whenever there is something to report. */
 type FileContent =
   | { readonly path: string; readonly content: string; readonly bytes: Buffer }

@@ -1,3 +1,4 @@
+import { FIELD_VALUE } from '../../lib/http-field.ts';
 import { CloudEvent, HTTP } from 'cloudevents';
 import type { Clock, EpochMs } from '../../lib/clock.ts';
 import { goUrlString } from './go-url.ts';
@@ -64,11 +65,8 @@ function headOf(parts: HeadParts, record: LogRecord, sentAt: EpochMs): string {
   return head;
 }
 
-/** What may stand in a header: RFC 9110 section 5.5. */
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-
 function headerValue(value: string): string {
-  if (HEADER_VALUE.test(value)) return value;
+  if (FIELD_VALUE.test(value)) return value;
   throw new Error(`no header can carry ${JSON.stringify(value)}`);
 }
 

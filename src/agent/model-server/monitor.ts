@@ -1,3 +1,4 @@
+import { eachAtOnce } from '../../lib/each-at-once.ts';
 import { type Clock, type EpochMs, milliseconds, seconds } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
@@ -108,10 +109,8 @@ async function compareAll(adapter: ModelServerAdapter, engine: Engine): Promise<
 
 async function askEach(adapter: ModelServerAdapter, names: readonly string[]): Promise<Map<string, boolean>> {
   const answers = new Map<string, boolean>();
-  const queue = names.values();
-  const worker = async () => {
-    for (const name of queue) answers.set(name, (await adapter.ready(name)) ?? false);
-  };
-  await Promise.all(Array.from({ length: ASKED_AT_ONCE }, worker));
+  await eachAtOnce(names, ASKED_AT_ONCE, async (name) => {
+    answers.set(name, (await adapter.ready(name)) ?? false);
+  });
   return answers;
 }

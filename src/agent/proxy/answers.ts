@@ -1,11 +1,11 @@
 import type { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import { endToEndHeaders, headerValues } from './hop-by-hop.decide.ts';
+import { FIELD_VALUE } from '../../lib/http-field.ts';
 import type { OrdinaryAnswer } from './ordinary-answer.decide.ts';
 import { passedAnswer } from './proxied-answer.decide.ts';
 import { MAX_HEADERS } from './proxied-request.decide.ts';
 
-const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Some of what no trailer may be, since it says how a message is read: RFC 9110 section 6.5.1. */
 const NEVER_TRAILERS = new Set([
   'content-length',
@@ -54,7 +54,7 @@ export function respond(answer: IncomingMessage, outgoing: ServerResponse): numb
 
 /** In the words of the component, unless no status line may have them. */
 function reasonOf({ statusMessage = '' }: IncomingMessage, status: number): string {
-  return REASON.test(statusMessage) ? statusMessage : (STATUS_CODES[status] ?? '');
+  return FIELD_VALUE.test(statusMessage) ? statusMessage : (STATUS_CODES[status] ?? '');
 }
 
 /** Passes an answer of the ordinary kind on, with what has come of its body. */

@@ -1,3 +1,4 @@
+import { FIELD_NAME, FIELD_VALUE } from '../../lib/http-field.ts';
 import { withoutBlanks } from './ordinary-request.decide.ts';
 
 /** The head of an answer that says by one length where its body ends, and on a connection that goes on. */
@@ -18,8 +19,6 @@ export interface OrdinaryAnswer {
 const MOST_BYTES = 16 * 1024;
 /** Without those that have no body: RFC 9110 section 15. */
 const STATUS_LINE = /^HTTP\/1\.1 ((?!204|304)[2-5]\d\d) ([\t\x20-\x7e]*)$/;
-const NAME = /^[\w!#$%&'*+.^`|~-]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const LENGTH = /^\d{1,15}$/;
 
 /**
@@ -44,7 +43,7 @@ export function ordinaryAnswer(read: {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(colon, 0));
     const value = withoutBlanks(line, colon + 1);
-    if (!NAME.test(name) || !VALUE.test(value)) return undefined;
+    if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value)) return undefined;
     switch (name.toLowerCase()) {
       case 'content-length':
         if (length !== undefined || !LENGTH.test(value)) return undefined;

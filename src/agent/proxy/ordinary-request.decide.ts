@@ -1,3 +1,4 @@
+import { FIELD_NAME, FIELD_VALUE } from '../../lib/http-field.ts';
 import type { RawHeaders } from './hop-by-hop.decide.ts';
 
 /** The head of a request of HTTP/1.1 that says by one length, or by none, where its body ends. */
@@ -16,8 +17,6 @@ export interface OrdinaryRequest {
 const MOST_BYTES = 16 * 1024;
 /** Without HEAD, whose answer has a length and no body; a target with a fragment is none. */
 const REQUEST_LINE = /^(GET|POST|PUT|PATCH|DELETE|OPTIONS) (\/[\x21\x22\x24-\x7e]*) HTTP\/1\.1$/;
-const NAME = /^[\w!#$%&'*+.^`|~-]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** One way to write each number. */
 const LENGTH = /^(?:0|[1-9]\d{0,14})$/;
 
@@ -43,7 +42,7 @@ export function ordinaryRequest(read: {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(colon, 0));
     const value = withoutBlanks(line, colon + 1);
-    if (!NAME.test(name) || !VALUE.test(value)) return undefined;
+    if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value)) return undefined;
     const lowerName = name.toLowerCase();
     if (lowerName === 'content-length') {
       if (length !== undefined || !LENGTH.test(value)) return undefined;

@@ -1,8 +1,7 @@
+import { FIELD_NAME, FIELD_VALUE } from '../../lib/http-field.ts';
 import type { PassedRequest } from './proxied-request.decide.ts';
 
 const TARGET = /^[\x21-\xff]+$/;
-const NAME = /^[\w!#$%&'*+.^`|~-]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
  * The head of a request as it is sent, a byte a character; undefined where it has what no head may have: the same characters
@@ -17,7 +16,7 @@ export function requestHead(
   for (let index = 0; index + 1 < headers.length; index += 2) {
     const name = headers[index] ?? '';
     const value = headers[index + 1] ?? '';
-    if (!NAME.test(name) || !VALUE.test(value)) return undefined;
+    if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value)) return undefined;
     head += `${name}: ${value}\r\n`;
   }
   return `${head}\r\n`;

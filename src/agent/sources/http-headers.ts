@@ -1,3 +1,4 @@
+import { FIELD_NAME } from '../../lib/http-field.ts';
 import { hexFromBase64 } from './digest.ts';
 import type { ExpectedDigest } from './digest.ts';
 import type { DigestAlgorithm } from './digest-sum.ts';
@@ -31,7 +32,7 @@ export function configuredHeaders(env: Environment, url: URL): Readonly<Record<s
 }
 
 function isHeader([name, value]: [string, unknown]): boolean {
-  return /^[\w!#$%&'*+.^`|~-]+$/.test(name) && typeof value === 'string' && !/[\r\n\0]/.test(value);
+  return FIELD_NAME.test(name) && typeof value === 'string' && !/[\r\n\0]/.test(value);
 }
 
 const DIGEST_BYTES: ReadonlyMap<string, readonly [DigestAlgorithm, number]> = new Map([

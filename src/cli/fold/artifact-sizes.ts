@@ -1,6 +1,7 @@
 import { createModelSizes } from '../../agent/sources/model-sizes.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../../agent/sources/settings.ts';
 import { shownStorageUri } from '../../contract/storage-uri.ts';
+import { eachAtOnce } from '../../lib/each-at-once.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { isRecord } from '../../lib/json.ts';
 import { bytes } from '../../lib/quantity.ts';
@@ -42,21 +43,17 @@ async function artifactSizes(uris: ReadonlySet<string>, io: CommandIo): Promise<
   const sources = createModelSizes({ env, settings: DEFAULT_SOURCE_SETTINGS, clock: systemClock });
   const artifacts = new Map<string, Bytes>();
   const failures: string[] = [];
-  const waiting = uris.values();
-  const worker = async (): Promise<void> => {
-    for (const uri of waiting) {
-      try {
-        const signal = AbortSignal.any([interruption, AbortSignal.timeout(TIMEOUT_MS)]);
-        const size = await sources.sizeOf(uri, signal);
-        if (size === undefined) failures.push(`${shownStorageUri(uri)}: its source does not say`);
-        else artifacts.set(uri, bytes(size));
-      } catch (thrown) {
-        // Of this one nothing is known; the others are asked.
-        failures.push(messageOf(thrown));
-      }
+  await eachAtOnce(uris, AT_ONCE, async (uri) => {
+    try {
+      const signal = AbortSignal.any([interruption, AbortSignal.timeout(TIMEOUT_MS)]);
+      const size = await sources.sizeOf(uri, signal);
+      if (size === undefined) failures.push(`${shownStorageUri(uri)}: its source does not say`);
+      else artifacts.set(uri, bytes(size));
+    } catch (thrown) {
+      // Of this one nothing is known; the others are asked.
+      failures.push(messageOf(thrown));
     }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  });
   await sources.close();
   return { artifacts, failures };
 }

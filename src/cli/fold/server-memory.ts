@@ -6,6 +6,7 @@ import { componentPort } from '../../contract/served-component.ts';
 import { isFinished, watchedPod } from '../../contract/watched-pod.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
 import { seconds } from '../../lib/clock.ts';
+import { eachAtOnce } from '../../lib/each-at-once.ts';
 import { bytes } from '../../lib/quantity.ts';
 import { milliCpu } from './amounts.decide.ts';
 import type { Usage } from './facts.decide.ts';
@@ -25,20 +26,17 @@ export async function usageByServers(
   pods: readonly KubernetesObject[],
 ): Promise<Usage> {
   const usage = new Map<string, { cpu: ReturnType<typeof milliCpu>; memory: ReturnType<typeof bytes> }>();
-  const waiting = pods.filter((pod) => !isFinished(watchedPod(pod))).values();
-  const worker = async (): Promise<void> => {
-    for (const pod of waiting) {
-      const { namespace = '', name } = pod.metadata;
-      const memory = await memoryOf(client, pod);
-      // Of the processor they say what they have taken since they started, which is no measure of now.
-      if (memory !== undefined)
-        usage.set(`${namespace}/${name}/${CONTAINERS.modelServer}`, {
-          cpu: milliCpu(0),
-          memory: bytes(memory),
-        });
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  const running = pods.filter((pod) => !isFinished(watchedPod(pod)));
+  await eachAtOnce(running, AT_ONCE, async (pod) => {
+    const { namespace = '', name } = pod.metadata;
+    const memory = await memoryOf(client, pod);
+    // Of the processor they say what they have taken since they started, which is no measure of now.
+    if (memory !== undefined)
+      usage.set(`${namespace}/${name}/${CONTAINERS.modelServer}`, {
+        cpu: milliCpu(0),
+        memory: bytes(memory),
+      });
+  });
   return usage;
 }
 

@@ -1,4 +1,5 @@
 import { seconds } from '../../lib/clock.ts';
+import { eachAtOnce } from '../../lib/each-at-once.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { readMetrics } from '../../lib/metrics-text.ts';
 import { trafficIn } from '../../contract/model-traffic.ts';
@@ -18,11 +19,7 @@ const MAX_ANSWER = 32 * 1024 * 1024;
 /** Asks the agent of each pod for its metrics, a few at once, by way of the API server; never rejects. In the order given. */
 export async function askTraffic(client: ApiClient, pods: readonly WatchedPod[]): Promise<PodTraffic[]> {
   const answers = new Map<WatchedPod, PodTraffic>();
-  const waiting = pods.values();
-  const worker = async (): Promise<void> => {
-    for (const pod of waiting) answers.set(pod, await askOne(client, pod));
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await eachAtOnce(pods, AT_ONCE, async (pod) => void answers.set(pod, await askOne(client, pod)));
   return pods.flatMap((pod) => answers.get(pod) ?? []);
 }
 

@@ -1,6 +1,7 @@
 import type { KubernetesObject } from '../../contract/kubernetes.ts';
 import { seconds } from '../../lib/clock.ts';
 import type { Clock, MonotonicMs } from '../../lib/clock.ts';
+import { keepLatest } from '../../lib/keep-latest.ts';
 import { createTokenBucket } from '../../lib/token-bucket.ts';
 import type { TokenBucket } from '../../lib/token-bucket.ts';
 
@@ -51,10 +52,7 @@ export function createEventAllowance(clock: Clock): EventAllowance {
 
   function bucketOf(object: string): TokenBucket {
     const bucket = objects.get(object) ?? createTokenBucket({ ...OF_ONE_OBJECT, clock });
-    objects.delete(object);
-    objects.set(object, bucket);
-    const [oldest] = objects.keys();
-    if (objects.size > OBJECTS && oldest !== undefined) objects.delete(oldest);
+    keepLatest(objects, object, bucket, OBJECTS);
     return bucket;
   }
 

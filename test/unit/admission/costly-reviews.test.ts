@@ -5,7 +5,7 @@ import type { ObjectCache } from '../../../src/contract/kubernetes.ts';
 import type { InferenceService } from '../../../src/contract/inference-service.ts';
 import { silentLogger } from '../../../src/lib/log.ts';
 import { DEFAULT_SYSTEM_CONFIG } from '../../../src/contract/system-config.ts';
-import { jsonMeter } from '../../../src/admission/json-meter.ts';
+import { jsonMeter } from '../../../src/lib/json-meter.ts';
 import { mutatePods } from '../../../src/admission/mutate-pods.ts';
 import { NO_CREDENTIALS } from '../../../src/admission/pod-credentials.ts';
 import { decodeReview, MAX_BODY_BYTES, REVIEW_BOUNDS } from '../../../src/admission/review-codec.ts';

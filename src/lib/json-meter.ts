@@ -69,6 +69,19 @@ export function jsonMeter(bounds: JsonBounds, seed: number): JsonMeter {
   };
 }
 
+/**
+ * Whether a text of JSON, parsed, holds at most so many values, nested so deep at most. Looking takes some milliseconds a MiB;
+ * parsing as much of `[[[[` or `{},{},` and looking at each takes half a second. Of what is no JSON it says anything.
+ */
+export function isModestJson(
+  text: string,
+  most: { readonly values: number; readonly depth: number },
+): boolean {
+  // The whole is a value, too, before which neither stands.
+  const meter = jsonMeter({ values: most.values - 1, names: Number.POSITIVE_INFINITY }, 0);
+  return meter.add(Buffer.from(text)) === undefined && meter.depth() <= most.depth;
+}
+
 interface MeterState {
   depth: number;
   deepest: number;
