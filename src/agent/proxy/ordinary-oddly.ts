@@ -1,4 +1,5 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
+import { CLIENT_IDLE } from './client-idle.ts';
 import { forwardSent, type Sent } from './forward.ts';
 import type { OrdinaryCall, OrdinaryExchange, ReadCall } from './ordinary-exchange.ts';
 import { passOn } from './pass-on.ts';
@@ -77,6 +78,7 @@ function nodeMessages({ serving, connection, request }: ReadCall) {
   Object.assign(incoming, { method, url, httpVersionMajor: 1, httpVersionMinor: 1 });
   const outgoing = new ServerResponse(incoming);
   outgoing.shouldKeepAlive = !serving.state.draining;
+  if (outgoing.shouldKeepAlive) outgoing.setHeader('Keep-Alive', `timeout=${CLIENT_IDLE / 1_000}`);
   outgoing.assignSocket(socket);
   // What Node's server does for the answers that it makes itself.
   const drained = () => void outgoing.emit('drain');

@@ -170,11 +170,12 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     ['refused', REFUSED, '503'],
   ] as const)('%s: answered, and the connection goes on', async (_, outcome, status) => {
     waker.states.set('m', 'asleep');
-    const { socket, answers } = await open();
+    const { socket, answers, read } = await open();
     socket.write(infer('m'));
     await waits();
     waker.settle('m', outcome);
     expect(await answers(1)).toEqual([status]);
+    expect(read()).toContain('Keep-Alive: timeout=120\r\n');
     waker.states.set('m', 'loaded');
     socket.write(infer('m'));
     expect(await answers(2)).toEqual([status, '200']);
