@@ -24,16 +24,14 @@ export function createWaker(books: Books, settings: WakerSettings): ModelWaker {
     availability: (name) => {
       const entry = entries.get(name);
       if (entry === undefined || isGone(entry)) return UNKNOWN;
-      if (answersNow(books, entry)) {
-        books.counts.hits += 1;
-        return entry.residence === 'memory' ? LOADED : ASLEEP;
-      }
+      if (answersNow(books, entry)) return entry.residence === 'memory' ? LOADED : ASLEEP;
       if (books.onDemand) return books.serverUp ? ASLEEP : SERVER_AWAY;
       return waitWhileServerIsAway && !books.serverUp ? SERVER_AWAY : LOADED;
     },
-    enter: (name) => {
+    enter: (name, found) => {
       const entry = entries.get(name);
       if (entry === undefined) return noUse;
+      if (found === 'at-once') books.counts.hits += 1;
       beginUse(books, entry);
       warm(entry, clock.monotonic());
       let over = false;
@@ -47,6 +45,7 @@ export function createWaker(books: Books, settings: WakerSettings): ModelWaker {
       const entry = entries.get(name);
       if (entry === undefined || isGone(entry)) return Promise.resolve({ kind: 'removed' });
       if (answersNow(books, entry)) {
+        books.counts.hits += 1;
         callBack(books, entry);
         return Promise.resolve({ kind: 'loaded' });
       }
