@@ -40,6 +40,6 @@ export interface ModelWaker {
    * `loaded` and the microtasks that follow it no unload is sent: who enters at once finds the model there. Never rejects.
    */
   wait(name: string, signal: AbortSignal): Promise<WakeOutcome>;
-  /** The agent ends, and loads nothing any more. */
+  /** The pod ends: a model server that takes no connection does not come back. */
   isEnding(): boolean;
 }
