@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { createConnections } from '../../../../src/agent/connections.ts';
-import { newUpstream } from '../../../../src/agent/proxy/component-call.ts';
-import { serveOrdinary } from '../../../../src/agent/proxy/ordinary-client.ts';
-import type { Serving } from '../../../../src/agent/proxy/requests.ts';
-import type { ModelWaker } from '../../../../src/agent/residency/waker.ts';
-import { milliseconds, seconds } from '../../../../src/lib/clock.ts';
-import { systemClock } from '../../../../src/lib/system-clock.ts';
+import type { Socket } from 'node:net';
+import { milliseconds } from '../../../../src/lib/clock.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
+import {
+  type OrdinaryFront,
+  type PlayedComponent,
+  playedComponent,
+  startOrdinaryFront,
+} from '../../../support/ordinary-front.ts';
 import { type PlayedWaker, playedWaker } from '../../../support/played-waker.ts';
 import { models, residencyScene } from '../../../support/residency-scene.ts';
 
@@ -26,112 +26,46 @@ const REFUSED = {
 
 /** Connections whose requests are ordinary, served without Node's server, by which no request may come to an end here. */
 describe('a connection of ordinary requests for models that may sleep', () => {
-  let component: Server;
-  let front: Server;
-  let at: Socket[];
-  let asked: string[];
-  let answer: (socket: Socket, request: string) => void;
+  let component: PlayedComponent;
+  let front: OrdinaryFront;
   let waker: PlayedWaker;
-  let observed: [path: string, status: number][];
-  let state: Serving['state'];
-  let handedOver: number;
-  let clients: Socket[];
-  let end: () => void;
-
-  async function serve(served: ModelWaker): Promise<void> {
-    const upstream = newUpstream('127.0.0.1', (component.address() as AddressInfo).port, seconds(4));
-    const connections = createConnections({ most: 100, mayCloseBusy: false, mostHeld: 1024 ** 2 });
-    const wake = { waker: served, timeout: milliseconds(2_000), clock: systemClock };
-    state = { inFlight: 0, lastStarted: 0, draining: false };
-    const serving: Serving = {
-      ...{ upstream, connections, state, around: undefined, wake: () => wake },
-      observe: (path, status) => void observed.push([path, status]),
-      stopwatch: () => performance.now(),
-      serveHttp: (socket) => {
-        handedOver += 1;
-        socket.destroy();
-      },
-    };
-    front = createServer({ allowHalfOpen: true }, (socket) => {
-      socket.on('error', () => socket.destroy());
-      serveOrdinary(serving, connections.admit(socket)!);
-    }).listen(0, '127.0.0.1');
-    await once(front, 'listening');
-    end = () => {
-      connections.closeAll();
-      upstream.direct.destroy();
-      upstream.kept.destroy();
-      upstream.fresh.destroy();
-      front.close();
-    };
-  }
 
   beforeEach(async () => {
-    [at, asked, observed, handedOver, clients] = [[], [], [], 0, []];
-    answer = (socket) => void socket.write(OK);
-    component = createServer((socket) => {
-      at.push(socket);
-      socket.on('error', () => undefined);
-      socket.on('data', (chunk) => {
-        asked.push(chunk.toString('latin1'));
-        answer(socket, chunk.toString('latin1'));
-      });
-    }).listen(0, '127.0.0.1');
-    await once(component, 'listening');
+    component = await playedComponent((socket) => void socket.write(OK));
     waker = playedWaker();
     waker.states.set('m', 'loaded');
-    await serve(waker);
+    front = await startOrdinaryFront(component.port, waker);
   });
   afterEach(() => {
-    end();
-    for (const socket of [...clients, ...at]) socket.destroy();
+    front.close();
     component.close();
   });
 
-  interface Client {
-    readonly socket: Socket;
-    readonly read: () => string;
-    /** Once so many answers have come. */
-    readonly answers: (count: number) => Promise<string[]>;
-  }
-  async function open(): Promise<Client> {
-    const socket = connect((front.address() as AddressInfo).port, '127.0.0.1').setNoDelay();
-    clients.push(socket.on('error', () => undefined));
-    let read = '';
-    socket.on('data', (chunk) => (read += chunk.toString()));
-    await once(socket, 'connect');
-    const statuses = () => [...read.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status!);
-    const answers = async (count: number) => {
-      await eventuallyTrue(`${count} answers have come`, () => statuses().length >= count);
-      return statuses();
-    };
-    return { socket, read: () => read, answers };
-  }
   const isOver = () =>
     eventuallyTrue(
       'nothing is under way',
-      () => state.inFlight === 0 && (waker.inFlight.get('m') ?? 0) === 0,
+      () => front.state.inFlight === 0 && (waker.inFlight.get('m') ?? 0) === 0,
     );
   const uses = (count: number) =>
     eventuallyTrue(`${count} requests use the model`, () => waker.inFlight.get('m') === count);
   const waits = () => eventuallyTrue('a request waits', () => waker.waiting.has('m'));
-  const bodies = () => asked.join('').match(/(?<=\r\n\r\n)[a-z]+/g);
+  const bodies = () => component.asked.join('').match(/(?<=\r\n\r\n)[a-z]+/g);
 
   it('serves a loaded model, which is in use until the answer is over', async () => {
-    answer = () => undefined;
-    const { socket, answers } = await open();
+    component.answer = () => undefined;
+    const { socket, answers } = await front.open();
     socket.write(infer('m'));
-    await eventuallyTrue('it is asked', () => asked.length === 1);
+    await eventuallyTrue('it is asked', () => component.asked.length === 1);
     expect(waker.inFlight.get('m')).toBe(1);
-    at[0]!.write(OK);
+    component.sockets[0]!.write(OK);
     expect(await answers(1)).toEqual(['200']);
     await isOver();
-    expect([handedOver, waker.waits]).toEqual([0, []]);
+    expect([front.handedOver(), waker.waits]).toEqual([0, []]);
   });
 
   it('takes the name as it is after one decoding, whatever it has in it', async () => {
     waker.states.set('a b', 'loaded').set('%61', 'loaded');
-    const { socket, answers } = await open();
+    const { socket, answers } = await front.open();
     for (const [index, name] of ['a%20b', '%2561', '%6d'].entries()) {
       socket.write(infer(name));
       await answers(index + 1);
@@ -143,22 +77,22 @@ describe('a connection of ordinary requests for models that may sleep', () => {
 
   it.each(['asleep', 'server-away'] as const)('%s: a request waits, and goes on whole', async (how) => {
     waker.states.set('m', how);
-    const { socket, answers } = await open();
+    const { socket, answers } = await front.open();
     socket.write(infer('m', 'abcdef').slice(0, -3));
     await waits();
     socket.write('def');
-    await eventuallyTrue('it counts as under way', () => state.inFlight === 1);
-    expect(asked).toEqual([]);
+    await eventuallyTrue('it counts as under way', () => front.state.inFlight === 1);
+    expect(component.asked).toEqual([]);
     waker.settle('m', { kind: 'loaded' });
     expect(await answers(1)).toEqual(['200']);
     expect(bodies()).toEqual(['abcdef']);
     await isOver();
-    expect(observed).toEqual([['/v2/models/m/infer', 200]]);
+    expect(front.observed).toEqual([['/v2/models/m/infer', 200]]);
   });
 
   it("a model that is none is the component's to answer", async () => {
-    answer = (socket) => void socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
-    const { socket, answers } = await open();
+    component.answer = (socket) => void socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
+    const { socket, answers } = await front.open();
     socket.write(infer('none'));
     expect(await answers(1)).toEqual(['404']);
     await isOver();
@@ -170,7 +104,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     ['refused', REFUSED, '503'],
   ] as const)('%s: answered, and the connection goes on', async (_, outcome, status) => {
     waker.states.set('m', 'asleep');
-    const { socket, answers, read } = await open();
+    const { socket, answers, read } = await front.open();
     socket.write(infer('m'));
     await waits();
     waker.settle('m', outcome);
@@ -180,18 +114,18 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     socket.write(infer('m'));
     expect(await answers(2)).toEqual([status, '200']);
     await isOver();
-    expect(handedOver).toBe(0);
+    expect(front.handedOver()).toBe(0);
   });
 
   it('refused before its body has come: what comes of it later is no request', async () => {
     waker.states.set('m', 'asleep');
-    const { socket, answers } = await open();
+    const { socket, answers } = await front.open();
     const body = infer('m', 'xyz');
     socket.write(infer('m', body).slice(0, -body.length));
     await waits();
     waker.settle('m', REFUSED);
     expect(await answers(1)).toEqual(['503']);
-    expect(state.inFlight).toBe(0);
+    expect(front.state.inFlight).toBe(0);
     waker.states.set('m', 'loaded');
     socket.write(body + infer('m', 'last'));
     expect(await answers(2)).toEqual(['503', '200']);
@@ -205,20 +139,20 @@ describe('a connection of ordinary requests for models that may sleep', () => {
   ])(
     '%s of a sleeping model is answered here, and of a loaded one by the component',
     async (_, target, own) => {
-      const { socket, answers } = await open();
+      const { socket, answers } = await front.open();
       waker.states.set('m', 'asleep');
       socket.write(get(target));
-      expect([await answers(1), asked, waker.waits]).toEqual([[own], [], []]);
+      expect([await answers(1), component.asked, waker.waits]).toEqual([[own], [], []]);
       waker.states.set('m', 'loaded');
       socket.write(get(target));
-      expect([await answers(2), asked.length]).toEqual([[own, '200'], 1]);
+      expect([await answers(2), component.asked.length]).toEqual([[own, '200'], 1]);
       expect([...waker.inFlight.keys()]).toEqual([]);
     },
   );
 
   it('goes from a loaded model to a sleeping one and back, a hundred times', async () => {
     waker.states.set('n', 'asleep');
-    const { socket, answers } = await open();
+    const { socket, answers } = await front.open();
     for (let round = 0; round < 100; round += 1) {
       socket.write(infer('m', 'loaded'));
       await answers(2 * round + 1);
@@ -230,21 +164,25 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     }
     await isOver();
     expect(bodies()).toEqual(Array.from({ length: 100 }, () => ['loaded', 'asleep']).flat());
-    expect([handedOver, socket.listenerCount('close') < 10, at.length]).toEqual([0, true, 1]);
+    expect([front.handedOver(), socket.listenerCount('close') < 10, component.sockets.length]).toEqual([
+      0,
+      true,
+      1,
+    ]);
   });
 
   it('answers what was sent in advance in its order, whichever model sleeps', async () => {
     waker.states.set('n', 'asleep');
-    answer = (socket, request) =>
+    component.answer = (socket, request) =>
       void socket.write(request.includes('models/n') ? OK.replace('200', '201') : OK);
-    const { socket, answers } = await open();
+    const { socket, answers } = await front.open();
     socket.write(infer('n', 'first').slice(0, -2));
     await eventuallyTrue('it waits', () => waker.waiting.has('n'));
     for (const next of ['st', infer('m', 'second')]) {
       socket.write(next);
       await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     }
-    expect(asked).toEqual([]);
+    expect(component.asked).toEqual([]);
     waker.settle('n', { kind: 'loaded' });
     expect(await answers(2)).toEqual(['201', '200']);
     expect(bodies()).toEqual(['first', 'second']);
@@ -257,19 +195,19 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     ['asleep', 'before its body is whole', infer('m').slice(0, -1)],
     ['asleep', 'while it waits', infer('m')],
   ] as const)('%s: a client that goes away %s leaves nothing behind', async (how, _, bytes) => {
-    answer = () => undefined;
+    component.answer = () => undefined;
     waker.states.set('m', how);
-    const { socket } = await open();
+    const { socket } = await front.open();
     socket.write(bytes);
     await (how === 'loaded' ? uses(1) : waits());
     socket.destroy();
     await isOver();
-    expect([waker.waiting.size, observed]).toEqual([0, [['/v2/models/m/infer', 499]]]);
+    expect([waker.waiting.size, front.observed]).toEqual([0, [['/v2/models/m/infer', 499]]]);
   });
 
   it('a client that sends no more waits no more', async () => {
     waker.states.set('m', 'asleep');
-    const { socket } = await open();
+    const { socket } = await front.open();
     socket.write(infer('m'));
     await waits();
     socket.end();
@@ -295,17 +233,17 @@ describe('a connection of ordinary requests for models that may sleep', () => {
       '204',
     ],
   ])('a component that %s lets go of the model', async (_, play, status) => {
-    answer = play;
-    const { socket, answers } = await open();
+    component.answer = play;
+    const { socket, answers } = await front.open();
     socket.write(infer('m'));
     expect(await answers(1)).toEqual([status]);
     await isOver();
-    expect(observed).toEqual([['/v2/models/m/infer', Number(status)]]);
+    expect(front.observed).toEqual([['/v2/models/m/infer', Number(status)]]);
   });
 
   it('an answer that never ends keeps the model until its client goes away', async () => {
-    answer = (socket) => void socket.write(half);
-    const { socket, answers } = await open();
+    component.answer = (socket) => void socket.write(half);
+    const { socket, answers } = await front.open();
     socket.write(infer('m'));
     await answers(1);
     expect(waker.inFlight.get('m')).toBe(1);
@@ -314,10 +252,10 @@ describe('a connection of ordinary requests for models that may sleep', () => {
   });
 
   it('a kept connection that the component closes in between is one use, and no failure', async () => {
-    const { socket, answers } = await open();
+    const { socket, answers } = await front.open();
     socket.write(infer('m'));
     await answers(1);
-    at[0]!.destroy();
+    component.sockets[0]!.destroy();
     socket.write(infer('m', 'again'));
     expect(await answers(2)).toEqual(['200', '200']);
     await isOver();
@@ -325,15 +263,14 @@ describe('a connection of ordinary requests for models that may sleep', () => {
 
   describe('while nothing listens at the component', () => {
     const away = async () => {
-      const { port } = component.address() as AddressInfo;
       component.close();
-      await once(component, 'close');
-      return () => once(component.listen(port, '127.0.0.1'), 'listening');
+      await once(component.server, 'close');
+      return () => once(component.server.listen(component.port, '127.0.0.1'), 'listening');
     };
 
     it('a request waits for it, and goes on whole', async () => {
       const back = await away();
-      const { socket, answers } = await open();
+      const { socket, answers } = await front.open();
       socket.write(infer('m'));
       await uses(1);
       await back();
@@ -344,7 +281,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
 
     it('it does not come back: 503, and the model is let go', async () => {
       await away();
-      const { socket, answers, read } = await open();
+      const { socket, answers, read } = await front.open();
       socket.write(infer('m'));
       expect(await answers(1)).toEqual(['503']);
       expect(read()).toContain('ModelServerAway');
@@ -353,7 +290,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
 
     it('a client that goes away leaves nothing behind', async () => {
       await away();
-      const { socket } = await open();
+      const { socket } = await front.open();
       socket.write(infer('m'));
       await uses(1);
       socket.destroy();
@@ -362,7 +299,7 @@ describe('a connection of ordinary requests for models that may sleep', () => {
 
     it('what is for no model is not waited for', async () => {
       await away();
-      const { socket, answers } = await open();
+      const { socket, answers } = await front.open();
       socket.write(get('/other'));
       expect(await answers(1)).toEqual(['502']);
       await isOver();
@@ -378,34 +315,34 @@ describe('a connection of ordinary requests for models that may sleep', () => {
     ];
 
     it('unloads none before its request is over, a hundred times, however that ends', async () => {
-      end();
+      front.close();
       const scene = residencyScene({ memoryBudget: 1 });
       scene.serverUp();
       scene.setModels(models(2));
       await scene.clock.advance(3_000);
-      await serve(scene.residency.waker);
-      answer = () => undefined;
+      front = await startOrdinaryFront(component.port, scene.residency.waker);
+      component.answer = () => undefined;
       for (let round = 0; round < 100; round += 1) {
         const [slow, other] = scene.seen.loaded.has('m0') ? ['m0', 'm1'] : ['m1', 'm0'];
         const [how, play] = ends[round % ends.length]!;
-        const { socket } = await open();
+        const { socket } = await front.open();
         socket.write(infer(slow));
-        await eventuallyTrue('it is at the component', () => asked.length === round + 1);
+        await eventuallyTrue('it is at the component', () => component.asked.length === round + 1);
         const unloads = scene.seen.unloads.length;
         const pressing = scene.request(other);
         await scene.clock.advance(5_000);
         expect({ round, how, unloads: scene.seen.unloads.length }).toEqual({ round, how, unloads });
         play(
           socket,
-          at.findLast((one) => !one.destroyed)!,
+          component.sockets.findLast((one) => !one.destroyed)!,
         );
-        await eventuallyTrue('it is over', () => state.inFlight === 0);
+        await eventuallyTrue('it is over', () => front.state.inFlight === 0);
         await scene.clock.advance(1_000);
         expect([(await pressing).kind, [...scene.seen.loaded.keys()]]).toEqual(['loaded', [other]]);
         socket.destroy();
       }
       const { hits, misses } = scene.residency.figures().counts;
-      expect([scene.seen.faults, hits, misses, handedOver]).toEqual([[], 100, 100, 0]);
+      expect([scene.seen.faults, hits, misses, front.handedOver()]).toEqual([[], 100, 100, 0]);
       scene.stop();
     });
   });
