@@ -90,7 +90,7 @@ function readCall(
   client: string | undefined,
   chunk: Buffer,
 ): OrdinaryCall | undefined {
-  const { state, around, wake, upstream } = serving;
+  const { state, around, look, wake, upstream } = serving;
   if (state.draining || around !== undefined || wake() !== undefined) return undefined;
   const request = ordinaryRequest(chunk);
   if (request === undefined || chunk.length > request.bodyAt + request.length) return undefined;
@@ -99,5 +99,6 @@ function readCall(
   const passed = passedRequest(head, client, `${upstream.host}:${upstream.port}`, false);
   if (!('headers' in passed) || !isOnePiece(passed, request.length)) return undefined;
   const text = requestHead(method, passed);
-  return text === undefined ? undefined : { serving, connection, request, passed, head: text };
+  if (text === undefined) return undefined;
+  return { serving, connection, request, passed, head: text, sight: look?.(headers) };
 }

@@ -1,6 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { forwardSent, type Sent } from './forward.ts';
 import type { OrdinaryCall } from './ordinary-exchange.ts';
+import { seeAnswer } from './sight.ts';
 
 /**
  * Goes on with a request of the ordinary kind where something odd happened on its way: an answer of another kind, a component
@@ -8,7 +9,7 @@ import type { OrdinaryCall } from './ordinary-exchange.ts';
  * @param done gets the status that the client saw, once the answer is over
  */
 export function forwardOddly(call: OrdinaryCall, sent: Sent, done: (status: number) => void): void {
-  const { serving, connection, request, passed } = call;
+  const { serving, connection, request, passed, sight } = call;
   const { socket } = connection;
   const incoming = new IncomingMessage(socket);
   const { method, target: url } = request;
@@ -29,5 +30,7 @@ export function forwardOddly(call: OrdinaryCall, sent: Sent, done: (status: numb
     if (!outgoing.shouldKeepAlive) socket.destroySoon();
     done(status);
   };
+  // Before what tells the end to others: after that there is nothing to see.
+  if (sight !== undefined) seeAnswer(outgoing, sight);
   forwardSent({ incoming, outgoing, passed, upstream: serving.upstream, done: over }, sent);
 }
