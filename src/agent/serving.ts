@@ -75,7 +75,7 @@ export async function startServing(deps: ServingDeps): Promise<Serving> {
     observe: metrics.requested,
     stopwatch,
     around: around.around,
-    aroundStreams: around.aroundStreams,
+    look: around.look,
     wake: wakeOf(deps),
   }).catch(portTaken('--port', options.port));
   const status = await startStatusServer({

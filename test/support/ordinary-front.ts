@@ -72,7 +72,7 @@ export async function startOrdinaryFront(componentPort: number, waker: ModelWake
   const clients: Socket[] = [];
   let handedOver = 0;
   const serving: Serving = {
-    ...{ upstream, connections, state, around: undefined, wake: () => wake },
+    ...{ upstream, connections, state, around: undefined, look: undefined, wake: () => wake },
     observe: (path, status) => void observed.push([path, status]),
     stopwatch: () => performance.now(),
     serveHttp: (socket) => {

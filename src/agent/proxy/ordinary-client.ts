@@ -102,7 +102,7 @@ function readCall(
   client: string | undefined,
   chunk: Buffer,
 ): ReadCall | undefined {
-  const { state, around, upstream } = serving;
+  const { state, around, look, upstream } = serving;
   if (state.draining || around !== undefined) return undefined;
   const request = ordinaryRequest(chunk);
   if (request === undefined || chunk.length > request.bodyAt + request.length) return undefined;
@@ -111,7 +111,8 @@ function readCall(
   const passed = passedRequest(head, client, `${upstream.host}:${upstream.port}`, false);
   if (!('headers' in passed) || !isOnePiece(passed, request.length)) return undefined;
   const text = requestHead(method, passed);
-  return text === undefined ? undefined : { serving, connection, request, passed, head: text };
+  if (text === undefined) return undefined;
+  return { serving, connection, request, passed, head: text, sight: look?.(headers) };
 }
 
 /** The same with the model that it uses; undefined where it does not go on at once. */

@@ -3,6 +3,7 @@ import { CLIENT_IDLE } from './client-idle.ts';
 import { forwardSent, type Sent } from './forward.ts';
 import type { OrdinaryCall, OrdinaryExchange, ReadCall } from './ordinary-exchange.ts';
 import { passOn } from './pass-on.ts';
+import { seeAnswer, seeRequest } from './sight.ts';
 
 /**
  * Goes on with a request of the ordinary kind where something odd happened on its way: an answer of another kind, a component
@@ -10,7 +11,7 @@ import { passOn } from './pass-on.ts';
  * @param done gets the status that the client saw, once the answer is over
  */
 export function forwardOddly(call: OrdinaryCall, sent: Sent, done: (status: number) => void): void {
-  const { serving, passed, use } = call;
+  const { serving, passed, use, sight } = call;
   const { incoming, outgoing, released } = nodeMessages(call);
   incoming.complete = true;
   incoming.push(null);
@@ -18,6 +19,8 @@ export function forwardOddly(call: OrdinaryCall, sent: Sent, done: (status: numb
     released();
     done(status);
   };
+  // Before what tells the end to others: after that there is nothing to see.
+  if (sight !== undefined) seeAnswer(outgoing, sight);
   const { upstream } = serving;
   forwardSent({ incoming, outgoing, passed, upstream, whileAway: use?.whileAway, done: over }, sent);
 }
@@ -28,7 +31,7 @@ export function forwardOddly(call: OrdinaryCall, sent: Sent, done: (status: numb
  * @param over the answer is over and its request read, and the connection goes on
  */
 export function passOnOddly(call: ReadCall, first: Buffer, over: () => void): OrdinaryExchange {
-  const { serving, connection, request, passed } = call;
+  const { serving, connection, request, passed, sight } = call;
   const { socket } = connection;
   const { incoming, outgoing, released } = nodeMessages(call);
   // All that is asked of the headers from here on.
@@ -55,6 +58,10 @@ export function passOnOddly(call: ReadCall, first: Buffer, over: () => void): Or
     // Not before what came with the last of the body has been given back.
     if (isAnswered) setImmediate(goOn);
   };
+  if (sight !== undefined) {
+    seeRequest(incoming, sight.request);
+    seeAnswer(outgoing, sight);
+  }
   take(first);
   passOn(serving, incoming, outgoing, passed);
   return {
