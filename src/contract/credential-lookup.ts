@@ -12,12 +12,15 @@ const LONGEST_NAME = 253;
 /** Of what a service account lists, so many Secrets are looked at; KServe asks for each, however many there are. */
 export const MOST_SECRETS = 64;
 
-/** What is kept of a service account: the names of its Secrets, and annotations only where they are read. */
+/**
+ * What is kept of a service account: the names of its Secrets, and annotations only where they are read. Of the role it is of
+ * interest that there is one.
+ */
 export function storageAccount(account: ServiceAccount): ServiceAccount {
   const { name, namespace = '', uid = '', resourceVersion = '', annotations = {} } = account.metadata;
-  const role = annotations[AWS_ROLE_ANNOTATION];
-  const kept =
-    role === undefined ? {} : { annotations: { ...s3Annotations(annotations), [AWS_ROLE_ANNOTATION]: role } };
+  const kept = Object.hasOwn(annotations, AWS_ROLE_ANNOTATION)
+    ? { annotations: { ...s3Annotations(annotations), [AWS_ROLE_ANNOTATION]: '' } }
+    : {};
   return {
     metadata: { name, namespace, uid, resourceVersion, ...kept },
     // One more than is looked at, so that it shows that there are more.
