@@ -97,7 +97,7 @@ export const NO_PARTS: CredentialParts = { env: [], volumes: [], volumeMounts: [
 
 /**
  * Credentials for the agent, from one Secret. The first kind that fits counts, in KServe's order, and the order of variables
- * is KServe's too. Source: KServe v0.17, `pkg/credentials`; docs/credentials.md lists what is read, and each difference.
+ * is KServe's too. Source: KServe v0.17, `pkg/credentials`; docs/credential-places.md lists what is read, and each difference.
  */
 export function credentialsFromSecret(secret: SecretFacts, settings: CredentialSettings): CredentialParts {
   const { keys, name } = secret;
