@@ -21,7 +21,7 @@ import {
   PREDICTOR_COMPONENT,
   VOLUMES,
 } from './names.ts';
-import { residencyArguments } from './residency-arguments.ts';
+import { endedAfter, residencyArguments } from './residency-arguments.ts';
 import { findObstacle, warningsFor } from './injection-obstacles.ts';
 import type { Obstacle } from './injection-obstacles.ts';
 import { payloadParts } from './payload-agent.ts';
@@ -213,9 +213,11 @@ function withResidency(decision: InjectionDecision, inferenceService: InferenceS
   const { args, warnings } = residencyArguments(inferenceService, pod, agent);
   const told = { ...decision, warnings: [...decision.warnings, ...warnings] };
   if (args.length === 0) return told;
-  const containers = pod.spec.containers.map((container) =>
-    container === agent ? { ...agent, args: [...(agent.args ?? []), ...args] } : container,
-  );
+  const modelServer = containerNamed(pod, CONTAINERS.modelServer);
+  const containers = pod.spec.containers.map((container) => {
+    if (container === agent) return { ...agent, args: [...(agent.args ?? []), ...args] };
+    return container === modelServer ? endedAfter(agent, container) : container;
+  });
   const changed = { ...told, pod: { ...pod, spec: { ...pod.spec, containers } } };
   if (decision.outcome === 'inject') return changed;
   const message = 'told the agent that models sleep while nobody asks for them';

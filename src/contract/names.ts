@@ -76,6 +76,8 @@ export const AGENT_PORT_NAME = 'agent-port';
  * 9091 (Prometheus, queue-proxy).
  */
 export const DEFAULT_STATUS_PORT = 9082;
+/** There the agent answers once it has drained, as Knative's queue-proxy does at its port 8022. */
+export const WAIT_FOR_DRAIN_PATH = '/wait-for-drain';
 /** The port a model server is assumed to listen on when its container declares none. */
 export const DEFAULT_COMPONENT_PORT = 8080;
 

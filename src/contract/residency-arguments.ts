@@ -1,10 +1,11 @@
 import { isRecord } from '../lib/json.ts';
 import { type Bytes, formatBytes } from '../lib/quantity.ts';
 import type { InferenceService } from './inference-service.ts';
-import { CONTAINERS, RESIDENCY_ANNOTATIONS, VOLUMES } from './names.ts';
+import { CONTAINERS, RESIDENCY_ANNOTATIONS, VOLUMES, WAIT_FOR_DRAIN_PATH } from './names.ts';
 import type { Container, Pod } from './pod.ts';
 import { defaultMemoryBudget, readBudget, readResidency } from './residency.ts';
 import { containerNamed } from './served-component.ts';
+import { statusPortOf } from './watched-pod.ts';
 
 /** What an agent is called with for its residency. */
 interface ResidencyArguments {
@@ -44,6 +45,18 @@ export function residencyArguments(
     args: [RESIDENCY_FLAG, 'on-demand', ...flag('--memory-budget', memory), ...flag('--disk-budget', disk)],
     warnings,
   };
+}
+
+/**
+ * The model server's container, to be ended after the agent. Kubelet ends all containers of a pod at once, and requests come for some
+ * seconds more: without a model server no model could be woken for them. A hook that it has, Knative's among them, stays.
+ */
+export function endedAfter(agent: Container, modelServer: Container): Container {
+  const port = statusPortOf(agent);
+  if (port === undefined || modelServer.lifecycle?.preStop != null) return modelServer;
+  // As the API server completes it, so that it is the same in a pod that was made.
+  const preStop = { httpGet: { path: WAIT_FOR_DRAIN_PATH, port, scheme: 'HTTP' } };
+  return { ...modelServer, lifecycle: { ...modelServer.lifecycle, preStop } };
 }
 
 /** What is said where nothing tells how much memory the models may take. */

@@ -10,9 +10,10 @@ import type { OrdinaryAnswer } from './ordinary-answer.decide.ts';
 import type { OrdinaryRequest } from './ordinary-request.decide.ts';
 import type { PassedRequest } from './proxied-request.decide.ts';
 import { countRequest, type Serving } from './requests.ts';
+import type { ModelUse } from './wake.ts';
 
 /** A request of the ordinary kind, and where it came from. */
-export interface OrdinaryCall {
+export interface ReadCall {
   readonly serving: Serving;
   readonly connection: Connection;
   readonly request: OrdinaryRequest;
@@ -21,6 +22,12 @@ export interface OrdinaryCall {
   readonly head: string;
   /** What sees the request and its answer, if anything does. */
   readonly sight: Sight | undefined;
+}
+
+/** One that goes on at once. */
+export interface OrdinaryCall extends ReadCall {
+  /** Its model, which may not be unloaded meanwhile; undefined: there is none. */
+  readonly use: ModelUse | undefined;
 }
 
 /** A request on its way, without Node's objects for it. */
@@ -70,6 +77,7 @@ export function beginOrdinary(call: OrdinaryCall, first: Buffer, { oddly, over }
   connection.ordinary = incoming;
   const done = (status: number): void => {
     course.isOver = true;
+    call.use?.over();
     sight?.over();
     serving.connections.endedOrdinary(connection);
     counted(status);
@@ -149,20 +157,21 @@ function endOnceWritten(course: Course): void {
 }
 
 function failedToAnswer(course: Course, { fault, socket, isReused, isAnswered }: FailedCall): void {
-  const { request, passed, body } = course;
+  const { request, passed } = course;
+  const body = request.length === 0 ? null : course.body;
   course.giveUp = undefined;
   const failed = () => {
     if (course.isOver) return;
     // A cut answer is not to be taken for a whole one.
     if (course.status !== CLIENT_GONE) course.connection.socket.destroy();
-    else course.oddly({ kind: 'failed', fault });
+    else course.oddly({ kind: 'failed', fault, body });
   };
   if (!isReused || isAnswered) {
     failed();
     return;
   }
   const again = () => {
-    if (!course.isOver) course.oddly({ kind: 'again', body: request.length === 0 ? null : body });
+    if (!course.isOver) course.oddly({ kind: 'again', body });
   };
   const { method } = request;
   const attempt = { method, hasIdempotencyKey: passed.hasIdempotencyKey, isReused, sent: 'whole' as const };
