@@ -1,10 +1,4 @@
-import type { Clock } from '../lib/clock.ts';
-
-/**
- * What the bodies of all requests together may take: some reviews of the longest kind at once, and a small part of the memory
- * that the manager has (512 MiB as shipped).
- */
-export const MAX_HELD_BYTES = 32 * 1024 * 1024;
+import type { Clock } from './clock.ts';
 
 /** The memory that all requests share. */
 export interface BodyBudget {
