@@ -20,7 +20,7 @@ export function causeIn(text: string, limit: number): string {
   const whole = stripVTControlCharacters(shortened(text.trim(), LONGEST_READ)).replaceAll('\r\n', '\n');
   const tracebacks = tracebacksIn(whole);
   const raised = tracebacks.at(-1);
-  if (raised === undefined) return shortened(withoutFrames(whole).trim(), limit);
+  if (raised === undefined) return shortened(withoutFrames(whole).trim().replace(NOTHING_SAID, ''), limit);
   const [root = raised] = tracebacks;
   // One that a worker process raised is raised again by who waited for it: the worker's frame has the cause.
   const again = root.exception === raised.exception;
@@ -30,6 +30,8 @@ export function causeIn(text: string, limit: number): string {
   return `${shortened(raised.exception, limit - frame.length - from.length)}${frame}${from}`;
 }
 
+/** MLServer puts a colon behind an exception also when it says nothing. */
+const NOTHING_SAID = /(?<=\w(?:Error|Exception)):$/;
 /** No traceback that a person reads is longer, and what is read may come from anybody. */
 const LONGEST_READ = 32 * 1024;
 /** Of all the room, so that the exception has most of it. */
