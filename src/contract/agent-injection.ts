@@ -134,7 +134,8 @@ export function inject(candidate: InjectionCandidate, facts: InjectionFacts): In
     pod.metadata.annotations?.[AGENT_ANNOTATIONS.configVolumeName] ?? modelConfigName(name, 0);
   const obstacle = findObstacle(pod, configMap);
   if (obstacle !== undefined) return refused(candidate, obstacle);
-  return withResidency(injected(candidate, { ...facts, inferenceService }, configMap), inferenceService);
+  const decision = injected(candidate, { ...facts, inferenceService }, configMap);
+  return withResidency(decision, inferenceService, candidate.system);
 }
 
 export interface InjectionInput extends InjectionFacts {
@@ -206,11 +207,15 @@ function injected(
 }
 
 /** Adds the arguments of residency to the agent, also to one that KServe's webhook has put in whole. */
-function withResidency(decision: InjectionDecision, inferenceService: InferenceService): InjectionDecision {
+function withResidency(
+  decision: InjectionDecision,
+  inferenceService: InferenceService,
+  { kserveMode }: SystemConfig,
+): InjectionDecision {
   const { pod } = decision;
   const agent = containerNamed(pod, CONTAINERS.agent);
   if (decision.outcome === 'refuse' || agent === undefined) return decision;
-  const { args, warnings } = residencyArguments(inferenceService, pod, agent);
+  const { args, warnings } = residencyArguments(inferenceService, pod, agent, kserveMode);
   const told = { ...decision, warnings: [...decision.warnings, ...warnings] };
   if (args.length === 0) return told;
   const modelServer = containerNamed(pod, CONTAINERS.modelServer);

@@ -1,7 +1,16 @@
-import { isRecord } from '../lib/json.ts';
+import { isRecord, recordOf } from '../lib/json.ts';
 import { type Bytes, formatBytes } from '../lib/quantity.ts';
 import type { InferenceService } from './inference-service.ts';
-import { CONTAINERS, RESIDENCY_ANNOTATIONS, VOLUMES, WAIT_FOR_DRAIN_PATH } from './names.ts';
+import { deploymentModeOf } from './deployment-mode.ts';
+import {
+  AGENT_PORT,
+  CONTAINERS,
+  predictorName,
+  RESIDENCY_ANNOTATIONS,
+  VOLUMES,
+  WAIT_FOR_DRAIN_PATH,
+  wakingServiceName,
+} from './names.ts';
 import type { Container, Pod } from './pod.ts';
 import { defaultMemoryBudget, readBudget, readResidency } from './residency.ts';
 import { containerNamed } from './served-component.ts';
@@ -27,9 +36,12 @@ export function residencyArguments(
   inferenceService: InferenceService,
   pod: Pod,
   agent: Container,
+  kserveMode: string | undefined,
 ): ResidencyArguments {
-  const { kind, memoryBudget, diskBudget, doubts } = readResidency(inferenceService.metadata.annotations);
-  const warnings = doubts.map(({ message }) => message);
+  const { kind, memoryBudget, diskBudget } = readResidency(inferenceService.metadata.annotations);
+  // Knative's pods are reached by way of the agent, whatever is said elsewhere.
+  const isKnatives = containerNamed(pod, CONTAINERS.queueProxy) !== undefined;
+  const warnings = [...residencyWarnings(inferenceService, isKnatives ? undefined : kserveMode)];
   if (kind === 'always' || hasFlag(agent)) return { args: [], warnings };
   if (KSERVES_AGENT.test(agent.image ?? '')) {
     const what = `${RESIDENCY_ANNOTATIONS.residency}: on-demand has no effect`;
@@ -57,6 +69,42 @@ export function endedAfter(agent: Container, modelServer: Container): Container 
   // As the API server completes it, so that it is the same in a pod that was made.
   const preStop = { httpGet: { path: WAIT_FOR_DRAIN_PATH, port, scheme: 'HTTP' } };
   return { ...modelServer, lifecycle: { ...modelServer.lifecycle, preStop } };
+}
+
+/**
+ * What a person should be told of the residency that an InferenceService asks for.
+ *
+ * @param kserveMode how KServe serves an InferenceService that does not say it; undefined where KServe makes no predictors
+ */
+export function residencyWarnings(
+  service: InferenceService,
+  kserveMode: string | undefined,
+): readonly string[] {
+  const { kind, doubts } = readResidency(service.metadata.annotations);
+  const past = kind === 'on-demand' && isReachedPastAgent(service, kserveMode);
+  return [...doubts.map(({ message }) => message), ...(past ? [reachedPastAgent(service)] : [])];
+}
+
+/** KServe's Standard mode leads the Service to the model server, unless it logs or batches. */
+function isReachedPastAgent(service: InferenceService, kserveMode: string | undefined): boolean {
+  if (kserveMode === undefined || deploymentModeOf(service, kserveMode) !== 'Standard') return false;
+  const { logger, batcher } = recordOf(service.spec?.predictor);
+  return logger == null && batcher == null;
+}
+
+function reachedPastAgent({ metadata: { name, namespace = 'default' } }: InferenceService): string {
+  return (
+    `KServe's Service ${predictorName(name)} leads past the agent, and no request by it wakes a model; make one that does: ` +
+    makeWakingService(namespace, name)
+  );
+}
+
+/** Of the Deployment's pods, led to the agent. */
+export function makeWakingService(namespace: string, inferenceService: string): string {
+  return (
+    `kubectl expose deployment ${predictorName(inferenceService)} --name ${wakingServiceName(inferenceService)} ` +
+    `--port 80 --target-port ${AGENT_PORT} -n ${namespace}`
+  );
 }
 
 /** What is said where nothing tells how much memory the models may take. */

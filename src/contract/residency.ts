@@ -1,4 +1,4 @@
-import { isRecord } from '../lib/json.ts';
+import { isRecord, quoted } from '../lib/json.ts';
 import { type Bytes, bytes, parseQuantity, toBytes } from '../lib/quantity.ts';
 import { RESIDENCY_ANNOTATIONS } from './names.ts';
 
@@ -53,12 +53,12 @@ export function readResidency(annotations: Annotations): ResidencyWish {
 
 function unknownKind(said: string): ResidencyDoubt {
   const annotation = RESIDENCY_ANNOTATIONS.residency;
-  const message = `${annotation} is ${JSON.stringify(said)}; it is "always" or "on-demand". "always" holds`;
+  const message = `${annotation} is ${quoted(said)}; it is "always" or "on-demand". "always" holds`;
   return { annotation, message };
 }
 
 function badBudget(annotation: string, text: string): string {
-  return `${annotation} is ${JSON.stringify(text)}; it is a quantity of bytes above 0, such as 2Gi. The default holds`;
+  return `${annotation} is ${quoted(text)}; it is a quantity of bytes above 0, such as 2Gi. The default holds`;
 }
 
 function idleBudget(annotation: string): string {
@@ -83,7 +83,7 @@ export function pinDoubt(annotations: Annotations): string | undefined {
   const said = annotations?.[RESIDENCY_ANNOTATIONS.residency];
   if (said === undefined || said === 'always') return undefined;
   return (
-    `${RESIDENCY_ANNOTATIONS.residency} is ${JSON.stringify(said)}; on a TrainedModel it is "always", which keeps the model in ` +
+    `${RESIDENCY_ANNOTATIONS.residency} is ${quoted(said)}; on a TrainedModel it is "always", which keeps the model in ` +
     `memory. Whether models sleep at all is said on the InferenceService`
   );
 }

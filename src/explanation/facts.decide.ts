@@ -46,6 +46,8 @@ export interface PredictorFacts {
   readonly deployment: Lookup<Deployment | undefined>;
   /** That of the predictor, and where it leads. */
   readonly service: Lookup<KubernetesObject | undefined>;
+  /** The one that wakes models where that of the predictor does not. */
+  readonly wakingService: Lookup<KubernetesObject | undefined>;
   /** Undefined where there is no EndpointSlice. */
   readonly readyEndpoints: Lookup<number | undefined>;
   /** Labels of the namespace. */

@@ -31,3 +31,15 @@ export function nestsDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => nestsDeeper(inner, levels - 1));
 }
+
+const MAX_QUOTED = 80;
+
+/** A value as a person wrote it, for a message; cut before it is written as JSON: it may be as long as a review. */
+export function quoted(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (Array.isArray(value)) return 'a list';
+  if (isRecord(value)) return 'an object';
+  const text = typeof value === 'string' ? value.slice(0, MAX_QUOTED).toWellFormed() : value;
+  const written = JSON.stringify(text);
+  return written.length <= MAX_QUOTED ? written : `${written.slice(0, MAX_QUOTED)}…`;
+}
