@@ -11,21 +11,21 @@ interface AroundDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly environment: Environment;
-  /** What the thread of the request logger runs. */
+  /** The script of the request logger's thread. */
   readonly logThread: URL;
 }
 
 /** What this agent puts around its proxy. */
 export interface AroundProxy {
-  /** Undefined: nothing. */
+  /** Undefined if nothing wraps it. */
   readonly around: Around | undefined;
-  /** Undefined: nothing looks at HTTP/2. */
+  /** Undefined if nothing observes HTTP/2. */
   readonly aroundStreams: AroundStreams | undefined;
-  /** Sends what is to be logged until the signal aborts. */
+  /** Sends the entries to log until the signal aborts. */
   stop(signal: AbortSignal): Promise<void>;
 }
 
-/** Starts the request logger and the batcher where they are asked for; an agent without them does not load them. */
+/** Starts the request logger and the batcher if they are configured. An agent without them does not load them. */
 export async function startAround({ options, ...deps }: AroundDeps): Promise<AroundProxy> {
   const { logger: logs, batcher: batches, componentPort } = options;
   const logger =
@@ -44,8 +44,9 @@ export async function startAround({ options, ...deps }: AroundDeps): Promise<Aro
 }
 
 /**
- * The logger sees what clients send, whether or not it then goes into a batch; KServe has the same order. Between the two a
- * request waits for its model: bodies that wait are not read, and a batch is made of requests that have their model.
+ * The logger sees the clients' requests, whether or not they then go into a batch. KServe has the same order. Between
+ * the two a request waits for its model: bodies that wait are not read, and a batch contains only requests whose model
+ * is available.
  */
 function inTurn(outer: Around | undefined, inner: Around | undefined): Around | undefined {
   if (outer === undefined && inner === undefined) return undefined;

@@ -12,32 +12,32 @@ interface ListAllOptions<T extends KubernetesObject> {
   /** For one page. */
   readonly timeout: Milliseconds;
   readonly signal: AbortSignal;
-  /** Applied to each object as its page arrives, so that what it drops is never held for all of them. */
+  /** Applied to each object as its page arrives, so that dropped fields are never held for all of them. */
   readonly shape: (object: T) => T;
 }
 
 interface Snapshot<T extends KubernetesObject> {
   readonly objects: readonly T[];
-  /** Where a watch takes over from this list. */
+  /** The version from which a watch continues this list. */
   readonly resourceVersion: string;
 }
 
 /**
- * A page that is longer is asked for again with fewer objects: reading it would hold up everything else, and tenants may make
- * hundreds of objects that are as large as etcd lets them be. Pages of usual objects are half as long.
+ * A longer page is requested again with fewer objects: parsing it would block everything else, and tenants may create
+ * hundreds of objects of the largest size that etcd allows. Pages of usual objects are half as long.
  */
 const PAGE_BYTES = 8 * 1024 ** 2;
-/** Of a list in one piece. One that is longer fails, and is tried in pages again. */
+/** The limit of an unpaged list. A longer one fails, and is retried in pages. */
 const WHOLE_BYTES = 64 * 1024 ** 2;
-/** How many fewer, and how many more at the next page when it was short enough. */
+/** The factor for fewer objects, and for more at the next page once one was short enough. */
 const FEWER = 4;
 const MORE = 2;
 
 /**
- * Every object of a kind as of one moment, by a quorum read, in pages. The snapshot behind the pages expires after some five
- * minutes (etcd compaction); the list then starts again in one piece, which cannot expire.
+ * All objects of a kind at one moment, by a quorum read, in pages. The snapshot behind the pages expires after some
+ * five minutes (etcd compaction). The list is then repeated without pages, and cannot expire.
  *
- * @throws {ApiError} as the client does, and API_BAD_RESPONSE for an answer that is no usable list
+ * @throws {ApiError} as the client does, and API_BAD_RESPONSE for an answer that is not a usable list
  */
 export async function listAll<T extends KubernetesObject>(options: ListAllOptions<T>): Promise<Snapshot<T>> {
   try {
@@ -64,7 +64,7 @@ async function listPages<T extends KubernetesObject>(options: ListAllOptions<T>)
   }
 }
 
-/** A page with as many objects as wanted, or with fewer when these are large. */
+/** A page of the wanted size, or with fewer objects if these are large. */
 async function readPage<T extends KubernetesObject>(
   { client, resource, query, timeout, signal }: ListAllOptions<T>,
   wanted: number,
@@ -95,7 +95,7 @@ function versionOf<T extends KubernetesObject>(resource: Resource<T>, page: Obje
   });
 }
 
-/** Items of built-in kinds come without apiVersion and kind, though the same objects in a watch have both. */
+/** Items of built-in kinds come without apiVersion and kind, although a watch sends both. */
 function completed<T extends KubernetesObject>(resource: Resource<T>, item: T): T {
   const name: unknown = (item as { metadata?: { name?: unknown } } | null)?.metadata?.name;
   if (typeof name !== 'string') {

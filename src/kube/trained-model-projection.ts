@@ -4,13 +4,13 @@ import { LONGEST } from '../contract/trained-model.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
 import { createTextPool } from '../lib/text-pool.ts';
 
-/** Far more than the reasons and messages that there are; what changes by the second makes room after a while. */
+/** Far more than the reasons and messages in use. Texts that change every second are dropped after a while. */
 const TEXTS = 4096;
 
 /**
- * What the cache keeps of TrainedModels: everything but the annotations that are not read here, of which kubectl's copy of the whole
- * object is one, with one copy of the texts that many of them have in common, and of texts that are too long so much that they
- * still are. Changes the object, which is fresh.
+ * What the cache keeps of TrainedModels: everything but annotations that are never read, such as kubectl's copy of the
+ * whole object. Texts that many of them have in common are stored once. Texts that are too long are cut to a length
+ * that is still too long. Changes the object, which is not shared yet.
  */
 export function createTrainedModelProjection(): (model: TrainedModel) => TrainedModel {
   const share = createTextPool(TEXTS);
@@ -46,7 +46,7 @@ function cutText(record: unknown, field: keyof typeof LONGEST): void {
   if (!isRecord(record)) return;
   const value = record[field];
   if (typeof value !== 'string' || value.length <= LONGEST[field]) return;
-  // A copy: a part of a text keeps all of it in memory.
+  // A copy: a slice of a string keeps the whole string in memory.
   record[field] = Buffer.from(value.slice(0, LONGEST[field] + 1)).toString();
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** Names read at once. */
 const READ_AT_ONCE = 256;
 
-/** The paths of all files below a directory. Links and whatever else is there are passed over. */
+/** The paths of all files below a directory. Links and special files are skipped. */
 export async function* filesBelow(top: string): AsyncGenerator<string> {
   const directories = [top];
   for (const directory of directories) {

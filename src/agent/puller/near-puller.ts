@@ -5,10 +5,10 @@ import type { Puller, PullRequest } from './contract.ts';
 import { createPulls, type InProcessPullerOptions } from './in-process-puller.ts';
 import { isNear, mayBeNear, NEAR, NEAR_BUDGET } from './near.ts';
 
-/** URIs remembered that led to more than is fetched here; of the oldest no more than that is learnt again. */
+/** The number of URIs remembered whose models are too large to fetch here. A forgotten one is found again. */
 const FAR_KEPT = 1_000;
 
-/** A file that is not fetched in this process; nobody sees it. */
+/** A file that this process must not fetch. The error stays inside this module. */
 class FarModelError extends MmsError {
   readonly code = 'FAR_MODEL';
   readonly retryable = true;
@@ -23,9 +23,9 @@ class FarModelError extends MmsError {
 }
 
 /**
- * Fetches small models in this process ({@link NEAR}), and has `far` fetch the others: a process that is there already has them
- * sooner than one that starts first, and what they need of memory is given back by its end.
- * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is no network.
+ * Fetches small models in this process ({@link NEAR}), and leaves the others to `far`. This process runs already, so it
+ * has small models sooner than one that must start; and the memory for large ones is freed when the other process ends.
+ * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is not a network.
  */
 export function createNearPuller(options: InProcessPullerOptions, far: Puller): Puller {
   const spend = createBudget(options.clock);
@@ -59,7 +59,7 @@ export function createNearPuller(options: InProcessPullerOptions, far: Puller): 
   };
 }
 
-/** Counts what was let in, not what has come: several files of a model come at the same time. */
+/** Counts admitted bytes, not received ones: several files of a model come at the same time. */
 function admission(spend: (bytes: number) => boolean): (file: RemoteFile) => void {
   let [files, bytes] = [0, 0];
   return (file) => {
@@ -70,7 +70,7 @@ function admission(spend: (bytes: number) => boolean): (file: RemoteFile) => voi
   };
 }
 
-/** Says whether so many bytes more may come, and counts them when they may. */
+/** Returns whether this many more bytes fit in the budget, and counts them if so. */
 function createBudget(clock: Clock): (bytes: number) => boolean {
   let [since, spent] = [clock.monotonic(), 0];
   return (bytes) => {

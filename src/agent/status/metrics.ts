@@ -14,12 +14,12 @@ export interface AgentMetrics {
   readonly registry: Registry;
   readonly text: () => Promise<string>;
   readonly stepped: (step: string, took: Milliseconds, outcome: string) => void;
-  /** Counts one proxied request; those for no model, or for one the agent does not know, share a label. */
+  /** Counts one proxied request. Requests without a model, or for an unknown one, share a label. */
   readonly requested: (path: string, status: number, took: Milliseconds) => void;
   readonly forgotten: (model: string) => void;
 }
 
-/** The agent's metrics in a registry of their own; `models` is read at every scrape. */
+/** The agent's metrics in a registry of their own. `models` is called at every scrape. */
 export function createAgentMetrics(
   models: () => Iterable<Readonly<TrackedModel>>,
   knows: (model: string) => boolean,
@@ -35,7 +35,7 @@ export function createAgentMetrics(
   });
   const requests = new Counter({
     name: `${PREFIX}_requests_total`,
-    help: 'Requests that went through the proxy, by the status that the client saw (499: it went away)',
+    help: 'Requests through the proxy, by the status that the client saw (499: the client disconnected)',
     labelNames: ['model', 'verb', 'code'] as const,
     registers,
   });
@@ -82,7 +82,7 @@ function addModelGauges(registry: Registry, models: () => Iterable<Readonly<Trac
         read((labels, value) => this.set(labels, value));
       },
     });
-  gauge('model_phase', 'The phase each model is in: always 1', ['model', 'phase'], (set) => {
+  gauge('model_phase', 'The phase of each model: always 1', ['model', 'phase'], (set) => {
     for (const { name, phase } of models()) set({ model: name, phase: phase.phase }, 1);
   });
   gauge('model_bytes', 'Bytes on disk of each model', ['model'], (set) => {
@@ -91,9 +91,14 @@ function addModelGauges(registry: Registry, models: () => Iterable<Readonly<Trac
   gauge('model_attempts', 'Attempts at the desired version of each model', ['model'], (set) => {
     for (const { name, attempts } of models()) set({ model: name }, attempts);
   });
-  gauge('model_step_seconds', 'How long the steps of each model took last', ['model', 'step'], (set) => {
-    for (const { name, times } of models()) {
-      for (const [step, took] of Object.entries(times)) set({ model: name, step }, took / 1000);
-    }
-  });
+  gauge(
+    'model_step_seconds',
+    'How long the last run of each step took for each model',
+    ['model', 'step'],
+    (set) => {
+      for (const { name, times } of models()) {
+        for (const [step, took] of Object.entries(times)) set({ model: name, step }, took / 1000);
+      }
+    },
+  );
 }
