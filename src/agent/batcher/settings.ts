@@ -14,15 +14,15 @@ export const BATCHER_FLAG_DEFAULTS = {
   maxLatency: '5000',
 } as const satisfies BatcherFlags;
 
-/** What the batcher runs with. */
+/** The batcher's checked settings. */
 export interface BatcherSettings {
-  /** A batch of so many instances goes off at once. */
+  /** A batch with this many instances is sent at once. */
   readonly maxBatchSize: number;
-  /** A batch goes off so long after its first request. */
+  /** A batch is sent this long after its first request. */
   readonly maxLatency: Milliseconds;
 }
 
-/** Reads the batcher's flags; undefined when there is no batcher, whose other flags then mean nothing. */
+/** Parses the batcher's flags. Undefined if there is no batcher; its other flags are then ignored. */
 export function readBatcher(flags: BatcherFlags, faults: string[]): BatcherSettings | undefined {
   if (!flags.enableBatcher) return undefined;
   const number = (flag: string, text: string, most: number): number => {

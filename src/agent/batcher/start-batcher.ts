@@ -20,7 +20,7 @@ interface BatcherDeps {
   readonly clock: Clock;
 }
 
-/** The batcher at work. */
+/** The running batcher. */
 interface Batcher {
   readonly around: Around;
   close(): void;
@@ -31,11 +31,11 @@ interface Caller {
   readonly instances: readonly unknown[];
   answer(answer: BatchAnswer): void;
   hasLeft(): boolean;
-  /** Calls back when the client goes away before it was answered. */
+  /** Calls back if the client disconnects before it was answered. */
   onLeave(left: () => void): void;
 }
 
-/** Starts the batcher: requests to a path that ends with ":predict" go to the component together. */
+/** Starts the batcher: requests to a path that ends with ":predict" go to the component in batches. */
 export function startBatcher(deps: BatcherDeps): Batcher {
   const caller = createBatchCaller(deps.componentPort);
   const { batches, sizes } = createBatcherMetrics(deps.registry);
@@ -110,7 +110,7 @@ function callerOf(outgoing: ServerResponse, onOver: Onward['onOver'], instances:
   };
 }
 
-/** Reads a body whole, as long as it is not too long. */
+/** Reads a whole body, up to the size limit. */
 function readBody(incoming: IncomingMessage, outgoing: ServerResponse, read: (body: Buffer) => void): void {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -129,7 +129,7 @@ function readBody(incoming: IncomingMessage, outgoing: ServerResponse, read: (bo
   if (incoming.headers.expect !== undefined) outgoing.writeContinue();
 }
 
-/** In the shape of Go's http.Error, which KServe's batcher answers with. */
+/** In the format of Go's http.Error, which KServe's batcher answers with. */
 function answerText(outgoing: ServerResponse, status: number, reason: string): void {
   send(outgoing, status, 'text/plain; charset=utf-8', `${reason}\n`);
 }

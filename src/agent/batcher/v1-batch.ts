@@ -1,11 +1,11 @@
 import { isRecord } from '../../lib/json.ts';
 
-/** What a request to a batcher is: its instances, or why it cannot be batched, in KServe's words. */
+/** A request's instances, or why it cannot be batched, in KServe's words. */
 type ReadInstances =
   | { readonly kind: 'instances'; readonly instances: readonly unknown[] }
   | { readonly kind: 'bad'; readonly reason: string };
 
-/** Reads a V1 request as KServe v0.17's batcher does: pkg/batcher/handler.go. */
+/** Parses a V1 request as KServe v0.17's batcher does: pkg/batcher/handler.go. */
 export function readInstances(body: Buffer): ReadInstances {
   const parsed = parse(body);
   if (parsed === null) return { kind: 'bad', reason: 'no instances in the request' };
@@ -28,12 +28,12 @@ export interface BatchAnswer {
   };
 }
 
-/** A model server that answered, but not with a prediction for each instance. */
+/** A model server that answered, but without a prediction for each instance. */
 const BAD_ANSWER = 502;
 
 /**
  * Divides the answer to a batch among its callers.
- * @param counts how many instances each caller had, in the order of the batch
+ * @param counts the number of each caller's instances, in the order of the batch
  */
 export function divideAnswer(
   { status, body }: { readonly status: number; readonly body: Buffer },
@@ -46,7 +46,7 @@ export function divideAnswer(
   if (status !== 200) return failed(status, body.toString('utf8'), '');
   const parsed = parse(body);
   const predictions = isRecord(parsed) ? parsed['predictions'] : undefined;
-  if (parsed === undefined) return failed(BAD_ANSWER, 'the answer of the model server is no JSON', batchId);
+  if (parsed === undefined) return failed(BAD_ANSWER, 'the answer of the model server is not JSON', batchId);
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (!Array.isArray(predictions) || predictions.length !== total)
     return failed(BAD_ANSWER, 'size of prediction is not equal to the size of instances', batchId);

@@ -5,7 +5,7 @@ import { type LogRecord, type RecordHead, recordHead } from './record.ts';
 
 const UNSEEN: BodySight = { add: () => undefined, end: () => undefined };
 
-/** Logs streams of HTTP/2, gRPC's calls among them: their bodies are its messages as they are, each behind its length. */
+/** Logs streams of HTTP/2, such as gRPC calls. Their bodies are the messages, each after its length. */
 export function createStreamTap(deps: TapDeps): AroundStreams {
   const { settings, newId } = deps;
   const { requests, responses, allStatuses } = settings;

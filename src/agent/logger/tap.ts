@@ -4,7 +4,7 @@ import { type BodyCopy, copyBody } from './body-copy.ts';
 import { offer, type TapDeps } from './offer.ts';
 import { type RecordHead, recordHead } from './record.ts';
 
-/** Copies requests and responses as they stream by, without holding either back, and offers them for delivery. */
+/** Copies requests and responses as they stream by, without delaying either, and offers them for delivery. */
 export function createTap(deps: TapDeps): Around {
   const { settings, room, newId } = deps;
   const { requests, responses, allStatuses, headers, maxBodyBytes } = settings;
@@ -23,7 +23,7 @@ export function createTap(deps: TapDeps): Around {
     onOver(() => {
       request?.cancel();
       if (response === undefined) return;
-      // What went to the client is what is logged; a cut answer is not.
+      // Only what went to the client is logged; a cut answer is not.
       if (outgoing.writableFinished && isLogged(outgoing, allStatuses))
         offer(deps, head, 'response', response);
       else response.cancel();
@@ -33,8 +33,8 @@ export function createTap(deps: TapDeps): Around {
 }
 
 /**
- * Node's parser gives a body to its message by `push`, and whoever reads the message takes it from there; so this sees each
- * byte when it comes, and changes nothing about who reads it and how fast.
+ * Node's parser passes a body to its message by `push`, and the message's reader takes it from there. So this sees each
+ * byte when it arrives, and changes nothing for the reader.
  */
 function tapRequest(deps: TapDeps, incoming: IncomingMessage, head: RecordHead, copy: BodyCopy): void {
   const { push } = incoming;

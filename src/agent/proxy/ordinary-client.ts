@@ -9,26 +9,26 @@ import { passedRequest } from './proxied-request.decide.ts';
 import { requestHead } from './request-head.decide.ts';
 import { clientOf, type Serving } from './requests.ts';
 
-/** What a client may send before its answer is over; what comes then is left in its system. */
+/** What a client may send before its answer is over. Anything above waits in its system. */
 const MOST_EARLY = 64 * 1024;
-/** Clients that go by what they are told let go first: Node's server adds as much. */
+/** Clients that follow the announced timeout close first. Node's server adds as much. */
 const LATER = seconds(1);
 
 /**
- * Serves a connection as long as its requests are of the ordinary kind and short, one after the other; the first other one goes to
- * Node's server, and the connection with it. Node's server makes some twenty objects for each request, and registers as many
- * listeners: a third of what forwarding a small one takes.
+ * Serves a connection as long as its requests are short, of the ordinary kind and one after the other. The first other
+ * request goes to Node's server, and the connection with it. Node's server makes some twenty objects for each request,
+ * and registers as many listeners: a third of the cost of forwarding a small one.
  */
 export function serveOrdinary(serving: Serving, connection: Connection): void {
   const { socket } = connection;
   const client = clientOf(socket);
   let exchange: OrdinaryExchange | undefined;
-  /** What came before the answer was over. */
+  /** What arrived before the answer was over. */
   let early: Buffer[] = [];
   let earlyBytes = 0;
 
   function data(chunk: Buffer): void {
-    // What came before it goes first.
+    // Earlier bytes go first.
     if (exchange === undefined && early.length === 0) {
       begin(chunk);
       return;
@@ -46,10 +46,10 @@ export function serveOrdinary(serving: Serving, connection: Connection): void {
     else exchange = beginOrdinary(call, chunk.subarray(call.request.bodyAt), ends);
   }
 
-  /** The answer is over, and the connection goes on. */
+  /** The answer is over, and the connection stays open. */
   function over(): void {
     exchange = undefined;
-    // Not from within what ended the answer before.
+    // Not inside the call that ended the previous answer.
     if (early.length > 0) setImmediate(goOn);
   }
 
@@ -72,7 +72,7 @@ export function serveOrdinary(serving: Serving, connection: Connection): void {
   }
 
   const ends = { over, oddly: forwardOddly };
-  // Whoever sends no more reads no more either, as Node's server has it.
+  // A client that sends no more reads no more, as Node's server treats it.
   const end = () => void socket.end();
   const gone = () => exchange?.gone();
   const timeout = () => {
@@ -83,7 +83,9 @@ export function serveOrdinary(serving: Serving, connection: Connection): void {
   socket.setTimeout(CLIENT_IDLE + LATER);
 }
 
-/** The request that begins with these bytes; undefined where it is not of the ordinary kind, or not alone, or long. */
+/**
+ * The request that begins with these bytes. Undefined if it is long, not of the ordinary kind, or followed by others.
+ */
 function readCall(
   serving: Serving,
   connection: Connection,

@@ -3,8 +3,8 @@ import { forwardSent, type Sent } from './forward.ts';
 import type { OrdinaryCall } from './ordinary-exchange.ts';
 
 /**
- * Goes on with a request of the ordinary kind where something odd happened on its way: an answer of another kind, a component
- * that failed. Node's objects for the request and its answer are made now.
+ * Continues a request of the ordinary kind after something out of the ordinary: an answer of another kind, or a
+ * component that failed. Node's objects for the request and its answer are made now.
  * @param done gets the status that the client saw, once the answer is over
  */
 export function forwardOddly(call: OrdinaryCall, sent: Sent, done: (status: number) => void): void {
@@ -17,7 +17,7 @@ export function forwardOddly(call: OrdinaryCall, sent: Sent, done: (status: numb
   const outgoing = new ServerResponse(incoming);
   outgoing.shouldKeepAlive = !serving.state.draining;
   outgoing.assignSocket(socket);
-  // What Node's server does for the answers that it makes itself.
+  // What Node's server does for its own answers.
   const drained = () => void outgoing.emit('drain');
   socket.on('drain', drained);
   outgoing.on('finish', () => {

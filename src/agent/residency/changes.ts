@@ -5,10 +5,10 @@ import { answers, byHeat, type Entry, holdsMemory, sizeOf } from './entry.ts';
 import { type ByteCount, suspectCharge } from './residency.decide.ts';
 import { enqueue } from './settle.ts';
 
-/** A model that was being loaded when the model server ended is not tried again before this, others are. */
+/** A model that was loading when the model server ended is not retried before this time; others are. */
 const SUSPECT_PAUSE = seconds(2);
 
-/** Forgets a model of which nothing is left. */
+/** Forgets a model once nothing of it is left. */
 export function forget(books: Books, name: string): void {
   const entry = books.entries.get(name);
   if (entry === undefined) return;
@@ -23,12 +23,12 @@ export function forget(books: Books, name: string): void {
   books.look();
 }
 
-/** Nothing is loaded any more. What was comes back when the server does: the hottest first, suspects last. */
+/** Nothing is loaded any more. The models come back when the server does: the hottest first, suspects last. */
 export function serverGone(books: Books, loading: readonly string[], now: MonotonicMs): void {
   books.serverUp = false;
   if (!books.onDemand) return;
   if (!books.keepsFiles) {
-    // Those in place are loaded by the next process as it starts; which they are, the engine sees to as with residency always.
+    // The next process loads the models in place as it starts. The engine finds out which, as with residency always.
     books.memory.serverGone(undefined);
     return;
   }
@@ -54,14 +54,14 @@ export function serverGone(books: Books, loading: readonly string[], now: Monoto
   books.memory.serverGone(held);
 }
 
-/** What the server was charged with that it really had, or was loading: others only had their room. */
+/** The charge of models that were really in the server, or loading. Others only had their room reserved. */
 function heldNow({ memory }: Books): ByteCount {
   let sum = 0;
   for (const entry of memory.holders()) if (holdsMemory(entry)) sum += entry.charge;
   return sum;
 }
 
-/** Takes over another residency, budget or set of pinned models. */
+/** Applies a new residency, budget or set of pinned models. */
 export function configure(books: Books, residency: Residency): void {
   const onDemand = residency.kind === 'on-demand';
   books.pinned = onDemand ? residency.pinned : new Set();

@@ -16,11 +16,11 @@ import { settle } from './settle.ts';
 import { createWaitingRoom } from './waiting.ts';
 import type { ModelWaker, WakeOutcome } from './waker.ts';
 
-/** What an agent before this one remembered. */
+/** What an earlier agent recorded. */
 export interface RememberedHeat {
-  /** How often the models were used of late, the hottest first. */
+  /** How often the models were used recently, the hottest first. */
   readonly heat: ReadonlyMap<string, number>;
-  /** What the model server's process takes without models. */
+  /** The memory of the model server's process without models. */
   readonly base: ByteCount | undefined;
 }
 
@@ -31,9 +31,9 @@ interface ResidencyDeps {
   readonly remembered: RememberedHeat;
   /** Makes the engine decide again for these models. */
   readonly consider: (names: Iterable<string>) => void;
-  /** What the model server's process takes; undefined where that cannot be measured. */
+  /** The memory of the model server's process. Undefined if it cannot be measured. */
   readonly measure: () => Promise<ByteCount | undefined>;
-  /** What can be loaded without anybody asking is loaded. */
+  /** Everything that can be loaded without a request is loaded. */
   readonly settled: () => void;
   /** A request has waited for its model. */
   readonly waited: (took: Milliseconds, outcome: WakeOutcome) => void;
@@ -44,12 +44,12 @@ interface ResidencyDeps {
 export interface ModelResidency {
   readonly control: ResidenceControl;
   readonly waker: ModelWaker;
-  /** Takes over another residency, budget or set of pinned models. */
+  /** Applies a new residency, budget or set of pinned models. */
   configure(residency: Residency): void;
   isOnDemand(): boolean;
   figures(): ResidencyFigures;
   remember(): RememberedHeat;
-  /** Measures the model server's process beside everything else. */
+  /** Measures the model server's process in the background. */
   measure(): Promise<void>;
 }
 
@@ -62,7 +62,7 @@ export interface ResidencyFigures {
   readonly loaded: number;
 }
 
-/** Makes one with residency always, which knows no model yet. */
+/** Makes one with residency always and no models. */
 export function createResidency(deps: ResidencyDeps): ModelResidency {
   const { clock } = deps;
   const dirty = new Set<Entry>();
@@ -94,7 +94,7 @@ export function createResidency(deps: ResidencyDeps): ModelResidency {
   };
 }
 
-/** @param booksOf the books, which are made with these */
+/** @param booksOf the state, which is made with these */
 function looks(
   deps: ResidencyDeps,
   booksOf: () => Books,
@@ -122,7 +122,7 @@ function looks(
   return { look, measure };
 }
 
-/** Takes over what has changed, decides what follows, and says for which models. */
+/** Applies the changes, decides what follows, and returns the models concerned. */
 function lookNow(books: Books, dirty: Set<Entry>): readonly string[] {
   const now = books.clock.monotonic();
   const seen = [...dirty];

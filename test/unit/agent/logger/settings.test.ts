@@ -49,7 +49,7 @@ describe("the logger's flags", () => {
     [{ metadataAnnotations: ['a=b,c'] }, /--metadata-annotations "c" is not key=value/],
     [{ metadataHeaders: ['"a'] }, /--metadata-headers .* quote that does not end/],
     [{ logUrl: 's3://b', logBatchSize: 'x' }, /--log-batch-size/],
-    [{ logUrl: 's3://b', logBatchInterval: '10' }, /--log-batch-interval "10" is no duration like 30s/],
+    [{ logUrl: 's3://b', logBatchInterval: '10' }, /--log-batch-interval "10" is not a duration like 30s/],
     [{ logUrl: 's3://b', logMarshallerUrl: 'ftp://x' }, /--log-marshaller-url/],
   ])('%j is a fault', (flags, words) => {
     expect(read(flags).faults).toEqual([expect.stringMatching(words)]);
@@ -60,8 +60,8 @@ describe("the logger's flags", () => {
     [{ logBatchSize: '9' }, /--log-batch-size has no effect/],
     [{ logBatchInterval: '9s' }, /--log-batch-interval has no effect/],
     [{ logUrl: 's3://b', logMarshallerPort: '1' }, /--log-marshaller-port has no effect/],
-    [{ logUrl: 's3://b', logStoreFormat: 'xml' }, /"xml" is none of json, csv, parquet; json it is/],
-    [{ metadataHeaders: ['x-team'] }, /x-team fits no header, as in KServe; write X-Team/],
+    [{ logUrl: 's3://b', logStoreFormat: 'xml' }, /"xml" is none of json, csv, parquet; json is used/],
+    [{ metadataHeaders: ['x-team'] }, /x-team matches no header, as in KServe; write X-Team/],
   ])('%j is taken, with a word for the log', (flags, words) => {
     const { faults, remarks, settings } = read(flags);
     expect(faults).toEqual([]);
