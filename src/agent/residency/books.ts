@@ -46,6 +46,8 @@ export interface Books {
   /** The models to bring back are sorted by their heat. */
   hotInOrder: boolean;
   serverUp: boolean;
+  /** The pod ends. */
+  draining: boolean;
   /** Files of sleeping models stay on disk, except beside a server that would load them at start. */
   keepsFiles: boolean;
   /** The process is being measured, and nothing is loaded before that is done. */

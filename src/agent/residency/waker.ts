@@ -1,7 +1,7 @@
 import type { Milliseconds } from '../../lib/clock.ts';
 
 /** How a request for a model proceeds. */
-type ModelAvailability =
+export type ModelAvailability =
   /** Proceed at once. */
   | { readonly kind: 'loaded' }
   /** No TrainedModel of that name: the model server answers with its own 404. */
@@ -30,14 +30,17 @@ export type WakeOutcome =
 /** What the proxy needs to know about the models of its requests. */
 export interface ModelWaker {
   availability(name: string): ModelAvailability;
-  /** Marks a request in flight and the model as used. Call the returned function once, when the answer is over. */
-  enter(name: string): () => void;
+  /**
+   * Marks a request in flight and the model as used; what it returns is called once, when the answer is over.
+   * @param found how it found the model in memory, for the hit ratio
+   */
+  enter(name: string, found: 'at-once' | 'after-wait'): () => void;
   /**
    * Waits for the model, until the signal aborts at the latest. The time and the number of waiting requests are
    * limited. Between `loaded` and the microtasks that follow it no unload is sent: a request that enters at once finds
    * the model. Never rejects.
    */
   wait(name: string, signal: AbortSignal): Promise<WakeOutcome>;
-  /** The agent is stopping and loads nothing more. */
+  /** The pod ends: a model server that takes no connection does not come back. */
   isEnding(): boolean;
 }

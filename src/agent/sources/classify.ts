@@ -107,6 +107,8 @@ const BY_NAME: ReadonlyMap<string, Make> = new Map<string, Make>([
     'TokenProviderError',
     'CredentialUnavailableError',
     'AuthenticationError',
+    'AuthenticationRequiredError',
+    'AggregateAuthenticationError',
   ].map((name): [string, Make] => [
     name,
     (detail, cause) =>

@@ -19,10 +19,10 @@ describe('what to do about a model that the model server refuses', () => {
       "builtins.AttributeError: Can't get attribute 'Scale' on <module '__main__'>",
       /image with that package/,
     ],
-    ['builtins.KeyError: 110', /no pickle/],
-    ["_pickle.UnpicklingError: invalid load key, '<'.", /no pickle/],
-    ['builtins.EOFError: Ran out of input', /no pickle/],
-    ['builtins.ValueError: unsupported pickle protocol: 5', /no pickle/],
+    ['builtins.KeyError: 110', /as a pickle/],
+    ["_pickle.UnpicklingError: invalid load key, '<'.", /as a pickle/],
+    ['builtins.EOFError: Ran out of input', /as a pickle/],
+    ['builtins.ValueError: unsupported pickle protocol: 5', /as a pickle/],
   ])('%s', (message, advice) => {
     expect(
       adviceOnRefusal(`Failed: the model server answered 500: ${message}`, modelOf('sklearn'), SKLEARN),
