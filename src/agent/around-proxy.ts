@@ -19,7 +19,10 @@ interface AroundDeps {
 export interface AroundProxy {
   /** Undefined if nothing wraps it. */
   readonly around: Around | undefined;
-  /** Undefined: nothing looks at requests. It sees what clients send, whether or not it then goes into a batch, as KServe's does. */
+  /**
+   * Undefined: nothing observes requests. It sees the clients' requests, whether or not they then go into a batch, as
+   * KServe's does.
+   */
   readonly look: Look | undefined;
   /** Sends the entries to log until the signal aborts. */
   stop(signal: AbortSignal): Promise<void>;
@@ -43,7 +46,10 @@ export async function startAround({ options, ...deps }: AroundDeps): Promise<Aro
   };
 }
 
-/** A request waits for its model first: bodies that wait are not read, and a batch is made of requests that have their model. */
+/**
+ * A request waits for its model first: bodies that wait are not read, and a batch contains only requests whose model is
+ * available.
+ */
 function onceAwake(around: Around): Around {
   return (incoming, outgoing, onward) => onward.awake(() => around(incoming, outgoing, onward));
 }

@@ -40,7 +40,7 @@ export interface AgentFlags extends LoggerFlags, BatcherFlags, ResidencyFlags {
   readonly pvcRoot: string;
   readonly fileRoot: readonly string[];
   readonly denyNetwork: readonly string[];
-  /** KServe's, which its agent takes and does nothing with. */
+  /** A flag of KServe's that its agent accepts and ignores. */
   readonly probePeriod?: string | undefined;
 }
 
@@ -159,7 +159,7 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
 
 function withoutEffect({ probePeriod }: AgentFlags): string[] {
   if (probePeriod === undefined) return [];
-  return ["--probe-period has no effect: KServe's agent does nothing with it either"];
+  return ["--probe-period has no effect: KServe's agent ignores it too"];
 }
 
 /**

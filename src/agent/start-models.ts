@@ -47,7 +47,7 @@ export interface RunningModels {
   readonly residency: RunningResidency;
   /** Lets requests wait for their models. Undefined if none has to. */
   readonly waker: () => ModelWaker | undefined;
-  /** The pod ends. */
+  /** The pod is terminating. */
   startDraining: ModelResidency['startDraining'];
   /** Resolves once models.json and residency.json have been read for the first time, whatever they contain. */
   readonly read: Promise<undefined>;

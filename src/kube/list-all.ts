@@ -31,8 +31,9 @@ interface Snapshot<T extends KubernetesObject> {
  */
 const PAGE_BYTES = 8 * 1024 ** 2;
 /**
- * Of a page of one object, which cannot be made shorter: a list that ends at it would never be complete. etcd takes 1.5 MiB, in
- * which a byte may be `<`, that the API server writes as the six of `\u003c`; 3 MiB where etcd is told to take more.
+ * For a page of one object, which cannot be made shorter: without it the list would never be complete. etcd accepts 1.5
+ * MiB, of which every byte may be a `<`, which the API server writes as the six bytes `\u003c`; 3 MiB if etcd is
+ * configured for more.
  */
 const ONE_OBJECT_BYTES = 24 * 1024 ** 2;
 /** The limit of an unpaged list. A longer one fails, and is retried in pages. */

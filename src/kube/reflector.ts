@@ -205,8 +205,5 @@ function shapeOf<T extends KubernetesObject>(options: ReflectorOptions<T>, logge
 
 function tellLeftOut(object: unknown, fields: readonly string[], logger: Logger): void {
   const { namespace, name } = recordOf(recordOf(object)['metadata']);
-  logger.warn(
-    { namespace, object: name, fields },
-    'an object holds more than is read of one; fields are left out',
-  );
+  logger.warn({ namespace, object: name, fields }, 'an object is larger than the limit; fields are dropped');
 }

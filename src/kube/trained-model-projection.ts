@@ -7,7 +7,7 @@ import { createTextPool } from '../lib/text-pool.ts';
 /** Far more than the reasons and messages in use. Texts that change every second are dropped after a while. */
 const TEXTS = 4096;
 
-/** Characters of all that is not read here, and of the status; what we write into it is never as much. */
+/** The most characters of all unread fields, and of the status. What we write into it is always shorter. */
 const LONGEST_REST = 16 * 1024;
 const LONGEST_STATUS = 64 * 1024;
 
@@ -32,7 +32,9 @@ export function createTrainedModelProjection(): (model: TrainedModel) => Trained
   };
 }
 
-/** Both are names or shorter. What is longer is as good as empty: neither `always` nor the name of an InferenceService. */
+/**
+ * Both are names or shorter. A longer text counts as empty: it is neither `always` nor the name of an InferenceService.
+ */
 const LONGEST_ANNOTATION = 253;
 const KEPT = [RESIDENCY_ANNOTATIONS.residency, FOLD_ANNOTATIONS.replaces] as const;
 

@@ -42,7 +42,7 @@ export interface CallOptions {
   readonly timeout?: Milliseconds;
   /** A longer answer fails with API_ANSWER_TOO_LONG, and is not read to its end. */
   readonly maxBytes?: number;
-  /** Parses the answer in the place of JSON.parse; throws for what is no JSON. */
+  /** Parses the answer instead of JSON.parse. Throws for text that is not JSON. */
   readonly decode?: (text: Buffer) => unknown;
 }
 

@@ -27,7 +27,7 @@ interface WatchOptions {
   readonly idleLimit: Milliseconds;
   /** Checked while nothing arrives. Without it only the limit counts. */
   readonly liveness?: Liveness | undefined;
-  /** Called with an object of which fields were left out, since they are more than can be parsed in a short time. */
+  /** Called with an object of which fields were dropped, because they cannot be parsed in a short time. */
   readonly leftOut?: (object: unknown, fields: readonly string[]) => void;
   /** Called once, when the server has accepted the watch. */
   readonly onOpen?: () => void;

@@ -19,7 +19,7 @@ export interface JsonMeter {
   add(piece: Uint8Array): JsonExcess | undefined;
   /** Commas and opening brackets so far. */
   values(): number;
-  /** Member names so far, those that differ. */
+  /** Distinct member names so far. */
   names(): number;
   /** The deepest nesting so far. */
   depth(): number;
@@ -51,7 +51,7 @@ const HASH_BITS = 16;
  * @param seed any 30 bits that a sender cannot know, so that no one can construct names that share their hash
  */
 export function jsonMeter(bounds: JsonBounds, seed: number): JsonMeter {
-  // What is not bounded need not be told apart.
+  // Without a bound, names need not be distinguished.
   const seen = new Uint8Array(bounds.names === Number.POSITIVE_INFINITY ? 0 : 2 ** (HASH_BITS - 3));
   const state = {
     depth: 0,

@@ -32,7 +32,9 @@ export function nestsDeeper(value: unknown, levels: number): boolean {
   return levels === 0 || Object.values(value).some((inner) => nestsDeeper(inner, levels - 1));
 }
 
-/** Whether the names and texts of a JSON value have more than so many characters together; looks at no more than that. */
+/**
+ * Whether the names and texts of a JSON value have more than this many characters together. Examines no more than that.
+ */
 export function isLongJson(value: unknown, most: number): boolean {
   let left = most;
   const spend = (inner: unknown): boolean => {

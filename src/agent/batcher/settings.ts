@@ -22,7 +22,7 @@ export interface BatcherSettings {
   readonly maxLatency: Milliseconds;
 }
 
-/** KServe takes any number: more than this, the longest time of a timer, is taken for as much. */
+/** KServe accepts any number. A larger one than this, the longest time of a timer, is reduced to it. */
 const MOST = 2 ** 31 - 1;
 
 /** Parses the batcher's flags. Undefined if there is no batcher; its other flags are then ignored. */
@@ -30,7 +30,7 @@ export function readBatcher(flags: BatcherFlags, faults: string[]): BatcherSetti
   if (!flags.enableBatcher) return undefined;
   const number = (flag: string, text: string): number => {
     const value = /^\d{1,18}$/.test(text) ? Number(text) : 0;
-    if (value < 1) faults.push(`--${flag} ${JSON.stringify(text)} is not a whole number from 1 on`);
+    if (value < 1) faults.push(`--${flag} ${JSON.stringify(text)} is not a whole number of at least 1`);
     return Math.min(value, MOST);
   };
   return {

@@ -12,7 +12,7 @@ import { createBatcherMetrics } from './metrics.ts';
 import type { BatcherSettings } from './settings.ts';
 import { type BatchAnswer, divideAnswer, readInstances } from './v1-batch.ts';
 
-/** What is answered to a request that is not held. */
+/** The answers to requests that are not accepted. */
 const NOT_HELD = {
   'too long': [
     413,
@@ -27,7 +27,7 @@ interface BatcherDeps {
   readonly componentPort: number;
   readonly registry: Registry;
   readonly clock: Clock;
-  /** What all requests that wait may take, in bytes; some hundred MiB when absent. */
+  /** The most bytes of all waiting requests; some hundred MiB if absent. */
   readonly mostHeld?: number;
 }
 
@@ -80,7 +80,7 @@ export function startBatcher(deps: BatcherDeps): Batcher {
   return { around, close: caller.close };
 }
 
-/** KServe's batcher looks at the path that is meant, however it is spelled. */
+/** KServe's batcher compares the decoded path, however it is spelled. */
 function isPredict(target: string): boolean {
   const [path = ''] = target.split('?');
   return (path.includes('%') ? decodeURIComponent(path) : path).endsWith(':predict');

@@ -17,10 +17,10 @@ export function readInstances(body: Buffer): ReadInstances {
   return { kind: 'instances', instances };
 }
 
-/** As Go's encoding/json finds a field, whatever the case of its letters. */
+/** As in Go's encoding/json, a field is found whatever the case of its letters. */
 const INSTANCES = /^instances$/iu;
 
-/** The last member of such a name, which is the one that Go keeps. */
+/** The last member with that name, which is the one that Go keeps. */
 function named(parsed: Readonly<Record<string, unknown>>, name: RegExp): unknown {
   return Object.entries(parsed).findLast(([member]) => name.test(member))?.[1] ?? null;
 }
@@ -66,10 +66,10 @@ export function divideAnswer(
   });
 }
 
-/** A number that is too large for a double has one of these. */
+/** A number that is too large for a double contains one of these. */
 const LARGE_NUMBER = /[eE]\+?\d{3}|\d{200}/;
 
-/** Undefined for what Go does not read either: such a number would be written as null. */
+/** Undefined for numbers that Go does not accept either: such a number would be written as null. */
 function parse(body: Buffer): unknown {
   const text = body.toString('utf8');
   try {

@@ -94,7 +94,7 @@ function wholeNumber(flag: string, text: string, least: number, most: number, fa
   return least;
 }
 
-/** KServe's agent starts with any number in its place, so this one does with the nearest that it can do. */
+/** KServe's agent starts with any number here, so this one uses the nearest number that it supports. */
 function nearest(
   flag: string,
   text: string,
@@ -106,7 +106,7 @@ function nearest(
     return least;
   }
   const value = Math.min(Math.max(Number(text), least), most);
-  if (value !== Number(text)) remarks.push(`--${flag} ${text} is taken for ${value}`);
+  if (value !== Number(text)) remarks.push(`--${flag} ${text} is out of range; ${value} is used`);
   return value;
 }
 
@@ -173,7 +173,7 @@ function marshallerOf(flags: LoggerFlags, remarks: string[]): string | undefined
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href;
   remarks.push(
-    `--log-marshaller-url ${JSON.stringify(text)} is no URL like http://127.0.0.1:9083/marshal: objects are made in this process`,
+    `--log-marshaller-url ${JSON.stringify(text)} is not a URL like http://127.0.0.1:9083/marshal: objects are made in this process`,
   );
   return undefined;
 }

@@ -15,8 +15,8 @@ export interface Onward {
 }
 
 /**
- * What stands between clients and the component: the batcher. It is called in the same turn in which the head was read,
- * before any byte of the body is; kubelet's probes, upgraded connections and HTTP/2 pass it by.
+ * What wraps the component: the batcher. It is called in the same turn in which the head was read,
+ * before any byte of the body. Kubelet's probes, upgraded connections and HTTP/2 bypass it.
  */
 export type Around = (incoming: IncomingMessage, outgoing: ServerResponse, onward: Onward) => void;
 
@@ -26,18 +26,18 @@ export interface BodySight {
   readonly end: () => void;
 }
 
-/** Sees a request and its answer as they go by. */
+/** Observes a request and its answer. */
 export interface Sight {
   readonly request: BodySight;
-  /** Of the answer with this status; asked for once. */
+  /** For the answer with this status. Called once. */
   readonly answer: (status: number) => BodySight;
-  /** The answer is over, whole or not. */
+  /** The answer is over, complete or not. */
   readonly over: () => void;
 }
 
 /**
- * What looks at requests, by whichever protocol they come: the request logger. Kubelet's probes and upgraded connections pass it
- * by.
+ * Observes requests in any protocol: the request logger. Kubelet's probes and upgraded connections bypass
+ * it.
  * @param head names and values in turn
  */
 export type Look = (head: readonly string[]) => Sight;

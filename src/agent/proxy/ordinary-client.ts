@@ -117,7 +117,7 @@ function readCall(
   return { serving, connection, request, passed, head: text, sight: look?.(headers) };
 }
 
-/** The same with the model that it uses; undefined where it does not go on at once. */
+/** The same with the model that it uses. Undefined if it does not proceed at once. */
 function atOnce(read: ReadCall): OrdinaryCall | undefined {
   const wake = read.serving.wake();
   if (wake === undefined) return { ...read, use: undefined };

@@ -20,13 +20,13 @@ export interface ReadCall {
   readonly passed: PassedRequest;
   /** As the component gets it. */
   readonly head: string;
-  /** What sees the request and its answer, if anything does. */
+  /** Observes the request and its answer, if anything does. */
   readonly sight: Sight | undefined;
 }
 
-/** One that goes on at once. */
+/** One that proceeds at once. */
 export interface OrdinaryCall extends ReadCall {
-  /** Its model, which may not be unloaded meanwhile; undefined: there is none. */
+  /** Its model, which may not be unloaded meanwhile. Undefined if there is none. */
   readonly use: ModelUse | undefined;
 }
 
@@ -55,7 +55,7 @@ interface Course extends OrdinaryCall {
   isOver: boolean;
   /** Cancels the call to the component. */
   giveUp: (() => void) | undefined;
-  /** What sees the body of the answer. */
+  /** Observes the body of the answer. */
   answerSeen: BodySight | undefined;
   /** Reports how it ended. */
   readonly done: (status: number) => void;

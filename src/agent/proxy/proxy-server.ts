@@ -41,9 +41,9 @@ interface ProxyOptions {
   readonly observe: (path: string, status: number, took: Milliseconds) => void;
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
-  /** The batcher; nothing stands around when absent. */
+  /** The batcher. Absent: none. */
   readonly around?: Around | undefined;
-  /** The request logger; connections of HTTP/2 go through as they are when absent. */
+  /** The request logger. Absent: connections of HTTP/2 are tunnelled. */
   readonly look?: Look | undefined;
   /** Lets requests wait for sleeping models. Absent, or while it returns nothing: none waits. */
   readonly wake?: (() => Wake | undefined) | undefined;
@@ -128,7 +128,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   };
 }
 
-/** Loaded when it is needed: few agents are spoken to by gRPC, and have models that sleep or a logger. */
+/** Loaded on demand: few agents get gRPC and have sleeping models or a logger. */
 function lateDoor(options: Parameters<typeof createHttp2Door>[0]) {
   let opened: Promise<Http2Door> | undefined;
   return {

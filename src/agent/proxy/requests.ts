@@ -25,7 +25,7 @@ interface Serving {
   readonly connections: Connections;
   /** What wraps the component, if anything does. */
   readonly around: Around | undefined;
-  /** What sees requests and answers as they go by, if anything does. */
+  /** Observes requests and answers, if anything does. */
   readonly look: Look | undefined;
   /** Lets requests wait for sleeping models. Undefined: none waits. */
   readonly wake: () => Wake | undefined;

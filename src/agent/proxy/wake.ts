@@ -66,7 +66,7 @@ export function onceAwake(wake: Wake, wanted: ModelTarget | undefined, wanting: 
   }
 }
 
-/** How a request goes on, if it does so in this turn. */
+/** How a request proceeds, if it does so in this turn. */
 export function onwardNow({ waker }: Wake, { model, ask }: ModelTarget): Onward {
   return onwardOf(ask, waker.availability(model));
 }
@@ -84,11 +84,11 @@ function answerAbout({ model, ask }: ModelTarget): WakeAnswer {
 /** A request that uses a model, which stays in memory until that is over. */
 export interface ModelUse {
   readonly whileAway: WhileAway;
-  /** The answer is over, or the client has gone. */
+  /** The answer is over, or the client has disconnected. */
   readonly over: () => void;
 }
 
-/** Begins to use a model. Costs every request to a model in memory: what few of them need is made when it is needed. */
+/** Begins to use a model. Runs for every request to a model in memory: what few of them need is made on demand. */
 export function useModel(wake: Wake, model: string, found: Parameters<ModelWaker['enter']>[1]): ModelUse {
   const leave = wake.waker.enter(model, found);
   let isOver = false;

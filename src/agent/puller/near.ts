@@ -10,7 +10,7 @@ import { protocolOf } from '../sources/sources.ts';
  */
 export const NEAR = { bytes: 4 * 1024 ** 2, files: 100, atOnce: 16 } as const;
 
-/** A file that comes in buffers that are used again may have so many: half a second of this process's time. */
+/** The limit for a file that arrives in reused buffers: half a second of this process's time. */
 export const NEAR_REUSED_BYTES = 512 * 1024 ** 2;
 
 /**

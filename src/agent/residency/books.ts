@@ -46,7 +46,7 @@ export interface Books {
   /** The models to bring back are sorted by their heat. */
   hotInOrder: boolean;
   serverUp: boolean;
-  /** The pod ends. */
+  /** The pod is terminating. */
   draining: boolean;
   /** Files of sleeping models stay on disk, except beside a server that would load them at start. */
   keepsFiles: boolean;

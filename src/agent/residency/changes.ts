@@ -63,7 +63,7 @@ function heldNow({ memory }: Books): ByteCount {
   return sum;
 }
 
-/** In a pod that ends, a model server that has ended does not come back. */
+/** In a terminating pod, a model server that has ended does not come back. */
 export function startDraining(books: Books): 'wakes' | 'ends' {
   books.draining = true;
   if (!books.serverUp) endWaits(books);

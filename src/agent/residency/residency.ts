@@ -48,8 +48,8 @@ export interface ModelResidency {
   configure(residency: Residency): void;
   isOnDemand(): boolean;
   /**
-   * The pod ends, and a model server that ends does not come back. `wakes`: until then what requests wait for is loaded, and nothing
-   * else; `ends`: nothing is.
+   * The pod is terminating, and a model server that ends does not come back. `wakes`: until it ends, models that
+   * requests wait for are loaded, and no others. `ends`: nothing is loaded.
    */
   startDraining(): 'wakes' | 'ends';
   figures(): ResidencyFigures;

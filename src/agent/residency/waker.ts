@@ -31,7 +31,7 @@ export type WakeOutcome =
 export interface ModelWaker {
   availability(name: string): ModelAvailability;
   /**
-   * Marks a request in flight and the model as used; what it returns is called once, when the answer is over.
+   * Marks a request in flight and the model as used. Call the returned function once, when the answer is over.
    * @param found how it found the model in memory, for the hit ratio
    */
   enter(name: string, found: 'at-once' | 'after-wait'): () => void;
@@ -41,6 +41,6 @@ export interface ModelWaker {
    * the model. Never rejects.
    */
   wait(name: string, signal: AbortSignal): Promise<WakeOutcome>;
-  /** The pod ends: a model server that takes no connection does not come back. */
+  /** The pod is terminating: a model server that refuses connections does not come back. */
   isEnding(): boolean;
 }

@@ -14,7 +14,7 @@ export interface HttpResponse {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Readable;
-  /** The body in buffers that are used again; undefined where it cannot be had so. */
+  /** The body in reused buffers. Undefined if that is not possible. */
   readonly pieces: AsyncIterable<Uint8Array> | undefined;
   /** The URL after redirects. */
   readonly url: URL;

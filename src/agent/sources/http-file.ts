@@ -16,7 +16,7 @@ interface HttpFile {
   /** What the listing says; it takes precedence over the answer's headers. */
   readonly size?: number | undefined;
   readonly digests?: readonly ExpectedDigest[];
-  /** Whoever reads it lets go of each piece before the piece after the next is asked for. */
+  /** The reader is done with each piece before it requests the piece after the next. */
   readonly reusesBuffers?: boolean;
 }
 

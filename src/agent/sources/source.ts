@@ -32,8 +32,8 @@ export interface ByteRange {
 export interface OpenedFile {
   readonly body: Readable;
   /**
-   * The same in buffers that are used again: a piece is overwritten when the piece after the next is asked for. Read instead of
-   * `body`, which is still to be destroyed.
+   * The same in reused buffers: a piece is overwritten when the piece after the next is requested. Read it instead of
+   * `body`, which must still be destroyed.
    */
   readonly pieces?: AsyncIterable<Uint8Array> | undefined;
   /** Of the whole file, not of the remainder. */
@@ -54,7 +54,7 @@ export interface RemoteFile {
   readonly unpacking?: Unpacking;
   /** An empty directory that the source marks: it is created, and never opened. */
   readonly directory?: boolean;
-  /** It comes in buffers that are used again, so that however large it is, little memory is taken. */
+  /** It arrives in reused buffers, so that it takes little memory however large it is. */
   readonly reusesBuffers?: boolean;
   /** Turns the bytes, whose length and digests are already checked, into the model's content. */
   readonly decode?: (stored: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;

@@ -11,7 +11,7 @@ const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900];
 
 export interface AgentMetrics {
   readonly contentType: string;
-  /** Of all but the series of each model; parts that not every agent has add theirs. */
+  /** All metrics but the series of each model. Parts that not every agent has add theirs. */
   readonly registry: Registry;
   readonly text: () => Promise<string>;
   readonly stepped: (step: string, took: Milliseconds, outcome: string) => void;

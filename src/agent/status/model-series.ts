@@ -6,7 +6,7 @@ type Model = Readonly<TrackedModel>;
 interface Family {
   readonly name: string;
   readonly help: string;
-  /** The labels beside the model's name, as text, and the value. */
+  /** The labels after the model's name, as text, and the value. */
   readonly of: (model: Model) => readonly (readonly [labels: string, value: number])[];
 }
 

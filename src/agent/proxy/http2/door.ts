@@ -42,7 +42,7 @@ interface DoorOptions {
   readonly port: number;
   /** Lets requests wait. Undefined: none waits. */
   readonly wake: () => Wake | undefined;
-  /** What looks at requests; undefined: nothing does. */
+  /** Observes requests. Undefined: nothing does. */
   readonly look?: Look | undefined;
 }
 
