@@ -3,7 +3,7 @@ import { meansSameSpec } from '../../contract/model-config.ts';
 import { specHash } from '../../contract/model-marker.ts';
 import type { ModelView } from './model-operations.decide.ts';
 
-/** What the agent is doing for a model right now. */
+/** What the agent is doing for a model now. */
 export interface ModelActivity {
   readonly fetch: 'none' | 'queued' | 'running';
   /** Bytes on disk of the running fetch. */
@@ -13,7 +13,7 @@ export interface ModelActivity {
   readonly proved: string | undefined;
 }
 
-/** The phase that follows from what is known of a model and what is being done for it. */
+/** The phase that follows from a model's state and its running operations. */
 export function phaseOf(view: ModelView, activity: ModelActivity): ModelPhase {
   const { desired, served, failure } = view;
   if (desired === undefined) return { phase: 'Unloading' };
@@ -35,7 +35,7 @@ export function phaseOf(view: ModelView, activity: ModelActivity): ModelPhase {
   return { phase: onDisk ? 'Standby' : 'Remote' };
 }
 
-/** The hash of the version that answers now, where that is known. */
+/** The hash of the version that answers now, if known. */
 export function servingHash(view: ModelView): string | null {
   return view.served.kind === 'loaded' ? specHash(view.served.spec) : null;
 }

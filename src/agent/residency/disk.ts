@@ -3,10 +3,10 @@ import type { Entry } from './entry.ts';
 import { createLruList, type LruLinks, unlisted } from './lru-list.ts';
 import type { ByteCount } from './residency.decide.ts';
 
-/** What the files of all models take of the disk. */
+/** The disk space that the files of all models take. */
 export interface DiskLedger {
   setBudget(budget: ByteCount | undefined): void;
-  /** Takes over what is known of a model's files, and whether it sleeps. */
+  /** Records what is known of a model's files, and whether it sleeps. */
   observe(entry: Entry, model: Readonly<TrackedModel>): void;
   forget(entry: Entry): void;
   used(): ByteCount;
@@ -15,7 +15,9 @@ export interface DiskLedger {
   planRoom(more: ByteCount): DiskPlan;
 }
 
-/** `make`: it fits once the files of these, and those that leave already, are gone. `full`: nothing more can go. */
+/**
+ * `make`: it fits once the files of these, and those already leaving, are gone. `full`: nothing more can be removed.
+ */
 type DiskPlan =
   { readonly kind: 'fits' | 'full' } | { readonly kind: 'make'; readonly victims: readonly Entry[] };
 
@@ -26,7 +28,7 @@ interface Node extends LruLinks<Node> {
 export function createDiskLedger(): DiskLedger {
   let budget = Number.POSITIVE_INFINITY;
   let used = 0;
-  /** Those that sleep with files on disk, in the order in which they fell asleep. */
+  /** Sleeping models with files on disk, in the order in which they fell asleep. */
   const sleeping = createLruList<Node>();
   const nodes = new Map<Entry, Node>();
   const leaving = new Set<Entry>();

@@ -1,22 +1,22 @@
-/** A place in a {@link LruList}; what it stands for is whatever extends it. */
+/** A link of a {@link LruList}. The items of the list extend it. */
 export interface LruLinks<T> {
   newer: T | undefined;
   older: T | undefined;
   listed: boolean;
 }
 
-/** From the least to the most recently used; each change takes the same time, however long it is. */
+/** From the least to the most recently used. Each change takes constant time. */
 export interface LruList<T extends LruLinks<T>> {
-  /** Puts an item at the end of the most recently used; one that is in the list moves there. */
+  /** Puts an item at the most recently used end, or moves it there. */
   push(item: T): void;
-  /** Puts an item where the least recently used is. */
+  /** Puts an item at the least recently used end. */
   pushOldest(item: T): void;
   remove(item: T): void;
   /** Begins with the least recently used. The list must not change meanwhile. */
   oldestFirst(): Generator<T>;
 }
 
-/** Links that stand in no list. */
+/** Links outside any list. */
 export function unlisted<T>(): LruLinks<T> {
   return { newer: undefined, older: undefined, listed: false };
 }

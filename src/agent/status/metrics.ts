@@ -11,16 +11,16 @@ const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900];
 
 export interface AgentMetrics {
   readonly contentType: string;
-  /** Of all but the series of each model; parts that not every agent has add theirs. */
+  /** All metrics but the series of each model. Parts that not every agent has add theirs. */
   readonly registry: Registry;
   readonly text: () => Promise<string>;
   readonly stepped: (step: string, took: Milliseconds, outcome: string) => void;
-  /** Counts one proxied request; those for no model, or for one the agent does not know, share a label. */
+  /** Counts one proxied request. Requests without a model, or for an unknown one, share a label. */
   readonly requested: (path: string, status: number, took: Milliseconds) => void;
   readonly forgotten: (model: string) => void;
 }
 
-/** The agent's metrics in a registry of their own; `models` is read at every scrape. */
+/** The agent's metrics in a registry of their own. `models` is called at every scrape. */
 export function createAgentMetrics(
   models: () => Iterable<Readonly<TrackedModel>>,
   knows: (model: string) => boolean,
@@ -36,7 +36,7 @@ export function createAgentMetrics(
   });
   const requests = new Counter({
     name: `${PREFIX}_requests_total`,
-    help: 'Requests that went through the proxy, by the status that the client saw (499: it went away)',
+    help: 'Requests through the proxy, by the status that the client saw (499: the client disconnected)',
     labelNames: ['model', 'verb', 'code'] as const,
     registers,
   });

@@ -6,13 +6,13 @@ type Model = Readonly<TrackedModel>;
 interface Family {
   readonly name: string;
   readonly help: string;
-  /** The labels beside the model's name, as text, and the value. */
+  /** The labels after the model's name, as text, and the value. */
   readonly of: (model: Model) => readonly (readonly [labels: string, value: number])[];
 }
 
 const FAMILIES: readonly Family[] = [
   {
-    ...{ name: 'model_phase', help: 'The phase each model is in: always 1' },
+    ...{ name: 'model_phase', help: 'The phase of each model: always 1' },
     of: ({ phase }) => [[`,phase="${phase.phase}"`, 1]],
   },
   {
@@ -24,7 +24,7 @@ const FAMILIES: readonly Family[] = [
     of: ({ attempts }) => [['', attempts]],
   },
   {
-    ...{ name: 'model_step_seconds', help: 'How long the steps of each model took last' },
+    ...{ name: 'model_step_seconds', help: 'How long the last run of each step took for each model' },
     of: ({ times }) => Object.entries(times).map(([step, took]) => [`,step="${step}"`, took / 1_000]),
   },
 ];
