@@ -2,6 +2,7 @@ import { seconds } from '../lib/clock.ts';
 import { splitKey } from '../contract/kubernetes.ts';
 import type { KubernetesObject, ObjectKey } from '../contract/kubernetes.ts';
 import type { ApiClient } from '../kube/api-client.ts';
+import { decodeObject } from '../kube/decode-objects.ts';
 import { getIfThere } from '../kube/get-if-there.ts';
 import { INFERENCE_SERVICES, SECRETS, SERVICE_ACCOUNTS } from '../kube/resources.ts';
 import type { Resource } from '../kube/resources.ts';
@@ -36,7 +37,7 @@ export function podWebhook(options: PodWebhookOptions): AdmissionHandler {
   const reading =
     <T extends KubernetesObject>(resource: Resource<T>) =>
     (key: ObjectKey): Promise<T | undefined> =>
-      getIfThere(client, resource, splitKey(key));
+      getIfThere(client, resource, splitKey(key), { decode: decodeObject });
   const credentials = options.injectCredentials
     ? createPodCredentials({
         serviceAccounts: view.serviceAccounts.cache,

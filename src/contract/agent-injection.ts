@@ -21,7 +21,7 @@ import {
   PREDICTOR_COMPONENT,
   VOLUMES,
 } from './names.ts';
-import { residencyArguments } from './residency-arguments.ts';
+import { endedAfter, residencyArguments } from './residency-arguments.ts';
 import { findObstacle, warningsFor } from './injection-obstacles.ts';
 import type { Obstacle } from './injection-obstacles.ts';
 import { payloadParts } from './payload-agent.ts';
@@ -215,9 +215,11 @@ function withResidency(decision: InjectionDecision, inferenceService: InferenceS
   const { args, warnings } = residencyArguments(inferenceService, pod, agent);
   const warned = { ...decision, warnings: [...decision.warnings, ...warnings] };
   if (args.length === 0) return warned;
-  const containers = pod.spec.containers.map((container) =>
-    container === agent ? { ...agent, args: [...(agent.args ?? []), ...args] } : container,
-  );
+  const modelServer = containerNamed(pod, CONTAINERS.modelServer);
+  const containers = pod.spec.containers.map((container) => {
+    if (container === agent) return { ...agent, args: [...(agent.args ?? []), ...args] };
+    return container === modelServer ? endedAfter(agent, container) : container;
+  });
   const changed = { ...warned, pod: { ...pod, spec: { ...pod.spec, containers } } };
   if (decision.outcome === 'inject') return changed;
   const message = 'enabled on-demand residency in the agent';

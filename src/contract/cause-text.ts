@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 const GAP = ' … ';
 
 /**
@@ -18,16 +20,16 @@ export function shortened(text: string, limit: number): string {
  * then the exception that it was raised from. Any other text is cut by {@link shortened}.
  */
 export function causeIn(text: string, limit: number): string {
-  const whole = shortened(text.trim(), LONGEST_READ).replaceAll('\r\n', '\n');
+  const whole = stripVTControlCharacters(shortened(text.trim(), LONGEST_READ)).replaceAll('\r\n', '\n');
   const tracebacks = tracebacksIn(whole);
   const raised = tracebacks.at(-1);
-  if (raised === undefined) return shortened(withoutFrames(whole), limit);
-  const frame = raised.frame === undefined ? '' : ` (${shortened(raised.frame, FRAME_SHARE * limit)})`;
-  const [root] = tracebacks;
-  const from =
-    root === undefined || root.exception === raised.exception
-      ? ''
-      : `; raised from ${shortened(root.exception, ROOT_SHARE * limit)}`;
+  if (raised === undefined) return shortened(withoutFrames(whole).trim(), limit);
+  const [root = raised] = tracebacks;
+  // One that a worker process raised is raised again by who waited for it: the worker's frame has the cause.
+  const again = root.exception === raised.exception;
+  const where = again ? root.frame : raised.frame;
+  const frame = where === undefined ? '' : ` (${shortened(where, FRAME_SHARE * limit)})`;
+  const from = again ? '' : `; raised from ${shortened(root.exception, ROOT_SHARE * limit)}`;
   return `${shortened(raised.exception, limit - frame.length - from.length)}${frame}${from}`;
 }
 
@@ -44,9 +46,12 @@ interface Traceback {
 
 const HEADER = /Traceback \(most recent call last\):$/;
 const FRAME = /^\s*File "(.+)", line (\d+)(?:, in (.+))?$/;
-/** What Python prints between the tracebacks of a chain, and at the end of one from another process. */
+/**
+ * What Python prints between the tracebacks of a chain and at the end of one from another process, and the beginning of
+ * the next line of a log (uvicorn's and MLServer's).
+ */
 const END =
-  /^(?:During handling of the above exception, another exception occurred:|The above exception was the direct cause of the following exception:|""")$/;
+  /^(?:During handling of the above exception, another exception occurred:$|The above exception was the direct cause of the following exception:$|"""$|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL): |\d{4}-\d\d-\d\d[ T]\d\d:)/;
 /** The frame of an exception group: https://docs.python.org/3/library/traceback.html#traceback.TracebackException.format */
 const GROUP_BORDER = /^\s*\+-[-+]*(?: \d+ -+| \.\.\. -+)?$/;
 const GROUP_MARGIN = /^\s*[|+] /;
@@ -58,12 +63,26 @@ function tracebacksIn(text: string): readonly Traceback[] {
   const starts = lines.flatMap((line, index) => (HEADER.test(line.trimEnd()) ? [index + 1] : []));
   const found = starts.flatMap((start, index) => tracebackOf(lines.slice(start, starts[index + 1])) ?? []);
   // The line of a group gives only the number of its exceptions.
-  const single = found.filter(({ exception }) => !/^(?:\w+\.)*\w*ExceptionGroup: /.test(exception));
-  return single.length > 0 ? single : found;
+  const single = found.filter(({ exception }) => !GROUP.test(exception));
+  if (single.length > 0) return single;
+  const unraised = found.length === 0 ? undefined : firstUnraised(text);
+  return unraised === undefined ? found : [unraised];
 }
+
+const GROUP = /^(?:\w+\.)*\w*ExceptionGroup: /;
 
 function inGroup(line: string): string {
   return GROUP_BORDER.test(line) ? '"""' : line.replace(GROUP_MARGIN, '');
+}
+
+/** The first exception of a group that was never raised, and so has no traceback. */
+function firstUnraised(text: string): Traceback | undefined {
+  const lines = text.split('\n');
+  const members = lines.filter((_line, index) => GROUP_BORDER.test(lines[index - 1] ?? ''));
+  const exception = members
+    .map((line) => line.replace(GROUP_MARGIN, ''))
+    .find((line) => line !== '' && !GROUP.test(line));
+  return exception === undefined ? undefined : { exception: oneLine(exception), frame: undefined };
 }
 
 /** @param lines those below its header; undefined when it ends before the exception */
@@ -93,11 +112,21 @@ function shortPath(file: string): string {
 
 /** pybind11's frames, which follow the exception (Triton's Python backend), the innermost first. */
 const PYBIND_FRAMES = /\n\nAt:\n[ \t]*(.+\(\d+\): .+)(?:\n[ \t]+.+\(\d+\): .+)*/g;
-/** Frames of a Java virtual machine, as PySpark passes them on. */
-const JAVA_FRAMES = /\n[ \t]+(?:at [\w.$/<>]+\(.*\)|\.\.\. \d+ more)(?=\n|$)/g;
+/** Frames of a Java virtual machine, as PySpark passes them on, and of Node.js. */
+const AT_FRAMES =
+  /\n[ \t]+(?:at [\w.$/<>]+\(.*\)|at [^\n]*:\d+:\d+\)?|\.\.\. \d+ (?:more|common frames omitted))(?=\n|$)/g;
+/** Frames of the C++ of XGBoost and MXNet (dmlc-core), and of PyTorch (c10). */
+const NATIVE_FRAMES =
+  /\n+Stack trace[^\n]*:(?:\n[ \t]*\[bt\] [^\n]*)+|\nException raised from [^\n]*\(most recent call first\):(?:\nframe #\d+: [^\n]*)*/g;
+/** Frames of Go, to the end of the text. */
+const GO_FRAMES = /\n+goroutine \d+ \[[^\]\n]*\]:\n[\s\S]*$/;
 
 function withoutFrames(text: string): string {
-  return text.replace(PYBIND_FRAMES, ' ($1)').replace(JAVA_FRAMES, '');
+  return text
+    .replace(PYBIND_FRAMES, ' ($1)')
+    .replace(AT_FRAMES, '')
+    .replace(NATIVE_FRAMES, '')
+    .replace(GO_FRAMES, '');
 }
 
 function oneLine(text: string): string {

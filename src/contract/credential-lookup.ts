@@ -12,12 +12,15 @@ const LONGEST_NAME = 253;
 /** The most Secrets read per service account. KServe reads all of them, however many. */
 export const MOST_SECRETS = 64;
 
-/** What is cached of a service account: the names of its Secrets, and annotations only where they are used. */
+/**
+ * What is cached of a service account: the names of its Secrets, and annotations only where they are used. Of the role
+ * only whether there is one.
+ */
 export function storageAccount(account: ServiceAccount): ServiceAccount {
   const { name, namespace = '', uid = '', resourceVersion = '', annotations = {} } = account.metadata;
-  const role = annotations[AWS_ROLE_ANNOTATION];
-  const kept =
-    role === undefined ? {} : { annotations: { ...s3Annotations(annotations), [AWS_ROLE_ANNOTATION]: role } };
+  const kept = Object.hasOwn(annotations, AWS_ROLE_ANNOTATION)
+    ? { annotations: { ...s3Annotations(annotations), [AWS_ROLE_ANNOTATION]: '' } }
+    : {};
   return {
     metadata: { name, namespace, uid, resourceVersion, ...kept },
     // One more than the limit, so that an excess shows.

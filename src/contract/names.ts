@@ -79,6 +79,8 @@ export const AGENT_PORT_NAME = 'agent-port';
  * 9090 and 9091 (Prometheus, queue-proxy).
  */
 export const DEFAULT_STATUS_PORT = 9082;
+/** The path that the agent answers once it has drained, as Knative's queue-proxy does on its port 8022. */
+export const WAIT_FOR_DRAIN_PATH = '/wait-for-drain';
 /** The assumed port of a model server whose container declares none. */
 export const DEFAULT_COMPONENT_PORT = 8080;
 

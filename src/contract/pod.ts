@@ -35,6 +35,7 @@ export interface Container {
   ports?: ContainerPort[];
   volumeMounts?: VolumeMount[];
   readinessProbe?: Probe;
+  lifecycle?: { preStop?: Record<string, unknown>; [field: string]: unknown };
   securityContext?: Record<string, unknown>;
   resources?: Record<string, unknown>;
   [field: string]: unknown;
@@ -119,6 +120,7 @@ const CONTAINER: Shape = new Map<string, Check>([
   ['ports', (value) => isListOf(value, isPort)],
   ['volumeMounts', (value) => isListOf(value, isMount)],
   ['readinessProbe', isRecord],
+  ['lifecycle', isRecord],
   ['securityContext', isRecord],
   ['resources', isRecord],
 ]);

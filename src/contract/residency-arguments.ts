@@ -1,10 +1,11 @@
 import { isRecord } from '../lib/json.ts';
 import { type Bytes, formatBytes } from '../lib/quantity.ts';
 import type { InferenceService } from './inference-service.ts';
-import { CONTAINERS, RESIDENCY_ANNOTATIONS, VOLUMES } from './names.ts';
+import { CONTAINERS, RESIDENCY_ANNOTATIONS, VOLUMES, WAIT_FOR_DRAIN_PATH } from './names.ts';
 import type { Container, Pod } from './pod.ts';
 import { defaultMemoryBudget, readBudget, readResidency } from './residency.ts';
 import { containerNamed } from './served-component.ts';
+import { statusPortOf } from './watched-pod.ts';
 
 /** The agent's arguments for residency. */
 interface ResidencyArguments {
@@ -44,6 +45,19 @@ export function residencyArguments(
     args: [RESIDENCY_FLAG, 'on-demand', ...flag('--memory-budget', memory), ...flag('--disk-budget', disk)],
     warnings,
   };
+}
+
+/**
+ * The model server's container with a hook to end after the agent. Kubelet ends all containers of a pod at once, and
+ * requests arrive for some seconds more: without a model server no model could be woken for them. An existing hook, such
+ * as Knative's, stays.
+ */
+export function endedAfter(agent: Container, modelServer: Container): Container {
+  const port = statusPortOf(agent);
+  if (port === undefined || modelServer.lifecycle?.preStop != null) return modelServer;
+  // With the API server's defaults, so that it is equal in a stored pod.
+  const preStop = { httpGet: { path: WAIT_FOR_DRAIN_PATH, port, scheme: 'HTTP' } };
+  return { ...modelServer, lifecycle: { ...modelServer.lifecycle, preStop } };
 }
 
 /** The warning when nothing sets the memory that models may use. */

@@ -27,13 +27,33 @@ export function explanationIn(body: string, limit: number): string {
   return causeIn(text, limit);
 }
 
+/** Some servers nest another server's answer in theirs. */
+const DEEPEST = 3;
+
 /** In the V2 protocol `error` is a text; FastAPI has `detail`, vLLM `error.message`, TorchServe `message`. */
-function saidIn(body: string): string {
-  const answer = parsed(body);
-  if (!isRecord(answer)) return body;
-  const error = answer['error'];
-  const said = [error, isRecord(error) ? error['message'] : undefined, answer['detail'], answer['message']];
-  return said.find((one): one is string => typeof one === 'string' && one !== '') ?? body;
+function saidIn(body: string, depth = 0): string {
+  const answer = depth < DEEPEST ? parsed(body) : undefined;
+  if (!isRecord(answer)) return headingsIn(body) ?? body;
+  const { error, detail, message } = answer;
+  const said = [error, isRecord(error) ? error['message'] : undefined, detail, faultsIn(detail), message];
+  const text = said.find((one): one is string => typeof one === 'string' && one !== '');
+  return text === undefined ? body : saidIn(text, depth + 1);
+}
+
+/** FastAPI's faults of a request that does not match its schema: each with its place. */
+function faultsIn(detail: unknown): string {
+  const faults = (Array.isArray(detail) ? detail : []).filter(isRecord).flatMap(({ loc, msg }) => {
+    if (typeof msg !== 'string') return [];
+    return [Array.isArray(loc) && loc.length > 0 ? `${loc.join('.')}: ${msg}` : msg];
+  });
+  return faults.join('; ');
+}
+
+/** The title and headings of an HTML page, such as a proxy's error page; undefined when it is not HTML. */
+function headingsIn(body: string): string | undefined {
+  if (!/^\s*<(?:!doctype|html)/i.test(body)) return undefined;
+  const found = [...body.matchAll(/<(?:title|h1|h2)\b[^<>]*>([^<]+)/gi)].map(([, text = '']) => text.trim());
+  return found.length === 0 ? undefined : [...new Set(found)].join(': ');
 }
 
 function parsed(body: string): unknown {

@@ -23,7 +23,7 @@ export interface WatchedPod extends KubernetesObject {
   readonly scheduled: boolean;
   readonly ready: boolean;
   readonly podIP: string | undefined;
-  /** The ConfigMaps mounted as volumes, by name. */
+  /** The names of the mounted ConfigMaps with its InferenceService's models. */
   readonly configMaps: readonly string[];
   /** The value of our annotation {@link MODEL_CONFIG_VERSION}. */
   readonly modelConfigVersion: string | undefined;
@@ -33,12 +33,19 @@ export interface WatchedPod extends KubernetesObject {
   readonly agentPort: number;
 }
 
+/** Longer than any name, address or phase; the input is untrusted. */
+const LONGEST_TEXT = 253;
+/** KServe mounts one. */
+const MOST_CONFIG_MAPS = 16;
+
 /** Extracts the cached fields from a pod of the API server. Never throws: invalid fields are left out. */
 export function watchedPod(raw: KubernetesObject): WatchedPod {
   const { name, namespace, uid, resourceVersion, deletionTimestamp, labels, annotations } = raw.metadata;
   const spec = recordIn(raw, 'spec');
   const status = recordIn(raw, 'status');
   const agent = agentContainerIn(spec);
+  const inferenceService = labels?.[INFERENCE_SERVICE_LABEL];
+  const version = annotations?.[MODEL_CONFIG_VERSION];
   return {
     metadata: {
       name,
@@ -47,17 +54,18 @@ export function watchedPod(raw: KubernetesObject): WatchedPod {
       ...(resourceVersion !== undefined && { resourceVersion }),
       ...(deletionTimestamp !== undefined && { deletionTimestamp }),
     },
-    inferenceService: labels?.[INFERENCE_SERVICE_LABEL],
+    inferenceService,
     phase: textIn(status, 'phase'),
     scheduled: textIn(spec, 'nodeName') !== undefined,
     ready: recordsIn(status?.['conditions']).some(
       ({ type, status: held }) => type === 'Ready' && held === 'True',
     ),
     podIP: textIn(status, 'podIP'),
-    configMaps: recordsIn(spec?.['volumes']).flatMap(
-      (volume) => textIn(recordIn(volume, 'configMap'), 'name') ?? [],
-    ),
-    modelConfigVersion: annotations?.[MODEL_CONFIG_VERSION],
+    configMaps: recordsIn(spec?.['volumes'])
+      .flatMap((volume) => textIn(recordIn(volume, 'configMap'), 'name') ?? [])
+      .filter((name) => name.startsWith(modelConfigPrefix(inferenceService)))
+      .slice(0, MOST_CONFIG_MAPS),
+    modelConfigVersion: version !== undefined && version.length <= LONGEST_TEXT ? version : undefined,
     agentStatusPort: statusPortOf(agent),
     agentPort: agentPortOf(agent),
   };
@@ -94,11 +102,7 @@ export function urlHostOf({ podIP = '' }: WatchedPod): string {
 
 /** Whether the pod has an agent that serves, or will serve, models. */
 export function servesModels(pod: WatchedPod): boolean {
-  return (
-    pod.agentStatusPort !== undefined &&
-    !isFinished(pod) &&
-    pod.configMaps.some((name) => name.startsWith(`modelconfig-${pod.inferenceService ?? ''}-`))
-  );
+  return pod.agentStatusPort !== undefined && !isFinished(pod) && pod.configMaps.length > 0;
 }
 
 /**
@@ -133,6 +137,10 @@ function agentPortOf(agent: JsonObject | undefined): number {
   return portOf(port?.['containerPort']) ?? AGENT_PORT;
 }
 
+function modelConfigPrefix(inferenceService = ''): string {
+  return `modelconfig-${inferenceService}-`;
+}
+
 const STATUS_PORT_FLAG = '--status-port';
 
 function portOf(text: unknown): number | undefined {
@@ -147,7 +155,7 @@ function recordIn(parent: object | undefined, field: string): Record<string, unk
 
 function textIn(parent: Record<string, unknown> | undefined, field: string): string | undefined {
   const value = parent?.[field];
-  return typeof value === 'string' && value !== '' ? value : undefined;
+  return typeof value === 'string' && value !== '' && value.length <= LONGEST_TEXT ? value : undefined;
 }
 
 /** The agent's container in the spec of a pod from the API server. */

@@ -14,6 +14,8 @@ export interface HttpResponse {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Readable;
+  /** The body in buffers that are used again; undefined where it cannot be had so. */
+  readonly pieces: AsyncIterable<Uint8Array> | undefined;
   /** After redirects. */
   readonly url: URL;
 }
@@ -64,7 +66,9 @@ export function createHttpClient({
     const headers = new Map(
       Object.entries(answer.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
     );
-    return { status: answer.statusCode ?? 0, headers, body: answer, url };
+    const length = headers.get('content-length');
+    const pieces = length === undefined ? undefined : getter.inReusedBuffers(answer, Number(length));
+    return { status: answer.statusCode ?? 0, headers, body: answer, pieces, url };
   };
   return {
     get: async (start, request) => {

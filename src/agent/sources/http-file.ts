@@ -16,11 +16,13 @@ interface HttpFile {
   /** What the listing knows, over what the answer's headers say. */
   readonly size?: number | undefined;
   readonly digests?: readonly ExpectedDigest[];
+  /** Whoever reads it lets go of each piece before the piece after the next is asked for. */
+  readonly reusesBuffers?: boolean;
 }
 
 /** GETs a file from an offset on; a part is asked for by Range with If-Range, so that it is of the same state. */
 export async function openHttpFile(
-  { http, url, headersFor, size, digests }: HttpFile,
+  { http, url, headersFor, size, digests, reusesBuffers }: HttpFile,
   { offset, tag }: ByteRange,
   signal: AbortSignal,
 ): Promise<OpenedFile> {
@@ -29,7 +31,7 @@ export async function openHttpFile(
   const response = await http.get(url, { headersFor: (hop) => ({ ...headersFor(hop), ...range }), signal });
   const success = expectSuccess(response, url.href, offset > 0);
   const layers = size === undefined || contentLength(success) === size ? 0 : await gzipLayers(success, url);
-  const opened = openedFrom(success, { offset, tag });
+  const opened = openedFrom(success, { offset, tag }, reusesBuffers === true && layers === 0);
   const known = { totalBytes: size ?? opened.totalBytes, digests: digests ?? opened.digests };
   if (layers === 0) return { ...opened, ...known };
   if (offset > 0) throw changed(success);
@@ -47,7 +49,11 @@ export function contentLength({ headers }: HttpResponse): number | undefined {
  * Reads the headers of an answer to a GET from `offset` on.
  * @throws SourceChangedError when it is not the part that was asked for.
  */
-export function openedFrom(response: HttpResponse, { offset, tag }: ByteRange): OpenedFile {
+export function openedFrom(
+  response: HttpResponse,
+  { offset, tag }: ByteRange,
+  reusesBuffers: boolean,
+): OpenedFile {
   const { headers, status, body } = response;
   const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/i.exec(headers.get('content-range') ?? '') ?? [];
   const etag = headers.get('etag');
@@ -58,6 +64,7 @@ export function openedFrom(response: HttpResponse, { offset, tag }: ByteRange): 
   const isTold = total !== undefined && total !== '*';
   return {
     body,
+    ...(reusesBuffers ? { pieces: response.pieces } : {}),
     totalBytes: isTold ? Number(total) : length === undefined ? undefined : offset + length,
     // Only a strong ETag names exact bytes (RFC 9110, 13.1.5).
     tag: etag?.startsWith('"') === true ? etag : undefined,

@@ -1,6 +1,7 @@
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { request as httpRequest } from 'node:http';
+import type { Agent as HttpAgent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
+import { createReusingConnections, type ReusingConnections } from './reused-buffers.ts';
 import { readSoundHead } from '../../lib/read-sound-head.ts';
 import { bareHost, IDLE } from './connection.ts';
 import type { ProxyRouter } from './proxy/proxy-types.ts';
@@ -15,6 +16,8 @@ type HttpGet = (
 
 export interface HttpGetter {
   readonly get: HttpGet;
+  /** Where it can be had: by http, and directly. */
+  readonly inReusedBuffers: ReusingConnections['bodyOf'];
   /** Ends all connections. */
   close(): void;
 }
@@ -33,7 +36,8 @@ interface Transport {
 
 /** GETs over HTTP/1.1 and kept connections. TLS is loaded when the first https:// URL asks for it. */
 export function createHttpGetter({ lookup, connectTimeoutMs, proxies }: HttpGetterOptions): HttpGetter {
-  const http: Transport = { request: httpRequest, agent: new HttpAgent(IDLE) };
+  const connections = createReusingConnections(IDLE);
+  const http: Transport = { request: httpRequest, agent: connections.agent };
   let https: Promise<Transport> | undefined;
   const loadHttps = async (): Promise<Transport> => {
     const { Agent, request } = await import('node:https');
@@ -73,6 +77,7 @@ export function createHttpGetter({ lookup, connectTimeoutMs, proxies }: HttpGett
   };
   return {
     get,
+    inReusedBuffers: connections.bodyOf,
     close: () => {
       http.agent.destroy();
       proxies?.close();

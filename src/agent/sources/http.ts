@@ -11,6 +11,9 @@ import { shownUri } from './redact.ts';
 import { baseName } from './relative-path.ts';
 import type { RemoteFile, Source, SourceContext } from './source.ts';
 
+/** From here on a connection that is not used again costs less than the memory of a body. */
+const LARGE_BYTES = 256 * 1024;
+
 /** What a file without a name in its URI is stored as. */
 const NAMELESS = 'model';
 
@@ -35,22 +38,31 @@ export function createHttpSource({ env, http }: SourceContext): Source {
       const layers = await gzipLayers(response, url);
       const kind = archiveKindOf(name, response.headers.get('content-type'));
       if (kind === undefined) await refuseOtherContent(response, name, uri);
+      const reusesBuffers =
+        kind === undefined && layers === 0 && response.pieces !== undefined && (size ?? 0) >= LARGE_BYTES;
       let first: HttpResponse | undefined = response;
       const open: RemoteFile['open'] = (range, fileSignal) => {
         const taken = first;
         first = undefined;
         if (taken !== undefined && range.offset === 0 && !taken.body.destroyed) {
-          return Promise.resolve(openedFrom(taken, { offset: 0, tag: undefined }));
+          return Promise.resolve(openedFrom(taken, { offset: 0, tag: undefined }, reusesBuffers));
         }
         if (taken !== undefined) discard(taken);
-        return openHttpFile({ http, url, headersFor }, range, fileSignal);
+        return openHttpFile({ http, url, headersFor, reusesBuffers }, range, fileSignal);
       };
       const unpacking = kind === undefined ? {} : { unpacking: { kind } };
       const decoding = layers > 0 && {
         decode: (stored: AsyncIterable<Uint8Array>) => gunzippedTimes(stored, layers),
       };
       return {
-        files: only({ path: name === '' ? NAMELESS : name, size, open, ...unpacking, ...decoding }),
+        files: only({
+          path: name === '' ? NAMELESS : name,
+          size,
+          open,
+          reusesBuffers,
+          ...unpacking,
+          ...decoding,
+        }),
         version: response.headers.get('etag'),
       };
     },

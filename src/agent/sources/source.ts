@@ -31,6 +31,11 @@ export interface ByteRange {
 
 export interface OpenedFile {
   readonly body: Readable;
+  /**
+   * The same in buffers that are used again: a piece is overwritten when the piece after the next is asked for. Read instead of
+   * `body`, which is still to be destroyed.
+   */
+  readonly pieces?: AsyncIterable<Uint8Array> | undefined;
   /** Of the whole file, not of what remains. */
   readonly totalBytes: number | undefined;
   /** Whatever the source can be asked for to get the same state again: an ETag, a generation. */
@@ -49,6 +54,8 @@ export interface RemoteFile {
   readonly unpacking?: Unpacking;
   /** An empty directory that the source has a mark for: it is made, and never opened. */
   readonly directory?: boolean;
+  /** It comes in buffers that are used again, so that however large it is, little memory is taken. */
+  readonly reusesBuffers?: boolean;
   /** Makes the model's content of the bytes, whose length and digests are checked before. */
   readonly decode?: (stored: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
   /** @throws SourceChangedError when `from.tag` names a state that is gone. */

@@ -73,7 +73,7 @@ async function* attempt(
     addAbortSignal(watch.signal, opened.body);
     try {
       await begin(progress, opened, shown);
-      const chunks = (opened.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+      const chunks = (opened.pieces ?? (opened.body as AsyncIterable<Uint8Array>))[Symbol.asyncIterator]();
       for (;;) {
         const next = await watch.over(nextOf(chunks, opened));
         if (next.done === true) break;

@@ -57,7 +57,10 @@ Examples:
 async function run(io: CommandIo, { filename, output, failOn }: AnalyzeFlags): Promise<void> {
   const { findings, tally } = await analyzeFiles(filename, io);
   if (tally.files === 0 && findings.length === 0)
-    throw new InputFileError(`there is no YAML or JSON file in ${filename.join(', ')}`);
+    throw new InputFileError(
+      `no YAML or JSON file in ${filename.join(', ')} holds objects; what a kustomization makes of others: ` +
+        'kubectl kustomize DIRECTORY | mms analyze -f -',
+    );
   io.stdout.write(reportText(findings, tally, output, painter(io.stdout, io.environment)));
   if (isTooMuch(tally, failOn)) throw new FindingsError(tallyText(tally));
   io.stderr.write(`${tallyText(tally)}\n`);

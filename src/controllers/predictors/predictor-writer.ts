@@ -6,6 +6,7 @@ import type { AppliedRecord } from './predictor-change.decide.ts';
 import type { Deployment } from '../../contract/predictor-outcome.ts';
 import type { WantedObject } from './predictor-workload.decide.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
+import { decodeObject } from '../../kube/decode-objects.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import { getIfThere } from '../../kube/get-if-there.ts';
 import type { Delta } from '../../kube/reflector-types.ts';
@@ -53,6 +54,7 @@ export function createPredictorWriter(
           await client.replace(INFERENCE_SERVICES, inferenceService, {
             subresource: 'status',
             fieldManager: FIELD_MANAGER,
+            decode: decodeObject,
           }),
         );
       } catch (thrown) {
