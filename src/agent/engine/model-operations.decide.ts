@@ -8,6 +8,9 @@ export type ServedModel =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'loaded'; readonly spec: ModelSpec };
 
+/** The same for all models that are absent. */
+export const ABSENT: ServedModel = { kind: 'absent' };
+
 /** Why the last attempt at a version did not work, and when to try again. */
 export interface ModelFailure {
   readonly spec: ModelSpec;

@@ -21,7 +21,7 @@ export interface Waiter {
 /** For most models nobody waits, and a set for each would take 200 bytes. */
 export const NOBODY: ReadonlySet<Waiter> = new Set();
 
-/** What residency keeps of one model. */
+/** What residency keeps of one model. Its list is that of the models in memory that may go, or that of those whose files may. */
 export interface Entry extends LruLinks<Entry>, Evictable {
   readonly name: string;
   /** Undefined until the engine has told of it. */
