@@ -2,7 +2,7 @@ import { retryDelay, type RetryPace } from './retry-pace.decide.ts';
 import { type EpochMs, milliseconds, type MonotonicMs } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
-import { decideServe, type ModelFailure, type ServeOperation } from './model-operations.decide.ts';
+import { ABSENT, decideServe, type ModelFailure, type ServeOperation } from './model-operations.decide.ts';
 import type { ServerAnswer } from '../model-server/adapter.ts';
 import type { EngineContext } from './context.ts';
 import { setServed, type TrackedModel, viewOf } from './tracked-model.ts';
@@ -185,6 +185,9 @@ async function load(
   await noteLoaded(context, model, spec);
   if (model.servedRevision !== revision) return;
   setServed(model, { kind: 'loaded', spec });
+  // One text in the place of two.
+  const noted = store.notedHash(model.name);
+  if (noted === model.loadedHash) model.loadedHash = noted;
   model.times = { ...model.times, load: took };
   model.failure = undefined;
   model.fallbackFailure = undefined;
@@ -247,7 +250,7 @@ async function refusedLoad(
     await goBack(context, model);
   }
   const ready = await context.adapter.ready(model.name);
-  if (ready === false) setServed(model, { kind: 'absent' });
+  if (ready === false) setServed(model, ABSENT);
 }
 
 function unavailable(
@@ -274,7 +277,7 @@ async function unload(context: EngineContext, model: TrackedModel): Promise<void
   observer.stepped('unload', took, answer.kind === 'done' ? 'ok' : answer.reason);
   if (answer.kind === 'done') {
     log.info({ model: model.name, tookMs: took }, 'unloaded');
-    setServed(model, { kind: 'absent' });
+    setServed(model, ABSENT);
     return;
   }
   if (answer.kind === 'unavailable' && answer.gone) {

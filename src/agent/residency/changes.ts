@@ -124,7 +124,7 @@ export function configure(books: Books, residency: Residency): void {
     else if (books.pinned.has(entry.name)) {
       books.idle.remove(entry);
       if (entry.residence !== 'memory') enqueue(books, entry);
-    } else if (entry.seenLoaded && !entry.listed) mayGo(books, entry);
+    } else if (entry.seenLoaded && entry.list === undefined) mayGo(books, entry);
   }
 }
 
