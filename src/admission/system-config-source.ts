@@ -5,7 +5,7 @@ import { readSystemConfig } from '../contract/system-config.ts';
 import type { SystemConfig } from '../contract/system-config.ts';
 import type { ClusterView } from '../kube/cluster-view.ts';
 
-/** KServe's system configuration as it stands; read again only when its ConfigMap has changed. */
+/** KServe's current system configuration, parsed again only when its ConfigMap has changed. */
 export interface SystemConfigSource {
   readonly current: () => SystemConfig;
 }

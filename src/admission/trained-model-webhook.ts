@@ -22,7 +22,7 @@ import type { Logger } from '../lib/log.ts';
 interface TrainedModelWebhookOptions {
   readonly client: ApiClient;
   readonly view: ClusterView;
-  /** Whether a TrainedModel's memory may be changed; KServe takes it for immutable. */
+  /** Whether a TrainedModel's memory may change; KServe treats it as immutable. */
   readonly allowMemoryChanges: boolean;
   /** Whether only callers with the API server's client certificate are answered. */
   readonly callerIsKnown: boolean;
@@ -30,10 +30,12 @@ interface TrainedModelWebhookOptions {
   readonly logger: Logger;
 }
 
-/** Well below the time that a call has, after which its model would be refused for want of a warning. */
+/** Well below the timeout of a call: a missing warning must not refuse the model. */
 const LOOK_UP_WITHIN = seconds(1);
 
-/** The webhook for TrainedModels: caches for what is known, one GET for an InferenceService that is too new to be. */
+/**
+ * The webhook for TrainedModels: it reads caches, with one GET for an InferenceService that is too new to be cached.
+ */
 export function trainedModelWebhook(options: TrainedModelWebhookOptions): AdmissionHandler {
   const { client, view } = options;
   const first = precedenceIn(options.kserve);
@@ -63,7 +65,7 @@ interface Newcomer {
   readonly first: PlanInput['first'];
 }
 
-/** The plan costs time for each model there is, so it is made only where the memory of all of them is too much. */
+/** The plan takes time for each model, so it is made only if all models together exceed the memory. */
 function waitingFor(
   { model, key, inferenceService, first }: Newcomer,
   view: ClusterView,
@@ -87,7 +89,7 @@ function waitingFor(
   return plan.waiting.find(({ name }) => name === model.metadata.name);
 }
 
-/** An object in a review of its creation has a time already, but a dry run of one that exists has the stored one. */
+/** An object under review has a creation time already, but a dry run of an existing one has the stored time. */
 function asNewest(model: TrainedModel): TrainedModel {
   const { creationTimestamp = '9999-12-31T23:59:59Z' } = model.metadata;
   return { ...model, metadata: { ...model.metadata, creationTimestamp } };

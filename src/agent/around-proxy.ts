@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { AgentOptions } from './options.ts';
-import type { Around, AroundStreams } from './proxy/around.ts';
+import type { Around, Look } from './proxy/around.ts';
 import type { Environment } from './sources/environment.ts';
 
 interface AroundDeps {
@@ -19,8 +19,8 @@ interface AroundDeps {
 export interface AroundProxy {
   /** Undefined: nothing. */
   readonly around: Around | undefined;
-  /** Undefined: nothing looks at HTTP/2. */
-  readonly aroundStreams: AroundStreams | undefined;
+  /** Undefined: nothing looks at requests. It sees what clients send, whether or not it then goes into a batch, as KServe's does. */
+  readonly look: Look | undefined;
   /** Sends what is to be logged until the signal aborts. */
   stop(signal: AbortSignal): Promise<void>;
 }
@@ -34,8 +34,8 @@ export async function startAround({ options, ...deps }: AroundDeps): Promise<Aro
     batches &&
     (await import('./batcher/start-batcher.ts')).startBatcher({ ...deps, settings: batches, componentPort });
   return {
-    around: inTurn(logger?.around, batcher?.around),
-    aroundStreams: logger?.aroundStreams,
+    around: batcher && onceAwake(batcher.around),
+    look: logger?.look,
     stop: async (signal) => {
       batcher?.close();
       await logger?.stop(signal);
@@ -43,15 +43,7 @@ export async function startAround({ options, ...deps }: AroundDeps): Promise<Aro
   };
 }
 
-/**
- * The logger sees what clients send, whether or not it then goes into a batch; KServe has the same order. Between the two a
- * request waits for its model: bodies that wait are not read, and a batch is made of requests that have their model.
- */
-function inTurn(outer: Around | undefined, inner: Around | undefined): Around | undefined {
-  if (outer === undefined && inner === undefined) return undefined;
-  const served: Around = (incoming, outgoing, onward) =>
-    onward.awake(() => (inner === undefined ? onward.forward() : inner(incoming, outgoing, onward)));
-  if (outer === undefined) return served;
-  return (incoming, outgoing, onward) =>
-    outer(incoming, outgoing, { ...onward, forward: () => served(incoming, outgoing, onward) });
+/** A request waits for its model first: bodies that wait are not read, and a batch is made of requests that have their model. */
+function onceAwake(around: Around): Around {
+  return (incoming, outgoing, onward) => onward.awake(() => around(incoming, outgoing, onward));
 }

@@ -40,6 +40,8 @@ export interface AgentFlags extends LoggerFlags, BatcherFlags, ResidencyFlags {
   readonly pvcRoot: string;
   readonly fileRoot: readonly string[];
   readonly denyNetwork: readonly string[];
+  /** KServe's, which its agent takes and does nothing with. */
+  readonly probePeriod?: string | undefined;
 }
 
 /** What the agent runs with, checked. */
@@ -140,7 +142,7 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
     logger: logger.settings,
     batcher: readBatcher(flags, faults),
     residency: readResidencyFlags(flags, faults),
-    remarks: logger.remarks,
+    remarks: [...logger.remarks, ...withoutEffect(flags)],
   };
   const { statusPort } = options;
   if (port !== 0 && port === statusPort) faults.push(`--port and --status-port are both ${port}`);
@@ -152,6 +154,11 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
   }
   if (faults.length > 0) throw new AgentOptionsError(faults);
   return options;
+}
+
+function withoutEffect({ probePeriod }: AgentFlags): string[] {
+  if (probePeriod === undefined) return [];
+  return ["--probe-period has no effect: KServe's agent does nothing with it either"];
 }
 
 /**

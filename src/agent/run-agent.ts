@@ -3,6 +3,7 @@ import type { Logger } from '../lib/log.ts';
 import { readComponentProbe } from './readiness-probe.decide.ts';
 import { readResidencyFile } from './config/config-watcher.ts';
 import type { AroundProxy } from './around-proxy.ts';
+import { createDrainWait, type DrainWait } from './drain-wait.ts';
 import type { AgentOptions } from './options.ts';
 import type { Proxy } from './proxy/proxy-server.ts';
 import type { Puller } from './puller/contract.ts';
@@ -59,6 +60,7 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   const ending = new AbortController();
   const readiness = createReadiness(() => askComponents([reading.probe, ...reading.alternatives]));
   const board = createStatusBoard(deps.instance, clock.now());
+  const drainWait = createDrainWait(clock);
   const notReady = async () => {
     const reason = await readiness.check();
     board.setFacts({ ready: reason === undefined, readyReason: reason ?? '' });
@@ -68,8 +70,7 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   let starting = (await waitsAtStart(options)) ? createStartingWaker() : undefined;
   const serving = await startServing({
     ...deps,
-    notReady,
-    board,
+    ...{ notReady, board, drainWait },
     models: () => models?.engine.models() ?? [],
     waker: () => starting ?? models?.waker(),
   });
@@ -91,7 +92,7 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   log.info({ port, statusPort: serving.status.port, puller: options.enablePuller }, 'the agent is serving');
   return {
     ...{ port, statusPort: serving.status.port },
-    stop: () => stopAgent(deps, { ...serving, readiness, models, ending }),
+    stop: () => stopAgent(deps, { ...serving, drainWait, readiness, models, ending }),
   };
 }
 
@@ -119,6 +120,7 @@ interface Parts {
   readonly proxy: Proxy;
   readonly around: AroundProxy;
   readonly status: StatusServer;
+  readonly drainWait: DrainWait;
   readonly readiness: Readiness;
   readonly models: RunningModels | undefined;
   readonly ending: AbortController;
@@ -126,20 +128,26 @@ interface Parts {
 
 async function stopAgent(
   deps: AgentDeps,
-  { proxy, around, status, readiness, models, ending }: Parts,
+  { proxy, around, status, drainWait, readiness, models, ending }: Parts,
 ): Promise<void> {
   const { clock, log, stopwatch, options } = deps;
   log.info({ drainSeconds: options.drainSeconds }, 'draining');
   readiness.startDraining();
   proxy.startDraining();
-  models?.engine.stop();
-  ending.abort();
+  drainWait.begin();
+  const stopModels = (): void => {
+    models?.engine.stop();
+    ending.abort();
+  };
+  if (models?.startDraining() !== 'wakes') stopModels();
   const began = stopwatch();
   const left = (): Milliseconds =>
     milliseconds(Math.max(0, Math.round(options.drainSeconds * 1000 - (stopwatch() - began))));
   while (left() > 0 && !isQuiet(proxy, stopwatch, began))
     await clock.sleep(milliseconds(Math.min(100, left())));
+  stopModels();
   await Promise.all([proxy.close(AbortSignal.timeout(left())), deps.puller.stop()]);
+  await drainWait.end();
   await around.stop(AbortSignal.timeout(Math.max(left(), FLUSH_AT_LEAST)));
   status.close();
   await models?.store.close();

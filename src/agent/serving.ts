@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts';
 import { MmsError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { type AroundProxy, startAround } from './around-proxy.ts';
+import type { DrainWait } from './drain-wait.ts';
 import type { TrackedModel } from './engine/tracked-model.ts';
 import type { AgentOptions } from './options.ts';
 import type { ModelWaker } from './residency/waker.ts';
@@ -19,6 +20,7 @@ interface ServingDeps {
   /** Undefined when ready, else why not. */
   readonly notReady: () => Promise<string | undefined>;
   readonly board: StatusBoard;
+  readonly drainWait: DrainWait;
   readonly models: () => Iterable<Readonly<TrackedModel>>;
   /** By whom requests wait for models that sleep; undefined, or giving nothing: none waits. */
   readonly waker?: () => ModelWaker | undefined;
@@ -73,14 +75,13 @@ export async function startServing(deps: ServingDeps): Promise<Serving> {
     observe: metrics.requested,
     stopwatch,
     around: around.around,
-    aroundStreams: around.aroundStreams,
+    look: around.look,
     wake: wakeOf(deps),
   }).catch(portTaken('--port', options.port));
   const status = await startStatusServer({
     ...listening,
     port: options.statusPort,
-    board,
-    metrics,
+    ...{ board, metrics, drainWait: deps.drainWait },
   }).catch(async (thrown: unknown) => {
     await proxy.close(AbortSignal.abort());
     return portTaken('--status-port', options.statusPort)(thrown);

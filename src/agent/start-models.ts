@@ -17,6 +17,7 @@ import type { AgentOptions } from './options.ts';
 import type { Puller } from './puller/contract.ts';
 import type { Readiness } from './readiness.ts';
 import { type RunningResidency, startResidency } from './residency/start-residency.ts';
+import type { ModelResidency } from './residency/residency.ts';
 import type { ModelWaker } from './residency/waker.ts';
 import type { StatusBoard } from './status/status-store.ts';
 
@@ -46,6 +47,8 @@ export interface RunningModels {
   readonly residency: RunningResidency;
   /** By what requests wait for their models; undefined: none has to. */
   readonly waker: () => ModelWaker | undefined;
+  /** The pod ends. */
+  startDraining: ModelResidency['startDraining'];
   /** Resolves once models.json and residency.json have been read for the first time, whatever was in them. */
   readonly read: Promise<undefined>;
 }
@@ -105,9 +108,12 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
   const changed = (modelServer: ServerState): void => board.setFacts({ modelServer });
   void monitorModelServer({ adapter, engine, clock, log, changed }, signal);
   void tellQuietly(board, clock, signal);
-  const { waker } = residency;
+  const { waker, startDraining } = residency;
   const wakes = () => residency.isOnDemand() || options.residency.waitWhileServerIsAway;
-  return { engine, store, residency, waker: () => (wakes() ? waker : undefined), read: read.promise };
+  return {
+    ...{ engine, store, residency, startDraining, read: read.promise },
+    waker: () => (wakes() ? waker : undefined),
+  };
 }
 
 /** A budget for the disk has to count what an agent before this one has fetched, too; one tree after the other. */

@@ -1,26 +1,27 @@
 import { isRecord } from '../lib/json.ts';
 import { type Bytes, formatBytes } from '../lib/quantity.ts';
 import type { InferenceService } from './inference-service.ts';
-import { CONTAINERS, RESIDENCY_ANNOTATIONS, VOLUMES } from './names.ts';
+import { CONTAINERS, RESIDENCY_ANNOTATIONS, VOLUMES, WAIT_FOR_DRAIN_PATH } from './names.ts';
 import type { Container, Pod } from './pod.ts';
 import { defaultMemoryBudget, readBudget, readResidency } from './residency.ts';
 import { containerNamed } from './served-component.ts';
+import { statusPortOf } from './watched-pod.ts';
 
-/** What an agent is called with for its residency. */
+/** The agent's arguments for residency. */
 interface ResidencyArguments {
-  /** Stand after all others. Empty: the agent keeps every model in memory. */
+  /** Placed after all others. Empty: the agent keeps every model in memory. */
   readonly args: readonly string[];
-  /** What a person should be told. */
+  /** Warnings for the user. */
   readonly warnings: readonly string[];
 }
 
 const RESIDENCY_FLAG = '--residency';
-/** KServe's own agent, which ends at a flag that it does not know: kserve/agent, of any registry. */
+/** KServe's own agent, from any registry: kserve/agent. It exits on an unknown flag. */
 const KSERVES_AGENT = /(?:^|\/)kserve\/agent(?:[:@]|$)/;
 
 /**
- * The arguments of residency for the agent of a pod, by the annotations of its InferenceService. What they leave open follows
- * from the pod: from the memory limit of its model server, and from what its models may take on disk.
+ * The residency arguments for the agent of a pod, from the annotations of its InferenceService. Defaults come from the
+ * pod: the memory limit of its model server, and the disk space for its models.
  */
 export function residencyArguments(
   inferenceService: InferenceService,
@@ -46,7 +47,20 @@ export function residencyArguments(
   };
 }
 
-/** What is said where nothing tells how much memory the models may take. */
+/**
+ * Makes the model server's container end after the agent. Kubelet ends all containers of a pod at once, and requests still
+ * arrive for some seconds: without a model server no model could be loaded for them. An existing hook, such as Knative's,
+ * stays.
+ */
+export function endedAfter(agent: Container, modelServer: Container): Container {
+  const port = statusPortOf(agent);
+  if (port === undefined || modelServer.lifecycle?.preStop != null) return modelServer;
+  // With the defaults of the API server, so that it equals the hook of an existing pod.
+  const preStop = { httpGet: { path: WAIT_FOR_DRAIN_PATH, port, scheme: 'HTTP' } };
+  return { ...modelServer, lifecycle: { ...modelServer.lifecycle, preStop } };
+}
+
+/** The warning when nothing sets the memory that models may use. */
 function noMemoryBudget(): string {
   return (
     `the model server has no memory limit, and ${RESIDENCY_ANNOTATIONS.memoryBudget} is not set: no model ever makes room for ` +

@@ -1,6 +1,7 @@
 import type { Milliseconds } from '../lib/clock.ts';
 import type { KubernetesObject } from '../contract/kubernetes.ts';
 import type { ApiClient, ListQuery, ObjectList } from './api-client.ts';
+import type { CallOptions } from './transport.ts';
 import { ApiError, isApiError } from './api-error.ts';
 import { apiVersionOf, type Resource } from './resources.ts';
 
@@ -14,6 +15,8 @@ interface ListAllOptions<T extends KubernetesObject> {
   readonly signal: AbortSignal;
   /** Applied to each object as its page arrives, so that what it drops is never held for all of them. */
   readonly shape: (object: T) => T;
+  /** Parses a page; see {@link CallOptions}. */
+  readonly decode?: CallOptions['decode'];
 }
 
 interface Snapshot<T extends KubernetesObject> {
@@ -27,6 +30,11 @@ interface Snapshot<T extends KubernetesObject> {
  * hundreds of objects that are as large as etcd lets them be. Pages of usual objects are half as long.
  */
 const PAGE_BYTES = 8 * 1024 ** 2;
+/**
+ * Of a page of one object, which cannot be made shorter: a list that ends at it would never be complete. etcd takes 1.5 MiB, in
+ * which a byte may be `<`, that the API server writes as the six of `\u003c`; 3 MiB where etcd is told to take more.
+ */
+const ONE_OBJECT_BYTES = 24 * 1024 ** 2;
 /** Of a list in one piece. One that is longer fails, and is tried in pages again. */
 const WHOLE_BYTES = 64 * 1024 ** 2;
 /** How many fewer, and how many more at the next page when it was short enough. */
@@ -44,9 +52,9 @@ export async function listAll<T extends KubernetesObject>(options: ListAllOption
     return await listPages(options);
   } catch (error) {
     if (!isApiError(error, 'API_GONE')) throw error;
-    const whole = await options.client.list(options.resource, options.query, {
-      ...{ timeout: options.timeout, signal: options.signal, maxBytes: WHOLE_BYTES },
-    });
+    const { client, resource, query, timeout, signal, decode } = options;
+    const how = { timeout, signal, maxBytes: WHOLE_BYTES, ...(decode && { decode }) };
+    const whole = await client.list(resource, query, how);
     return { objects: shaped(options, whole), resourceVersion: versionOf(options.resource, whole) };
   }
 }
@@ -66,14 +74,16 @@ async function listPages<T extends KubernetesObject>(options: ListAllOptions<T>)
 
 /** A page with as many objects as wanted, or with fewer when these are large. */
 async function readPage<T extends KubernetesObject>(
-  { client, resource, query, timeout, signal }: ListAllOptions<T>,
+  { client, resource, query, timeout, signal, decode }: ListAllOptions<T>,
   wanted: number,
   token: string | undefined,
 ): Promise<{ readonly page: ObjectList<T>; readonly limit: number }> {
+  const how = decode && { decode };
   for (let limit = wanted; ; limit = Math.max(1, Math.floor(limit / FEWER))) {
     const asked = { ...query, limit, ...(token !== undefined && { continue: token }) };
     try {
-      return { page: await client.list(resource, asked, { timeout, signal, maxBytes: PAGE_BYTES }), limit };
+      const maxBytes = limit === 1 ? ONE_OBJECT_BYTES : PAGE_BYTES;
+      return { page: await client.list(resource, asked, { timeout, signal, maxBytes, ...how }), limit };
     } catch (error) {
       if (limit === 1 || !isApiError(error, 'API_ANSWER_TOO_LONG')) throw error;
     }

@@ -12,6 +12,7 @@ import type { Logger } from '../lib/log.ts';
 import type { ApiClient } from './api-client.ts';
 import { ApiError, isApiError, type ApiErrorCode } from './api-error.ts';
 import { startDeadline } from '../lib/deadline.ts';
+import { listDecoder } from './decode-objects.ts';
 import { listAll } from './list-all.ts';
 import type { ObjectDelta, ObjectStore } from './object-store.ts';
 import type { EndReason, ReflectorEvent, ReflectorTiming } from './reflector-types.ts';
@@ -27,6 +28,7 @@ interface LoopOptions<T extends KubernetesObject> {
   readonly fieldSelector?: string;
   readonly store: ObjectStore<T>;
   readonly shape: (object: T) => T;
+  readonly leftOut: (object: unknown, fields: readonly string[]) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -126,7 +128,8 @@ async function relist<T extends KubernetesObject>(
   const startedAt = clock.monotonic();
   try {
     const { listTimeout: timeout } = timing;
-    const snapshot = await listAll({ ...options, query: selectionOf(options), timeout });
+    const decode = listDecoder(clock, options.leftOut);
+    const snapshot = await listAll({ ...options, query: selectionOf(options), timeout, decode });
     if (signal.aborted) return 'listed';
     sink.deltas(store.replaceAll(snapshot.objects));
     state.position = snapshot.resourceVersion;
@@ -199,6 +202,7 @@ async function consume<T extends KubernetesObject>(
       signal,
       idleLimit: timing.idleLimit,
       liveness: client.liveness,
+      leftOut: options.leftOut,
       onOpen,
     });
     for await (const event of events) {
@@ -222,11 +226,13 @@ async function wentBack<T extends KubernetesObject>(
   options: LoopOptions<T>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { client, resource, namespace, timing } = options;
+  const { client, clock, resource, namespace, timing } = options;
   // Without the selectors: the version is the same, and the first object found will do.
   const query = { limit: 1, ...(namespace !== undefined && { namespace }) };
   const timeout = milliseconds(Math.min(PROBE_TIMEOUT, timing.idleLimit));
-  const { metadata } = await client.list(resource, query, { signal, timeout });
+  const { metadata } = await client.list(resource, query, {
+    ...{ signal, timeout, decode: listDecoder(clock, () => undefined) },
+  });
   const compared = compareResourceVersions(metadata.resourceVersion, position);
   return compared !== undefined && compared < 0;
 }

@@ -1,5 +1,6 @@
 import type { ObjectCache, KubernetesObject } from '../contract/kubernetes.ts';
 import { seconds, type Clock, type MonotonicMs, type Random } from '../lib/clock.ts';
+import { recordOf } from '../lib/json.ts';
 import { MmsError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ApiClient } from './api-client.ts';
@@ -86,6 +87,7 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
       store,
       logger,
       shape: shapeOf(options, logger),
+      leftOut: (object, fields) => tellLeftOut(object, fields, logger),
       signal: stopping.signal,
       pageSize: options.pageSize ?? 500,
       timing: { ...DEFAULT_REFLECTOR_TIMING, ...options.timing },
@@ -195,4 +197,12 @@ function shapeOf<T extends KubernetesObject>(options: ReflectorOptions<T>, logge
       return object;
     }
   };
+}
+
+function tellLeftOut(object: unknown, fields: readonly string[], logger: Logger): void {
+  const { namespace, name } = recordOf(recordOf(object)['metadata']);
+  logger.warn(
+    { namespace, object: name, fields },
+    'an object holds more than is read of one; fields are left out',
+  );
 }

@@ -42,6 +42,8 @@ export interface CallOptions {
   readonly timeout?: Milliseconds;
   /** A longer answer fails with API_ANSWER_TOO_LONG, and is not read to its end. */
   readonly maxBytes?: number;
+  /** Parses the answer in the place of JSON.parse; throws for what is no JSON. */
+  readonly decode?: (text: Buffer) => unknown;
 }
 
 /** A request whose answer is read as text, whatever its status. */
@@ -85,19 +87,20 @@ export function createTransport(options: TransportOptions): Transport {
       bounded(options, what, async (signal, onDispatch) => {
         const response = await send(options, what, signal, onDispatch);
         const { maxBytes } = what;
-        const text =
+        const body =
           maxBytes === undefined
-            ? await response.body.text()
-            : await boundedText(what, response, { maxBytes, code: 'API_ANSWER_TOO_LONG' });
-        return { status: response.statusCode, result: parseBody(what, text) };
+            ? Buffer.from(await response.body.arrayBuffer())
+            : await boundedBody(what, response, { maxBytes, code: 'API_ANSWER_TOO_LONG' });
+        return { status: response.statusCode, result: await parseBody(what, body) };
       }),
     raw: (what) =>
       bounded(options, what, async (signal, onDispatch) => {
         const response = await untilAborted(signal, () => dispatch(options, what, signal, onDispatch));
         const [contentType] = [response.headers['content-type']].flat();
         const { statusCode: status } = response;
-        const text = await boundedText(what, response, { maxBytes: what.maxBytes, code: 'API_BAD_RESPONSE' });
-        return { status, result: { status, contentType, text } };
+        const { maxBytes } = what;
+        const body = await boundedBody(what, response, { maxBytes, code: 'API_BAD_RESPONSE' });
+        return { status, result: { status, contentType, text: body.toString('utf8') } };
       }),
     stream: (what) =>
       observed(options, what, async () => {
@@ -228,11 +231,11 @@ async function dispatch(
 }
 
 /** Leaving the loop early ends the connection. */
-async function boundedText(
+async function boundedBody(
   what: ApiRequest,
   response: Dispatcher.ResponseData,
   { maxBytes, code }: { readonly maxBytes: number; readonly code: ApiErrorCode },
-): Promise<string> {
+): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
@@ -242,7 +245,7 @@ async function boundedText(
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 async function* bytesOf(
@@ -256,15 +259,19 @@ async function* bytesOf(
   }
 }
 
-function parseBody(what: ApiRequest, text: string): unknown {
+async function parseBody({ decode = parsed, ...what }: ApiRequest, body: Buffer): Promise<unknown> {
   try {
-    return JSON.parse(text);
+    return await decode(body);
   } catch (cause) {
     throw new ApiError(
       `the answer is not JSON, so something other than a Kubernetes API server sent it; check the server address [${describe(what)}]`,
       { code: 'API_BAD_RESPONSE', cause },
     );
   }
+}
+
+function parsed(body: Buffer): unknown {
+  return JSON.parse(body.toString('utf8'));
 }
 
 function asApiError(

@@ -4,6 +4,8 @@ import type { KubernetesObject } from '../contract/kubernetes.ts';
 import type { ApiClient, WatchQuery } from './api-client.ts';
 import { ApiError, errorFromStatus, isApiError } from './api-error.ts';
 import { createLineSplitter } from '../lib/line-splitter.ts';
+import { recordOf } from '../lib/json.ts';
+import { decodeObject } from './decode-objects.ts';
 import type { Liveness } from './liveness.ts';
 import type { Resource } from './resources.ts';
 
@@ -25,6 +27,8 @@ interface WatchOptions {
   readonly idleLimit: Milliseconds;
   /** Asked while nothing arrives; without it only the limit counts. */
   readonly liveness?: Liveness | undefined;
+  /** Called with an object of which fields were left out, since they are more than can be parsed in a short time. */
+  readonly leftOut?: (object: unknown, fields: readonly string[]) => void;
   /** Called once, when the server has accepted the watch. */
   readonly onOpen?: () => void;
 }
@@ -47,7 +51,7 @@ export async function* openWatch<T extends KubernetesObject>(
     for await (const chunk of bytes) {
       watchdog.alive();
       for (const line of splitter.push(chunk)) {
-        const event = parseLine<T>(line, resource);
+        const event = parseLine<T>(line, resource, options);
         yield event;
         if (event.kind === 'error' || event.kind === 'malformed') return;
       }
@@ -127,8 +131,12 @@ function startWatchdog(options: WatchOptions): Watchdog {
   };
 }
 
-function parseLine<T extends KubernetesObject>(line: string, resource: Resource<T>): WatchEvent<T> {
-  const event = parseJson(line);
+function parseLine<T extends KubernetesObject>(
+  line: string,
+  resource: Resource<T>,
+  { leftOut }: Pick<WatchOptions, 'leftOut'>,
+): WatchEvent<T> {
+  const event = parseJson(line, leftOut);
   if (event === undefined) return { kind: 'malformed', detail: `not JSON: ${excerpt(line)}` };
   const object = event.object;
   if (typeof object !== 'object' || object === null)
@@ -148,9 +156,14 @@ function parseLine<T extends KubernetesObject>(line: string, resource: Resource<
   return { kind: 'malformed', detail: `neither a change, a bookmark nor an error: ${excerpt(line)}` };
 }
 
-function parseJson(line: string): { type?: unknown; object?: unknown } | undefined {
+function parseJson(
+  line: string,
+  leftOut: WatchOptions['leftOut'],
+): { type?: unknown; object?: unknown } | undefined {
   try {
-    const value: unknown = JSON.parse(line);
+    const value = decodeObject(Buffer.from(line), (event, fields) =>
+      leftOut?.(recordOf(event)['object'], fields),
+    );
     return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     return undefined;

@@ -1,3 +1,5 @@
+import { closingQuote } from './json-parts.ts';
+
 /** What a JSON text may hold. V8 spends time and memory on each of these, whatever the length of the text. */
 export interface JsonBounds {
   /**
@@ -17,6 +19,8 @@ export interface JsonMeter {
   add(piece: Uint8Array): JsonExcess | undefined;
   /** Commas and opening brackets so far. */
   values(): number;
+  /** Member names so far, those that differ. */
+  names(): number;
   /** The deepest nesting so far. */
   depth(): number;
 }
@@ -47,7 +51,8 @@ const HASH_BITS = 16;
  * @param seed any 30 bits that a sender cannot know, so that no one can make up names that share their hash
  */
 export function jsonMeter(bounds: JsonBounds, seed: number): JsonMeter {
-  const seen = new Uint8Array(2 ** (HASH_BITS - 3));
+  // What is not bounded need not be told apart.
+  const seen = new Uint8Array(bounds.names === Number.POSITIVE_INFINITY ? 0 : 2 ** (HASH_BITS - 3));
   const state = {
     depth: 0,
     deepest: 0,
@@ -65,6 +70,7 @@ export function jsonMeter(bounds: JsonBounds, seed: number): JsonMeter {
       return state.names > bounds.names ? 'names' : undefined;
     },
     values: () => state.values,
+    names: () => state.names,
     depth: () => state.deepest,
   };
 }
@@ -109,14 +115,9 @@ function count(piece: Uint8Array, state: MeterState, seen: Uint8Array, seed: num
       hash = Math.imul(hash ^ byte, FNV_PRIME) & HASH_MASK;
       if (++length < MAX_HASHED) continue;
       // What is left of a long text: only its end is looked for.
-      while (++at < piece.length) {
-        const next = piece[at];
-        if (escaped) escaped = false;
-        else if (next === QUOTE) {
-          inString = false;
-          break;
-        } else if (next === BACKSLASH) escaped = true;
-      }
+      at = closingQuote(piece, at + (escaped ? 2 : 1));
+      escaped = at > piece.length;
+      inString = at >= piece.length;
       continue;
     }
     switch (byte) {

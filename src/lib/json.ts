@@ -31,3 +31,19 @@ export function nestsDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => nestsDeeper(inner, levels - 1));
 }
+
+/** Whether the names and texts of a JSON value have more than so many characters together; looks at no more than that. */
+export function isLongJson(value: unknown, most: number): boolean {
+  let left = most;
+  const spend = (inner: unknown): boolean => {
+    if (typeof inner === 'string') left -= inner.length;
+    else if (typeof inner === 'object' && inner !== null) {
+      for (const [name, each] of Object.entries(inner)) {
+        left -= name.length;
+        if (!spend(each)) return false;
+      }
+    }
+    return left >= 0;
+  };
+  return !spend(value);
+}

@@ -21,7 +21,7 @@ export interface ModelTally {
 export const EMPTY_TALLY: ModelTally = { models: countsOf(() => 0), obstacles: [] };
 
 /** Reasons that are told apart in one InferenceService; a status may hold any. */
-const REASONS_TOLD = 8;
+const REASONS_SHOWN = 8;
 
 /** The states in which something is in the way. */
 const OBSTRUCTED: ReadonlySet<ModelState> = new Set(['Failed', 'Unreachable', 'Waiting']);
@@ -51,9 +51,9 @@ function count({ models, obstacles }: TallyDraft, model: TrainedModel): void {
   models[state] += 1;
   if (!OBSTRUCTED.has(state)) return;
   const own = `${state} ${reason}`;
-  const isTold = obstacles.has(own) || obstacles.size < REASONS_TOLD;
+  const isShown = obstacles.has(own) || obstacles.size < REASONS_SHOWN;
   // Those without a place of their own are told of together, by state.
-  const place = isTold ? own : state;
+  const place = isShown ? own : state;
   const before = obstacles.get(place);
   const newest =
     before !== undefined && before.since > since
@@ -61,7 +61,7 @@ function count({ models, obstacles }: TallyDraft, model: TrainedModel): void {
       : { model: model.metadata.name, message: message === '' ? reason : message, since };
   const { model: name, message: said, since: at } = newest;
   obstacles.set(place, {
-    ...{ state, reason: isTold ? reason : '', count: (before?.count ?? 0) + 1 },
+    ...{ state, reason: isShown ? reason : '', count: (before?.count ?? 0) + 1 },
     ...{ model: name, message: said, since: at },
   });
 }

@@ -160,6 +160,23 @@ describe('the bundle', () => {
     ]);
   });
 
+  it('brings compiled code that Node takes under the flags of the image', async () => {
+    const looks = `
+      const { readFileSync } = require('node:fs');
+      const { Script } = require('node:vm');
+      const [code, cache] = process.argv.slice(1);
+      const script = new Script(readFileSync(code, 'latin1'), { cachedData: readFileSync(cache) });
+      process.stdout.write(String(script.cachedDataRejected));`;
+    const caches = await compiledIn(join(dirname(AGENT), 'agent-chunks'));
+    const packs = caches.map((cache) => cache.replace(`-${process.version}-${process.arch}.cache`, '.js'));
+    expect(caches).toHaveLength(2);
+    for (const [index, cache] of caches.entries()) {
+      const args = [...NODE_FLAGS, '--eval', looks, packs[index] ?? '', cache];
+      const { stdout } = await promisify(execFile)(process.execPath, args);
+      expect([cache, stdout]).toEqual([cache, 'false']);
+    }
+  });
+
   it.each([
     ['none', (file: string) => rm(file)],
     ['damaged', (file: string) => writeFile(file, 'not what V8 made')],
@@ -189,7 +206,7 @@ describe('the bundle', () => {
   });
 });
 
-/** The compiled code of the puller's pack, and of the agent's two. */
+/** The compiled code of the puller's pack, and of the agent's. */
 async function compiledIn(chunks: string): Promise<string[]> {
   const names = (await readdir(chunks)).filter((name) => name.endsWith('.cache'));
   return names

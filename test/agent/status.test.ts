@@ -3,11 +3,12 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { AgentStatusEvent } from '../../src/contract/agent-status.ts';
-import { allLoaded } from '../support/agent.ts';
+import { allLoaded, type TestAgent } from '../support/agent.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
 import { agentScene } from '../support/agent-scene.ts';
 import { eventuallyTrue } from '../support/eventually.ts';
 import { configured } from '../support/mounted-config.ts';
+import { allProved } from '../support/on-demand.ts';
 import { report } from '../support/report.ts';
 
 /** KServe's agent v0.17 beside it was at 65 to 67 MiB, idle from its start; ours was at 58 to 60. */
@@ -19,6 +20,11 @@ describe('what the agent tells', () => {
     scene = await agentScene();
   });
   afterEach(() => scene.end());
+
+  /** What the preStop hook of the model server's container is told. */
+  async function drained({ statusPort }: TestAgent): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${statusPort}/wait-for-drain`)).text();
+  }
 
   /** Reads the stream into a list until the returned function is called. */
   async function watch(port: number, query = ''): Promise<{ events: AgentStatusEvent[]; stop(): void }> {
@@ -125,6 +131,36 @@ describe('what the agent tells', () => {
       async () => (await agent.notReady())?.includes('shutting down') === true,
     );
     expect(await scene.infer(agent, 'slow')).toBe('slow');
+    expect(await exit).toBe(0);
+  });
+
+  it('tells the hook of a model server that does not end with it that it need not wait', async () => {
+    await scene.config.write('[]');
+    const agent = await scene.start();
+    expect(await drained(agent)).toBe('the agent does not end\n');
+  });
+
+  it.each([
+    [
+      'keeps the model server until it has drained, and wakes models until then',
+      ['--residency', 'on-demand', '--memory-budget', '64Mi'],
+    ],
+    ['keeps the model server until it has drained', []],
+  ])('%s', async (_, flags) => {
+    const { config, source } = scene;
+    await config.writeModels([configured('a', source.uri('a')), configured('b', source.uri('b'))]);
+    const agent = await scene.start({ flags: ['--drain-seconds', '20', ...flags] });
+    await agent.until(allProved(2));
+    const exit = agent.kill('SIGTERM');
+    let isDrained = false;
+    const hook = drained(agent).then((answer) => {
+      isDrained = true;
+      return answer;
+    });
+    await eventuallyTrue('it ends', async () => (await agent.notReady())?.includes('shutting') === true);
+    for (const name of ['a', 'b', 'a', 'b']) expect(await scene.infer(agent, name)).toBe(name);
+    expect(isDrained).toBe(false);
+    expect(await hook).toBe('the agent has drained\n');
     expect(await exit).toBe(0);
   });
 

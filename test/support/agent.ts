@@ -36,6 +36,8 @@ export interface AgentSetup {
   readonly componentPort: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly flags?: readonly string[];
+  /** A program that runs the agent, with its arguments. */
+  readonly within?: readonly string[];
 }
 
 /** Flags for Node with which the image starts the agent. */
@@ -46,7 +48,9 @@ export async function startAgent(setup: AgentSetup): Promise<TestAgent> {
   const args = ['--enable-puller', '--config-dir', setup.configDir, '--model-dir', setup.modelDir];
   args.push('--component-port', String(setup.componentPort), '--port', '0', '--status-port', '0');
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...NODE_FLAGS, AGENT, ...args, ...(setup.flags ?? [])], {
+  const command = [process.execPath, ...NODE_FLAGS, AGENT, ...args, ...(setup.flags ?? [])];
+  const [program = '', ...rest] = [...(setup.within ?? []), ...command];
+  const child = spawn(program, rest, {
     env: { PATH: process.env['PATH'], ...setup.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -22,6 +22,8 @@ export interface TestMlserver {
   pid(): number;
   readonly grpcPort: number;
   kill(signal: NodeJS.Signals): Promise<void>;
+  /** Resolves when its first process has ended. */
+  ended(): Promise<void>;
   /** Starts it again on the same ports. */
   restart(): Promise<void>;
   /** Resolves when it answers. */
@@ -69,6 +71,9 @@ export async function startMlserver(
     restart: () => {
       child = start();
       return Promise.resolve();
+    },
+    ended: async () => {
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     },
     kill: async (signal) => {
       const exited = once(child, 'exit');

@@ -84,6 +84,7 @@ async function status(): Promise<Listener> {
       () => [],
       () => false,
     ),
+    drainWait: { wait: () => Promise.resolve('') },
     notReady: () => {
       worked += 1;
       return Promise.resolve(undefined);

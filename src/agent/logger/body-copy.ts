@@ -10,12 +10,11 @@ export interface BodyCopy {
 }
 
 /** @param most a longer body is cut to so many bytes */
-export function copyBody(room: Pick<LogRoom, 'hold' | 'give' | 'hasPlace'>, most: number): BodyCopy {
+export function copyBody(room: Pick<LogRoom, 'hold' | 'give'>, most: number): BodyCopy {
   let chunks: Buffer[] = [];
   let held = 0;
   let total = 0;
-  // Where records are dropped, requests pay for no copies of them.
-  let isOver = !room.hasPlace();
+  let isOver = false;
   const cancel = (): void => {
     isOver = true;
     room.give(held);

@@ -3,14 +3,13 @@ import type { Registry } from 'prom-client';
 import { LOGGER_CA_DIRECTORY } from '../../contract/names.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Around, AroundStreams } from '../proxy/around.ts';
+import type { Look } from '../proxy/around.ts';
 import type { Environment } from '../sources/environment.ts';
 import { createRoom } from './log-room.ts';
 import { tellLosses } from './losses.ts';
 import { createLoggerMetrics } from './metrics.ts';
 import { createOutbox } from './outbox.ts';
 import type { LoggerSettings } from './settings.ts';
-import { createStreamTap } from './tap-streams.ts';
 import { createTap } from './tap.ts';
 import { openLogThread } from './thread-host.ts';
 
@@ -29,8 +28,7 @@ interface RequestLoggerDeps {
 
 /** The request logger at work. */
 interface RequestLogger {
-  readonly around: Around;
-  readonly aroundStreams: AroundStreams;
+  readonly look: Look;
   /** Sends what is there until the signal aborts. */
   stop(signal: AbortSignal): Promise<void>;
 }
@@ -63,10 +61,8 @@ export async function startLogger(deps: RequestLoggerDeps): Promise<RequestLogge
     },
   });
   const outbox = createOutbox({ clock, pass: thread.post });
-  const tap = { settings, room, take: outbox.add, lost, clock, newId: randomUUID };
   return {
-    around: createTap(tap),
-    aroundStreams: createStreamTap(tap),
+    look: createTap({ settings, room, take: outbox.add, lost, clock, newId: randomUUID }),
     stop: async (signal) => {
       outbox.flush();
       await thread.stop(signal);

@@ -15,8 +15,8 @@ export interface Onward {
 }
 
 /**
- * What stands between clients and the component: the request logger, the batcher. It is called in the same turn in which
- * the head was read, before any byte of the body is; kubelet's probes, upgraded connections and HTTP/2 pass it by.
+ * What stands between clients and the component: the batcher. It is called in the same turn in which the head was read,
+ * before any byte of the body is; kubelet's probes, upgraded connections and HTTP/2 pass it by.
  */
 export type Around = (incoming: IncomingMessage, outgoing: ServerResponse, onward: Onward) => void;
 
@@ -26,17 +26,18 @@ export interface BodySight {
   readonly end: () => void;
 }
 
-/** Sees what goes by on one stream of HTTP/2. */
-export interface StreamSight {
+/** Sees a request and its answer as they go by. */
+export interface Sight {
   readonly request: BodySight;
-  /** Of the answer with this status. */
+  /** Of the answer with this status; asked for once. */
   readonly answer: (status: number) => BodySight;
-  /** The stream is closed, whole or not. */
+  /** The answer is over, whole or not. */
   readonly over: () => void;
 }
 
 /**
- * What looks at streams of HTTP/2: the request logger.
+ * What looks at requests, by whichever protocol they come: the request logger. Kubelet's probes and upgraded connections pass it
+ * by.
  * @param head names and values in turn
  */
-export type AroundStreams = (head: readonly string[]) => StreamSight;
+export type Look = (head: readonly string[]) => Sight;

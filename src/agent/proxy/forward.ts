@@ -46,20 +46,25 @@ export function forward(exchange: Exchange): void {
 /** What became of a request that was sent already, whole. */
 export type Sent =
   | { readonly kind: 'answered'; readonly answer: OddAnswer }
-  | { readonly kind: 'failed'; readonly fault: ConnectionFault }
+  | { readonly kind: 'failed'; readonly fault: ConnectionFault; readonly body: Buffer | null }
   /** It cannot have been acted on, and is to be sent once more. */
   | { readonly kind: 'again'; readonly body: Buffer | null };
 
 /** Goes on with a request that was sent before there was an exchange. */
 export function forwardSent(exchange: Exchange, sent: Sent): void {
   const course = courseOf(exchange);
-  if (sent.kind === 'answered') readOdd(exchange, course, sent.answer);
-  else if (sent.kind === 'failed') componentFailed(exchange, course, sent.fault);
-  else
+  if (sent.kind === 'answered') {
+    readOdd(exchange, course, sent.answer);
+    return;
+  }
+  const again = () =>
     begin(exchange, course, exchange.upstream.fresh, (call) => {
       call.sent = 'whole';
       endWith(call.request, sent.body, []);
     });
+  if (sent.kind === 'again') again();
+  else if (!waitsForComponent(exchange, course, sent.fault, again))
+    componentFailed(exchange, course, sent.fault);
 }
 
 function courseOf({ outgoing, done }: Exchange): Course {

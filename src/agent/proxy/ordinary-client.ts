@@ -2,12 +2,19 @@ import { seconds } from '../../lib/clock.ts';
 import type { Connection } from '../connections.ts';
 import { isOnePiece } from './component-call.ts';
 import { CLIENT_IDLE } from './client-idle.ts';
-import { beginOrdinary, type OrdinaryCall, type OrdinaryExchange } from './ordinary-exchange.ts';
-import { forwardOddly } from './ordinary-oddly.ts';
+import {
+  beginOrdinary,
+  type OrdinaryCall,
+  type OrdinaryExchange,
+  type ReadCall,
+} from './ordinary-exchange.ts';
+import { forwardOddly, passOnOddly } from './ordinary-oddly.ts';
 import { ordinaryRequest } from './ordinary-request.decide.ts';
 import { passedRequest } from './proxied-request.decide.ts';
 import { requestHead } from './request-head.decide.ts';
 import { clientOf, type Serving } from './requests.ts';
+import { onwardNow, useModel } from './wake.ts';
+import { modelTarget } from '../../contract/model-target.ts';
 
 /** What a client may send before its answer is over; what comes then is left in its system. */
 const MOST_EARLY = 64 * 1024;
@@ -41,9 +48,14 @@ export function serveOrdinary(serving: Serving, connection: Connection): void {
   }
 
   function begin(chunk: Buffer): void {
-    const call = readCall(serving, connection, client, chunk);
-    if (call === undefined) handOver(chunk);
-    else exchange = beginOrdinary(call, chunk.subarray(call.request.bodyAt), ends);
+    const read = readCall(serving, connection, client, chunk);
+    if (read === undefined) {
+      handOver(chunk);
+      return;
+    }
+    const first = chunk.subarray(read.request.bodyAt);
+    const call = atOnce(read);
+    exchange = call === undefined ? passOnOddly(read, first, over) : beginOrdinary(call, first, ends);
   }
 
   /** The answer is over, and the connection goes on. */
@@ -89,9 +101,9 @@ function readCall(
   connection: Connection,
   client: string | undefined,
   chunk: Buffer,
-): OrdinaryCall | undefined {
-  const { state, around, wake, upstream } = serving;
-  if (state.draining || around !== undefined || wake() !== undefined) return undefined;
+): ReadCall | undefined {
+  const { state, around, look, upstream } = serving;
+  if (state.draining || around !== undefined) return undefined;
   const request = ordinaryRequest(chunk);
   if (request === undefined || chunk.length > request.bodyAt + request.length) return undefined;
   const { method, target, headers } = request;
@@ -99,5 +111,17 @@ function readCall(
   const passed = passedRequest(head, client, `${upstream.host}:${upstream.port}`, false);
   if (!('headers' in passed) || !isOnePiece(passed, request.length)) return undefined;
   const text = requestHead(method, passed);
-  return text === undefined ? undefined : { serving, connection, request, passed, head: text };
+  if (text === undefined) return undefined;
+  return { serving, connection, request, passed, head: text, sight: look?.(headers) };
+}
+
+/** The same with the model that it uses; undefined where it does not go on at once. */
+function atOnce(read: ReadCall): OrdinaryCall | undefined {
+  const wake = read.serving.wake();
+  if (wake === undefined) return { ...read, use: undefined };
+  const wanted = modelTarget(read.request.method, read.passed.target);
+  if (wanted === undefined) return { ...read, use: undefined };
+  const onward = onwardNow(wake, wanted);
+  if (onward === 'passes') return { ...read, use: undefined };
+  return onward === 'enters' ? { ...read, use: useModel(wake, wanted.model, 'at-once') } : undefined;
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Connection } from '../connections.ts';
 import type { FailedCall } from './answer-readers.ts';
+import type { BodySight, Sight } from './around.ts';
 import { CLIENT_IDLE } from './client-idle.ts';
 import { againOrFailed } from './component-call.ts';
 import { CLIENT_GONE, type Sent } from './forward.ts';
@@ -9,15 +10,24 @@ import type { OrdinaryAnswer } from './ordinary-answer.decide.ts';
 import type { OrdinaryRequest } from './ordinary-request.decide.ts';
 import type { PassedRequest } from './proxied-request.decide.ts';
 import { countRequest, type Serving } from './requests.ts';
+import type { ModelUse } from './wake.ts';
 
 /** A request of the ordinary kind, and where it came from. */
-export interface OrdinaryCall {
+export interface ReadCall {
   readonly serving: Serving;
   readonly connection: Connection;
   readonly request: OrdinaryRequest;
   readonly passed: PassedRequest;
   /** As the component gets it. */
   readonly head: string;
+  /** What sees the request and its answer, if anything does. */
+  readonly sight: Sight | undefined;
+}
+
+/** One that goes on at once. */
+export interface OrdinaryCall extends ReadCall {
+  /** Its model, which may not be unloaded meanwhile; undefined: there is none. */
+  readonly use: ModelUse | undefined;
 }
 
 /** A request on its way, without Node's objects for it. */
@@ -45,6 +55,8 @@ interface Course extends OrdinaryCall {
   isOver: boolean;
   /** Gives up what is under way at the component. */
   giveUp: (() => void) | undefined;
+  /** What sees the body of the answer. */
+  answerSeen: BodySight | undefined;
   /** Tells how it ended. */
   readonly done: (status: number) => void;
   readonly oddly: (sent: Sent) => void;
@@ -58,20 +70,23 @@ const EMPTY = Buffer.alloc(0);
 
 /** Forwards a request once its body is whole, and passes the answer on as its bytes come. */
 export function beginOrdinary(call: OrdinaryCall, first: Buffer, { oddly, over }: Ends): OrdinaryExchange {
-  const { serving, connection, request, passed } = call;
+  const { serving, connection, request, passed, sight } = call;
   const { socket } = connection;
   const incoming = { complete: false };
   const counted = countRequest(serving, passed.target);
   connection.ordinary = incoming;
   const done = (status: number): void => {
     course.isOver = true;
+    call.use?.over();
+    sight?.over();
     serving.connections.endedOrdinary(connection);
     counted(status);
     if (!socket.destroyed && !socket.writableEnded) over();
   };
   const course: Course = {
     ...call,
-    ...{ body: first, status: CLIENT_GONE, isOver: false, giveUp: undefined, done },
+    ...{ body: first, status: CLIENT_GONE, isOver: false, giveUp: undefined },
+    ...{ answerSeen: undefined, done },
     oddly: (sent) => {
       course.isOver = true;
       oddly(call, sent, done);
@@ -80,6 +95,8 @@ export function beginOrdinary(call: OrdinaryCall, first: Buffer, { oddly, over }
   const sendWhole = () => {
     if (course.body.length < request.length) return;
     incoming.complete = true;
+    sight?.request.add(course.body);
+    sight?.request.end();
     send(course);
   };
   sendWhole();
@@ -100,16 +117,19 @@ export function beginOrdinary(call: OrdinaryCall, first: Buffer, { oddly, over }
 }
 
 function send(course: Course): void {
-  const { serving, connection, request, body, head } = course;
+  const { serving, connection, request, body, head, sight } = course;
   const { socket } = connection;
   const bytes = request.length === 0 ? head : head + body.toString('latin1', 0, request.length);
   const call = serving.upstream.direct.call(bytes, {
     answered: (answer, part, isWhole) => {
       course.status = answer.status;
+      course.answerSeen = sight?.answer(answer.status);
+      course.answerSeen?.add(part);
       writeAnswer(socket, answer, part);
       if (isWhole) endOnceWritten(course);
     },
     more: (part, isLast) => {
+      course.answerSeen?.add(part);
       const isTaken = socket.write(part);
       if (isLast) endOnceWritten(course);
       else if (!isTaken) {
@@ -128,27 +148,30 @@ function endOnceWritten(course: Course): void {
   const { socket } = course.connection;
   course.giveUp = undefined;
   const end = () => {
-    if (!course.isOver) course.done(course.status);
+    if (course.isOver) return;
+    course.answerSeen?.end();
+    course.done(course.status);
   };
   if (socket.writableLength === 0) end();
   else socket.write(EMPTY, end);
 }
 
 function failedToAnswer(course: Course, { fault, socket, isReused, isAnswered }: FailedCall): void {
-  const { request, passed, body } = course;
+  const { request, passed } = course;
+  const body = request.length === 0 ? null : course.body;
   course.giveUp = undefined;
   const failed = () => {
     if (course.isOver) return;
     // A cut answer is not to be taken for a whole one.
     if (course.status !== CLIENT_GONE) course.connection.socket.destroy();
-    else course.oddly({ kind: 'failed', fault });
+    else course.oddly({ kind: 'failed', fault, body });
   };
   if (!isReused || isAnswered) {
     failed();
     return;
   }
   const again = () => {
-    if (!course.isOver) course.oddly({ kind: 'again', body: request.length === 0 ? null : body });
+    if (!course.isOver) course.oddly({ kind: 'again', body });
   };
   const { method } = request;
   const attempt = { method, hasIdempotencyKey: passed.hasIdempotencyKey, isReused, sent: 'whole' as const };

@@ -4,17 +4,18 @@ import { type Milliseconds, seconds } from '../../lib/clock.ts';
 import { MAX_HEAD_BYTES, MAX_HEADERS } from './proxied-request.decide.ts';
 import { type Connections, createConnections } from '../connections.ts';
 import { refuse } from './answers.ts';
-import type { Around, AroundStreams } from './around.ts';
+import type { Around, Look } from './around.ts';
 import { CLIENT_IDLE } from './client-idle.ts';
 import { newUpstream } from './component-call.ts';
 import { lookFirst } from './first-bytes.ts';
 import { serveOrdinary } from './ordinary-client.ts';
 import { judge, type Serving, type State, track } from './requests.ts';
 import { passOn } from './pass-on.ts';
+import { seeAnswer, seeRequest } from './sight.ts';
 import { tunnel } from './tunnel.ts';
 import { refuseUnreadable } from './unreadable.ts';
 import { serveUpgrade } from './upgrades.ts';
-import type { Http2Door } from './http2/door.ts';
+import type { createHttp2Door, Http2Door } from './http2/door.ts';
 import type { Wake } from './wake.ts';
 
 /** uvicorn closes a connection after 5 idle seconds; ours ends sooner, so that no request meets a closing one. */
@@ -40,10 +41,10 @@ interface ProxyOptions {
   readonly observe: (path: string, status: number, took: Milliseconds) => void;
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
-  /** The request logger and the batcher; nothing stands around when absent. */
+  /** The batcher; nothing stands around when absent. */
   readonly around?: Around | undefined;
-  /** The request logger's sight of HTTP/2, whose connections go through as they are when absent. */
-  readonly aroundStreams?: AroundStreams | undefined;
+  /** The request logger; connections of HTTP/2 go through as they are when absent. */
+  readonly look?: Look | undefined;
   /** By what requests wait for models that sleep; none waits when absent, or while it gives nothing. */
   readonly wake?: (() => Wake | undefined) | undefined;
   /** How long the head of a request may take; a minute when absent. */
@@ -77,14 +78,19 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const serveHttp = (socket: Socket) => {
     for (const listener of listeners) listener.call(http, socket);
   };
-  const { observe, stopwatch, around, aroundStreams, wake = () => undefined } = options;
-  const serving: Serving = { observe, stopwatch, around, upstream, state, connections, serveHttp, wake };
-  // Loaded when it is needed: few agents are spoken to by gRPC, and have models that sleep or a logger.
-  let opened: Promise<Http2Door> | undefined;
-  const door = () =>
-    (opened ??= import('./http2/door.ts').then(({ createHttp2Door }) =>
-      createHttp2Door({ ...upstream, wake, aroundStreams }),
-    ));
+  const { observe, stopwatch, around, look, wake = () => undefined } = options;
+  const serving: Serving = {
+    observe,
+    stopwatch,
+    around,
+    look,
+    upstream,
+    state,
+    connections,
+    serveHttp,
+    wake,
+  };
+  const door = lateDoor({ ...upstream, wake, look });
   addHandlers(http, serving, options);
   http.removeAllListeners('connection');
   http.on('connection', (socket: Socket) => {
@@ -93,9 +99,10 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     if (connection === undefined) return;
     const http2 = () => {
       track(serving, connection);
-      if (wake() === undefined && aroundStreams === undefined) tunnel(socket, upstream.host, upstream.port);
+      if (wake() === undefined && look === undefined) tunnel(socket, upstream.host, upstream.port);
       else
-        door()
+        door
+          .get()
           .then(({ serve: take }) => take(socket))
           .catch(() => socket.destroy());
     };
@@ -108,7 +115,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     activity: () => state,
     startDraining: () => {
       state.draining = true;
-      void opened?.then(({ drain }) => drain());
+      door.drain();
     },
     close: async (signal) => {
       http.close();
@@ -118,6 +125,15 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       upstream.kept.destroy();
       upstream.fresh.destroy();
     },
+  };
+}
+
+/** Loaded when it is needed: few agents are spoken to by gRPC, and have models that sleep or a logger. */
+function lateDoor(options: Parameters<typeof createHttp2Door>[0]) {
+  let opened: Promise<Http2Door> | undefined;
+  return {
+    get: () => (opened ??= import('./http2/door.ts').then(({ createHttp2Door: open }) => open(options))),
+    drain: () => void opened?.then(({ drain }) => drain()),
   };
 }
 
@@ -174,6 +190,11 @@ function answer(
   if (state.draining) outgoing.shouldKeepAlive = false;
   if (!outgoing.shouldKeepAlive) connection.isEnding = true;
   if (passed === undefined) return;
+  const sight = serving.look?.(incoming.rawHeaders);
+  if (sight !== undefined) {
+    seeRequest(incoming, sight.request);
+    seeAnswer(outgoing, sight);
+  }
   passOn(serving, incoming, outgoing, passed);
 }
 

@@ -4,7 +4,7 @@ import type { Milliseconds } from '../../lib/clock.ts';
 import { passedRequest, type PassedRequest } from './proxied-request.decide.ts';
 import type { Connection, Connections } from '../connections.ts';
 import { refuse } from './answers.ts';
-import type { Around } from './around.ts';
+import type { Around, Look } from './around.ts';
 import type { Upstream } from './component-call.ts';
 import type { Exchange } from './exchange.ts';
 import type { Wake } from './wake.ts';
@@ -25,6 +25,8 @@ interface Serving {
   readonly connections: Connections;
   /** What stands between clients and the component, if anything does. */
   readonly around: Around | undefined;
+  /** What sees requests and answers as they go by, if anything does. */
+  readonly look: Look | undefined;
   /** By what requests wait for models that sleep; undefined: none does. */
   readonly wake: () => Wake | undefined;
   /** Serves what comes next on a connection, or again, as HTTP/1.1. */

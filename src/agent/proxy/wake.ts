@@ -3,6 +3,7 @@ import { type Clock, type Milliseconds, milliseconds } from '../../lib/clock.ts'
 import type { ModelWaker, WakeOutcome } from '../residency/waker.ts';
 import { refuse } from './answers.ts';
 import type { ModelTarget } from '../../contract/model-target.ts';
+import { type Onward, onwardOf } from './wake.decide.ts';
 
 /** By what requests wait for their models. */
 export interface Wake {
@@ -50,41 +51,65 @@ export function onceAwake(wake: Wake, wanted: ModelTarget | undefined, wanting: 
     wanting.goOn();
     return;
   }
-  const { kind } = wake.waker.availability(wanted.model);
-  if (wanted.ask !== 'inference') answerAbout(wanted, kind === 'asleep', wanting);
-  else if (kind === 'loaded') enter(wake, wanted.model, wanting);
-  else if (kind === 'unknown') wanting.goOn();
-  else void hold(wake, wanted.model, wanting);
+  switch (onwardNow(wake, wanted)) {
+    case 'passes':
+      wanting.goOn();
+      return;
+    case 'enters':
+      enter(useModel(wake, wanted.model, 'at-once'), wanting);
+      return;
+    case 'answered':
+      wanting.answer(answerAbout(wanted));
+      return;
+    case 'waits':
+      void hold(wake, wanted.model, wanting);
+  }
+}
+
+/** How a request goes on, if it does so in this turn. */
+export function onwardNow({ waker }: Wake, { model, ask }: ModelTarget): Onward {
+  return onwardOf(ask, waker.availability(model));
 }
 
 /**
  * A sleeping model is ready: a request to it is answered. What its metadata are only the model server knows, once it has loaded
  * the model; and to ask for them is no reason to load it.
  */
-function answerAbout({ model, ask }: ModelTarget, isAsleep: boolean, { goOn, answer }: Wanting): void {
-  if (!isAsleep) goOn();
-  else if (ask === 'ready') answer({ kind: 'ready', model });
-  else {
-    const message = `model ${model} sleeps, and its metadata are known while it is in memory: send it an inference request first`;
-    answer({ kind: 'refused', reason: 'ModelSleeps', message, retryAfter: milliseconds(1_000) });
-  }
+function answerAbout({ model, ask }: ModelTarget): WakeAnswer {
+  if (ask === 'ready') return { kind: 'ready', model };
+  const message = `model ${model} sleeps, and its metadata are known while it is in memory: send it an inference request first`;
+  return { kind: 'refused', reason: 'ModelSleeps', message, retryAfter: milliseconds(1_000) };
 }
 
-/** Costs every request to a model in memory: what few of them need is made when it is needed. */
-function enter(wake: Wake, model: string, { onOver, goOn }: Wanting): void {
-  const leave = wake.waker.enter(model);
+/** A request that uses a model, which stays in memory until that is over. */
+export interface ModelUse {
+  readonly whileAway: WhileAway;
+  /** The answer is over, or the client has gone. */
+  readonly over: () => void;
+}
+
+/** Begins to use a model. Costs every request to a model in memory: what few of them need is made when it is needed. */
+export function useModel(wake: Wake, model: string, found: Parameters<ModelWaker['enter']>[1]): ModelUse {
+  const leave = wake.waker.enter(model, found);
   let isOver = false;
   let away: Away | undefined;
-  onOver(() => {
-    isOver = true;
-    away?.over.abort();
-    leave();
-  });
-  goOn((again, refused) => {
-    if (isOver) return;
-    away ??= { over: new AbortController(), until: wake.clock.monotonic() + wake.timeout };
-    void tryAgain(wake, { model, until: away.until, again, refused, signal: away.over.signal });
-  });
+  return {
+    over: () => {
+      isOver = true;
+      away?.over.abort();
+      leave();
+    },
+    whileAway: (again, refused) => {
+      if (isOver) return;
+      away ??= { over: new AbortController(), until: wake.clock.monotonic() + wake.timeout };
+      void tryAgain(wake, { model, until: away.until, again, refused, signal: away.over.signal });
+    },
+  };
+}
+
+function enter({ over, whileAway }: ModelUse, { onOver, goOn }: Wanting): void {
+  onOver(over);
+  goOn(whileAway);
 }
 
 /** What is known of a request that has met a component that takes no connection. */
@@ -101,7 +126,7 @@ async function hold(wake: Wake, model: string, wanting: Wanting): Promise<void> 
   const outcome = await wake.waker.wait(model, left.signal);
   // In the same turn as the outcome, as the waker asks for.
   if (left.signal.aborted) wanting.gone();
-  else if (outcome.kind === 'loaded') enter(wake, model, wanting);
+  else if (outcome.kind === 'loaded') enter(useModel(wake, model, 'after-wait'), wanting);
   else if (outcome.kind === 'removed') wanting.goOn();
   else wanting.answer(outcome);
 }

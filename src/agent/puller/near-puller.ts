@@ -64,7 +64,8 @@ function admission(spend: (bytes: number) => boolean): (file: RemoteFile) => voi
   let [files, bytes] = [0, 0];
   return (file) => {
     if (!isNear({ files, bytes }, file)) throw new FarModelError('it is fetched by the other process', true);
-    if (!spend(file.size ?? 0)) throw new FarModelError('too much was fetched here lately', false);
+    const newMemory = file.reusesBuffers === true ? 0 : (file.size ?? 0);
+    if (!spend(newMemory)) throw new FarModelError('too much was fetched here lately', false);
     files += 1;
     bytes += file.size ?? 0;
   };

@@ -10,6 +10,9 @@ import { protocolOf } from '../sources/sources.ts';
  */
 export const NEAR = { bytes: 4 * 1024 ** 2, files: 100, atOnce: 16 } as const;
 
+/** A file that comes in buffers that are used again may have so many: half a second of this process's time. */
+export const NEAR_REUSED_BYTES = 512 * 1024 ** 2;
+
 /**
  * All models together, in so many milliseconds. V8 sees the buffers of downloads late as garbage: 90 models of 1 MB, all fetched here,
  * left the agent 47 MiB larger.
@@ -30,11 +33,14 @@ export function mayBeNear(storageUri: string): boolean {
   }
 }
 
+type NearFile = Pick<RemoteFile, 'size' | 'unpacking' | 'decode' | 'reusesBuffers'>;
+
 /** Whether a file may come, too, after these many of its model. */
 export function isNear(
   { files, bytes }: { readonly files: number; readonly bytes: number },
-  { size, unpacking, decode }: Pick<RemoteFile, 'size' | 'unpacking' | 'decode'>,
+  { size, unpacking, decode, reusesBuffers }: NearFile,
 ): boolean {
   const isPlain = unpacking === undefined && decode === undefined;
-  return isPlain && size !== undefined && bytes + size <= NEAR.bytes && files < NEAR.files;
+  const most = reusesBuffers === true ? NEAR_REUSED_BYTES : NEAR.bytes;
+  return isPlain && size !== undefined && bytes + size <= most && files < NEAR.files;
 }

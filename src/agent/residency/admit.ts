@@ -39,6 +39,7 @@ export function admit(books: Books, now: MonotonicMs): void {
   };
   const stops = (kind: Placing['kind']): boolean => kind === 'blocked' || kind === 'unmeasured';
   for (const entry of firstOf(books, 'request')) if (stops(place(entry, 'request', true))) return;
+  if (books.draining) return;
   for (const entry of firstOf(books, 'pinned')) if (stops(place(entry, 'request', true))) break;
   for (const entry of [...books.queues.of('hot')]) {
     const kind = place(entry, 'proof', false);

@@ -46,6 +46,8 @@ export interface Books {
   /** The models to come back are sorted by their heat. */
   hotInOrder: boolean;
   serverUp: boolean;
+  /** The pod ends. */
+  draining: boolean;
   /** Files of models that sleep stay on disk; not beside a server that would load them when it starts. */
   keepsFiles: boolean;
   /** The process is being measured, and nothing is loaded before that is done. */

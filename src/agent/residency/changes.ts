@@ -1,9 +1,10 @@
-import { type MonotonicMs, seconds } from '../../lib/clock.ts';
+import { milliseconds, type MonotonicMs, seconds } from '../../lib/clock.ts';
 import type { Residency } from '../../contract/residency.ts';
 import { type Books, mayGo, send } from './books.ts';
 import { answers, byHeat, type Entry, holdsMemory, sizeOf } from './entry.ts';
 import { type ByteCount, suspectCharge } from './residency.decide.ts';
 import { enqueue } from './settle.ts';
+import { refusal } from './waiting.ts';
 
 /** A model that was being loaded when the model server ended is not tried again before this, others are. */
 const SUSPECT_PAUSE = seconds(2);
@@ -26,6 +27,7 @@ export function forget(books: Books, name: string): void {
 /** Nothing is loaded any more. What was comes back when the server does: the hottest first, suspects last. */
 export function serverGone(books: Books, loading: readonly string[], now: MonotonicMs): void {
   books.serverUp = false;
+  if (books.draining) endWaits(books);
   if (!books.onDemand) return;
   if (!books.keepsFiles) {
     // Those in place are loaded by the next process as it starts; which they are, the engine sees to as with residency always.
@@ -60,6 +62,19 @@ function heldNow({ memory }: Books): ByteCount {
   for (const entry of memory.holders()) if (holdsMemory(entry)) sum += entry.charge;
   return sum;
 }
+
+/** In a pod that ends, a model server that has ended does not come back. */
+export function startDraining(books: Books): 'wakes' | 'ends' {
+  books.draining = true;
+  if (!books.serverUp) endWaits(books);
+  return books.onDemand ? 'wakes' : 'ends';
+}
+
+export function endWaits({ entries, waiting }: Books): void {
+  for (const entry of entries.values()) waiting.endAll(entry, ENDING);
+}
+
+export const ENDING = refusal('Stopping', 'the pod is ending; send the request again', milliseconds(1_000));
 
 /** Takes over another residency, budget or set of pinned models. */
 export function configure(books: Books, residency: Residency): void {

@@ -1,5 +1,6 @@
 import { milliseconds, type Milliseconds } from '../../lib/clock.ts';
 import { beginUse, type Books, endUse, send } from './books.ts';
+import { endWaits, ENDING } from './changes.ts';
 import { answers, type Entry, isBeingLoaded, sizeOf, standingFailure, warm } from './entry.ts';
 import { keptBy } from './residency.decide.ts';
 import { enqueue } from './settle.ts';
@@ -24,16 +25,14 @@ export function createWaker(books: Books, settings: WakerSettings): ModelWaker {
     availability: (name) => {
       const entry = entries.get(name);
       if (entry === undefined || isGone(entry)) return UNKNOWN;
-      if (answersNow(books, entry)) {
-        books.counts.hits += 1;
-        return entry.residence === 'memory' ? LOADED : ASLEEP;
-      }
+      if (answersNow(books, entry)) return entry.residence === 'memory' ? LOADED : ASLEEP;
       if (books.onDemand) return books.serverUp ? ASLEEP : SERVER_AWAY;
       return waitWhileServerIsAway && !books.serverUp ? SERVER_AWAY : LOADED;
     },
-    enter: (name) => {
+    enter: (name, found) => {
       const entry = entries.get(name);
       if (entry === undefined) return noUse;
+      if (found === 'at-once') books.counts.hits += 1;
       beginUse(books, entry);
       warm(entry, clock.monotonic());
       let over = false;
@@ -47,10 +46,11 @@ export function createWaker(books: Books, settings: WakerSettings): ModelWaker {
       const entry = entries.get(name);
       if (entry === undefined || isGone(entry)) return Promise.resolve({ kind: 'removed' });
       if (answersNow(books, entry)) {
+        books.counts.hits += 1;
         callBack(books, entry);
         return Promise.resolve({ kind: 'loaded' });
       }
-      if (stopping.aborted) return Promise.resolve(ENDING);
+      if (stopping.aborted || (books.draining && !books.serverUp)) return Promise.resolve(ENDING);
       const now = clock.monotonic();
       const failure = standingFailure(entry, now);
       if (failure !== undefined && failure.step === 'load') {
@@ -70,15 +70,9 @@ export function createWaker(books: Books, settings: WakerSettings): ModelWaker {
         return how;
       });
     },
-    isEnding: () => stopping.aborted,
+    isEnding: () => stopping.aborted || books.draining,
   };
 }
-
-function endWaits({ entries, waiting }: Books): void {
-  for (const entry of entries.values()) waiting.endAll(entry, ENDING);
-}
-
-const ENDING = refusal('Stopping', 'the pod is ending; send the request again', milliseconds(1_000));
 
 const LOADED = { kind: 'loaded' } as const;
 const UNKNOWN = { kind: 'unknown' } as const;

@@ -4,7 +4,7 @@ import type { ResidenceControl } from '../engine/context.ts';
 import { admit } from './admit.ts';
 import { createAlarm } from './alarm.ts';
 import type { Books, ResidencyCounts } from './books.ts';
-import { configure, forget, serverGone } from './changes.ts';
+import { configure, forget, serverGone, startDraining } from './changes.ts';
 import { createDiskLedger } from './disk.ts';
 import { byHeat, type Entry, newEntry } from './entry.ts';
 import { createLruList } from './lru-list.ts';
@@ -47,6 +47,11 @@ export interface ModelResidency {
   /** Takes over another residency, budget or set of pinned models. */
   configure(residency: Residency): void;
   isOnDemand(): boolean;
+  /**
+   * The pod ends, and a model server that ends does not come back. `wakes`: until then what requests wait for is loaded, and nothing
+   * else; `ends`: nothing is.
+   */
+  startDraining(): 'wakes' | 'ends';
   figures(): ResidencyFigures;
   remember(): RememberedHeat;
   /** Measures the model server's process beside everything else. */
@@ -77,6 +82,7 @@ export function createResidency(deps: ResidencyDeps): ModelResidency {
       look();
     },
     isOnDemand: () => books.onDemand,
+    startDraining: () => startDraining(books),
     figures: () => ({
       counts: books.counts,
       memory: books.memory.figures(),
@@ -171,6 +177,7 @@ function newBooks(deps: ResidencyDeps, look: () => void, measure: () => void): B
     pinnedCharge: 0,
     hotInOrder: true,
     serverUp: false,
+    draining: false,
     keepsFiles: true,
     measuring: false,
     blocked: false,

@@ -17,7 +17,7 @@ export function createStartingWaker(): StartingWaker {
   let waker: ModelWaker | undefined;
   return {
     availability: (name) => waker?.availability(name) ?? { kind: 'server-away' },
-    enter: (name) => waker?.enter(name) ?? (() => undefined),
+    enter: (name, found) => waker?.enter(name, found) ?? (() => undefined),
     wait: async (name, signal): Promise<WakeOutcome> => {
       await Promise.race([known.promise, aborted(signal)]);
       if (signal.aborted) return refusal('Stopping', 'the client went away', milliseconds(1_000));

@@ -1,7 +1,7 @@
 import type { Milliseconds } from '../../lib/clock.ts';
 
 /** How a request for a model goes on. */
-type ModelAvailability =
+export type ModelAvailability =
   /** Go on at once. */
   | { readonly kind: 'loaded' }
   /** No TrainedModel of that name: the model server answers with its own 404. */
@@ -30,13 +30,16 @@ export type WakeOutcome =
 /** What the proxy asks about the models that its requests are for. */
 export interface ModelWaker {
   availability(name: string): ModelAvailability;
-  /** Marks a request in flight and the model as used; what it returns is called once, when the answer is over. */
-  enter(name: string): () => void;
+  /**
+   * Marks a request in flight and the model as used; what it returns is called once, when the answer is over.
+   * @param found how it found the model in memory, for the hit ratio
+   */
+  enter(name: string, found: 'at-once' | 'after-wait'): () => void;
   /**
    * Waits for the model, for no longer than the signal lets it; the time and the number of those who wait are bounded. Between
    * `loaded` and the microtasks that follow it no unload is sent: who enters at once finds the model there. Never rejects.
    */
   wait(name: string, signal: AbortSignal): Promise<WakeOutcome>;
-  /** The agent ends, and loads nothing any more. */
+  /** The pod ends: a model server that takes no connection does not come back. */
   isEnding(): boolean;
 }

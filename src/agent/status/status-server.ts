@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Milliseconds, seconds } from '../../lib/clock.ts';
 import { closeOnRequestsInAdvance } from '../../lib/requests-in-advance.ts';
+import { WAIT_FOR_DRAIN_PATH } from '../../contract/names.ts';
 import { createConnections } from '../connections.ts';
+import type { DrainWait } from '../drain-wait.ts';
 import type { AgentMetrics } from './metrics.ts';
 import type { StatusBoard } from './status-store.ts';
 
@@ -24,6 +26,7 @@ interface StatusServerOptions {
   readonly metrics: AgentMetrics;
   /** Undefined when ready, else why not. */
   readonly notReady: () => Promise<string | undefined>;
+  readonly drainWait: Pick<DrainWait, 'wait'>;
   /** How many readers may be connected at once; some hundreds when absent. */
   readonly mostConnections?: number;
   /** How long a request may take to come; a minute when absent. */
@@ -92,6 +95,10 @@ async function answer(
       text(outgoing, reason === undefined ? 200 : 503, reason ?? 'ok');
       return;
     }
+    case WAIT_FOR_DRAIN_PATH: {
+      text(outgoing, 200, await options.drainWait.wait(outgoing));
+      return;
+    }
     case '/metrics':
       outgoing.writeHead(200, { 'content-type': metrics.contentType });
       return void outgoing.end(await metrics.text());
@@ -111,7 +118,7 @@ async function answer(
     return;
   }
   json(outgoing, 404, {
-    error: 'not here; there are /healthz /readyz /metrics /v1/models /v1/models/NAME /v1/models/watch',
+    error: `not here; there are /healthz /readyz /metrics ${WAIT_FOR_DRAIN_PATH} /v1/models /v1/models/NAME /v1/models/watch`,
   });
 }
 

@@ -25,7 +25,7 @@ export interface ModelsScene {
   /** Puts a model that answers `answer` to everything into the store, and returns its URI. */
   store(name: string, answer: number): Promise<string>;
   /** `kubectl apply` of a TrainedModel. */
-  applyModel(name: string, storageUri: string): Promise<void>;
+  applyModel(name: string, storageUri: string, memory?: string): Promise<void>;
   /** Asks through the predictor's Service, on a new connection or one that there is, as fetch does. */
   ask(model: string): Promise<Prediction>;
   /** Asks each of the predictor's pods, not by way of the Service. */
@@ -42,11 +42,15 @@ interface PredictorPod {
   readonly status: { readonly podIP?: string };
 }
 
-export async function modelsScene(namespace: string): Promise<ModelsScene> {
+/** @param annotations of the InferenceService */
+export async function modelsScene(
+  namespace: string,
+  annotations: Readonly<Record<string, string>> = {},
+): Promise<ModelsScene> {
   const service = 'flowers';
   const [{ python }, s3] = await Promise.all([testMlserver(), startS3(undefined, NODE_ADDRESS), install()]);
   const inNamespace = (...args: readonly string[]) => run('-n', namespace, ...args);
-  await setUp(namespace, service, s3).catch(async (thrown: unknown) => {
+  await setUp(namespace, service, s3, annotations).catch(async (thrown: unknown) => {
     await s3.stop();
     throw thrown;
   });
@@ -62,8 +66,8 @@ export async function modelsScene(namespace: string): Promise<ModelsScene> {
       await s3.putObject('models', `${name}/model.joblib`, await train(python, answer));
       return `s3://models/${name}`;
     },
-    async applyModel(name, storageUri) {
-      await apply(trainedModelOf(namespace, service, name, storageUri));
+    async applyModel(name, storageUri, memory) {
+      await apply(trainedModelOf(namespace, service, name, storageUri, memory));
     },
     ask: (model) => predict(url, model, ROW),
     async askEveryPod(model) {
@@ -93,12 +97,17 @@ export async function modelsScene(namespace: string): Promise<ModelsScene> {
   };
 }
 
-async function setUp(namespace: string, service: string, s3: TestS3): Promise<void> {
+async function setUp(
+  namespace: string,
+  service: string,
+  s3: TestS3,
+  annotations: Readonly<Record<string, string>>,
+): Promise<void> {
   await run('apply', '-k', RUNTIMES);
   await apply(restrictedNamespace(namespace));
   await apply(
     ...storageAccount(namespace, s3),
-    multiModelService(namespace, service, { serviceAccountName: 'models' }),
+    multiModelService(namespace, service, { serviceAccountName: 'models' }, annotations),
   );
   await untilReady(namespace, service);
 }

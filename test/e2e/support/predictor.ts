@@ -32,11 +32,12 @@ export function multiModelService(
   namespace: string,
   name: string,
   predictor: { readonly minReplicas?: number; readonly serviceAccountName?: string },
+  annotations: Readonly<Record<string, string>> = {},
 ): object {
   return {
     apiVersion: 'serving.kserve.io/v1beta1',
     kind: 'InferenceService',
-    metadata: { name, namespace },
+    metadata: { name, namespace, annotations },
     spec: {
       predictor: {
         ...predictor,
@@ -74,11 +75,17 @@ export function unplacedPredictorPod(namespace: string, service: string, name: s
 }
 
 /** A TrainedModel whose file is in the store. */
-export function trainedModelOf(namespace: string, service: string, name: string, storageUri: string): object {
+export function trainedModelOf(
+  namespace: string,
+  service: string,
+  name: string,
+  storageUri: string,
+  memory = '8Mi',
+): object {
   return {
     apiVersion: 'serving.kserve.io/v1alpha1',
     kind: 'TrainedModel',
     metadata: { name, namespace },
-    spec: { inferenceService: service, model: { storageUri, framework: 'sklearn', memory: '8Mi' } },
+    spec: { inferenceService: service, model: { storageUri, framework: 'sklearn', memory } },
   };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createDrainWait } from '../../../src/agent/drain-wait.ts';
 import { checkAgentOptions, FLAG_DEFAULTS } from '../../../src/agent/options.ts';
 import { silentLogger } from '../../../src/lib/log.ts';
 import { startServing } from '../../../src/agent/serving.ts';
@@ -19,6 +20,7 @@ describe('a port that the model server has', () => {
       address: '127.0.0.1',
       notReady: () => Promise.resolve(undefined),
       board: createStatusBoard('i', systemClock.now()),
+      drainWait: createDrainWait(systemClock),
       models: () => [],
       stopwatch: () => performance.now(),
       clock: systemClock,

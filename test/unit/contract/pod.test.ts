@@ -22,7 +22,7 @@ describe('enough of a pod to decide upon', () => {
         env: null,
         ports: null,
         volumeMounts: null,
-        readinessProbe: null,
+        ...{ readinessProbe: null, lifecycle: null },
         securityContext: null,
       }),
     },
@@ -36,7 +36,7 @@ describe('enough of a pod to decide upon', () => {
               env: [{ name: 'A', value: '1' }],
               ports: [{ containerPort: 1 }],
               volumeMounts: [{ name: 'v', mountPath: '/v' }],
-              readinessProbe: {},
+              ...{ readinessProbe: {}, lifecycle: {} },
               securityContext: {},
             }),
           ],
@@ -98,6 +98,7 @@ describe('junk', () => {
     ...notRecords.flatMap((value) => [
       { name: 'as a port', value: holding({ ports: [value] }) },
       { name: 'as a probe', value: holding({ readinessProbe: value }) },
+      { name: 'as a lifecycle', value: holding({ lifecycle: value }) },
       { name: 'as a security context', value: holding({ securityContext: value }) },
     ]),
     ...notLabels.flatMap((value) => [

@@ -8,7 +8,7 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { type ModelTarget, modelTarget } from '../../../contract/model-target.ts';
-import type { AroundStreams, StreamSight } from '../around.ts';
+import type { Look, Sight } from '../around.ts';
 import { onceAwake, type Wake, type WhileAway } from '../wake.ts';
 import { MAX_HEAD_BYTES, MAX_HEADERS } from '../proxied-request.decide.ts';
 import { answerStream } from './answers.ts';
@@ -42,11 +42,11 @@ interface DoorOptions {
   readonly port: number;
   /** By what requests wait; undefined: none does. */
   readonly wake: () => Wake | undefined;
-  /** What looks at streams; undefined: nothing does. */
-  readonly aroundStreams?: AroundStreams | undefined;
+  /** What looks at requests; undefined: nothing does. */
+  readonly look?: Look | undefined;
 }
 
-export function createHttp2Door({ host, port, wake, aroundStreams }: DoorOptions): Http2Door {
+export function createHttp2Door({ host, port, wake, look }: DoorOptions): Http2Door {
   const sessions = new Set<ServerHttp2Session>();
   let isDraining = false;
   const server = createServer(LIMITS);
@@ -62,7 +62,7 @@ export function createHttp2Door({ host, port, wake, aroundStreams }: DoorOptions
     });
     const begun = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _: number, raw: string[]) => {
       stream.on('error', () => undefined);
-      serveStream({ stream, headers, wake: wake(), session: component.get, sight: aroundStreams?.(raw) });
+      serveStream({ stream, headers, wake: wake(), session: component.get, sight: look?.(raw) });
     };
     session.on('stream', begun);
     if (isDraining) session.close();
@@ -107,7 +107,7 @@ interface Stream {
   readonly headers: IncomingHttpHeaders;
   readonly wake: Wake | undefined;
   readonly session: ComponentSession['get'];
-  readonly sight: StreamSight | undefined;
+  readonly sight: Sight | undefined;
 }
 
 function serveStream(served: Stream): void {

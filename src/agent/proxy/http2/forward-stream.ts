@@ -7,7 +7,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { milliseconds } from '../../../lib/clock.ts';
-import type { BodySight, StreamSight } from '../around.ts';
+import type { BodySight, Sight } from '../around.ts';
 import type { WhileAway } from '../wake.ts';
 import { answerStream } from './answers.ts';
 import { GRPC_STATUS } from './grpc-message.decide.ts';
@@ -29,7 +29,7 @@ interface StreamExchange {
   /** A session with the component, connected. @throws the error of the connection */
   readonly session: () => Promise<ClientHttp2Session>;
   /** What looks at it. */
-  readonly sight: StreamSight | undefined;
+  readonly sight: Sight | undefined;
 }
 
 /** Forwards one stream and its answer, trailers included; either side's end ends the other. Never rejects. */

@@ -84,18 +84,6 @@ describe('residency on-demand', () => {
     expect([...it.seen.loaded.keys()]).toEqual(['m1']);
   });
 
-  it('lets nobody wait once the agent ends, for nothing is loaded any more', async () => {
-    const it = scene({ memoryBudget: 1 });
-    it.serverUp();
-    it.setModels(models(2));
-    await it.clock.advance(3_000);
-    const asleep = it.seen.loaded.has('m0') ? 'm1' : 'm0';
-    const waiting = it.request(asleep);
-    it.stop();
-    expect(await waiting).toMatchObject({ kind: 'refused', reason: 'Stopping' });
-    expect(await it.request(asleep)).toMatchObject({ kind: 'refused', reason: 'Stopping' });
-  });
-
   it('does not begin a load that nobody waits for any more', async () => {
     const it = scene({ memoryBudget: 1 });
     it.serverUp();

@@ -60,7 +60,7 @@ describe('what the variables of S3 mean', () => {
   it.each(['$(S3_ENDPOINT)', 'http://$(S3_ENDPOINT)', 'https://'])(
     'an endpoint that is none is refused: %s',
     async (url) => {
-      await expect(readS3Environment({ AWS_ENDPOINT_URL: url })).rejects.toThrow('no URL');
+      await expect(readS3Environment({ AWS_ENDPOINT_URL: url })).rejects.toThrow('not a URL');
     },
   );
 });

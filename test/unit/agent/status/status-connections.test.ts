@@ -25,6 +25,7 @@ describe('more readers of the status than there is room for', () => {
         () => false,
       ),
       notReady: () => Promise.resolve(undefined),
+      drainWait: { wait: () => Promise.resolve('') },
     });
   });
   afterEach(() => {
