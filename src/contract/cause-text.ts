@@ -33,7 +33,7 @@ export function causeIn(text: string, limit: number): string {
   return `${shortened(raised.exception, limit - frame.length - from.length)}${frame}${from}`;
 }
 
-/** MLServer puts a colon after an exception even when it has no message. */
+/** MLServer appends a colon to an exception even without a message. */
 const NOTHING_SAID = /(?<=\w(?:Error|Exception)):$/;
 /** No traceback for people is longer, and the text is untrusted. */
 const LONGEST_READ = 32 * 1024;

@@ -16,7 +16,6 @@ interface HttpFile {
   /** What the listing says; it takes precedence over the answer's headers. */
   readonly size?: number | undefined;
   readonly digests?: readonly ExpectedDigest[];
-  /** Whoever reads it lets go of each piece before the piece after the next is asked for. */
   readonly reusesBuffers?: boolean;
 }
 
