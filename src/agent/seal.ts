@@ -73,7 +73,7 @@ export function createSeal(clock: Clock): Seal {
 async function flushAll(top: string, flushes: Slots): Promise<void> {
   const files = filesBelow(top);
   const worker = async (): Promise<void> => {
-    for await (const path of files) {
+    for (const path of files) {
       const slot = await flushes.take(NEVER);
       await flushFile(path).finally(() => slot?.release());
     }

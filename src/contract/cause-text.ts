@@ -23,7 +23,7 @@ export function causeIn(text: string, limit: number): string {
   const whole = stripVTControlCharacters(shortened(text.trim(), LONGEST_READ)).replaceAll('\r\n', '\n');
   const tracebacks = tracebacksIn(whole);
   const raised = tracebacks.at(-1);
-  if (raised === undefined) return shortened(withoutFrames(whole).trim(), limit);
+  if (raised === undefined) return shortened(withoutFrames(whole).trim().replace(NOTHING_SAID, ''), limit);
   const [root = raised] = tracebacks;
   // An exception of a worker process is raised again in the process that waits for it. The frame in the worker has the cause.
   const again = root.exception === raised.exception;
@@ -33,6 +33,8 @@ export function causeIn(text: string, limit: number): string {
   return `${shortened(raised.exception, limit - frame.length - from.length)}${frame}${from}`;
 }
 
+/** MLServer appends a colon to an exception even without a message. */
+const NOTHING_SAID = /(?<=\w(?:Error|Exception)):$/;
 /** No traceback for people is longer, and the text is untrusted. */
 const LONGEST_READ = 32 * 1024;
 /** The frame's share of the limit; the exception gets most of it. */

@@ -33,19 +33,21 @@ export function nestsDeeper(value: unknown, levels: number): boolean {
 }
 
 /**
- * Whether the names and texts of a JSON value have more than this many characters together. Examines no more than that.
+ * Whether the names and texts of a JSON value have more than so many characters together, or it is nested a hundred times. Looks at
+ * no more than that.
  */
 export function isLongJson(value: unknown, most: number): boolean {
   let left = most;
-  const spend = (inner: unknown): boolean => {
+  const spend = (inner: unknown, levels: number): boolean => {
     if (typeof inner === 'string') left -= inner.length;
     else if (typeof inner === 'object' && inner !== null) {
+      if (levels === 0) return false;
       for (const [name, each] of Object.entries(inner)) {
         left -= name.length;
-        if (!spend(each)) return false;
+        if (!spend(each, levels - 1)) return false;
       }
     }
     return left >= 0;
   };
-  return !spend(value);
+  return !spend(value, 100);
 }

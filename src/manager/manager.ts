@@ -121,7 +121,10 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
   const { clock, random, logger, namespace } = options;
   const { page: port } = options.ports;
   const certificateSecret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
-  const view = watchCluster({ client, clock, random, logger, observe: metrics.reflector, certificateSecret });
+  const view = watchCluster({
+    ...{ client, clock, random, logger, certificateSecret, makesPods: options.predictors },
+    observe: metrics.reflector,
+  });
   const controllers = createControllers(running, view);
   const { predictors } = controllers;
   const reflectors = new Map([...reflectorsOf(view), ...(predictors?.reflectors ?? [])]);

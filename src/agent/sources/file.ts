@@ -1,6 +1,7 @@
 import { constants, createReadStream } from 'node:fs';
 import { lstat, open as openFile, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, normalize, relative, sep } from 'node:path';
+import { recordOf } from '../../lib/json.ts';
 import { isMarkerName } from '../../contract/model-marker.ts';
 import { AccessDeniedError, InvalidUriError, NotFoundError, UnsafeEntryError } from './errors.ts';
 import { printable, shownUri } from './redact.ts';
@@ -38,6 +39,14 @@ async function locate(uri: string, settings: SourceSettings): Promise<Place> {
       throw new InvalidUriError(`${shownUri(uri)}: expected pvc://<claim>/<path>`);
     }
     const root = join(settings.pvcRoot, authority);
+    const isMounted = await stat(root).then(
+      () => true,
+      (thrown: unknown) => recordOf(thrown)['code'] !== 'ENOENT',
+    );
+    if (!isMounted)
+      throw new NotFoundError(
+        `${shownUri(uri)}: nothing is mounted at ${root}. Mount the volume of the claim into the agent's container.`,
+      );
     return resolved(uri, [root], join(root, normalize(`/${path}`)));
   }
   if (authority !== '') throw new InvalidUriError(`${shownUri(uri)}: expected file:///<absolute path>`);

@@ -9,13 +9,14 @@ import { bareHost } from './connection.ts';
 import { errorOfStatus, retryAfterMs } from './http-status.ts';
 import type { ProxyRouter } from './proxy/proxy-types.ts';
 import { shownUri } from './redact.ts';
+import type { ReadPieces } from './reused-buffers.ts';
 
 export interface HttpResponse {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Readable;
-  /** The body in reused buffers. Undefined if that is not possible. */
-  readonly pieces: AsyncIterable<Uint8Array> | undefined;
+  /** The body in buffers of the caller. Undefined if that is not possible. */
+  readonly pieces: ReadPieces | undefined;
   /** The URL after redirects. */
   readonly url: URL;
 }

@@ -16,7 +16,6 @@ interface HttpFile {
   /** What the listing says; it takes precedence over the answer's headers. */
   readonly size?: number | undefined;
   readonly digests?: readonly ExpectedDigest[];
-  /** The reader is done with each piece before it requests the piece after the next. */
   readonly reusesBuffers?: boolean;
 }
 

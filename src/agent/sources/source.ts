@@ -5,6 +5,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { TarOptions } from './archive-tar.ts';
 import type { ExpectedDigest } from './digest.ts';
 import type { PullError } from './errors.ts';
+import type { ReadPieces } from './reused-buffers.ts';
 import type { HttpClient } from './http-client.ts';
 import type { SourceSettings } from './settings.ts';
 
@@ -31,11 +32,8 @@ export interface ByteRange {
 
 export interface OpenedFile {
   readonly body: Readable;
-  /**
-   * The same in reused buffers: a piece is overwritten when the piece after the next is requested. Read it instead of
-   * `body`, which must still be destroyed.
-   */
-  readonly pieces?: AsyncIterable<Uint8Array> | undefined;
+  /** The same in buffers of the caller, instead of `body`. Destroy `body` all the same. */
+  readonly pieces?: ReadPieces | undefined;
   /** Of the whole file, not of the remainder. */
   readonly totalBytes: number | undefined;
   /** Identifies the state for later requests: an ETag, a generation. */

@@ -13,6 +13,7 @@ import {
 } from './errors.ts';
 import type { PullError } from './errors.ts';
 import type { SourceSettings } from './settings.ts';
+import type { BufferPair } from './reused-buffers.ts';
 import type { OpenedFile, RemoteFile } from './source.ts';
 import { createWatch } from './watch.ts';
 
@@ -23,6 +24,8 @@ interface TransferContext {
   readonly signal: AbortSignal;
   /** The file as it may be shown. */
   readonly shown: string;
+  /** For a file that reuses buffers: whoever reads lets go of a piece before the piece after the next is asked for. */
+  readonly pair?: BufferPair | undefined;
 }
 
 /** Between two attempts for one file. For longer waits the caller retries the whole model. */
@@ -61,7 +64,7 @@ export async function* transfer(file: RemoteFile, context: TransferContext): Asy
 async function* attempt(
   file: RemoteFile,
   progress: Progress,
-  { settings, clock, signal, shown }: TransferContext,
+  { settings, clock, signal, shown, pair }: TransferContext,
 ): AsyncGenerator<Uint8Array> {
   const watch = createWatch({ settings, clock, signal, shown });
   try {
@@ -73,7 +76,8 @@ async function* attempt(
     addAbortSignal(watch.signal, opened.body);
     try {
       await begin(progress, opened, shown);
-      const chunks = (opened.pieces ?? (opened.body as AsyncIterable<Uint8Array>))[Symbol.asyncIterator]();
+      const pieces = pair && opened.pieces?.(pair);
+      const chunks = (pieces ?? (opened.body as AsyncIterable<Uint8Array>))[Symbol.asyncIterator]();
       for (;;) {
         const next = await watch.over(nextOf(chunks, opened));
         if (next.done === true) break;
