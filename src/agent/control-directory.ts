@@ -47,7 +47,10 @@ export function controlDirectory(modelDir: string): ControlDirectory {
   let there: 'perhaps' | 'none' = 'perhaps';
   let turning: Promise<void> = Promise.resolve();
 
-  /** Makes the corner of a path, or removes all of it, by what is held when the turn comes. */
+  /**
+   * Makes the subdirectory of a path, or removes the whole directory, depending on the reservations when its turn
+   * comes.
+   */
   const settle = async (path?: string): Promise<void> => {
     if (held.size > 0) {
       if (path !== undefined && !isOurs(dirname(path))) await make(modelDir, basename(dirname(path)));
@@ -103,7 +106,7 @@ function keyBelow(root: string, path: string): string {
   return path.startsWith(start) ? Buffer.from(path.slice(start.length)).toString() : path;
 }
 
-/** Makes the directory and a corner of it; whatever else is in their place goes. */
+/** Makes the directory and one subdirectory. Anything else in their place is removed. */
 async function make(modelDir: string, corner: string): Promise<void> {
   const top = holdDirectory(modelDir);
   try {

@@ -33,8 +33,8 @@ export function nestsDeeper(value: unknown, levels: number): boolean {
 }
 
 /**
- * Whether the names and texts of a JSON value have more than so many characters together, or it is nested a hundred times. Looks at
- * no more than that.
+ * Whether the names and texts of a JSON value have more than this many characters together, or it is nested a hundred
+ * levels deep. Examines no more than that.
  */
 export function isLongJson(value: unknown, most: number): boolean {
   let left = most;

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 const READ_AT_ONCE = 256;
 
 /**
- * The paths of all files below a directory. Links and whatever else is there are passed over. A directory is read synchronously, some
- * names at a time: of a model that has just been written that takes microseconds, and four times the turns of a thread otherwise.
+ * The paths of all files below a directory. Links and special files are skipped. A directory is read synchronously,
+ * some names at a time: for a model just written that takes microseconds. Asynchronously it would take four thread
+ * switches.
  */
 export function* filesBelow(top: string): Generator<string> {
   const directories = [top];

@@ -71,11 +71,11 @@ function admission(spend: (bytes: number) => boolean): (file: RemoteFile) => voi
   };
 }
 
-/** What may be fetched here for a while. Each says whether it may be, and counts it when it may. */
+/** The budget for fetches in this process. Each method returns whether there is room, and counts it if so. */
 interface Budget {
-  /** One model more. */
+  /** One more model. */
   begin(): boolean;
-  /** So many bytes more. */
+  /** This many more bytes. */
   spend(bytes: number): boolean;
 }
 

@@ -8,15 +8,15 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net';
 
 export type BufferPair = readonly [Buffer, Buffer];
 
-/** Reads into two buffers in turns: what it gives is overwritten when the piece after the next is asked for. */
+/** Reads into two buffers in turn: a piece is overwritten when the piece after the next is requested. */
 export type ReadPieces = (pair: BufferPair) => AsyncIterable<Uint8Array>;
 
 /** Connections of an agent. Bodies of answers on them are read without a new buffer for each piece. */
 export interface ReusingConnections {
   readonly agent: HttpAgent;
   /**
-   * Reads the body of an answer with a length, whose beginning may have been looked at; undefined for an answer that came on another
-   * connection. The connection is not used again unless the body was there already.
+   * Reads the body of an answer with a length; its beginning may have been read and put back. Undefined for an answer
+   * on another connection. The connection is not used again unless the body had already arrived.
    */
   bodyOf(answer: IncomingMessage, length: number): ReadPieces | undefined;
 }

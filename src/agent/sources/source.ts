@@ -32,7 +32,7 @@ export interface ByteRange {
 
 export interface OpenedFile {
   readonly body: Readable;
-  /** The same in buffers of the caller, instead of `body`. Destroy `body` all the same. */
+  /** The same in buffers of the caller, instead of `body`, which must still be destroyed. */
   readonly pieces?: ReadPieces | undefined;
   /** Of the whole file, not of the remainder. */
   readonly totalBytes: number | undefined;
