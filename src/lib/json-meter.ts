@@ -70,6 +70,11 @@ export function jsonMeter(bounds: JsonBounds, seed: number): JsonMeter {
   };
 }
 
+/** The same bounds for a text of so many bytes: with its quotes and its colon, a name takes three. */
+export function boundsWithin(bounds: JsonBounds, bytes: number): JsonBounds {
+  return bytes <= 3 * bounds.names ? { ...bounds, names: Number.POSITIVE_INFINITY } : bounds;
+}
+
 /**
  * Whether a text of JSON, parsed, holds at most so many values, nested so deep at most. Looking takes some milliseconds a MiB;
  * parsing as much of `[[[[` or `{},{},` and looking at each takes half a second. Of what is no JSON it says anything.
@@ -124,7 +129,8 @@ function count(piece: Uint8Array, state: MeterState, seen: Uint8Array, seed: num
       case QUOTE:
         inString = true;
         hash = seed;
-        length = 0;
+        // Where names are not told apart, no text is hashed.
+        length = seen.length === 0 ? MAX_HASHED : 0;
         break;
       case COLON:
         if (length >= MAX_HASHED || isNew(hash, seen)) names++;
