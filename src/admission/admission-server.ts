@@ -8,14 +8,19 @@ import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ReadinessCheck } from '../lib/readiness.ts';
 import type { ServingCertificate } from '../certificates/serving-certificate.ts';
-import { bodyBudget, MAX_HELD_BYTES } from './body-budget.ts';
-import type { BodyBudget } from './body-budget.ts';
+import { type BodyBudget, bodyBudget } from '../lib/body-budget.ts';
 import { makeRoomOn } from '../lib/connection-room.ts';
 import type { RoomReason } from '../lib/connection-room.ts';
 import { listen } from '../lib/listen.ts';
 import { readSlowSendersInTurns } from '../lib/slow-senders.ts';
 import { answerAndHangUp } from './request-body.ts';
 import { reviewEndpoint, type AdmissionHandler, type AdmissionObservation } from './review-endpoint.ts';
+
+/**
+ * What the bodies of all requests together may take: some reviews of the longest kind at once, and a small part of the memory
+ * that the manager has (512 MiB as shipped).
+ */
+const MAX_HELD_BYTES = 32 * 1024 * 1024;
 
 export interface AdmissionServerOptions {
   /** 0 for any free port. */

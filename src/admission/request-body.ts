@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { milliseconds, type Clock } from '../lib/clock.ts';
-import type { BodyBudget, BodyShare } from './body-budget.ts';
+import type { BodyBudget, BodyShare } from '../lib/body-budget.ts';
 import type { JsonExcess, JsonMeter } from '../lib/json-meter.ts';
 
 export type RequestBody =

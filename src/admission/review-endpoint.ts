@@ -4,7 +4,7 @@ import { milliseconds, type Clock, type Milliseconds } from '../lib/clock.ts';
 import { messageOf, MmsError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { handlerDeadline } from './call-timeout.ts';
-import type { BodyBudget } from './body-budget.ts';
+import type { BodyBudget } from '../lib/body-budget.ts';
 import { jsonMeter } from '../lib/json-meter.ts';
 import { answerAndHangUp, answerJson, readBody } from './request-body.ts';
 import type { RequestBody } from './request-body.ts';

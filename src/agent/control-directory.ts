@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { holdDirectory, holdInside } from './files/held-directory.ts';
 import { PlantedEntryError } from './files/planted-entry.ts';
 import { removeTree } from './files/remove-tree.ts';
@@ -12,7 +12,6 @@ const NAME = '.kserve-mms';
  * deleted.
  */
 type ControlSubdir = 'staging' | 'previous' | 'asleep' | 'trash';
-const CORNERS: readonly ControlSubdir[] = ['staging', 'previous', 'asleep', 'trash'];
 
 /**
  * The agent's own corner of the model directory: on the same file system, so that a rename puts a version in place. It
@@ -42,21 +41,21 @@ export function controlDirectory(modelDir: string): ControlDirectory {
   const held = new Set<string>();
   const key = (path: string): string => keyBelow(root, path);
   /** At first it may have been left by a killed agent. */
-  let there: 'all' | 'perhaps' | 'none' = 'perhaps';
+  let there: 'perhaps' | 'none' = 'perhaps';
   let turning: Promise<void> = Promise.resolve();
 
-  /** Makes or removes it, by what is held when the turn comes. */
-  const settle = async (): Promise<void> => {
+  /** Makes the corner of a path, or removes all of it, by what is held when the turn comes. */
+  const settle = async (path?: string): Promise<void> => {
     if (held.size > 0) {
-      if (there !== 'all' || !CORNERS.every((corner) => isOurs(join(root, corner)))) await make(modelDir);
-      there = 'all';
+      if (path !== undefined && !isOurs(dirname(path))) await make(modelDir, basename(dirname(path)));
+      there = 'perhaps';
     } else if (there !== 'none') {
       await removeTree(root);
       there = 'none';
     }
   };
-  const turn = (): Promise<void> => {
-    const next = turning.then(settle);
+  const turn = (path?: string): Promise<void> => {
+    const next = turning.then(() => settle(path));
     turning = next.catch(() => {
       there = 'perhaps';
     });
@@ -71,7 +70,7 @@ export function controlDirectory(modelDir: string): ControlDirectory {
     hold: async (path) => {
       held.add(key(path));
       try {
-        await turn();
+        await turn(path);
       } catch (thrown) {
         held.delete(key(path));
         throw thrown;
@@ -101,16 +100,13 @@ function keyBelow(root: string, path: string): string {
   return path.startsWith(start) ? Buffer.from(path.slice(start.length)).toString() : path;
 }
 
-/** Makes the directory and its corners; whatever else is in their place goes. */
-async function make(modelDir: string): Promise<void> {
+/** Makes the directory and a corner of it; whatever else is in their place goes. */
+async function make(modelDir: string, corner: string): Promise<void> {
   const top = holdDirectory(modelDir);
   try {
     const root = await replaced(join(modelDir, NAME), () => holdInside(top, NAME));
     try {
-      for (const corner of CORNERS) {
-        const path = join(modelDir, NAME, corner);
-        (await replaced(path, () => holdInside(root, corner))).close();
-      }
+      (await replaced(join(modelDir, NAME, corner), () => holdInside(root, corner))).close();
     } finally {
       root.close();
     }

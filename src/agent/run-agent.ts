@@ -67,7 +67,7 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
     return reason;
   };
   let models: RunningModels | undefined;
-  let starting = (await waitsAtStart(options)) ? createStartingWaker() : undefined;
+  let starting = waitsAtStart(options) ? createStartingWaker() : undefined;
   const serving = await startServing({
     ...deps,
     ...{ notReady, board, drainWait },
@@ -97,10 +97,10 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
 }
 
 /** Whether requests may have to wait for their models, as far as can be said before these are known. */
-async function waitsAtStart({ enablePuller, residency, configDir }: AgentOptions): Promise<boolean> {
+function waitsAtStart({ enablePuller, residency, configDir }: AgentOptions): boolean {
   if (!enablePuller) return false;
   if (residency.kind === 'on-demand' || residency.waitWhileServerIsAway) return true;
-  const reading = await readResidencyFile(configDir);
+  const reading = readResidencyFile(configDir);
   return reading.kind === 'good' && reading.residency.kind === 'on-demand';
 }
 

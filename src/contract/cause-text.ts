@@ -23,9 +23,9 @@ export function causeIn(text: string, limit: number): string {
   const whole = stripVTControlCharacters(shortened(text.trim(), LONGEST_READ)).replaceAll('\r\n', '\n');
   const tracebacks = tracebacksIn(whole);
   const raised = tracebacks.at(-1);
-  if (raised === undefined) return shortened(withoutFrames(whole).trim(), limit);
+  if (raised === undefined) return shortened(withoutFrames(whole).trim().replace(NOTHING_SAID, ''), limit);
   const [root = raised] = tracebacks;
-  // One that a worker process raised is raised again by who waited for it: the worker's frame has the cause.
+  // An exception of a worker process is raised again in the process that waits for it. The frame in the worker has the cause.
   const again = root.exception === raised.exception;
   const where = again ? root.frame : raised.frame;
   const frame = where === undefined ? '' : ` (${shortened(where, FRAME_SHARE * limit)})`;
@@ -33,6 +33,8 @@ export function causeIn(text: string, limit: number): string {
   return `${shortened(raised.exception, limit - frame.length - from.length)}${frame}${from}`;
 }
 
+/** MLServer appends a colon to an exception even without a message. */
+const NOTHING_SAID = /(?<=\w(?:Error|Exception)):$/;
 /** No traceback for people is longer, and the text is untrusted. */
 const LONGEST_READ = 32 * 1024;
 /** The frame's share of the limit; the exception gets most of it. */
@@ -47,8 +49,8 @@ interface Traceback {
 const HEADER = /Traceback \(most recent call last\):$/;
 const FRAME = /^\s*File "(.+)", line (\d+)(?:, in (.+))?$/;
 /**
- * What Python prints between the tracebacks of a chain and at the end of one from another process, and the beginning of
- * the next line of a log (uvicorn's and MLServer's).
+ * What Python prints between the tracebacks of a chain and at the end of one from another process, and the start of the
+ * next log line (of uvicorn and MLServer).
  */
 const END =
   /^(?:During handling of the above exception, another exception occurred:$|The above exception was the direct cause of the following exception:$|"""$|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL): |\d{4}-\d\d-\d\d[ T]\d\d:)/;
@@ -75,7 +77,7 @@ function inGroup(line: string): string {
   return GROUP_BORDER.test(line) ? '"""' : line.replace(GROUP_MARGIN, '');
 }
 
-/** The first exception of a group that was never raised, and so has no traceback. */
+/** The first exception of a group that was never raised and therefore has no traceback. */
 function firstUnraised(text: string): Traceback | undefined {
   const lines = text.split('\n');
   const members = lines.filter((_line, index) => GROUP_BORDER.test(lines[index - 1] ?? ''));
@@ -115,7 +117,7 @@ const PYBIND_FRAMES = /\n\nAt:\n[ \t]*(.+\(\d+\): .+)(?:\n[ \t]+.+\(\d+\): .+)*/
 /** Frames of a Java virtual machine, as PySpark passes them on, and of Node.js. */
 const AT_FRAMES =
   /\n[ \t]+(?:at [\w.$/<>]+\(.*\)|at [^\n]*:\d+:\d+\)?|\.\.\. \d+ (?:more|common frames omitted))(?=\n|$)/g;
-/** Frames of the C++ of XGBoost and MXNet (dmlc-core), and of PyTorch (c10). */
+/** Frames of the C++ code of XGBoost and MXNet (dmlc-core), and of PyTorch (c10). */
 const NATIVE_FRAMES =
   /\n+Stack trace[^\n]*:(?:\n[ \t]*\[bt\] [^\n]*)+|\nException raised from [^\n]*\(most recent call first\):(?:\nframe #\d+: [^\n]*)*/g;
 /** Frames of Go, to the end of the text. */

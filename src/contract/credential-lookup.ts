@@ -13,8 +13,8 @@ const LONGEST_NAME = 253;
 export const MOST_SECRETS = 64;
 
 /**
- * What is cached of a service account: the names of its Secrets, and annotations only where they are used. Of the role
- * only whether there is one.
+ * What is cached of a service account: the names of its Secrets, and annotations only where they are used. Only the
+ * existence of a role matters, so its value is dropped.
  */
 export function storageAccount(account: ServiceAccount): ServiceAccount {
   const { name, namespace = '', uid = '', resourceVersion = '', annotations = {} } = account.metadata;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isRecord } from '../lib/json.ts';
 import type { ModelSpec } from './model-config.ts';
 import { formatQuantity, parseQuantity } from '../lib/quantity.ts';
@@ -62,7 +62,7 @@ function canonicalSpec({ storageUri, framework, memory }: ModelSpec): string {
 }
 
 function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text, 'hex');
 }
 
 const BINARY_EXPONENTS = new Map([

@@ -79,7 +79,7 @@ export const AGENT_PORT_NAME = 'agent-port';
  * 9090 and 9091 (Prometheus, queue-proxy).
  */
 export const DEFAULT_STATUS_PORT = 9082;
-/** The path that the agent answers once it has drained, as Knative's queue-proxy does on its port 8022. */
+/** The path at which the agent answers when it has drained, as Knative's queue-proxy does at its port 8022. */
 export const WAIT_FOR_DRAIN_PATH = '/wait-for-drain';
 /** The assumed port of a model server whose container declares none. */
 export const DEFAULT_COMPONENT_PORT = 8080;
@@ -192,4 +192,9 @@ export const INFERENCE_SERVICE_NAME_ENV = 'INFERENCE_SERVICE_NAME';
 /** The Deployment and the Service of a predictor. */
 export function predictorName(inferenceService: string): string {
   return `${inferenceService}-predictor`;
+}
+
+/** The Service by which requests wake models, where that of the predictor leads past the agent. */
+export function wakingServiceName(inferenceService: string): string {
+  return `${inferenceService}-mms`;
 }

@@ -27,7 +27,7 @@ export function explanationIn(body: string, limit: number): string {
   return causeIn(text, limit);
 }
 
-/** Some servers nest another server's answer in theirs. */
+/** Some servers nest the answer of another server in theirs. */
 const DEEPEST = 3;
 
 /** In the V2 protocol `error` is a text; FastAPI has `detail`, vLLM `error.message`, TorchServe `message`. */
@@ -40,7 +40,7 @@ function saidIn(body: string, depth = 0): string {
   return text === undefined ? body : saidIn(text, depth + 1);
 }
 
-/** FastAPI's faults of a request that does not match its schema: each with its place. */
+/** FastAPI's errors for a request that does not match its schema: the place and the error. */
 function faultsIn(detail: unknown): string {
   const faults = (Array.isArray(detail) ? detail : []).filter(isRecord).flatMap(({ loc, msg }) => {
     if (typeof msg !== 'string') return [];
@@ -49,7 +49,7 @@ function faultsIn(detail: unknown): string {
   return faults.join('; ');
 }
 
-/** The title and headings of an HTML page, such as a proxy's error page; undefined when it is not HTML. */
+/** The title and headings of an HTML page, for example from a proxy; undefined for any other body. */
 function headingsIn(body: string): string | undefined {
   if (!/^\s*<(?:!doctype|html)/i.test(body)) return undefined;
   const found = [...body.matchAll(/<(?:title|h1|h2)\b[^<>]*>([^<]+)/gi)].map(([, text = '']) => text.trim());

@@ -102,7 +102,7 @@ export const NO_PARTS: CredentialParts = { env: [], volumes: [], volumeMounts: [
 
 /**
  * The agent's credentials from one Secret. The first matching kind in KServe's order wins, and variables keep KServe's
- * order too. Source: KServe v0.17, `pkg/credentials`; docs/credentials.md lists what is read, and each difference.
+ * order too. Source: KServe v0.17, `pkg/credentials`; docs/credential-places.md lists what is read, and each difference.
  */
 export function credentialsFromSecret(secret: SecretFacts, settings: CredentialSettings): CredentialParts {
   const { keys, name } = secret;

@@ -23,7 +23,7 @@ export interface WatchedPod extends KubernetesObject {
   readonly scheduled: boolean;
   readonly ready: boolean;
   readonly podIP: string | undefined;
-  /** The names of the mounted ConfigMaps with its InferenceService's models. */
+  /** The mounted ConfigMaps with models of its InferenceService, by name. */
   readonly configMaps: readonly string[];
   /** The value of our annotation {@link MODEL_CONFIG_VERSION}. */
   readonly modelConfigVersion: string | undefined;
@@ -33,7 +33,7 @@ export interface WatchedPod extends KubernetesObject {
   readonly agentPort: number;
 }
 
-/** Longer than any name, address or phase; the input is untrusted. */
+/** Longer than any valid name, address or phase. A tenant may write longer ones. */
 const LONGEST_TEXT = 253;
 /** KServe mounts one. */
 const MOST_CONFIG_MAPS = 16;

@@ -19,6 +19,14 @@ const REFUSALS: readonly (readonly [RegExp, string])[] = [
     /\bUnpicklingError\b|\bEOFError\b|\binvalid load key\b|\bKeyError: \d+|\bunsupported pickle protocol\b|\bpickle data was truncated\b/,
     'the server cannot read the file as a pickle: check that the storageUri names the model itself, and that the model was made with the versions in the server',
   ],
+  [
+    /\bincompatible dtype\b|\bsize changed\b|\bAttributeError\b|\bunexpected keyword argument\b|\bInconsistentVersion/,
+    'the model was made with another version of its library than the model server has: make it again with that version, or use an image with the version that it was made with',
+  ],
+  [
+    /\bMemoryError\b|\bUnable to allocate\b|\bstd::bad_alloc\b/,
+    'the model server has too little memory for it: raise its memory limit, or unload other models',
+  ],
 ];
 
 /** What to do about a model that the model server refuses to load; undefined without specific advice. */

@@ -14,6 +14,7 @@ import { createIndex } from './object-index.ts';
 import type { ObjectIndex } from './object-index.ts';
 import { createSums } from './object-sums.ts';
 import type { ObjectSums, Share } from './object-sums.ts';
+import { keptInferenceService, withoutLastApplied } from './inference-service-projection.ts';
 import { startReflector } from './reflector.ts';
 import type { Reflector, ReflectorOptions } from './reflector.ts';
 import type { ReflectorEvent } from './reflector-types.ts';
@@ -69,6 +70,8 @@ export interface ClusterView {
 interface ClusterViewOptions {
   readonly client: ApiClient;
   readonly certificateSecret: { readonly namespace: string; readonly name: string };
+  /** Whether pods are made of InferenceServices here, so that all of them is needed. */
+  readonly makesPods: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -97,6 +100,7 @@ function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> 
     inferenceServices: startReflector({
       ...shared('inferenceServices', options),
       resource: INFERENCE_SERVICES,
+      project: options.makesPods ? withoutLastApplied : keptInferenceService,
     }),
     trainedModels: startReflector({
       ...shared('trainedModels', options),

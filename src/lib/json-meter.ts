@@ -51,7 +51,8 @@ const HASH_BITS = 16;
  * @param seed any 30 bits that a sender cannot know, so that no one can make up names that share their hash
  */
 export function jsonMeter(bounds: JsonBounds, seed: number): JsonMeter {
-  const seen = new Uint8Array(2 ** (HASH_BITS - 3));
+  // What is not bounded need not be told apart.
+  const seen = new Uint8Array(bounds.names === Number.POSITIVE_INFINITY ? 0 : 2 ** (HASH_BITS - 3));
   const state = {
     depth: 0,
     deepest: 0,

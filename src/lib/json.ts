@@ -32,18 +32,34 @@ export function nestsDeeper(value: unknown, levels: number): boolean {
   return levels === 0 || Object.values(value).some((inner) => nestsDeeper(inner, levels - 1));
 }
 
-/** Whether the names and texts of a JSON value have more than so many characters together; looks at no more than that. */
+/**
+ * Whether the names and texts of a JSON value have more than so many characters together, or it is nested a hundred times. Looks at
+ * no more than that.
+ */
 export function isLongJson(value: unknown, most: number): boolean {
   let left = most;
-  const spend = (inner: unknown): boolean => {
+  const spend = (inner: unknown, levels: number): boolean => {
     if (typeof inner === 'string') left -= inner.length;
     else if (typeof inner === 'object' && inner !== null) {
+      if (levels === 0) return false;
       for (const [name, each] of Object.entries(inner)) {
         left -= name.length;
-        if (!spend(each)) return false;
+        if (!spend(each, levels - 1)) return false;
       }
     }
     return left >= 0;
   };
-  return !spend(value);
+  return !spend(value, 100);
+}
+
+const MAX_QUOTED = 80;
+
+/** A user's value for a message. It is cut before it is serialized, because it may be as long as a review. */
+export function quoted(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (Array.isArray(value)) return 'a list';
+  if (isRecord(value)) return 'an object';
+  const text = typeof value === 'string' ? value.slice(0, MAX_QUOTED).toWellFormed() : value;
+  const written = JSON.stringify(text);
+  return written.length <= MAX_QUOTED ? written : `${written.slice(0, MAX_QUOTED)}…`;
 }

@@ -121,7 +121,10 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
   const { clock, random, logger, namespace } = options;
   const { page: port } = options.ports;
   const certificateSecret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
-  const view = watchCluster({ client, clock, random, logger, observe: metrics.reflector, certificateSecret });
+  const view = watchCluster({
+    ...{ client, clock, random, logger, certificateSecret, makesPods: options.predictors },
+    observe: metrics.reflector,
+  });
   const controllers = createControllers(running, view);
   const { predictors } = controllers;
   const reflectors = new Map([...reflectorsOf(view), ...(predictors?.reflectors ?? [])]);
@@ -276,13 +279,16 @@ function webhookHandlers(
   view: ClusterView,
   { injection: observe }: ManagerMetrics,
 ): ReadonlyMap<string, AdmissionHandler> {
-  const { agentImage, clock, logger, injectCredentials, allowMemoryChanges, kserve } = options;
-  const systemConfig = systemConfigSource(view, agentImage, logger);
+  const { clock, logger, injectCredentials, allowMemoryChanges, kserve } = options;
+  const systemConfig = systemConfigSource(view, options, logger);
   const callerIsKnown = options.clientAuthorityFile !== undefined;
   const shared = { client, view, callerIsKnown, logger };
   return new Map([
     [MUTATE_PODS_PATH, podWebhook({ ...shared, systemConfig, injectCredentials, clock, observe })],
-    [VALIDATE_TRAINED_MODELS_PATH, trainedModelWebhook({ ...shared, allowMemoryChanges, kserve })],
+    [
+      VALIDATE_TRAINED_MODELS_PATH,
+      trainedModelWebhook({ ...shared, systemConfig, allowMemoryChanges, kserve }),
+    ],
   ]);
 }
 

@@ -77,6 +77,7 @@ function predictorFacts(
     inferenceService: { kind: 'known', value: view.inferenceServices.cache.get(key) },
     trainedModels: { kind: 'known', value: [...view.trainedModelsByKey.group(key)] },
     configMap: { kind: 'known', value: configMap },
-    ...{ pods, deployment: NOT_READ, service: NOT_READ, readyEndpoints: NOT_READ, namespaceLabels: NOT_READ },
+    ...{ pods, deployment: NOT_READ, service: NOT_READ, wakingService: NOT_READ },
+    ...{ readyEndpoints: NOT_READ, namespaceLabels: NOT_READ },
   };
 }

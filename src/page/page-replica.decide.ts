@@ -27,10 +27,17 @@ const PHASES = [
   ...['Failed', 'Queued', 'Downloading', 'Loading', 'Unloading', 'Remote', 'Standby', 'Loaded'],
 ] as const;
 
+/**
+ * As an agent counts what asks a model for nothing: whether it is ready, what it is. The manager itself asks that of models that are
+ * not there yet, and gets 404, where no agent tells a status.
+ */
+const NOT_OF_A_MODEL = 'other';
+
 export function replicaFigures({ samples, ...shared }: AgentReading): ReplicaFigures {
   const residency = residencyIn(samples);
+  const ofModels = samples.filter(({ labels }) => labels.get('verb') !== NOT_OF_A_MODEL);
   return {
-    ...{ ...shared, traffic: trafficIn(samples), phases: phasesIn(samples), bytes: bytesIn(samples) },
+    ...{ ...shared, traffic: trafficIn(ofModels), phases: phasesIn(samples), bytes: bytesIn(samples) },
     residency: residency === undefined ? null : residencyOf(residency),
   };
 }

@@ -22,17 +22,19 @@ export interface BatcherSettings {
   readonly maxLatency: Milliseconds;
 }
 
+/** KServe takes any number: more than this, the longest time of a timer, is taken for as much. */
+const MOST = 2 ** 31 - 1;
+
 /** Reads the batcher's flags; undefined when there is no batcher, whose other flags then mean nothing. */
 export function readBatcher(flags: BatcherFlags, faults: string[]): BatcherSettings | undefined {
   if (!flags.enableBatcher) return undefined;
-  const number = (flag: string, text: string, most: number): number => {
-    const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= 1 && value <= most) return value;
-    faults.push(`--${flag} ${JSON.stringify(text)} is not a whole number from 1 to ${most}`);
-    return 1;
+  const number = (flag: string, text: string): number => {
+    const value = /^\d{1,18}$/.test(text) ? Number(text) : 0;
+    if (value < 1) faults.push(`--${flag} ${JSON.stringify(text)} is not a whole number from 1 on`);
+    return Math.min(value, MOST);
   };
   return {
-    maxBatchSize: number('max-batchsize', flags.maxBatchsize, 1_000_000),
-    maxLatency: milliseconds(number('max-latency', flags.maxLatency, 3_600_000)),
+    maxBatchSize: number('max-batchsize', flags.maxBatchsize),
+    maxLatency: milliseconds(number('max-latency', flags.maxLatency)),
   };
 }

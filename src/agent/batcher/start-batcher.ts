@@ -4,20 +4,31 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import type { Around, Onward } from '../proxy/around.ts';
+import { readToNobody } from '../proxy/forward.ts';
 import { type BatchCaller, createBatchCaller } from './batch-call.ts';
 import { createGather } from './gather.ts';
+import { holdRequests, type NotHeld } from './held-requests.ts';
 import { createBatcherMetrics } from './metrics.ts';
 import type { BatcherSettings } from './settings.ts';
 import { type BatchAnswer, divideAnswer, readInstances } from './v1-batch.ts';
 
-/** A longer request is refused: batches are held in memory. */
-const MOST_BODY = 64 * 1024 ** 2;
+/** What is answered to a request that is not held. */
+const NOT_HELD = {
+  'too long': [
+    413,
+    'the body is longer, or has more values, than is batched: 64 MiB, or less of short values',
+  ],
+  'too deep': [400, "can't Unmarshal body"],
+  'no room': [503, 'too many requests wait for their batch'],
+} as const satisfies Record<NotHeld, readonly [status: number, reason: string]>;
 
 interface BatcherDeps {
   readonly settings: BatcherSettings;
   readonly componentPort: number;
   readonly registry: Registry;
   readonly clock: Clock;
+  /** What all requests that wait may take, in bytes; some hundred MiB when absent. */
+  readonly mostHeld?: number;
 }
 
 /** The batcher at work. */
@@ -48,23 +59,31 @@ export function startBatcher(deps: BatcherDeps): Batcher {
       void callTogether(caller, target, callers);
     },
   });
+  const held = holdRequests(deps.clock, deps.mostHeld);
   const around: Around = (incoming, outgoing, { target, forward, take, onOver }) => {
-    const [path = ''] = target.split('?');
-    if (!path.endsWith(':predict')) {
+    if (!isPredict(target)) {
       forward();
       return;
     }
     take();
-    readBody(incoming, outgoing, (body) => {
+    const got = (body: Buffer): void => {
       const read = readInstances(body);
       if (read.kind === 'bad') answerText(outgoing, 400, read.reason);
       else {
         const member = callerOf(outgoing, onOver, read.instances);
         member.onLeave(gather.add(target, member));
       }
-    });
+    };
+    onOver(held.read(incoming, got, (why) => refuse(incoming, outgoing, why)));
+    if (incoming.headers.expect !== undefined) outgoing.writeContinue();
   };
   return { around, close: caller.close };
+}
+
+/** KServe's batcher looks at the path that is meant, however it is spelled. */
+function isPredict(target: string): boolean {
+  const [path = ''] = target.split('?');
+  return (path.includes('%') ? decodeURIComponent(path) : path).endsWith(':predict');
 }
 
 /** Calls the component once for all of them, and gives each its part. Never rejects. */
@@ -110,23 +129,12 @@ function callerOf(outgoing: ServerResponse, onOver: Onward['onOver'], instances:
   };
 }
 
-/** Reads a body whole, as long as it is not too long. */
-function readBody(incoming: IncomingMessage, outgoing: ServerResponse, read: (body: Buffer) => void): void {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  incoming.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= MOST_BODY) chunks.push(chunk);
-    else {
-      incoming.removeAllListeners('data').resume();
-      outgoing.shouldKeepAlive = false;
-      answerText(outgoing, 413, 'the body is longer than 64 MiB, which is the most that is batched');
-    }
-  });
-  incoming.on('end', () => {
-    if (size <= MOST_BODY) read(Buffer.concat(chunks));
-  });
-  if (incoming.headers.expect !== undefined) outgoing.writeContinue();
+function refuse(incoming: IncomingMessage, outgoing: ServerResponse, why: NotHeld): void {
+  const [status, reason] = NOT_HELD[why];
+  if (!incoming.complete) outgoing.shouldKeepAlive = false;
+  if (status === 503) outgoing.setHeader('retry-after', '1');
+  answerText(outgoing, status, reason);
+  if (!incoming.complete) readToNobody(incoming);
 }
 
 /** In the shape of Go's http.Error, which KServe's batcher answers with. */

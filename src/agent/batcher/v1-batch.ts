@@ -10,11 +10,19 @@ export function readInstances(body: Buffer): ReadInstances {
   const parsed = parse(body);
   if (parsed === null) return { kind: 'bad', reason: 'no instances in the request' };
   if (!isRecord(parsed)) return { kind: 'bad', reason: "can't Unmarshal body" };
-  const { instances = null } = parsed;
+  const instances = named(parsed, INSTANCES);
   if (instances !== null && !Array.isArray(instances)) return { kind: 'bad', reason: "can't Unmarshal body" };
   if (instances === null || instances.length === 0)
     return { kind: 'bad', reason: 'no instances in the request' };
   return { kind: 'instances', instances };
+}
+
+/** As Go's encoding/json finds a field, whatever the case of its letters. */
+const INSTANCES = /^instances$/iu;
+
+/** The last member of such a name, which is the one that Go keeps. */
+function named(parsed: Readonly<Record<string, unknown>>, name: RegExp): unknown {
+  return Object.entries(parsed).findLast(([member]) => name.test(member))?.[1] ?? null;
 }
 
 /** One caller's answer. */
@@ -58,9 +66,18 @@ export function divideAnswer(
   });
 }
 
+/** A number that is too large for a double has one of these. */
+const LARGE_NUMBER = /[eE]\+?\d{3}|\d{200}/;
+
+/** Undefined for what Go does not read either: such a number would be written as null. */
 function parse(body: Buffer): unknown {
+  const text = body.toString('utf8');
   try {
-    return JSON.parse(body.toString('utf8')) as unknown;
+    if (!LARGE_NUMBER.test(text)) return JSON.parse(text) as unknown;
+    return JSON.parse(text, (_, value: unknown) => {
+      if (value === Infinity || value === -Infinity) throw new RangeError('too large for a double');
+      return value;
+    }) as unknown;
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { NO_MORE_WAITING } from '../../lib/abort.ts';
 import { createHash } from 'node:crypto';
-import { type FSWatcher, watch } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { type FSWatcher, readFileSync, watch } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, milliseconds, seconds } from '../../lib/clock.ts';
 import { describeFaults, type ModelSet, readDesiredModels } from './desired-models.decide.ts';
@@ -52,8 +52,8 @@ export async function watchModelConfig(
 }
 
 /** Reads `<configDir>/residency.json` as it is now. */
-export async function readResidencyFile(configDir: string): Promise<ResidencyFileReading> {
-  return residencyIn(await contentOf(join(configDir, RESIDENCY_JSON)));
+export function readResidencyFile(configDir: string): ResidencyFileReading {
+  return residencyIn(contentOf(join(configDir, RESIDENCY_JSON)));
 }
 
 /** `content` is another one whenever there is something to report. */
@@ -76,7 +76,7 @@ function newReader(path: string): Reader {
     const stamp = polled ? await stampOf(path) : undefined;
     if (stamp !== undefined && stamp === untouched) return undefined;
     untouched = stamp;
-    const file = await contentOf(path);
+    const file = contentOf(path);
     if (file.content === content) return undefined;
     content = file.content;
     return file;
@@ -91,9 +91,10 @@ async function stampOf(path: string): Promise<string | undefined> {
   );
 }
 
-async function contentOf(path: string): Promise<FileContent> {
+/** Read at once: four turns of a thread take longer than to read, and less than to decode. */
+function contentOf(path: string): FileContent {
   try {
-    const bytes = await readFile(path);
+    const bytes = readFileSync(path);
     return { path, content: createHash('sha256').update(bytes).digest('hex'), bytes };
   } catch (thrown) {
     return { path, content: `unreadable ${messageOf(thrown)}`, thrown };

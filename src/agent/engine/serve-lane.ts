@@ -161,7 +161,8 @@ async function load(
   if (model.stored === undefined || !meansSameSpec(model.stored, spec)) return;
   const started = clock.monotonic();
   model.loading = true;
-  const answer = await adapter.load(model.name, store.pathOf(model.name), spec);
+  const said = await adapter.load(model.name, store.pathOf(model.name), spec);
+  const answer = isKilled(said) && context.residence.killedLoading(model.name) ? awayFor(said) : said;
   answered();
   const took = milliseconds(clock.monotonic() - started);
   observer.stepped('load', took, answer.kind === 'done' ? 'ok' : answer.reason);
@@ -221,6 +222,15 @@ async function noteLoaded(
 
 type Refused = Extract<ServerAnswer, { kind: 'refused' }>;
 type Unavailable = Extract<ServerAnswer, { kind: 'unavailable' }>;
+
+function isKilled(answer: ServerAnswer): answer is Refused {
+  return answer.kind === 'refused' && answer.killed === true;
+}
+
+/** It is no fault of the model as far as anybody knows: as if the server had been away. */
+function awayFor({ message }: Refused): Unavailable {
+  return { kind: 'unavailable', reason: 'ModelServerUnavailable', message, gone: false };
+}
 
 /** The server said no: the version before goes back in place, and what answers now is asked for. */
 async function refusedLoad(

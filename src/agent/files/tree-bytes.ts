@@ -6,7 +6,7 @@ import { within } from './held-directory.ts';
 export async function treeBytes(directory: string): Promise<number | undefined> {
   return within(directory, async (held) => {
     let sum = 0;
-    for await (const path of filesBelow(held)) sum += (await lstat(path)).size;
+    for (const path of filesBelow(held)) sum += (await lstat(path)).size;
     return sum;
   }).catch(() => undefined);
 }

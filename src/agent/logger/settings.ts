@@ -79,7 +79,7 @@ export function readLogger(flags: LoggerFlags, port: number): LoggerReading {
     responses: flags.logMode !== 'request',
     allStatuses: flags.logAllStatuses,
     headers: headersOf(flags, faults, remarks),
-    workers: number('workers', flags.workers, 1, 1_000),
+    workers: nearest('workers', flags.workers, [1, 1_000], { faults, remarks }),
     queueEvents: number('log-queue-events', flags.logQueueEvents, 1, 1_000_000),
     queueBytes: number('log-queue-bytes', flags.logQueueBytes, 1, 2 ** 31),
     maxBodyBytes: number('log-max-body-bytes', flags.logMaxBodyBytes, 0, 2 ** 30),
@@ -92,6 +92,22 @@ function wholeNumber(flag: string, text: string, least: number, most: number, fa
   if (value >= least && value <= most) return value;
   faults.push(`--${flag} ${JSON.stringify(text)} is not a whole number from ${least} to ${most}`);
   return least;
+}
+
+/** KServe's agent starts with any number in its place, so this one does with the nearest that it can do. */
+function nearest(
+  flag: string,
+  text: string,
+  [least, most]: readonly [least: number, most: number],
+  { faults, remarks }: { readonly faults: string[]; readonly remarks: string[] },
+): number {
+  if (!/^[+-]?\d{1,18}$/.test(text)) {
+    faults.push(`--${flag} ${JSON.stringify(text)} is not a whole number`);
+    return least;
+  }
+  const value = Math.min(Math.max(Number(text), least), most);
+  if (value !== Number(text)) remarks.push(`--${flag} ${text} is taken for ${value}`);
+  return value;
 }
 
 function readSink(flags: LoggerFlags, faults: string[], remarks: string[]): LogSink | undefined {
@@ -114,7 +130,9 @@ function readSink(flags: LoggerFlags, faults: string[], remarks: string[]): LogS
     );
     return undefined;
   }
-  const size = wholeNumber('log-batch-size', flags.logBatchSize, 0, 1_000_000, faults);
+  const told = { faults, remarks };
+  // KServe sends each record by itself for 0 and less.
+  const size = nearest('log-batch-size', flags.logBatchSize, [0, 1_000_000], told);
   const interval = goDuration(flags.logBatchInterval);
   if (interval === undefined)
     faults.push(`--log-batch-interval ${JSON.stringify(flags.logBatchInterval)} is no duration like 30s`);
@@ -126,7 +144,7 @@ function readSink(flags: LoggerFlags, faults: string[], remarks: string[]): LogS
     kind: 'objects',
     place,
     format,
-    marshaller: marshallerOf(flags, faults, remarks),
+    marshaller: marshallerOf(flags, remarks),
     batchSize: Math.max(1, size),
     batchInterval: Math.max(0, interval ?? 0) as Milliseconds,
   };
@@ -146,7 +164,7 @@ function withoutStore(flags: LoggerFlags): string[] {
   );
 }
 
-function marshallerOf(flags: LoggerFlags, faults: string[], remarks: string[]): string | undefined {
+function marshallerOf(flags: LoggerFlags, remarks: string[]): string | undefined {
   const { logMarshallerUrl: text, logMarshallerPort: port } = flags;
   if (port !== LOGGER_FLAG_DEFAULTS.logMarshallerPort)
     remarks.push('--log-marshaller-port has no effect: objects are made in this process, without a server');
@@ -154,7 +172,9 @@ function marshallerOf(flags: LoggerFlags, faults: string[], remarks: string[]): 
     return undefined;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href;
-  faults.push(`--log-marshaller-url ${JSON.stringify(text)} is not a URL like http://127.0.0.1:9083/marshal`);
+  remarks.push(
+    `--log-marshaller-url ${JSON.stringify(text)} is no URL like http://127.0.0.1:9083/marshal: objects are made in this process`,
+  );
   return undefined;
 }
 

@@ -3,8 +3,11 @@ import type { ModelSpec } from '../../contract/model-config.ts';
 /** How a model server took a request to load or unload. */
 export type ServerAnswer =
   | { readonly kind: 'done' }
-  /** It answered, and said no: the model's fault, or lack of room. */
-  | { readonly kind: 'refused'; readonly reason: string; readonly message: string }
+  /**
+   * It answered, and said no: the model's fault, or lack of room. `killed`: a process of it was ended meanwhile, perhaps for its
+   * memory; it starts that again, with what was loaded before.
+   */
+  | { readonly kind: 'refused'; readonly reason: string; readonly message: string; readonly killed?: true }
   /** No answer, or one that says it cannot answer now; `gone`: nothing listens at its port. */
   | {
       readonly kind: 'unavailable';

@@ -13,6 +13,7 @@ import type { TreeWriter } from '../sources/tree-writer.ts';
 import { createWatch } from '../sources/watch.ts';
 import type { Watch } from '../sources/watch.ts';
 import type { PullRequest, PullResult } from './contract.ts';
+import type { BufferPairs } from './buffer-pairs.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { eachDownload } from './downloads.ts';
 import type { SharedDownloads } from './downloads.ts';
@@ -25,6 +26,7 @@ interface DownloadContext {
   readonly clock: Clock;
   readonly shared: SharedDownloads;
   readonly room: DiskRoom;
+  readonly buffers: BufferPairs;
   /** Makes what is called with each file of a model before it is opened, and throws at one that is not for this process. */
   readonly admission?: () => (file: RemoteFile) => void;
 }
@@ -141,11 +143,12 @@ async function withRoom(
   file: RemoteFile,
   use: (content: AsyncIterable<Uint8Array>) => Promise<void>,
 ): Promise<void> {
-  const { settings, clock, room } = context;
+  const { settings, clock, room, buffers } = context;
   const claim = room.claim(destination.root.path, file.size ?? 0);
+  const taken = file.reusesBuffers === true ? buffers.take() : undefined;
   async function* content(): AsyncGenerator<Uint8Array> {
     const shown = shownFile(uri, file);
-    for await (const chunk of transfer(file, { settings, clock, signal, shown })) {
+    for await (const chunk of transfer(file, { settings, clock, signal, shown, pair: taken?.pair })) {
       claim.wrote(chunk.length);
       yield chunk;
     }
@@ -154,6 +157,7 @@ async function withRoom(
     await use(file.decode?.(content()) ?? content());
   } finally {
     claim.release();
+    taken?.release();
   }
 }
 

@@ -10,6 +10,7 @@ import type { RemoteFile } from '../sources/source.ts';
 import type { Environment } from '../sources/environment.ts';
 import { createSources } from '../sources/sources.ts';
 import type { Puller, PullProgress, PullRequest, PullResult } from './contract.ts';
+import { createBufferPairs } from './buffer-pairs.ts';
 import { createDiskRoom } from './disk-room.ts';
 import { downloadModel } from './download-model.ts';
 import { createSharedDownloads } from './downloads.ts';
@@ -65,6 +66,7 @@ export function createPulls<T>(
     clock,
     shared: createSharedDownloads(settings.sharedDownloads),
     room: createDiskRoom(),
+    buffers: createBufferPairs(),
     ...(bounds && { admission: bounds.admission }),
   };
   const secrets = secretValues(env);

@@ -28,9 +28,9 @@ class FarModelError extends MmsError {
  * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is no network.
  */
 export function createNearPuller(options: InProcessPullerOptions, far: Puller): Puller {
-  const spend = createBudget(options.clock);
+  const budget = createBudget(options.clock);
   const near = createPulls(options, {
-    admission: () => admission(spend),
+    admission: () => admission(budget.spend),
     left: (thrown) => (thrown instanceof FarModelError ? thrown : undefined),
   });
   const knownFar = new Set<string>();
@@ -44,7 +44,7 @@ export function createNearPuller(options: InProcessPullerOptions, far: Puller): 
     }
   };
   const goesFar = ({ storageUri }: PullRequest): boolean =>
-    running >= NEAR.atOnce || knownFar.has(storageUri) || !mayBeNear(storageUri);
+    running >= NEAR.atOnce || knownFar.has(storageUri) || !mayBeNear(storageUri) || !budget.begin();
   return {
     pull: async (request, signal, onProgress) => {
       if (goesFar(request)) return far.pull(request, signal, onProgress);
@@ -71,15 +71,34 @@ function admission(spend: (bytes: number) => boolean): (file: RemoteFile) => voi
   };
 }
 
-/** Says whether so many bytes more may come, and counts them when they may. */
-function createBudget(clock: Clock): (bytes: number) => boolean {
-  let [since, spent] = [clock.monotonic(), 0];
-  return (bytes) => {
+/** What may be fetched here for a while. Each says whether it may be, and counts it when it may. */
+interface Budget {
+  /** One model more. */
+  begin(): boolean;
+  /** So many bytes more. */
+  spend(bytes: number): boolean;
+}
+
+function createBudget(clock: Clock): Budget {
+  let since = clock.monotonic();
+  let [models, spent] = [0, 0];
+  const renew = (): void => {
     const now = clock.monotonic();
-    if (now - since >= NEAR_BUDGET.everyMs) [since, spent] = [now, 0];
-    if (spent + bytes > NEAR_BUDGET.bytes) return false;
-    spent += bytes;
-    return true;
+    if (now - since >= NEAR_BUDGET.everyMs) [since, models, spent] = [now, 0, 0];
+  };
+  return {
+    begin: () => {
+      renew();
+      if (models >= NEAR_BUDGET.models || spent >= NEAR_BUDGET.bytes) return false;
+      models += 1;
+      return true;
+    },
+    spend: (bytes) => {
+      renew();
+      if (spent + bytes > NEAR_BUDGET.bytes) return false;
+      spent += bytes;
+      return true;
+    },
   };
 }
 

@@ -48,6 +48,8 @@ export interface Books {
   serverUp: boolean;
   /** The pod ends. */
   draining: boolean;
+  /** When a process of the model server was last ended while models were loaded. */
+  killedAt: MonotonicMs | undefined;
   /** Files of models that sleep stay on disk; not beside a server that would load them when it starts. */
   keepsFiles: boolean;
   /** The process is being measured, and nothing is loaded before that is done. */

@@ -1,5 +1,11 @@
 import type { Entry } from './entry.ts';
-import { allowedCharge, type ByteCount, ceilingAfterEnd, type MemoryStanding } from './residency.decide.ts';
+import {
+  allowedCharge,
+  type ByteCount,
+  ceilingAfterEnd,
+  type HeldAtEnd,
+  type MemoryStanding,
+} from './residency.decide.ts';
 import { createServerProcess } from './server-process.ts';
 
 /** How the memory stands, for people. */
@@ -30,7 +36,7 @@ export interface MemoryLedger {
   /** What the process takes in all. */
   measured(resident: ByteCount): void;
   /** The process ended: the next one has nothing. `held` is what it was charged with; undefined: it was not loading. */
-  serverGone(held: ByteCount | undefined): void;
+  serverGone(held: HeldAtEnd | undefined): void;
   /** What the process takes without models, for the agent after this one. */
   base(): ByteCount | undefined;
   figures(): MemoryFigures;

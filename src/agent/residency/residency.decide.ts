@@ -120,15 +120,22 @@ export function allowedCharge(budget: ByteCount, measured: MeasuredMemory | unde
  */
 const UNMEASURED_PART = 0.05;
 
+/** What a server was charged with when it ended. */
+export interface HeldAtEnd {
+  readonly loaded: ByteCount;
+  readonly loading: ByteCount;
+}
+
 /** Of what was charged when a server ended that cannot be measured, the next one is charged with so much at most. */
 const AFTER_AN_END = 0.75;
 
 /**
- * What may be charged after a server has ended while it loaded, where its memory cannot be measured: that much it had when it
- * may have been killed for its memory, so the next one gets less.
+ * What may be charged after a server has ended while it loaded, where its memory cannot be measured. What was loaded it has held;
+ * of what was being loaded nobody knows how much of it was there. So the next one gets less than both together, and no more than it held.
  */
-export function ceilingAfterEnd(charged: ByteCount, ceiling: ByteCount): ByteCount {
-  return Math.min(ceiling, Math.max(1, Math.floor(charged * AFTER_AN_END)));
+export function ceilingAfterEnd({ loaded, loading }: HeldAtEnd, ceiling: ByteCount): ByteCount {
+  const less = Math.floor((loaded + loading) * AFTER_AN_END);
+  return Math.min(ceiling, Math.max(1, loaded === 0 ? less : Math.min(less, loaded)));
 }
 
 /** Whether the process should be measured before one more model is loaded: each load may be larger than it was declared. */

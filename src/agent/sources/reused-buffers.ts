@@ -6,23 +6,23 @@ import {
 } from 'node:http';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 
+export type BufferPair = readonly [Buffer, Buffer];
+
+/** Reads into two buffers in turns: what it gives is overwritten when the piece after the next is asked for. */
+export type ReadPieces = (pair: BufferPair) => AsyncIterable<Uint8Array>;
+
 /** Connections of an agent, and the bodies of answers on them without a buffer of its own for each piece. */
 export interface ReusingConnections {
   readonly agent: HttpAgent;
   /**
-   * The body of an answer with a length, of which nothing was read but by `unshift`; undefined for an answer that came on another
-   * connection. What it gives is overwritten when the piece after the next is asked for. The connection is not used again
-   * unless the body was there already.
+   * Reads the body of an answer with a length, whose beginning may have been looked at; undefined for an answer that came on another
+   * connection. The connection is not used again unless the body was there already.
    */
-  bodyOf(answer: IncomingMessage, length: number): AsyncIterable<Uint8Array> | undefined;
+  bodyOf(answer: IncomingMessage, length: number): ReadPieces | undefined;
 }
 
 /** As large as what Node reads at once. */
 const SHARED_BYTES = 64 * 1024;
-/** Each body that is read has two of them. */
-const PIECE_BYTES = 128 * 1024;
-
-type Pair = readonly [Buffer, Buffer];
 
 /** What becomes of the bytes of one connection. */
 interface Tap {
@@ -39,7 +39,6 @@ interface Tap {
 export function createReusingConnections(options: AgentOptions): ReusingConnections {
   const taps = new WeakMap<Socket, Tap>();
   const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
-  let spare: Pair | undefined;
   const connected = (how: ClientRequestArgs): Socket => {
     const tap: Tap = { next: () => shared, take: (bytes) => socket.push(Buffer.from(bytes)) };
     const onread = {
@@ -55,20 +54,11 @@ export function createReusingConnections(options: AgentOptions): ReusingConnecti
       return connected(how);
     }
   }
-  async function* read(answer: IncomingMessage, tap: Tap, length: number): AsyncGenerator<Uint8Array> {
-    const pair = spare ?? [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
-    spare = undefined;
-    try {
-      yield* piecesOf(answer, tap, length, pair);
-    } finally {
-      spare = pair;
-    }
-  }
   return {
     agent: new ReusingAgent(options),
     bodyOf: (answer, length) => {
       const tap = taps.get(answer.socket);
-      return tap && read(answer, tap, length);
+      return tap && ((pair) => piecesOf(answer, tap, length, pair));
     },
   };
 }
@@ -77,7 +67,7 @@ async function* piecesOf(
   answer: IncomingMessage,
   tap: Tap,
   length: number,
-  pair: Pair,
+  pair: BufferPair,
 ): AsyncGenerator<Uint8Array> {
   const early = readEarly(answer);
   let left = early.reduce((rest, { length: bytes }) => rest - bytes, length);
@@ -110,7 +100,7 @@ function readEarly(answer: IncomingMessage): Buffer[] {
 }
 
 /** From now on what comes on a connection is given to who asks for it, one piece each time. @throws the connection's error */
-function createArrival(socket: Socket, tap: Tap, [first, second]: Pair): () => Promise<Buffer> {
+function createArrival(socket: Socket, tap: Tap, [first, second]: BufferPair): () => Promise<Buffer> {
   let [filling, other] = [first, second];
   const unasked: Buffer[] = [];
   let waiting: { resolve(piece: Buffer): void; reject(error: Error): void } | undefined;

@@ -1,5 +1,5 @@
 import { compareText } from '../../lib/compare-text.ts';
-import { isRecord, recordOf } from '../../lib/json.ts';
+import { isRecord } from '../../lib/json.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import type { Bytes } from '../../lib/quantity.ts';
 import { implementationOf } from '../../contract/inference-service.ts';
@@ -7,7 +7,7 @@ import type { InferenceService, Predictor } from '../../contract/inference-servi
 import { modelRequestOf } from '../../contract/model-request.ts';
 import type { ModelRequest } from '../../contract/model-request.ts';
 import { protocolOf } from '../../contract/model-url.ts';
-import { DEPLOYMENT_MODE_ANNOTATION } from '../../contract/names.ts';
+import { deploymentModeOf } from '../../contract/deployment-mode.ts';
 import type { RuntimeOffer } from '../../contract/serving-runtime.ts';
 import { modelServerOf } from '../../contract/serving-runtime.ts';
 import { selectRuntime } from '../../contract/serving-runtime-selection.ts';
@@ -74,12 +74,10 @@ export function candidatesOf(facts: FoldFacts): Candidate[] {
   const podsOf = facts.pods && Map.groupBy(facts.pods, (pod) => keyOf(pod.namespace, pod.inferenceService));
   return facts.services
     .map((service): Candidate => {
-      const { name, namespace = '', annotations = {} } = service.metadata;
+      const { name, namespace = '' } = service.metadata;
       const predictor: Predictor = isRecord(service.spec?.predictor) ? service.spec.predictor : {};
       const request = modelRequestOf(predictor);
-      const mode = modeOf(
-        annotations[DEPLOYMENT_MODE_ANNOTATION] ?? statusMode(service) ?? facts.defaultMode,
-      );
+      const mode = deploymentModeOf(service, facts.defaultMode);
       return {
         ...{ service, name, namespace, predictor, request, mode },
         protocol: request?.protocol ?? protocolOf(predictor),
@@ -95,17 +93,6 @@ export function candidatesOf(facts: FoldFacts): Candidate[] {
 export function storageUriOf(predictor: Predictor): string | undefined {
   const { storageUri } = { ...implementationOf(predictor)?.implementation };
   return typeof storageUri === 'string' && storageUri !== '' ? storageUri : undefined;
-}
-
-function statusMode({ status }: InferenceService): string | undefined {
-  const { deploymentMode } = recordOf(status);
-  return typeof deploymentMode === 'string' && deploymentMode !== '' ? deploymentMode : undefined;
-}
-
-/** KServe's earlier names of two modes are aliases of the later ones. */
-function modeOf(name: string | undefined): string {
-  if (name === 'RawDeployment') return 'Standard';
-  return name === 'Serverless' ? 'Knative' : (name ?? '');
 }
 
 function keyOf(namespace: string, name: string): string {

@@ -1,4 +1,4 @@
-import { isRecord, recordOf, recordsIn, textMapIn } from '../../lib/json.ts';
+import { recordOf, recordsIn, textMapIn } from '../../lib/json.ts';
 import type { KubernetesObject } from '../../contract/kubernetes.ts';
 import {
   COMPONENT_LABEL,
@@ -80,18 +80,6 @@ export function trainedModelNames(models: readonly TrainedModel[]): FoldFacts['t
 
 export function agentRequests({ cpuRequest, memoryRequest }: AgentSettings): Amount {
   return { ...NOTHING, ...requestsIn({ requests: { cpu: cpuRequest, memory: memoryRequest } }) };
-}
-
-/** `deploy.defaultDeploymentMode` of KServe's configuration. */
-export function defaultModeIn(data: Readonly<Record<string, string>> | undefined): string | undefined {
-  try {
-    const deploy: unknown = JSON.parse(data?.['deploy'] ?? '{}');
-    const mode = isRecord(deploy) ? deploy['defaultDeploymentMode'] : undefined;
-    return typeof mode === 'string' ? mode : undefined;
-  } catch {
-    // Another program's text; malformed means not set.
-    return undefined;
-  }
 }
 
 /** The text maps of an object from a file may contain anything; those from a cluster cannot. */

@@ -19,7 +19,8 @@ import { listObjects } from '../cluster-snapshot.ts';
 import { tryRead } from '../try-read.ts';
 import { usageByServers } from './server-memory.ts';
 import type { FoldFacts } from './candidate.decide.ts';
-import { agentRequests, defaultModeIn, podFactsOf, trainedModelNames, usageOf } from './facts.decide.ts';
+import { defaultModeIn } from '../../contract/deployment-mode.ts';
+import { agentRequests, podFactsOf, trainedModelNames, usageOf } from './facts.decide.ts';
 
 /** The facts, and notes on what could not be read. */
 export interface ReadFacts {

@@ -99,6 +99,10 @@ describe('what is kept of a TrainedModel', () => {
       'owners',
       { metadata: { ...METADATA, ownerReferences: names(10_000).map((name) => ({ name, uid: name })) } },
     ],
+    [
+      'status, nested deep,',
+      { metadata: METADATA, status: JSON.parse(`${'['.repeat(1_500)}${']'.repeat(1_500)}`) as object },
+    ],
     ['conditions', { metadata: METADATA, status: { conditions: [{ type: 'Ready', message: ENDLESS }] } }],
     [
       'fields that nobody knows',

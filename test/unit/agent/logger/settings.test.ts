@@ -42,7 +42,7 @@ describe("the logger's flags", () => {
 
   it.each<[Partial<LoggerFlags>, RegExp]>([
     [{ logMode: 'some' }, /--log-mode "some" is none of all, request, response/],
-    [{ workers: '0' }, /--workers "0" is not a whole number from 1/],
+    [{ workers: 'x' }, /--workers "x" is not a whole number/],
     [{ logQueueEvents: 'x' }, /--log-queue-events/],
     [{ logQueueBytes: '-1' }, /--log-queue-bytes/],
     [{ logMaxBodyBytes: '1e3' }, /--log-max-body-bytes/],
@@ -50,7 +50,6 @@ describe("the logger's flags", () => {
     [{ metadataHeaders: ['"a'] }, /--metadata-headers .* quote that does not end/],
     [{ logUrl: 's3://b', logBatchSize: 'x' }, /--log-batch-size/],
     [{ logUrl: 's3://b', logBatchInterval: '10' }, /--log-batch-interval "10" is no duration like 30s/],
-    [{ logUrl: 's3://b', logMarshallerUrl: 'ftp://x' }, /--log-marshaller-url/],
   ])('%j is a fault', (flags, words) => {
     expect(read(flags).faults).toEqual([expect.stringMatching(words)]);
   });
@@ -58,6 +57,13 @@ describe("the logger's flags", () => {
   it.each<[Partial<LoggerFlags>, RegExp]>([
     [{ logStorePath: 'x' }, /--log-store-path has no effect/],
     [{ logBatchSize: '9' }, /--log-batch-size has no effect/],
+    [{ workers: '0' }, /--workers 0 is taken for 1$/],
+    [{ workers: '-1' }, /--workers -1 is taken for 1$/],
+    [{ workers: '100000' }, /--workers 100000 is taken for 1000$/],
+    [{ logUrl: 's3://b', logBatchSize: '-3' }, /--log-batch-size -3 is taken for 0$/],
+    [{ logUrl: 's3://b', logBatchSize: '2000000' }, /--log-batch-size 2000000 is taken for 1000000$/],
+    [{ logUrl: 's3://b', logMarshallerUrl: 'ftp://x' }, /--log-marshaller-url "ftp:\/\/x" is no URL/],
+    [{ logUrl: 's3://b', logMarshallerUrl: '' }, /--log-marshaller-url "" is no URL/],
     [{ logBatchInterval: '9s' }, /--log-batch-interval has no effect/],
     [{ logUrl: 's3://b', logMarshallerPort: '1' }, /--log-marshaller-port has no effect/],
     [{ logUrl: 's3://b', logStoreFormat: 'xml' }, /"xml" is none of json, csv, parquet; json it is/],

@@ -1,10 +1,4 @@
-import type { Clock } from '../lib/clock.ts';
-
-/**
- * The memory for the bodies of all requests together: room for some reviews of maximal size, and a small part of the
- * manager's memory (512 MiB by default).
- */
-export const MAX_HELD_BYTES = 32 * 1024 * 1024;
+import type { Clock } from './clock.ts';
 
 /** The memory that all requests share. */
 export interface BodyBudget {
