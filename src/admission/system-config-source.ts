@@ -27,7 +27,7 @@ export function systemConfigSource(
         `ConfigMap ${SYSTEM_CONFIG.namespace}/${SYSTEM_CONFIG.name} is not understood`,
       );
     }
-    // What this manager makes leads to the agent.
+    // Services of this manager lead to the agent.
     return predictors ? { ...config, kserveMode: undefined } : config;
   }
 

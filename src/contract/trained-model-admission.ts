@@ -126,7 +126,7 @@ export interface Surroundings {
   readonly inferenceService: InferenceService | undefined;
   /** Why the model would wait if it were stored now; undefined when it would be placed. */
   readonly waiting: WaitingModel | undefined;
-  /** What is to be told of the InferenceService itself. */
+  /** Warnings about the InferenceService itself. */
   readonly remarks: readonly string[];
 }
 

@@ -70,7 +70,7 @@ export interface ClusterView {
 interface ClusterViewOptions {
   readonly client: ApiClient;
   readonly certificateSecret: { readonly namespace: string; readonly name: string };
-  /** Whether pods are made of InferenceServices here, so that all of them is needed. */
+  /** Whether this process makes pods of InferenceServices, and so needs all of their fields. */
   readonly makesPods: boolean;
   readonly clock: Clock;
   readonly random: Random;

@@ -91,7 +91,9 @@ async function stampOf(path: string): Promise<string | undefined> {
   );
 }
 
-/** Read at once: four turns of a thread take longer than to read, and less than to decode. */
+/**
+ * Reads synchronously: handing the read to a thread takes four turns, longer than the read and shorter than decoding.
+ */
 function contentOf(path: string): FileContent {
   try {
     const bytes = readFileSync(path);

@@ -8,9 +8,9 @@ export type ProcessMemory = () => Promise<number | undefined>;
 /** The state of a listening socket: TCP_LISTEN of include/net/tcp_states.h. */
 const LISTENS = '0A';
 const KIB = 1024;
-/** More than the kernel says of a process in any file that is read here; it gives as much in one piece. */
+/** Larger than any file of a process that is read here; the kernel returns up to this much in one read. */
 const LONGEST_BYTES = 4 * KIB;
-/** Files of processes, before others have their turn. */
+/** How many files of processes to read before other work gets a turn. */
 const READ_AT_ONCE = 64;
 
 /**
@@ -89,8 +89,8 @@ async function familyOf(pid: number): Promise<readonly number[]> {
 }
 
 /**
- * One after the other into one buffer: a whole file of unknown length would be read into 64 KiB, and a node has hundreds of
- * processes. Each is read at once, which takes some microseconds.
+ * Reads the files one after the other into one buffer: reading a file of unknown length takes 64 KiB each, and a node
+ * has hundreds of processes. Each read is synchronous and takes some microseconds.
  */
 async function parentsOf(pids: readonly number[]): Promise<ReadonlyMap<number, number>> {
   const parents = new Map<number, number>();
@@ -127,7 +127,7 @@ async function sizeOf(pid: number): Promise<number> {
   return Number(size ?? 0) * KIB;
 }
 
-/** In a thread: to sum up a large process takes the kernel a while. */
+/** Asynchronous: summing up a large process takes the kernel a while. */
 async function shortTextOf(path: string): Promise<string> {
   const file = await open(path).catch(() => undefined);
   if (file === undefined) return '';
