@@ -96,6 +96,32 @@ describe("the batcher beside that of KServe's agent", () => {
     expect((await predict(ours.port, 'a', [1])).status).toBe(200);
   });
 
+  it('holds no more than so much of all bodies together: what finds no room is refused, until others are over', async () => {
+    const length = 60 * 1024 ** 2;
+    const senders = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const socket = connect(ours.port, '127.0.0.1').on('error', () => undefined);
+        let answer = '';
+        socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
+        await once(socket, 'connect');
+        socket.write(`POST ${pathOf('a')} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`);
+        // All but the last byte.
+        socket.write(Buffer.alloc(length - 1, 0x20));
+        return { socket, answer: () => answer };
+      }),
+    );
+    const refused = () => senders.filter(({ answer }) => answer() !== '');
+    await eventually(() => expect(refused().length).toBeGreaterThanOrEqual(4));
+    for (const { answer } of refused()) expect(answer()).toMatch(/^HTTP\/1\.1 503 /);
+    // There is room for small ones, and for large ones once the others are gone.
+    expect((await predict(ours.port, 'b', [1])).status).toBe(200);
+    expect(refused().length).toBeLessThan(8);
+    for (const { socket } of senders) socket.destroy();
+    await eventually(async () => {
+      expect((await predict(ours.port, 'a', ['x'.repeat(length)])).status).toBe(200);
+    });
+  });
+
   it("does not mix models as KServe's agent does, which sends a batch to the path of its last request", async () => {
     const answers = await all(theirs.port);
     const wrong = answers.filter(

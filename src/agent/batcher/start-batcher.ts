@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import type { Around, Onward } from '../proxy/around.ts';
 import { type BatchCaller, createBatchCaller } from './batch-call.ts';
+import { createBodyReader } from './read-body.ts';
 import { createGather } from './gather.ts';
 import { createBatcherMetrics } from './metrics.ts';
 import type { BatcherSettings } from './settings.ts';
 import { type BatchAnswer, divideAnswer, readInstances } from './v1-batch.ts';
-
-/** A longer request is refused: batches are held in memory. */
-const MOST_BODY = 64 * 1024 ** 2;
 
 interface BatcherDeps {
   readonly settings: BatcherSettings;
@@ -48,6 +46,7 @@ export function startBatcher(deps: BatcherDeps): Batcher {
       void callTogether(caller, target, callers);
     },
   });
+  const readBody = createBodyReader();
   const around: Around = (incoming, outgoing, { target, forward, take, onOver }) => {
     const [path = ''] = target.split('?');
     if (!path.endsWith(':predict')) {
@@ -55,14 +54,22 @@ export function startBatcher(deps: BatcherDeps): Batcher {
       return;
     }
     take();
-    readBody(incoming, outgoing, (body) => {
-      const read = readInstances(body);
-      if (read.kind === 'bad') answerText(outgoing, 400, read.reason);
-      else {
-        const member = callerOf(outgoing, onOver, read.instances);
-        member.onLeave(gather.add(target, member));
-      }
+    readBody(incoming, {
+      onOver,
+      read(body) {
+        const read = readInstances(body);
+        if (read.kind === 'bad') answerText(outgoing, 400, read.reason);
+        else {
+          const member = callerOf(outgoing, onOver, read.instances);
+          member.onLeave(gather.add(target, member));
+        }
+      },
+      refuse({ status, reason }) {
+        outgoing.shouldKeepAlive = false;
+        answerText(outgoing, status, reason);
+      },
     });
+    if (incoming.headers.expect !== undefined) outgoing.writeContinue();
   };
   return { around, close: caller.close };
 }
@@ -108,25 +115,6 @@ function callerOf(outgoing: ServerResponse, onOver: Onward['onOver'], instances:
       });
     },
   };
-}
-
-/** Reads a body whole, as long as it is not too long. */
-function readBody(incoming: IncomingMessage, outgoing: ServerResponse, read: (body: Buffer) => void): void {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  incoming.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= MOST_BODY) chunks.push(chunk);
-    else {
-      incoming.removeAllListeners('data').resume();
-      outgoing.shouldKeepAlive = false;
-      answerText(outgoing, 413, 'the body is longer than 64 MiB, which is the most that is batched');
-    }
-  });
-  incoming.on('end', () => {
-    if (size <= MOST_BODY) read(Buffer.concat(chunks));
-  });
-  if (incoming.headers.expect !== undefined) outgoing.writeContinue();
 }
 
 /** In the shape of Go's http.Error, which KServe's batcher answers with. */
