@@ -5,14 +5,14 @@ import { readSystemConfig } from '../contract/system-config.ts';
 import type { SystemConfig } from '../contract/system-config.ts';
 import type { ClusterView } from '../kube/cluster-view.ts';
 
-/** KServe's system configuration as it stands; read again only when its ConfigMap has changed. */
+/** KServe's current system configuration, parsed again only when its ConfigMap has changed. */
 export interface SystemConfigSource {
   readonly current: () => SystemConfig;
 }
 
 export function systemConfigSource(
   { systemConfig }: Pick<ClusterView, 'systemConfig'>,
-  agentImage: string | undefined,
+  { agentImage, predictors }: { readonly agentImage: string | undefined; readonly predictors: boolean },
   logger: Logger,
 ): SystemConfigSource {
   let known: SystemConfig | undefined;
@@ -27,7 +27,8 @@ export function systemConfigSource(
         `ConfigMap ${SYSTEM_CONFIG.namespace}/${SYSTEM_CONFIG.name} is not understood`,
       );
     }
-    return config;
+    // Services of this manager lead to the agent.
+    return predictors ? { ...config, kserveMode: undefined } : config;
   }
 
   return { current: () => (known ??= read()) };

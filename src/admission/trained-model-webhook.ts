@@ -7,6 +7,8 @@ import { namesPlaced } from '../contract/model-config-map.ts';
 import { MODELS_JSON_CAPACITY, planModelConfig, precedenceIn } from '../contract/model-config-plan.ts';
 import type { PlanInput, WaitingModel } from '../contract/model-config-plan.ts';
 import { keyOfTrainedModel } from '../contract/reconcile-keys.ts';
+import { readResidency } from '../contract/residency.ts';
+import { residencyWarnings } from '../contract/residency-arguments.ts';
 import type { Surroundings } from '../contract/trained-model-admission.ts';
 import { canBeInferenceService, inferenceServiceOf, readTrainedModel } from '../contract/trained-model.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
@@ -18,11 +20,13 @@ import { validateTrainedModels } from './validate-trained-models.ts';
 import type { ClusterView } from '../kube/cluster-view.ts';
 import type { KServeMode } from '../contract/kserve-controller.ts';
 import type { Logger } from '../lib/log.ts';
+import type { SystemConfigSource } from './system-config-source.ts';
 
 interface TrainedModelWebhookOptions {
   readonly client: ApiClient;
   readonly view: ClusterView;
-  /** Whether a TrainedModel's memory may be changed; KServe takes it for immutable. */
+  readonly systemConfig: SystemConfigSource;
+  /** Whether a TrainedModel's memory may change; KServe treats it as immutable. */
   readonly allowMemoryChanges: boolean;
   /** Whether only callers with the API server's client certificate are answered. */
   readonly callerIsKnown: boolean;
@@ -30,23 +34,26 @@ interface TrainedModelWebhookOptions {
   readonly logger: Logger;
 }
 
-/** Well below the time that a call has, after which its model would be refused for want of a warning. */
+/** Well below the timeout of a call: a missing warning must not refuse the model. */
 const LOOK_UP_WITHIN = seconds(1);
 
-/** The webhook for TrainedModels: caches for what is known, one GET for an InferenceService that is too new to be. */
+/**
+ * The webhook for TrainedModels: it reads caches, with one GET for an InferenceService that is too new to be cached.
+ */
 export function trainedModelWebhook(options: TrainedModelWebhookOptions): AdmissionHandler {
-  const { client, view } = options;
+  const { client, view, systemConfig } = options;
   const first = precedenceIn(options.kserve);
   async function surroundings(model: TrainedModel): Promise<Surroundings> {
     const key = keyOfTrainedModel(model);
     if (key === undefined || !canBeInferenceService(inferenceServiceOf(model) ?? ''))
-      return { inferenceService: undefined, waiting: undefined };
+      return { inferenceService: undefined, waiting: undefined, remarks: [] };
     const inferenceService =
       view.inferenceServices.cache.get(key) ??
       (await getIfThere(client, INFERENCE_SERVICES, splitKey(key), { timeout: LOOK_UP_WITHIN }));
-    const waiting =
-      inferenceService === undefined ? undefined : waitingFor({ model, key, inferenceService, first }, view);
-    return { inferenceService, waiting };
+    if (inferenceService === undefined) return { inferenceService, waiting: undefined, remarks: [] };
+    const waiting = waitingFor({ model, key, inferenceService, first }, view);
+    const remarks = residencyWarnings(inferenceService, systemConfig.current().kserveMode);
+    return { inferenceService, waiting, remarks };
   }
   return validateTrainedModels({
     surroundings,
@@ -63,11 +70,12 @@ interface Newcomer {
   readonly first: PlanInput['first'];
 }
 
-/** The plan costs time for each model there is, so it is made only where the memory of all of them is too much. */
-function waitingFor(
-  { model, key, inferenceService, first }: Newcomer,
-  view: ClusterView,
-): WaitingModel | undefined {
+/** The plan takes time for each model, so it is made only if all models together exceed the memory. */
+function waitingFor(newcomer: Newcomer, view: ClusterView): WaitingModel | undefined {
+  const { model, key, inferenceService } = newcomer;
+  // If models sleep, the memory of the others keeps none out.
+  if (readResidency(inferenceService.metadata.annotations).kind === 'on-demand')
+    return waitingAmong([], newcomer, view);
   const limit = memoryLimitOf(inferenceService);
   const reading = readTrainedModel(model);
   if (limit === undefined || reading.kind === 'unusable') return undefined;
@@ -77,6 +85,14 @@ function waitingFor(
   const already = counted?.kind === 'usable' ? counted.memory : 0n;
   if (view.memoryByKey.sumOf(key) - already + reading.memory <= limit) return undefined;
   const others = [...view.trainedModelsByKey.group(key)].filter((other) => keyOf(other) !== keyOf(model));
+  return waitingAmong(others, newcomer, view);
+}
+
+function waitingAmong(
+  others: readonly TrainedModel[],
+  { model, key, inferenceService, first }: Newcomer,
+  view: ClusterView,
+): WaitingModel | undefined {
   const plan = planModelConfig({
     inferenceService,
     trainedModels: [...others, asNewest(model)],
@@ -87,7 +103,7 @@ function waitingFor(
   return plan.waiting.find(({ name }) => name === model.metadata.name);
 }
 
-/** An object in a review of its creation has a time already, but a dry run of one that exists has the stored one. */
+/** An object under review has a creation time already, but a dry run of an existing one has the stored time. */
 function asNewest(model: TrainedModel): TrainedModel {
   const { creationTimestamp = '9999-12-31T23:59:59Z' } = model.metadata;
   return { ...model, metadata: { ...model.metadata, creationTimestamp } };

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { InferenceService } from './inference-service.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
-import { isRecord } from '../lib/json.ts';
+import { quoted } from '../lib/json.ts';
 import { formatQuantity, isBeyondBytes, parseQuantity } from '../lib/quantity.ts';
 import type { Quantity } from '../lib/quantity.ts';
 import { storageUriFault } from './storage-uri.ts';
@@ -18,22 +18,22 @@ export interface AdmissionFault {
     | 'MemoryImmutable'
     | 'InvalidFramework'
     | 'InvalidInferenceService';
-  /** One sentence for people; those that KServe's webhook knows read as there. */
+  /** One sentence for the user. Rules of KServe's webhook have its wording. */
   readonly message: string;
 }
 
 interface TrainedModelChange {
   readonly model: TrainedModel;
-  /** The stored object; undefined while it is being created. */
+  /** The stored object; undefined on creation. */
   readonly previous: TrainedModel | undefined;
-  /** KServe takes the memory of a model for immutable. */
+  /** KServe treats a model's memory as immutable. */
   readonly allowMemoryChanges: boolean;
 }
 
 /**
- * Every rule that the change breaks, at once. A field that does not change is not judged: an object that was stored
- * before there were rules must still lose its finalizer, gain a label, or be deleted.
- * Source of the first rules: KServe v0.17, pkg/apis/serving/v1alpha1/trainedmodel_webhook.go.
+ * Every rule that the change breaks. A field that does not change is not checked: an object stored before the rules
+ * existed must still lose its finalizer, gain a label, or be deleted. Source of the first rules: KServe v0.17,
+ * pkg/apis/serving/v1alpha1/trainedmodel_webhook.go.
  */
 export function faultsOf(change: TrainedModelChange): readonly AdmissionFault[] {
   const { model, previous } = change;
@@ -78,7 +78,7 @@ function nameFault(name: string): AdmissionFault | undefined {
 }
 
 function uriFault(name: string, uri: unknown): AdmissionFault | undefined {
-  const fault = typeof uri === 'string' ? storageUriFault(uri) : 'It is missing or no text.';
+  const fault = typeof uri === 'string' ? storageUriFault(uri) : 'It is missing or not a string.';
   if (fault === undefined) return undefined;
   return {
     code: 'InvalidStorageUri',
@@ -121,28 +121,19 @@ function textFault(
   return { code, message: `${field} is ${quoted(value)}; it must be a name` };
 }
 
-const MAX_QUOTED = 80;
-
-/** Cut before it is written as JSON: a value may be as long as a review. */
-function quoted(value: unknown): string {
-  if (value === undefined) return 'missing';
-  if (Array.isArray(value)) return 'a list';
-  if (isRecord(value)) return 'an object';
-  const text = typeof value === 'string' ? value.slice(0, MAX_QUOTED).toWellFormed() : value;
-  return JSON.stringify(text).slice(0, MAX_QUOTED);
-}
-
-/** What is around the model now, and may be different by the time it is served. */
+/** The state around the model now. It may change before the model is served. */
 export interface Surroundings {
   readonly inferenceService: InferenceService | undefined;
   /** Why the model would wait if it were stored now; undefined when it would be placed. */
   readonly waiting: WaitingModel | undefined;
+  /** Warnings about the InferenceService itself. */
+  readonly remarks: readonly string[];
 }
 
-/** What a person should know though the model is let in, since it may become right without a change of the model. */
+/** Warnings for the user. The model is admitted, since it may become valid without a change. */
 export function warningsOf(
   model: TrainedModel,
-  { inferenceService, waiting }: Surroundings,
+  { inferenceService, waiting, remarks }: Surroundings,
 ): readonly string[] {
   if (isBeingDeleted(model)) return [];
   const name = inferenceServiceOf(model) ?? '';
@@ -153,5 +144,6 @@ export function warningsOf(
   if (!mms.isMms) {
     return [`InferenceService ${name} is not multi-model, the model waits: ${describeMmsDecision(mms)}`];
   }
-  return waiting === undefined ? [] : [`the model will wait (${waiting.reason}): ${waiting.message}`];
+  const waits = waiting === undefined ? [] : [`the model will wait (${waiting.reason}): ${waiting.message}`];
+  return [...waits, ...remarks.map((remark) => `InferenceService ${name}: ${remark}`)];
 }

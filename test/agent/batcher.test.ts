@@ -96,32 +96,6 @@ describe("the batcher beside that of KServe's agent", () => {
     expect((await predict(ours.port, 'a', [1])).status).toBe(200);
   });
 
-  it('holds no more than so much of all bodies together: what finds no room is refused, until others are over', async () => {
-    const length = 60 * 1024 ** 2;
-    const senders = await Promise.all(
-      Array.from({ length: 8 }, async () => {
-        const socket = connect(ours.port, '127.0.0.1').on('error', () => undefined);
-        let answer = '';
-        socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
-        await once(socket, 'connect');
-        socket.write(`POST ${pathOf('a')} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`);
-        // All but the last byte.
-        socket.write(Buffer.alloc(length - 1, 0x20));
-        return { socket, answer: () => answer };
-      }),
-    );
-    const refused = () => senders.filter(({ answer }) => answer() !== '');
-    await eventually(() => expect(refused().length).toBeGreaterThanOrEqual(4));
-    for (const { answer } of refused()) expect(answer()).toMatch(/^HTTP\/1\.1 503 /);
-    // There is room for small ones, and for large ones once the others are gone.
-    expect((await predict(ours.port, 'b', [1])).status).toBe(200);
-    expect(refused().length).toBeLessThan(8);
-    for (const { socket } of senders) socket.destroy();
-    await eventually(async () => {
-      expect((await predict(ours.port, 'a', ['x'.repeat(length)])).status).toBe(200);
-    });
-  });
-
   it("does not mix models as KServe's agent does, which sends a batch to the path of its last request", async () => {
     const answers = await all(theirs.port);
     const wrong = answers.filter(
@@ -150,6 +124,13 @@ describe("the batcher beside that of KServe's agent", () => {
     ['null', 'null'],
     ['a list', '[]'],
     ['nothing', ''],
+    ['a number that is too large', '{"instances":[1e400]}'],
+    ['a number that is too small', '{"instances":[-1E+00400]}'],
+    ['a long number that is too large', `{"instances":[${'9'.repeat(250)}e99]}`],
+    ['a byte order mark', '\ufeff{"instances":[1]}'],
+    ['two values', '{"instances":[1]}{}'],
+    ['instances that are taken back', '{"instances":[1],"Instances":null}'],
+    ['NaN', '{"instances":[NaN]}'],
   ])('refuses like KServe: %s', async (_, body) => {
     const ask = async (port: number) => {
       const answer = await fetch(`http://127.0.0.1:${port}${pathOf('a')}`, { method: 'POST', body });
@@ -158,6 +139,26 @@ describe("the batcher beside that of KServe's agent", () => {
     const [kserve, mms] = await Promise.all([ask(theirs.port), ask(ours.port)]);
     expect(mms).toEqual(kserve);
     expect(mms.status).toBe(400);
+  });
+
+  it.each([
+    ['other letters', '{"Instances":[1]}', pathOf('a')],
+    ['two names', '{"instances":[1],"INSTANCES":[2]}', pathOf('a')],
+    ['large numbers', '{"instances":[1e300,12345678901234567890,0.1]}', pathOf('a')],
+    ['members of its own', '{"signature":"x","instances":[{"__proto__":{"a":1}}]}', pathOf('a')],
+    ['a path that is spelled otherwise', '{"instances":[1]}', '/v1/models/a%3Apredict'],
+  ])('answers like KServe to %s', async (_, body, path) => {
+    const ask = async (port: number) => {
+      calls = [];
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', body });
+      return {
+        answer: { ...((await answer.json()) as Answer), batchId: '' },
+        sizes: calls.map(({ size }) => size),
+      };
+    };
+    const [kserve, mms] = [await ask(theirs.port), await ask(ours.port)];
+    const decoded = JSON.parse(JSON.stringify(mms).replaceAll('%3A', ':')) as unknown;
+    expect(decoded).toEqual(kserve);
   });
 
   it.each([

@@ -240,9 +240,7 @@ describe('objects that a tenant makes absurd', () => {
     await start();
     await othersAreServed('objects that are costly to read, after a start');
     for (const name of ['values', 'names'])
-      expect(manager.log()).toMatch(
-        new RegExp(`"object":"${name}".*an object holds more than is read of one`),
-      );
+      expect(manager.log()).toMatch(new RegExp(`"object":"${name}".*an object is larger than the limit`));
   }, 120_000);
 
   it('TrainedModels with texts as long as an object may be are told what is wrong', async () => {

@@ -76,7 +76,7 @@ describe('mms explain', () => {
       },
       ask: ['tm/closing'],
       broken: 'inference-service-kept',
-      words: /is being deleted since/,
+      words: /has been terminating since/,
     },
     {
       fault: 'the predictor has a model of its own',

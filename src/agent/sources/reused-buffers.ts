@@ -6,40 +6,39 @@ import {
 } from 'node:http';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 
-/** Connections of an agent, and the bodies of answers on them without a buffer of its own for each piece. */
+export type BufferPair = readonly [Buffer, Buffer];
+
+/** Reads into two buffers in turn: a piece is overwritten when the piece after the next is requested. */
+export type ReadPieces = (pair: BufferPair) => AsyncIterable<Uint8Array>;
+
+/** Connections of an agent. Bodies of answers on them are read without a new buffer for each piece. */
 export interface ReusingConnections {
   readonly agent: HttpAgent;
   /**
-   * The body of an answer with a length, of which nothing was read but by `unshift`; undefined for an answer that came on another
-   * connection. What it gives is overwritten when the piece after the next is asked for. The connection is not used again
-   * unless the body was there already.
+   * The body of an answer with a length, of which nothing was read except by `unshift`. Undefined for an answer on another
+   * connection. The connection is not used again unless the body had already arrived.
    */
-  bodyOf(answer: IncomingMessage, length: number): AsyncIterable<Uint8Array> | undefined;
+  bodyOf(answer: IncomingMessage, length: number): ReadPieces | undefined;
 }
 
-/** As large as what Node reads at once. */
+/** As large as one read of Node. */
 const SHARED_BYTES = 64 * 1024;
-/** Each body that is read has two of them. */
-const PIECE_BYTES = 128 * 1024;
 
-type Pair = readonly [Buffer, Buffer];
-
-/** What becomes of the bytes of one connection. */
+/** The receiver of the bytes of one connection. */
 interface Tap {
-  /** Where the next bytes go. */
+  /** The buffer for the next bytes. */
   next: () => Buffer;
-  /** Called with what has come; false: no more for now. */
+  /** Called with the received bytes. False: no more for now. */
   take: (bytes: Buffer) => boolean;
 }
 
 /**
- * Node reads each piece into memory of its own, which V8 sees late as garbage: 100 MB left a process 45 MiB larger, and took
- * 2.5 times the processor time. Here the head of an answer is read as ever, and the rest of its body by net's `onread`.
+ * Node reads each piece into new memory, which V8 frees late: 100 MB left a process 45 MiB larger, and took 2.5 times
+ * the processor time. Here the head of an answer is read as usual, and the rest of its body through net's `onread`.
  */
 export function createReusingConnections(options: AgentOptions): ReusingConnections {
   const taps = new WeakMap<Socket, Tap>();
   const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
-  let spare: Pair | undefined;
   const connected = (how: ClientRequestArgs): Socket => {
     const tap: Tap = { next: () => shared, take: (bytes) => socket.push(Buffer.from(bytes)) };
     const onread = {
@@ -55,20 +54,11 @@ export function createReusingConnections(options: AgentOptions): ReusingConnecti
       return connected(how);
     }
   }
-  async function* read(answer: IncomingMessage, tap: Tap, length: number): AsyncGenerator<Uint8Array> {
-    const pair = spare ?? [Buffer.allocUnsafeSlow(PIECE_BYTES), Buffer.allocUnsafeSlow(PIECE_BYTES)];
-    spare = undefined;
-    try {
-      yield* piecesOf(answer, tap, length, pair);
-    } finally {
-      spare = pair;
-    }
-  }
   return {
     agent: new ReusingAgent(options),
     bodyOf: (answer, length) => {
       const tap = taps.get(answer.socket);
-      return tap && read(answer, tap, length);
+      return tap && ((pair) => piecesOf(answer, tap, length, pair));
     },
   };
 }
@@ -77,7 +67,7 @@ async function* piecesOf(
   answer: IncomingMessage,
   tap: Tap,
   length: number,
-  pair: Pair,
+  pair: BufferPair,
 ): AsyncGenerator<Uint8Array> {
   const early = readEarly(answer);
   let left = early.reduce((rest, { length: bytes }) => rest - bytes, length);
@@ -97,20 +87,20 @@ async function* piecesOf(
   }
 }
 
-/** What Node's parser has read with the head, or can without waiting. */
+/** What Node's parser has read with the head, or can read without waiting. */
 function readEarly(answer: IncomingMessage): Buffer[] {
   const { socket } = answer;
   const early: Buffer[] = [];
   for (;;) {
     const piece = answer.read() as Buffer | null;
     if (piece !== null) early.push(piece);
-    // Goes to the parser, and from there to the answer.
+    // These bytes go to the parser, and from there to the answer.
     else if (socket.readableLength === 0 || socket.read() === null) return early;
   }
 }
 
-/** From now on what comes on a connection is given to who asks for it, one piece each time. @throws the connection's error */
-function createArrival(socket: Socket, tap: Tap, [first, second]: Pair): () => Promise<Buffer> {
+/** From now on the reader gets the bytes of the connection, one piece at a time. @throws the connection's error */
+function createArrival(socket: Socket, tap: Tap, [first, second]: BufferPair): () => Promise<Buffer> {
   let [filling, other] = [first, second];
   const unasked: Buffer[] = [];
   let waiting: { resolve(piece: Buffer): void; reject(error: Error): void } | undefined;
@@ -122,7 +112,7 @@ function createArrival(socket: Socket, tap: Tap, [first, second]: Pair): () => P
   tap.next = () => filling;
   tap.take = (bytes) => {
     if (waiting === undefined) unasked.push(Buffer.from(bytes));
-    // Into the buffer that all connections share goes what was to come when these took over.
+    // Bytes that were about to arrive when these buffers took over go into the buffer that all connections share.
     else if (bytes.buffer !== filling.buffer) waiting.resolve(Buffer.from(bytes));
     else {
       waiting.resolve(bytes);

@@ -24,7 +24,7 @@ interface PredictorWriter extends Pick<
   'deployments' | 'services' | 'stopPods' | 'writeStatus'
 > {
   newestInferenceService(key: ObjectKey, cached: InferenceService | undefined): InferenceService | undefined;
-  /** Call it with everything that the watches show. */
+  /** Call with every delta of the watch. */
   inferenceServiceSeen(delta: Delta<InferenceService>): void;
   deploymentSeen(delta: Delta<Deployment>): void;
   serviceSeen(delta: Delta<CustomObject>): void;
@@ -59,7 +59,7 @@ export function createPredictorWriter(
         );
       } catch (thrown) {
         inferenceServices.forget(inferenceService);
-        // Changed or gone meanwhile: the watch delivers that, and triggers the next reconcile.
+        // Changed or deleted in the meantime: the watch delivers that and triggers the next reconcile.
         if (!isApiError(thrown, 'API_CONFLICT', 'API_NOT_FOUND')) throw thrown;
       }
     },
@@ -92,7 +92,7 @@ function keptKind<T extends KubernetesObject>(
       if (uid !== undefined) return ownWrites.remember(await applyOver(client, resource, wanted, uid));
       return ownWrites.remember(
         await client.patch(resource, splitKey(keyOf(wanted)), {
-          // Never by force what was not there a moment ago: if somebody has made it meanwhile, it is theirs.
+          // Never with force on a new object: if another client has created it in the meantime, it is theirs.
           ...{ type: 'apply', body: wanted, fieldManager: FIELD_MANAGER, force: false },
         }),
       );

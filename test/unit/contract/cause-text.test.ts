@@ -70,7 +70,7 @@ describe('the cause in what a program says', () => {
     ],
     [
       'one of a worker process, raised again where it is awaited',
-      `concurrent.futures.process._RemoteTraceback: \n"\""\n${raised('ValueError: in the worker')}"\""\n\nThe above exception was the direct cause of the following exception:\n\n${HEADER}\n  File "/usr/lib/python3.11/concurrent/futures/_base.py", line 401, in __get_result\n    raise self._exception\nValueError: in the worker\n`,
+      `concurrent.futures.process._RemoteTraceback: \n"""\n${raised('ValueError: in the worker')}"""\n\nThe above exception was the direct cause of the following exception:\n\n${HEADER}\n  File "/usr/lib/python3.11/concurrent/futures/_base.py", line 401, in __get_result\n    raise self._exception\nValueError: in the worker\n`,
       `ValueError: in the worker ${WHERE}`,
     ],
     [
@@ -134,6 +134,7 @@ describe('the cause in what a program says', () => {
       'panic: assignment to entry in nil map',
     ],
     ['words', 'no such model', 'no such model'],
+    ['an exception that says nothing', 'builtins.EOFError: ', 'builtins.EOFError'],
     ['a line before it', `ERROR: ${raised('KeyError: 110')}`, `KeyError: 110 ${WHERE}`],
   ];
   it.each(TABLE)('%s', (_what, text, cause) => {

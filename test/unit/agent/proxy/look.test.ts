@@ -4,7 +4,10 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { BodySight, Look } from '../../../../src/agent/proxy/around.ts';
 import { type Proxy, startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { systemClock } from '../../../../src/lib/system-clock.ts';
+import { milliseconds } from '../../../../src/lib/clock.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
+import { type PlayedWaker, playedWaker } from '../../../support/played-waker.ts';
 import { type RecordingComponent, startRecordingComponent } from '../../../support/recording-component.ts';
 
 /** What was seen of one request. */
@@ -63,6 +66,7 @@ describe('who looks at requests', () => {
   let proxy: Proxy;
   let seen: Seen[];
   let over: number;
+  let waker: PlayedWaker | undefined;
 
   const look: Look = (headers) => {
     const one: Seen = { headers: [...headers], request: '', status: 0, answer: '' };
@@ -85,11 +89,13 @@ describe('who looks at requests', () => {
   beforeEach(async () => {
     seen = [];
     over = 0;
+    waker = undefined;
     component = await startRecordingComponent();
     proxy = await startProxy({
       ...{ port: 0, address: '127.0.0.1', componentPort: component.port, look },
       notReady: () => Promise.resolve(undefined),
       observe: () => undefined,
+      wake: () => waker && { waker, timeout: milliseconds(60_000), clock: systemClock },
       stopwatch: () => performance.now(),
     });
   });
@@ -162,6 +168,29 @@ describe('who looks at requests', () => {
       await allOver();
       expect(seen).toMatchObject([{ request: '', answer: '' }]);
     }
+  });
+
+  it('sees requests for models that sleep, that are in memory, and that do not come', async () => {
+    waker = playedWaker();
+    waker.states.set('m', 'asleep');
+    const infer = (body: string) => withLength('/v2/models/m/infer', body);
+    const socket = await open();
+    socket.resume();
+    socket.write(infer('asleep'));
+    await eventuallyTrue('it waits', () => waker?.waiting.has('m') === true);
+    waker.settle('m', { kind: 'loaded' });
+    await eventuallyTrue('it was answered', () => seen[0]?.answer === 'ok.');
+    socket.write(infer('loaded'));
+    await eventuallyTrue('it was answered', () => seen[1]?.answer === 'ok.');
+    waker.states.set('m', 'asleep');
+    socket.write(infer('in vain'));
+    await eventuallyTrue('it waits', () => waker?.waiting.has('m') === true);
+    const [reason, message] = ['LoadFailed', 'it does not load'] as const;
+    waker.settle('m', { kind: 'refused', reason, message, retryAfter: milliseconds(1_000) });
+    await eventuallyTrue('it was refused', () => seen[2]?.status === 503);
+    expect(seen.map(({ request }) => request)).toEqual(['asleep.', 'loaded.', 'in vain.']);
+    await allOver();
+    socket.destroy();
   });
 
   it('sees neither probes nor what is refused', async () => {

@@ -120,6 +120,15 @@ describe('a model', () => {
     await puller.stop();
   });
 
+  it('goes to the other process when many were fetched here lately, and none is asked for here then', async () => {
+    const { puller, far, pull } = scene();
+    const uri = server.file({ bytes: 10 });
+    for (let turn = 0; turn < NEAR_BUDGET.models; turn += 1) expect(await pull(uri)).toBe('near, 10');
+    const asked = server.requests.length;
+    expect([await pull(uri), far, server.requests.length]).toEqual(['far', [uri], asked]);
+    await puller.stop();
+  });
+
   it('goes to the other process while as many as may are fetched here', async () => {
     const { puller, far } = scene();
     const pulls = Array.from({ length: NEAR.atOnce + 1 }, (_unused, index) =>

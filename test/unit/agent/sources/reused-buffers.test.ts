@@ -5,6 +5,7 @@ import { get, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Puller } from '../../../../src/agent/puller/contract.ts';
 import { createInProcessPuller } from '../../../../src/agent/puller/in-process-puller.ts';
 import { createReusingConnections } from '../../../../src/agent/sources/reused-buffers.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../../../../src/agent/sources/settings.ts';
@@ -26,12 +27,21 @@ const BODY = randomBytes(5_000_000);
 const unused = new AbortController().signal;
 let count = 0;
 
-async function pulled(uri: string, signal = unused) {
+function newPuller(): Puller {
   const settings = { ...DEFAULT_SOURCE_SETTINGS, noProgressTimeoutMs: 20_000 };
-  const puller = createInProcessPuller({ env: {}, settings, clock: systemClock });
+  return createInProcessPuller({ env: {}, settings, clock: systemClock });
+}
+
+async function pulled(uri: string, signal = unused) {
+  const puller = newPuller();
+  const outcome = await pulledBy(puller, uri, signal);
+  await puller.stop();
+  return outcome;
+}
+
+async function pulledBy(puller: Puller, uri: string, signal = unused) {
   const destination = join(root, `m${(count += 1)}`);
   const result = await puller.pull({ id: 'm', storageUri: uri, destination }, signal, () => undefined);
-  await puller.stop();
   const file = join(destination, uri.split('/').at(-1) ?? '');
   return { result, body: await readFile(file).catch(() => undefined) };
 }
@@ -60,6 +70,23 @@ describe('a large body of a web server', () => {
     const { result, body } = await pulled(uri);
     expect(result).toEqual({ kind: 'pulled', bytes: BODY.length, files: 1, version: '"1"' });
     expect(body?.equals(BODY)).toBe(true);
+  });
+
+  it('is not mixed with others that come before, beside and after it', async () => {
+    const puller = newPuller();
+    const bodies = Array.from({ length: 12 }, (_, index) => randomBytes(300_000 + index * 170_001));
+    const uris = bodies.map((body) => server.body('weights.bin', body));
+    for (const lanes of [1, 3, 12]) {
+      const left = [...bodies.keys()];
+      const lane = async (): Promise<void> => {
+        for (let index = left.shift(); index !== undefined; index = left.shift()) {
+          const { body } = await pulledBy(puller, uris[index] ?? '');
+          expect([index, body?.equals(bodies[index] ?? Buffer.of())]).toEqual([index, true]);
+        }
+      };
+      await Promise.all(Array.from({ length: lanes }, lane));
+    }
+    await puller.stop();
   });
 
   it('is taken up where the connection broke', async () => {
@@ -111,7 +138,8 @@ describe('a large body of a web server', () => {
     const [answer] = (await once(call, 'response')) as [IncomingMessage];
     const memory = new Set<ArrayBufferLike>();
     let bytes = 0;
-    for await (const piece of connections.bodyOf(answer, 64 * 1024 ** 2) ?? []) {
+    const pair = [Buffer.alloc(2 ** 17), Buffer.alloc(2 ** 17)] as const;
+    for await (const piece of connections.bodyOf(answer, 64 * 1024 ** 2)?.(pair) ?? []) {
       bytes += piece.length;
       memory.add(piece.buffer);
     }
