@@ -13,6 +13,8 @@ export interface MemoryFigures {
   /** Undefined: there is none, and everything fits. */
   readonly budget: ByteCount | undefined;
   readonly charged: ByteCount;
+  /** The most that was ever charged since the model server began. */
+  readonly peak: ByteCount;
   /** What the model server takes beyond what it takes without models; undefined where it cannot be measured. */
   readonly measured: ByteCount | undefined;
   readonly allowed: ByteCount;
@@ -95,7 +97,7 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
     base: process.base,
     figures: () => ({
       budget: Number.isFinite(budget) ? budget : undefined,
-      charged,
+      ...{ charged, peak },
       measured: process.taken(),
       allowed: allowed(),
     }),

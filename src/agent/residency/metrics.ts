@@ -47,6 +47,11 @@ export function addResidencyMetrics(
   );
   gauge('resident_declared_bytes', 'What models in memory take as declared', ({ memory }) => memory.charged);
   gauge(
+    'resident_declared_peak_bytes',
+    'The most that models in memory took together as declared, since the model server began',
+    ({ memory }) => memory.peak,
+  );
+  gauge(
     'resident_measured_bytes',
     'What the model server takes beyond what it takes without models; absent where it does not say',
     ({ memory }) => memory.measured,
