@@ -16,6 +16,7 @@ const SOURCES = [
   'scripts/compile-pack.mjs',
   'scripts/bundle-cli.mjs',
   'scripts/bundle-page.mjs',
+  'scripts/commonjs-namespaces.mjs',
   'tsconfig.json',
   'tsconfig.build.json',
   'package-lock.json',

@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { basename, join } from 'node:path';
 import { build, transform } from 'esbuild';
+import { withNamespaces } from './commonjs-namespaces.mjs';
 import { packagedNode, root, run } from './run.mjs';
 
 /** What each bundle is made from; `hot` are the entry points of dynamic imports that come up at every start. */
@@ -125,7 +126,8 @@ async function modulesOf({ name, entry, inlined: isInlined, hot }) {
     tsconfig: join(root, 'tsconfig.json'),
   });
   const files = new Map();
-  for (const { path, text } of outputFiles) files.set(basename(path), await functionOf(path, text));
+  const texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
+  for (const [path, text] of withNamespaces(texts)) files.set(path, await functionOf(path, text));
   const { inputs, outputs } = metafile;
   const inlined = isInlined ? closure(outputs, [`out/${name}.js`], /^$/) : new Set();
   const whole = closure(outputs, [`out/${name}.js`], hot);

@@ -2,8 +2,10 @@
  * Bundles the command line, the manager's roles included, into bundle/ of a directory: main.js and chunks that its
  * commands load. Two levels below the package's root, as src/lib is, so that the same relative paths lead to its files.
  */
-import { join } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { build } from 'esbuild';
+import { withNamespaces } from './commonjs-namespaces.mjs';
 import { root } from './run.mjs';
 
 /** For the CommonJS packages inside an ES module. */
@@ -52,10 +54,12 @@ const clientNodeAsUsed = {
  * @returns the inputs of the bundle, by their paths below the repository
  */
 export async function bundleCli(outdir) {
-  const { metafile } = await build({
+  const directory = join(outdir, 'bundle');
+  const { metafile, outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: { main: 'src/main.ts' },
-    outdir: join(outdir, 'bundle'),
+    outdir: directory,
+    write: false,
     chunkNames: '[name]-[hash]',
     bundle: true,
     splitting: true,
@@ -71,5 +75,8 @@ export async function bundleCli(outdir) {
     metafile: true,
     tsconfig: join(root, 'tsconfig.json'),
   });
+  mkdirSync(directory, { recursive: true });
+  const texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
+  for (const [name, text] of withNamespaces(texts)) writeFileSync(join(directory, name), text);
   return Object.keys(metafile.inputs);
 }

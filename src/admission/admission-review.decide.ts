@@ -2,7 +2,7 @@ import type { Operation } from 'fast-json-patch';
 import type { JsonObject } from '../lib/json.ts';
 
 /**
- * The admission webhook protocol, version 1, as far as this project speaks it. Source:
+ * The admission webhook protocol, version 1, as far as this project uses it. Source:
  * https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
  */
 export const ADMISSION_API_VERSION = 'admission.k8s.io/v1';
@@ -18,7 +18,7 @@ export interface AdmissionRequest {
   readonly uid: string;
   readonly kind: GroupVersionKind;
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
-  /** The name of the object; absent where the API server is still to make one up. */
+  /** The name of the object; absent when the API server has not generated it yet. */
   readonly name?: string;
   readonly namespace?: string;
   readonly dryRun: boolean;
@@ -35,12 +35,12 @@ interface AdmissionStatus {
   readonly code: number;
   readonly message: string;
   readonly reason: string;
-  /** The API server turns this into a Retry-After header, upon which kubectl and client-go try again. */
+  /** The API server turns this into a Retry-After header, and kubectl and client-go retry after it. */
   readonly details?: { readonly retryAfterSeconds: number };
 }
 
 interface AdmissionResponse {
-  /** Empty only where the request had none that could be read. */
+  /** Empty only when the request had no readable uid. */
   readonly uid: string;
   readonly allowed: boolean;
   readonly status?: AdmissionStatus;
@@ -57,22 +57,22 @@ export interface AdmissionReview {
   readonly response: AdmissionResponse;
 }
 
-/** What goes with every decision. */
+/** Included in every decision. */
 interface AdmissionNotes {
   /** Short keys; the API server writes `<webhook name>/<key>` into its audit log. */
   readonly auditAnnotations?: Readonly<Record<string, string>>;
-  /** Shown by kubectl to the person who sent the object. Kubernetes advises at most 120 characters each. */
+  /** Shown by kubectl to the user who sent the object. Kubernetes advises at most 120 characters each. */
   readonly warnings?: readonly string[];
 }
 
-/** What a webhook made of a request. */
+/** A webhook's decision on a request. */
 export type AdmissionDecision = AdmissionNotes &
   (
     | { readonly kind: 'allowed' }
     | { readonly kind: 'patched'; readonly patch: readonly Operation[] }
     /** The sender must change the object. `code` is an HTTP status, `reason` a Kubernetes status reason. */
     | { readonly kind: 'denied'; readonly code: number; readonly reason: string; readonly message: string }
-    /** Nothing was decided. A retryable one may pass when it is sent again as it is. */
+    /** No decision was made. A retryable request may pass when it is sent again unchanged. */
     | {
         readonly kind: 'errored';
         readonly code?: 500 | 503 | 504;
@@ -81,11 +81,11 @@ export type AdmissionDecision = AdmissionNotes &
       }
   );
 
-/** Kubernetes' reasons for the HTTP statuses that an error is answered with. */
+/** Kubernetes' reasons for the HTTP statuses of errors. */
 const ERROR_REASONS = { 500: 'InternalError', 503: 'ServiceUnavailable', 504: 'Timeout' } as const;
 const RETRY_AFTER_SECONDS = 1;
 
-/** The answer to the request with this uid. Pure. */
+/** The response to the request with this uid. Pure. */
 export function respond(uid: string, decision: AdmissionDecision): AdmissionReview {
   return {
     apiVersion: ADMISSION_API_VERSION,
@@ -134,9 +134,9 @@ function notes({ auditAnnotations, warnings }: AdmissionNotes): Partial<Admissio
 }
 
 const MAX_KEY_LENGTH = 63;
-/** A message may quote what was sent, which may be as long as a body. */
+/** A message may quote the request, which may be as long as a body. */
 const MAX_MESSAGE = 4096;
-/** Of an audit annotation, which the API server writes into its log as it is. */
+/** The limit of an audit annotation, which the API server logs unchanged. */
 const MAX_NOTE = 1024;
 
 /** The API server drops an audit annotation whose key is not the name part of a qualified name. */
@@ -154,8 +154,8 @@ function fitAuditAnnotations(annotations: Readonly<Record<string, string>>): Rec
 }
 
 /**
- * The API server cuts a warning at 256 characters once all of them exceed 4096, and drops what does not fit then;
- * one with control characters it drops at once. Source: k8s.io/apiserver pkg/endpoints/filters/warning.go.
+ * The API server cuts warnings at 256 characters once they exceed 4096 in total, and drops those that still do not fit.
+ * It drops a warning with control characters at once. Source: k8s.io/apiserver pkg/endpoints/filters/warning.go.
  */
 const MAX_WARNING_LENGTH = 256;
 const MAX_WARNINGS_LENGTH = 4096;
@@ -179,7 +179,7 @@ function fitWarnings(warnings: readonly string[]): string[] {
   return kept;
 }
 
-/** Cut at the last space that leaves most of the text, and marked as cut. */
+/** Cuts at the last space that leaves most of the text, and marks the cut. */
 function cut(text: string, length: number): string {
   if (text.length <= length) return text;
   const head = text.slice(0, length - 1).toWellFormed();

@@ -8,14 +8,19 @@ import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ReadinessCheck } from '../lib/readiness.ts';
 import type { ServingCertificate } from '../certificates/serving-certificate.ts';
-import { bodyBudget, MAX_HELD_BYTES } from './body-budget.ts';
-import type { BodyBudget } from './body-budget.ts';
+import { type BodyBudget, bodyBudget } from '../lib/body-budget.ts';
 import { makeRoomOn } from '../lib/connection-room.ts';
 import type { RoomReason } from '../lib/connection-room.ts';
 import { listen } from '../lib/listen.ts';
 import { readSlowSendersInTurns } from '../lib/slow-senders.ts';
 import { answerAndHangUp } from './request-body.ts';
 import { reviewEndpoint, type AdmissionHandler, type AdmissionObservation } from './review-endpoint.ts';
+
+/**
+ * What the bodies of all requests together may take: some reviews of the longest kind at once, and a small part of the memory
+ * that the manager has (512 MiB as shipped).
+ */
+const MAX_HELD_BYTES = 32 * 1024 * 1024;
 
 export interface AdmissionServerOptions {
   /** 0 for any free port. */
@@ -27,13 +32,13 @@ export interface AdmissionServerOptions {
   readonly logger: Logger;
   readonly observe: (observation: AdmissionObservation) => void;
   readonly clock: Clock;
-  /** How long it goes on serving after readiness has failed; longer than the endpoints need to follow. */
+  /** How long it still serves after readiness has failed; longer than the endpoints need to update. */
   readonly drain: Milliseconds;
   /** How long a client may take to send one request. */
   readonly requestTimeout?: Milliseconds;
   /**
-   * PEM of the authorities of client certificates: without one of theirs, a client is turned away in the TLS handshake.
-   * Undefined: anyone who reaches the port is answered.
+   * PEM of the authorities of client certificates. A client without a certificate of theirs is refused in the TLS
+   * handshake. Undefined: any client is answered.
    */
   readonly clientAuthority?: string | undefined;
   /** Called with each connection that was closed to make room, or refused. */
@@ -42,38 +47,38 @@ export interface AdmissionServerOptions {
 
 export interface AdmissionServer {
   readonly port: number;
-  /** New connections get this certificate; those that are open go on. Throws when key and certificate do not match. */
+  /** New connections get this certificate; open ones continue. Throws when key and certificate do not match. */
   setCertificate(certificate: ServingCertificate): void;
   readonly readiness: ReadinessCheck;
-  /** The same for the authorities of client certificates. Only where there were some from the start. */
+  /** The same for the authorities of client certificates. Only valid if there were some at the start. */
   setClientAuthority(pem: string): void;
-  /** How many are being answered. */
+  /** How many reviews are being answered. */
   reviewsInFlight(): number;
   connections(): number;
-  /** Of all bodies and reviews that are being read or answered. */
+  /** The bytes of all bodies and reviews that are being read or answered. */
   heldBytes(): number;
-  /** Fails readiness, drains, lets the calls in flight finish, closes. Never rejects. */
+  /** Fails readiness, drains, lets open calls finish, closes. Never rejects. */
   stop(): Promise<void>;
 }
 
 /**
- * The API server keeps an idle connection for 90 s and does not repeat a call that dies on one which was closed at
- * the other end; so this end must outlast it. Source: idleConnTimeout in k8s.io/apimachinery/pkg/util/net/http.go.
+ * The API server keeps an idle connection for 90 s, and does not retry a call on a connection that the other end has
+ * closed. So this end must keep it longer. Source: idleConnTimeout in k8s.io/apimachinery/pkg/util/net/http.go.
  */
 const KEEP_ALIVE_TIMEOUT = seconds(100);
 const HEADERS_TIMEOUT = seconds(10);
 const HANDSHAKE_TIMEOUT = seconds(10);
 const REQUEST_TIMEOUT = seconds(30);
-/** Node looks for requests that take too long only this often, and by default every 30 s. */
+/** How often Node checks for requests that take too long; its default is 30 s. */
 const TIMEOUT_CHECK_INTERVAL = seconds(1);
-/** HTTP/1.1 needs one connection a call, and three API servers have at most 1,800 calls in flight by default. */
+/** HTTP/1.1 needs one connection per call, and three API servers have at most 1,800 open calls by default. */
 const MAX_CONNECTIONS = 2000;
-/** What a call in flight may still take once the drain is over: no webhook of ours is waited for longer. */
+/** The longest that an open call may take after the drain; none of our webhooks has a longer timeout. */
 const CLOSE_TIMEOUT = seconds(10);
 
 /**
- * Serves admission webhooks over HTTPS, HTTP/1.1 only: Node's https does not offer h2 by ALPN, and the API server then
- * does without. Resolves once it listens; throws PortUnavailableError.
+ * Serves admission webhooks over HTTPS, HTTP/1.1 only: Node's https does not offer h2 by ALPN, and the API server works
+ * without it. Resolves once it listens; throws PortUnavailableError.
  */
 export async function startAdmissionServer(options: AdmissionServerOptions): Promise<AdmissionServer> {
   const { host, port, certificate, clock, drain, logger } = options;
@@ -126,17 +131,17 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
 
 interface ServerState {
   draining: boolean;
-  /** Of the reviews that are being answered. */
+  /** Responses that are not finished yet. */
   readonly inFlight: Set<Response>;
   readonly budget: BodyBudget;
 }
 
-/** The client shall open its next connection elsewhere: then closing this one loses no call. */
+/** Makes the client open a new connection for its next call, so that closing this one loses no call. */
 function askToLeave(response: Response): void {
   if (!response.headersSent) response.setHeader('Connection', 'close');
 }
 
-/** setSecureContext forgets what it is not given again, the lowest TLS version too. */
+/** setSecureContext resets every option that is not passed again, including the lowest TLS version. */
 function tlsOptions({ certificate: { certificate, key }, clientAuthority }: TlsSettings): {
   cert: string;
   key: string;
@@ -179,7 +184,7 @@ function application(options: AdmissionServerOptions, state: ServerState): Expre
   app.use((request: Request, response: Response) => {
     refuse(request, response, clock, 404, `no webhook here; there is ${[...handlers.keys()].join(', ')}\n`);
   });
-  // Express knows an error handler by its four parameters.
+  // Express recognizes an error handler by its four parameters.
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
     logger.error({ error: messageOf(error), err: error }, 'a request failed; please report this');
     if (response.headersSent) response.destroy();
@@ -188,7 +193,7 @@ function application(options: AdmissionServerOptions, state: ServerState): Expre
   return app;
 }
 
-/** What is left in a read of a connection that has been closed is not served. */
+/** Requests still in the buffer of a closed connection are not served. */
 function unlessGone(app: Express): RequestListener {
   return (request, response) => {
     if (!request.socket.destroyed) app(request, response);
@@ -206,6 +211,6 @@ async function close(server: Server, clock: Clock): Promise<void> {
   await Promise.race([closed, clock.sleep(CLOSE_TIMEOUT, inTime.signal)]);
   inTime.abort();
   server.closeAllConnections();
-  // What is left can only be connections in their TLS handshake, and that has a timeout.
+  // Only connections in their TLS handshake can remain, and the handshake has a timeout.
   await closed;
 }

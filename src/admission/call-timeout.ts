@@ -1,10 +1,10 @@
 import { milliseconds, seconds, type Milliseconds } from '../lib/clock.ts';
 
-/** What the API server uses for a webhook that sets no timeoutSeconds. */
+/** The API server's default for a webhook that sets no timeoutSeconds. */
 const DEFAULT_TIMEOUT = seconds(10);
 /** The longest timeoutSeconds that a webhook may have. */
 const MAX_TIMEOUT = seconds(30);
-/** Kept back so that an answer at the deadline still arrives: a tenth of the timeout, at most half a second. */
+/** The margin for an answer at the deadline to arrive: a tenth of the timeout, at most half a second. */
 const MARGIN_PART = 0.1;
 const MAX_MARGIN = milliseconds(500);
 
@@ -16,8 +16,8 @@ const UNIT_MS = new Map([
 ]);
 
 /**
- * How long a handler may take for a call to this URL. The API server sends its own timeout as a Go duration,
- * `?timeout=10s`; what cannot be read counts as absent.
+ * The time that a handler has for a call to this URL. The API server sends its timeout as a Go duration,
+ * `?timeout=10s`; an unreadable one counts as absent.
  */
 export function handlerDeadline(url: string): Milliseconds {
   const query = url.indexOf('?');
@@ -26,7 +26,7 @@ export function handlerDeadline(url: string): Milliseconds {
   return milliseconds(timeout - Math.min(timeout * MARGIN_PART, MAX_MARGIN));
 }
 
-/** Milliseconds of a Go duration in hours to milliseconds; undefined for anything else and for zero. */
+/** A Go duration in milliseconds; undefined for anything else and for zero. */
 function goDuration(text: string): number | undefined {
   if (!/^(\d+(\.\d+)?(h|ms|m|s))+$/.test(text)) return undefined;
   let total = 0;

@@ -18,13 +18,13 @@ import type { PodCredentials, WantedCredentials } from './pod-credentials.ts';
 
 export interface MutatePodsOptions {
   readonly inferenceServices: ObjectCache<InferenceService>;
-  /** One GET, for an InferenceService that the cache does not know yet; undefined when there is none. */
+  /** One GET, for an InferenceService that is not in the cache yet; undefined when it does not exist. */
   readonly readInferenceService: (key: ObjectKey) => Promise<InferenceService | undefined>;
   readonly credentials: PodCredentials;
   readonly systemConfig: () => SystemConfig;
   /**
-   * Whether only the API server can have sent a review. To anyone else an answer says whether the pod gets the agent, which
-   * the patch shows anyway, and nothing more of other objects.
+   * Whether only the API server can have sent a review. Any other caller learns whether the pod gets the agent, which
+   * the patch shows anyway, and nothing more about other objects.
    */
   readonly callerIsKnown: boolean;
   readonly logger: Logger;
@@ -32,7 +32,7 @@ export interface MutatePodsOptions {
   readonly observe: (decision: Pick<InjectionDecision, 'outcome' | 'reason'>) => void;
 }
 
-/** Answers the reviews of pods that are about to be created, at `/mutate-pods`. */
+/** Handles the reviews of new pods, at `/mutate-pods`. */
 export function mutatePods(
   options: MutatePodsOptions,
 ): (request: AdmissionRequest) => Promise<AdmissionDecision> {
@@ -43,7 +43,7 @@ export function mutatePods(
       const fault = podFault(object) ?? 'the object';
       return unreadable(`the object is not a pod that can be read: ${fault} is missing or malformed`);
     }
-    // The request holds the namespace; in the pod it may still be missing.
+    // The request has the namespace; the pod may not have it yet.
     const namespace = request.namespace ?? object.metadata.namespace ?? '';
     const considered = considerPod(object, options.systemConfig());
     const misnamed = considered.kind === 'skip' ? undefined : misnamedField(considered.candidate, namespace);
@@ -69,10 +69,10 @@ function unreadable(message: string): AdmissionDecision {
   return { kind: 'denied', code: 400, reason: 'BadRequest', message };
 }
 
-/** What Kubernetes takes for a label's value, which each of the names below is or has to fit into. */
+/** Kubernetes' rule for a label's value. Each of the names below is one, or must fit into one. */
 const NAME = /^[a-z0-9](?:[\w.-]{0,251}[a-z0-9])?$/i;
 
-/** The field by which an object is about to be looked up and which cannot be a name. */
+/** The field that is about to be used for a lookup and is not a valid name. */
 function misnamedField({ inferenceService, raw }: InjectionCandidate, namespace: string): string | undefined {
   const { serviceAccountName } = raw.spec;
   const fields = [
@@ -86,23 +86,23 @@ function misnamedField({ inferenceService, raw }: InjectionCandidate, namespace:
   return fields.find(([, name]) => !NAME.test(name))?.[0];
 }
 
-/** Whether an InferenceService is not there or not multi-model is left out; what is said of the pod alone stays. */
+/** Hides whether an InferenceService is missing or not multi-model; statements about the pod alone stay. */
 function withoutOthers(decision: InjectionDecision, pod: Pod): InjectionDecision {
   const { reason } = decision;
   if (reason !== 'InferenceServiceNotFound' && reason !== 'NotMMSPredictor') return decision;
-  // That there is none of a name that none can have is to be seen in the pod.
+  // The pod itself shows that its InferenceService's name is invalid, so this discloses nothing.
   if (!canBeInferenceService(pod.metadata.labels?.[INFERENCE_SERVICE_LABEL] ?? '')) return decision;
   const message = 'the pod gets no agent; mms explain says why';
   return { ...decision, reason: 'NotMMSPredictor', message, warnings: [] };
 }
 
-/** Our rules ask for the creation of pods only; whatever else is sent is let through as it is. */
+/** Our rules cover only the creation of pods; anything else is allowed unchanged. */
 function notForUs(request: AdmissionRequest): AdmissionDecision {
   const message = `${request.operation} of ${request.kind.kind} is none of the agent webhook's business`;
   return { kind: 'allowed', auditAnnotations: { reason: 'NotAPodCreation', message } };
 }
 
-/** Looks up what a candidate's decision needs, and decides. */
+/** Looks up the facts that a candidate's decision needs, and decides. */
 async function decide(
   candidate: InjectionCandidate,
   namespace: string,
@@ -131,14 +131,14 @@ async function decide(
     credentialWarnings: options.callerIsKnown ? warnings : [],
     ...(refusal === undefined ? {} : { credentialRefusal: refusal }),
   });
-  // What a warning may not tell to everyone is in the log at least.
+  // A warning that not every caller may see is logged at least.
   if (!options.callerIsKnown && decision.outcome === 'inject') {
     for (const warning of warnings) options.logger.info({ pod: shownName(pod, namespace) }, warning);
   }
   return decision;
 }
 
-/** An account that cannot be called so is not asked for. */
+/** An account with an invalid name is not looked up. */
 async function loggerLookup(
   credentials: PodCredentials,
   {

@@ -10,47 +10,47 @@ import { createSharedTurns } from '../lib/shared-turns.ts';
 
 /** The storage credentials that a pod or its service account names. */
 export interface PodCredentials {
-  /** @throws when the API server cannot be asked; a Secret that does not exist is told by name instead */
+  /** @throws when the API server cannot be reached; a Secret that does not exist is reported by name instead */
   of(wanted: WantedCredentials): Promise<CredentialLookup>;
 }
 
 export interface WantedCredentials {
   readonly namespace: string;
   readonly serviceAccountName: string | undefined;
-  /** The Secret that the pod names, in place of those of its service account. */
+  /** The Secret that the pod names, which replaces those of its service account. */
   readonly named: NamedSecret | undefined;
 }
 
 interface PodCredentialsOptions {
   readonly serviceAccounts: ObjectCache<ServiceAccount>;
-  /** One GET, for a service account that the cache does not know yet; undefined when there is none. */
+  /** One GET, for a service account that is not in the cache yet; undefined when it does not exist. */
   readonly readServiceAccount: (key: ObjectKey) => Promise<ServiceAccount | undefined>;
-  /** One GET; undefined when there is no such Secret. */
+  /** One GET; undefined when the Secret does not exist. */
   readonly readSecret: (key: ObjectKey) => Promise<Secret | undefined>;
   readonly clock: Clock;
-  /** How long the facts of a Secret are believed. */
+  /** How long the facts of a Secret are cached. */
   readonly ttl: Milliseconds;
 }
 
-/** As whom Kubernetes runs a pod that names no service account. */
+/** The service account of a pod that names none. */
 const DEFAULT_ACCOUNT = 'default';
-/** Facts are small and this many service accounts with storage is a lot; the oldest go first. */
+/** Facts are small, and few clusters have this many service accounts with storage. The oldest are dropped first. */
 const MAX_REMEMBERED = 1000;
 /**
- * Reads of Secrets at once, in all and for a namespace. A Secret takes some 3 MiB while it is read, and reviews that anybody
- * may have sent name service accounts that list many.
+ * Concurrent reads of Secrets, in total and per namespace. A Secret takes some 3 MiB while it is read, and untrusted
+ * reviews may name service accounts that list many.
  */
 const READS = { total: 16, each: 4 };
 
-/** For a manager that may not read Secrets: no pod gets credentials. */
+/** For a manager that must not read Secrets: no pod gets credentials. */
 export const NO_CREDENTIALS: PodCredentials = {
   of: ({ named }) => Promise.resolve({ account: undefined, named, secrets: [], missing: [], off: true }),
 };
 
 /**
- * Looks credentials up for the pods being admitted. Service accounts come from the cache. A Secret is read only when a
- * service account, or the pod itself, names it, and of it only facts are remembered, for a moment, so that a rollout of many
- * pods costs one read. No value is remembered.
+ * Looks up credentials for the pods being admitted. Service accounts come from the cache. A Secret is read only when a
+ * service account, or the pod itself, names it. Only facts of it are cached, for a moment, so that a rollout of many
+ * pods costs one read. No value is cached.
  */
 export function createPodCredentials(options: PodCredentialsOptions): PodCredentials {
   const { serviceAccounts, readServiceAccount, readSecret, clock, ttl } = options;
@@ -59,7 +59,7 @@ export function createPodCredentials(options: PodCredentialsOptions): PodCredent
   const turns = createSharedTurns(READS);
 
   async function factsOf(namespace: string, name: string): Promise<SecretFacts | undefined> {
-    // What no Secret can be called is not put into a URL.
+    // An invalid name is not put into a URL.
     if (!isSecretName(name)) return undefined;
     const key = objectKey(namespace, name);
     const known = remembered.get(key);
@@ -88,8 +88,8 @@ export function createPodCredentials(options: PodCredentialsOptions): PodCredent
   async function accountOf(namespace: string, name: string): Promise<ServiceAccount | undefined> {
     const key = objectKey(namespace, name);
     const known = serviceAccounts.get(key);
-    // Kubernetes turns away a pod whose service account does not exist, so one that is not cached is new. `default`
-    // alone is never asked for: each namespace has it, and one that is too new for the cache names no Secrets yet.
+    // Kubernetes refuses a pod whose service account does not exist, so one that is not cached is new. `default` is
+    // never looked up: each namespace has it, and one too new for the cache names no Secrets yet.
     return known ?? (name === DEFAULT_ACCOUNT ? undefined : await readServiceAccount(key));
   }
 
@@ -110,7 +110,7 @@ export function createPodCredentials(options: PodCredentialsOptions): PodCredent
   };
 }
 
-/** The one that the pod names takes the place of those that its service account lists. */
+/** The Secret that the pod names replaces those that its service account lists. */
 function namesToRead(account: ServiceAccount | undefined, named: NamedSecret | undefined): string[] {
   if (named !== undefined) return [named.name];
   const names = (account?.secrets ?? []).map(({ name }) => name).filter((name) => name !== undefined);

@@ -1,9 +1,9 @@
 import type { Operation } from 'fast-json-patch';
 
 /**
- * The patch (RFC 6902) from one JSON document to another: the operations of fast-json-patch's `compare`, in its order. What
- * both documents share is neither looked into nor copied, and nor is what is added: `compare` writes and parses all that is
- * added, which for a large pod takes longer than the rest of its review.
+ * The patch (RFC 6902) from one JSON document to another: the operations of fast-json-patch's `compare`, in its order.
+ * Shared parts are neither compared nor copied, and additions are not copied: `compare` serializes and parses all
+ * additions, which for a large pod takes longer than the rest of its review.
  */
 export function patchBetween(before: object, after: object): Operation[] {
   const operations: Operation[] = [];
@@ -11,7 +11,7 @@ export function patchBetween(before: object, after: object): Operation[] {
   return operations;
 }
 
-/** A list of which more entries differ is replaced as a whole: a patch of each would be many times as long. */
+/** A list with more changed entries is replaced as a whole: a patch of each entry would be many times as long. */
 const MAX_DIFFERENCES = 100;
 
 type Fields = Record<string, unknown>;
@@ -21,7 +21,7 @@ function compare(before: Fields, after: Fields, path: string, operations: Operat
   else compareFields(before, after, path, operations);
 }
 
-/** Lists have no keys made for them: of one with sixty thousand entries those would take longer than all else. */
+/** Compares by index. Keys for a list of sixty thousand entries would take longer than everything else. */
 function compareLists(
   before: readonly unknown[],
   after: readonly unknown[],
@@ -52,7 +52,7 @@ function compareFields(before: Fields, after: Fields, path: string, operations: 
   }
 }
 
-/** What is at a place becomes another value. */
+/** Replaces the value at a path. */
 function change(was: unknown, is: unknown, path: string, operations: Operation[]): void {
   const alike = isContainer(was) && isContainer(is) && Array.isArray(was) === Array.isArray(is);
   if (alike && !differsMuch(was, is)) compare(was, is, path, operations);

@@ -4,8 +4,8 @@ const NULL = Buffer.from('null');
 
 /**
  * The JSON text with every object and array below `limit` levels replaced by null, or undefined when nothing is that
- * deep. It looks at bytes and does not recurse: V8's JSON.parse takes any depth, but spends some 40 bytes a level,
- * and JSON.stringify, structuredClone and diffing overflow the stack on what it returns.
+ * deep. It works on bytes and does not recurse: V8's JSON.parse accepts any depth at some 40 bytes a level, and
+ * JSON.stringify, structuredClone and diffing overflow the stack on the result.
  */
 export function pruneDeepJson(json: Buffer, limit: number): Buffer | undefined {
   const kept: Buffer[] = [];
@@ -29,7 +29,7 @@ export function pruneDeepJson(json: Buffer, limit: number): Buffer | undefined {
     }
   }
   if (kept.length === 0) return undefined;
-  // Still too deep at the end: the text is cut off, and without the rest it stays broken JSON.
+  // Still too deep at the end: the text is truncated, and stays invalid JSON.
   return Buffer.concat(depth > limit ? kept : [...kept, json.subarray(keptUntil)]);
 }
 

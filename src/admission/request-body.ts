@@ -1,39 +1,41 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { milliseconds, type Clock } from '../lib/clock.ts';
-import type { BodyBudget, BodyShare } from './body-budget.ts';
+import type { BodyBudget, BodyShare } from '../lib/body-budget.ts';
 import type { JsonExcess, JsonMeter } from '../lib/json-meter.ts';
 
 export type RequestBody =
   | { readonly kind: 'complete'; readonly bytes: Buffer }
   | { readonly kind: 'too-large' }
-  /** It holds more than the meter allows; `start` is what was read of it. */
+  /** It exceeds the meter; `start` is the part that was read. */
   | { readonly kind: 'too-much'; readonly excess: JsonExcess; readonly start: Buffer }
-  /** Others needed the memory that it held. */
+  /** Others needed its memory. */
   | { readonly kind: 'lost' }
-  /** The client went away; the answer has no reader. */
+  /** The client has disconnected; nobody reads the answer. */
   | { readonly kind: 'aborted' };
 
 interface BodyReading {
   /** In bytes. */
   readonly limit: number;
+  /** How many there are to be; NaN where nobody has said so. */
+  readonly announced: number;
   readonly budget: BodyBudget;
   readonly meter: JsonMeter;
 }
 
-/** What a body starts with; most reviews need no more. */
+/** The first buffer of a body; most reviews need no more. */
 const FIRST_BYTES = 16 * 1024;
 
 /**
- * Reads a body up to its bounds and stops there. body-parser is no choice: over its limit it reads an endless body to its end
- * before it says so. The pieces are copied into one buffer: a sender that makes them a byte long would have us keep a
- * hundred times what it sends. The receiver of a complete body releases its share.
+ * Reads a body up to its limits and stops there. body-parser does not fit: over its limit it reads an endless body to
+ * its end before it reports. The pieces are copied into one buffer: if a sender made them a byte long, they would take
+ * a hundred times their size. The receiver of a complete body releases its share.
  */
 export function readBody(
   request: IncomingMessage,
-  { limit, budget, meter }: BodyReading,
+  { limit, announced, budget, meter }: BodyReading,
 ): Promise<{ readonly body: RequestBody; readonly share: BodyShare }> {
   return new Promise((resolve) => {
-    let buffer = Buffer.alloc(0);
+    let buffer: Buffer = Buffer.alloc(0);
     let length = 0;
     const share = budget.open(() => settle({ kind: 'lost' }));
     let settled = false;
@@ -46,6 +48,10 @@ export function readBody(
       resolve({ body, share });
     };
     const take = (chunk: Buffer): void => {
+      if (chunk.length === announced && announced <= FIRST_BYTES && share.grow(FIRST_BYTES)) {
+        takeWhole(chunk);
+        return;
+      }
       const needed = length + chunk.length;
       if (needed > limit) {
         settle({ kind: 'too-large' });
@@ -63,6 +69,15 @@ export function readBody(
       }
       chunk.copy(buffer, length);
       length = needed;
+      see(chunk);
+    };
+    /** Most come in one piece, which need not be copied. */
+    const takeWhole = (chunk: Buffer): void => {
+      buffer = chunk;
+      length = chunk.length;
+      see(chunk);
+    };
+    const see = (chunk: Buffer): void => {
       const excess = meter.add(chunk);
       if (excess !== undefined) settle({ kind: 'too-much', excess, start: buffer.subarray(0, length) });
     };
@@ -73,10 +88,10 @@ export function readBody(
   });
 }
 
-/** How long a client may go on sending bytes that are not read before the connection is cut. */
+/** How long a client may keep sending bytes that are discarded before the connection is closed. */
 const LINGER = milliseconds(500);
 
-/** Answers with JSON. The connection is kept for the next request. */
+/** Answers with JSON. The connection stays open for the next request. */
 export function answerJson(response: ServerResponse, status: number, json: string): void {
   response.writeHead(status, {
     'Content-Type': 'application/json',
@@ -86,8 +101,8 @@ export function answerJson(response: ServerResponse, status: number, json: strin
 }
 
 /**
- * Answers a request whose body was not read to its end, and hangs up. Closing at once would reset the connection
- * while the client is still writing, and the answer would be lost with it; so its bytes are thrown away for a while.
+ * Answers a request whose body was not read to its end, and closes the connection. Closing at once would reset it while
+ * the client is still writing, and the answer would be lost, so its bytes are discarded for a while.
  */
 export function answerAndHangUp(
   request: IncomingMessage,

@@ -10,26 +10,26 @@ import type { JsonBounds, JsonExcess } from '../lib/json-meter.ts';
 import { pruneDeepJson } from './prune-json.ts';
 
 /**
- * etcd keeps 1.5 MiB of an object. In a review of an update there are the new object and the old one, JSON as it is stored; of
- * a pod, which is stored without the names of its fields, there is one, with at most the values of {@link REVIEW_BOUNDS}, whose
- * names take some 25 bytes each. Half a MiB is left for what is around them. Source: --max-request-bytes of etcd.
+ * etcd's limit is 1.5 MiB per object. A review of an update contains the new and the old object, JSON as it is stored.
+ * A pod is stored without its fields' names; its review has one object, with at most the values of {@link
+ * REVIEW_BOUNDS}, whose names take some 25 bytes each. Half a MiB is for the rest. Source: --max-request-bytes of etcd.
  */
 export const MAX_BODY_BYTES = 3.5 * 1024 * 1024;
 /**
- * A pod of 5,000 variables, each with what managedFields says of it, has 40,000 values and 5,000 names. A distinct name costs
- * some ten times as much as a value to parse, decide upon and compare.
+ * A pod of 5,000 variables, each with its managedFields, has 40,000 values and 5,000 names. A distinct name costs some
+ * ten times as much as a value to parse, decide and compare.
  */
 export const REVIEW_BOUNDS: JsonBounds = { values: 60_000, names: 5_500 };
-/** Far deeper than any Kubernetes object, far from where recursion overflows the stack. */
+/** Far deeper than any Kubernetes object, and far from a stack overflow. */
 export const MAX_NESTING_DEPTH = 1000;
 /** The API server sends a UUID. */
 const MAX_UID_LENGTH = 256;
 
 export type DecodedReview =
   | { readonly kind: 'ok'; readonly request: AdmissionRequest }
-  /** A review whose object cannot be looked at; the caller is told so in an ordinary answer. */
+  /** A review whose object cannot be examined; the caller gets the reason in an ordinary answer. */
   | { readonly kind: 'refused'; readonly uid: string; readonly decision: AdmissionDecision }
-  /** Not a review of a version that is spoken here. `uid` is there when one could be read. */
+  /** Not a review of a supported version. `uid` is set when it could be read. */
   | Malformed;
 
 export interface Malformed {
@@ -47,7 +47,7 @@ interface ReviewHeaders {
   readonly 'transfer-encoding'?: string | undefined;
 }
 
-/** What can be refused before a byte of the body is read; undefined when the body should be. */
+/** A refusal from the headers alone; undefined when the body should be read. */
 export function refuseByHeaders(headers: ReviewHeaders): Malformed | undefined {
   const length = headers['content-length'];
   const chunked = headers['transfer-encoding'] !== undefined;
@@ -73,11 +73,11 @@ function emptyBody(): Malformed {
   return malformed(400, 'the body is empty; send an AdmissionReview');
 }
 
-/** The API server writes the uid first; what others send in another order is answered without one. */
+/** The API server writes the uid first. A sender that does not gets an answer without one. */
 const UID_AT_THE_START = /"request"\s*:\s*\{\s*"uid"\s*:\s*"([^"\\]{1,256})"/;
 const START_BYTES = 4096;
 
-/** The answer to a body that passes one of {@link REVIEW_BOUNDS}; `start` is what was read of it. */
+/** The answer to a body that exceeds one of {@link REVIEW_BOUNDS}; `start` is the part that was read. */
 export function tooMuch(excess: JsonExcess, start: Buffer): DecodedReview {
   const uid = UID_AT_THE_START.exec(start.toString('latin1', 0, START_BYTES))?.[1];
   const message = {
@@ -87,14 +87,13 @@ export function tooMuch(excess: JsonExcess, start: Buffer): DecodedReview {
   return uid === undefined ? malformed(413, message) : refused(uid, message, 413);
 }
 
-/** The answer to a body that had to give its memory to others. */
+/** The answer to a body that had to free its memory for others. */
 export function noRoom(): Malformed {
   return malformed(503, 'the bodies of other requests need the memory; send it again, and faster');
 }
 
 /**
- * Reads an AdmissionReview out of bytes that anybody may have sent. Never throws.
- *
+ * Reads an AdmissionReview from untrusted bytes. Never throws.
  * @param depth how deep the JSON is nested
  */
 export function decodeReview(body: Buffer, depth: number): DecodedReview {
@@ -169,7 +168,7 @@ function readUid(request: JsonObject): string | undefined {
   return typeof uid === 'string' && uid !== '' && uid.length <= MAX_UID_LENGTH ? uid : undefined;
 }
 
-/** Own fields only: a body may well lack a field that Object.prototype has. */
+/** Own fields only: a body may lack a field that Object.prototype has. */
 function field(object: JsonObject, name: string): JsonValue | undefined {
   return Object.hasOwn(object, name) ? object[name] : undefined;
 }
@@ -190,7 +189,7 @@ function isOperation(value: unknown): value is AdmissionRequest['operation'] {
 
 const MAX_QUOTED_LENGTH = 80;
 
-/** Something a stranger sent, short enough for a message. */
+/** A value from a stranger, cut for a message. */
 function quoted(value: JsonValue | undefined): string {
   const shown = typeof value === 'string' ? value : value === undefined ? '' : `(${typeof value})`;
   return JSON.stringify(shown.slice(0, MAX_QUOTED_LENGTH).toWellFormed());

@@ -4,8 +4,8 @@ import { milliseconds, type Clock, type Milliseconds } from '../lib/clock.ts';
 import { messageOf, MmsError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { handlerDeadline } from './call-timeout.ts';
-import type { BodyBudget } from './body-budget.ts';
-import { jsonMeter } from '../lib/json-meter.ts';
+import type { BodyBudget } from '../lib/body-budget.ts';
+import { boundsWithin, jsonMeter } from '../lib/json-meter.ts';
 import { answerAndHangUp, answerJson, readBody } from './request-body.ts';
 import type { RequestBody } from './request-body.ts';
 import {
@@ -19,7 +19,7 @@ import {
 } from './review-codec.ts';
 import type { DecodedReview, Malformed } from './review-codec.ts';
 
-/** Decides one request. The signal aborts when the deadline has passed or the API server has hung up. */
+/** Decides one request. The signal aborts at the deadline, or when the API server has disconnected. */
 export type AdmissionHandler = (request: AdmissionRequest, signal: AbortSignal) => Promise<AdmissionDecision>;
 
 export type AdmissionOutcome = AdmissionDecision['kind'] | 'malformed' | 'aborted';
@@ -37,16 +37,16 @@ interface EndpointDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observe: (observation: AdmissionObservation) => void;
-  /** Shared with the other webhooks of the server. */
+  /** Shared by all webhooks of the server. */
   readonly budget: BodyBudget;
   /** 30 random bits, for {@link jsonMeter}. */
   readonly seed: number;
 }
 
-/** What V8 takes for a value beside its text, on average. */
+/** V8's average memory for a value beside its text. */
 const BYTES_A_VALUE = 64;
 
-/** The HTTP side of one webhook: reads a review, has it decided, answers. Never rejects on account of a client. */
+/** The HTTP side of one webhook: reads a review, calls the handler, answers. Never rejects because of a client. */
 export function reviewEndpoint(
   dependencies: EndpointDependencies,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
@@ -65,16 +65,19 @@ async function serve(
 ): Promise<AdmissionOutcome> {
   const refusal = refuseByHeaders(request.headers);
   if (refusal !== undefined) return answerMalformed(request, response, dependencies.clock, refusal);
-  const meter = jsonMeter(REVIEW_BOUNDS, dependencies.seed);
+  // NaN in chunks, of which nobody has said how many there are.
+  const announced = Number(request.headers['content-length']);
+  const meter = jsonMeter(boundsWithin(REVIEW_BOUNDS, announced), dependencies.seed);
   const { body, share } = await readBody(request, {
     limit: MAX_BODY_BYTES,
+    announced,
     budget: dependencies.budget,
     meter,
   });
   try {
     if (body.kind === 'aborted') return 'aborted';
     const review = reviewIn(body, meter.depth());
-    // What was parsed takes memory of its own while it waits for the decision.
+    // The parsed review takes memory of its own while it waits for the decision.
     if (review.kind === 'ok' && body.kind === 'complete') {
       const fits = share.grow(body.bytes.length + meter.values() * BYTES_A_VALUE);
       if (!fits) return answerMalformed(request, response, dependencies.clock, noRoom());
@@ -124,7 +127,7 @@ async function answerReview(
   }
 }
 
-/** The uid is echoed where there was one, so that a caller can tell which of its reviews this is about. */
+/** The uid is returned if there was one, so that a caller can match the answer to its review. */
 function answerMalformed(
   request: IncomingMessage,
   response: ServerResponse,
@@ -149,7 +152,7 @@ function reasonOf(status: Malformed['httpStatus']): string {
   }[status];
 }
 
-/** One for all: an abort without a reason makes an error, which costs a review more than its decision does. */
+/** One for all: an abort without a reason creates an error, which costs more than a review's decision. */
 const NO_LONGER_NEEDED = new Error('no caller waits for the answer any more');
 
 async function decide(
@@ -169,7 +172,7 @@ async function decide(
     return errored(thrown, logger.child({ path, uid: request.uid }));
   } finally {
     decided.abort(NO_LONGER_NEEDED);
-    // Too late or not, nothing that the handler still does is of use.
+    // In time or not, nothing that the handler still does is needed.
     given.abort(NO_LONGER_NEEDED);
   }
 }

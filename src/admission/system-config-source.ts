@@ -5,7 +5,7 @@ import { readSystemConfig } from '../contract/system-config.ts';
 import type { SystemConfig } from '../contract/system-config.ts';
 import type { ClusterView } from '../kube/cluster-view.ts';
 
-/** KServe's system configuration as it stands; read again only when its ConfigMap has changed. */
+/** KServe's current system configuration, parsed again only when its ConfigMap has changed. */
 export interface SystemConfigSource {
   readonly current: () => SystemConfig;
 }
@@ -27,7 +27,7 @@ export function systemConfigSource(
         `ConfigMap ${SYSTEM_CONFIG.namespace}/${SYSTEM_CONFIG.name} is not understood`,
       );
     }
-    // What this manager makes leads to the agent.
+    // Services of this manager lead to the agent.
     return predictors ? { ...config, kserveMode: undefined } : config;
   }
 

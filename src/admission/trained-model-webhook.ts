@@ -26,7 +26,7 @@ interface TrainedModelWebhookOptions {
   readonly client: ApiClient;
   readonly view: ClusterView;
   readonly systemConfig: SystemConfigSource;
-  /** Whether a TrainedModel's memory may be changed; KServe takes it for immutable. */
+  /** Whether a TrainedModel's memory may change; KServe treats it as immutable. */
   readonly allowMemoryChanges: boolean;
   /** Whether only callers with the API server's client certificate are answered. */
   readonly callerIsKnown: boolean;
@@ -34,10 +34,12 @@ interface TrainedModelWebhookOptions {
   readonly logger: Logger;
 }
 
-/** Well below the time that a call has, after which its model would be refused for want of a warning. */
+/** Well below the timeout of a call: a missing warning must not refuse the model. */
 const LOOK_UP_WITHIN = seconds(1);
 
-/** The webhook for TrainedModels: caches for what is known, one GET for an InferenceService that is too new to be. */
+/**
+ * The webhook for TrainedModels: it reads caches, with one GET for an InferenceService that is too new to be cached.
+ */
 export function trainedModelWebhook(options: TrainedModelWebhookOptions): AdmissionHandler {
   const { client, view, systemConfig } = options;
   const first = precedenceIn(options.kserve);
@@ -68,10 +70,10 @@ interface Newcomer {
   readonly first: PlanInput['first'];
 }
 
-/** The plan costs time for each model there is, so it is made only where the memory of all of them is too much. */
+/** The plan takes time for each model, so it is made only if all models together exceed the memory. */
 function waitingFor(newcomer: Newcomer, view: ClusterView): WaitingModel | undefined {
   const { model, key, inferenceService } = newcomer;
-  // Where models sleep, what the others take keeps none out.
+  // If models sleep, the memory of the others keeps none out.
   if (readResidency(inferenceService.metadata.annotations).kind === 'on-demand')
     return waitingAmong([], newcomer, view);
   const limit = memoryLimitOf(inferenceService);
@@ -101,7 +103,7 @@ function waitingAmong(
   return plan.waiting.find(({ name }) => name === model.metadata.name);
 }
 
-/** An object in a review of its creation has a time already, but a dry run of one that exists has the stored one. */
+/** An object under review has a creation time already, but a dry run of an existing one has the stored time. */
 function asNewest(model: TrainedModel): TrainedModel {
   const { creationTimestamp = '9999-12-31T23:59:59Z' } = model.metadata;
   return { ...model, metadata: { ...model.metadata, creationTimestamp } };

@@ -10,7 +10,7 @@ import { canBeInferenceService, inferenceServiceOf } from '../contract/trained-m
 import type { TrainedModel } from '../contract/trained-model.ts';
 
 interface ValidateTrainedModelsOptions {
-  /** What is around a model that is about to be stored; its metadata holds `namespace`. */
+  /** The state around a model that is about to be stored; its metadata has `namespace`. */
   readonly surroundings: (model: TrainedModel) => Promise<Surroundings>;
   readonly allowMemoryChanges: boolean;
   /** Whether only the API server can have sent a review. Any other caller learns nothing about InferenceServices or memory. */
@@ -18,14 +18,14 @@ interface ValidateTrainedModelsOptions {
   readonly logger: Logger;
 }
 
-/** Answers the reviews of TrainedModels, at `/validate-trainedmodels`. */
+/** Handles the reviews of TrainedModels, at `/validate-trainedmodels`. */
 export function validateTrainedModels(
   options: ValidateTrainedModelsOptions,
 ): (request: AdmissionRequest) => Promise<AdmissionDecision> {
   return async (request) => {
     const { kind, operation } = request;
     if (kind.kind !== 'TrainedModel' || (operation !== 'CREATE' && operation !== 'UPDATE')) {
-      // Nothing stands against a deletion; KServe's webhook says the same.
+      // Deletions are always allowed, as in KServe's webhook.
       return { kind: 'allowed' };
     }
     const model = modelOf(request.object, request);
@@ -40,7 +40,7 @@ export function validateTrainedModels(
       const message = faults.map((fault) => fault.message).join('; ');
       return { kind: 'denied', code: 422, reason: 'Invalid', message, auditAnnotations: { reason: codes } };
     }
-    // That a name can be no InferenceService's is to be seen in the model itself, and tells nothing of others.
+    // The model itself shows that its InferenceService's name is invalid, so this discloses nothing.
     const mayKnow = options.callerIsKnown || !canBeInferenceService(inferenceServiceOf(model) ?? '');
     const pin = pinDoubt(model.metadata.annotations);
     const own = pin === undefined || model.metadata.deletionTimestamp !== undefined ? [] : [pin];
@@ -49,7 +49,7 @@ export function validateTrainedModels(
   };
 }
 
-/** A warning is worth no failure. */
+/** Never fail a request because a warning could not be computed. */
 async function warnings(
   model: TrainedModel,
   { surroundings, logger }: ValidateTrainedModelsOptions,
@@ -62,7 +62,7 @@ async function warnings(
   }
 }
 
-/** The object with the namespace and name of the request, which in the object may be missing still. */
+/** The object with the namespace and name of the request, which the object may not have yet. */
 function modelOf(object: JsonObject | undefined, request: AdmissionRequest): TrainedModel | undefined {
   if (object === undefined) return undefined;
   const { metadata, spec } = object;

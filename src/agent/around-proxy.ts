@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { AgentOptions } from './options.ts';
-import type { Around, AroundStreams } from './proxy/around.ts';
+import type { Around, Look } from './proxy/around.ts';
 import type { Environment } from './sources/environment.ts';
 
 interface AroundDeps {
@@ -11,21 +11,24 @@ interface AroundDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly environment: Environment;
-  /** What the thread of the request logger runs. */
+  /** The script of the request logger's thread. */
   readonly logThread: URL;
 }
 
 /** What this agent puts around its proxy. */
 export interface AroundProxy {
-  /** Undefined: nothing. */
+  /** Undefined if nothing wraps it. */
   readonly around: Around | undefined;
-  /** Undefined: nothing looks at HTTP/2. */
-  readonly aroundStreams: AroundStreams | undefined;
-  /** Sends what is to be logged until the signal aborts. */
+  /**
+   * Undefined: nothing observes requests. It sees the clients' requests, whether or not they then go into a batch, as
+   * KServe's does.
+   */
+  readonly look: Look | undefined;
+  /** Sends the entries to log until the signal aborts. */
   stop(signal: AbortSignal): Promise<void>;
 }
 
-/** Starts the request logger and the batcher where they are asked for; an agent without them does not load them. */
+/** Starts the request logger and the batcher if they are configured. An agent without them does not load them. */
 export async function startAround({ options, ...deps }: AroundDeps): Promise<AroundProxy> {
   const { logger: logs, batcher: batches, componentPort } = options;
   const logger =
@@ -34,8 +37,8 @@ export async function startAround({ options, ...deps }: AroundDeps): Promise<Aro
     batches &&
     (await import('./batcher/start-batcher.ts')).startBatcher({ ...deps, settings: batches, componentPort });
   return {
-    around: inTurn(logger?.around, batcher?.around),
-    aroundStreams: logger?.aroundStreams,
+    around: batcher && onceAwake(batcher.around),
+    look: logger?.look,
     stop: async (signal) => {
       batcher?.close();
       await logger?.stop(signal);
@@ -44,14 +47,9 @@ export async function startAround({ options, ...deps }: AroundDeps): Promise<Aro
 }
 
 /**
- * The logger sees what clients send, whether or not it then goes into a batch; KServe has the same order. Between the two a
- * request waits for its model: bodies that wait are not read, and a batch is made of requests that have their model.
+ * A request waits for its model first: bodies that wait are not read, and a batch contains only requests whose model is
+ * available.
  */
-function inTurn(outer: Around | undefined, inner: Around | undefined): Around | undefined {
-  if (outer === undefined && inner === undefined) return undefined;
-  const served: Around = (incoming, outgoing, onward) =>
-    onward.awake(() => (inner === undefined ? onward.forward() : inner(incoming, outgoing, onward)));
-  if (outer === undefined) return served;
-  return (incoming, outgoing, onward) =>
-    outer(incoming, outgoing, { ...onward, forward: () => served(incoming, outgoing, onward) });
+function onceAwake(around: Around): Around {
+  return (incoming, outgoing, onward) => onward.awake(() => around(incoming, outgoing, onward));
 }

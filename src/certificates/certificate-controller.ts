@@ -26,37 +26,41 @@ import type { CaBundlePublisher, PublishedBundles, SecretStore } from './certifi
 export interface CertificateControllerOptions {
   readonly secrets: SecretStore;
   readonly publisher: CaBundlePublisher;
-  /** Where the Secret is created when there is none. */
+  /** Where the Secret is created if it does not exist. */
   readonly secret: { readonly namespace: string; readonly name: string };
   readonly maker: CertificateMaker;
   readonly reader: CertificateReader;
   readonly policy: CertificatePolicy;
-  /** The DNS names and IP addresses that API servers call the webhook by. */
+  /** The DNS names and IP addresses that API servers use for the webhook. */
   readonly names: readonly string[];
   /** Only the leader writes; every replica reads and serves. */
   readonly isLeader: () => boolean;
-  /** Given each certificate to serve from then on. */
+  /** Called with each certificate to serve from then on. */
   readonly serve: (certificate: ServingCertificate) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 export interface CertificateController {
-  /** Looks once, and when leading does one step. Resolves with when to look again; rejects when it could not look. */
+  /**
+   * Reads the state once and, on the leader, performs one step. Resolves with the time of the next call; rejects when
+   * the state could not be read.
+   */
   reconcile(): Promise<EpochMs>;
   readonly readiness: ReadinessCheck;
 }
 
-/** How soon to look again while something is on its way. Nothing but reading tells that a caBundle has changed. */
+/** How soon to check again while a change is in progress. Only reading shows that a caBundle has changed. */
 const BUSY_POLL = seconds(1);
 const IDLE_POLL = seconds(10);
 
 /**
  * Keeps the webhook's certificate: the same on all replicas, renewed in time, and never served before the API servers
- * trust it. What to do is decided in certificate-rotation.decide.ts and certificate-trust.decide.ts; this file carries it out.
+ * trust it. What to do is decided in certificate-rotation.decide.ts and certificate-trust.decide.ts; this file carries
+ * it out.
  *
- * Only the leader creates the Secret, on the first start too: a certificate is of no use until its authority
- * is published, and that is the leader's to do. The others serve as soon as it is.
+ * Only the leader creates the Secret, on the first start too: a certificate is useless until its authority is
+ * published, which only the leader does. The others serve as soon as it is.
  */
 export function certificateController(options: CertificateControllerOptions): CertificateController {
   const { secrets, publisher, reader, clock, policy, isLeader } = options;
@@ -71,8 +75,8 @@ export function certificateController(options: CertificateControllerOptions): Ce
   const sinceLastStep = followClockSteps(clock);
   const look = async (): Promise<Look> => {
     const began = clock.now();
-    // The caBundles first: were they read after the Secret, an old Secret could be taken for the word on new bundles,
-    // and a leader who does not know yet that it was replaced would publish without what its successor has added.
+    // The caBundles first. Read after the Secret, new bundles could be mistaken for confirmation of an old Secret, and
+    // a leader that does not yet know it was replaced would publish without its successor's additions.
     const published = await publisher.read();
     const secret = await secrets.read();
     const stored = decodeCertificateSecret(secret, reader);
@@ -107,8 +111,9 @@ export function certificateController(options: CertificateControllerOptions): Ce
 }
 
 /**
- * By how much the wall clock was set on, or back, since this was last asked. Certificates end by the wall clock, but how long
- * something has been seen is a span: a machine whose clock is put right has not been away for the difference.
+ * By how much the wall clock was set forward or back since the last call. Certificates expire by the wall clock, but
+ * how long something was observed is a monotonic span: correcting a machine's clock does not mean that it was away for
+ * the difference.
  */
 export function followClockSteps(clock: Clock): () => Milliseconds {
   let last = clock.now() - clock.monotonic();
@@ -122,7 +127,7 @@ export function followClockSteps(clock: Clock): () => Milliseconds {
 
 interface Memory {
   seen: Observations;
-  /** The last good state seen: what a deleted Secret is made again from. */
+  /** The last valid state seen; a deleted Secret is created again from it. */
   remembered: CertificateState | undefined;
   served: Leaf | undefined;
   waitingFor: string;
@@ -132,12 +137,12 @@ interface Look {
   readonly began: EpochMs;
   readonly published: PublishedBundles;
   readonly secret: CertificateSecret | undefined;
-  /** Undefined when nothing usable is stored. */
+  /** Undefined when no usable state is stored. */
   readonly state: CertificateState | undefined;
   readonly step: RotationStep;
 }
 
-/** True when something else should be served than is. */
+/** True when another certificate should be served than the current one. */
 function serveWhatIsWanted(
   options: CertificateControllerOptions,
   memory: Memory,
@@ -156,7 +161,7 @@ function serveWhatIsWanted(
   return false;
 }
 
-/** Does what was decided. Rejects with StaleWriteError when another process was faster. */
+/** Performs a step. Rejects with StaleWriteError when another process was faster. */
 async function perform(
   options: CertificateControllerOptions,
   { published, secret }: Look,
@@ -194,6 +199,6 @@ function notReady(
   if (served.notAfter <= now) return 'the served certificate has expired, and no other could be had';
   const unseen = milliseconds(now - seen.at);
   if (unseen <= overlap / 2) return undefined;
-  // Its authority may be let go after the overlap, and this replica would not know.
+  // Its authority may be removed after the overlap, and this replica would not know.
   return `the certificates in the cluster could not be read for ${Math.round(unseen / 1000)} s`;
 }

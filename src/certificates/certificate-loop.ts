@@ -5,22 +5,22 @@ import type { CertificateController } from './certificate-controller.ts';
 import { StaleWriteError } from './certificate-stores.ts';
 
 interface CertificateLoop {
-  /** Looks at once: a watch says that the Secret has changed, or this process has become the leader. */
+  /** Runs at once: the watch shows a change of the Secret, or this process has become the leader. */
   trigger(): void;
-  /** Resolves once the signal has aborted and the last look is over. Never rejects. */
+  /** Resolves once the signal has aborted and the last run has ended. Never rejects. */
   readonly finished: Promise<void>;
 }
 
 const FIRST_RETRY = milliseconds(500);
 const LAST_RETRY = milliseconds(10_000);
-/** A keeper wants to look at least this often. */
+/** The controller runs at least this often. */
 const LONGEST_WAIT = milliseconds(10_000);
-/** After a write of somebody else's: enough that two do not keep step. */
+/** The wait after another client's write: long enough that two do not stay in lockstep. */
 const STALE_RETRY = milliseconds(200);
-/** However fast things change, no more than twenty looks a second. */
+/** At most twenty runs a second, however fast things change. */
 const SHORTEST_WAIT = milliseconds(50);
 
-/** Has the keeper look whenever it wants to, and again and again while it cannot. */
+/** Runs the controller when it is due, and retries while it fails. */
 export function startCertificateLoop(
   keeper: Pick<CertificateController, 'reconcile'>,
   context: {
@@ -38,7 +38,7 @@ export function startCertificateLoop(
     try {
       const nextAt = await keeper.reconcile();
       failures = 0;
-      // A wall clock that was set back meanwhile must not become a long sleep.
+      // If the wall clock is set back in the meantime, this must not become a long sleep.
       return milliseconds(Math.min(nextAt - clock.now(), LONGEST_WAIT));
     } catch (thrown) {
       if (thrown instanceof StaleWriteError) {

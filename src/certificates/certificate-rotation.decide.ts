@@ -3,41 +3,41 @@ import { adopted, authoritiesInUse, dropped, promoted } from './certificate-tran
 import type { Observations } from './certificate-trust.decide.ts';
 import type { EpochMs } from '../lib/clock.ts';
 
-/** What the shared Secret holds. */
+/** The contents of the shared Secret. */
 export type StoredCertificates =
   | { readonly kind: 'stored'; readonly state: CertificateState }
-  /** There is no Secret, or none that can be used: `reason` says what is wrong with it. */
+  /** There is no usable Secret: `reason` says why. */
   | { readonly kind: 'missing'; readonly reason: string };
 
 export interface RotationInput {
   readonly stored: StoredCertificates;
-  /** The last good state that this process has seen. */
+  /** The last valid state that this process has seen. */
   readonly remembered: CertificateState | undefined;
   readonly seen: Observations;
-  /** The DNS names and IP addresses that the server is called by, in canonical spelling. */
+  /** The DNS names and IP addresses that the server is called by, in canonical form. */
   readonly names: readonly string[];
   readonly now: EpochMs;
   readonly policy: CertificatePolicy;
 }
 
-/** What the leader does next. One step at a time: after each it looks again. */
+/** The leader's next step. It performs one at a time and reads the state again after each. */
 export type RotationStep =
   | { readonly kind: 'keep'; readonly nextCheckAt: EpochMs }
   | (Reasoned &
       (
         | { readonly kind: 'publish'; readonly authorities: readonly Certificate[] }
-        /** Make an authority and a certificate; trust what was trusted beside them. */
+        /** Make an authority and a certificate. The authorities trusted so far stay trusted. */
         | { readonly kind: 'createAll'; readonly trusted: readonly Certificate[] }
-        /** Make an authority and a certificate, and let them wait in `base`. */
+        /** Make an authority and a certificate, and store them as `next` in `base`. */
         | { readonly kind: 'stageNextCa'; readonly base: CertificateState }
-        /** Make a certificate under the authority in use. */
+        /** Make a certificate under the current authority. */
         | {
             readonly kind: 'renewLeaf';
             readonly state: CertificateState;
             readonly by: { readonly authority: Certificate; readonly key: string };
           }
         | { readonly kind: 'promote' | 'adoptCa' | 'restore'; readonly state: CertificateState }
-        /** Publish the state's authorities, and only then store it: the other way round they would be adopted again. */
+        /** Publish the state's authorities before storing it: in the other order they would be adopted again. */
         | { readonly kind: 'dropOldCa'; readonly state: CertificateState }
       ));
 
@@ -47,15 +47,15 @@ interface Reasoned {
 }
 
 /**
- * When the Secret is deleted again and again, each rotation leaves one more authority behind for the overlap. At this
- * many the deleted Secret is only put back: some 20 KiB of caBundle, where an object may have 1.5 MiB in etcd.
+ * If the Secret is deleted again and again, each rotation adds one authority for the overlap. At this many, the deleted
+ * Secret is only restored: some 20 KiB of caBundle, where etcd accepts objects of 1.5 MiB.
  */
 const MAX_AUTHORITIES = 32;
 
 /**
- * Decides the leader's next step. The rule that every step keeps: whatever a ready replica may serve is signed by an
- * authority in every published caBundle. So an authority is published first and used later, and let go only after it
- * has been out of use for the overlap. Pure; {@link chooseServing} is the other half, run by each replica.
+ * Decides the leader's next step. Every step keeps this rule: whatever a ready replica may serve is signed by an
+ * authority in every published caBundle. So an authority is published first and used later, and removed only after it
+ * has been unused for the overlap. Pure; {@link chooseServing} is the other half, run by each replica.
  */
 export function decideRotation(input: RotationInput): RotationStep {
   if (input.stored.kind === 'missing') return recover(input, input.stored.reason);
@@ -76,7 +76,7 @@ function recover({ remembered, seen, now }: RotationInput, reason: string): Rota
   const usable =
     remembered !== undefined &&
     remembered.serving.leaf.notAfter > now &&
-    // A replica that was cut off for long may remember what the others have left behind since.
+    // A replica that was disconnected for long may remember authorities that the others have removed since.
     (published.length === 0 || seen.everywhereSince.has(remembered.serving.leaf.issuer));
   if (!usable) return { kind: 'createAll', trusted: [...strangers, ...known], reason };
   const base = adopted({ ...remembered, authorities: known }, strangers);
@@ -106,7 +106,7 @@ function dropStep(state: CertificateState, input: RotationInput): RotationStep |
   return { kind: 'dropOldCa', state: dropped(state, prints), reason };
 }
 
-/** All replicas must have had the overlap to leave the old authority, and the new one to go to. */
+/** All replicas must have had the overlap to leave the old authority and to switch to the new one. */
 function dropTime({ fingerprint }: Certificate, state: CertificateState, input: RotationInput): number {
   const { unusedSince, everywhereSince } = input.seen;
   const since = Math.max(
@@ -150,12 +150,12 @@ function renewStep(state: CertificateState, input: RotationInput): RotationStep 
   if (authority === undefined || authorityKey === undefined || authority.notAfter <= now) {
     return mayStage ? { kind: 'stageNextCa', base: state, reason } : undefined;
   }
-  // One that ends with its authority has no longer-lived successor there.
+  // A certificate that ends with its authority has no longer-lived successor under it.
   if (missing.length === 0 && leaf.notAfter >= authority.notAfter) return undefined;
   return { kind: 'renewLeaf', state, by: { authority, key: authorityKey }, reason };
 }
 
-/** The earliest time to come at which something falls due. */
+/** The earliest future time at which a step is due. */
 function nextCheckAt(state: CertificateState, input: RotationInput): EpochMs {
   const { now, policy } = input;
   const authority = issuerOf(state);

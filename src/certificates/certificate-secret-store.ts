@@ -17,7 +17,7 @@ export function certificateSecretStore(
         if (secret.metadata.resourceVersion === undefined) await client.create(SECRETS, secret);
         else await client.replace(SECRETS, secret);
       } catch (thrown) {
-        // Not found: it was deleted between our reading and our writing, which is a change like any other.
+        // Not found: it was deleted between our read and our write, which counts as any other change.
         if (!isApiError(thrown, 'API_ALREADY_EXISTS', 'API_CONFLICT', 'API_NOT_FOUND')) throw thrown;
         throw new StaleWriteError('the certificate Secret was changed meanwhile', { cause: thrown });
       }

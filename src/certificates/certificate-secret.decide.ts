@@ -17,8 +17,8 @@ export interface CertificateSecret extends KubernetesObject {
 }
 
 /**
- * The Secret's keys. The first three are those that cert-manager and kubectl write and every tool understands.
- * `ca.crt` has all authorities to be trusted, oldest first; the `next-` ones are there during a change of authority.
+ * The Secret's keys. The first three are cert-manager's and kubectl's, which every tool understands. `ca.crt` has all
+ * authorities to be trusted, oldest first; the `next-` ones are there during a change of authority.
  */
 export const CERTIFICATE_KEYS = {
   leaf: 'tls.crt',
@@ -30,7 +30,7 @@ export const CERTIFICATE_KEYS = {
   nextAuthorityKey: 'next-ca.key',
 } as const;
 
-/** The Secret as it should be written; what others have put on a `previous` one stays. */
+/** The Secret to write. Other fields of a `previous` Secret stay. */
 export function encodeCertificateSecret(
   state: CertificateState,
   identity: { readonly namespace: string; readonly name: string },
@@ -70,7 +70,7 @@ function foreignData(previous: CertificateSecret | undefined): Record<string, st
   return Object.fromEntries(Object.entries(previous?.data ?? {}).filter(([key]) => !ours.has(key)));
 }
 
-/** Reads the Secret. Whatever cannot be used is as good as missing, with the reason; it never throws. */
+/** Reads the Secret. Unusable contents count as missing, with the reason. Never throws. */
 export function decodeCertificateSecret(
   secret: CertificateSecret | undefined,
   reader: CertificateReader,
@@ -101,7 +101,7 @@ interface IssueParts {
   readonly authorityKey: string;
 }
 
-/** A string says what is wrong. */
+/** Returns a string with the fault, if there is one. */
 function readIssue(
   { pem, key, authorityKey }: IssueParts,
   authorities: readonly Certificate[],

@@ -1,7 +1,7 @@
 import { MmsError } from '../lib/errors.ts';
 import type { CertificateSecret } from './certificate-secret.decide.ts';
 
-/** Another writer was faster. Read again and decide again. */
+/** Another writer was faster. Read and decide again. */
 export class StaleWriteError extends MmsError {
   readonly code = 'STALE_WRITE';
   readonly retryable = true;
@@ -9,11 +9,11 @@ export class StaleWriteError extends MmsError {
 
 /** The one Secret that all replicas share. Read it from the API server, not from a cache. */
 export interface SecretStore {
-  /** Undefined when there is none; rejects when that is not known. */
+  /** Undefined when it does not exist; rejects when that is unknown. */
   read(): Promise<CertificateSecret | undefined>;
   /**
-   * Creates the Secret when it has no metadata.resourceVersion, else replaces just that version of it (PUT). Rejects
-   * with {@link StaleWriteError} when it exists already, is gone, or has another version.
+   * Creates the Secret if it has no metadata.resourceVersion, else replaces exactly that version (PUT). Rejects with
+   * {@link StaleWriteError} when it already exists, is gone, or has another version.
    */
   write(secret: CertificateSecret): Promise<void>;
 }
@@ -26,19 +26,19 @@ interface PublishedBundle {
   readonly caBundle: string;
 }
 
-/** All caBundles that API servers check our certificates against, and the versions they were read at. */
+/** All caBundles with which API servers verify our certificates, and the versions at which they were read. */
 export interface PublishedBundles {
   readonly bundles: readonly PublishedBundle[];
-  /** Whatever the publisher needs to notice that another process has written since: resourceVersions. */
+  /** What the publisher needs to notice another process's write: resourceVersions. */
   readonly version: unknown;
 }
 
 export interface CaBundlePublisher {
-  /** From the API server, not from a cache. None at all when no webhook is registered yet. */
+  /** From the API server, not from a cache. Empty when no webhook is registered yet. */
   read(): Promise<PublishedBundles>;
   /**
-   * Sets every caBundle to this PEM, over what was read. Rejects with {@link StaleWriteError} when something was
-   * changed since: an authority might be taken away that another leader has just begun to use.
+   * Sets every caBundle to this PEM, if unchanged since it was read. Rejects with {@link StaleWriteError} otherwise:
+   * the write could remove an authority that another leader has just begun to use.
    */
   publish(caBundle: string, over: PublishedBundles): Promise<void>;
 }

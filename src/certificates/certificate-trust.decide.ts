@@ -11,17 +11,17 @@ import { authoritiesInUse } from './certificate-transitions.decide.ts';
 import type { EpochMs, Milliseconds } from '../lib/clock.ts';
 
 /**
- * What a process has seen of the certificates, and since when without a break. No time is stored in the cluster: each
- * process counts from what it has seen itself, so that no other's clock or crash can make it hasty.
+ * What a process has observed of the certificates, and since when without a break. No time is stored in the cluster:
+ * each process counts from its own observations, so that no other's clock or crash can make it act too early.
  */
 export interface Observations {
-  /** When the last look began: what was seen may be that old. */
+  /** When the last check began: observations may be that old. */
   readonly at: EpochMs;
-  /** The authorities in the caBundle of each of our webhooks: what the API servers are told to trust. */
+  /** The authorities in the caBundle of each of our webhooks, which API servers trust. */
   readonly bundles: readonly (readonly Certificate[])[];
   /** The authorities that are in every caBundle. */
   readonly everywhereSince: ReadonlyMap<Fingerprint, EpochMs>;
-  /** The authorities on record that signed nothing which is or will be served. */
+  /** Recorded authorities that signed neither the current nor the next certificate. */
   readonly unusedSince: ReadonlyMap<Fingerprint, EpochMs>;
 }
 
@@ -32,7 +32,9 @@ export const NOTHING_SEEN: Observations = {
   unusedSince: new Map(),
 };
 
-/** The same observations after the wall clock was set on by so much, or back: what was seen has become no older by that. */
+/**
+ * The same observations after the wall clock was set forward or back by this much: they have not become older by that.
+ */
 export function afterClockStep(seen: Observations, step: Milliseconds): Observations {
   const moved = (time: EpochMs): EpochMs => (time + step) as EpochMs;
   const each = (times: ReadonlyMap<Fingerprint, EpochMs>): ReadonlyMap<Fingerprint, EpochMs> =>
@@ -45,12 +47,12 @@ export function afterClockStep(seen: Observations, step: Milliseconds): Observat
   };
 }
 
-/** Adds one look at the caBundles (PEM) and, where a usable one was there, at the shared state. */
+/** Adds one reading of the caBundles (PEM) and, if it was usable, of the shared state. */
 export function observe(
   before: Observations,
   look: {
     readonly began: EpochMs;
-    /** What was seen may be that new. */
+    /** Observations may be that recent. */
     readonly ended: EpochMs;
     readonly caBundles: readonly string[];
     readonly state: CertificateState | undefined;
@@ -59,7 +61,7 @@ export function observe(
   reader: CertificateReader,
 ): Observations {
   const { began, ended, caBundles, state } = look;
-  // After so long a break anything may have happened in between.
+  // After so long a break anything may have happened.
   const known = began - before.at > overlap / 2 ? NOTHING_SEEN : before;
   const bundles = caBundles.map((bundle) => readBundle(bundle, reader));
   return {
@@ -91,15 +93,15 @@ function since(
 
 type ServingChoice =
   | { readonly kind: 'serve'; readonly leaf: Leaf }
-  /** What is served is what should be. */
+  /** The right certificate is being served. */
   | { readonly kind: 'keep' }
-  /** Something else should be served, but API servers may not trust it yet. */
+  /** Another certificate should be served, but API servers may not trust it yet. */
   | { readonly kind: 'wait'; readonly reason: string };
 
 /**
- * What a replica serves. The leader has already waited before it changed what is on record; but a Secret may also have
- * been lost or replaced under everybody's feet, so each replica looks for itself. Where something trusted may be
- * served already, only what has been trusted for a while takes its place.
+ * The certificate that a replica serves. The leader has already waited before it changed the record, but a Secret may
+ * also be lost or replaced from outside, so each replica checks for itself. If it serves a trusted certificate already,
+ * only one that has been trusted for a while replaces it.
  */
 export function chooseServing(input: {
   readonly state: CertificateState;
@@ -116,7 +118,7 @@ export function chooseServing(input: {
     return { kind: 'wait', reason: 'the caBundle of the webhook configurations lacks its authority' };
   }
   const waited = now >= trustedSince + policy.grace;
-  // Then nothing else can be trusted and served by any replica, and the first start need not wait.
+  // Then no replica can serve anything else that is trusted, and the first start need not wait.
   const isOnlyAuthority = state.authorities.length === 1;
   const servesWell = served !== undefined && served.notAfter > now && seen.everywhereSince.has(served.issuer);
   if (servesWell && wanted.notAfter <= now) return { kind: 'wait', reason: 'it has expired' };

@@ -1,9 +1,9 @@
 import type { EpochMs, Milliseconds } from '../lib/clock.ts';
 
-/** SHA-256 of a certificate: what it is known by here. */
+/** SHA-256 of a certificate, its identity here. */
 export type Fingerprint = string & { readonly __brand: 'Fingerprint' };
 
-/** What decisions need to know of an X.509 certificate. */
+/** The facts of an X.509 certificate that decisions need. */
 export interface CertificateFacts {
   readonly fingerprint: Fingerprint;
   readonly notBefore: EpochMs;
@@ -12,7 +12,7 @@ export interface CertificateFacts {
   readonly names: readonly string[];
 }
 
-/** A certificate in PEM and what it says. */
+/** A certificate in PEM, with its facts. */
 export interface Certificate extends CertificateFacts {
   readonly pem: string;
 }
@@ -24,28 +24,28 @@ export interface Leaf extends Certificate {
   readonly issuer: Fingerprint;
 }
 
-/** A server certificate and the authority that is to be trusted for it. */
+/** A server certificate and the authority to trust for it. */
 export interface Issue {
   readonly leaf: Leaf;
-  /** Absent when it was lost: then the leaf serves on, but has no successor under this authority. */
+  /** Absent when it was lost: then the leaf is still served, but cannot be renewed under this authority. */
   readonly authorityKey?: string;
 }
 
-/** What the replicas share, and what may be published as caBundle. */
+/** The state that replicas share, and that may be published as caBundle. */
 export interface CertificateState {
   /** Every authority that must be trusted, oldest first. */
   readonly authorities: readonly Certificate[];
   /** What the replicas serve. */
   readonly serving: Issue;
-  /** What they will serve once its authority has been published long enough. */
+  /** What they serve next, once its authority has been published long enough. */
   readonly next?: Issue;
 }
 
-/** Reads certificates; made with node:crypto outside of this room. All of it is pure. */
+/** Reads certificates; implemented with node:crypto outside of this file. All of it is pure. */
 export interface CertificateReader {
-  /** Undefined when the text is not one certificate. */
+  /** Undefined when the text is not exactly one certificate. */
   read(pem: string): CertificateFacts | undefined;
-  /** True when the authority's key signed the certificate, whatever the time is. */
+  /** True when the authority's key signed the certificate, regardless of time. */
   isSignedBy(pem: string, authorityPem: string): boolean;
   /** True when the private key belongs to the certificate. */
   hasKey(pem: string, key: string): boolean;
@@ -56,13 +56,13 @@ export interface CertificatePolicy {
   readonly leafLifetime: Milliseconds;
   /** How far back validity starts, for clocks that are behind. */
   readonly backdate: Milliseconds;
-  /** The part of a lifetime after which a successor is made. */
+  /** The part of a lifetime after which the successor is made. */
   readonly renewAt: number;
-  /** How long an authority must have been published before something it signed is served. */
+  /** How long an authority must be published before a certificate under it is served. */
   readonly grace: Milliseconds;
   /**
-   * How long an authority stays trusted after its last use. A replica that could not look at the shared Secret for
-   * half of this must not count as ready, since it may serve what is no longer trusted.
+   * How long an authority stays trusted after its last use. A replica that could not read the shared Secret for half of
+   * this is not ready, since it may serve an untrusted certificate.
    */
   readonly overlap: Milliseconds;
 }
@@ -75,7 +75,7 @@ export const DEFAULT_CERTIFICATE_POLICY: CertificatePolicy = {
   leafLifetime: (90 * DAY) as Milliseconds,
   backdate: (5 * MINUTE) as Milliseconds,
   renewAt: 2 / 3,
-  // An API server follows its webhook configurations by a watch: well under a second.
+  // An API server watches its webhook configurations: well under a second.
   grace: 5000 as Milliseconds,
   overlap: (60 * MINUTE) as Milliseconds,
 };

@@ -11,7 +11,7 @@ class ClientAuthorityError extends MmsError {
   readonly retryable = false;
 }
 
-/** kubelet takes a minute to bring a changed ConfigMap or Secret into a pod; to look more often makes it no faster. */
+/** kubelet needs a minute to update a mounted ConfigMap or Secret, so checking more often is no faster. */
 const LOOK_EVERY = seconds(30);
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
@@ -34,7 +34,7 @@ export async function readClientAuthority(file: string): Promise<string> {
   }
 }
 
-/** Looks at the file until the signal aborts, and passes it on when it has changed. What cannot be used changes nothing. */
+/** Checks the file until the signal aborts, and passes on changes. An unusable file changes nothing. */
 export async function followClientAuthority(
   options: {
     readonly file: string;

@@ -6,13 +6,13 @@ import { canonicalName } from './make-certificate.ts';
 import { followClockSteps } from './certificate-controller.ts';
 import type { CertificateController, CertificateControllerOptions } from './certificate-controller.ts';
 
-/** Nothing but reading tells that a caBundle has changed; of the Secret a watch tells, too. */
+/** Only reading shows that a caBundle has changed; for the Secret there is a watch too. */
 const BUSY_POLL = seconds(1);
 const IDLE_POLL = seconds(10);
 
 /**
- * Serves a certificate that somebody else provides and renews, such as cert-manager, and writes nothing: the caBundle is
- * theirs too. What API servers do not trust is not served while something that they trust can be.
+ * Serves a certificate that another program, such as cert-manager, provides and renews. It writes nothing, not even the
+ * caBundle. A certificate that API servers do not trust is not served while a trusted one can be.
  */
 export function externalCertificateController(
   options: Pick<

@@ -8,11 +8,10 @@ import {
 } from './certificate.decide.ts';
 
 /**
- * What is wrong with a certificate that somebody else provides, such as cert-manager, or the certificate. Its `pem` is
- * the whole chain, as `tls.crt` holds it; its issuer is the authority, in every caBundle, that the chain leads to.
- *
+ * A certificate that another program, such as cert-manager, provides, or its fault. Its `pem` is the whole chain from
+ * `tls.crt`; its issuer is the authority at the end of the chain that is in every caBundle.
  * @param bundles the authorities in the caBundle of each webhook configuration
- * @param names that API servers call the webhook by, in canonical spelling
+ * @param names that API servers use for the webhook, in canonical form
  */
 export function readExternalCertificate(
   secret: CertificateSecret | undefined,
@@ -45,7 +44,7 @@ export function readExternalCertificate(
   return { ...certificate, pem: writeBundle(chain), key, issuer: issuer.fingerprint };
 }
 
-/** The certificate, and of those that follow it the ones that each have signed the one before. */
+/** The certificate, and those after it of which each signed the one before. */
 function signedInTurn(
   certificate: Certificate,
   following: readonly Certificate[],

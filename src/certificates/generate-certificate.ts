@@ -1,2 +1,2 @@
-/** In a file of its own, to be loaded only where there is a certificate to make: the library is a large one. */
+/** In a file of its own, so that the large library is loaded only when a certificate is made. */
 export { generate } from 'selfsigned';

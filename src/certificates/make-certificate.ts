@@ -11,7 +11,7 @@ import type {
 } from './certificate.decide.ts';
 import type { Clock, EpochMs, Milliseconds } from '../lib/clock.ts';
 
-/** An authority fresh from its making, with the private key that signs for it. */
+/** A new authority with its private key. */
 export interface NewAuthority {
   readonly authority: Certificate;
   readonly key: string;
@@ -24,7 +24,7 @@ export interface CertificateMaker {
   leaf(by: { authority: Certificate; key: string }, names: readonly string[]): Promise<Leaf>;
 }
 
-/** Loaded when there is a certificate to make: it brings a library of X.509, whose loading takes a tenth of a manager's start. */
+/** Loaded only when a certificate is made: loading the X.509 library takes a tenth of a manager's start. */
 const selfsigned = () => import('./generate-certificate.ts');
 
 /** A {@link CertificateMaker} over selfsigned. */
@@ -33,7 +33,7 @@ export function certificateMaker(clock: Pick<Clock, 'now'>, policy: CertificateP
     authority: async () => {
       const { generate } = await selfsigned();
       const now = clock.now();
-      // Two authorities of one name in a bundle, and OpenSSL may try the wrong one only: selfsigned sets no key ids.
+      // selfsigned sets no key ids, so with two authorities of one name in a bundle OpenSSL may try only the wrong one.
       const name = `kserve-mms ${new Date(now).toISOString()} ${randomBytes(8).toString('hex')}`;
       const made = await generate([{ name: 'commonName', value: name }], {
         ...common(now, policy, policy.authorityLifetime),
@@ -84,7 +84,7 @@ export const certificateReader: CertificateReader = {
   hasKey: (pem, key) => parsed(pem, (x509) => x509.checkPrivateKey(createPrivateKey(key))) ?? false,
 };
 
-/** IP addresses in one spelling, so that `::1` is found whichever way it is written. */
+/** IP addresses in one form, so that every spelling of `::1` matches. */
 export function canonicalName(name: string): string {
   const family = isIP(name);
   if (family === 0) return name.toLowerCase();
@@ -123,7 +123,7 @@ function facts(x509: X509Certificate): CertificateFacts {
   };
 }
 
-/** Undefined when the text cannot be parsed, which node:crypto reports by throwing. */
+/** Undefined when node:crypto throws because the text cannot be parsed. */
 function parsed<T>(pem: string, use: (x509: X509Certificate) => T): T | undefined {
   try {
     return use(new X509Certificate(pem));

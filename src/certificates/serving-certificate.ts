@@ -1,4 +1,4 @@
-/** What a TLS server presents, in PEM. The authority itself is not part of it: clients have that from the caBundle. */
+/** What a TLS server presents, in PEM. It does not include the authority, which clients have from the caBundle. */
 export interface ServingCertificate {
   readonly certificate: string;
   readonly key: string;

@@ -5,7 +5,7 @@ import type { Milliseconds } from '../lib/clock.ts';
 export function answersTls(baseUrl: string, within: Milliseconds): Promise<boolean> {
   const { hostname, port } = new URL(baseUrl);
   return new Promise((resolve) => {
-    // Who it is does not matter, only whether somebody is there: the API server checks the certificate.
+    // Only whether a server answers matters, not its identity: the API server checks the certificate.
     const socket = connect({ host: hostname, port: Number(port || 443), rejectUnauthorized: false });
     const answer = (served: boolean): void => {
       socket.destroy();

@@ -17,15 +17,15 @@ import type { Resource } from '../kube/resources.ts';
 import { StaleWriteError } from './certificate-stores.ts';
 import type { CaBundlePublisher, PublishedBundles } from './certificate-stores.ts';
 
-/** The webhook configuration is not installed, and only a person may install it. */
+/** The webhook configuration is not installed, and only a user may install it. */
 class WebhookNotInstalledError extends MmsError {
   readonly code = 'WEBHOOK_NOT_INSTALLED';
   readonly retryable = true;
 }
 
-/** Our webhook configuration in the cluster: where the caBundle is published. */
+/** Our webhook configuration in the cluster, where the caBundle is published. */
 export interface WebhookRegistration extends CaBundlePublisher {
-  /** Takes the registration back, if it points to this process; for a manager outside of the cluster. */
+  /** Removes the registration if it points to this process; for a manager outside the cluster. */
   withdraw(): Promise<void>;
 }
 
@@ -38,18 +38,20 @@ export interface ConfigurationPlace {
 }
 
 interface InstalledRegistrationOptions {
-  /** One that may be left out has no caBundle to publish while it is. */
+  /** An optional configuration that is missing has no caBundle to publish. */
   readonly optional: boolean;
-  /** While this is there, the other may be missing: a manager of this version with the manifests of the one before. */
+  /**
+   * While this one exists, the other may be missing: a manager of this version with the previous version's manifests.
+   */
   readonly inItsPlace?: ConfigurationPlace;
   /** Whether this replica may publish. */
   readonly isLeader: () => boolean;
 }
 
 /**
- * The configuration that `kubectl apply` installed; the manager may only change it, not create it. One that calls nobody and
- * trusts nobody yet is the leader's to fill in. To the other replicas it is not there: their leader may be of a version
- * that does not know it, and they have to become ready all the same.
+ * The configuration that `kubectl apply` installed; the manager may only change it, not create it. A configuration
+ * without rules and caBundle is filled in by the leader. Other replicas treat it as missing: their leader may be of a
+ * version that does not know it, and they must become ready all the same.
  */
 export function installedRegistration(
   place: ConfigurationPlace,
@@ -80,7 +82,7 @@ export function combinedRegistration(parts: readonly WebhookRegistration[]): Web
       return { bundles: each.flatMap(({ bundles }) => bundles), version: each };
     },
     async publish(caBundle, over) {
-      // One after the other: what fails in between shows at the next look as bundles that differ.
+      // One after the other: after a failure in between, the next read shows bundles that differ.
       for (const [index, read] of (over.version as readonly PublishedBundles[]).entries()) {
         await parts[index]?.publish(caBundle, read);
       }
@@ -104,8 +106,8 @@ interface LocalRegistrationOptions {
 }
 
 /**
- * A registration by URL. A cluster calls one URL, so of several managers outside of the cluster one is registered; when
- * nothing answers there any more, the next that looks takes its place.
+ * A registration by URL. A cluster calls one URL, so only one of several managers outside the cluster is registered.
+ * When it stops answering, the next one that checks takes its place.
  */
 export function localRegistration(options: LocalRegistrationOptions): WebhookRegistration {
   const { client, resource, template, baseUrl, answersTls, logger } = options;
@@ -125,7 +127,7 @@ export function localRegistration(options: LocalRegistrationOptions): WebhookReg
     );
   }
 
-  /** The rules are always those of this version; what the API servers trust is not ours to reset. */
+  /** The rules are always this version's; the caBundle is not reset. */
   function keepBundle(existing: WebhookConfiguration): Pick<WebhookConfiguration, 'webhooks'> {
     const pem = caBundleOf(existing);
     return { webhooks: (pem === undefined ? template : withCaBundle(template, pem)).webhooks ?? [] };
@@ -178,7 +180,7 @@ function readConfiguration(
   return getIfThere(client, resource, { name }, options);
 }
 
-/** A role from before there was such a configuration must not keep the others from their certificate. */
+/** An older role without rights to this configuration must not keep the others from their certificate. */
 export async function readIfAllowed(
   place: ConfigurationPlace,
   options: CallOptions = {},
@@ -191,7 +193,9 @@ export async function readIfAllowed(
   }
 }
 
-/** Only over the version that was read: an authority might be taken away that another leader has just begun to use. */
+/**
+ * Only if unchanged since it was read: the write could remove an authority that another leader has just begun to use.
+ */
 export async function writeConfiguration(
   { client, resource }: ConfigurationPlace,
   configuration: WebhookConfiguration,

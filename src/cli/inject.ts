@@ -77,7 +77,7 @@ async function inject(io: CommandIo, options: InjectOptions): Promise<void> {
   if (files.filter((file) => file === '-').length > 1)
     throw new InputFileError('only one file can come from stdin');
   const documents: Document[] = [];
-  for (const file of files) documents.push(...(await readDocuments(file, io)));
+  for (const file of new Set(files)) documents.push(...(await readDocuments(file, io)));
   const pod = onlyPod(documents, options.filename);
   const inferenceService = inferenceServiceFor(pod, documents);
   if (inferenceService === undefined && options.inferenceService !== undefined)
@@ -104,8 +104,13 @@ function onlyPod(documents: readonly Document[], file: string): Pod {
       `${file} holds no Pod but ${kinds}; for a Deployment, give a pod with its template's labels`,
     );
   }
-  if (another !== undefined)
-    throw new InputFileError(`there are several Pods in the files; give one at a time`);
+  if (another !== undefined) {
+    const where =
+      pod.source === another.source
+        ? `${pod.source} has several`
+        : `${pod.source} and ${another.source} have one each`;
+    throw new InputFileError(`give one Pod at a time: ${where}`);
+  }
   if (!isPod(pod.object)) {
     throw new InputFileError(
       `the Pod in ${pod.source} is malformed: metadata and spec.containers must be there`,

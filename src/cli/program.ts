@@ -2,7 +2,7 @@ import { CommanderError, Help } from 'commander';
 import type { Command, Option } from 'commander';
 import { MmsError } from '../lib/errors.ts';
 import { SettingsError } from '../lib/settings-error.ts';
-import { globalFlagsBehind } from './global-flags.ts';
+import { globalFlagsBehind, lacksCommand } from './global-flags.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 import { packageVersion } from './version.ts';
@@ -34,7 +34,7 @@ interface CommandEntry {
 }
 
 const EXAMPLES = `
--n, -A, --kubeconfig and --context may stand before the command or behind it.
+Flags may stand before the command or behind it.
 
 Examples:
   mms -n flowers status
@@ -205,7 +205,8 @@ function isNamedIn(args: readonly string[]): (name: string) => boolean {
 export async function run(args: readonly string[], io: CommandIo): Promise<number> {
   try {
     if (args[0] === COMPLETE) return await completeWords(args.slice(1), io);
-    const words = globalFlagsBehind(args);
+    if (lacksCommand(args, isCommand)) return refuseWithoutCommand(args, io);
+    const words = globalFlagsBehind(args, isCommand);
     const program = await createProgram(io, isNamedIn(words));
     await program.parseAsync(words, { from: 'user' });
     return EXIT_OK;
@@ -221,10 +222,21 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
   }
 }
 
+function isCommand(word: string): boolean {
+  return word === 'help' || COMMANDS.some(({ name, aliases = [] }) => [name, ...aliases].includes(word));
+}
+
+function refuseWithoutCommand(args: readonly string[], io: CommandIo): number {
+  io.stderr.write(
+    `error: there is no command behind ${args.join(' ')}\n(run mms --help for what there is)\n`,
+  );
+  return EXIT_USAGE;
+}
+
 async function completeWords(typed: readonly string[], io: CommandIo): Promise<number> {
   const { printCompletion } = await import('./completion/complete.ts');
   // The last word is the one to complete, be it the command.
-  const words = [...globalFlagsBehind(typed.slice(0, -1)), ...typed.slice(-1)];
+  const words = [...globalFlagsBehind(typed.slice(0, -1), isCommand), ...typed.slice(-1)];
   const [first] = words;
   await printCompletion(await createProgram(io, (name) => name === first), words, io);
   return EXIT_OK;

@@ -13,15 +13,15 @@ import { componentPort, containerNamed, leadingContainer, mirroredProbe } from '
 import type { CredentialParts } from './storage-credentials.ts';
 import type { AgentSettings, SystemConfig } from './system-config.ts';
 
-/** The agent's environment variable with the readiness probe that it carries out on the server's behalf. */
+/** The agent's environment variable with the readiness probe that it runs for the model server. */
 export const READINESS_PROBE_ENV = 'SERVING_READINESS_PROBE';
 /** Knative's variable: the port to which queue-proxy sends traffic. */
 export const USER_PORT_ENV = 'USER_PORT';
 
-/** The flag by which an agent downloads models at all; KServe's logger and batcher agents go without. */
+/** The flag that makes an agent download models. KServe's logger and batcher agents run without it. */
 const ENABLE_PULLER_FLAG = '--enable-puller';
 
-/** Whether an agent is called with the puller, in either of the ways Go reads a switch. */
+/** Whether the agent's arguments enable the puller, in either form of a Go switch. */
 export function hasPuller(agent: Container): boolean {
   return (
     agent.args?.some((arg) => arg === ENABLE_PULLER_FLAG || arg === `${ENABLE_PULLER_FLAG}=true`) === true
@@ -40,7 +40,7 @@ export function pullerArgs(pod: Pod): string[] {
   ];
 }
 
-/** What the agent of a pod gets beside its models. */
+/** Added to the agent beside its models. */
 interface AgentExtras {
   readonly credentials: CredentialParts;
   readonly payload: PayloadParts;
@@ -79,7 +79,7 @@ export function agentContainer(
   };
 }
 
-/** KServe's own agent answers at the path of the probe that it carries out; ours answers by the header alone. */
+/** KServe's own agent answers at the path of the probe that it mirrors; ours answers by the header alone. */
 function mirroredPath(pod: Pod): string {
   if (containerNamed(pod, CONTAINERS.queueProxy) !== undefined) return '/';
   return mirroredProbe(pod)?.probe.httpGet?.path || '/';
@@ -87,15 +87,15 @@ function mirroredPath(pod: Pod): string {
 
 function agentEnv(pod: Pod): EnvVar[] {
   const queueProxy = containerNamed(pod, CONTAINERS.queueProxy);
-  // Behind Knative the agent takes over queue-proxy's role, with the port that it had in mind.
+  // Behind Knative the agent takes the place of queue-proxy, with the port meant for queue-proxy.
   if (queueProxy !== undefined) return queueProxy.env ?? [];
   const mirrored = mirroredProbe(pod);
   return mirrored === undefined ? [] : [{ name: READINESS_PROBE_ENV, value: JSON.stringify(mirrored.probe) }];
 }
 
 /**
- * KServe's requests and limits, but for what the pod as a whole is given: Kubernetes refuses a container that asks for
- * more than its pod has, and the agent then shares in what the pod has.
+ * KServe's requests and limits, capped by the pod's own resources: Kubernetes refuses a container that asks for more
+ * than its pod has. Without a value of its own, the agent shares the pod's.
  */
 function agentResources(pod: Pod, settings: AgentSettings): Record<string, unknown> {
   const ofPod = pod.spec.resources;
@@ -119,12 +119,14 @@ export function mergeEnv(base: readonly EnvVar[], added: readonly EnvVar[]): Env
   ];
 }
 
-/** Whether two mount paths are the same directory: Kubernetes compares the text, but a slash at the end changes nothing. */
+/**
+ * Whether two mount paths are the same directory. Kubernetes compares the text, but a trailing slash changes nothing.
+ */
 export function samePath(a: string, b: string): boolean {
   return withoutLastSlashes(a) === withoutLastSlashes(b);
 }
 
-/** No regular expression: one for slashes at the end takes time by the square of how many there are elsewhere. */
+/** No regular expression: one for trailing slashes takes quadratic time when there are many slashes elsewhere. */
 function withoutLastSlashes(path: string): string {
   let end = path.length;
   while (end > 1 && path[end - 1] === '/') end--;

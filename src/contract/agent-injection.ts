@@ -46,29 +46,29 @@ type InjectionReason =
 export interface InjectionDecision {
   readonly outcome: 'inject' | 'skip' | 'refuse';
   readonly reason: InjectionReason;
-  /** One sentence for people. */
+  /** One sentence for the user. */
   readonly message: string;
-  /** What a person who creates the pod should be told though it is admitted. */
+  /** Warnings for the user who creates the pod. The pod is admitted all the same. */
   readonly warnings: readonly string[];
-  /** The pod as it should be; the pod that came in when nothing is to change. Never the same object changed. */
+  /** The pod after injection, or the pod that came in when nothing changes. The input is never modified. */
   readonly pod: Pod;
 }
 
-/** What is looked up for a candidate, once it is known whose pod it is. */
+/** Looked up for a candidate once its InferenceService is known. */
 interface InjectionFacts {
   /** Undefined when there is none of that name in the pod's namespace. */
   readonly inferenceService: InferenceService | undefined;
   readonly credentials: readonly CredentialParts[];
-  /** What was noticed while they were looked up; nothing that matters to a pod that is skipped. */
+  /** Warnings from the lookup. Ignored for a pod that is skipped. */
   readonly credentialWarnings?: readonly string[];
-  /** Why no pod may be made with them: it would come up without what it asks for by name. */
+  /** Why the pod must be refused: without these credentials it would start without what it asks for by name. */
   readonly credentialRefusal?: string;
 }
 
-/** A pod that may need the agent; its InferenceService decides. */
+/** A pod that may need the agent. Its InferenceService decides. */
 export interface InjectionCandidate {
   readonly inferenceService: string;
-  /** The pod that came in. */
+  /** The pod as it came in. */
   readonly raw: Pod;
   /** The same with the annotations that every pod of an InferenceService gets. */
   readonly pod: Pod;
@@ -79,7 +79,7 @@ type ConsideredPod =
   | { readonly kind: 'candidate'; readonly candidate: InjectionCandidate }
   | { readonly kind: 'skip'; readonly decision: InjectionDecision };
 
-/** What can be said of a pod before anything is looked up for it: the first half of the decision. */
+/** The first half of the decision, before any lookup. */
 export type PodCheck =
   | { readonly kind: 'candidate'; readonly inferenceService: string }
   | { readonly kind: 'skip'; readonly reason: InjectionReason; readonly message: string };
@@ -109,7 +109,7 @@ function skip(reason: InjectionReason, message: string): PodCheck {
   return { kind: 'skip', reason, message };
 }
 
-/** The first half: whether anything has to be looked up for a pod that is about to be created. The pod is not changed. */
+/** The first half: whether a new pod needs a lookup. The pod is not changed. */
 export function considerPod(raw: Pod, system: SystemConfig): ConsideredPod {
   const pod = stampMetricAnnotations(raw, system);
   const check = checkPod(pod);
@@ -117,7 +117,9 @@ export function considerPod(raw: Pod, system: SystemConfig): ConsideredPod {
   return { kind: 'candidate', candidate: { inferenceService: check.inferenceService, raw, pod, system } };
 }
 
-/** The second half: what becomes of a candidate, with the reason. Idempotent: its own result needs nothing. */
+/**
+ * The second half: the decision for a candidate, with its reason. Idempotent: a pod that was injected needs no change.
+ */
 export function inject(candidate: InjectionCandidate, facts: InjectionFacts): InjectionDecision {
   const { inferenceService: name, pod } = candidate;
   const { inferenceService } = facts;
@@ -144,7 +146,7 @@ export interface InjectionInput extends InjectionFacts {
   readonly system: SystemConfig;
 }
 
-/** Both halves, for a caller that has all facts at hand. */
+/** Both halves, for a caller that has all the facts. */
 export function decideInjection({ pod, system, ...facts }: InjectionInput): InjectionDecision {
   const considered = considerPod(pod, system);
   return considered.kind === 'skip' ? considered.decision : inject(considered.candidate, facts);
@@ -206,7 +208,7 @@ function injected(
   };
 }
 
-/** Adds the arguments of residency to the agent, also to one that KServe's webhook has put in whole. */
+/** Adds the residency arguments to the agent, including an agent that KServe's webhook added. */
 function withResidency(
   decision: InjectionDecision,
   inferenceService: InferenceService,
@@ -216,22 +218,23 @@ function withResidency(
   const agent = containerNamed(pod, CONTAINERS.agent);
   if (decision.outcome === 'refuse' || agent === undefined) return decision;
   const { args, warnings } = residencyArguments(inferenceService, pod, agent, kserveMode);
-  const told = { ...decision, warnings: [...decision.warnings, ...warnings] };
-  if (args.length === 0) return told;
+  const warned = { ...decision, warnings: [...decision.warnings, ...warnings] };
+  if (args.length === 0) return warned;
   const modelServer = containerNamed(pod, CONTAINERS.modelServer);
   const containers = pod.spec.containers.map((container) => {
     if (container === agent) return { ...agent, args: [...(agent.args ?? []), ...args] };
     return container === modelServer ? endedAfter(agent, container) : container;
   });
-  const changed = { ...told, pod: { ...pod, spec: { ...pod.spec, containers } } };
+  const changed = { ...warned, pod: { ...pod, spec: { ...pod.spec, containers } } };
   if (decision.outcome === 'inject') return changed;
-  const message = 'told the agent that models sleep while nobody asks for them';
+  const message = 'enabled on-demand residency in the agent';
   return { ...changed, outcome: 'inject', reason: 'AgentCompleted', message };
 }
 
 /**
- * A copy whose lists, and of its containers those that injection changes, may be changed; what is in them, down to the variables, is shared with the pod that came
- * in and must be replaced instead. A whole copy costs most of a review, and comparing one that shares nothing the rest.
+ * A copy in which lists may be changed, also in the containers that injection changes. Everything deeper, down to the
+ * variables, is shared with the pod that came in: replace it, do not modify it. A deep copy would cost most of a
+ * review's time, and comparing it the rest.
  */
 function copyForInjection(pod: Pod): Pod {
   const { containers, volumes } = pod.spec;
@@ -264,7 +267,7 @@ function isWired(pod: Pod, agent: Container): boolean {
   );
 }
 
-/** KServe's agent for logging or batching: the puller's arguments go first, where KServe puts them itself. */
+/** KServe's agent for logging or batching: the puller's arguments go first, where KServe puts them. */
 function completeAgent(pod: Pod, agent: Container, credentials: CredentialParts): void {
   if (!hasPuller(agent)) agent.args = [...pullerArgs(pod), ...(agent.args ?? [])];
   const env = mergeEnv(agent.env ?? [], credentials.env);
@@ -304,12 +307,12 @@ function combine(parts: readonly CredentialParts[]): CredentialParts {
   };
 }
 
-/** Two Secrets of a kind ask for the same volume, and Kubernetes refuses a pod that mounts twice at one path. */
+/** Two Secrets of a kind ask for the same volume, and Kubernetes refuses a pod with two mounts at one path. */
 function firstOfEachName<T extends { readonly name: string }>(items: readonly T[]): T[] {
   return items.filter(({ name }, index) => items.findIndex((item) => item.name === name) === index);
 }
 
-/** KServe's webhook says on each pod of an InferenceService whether its metrics are aggregated and scraped. */
+/** KServe's webhook states on each pod of an InferenceService whether its metrics are aggregated and scraped. */
 function stampMetricAnnotations(pod: Pod, system: SystemConfig): Pod {
   if (pod.metadata.labels?.[INFERENCE_SERVICE_LABEL] === undefined) return pod;
   const annotations = pod.metadata.annotations ?? {};

@@ -3,21 +3,21 @@ import type { EpochMs, Milliseconds } from '../lib/clock.ts';
 /** The version of the documents below; docs/agent-status.md describes them. Fields may be added, never changed. */
 export const AGENT_STATUS_VERSION = 'kserve-mms/agent-status.v1';
 
-/** Where one model stands. */
+/** The state of one model. */
 export type ModelPhase =
   | { readonly phase: 'Queued' }
   | { readonly phase: 'Downloading'; readonly bytes: number }
   | { readonly phase: 'Loading' }
   | { readonly phase: 'Loaded' }
-  /** Residency on-demand: this agent has loaded this version once, and its files are on disk. */
+  /** Residency on-demand: this agent has loaded this version before, and its files are on disk. */
   | { readonly phase: 'Standby' }
-  /** The same, and its files are not on disk any more. */
+  /** As Standby, but its files are no longer on disk. */
   | { readonly phase: 'Remote' }
   | {
       readonly phase: 'Failed';
       readonly reason: string;
       readonly message: string;
-      /** Undefined: not before something else changes. */
+      /** Undefined: no retry until something else changes. */
       readonly retryAt: EpochMs | undefined;
     }
   | { readonly phase: 'Unloading' };
@@ -57,19 +57,22 @@ export interface AgentStatus {
   readonly readyReason: string;
   readonly config: ConfigStatus;
   readonly modelServer: { readonly state: 'unknown' | 'up' | 'down'; readonly since: string };
-  /** Residency on-demand: how it is known what the model server takes of the memory. */
+  /** Residency on-demand: how the model server's memory use is known. */
   readonly memorySource?: MemorySource;
   readonly models: readonly ModelStatus[];
 }
 
-/** `server`: it says so itself; `process`: by the kernel, of its processes; `declared`: only what models declare is known. */
+/**
+ * `server`: reported by the model server; `process`: measured by the kernel, for its processes; `declared`: only the
+ * memory that models declare is known.
+ */
 export type MemorySource = 'server' | 'process' | 'declared';
 
-/** What was last read of models.json. */
+/** The last reading of models.json. */
 export interface ConfigStatus {
   readonly state: 'waiting' | 'good' | 'faulty';
   readonly message: string;
-  /** SHA-256 (hex) of the text of the last good set; null before there was one. */
+  /** SHA-256 (hex) of the text of the last valid set; null before the first one. */
   readonly hash: string | null;
 }
 

@@ -4,14 +4,17 @@ import type { Pod } from './pod.ts';
 import { containerNamed, leadingContainer, mirroredProbe } from './served-component.ts';
 
 /**
- * The most that an agent takes over from its pod, in characters of JSON. The stored pod has it twice, and etcd keeps 1.5 MiB
- * of it; a variable that holds more than 128 KiB starts no process at all (MAX_ARG_STRLEN, execve(2)).
+ * The most JSON characters that an agent takes over from its pod. The stored pod holds them twice, and etcd's limit is
+ * 1.5 MiB. A process with an environment variable over 128 KiB cannot start (MAX_ARG_STRLEN, execve(2)).
  */
 export const MAX_CARRIED_OVER = 768 * 1024;
-/** Of the probe, which becomes the value of one variable, and of each part of the logger and batcher, which becomes one argument. */
+/**
+ * The limit of the probe, which becomes one variable, and of each part of the logger and batcher, which becomes one
+ * argument.
+ */
 export const MAX_PROBE = 128 * 1024;
 
-/** Texts, numbers, lists and objects of all that is taken over: of 5,000 variables there are 15,000. */
+/** The most texts, numbers, lists and objects taken over. 5,000 variables have 15,000. */
 export const MAX_VALUES_CARRIED_OVER = 16_000;
 
 const LOGGED = `what ${PAYLOAD_ANNOTATIONS.loggerMetadataAnnotations} names`;
@@ -19,7 +22,7 @@ const LOGGED = `what ${PAYLOAD_ANNOTATIONS.loggerMetadataAnnotations} names`;
 /** Characters of a number in JSON; `true`, `false` and `null` have fewer. */
 const LONGEST_NUMBER = 24;
 
-/** The part of a pod that is too long to be taken over by its agent, if any; measured up to the bounds only. */
+/** The part of a pod that is too long for its agent to take over, if any. Measured up to the limits only. */
 export function tooLongToCarryOver(pod: Pod): string | undefined {
   const queueProxy = containerNamed(pod, CONTAINERS.queueProxy);
   const probe = queueProxy === undefined ? mirroredProbe(pod)?.probe : undefined;
@@ -43,7 +46,7 @@ function tooLongForOneArgument(pod: Pod): string | undefined {
   const annotations = pod.metadata.annotations ?? {};
   const long = Object.values(PAYLOAD_ANNOTATIONS).find((name) => isTooMuchForOne(annotations[name]));
   if (long !== undefined) return `the annotation ${long}`;
-  // Last: by now the list of names is short enough to look each of them up.
+  // Last: by now the list of names is known to be short, so each can be looked up.
   return isTooMuchForOne(loggedAnnotations(pod)) ? LOGGED : undefined;
 }
 
@@ -51,13 +54,13 @@ function isTooMuchForOne(value: unknown): boolean {
   return isOver({ characters: MAX_PROBE, values: MAX_VALUES_CARRIED_OVER }, value);
 }
 
-/** What is left of the bounds; below zero once one of them is passed. */
+/** What remains of the limits. Negative once one is exceeded. */
 interface Room {
   characters: number;
   values: number;
 }
 
-/** Takes the JSON of the value off the room, and stops once nothing is left of it. */
+/** Subtracts the value's JSON from the room, and stops once none remains. */
 function isOver(room: Room, value: unknown): boolean {
   if (value === undefined) return false;
   room.values -= 1;
@@ -81,8 +84,9 @@ function takeInner(room: Room, value: object): void {
 }
 
 /**
- * How long a text is as JSON, up to the first length over the limit: quotes and backslashes take two characters, control
- * characters and halves of surrogate pairs six. Not written out: V8 takes ten times as long for a text of such halves.
+ * The length of a text as JSON, up to the first length over the limit. Quotes and backslashes take two characters,
+ * control characters and lone surrogates six. It is not serialized, because V8 takes ten times as long for lone
+ * surrogates.
  */
 function lengthOf(text: string, limit: number): number {
   let length = 2 + text.length;

@@ -9,28 +9,31 @@ import type { CredentialSettings } from './system-config.ts';
 const S3_KEYS: ReadonlySet<string> = new Set(Object.values(S3_KEY_VARIABLES));
 
 const LONGEST_NAME = 253;
-/** Of what a service account lists, so many Secrets are looked at; KServe asks for each, however many there are. */
+/** The most Secrets read per service account. KServe reads all of them, however many. */
 export const MOST_SECRETS = 64;
 
-/** What is kept of a service account: the names of its Secrets, and annotations only where they are read. */
+/**
+ * What is cached of a service account: the names of its Secrets, and annotations only where they are used. Only the
+ * existence of a role matters, so its value is dropped.
+ */
 export function storageAccount(account: ServiceAccount): ServiceAccount {
   const { name, namespace = '', uid = '', resourceVersion = '', annotations = {} } = account.metadata;
-  const role = annotations[AWS_ROLE_ANNOTATION];
-  const kept =
-    role === undefined ? {} : { annotations: { ...s3Annotations(annotations), [AWS_ROLE_ANNOTATION]: role } };
+  const kept = Object.hasOwn(annotations, AWS_ROLE_ANNOTATION)
+    ? { annotations: { ...s3Annotations(annotations), [AWS_ROLE_ANNOTATION]: '' } }
+    : {};
   return {
     metadata: { name, namespace, uid, resourceVersion, ...kept },
-    // One more than is looked at, so that it shows that there are more.
+    // One more than the limit, so that an excess shows.
     secrets: secretsOf(account).slice(0, MOST_SECRETS + 1),
   };
 }
 
-/** The API server lets a tenant put any text there, as long as it likes. */
+/** A tenant may put any text there, of any length. */
 function secretsOf({ secrets = [] }: ServiceAccount): { readonly name: string }[] {
   return secrets.flatMap(({ name }) => (name === undefined || name.length > LONGEST_NAME ? [] : [{ name }]));
 }
 
-/** The Secret that a pod itself names, if it does; it takes the place of those of its service account. */
+/** The Secret that a pod names itself, if any. It replaces those of its service account. */
 export interface NamedSecret {
   readonly annotation: string;
   readonly name: string;
@@ -43,7 +46,7 @@ export function secretNamedBy(pod: Pod, settings: CredentialSettings): NamedSecr
   return name === undefined ? undefined : { annotation, name };
 }
 
-/** RFC 1123, as the names of Secrets are: whatever else an annotation holds is not asked for. */
+/** RFC 1123, the rule for names of Secrets. Any other annotation value is not looked up. */
 export function isSecretName(name: string): boolean {
   return (
     name.length <= LONGEST_NAME &&
@@ -51,38 +54,38 @@ export function isSecretName(name: string): boolean {
   );
 }
 
-/** What was found for the account of a logger's object store, beside that of the pod. */
+/** Found for the service account of a logger's object store, in addition to the pod's. */
 interface LoggerLookup extends Pick<CredentialLookup, 'account' | 'secrets' | 'missing' | 'leftOut'> {
   readonly accountName: string;
 }
 
-/** What was found for one pod. */
+/** Found for one pod. */
 export interface CredentialLookup {
-  /** Undefined when there is no such service account. */
+  /** Undefined when the service account does not exist. */
   readonly account: ServiceAccount | undefined;
   readonly named: NamedSecret | undefined;
-  /** Those of the service account, or the one that the pod names. */
+  /** The Secrets of the service account, or the one that the pod names. */
   readonly secrets: readonly SecretFacts[];
-  /** Names of those that do not exist. */
+  /** Names of Secrets that do not exist. */
   readonly missing: readonly string[];
-  /** Whether the service account lists more Secrets than were looked at. */
+  /** Whether the service account lists more Secrets than were read. */
   readonly leftOut?: boolean;
-  /** Only for a pod whose logger has an object store. */
+  /** Only for a pod whose logger uses an object store. */
   readonly logger?: LoggerLookup;
-  /** Set when no Secrets may be read. */
+  /** Set when the manager may not read Secrets. */
   readonly off?: boolean;
 }
 
 interface PodCredentials {
   readonly parts: readonly CredentialParts[];
   readonly warnings: readonly string[];
-  /** Why the pod must not be created as it is. */
+  /** Why the pod must be refused as it is. */
   readonly refusal?: string;
 }
 
 /**
- * All of a pod's credentials: by its service account's annotations, then by Secrets, later ones over earlier ones; then those of
- * its logger in the same way.
+ * All credentials of a pod: from its service account's annotations, then from Secrets, later ones over earlier ones.
+ * Then those of its logger in the same way.
  */
 export function credentialsFor(lookup: CredentialLookup, settings: CredentialSettings): PodCredentials {
   const { account, named, logger, missing, off = false } = lookup;
@@ -115,7 +118,7 @@ export function credentialsFor(lookup: CredentialLookup, settings: CredentialSet
   };
 }
 
-/** Both accounts may list the same one, and a pod may name one for both. */
+/** Both accounts may list the same Secret, and a pod may name one Secret for both. */
 function distinctSecrets({ secrets, logger }: CredentialLookup): SecretFacts[] {
   const all = [...secrets, ...(logger?.secrets ?? [])];
   return [...new Map(all.map((secret) => [secret.name, secret])).values()];
@@ -126,7 +129,7 @@ function loggerWarnings(logger: LoggerLookup | undefined, named: NamedSecret | u
   const { account, accountName, missing } = logger;
   if (account === undefined) {
     return [
-      `service account ${accountName} does not exist, whose Secrets open the store of the logger: create it with one, ` +
+      `service account ${accountName} does not exist: create it with the Secret of the logger's object store, ` +
         `or name another in spec.predictor.logger.storage.serviceAccountName`,
     ];
   }
@@ -139,8 +142,8 @@ function leftOutWarning(lookup: Pick<CredentialLookup, 'account' | 'leftOut'> | 
   if (lookup?.leftOut !== true) return [];
   const { name } = lookup.account?.metadata ?? { name: '' };
   return [
-    `service account ${name} lists more than ${MOST_SECRETS} Secrets; the agent gets none of those after them: ` +
-      'list first those that it needs',
+    `service account ${name} lists more than ${MOST_SECRETS} Secrets; the agent ignores the rest: ` +
+      'list the ones that it needs first',
   ];
 }
 
@@ -151,7 +154,10 @@ function accountParts(account: ServiceAccount | undefined, settings: CredentialS
   return [{ ...NO_PARTS, env, ...(warnings.length > 0 ? { warnings } : {}) }];
 }
 
-/** Of several Secrets of S3 the first gives the keys and each the settings: KServe merges values, and not references. */
+/**
+ * Of several S3 Secrets, the first gives the keys and every one gives settings: KServe merges values but not
+ * references.
+ */
 function firstKeysStay(parts: readonly CredentialParts[]): CredentialParts[] {
   const first = parts.findIndex(hasS3Keys);
   return parts.map((each, index) =>
@@ -176,7 +182,7 @@ function twiceWarnings(found: readonly Found[]): string[] {
     s3.length < 2
       ? []
       : [
-          `Secrets ${s3.join(', ')} are all for S3: the keys are those of ${s3[0] ?? ''}, the settings those of each`,
+          `Secrets ${s3.join(', ')} are all for S3: the keys come from ${s3[0] ?? ''}, the settings from each of them`,
         ];
   const mounting = found.filter(({ parts }) => parts.volumes.length > 0);
   const leftOut = mounting.flatMap(({ secret, parts }, index) => {

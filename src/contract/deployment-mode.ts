@@ -2,7 +2,7 @@ import { recordOf } from '../lib/json.ts';
 import type { InferenceService } from './inference-service.ts';
 import { DEPLOYMENT_MODE_ANNOTATION } from './names.ts';
 
-/** What makes the pods of an InferenceService: `Standard`, `Knative`, or another; empty where nobody says. */
+/** What deploys the pods of an InferenceService: `Standard`, `Knative`, or another; empty if it is not set. */
 export function deploymentModeOf(service: InferenceService, byDefault: string | undefined): string {
   const { deploymentMode } = recordOf(service.status);
   const said = typeof deploymentMode === 'string' && deploymentMode !== '' ? deploymentMode : undefined;
@@ -21,7 +21,7 @@ export function defaultModeIn(data: Readonly<Record<string, string>> | undefined
     const mode = recordOf(JSON.parse(data?.['deploy'] ?? '{}'))['defaultDeploymentMode'];
     return typeof mode === 'string' ? mode : undefined;
   } catch {
-    // Somebody else's text, which says nothing then.
+    // Another program's text; malformed means not set.
     return undefined;
   }
 }

@@ -18,18 +18,18 @@ interface SliceEndpoint {
 }
 
 interface SlicePort {
-  /** That of the Service's port; empty where the Service has one port without a name. */
+  /** The name of the Service's port; empty when the Service has one unnamed port. */
   readonly name?: string;
   readonly protocol?: string;
   readonly port?: number;
 }
 
-/** By this label kube-proxy, DNS and gateways find the slices of a Service, whoever keeps them. */
+/** kube-proxy, DNS and gateways find the slices of a Service by this label, whatever controller manages them. */
 export const SLICE_SERVICE_LABEL = 'kubernetes.io/service-name';
-/** Who keeps a slice: Kubernetes' own controller leaves those of others alone. */
+/** The manager of a slice. Kubernetes' own controller ignores slices of other managers. */
 export const SLICE_KEEPER_LABEL = 'endpointslice.kubernetes.io/managed-by';
 
-/** Absent means ready, as consumers are told to take it. */
+/** Absent means ready, as the API asks of consumers. */
 export function readyEndpoints(slices: readonly EndpointSlice[]): number {
   return slices
     .flatMap(({ endpoints }) => endpoints ?? [])

@@ -4,13 +4,13 @@ import { bytes, parseQuantity, toBytes } from '../lib/quantity.ts';
 import type { Bytes } from '../lib/quantity.ts';
 import { CONTAINERS, INFERENCE_SERVICE_API_VERSION, INFERENCE_SERVICE_KIND } from './names.ts';
 
-/** `serving.kserve.io/v1beta1`, as far as multi-model serving reads it. The rest of the predictor is left unread. */
+/** `serving.kserve.io/v1beta1`, the fields that multi-model serving needs. The rest of the predictor is not read. */
 export interface InferenceService extends KubernetesObject {
   readonly spec?: { readonly predictor?: Predictor };
   readonly status?: InferenceServiceStatus;
 }
 
-/** What its controller says of it, as far as it is passed on to TrainedModels. Untrusted in every field. */
+/** The status that its controller reports, as far as TrainedModels repeat it. Untrusted in every field. */
 export interface InferenceServiceStatus {
   readonly url?: unknown;
   readonly address?: { readonly url?: unknown };
@@ -20,7 +20,7 @@ export interface InferenceServiceStatus {
 
 export interface Predictor {
   readonly containers?: readonly PredictorContainer[];
-  /** KServe's several storage URIs for one predictor. */
+  /** KServe's list of storage URIs for one predictor. */
   readonly storageUris?: readonly unknown[];
   readonly [implementation: string]: unknown;
 }
@@ -31,7 +31,7 @@ interface PredictorContainer {
   readonly resources?: { readonly limits?: Readonly<Record<string, string | number>> };
 }
 
-/** One framework's block of a predictor, `model` included. */
+/** A predictor's block for one framework, `model` included. */
 interface Implementation {
   readonly modelFormat?: { readonly name?: unknown };
   readonly storageUri?: unknown;
@@ -41,7 +41,7 @@ interface Implementation {
 }
 
 /**
- * The fields of a predictor that can hold its implementation, in the order in which KServe looks for them
+ * The fields of a predictor that can hold its implementation, in KServe's order of lookup
  * (`PredictorSpec.GetImplementations`).
  */
 export const IMPLEMENTATION_FIELDS = [
@@ -60,7 +60,7 @@ export const IMPLEMENTATION_FIELDS = [
 
 export type ImplementationField = (typeof IMPLEMENTATION_FIELDS)[number];
 
-/** The first implementation that is set, with the field it was found in. */
+/** The first implementation that is set, and its field. */
 export function implementationOf(
   predictor: Predictor,
 ): { readonly field: ImplementationField; readonly implementation: Implementation } | undefined {
@@ -71,14 +71,14 @@ export function implementationOf(
   return undefined;
 }
 
-/** True for a predictor that brings its own containers; they stand before any framework. */
+/** True for a predictor with its own containers. They take precedence over any framework. */
 export function isCustomPredictor(predictor: Predictor): boolean {
   return Array.isArray(predictor.containers) && predictor.containers.length > 0;
 }
 
 /**
- * The memory limit of the predictor's model server: what the models of an InferenceService may add up to.
- * Undefined when no limit is set, or none that can be read.
+ * The memory limit of the predictor's model server, and so of all its models together. Undefined when no limit is set
+ * or it cannot be read.
  */
 export function memoryLimitOf(inferenceService: InferenceService): Bytes | undefined {
   const predictor = inferenceService.spec?.predictor;
@@ -92,13 +92,13 @@ export function memoryLimitOf(inferenceService: InferenceService): Bytes | undef
   return quantity.nano < 0n ? bytes(0) : toBytes(quantity);
 }
 
-/** Containers may be junk: a CRD without a schema lets it through. */
+/** Containers may be malformed: a CRD without a schema accepts anything. */
 function modelServerOf(predictor: Predictor): PredictorContainer | undefined {
   const containers = (predictor.containers ?? []).filter(isRecord) as PredictorContainer[];
   return containers.find(({ name }) => name === CONTAINERS.modelServer) ?? containers[0];
 }
 
-/** For what is made of an InferenceService: it is its controller, and takes what it owns along when it is deleted. */
+/** For objects made for an InferenceService: it is their controller, and they are deleted with it. */
 export function ownerReferenceTo({ metadata: { name, uid = '' } }: InferenceService): OwnerReference {
   return {
     apiVersion: INFERENCE_SERVICE_API_VERSION,

@@ -13,7 +13,7 @@ import type { Container, Pod } from './pod.ts';
 import { containerNamed, listenerAt, mirroredProbe } from './served-component.ts';
 import { statusPortOf } from './watched-pod.ts';
 
-/** Something in a pod that makes injection impossible, told so that a person can mend it. */
+/** Something in a pod that makes injection impossible, described so that the user can fix it. */
 export interface Obstacle {
   readonly reason:
     | 'ForeignAgentContainer'
@@ -24,7 +24,7 @@ export interface Obstacle {
   readonly message: string;
 }
 
-/** What prevents the injection, if anything. KServe would go on silently and leave a pod that cannot work. */
+/** What prevents the injection, if anything. KServe's webhook would go on silently and leave a pod that cannot work. */
 export function findObstacle(pod: Pod, configMap: string): Obstacle | undefined {
   return (
     tooLarge(pod) ??
@@ -35,16 +35,16 @@ export function findObstacle(pod: Pod, configMap: string): Obstacle | undefined 
   );
 }
 
-/** First: what the others say may quote it. */
+/** First, because messages of the other checks may quote the pod's values. */
 function tooLarge(pod: Pod): Obstacle | undefined {
   const part = tooLongToCarryOver(pod);
   if (part === undefined) return undefined;
   return {
     reason: 'AgentTooLarge',
     message:
-      `${part} is too long for the multi-model agent, which takes it over: make it shorter than ` +
+      `${part} is too long for the multi-model agent, which copies it: make it shorter than ` +
       `${MAX_PROBE / 1024} KiB for a readiness probe or a part of the logger, and than ` +
-      `${MAX_CARRIED_OVER / 1024} KiB and ${MAX_VALUES_CARRIED_OVER} values for all that it takes over`,
+      `${MAX_CARRIED_OVER / 1024} KiB and ${MAX_VALUES_CARRIED_OVER} values for everything that it copies`,
   };
 }
 
@@ -63,7 +63,7 @@ function foreignAgent(pod: Pod): Obstacle | undefined {
 
 const COMPONENT_PORT = '--component-port';
 
-/** KServe's agent, whichever image it has, is recognized by its arguments and its port. */
+/** KServe's agent is recognized by its arguments and its port, whatever its image. */
 function isKServeAgent(agent: Container): boolean {
   const hasFlag = agent.args?.some((arg) => arg === COMPONENT_PORT || arg.startsWith(`${COMPONENT_PORT}=`));
   const hasPort = agent.ports?.some(
@@ -97,7 +97,7 @@ function foreignVolume(pod: Pod, configMap: string): Obstacle | undefined {
   };
 }
 
-/** The mounts that injection adds: in which container, of which volume, where. */
+/** The mounts that injection adds: container, volume, path. */
 const MOUNTS = [
   [CONTAINERS.modelServer, VOLUMES.modelDir, DEFAULT_MODEL_DIR],
   [CONTAINERS.agent, VOLUMES.modelDir, DEFAULT_MODEL_DIR],
@@ -113,7 +113,7 @@ function takenMountPath(pod: Pod): Obstacle | undefined {
     return {
       reason: 'MountPathTaken',
       message:
-        `container ${container} mounts volume "${taken.name}" at ${path}, where volume "${volume}" has to go; ` +
+        `container ${container} mounts volume "${taken.name}" at ${path}, where the agent needs volume "${volume}"; ` +
         `mount it elsewhere` +
         (volume === VOLUMES.modelDir ? `, or name it "${volume}" to have the models put into it` : ''),
     };
@@ -121,7 +121,7 @@ function takenMountPath(pod: Pod): Obstacle | undefined {
   return undefined;
 }
 
-/** What a person who creates the pod should be told of it, though it can be injected. */
+/** Warnings for the user who creates the pod. The pod can be injected all the same. */
 export function warningsFor(pod: Pod): string[] {
   const warnings: string[] = [];
   const unknownPort = mirroredProbe(pod)?.unknownPort;
@@ -136,8 +136,8 @@ export function warningsFor(pod: Pod): string[] {
   if (atStatusPort !== undefined) {
     // KServe's agent has no such port: the pod may be as it should be.
     warnings.push(
-      `container ${atStatusPort.name} listens at port ${statusPort}, which kserve-mms' agent needs for its status: ` +
-        `it does not start beside it; let that container listen at another port`,
+      `container ${atStatusPort.name} listens at port ${statusPort}, which the kserve-mms agent needs for its status: ` +
+        `the agent cannot start; let that container listen at another port`,
     );
   }
   if (containerNamed(pod, CONTAINERS.modelServer) === undefined) {

@@ -6,44 +6,46 @@ import { ALLOCATED_LABEL } from './trained-model.ts';
 import type { TrainedModel } from './trained-model.ts';
 
 /**
- * What KServe's own controller leaves on the objects it looks after, and what becomes of it where this project does its
- * work. Source: KServe v0.17, cmd/manager, pkg/controller/v1alpha1/trainedmodel, pkg/controller/v1beta1/inferenceservice.
+ * What KServe's controller leaves on the objects that it manages, and what this project does with it in takeover mode.
+ * Source: KServe v0.17, cmd/manager, pkg/controller/v1alpha1/trainedmodel, pkg/controller/v1beta1/inferenceservice.
  */
 
-/** Whether KServe's controllers may run too, or this project does their work on TrainedModels. */
+/** Whether KServe's controllers run too (`beside`), or this project manages TrainedModels alone (`takeover`). */
 export type KServeMode = 'beside' | 'takeover';
 
 /**
- * The Lease that lets one of KServe's managers run its controllers; its webhooks answer without it. `LeaderLockName` in
- * cmd/manager; KServe's manifests switch leader election on.
+ * The Lease that elects the KServe manager whose controllers run. Its webhooks answer without it. `LeaderLockName` in
+ * cmd/manager; KServe's manifests enable leader election.
  */
 export const KSERVE_LEASE = { namespace: 'kserve', name: 'kserve-controller-manager-leader-lock' } as const;
-/** Under which all replicas of one installation hold that Lease. No pod of KServe can be called so: it has a slash. */
+/**
+ * The holder identity of all replicas of one installation. It contains a slash, so no pod of KServe can have this name.
+ */
 export function takeoverIdentity(namespace: string): string {
   return `${TAKEOVER_PREFIX}${namespace}`;
 }
 
 const TAKEOVER_PREFIX = 'kserve-mms/';
 
-/** Whether a holder of the Lease is a manager of ours, so that KServe's controllers do not run. */
+/** Whether the holder of the Lease is one of our managers, so that KServe's controllers do not run. */
 export function isTakeoverIdentity(holder: string): boolean {
   return holder.startsWith(TAKEOVER_PREFIX);
 }
 
-/** KServe takes the model out of models.json before it lets go of it. */
+/** KServe removes the model from models.json before it removes this finalizer. */
 const TRAINED_MODEL_FINALIZER = 'trainedmodel.finalizer';
-/** KServe deletes the TrainedModels of an InferenceService before it lets go of it. */
+/** KServe deletes the TrainedModels of an InferenceService before it removes this finalizer. */
 const INFERENCE_SERVICE_FINALIZER = 'inferenceservice.finalizers';
 /** On a TrainedModel: the InferenceService it belongs to. */
 const PARENT_LABEL = 'inferenceservice';
 
-/** Who has KServe's Lease. */
+/** The state of KServe's Lease. */
 type KServeLeaseState =
   | { readonly kind: 'free' | 'ours' }
-  /** `duration`: without a renewal for so long, its holder has died. */
+  /** `duration`: the holder is considered dead after this time without a renewal. */
   | { readonly kind: 'held'; readonly holder: string; readonly duration: Milliseconds };
 
-/** Reads the Lease's spec; undefined when there is no Lease. Whether its holder is alive does not stand in it. */
+/** Reads the Lease's spec; undefined when there is no Lease. The spec does not show whether the holder is alive. */
 export function kserveLeaseState(
   spec: { readonly holderIdentity?: string; readonly leaseDurationSeconds?: number } | undefined,
   isOurs: (holder: string) => boolean,
@@ -54,17 +56,17 @@ export function kserveLeaseState(
   return { kind: 'held', holder, duration: seconds(spec?.leaseDurationSeconds ?? 0) };
 }
 
-/** A JSON merge patch of an object's metadata, refused when the object has changed meanwhile. */
+/** A JSON merge patch of an object's metadata. It fails when the object has changed in the meantime. */
 interface MetadataPatch {
   readonly metadata: {
     readonly resourceVersion?: string;
     readonly finalizers?: readonly string[];
-    /** Null takes a label away. */
+    /** Null removes a label. */
     readonly labels?: Readonly<Record<string, string | null>>;
   };
 }
 
-/** One object that has to change, and how. */
+/** One object to change, and how. */
 export interface TakeoverStep {
   readonly kind: 'InferenceService' | 'TrainedModel';
   readonly name: string;
@@ -72,11 +74,11 @@ export interface TakeoverStep {
 }
 
 export interface TakeoverInput {
-  /** Undefined when there is none of that name. */
+  /** Undefined when it does not exist. */
   readonly inferenceService: InferenceService | undefined;
   /** The models that name it. */
   readonly trainedModels: readonly TrainedModel[];
-  /** Those in models.json now; undefined when nothing was decided, and labels are to stay as they are. */
+  /** The models in models.json now; undefined when no decision was made and labels must not change. */
   readonly placed: ReadonlySet<string> | undefined;
 }
 
@@ -84,15 +86,15 @@ export interface TakeoverInput {
 const LABEL_VALUE = /^(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 
 /**
- * What has to be done in KServe's place to the metadata of one InferenceService and its TrainedModels, the most urgent
- * first: its finalizers would keep objects that are being deleted for ever; its labels say which models have memory.
- * No TrainedModel is deleted with its InferenceService, as KServe would.
+ * The metadata changes of one InferenceService and its TrainedModels that KServe's controller would make, the most
+ * urgent first. Its finalizers would block deletions forever; its labels show which models have memory. Unlike KServe,
+ * no TrainedModel is deleted with its InferenceService.
  */
 export function takeoverSteps(input: TakeoverInput): TakeoverStep[] {
   const { inferenceService, trainedModels } = input;
   const models = [...trainedModels].sort((a, b) => Number(isDeleting(b)) - Number(isDeleting(a)));
   const steps = models.flatMap((model) => stepFor('TrainedModel', model.metadata, labelsOf(model, input)));
-  // While it lives KServe's finalizer does no harm, and KServe, should it come back, finds its own.
+  // KServe's finalizer does no harm while the object lives, and KServe finds it again if it returns.
   if (inferenceService === undefined || !isDeleting(inferenceService)) return steps;
   return [...stepFor('InferenceService', inferenceService.metadata, {}), ...steps];
 }

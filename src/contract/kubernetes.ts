@@ -1,11 +1,11 @@
 import { isRecord, recordsIn, textMapIn } from '../lib/json.ts';
 
 /**
- * The slices of Kubernetes objects that decisions read and write, as raw JSON: unlike the generated client types
- * they keep fields this project has never heard of, which an admission patch must not lose.
+ * The parts of Kubernetes objects that decisions read and write, as raw JSON. Unlike generated client types, they keep
+ * unknown fields, which an admission patch must not lose.
  */
 
-/** Seconds and names below are Kubernetes' own: https://kubernetes.io/docs/reference/kubernetes-api/ */
+/** Seconds and names below are Kubernetes': https://kubernetes.io/docs/reference/kubernetes-api/ */
 export interface OwnerReference {
   readonly apiVersion: string;
   readonly kind: string;
@@ -24,7 +24,7 @@ export interface ObjectMeta {
   readonly generation?: number;
   /** RFC 3339. */
   readonly creationTimestamp?: string;
-  /** RFC 3339; set once deletion has been asked for. */
+  /** RFC 3339; set once deletion was requested. */
   readonly deletionTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
@@ -57,12 +57,12 @@ export interface ServiceAccount extends KubernetesObject {
 /** `namespace/name`: the identity of a namespaced object, and the reconcile key of an InferenceService. */
 export type ObjectKey = string & { readonly __brand: 'ObjectKey' };
 
-/** Neither part of a Kubernetes name can hold a slash, so the key is unambiguous. */
+/** A Kubernetes name cannot contain a slash, so the key is unambiguous. */
 export function objectKey(namespace: string, name: string): ObjectKey {
   return `${namespace}/${name}` as ObjectKey;
 }
 
-/** The key of an object that came from the API server. */
+/** The key of an object from the API server. */
 export function keyOf(object: KubernetesObject): ObjectKey {
   return objectKey(object.metadata.namespace ?? '', object.metadata.name);
 }
@@ -73,15 +73,15 @@ export function splitKey(key: ObjectKey): { namespace: string; name: string } {
   return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
-/** A local, eventually consistent copy of one kind of object: all that decisions ever read from a cluster. */
+/** A local, eventually consistent copy of all objects of one kind. Decisions read the cluster only through it. */
 export interface ObjectCache<T extends KubernetesObject> {
-  /** False until the first full list has arrived; an absent object means nothing before that. */
+  /** False until the first full list has arrived. Before that, an absent object means nothing. */
   readonly synced: boolean;
   get(key: ObjectKey): T | undefined;
   list(): Iterable<T>;
 }
 
-/** Whether the object was made for the owner, and not for a deleted one of the same name. */
+/** Whether this owner controls the object, and not a deleted owner of the same name. */
 export function isControlledBy(
   object: KubernetesObject | undefined,
   { metadata }: KubernetesObject,
@@ -91,14 +91,14 @@ export function isControlledBy(
 }
 
 /**
- * Whether labels are selected by a LabelSelector in JSON; without one everything is. What is no selector selects nothing.
+ * Whether a LabelSelector in JSON matches the labels. No selector matches everything; a malformed one matches nothing.
  * https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#resources-that-support-set-based-requirements
  */
 export function selects(selector: unknown, labels: Readonly<Record<string, string>>): boolean {
   return firstUnmet(selector, labels) === undefined;
 }
 
-/** The first requirement that the labels do not meet, in words; undefined when they are selected. */
+/** The first requirement that the labels do not meet, in words; undefined when they match. */
 export function firstUnmet(selector: unknown, labels: Readonly<Record<string, string>>): string | undefined {
   if (selector === undefined || selector === null) return undefined;
   if (!isRecord(selector)) return 'the selector is malformed';

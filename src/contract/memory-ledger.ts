@@ -9,17 +9,17 @@ interface MemoryClaim<T> {
 interface MemoryLedger<T> {
   readonly granted: readonly T[];
   readonly refused: readonly { readonly claimant: T; readonly memory: Bytes; readonly free: Bytes }[];
-  /** Those that memory would have let in, but that had no place. */
+  /** Claims that fit in memory but found no place in a ConfigMap. */
   readonly placeless: readonly T[];
-  /** The sum of what was granted. */
+  /** The sum of the granted claims. */
   readonly used: Bytes;
 }
 
 /**
- * Grants claims in the order given, as long as they fit; a claim that does not fit is passed over, and a smaller one
- * behind it may still be granted. KServe's rule: the sum of the declared memory of an InferenceService's models must
- * not exceed the memory limit of its predictor container. No limit grants everything. Who finds no place with
- * `takePlace`, which is asked once of each claim that fits, takes no memory from those behind it.
+ * Grants claims in order as long as they fit. A claim that does not fit is skipped, and a smaller one after it may
+ * still be granted. KServe's rule: the declared memory of an InferenceService's models must not exceed the memory limit
+ * of its predictor container. Without a limit, every claim is granted. `takePlace` is called once for each claim that
+ * fits; a claim that finds no place uses no memory.
  */
 export function allocateMemory<T>(
   claims: Iterable<MemoryClaim<T>>,
@@ -44,8 +44,8 @@ export function allocateMemory<T>(
 }
 
 /**
- * The same where models take turns in memory: a claim is granted that fits by itself. What is free for a claim that does not is
- * all there is.
+ * The same for models that take turns in memory: a claim is granted if it fits alone. For a claim that does not fit,
+ * the free memory is the whole budget.
  */
 export function allocateAlone<T>(
   claims: Iterable<MemoryClaim<T>>,

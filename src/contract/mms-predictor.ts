@@ -2,7 +2,7 @@ import { implementationOf, isCustomPredictor } from './inference-service.ts';
 import type { ImplementationField, Predictor } from './inference-service.ts';
 import { isRecord } from '../lib/json.ts';
 
-/** Why a predictor is, or is not, multi-model. Stable codes; the sentences are {@link describeMmsDecision}'s. */
+/** Why a predictor is or is not multi-model. The codes are stable; {@link describeMmsDecision} has the sentences. */
 type MmsReason =
   | { readonly code: 'CustomPredictorOptsIn' }
   | { readonly code: 'CustomPredictorDoesNotOptIn' }
@@ -16,16 +16,16 @@ type MmsReason =
 
 export interface MmsDecision {
   readonly isMms: boolean;
-  /** Every reason that speaks against it, or the one that speaks for it. */
+  /** Every reason against it, or the one reason for it. */
   readonly reasons: readonly MmsReason[];
 }
 
-/** The variable by which a predictor with its own containers says that it serves many models. */
+/** The variable with which a predictor with its own containers declares that it serves many models. */
 const MULTI_MODEL_SERVER_ENV = 'MULTI_MODEL_SERVER';
 
 /**
- * KServe's IsMMSPredictor (`pkg/controller/v1beta1/inferenceservice/utils`), with its reasons. Where KServe would
- * crash, on a predictor without any implementation, the answer is no.
+ * KServe's IsMMSPredictor (`pkg/controller/v1beta1/inferenceservice/utils`), with its reasons. For a predictor without
+ * any implementation, where KServe would crash, the answer is no.
  */
 export function isMMSPredictor(predictor: Predictor | undefined): MmsDecision {
   if (!isRecord(predictor)) return no({ code: 'NoPredictor' });
@@ -37,7 +37,7 @@ export function isMMSPredictor(predictor: Predictor | undefined): MmsDecision {
   if (isSet(predictor['huggingface'])) against.push({ code: 'HuggingFace', field: 'huggingface' });
   else if (formatNameOf(predictor['model']) === 'huggingface')
     against.push({ code: 'HuggingFace', field: 'model' });
-  // KServe compares with nil; an empty URI names no storage either, and is treated as absent here.
+  // KServe compares with nil. An empty URI names no storage either, and counts as absent here.
   if (isSet(implementation.storageUri) && implementation.storageUri !== '') {
     against.push({ code: 'HasStorageUri', field });
   }
@@ -73,7 +73,7 @@ function formatNameOf(model: unknown): unknown {
   return (model as { modelFormat?: { name?: unknown } | null } | null | undefined)?.modelFormat?.name;
 }
 
-/** One sentence for people; used in admission answers, logs, conditions and the command line alike. */
+/** One sentence for the user, in admission responses, logs, conditions and the command line. */
 export function describeMmsDecision(decision: MmsDecision): string {
   return decision.reasons.map(describeReason).join('; ');
 }

@@ -19,17 +19,17 @@ import {
   RESIDENCY_JSON,
 } from './names.ts';
 
-/** What has to happen to one ConfigMap, and why. */
+/** The change that one ConfigMap needs, and why. */
 export type ConfigMapChange =
   | { readonly kind: 'none' }
   | { readonly kind: 'create'; readonly configMap: ConfigMap }
   | { readonly kind: 'replace'; readonly configMap: ConfigMap; readonly because: readonly string[] }
-  /** Somebody else's: it must be left alone, and a person told. */
+  /** Another owner's ConfigMap: leave it alone and report it. */
   | { readonly kind: 'conflict'; readonly message: string };
 
 /**
- * Compares one shard with its ConfigMap as it is. Foreign keys, labels and annotations stay; text that is equal in
- * meaning stays, so that KServe's own controller can keep the same ConfigMap without a fight.
+ * Compares one shard with its ConfigMap. Other keys, labels and annotations stay. Text with the same meaning stays too,
+ * so that KServe's controller can write the same ConfigMap without conflicts.
  */
 export function configMapChange(
   inferenceService: InferenceService,
@@ -93,7 +93,7 @@ function residencyKey({ residency }: ShardPlan): Record<string, string> {
   return residency === undefined ? {} : { [RESIDENCY_JSON]: residency };
 }
 
-/** Also because Kubernetes refuses a key that is in both data and binaryData. */
+/** Kubernetes refuses a key that is in both data and binaryData. */
 function without(values: Readonly<Record<string, string>>, keys: readonly string[]): Record<string, string> {
   return Object.fromEntries(Object.entries(values).filter(([key]) => !keys.includes(key)));
 }
@@ -123,12 +123,12 @@ function newConfigMap(
   };
 }
 
-/** KServe's contract: the ConfigMap carries the InferenceService's labels. Ours is what the watch selects by. */
+/** KServe's contract: the ConfigMap carries the InferenceService's labels. The manager's watch selects by ours. */
 function wantedLabels(inferenceService: InferenceService): Readonly<Record<string, string>> {
   return { ...inferenceService.metadata.labels, [MODEL_CONFIG_LABEL]: 'true' };
 }
 
-/** Group and name, not uid: an InferenceService that was deleted and created again is still the same owner. */
+/** Group and name, not uid: an InferenceService that was deleted and created again counts as the same owner. */
 function sameOwner(a: OwnerReference, b: OwnerReference): boolean {
   return groupOf(a.apiVersion) === groupOf(b.apiVersion) && a.kind === b.kind && a.name === b.name;
 }
@@ -141,7 +141,8 @@ function hasOwner(metadata: ObjectMeta, owner: OwnerReference): boolean {
   return (
     metadata.ownerReferences?.some(({ uid, controller }) => uid === owner.uid && controller === true) ===
       true &&
-    // A reference to the deleted namesake would make the garbage collector wait for, or take, the wrong one.
+    // A reference to the deleted namesake would make the garbage collector wait for the wrong object, or delete this
+    // one.
     metadata.ownerReferences.every((reference) => !sameOwner(reference, owner) || reference.uid === owner.uid)
   );
 }
@@ -151,8 +152,8 @@ function withOwner(references: readonly OwnerReference[], owner: OwnerReference)
 }
 
 /**
- * Whether a ConfigMap that no plan asks for may be deleted: only one that an InferenceService of this name controls
- * and that this project keeps. KServe's and people's own are never deleted.
+ * Whether a ConfigMap outside the plan may be deleted: only one that this project manages and an InferenceService of
+ * this name controls. KServe's and the users' own are never deleted.
  */
 export function isDisposable(configMap: ConfigMap, inferenceService: string): boolean {
   return (
@@ -160,7 +161,7 @@ export function isDisposable(configMap: ConfigMap, inferenceService: string): bo
   );
 }
 
-/** The InferenceService that a ConfigMap kept by this project belongs to. */
+/** The InferenceService of a ConfigMap that this project manages. */
 export function ownerNameOf(configMap: ConfigMap): string | undefined {
   return configMap.metadata.ownerReferences?.find(
     ({ controller, kind, apiVersion }) =>
@@ -170,7 +171,10 @@ export function ownerNameOf(configMap: ConfigMap): string | undefined {
   )?.name;
 }
 
-/** How many bytes models.json, and residency.json beside it, may have in this ConfigMap: what is foreign in it stays, and takes its part. */
+/**
+ * How many bytes models.json and residency.json may have together in this ConfigMap. Other keys stay and take their
+ * share.
+ */
 export function modelsCapacityOf(configMap: ConfigMap | undefined): number {
   const others = (values: Readonly<Record<string, string>> = {}): string[] =>
     Object.entries(values).flatMap(([key, value]) => (OUR_KEYS.includes(key) ? [] : [value]));
@@ -183,8 +187,8 @@ export function modelsCapacityOf(configMap: ConfigMap | undefined): number {
 }
 
 /**
- * What holds instead of a plan that could not be written: placed is what the ConfigMap said before, in the same version; the
- * rest waits, and this is why.
+ * The plan to use when a write failed: placed models are those in the ConfigMap, in the version that is there; the
+ * others wait, with the failure as the reason.
  */
 export function unwrittenPlan(
   plan: ModelConfigPlan,

@@ -35,7 +35,7 @@ export interface WaitingModel {
 export interface ShardPlan {
   readonly configMapName: string;
   readonly models: readonly ModelConfigEntry[];
-  /** The text of residency.json; undefined: there is none. */
+  /** The text of residency.json; undefined for none. */
   readonly residency?: string;
 }
 
@@ -43,7 +43,7 @@ export interface ModelConfigPlan {
   /** Empty when the InferenceService needs no ConfigMap: it is absent, or not multi-model. */
   readonly shards: readonly ShardPlan[];
   readonly waiting: readonly WaitingModel[];
-  /** Undefined when there is no InferenceService to decide upon. */
+  /** Undefined when the InferenceService does not exist. */
   readonly mms?: MmsDecision;
   readonly memory: { readonly used: Bytes; readonly limit: Bytes | undefined };
 }
@@ -52,33 +52,36 @@ export interface PlanInput {
   readonly inferenceService: InferenceService | undefined;
   /** All models of the namespace that name this InferenceService. */
   readonly trainedModels: readonly TrainedModel[];
-  /** The names in the ConfigMaps as they are now: who is in stays in before anyone new. */
+  /** The names in the ConfigMaps now. Models already placed stay before new ones. */
   readonly placed: ReadonlySet<string>;
   /**
-   * Who comes first when memory is short: those in the ConfigMaps now, or those that KServe's controller has let in, where
-   * it runs: of two that decide, only one may have the last word.
+   * Which models have priority when memory is short: those in the ConfigMaps now, or, where KServe's controller runs,
+   * those that it has allocated. Only one of two controllers can have the last word.
    */
   readonly first: 'placed' | 'allocated';
   /** How many bytes of models.json one ConfigMap may hold. */
   readonly capacity: number;
 }
 
-/** Whose decision stands when memory is short: KServe's where its controller runs, ours where it does not. */
+/** Whose decision holds when memory is short: KServe's where its controller runs, else ours. */
 export function precedenceIn(kserve: KServeMode): PlanInput['first'] {
   return kserve === 'takeover' ? 'placed' : 'allocated';
 }
 
 /**
  * Kubernetes refuses a ConfigMap of more than 1 MiB over all its keys
- * (https://kubernetes.io/docs/concepts/configuration/configmap/#motivation). The rest is left to foreign keys.
+ * (https://kubernetes.io/docs/concepts/configuration/configmap/#motivation). The rest is for other keys.
  */
 export const MODELS_JSON_CAPACITY = 1024 * 1024 - 16 * 1024;
-/** Of all values of one ConfigMap together, its keys not counted: apimachinery's ValidateConfigMap, `MaxSecretSize`. */
+/**
+ * The limit of all values of one ConfigMap together, without its keys: apimachinery's ValidateConfigMap,
+ * `MaxSecretSize`.
+ */
 export const CONFIG_MAP_CAPACITY = 1024 * 1024;
 
 /**
- * Which ConfigMaps an InferenceService has, which models are in them, and which wait and why. All placement is
- * decided here; nothing else assumes that there is a single shard.
+ * The ConfigMaps of an InferenceService, the models in each, and the models that wait, with reasons. All placement is
+ * decided here; no other code assumes a single shard.
  */
 export function planModelConfig(input: PlanInput): ModelConfigPlan {
   const { inferenceService } = input;
@@ -124,11 +127,11 @@ function placeModels(
     waiting.push({ name: claimant.modelName, reason: 'MemoryResourceNotAvailable', message });
   }
   for (const entry of ledger.placeless) {
-    const rest = capacity < MODELS_JSON_CAPACITY ? ', since its other keys take the rest; remove them' : '';
+    const rest = capacity < MODELS_JSON_CAPACITY ? '; its other keys take the rest: remove them' : '';
     const message = `the ConfigMap is full: its models.json may hold ${room} bytes${rest}`;
     waiting.push({ name: entry.modelName, reason: 'ConfigMapFull', message });
   }
-  // KServe itself only ever uses shard 0.
+  // KServe itself uses shard 0 only.
   const configMapName = modelConfigName(inferenceService.metadata.name, 0);
   return {
     shards: [{ configMapName, models: ledger.granted, ...(text !== undefined && { residency: text }) }],
@@ -138,14 +141,14 @@ function placeModels(
 }
 
 /**
- * What goes into residency.json. The budget is that of the annotation, else what the InferenceService's own memory limit leaves:
- * a runtime's limit only the webhook knows, which passes it to the agent by a flag.
+ * The contents of residency.json. The budget is the annotation's, else derived from the InferenceService's own memory
+ * limit. Only the webhook knows a runtime's limit, and passes it to the agent as a flag.
  */
 function residencyOf(inferenceService: InferenceService, models: readonly TrainedModel[]): Residency {
-  const wish = readResidency(inferenceService.metadata.annotations);
-  if (wish.kind === 'always') return { kind: 'always' };
+  const requested = readResidency(inferenceService.metadata.annotations);
+  if (requested.kind === 'always') return { kind: 'always' };
   const limit = memoryLimitOf(inferenceService);
-  const { memoryBudget = limit && defaultMemoryBudget(limit), diskBudget } = wish;
+  const { memoryBudget = limit && defaultMemoryBudget(limit), diskBudget } = requested;
   const pinned = models.filter(({ metadata }) => isPinned(metadata.annotations));
   return {
     kind: 'on-demand',
@@ -156,9 +159,9 @@ function residencyOf(inferenceService: InferenceService, models: readonly Traine
 }
 
 /**
- * Models that are placed come first, so that no new model takes a running model's memory; then those that KServe's
- * controller had let in, in case their ConfigMap is lost; then the oldest. Beside KServe's controller the first two change
- * places.
+ * Placed models come first, so that no new model takes a running model's memory. Then come models that KServe's
+ * controller had allocated, in case their ConfigMap is lost, then the oldest. Beside KServe's controller the first two
+ * groups change places.
  */
 function inOrderOfPrecedence(
   models: readonly TrainedModel[],
@@ -182,10 +185,10 @@ function inOrderOfPrecedence(
 
 /** Takes entries as long as their text stays within the capacity. */
 function roomInConfigMap(capacity: number): (entry: ModelConfigEntry) => boolean {
-  // Two brackets, and every entry with a comma, of which the last is not written.
+  // Two brackets, and every entry with a comma; the last comma is not written.
   let used = 1;
   return (entry) => {
-    // No less than its characters: thousands that find no room any more need not be written to see that.
+    // The size is at least its character count, so entries that cannot fit need no encoding.
     if (used + entry.modelSpec.storageUri.length > capacity) return false;
     const size = encodedSize(entry);
     if (used + size > capacity) return false;

@@ -3,7 +3,7 @@ import { isRecord } from '../lib/json.ts';
 import { isModestJson } from '../lib/json-meter.ts';
 import { formatQuantity, parseQuantity } from '../lib/quantity.ts';
 
-/** What an agent learns about one model; the shape and field order are KServe's `modelconfig.ModelConfig`. */
+/** One model in models.json; the shape and field order are KServe's `modelconfig.ModelConfig`. */
 export interface ModelSpec {
   readonly storageUri: string;
   readonly framework: string;
@@ -16,15 +16,15 @@ export interface ModelConfigEntry {
   readonly modelSpec: ModelSpec;
 }
 
-/** Where and why a models.json cannot be taken at its word. */
+/** A fault in a models.json, with its place. */
 export interface ModelConfigFault {
-  /** Like `[3].modelSpec.storageUri`; empty for the text as a whole. */
+  /** For example `[3].modelSpec.storageUri`; empty for the text as a whole. */
   readonly path: string;
   readonly message: string;
 }
 
 interface DecodedModelConfig {
-  /** The entries that could be read, in the order of the text, without duplicates. */
+  /** The valid entries, in the order of the text, without duplicates. */
   readonly models: readonly ModelConfigEntry[];
   readonly faults: readonly ModelConfigFault[];
 }
@@ -32,18 +32,18 @@ interface DecodedModelConfig {
 /** The text of a ConfigMap without models. */
 export const EMPTY_MODEL_CONFIG = '[]';
 
-/** A MiB, which is all that a ConfigMap holds, has room for 14,000 entries; people may write more fields than there are. */
+/** A ConfigMap's 1 MiB has room for 14,000 entries, and people may write extra fields. */
 const MOST = { values: 100_000, depth: 32 };
-/** What is after so many faults is not looked at: the text is written anew in any case. */
+/** Faults after the first hundred are not collected: the text is rewritten in any case. */
 const MOST_FAULTS = 100;
 
 /**
- * Reads models.json. Unknown fields and any order are fine; everything else that is not as KServe writes it is a
- * fault with its place, and never throws.
+ * Reads models.json. Unknown fields and any order are accepted; any other deviation from KServe's format is a fault
+ * with its place. Never throws.
  */
 export function decodeModelConfig(text: string): DecodedModelConfig {
   if (!isModestJson(text, MOST)) {
-    const message = `has more than ${MOST.values} values, or is nested deeper than ${MOST.depth}: that is no list of models`;
+    const message = `has more than ${MOST.values} values, or is nested deeper than ${MOST.depth}: it is not a list of models`;
     return { models: [], faults: [{ path: '', message }] };
   }
   let parsed: unknown;
@@ -52,7 +52,7 @@ export function decodeModelConfig(text: string): DecodedModelConfig {
   } catch (thrown) {
     const why =
       text.trim() === '' ? 'is empty' : `is not JSON: ${thrown instanceof Error ? thrown.message : ''}`;
-    return { models: [], faults: [{ path: '', message: `${why}; a set without models is written []` }] };
+    return { models: [], faults: [{ path: '', message: `${why}; an empty set of models is []` }] };
   }
   if (!Array.isArray(parsed)) return { models: [], faults: [{ path: '', message: 'is not a JSON array' }] };
   const models = new Map<string, ModelConfigEntry>();
@@ -87,14 +87,14 @@ function notText(path: string): ModelConfigFault {
 }
 
 /**
- * Writes models.json: sorted by name, quantities in canonical form, so that the same models always give the same
- * bytes. (KServe writes them in the random order of a Go map.)
+ * Writes models.json sorted by name, with canonical quantities, so that the same models always give the same bytes.
+ * (KServe writes them in the random order of a Go map.)
  */
 export function encodeModelConfig(entries: readonly ModelConfigEntry[]): string {
   return JSON.stringify(sortByName(entries).map(canonicalEntry));
 }
 
-/** The bytes one entry adds to the text, its separating comma included. */
+/** The bytes that one entry adds to the text, with its comma. */
 export function encodedSize(entry: ModelConfigEntry): number {
   return byteLength(JSON.stringify(canonicalEntry(entry))) + 1;
 }
@@ -119,8 +119,8 @@ export function byteLength(text: string): number {
 }
 
 /**
- * Whether a models.json, as it stands, says just these models: order, spacing and the spelling of quantities do not
- * count, so that another controller's equal text is never overwritten. A faulty text equals nothing.
+ * Whether a models.json lists exactly these models. Order, spacing and the spelling of quantities do not count, so that
+ * another controller's equal text is never overwritten. A faulty text equals nothing.
  */
 export function meansSameModels(text: string, entries: readonly ModelConfigEntry[]): boolean {
   const decoded = decodeModelConfig(text);
@@ -140,6 +140,6 @@ export function meansSameSpec(a: ModelSpec, b: ModelSpec): boolean {
 function sameMemory(a: string, b: string): boolean {
   if (a === b) return true;
   const nano = parseQuantity(a)?.nano;
-  // Two texts that are no quantities have nothing in common.
+  // Two texts that are not quantities are never equal.
   return nano !== undefined && nano === parseQuantity(b)?.nano;
 }

@@ -4,21 +4,21 @@ import type { WaitingModel } from './model-config-plan.ts';
 import type { ModelPhase } from './agent-status.ts';
 import { withoutServerPrefix } from './server-answer.ts';
 
-/** What one agent says of one model; read from a pod, which is a user's territory, and so bounded in every field. */
+/** One agent's report on one model. It comes from a pod, which a user controls, so every field is bounded. */
 export interface ReplicaModel {
   readonly phase: ModelPhase['phase'];
-  /** Undefined where the agent cannot say which version it is: KServe's own does not. */
+  /** Undefined when the agent does not report its version, as KServe's own does not. */
   readonly specHash: string | null | undefined;
   readonly reason: string;
   readonly message: string;
 }
 
-/** What is known of a model on one predictor pod. */
+/** The state of a model on one predictor pod. */
 export type ReplicaView =
-  | { readonly kind: 'told'; readonly pod: string; readonly ready: boolean; readonly model: ReplicaModel }
-  /** The agent answers and has not heard of the model. */
-  | { readonly kind: 'untold'; readonly pod: string; readonly ready: boolean }
-  /** Nothing has been heard since this time; what was said last, if anything. */
+  | { readonly kind: 'reported'; readonly pod: string; readonly ready: boolean; readonly model: ReplicaModel }
+  /** The agent answers but does not report the model. */
+  | { readonly kind: 'unreported'; readonly pod: string; readonly ready: boolean }
+  /** No report since this time; the last report, if any. */
   | {
       readonly kind: 'silent';
       readonly pod: string;
@@ -28,31 +28,31 @@ export type ReplicaView =
       readonly last: ReplicaModel | undefined;
     };
 
-/** Whether a model is where it should be, over all replicas that get requests. */
+/** Whether a model is loaded, over all replicas that get requests. */
 export interface ModelLoaded {
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
-  /** False while it is on its way, which may be over in a moment; such a state is not worth a write at once. */
+  /** False while a change is in progress and may end in a moment; such a state is not written at once. */
   readonly settled: boolean;
-  /** When another look is due though nothing else changes. */
+  /** When to check again even if nothing changes. */
   readonly lookAgainAt?: MonotonicMs;
 }
 
-/** An agent that was heard of is believed for so long after it fell silent, and a new one is given as long to answer. */
+/** A report is believed for this long after the agent falls silent, and a new agent has this long to answer. */
 export const SILENCE_BELIEVED: Milliseconds = seconds(20);
 /** Pods named in a message. */
 const PODS_NAMED = 3;
 
 /**
  * @param waiting why the model is in no models.json, if so
- * @param pods all pods that should serve the model and can be asked
+ * @param pods all reachable pods that should serve the model
  * @param expected the hash of the spec that should be loaded
  */
 export function modelLoadedOf(input: {
   readonly waiting: WaitingModel | undefined;
   readonly pods: readonly ReplicaView[];
-  /** Pods that have no address yet. */
+  /** Pods without an address. */
   readonly starting: number;
   readonly expected: string;
   readonly now: MonotonicMs;
@@ -65,7 +65,7 @@ export function modelLoadedOf(input: {
     const message = starting === 0 ? 'no predictor pod runs' : startingMessage(starting);
     return { status: 'False', reason: 'NoReplicas', message, settled: starting === 0 };
   }
-  // Only pods that are ready get requests; one that is coming up changes nothing for anybody.
+  // Only ready pods get requests, so a pod that is starting changes nothing for clients.
   const ready = pods.filter((pod) => pod.ready);
   const counted = ready.length > 0 ? ready : pods;
   const states = counted.map((pod) => stateOn(pod, input.expected, now));
@@ -73,21 +73,21 @@ export function modelLoadedOf(input: {
     return { status: 'True', reason: 'Loaded', message: 'loaded on every ready replica', settled: true };
   }
   if (states.every(({ rank }) => rank >= RANK.Standby)) {
-    const message = 'has loaded on every ready replica, and does again when a request comes for it';
+    const message = 'has loaded on every ready replica, and is loaded again on request';
     return { status: 'True', reason: 'Standby', message, settled: true };
   }
   return notEverywhere(states);
 }
 
-/** The reasons of ModelLoaded with which a model answers requests, at once or when it has been loaded for them. */
-const AT_HAND: ReadonlySet<string> = new Set(['Loaded', 'Standby']);
+/** The reasons of ModelLoaded with which a model answers requests, at once or after it is loaded for them. */
+const ANSWERING: ReadonlySet<string> = new Set(['Loaded', 'Standby']);
 
 /** Whether a model whose ModelLoaded has this reason answers requests. */
 export function isAtHand(reason: string | undefined): boolean {
-  return AT_HAND.has(reason ?? '');
+  return ANSWERING.has(reason ?? '');
 }
 
-/** The worse the lower: the worst replica gives the reason. */
+/** Lower is worse: the worst replica gives the reason. */
 const RANK = {
   ...{ Failed: 0, AgentNotReachable: 1, Queued: 2, Downloading: 3, Loading: 4 },
   ...{ Standby: 5, Loaded: 6 },
@@ -106,25 +106,25 @@ function stateOn(view: ReplicaView, expected: string, now: MonotonicMs): Replica
   if (view.kind === 'silent') {
     const believedUntil = (view.since + SILENCE_BELIEVED) as MonotonicMs;
     if (now < believedUntil) {
-      const last = view.last === undefined ? QUEUED : told(view.last, expected);
+      const last = view.last === undefined ? QUEUED : reportedState(view.last, expected);
       return { pod, ...last, lookAgainAt: believedUntil };
     }
     const message = `agent not reachable${view.why === '' ? '' : ` (${view.why})`}`;
     return { pod, rank: RANK.AgentNotReachable, reason: 'AgentNotReachable', message };
   }
-  return { pod, ...(view.kind === 'untold' ? QUEUED : told(view.model, expected)) };
+  return { pod, ...(view.kind === 'unreported' ? QUEUED : reportedState(view.model, expected)) };
 }
 
 const QUEUED = { rank: RANK.Queued, reason: 'Queued', message: '' };
 
-function told(model: ReplicaModel, expected: string): Omit<ReplicaState, 'pod'> {
+function reportedState(model: ReplicaModel, expected: string): Omit<ReplicaState, 'pod'> {
   const { phase, specHash } = model;
-  // It still speaks of another version: the ConfigMap has not reached it yet.
+  // It still reports another version: the ConfigMap has not reached it yet.
   if (specHash !== undefined && specHash !== expected) return QUEUED;
   switch (phase) {
     case 'Unloading':
       return QUEUED;
-    // Whether its files are on disk makes a difference to nobody who asks it.
+    // Whether its files are on disk makes no difference to clients.
     case 'Remote':
       return { rank: RANK.Standby, reason: 'Standby', message: '' };
     case 'Failed':
@@ -160,7 +160,10 @@ function loadedOn(loaded: number, total: number): string {
 
 const LOADED_ON = /^loaded on (\d+) of (\d+) replicas(?:; )?/;
 
-/** The numbers that {@link modelLoadedOf} wrote into a message; undefined for one without. The status has no field for them. */
+/**
+ * The numbers of replicas in a message of {@link modelLoadedOf}; undefined for a message without. The status has no
+ * field for them.
+ */
 export function replicasIn(
   message: string | undefined,
 ): { readonly loaded: number; readonly total: number } | undefined {
@@ -168,12 +171,12 @@ export function replicasIn(
   return match === null ? undefined : { loaded: Number(match[1]), total: Number(match[2]) };
 }
 
-/** The message without those numbers, for where they are shown beside it. */
+/** The message without those numbers, for output that shows them beside it. */
 export function withoutReplicas(message: string): string {
   return message.replace(LOADED_ON, '');
 }
 
-/** What the first pod in it says, for where there is room for one line. */
+/** The message of the first pod, for output with room for one line. */
 export function briefly(message: string): string {
   const pods = withoutReplicas(message);
   const [, reason = '', said = ''] = /^pod [^\s:]+: (\w+: )?(.*)$/s.exec(pods) ?? [];

@@ -1,24 +1,24 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isRecord } from '../lib/json.ts';
 import type { ModelSpec } from './model-config.ts';
 import { formatQuantity, parseQuantity } from '../lib/quantity.ts';
 
-/** A complete download holds one file with this prefix; KServe's agent looks for the same. */
+/** A complete download contains one file with this prefix; KServe's agent looks for the same. */
 const MARKER_PREFIX = 'SUCCESS.';
 const MARKER_NAME = /^SUCCESS\.[0-9a-f]{64}$/;
 
 /**
- * The name of the marker that KServe's agent would look for: `SUCCESS.` and the SHA-256 of Go's `%v` of its ModelSpec
- * (`AsSha256` in pkg/agent/storage/utils.go). Quantities with a fraction print a memory address there, so for those
- * no stable name exists and KServe's agent downloads again; the content of the marker is what counts here.
+ * The name of the marker that KServe's agent looks for: `SUCCESS.` and the SHA-256 of Go's `%v` of its ModelSpec
+ * (`AsSha256` in pkg/agent/storage/utils.go). For a quantity with a fraction Go prints a memory address, so there is no
+ * stable name and KServe's agent downloads again. Here the content of the marker decides.
  */
 export function markerName(spec: ModelSpec): string {
   return `${MARKER_PREFIX}${sha256(`&{${spec.storageUri} ${spec.framework} ${goQuantity(spec.memory)}}`)}`;
 }
 
 /**
- * Whether a file at the top of a model's directory is a marker. An agent's marker has a SHA-256 in its name; other files
- * whose names begin alike, `SUCCESS.md` say, are the model's own.
+ * Whether a file at the top of a model's directory is a marker. An agent's marker has a SHA-256 in its name. Other
+ * files with this prefix, such as `SUCCESS.md`, belong to the model.
  */
 export function isMarkerName(name: string): boolean {
   return MARKER_NAME.test(name);
@@ -32,7 +32,7 @@ export function markerContent(spec: ModelSpec): string {
   );
 }
 
-/** Reads a marker; undefined when it is not a whole model spec, which makes the tree around it worthless. */
+/** Reads a marker; undefined when it is not a complete model spec, which makes the files around it useless. */
 export function readMarker(content: string): ModelSpec | undefined {
   let parsed: unknown;
   try {
@@ -62,7 +62,7 @@ function canonicalSpec({ storageUri, framework, memory }: ModelSpec): string {
 }
 
 function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text, 'hex');
 }
 
 const BINARY_EXPONENTS = new Map([
@@ -87,8 +87,8 @@ const DECIMAL_EXPONENTS = new Map([
 ]);
 
 /**
- * How Go prints the internals of a resource.Quantity made from whole digits and a suffix:
- * `{{value scale} {<nil>} cachedText Format}`; the text is cached only where ParseQuantity of apimachinery does so.
+ * How Go prints a resource.Quantity made from whole digits and a suffix: `{{value scale} {<nil>} cachedText Format}`.
+ * The text is cached only where apimachinery's ParseQuantity does so.
  */
 function goQuantity(text: string): string {
   if (text === '0') return '{{0 0} {<nil>} 0 DecimalSI}';

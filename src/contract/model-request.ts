@@ -6,13 +6,13 @@ import type { JsonObject } from '../lib/json.ts';
 /** What a predictor asks of a runtime. */
 export interface ModelRequest {
   readonly format: { readonly name: string; readonly version: string | undefined };
-  /** The runtime that the user names; undefined to have one selected. */
+  /** The runtime that the user names; undefined for automatic selection. */
   readonly runtime: string | undefined;
   /** `v1`, `v2`, `grpc-v1` or `grpc-v2`; undefined when the user leaves it open. */
   readonly protocol: string | undefined;
-  /** The tag that replaces the one of the runtime's image. */
+  /** The tag that replaces the tag of the runtime's image. */
   readonly runtimeVersion: string | undefined;
-  /** Fields of a container, to be laid over the runtime's. */
+  /** Fields of a container, merged over the runtime's. */
   readonly overrides: JsonObject;
 }
 
@@ -26,7 +26,7 @@ const OWN_FIELDS = new Set([
   'protocolVersion',
 ]);
 
-/** Formats that have never spoken v1: KServe's defaulting, `setPredictorModelDefaults`. */
+/** Formats that never supported v1: KServe's defaulting, `setPredictorModelDefaults`. */
 const V2_BY_DEFAULT: ReadonlySet<ImplementationField> = new Set(['triton', 'onnx', 'huggingface']);
 
 /**

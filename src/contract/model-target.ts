@@ -1,11 +1,11 @@
-/** What a request asks of which model. */
+/** The model that a request is for, and what it asks. */
 export interface ModelTarget {
   readonly model: string;
-  /** `inference` needs the model in memory; the others are asked about it. */
+  /** `inference` needs the model in memory; the others ask about the model. */
   readonly ask: 'inference' | 'ready' | 'metadata';
 }
 
-/** As metrics name them: what streams and what does not is one verb. */
+/** As metrics name them. Streaming and non-streaming calls share a verb. */
 type InferenceVerb = 'predict' | 'explain' | 'infer' | 'generate';
 
 /** TensorFlow's API, which is V1, has versions, labels and more verbs: https://www.tensorflow.org/tfx/serving/api_rest. */
@@ -31,14 +31,14 @@ type Asked =
   | { readonly model: string; readonly ask: 'ready' | 'metadata' };
 
 /**
- * The model that a request is for, by its method and its target; undefined for a request that is for no model, and for one that
- * no model has to be in memory for. The path is decoded once, as model servers do.
+ * The model that a request is for, by its method and target. Undefined for a request that is for no model, or that does
+ * not need its model in memory. The path is decoded once, as model servers do.
  */
 export function modelTarget(method: string, target: string): ModelTarget | undefined {
   const asked = askedIn(target);
   if (asked === undefined) return undefined;
   const { model, ask } = asked;
-  // Any other method is refused by the model server, whether or not it has the model.
+  // The model server refuses any other method, whether or not it has the model.
   const fits = ask === 'inference' ? method === 'POST' : method === 'GET' || method === 'HEAD';
   return fits ? { model, ask } : undefined;
 }

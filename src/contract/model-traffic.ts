@@ -5,19 +5,19 @@ export const REQUEST_METRICS = 'kserve_mms_agent_request';
 const REQUESTS = `${REQUEST_METRICS}s_total`;
 const DURATION = `${REQUEST_METRICS}_duration_seconds`;
 
-/** The requests of one model, as counters that only grow. */
+/** The requests of one model, as monotonic counters. */
 export interface Traffic {
   readonly requests: number;
-  /** Answered with 4xx or 5xx, or not waited for. */
+  /** Answered with 4xx or 5xx, or abandoned by the client. */
   readonly errors: number;
   /** The sum of all durations in seconds, and how many there are. */
   readonly seconds: number;
   readonly count: number;
-  /** How many took at most so many seconds; by upper bound, rising. */
+  /** Cumulative counts by upper bound in seconds, in rising order. */
   readonly buckets: ReadonlyMap<number, number>;
 }
 
-/** What a person sees of it. Times in milliseconds; undefined without a request. */
+/** The figures shown to people. Times in milliseconds; undefined without requests. */
 export interface TrafficFigures {
   readonly requests: number;
   readonly errors: number;
@@ -28,7 +28,7 @@ export interface TrafficFigures {
 
 export const NO_TRAFFIC: Traffic = { requests: 0, errors: 0, seconds: 0, count: 0, buckets: new Map() };
 
-/** The same while it is being added up: there may be hundreds of thousands of samples. */
+/** The same while it is summed: there may be hundreds of thousands of samples. */
 interface Draft {
   requests: number;
   errors: number;
@@ -37,7 +37,7 @@ interface Draft {
   readonly buckets: Map<number, number>;
 }
 
-/** By model, over all verbs and statuses; requests for no model have the name ''. */
+/** By model, over all verbs and statuses. Requests for no model have the name ''. */
 export function trafficIn(samples: readonly MetricSample[]): Map<string, Traffic> {
   const byModel = new Map<string, Draft>();
   for (const { name, labels, value } of samples) {
@@ -74,12 +74,12 @@ function rising(buckets: ReadonlyMap<number, number>): ReadonlyMap<number, numbe
   return new Map([...buckets].sort(([a], [b]) => a - b));
 }
 
-/** Both together, as of two replicas. */
+/** The sum of two, as of two replicas. */
 export function sumOf(a: Traffic, b: Traffic): Traffic {
   return combined(a, b, (x, y) => x + y);
 }
 
-/** What came between two looks at the same counters; those of an agent that restarted count from zero. */
+/** The growth between two readings of the same counters. Counters of an agent that restarted begin at zero. */
 export function growthOf(before: Traffic, after: Traffic): Traffic {
   return after.requests < before.requests ? after : combined(after, before, (x, y) => Math.max(0, x - y));
 }
@@ -109,7 +109,9 @@ export function figuresOf(traffic: Traffic): TrafficFigures {
   };
 }
 
-/** As Prometheus reckons it: evenly spread within a bucket; of the last one, which has no end, its beginning. */
+/**
+ * As Prometheus computes it: linear within a bucket; for the last bucket, which has no upper bound, its lower bound.
+ */
 function quantile({ count, buckets }: Traffic, share: number): number | undefined {
   if (count === 0) return undefined;
   const rank = share * count;

@@ -4,8 +4,9 @@ import { isRecord } from '../lib/json.ts';
 import { CONTAINERS } from './names.ts';
 
 /**
- * Where a model is called, as KServe writes it: the URL of its InferenceService and the path of its protocol. Nothing where
- * the InferenceService has no URL (yet). Source: KServe v0.17, trainedmodel/controller.go updateStatus, constants.PredictPath.
+ * The URL and address of a model, as KServe writes them: the URL of its InferenceService and the path of its protocol.
+ * Empty while the InferenceService has no URL. Source: KServe v0.17, trainedmodel/controller.go updateStatus,
+ * constants.PredictPath.
  */
 export function urlsOf(
   model: string,
@@ -20,16 +21,16 @@ export function urlsOf(
   };
 }
 
-/** The path of a protocol, `v1` or `v2`; KServe has none for gRPC, for which it is empty. */
+/** The path of a protocol, `v1` or `v2`. Empty for gRPC, for which KServe has none. */
 export function predictPath(model: string, protocol: string): string {
   if (protocol === 'v1') return `/v1/models/${model}:predict`;
   return protocol === 'v2' ? `/v2/models/${model}/infer` : '';
 }
 
-/** The frameworks whose servers speak V2 unless told otherwise. */
+/** The frameworks whose servers speak V2 by default. */
 const V2_BY_DEFAULT: ReadonlySet<string> = new Set(['triton', 'huggingface']);
 
-/** `v1`, `v2`, `grpc-v2` or whatever else the predictor says; KServe's default where it says nothing. */
+/** `v1`, `v2`, `grpc-v2` or any other value of the predictor; KServe's default when it is not set. */
 export function protocolOf(predictor: Predictor | undefined): string {
   if (!isRecord(predictor)) return 'v1';
   if (isCustomPredictor(predictor)) return protocolOfContainers(predictor) ?? 'v1';

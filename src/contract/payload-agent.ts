@@ -13,7 +13,10 @@ import type { LoggerStorage } from './payload-spec.ts';
 import type { Pod, Volume, VolumeMount } from './pod.ts';
 import type { LoggerSettings } from './system-config.ts';
 
-/** What the agent of a pod is called with for its logger and its batcher, by the pod's annotations as KServe's webhook reads them. */
+/**
+ * The agent's arguments for the logger and the batcher of a pod, from the pod's annotations as KServe's webhook reads
+ * them.
+ */
 export interface PayloadParts {
   readonly args: readonly string[];
   readonly volumes: readonly Volume[];
@@ -27,7 +30,7 @@ interface PayloadInput {
   readonly settings: LoggerSettings;
 }
 
-/** Nothing for a pod that asks for neither. */
+/** Empty for a pod with neither. */
 export function payloadParts(input: PayloadInput): PayloadParts {
   const { pod, settings } = input;
   if (!hasLogger(pod)) return { args: batcherArgs(pod), volumes: [], volumeMounts: [] };
@@ -37,7 +40,7 @@ export function payloadParts(input: PayloadInput): PayloadParts {
   const name = VOLUMES.loggerCa;
   return {
     args,
-    // The pod starts without the ConfigMap, too.
+    // The pod also starts without the ConfigMap.
     volumes: [{ name, configMap: { name: caBundle, optional: true } }],
     volumeMounts: [{ name, mountPath: LOGGER_CA_DIRECTORY, readOnly: true }],
   };
@@ -51,7 +54,7 @@ export function loggerAccountOf({ pod, inferenceService, settings }: PayloadInpu
   return store.serviceAccountName === '' ? DEFAULT_LOGGER_ACCOUNT : store.serviceAccountName;
 }
 
-/** The annotation alone counts in KServe, whatever it says. */
+/** In KServe the annotation alone counts, whatever its value. */
 function hasLogger(pod: Pod): boolean {
   return annotation(pod, PAYLOAD_ANNOTATIONS.logger) !== undefined;
 }
@@ -74,7 +77,7 @@ function loggerArgs({ pod, inferenceService, settings }: PayloadInput): string[]
     ...['--source-uri', name ?? ''],
     ...['--log-mode', annotation(pod, PAYLOAD_ANNOTATIONS.loggerMode) ?? 'all'],
     ...['--inference-service', labels[INFERENCE_SERVICE_LABEL] ?? ''],
-    // A pod that is about to be created may leave its namespace to the request.
+    // A new pod may leave its namespace to the request.
     ...['--namespace', inferenceService?.metadata.namespace ?? namespace ?? ''],
     ...['--endpoint', labels[ENDPOINT_LABEL] ?? ''],
     ...['--component', labels[COMPONENT_LABEL] ?? ''],
@@ -97,13 +100,16 @@ function storageArgs({ store, marshallerUrl, batchSize, batchInterval }: LoggerS
   ];
 }
 
-/** The annotations of the pod that its logger names, as a list that the agent's flag takes; those that are not there are left out. */
+/**
+ * The annotations of the pod that its logger names, as a list in the format of the agent's flag. Missing ones are left
+ * out.
+ */
 function metadataAnnotations(pod: Pod): string | undefined {
   const named = loggedAnnotations(pod);
   return named?.map(([key, value]) => listEntry(`${key}=${value}`)).join(',');
 }
 
-/** The annotations that go into events, as often as they are named; undefined when none are asked for. */
+/** The annotations that go into events, repeated as often as they are named; undefined when none are requested. */
 export function loggedAnnotations(pod: Pod): (readonly [string, string])[] | undefined {
   const keys = annotation(pod, PAYLOAD_ANNOTATIONS.loggerMetadataAnnotations)?.split(',');
   return keys?.flatMap((key) => {
@@ -113,15 +119,15 @@ export function loggedAnnotations(pod: Pod): (readonly [string, string])[] | und
 }
 
 /**
- * The flag is a line of CSV (Go's pflag, StringSlice). KServe's webhook writes every value bare, and its agent does not start
- * with one that has a comma.
+ * The flag is a line of CSV (Go's pflag, StringSlice). KServe's webhook does not quote values, and its agent fails to
+ * start with one that has a comma.
  */
 function listEntry(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 function annotation({ metadata }: Pod, key: string): string | undefined {
-  // A client may send null for none.
+  // A client may send null instead of an empty map.
   const annotations = metadata.annotations ?? {};
   return Object.hasOwn(annotations, key) ? annotations[key] : undefined;
 }

@@ -2,19 +2,19 @@ import { isRecord, textMapIn } from '../lib/json.ts';
 import type { Predictor } from './inference-service.ts';
 import { PAYLOAD_ANNOTATIONS } from './names.ts';
 
-/** Where objects of a logger go in their store, and whose credentials are used (KServe's `LoggerStorageSpec`). */
+/** The store of a logger's objects, and the account whose credentials open it (KServe's `LoggerStorageSpec`). */
 interface LoggerStore {
   readonly path: string;
-  /** Empty: the agent's default. */
+  /** Empty for the agent's default. */
   readonly format: string;
-  /** Empty: KServe's `logger-sa`. */
+  /** Empty for KServe's `logger-sa`. */
   readonly serviceAccountName: string;
 }
 
-/** Settings of a logger that an InferenceService has, and `inferenceservice-config` in its place. */
+/** Settings of a logger, from an InferenceService or from `inferenceservice-config`. */
 export interface LoggerStorage {
   readonly store: LoggerStore | undefined;
-  /** Empty: objects are made by the agent. */
+  /** Empty when the agent makes the objects. */
   readonly marshallerUrl: string;
   readonly batchSize: number;
   readonly batchInterval: string;
@@ -22,14 +22,17 @@ export interface LoggerStorage {
 
 const MODES: ReadonlySet<string> = new Set(['all', 'request', 'response']);
 
-/** A value of a logger or batcher that no agent starts with. */
+/** A value of a logger or batcher that prevents an agent from starting. */
 interface PayloadFault {
   readonly path: readonly string[];
-  /** What the value must be; the path goes before it. */
+  /** What the value must be; printed after the path. */
   readonly message: string;
 }
 
-/** What KServe's controller writes on the pods of a predictor with a logger or a batcher, and what is wrong with these. */
+/**
+ * The annotations that KServe's controller writes on the pods of a predictor with a logger or a batcher, and the faults
+ * in its settings.
+ */
 interface PayloadAnnotations {
   readonly annotations: Readonly<Record<string, string>>;
   readonly faults: readonly PayloadFault[];
@@ -53,7 +56,7 @@ function loggerAnnotations(
   faults: PayloadFault[],
 ): Record<string, string> {
   const { url, metadataHeaders, metadataAnnotations } = logger;
-  // KServe documents "all" as the default, and refuses a logger without a mode.
+  // KServe documents "all" as the default, but refuses a logger without a mode.
   const mode = logger['mode'] == null ? 'all' : textOf(logger['mode']);
   if (!MODES.has(mode)) faults.push(faultOf('logger', 'mode', 'must be all, request or response'));
   return {
@@ -67,7 +70,7 @@ function loggerAnnotations(
 
 function listed(annotation: string, list: unknown): Record<string, string> {
   const texts = Array.isArray(list) ? list.filter((entry) => typeof entry === 'string') : [];
-  // An empty list does not get through KServe's own API server, whose types leave it out.
+  // KServe's API types omit an empty list, so it never arrives.
   return texts.length === 0 ? {} : { [annotation]: texts.join(',') };
 }
 
@@ -78,7 +81,7 @@ function batcherAnnotations(
   const number = (field: string, annotation: string): Record<string, string> => {
     const value = batcher[field];
     if (value == null) return {};
-    // KServe's agent does not start with another one, and ours neither.
+    // Neither KServe's agent nor ours starts with any other value.
     if (typeof value === 'number' && Number.isInteger(value) && value >= 1)
       return { [annotation]: String(value) };
     faults.push(faultOf('batcher', field, 'must be a whole number, 1 or more'));
@@ -95,7 +98,10 @@ function faultOf(part: 'logger' | 'batcher', field: string, message: string): Pa
   return { path: ['spec', 'predictor', part, field], message };
 }
 
-/** Reads what KServe's `LoggerSpec` and the `logger` of its configuration have in common. What is of another type is absent. */
+/**
+ * Reads the fields that KServe's `LoggerSpec` and its configuration's `logger` share. A value of another type counts as
+ * absent.
+ */
 export function loggerStorage(fields: Readonly<Record<string, unknown>>): LoggerStorage {
   const { storage, marshallerUrl, batchSize, batchInterval } = fields;
   return {
@@ -119,8 +125,8 @@ function loggerStore({
 }
 
 /**
- * What holds for a logger: the store is that of the InferenceService, or none, as soon as that has a logger; what else it
- * leaves open is that of the configuration (KServe's `getLoggerConfigs`).
+ * The effective settings of a logger. If the InferenceService has a logger, the store is its store or none; other unset
+ * fields come from the configuration (KServe's `getLoggerConfigs`).
  */
 export function effectiveStorage(predictor: Predictor | undefined, configured: LoggerStorage): LoggerStorage {
   const logger = isRecord(predictor) ? predictor['logger'] : undefined;

@@ -1,7 +1,7 @@
 import { isRecord } from '../lib/json.ts';
 import type { ObjectMeta } from './kubernetes.ts';
 
-/** A pod as raw JSON: the fields that injection reads or writes are typed, all others are carried along untouched. */
+/** A pod as raw JSON. Fields that injection reads or writes are typed; all others are passed through unchanged. */
 export interface Pod {
   apiVersion?: string;
   kind?: string;
@@ -18,7 +18,7 @@ interface PodSpec {
   initContainers?: Container[];
   volumes?: Volume[];
   serviceAccountName?: string;
-  /** What all containers have together (PodLevelResources); quantities by resource. */
+  /** Shared by all containers (PodLevelResources); quantities by resource. */
   resources?: {
     limits?: Record<string, unknown>;
     requests?: Record<string, unknown>;
@@ -69,7 +69,7 @@ export interface Volume {
   [source: string]: unknown;
 }
 
-/** Order of fields and values are the API server's; the agent reads it back from an environment variable. */
+/** Field order and values are the API server's. The agent reads it from an environment variable. */
 export interface Probe {
   httpGet?: { path?: string; port?: unknown; [field: string]: unknown };
   tcpSocket?: { port?: unknown; [field: string]: unknown };
@@ -77,14 +77,14 @@ export interface Probe {
 }
 
 /**
- * Whether a piece of untrusted JSON is enough of a pod to decide upon. The API server has validated nothing yet when
- * a mutating webhook is called, and others may call it too, so each field that injection reads or copies is checked here.
+ * Whether untrusted JSON is enough of a pod for a decision. The API server validates only after mutating webhooks, and
+ * other clients may call too, so each field that injection reads or copies is checked here.
  */
 export function isPod(value: unknown): value is Pod {
   return podFault(value) === undefined;
 }
 
-/** Where a piece of untrusted JSON is not of a pod's shape, as a path such as `spec.volumes`; undefined when it is. */
+/** The path of the first field that does not have a pod's shape, such as `spec.volumes`; undefined when all do. */
 export function podFault(value: unknown): string | undefined {
   if (!isRecord(value)) return 'the object';
   if (!isRecord(value['metadata'])) return 'metadata';
@@ -95,7 +95,7 @@ export function podFault(value: unknown): string | undefined {
 }
 
 type Check = (value: unknown) => boolean;
-/** By field; a Map, since fields are named by whoever sent the pod. */
+/** By field. A Map, since the sender of the pod chooses the names. */
 type Shape = ReadonlyMap<string, Check>;
 
 const METADATA: Shape = new Map<string, Check>([
@@ -145,7 +145,7 @@ const VOLUME: Shape = new Map<string, Check>([
   ['emptyDir', isRecord],
 ]);
 
-/** The path of the first field that is there, is not null, and is of another shape. */
+/** The path of the first field that is present, not null, and of another shape. */
 function misshapen(value: Record<string, unknown>, shape: Shape, path: string): string | undefined {
   const wrong = wrongField(value, shape);
   return wrong === undefined ? undefined : `${path}.${wrong}`;
@@ -155,7 +155,7 @@ function fits(value: Record<string, unknown>, shape: Shape): boolean {
   return wrongField(value, shape) === undefined;
 }
 
-/** Goes by the fields that are there: of tens of thousands of containers most have one or two. */
+/** Iterates over the fields that are present: of tens of thousands of containers most have one or two. */
 function wrongField(value: Record<string, unknown>, shape: Shape): string | undefined {
   for (const field of Object.keys(value)) {
     const check = shape.get(field);

@@ -2,7 +2,7 @@ import type { KubernetesObject } from './kubernetes.ts';
 import type { RuntimeOffer } from './serving-runtime.ts';
 import type { PredictorFault } from './serving-runtime-selection.ts';
 
-/** apps/v1, of its spec the number of pods alone: what became of it is all that is read besides. */
+/** apps/v1. Besides its status, only the number of pods in its spec is read. */
 export interface Deployment extends KubernetesObject {
   readonly spec?: { readonly replicas?: number };
   /** Counts that are 0 are absent. */
@@ -23,8 +23,8 @@ export interface DeploymentCondition {
 }
 
 /**
- * Conditions of KServe's InferenceService (`inference_service_status.go`), and kstatus' two, which Flux reads. `Ready` stands
- * for PredictorReady and IngressReady. Those of severity Info count for nothing in Knative's roll-up.
+ * Conditions of KServe's InferenceService (`inference_service_status.go`), and kstatus' two, which Flux reads. `Ready`
+ * combines PredictorReady and IngressReady. Knative's roll-up ignores conditions of severity Info.
  */
 export type ConditionType =
   'PredictorReady' | 'IngressReady' | 'Ready' | 'Stopped' | 'Reconciling' | 'Stalled';
@@ -36,14 +36,14 @@ export interface Condition {
   readonly severity?: 'Info';
 }
 
-/** How many pods there should be, and who says so. */
+/** The desired number of pods, and who sets it. */
 export type Scale =
   | { readonly kind: 'fixed'; readonly replicas: number }
   | { readonly kind: 'stopped' }
-  /** Somebody else sets `spec.replicas` of the Deployment. */
+  /** Something else sets `spec.replicas` of the Deployment. */
   | { readonly kind: 'external' };
 
-/** What a reconcile came to. */
+/** The result of a reconcile. */
 export type PredictorOutcome =
   | {
       readonly kind: 'deployed';
@@ -53,23 +53,26 @@ export type PredictorOutcome =
       readonly runtime: Pick<RuntimeOffer, 'kind' | 'name'> | undefined;
     }
   | BlockedOutcome
-  /** One of its objects is being deleted, and is made again once it is gone. */
+  /** One of its objects is being deleted. It is created again once it is gone. */
   | { readonly kind: 'going'; readonly message: string }
-  /** It was multi-model once. Its Deployment is left as it is. */
+  /** No longer multi-model. Its Deployment is left as it is. */
   | { readonly kind: 'abandoned'; readonly message: string };
 
 export interface BlockedOutcome {
   readonly kind: 'blocked';
   readonly reason: BlockedReason;
   readonly message: string;
-  /** From before, and still at work; undefined where there is none of ours. */
+  /** A Deployment from before that still runs; undefined when we have none. */
   readonly deployment: Deployment | undefined;
   readonly service: KubernetesObject | undefined;
   /** Whether the InferenceService asks for no pods. */
   readonly stopped: boolean;
 }
 
-/** Why nothing could be made of a predictor: its own fault, its namespace's, somebody else's object in the way, a refusal. */
+/**
+ * Why a predictor could not be deployed: a fault of its own or of its namespace, an object of another owner in the way,
+ * or a refusal.
+ */
 export type BlockedReason =
   | PredictorFault
   | 'NamespaceNotSelected'

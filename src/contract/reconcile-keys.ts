@@ -8,15 +8,15 @@ import type { TrainedModel } from './trained-model.ts';
 /** `modelconfig-<inferenceService>-<shard>`, taken apart. */
 const MODEL_CONFIG_NAME = /^modelconfig-(.+)-\d+$/;
 
-/** The InferenceService a TrainedModel belongs to, as a reconcile key; undefined when it names none. */
+/** The InferenceService of a TrainedModel, as a reconcile key; undefined when it names none. */
 export function keyOfTrainedModel(model: TrainedModel): ObjectKey | undefined {
   const name = inferenceServiceOf(model);
   return name === undefined ? undefined : objectKey(model.metadata.namespace ?? '', name);
 }
 
 /**
- * The InferenceServices a ConfigMap concerns: the one its name speaks of and the one that owns it. They differ only
- * after somebody's edit, and then both want a look.
+ * The InferenceServices that a ConfigMap concerns: the one in its name and its owner. They differ only after a manual
+ * edit, and then both must be reconciled.
  */
 export function keysOfConfigMap(configMap: ConfigMap): readonly ObjectKey[] {
   const namespace = configMap.metadata.namespace ?? '';
@@ -26,9 +26,9 @@ export function keysOfConfigMap(configMap: ConfigMap): readonly ObjectKey[] {
 }
 
 /**
- * Whether two versions of a TrainedModel differ in its status at most: in nothing that decides where it is placed. Labels,
- * finalizers and the annotation of residency are compared too, since a change of metadata leaves the generation as it is: KServe's controller puts its
- * finalizer back while it is being taken over from.
+ * Whether two versions of a TrainedModel differ only in status, and so not in its placement. Labels, finalizers and the
+ * residency annotation are compared too, since a change of metadata does not change the generation: during a takeover,
+ * KServe's controller may add its finalizer again.
  */
 export function differsInStatusOnly(a: TrainedModel, b: TrainedModel): boolean {
   const { residency } = RESIDENCY_ANNOTATIONS;

@@ -16,18 +16,18 @@ import { servesModels } from './watched-pod.ts';
 import type { WatchedPod } from './watched-pod.ts';
 
 /*
- * A TrainedModel that replaces the InferenceService of its name: the Service of that one leads to the model's pods as well, by
- * EndpointSlices of ours beside those that Kubernetes keeps for the Service's selector. KServe's controller looks at its Service
- * and at no EndpointSlice, so nothing of it has to change: docs/decisions/0023-fold.md.
+ * A TrainedModel that replaces the InferenceService of the same name: that InferenceService's Service also routes to
+ * the model's pods, by EndpointSlices of ours beside those that Kubernetes manages for the Service's selector. KServe's
+ * controller manages the Service but no EndpointSlices, so nothing of KServe's changes: docs/decisions/0023-fold.md.
  */
 
-/** The InferenceService that the model replaces; undefined: none. Its path holds for a model of that name only. */
+/** The InferenceService that the model replaces, if any. Its path is valid only for a model of the same name. */
 export function replacedService({ metadata }: TrainedModel): string | undefined {
   const name = metadata.annotations?.[FOLD_ANNOTATIONS.replaces];
   return name === metadata.name && metadata.deletionTimestamp === undefined ? name : undefined;
 }
 
-/** Whether the model has ever been asked to replace one, so that there may be slices of it. */
+/** Whether the model was ever a replacement, so that it may have slices. */
 export function isReplacement({ metadata }: TrainedModel): boolean {
   return metadata.annotations?.[FOLD_ANNOTATIONS.replaces] !== undefined;
 }
@@ -43,7 +43,7 @@ type LedService =
 /** The port of every predictor's Service (`CommonDefaultHttpPort` in KServe's constants). */
 const HTTP_PORT = 80;
 
-/** The port of an InferenceService's Service that its clients call, or why the Service cannot lead elsewhere as well. */
+/** The port of an InferenceService's Service that clients call, or why the Service cannot route elsewhere too. */
 export function ledService(
   service: (KubernetesObject & { readonly spec?: unknown }) | undefined,
   inferenceService: string,
@@ -57,7 +57,7 @@ export function ledService(
     return { kind: 'unfit', why: `Service ${name} is not InferenceService ${inferenceService}'s own` };
   const { type, ports: all } = recordOf(service.spec);
   if (type === 'ExternalName')
-    return { kind: 'unfit', why: `Service ${name} is a name of another host, as with Knative` };
+    return { kind: 'unfit', why: `Service ${name} is an ExternalName, as with Knative` };
   const ports = recordsIn(all);
   const found = ports.find(({ port }) => port === HTTP_PORT) ?? ports[0];
   if (found === undefined) return { kind: 'unfit', why: `Service ${name} has no ports` };
@@ -71,10 +71,10 @@ export function ledService(
   };
 }
 
-/** Kubernetes' own controller puts as many into one. */
+/** The limit of Kubernetes' own controller. */
 const ENDPOINTS_A_SLICE = 100;
 
-/** The slices that lead the Service of an InferenceService to the pods of the model that replaces it. */
+/** The slices that route an InferenceService's Service to the pods of the model that replaces it. */
 export function replacementSlices(
   model: TrainedModel,
   port: ServicePort,
@@ -98,7 +98,7 @@ function isReachable(pod: WatchedPod): pod is Reachable {
   return pod.ready && pod.podIP !== undefined && servesModels(pod);
 }
 
-/** What a slice says of a pod; empty for a pod that is in none. */
+/** A pod's entry in a slice; empty for a pod that is in none. */
 export function endpointOf(pod: WatchedPod): string {
   return isReachable(pod) ? `${pod.metadata.name} ${pod.podIP} ${pod.agentPort}` : '';
 }
@@ -118,7 +118,7 @@ function sliceOf(
         [SLICE_KEEPER_LABEL]: PART_OF,
         [REPLACES_LABEL]: model,
       },
-      // It goes with the model, also while no manager runs.
+      // It is deleted with the model, even while no manager runs.
       ownerReferences: [{ apiVersion: TRAINED_MODEL_API_VERSION, kind: 'TrainedModel', name: model, uid }],
     },
     addressType: first?.podIP.includes(':') === true ? 'IPv6' : 'IPv4',
@@ -142,7 +142,7 @@ interface SliceChanges {
   readonly delete: readonly EndpointSlice[];
 }
 
-/** What is to be written so that the slices that are there become those that are wanted. */
+/** The writes that turn the existing slices into the desired ones. */
 export function sliceChanges(
   there: readonly EndpointSlice[],
   wanted: readonly EndpointSlice[],

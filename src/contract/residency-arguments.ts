@@ -16,21 +16,21 @@ import { defaultMemoryBudget, readBudget, readResidency } from './residency.ts';
 import { containerNamed } from './served-component.ts';
 import { statusPortOf } from './watched-pod.ts';
 
-/** What an agent is called with for its residency. */
+/** The agent's arguments for residency. */
 interface ResidencyArguments {
-  /** Stand after all others. Empty: the agent keeps every model in memory. */
+  /** Placed after all others. Empty: the agent keeps every model in memory. */
   readonly args: readonly string[];
-  /** What a person should be told. */
+  /** Warnings for the user. */
   readonly warnings: readonly string[];
 }
 
 const RESIDENCY_FLAG = '--residency';
-/** KServe's own agent, which ends at a flag that it does not know: kserve/agent, of any registry. */
+/** KServe's own agent, from any registry: kserve/agent. It exits on an unknown flag. */
 const KSERVES_AGENT = /(?:^|\/)kserve\/agent(?:[:@]|$)/;
 
 /**
- * The arguments of residency for the agent of a pod, by the annotations of its InferenceService. What they leave open follows
- * from the pod: from the memory limit of its model server, and from what its models may take on disk.
+ * The residency arguments for the agent of a pod, from the annotations of its InferenceService. Defaults come from the
+ * pod: the memory limit of its model server, and the disk space for its models.
  */
 export function residencyArguments(
   inferenceService: InferenceService,
@@ -60,21 +60,22 @@ export function residencyArguments(
 }
 
 /**
- * The model server's container, to be ended after the agent. Kubelet ends all containers of a pod at once, and requests come for some
- * seconds more: without a model server no model could be woken for them. A hook that it has, Knative's among them, stays.
+ * Makes the model server's container end after the agent. Kubelet ends all containers of a pod at once, and requests still
+ * arrive for some seconds: without a model server no model could be loaded for them. An existing hook, such as Knative's,
+ * stays.
  */
 export function endedAfter(agent: Container, modelServer: Container): Container {
   const port = statusPortOf(agent);
   if (port === undefined || modelServer.lifecycle?.preStop != null) return modelServer;
-  // As the API server completes it, so that it is the same in a pod that was made.
+  // With the defaults of the API server, so that it equals the hook of an existing pod.
   const preStop = { httpGet: { path: WAIT_FOR_DRAIN_PATH, port, scheme: 'HTTP' } };
   return { ...modelServer, lifecycle: { ...modelServer.lifecycle, preStop } };
 }
 
 /**
- * What a person should be told of the residency that an InferenceService asks for.
+ * The warnings for the user about the residency of an InferenceService.
  *
- * @param kserveMode how KServe serves an InferenceService that does not say it; undefined where KServe makes no predictors
+ * @param kserveMode KServe's default deployment mode; undefined if KServe creates no predictors
  */
 export function residencyWarnings(
   service: InferenceService,
@@ -85,7 +86,7 @@ export function residencyWarnings(
   return [...doubts.map(({ message }) => message), ...(past ? [reachedPastAgent(service)] : [])];
 }
 
-/** KServe's Standard mode leads the Service to the model server, unless it logs or batches. */
+/** In KServe's Standard mode the Service leads to the model server, unless it logs or batches. */
 function isReachedPastAgent(service: InferenceService, kserveMode: string | undefined): boolean {
   if (kserveMode === undefined || deploymentModeOf(service, kserveMode) !== 'Standard') return false;
   const { logger, batcher } = recordOf(service.spec?.predictor);
@@ -99,7 +100,7 @@ function reachedPastAgent({ metadata: { name, namespace = 'default' } }: Inferen
   );
 }
 
-/** Of the Deployment's pods, led to the agent. */
+/** The command that creates a Service which leads to the agent. */
 export function makeWakingService(namespace: string, inferenceService: string): string {
   return (
     `kubectl expose deployment ${predictorName(inferenceService)} --name ${wakingServiceName(inferenceService)} ` +
@@ -107,7 +108,7 @@ export function makeWakingService(namespace: string, inferenceService: string): 
   );
 }
 
-/** What is said where nothing tells how much memory the models may take. */
+/** The warning when nothing sets the memory that models may use. */
 function noMemoryBudget(): string {
   return (
     `the model server has no memory limit, and ${RESIDENCY_ANNOTATIONS.memoryBudget} is not set: no model ever makes room for ` +

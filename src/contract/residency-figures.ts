@@ -1,11 +1,11 @@
 import type { MetricSample } from '../lib/metrics-text.ts';
 
-/** What the metrics of every agent begin with. */
+/** The prefix of every agent metric. */
 export const AGENT_METRICS = 'kserve_mms_agent_';
 
 /**
- * What an agent with on-demand residency says of the models in memory: src/agent/residency/metrics.ts. Bytes; undefined
- * where it does not say.
+ * The memory figures of an agent with on-demand residency: src/agent/residency/metrics.ts. Bytes; undefined when not
+ * reported.
  */
 export interface ResidencyFigures {
   /** Models in memory. */
@@ -14,14 +14,14 @@ export interface ResidencyFigures {
   readonly declared: number | undefined;
   /** The most of that since the model server began: it keeps what it has grown to. */
   readonly declaredPeak: number | undefined;
-  /** What the model server takes beyond what it takes without models. */
+  /** The model server's memory use above its use without models. */
   readonly measured: number | undefined;
-  /** Requests that found their model in memory, and those that had to wait for it. */
+  /** Requests that found their model in memory, and those that waited for it. */
   readonly hits: number;
   readonly misses: number;
 }
 
-/** Undefined for an agent whose models are always resident: it has no such metrics. */
+/** Undefined for an agent whose models are always resident, which has no such metrics. */
 export function residencyIn(samples: readonly MetricSample[]): ResidencyFigures | undefined {
   const values = new Map(samples.map(({ name, value }) => [name, value]));
   const valueOf = (name: string): number | undefined => values.get(`${AGENT_METRICS}${name}`);
@@ -38,7 +38,7 @@ export function residencyIn(samples: readonly MetricSample[]): ResidencyFigures 
   };
 }
 
-/** Of two replicas together; a figure that only one has is that one's. */
+/** The sum of two replicas. A figure that only one reports is that one's. */
 export function residencySum(a: ResidencyFigures, b: ResidencyFigures): ResidencyFigures {
   return {
     resident: a.resident + b.resident,
@@ -60,7 +60,7 @@ export function hitRatio({ hits, misses }: Pick<ResidencyFigures, 'hits' | 'miss
   return hits + misses === 0 ? undefined : hits / (hits + misses);
 }
 
-/** The phase that an agent says each model is in. */
+/** The phase that an agent reports for each model. */
 export function phasesIn(samples: readonly MetricSample[]): ReadonlyMap<string, string> {
   const phases = samples
     .filter(({ name, value }) => name === `${AGENT_METRICS}model_phase` && value > 0)

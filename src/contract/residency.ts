@@ -6,22 +6,22 @@ import { RESIDENCY_ANNOTATIONS } from './names.ts';
 export type Residency =
   /** All of them. */
   | { readonly kind: 'always' }
-  /** Those in use, as far as the budgets hold them; the others sleep. */
+  /** Those in use, within the budgets; the others sleep. */
   | ({ readonly kind: 'on-demand'; readonly pinned: ReadonlySet<string> } & ResidencyBudgets);
 
-/** What the models may take together; undefined: nothing is said here. */
+/** The limits of all models together; undefined when not set. */
 export interface ResidencyBudgets {
   readonly memoryBudget: Bytes | undefined;
   readonly diskBudget: Bytes | undefined;
 }
 
-/** What the annotations of an InferenceService ask for, with what they say that is not understood. */
-interface ResidencyWish extends ResidencyBudgets {
+/** What the annotations of an InferenceService ask for, and the values that were not understood. */
+interface RequestedResidency extends ResidencyBudgets {
   readonly kind: Residency['kind'];
   readonly doubts: readonly ResidencyDoubt[];
 }
 
-/** An annotation that does not do what it looks like. */
+/** An annotation that does not have the effect it suggests. */
 interface ResidencyDoubt {
   readonly annotation: string;
   readonly message: string;
@@ -32,8 +32,11 @@ type Annotations = Readonly<Record<string, string>> | undefined;
 /** The values of the annotation {@link RESIDENCY_ANNOTATIONS}.residency. */
 const KINDS: ReadonlySet<string> = new Set<Residency['kind']>(['always', 'on-demand']);
 
-/** Reads the annotations of an InferenceService; what is not understood counts as not said, and is a doubt. */
-export function readResidency(annotations: Annotations): ResidencyWish {
+/**
+ * Reads the annotations of an InferenceService. A value that is not understood counts as not set and is reported as a
+ * doubt.
+ */
+export function readResidency(annotations: Annotations): RequestedResidency {
   const doubts: ResidencyDoubt[] = [];
   const said = annotations?.[RESIDENCY_ANNOTATIONS.residency];
   if (said !== undefined && !KINDS.has(said)) doubts.push(unknownKind(said));
@@ -53,19 +56,19 @@ export function readResidency(annotations: Annotations): ResidencyWish {
 
 function unknownKind(said: string): ResidencyDoubt {
   const annotation = RESIDENCY_ANNOTATIONS.residency;
-  const message = `${annotation} is ${quoted(said)}; it is "always" or "on-demand". "always" holds`;
+  const message = `${annotation} is ${quoted(said)}; it must be "always" or "on-demand". "always" is used`;
   return { annotation, message };
 }
 
 function badBudget(annotation: string, text: string): string {
-  return `${annotation} is ${quoted(text)}; it is a quantity of bytes above 0, such as 2Gi. The default holds`;
+  return `${annotation} is ${quoted(text)}; it must be a quantity of bytes above 0, such as 2Gi. The default is used`;
 }
 
 function idleBudget(annotation: string): string {
   return `${annotation} has no effect without ${RESIDENCY_ANNOTATIONS.residency}: on-demand`;
 }
 
-/** Bytes that a JSON number holds exactly; undefined for what is no such amount, and for nothing at all. */
+/** An amount of bytes that a JSON number represents exactly; undefined for anything else, also for 0. */
 export function readBudget(text: string): Bytes | undefined {
   const quantity = parseQuantity(text);
   if (quantity === undefined || quantity.nano <= 0n) return undefined;
@@ -73,26 +76,26 @@ export function readBudget(text: string): Bytes | undefined {
   return amount > BigInt(Number.MAX_SAFE_INTEGER) ? undefined : amount;
 }
 
-/** Whether the annotations of a TrainedModel keep it in memory always. */
+/** Whether the annotations of a TrainedModel pin it in memory. */
 export function isPinned(annotations: Annotations): boolean {
   return annotations?.[RESIDENCY_ANNOTATIONS.residency] === 'always';
 }
 
-/** What the annotation of a TrainedModel says that has no effect; undefined where all is well. */
+/** A value in a TrainedModel's annotation that has no effect; undefined if there is none. */
 export function pinDoubt(annotations: Annotations): string | undefined {
   const said = annotations?.[RESIDENCY_ANNOTATIONS.residency];
   if (said === undefined || said === 'always') return undefined;
   return (
-    `${RESIDENCY_ANNOTATIONS.residency} is ${quoted(said)}; on a TrainedModel it is "always", which keeps the model in ` +
-    `memory. Whether models sleep at all is said on the InferenceService`
+    `${RESIDENCY_ANNOTATIONS.residency} is ${quoted(said)}; on a TrainedModel it must be "always", which keeps the model in ` +
+    `memory. Set on-demand on the InferenceService`
   );
 }
 
 const MIB = 1024n ** 2n;
-/** Of what the model server may use, this much at least is its own: see docs/on-demand.md for what was measured. */
+/** The model server itself needs at least this much of its memory: see docs/on-demand.md for the measurements. */
 const SERVER_ITSELF = 256n * MIB;
 
-/** What the models may take where nobody says: the model server's memory limit, less what it takes itself. */
+/** The default memory budget of models: the model server's memory limit minus what it needs itself. */
 export function defaultMemoryBudget(limit: Bytes): Bytes {
   const tenth = limit / 10n;
   const itself = tenth > SERVER_ITSELF ? tenth : SERVER_ITSELF;
@@ -112,12 +115,12 @@ export function encodeResidency(residency: Residency & { readonly kind: 'on-dema
   });
 }
 
-/** A residency.json that was read. */
+/** The result of reading residency.json. */
 export type ResidencyReading =
   | { readonly kind: 'good'; readonly residency: Residency }
   | { readonly kind: 'bad'; readonly message: string };
 
-/** Reads residency.json, which anybody may have written. Never throws; fields that are not known are left alone. */
+/** Reads residency.json, which is untrusted. Never throws; unknown fields are ignored. */
 export function decodeResidency(text: string): ResidencyReading {
   const bad = (what: string): ResidencyReading => ({ kind: 'bad', message: `residency.json ${what}` });
   let parsed: unknown;
@@ -131,10 +134,10 @@ export function decodeResidency(text: string): ResidencyReading {
   if (parsed['residency'] !== 'on-demand')
     return bad('has a residency that is neither "always" nor "on-demand"');
   const budgets = [parsed['memoryBudgetBytes'], parsed['diskBudgetBytes']];
-  if (!budgets.every(isAmount)) return bad('has a budget that is no whole number of bytes above 0');
+  if (!budgets.every(isAmount)) return bad('has a budget that is not a whole number of bytes above 0');
   const pinned = parsed['pinned'] ?? [];
   if (!Array.isArray(pinned) || !pinned.every((name) => typeof name === 'string'))
-    return bad('has a list "pinned" that is no list of names');
+    return bad('has a list "pinned" that is not a list of names');
   const [memoryBudget, diskBudget] = budgets.map((amount) =>
     amount === undefined ? undefined : bytes(amount),
   );

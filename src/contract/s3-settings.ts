@@ -15,7 +15,7 @@ type S3ConfigField =
 
 export type S3Config = Readonly<Partial<Record<S3ConfigField, string>>>;
 
-/** One setting: its annotation, its field, and its variable, which is the name of its key in a Secret, too. */
+/** One setting: its annotation, its field, and its variable, which is also its key in a Secret. */
 interface Setting {
   readonly annotation: string;
   readonly field: S3ConfigField;
@@ -33,7 +33,7 @@ const USE_HTTPS = setting('usehttps', 's3UseHttps', 'S3_USE_HTTPS');
 const CA_BUNDLE = setting('cabundle', 's3CABundle', 'AWS_CA_BUNDLE');
 const CA_BUNDLE_CONFIG_MAP = setting('cabundle-configmap', 's3CABundleConfigMap', 'AWS_CA_BUNDLE_CONFIGMAP');
 
-/** What does not depend on another setting, in KServe's order. Source: KServe v0.17, pkg/credentials/s3/utils.go. */
+/** Settings that do not depend on others, in KServe's order. Source: KServe v0.17, pkg/credentials/s3/utils.go. */
 const PLAIN_SETTINGS: readonly Setting[] = [
   setting('verifyssl', 's3VerifySSL', 'S3_VERIFY_SSL'),
   setting('useanoncredential', 's3UseAnonymousCredential', 'awsAnonymousCredential'),
@@ -44,14 +44,14 @@ const PLAIN_SETTINGS: readonly Setting[] = [
   CA_BUNDLE_CONFIG_MAP,
 ];
 
-/** The URL of the store. KServe's agent reads this one only. */
+/** The URL of the store. KServe's agent reads only this variable. */
 const ENDPOINT_URL = 'AWS_ENDPOINT_URL';
 
 export const S3_CONFIG_FIELDS: readonly S3ConfigField[] = [ENDPOINT, USE_HTTPS, ...PLAIN_SETTINGS].map(
   ({ field }) => field,
 );
 
-/** Keys of a Secret whose values {@link secretSettings} looks at. */
+/** The keys of a Secret whose values {@link secretSettings} reads. */
 export const S3_SETTING_KEYS: readonly string[] = [ENDPOINT, USE_HTTPS, ...PLAIN_SETTINGS].map(
   ({ variable }) => variable,
 );
@@ -59,10 +59,10 @@ export const S3_SETTING_KEYS: readonly string[] = [ENDPOINT, USE_HTTPS, ...PLAIN
 const S3_ANNOTATIONS: ReadonlySet<string> = new Set(
   [ENDPOINT, USE_HTTPS, ...PLAIN_SETTINGS].map(({ annotation }) => annotation),
 );
-/** Longer than any endpoint, region or path; annotations may have 256 KiB, and are kept. */
+/** Longer than any endpoint, region or path. Annotations may have 256 KiB, and are cached. */
 const LONGEST_ANNOTATION = 4096;
 
-/** The annotations among these that are settings of S3. */
+/** The S3 settings among these annotations. */
 export function s3Annotations(annotations: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(annotations).filter(
@@ -71,13 +71,13 @@ export function s3Annotations(annotations: Readonly<Record<string, string>>): Re
   );
 }
 
-/** The settings that a Secret's data holds: what has to be known of their values, never a value. */
+/** The facts needed about the settings in a Secret; never a value. */
 export interface SecretSettings {
-  /** Those that are there and not empty. */
+  /** Keys that are present and not empty. */
   readonly filled: ReadonlySet<string>;
-  /** Those that are there and empty, which KServe takes for "none", whatever the system configuration says. */
+  /** Keys that are present and empty. KServe takes them for "none", whatever the system configuration says. */
   readonly empty: ReadonlySet<string>;
-  /** The scheme in front of the endpoint, where it has one. */
+  /** The scheme of the endpoint, if it has one. */
   readonly endpointScheme: 'http' | 'https' | undefined;
   /** Whether S3_USE_HTTPS is `0`. */
   readonly plainHttp: boolean;
@@ -85,7 +85,7 @@ export interface SecretSettings {
   readonly paddedEndpoint: boolean;
 }
 
-/** Reads {@link S3_SETTING_KEYS} of a Secret; undefined when it has none of them. */
+/** Reads {@link S3_SETTING_KEYS} of a Secret; undefined when it has none. */
 export function secretSettings(values: ReadonlyMap<string, string>): SecretSettings | undefined {
   const there = S3_SETTING_KEYS.filter((key) => values.has(key));
   if (there.length === 0) return undefined;
@@ -94,13 +94,13 @@ export function secretSettings(values: ReadonlyMap<string, string>): SecretSetti
     filled: new Set(there.filter((key) => values.get(key) !== '')),
     empty: new Set(there.filter((key) => values.get(key) === '')),
     endpointScheme: schemeOf(endpoint.trim()),
-    // KServe takes `0` with the line break of echo for https, which no store behind http answers to.
+    // KServe takes `0` followed by echo's line break for https, which a plain http store does not answer.
     plainHttp: values.get(USE_HTTPS.variable)?.trim() === '0',
     paddedEndpoint: endpoint !== endpoint.trim(),
   };
 }
 
-/** Where settings are looked for, in this order: annotations, the Secret's data, the system configuration. */
+/** The places to look for settings, in this order: annotations, the Secret's data, the system configuration. */
 interface S3Sources {
   readonly annotations: Readonly<Record<string, string>>;
   readonly secret?: { readonly name: string; readonly settings: SecretSettings };
@@ -109,7 +109,7 @@ interface S3Sources {
 
 type Found = { readonly kind: 'text'; readonly value: string } | { readonly kind: 'secret' } | undefined;
 
-/** The first place that has a setting decides, also when it says "none" by an empty text. */
+/** The first place that has a setting decides, also when its value is empty and so means "none". */
 function find({ annotations, secret, config }: S3Sources, wanted: Setting): Found {
   const text = (value: string | undefined): Found =>
     value === undefined || value === '' ? undefined : { kind: 'text', value };
@@ -120,8 +120,8 @@ function find({ annotations, secret, config }: S3Sources, wanted: Setting): Foun
 }
 
 /**
- * The variables of S3, as KServe makes them, but for one thing: values in a Secret's data are referred to and not
- * written into the pod. `AWS_ENDPOINT_URL` is put together by kubelet then, out of `$(S3_ENDPOINT)`.
+ * The variables of S3 as KServe makes them, with one difference: values in a Secret are referenced, not written into
+ * the pod. kubelet then composes `AWS_ENDPOINT_URL` from `$(S3_ENDPOINT)`.
  */
 export function s3Environment(sources: S3Sources): {
   readonly env: readonly EnvVar[];
@@ -143,7 +143,8 @@ function endpointEnv(sources: S3Sources): EnvVar[] {
   if (endpoint.kind === 'secret') {
     const [host] = variable(sources, ENDPOINT);
     if (host === undefined) return [];
-    // With a scheme in front the value is the whole URL. KServe cuts it off S3_ENDPOINT, which a reference cannot.
+    // With a scheme, the value is the whole URL. KServe strips the scheme from S3_ENDPOINT, which a reference cannot
+    // do.
     const url: EnvVar =
       scheme === undefined
         ? { name: ENDPOINT_URL, value: `${chosenScheme(sources)}://$(${ENDPOINT.variable})` }

@@ -5,7 +5,8 @@ import { isRecord } from '../lib/json.ts';
 /**
  * Containers that injectors put into a pod, some of them before all others: Istio with holdApplicationUntilProxyStarts,
  * Linkerd with proxy-await, Vault with agent-init-first, Knative, Dapr, Consul, Kuma, the GKE bucket driver and the
- * OpenTelemetry operator, and App Mesh, NGINX and Telepresence. Their identity and probes are theirs alone: traffic of Istio's user 1337 bypasses the mesh.
+ * OpenTelemetry operator, and App Mesh, NGINX and Telepresence. The agent must not copy their user and probes: traffic
+ * of Istio's user 1337 bypasses the mesh.
  */
 const INJECTED_SIDECARS: ReadonlySet<string> = new Set([
   ...['istio-proxy', 'linkerd-proxy', 'linkerd-debug', 'vault-agent', 'daprd', CONTAINERS.queueProxy],
@@ -13,26 +14,29 @@ const INJECTED_SIDECARS: ReadonlySet<string> = new Set([
   ...['envoy', 'nginx-mesh-sidecar', 'traffic-agent'],
 ]);
 
-/** The users whose traffic the redirections of Istio, Kuma and Linkerd leave alone, whatever their containers are called. */
+/** The users whose traffic Istio, Kuma and Linkerd do not redirect, whatever the names of their containers. */
 const PROXY_USERS: ReadonlySet<unknown> = new Set([1337, 5678, 2102]);
 
-/** Where Istio's injector names the containers that it has added, whatever its templates call them. */
+/** Istio's injector lists the containers that it added here, whatever its templates call them. */
 const ISTIO_STATUS_ANNOTATION = 'sidecar.istio.io/status';
-/** Istio's is a kilobyte or two. What a text holds is not counted with what the review holds, so that a longer one is not read. */
+/**
+ * Istio's is a kilobyte or two. A longer text is not parsed, because its contents would not count towards the review's
+ * limits.
+ */
 const MAX_ISTIO_STATUS = 16 * 1024;
 
-/** The container of that name among the pod's main containers. */
+/** The main container of this name. */
 export function containerNamed(pod: Pod, name: string): Container | undefined {
   return pod.spec.containers.find((container) => container.name === name);
 }
 
-/** Where the agent sends traffic: the transformer when the pod has one, else the model server. */
+/** The port that the agent forwards to: the transformer's when the pod has one, else the model server's. */
 export function componentPort(pod: Pod): number {
   const target = containerNamed(pod, CONTAINERS.transformer) ?? containerNamed(pod, CONTAINERS.modelServer);
   return target?.ports?.[0]?.containerPort ?? DEFAULT_COMPONENT_PORT;
 }
 
-/** A container other than the agent that says it listens at this TCP port, which all containers of a pod share. */
+/** A container other than the agent that declares this TCP port. All containers of a pod share ports. */
 export function listenerAt(pod: Pod, port: number): Container | undefined {
   const listens = ({ containerPort, protocol }: ContainerPort): boolean =>
     containerPort === port && (protocol ?? 'TCP') === 'TCP';
@@ -41,14 +45,14 @@ export function listenerAt(pod: Pod, port: number): Container | undefined {
   );
 }
 
-/** An init container that goes on running beside the others. */
+/** An init container that keeps running beside the others. */
 function isSidecar({ restartPolicy }: Container): boolean {
   return restartPolicy === 'Always';
 }
 
 /**
- * The container whose security context the agent copies and whose probe it carries out. KServe takes the first of the
- * pod, and so does this; where an injector's sidecar comes first, the model server is meant, or none where there are others alone.
+ * The container whose security context the agent copies and whose probe it runs. As in KServe, the pod's first
+ * container. If that is an injector's sidecar, it is the model server, or none if the pod has only sidecars.
  */
 export function leadingContainer(pod: Pod): Container | undefined {
   const { containers } = pod.spec;
@@ -73,20 +77,22 @@ function namedByIstio(status: string | undefined): readonly unknown[] {
     const parsed: unknown = JSON.parse(status);
     return isRecord(parsed) && Array.isArray(parsed['containers']) ? (parsed['containers'] as unknown[]) : [];
   } catch {
-    // Somebody else's text, which says nothing then.
+    // Another program's text; malformed means no containers.
     return [];
   }
 }
 
-/** The readiness probe that the agent carries out for kubelet. */
+/** The readiness probe that the agent runs for kubelet. */
 interface MirroredProbe {
-  /** Its port is a number wherever the container's ports tell it. */
+  /** Its port is a number if the container's ports define it. */
   readonly probe: Probe;
-  /** A port that none of the container's ports is named. */
+  /** A port name that none of the container's ports has. */
   readonly unknownPort: string | undefined;
 }
 
-/** The probe of the transformer when there is one, else of the leading container; undefined for exec, grpc and none. */
+/**
+ * The probe of the transformer if there is one, else of the leading container; undefined for exec, grpc and no probe.
+ */
 export function mirroredProbe(pod: Pod): MirroredProbe | undefined {
   const container = containerNamed(pod, CONTAINERS.transformer) ?? leadingContainer(pod);
   const probe = container?.readinessProbe;
@@ -95,7 +101,7 @@ export function mirroredProbe(pod: Pod): MirroredProbe | undefined {
   if (action == null) return undefined;
   const { port } = action;
   if (typeof port !== 'string') return { probe, unknownPort: undefined };
-  // Kubelet looks a name up in the ports of the probe's own container; the agent sees no pod.
+  // Kubelet resolves a port name in the probe's own container; the agent cannot see the pod.
   const number = portNamed(container?.ports ?? [], port);
   if (number === undefined) return { probe, unknownPort: port };
   const resolved = { ...action, port: number };

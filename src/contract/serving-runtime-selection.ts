@@ -4,7 +4,7 @@ import { CONTAINERS } from './names.ts';
 import { modelServerOf } from './serving-runtime.ts';
 import type { RuntimeOffer } from './serving-runtime.ts';
 
-/** KServe's own words for why a predictor cannot be made (`FailureReason` of v1beta1). */
+/** KServe's own codes for why a predictor cannot be made (`FailureReason` of v1beta1). */
 export type PredictorFault =
   'RuntimeNotRecognized' | 'RuntimeDisabled' | 'NoSupportingRuntime' | 'InvalidPredictorSpec';
 
@@ -12,23 +12,23 @@ type RuntimeSelection =
   | { readonly kind: 'selected'; readonly runtime: RuntimeOffer }
   | { readonly kind: 'none'; readonly reason: PredictorFault; readonly message: string };
 
-/** The runtimes a predictor can have. */
+/** The runtimes available to a predictor. */
 export interface RuntimeOffers {
-  /** Of its namespace; they go before those of the cluster. */
+  /** Of its namespace; they take precedence over those of the cluster. */
   readonly namespaced: readonly RuntimeOffer[];
   readonly cluster: readonly RuntimeOffer[];
 }
 
-/** What KServe takes an open protocol version for when it selects (`ModelSpec.GetProtocol`). */
+/** The protocol version that KServe assumes in the selection when none is set (`ModelSpec.GetProtocol`). */
 const DEFAULT_PROTOCOL = 'v1';
 
-/** Near misses that are told; the rest is counted. */
-const TOLD = 3;
+/** How many near misses a message lists; the rest is counted. */
+const NEAR_MISSES_SHOWN = 3;
 
 /**
- * The runtime that a predictor gets: the one it names, else the best of those that offer its format for automatic
- * selection. KServe's rules (`reconcileModel`, `GetSupportingRuntimes`) but for `multiModel`, which KServe means for
- * ModelMesh: here a runtime of ModelMesh's is known by its lack of a container for the model server.
+ * The runtime of a predictor: the one it names, else the best of those that offer its format for automatic selection.
+ * KServe's rules (`reconcileModel`, `GetSupportingRuntimes`) except for `multiModel`, which KServe uses for ModelMesh.
+ * Here a ModelMesh runtime is recognized by its lack of a model server container.
  */
 export function selectRuntime(request: ModelRequest, offers: RuntimeOffers): RuntimeSelection {
   return request.runtime === undefined
@@ -41,7 +41,7 @@ function selectNamed(name: string, request: ModelRequest, offers: RuntimeOffers)
   if (runtime === undefined) {
     return none(
       'RuntimeNotRecognized',
-      `there is no ServingRuntime or ClusterServingRuntime ${name} yet; it is waited for`,
+      `there is no ServingRuntime or ClusterServingRuntime ${name} yet; the InferenceService waits for it`,
     );
   }
   const { kind } = runtime;
@@ -69,15 +69,16 @@ function selectAutomatically(request: ModelRequest, offers: RuntimeOffers): Runt
     nearMisses.push(`${runtime.kind} ${runtime.name} ${against}`);
   }
   const wanted = `the format ${formatText(request)} with protocol ${request.protocol ?? `${DEFAULT_PROTOCOL} (spec.predictor sets no protocolVersion)`}`;
-  const more = nearMisses.length > TOLD ? `; and ${nearMisses.length - TOLD} more` : '';
+  const more =
+    nearMisses.length > NEAR_MISSES_SHOWN ? `; and ${nearMisses.length - NEAR_MISSES_SHOWN} more` : '';
   const why =
     nearMisses.length === 0
-      ? 'create a ServingRuntime or ClusterServingRuntime that offers it; it is waited for'
-      : `${nearMisses.slice(0, TOLD).join('; ')}${more}`;
+      ? 'create a ServingRuntime or ClusterServingRuntime that offers it; the InferenceService waits for it'
+      : `${nearMisses.slice(0, NEAR_MISSES_SHOWN).join('; ')}${more}`;
   return none('NoSupportingRuntime', `no runtime serves ${wanted}: ${why}`);
 }
 
-/** Those that have the format at all, the best first. */
+/** The runtimes with this format, the best first. */
 function inOrder(request: ModelRequest, offers: readonly RuntimeOffer[]): RuntimeOffer[] {
   return offers
     .filter(({ formats }) => formats.some(({ name }) => name === request.format.name))
@@ -85,20 +86,22 @@ function inOrder(request: ModelRequest, offers: readonly RuntimeOffer[]): Runtim
       (a, b) =>
         priorityOf(b, request) - priorityOf(a, request) ||
         protocolRank(a) - protocolRank(b) ||
-        // The latest first.
+        // The newest first.
         compareText(b.createdAt, a.createdAt) ||
         compareText(a.name, b.name),
     );
 }
 
-/** Of the first entry with the format's name, whatever its version; one without goes behind all that have one. */
+/**
+ * The priority of the first entry with the format's name, whatever its version. Entries without a priority sort last.
+ */
 function priorityOf(runtime: RuntimeOffer, { format }: ModelRequest): number {
   return runtime.formats.find(({ name }) => name === format.name)?.priority ?? Number.MIN_SAFE_INTEGER;
 }
 
 const PROTOCOLS = ['v1', 'v2', 'grpc-v1', 'grpc-v2'];
 
-/** A runtime counts by the first of its protocols in KServe's order. */
+/** The rank of a runtime is that of its first protocol in KServe's order. */
 function protocolRank({ protocols }: RuntimeOffer): number {
   const ranks = protocols.map((protocol) => PROTOCOLS.indexOf(protocol)).filter((rank) => rank >= 0);
   return Math.min(PROTOCOLS.length, ...ranks);

@@ -21,7 +21,7 @@ interface SupportedFormat {
 /** Servers for which KServe adds settings of its own to a multi-model predictor. */
 type ServerType = 'mlserver' | 'tritonserver';
 
-/** What a runtime offers, whatever else is written in it. */
+/** What a runtime offers; its other fields are ignored. */
 export interface RuntimeOffer {
   readonly kind: ServingRuntimeKind;
   readonly name: string;
@@ -31,11 +31,13 @@ export interface RuntimeOffer {
   /** Has a `workerSpec`: one predictor over several nodes. */
   readonly multiNode: boolean;
   readonly formats: readonly SupportedFormat[];
-  /** `v1`, `v2`, `grpc-v1`, `grpc-v2`; empty stands for all. */
+  /** `v1`, `v2`, `grpc-v1`, `grpc-v2`; empty means all. */
   readonly protocols: readonly string[];
   readonly serverType: ServerType | undefined;
   readonly containers: readonly JsonObject[];
-  /** nodeSelector, affinity, tolerations, volumes, imagePullSecrets, schedulerName: what KServe hands on. */
+  /**
+   * nodeSelector, affinity, tolerations, volumes, imagePullSecrets, schedulerName: the fields that KServe passes on.
+   */
   readonly podSpec: JsonObject;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -51,7 +53,7 @@ const POD_FIELDS = [
   'schedulerName',
 ] as const;
 
-/** By annotation, or by the name of the runtime, of which KServe knows its own two (`GetServerTypeFromRuntimeName`). */
+/** By annotation, or by the names of the two runtimes that KServe knows (`GetServerTypeFromRuntimeName`). */
 const SERVER_TYPES: ReadonlyMap<string, ServerType> = new Map([
   ['mlserver', 'mlserver'],
   ['tritonserver', 'tritonserver'],
@@ -59,7 +61,7 @@ const SERVER_TYPES: ReadonlyMap<string, ServerType> = new Map([
   ['kserve-tritonserver', 'tritonserver'],
 ]);
 
-/** Reads a runtime. What is not of the type that KServe defines counts as absent. */
+/** Reads a runtime. A value that does not have KServe's type counts as absent. */
 export function readServingRuntime(kind: ServingRuntimeKind, runtime: ServingRuntime): RuntimeOffer {
   const spec = isRecord(runtime.spec) ? (runtime.spec as JsonObject) : {};
   const { metadata } = runtime;
@@ -82,7 +84,7 @@ export function readServingRuntime(kind: ServingRuntimeKind, runtime: ServingRun
   };
 }
 
-/** The container of a runtime that the model server runs in; ModelMesh's runtimes have none of this name. */
+/** The runtime's container for the model server. ModelMesh's runtimes have no container of this name. */
 export function modelServerOf(runtime: RuntimeOffer): JsonObject | undefined {
   return runtime.containers.find(({ name }) => name === CONTAINERS.modelServer);
 }

@@ -5,29 +5,32 @@ import type { SecretSettings } from './s3-settings.ts';
 import type { CredentialSettings } from './system-config.ts';
 
 /**
- * What has to be known of a Secret to refer to it. Values stay in the Secret: none of them leaves {@link factsOfSecret}, with
- * the one exception of an https host, after which KServe's agent and this one call the variable of its headers.
+ * The facts needed to refer to a Secret. Values stay in the Secret: none leaves {@link factsOfSecret} except an https
+ * host, from which KServe's agent and this one derive the name of the variable with its headers.
  */
 export interface SecretFacts {
   readonly name: string;
   readonly keys: ReadonlySet<string>;
   readonly annotations: Readonly<Record<string, string>>;
-  /** Only for a Secret with the keys `https-host` and `headers`, and only what can be a host. */
+  /** Only for a Secret with the keys `https-host` and `headers`, and only if the value can be a host. */
   readonly https?: { readonly host: string };
-  /** Only for a Secret that holds settings of S3 beside the keys. */
+  /** Only for a Secret with S3 settings beside the keys. */
   readonly s3?: SecretSettings;
 }
 
-/** `host`, `host:port`, `[address]`: anything else would be a value of a Secret in clear, and no variable's name either. */
+/**
+ * `host`, `host:port`, `[address]`. Anything else would disclose a value of a Secret, and is not valid in a variable's
+ * name.
+ */
 const HOST = /^[A-Za-z0-9._:[\]-]{1,253}$/;
-/** Of a Secret with more keys, those that come last by name are not looked at: it is none of storage. */
+/** Of a Secret with more keys, the last by name are not read: it is not a storage Secret. */
 const MOST_KEYS = 1000;
 const HTTPS_HOST = 'https-host';
 const HTTPS_HEADERS = 'headers';
 
 /**
- * The facts of a Secret. The host loses the line break that `echo` leaves behind it: in a variable's name it would make the
- * whole pod invalid.
+ * The facts of a Secret. The line break that `echo` leaves after a host is removed: in a variable's name it would make
+ * the pod invalid.
  */
 export function factsOfSecret(secret: Secret): SecretFacts {
   const data = new Map(Object.entries(secret.data ?? {}).slice(0, MOST_KEYS));
@@ -55,14 +58,16 @@ export interface CredentialParts {
   readonly env: readonly EnvVar[];
   readonly volumes: readonly Volume[];
   readonly volumeMounts: readonly VolumeMount[];
-  /** Warnings for the creator of the pod; left out when there are none. */
+  /** Warnings for the user who creates the pod. */
   readonly warnings?: readonly string[];
 }
 
-/** The variables with the keys of S3. */
+/** The variables of the S3 keys. */
 export const S3_KEY_VARIABLES = { id: 'AWS_ACCESS_KEY_ID', secret: 'AWS_SECRET_ACCESS_KEY' } as const;
 
-/** As KServe ships its configuration, and as its code has them where the configuration says nothing. */
+/**
+ * The names in KServe's shipped configuration, mapped to those in its code, which hold when the configuration has none.
+ */
 const S3_KEYS_IN_CODE: ReadonlyMap<string, string> = new Map([
   ['AWS_ACCESS_KEY_ID', 'awsAccessKeyID'],
   ['AWS_SECRET_ACCESS_KEY', 'awsSecretAccessKey'],
@@ -76,7 +81,7 @@ const HDFS_MOUNT_PATH = '/var/secrets/kserve-hdfscreds';
 const HDFS_VOLUME = 'hdfs-secrets';
 const HF_TOKEN = 'HF_TOKEN';
 
-/** Azure's variables in KServe's order, some with the older spelling of their key that a Secret may still use. */
+/** Azure's variables in KServe's order, some with the older spelling of the key that a Secret may still have. */
 const AZURE_KEYS: readonly (readonly [string, string?])[] = [
   ['AZURE_SUBSCRIPTION_ID', 'AZ_SUBSCRIPTION_ID'],
   ['AZURE_TENANT_ID', 'AZ_TENANT_ID'],
@@ -88,7 +93,7 @@ const AZURE_KEYS: readonly (readonly [string, string?])[] = [
   ['AZURE_ACCOUNT_NAME'],
   ['AZURE_SERVICE_URL'],
 ];
-/** Any of these makes a Secret one of Azure's. */
+/** A Secret with any of these is an Azure Secret. */
 const AZURE_MARKS = ['AZ_CLIENT_ID', 'AZURE_CLIENT_ID', 'AZURE_ACCESS_TOKEN'];
 const AZURE_TENANT = 'AZURE_TENANT_ID';
 const AZURE_KEY = 'AZURE_STORAGE_ACCESS_KEY';
@@ -96,8 +101,8 @@ const AZURE_KEY = 'AZURE_STORAGE_ACCESS_KEY';
 export const NO_PARTS: CredentialParts = { env: [], volumes: [], volumeMounts: [] };
 
 /**
- * Credentials for the agent, from one Secret. The first kind that fits counts, in KServe's order, and the order of variables
- * is KServe's too. Source: KServe v0.17, `pkg/credentials`; docs/credentials.md lists what is read, and each difference.
+ * The agent's credentials from one Secret. The first matching kind in KServe's order wins, and variables keep KServe's
+ * order too. Source: KServe v0.17, `pkg/credentials`; docs/credential-places.md lists what is read, and each difference.
  */
 export function credentialsFromSecret(secret: SecretFacts, settings: CredentialSettings): CredentialParts {
   const { keys, name } = secret;
@@ -122,7 +127,7 @@ export function credentialsFromSecret(secret: SecretFacts, settings: CredentialS
 
 type S3Keys = readonly [id: string, secret: string];
 
-/** Names from the configuration, then those of KServe's code in place of each that is as KServe ships it. */
+/** The configured names, then those in KServe's code for each name that is as KServe ships it. */
 function s3KeyNames(settings: CredentialSettings): S3Keys[] {
   const inCode = (name: string): string => S3_KEYS_IN_CODE.get(name) ?? name;
   const { s3AccessKeyIdName: id, s3SecretAccessKeyName: secret } = settings;
@@ -132,7 +137,10 @@ function s3KeyNames(settings: CredentialSettings): S3Keys[] {
   ];
 }
 
-/** A Secret with only one half of the keys is none: a reference to the other half would keep the pod from starting. */
+/**
+ * A Secret with only one of the two keys does not count: a reference to the missing one would keep the pod from
+ * starting.
+ */
 function s3KeysIn({ keys }: SecretFacts, settings: CredentialSettings): S3Keys | undefined {
   return s3KeyNames(settings).find((names) => names.every((key) => keys.has(key)));
 }
@@ -165,8 +173,8 @@ function gcsParts(secret: SecretFacts, file: string): CredentialParts {
 }
 
 /**
- * KServe refers to AZURE_TENANT_ID whether or not the Secret has it, and such a pod does not start. Here the reference is
- * optional then.
+ * KServe references AZURE_TENANT_ID even if the Secret lacks it, and such a pod does not start. Here the reference is
+ * optional in that case.
  */
 function azureParts({ name, keys }: SecretFacts): CredentialParts {
   const env = AZURE_KEYS.flatMap(([variable, older = variable]) => {

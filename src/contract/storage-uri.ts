@@ -1,9 +1,9 @@
 /**
- * Which storageUris the agent can fetch at all, judged by their text alone. The agent's own sources (src/agent/sources)
- * decide in the end; a test holds that what they refuse by shape is refused here.
+ * Which storageUris the agent can fetch, as far as the text shows. The agent's sources (src/agent/sources) decide in
+ * the end; a test checks that every shape they refuse is refused here.
  */
 
-/** The shape of the URIs of one scheme: `fits` sees the whole URI. */
+/** The shape of the URIs of one scheme: `fits` gets the whole URI. */
 interface UriShape {
   readonly expected: string;
   readonly fits: (uri: string) => boolean;
@@ -62,10 +62,10 @@ const SHAPES: ReadonlyMap<string, UriShape> = new Map([
 /** The schemes that the agent fetches from, without `://`. */
 export const STORAGE_SCHEMES: readonly string[] = [...SHAPES.keys()];
 
-/** Far above a signed URL; one model must not fill the ConfigMap that it shares with thousands. */
+/** Far above the length of a signed URL. One model must not fill the ConfigMap that it shares with thousands. */
 export const LONGEST_STORAGE_URI = 4096;
 
-/** What is wrong with a storageUri, for a person and without showing secrets; undefined when it may work. */
+/** What is wrong with a storageUri, in a message without secrets; undefined when it may work. */
 export function storageUriFault(uri: string): string | undefined {
   const [, written = '', rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^]*)$/i.exec(uri) ?? [];
   const scheme = written.toLowerCase();
@@ -85,23 +85,23 @@ export function storageUriFault(uri: string): string | undefined {
   return shape.fits(uri) ? undefined : `"${shownStorageUri(uri)}" cannot work; expected ${shape.expected}.`;
 }
 
-/** Whether a storageUri has a user or password in it. */
+/** Whether a storageUri contains a user or password. */
 export function carriesSecret(uri: string): boolean {
   const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^]*)$/i.exec(uri) ?? [];
   return scheme !== '' && holdsSecret(scheme.toLowerCase(), rest);
 }
 
-/** Parameters that sign a URL: S3 (both versions of its signature), Google, Azure. Compared without case. */
+/** Parameters that sign a URL: S3 (both signature versions), Google, Azure. Compared without case. */
 const SIGNATURES = ['x-amz-signature', 'signature', 'x-goog-signature', 'sig', 'x-amz-security-token'];
 
-/** The name of the parameter in a storageUri's query that gives access by itself; undefined when there is none. */
+/** The name of the parameter in a storageUri's query that grants access; undefined if there is none. */
 export function signatureIn(uri: string): string | undefined {
   const query = /\?([^#]*)/.exec(uri)?.[1] ?? '';
   const names = query.split('&').map((pair) => /^[^=]*/.exec(pair)?.[0] ?? '');
   return names.find((name) => SIGNATURES.includes(name.toLowerCase()));
 }
 
-/** Of Azure's URIs the part before the `@` is the container; of all others it is a user, and maybe a password. */
+/** In Azure's URIs the part before the `@` is the container; in all others it is a user, and maybe a password. */
 function holdsSecret(scheme: string, rest: string): boolean {
   const authority = /^[^/?#]*/.exec(rest)?.[0] ?? '';
   const at = authority.lastIndexOf('@');
@@ -110,17 +110,17 @@ function holdsSecret(scheme: string, rest: string): boolean {
   return !isAzure || authority.slice(0, at).includes(':');
 }
 
-/** Control characters, and those that turn text around. */
+/** Control characters, and those that change the direction of text. */
 const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
-/** A URI as it may stand in a message: no user or password, no query (signatures), cut. */
+/** A URI for use in a message: no user or password, no query (signatures), cut to length. */
 export function shownStorageUri(uri: string): string {
-  // The patterns below take time by the square of the length; what is too long to be a URI loses more than its end.
+  // The patterns below take quadratic time, so a text that is too long for a URI is not shown.
   if (uri.length > LONGEST_STORAGE_URI) return `(${uri.length} characters)`;
   const plain = uri
     .replace(/[?#][^]*$/, '')
     .replace(/^([^:/]*:\/\/)?[^/]*:[^/]*@/, '$1')
-    // What is left before an @ is Azure's container, and with any other scheme a user, or a token.
+    // The rest before an @ is a container in Azure's URIs, and a user or a token in all others.
     .replace(/^(?!abfss?:)([^:/]*:\/\/)[^/]*@/i, '$1');
   const clean = plain.replace(UNPRINTABLE, '\ufffd');
   return clean.length <= 200 ? clean : `${clean.slice(0, 200)}…`;

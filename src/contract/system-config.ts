@@ -8,7 +8,7 @@ import type { LoggerStorage } from './payload-spec.ts';
 import { S3_CONFIG_FIELDS } from './s3-settings.ts';
 import type { S3Config } from './s3-settings.ts';
 
-/** How the agent's container is made: KServe's `agent` entry of ConfigMap `inferenceservice-config`. */
+/** Settings of the agent's container: KServe's `agent` entry of ConfigMap `inferenceservice-config`. */
 export interface AgentSettings {
   readonly image: string;
   /** Quantities. */
@@ -18,38 +18,38 @@ export interface AgentSettings {
   readonly cpuLimit: string;
 }
 
-/** How credentials are found: KServe's `credentials` entry. What it does not set is as KServe ships it. */
+/** Where credentials are found: KServe's `credentials` entry. Unset fields have the values that KServe ships. */
 export interface CredentialSettings {
   /** The keys of a Secret that hold S3 credentials. */
   readonly s3AccessKeyIdName: string;
   readonly s3SecretAccessKeyName: string;
   /** The key of a Secret that holds Google's credentials. */
   readonly gcsCredentialFileName?: string;
-  /** The annotation of a pod that names its Secret; empty: none does. */
+  /** The annotation of a pod that names its Secret; empty when pods name none. */
   readonly storageSecretNameAnnotation?: string;
-  /** What holds of S3 where neither annotations nor a Secret say otherwise. */
+  /** S3 settings used when neither annotations nor a Secret set them. */
   readonly s3?: S3Config;
 }
 
-/** What KServe's webhook stamps on pods that do not say it themselves. */
+/** Defaults that KServe's webhook stamps on pods that do not set them. */
 interface MetricSettings {
   readonly enableMetricAggregation: string;
   readonly enablePrometheusScraping: string;
 }
 
-/** Where KServe's releases differ in the pods that they make. */
+/** Differences between KServe's releases in the pods that they make. */
 interface ReleaseBehaviour {
-  /** The agent's own readiness probe asks for the path of the probe that it mirrors, and not for "/". */
+  /** The agent's own readiness probe uses the path of the probe that it mirrors, not "/". */
   readonly probeKeepsPath: boolean;
 }
 
-/** How loggers are set up: KServe's `logger` entry, but for an image and resources of its own, which no webhook uses. */
+/** Settings of loggers: KServe's `logger` entry, without its image and resources, which no webhook uses. */
 export interface LoggerSettings extends LoggerStorage {
-  /** The sink of a logger that names none; empty: then nothing is logged. */
+  /** The sink of a logger that names none; when empty, nothing is logged. */
   readonly defaultUrl: string;
-  /** The ConfigMap with the CA bundle of sinks; empty: none. */
+  /** The ConfigMap with the CA bundle of sinks; empty for none. */
   readonly caBundle: string;
-  /** Its file; empty: the agent's default. */
+  /** Its file; empty for the agent's default. */
   readonly caCertFile: string;
   readonly tlsSkipVerify: boolean;
 }
@@ -64,13 +64,13 @@ export interface SystemConfig {
   readonly kserveMode: string | undefined;
 }
 
-/** A part of the system configuration that was not understood; the defaults are used. */
+/** An entry of the system configuration that could not be read. Its default is used. */
 interface SystemConfigFault {
   readonly key: string;
   readonly message: string;
 }
 
-/** What holds without a ConfigMap; all but the image is KServe's default. */
+/** Used without a ConfigMap. All but the image are KServe's defaults. */
 export const DEFAULT_SYSTEM_CONFIG: SystemConfig = {
   agent: {
     image: DEFAULT_AGENT_IMAGE,
@@ -96,10 +96,9 @@ export const DEFAULT_SYSTEM_CONFIG: SystemConfig = {
 };
 
 /**
- * Reads KServe's system ConfigMap over the defaults, field by field. (KServe's own webhook crashes on JSON it cannot
- * read; here the field's default stays and the fault is told.)
- *
- * @param agentImage what the operator has set on the command line; it stands above the ConfigMap
+ * Reads KServe's system ConfigMap over the defaults, field by field. (KServe's own webhook crashes on malformed JSON;
+ * here the default is used and the fault is reported.)
+ * @param agentImage the operator's flag; it takes precedence over the ConfigMap
  */
 export function readSystemConfig(
   data: Readonly<Record<string, string>> | undefined,
@@ -135,18 +134,18 @@ export function readSystemConfig(
   return { config, faults };
 }
 
-/** Entries whose image is always KServe's own, tagged with its release; that of `agent` may be this project's. */
+/** Entries whose image is always KServe's own, tagged with its release. The image of `agent` may be this project's. */
 const RELEASE_IMAGES = ['storageInitializer', 'router'] as const;
 const VERSION_TAG = /:v?(\d+)\.(\d+)(?:[.-][\w.-]*)?(?:@.*)?$/;
 /** Tags of builds between releases. */
 const DEVELOPMENT_TAG = /:(?:latest|master)(?:@.*)?$/;
 
 /**
- * Reads the release of KServe from the tags of its images, and what follows from it; without such a tag KServe v0.17 is
- * assumed. Source: pkg/webhook/admission/pod/agent_injector.go of v0.17.0, v0.19.0 and v0.20.0.
+ * Reads KServe's release from the tags of its images, and the behaviour of that release. Without such a tag, KServe
+ * v0.17 is assumed. Source: pkg/webhook/admission/pod/agent_injector.go of v0.17.0, v0.19.0 and v0.20.0.
  */
 function releaseBehaviour(data: Readonly<Record<string, string>> | undefined): ReleaseBehaviour {
-  // Those entries are not read otherwise: what cannot be understood of them is KServe's business.
+  // Nothing else in those entries is read, so faults in them are not reported.
   const images = RELEASE_IMAGES.map((key) => section(data, key, []).fields['image']);
   const image = images.find((value) => typeof value === 'string' && value.length <= MAX_IMAGE);
   if (typeof image !== 'string') return DEFAULT_SYSTEM_CONFIG.release;
@@ -159,7 +158,7 @@ function releaseBehaviour(data: Readonly<Record<string, string>> | undefined): R
 const PROBE_KEEPS_PATH_SINCE = 19;
 const MAX_IMAGE = 1024;
 
-/** One JSON object of the ConfigMap, with the way to it for faults. */
+/** One JSON object of the ConfigMap, with its path for messages. */
 interface Section {
   readonly path: string;
   readonly fields: Readonly<Record<string, unknown>>;
@@ -191,7 +190,10 @@ function nested({ path, fields }: Section, key: string, faults: SystemConfigFaul
   return inner;
 }
 
-/** The API server refuses a pod whose image begins or ends with white space, and a runtime one that is no reference. */
+/**
+ * The API server refuses a pod whose image has leading or trailing white space, and a container runtime refuses an
+ * invalid reference.
+ */
 function imageOf(agent: Section, otherwise: string, faults: SystemConfigFault[]): string {
   const image = text(agent, 'image', otherwise, faults).trim();
   if (isImageReference(image)) return image;
@@ -200,7 +202,7 @@ function imageOf(agent: Section, otherwise: string, faults: SystemConfigFault[])
   return otherwise;
 }
 
-/** KServe takes an empty text for none given. */
+/** KServe treats an empty text as not set. */
 function text(
   { path, fields }: Section,
   field: string,
@@ -226,7 +228,7 @@ function loggerSettings(logger: Section, faults: SystemConfigFault[]): LoggerSet
   };
 }
 
-/** `storageSpecSecretName` is for storage that an InferenceService has itself; no multi-model predictor has any. */
+/** `storageSpecSecretName` is for storage of an InferenceService itself; no multi-model predictor has any. */
 function credentialSettings(section: Section, faults: SystemConfigFault[]): CredentialSettings {
   const { s3AccessKeyIdName, s3SecretAccessKeyName } = DEFAULT_SYSTEM_CONFIG.credentials;
   const s3 = nested(section, 's3', faults);
@@ -253,7 +255,7 @@ function resources(agent: Section, faults: SystemConfigFault[]): Omit<AgentSetti
 
 type ResourceField = keyof Omit<AgentSettings, 'image'>;
 
-/** Kubernetes refuses a pod that requests more than its limit, so that a request may be lowered here. */
+/** Kubernetes refuses a pod whose request exceeds its limit, so the request may be lowered here. */
 function range(
   agent: Section,
   requestField: ResourceField,

@@ -18,22 +18,22 @@ export interface AdmissionFault {
     | 'MemoryImmutable'
     | 'InvalidFramework'
     | 'InvalidInferenceService';
-  /** One sentence for people; those that KServe's webhook knows read as there. */
+  /** One sentence for the user. Rules of KServe's webhook have its wording. */
   readonly message: string;
 }
 
 interface TrainedModelChange {
   readonly model: TrainedModel;
-  /** The stored object; undefined while it is being created. */
+  /** The stored object; undefined on creation. */
   readonly previous: TrainedModel | undefined;
-  /** KServe takes the memory of a model for immutable. */
+  /** KServe treats a model's memory as immutable. */
   readonly allowMemoryChanges: boolean;
 }
 
 /**
- * Every rule that the change breaks, at once. A field that does not change is not judged: an object that was stored
- * before there were rules must still lose its finalizer, gain a label, or be deleted.
- * Source of the first rules: KServe v0.17, pkg/apis/serving/v1alpha1/trainedmodel_webhook.go.
+ * Every rule that the change breaks. A field that does not change is not checked: an object stored before the rules
+ * existed must still lose its finalizer, gain a label, or be deleted. Source of the first rules: KServe v0.17,
+ * pkg/apis/serving/v1alpha1/trainedmodel_webhook.go.
  */
 export function faultsOf(change: TrainedModelChange): readonly AdmissionFault[] {
   const { model, previous } = change;
@@ -78,7 +78,7 @@ function nameFault(name: string): AdmissionFault | undefined {
 }
 
 function uriFault(name: string, uri: unknown): AdmissionFault | undefined {
-  const fault = typeof uri === 'string' ? storageUriFault(uri) : 'It is missing or no text.';
+  const fault = typeof uri === 'string' ? storageUriFault(uri) : 'It is missing or not a string.';
   if (fault === undefined) return undefined;
   return {
     code: 'InvalidStorageUri',
@@ -121,16 +121,16 @@ function textFault(
   return { code, message: `${field} is ${quoted(value)}; it must be a name` };
 }
 
-/** What is around the model now, and may be different by the time it is served. */
+/** The state around the model now. It may change before the model is served. */
 export interface Surroundings {
   readonly inferenceService: InferenceService | undefined;
   /** Why the model would wait if it were stored now; undefined when it would be placed. */
   readonly waiting: WaitingModel | undefined;
-  /** What is to be told of the InferenceService itself. */
+  /** Warnings about the InferenceService itself. */
   readonly remarks: readonly string[];
 }
 
-/** What a person should know though the model is let in, since it may become right without a change of the model. */
+/** Warnings for the user. The model is admitted, since it may become valid without a change. */
 export function warningsOf(
   model: TrainedModel,
   { inferenceService, waiting, remarks }: Surroundings,

@@ -9,7 +9,7 @@ import { isMMSPredictor } from './mms-predictor.ts';
 import type { WaitingModel } from './model-config-plan.ts';
 import type { TrainedModel } from './trained-model.ts';
 
-/** `duck/v1.Condition` of Knative, as KServe's CRD has it. An absent severity is an error's. */
+/** Knative's `duck/v1.Condition`, as in KServe's CRD. No severity means an error. */
 export interface Condition {
   readonly type: string;
   readonly status: 'True' | 'False' | 'Unknown';
@@ -28,29 +28,29 @@ export interface TrainedModelStatus {
 }
 
 /**
- * Whether the status speaks of an earlier spec than the one that is stored. A writer that does not say which it speaks of, or
- * says it in no number, is taken at its word.
+ * Whether the status describes an earlier spec than the stored one. A status without a valid observedGeneration is
+ * assumed to be current.
  */
 export function hasOutdatedStatus({ metadata: { generation }, status }: TrainedModel): boolean {
   const observed = isRecord(status) ? status['observedGeneration'] : undefined;
   return typeof observed === 'number' && generation !== undefined && observed < generation;
 }
 
-/** What is known of a TrainedModel's surroundings. */
+/** The facts from which a TrainedModel's status is made. */
 export interface StatusFacts {
   readonly model: TrainedModel;
   readonly inferenceService: InferenceService | undefined;
   readonly waiting: WaitingModel | undefined;
   readonly loaded: ModelLoaded;
-  /** Whether any of its predictor pods is ready: all there is to say where nothing writes the InferenceService's status. */
+  /** Whether any of its predictor pods is ready. Used only where nothing writes the InferenceService's status. */
   readonly anyPodReady: boolean;
 }
 
-/** The condition this project adds to KServe's. */
+/** The condition that this project adds to KServe's. */
 export const MODEL_LOADED = 'ModelLoaded';
 const READY = 'Ready';
 
-/** The status as it should be, with transition times taken over from what is stored where nothing has changed. */
+/** The desired status. Transition times of unchanged conditions are kept. */
 export function statusOf(
   facts: StatusFacts,
   stored: TrainedModelStatus | undefined,
@@ -71,11 +71,11 @@ export function statusOf(
 }
 
 /**
- * Where KServe's own controller writes TrainedModels too: its conditions, URL and address are left to it, and ModelLoaded is
- * added. Knative's roll-up takes every condition without a severity into Ready (knative.dev/pkg, apis/condition_set.go,
- * findUnhappyDependent), so KServe carries ModelLoaded over to Ready by the same rule as here, and the two agree. While
- * another condition is False, ModelLoaded is at most Unknown: of two that are False KServe's roll-up takes the newer, and its
- * Ready would go to and fro within each of its own runs.
+ * For clusters where KServe's controller writes TrainedModels too: its conditions, URL and address are left alone, and
+ * ModelLoaded is added. Knative's roll-up takes every condition without a severity into Ready (knative.dev/pkg,
+ * apis/condition_set.go, findUnhappyDependent), so KServe computes Ready from ModelLoaded by the same rule as here, and
+ * the two agree. While another condition is False, ModelLoaded is at most Unknown: of two False conditions KServe's
+ * roll-up takes the newer, and Ready would alternate within each of its reconciles.
  */
 export function statusBeside(
   facts: StatusFacts,
@@ -89,7 +89,7 @@ export function statusBeside(
   return { ...stored, conditions: withTimes(conditions, stored, now) };
 }
 
-/** KServe's three, with KServe's reasons and messages where it has them. */
+/** KServe's three conditions, with KServe's reasons and messages where it has them. */
 function kserveConditions({ inferenceService, waiting, anyPodReady }: StatusFacts): Condition[] {
   if (inferenceService === undefined) {
     const reason = 'InferenceServiceNotFound';
@@ -142,13 +142,13 @@ function detail(waiting: WaitingModel | undefined, reason: string): string {
   return waiting?.reason === reason ? `: ${waiting.message}` : '';
 }
 
-/** As its controller says; by its pods where nothing writes its status. */
+/** As its controller reports; by its pods where nothing writes its status. */
 export function isServiceReady({ status }: InferenceService, anyPodReady: boolean): boolean {
   const condition = status?.conditions?.find(({ type }) => type === READY);
   return condition === undefined ? anyPodReady : condition.status === 'True';
 }
 
-/** A message may quote what a tenant wrote, and a status that is too large is refused. */
+/** A message may quote a tenant's text, and the API server refuses a status that is too large. */
 const LONGEST_MESSAGE = 4096;
 
 function short(condition: Condition): Condition {
@@ -160,7 +160,7 @@ function modelLoaded({ status, reason, message }: ModelLoaded): Condition {
   return { type: MODEL_LOADED, status, reason, message };
 }
 
-/** Adds Ready and the transition times; sorted by type, as Knative's library does it. */
+/** Adds Ready and the transition times, sorted by type as Knative's library does. */
 function withTimes(
   conditions: readonly Condition[],
   stored: TrainedModelStatus | undefined,
@@ -178,7 +178,10 @@ function withTimes(
   return [...all, timed(rolledUp(all, comesFirst))].sort((a, b) => compareText(a.type, b.type));
 }
 
-/** What a person can mend in the model or its InferenceService: it says more than that the InferenceService is not ready. */
+/**
+ * Faults that the user can fix in the model or its InferenceService. They take precedence over "the InferenceService is
+ * not ready".
+ */
 const OWN_FAULTS: ReadonlySet<string> = new Set([
   ...['IsNotMMSPredictor', 'MemoryResourceNotAvailable', 'InvalidName', 'InvalidSpec', 'ConfigMapFull'],
   ...['ConfigMapNotWritten', 'Failed'],
@@ -189,9 +192,8 @@ function isOwnFault({ reason = '' }: Condition): boolean {
 }
 
 /**
- * Knative's rule: what is False before what is Unknown, and of several the newest.
- *
- * @param comesFirst what goes before the others that are False, whatever their time
+ * Knative's rule: False before Unknown, and of several the newest.
+ * @param comesFirst takes precedence over other False conditions, whatever their time
  */
 function rolledUp(
   conditions: readonly Condition[],
@@ -220,7 +222,7 @@ function later(a: Condition, b: Condition): boolean {
   return (a.lastTransitionTime ?? '') > (b.lastTransitionTime ?? '');
 }
 
-/** Whether two statuses say the same, whatever the order and the times. */
+/** Whether two statuses are equal, ignoring order and times. */
 export function sameStatus(a: TrainedModelStatus | undefined, b: TrainedModelStatus): boolean {
   return a !== undefined && essence(a) === essence(b);
 }
@@ -238,7 +240,7 @@ function essence({ conditions = [], url, address, observedGeneration }: TrainedM
   return JSON.stringify([each, url, address?.url, observedGeneration]);
 }
 
-/** The condition of this type, if it is there. */
+/** The condition of this type, if present. */
 export function conditionOf(status: TrainedModelStatus | undefined, type: string): Condition | undefined {
   return status?.conditions?.find((condition) => condition.type === type);
 }

@@ -5,14 +5,16 @@ import { LONGEST_STORAGE_URI } from './storage-uri.ts';
 import { LONGEST_QUANTITY, parseQuantity, toBytes } from '../lib/quantity.ts';
 import type { Bytes } from '../lib/quantity.ts';
 
-/** `serving.kserve.io/v1alpha1`. Fields are unknown: a CRD without a schema, or another writer, may store anything. */
+/**
+ * `serving.kserve.io/v1alpha1`. Field types are unknown: a CRD without a schema, or another writer, may store anything.
+ */
 export interface TrainedModel extends KubernetesObject {
   readonly spec?: {
     readonly inferenceService?: unknown;
     readonly model?: {
       readonly storageUri?: unknown;
       readonly framework?: unknown;
-      /** A quantity; Kubernetes lets it be written as a number too. */
+      /** A quantity; Kubernetes also accepts a number. */
       readonly memory?: unknown;
     };
   };
@@ -23,34 +25,34 @@ export interface TrainedModel extends KubernetesObject {
 /** The label with which KServe's controller marks a model that has its memory. */
 export const ALLOCATED_LABEL = 'serving.kserve.io/trainedmodel-allocated';
 
-/** The name rule of KServe's validating webhook: the name becomes a directory and a part of a URL. */
+/** The name rule of KServe's validating webhook: the name becomes a directory and part of a URL. */
 export const MODEL_NAME = /^[a-zA-Z0-9_-]+$/;
 
-/** The InferenceService a model asks for, in the model's own namespace; undefined when the field is not a name. */
+/** The InferenceService that a model names, in the model's own namespace; undefined when the field is not a name. */
 export function inferenceServiceOf(model: TrainedModel): string | undefined {
   const name = model.spec?.inferenceService;
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
-/** How long the texts of a TrainedModel may be: a tenant may write 1.4 MiB where no webhook is asked. */
+/** Length limits of a TrainedModel's fields: without a webhook a tenant may write 1.4 MiB. */
 export const LONGEST = {
   storageUri: LONGEST_STORAGE_URI,
   framework: 253,
   inferenceService: 512,
   memory: LONGEST_QUANTITY,
 };
-/** Of a text that is no name, in a message. */
+/** Characters of an invalid value that a message quotes. */
 const QUOTED = 300;
 
 /** A DNS subdomain, as every InferenceService's name is (RFC 1123). */
 const INFERENCE_SERVICE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
-/** Whether there can be an InferenceService of this name at all. */
+/** Whether an InferenceService of this name can exist. */
 export function canBeInferenceService(name: string): boolean {
   return INFERENCE_SERVICE_NAME.test(name);
 }
 
-/** What is said of a model whose InferenceService is not there: that it waits, or that it waits in vain. */
+/** The message for a model whose InferenceService does not exist: that it waits, or that waiting will not help. */
 export function describeAbsence(name: string): string {
   const shown = shortened(name, QUOTED);
   const [namespace = '', own = '', ...more] = name.split('/', 3);
@@ -71,7 +73,7 @@ type TrainedModelReading =
   | { readonly kind: 'usable'; readonly entry: ModelConfigEntry; readonly memory: Bytes }
   | { readonly kind: 'unusable'; readonly reason: 'InvalidName' | 'InvalidSpec'; readonly message: string };
 
-/** What a TrainedModel asks for, or why it cannot be served as it is written. */
+/** What a TrainedModel asks for, or why it cannot be served. */
 export function readTrainedModel(model: TrainedModel): TrainedModelReading {
   const { name } = model.metadata;
   if (!MODEL_NAME.test(name)) {

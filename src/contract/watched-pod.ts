@@ -12,33 +12,40 @@ import {
   MODEL_CONFIG_VERSION,
 } from './names.ts';
 
-/** What the manager keeps of a pod of an InferenceService: a few hundred bytes in the place of ten thousand. */
+/** What the manager caches of an InferenceService's pod: a few hundred bytes instead of ten thousand. */
 export interface WatchedPod extends KubernetesObject {
   readonly metadata: Pick<ObjectMeta, 'name' | 'namespace' | 'uid' | 'resourceVersion' | 'deletionTimestamp'>;
   /** The value of its label; the InferenceService is in the pod's own namespace. */
   readonly inferenceService: string | undefined;
   /** `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`. */
   readonly phase: string | undefined;
-  /** False until it has a node: nothing is mounted before that. */
+  /** False until it has a node; no volume is mounted before that. */
   readonly scheduled: boolean;
   readonly ready: boolean;
   readonly podIP: string | undefined;
-  /** The ConfigMaps that it mounts as volumes, by name. */
+  /** The mounted ConfigMaps with models of its InferenceService, by name. */
   readonly configMaps: readonly string[];
   /** The value of our annotation {@link MODEL_CONFIG_VERSION}. */
   readonly modelConfigVersion: string | undefined;
-  /** Where its agent tells its status; undefined for a pod without an agent. */
+  /** The port of its agent's status endpoint; undefined for a pod without an agent. */
   readonly agentStatusPort: number | undefined;
-  /** Where its agent passes requests on to the model server. */
+  /** The port on which its agent proxies requests to the model server. */
   readonly agentPort: number;
 }
 
-/** Takes out of a pod, as the API server sent it, what is kept. Never throws: whatever is not as expected is left out. */
+/** Longer than any valid name, address or phase. A tenant may write longer ones. */
+const LONGEST_TEXT = 253;
+/** KServe mounts one. */
+const MOST_CONFIG_MAPS = 16;
+
+/** Extracts the cached fields from a pod of the API server. Never throws: invalid fields are left out. */
 export function watchedPod(raw: KubernetesObject): WatchedPod {
   const { name, namespace, uid, resourceVersion, deletionTimestamp, labels, annotations } = raw.metadata;
   const spec = recordIn(raw, 'spec');
   const status = recordIn(raw, 'status');
   const agent = agentContainerIn(spec);
+  const inferenceService = labels?.[INFERENCE_SERVICE_LABEL];
+  const version = annotations?.[MODEL_CONFIG_VERSION];
   return {
     metadata: {
       name,
@@ -47,17 +54,18 @@ export function watchedPod(raw: KubernetesObject): WatchedPod {
       ...(resourceVersion !== undefined && { resourceVersion }),
       ...(deletionTimestamp !== undefined && { deletionTimestamp }),
     },
-    inferenceService: labels?.[INFERENCE_SERVICE_LABEL],
+    inferenceService,
     phase: textIn(status, 'phase'),
     scheduled: textIn(spec, 'nodeName') !== undefined,
     ready: recordsIn(status?.['conditions']).some(
       ({ type, status: held }) => type === 'Ready' && held === 'True',
     ),
     podIP: textIn(status, 'podIP'),
-    configMaps: recordsIn(spec?.['volumes']).flatMap(
-      (volume) => textIn(recordIn(volume, 'configMap'), 'name') ?? [],
-    ),
-    modelConfigVersion: annotations?.[MODEL_CONFIG_VERSION],
+    configMaps: recordsIn(spec?.['volumes'])
+      .flatMap((volume) => textIn(recordIn(volume, 'configMap'), 'name') ?? [])
+      .filter((name) => name.startsWith(modelConfigPrefix(inferenceService)))
+      .slice(0, MOST_CONFIG_MAPS),
+    modelConfigVersion: version !== undefined && version.length <= LONGEST_TEXT ? version : undefined,
     agentStatusPort: statusPortOf(agent),
     agentPort: agentPortOf(agent),
   };
@@ -68,39 +76,38 @@ export function keyOfWatchedPod({ inferenceService, metadata }: WatchedPod): Obj
   return inferenceService ? objectKey(metadata.namespace ?? '', inferenceService) : undefined;
 }
 
-/** Whether its containers have ended for good, or are about to: nothing that is done for it has any effect. */
+/** Whether its containers have ended, or are about to: changes to it have no effect. */
 export function isFinished({ phase, metadata }: WatchedPod): boolean {
   return phase === 'Succeeded' || phase === 'Failed' || metadata.deletionTimestamp !== undefined;
 }
 
-/** Whether its containers can have run: before that it has no address, and the API server passes nothing on to it. */
+/** Whether its containers may have started. Before that it has no address, and the API server proxies nothing to it. */
 export function hasStarted({ podIP }: WatchedPod): boolean {
   return podIP !== undefined;
 }
 
-/** Where its agent tells its status, as `10.0.0.7:9082`; undefined before it has an address, and without an agent. */
+/**
+ * The address of the agent's status endpoint, for example `10.0.0.7:9082`. Undefined before the pod has an address, or
+ * if it has no agent.
+ */
 export function agentStatusAddress(pod: WatchedPod): string | undefined {
   if (pod.podIP === undefined || pod.agentStatusPort === undefined) return undefined;
   return `${urlHostOf(pod)}:${pod.agentStatusPort}`;
 }
 
-/** Its address as a URL has it. */
+/** Its address in the form used in URLs. */
 export function urlHostOf({ podIP = '' }: WatchedPod): string {
   return podIP.includes(':') ? `[${podIP}]` : podIP;
 }
 
-/** Whether the pod has an agent that has models, or will have. */
+/** Whether the pod has an agent that serves, or will serve, models. */
 export function servesModels(pod: WatchedPod): boolean {
-  return (
-    pod.agentStatusPort !== undefined &&
-    !isFinished(pod) &&
-    pod.configMaps.some((name) => name.startsWith(`modelconfig-${pod.inferenceService ?? ''}-`))
-  );
+  return pod.agentStatusPort !== undefined && !isFinished(pod) && pod.configMaps.length > 0;
 }
 
 /**
- * Whether two states of a pod are alike in all that its agent's models depend on: kubelet looks at it, and we annotate it,
- * far more often than that changes.
+ * Whether two versions of a pod are equal in everything that its agent's models depend on. Kubelet updates pods, and we
+ * annotate them, far more often than that changes.
  */
 export function isSameReplica(a: WatchedPod, b: WatchedPod): boolean {
   return isDeepStrictEqual(replicaOf(a), replicaOf(b));
@@ -124,10 +131,14 @@ export function statusPortOf(agent: Readonly<Record<string, unknown>> | undefine
   return DEFAULT_STATUS_PORT;
 }
 
-/** The agent's container port of that name, as the webhook gives it. */
+/** The agent container's port of the name that the webhook gives it. */
 function agentPortOf(agent: JsonObject | undefined): number {
   const port = recordsIn(agent?.['ports']).find(({ name }) => name === AGENT_PORT_NAME);
   return portOf(port?.['containerPort']) ?? AGENT_PORT;
+}
+
+function modelConfigPrefix(inferenceService = ''): string {
+  return `modelconfig-${inferenceService}-`;
 }
 
 const STATUS_PORT_FLAG = '--status-port';
@@ -144,10 +155,10 @@ function recordIn(parent: object | undefined, field: string): Record<string, unk
 
 function textIn(parent: Record<string, unknown> | undefined, field: string): string | undefined {
   const value = parent?.[field];
-  return typeof value === 'string' && value !== '' ? value : undefined;
+  return typeof value === 'string' && value !== '' && value.length <= LONGEST_TEXT ? value : undefined;
 }
 
-/** The agent's container in the spec of a pod, as the API server sent it. */
+/** The agent's container in the spec of a pod from the API server. */
 export function agentContainerIn(
   spec: Readonly<Record<string, unknown>> | undefined,
 ): JsonObject | undefined {

@@ -1,8 +1,8 @@
 import type { KubernetesObject } from './kubernetes.ts';
 
 /**
- * A MutatingWebhookConfiguration or a ValidatingWebhookConfiguration, as far as it is read or changed here; other fields
- * are carried along.
+ * A MutatingWebhookConfiguration or a ValidatingWebhookConfiguration. Only fields used here are typed; others are
+ * passed through.
  */
 export interface WebhookConfiguration extends KubernetesObject {
   readonly webhooks?: readonly Webhook[];
@@ -11,7 +11,7 @@ export interface WebhookConfiguration extends KubernetesObject {
 interface Webhook {
   readonly name: string;
   readonly clientConfig?: WebhookClientConfig;
-  /** Without any, API servers call it for nothing. */
+  /** Without rules, API servers never call it. */
   readonly rules?: readonly WebhookRule[];
   readonly [field: string]: unknown;
 }
@@ -28,7 +28,7 @@ interface WebhookClientConfig {
   readonly caBundle?: string;
 }
 
-/** The PEM text that every webhook of a configuration trusts; undefined when one has none or they differ. */
+/** The PEM text that all webhooks of a configuration trust; undefined when one has none or they differ. */
 export function caBundleOf(configuration: WebhookConfiguration): string | undefined {
   const bundles = new Set((configuration.webhooks ?? []).map(({ clientConfig }) => clientConfig?.caBundle));
   const [bundle] = bundles;
@@ -36,18 +36,18 @@ export function caBundleOf(configuration: WebhookConfiguration): string | undefi
   return new TextDecoder().decode(Uint8Array.from(atob(bundle), (character) => character.charCodeAt(0)));
 }
 
-/** The same configuration, trusting this PEM text in every webhook. */
+/** The same configuration, with this PEM text in every webhook. */
 export function withCaBundle(configuration: WebhookConfiguration, pem: string): WebhookConfiguration {
   const caBundle = btoa(pem);
   return mapClients(configuration, (clientConfig) => ({ ...clientConfig, caBundle }));
 }
 
-/** Whether API servers call any of its webhooks for anything. */
+/** Whether API servers call any of its webhooks. */
 export function isSwitchedOn({ webhooks = [] }: WebhookConfiguration): boolean {
   return webhooks.some(({ rules = [] }) => rules.length > 0);
 }
 
-/** The same configuration, with these rules in every webhook; with none it calls nobody. */
+/** The same configuration, with these rules in every webhook. Without rules it is never called. */
 export function withRules(
   configuration: WebhookConfiguration,
   rules: readonly WebhookRule[],
@@ -56,7 +56,10 @@ export function withRules(
   return { ...configuration, webhooks };
 }
 
-/** Of ours and the one of the former name, the one by which API servers call us; where neither does, ours if it is there. */
+/**
+ * The configuration, ours or the one of the former name, by which API servers call us; if neither is, ours if it
+ * exists.
+ */
 export function configurationInForce(
   ours: WebhookConfiguration | undefined,
   former: WebhookConfiguration | undefined,
@@ -64,15 +67,15 @@ export function configurationInForce(
   return [ours, former].find((each) => each !== undefined && isSwitchedOn(each)) ?? ours ?? former;
 }
 
-/** The base URL (`https://127.0.0.1:9443`) that the webhooks are called at; undefined for those behind a Service. */
+/** The base URL of the webhooks (`https://127.0.0.1:9443`); undefined for webhooks behind a Service. */
 export function baseUrlOf(configuration: WebhookConfiguration): string | undefined {
   const url = configuration.webhooks?.[0]?.clientConfig?.url;
   return url === undefined || !URL.canParse(url) ? undefined : new URL(url).origin;
 }
 
 /**
- * The same configuration for a manager outside the cluster: called by URL instead of through the Service. A URL in a
- * webhook configuration must be https and a host that the API server reaches.
+ * The same configuration for a manager outside the cluster: called by URL instead of through the Service. The URL must
+ * be https, with a host that the API server can reach.
  */
 export function atBaseUrl(configuration: WebhookConfiguration, baseUrl: string): WebhookConfiguration {
   return mapClients(configuration, ({ service, url, caBundle }) => {
@@ -93,8 +96,8 @@ function mapClients(
 }
 
 /**
- * What API servers call our webhooks for. The manifests leave it out, so that an installation alone calls nobody: the manager
- * fills it in once it can answer.
+ * What API servers call our webhooks for. The manifests leave rules out, so that an installation alone causes no calls:
+ * the manager adds them once it can answer.
  */
 export interface WebhookRule {
   readonly apiGroups: readonly string[];
@@ -104,7 +107,7 @@ export interface WebhookRule {
   readonly scope: 'Namespaced' | 'Cluster' | '*';
 }
 
-/** Which pods of these is said by the selectors in the manifests. */
+/** The selectors in the manifests limit these to the pods of InferenceServices. */
 export const POD_RULES: readonly WebhookRule[] = [
   {
     ...{ apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] },
@@ -112,7 +115,7 @@ export const POD_RULES: readonly WebhookRule[] = [
   },
 ];
 
-/** As KServe's own: nothing stands against a deletion. */
+/** As KServe's own: deletions are never refused. */
 export const TRAINED_MODEL_RULES: readonly WebhookRule[] = [
   {
     ...{ apiGroups: ['serving.kserve.io'], apiVersions: ['v1alpha1'], resources: ['trainedmodels'] },

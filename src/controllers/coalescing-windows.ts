@@ -2,36 +2,39 @@ import { milliseconds, type Clock, type MonotonicMs, type Milliseconds } from '.
 import { createKeyTimers } from '../lib/key-timers.ts';
 
 /**
- * The least time between two starts of one key: its window. It is `first` long, and twice as long each time that the key
- * changed before it was over, up to `cap`. It ends early once the key has been quiet for an eighth of it, `first` at least:
- * a burst is taken up whole soon after its last change, and while it lasts its starts become so rare that all they write of
- * a list that grows stays in proportion to the list. A burst has ended once nothing has happened in a window and for an
- * eighth of `cap` after it: `kubectl apply` in a loop makes a change every few hundred milliseconds, longer than first windows.
+ * The least time between two starts of one key: its window. The first window lasts `first`; each window in which the
+ * key changed doubles the next, up to `cap`. A window ends early once the key has been quiet for an eighth of it,
+ * `first` at least. So a burst is processed whole soon after its last change. While it lasts, starts become so rare
+ * that writes of a growing list stay in proportion to the list. A burst has ended once nothing has happened in a window
+ * and for an eighth of `cap` after it: `kubectl apply` in a loop makes a change every few hundred milliseconds, which
+ * is longer than the first windows.
  */
 export interface CoalescingPolicy {
   readonly first: Milliseconds;
   readonly cap: Milliseconds;
 }
 
-/** Of keys that were started so lately that they must wait. */
+/** The windows of keys that started recently and so must wait. */
 export interface CoalescingWindows<K extends string> {
   /** The key starts now. */
   open(key: K): void;
   has(key: K): boolean;
-  /** The key changed: in its window, it wants to start again, but not before it is quiet; without one, that is nothing. */
+  /**
+   * The key changed. In its window it starts again, but not before it is quiet. Outside a window this has no effect.
+   */
   changed(key: K): void;
 }
 
 const QUIET_SHARE = 1 / 8;
 
-/** `onOver` is called at the end of each window, also when nothing changed in it. The signal silences all of them. */
+/** `onOver` is called at the end of each window, also when nothing changed in it. The signal ends all of them. */
 export function createCoalescingWindows<K extends string>(
   { first, cap }: CoalescingPolicy,
   clock: Clock,
   signal: AbortSignal,
   onOver: (key: K) => void,
 ): CoalescingWindows<K> {
-  /** Of the latest window of keys in a burst, or just after one. */
+  /** The latest window of each key in a burst, or just after one. */
   const spans = new Map<K, Milliseconds>();
   const changedAt = new Map<K, MonotonicMs>();
   const ends = createKeyTimers<K>(clock, signal, over);

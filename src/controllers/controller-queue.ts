@@ -10,9 +10,9 @@ import type { Sharer } from './fair-queue.ts';
 import { startWorkQueue } from './work-queue.ts';
 import type { WorkQueue, WorkQueueEvent, WorkQueueOptions } from './work-queue.ts';
 
-/** How the keys are worked off. */
+/** How fast keys are processed. */
 interface QueuePace extends Pick<WorkQueueOptions<ObjectKey>, 'workers' | 'backoff' | 'coalesce'> {
-  /** Everything is looked at this often even though nothing seems to have changed. */
+  /** Every key is reconciled this often even if nothing seems to have changed. */
   readonly resyncEvery: Milliseconds;
 }
 
@@ -20,9 +20,9 @@ interface ControllerQueueOptions {
   readonly pace: QueuePace;
   readonly process: WorkQueueOptions<ObjectKey>['process'];
   readonly isUrgent?: (key: ObjectKey) => boolean;
-  /** Whose key it is, so that a tenant with many holds up nobody else; unless given, the namespace's and the object's own. */
+  /** The tenant of a key, so that one with many keys delays no other. By default the key's namespace and object. */
   readonly sharerOf?: (key: ObjectKey) => Sharer;
-  /** Every key there is: a new leader has heard of no change yet, and looks at all of them. */
+  /** Every key that exists: a new leader has seen no changes yet, and reconciles all of them. */
   readonly allKeys: () => Iterable<ObjectKey> | Promise<Iterable<ObjectKey>>;
   readonly caches: readonly Syncing[];
   readonly clock: Clock;
@@ -31,28 +31,28 @@ interface ControllerQueueOptions {
   readonly observe: (event: WorkQueueEvent<ObjectKey>) => void;
 }
 
-/** The work queue of the replica that leads. The others need none: a new leader looks at everything. */
+/** The work queue of the leading replica. The others need none: a new leader reconciles everything. */
 export interface ControllerQueue {
-  /** A change touches this key; ignored without the lead. */
+  /** Adds a changed key. Ignored when this replica does not lead. */
   enqueue(key: ObjectKey): void;
-  /** The same, after a span. */
+  /** Adds the key after a delay. */
   enqueueAfter(key: ObjectKey, span: Milliseconds): void;
-  /** How many keys of a namespace are due. */
+  /** How many keys of a namespace are waiting. */
   depthOf(namespace: string): number;
-  /** Works until the signal aborts. Nothing is written before every cache is complete. Never rejects. */
+  /** Works until the signal aborts. Writes nothing before every cache has synced. Never rejects. */
   lead(signal: AbortSignal): Promise<void>;
 }
 
-/** Of controllers whose keys are InferenceServices. */
+/** For controllers whose keys are InferenceServices. */
 export const INFERENCE_SERVICE_PACE: QueuePace = {
   workers: 4,
   backoff: { base: milliseconds(100), cap: seconds(30) },
-  // The first change of an InferenceService is written at once. While changes keep coming the writes get rarer, up to one in
-  // this time: a thousand TrainedModels created at once become some five writes, the last of them at once when all are there.
+  // The first change of an InferenceService is written at once. While changes keep coming, writes become rarer, down to
+  // one in `cap`: a thousand TrainedModels created at once cause about five writes, the last one as soon as all exist.
   coalesce: { first: milliseconds(100), cap: seconds(8) },
   resyncEvery: seconds(600),
 };
-/** A manager whose caches never fill is not ready, and goes on trying. */
+/** A manager whose caches never sync is not ready, and keeps trying. */
 const SYNC_WITHIN = seconds(24 * 3600);
 
 export function createControllerQueue(options: ControllerQueueOptions): ControllerQueue {

@@ -1,6 +1,6 @@
 /**
- * A controller brings one kind of thing into the state that is wanted. It subscribes to the watches when it is made, and says
- * there by itself what triggers it, as `SetupWithManager` does in controller-runtime. It acts only while its replica leads.
+ * A controller brings objects of one kind into the desired state. On construction it subscribes to the watches that
+ * trigger it, as `SetupWithManager` does in controller-runtime. It acts only while its replica leads.
  */
 export interface Controller {
   /** Works until the signal aborts. Never rejects. */

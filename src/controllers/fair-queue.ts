@@ -1,25 +1,25 @@
-/** Whose turn it is: a namespace, and within it an InferenceService. */
+/** The unit of fairness: a namespace, and within it an InferenceService. */
 export interface Sharer {
   readonly namespace: string;
   readonly inferenceService: string;
 }
 
 /**
- * What waits for its turn: namespaces go in turn, in each the InferenceServices, and in each of these the first goes first.
- * Each item is in it once.
+ * A queue with fair turns: namespaces take turns, in each namespace the InferenceServices, and within one of these the
+ * order is first in, first out. An item is in the queue once.
  */
 export interface FairQueue<T> {
   readonly size: number;
-  /** How many wait of one namespace. */
+  /** How many items of a namespace are waiting. */
   sizeOf(namespace: string): number;
   push(sharer: Sharer, item: T): void;
-  /** The next one that may go now, which is asked of each sharer once; undefined when none may. */
+  /** The next item that may go now; `mayGo` is called once per sharer. Undefined when none may. */
   next(mayGo?: (sharer: Sharer) => boolean): T | undefined;
-  /** Takes one out before its turn. */
+  /** Removes an item before its turn. */
   remove(sharer: Sharer, item: T): void;
 }
 
-/** Items by InferenceService, and how many there are. */
+/** Items by InferenceService, and their number. */
 interface Namespace<T> {
   readonly services: Map<string, Set<T>>;
   size: number;
@@ -29,7 +29,7 @@ export function createFairQueue<T>(): FairQueue<T> {
   const waiting = new Map<string, Namespace<T>>();
   let size = 0;
 
-  /** Whoever had a turn goes to the end. */
+  /** The sharer that had a turn goes to the end. */
   function take(name: string, inferenceService: string): T | undefined {
     const namespace = waiting.get(name);
     const items = namespace?.services.get(inferenceService);

@@ -5,30 +5,33 @@ import { keyOf } from '../contract/kubernetes.ts';
 import { compareResourceVersions } from '../kube/resource-version.ts';
 
 /**
- * What we wrote, or read after a conflict, and the watch has not shown yet, so that the next reconcile decides upon what
- * was written and not upon a cache that is some milliseconds behind.
+ * Our own writes, and reads after a conflict, that the watch has not shown yet. The next reconcile decides on them
+ * rather than on a cache that is some milliseconds behind.
  */
 export interface OwnWrites<T extends KubernetesObject = ConfigMap> {
   remember(object: T): T;
-  /** To be called when the object is known to be gone, or not as we wrote it. */
+  /** Call when the object is known to be gone, or to differ from our write. */
   forget(object: T): void;
-  /** The newer of the cached object and our own last write of it. */
+  /** The newer of the cached object and our last write of it. */
   newest(cached: T): T;
-  /** The same by key; undefined when neither watch nor own writes have such an object. */
+  /** The same by key; undefined when neither the watch nor our own writes have the object. */
   newestOf(key: ObjectKey, cached: T | undefined): T | undefined;
   /** Our own writes that the watch has not shown yet. */
   unseen(): T[];
-  /** Call it with every object that the watch shows; true for one that this process wrote itself. */
+  /** Call with every object that the watch shows. True for one that this process wrote itself. */
   seen(object: T): boolean;
 }
 
 /**
- * A watch that has not shown a write by then never will: the object was deleted while the watch was broken, and the
- * list that followed did not have it any more.
+ * A watch that has not shown a write by then never will: the object was deleted while the watch was disconnected, and
+ * was missing from the next list.
  */
 const REMEMBERED_FOR = seconds(30);
 
-/** @param observeLag told how long after the answer to a write the watch showed it; not told when it was faster */
+/**
+ * @param observeLag called with the time from the response to a write until the watch showed it; not called when the
+ * watch was faster
+ */
 export function createOwnWrites<T extends KubernetesObject = ConfigMap>(
   clock: Clock,
   observeLag: (lag: Milliseconds) => void,

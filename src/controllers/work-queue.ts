@@ -12,9 +12,9 @@ import { createFairQueue, type FairQueue, type Sharer } from './fair-queue.ts';
 
 type Outcome = 'done' | 'retry' | 'gave-up';
 
-/** What happens in the queue, for metrics. */
+/** Events of the queue, for metrics. */
 export type WorkQueueEvent<K extends string> =
-  /** Keys that are due and wait for a worker. */
+  /** Due keys that wait for a worker. */
   | { readonly type: 'depth'; readonly depth: number }
   /** `waited`: since the key became due. */
   | { readonly type: 'started'; readonly key: K; readonly waited: Milliseconds }
@@ -22,7 +22,7 @@ export type WorkQueueEvent<K extends string> =
       readonly type: 'finished';
       readonly key: K;
       readonly outcome: Outcome;
-      /** Of the error that the run failed with; undefined when it did not, and for a run that the stop cut short. */
+      /** The code of the error of a failed run; undefined for a run that succeeded or was stopped. */
       readonly code: string | undefined;
       readonly duration: Milliseconds;
     };
@@ -31,20 +31,20 @@ export type WorkQueueEvent<K extends string> =
 const UNEXPECTED = 'UNEXPECTED';
 
 export interface WorkQueueOptions<K extends string> {
-  /** Brings the world in line for one key; it must read the state itself, since a key may stand for many changes. */
+  /** Reconciles one key. It must read the state itself, since a key may stand for many changes. */
   readonly process: (key: K, signal: AbortSignal) => Promise<void>;
-  /** How many keys are processed at once. */
+  /** How many keys are processed concurrently. */
   readonly workers: number;
-  /** Waits after failures of one key. */
+  /** The backoff after failures of one key. */
   readonly backoff: BackoffPolicy;
-  /** Whether a key that becomes due goes before all that are not urgent; none does unless given. */
+  /** Whether a due key goes before all that are not urgent. By default none does. */
   readonly isUrgent?: (key: K) => boolean;
   /**
-   * Whose key it is: those who share the queue go in turn, so that one with a thousand keys holds up another's by a run each.
-   * All keys are of one unless given.
+   * The sharer of a key. Sharers take turns, so that one with a thousand keys delays another's by one run each. By
+   * default all keys have the same sharer.
    */
   readonly sharerOf?: (key: K) => Sharer;
-  /** So that a burst of changes becomes few runs; none unless given. */
+  /** Merges a burst of changes into few runs. None by default. */
   readonly coalesce?: CoalescingPolicy;
   readonly clock: Clock;
   readonly random: Random;
@@ -53,28 +53,28 @@ export interface WorkQueueOptions<K extends string> {
   readonly observe?: (event: WorkQueueEvent<K>) => void;
 }
 
-/** Keys to be processed: each is in it at most once, and never with two workers. */
+/** Keys to process: each is in it at most once, and never runs on two workers. */
 export interface WorkQueue<K extends string> {
-  /** The key is due now, or again once the run under way has ended, or once its coalescing window is over. */
+  /** The key is due now, or after the current run, or at the end of its coalescing window. */
   add(key: K): void;
-  /** The key becomes due after the span; the earlier of two such times counts. */
+  /** The key becomes due after the delay. Of two such times the earlier counts. */
   addAfter(key: K, span: Milliseconds): void;
-  /** Forgets past failures and a retry that is pending: for a key whose object is gone. */
+  /** Forgets past failures and a pending retry: for a key whose object is gone. */
   forget(key: K): void;
-  /** Keys that are due and wait for a worker. */
+  /** Due keys that wait for a worker. */
   readonly depth: number;
-  /** How many of them are of one namespace. */
+  /** How many of them belong to one namespace. */
   depthOf(namespace: string): number;
   /**
-   * Takes no more keys, and resolves once the runs under way have ended. Their signal aborts after `grace`; at once unless
-   * given, as when the lead is lost.
+   * Takes no more keys, and resolves once the current runs have ended. Their signal aborts after `grace`; immediately
+   * by default, as when the lead is lost.
    */
   stop(grace?: Milliseconds): Promise<void>;
 }
 
 /**
- * Starts the workers. A run that fails is repeated with growing waits; one that fails with an error that is not retryable
- * waits for the key to be added again. Nothing that `process` does becomes an unhandled rejection.
+ * Starts the workers. A failed run is retried with backoff; after an error that is not retryable, the key waits to be
+ * added again. Nothing in `process` becomes an unhandled rejection.
  */
 export function startWorkQueue<K extends string>(options: WorkQueueOptions<K>): WorkQueue<K> {
   const queue = createQueue(options);
@@ -100,13 +100,13 @@ interface Queue<K extends string> {
   readonly aborting: AbortController;
   /** Keys that are due. */
   readonly due: Map<K, DueKey>;
-  /** The same in the order in which they go; what is urgent goes before the others. */
+  /** The same keys in processing order; urgent ones come first. */
   readonly turns: Readonly<Record<'urgent' | 'due', FairQueue<K>>>;
   urgentInARow: number;
   readonly running: Map<K, Promise<void>>;
   /** Added while they could not become due: running, or in their window. */
   readonly again: Set<K>;
-  /** In a row, by key. */
+  /** Consecutive failures by key. */
   readonly failures: Map<K, number>;
   readonly windows: CoalescingWindows<K> | undefined;
   readonly delayed: KeyTimers<K>;
@@ -166,10 +166,13 @@ function add<K extends string>(queue: Queue<K>, key: K): void {
   startRuns(queue);
 }
 
-/** Urgent keys in a row; then one of the others goes, so that a tenant whose keys are always urgent holds up nobody for good. */
+/**
+ * Urgent keys in a row; then one of the others runs, so that a tenant whose keys are always urgent never blocks others
+ * for good.
+ */
 const URGENT_IN_A_ROW = 3;
 
-/** Takes out the key whose turn it is. */
+/** Removes the next key. */
 function nextInTurn<K extends string>(queue: Queue<K>): readonly [K, MonotonicMs] | undefined {
   const { due, turns } = queue;
   const isUrgent = turns.urgent.size > 0 && (turns.due.size === 0 || queue.urgentInARow < URGENT_IN_A_ROW);
@@ -196,7 +199,7 @@ function startRuns<K extends string>(queue: Queue<K>): void {
   while (running.size < options.workers) {
     const [key, since] = nextInTurn(queue) ?? [];
     if (key === undefined || since === undefined) return;
-    // What is about to run covers what a retry would.
+    // This run covers what a retry would.
     queue.retries.cancel(key);
     queue.windows?.open(key);
     queue.observe({ type: 'depth', depth: queue.due.size });
@@ -211,7 +214,7 @@ async function run<K extends string>(queue: Queue<K>, key: K): Promise<void> {
   let outcome: Outcome = 'done';
   let code: string | undefined;
   try {
-    // Not in the same turn as add(): a caller that adds keys in a loop is not held up by the work.
+    // Not in the same tick as add(), so that the work does not delay a caller that adds keys in a loop.
     await Promise.resolve();
     await options.process(key, queue.aborting.signal);
     queue.failures.delete(key);
@@ -227,20 +230,17 @@ async function run<K extends string>(queue: Queue<K>, key: K): Promise<void> {
 
 function failed<K extends string>(queue: Queue<K>, key: K, error: unknown): Outcome {
   const { logger, backoff, random } = queue.options;
-  // A run that the stop cut short has not failed.
+  // A run that was stopped has not failed.
   if (queue.aborting.signal.aborted) return 'gave-up';
   if (error instanceof MmsError && !error.retryable) {
     queue.failures.delete(key);
-    logger.error({ err: error, key }, 'a key cannot be processed until something about it changes');
+    logger.error({ err: error, key }, 'a key cannot be processed; waiting for a change');
     return 'gave-up';
   }
   const count = (queue.failures.get(key) ?? 0) + 1;
   queue.failures.set(key, count);
   const after = backoffDelay(count, backoff, random);
-  logger.warn(
-    { err: error, key, failures: count, retryInMs: Math.round(after) },
-    'a key failed; trying again',
-  );
+  logger.warn({ err: error, key, failures: count, retryInMs: Math.round(after) }, 'a key failed; retrying');
   queue.retries.set(key, after);
   return 'retry';
 }

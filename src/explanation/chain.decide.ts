@@ -1,12 +1,12 @@
 import type { LinkId } from './links.decide.ts';
 import { LINKS } from './links.decide.ts';
 
-/** How one link was found; `unknown`: it could not be looked at. */
+/** The result of one check; `unknown`: it could not be made. */
 export interface Verdict {
   readonly outcome: 'ok' | 'broken' | 'unknown';
-  /** One sentence for people. */
+  /** One sentence for the user. */
   readonly message: string;
-  /** What to do, where more can be said than the table has. */
+  /** What to do, when more specific than the table's advice. */
   readonly advice?: string;
 }
 
@@ -14,29 +14,29 @@ export interface Link {
   readonly id: LinkId;
   readonly outcome: Verdict['outcome'] | 'not reached';
   readonly message: string;
-  /** Present where there is something to do. */
+  /** Present when the user can do something. */
   readonly advice?: string;
 }
 
-/** The first broken link, and all before it. Those behind it say what they would be about. */
+/** The first broken link, and all links before it. The messages of later links would not be true. */
 export interface Explanation {
   readonly kind: 'TrainedModel' | 'InferenceService' | 'Pod';
   readonly namespace: string;
   readonly name: string;
   readonly links: readonly Link[];
-  /** The first broken link; absent when all hold as far as could be seen. */
+  /** The first broken link; absent when all hold as far as known. */
   readonly broken?: Link;
 }
 
-/** One link to be looked at, if the chain holds so far. */
-export type Step = readonly [id: LinkId, judge: () => Verdict];
+/** One check, made if the chain holds so far. */
+export type Step = readonly [id: LinkId, check: () => Verdict];
 
 export const ok = (message: string): Verdict => ({ outcome: 'ok', message });
 export const unknown = (message: string, advice?: string): Verdict => ({
   ...{ outcome: 'unknown', message },
   ...(advice !== undefined && { advice }),
 });
-/** A question that ends the message of a name that is not there; empty where no name is like it. */
+/** A question at the end of the message about a missing name; empty when no name is similar. */
 export const guess = (near: readonly string[]): string =>
   near.length > 0 ? `; did you mean ${near.join(', ')}?` : '';
 export const broken = (message: string, advice?: string): Verdict => ({
@@ -44,19 +44,19 @@ export const broken = (message: string, advice?: string): Verdict => ({
   ...(advice !== undefined && { advice }),
 });
 
-/** Goes along the chain up to its first broken link. What is unknown does not end it. */
+/** Follows the chain up to its first broken link. An unknown link does not end it. */
 export function explanation(
   subject: Pick<Explanation, 'kind' | 'namespace' | 'name'>,
   steps: readonly Step[],
 ): Explanation {
   const links: Link[] = [];
   let first: Link | undefined;
-  for (const [id, judge] of steps) {
+  for (const [id, check] of steps) {
     if (first !== undefined) {
       links.push({ id, outcome: 'not reached', message: LINKS[id].meaning });
       continue;
     }
-    const { outcome, message, advice } = judge();
+    const { outcome, message, advice } = check();
     const link = { id, outcome, message, ...(outcome !== 'ok' && { advice: advice ?? LINKS[id].advice }) };
     links.push(link);
     if (outcome === 'broken') first = link;

@@ -12,34 +12,34 @@ import type { Lookup } from '../lib/lookup.ts';
 import { broken, explanation, guess, ok, unknown } from './chain.decide.ts';
 import type { Explanation, Step, Verdict } from './chain.decide.ts';
 import type { ModelFacts } from './facts.decide.ts';
-import { judgeLease, undefinedKind } from './installation-steps.decide.ts';
-import { loadingSteps, toldOf } from './loading-steps.decide.ts';
+import { checkLease, undefinedKind } from './installation-steps.decide.ts';
+import { loadingSteps, reportedStatusOf } from './loading-steps.decide.ts';
 import {
-  judgeConfigMapOurs,
-  judgeFound,
-  judgeMultiModel,
-  judgePodsReady,
-  judgeServiceKept,
+  checkConfigMapOurs,
+  checkFound,
+  checkMultiModel,
+  checkPodsReady,
+  checkServiceKept,
   pendingChange,
   planOf,
   podSteps,
 } from './predictor-steps.decide.ts';
 
-/** Why a model is not loaded: the way from the TrainedModel to the model server, up to where it is broken. */
+/** Why a model is not loaded: the chain from the TrainedModel to the model server, up to the first broken link. */
 export function explainModel(facts: ModelFacts): Explanation {
   const { namespace, name } = facts;
   const subject = { kind: 'TrainedModel', namespace, name } as const;
   const { model } = facts;
   if (model === undefined)
-    return explanation(subject, [['model-exists', () => missing(facts)], ...stepsFor(facts, NOBODY)]);
+    return explanation(subject, [['model-exists', () => missing(facts)], ...stepsFor(facts, PLACEHOLDER)]);
   return explanation(subject, [
     ['model-exists', () => ok('the TrainedModel is there')],
     ...stepsFor(facts, model),
   ]);
 }
 
-/** Stands for the model in steps that are not reached without one. */
-const NOBODY: TrainedModel = { metadata: { name: '' } };
+/** A placeholder in steps that are never reached without a model. */
+const PLACEHOLDER: TrainedModel = { metadata: { name: '' } };
 
 function missing({ name, namespace, near, defined }: ModelFacts): Verdict {
   if (!defined) return undefinedKind('TrainedModel');
@@ -51,30 +51,30 @@ function stepsFor(facts: ModelFacts, model: TrainedModel): Step[] {
   const service = valueOf(facts.inferenceService);
   const plan = planOf(facts, installation);
   const change = pendingChange(facts, plan);
-  const told = toldOf(model);
+  const reported = reportedStatusOf(model);
   return [
-    ['model-valid', () => judgeValid(model, told.condition?.status === 'True')],
-    ['model-kept', () => judgeKept(model)],
+    ['model-valid', () => checkValid(model, reported.condition?.status === 'True')],
+    ['model-kept', () => checkKept(model)],
     [
       'inference-service-found',
       () =>
-        judgeFound(facts.inferenceService, inferenceServiceOf(model) ?? '', namespace, facts.nearServices),
+        checkFound(facts.inferenceService, inferenceServiceOf(model) ?? '', namespace, facts.nearServices),
     ],
-    ['inference-service-kept', () => judgeServiceKept(service)],
-    ['multi-model', () => judgeMultiModel(service)],
-    ['memory-fits', () => judgeMemory(model, plan)],
-    ['fits-in-config-map', () => judgeRoom(model, plan)],
-    ['manager-leads', () => judgeLease(installation, now)],
-    ['config-map-ours', () => judgeConfigMapOurs(change)],
-    ['in-models-json', () => judgePlaced(facts, model)],
+    ['inference-service-kept', () => checkServiceKept(service)],
+    ['multi-model', () => checkMultiModel(service)],
+    ['memory-fits', () => checkMemory(model, plan)],
+    ['fits-in-config-map', () => checkRoom(model, plan)],
+    ['manager-leads', () => checkLease(installation, now)],
+    ['config-map-ours', () => checkConfigMapOurs(change)],
+    ['in-models-json', () => checkPlaced(facts, model)],
     ...podSteps(facts),
-    ['pods-ready', () => judgePodsReady(facts, told.condition?.reason === 'Failed')],
-    ...loadingSteps(model, told, service),
+    ['pods-ready', () => checkPodsReady(facts, reported.condition?.reason === 'Failed')],
+    ...loadingSteps(model, reported, service),
   ];
 }
 
-/** A model that is loaded proves its URI, whatever the rules say. */
-function judgeValid(model: TrainedModel, loaded: boolean): Verdict {
+/** A loaded model proves that its URI works, whatever the rules say. */
+function checkValid(model: TrainedModel, loaded: boolean): Verdict {
   const reading = readTrainedModel(model);
   if (reading.kind === 'unusable') return broken(reading.message);
   const faults = loaded ? [] : faultsOf({ model, previous: undefined, allowMemoryChanges: true });
@@ -84,11 +84,11 @@ function judgeValid(model: TrainedModel, loaded: boolean): Verdict {
   );
 }
 
-function judgeKept({ metadata }: TrainedModel): Verdict {
+function checkKept({ metadata }: TrainedModel): Verdict {
   const { deletionTimestamp, finalizers = [] } = metadata;
   if (deletionTimestamp === undefined) return ok('it is not being deleted');
   const held = finalizers.length === 0 ? '' : `; it waits for ${finalizers.join(', ')}`;
-  return broken(`the TrainedModel is being deleted since ${deletionTimestamp}${held}`);
+  return broken(`the TrainedModel has been terminating since ${deletionTimestamp}${held}`);
 }
 
 function waitingFor(
@@ -99,7 +99,7 @@ function waitingFor(
   return plan.waiting.find((waiting) => waiting.name === metadata.name && waiting.reason === reason)?.message;
 }
 
-function judgeMemory(model: TrainedModel, plan: Lookup<ModelConfigPlan>): Verdict {
+function checkMemory(model: TrainedModel, plan: Lookup<ModelConfigPlan>): Verdict {
   if (plan.kind === 'unreadable') return unknown(UNREAD);
   const waiting = waitingFor(model, plan.value, 'MemoryResourceNotAvailable');
   if (waiting !== undefined) return broken(waiting);
@@ -111,13 +111,13 @@ function judgeMemory(model: TrainedModel, plan: Lookup<ModelConfigPlan>): Verdic
   );
 }
 
-function judgeRoom(model: TrainedModel, plan: Lookup<ModelConfigPlan>): Verdict {
+function checkRoom(model: TrainedModel, plan: Lookup<ModelConfigPlan>): Verdict {
   if (plan.kind === 'unreadable') return unknown(UNREAD);
   const waiting = waitingFor(model, plan.value, 'ConfigMapFull');
   return waiting === undefined ? ok(`${MODELS_JSON} has room for it`) : broken(waiting);
 }
 
-/** What the manager reported of a write that was refused. */
+/** The manager's report of a write that was refused. */
 function notWritten(model: TrainedModel): string | undefined {
   const condition = conditionOf(model.status as TrainedModelStatus | undefined, MODEL_LOADED);
   const reason: WaitingReason = 'ConfigMapNotWritten';
@@ -126,7 +126,7 @@ function notWritten(model: TrainedModel): string | undefined {
 
 const UNREAD = 'InferenceService and TrainedModels could not both be read';
 
-function judgePlaced({ configMap }: ModelFacts, model: TrainedModel): Verdict {
+function checkPlaced({ configMap }: ModelFacts, model: TrainedModel): Verdict {
   if (configMap.kind === 'unreadable') return unknown(`the ConfigMap cannot be read: ${configMap.why}`);
   if (configMap.value === undefined)
     return broken(notWritten(model) ?? 'the ConfigMap is not there yet, though a manager leads');

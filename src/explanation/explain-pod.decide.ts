@@ -6,11 +6,11 @@ import { isPod } from '../contract/pod.ts';
 import { broken, explanation, guess, ok, unknown } from './chain.decide.ts';
 import type { Explanation, Step, Verdict } from './chain.decide.ts';
 import type { PodFacts, RawPod } from './facts.decide.ts';
-import { judgeNamespace, judgeReached, judgeRegistered, judgeTrusted } from './installation-steps.decide.ts';
+import { checkNamespace, checkReached, checkRegistered, checkTrusted } from './installation-steps.decide.ts';
 import { injectionStateOf } from './pod-state.decide.ts';
-import { judgeFound, judgeMultiModel, judgePodsReady, judgePodsRun } from './predictor-steps.decide.ts';
+import { checkFound, checkMultiModel, checkPodsReady, checkPodsRun } from './predictor-steps.decide.ts';
 
-/** Why a pod has no agent: from its label to the decision of the webhook upon this very pod. */
+/** Why a pod has no agent: from its label to the webhook's decision on this very pod. */
 export function explainPod(facts: PodFacts): Explanation {
   const { namespace, name, pod, near } = facts;
   const subject = { kind: 'Pod', namespace, name } as const;
@@ -34,25 +34,25 @@ function stepsFor(facts: PodFacts, pod: RawPod): Step[] {
     ],
     ['pod-is-predictor', () => unless(candidacy, 'NotPredictor', 'it is a pod of the predictor')],
     ['pod-not-opted-out', () => unless(candidacy, 'OptedOut', 'it does not opt out')],
-    ['inference-service-found', () => judgeFound(inferenceService, name, namespace)],
-    ['multi-model', () => judgeMultiModel(service)],
+    ['inference-service-found', () => checkFound(inferenceService, name, namespace)],
+    ['multi-model', () => checkMultiModel(service)],
     ...(injected ? [] : bareSteps(facts, pod)),
-    ['pod-injected', () => judgeInjected(pod, facts)],
-    ['pods-run', () => judgePodsRun({ pods: { kind: 'known', value: [pod] } })],
-    ['pods-ready', () => judgePodsReady({ pods: { kind: 'known', value: [pod] } }, false)],
+    ['pod-injected', () => checkInjected(pod, facts)],
+    ['pods-run', () => checkPodsRun({ pods: { kind: 'known', value: [pod] } })],
+    ['pods-ready', () => checkPodsReady({ pods: { kind: 'known', value: [pod] } }, false)],
   ];
 }
 
-/** What counts only for a pod that has no agent: whatever became of the webhook since, one that was injected is. */
+/** Checks for a pod without an agent. A pod that was injected stays so, whatever happened to the webhook since. */
 function bareSteps(facts: PodFacts, pod: RawPod): Step[] {
   const { installation, now } = facts;
   return [
-    ['webhook-registered', () => judgeRegistered(installation)],
-    ['webhook-trusted', () => judgeTrusted(installation, now)],
-    ['namespace-selected', () => judgeNamespace(facts, facts.namespace, installation)],
-    ['webhook-answers', () => judgeReached(installation)],
-    ['pod-injectable', () => judgeInjectable(pod, facts)],
-    ['pod-newer', () => judgeNewer(pod, facts)],
+    ['webhook-registered', () => checkRegistered(installation)],
+    ['webhook-trusted', () => checkTrusted(installation, now)],
+    ['namespace-selected', () => checkNamespace(facts, facts.namespace, installation)],
+    ['webhook-answers', () => checkReached(installation)],
+    ['pod-injectable', () => checkInjectable(pod, facts)],
+    ['pod-newer', () => checkNewer(pod, facts)],
   ];
 }
 
@@ -61,15 +61,15 @@ function unless(candidacy: PodCheck | undefined, reason: string, fine: string): 
   return candidacy.kind === 'skip' && candidacy.reason === reason ? broken(candidacy.message) : ok(fine);
 }
 
-function judgeInjectable(pod: RawPod, { inferenceService }: PodFacts): Verdict {
+function checkInjectable(pod: RawPod, { inferenceService }: PodFacts): Verdict {
   const state = injectionStateOf(pod, valueOf(inferenceService));
-  if (inferenceService.kind === 'unreadable') return unknown('without the InferenceService it is not known');
+  if (inferenceService.kind === 'unreadable') return unknown('unknown without the InferenceService');
   return state.kind === 'refused' || state.kind === 'malformed'
     ? broken(state.message)
     : ok('the webhook would inject a pod like this');
 }
 
-function judgeNewer(pod: RawPod, { inferenceService, installation }: PodFacts): Verdict {
+function checkNewer(pod: RawPod, { inferenceService, installation }: PodFacts): Verdict {
   const created = Date.parse(pod.metadata.creationTimestamp ?? '');
   const isNewer = (since: string | undefined): boolean => Date.parse(since ?? '') > created;
   const service = valueOf(inferenceService);
@@ -77,12 +77,12 @@ function judgeNewer(pod: RawPod, { inferenceService, installation }: PodFacts): 
     return broken(`the pod is older than InferenceService ${service?.metadata.name ?? ''}`);
   if (isNewer(valueOf(installation.webhook)?.metadata.creationTimestamp))
     return broken('the pod is older than the webhook: it was created before it was installed');
-  return ok('the pod is no older than webhook and InferenceService');
+  return ok('the pod is newer than the webhook and the InferenceService');
 }
 
-function judgeInjected(pod: RawPod, { inferenceService }: PodFacts): Verdict {
-  if (inferenceService.kind === 'unreadable') return unknown('without the InferenceService it is not known');
+function checkInjected(pod: RawPod, { inferenceService }: PodFacts): Verdict {
+  if (inferenceService.kind === 'unreadable') return unknown('unknown without the InferenceService');
   return injectionStateOf(pod, inferenceService.value).kind === 'injected'
     ? ok('it has the agent and its volumes')
-    : broken('the pod has no agent, though one like it would get it now');
+    : broken('the pod has no agent, though a new one like it would get one');
 }

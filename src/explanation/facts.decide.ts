@@ -7,7 +7,7 @@ import type { Deployment } from '../contract/predictor-outcome.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
 import type { WebhookConfiguration } from '../contract/webhook-configuration.ts';
 
-/** A pod as raw JSON; its parts are read with care. */
+/** A pod as raw, untrusted JSON. */
 export interface RawPod extends KubernetesObject {
   readonly spec?: unknown;
   readonly status?: unknown;
@@ -16,39 +16,39 @@ export interface RawPod extends KubernetesObject {
 /** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/ */
 export interface LeaseFacts {
   readonly holder: string;
-  /** RFC 3339; when it was renewed last. */
+  /** RFC 3339; the last renewal. */
   readonly renewTime: string | undefined;
   readonly durationSeconds: number;
 }
 
-/** What is known of the manager and its webhook. */
+/** The facts about the manager and its webhook. */
 export interface InstallationFacts {
   readonly namespace: string;
   readonly lease: Lookup<LeaseFacts | undefined>;
-  /** That for pods. */
+  /** The configuration for pods. */
   readonly webhook: Lookup<WebhookConfiguration | undefined>;
-  /** When the last authority in the caBundle ends; undefined when it has none that can be read. */
+  /** When the last authority in the caBundle expires; undefined when none can be read. */
   readonly trustedUntil: EpochMs | undefined;
-  /** Whether somebody is there where the API server calls the webhook. */
+  /** Whether the webhook answers at the address that the API server calls. */
   readonly reached: Lookup<boolean>;
-  /** Whose decision stands when memory is short; depends on who holds KServe's Lease. */
+  /** Which controller's decision holds when memory is short; depends on the holder of KServe's Lease. */
   readonly first: PlanInput['first'];
 }
 
-/** What is known around one InferenceService. */
+/** The facts about one InferenceService. */
 export interface PredictorFacts {
   readonly inferenceService: Lookup<InferenceService | undefined>;
-  /** Those that name it. */
+  /** The models that name it. */
   readonly trainedModels: Lookup<readonly TrainedModel[]>;
   readonly configMap: Lookup<ConfigMap | undefined>;
-  /** Those with its label, of all components. */
+  /** The pods with its label, of all components. */
   readonly pods: Lookup<readonly RawPod[]>;
   readonly deployment: Lookup<Deployment | undefined>;
-  /** That of the predictor, and where it leads. */
+  /** The Service of the predictor, and where it routes. */
   readonly service: Lookup<KubernetesObject | undefined>;
-  /** The one that wakes models where that of the predictor does not. */
+  /** The Service that wakes models, if that of the predictor does not. */
   readonly wakingService: Lookup<KubernetesObject | undefined>;
-  /** Undefined where there is no EndpointSlice. */
+  /** Undefined when there is no EndpointSlice. */
   readonly readyEndpoints: Lookup<number | undefined>;
   /** Labels of the namespace. */
   readonly namespaceLabels: Lookup<Readonly<Record<string, string>>>;
@@ -58,11 +58,11 @@ export interface ModelFacts extends PredictorFacts {
   readonly namespace: string;
   readonly name: string;
   readonly model: TrainedModel | undefined;
-  /** Whether the API server knows the kind at all. */
+  /** Whether the API server knows the kind. */
   readonly defined: boolean;
-  /** Names of others that are like its own. */
+  /** Similar names of existing ones. */
   readonly near: readonly string[];
-  /** Names of InferenceServices that are like the one it names, where that one is missing. */
+  /** Similar names of existing InferenceServices, if the named one is missing. */
   readonly nearServices: readonly string[];
   readonly installation: InstallationFacts;
   readonly now: EpochMs;
@@ -83,7 +83,7 @@ export interface PodFacts {
 export interface ServiceFacts extends PredictorFacts {
   readonly namespace: string;
   readonly name: string;
-  /** Whether the API server knows the kind at all. */
+  /** Whether the API server knows the kind. */
   readonly defined: boolean;
   readonly near: readonly string[];
   readonly installation: InstallationFacts;

@@ -8,11 +8,11 @@ import type { InstallationFacts, LeaseFacts, PredictorFacts } from './facts.deci
 import { age } from '../lib/age.ts';
 import { PART_OF, WEBHOOK_CONFIGURATION } from '../contract/names.ts';
 
-/** Longer than its Lease a leader may be away while another takes over: the time to notice and to try. */
+/** A leader may be away this much longer than its Lease during a takeover: the time to notice and to acquire it. */
 const TAKEOVER_SECONDS = 10;
 
-/** Whether a manager leads, from its Lease as it is now. */
-export function judgeLease({ lease, namespace }: InstallationFacts, now: EpochMs): Verdict {
+/** Whether a manager leads, from the current state of its Lease. */
+export function checkLease({ lease, namespace }: InstallationFacts, now: EpochMs): Verdict {
   if (lease.kind === 'unreadable') return unknown(`the manager's Lease cannot be read: ${lease.why}`);
   const where = `Lease ${PART_OF} in namespace ${namespace}`;
   if (lease.value === undefined) {
@@ -22,7 +22,7 @@ export function judgeLease({ lease, namespace }: InstallationFacts, now: EpochMs
   const { holder, renewTime } = lease.value;
   if (isStale(lease.value, now)) {
     return broken(
-      `${holder} holds ${where}, but was last heard of ${age(renewTime, now)} ago: no manager runs`,
+      `${holder} holds ${where}, but last renewed it ${age(renewTime, now)} ago: no manager runs`,
     );
   }
   return ok(`${holder} leads`);
@@ -31,13 +31,13 @@ export function judgeLease({ lease, namespace }: InstallationFacts, now: EpochMs
 const NOT_INSTALLED =
   'install the manager (docs/install.md), or name the namespace it is in with --manager-namespace';
 
-/** Whether a Lease was not renewed for so long that its holder has died, as far as two machines' clocks agree. */
+/** Whether a Lease was not renewed for so long that its holder has died, as far as clocks of two machines agree. */
 export function isStale({ renewTime, durationSeconds }: LeaseFacts, now: EpochMs): boolean {
   const renewed = Date.parse(renewTime ?? '');
   return Number.isNaN(renewed) || now - renewed > (durationSeconds + TAKEOVER_SECONDS) * 1000;
 }
 
-export function judgeRegistered({ webhook }: InstallationFacts): Verdict {
+export function checkRegistered({ webhook }: InstallationFacts): Verdict {
   if (webhook.kind === 'unreadable')
     return unknown(`the webhook configuration cannot be read: ${webhook.why}`);
   const what = `MutatingWebhookConfiguration ${webhook.value?.metadata.name ?? WEBHOOK_CONFIGURATION}`;
@@ -45,9 +45,9 @@ export function judgeRegistered({ webhook }: InstallationFacts): Verdict {
   if ((webhook.value.webhooks ?? []).length === 0) return broken(`${what} has no webhooks`);
   if (!isSwitchedOn(webhook.value))
     return broken(
-      `${what} is not switched on yet: pods are let in, and get no agent`,
-      'wait: the manager switches it on once the API server reaches a ready replica; if it does not, its log says under ' +
-        '"the webhook configurations have to wait" for what',
+      `${what} is not enabled yet: pods are admitted without an agent`,
+      'wait: the manager enables it once the API server reaches a ready replica; if it does not, its log gives the reason at ' +
+        '"the webhook configurations have to wait"',
     );
   return ok(`${what} calls ${baseUrlOf(webhook.value) ?? serviceOf(webhook.value)}`);
 }
@@ -60,7 +60,7 @@ function serviceOf({ webhooks = [] }: { readonly webhooks?: readonly { clientCon
 }
 
 /** Whether the webhook is called for pods of a namespace. */
-export function judgeNamespace(
+export function checkNamespace(
   { namespaceLabels }: Pick<PredictorFacts, 'namespaceLabels'>,
   namespace: string,
   installation: InstallationFacts,
@@ -70,11 +70,11 @@ export function judgeNamespace(
     return unknown(`the labels of namespace ${namespace} are not known`);
   const unmet = firstUnmet(webhook['namespaceSelector'], namespaceLabels.value);
   return unmet === undefined
-    ? ok(`namespace ${namespace} is one that the webhook is called for`)
-    : broken(`the webhook passes over namespace ${namespace}: its namespaceSelector asks for ${unmet}`);
+    ? ok(`the webhook is called for namespace ${namespace}`)
+    : broken(`the webhook does not select namespace ${namespace}: its namespaceSelector requires ${unmet}`);
 }
 
-/** What to do where a kind of KServe's is unknown to the API server. */
+/** The verdict when the API server does not know one of KServe's kinds. */
 export function undefinedKind(kind: string): Verdict {
   return broken(
     `the API server knows no ${kind}s: the CustomResourceDefinitions are not installed`,
@@ -82,26 +82,28 @@ export function undefinedKind(kind: string): Verdict {
   );
 }
 
-export function judgeTrusted({ webhook, trustedUntil }: InstallationFacts, now: EpochMs): Verdict {
+export function checkTrusted({ webhook, trustedUntil }: InstallationFacts, now: EpochMs): Verdict {
   if (webhook.kind === 'unreadable' || webhook.value === undefined) return unknown(UNREAD_WEBHOOK);
   if (caBundleOf(webhook.value) === undefined)
     return broken('the webhook configuration has no caBundle: the API server cannot trust the webhook');
-  if (trustedUntil === undefined) return broken('the caBundle holds no certificate that can be read');
+  if (trustedUntil === undefined) return broken('the caBundle has no valid certificate');
   const end = new Date(trustedUntil).toISOString().slice(0, 10);
-  return trustedUntil > now ? ok(`trusted until ${end}`) : broken(`what the caBundle trusts ended on ${end}`);
+  return trustedUntil > now
+    ? ok(`trusted until ${end}`)
+    : broken(`the certificates in the caBundle expired on ${end}`);
 }
 
 const UNREAD_WEBHOOK = 'the webhook configuration could not be read';
 
-export function judgeReached({ reached, webhook }: InstallationFacts): Verdict {
+export function checkReached({ reached, webhook }: InstallationFacts): Verdict {
   const configuration = valueOf(webhook);
   const isOn = configuration !== undefined && isSwitchedOn(configuration);
   if (reached.kind === 'unreadable')
     return unknown(`whether the webhook answers is not known: ${reached.why}`);
   return reached.value
-    ? ok('the webhook is there')
+    ? ok('the webhook answers')
     : broken(
-        `nobody is there where the API server calls the webhook: pods of InferenceServices ${
+        `nothing answers where the API server calls the webhook: pods of InferenceServices ${
           isOn ? 'are refused' : 'get no agent'
         }`,
       );

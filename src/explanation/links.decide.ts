@@ -1,10 +1,10 @@
-/** What a link of a chain says, and what mends it in general; docs and `mms explain` are made of the same table. */
+/** What a link checks, and the general advice; the docs and `mms explain` are generated from the same table. */
 interface LinkEntry {
   readonly meaning: string;
   readonly advice: string;
 }
 
-/** Every link that an explanation can have. Ids are stable: programs read them. */
+/** Every link that an explanation may contain. Ids are stable: programs read them. */
 export const LINKS = {
   'model-exists': {
     meaning: 'the TrainedModel is there',
@@ -30,10 +30,10 @@ export const LINKS = {
   'multi-model': {
     meaning: 'the InferenceService serves many models',
     advice:
-      'give its predictor no storage of its own; a custom one says MULTI_MODEL_SERVER=true in its first container',
+      'give its predictor no storage of its own; for a custom one, set MULTI_MODEL_SERVER=true in its first container',
   },
   'memory-fits': {
-    meaning: 'the memory of the model fits beside that of the others',
+    meaning: 'the memory of the model fits beside the other models',
     advice:
       "raise the memory limit of the predictor, lower the model's spec.model.memory, or delete other models",
   },
@@ -46,7 +46,7 @@ export const LINKS = {
     advice: "look at the manager: kubectl -n kserve-mms-system get pods, and its log; then run 'mms check'",
   },
   'config-map-ours': {
-    meaning: "the InferenceService's ConfigMap is the manager's to write",
+    meaning: "the manager may write the InferenceService's ConfigMap",
     advice: 'delete or rename the ConfigMap that is in the way',
   },
   'service-ours': {
@@ -54,16 +54,16 @@ export const LINKS = {
     advice: 'delete or rename the Service that is in the way',
   },
   'residency-understood': {
-    meaning: 'the annotations of residency have the effect that they look like',
-    advice: 'write kserve-mms/residency as "always" or "on-demand", and budgets as quantities such as 2Gi',
+    meaning: 'the residency annotations are valid',
+    advice: 'set kserve-mms/residency to "always" or "on-demand", and budgets to quantities such as 2Gi',
   },
   'service-wakes': {
-    meaning: 'requests to the Service of the predictor pass the agent, which wakes models',
-    advice: 'send requests to a Service that leads to port 9081 of the pods: see docs/on-demand.md',
+    meaning: 'requests to the Service of the predictor pass through the agent, which wakes models',
+    advice: 'send requests to a Service that targets port 9081 of the pods: see docs/on-demand.md',
   },
   'payload-understood': {
-    meaning: 'the logger and the batcher of the predictor have values with which an agent starts',
-    advice: 'correct the field that is named; see docs/logger.md',
+    meaning: 'the logger and the batcher of the predictor have valid settings',
+    advice: 'correct the field in the message; see docs/logger.md',
   },
   'payload-in-pods': {
     meaning: 'the agents of its pods were started with the logger and the batcher',
@@ -71,9 +71,9 @@ export const LINKS = {
       'restart pods that are older than the logger or batcher; a logger without url needs a defaultUrl in inferenceservice-config',
   },
   'service-leads': {
-    meaning: 'the Service of the predictor leads to a pod that is ready',
+    meaning: 'the Service of the predictor routes to a ready pod',
     advice:
-      "compare its selector with the labels of the pods; look at the manager's log for what it could not put right",
+      "compare its selector with the labels of the pods; look in the manager's log for what it could not correct",
   },
   'in-models-json': {
     meaning: 'the ConfigMap names the model as it is now',
@@ -87,7 +87,7 @@ export const LINKS = {
   'webhook-trusted': {
     meaning: "the API server trusts the webhook's certificate",
     advice:
-      "look at the manager's log; without write access for the manager, at who writes the caBundle (cert-manager)",
+      "look in the manager's log; if another program (cert-manager) writes the caBundle, look in its log",
   },
   'webhook-answers': {
     meaning: 'the webhook is reached',
@@ -110,35 +110,35 @@ export const LINKS = {
     advice: 'kubectl logs of the container that is not ready',
   },
   'status-current': {
-    meaning: 'the manager has said what became of this version of the model',
-    advice: 'look again in a moment; with --trained-model-status=off nothing is ever said',
+    meaning: 'the manager has reported on this version of the model',
+    advice: 'look again in a moment; with --trained-model-status=off nothing is ever reported',
   },
   'agent-reachable': {
-    meaning: "the manager hears from the pod's agent",
+    meaning: "the manager receives reports of the pod's agent",
     advice:
-      'look whether the container agent runs, and whether a NetworkPolicy keeps the manager from its status port',
+      'check that the container agent runs, and that no NetworkPolicy blocks the manager from its status port',
   },
   'agent-has-config': {
     meaning: 'the agent has read the newest models.json',
     advice:
-      'wait up to two minutes: kubelet brings ConfigMaps to pods; faster with --propagate and the right to patch pods',
+      'wait up to two minutes until kubelet updates the ConfigMap; --propagate with the right to patch pods is faster',
   },
   'model-downloaded': {
     meaning: 'the agent has the files of the model',
-    advice: 'correct storageUri, the source or its credentials; the agent tries again by itself',
+    advice: 'correct storageUri, the source or its credentials; the agent retries',
   },
   'model-loaded': {
     meaning: 'the model server has loaded it on every replica',
-    advice: 'look at the log of the model server (kserve-container); the agent tries again by itself',
+    advice: 'look at the log of the model server (kserve-container); the agent retries',
   },
   'inference-service-ready': {
     meaning: 'the InferenceService is ready to be called',
     advice: 'look at its conditions: kubectl describe inferenceservice',
   },
   'has-url': {
-    meaning: 'it is known where the model is called',
+    meaning: 'the URL of the model is known',
     advice:
-      "who keeps the InferenceService's status writes its URL; the Service of the predictor works without it",
+      'the controller of the InferenceService writes its URL; the Service of the predictor works without it',
   },
   'models-loaded': {
     meaning: 'every model of the InferenceService is loaded',
@@ -146,7 +146,7 @@ export const LINKS = {
   },
   'pod-exists': { meaning: 'the pod is there', advice: 'look in the namespace it is in with -n' },
   'pod-labelled': {
-    meaning: 'the pod says whose it is',
+    meaning: 'the pod has the label of its InferenceService',
     advice:
       'pods of an InferenceService have the label serving.kserve.io/inferenceservice: put it into the pod template',
   },
@@ -155,24 +155,24 @@ export const LINKS = {
     advice: 'only pods with component=predictor get an agent; transformers and explainers need none',
   },
   'pod-not-opted-out': {
-    meaning: 'the pod does not go without the agent by its own wish',
-    advice: 'take away the annotation internal.serving.kserve.io/agent: "false"',
+    meaning: 'the pod does not opt out of the agent',
+    advice: 'remove the annotation internal.serving.kserve.io/agent: "false"',
   },
   'namespace-selected': {
     meaning: "the webhook is called for the pod's namespace",
-    advice: 'take away the label of the namespace that the webhook passes over',
+    advice: 'remove the label of the namespace that the webhook excludes',
   },
   'pod-newer': {
-    meaning: 'the pod is younger than webhook and InferenceService',
+    meaning: 'the pod is newer than the webhook and the InferenceService',
     advice: 'delete the pod, so that it is created again',
   },
   'pod-injectable': {
-    meaning: 'nothing in the pod is in the way of the agent',
+    meaning: 'nothing in the pod conflicts with the agent',
     advice: 'change the pod template as the message says',
   },
   'pod-injected': {
     meaning: 'the pod has the agent',
-    advice: 'delete the pod, so that it is created again: now it would get the agent',
+    advice: 'delete the pod, so that it is created again with the agent',
   },
 } as const satisfies Readonly<Record<string, LinkEntry>>;
 

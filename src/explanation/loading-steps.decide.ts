@@ -5,26 +5,30 @@ import type { TrainedModel } from '../contract/trained-model.ts';
 import { broken, ok, unknown } from './chain.decide.ts';
 import type { Step, Verdict } from './chain.decide.ts';
 import { adviceOnRefusal } from './refusal-advice.decide.ts';
-import { judgeReady } from './service-steps.decide.ts';
+import { checkReady } from './service-steps.decide.ts';
 
-/** What the manager has written of a model. */
-interface Told {
+/** What the manager has written about a model. */
+interface ReportedStatus {
   readonly condition: Condition | undefined;
   readonly status: TrainedModelStatus | undefined;
-  /** Of another version than the spec is now. */
+  /** The report is about another version than the current spec. */
   readonly outdated: boolean;
 }
 
-export function toldOf(model: TrainedModel): Told {
+export function reportedStatusOf(model: TrainedModel): ReportedStatus {
   const status = model.status as TrainedModelStatus | undefined;
   return { condition: conditionOf(status, MODEL_LOADED), status, outdated: hasOutdatedStatus(model) };
 }
 
-/** From the agent to the URL, as the manager has heard of it. */
-export function loadingSteps(model: TrainedModel, told: Told, service: InferenceService | undefined): Step[] {
-  const { condition } = told;
+/** From the agent to the URL, as the manager has reported it. */
+export function loadingSteps(
+  model: TrainedModel,
+  reported: ReportedStatus,
+  service: InferenceService | undefined,
+): Step[] {
+  const { condition } = reported;
   return [
-    ['status-current', () => judgeTold(told)],
+    ['status-current', () => checkStatusCurrent(reported)],
     [
       'agent-reachable',
       () => stands(condition, 'the agents answer', (reason) => reason === 'AgentNotReachable'),
@@ -34,40 +38,40 @@ export function loadingSteps(model: TrainedModel, told: Told, service: Inference
       () => stands(condition, 'the agents know of it', (reason) => ON_ITS_WAY.has(reason)),
     ],
     ['model-downloaded', () => stands(condition, 'it is downloaded', isDownload)],
-    ['model-loaded', () => judgeLoaded(condition, model, service)],
-    ['inference-service-ready', () => judgeServiceReady(told, service)],
-    ['has-url', () => judgeUrl(model, told)],
+    ['model-loaded', () => checkLoaded(condition, model, service)],
+    ['inference-service-ready', () => checkServiceReady(reported, service)],
+    ['has-url', () => checkUrl(model, reported)],
   ];
 }
 
-function judgeTold({ condition, outdated }: Told): Verdict {
+function checkStatusCurrent({ condition, outdated }: ReportedStatus): Verdict {
   if (condition === undefined)
     return unknown(
-      `the TrainedModel has no condition ${MODEL_LOADED}: it is not reported whether it is loaded`,
+      `the TrainedModel has no condition ${MODEL_LOADED}: no report yet of whether it is loaded`,
     );
   return outdated
-    ? broken('the status speaks of an earlier version of the TrainedModel')
+    ? broken('the status is about an earlier version of the TrainedModel')
     : ok(textOf(condition));
 }
 
 const ON_ITS_WAY: ReadonlySet<string> = new Set(['Queued']);
-/** Without the right to read pods, the manager's word on them is the only source. */
-const NOBODY_RUNS = 'NoReplicas';
+/** If the user may not read pods, the manager's report is the only source. */
+const NO_REPLICAS = 'NoReplicas';
 
 function stands(
   condition: Condition | undefined,
   fine: string,
   isHere: (reason: string, condition: Condition) => boolean,
 ): Verdict {
-  if (condition === undefined) return unknown(UNTOLD);
-  if (condition.reason === NOBODY_RUNS) return unknown(textOf(condition));
+  if (condition === undefined) return unknown(UNREPORTED);
+  if (condition.reason === NO_REPLICAS) return unknown(textOf(condition));
   if (condition.status === 'True' || !isHere(condition.reason ?? '', condition)) return ok(fine);
   return broken(textOf(condition));
 }
 
-const UNTOLD = 'it has not been reported';
+const UNREPORTED = 'it has not been reported';
 
-/** What an agent gives as reason when the model server would not have a model, or has no room: src/agent/model-server/v2.ts. */
+/** The agent's reasons when the model server refuses a model, or has no room: src/agent/model-server/v2.ts. */
 const SERVER_REASONS: ReadonlySet<string> = new Set([
   'ModelTooLarge',
   ...['LoadFailed', 'UnloadFailed', 'ModelServerUnavailable', 'ModelServerTimeout'],
@@ -83,28 +87,28 @@ function agentReasonsIn(message: string): string[] {
   return [...message.matchAll(/(?:^|; )pod [^\s:]+: (\w+)/g)].map(([, reason = '']) => reason);
 }
 
-function judgeLoaded(
+function checkLoaded(
   condition: Condition | undefined,
   model: TrainedModel,
   service: InferenceService | undefined,
 ): Verdict {
-  if (condition === undefined) return unknown(UNTOLD);
+  if (condition === undefined) return unknown(UNREPORTED);
   if (condition.status === 'True') return ok(textOf(condition));
-  return condition.reason === NOBODY_RUNS
-    ? broken(textOf(condition), 'have somebody who may read pods look for those of the InferenceService')
+  return condition.reason === NO_REPLICAS
+    ? broken(textOf(condition), 'ask a user who may read pods to check those of the InferenceService')
     : broken(textOf(condition), adviceOnRefusal(condition.message ?? '', model, service));
 }
 
-/** The InferenceService's own conditions say more than the model's, which say only that it is not ready. */
-function judgeServiceReady({ status }: Told, service: InferenceService | undefined): Verdict {
+/** The InferenceService's own conditions are more precise than the model's, which only say that it is not ready. */
+function checkServiceReady({ status }: ReportedStatus, service: InferenceService | undefined): Verdict {
   const condition = conditionOf(status, 'InferenceServiceReady');
   if (condition === undefined) return unknown('the readiness of the InferenceService has not been reported');
   if (condition.status === 'True') return ok('the InferenceService is ready');
-  const own = judgeReady(service);
+  const own = checkReady(service);
   return own.outcome === 'broken' ? own : broken(textOf(condition));
 }
 
-function judgeUrl({ metadata }: TrainedModel, { status }: Told): Verdict {
+function checkUrl({ metadata }: TrainedModel, { status }: ReportedStatus): Verdict {
   const url = status?.url ?? status?.address?.url;
   return url === undefined
     ? unknown(`no URL is known for ${metadata.name}: the InferenceService has none`)

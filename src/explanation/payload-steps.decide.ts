@@ -6,13 +6,13 @@ import { broken, ok, type Step, unknown, type Verdict } from './chain.decide.ts'
 import type { PredictorFacts, RawPod } from './facts.decide.ts';
 import { servingPods } from './pod-state.decide.ts';
 
-/** By which flag it is seen that an agent was asked for a part. */
+/** The flags that show that an agent was started with a part. */
 const FLAGS = [
   ['logger', '--log-url'],
   ['batcher', '--enable-batcher'],
 ] as const;
 
-/** What is asked of an InferenceService that has a logger or a batcher; nothing of any other. */
+/** Checks for an InferenceService with a logger or a batcher; none for any other. */
 export function payloadSteps(facts: PredictorFacts): Step[] {
   const predictor = valueOf(facts.inferenceService)?.spec?.predictor;
   if (!isRecord(predictor)) return [];
@@ -26,11 +26,11 @@ export function payloadSteps(facts: PredictorFacts): Step[] {
       : broken(faults.map(({ path, message }) => `${path.join('.')} ${message}`).join('; '));
   return [
     ['payload-understood', understood],
-    ['payload-in-pods', () => judgeInPods(facts, asked, what)],
+    ['payload-in-pods', () => checkInPods(facts, asked, what)],
   ];
 }
 
-function judgeInPods(
+function checkInPods(
   { pods }: PredictorFacts,
   asked: readonly (typeof FLAGS)[number][],
   what: string,
@@ -49,7 +49,7 @@ function judgeInPods(
   return ok(`the agents of its pods were started with the ${what}`);
 }
 
-/** What the agent of a pod is called with; undefined for a pod without one. */
+/** The agent's arguments in a pod; undefined for a pod without one. */
 function agentArgs({ spec }: RawPod): readonly unknown[] | undefined {
   const agent = agentContainerIn(recordOf(spec));
   if (agent === undefined) return undefined;

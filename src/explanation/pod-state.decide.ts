@@ -8,7 +8,7 @@ import { DEFAULT_SYSTEM_CONFIG } from '../contract/system-config.ts';
 import { isFinished, watchedPod } from '../contract/watched-pod.ts';
 import type { RawPod } from './facts.decide.ts';
 
-/** Those that serve, or are to serve, models. */
+/** Pods that serve, or will serve, models. */
 export function servingPods(pods: readonly RawPod[]): readonly RawPod[] {
   return pods.filter(
     (pod) => pod.metadata.labels?.[COMPONENT_LABEL] === PREDICTOR_COMPONENT && !isFinished(watchedPod(pod)),
@@ -20,7 +20,7 @@ type InjectionState =
   /** `message`: what the webhook would do with the pod now. */
   | { readonly kind: 'bare' | 'refused' | 'malformed'; readonly message: string };
 
-/** Whether a pod has what the webhook gives: by the webhook's own decision, which has nothing left to do then. */
+/** Whether a pod is injected: the webhook's own decision would change nothing. */
 export function injectionStateOf(
   pod: RawPod,
   inferenceService: InferenceService | undefined,
@@ -33,7 +33,7 @@ export function injectionStateOf(
   return { kind: outcome === 'refuse' ? 'refused' : 'bare', message };
 }
 
-/** What keeps the containers of a pod from running, in words; undefined when they run. */
+/** What prevents the containers of a pod from running, in words; undefined when they run. */
 export function troubleOf(pod: RawPod): string | undefined {
   const status = isRecord(pod.status) ? pod.status : {};
   const unscheduled = recordsIn(status['conditions']).find(
@@ -53,7 +53,7 @@ export function troubleOf(pod: RawPod): string | undefined {
   return watchedPod(pod).scheduled ? 'is being started' : 'waits for a node';
 }
 
-/** Reasons that are passed through on the way up. Source: kubernetes, pkg/kubelet/kubelet_pods.go. */
+/** Reasons that are part of a normal start. Source: kubernetes, pkg/kubelet/kubelet_pods.go. */
 const ON_THE_WAY: ReadonlySet<unknown> = new Set(['ContainerCreating', 'PodInitializing']);
 
 function containerTrouble({ state, lastState }: Readonly<Record<string, unknown>>): string | undefined {
@@ -69,7 +69,7 @@ function endOf({ reason, exitCode, message }: Readonly<Record<string, unknown>>)
   return `${textOf(reason)}, exit code ${String(exitCode)}${said}`;
 }
 
-/** The containers that say they are not ready. */
+/** The containers that report that they are not ready. */
 export function unreadyContainers(pod: RawPod): string[] {
   const status = isRecord(pod.status) ? pod.status : {};
   return recordsIn(status['containerStatuses'])

@@ -13,30 +13,30 @@ import { watchedPod } from '../contract/watched-pod.ts';
 import { broken, guess, ok, unknown } from './chain.decide.ts';
 import type { Step, Verdict } from './chain.decide.ts';
 import type { InstallationFacts, PredictorFacts, RawPod, ServiceFacts } from './facts.decide.ts';
-import { judgeNamespace, judgeReached, judgeRegistered, judgeTrusted } from './installation-steps.decide.ts';
+import { checkNamespace, checkReached, checkRegistered, checkTrusted } from './installation-steps.decide.ts';
 import { injectionStateOf, servingPods, troubleOf, unreadyContainers } from './pod-state.decide.ts';
 
-/** Pods that are named in one message. */
+/** How many pods one message names. */
 const PODS_NAMED = 3;
 
 type PodStepFacts = PredictorFacts & Pick<ServiceFacts, 'namespace' | 'installation' | 'now'>;
 
-/** From the webhook to predictor pods that run. */
+/** From the webhook to running predictor pods. */
 export function podSteps(facts: PodStepFacts): Step[] {
   const { namespace, installation, now } = facts;
   return [
-    ['webhook-registered', () => judgeRegistered(installation)],
-    ['namespace-selected', () => judgePodsReached(facts, namespace, installation)],
-    ['webhook-trusted', () => judgeTrusted(installation, now)],
-    ['webhook-answers', () => judgeReached(installation)],
-    ['pods-exist', () => judgePodsExist(facts)],
-    ['pods-injected', () => judgePodsInjected(facts)],
-    ['pods-run', () => judgePodsRun(facts)],
+    ['webhook-registered', () => checkRegistered(installation)],
+    ['namespace-selected', () => checkPodsReached(facts, namespace, installation)],
+    ['webhook-trusted', () => checkTrusted(installation, now)],
+    ['webhook-answers', () => checkReached(installation)],
+    ['pods-exist', () => checkPodsExist(facts)],
+    ['pods-injected', () => checkPodsInjected(facts)],
+    ['pods-run', () => checkPodsRun(facts)],
   ];
 }
 
-/** Whether pods that are made now are injected; those that have their agent already are not asked. */
-function judgePodsReached(
+/** Whether new pods are injected; pods that already have their agent are not checked. */
+function checkPodsReached(
   facts: PredictorFacts,
   namespace: string,
   installation: InstallationFacts,
@@ -45,10 +45,10 @@ function judgePodsReached(
   const pods = servingPods(valueOf(facts.pods) ?? []);
   const injected = pods.filter((pod) => injectionStateOf(pod, service).kind === 'injected').length;
   if (injected > 0 && injected === pods.length) return ok('its pods have the agent already');
-  return judgeNamespace(facts, namespace, installation);
+  return checkNamespace(facts, namespace, installation);
 }
 
-export function judgeFound(
+export function checkFound(
   inferenceService: Lookup<InferenceService | undefined>,
   name: string,
   namespace: string,
@@ -63,15 +63,15 @@ export function judgeFound(
     : ok(`InferenceService ${name} is there`);
 }
 
-export function judgeServiceKept(inferenceService: InferenceService | undefined): Verdict {
+export function checkServiceKept(inferenceService: InferenceService | undefined): Verdict {
   if (inferenceService === undefined) return unknown(UNREAD_SERVICE);
   const since = inferenceService.metadata.deletionTimestamp;
   return since === undefined
     ? ok('it is not being deleted')
-    : broken(`the InferenceService is being deleted since ${since}`);
+    : broken(`the InferenceService has been terminating since ${since}`);
 }
 
-export function judgeMultiModel(inferenceService: InferenceService | undefined): Verdict {
+export function checkMultiModel(inferenceService: InferenceService | undefined): Verdict {
   if (inferenceService === undefined) return unknown(UNREAD_SERVICE);
   const mms = isMMSPredictor(inferenceService.spec?.predictor);
   const because = describeMmsDecision(mms);
@@ -80,7 +80,7 @@ export function judgeMultiModel(inferenceService: InferenceService | undefined):
 
 const UNREAD_SERVICE = 'the InferenceService could not be read';
 
-/** What the manager decides upon the same objects, or what of them could not be read. */
+/** The manager's decision on the same objects, or which of them could not be read. */
 export function planOf(
   { inferenceService, trainedModels, configMap }: PredictorFacts,
   { first }: InstallationFacts,
@@ -99,7 +99,7 @@ export function planOf(
   return { kind: 'known', value: plan };
 }
 
-/** What the manager would change of the ConfigMap now. */
+/** The change that the manager would make to the ConfigMap now. */
 export function pendingChange(
   { inferenceService, configMap }: PredictorFacts,
   plan: Lookup<ModelConfigPlan>,
@@ -112,19 +112,19 @@ export function pendingChange(
   return { kind: 'known', value: configMapChange(service, shard, configMap.value) };
 }
 
-export function judgeConfigMapOurs(change: Lookup<ConfigMapChange>): Verdict {
+export function checkConfigMapOurs(change: Lookup<ConfigMapChange>): Verdict {
   if (change.kind === 'unreadable') return unknown(`the ConfigMap is not known: ${change.why}`);
   if (change.value.kind === 'conflict') return broken(change.value.message);
   return ok(change.value.kind === 'create' ? 'no ConfigMap is in the way' : 'its ConfigMap is there');
 }
 
-function judgePodsExist({ pods, deployment, inferenceService }: PredictorFacts): Verdict {
+function checkPodsExist({ pods, deployment, inferenceService }: PredictorFacts): Verdict {
   if (pods.kind === 'unreadable') return unknown(`pods cannot be read: ${pods.why}`);
   const { length } = servingPods(pods.value);
   if (length > 0) return ok(`${length} predictor ${length === 1 ? 'pod is' : 'pods are'} there`);
   const service = inferenceService.kind === 'known' ? inferenceService.value : undefined;
   if (service?.metadata.annotations?.[STOP_ANNOTATION] === 'true')
-    return broken(`there is no predictor pod: the annotation ${STOP_ANNOTATION} is "true"`, 'take it away');
+    return broken(`there is no predictor pod: the annotation ${STOP_ANNOTATION} is "true"`, 'remove it');
   const trouble = service === undefined ? undefined : serviceTrouble(service);
   if (trouble !== undefined && (valueOf(deployment) === undefined || adviceOn(trouble) !== undefined))
     return broken(`there is no predictor pod: ${troubleText(trouble)}`, adviceOn(trouble));
@@ -142,7 +142,7 @@ function judgePodsExist({ pods, deployment, inferenceService }: PredictorFacts):
   return broken(`there is no predictor pod: ${why}`);
 }
 
-function judgePodsInjected({ pods, inferenceService }: PredictorFacts): Verdict {
+function checkPodsInjected({ pods, inferenceService }: PredictorFacts): Verdict {
   if (pods.kind === 'unreadable' || inferenceService.kind === 'unreadable')
     return unknown('pods and InferenceService could not both be read');
   const states = servingPods(pods.value).map((pod) => ({
@@ -164,7 +164,7 @@ function why(state: Exclude<ReturnType<typeof injectionStateOf>, { kind: 'inject
   return state.kind === 'bare' ? ' (was not injected when it was created)' : ` (${state.message})`;
 }
 
-export function judgePodsRun({ pods }: Pick<PredictorFacts, 'pods'>): Verdict {
+export function checkPodsRun({ pods }: Pick<PredictorFacts, 'pods'>): Verdict {
   if (pods.kind === 'unreadable') return unknown(`pods cannot be read: ${pods.why}`);
   const serving = servingPods(pods.value);
   const troubled = serving.flatMap((pod) => {
@@ -172,19 +172,19 @@ export function judgePodsRun({ pods }: Pick<PredictorFacts, 'pods'>): Verdict {
     return trouble === undefined ? [] : [`pod ${pod.metadata.name} ${trouble}`];
   });
   if (troubled.length === 0) return ok('their containers run');
-  // As long as one serves, the others take nothing away from it: the manager counts ready pods alone.
+  // If one pod serves, the others do no harm: the manager counts only ready pods.
   if (serving.some(isReady))
     return ok(`${serving.length - troubled.length} of ${serving.length} run; ${named(troubled)}`);
   return broken(named(troubled));
 }
 
-/** @param failed whether an agent has reported a failure, which says more than a pod that is not ready because of it */
-export function judgePodsReady({ pods }: Pick<PredictorFacts, 'pods'>, failed: boolean): Verdict {
+/** @param failed whether an agent has reported a failure, which is more precise than the unready pod that it causes */
+export function checkPodsReady({ pods }: Pick<PredictorFacts, 'pods'>, failed: boolean): Verdict {
   if (pods.kind === 'unreadable') return unknown(`pods cannot be read: ${pods.why}`);
   const serving = servingPods(pods.value);
   const ready = serving.filter(isReady).length;
   if (ready > 0) return ok(`${ready} of ${serving.length} are ready`);
-  if (failed) return ok('none is ready, but an agent tells more, see below');
+  if (failed) return ok('none is ready, but an agent reports more, see below');
   const each = serving.map((pod) => {
     const containers = unreadyContainers(pod);
     return `pod ${pod.metadata.name}${containers.length === 0 ? '' : ` (${containers.join(', ')})`}`;

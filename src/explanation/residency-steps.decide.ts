@@ -7,7 +7,7 @@ import { valueOf } from '../lib/lookup.ts';
 import { broken, ok, type Step, unknown, type Verdict } from './chain.decide.ts';
 import type { PredictorFacts } from './facts.decide.ts';
 
-/** What is asked of an InferenceService that says something of residency; nothing of any other. */
+/** Checks for an InferenceService with residency annotations; none for any other. */
 export function residencySteps(facts: PredictorFacts): Step[] {
   const service = valueOf(facts.inferenceService);
   if (service === undefined) return [];
@@ -15,19 +15,19 @@ export function residencySteps(facts: PredictorFacts): Step[] {
   if (kind === 'always' && doubts.length === 0) return [];
   const understood = (): Verdict =>
     doubts.length === 0
-      ? ok('its models sleep while nobody asks for them')
+      ? ok('its models sleep while they get no requests')
       : broken(doubts.map(({ message }) => message).join('; '));
   return [
     ['residency-understood', understood],
-    ...(kind === 'on-demand' ? [['service-wakes', () => judgeWakes(facts)] as const satisfies Step] : []),
+    ...(kind === 'on-demand' ? [['service-wakes', () => checkWakes(facts)] as const satisfies Step] : []),
   ];
 }
 
 /**
- * KServe's Standard mode leads port 80 to the model server, unless it logs or batches; Knative's pods and those of this project's
- * own predictors are reached by way of the agent.
+ * In KServe's Standard mode port 80 leads to the model server, unless it has a logger or batcher. Knative's pods and
+ * those of this project's own predictors are reached through the agent.
  */
-function judgeWakes({ service, wakingService, inferenceService }: PredictorFacts): Verdict {
+function checkWakes({ service, wakingService, inferenceService }: PredictorFacts): Verdict {
   const object = valueOf(service);
   if (object === undefined) return unknown('the Service of the predictor is not known');
   const verdict = judgeService(object);
@@ -51,6 +51,8 @@ function judgeService(object: KubernetesObject): Verdict {
   const target = first['targetPort'] ?? first['port'];
   if (typeof target !== 'number' && typeof target !== 'string') return unknown(`Service ${name} has no port`);
   return target === AGENT_PORT || target === AGENT_PORT_NAME
-    ? ok(`Service ${name} leads to the agent`)
-    : broken(`Service ${name} leads to port ${target}, past the agent: no request by it wakes a model`);
+    ? ok(`Service ${name} targets the agent`)
+    : broken(
+        `Service ${name} targets port ${target} and bypasses the agent: its requests do not wake models`,
+      );
 }

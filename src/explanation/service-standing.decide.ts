@@ -1,26 +1,26 @@
 import type { InferenceService } from '../contract/inference-service.ts';
 import { isRecord, recordsIn } from '../lib/json.ts';
 
-/** Why an InferenceService is not ready, as its status gives it. */
+/** Why an InferenceService is not ready, from its status. */
 interface ServiceTrouble {
-  /** Empty where none is given. */
+  /** Empty when the status has none. */
   readonly reason: string;
   readonly message: string;
 }
 
-/** Its condition Ready; undefined where no one has written one. */
+/** Its condition Ready; undefined when it was never written. */
 export function readinessOf({ status }: InferenceService): 'True' | 'False' | 'Unknown' | undefined {
   const held = recordsIn(status?.conditions).find(({ type }) => type === 'Ready')?.['status'];
   if (held === undefined) return undefined;
   return held === 'True' || held === 'False' ? held : 'Unknown';
 }
 
-/** The conditions of an InferenceService with a predictor alone, that with the cause first. */
+/** The conditions of an InferenceService that has only a predictor, the one with the cause first. */
 const IN_ORDER: readonly unknown[] = ['PredictorReady', 'IngressReady', 'Ready'];
 
 /**
- * The most that its status says of why it is not ready; undefined when it is ready, or nothing is said. KServe gives a
- * runtime that it does not find in `modelStatus.lastFailureInfo` alone.
+ * The most precise reason in its status for not being ready; undefined when it is ready, or the status has no reason.
+ * KServe reports a runtime that it does not find only in `modelStatus.lastFailureInfo`.
  */
 export function serviceTrouble(service: InferenceService): ServiceTrouble | undefined {
   const standing = readinessOf(service);
@@ -34,11 +34,13 @@ export function serviceTrouble(service: InferenceService): ServiceTrouble | unde
     ...inOrder.filter(({ status }) => status === 'False'),
     ...inOrder.filter(({ status }) => status !== 'False'),
   ];
-  const told = [...falseFirst.map(troubleIn), lastFailure(service)].filter(({ message }) => message !== '');
-  return told[0] ?? falseFirst.map(troubleIn).find(({ reason }) => reason !== '');
+  const reported = [...falseFirst.map(troubleIn), lastFailure(service)].filter(
+    ({ message }) => message !== '',
+  );
+  return reported[0] ?? falseFirst.map(troubleIn).find(({ reason }) => reason !== '');
 }
 
-/** In words; without a reason its message alone. */
+/** In words; without a reason, only its message. */
 export function troubleText({ reason, message }: ServiceTrouble): string {
   return [reason, message].filter((text) => text !== '').join(': ');
 }
@@ -57,7 +59,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** What to do about it; undefined where its message says that already. */
+/** What to do about it; undefined when its message says so already. */
 export function adviceOn({ reason }: ServiceTrouble): string | undefined {
   return ADVICE.get(reason);
 }
@@ -79,5 +81,5 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ],
   ['InvalidPredictorSpec', 'correct spec.predictor as the message says'],
   ['ScaledToZero', 'raise spec.predictor.minReplicas, or scale the Deployment of the predictor up'],
-  ['Stopped', 'take away the annotation serving.kserve.io/stop'],
+  ['Stopped', 'remove the annotation serving.kserve.io/stop'],
 ]);

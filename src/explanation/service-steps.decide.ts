@@ -10,8 +10,8 @@ import type { Verdict } from './chain.decide.ts';
 import type { PredictorFacts } from './facts.decide.ts';
 import { servingPods } from './pod-state.decide.ts';
 
-/** Whether the Service that the InferenceService's URL names was made for it, where somebody makes its objects. */
-export function judgeServiceOurs({ service, deployment, inferenceService }: PredictorFacts): Verdict {
+/** Whether the Service in the InferenceService's URL was made for it, if a controller makes its objects. */
+export function checkServiceOurs({ service, deployment, inferenceService }: PredictorFacts): Verdict {
   if (service.kind === 'unreadable') return unknown(`the Service cannot be read: ${service.why}`);
   const owner = valueOf(inferenceService);
   if (owner === undefined) return unknown('the InferenceService could not be read');
@@ -23,12 +23,12 @@ export function judgeServiceOurs({ service, deployment, inferenceService }: Pred
           `there is no Service ${name}, though there is a Deployment`,
           'look at the conditions of the InferenceService',
         )
-      : unknown(`there is no Service ${name}: what leads to the pods is not known`);
+      : unknown(`there is no Service ${name}: how requests reach the pods is unknown`);
   }
   if (isControlledBy(service.value, owner)) return ok(`Service ${name} is its own`);
   const said = recordsIn(owner.status?.conditions).some(({ reason }) => reason === 'ServiceNotOurs');
-  // KServe's serverless mode has Knative make the Service, and people who make the pods make theirs.
-  if (!made && !said) return unknown(`Service ${name} is there, made by another`);
+  // In KServe's serverless mode Knative makes the Service, and users who make their own pods make theirs.
+  if (!made && !said) return unknown(`Service ${name} exists, made by another owner`);
   const controller = service.value.metadata.ownerReferences?.find(
     (reference) => reference.controller === true,
   );
@@ -38,7 +38,7 @@ export function judgeServiceOurs({ service, deployment, inferenceService }: Pred
 }
 
 /** Whether a request to the Service reaches a pod. */
-export function judgeServiceLeads({
+export function checkServiceLeads({
   service,
   readyEndpoints,
   pods,
@@ -52,14 +52,14 @@ export function judgeServiceLeads({
   const { spec } = object as { spec?: unknown };
   if (isRecord(spec) && spec['type'] === 'ExternalName') {
     return isControlledBy(object, owner)
-      ? broken(`Service ${name} is of type ExternalName: it leads past the pods`, 'set its type to ClusterIP')
+      ? broken(`Service ${name} is of type ExternalName: it bypasses the pods`, 'set its type to ClusterIP')
       : unknown(`Service ${name} is of type ExternalName`);
   }
   if (readyEndpoints.kind === 'unreadable')
     return unknown(`the EndpointSlices of Service ${name} cannot be read: ${readyEndpoints.why}`);
   const count = readyEndpoints.value;
   if (count !== undefined && count > 0)
-    return ok(`Service ${name} leads to ${count} ready ${count === 1 ? 'pod' : 'pods'}`);
+    return ok(`Service ${name} routes to ${count} ready ${count === 1 ? 'pod' : 'pods'}`);
   const selector = isRecord(spec) && isRecord(spec['selector']) ? Object.entries(spec['selector']) : [];
   const ready = servingPods(valueOf(pods) ?? []).filter((pod) => watchedPod(pod).ready);
   const selected = ready.filter(({ metadata }) =>
@@ -67,20 +67,20 @@ export function judgeServiceLeads({
   );
   if (selector.length > 0 && ready.length > 0 && selected.length === 0) {
     const wanted = selector.map(([key, value]) => `${key}=${String(value)}`).join(',');
-    return broken(`Service ${name} selects ${wanted}, which none of the ready pods has`);
+    return broken(`Service ${name} selects ${wanted}, which no ready pod has`);
   }
   return count === undefined
     ? unknown(`Service ${name} has no EndpointSlice yet`)
-    : broken(`Service ${name} leads to no ready pod`);
+    : broken(`Service ${name} routes to no ready pod`);
 }
 
 /** By its own conditions, the most specific first. */
-export function judgeReady(service: InferenceService | undefined): Verdict {
+export function checkReady(service: InferenceService | undefined): Verdict {
   const ready = service === undefined ? undefined : readinessOf(service);
   if (service === undefined || ready === undefined) return unknown('no condition says whether it is ready');
   if (ready === 'True') return ok('the InferenceService is ready');
   const trouble = serviceTrouble(service);
   return trouble === undefined
-    ? broken(`its condition Ready is ${ready}, and no reason is given`)
+    ? broken(`its condition Ready is ${ready}, without a reason`)
     : broken(`its condition Ready is ${ready}: ${troubleText(trouble)}`, adviceOn(trouble));
 }

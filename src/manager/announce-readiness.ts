@@ -6,8 +6,8 @@ import type { ReadinessCheck } from '../lib/readiness.ts';
 const LOOK_EVERY = milliseconds(100);
 
 /**
- * Logs one line once every check holds, for people and scripts that have started this manager themselves: in a cluster
- * kubelet asks /readyz.
+ * Logs one line once every check passes, for people and scripts that start a manager themselves. In a cluster kubelet
+ * calls /readyz.
  */
 export async function announceReadiness(
   checks: ReadonlyMap<string, ReadinessCheck>,

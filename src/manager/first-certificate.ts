@@ -6,7 +6,7 @@ import type { ApiClient } from '../kube/api-client.ts';
 import { SECRETS } from '../kube/resources.ts';
 import { seconds, type Clock } from '../lib/clock.ts';
 
-/** An API server that takes longer is not waited for: a port that is taken should be told of at once. */
+/** Do not wait longer for the API server, so that an occupied port is reported at once. */
 const WITHIN = seconds(1);
 
 interface FirstCertificateOptions {
@@ -17,9 +17,9 @@ interface FirstCertificateOptions {
 }
 
 /**
- * What the webhook serves until it is known which certificate API servers trust: the one that is stored, else a temporary one.
- * The replica is not ready before that is known, so that nobody calls it; the library that makes certificates takes a tenth
- * of the start, and is loaded only where there is something to make.
+ * The certificate that the webhook serves before it is known which one API servers trust: the stored one, else a
+ * temporary one. The replica is not ready until then, so that it gets no calls. The library that makes certificates
+ * takes a tenth of the start, and is loaded only when one is made.
  */
 export async function firstCertificate(options: FirstCertificateOptions): Promise<ServingCertificate> {
   const stored = await storedCertificate(options).catch(() => undefined);

@@ -9,7 +9,7 @@ import type { PlainServer } from '../lib/plain-server.ts';
 interface HealthServerOptions {
   readonly port: number;
   readonly host: string;
-  /** By name; the manager is ready when each of them is. */
+  /** By name; the manager is ready when all of them pass. */
   readonly checks: ReadonlyMap<string, ReadinessCheck>;
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly logger: Logger;
@@ -17,13 +17,13 @@ interface HealthServerOptions {
 }
 
 /**
- * `/healthz` says that the process runs; `/readyz` lists what is not ready yet, and with `?verbose` every check, in
- * the format of the API server's own. Throws PortUnavailableError.
+ * `/healthz` shows that the process runs. `/readyz` lists the checks that fail, and with `?verbose` every check, in the
+ * API server's own format. Throws PortUnavailableError.
  */
 export function startHealthServer(options: HealthServerOptions): Promise<PlainServer> {
   const { port, host, checks, clock, logger, requestTimeout } = options;
   const serve: RequestListener = (request, response) => {
-    // Not by URL, which throws on what strangers may ask for: `//`.
+    // Not with URL, which throws on some requests: `//`.
     const [path, query] = (request.url ?? '').split('?', 2);
     if (path === '/healthz') answer(response, 200, 'ok\n');
     else if (path === '/readyz') answerReady(response, checks, new URLSearchParams(query).has('verbose'));

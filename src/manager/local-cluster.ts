@@ -27,7 +27,7 @@ class DefinitionNotEstablishedError extends MmsError {
 const ESTABLISHED_WITHIN = seconds(30);
 const POLL = seconds(0.1);
 
-/** A webhook configuration as it is installed, before it has a caBundle. */
+/** A webhook configuration as installed, before it has a caBundle. */
 export async function packagedWebhookConfiguration(
   kind: 'mutating' | 'validating',
 ): Promise<WebhookConfiguration> {
@@ -36,8 +36,8 @@ export async function packagedWebhookConfiguration(
 }
 
 /**
- * What `kubectl apply -k` would have installed, as far as a manager outside of the cluster needs it: the
- * CustomResourceDefinitions that are missing, and the namespace for lease and certificate. What is there is left as it is.
+ * Installs what a manager outside the cluster needs of `kubectl apply -k`: missing CustomResourceDefinitions, and the
+ * namespace for lease and certificate. Existing objects are left as they are.
  */
 export async function prepareLocalCluster(
   client: ApiClient,
@@ -52,7 +52,7 @@ export async function prepareLocalCluster(
   ]);
 }
 
-/** Makes sure that a definition is served. Its manifest, which has its name, is read only where it is missing: that takes long. */
+/** Makes sure that a definition is served. Its manifest is read only if it is missing, because that takes long. */
 async function ensureDefinition(
   client: ApiClient,
   file: string,
@@ -82,7 +82,7 @@ async function untilEstablished(client: ApiClient, name: string, clock: Clock): 
 }
 
 function isEstablished({ status }: CustomObject): boolean {
-  // Null in a definition that has just been made.
+  // Null in a new definition.
   const { conditions } = (status ?? {}) as {
     conditions?: readonly { type: string; status: string }[] | null;
   };

@@ -10,11 +10,11 @@ import { getIfThere } from '../kube/get-if-there.ts';
 import { startReflector } from '../kube/reflector.ts';
 import { DEPLOYMENTS } from '../kube/resources.ts';
 
-/** What is to become of the manager's own pods. */
+/** The future of the manager's own pods. */
 export interface ManagerDeployment {
-  /** As the watch has it. */
+  /** From the watch. */
   future(): ManagerFuture;
-  /** By a request of its own: a process that is asked to end may be ahead of its watch. Never rejects. */
+  /** With a request: a process that must end may be ahead of its watch. Never rejects. */
   readFuture(): Promise<ManagerFuture>;
   stop(): Promise<void>;
 }
@@ -56,7 +56,8 @@ export function followManagerDeployment(
         const found = await getIfThere(client, DEPLOYMENTS, reference, { timeout: READ_TIMEOUT });
         return managerFuture(found, before);
       } catch {
-        // The role may be gone, in an uninstallation, or be that of a version before, in a roll-back. An open watch goes on.
+        // The role may have been deleted by an uninstallation, or be an earlier version's after a rollback. An open
+        // watch continues.
         return watched();
       }
     },

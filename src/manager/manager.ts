@@ -49,15 +49,14 @@ import { keepCertificate, startWebhookServer } from './webhook.ts';
 const PREPARE_RETRY = seconds(2);
 
 /**
- * Shorter than client-go's, so that a replica that dies is replaced in ten seconds or so: at worst the others notice the
- * last renewal one try late, wait for the whole lease, and take it one try later.
+ * Shorter than client-go's, so that a replica that dies is replaced within about ten seconds. At worst the others
+ * notice the last renewal one try late, wait for the whole lease, and acquire it one try later.
  */
 const LEASE = { lease: seconds(8), renewDeadline: seconds(5), retryPeriod: seconds(1) };
 
 /**
- * Runs a manager until the signal aborts, and then ends it in order: the webhook drains, the lease is given back.
- *
- * @throws {MmsError} when it cannot start: a port is taken, the cluster refuses what a local manager has to create
+ * Runs a manager until the signal aborts, and then shuts down in order: the webhook drains, then the lease is released.
+ * @throws {MmsError} when it cannot start: a port is in use, or the cluster refuses what a local manager must create
  */
 export async function runManager(options: ManagerOptions, signal: AbortSignal): Promise<void> {
   const { clock, kubeConfig, logger, ports, userAgent } = options;
@@ -88,7 +87,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
   }
 }
 
-/** Creates what a manager outside of the cluster needs, as often as it takes. */
+/** Creates what a manager outside the cluster needs, with retries. */
 async function prepared(client: ApiClient, options: ManagerOptions, signal: AbortSignal): Promise<void> {
   const { clock, logger, namespace } = options;
   while (!signal.aborted) {
@@ -111,7 +110,7 @@ interface Running {
   readonly checks: Map<string, ReadinessCheck>;
   /** With `--predictors` only. */
   readonly kserveAbsence: KServeAbsence | undefined;
-  /** Where its plain servers listen. */
+  /** The ports of its plain HTTP servers. */
   readonly plainPorts: { readonly health: number; readonly metrics: number };
   /** In takeover only. */
   readonly kserveLease: KServeLease | undefined;
@@ -122,7 +121,10 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
   const { clock, random, logger, namespace } = options;
   const { page: port } = options.ports;
   const certificateSecret = { namespace, name: WEBHOOK_CERTIFICATE_SECRET };
-  const view = watchCluster({ client, clock, random, logger, observe: metrics.reflector, certificateSecret });
+  const view = watchCluster({
+    ...{ client, clock, random, logger, certificateSecret, makesPods: options.predictors },
+    observe: metrics.reflector,
+  });
   const controllers = createControllers(running, view);
   const { predictors } = controllers;
   const reflectors = new Map([...reflectorsOf(view), ...(predictors?.reflectors ?? [])]);
@@ -142,7 +144,7 @@ async function serve(running: Running, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** What this manager runs; undefined what it was not asked for. */
+/** The controllers of this manager; undefined for those that are off. */
 interface Controllers {
   readonly models: Controller;
   readonly status: Controller | undefined;
@@ -151,7 +153,7 @@ interface Controllers {
   readonly predictors: PredictorController | undefined;
 }
 
-/** Each subscribes to the watches by itself. They see a change in the order in which they are made here. */
+/** Each subscribes to the watches itself. They receive a change in the order of their construction here. */
 function createControllers(running: Running, view: ClusterView): Controllers {
   const { options, client, metrics, kserveAbsence } = running;
   const { clock, random, logger, identity, kserve, propagate, trainedModelStatus: scope } = options;
@@ -196,7 +198,7 @@ function leadAll(
       propagation?.lead(leading),
       replacements.lead(leading),
       webhooks.lead(leading),
-      // Pods that are created before the webhook is called would stay without an agent.
+      // Pods created before the webhook is called would have no agent.
       webhooks.untilOn(leading).then(() => predictors?.lead(leading)),
     ]);
   };
@@ -204,13 +206,13 @@ function leadAll(
 
 interface Admitting extends Running {
   readonly view: ClusterView;
-  /** What must be known before this replica is ready. */
+  /** The caches that must sync before this replica is ready. */
   readonly needed: readonly AnyReflector[];
   readonly secret: { readonly namespace: string; readonly name: string };
   readonly lead: (signal: AbortSignal, webhooks: WebhookSwitch) => Promise<void>;
 }
 
-/** Serves the webhook and competes for the lead until the signal aborts, and ends both in order. */
+/** Serves the webhook and takes part in the leader election until the signal aborts, then ends both in order. */
 async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
   const { options, host, client, metrics, checks, view, secret } = admitting;
   const { clock, random, logger, namespace, identity } = options;
@@ -260,7 +262,7 @@ async function admit(admitting: Admitting, signal: AbortSignal): Promise<void> {
   await certificate.finished;
 }
 
-/** A manager outside of the cluster registers itself, and is called from then on. */
+/** A manager outside the cluster registers itself, and is called from then on. */
 function switchFor({ options, client, checks }: Admitting): WebhookSwitch {
   if (options.mode === 'local') return ALWAYS_ON;
   return webhookSwitch({
@@ -290,14 +292,14 @@ function webhookHandlers(
   ]);
 }
 
-/** What the API server calls the webhook by, and so what the certificate must be made out to. */
+/** The names that API servers use for the webhook, and that the certificate must contain. */
 function webhookNames({ mode, namespace }: ManagerOptions): readonly string[] {
   if (mode === 'local') return ['127.0.0.1', 'localhost'];
   // The API server calls a Service by this one name: k8s.io/apiserver, pkg/util/webhook/client.go.
   return [`${WEBHOOK_SERVICE}.${namespace}.svc`];
 }
 
-/** A webhook that is registered and not served refuses every pod. */
+/** A webhook that is registered and not served causes every pod to be refused. */
 async function withdraw(registration: WebhookRegistration, logger: Logger): Promise<void> {
   try {
     await registration.withdraw();

@@ -33,7 +33,7 @@ export function startMetricsServer(options: {
   return startPlainServer(serve, { port, host, flag: '--metrics-port', clock, logger, requestTimeout });
 }
 
-/** Scrapes that come while one is being answered get the same answer: to collect takes as long as there are objects. */
+/** Concurrent scrapes share one answer: its cost grows with the number of objects. */
 function shared<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;
   return () => (running ??= work().finally(() => (running = undefined)));

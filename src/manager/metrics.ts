@@ -11,11 +11,12 @@ import { statusMetrics } from './metrics/status-metrics.ts';
 import type { TrainedModelStatusObserver } from '../controllers/status/trained-model-status-controller.ts';
 
 /**
- * Everything the manager counts, and the functions by which its parts tell of it. docs/reference/metrics.md is made of it.
+ * All metrics of the manager, and the functions with which its parts report. docs/reference/metrics.md is generated
+ * from it.
  */
 export interface ManagerMetrics extends AdmissionMetrics, ClusterMetrics, ReconcileMetrics, PredictorMetrics {
   readonly registry: Registry;
-  /** Called with what is written about TrainedModels. */
+  /** Called with each write about TrainedModels. */
   readonly status: TrainedModelStatusObserver;
 }
 

@@ -14,17 +14,17 @@ import {
 } from '../certificates/webhook-registration.ts';
 import type { ConfigurationPlace, WebhookRegistration } from '../certificates/webhook-registration.ts';
 
-/** A neighbour that does not even complete a handshake in this time is not serving. */
+/** Another manager that does not complete a handshake in this time is not serving. */
 const NEIGHBOUR_TIMEOUT = milliseconds(1000);
 
-/** A configuration in the cluster, and what the manager switches it on for. */
+/** A configuration in the cluster, with the rules for which the manager enables it. */
 export interface RegisteredPlace extends ConfigurationPlace {
   readonly rules: readonly WebhookRule[];
-  /** A cluster may do without the one for TrainedModels. */
+  /** The configuration for TrainedModels may be missing. */
   readonly optional: boolean;
 }
 
-/** The two webhook configurations of the manager, of one name: the one for pods, and the one for TrainedModels. */
+/** The manager's two webhook configurations, which share a name: one for pods, one for TrainedModels. */
 export function webhookPlaces(client: ApiClient, name: string): readonly RegisteredPlace[] {
   return [
     { client, name, resource: MUTATING_WEBHOOK_CONFIGURATIONS, rules: POD_RULES, optional: false },
@@ -33,9 +33,8 @@ export function webhookPlaces(client: ApiClient, name: string): readonly Registe
 }
 
 /**
- * Where the caBundle is published. Those of the former name, too, for as long as they are there: API servers may still call
- * by them.
- *
+ * Where the caBundle is published. Configurations of the former name are included while they exist: API servers may
+ * still use them.
  * @param port where this process serves its webhooks
  */
 export async function registrationFor(

@@ -15,10 +15,9 @@ const ANSWER_BYTES = 4096;
 const DEFAULT_PORT = 443;
 
 /**
- * Whether an API server reaches a ready replica where it would call the webhook. It is asked to send a request there itself,
- * by its proxy: so a firewall between API servers and pods is found out before a pod is refused for it.
- *
- * @param wantsClientCertificate then the proxy, which has none, would be turned away; ready endpoints have to do
+ * Whether an API server reaches a ready replica at the address of the webhook. The API server itself sends the request,
+ * through its proxy, so that a firewall between API servers and pods is found before it causes pods to be refused.
+ * @param wantsClientCertificate the proxy has no client certificate and would be refused; ready endpoints must do
  */
 export async function webhookReach(
   client: ApiClient,
@@ -39,7 +38,7 @@ export async function webhookReach(
       const reached = await hasReadyEndpoint(client, service, { timeout: ASK_TIMEOUT });
       return reached ? { reached } : { reached, why: `${what} has no ready endpoint` };
     }
-    // Whatever the replica says to a GET: that it says something is what is asked.
+    // Any answer to a GET will do; only that there is one matters.
     const request = { namespace, service: name, port, path: '/', maxBytes: ANSWER_BYTES };
     await client.askService(request, { timeout: ASK_TIMEOUT });
     return { reached: true };

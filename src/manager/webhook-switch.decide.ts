@@ -5,53 +5,53 @@ import type { Deployment } from '../contract/predictor-outcome.ts';
 import { caBundleOf, isSwitchedOn } from '../contract/webhook-configuration.ts';
 import type { WebhookConfiguration, WebhookRule } from '../contract/webhook-configuration.ts';
 
-/** One of our configurations as it is in the cluster, and what it is to be called for. */
+/** One of our configurations in the cluster, and the rules it should have. */
 interface SwitchedConfiguration {
   readonly configuration: WebhookConfiguration;
   readonly rules: readonly WebhookRule[];
 }
 
-/** What becomes of the manager's pods, by its Deployment. */
+/** The future of the manager's pods, from its Deployment. */
 export type ManagerFuture =
-  /** Some are to run; `rolling`: they are being replaced. */
+  /** Some should run; `rolling`: they are being replaced. */
   | { readonly kind: 'wanted'; readonly rolling: boolean }
-  /** All go, and none comes in their place. */
+  /** All of them end, and no others replace them. */
   | { readonly kind: 'unwanted'; readonly reason: string }
-  /** There is no such Deployment, or it may not be read. */
+  /** The Deployment does not exist, or may not be read. */
   | { readonly kind: 'unknown' };
 
 export interface SwitchFacts {
   readonly ours: readonly SwitchedConfiguration[];
-  /** Those of the name before, as they are. */
+  /** Configurations of the former name. */
   readonly former: readonly WebhookConfiguration[];
   readonly future: ManagerFuture;
   /** Why this replica is not ready; undefined when it is. */
   readonly unready: string | undefined;
-  /** How long an API server has reached a replica; undefined where it did not, or was not asked. */
+  /** How long an API server has reached a replica; undefined when it did not, or was not asked. */
   readonly reachedFor: Milliseconds | undefined;
-  /** How long ours have been on without a break. */
+  /** How long ours have been on without interruption. */
   readonly onFor: Milliseconds | undefined;
 }
 
 export type SwitchStep =
   | { readonly kind: 'keep' }
-  /** Nothing can be done yet. */
+  /** Nothing to do yet. */
   | { readonly kind: 'wait'; readonly reason: string }
-  /** An API server is to be asked whether it reaches a replica. */
+  /** Ask an API server whether it reaches a replica. */
   | { readonly kind: 'ask' }
   | { readonly kind: 'switch-on' }
   | { readonly kind: 'switch-off'; readonly reason: string }
   | { readonly kind: 'retire-former' };
 
-/** After an endpoint is known, nodes and API servers need some time until all of them route to it. */
+/** Once an endpoint is known, nodes and API servers need some time until all of them route to it. */
 export const REACHED_FOR = seconds(3);
 /** Every API server has heard of a new configuration by then; the certificates wait as long, see core/certificates.ts. */
 const KNOWN_EVERYWHERE = seconds(5);
 
 /**
- * The next step of the leader. The webhook is called only while somebody can answer: a `failurePolicy: Fail` without an
- * answer refuses pods of others. A former configuration goes only after ours has taken its place, and not while the
- * manager's pods are being replaced: in a roll-back, its own manager is about to need it.
+ * The leader's next step. The webhook is called only while a replica can answer: `failurePolicy: Fail` without an
+ * answer refuses other users' pods. A former configuration is deleted only after ours has replaced it, and not while
+ * the manager's pods are being replaced: in a rollback, its own manager will need it.
  */
 export function decideSwitch(facts: SwitchFacts): SwitchStep {
   const { ours, former, future, unready } = facts;
@@ -84,8 +84,8 @@ function isCalledFor({ webhooks = [] }: WebhookConfiguration, rules: readonly We
 }
 
 /**
- * @param deployment as it is now; undefined when there is none
- * @param before whether there has been one since this process started: it runs elsewhere where there never was
+ * @param deployment its current version; undefined when it does not exist
+ * @param before whether it has existed since this process started; if it never did, the manager runs elsewhere
  */
 export function managerFuture(deployment: Deployment | undefined, before: boolean): ManagerFuture {
   if (deployment === undefined)

@@ -23,9 +23,9 @@ import { webhookReach } from './webhook-reach.ts';
 
 interface WebhookSwitchOptions {
   readonly client: ApiClient;
-  /** Of the manager. */
+  /** The manager's namespace. */
   readonly namespace: string;
-  /** Of this replica. */
+  /** This replica's readiness. */
   readonly readiness: ReadinessCheck;
   readonly wantsClientCertificate: boolean;
   readonly clock: Clock;
@@ -33,17 +33,17 @@ interface WebhookSwitchOptions {
   readonly logger: Logger;
 }
 
-/** Has API servers call the webhooks while the manager can answer. */
+/** Enables the webhooks while the manager can answer. */
 export interface WebhookSwitch {
-  /** Looks again and again until the signal aborts. Never rejects. */
+  /** Runs until the signal aborts. Never rejects. */
   lead(signal: AbortSignal): Promise<void>;
-  /** Resolves once API servers call the webhook for pods, or the signal aborts. To be asked while this replica leads. */
+  /** Resolves once API servers call the webhook for pods, or the signal aborts. Call while this replica leads. */
   untilOn(signal: AbortSignal): Promise<void>;
-  /** Ends it all; when no manager is to run any more, the webhooks are switched off first. Never rejects. */
+  /** Stops. If no manager should run any more, the webhooks are disabled first. Never rejects. */
   end(): Promise<void>;
 }
 
-/** For webhooks that are called for as long as they are registered. */
+/** For webhooks that are called as long as they are registered. */
 export const ALWAYS_ON: WebhookSwitch = {
   lead: () => Promise.resolve(),
   untilOn: () => Promise.resolve(),
@@ -52,11 +52,11 @@ export const ALWAYS_ON: WebhookSwitch = {
 
 const BUSY_POLL = seconds(1);
 const IDLE_POLL = seconds(10);
-/** The pod has 30 s to end, of which the webhook takes most. */
+/** The pod has 30 s to end, and the webhook takes most of them. */
 const END_TIMEOUT = milliseconds(2000);
 const END_TRIES = 5;
 
-/** One configuration as it was found. */
+/** One configuration as it was read. */
 interface Found {
   readonly place: RegisteredPlace;
   readonly configuration: WebhookConfiguration;
@@ -74,7 +74,7 @@ interface Switching {
   readonly on: PromiseWithResolvers<undefined>;
   reachedSince: MonotonicMs | undefined;
   onSince: MonotonicMs | undefined;
-  /** What was last waited for; said once, not with each look. */
+  /** The last reason to wait, so that it is logged once, not at each check. */
   awaited: string | undefined;
   ended: boolean;
 }
@@ -115,7 +115,7 @@ export function webhookSwitch(options: WebhookSwitchOptions): WebhookSwitch {
   };
 }
 
-/** Does one step; resolves with when to look again. */
+/** Performs one step. Resolves with the time until the next check. */
 async function look(switching: Switching, signal: AbortSignal): Promise<Milliseconds> {
   const { options, deployment, on } = switching;
   const { client, clock, readiness } = options;
@@ -159,7 +159,7 @@ async function perform(
     case 'switch-on':
       for (const { place, configuration } of ours)
         await writeConfiguration(place, withRules(configuration, place.rules));
-      // The next time that they are off, the API server is asked again.
+      // When they are disabled the next time, the API server is asked again.
       switching.reachedSince = undefined;
       switching.awaited = undefined;
       logger.info({ name: WEBHOOK_CONFIGURATION }, 'the webhooks are switched on: API servers call them');
@@ -191,7 +191,7 @@ async function switchOff(
   switching.options.logger.info({ reason }, 'the webhooks are switched off: API servers do not call them');
 }
 
-/** Of a process that ends. Another replica that ends does the same, so one that was faster is no failure. */
+/** For a process that ends. Another replica that ends does the same, so losing the race is not a failure. */
 async function takeBack(switching: Switching): Promise<void> {
   const { client, logger } = switching.options;
   const future = await switching.deployment.readFuture();
@@ -214,7 +214,7 @@ async function takeBack(switching: Switching): Promise<void> {
   }
 }
 
-/** As they are in the cluster now; those that are not installed, or that a role of before does not name, are left out. */
+/** The configurations in the cluster now, without those that are not installed or that an older role does not cover. */
 async function see(client: ApiClient, call: CallOptions): Promise<Sight> {
   const found = async (name: string): Promise<readonly Found[]> => {
     const each = webhookPlaces(client, name).map(async (place) => {
@@ -234,7 +234,7 @@ function isPodWebhookOn(found: readonly Found[]): boolean {
   return found.some(({ place, configuration }) => !place.optional && isSwitchedOn(configuration));
 }
 
-/** Only as it was seen: it may have been applied again meanwhile. */
+/** Only the version that was read: it may have been applied again in the meantime. */
 async function retire(place: RegisteredPlace, configuration: WebhookConfiguration): Promise<void> {
   const { name } = configuration.metadata;
   try {

@@ -24,7 +24,7 @@ interface WebhookServerOptions {
   readonly port: number;
   readonly handlers: ReadonlyMap<string, AdmissionHandler>;
   readonly drain: Milliseconds;
-  /** By which the API server calls us; the certificate is made out to them. */
+  /** The names that API servers use for the webhook; the certificate contains them. */
   readonly names: readonly string[];
   readonly client: ApiClient;
   /** Where the certificate is stored. */
@@ -34,14 +34,13 @@ interface WebhookServerOptions {
   readonly metrics: ManagerMetrics;
   /** See {@link ManagerOptions}. */
   readonly clientAuthorityFile: string | undefined;
-  /** Ends what looks at that file. */
+  /** Stops watching that file. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Binds at once, so that a port conflict fails fast, with the {@link firstCertificate}. The replica is not ready before
- * it serves the one that all replicas share.
- *
+ * Binds at once with the {@link firstCertificate}, so that a port conflict fails fast. The replica is not ready before
+ * it serves the certificate that all replicas share.
  * @throws {ClientAuthorityError} when the file cannot be used
  */
 export async function startWebhookServer(options: WebhookServerOptions): Promise<AdmissionServer> {
@@ -80,8 +79,8 @@ interface CertificateOptions {
 }
 
 /**
- * Keeps the certificate of the webhook, and its authority in the registration unless another provides both, for as long
- * as the signal lets it.
+ * Maintains the webhook's certificate until the signal aborts, and its authority in the registration unless another
+ * program provides both.
  */
 export function keepCertificate(options: CertificateOptions): {
   readonly trigger: () => void;

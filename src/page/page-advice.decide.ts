@@ -8,16 +8,15 @@ const WORDS = { TrainedModel: 'tm', InferenceService: 'isvc', Pod: 'pod' } as co
 const SHOWN_ANYWAY: ReadonlySet<LinkId> = new Set(['models-loaded']);
 
 /**
- * The first broken link of an explanation, as the page shows it.
- *
- * @param told what the page says already: it is not said twice
+ * The first broken link of an explanation, for the page.
+ * @param shown what the page shows already, which is not repeated
  */
-export function adviceOf({ kind, namespace, name, broken }: Explanation, told: string): Advice | null {
+export function adviceOf({ kind, namespace, name, broken }: Explanation, shown: string): Advice | null {
   if (broken === undefined || SHOWN_ANYWAY.has(broken.id)) return null;
   const { message, advice = '' } = broken;
-  const isTold = told !== '' && (message.includes(told) || told.includes(message));
+  const isShown = shown !== '' && (message.includes(shown) || shown.includes(message));
   return {
-    message: isTold ? '' : message,
+    message: isShown ? '' : message,
     advice,
     command: `mms explain ${WORDS[kind]}/${name} -n ${namespace}`,
   };

@@ -124,6 +124,13 @@ describe("the batcher beside that of KServe's agent", () => {
     ['null', 'null'],
     ['a list', '[]'],
     ['nothing', ''],
+    ['a number that is too large', '{"instances":[1e400]}'],
+    ['a number that is too small', '{"instances":[-1E+00400]}'],
+    ['a long number that is too large', `{"instances":[${'9'.repeat(250)}e99]}`],
+    ['a byte order mark', '\ufeff{"instances":[1]}'],
+    ['two values', '{"instances":[1]}{}'],
+    ['instances that are taken back', '{"instances":[1],"Instances":null}'],
+    ['NaN', '{"instances":[NaN]}'],
   ])('refuses like KServe: %s', async (_, body) => {
     const ask = async (port: number) => {
       const answer = await fetch(`http://127.0.0.1:${port}${pathOf('a')}`, { method: 'POST', body });
@@ -132,6 +139,26 @@ describe("the batcher beside that of KServe's agent", () => {
     const [kserve, mms] = await Promise.all([ask(theirs.port), ask(ours.port)]);
     expect(mms).toEqual(kserve);
     expect(mms.status).toBe(400);
+  });
+
+  it.each([
+    ['other letters', '{"Instances":[1]}', pathOf('a')],
+    ['two names', '{"instances":[1],"INSTANCES":[2]}', pathOf('a')],
+    ['large numbers', '{"instances":[1e300,12345678901234567890,0.1]}', pathOf('a')],
+    ['members of its own', '{"signature":"x","instances":[{"__proto__":{"a":1}}]}', pathOf('a')],
+    ['a path that is spelled otherwise', '{"instances":[1]}', '/v1/models/a%3Apredict'],
+  ])('answers like KServe to %s', async (_, body, path) => {
+    const ask = async (port: number) => {
+      calls = [];
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', body });
+      return {
+        answer: { ...((await answer.json()) as Answer), batchId: '' },
+        sizes: calls.map(({ size }) => size),
+      };
+    };
+    const [kserve, mms] = [await ask(theirs.port), await ask(ours.port)];
+    const decoded = JSON.parse(JSON.stringify(mms).replaceAll('%3A', ':')) as unknown;
+    expect(decoded).toEqual(kserve);
   });
 
   it.each([

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { AGENT, NODE_FLAGS } from '../support/agent.ts';
 import { agentScene } from '../support/agent-scene.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
+import { certificateFiles } from '../support/certificate-files.ts';
 import { startFaultServer } from '../support/fault-server.ts';
 import type { FaultServer } from '../support/fault-server.ts';
 import { named as byName, startForwardProxy } from '../support/forward-proxy.ts';
@@ -87,6 +88,64 @@ describe('the bundle', () => {
     },
   );
 
+  it('reaches sources, those who give tokens, and the model server by TLS', async () => {
+    const certificate = await certificateFiles();
+    const secure = await startFaultServer(certificate);
+    try {
+      const entry = { name: 'weights.txt', body: 'w' };
+      const good = {
+        small: secure.body('weights.txt', 'w', { 'content-length': '1' }),
+        tar: secure.body('model.tar', tar([entry])),
+      };
+      // The store answers 404: as far as that each client comes only with TLS, and Google's with a token.
+      const missing = { hf: 'hf://org/none', gs: 'gs://models/none', s3: 's3://models/none' };
+      const key = {
+        type: 'service_account',
+        client_email: 'robot@project.test',
+        private_key: certificate.key,
+        token_uri: secure.serve('token', (_request, response) => {
+          const token = { access_token: 't', token_type: 'Bearer', expires_in: 3_600 };
+          response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(token));
+        }),
+      };
+      const keyFile = join(dirname(certificate.certFile), 'google.json');
+      await writeFile(keyFile, JSON.stringify(key));
+      secure.serveAt('/probe', (_request, response) => void response.writeHead(200).end());
+      const models = Object.entries({ ...good, ...missing });
+      await scene.config.writeModels(models.map(([name, uri]) => configured(name, uri)));
+      const { port } = new URL(secure.url);
+      const agent = await scene.start({
+        env: {
+          NODE_EXTRA_CA_CERTS: certificate.certFile,
+          GOOGLE_APPLICATION_CREDENTIALS: keyFile,
+          STORAGE_EMULATOR_HOST: secure.url,
+          HF_ENDPOINT: secure.url,
+          AWS_ENDPOINT_URL: secure.url,
+          awsAnonymousCredential: 'true',
+          SERVING_READINESS_PROBE: JSON.stringify({
+            httpGet: { scheme: 'HTTPS', host: '127.0.0.1', port: Number(port), path: '/probe' },
+          }),
+        },
+      });
+      const settled = await agent.until(
+        ({ models: all }) =>
+          all.length === models.length &&
+          all.every(({ name, phase }) => phase === (name in good ? 'Loaded' : 'Failed')),
+      );
+      const reasons = settled.models.map(({ name, reason }) => [name, reason]);
+      expect(Object.fromEntries(reasons)).toEqual({
+        ...Object.fromEntries(Object.keys(good).map((name) => [name, ''])),
+        ...Object.fromEntries(Object.keys(missing).map((name) => [name, 'NotFound'])),
+      });
+      const asKubelet = { headers: { 'user-agent': 'kube-probe/1.36' } };
+      expect((await fetch(`http://127.0.0.1:${agent.port}/probe`, asKubelet)).status).toBe(200);
+      expect(secure.requests.some(({ url }) => url === '/probe')).toBe(true);
+    } finally {
+      await secure.stop();
+      await certificate.remove();
+    }
+  });
+
   it('loads nothing at a start that is for proxies alone', async () => {
     const chunks = join(dirname(AGENT), 'agent-chunks');
     const withTunnel: string[] = [];
@@ -99,6 +158,23 @@ describe('the bundle', () => {
       expect.stringMatching(/^agent-proxy-routes-/),
       expect.stringMatching(/^agent-puller-proxy-routes-/),
     ]);
+  });
+
+  it('brings compiled code that Node takes under the flags of the image', async () => {
+    const looks = `
+      const { readFileSync } = require('node:fs');
+      const { Script } = require('node:vm');
+      const [code, cache] = process.argv.slice(1);
+      const script = new Script(readFileSync(code, 'latin1'), { cachedData: readFileSync(cache) });
+      process.stdout.write(String(script.cachedDataRejected));`;
+    const caches = await compiledIn(join(dirname(AGENT), 'agent-chunks'));
+    const packs = caches.map((cache) => cache.replace(`-${process.version}-${process.arch}.cache`, '.js'));
+    expect(caches).toHaveLength(2);
+    for (const [index, cache] of caches.entries()) {
+      const args = [...NODE_FLAGS, '--eval', looks, packs[index] ?? '', cache];
+      const { stdout } = await promisify(execFile)(process.execPath, args);
+      expect([cache, stdout]).toEqual([cache, 'false']);
+    }
   });
 
   it.each([
@@ -130,7 +206,7 @@ describe('the bundle', () => {
   });
 });
 
-/** The compiled code of the puller's pack, and of the agent's two. */
+/** The compiled code of the puller's pack, and of the agent's. */
 async function compiledIn(chunks: string): Promise<string[]> {
   const names = (await readdir(chunks)).filter((name) => name.endsWith('.cache'));
   return names

@@ -176,7 +176,7 @@ describe('the status of a TrainedModel', () => {
     await conditionIs('good', 'ModelLoaded', { status: 'Unknown', reason: 'AgentNotReachable' }, 60_000);
     const after = await statusOf('good');
     expect(conditionOf(after, 'ModelLoaded')?.message).toBe(
-      'loaded on 1 of 2 replicas; pod sk-1: agent not reachable (nothing listens there)',
+      'loaded on 1 of 2 replicas; pod sk-1: agent not reachable (connection refused)',
     );
     expect(conditionOf(after, 'IsMMSPredictor')).toEqual(conditionOf(before, 'IsMMSPredictor'));
     // One write for each of the three models, no more.

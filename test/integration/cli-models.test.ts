@@ -210,7 +210,7 @@ describe('models from the command line', () => {
     expect(unready.stderr).toMatch(/answered 404: .*; its TrainedModel says: InferenceServiceNotFound/s);
     const elsewhere = await mms('infer', 'good', '-d', '{"inputs":[]}', '--url', 'http://127.0.0.1:1');
     expect(elsewhere.stderr).toMatch(
-      /127\.0\.0\.1:1\/v2\/models\/good\/infer does not answer: connect ECONNREFUSED .*right address\?/,
+      /127\.0\.0\.1:1\/v2\/models\/good\/infer does not answer \(connect ECONNREFUSED .*right address\?/,
     );
     // Nothing writes the status of an InferenceService here.
     const homeless = await mms('infer', 'good', '-d', '{"inputs":[]}', '--via', 'direct');

@@ -32,7 +32,7 @@ import { unpacked } from '../support/unpacked.ts';
  * KServe's manager (built once, some ten minutes) and a minute.
  */
 const FILE = new URL('credential-goldens.json', import.meta.url);
-const PAGE = new URL('../../docs/credentials.md', import.meta.url);
+const PAGE = new URL('../../docs/credential-places.md', import.meta.url);
 
 let recorded: Readonly<Record<string, RecordedAnswer>> = {};
 let cluster: ManagedCluster;
@@ -159,7 +159,7 @@ describe('no value of a Secret is to be seen', () => {
   });
 });
 
-describe('docs/credentials.md', () => {
+describe('docs/credential-places.md', () => {
   const [inputs = '', differences = ''] = readFileSync(PAGE, 'utf8').split('## Where it differs from KServe');
   /** What the last column of the tables with goldens names. */
   const named = (text: string): string[] =>

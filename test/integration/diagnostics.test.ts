@@ -21,6 +21,8 @@ import { unpacked } from '../support/unpacked.ts';
 const NOBODY = 'nobody-token';
 /** Planted wherever an object can hold one; it must be nowhere in the archive. */
 const SECRET = 'hunter2';
+/** Where payloads are logged. */
+const SINK = `http://sender:${SECRET}@sink.example/logs?token=${SECRET}`;
 
 /** A real API server and manager; no node has the pods, so that there are neither logs nor agents to ask. */
 describe('mms diagnostics', () => {
@@ -33,7 +35,10 @@ describe('mms diagnostics', () => {
     const { client } = cluster;
     await createService(
       client,
-      inferenceService('flowers', { sklearn: { env: [{ name: 'KEY', value: SECRET }] } }),
+      inferenceService('flowers', {
+        sklearn: { env: [{ name: 'KEY', value: SECRET }] },
+        logger: { url: SINK, mode: 'all', storage: { key: 'k', parameters: { region: SECRET } } },
+      }),
     );
     const storageUri = `https://models.example/tulip.zip?token=${SECRET}`;
     await createModel(client, trainedModel('tulip', 'flowers', { storageUri }));
@@ -43,7 +48,13 @@ describe('mms diagnostics', () => {
       data: { key: Buffer.from(SECRET).toString('base64') },
     });
     const pod = predictorPod('flowers-1', 'flowers', ({ metadata, spec }) => {
-      Object.assign(metadata, { annotations: { 'example.com/applied': SECRET } });
+      const annotations = {
+        'example.com/applied': SECRET,
+        'internal.serving.kserve.io/logger': 'true',
+        'internal.serving.kserve.io/logger-sink-url': SINK,
+        'internal.serving.kserve.io/logger-mode': 'all',
+      };
+      Object.assign(metadata, { annotations });
       spec.containers[0]!.args = ['--token', SECRET];
     });
     await client.create(PODS, pod);
@@ -82,6 +93,8 @@ describe('mms diagnostics', () => {
     expect(holders.map(([name]) => name)).toEqual([]);
     const encoded = Buffer.from(SECRET).toString('base64');
     expect([...(await unpacked(file)).values()].filter((text) => text.includes(encoded))).toEqual([]);
+    expect((await unpacked(file)).get('serving/pods.yaml')).toContain('http://sink.example/logs');
+    expect(cluster.manager.log()).not.toContain(SECRET);
   });
 
   it('does not write over a file unless it is told to', async () => {

@@ -76,7 +76,7 @@ describe('mms explain', () => {
       },
       ask: ['tm/closing'],
       broken: 'inference-service-kept',
-      words: /is being deleted since/,
+      words: /has been terminating since/,
     },
     {
       fault: 'the predictor has a model of its own',
@@ -291,6 +291,7 @@ describe('mms explain', () => {
       /trainedmodel\/fine or inferenceservice\/fine/,
     );
     expect((await scene.mms('explain', 'tulpi')).stderr).toMatch(/did you mean tulip/);
+    expect((await scene.mms('explain', 'tm', 'fine')).code).toBe(0);
     expect((await scene.mms('explain', 'secret/x')).stderr).toMatch(/is none of/);
   });
 });

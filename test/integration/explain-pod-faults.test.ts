@@ -87,14 +87,14 @@ describe('mms explain of a pod, and of an installation that is broken', () => {
       prepare: () => scene.manager.kill('SIGKILL'),
       ask: ['tm/podless'],
       broken: 'manager-leads',
-      words: /last heard of .* ago/,
+      words: /last renewed it .* ago/,
     },
     {
       fault: 'nobody answers the webhook',
       prepare: () => Promise.resolve(),
       ask: ['pod/early-0'],
       broken: 'webhook-answers',
-      words: /nobody is there/,
+      words: /nothing answers/,
     },
     {
       fault: 'the name cannot be a directory',

@@ -7,6 +7,7 @@ import { DEPLOYMENTS, INFERENCE_SERVICES, PODS } from '../../src/kube/resources.
 import { createService, inferenceService } from '../support/cluster-client.ts';
 import { runCommand } from '../support/command-run.ts';
 import { eventually } from '../support/eventually.ts';
+import type { FoldDocument } from '../support/fold-document.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
 import type { KServeCluster } from '../support/kserve-cluster.ts';
 import { buildKServeFirst } from '../support/kserve-first.ts';
@@ -22,16 +23,6 @@ import type { RealModelServers } from '../support/real-model-servers.ts';
 import { MOVING, predictionAt, protocolOfModel, requestOf, STAYING } from '../support/twelve-services.ts';
 import type { Protocol } from '../support/twelve-services.ts';
 
-interface Document {
-  readonly groups: readonly {
-    readonly name: string;
-    readonly protocol: Protocol;
-    readonly models: readonly { readonly name: string }[];
-  }[];
-  readonly alone: readonly { readonly name: string; readonly code: string }[];
-  readonly total: { readonly before: { readonly pods: number }; readonly after: { readonly pods: number } };
-}
-
 /**
  * KServe's own manager makes Deployments and Services of twelve InferenceServices, and real MLServers and sklearnservers answer, with
  * our agent as it is shipped before the shared ones. Kubelet and kube-proxy are played; with real ones: test/e2e/fold.test.ts.
@@ -43,7 +34,7 @@ describe('twelve InferenceServices of three kinds', () => {
   let node: PlayedNode;
   let proxy: PlayedProxy;
   let requests = '';
-  let report: Document;
+  let report: FoldDocument;
   const before = new Map<string, string>();
 
   buildKServeFirst();
@@ -114,7 +105,7 @@ describe('twelve InferenceServices of three kinds', () => {
   it('are in the report, right to the pod', async () => {
     const { code, stdout, stderr } = await fold('-o', 'json');
     if (code !== 0) throw new Error(stderr);
-    report = JSON.parse(stdout) as Document;
+    report = JSON.parse(stdout) as FoldDocument;
     expect(Object.fromEntries(report.alone.map(({ name, code: why }) => [name, why]))).toEqual(STAYING);
     const names = report.groups.map(({ protocol, models }) => [protocol, models.map(({ name }) => name)]);
     const ofProtocol = (wanted: Protocol) => MOVING.filter((name) => protocolOfModel(name) === wanted);

@@ -6,24 +6,13 @@ import { PODS } from '../../src/kube/resources.ts';
 import { createService, inferenceService } from '../support/cluster-client.ts';
 import { runCommand } from '../support/command-run.ts';
 import { eventually } from '../support/eventually.ts';
+import type { FoldDocument } from '../support/fold-document.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
 import type { KServeCluster } from '../support/kserve-cluster.ts';
 import { buildKServeFirst } from '../support/kserve-first.ts';
 import { kservePrograms } from '../support/kserve-programs.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { measure, serveMetrics } from '../support/pod-metrics.ts';
-
-interface Document {
-  readonly groups: readonly {
-    readonly name: string;
-    readonly runtime: string;
-    readonly before: object;
-    readonly after: object;
-    readonly models: readonly { readonly name: string; readonly memory: number; readonly memoryIs: string }[];
-  }[];
-  readonly alone: readonly { readonly name: string; readonly code: string; readonly reason: string }[];
-  readonly assumptions: readonly string[];
-}
 
 const MI = 1024 ** 2;
 
@@ -57,7 +46,7 @@ describe('mms fold of a cluster with KServe', () => {
     await cluster.stop();
   });
 
-  const report = async (...args: readonly string[]): Promise<Document> => {
+  const report = async (...args: readonly string[]): Promise<FoldDocument> => {
     const { code, stdout, stderr } = await runCommand([
       'fold',
       '--kubeconfig',
@@ -67,7 +56,7 @@ describe('mms fold of a cluster with KServe', () => {
       ...args,
     ]);
     if (code !== 0) throw new Error(stderr);
-    return JSON.parse(stdout) as Document;
+    return JSON.parse(stdout) as FoldDocument;
   };
 
   /** A pod as the Deployment that KServe made would create it. */

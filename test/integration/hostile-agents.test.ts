@@ -131,8 +131,9 @@ describe(`${LIARS} predictor pods that lie`, () => {
   }, 150_000);
 
   it('are counted, told of by name in the log, and left alone for a while', async () => {
+    // Liars of one InferenceService are tried three times a second at most, however many they are.
     await eventually(async () => {
-      expect(await cluster.manager.metric('mms_agent_faults_total')).toBeGreaterThanOrEqual(LIARS / 2);
+      expect(await cluster.manager.metric('mms_agent_faults_total')).toBeGreaterThanOrEqual(50);
     }, 120_000);
     expect(await cluster.manager.metric('mms_agent_models_ignored_total')).toBeGreaterThan(LIARS);
     expect(cluster.manager.log()).toContain('"pod":"default/evil-0"');

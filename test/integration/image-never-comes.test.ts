@@ -3,6 +3,8 @@ import type { ControlPlane } from '../../src/development/controlplane/control-pl
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { clientFor } from '../support/api-access.ts';
 import { testControlPlane } from '../support/control-plane.ts';
+import { installDefinitionsOf } from '../support/foreign-definitions.ts';
+import { CHART, helm } from '../support/helm.ts';
 import { kubectl, kubectlEnvironment } from '../support/kubectl.ts';
 import { paste, shellOf } from '../support/page.ts';
 import { withPlayedControllers } from '../support/played-controllers.ts';
@@ -11,6 +13,11 @@ import { manifests } from '../support/rendered.ts';
 import { report } from '../support/report.ts';
 
 const DEPLOYMENT = ['-n', 'kserve-mms-system', 'set', 'image', 'deployment/kserve-mms-manager'];
+
+interface Way {
+  readonly install: () => Promise<unknown>;
+  readonly uninstall: () => Promise<unknown>;
+}
 
 /** No manager ever runs here, as on nodes that cannot pull its image. With a manager that runs: registration.test.ts. */
 describe('an installation whose image never comes', () => {
@@ -22,6 +29,9 @@ describe('an installation whose image never comes', () => {
     client = clientFor(controlPlane);
     // The definitions take a while to be served, and the pods of others are there before them.
     await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests('crds'));
+    // KServe's, where the overlay for taking over puts rights.
+    await run('create', 'namespace', 'kserve');
+    await installDefinitionsOf('cert-manager', controlPlane.kubeconfigPath);
   });
   afterAll(async () => {
     await client.close();
@@ -29,10 +39,12 @@ describe('an installation whose image never comes', () => {
   });
 
   const run = (...args: readonly string[]): Promise<string> => kubectl(controlPlane.kubeconfigPath, ...args);
+  const played = <T>(work: () => Promise<T>): Promise<T> =>
+    withPlayedControllers(controlPlane.kubeconfigPath, work);
   const follow = async (section: string): Promise<void> => {
     const env = await kubectlEnvironment(controlPlane.kubeconfigPath);
     const script = await shellOf('docs/install.md', section);
-    await withPlayedControllers(controlPlane.kubeconfigPath, () => paste(script, { env }));
+    await played(() => paste(script, { env }));
   };
 
   it.each<[string, () => Promise<unknown>]>([
@@ -58,6 +70,41 @@ describe('an installation whose image never comes', () => {
       ...seen,
       refused: seen.refused.length,
     });
+    expect(seen).toMatchObject({ refused: [], injected: 0 });
+    expect(seen.bare).toBeGreaterThan(0);
+  });
+
+  const apply = (overlay: string) => (): Promise<unknown> => run('apply', '-k', manifests(overlay));
+  const helmed = (...args: readonly string[]) => helm([...args], controlPlane.kubeconfigPath);
+  const upgrade = (): Promise<string> =>
+    // The definitions are there already, as KServe brings them.
+    helmed('upgrade', '--install', 'kserve-mms', CHART, '--set', 'mode=beside-kserve');
+
+  it.each<[string, Way]>([
+    ...['beside-kserve', 'takeover-kserve', 'cert-manager'].map((name): [string, Way] => [
+      `the overlay ${name}`,
+      { install: apply(`overlays/${name}`), uninstall: () => follow('Uninstall') },
+    ]),
+    [
+      'the overlay beside-kserve, deleted as it was applied',
+      {
+        install: apply('overlays/beside-kserve'),
+        uninstall: () => played(() => run('delete', '-k', manifests('overlays/beside-kserve'))),
+      },
+    ],
+    [
+      'the Helm chart',
+      { install: upgrade, uninstall: () => played(() => helmed('uninstall', 'kserve-mms')) },
+    ],
+  ])('refuses no pod from installing to uninstalling %s', async (what, { install, uninstall }) => {
+    const seen = await podsMeanwhile({ client, service: 'sk' }, async () => {
+      await install();
+      await run(...DEPLOYMENT, 'manager=registry.example/kserve-mms:0.1.9');
+      await install();
+      await follow('Scale to zero');
+      await uninstall();
+    });
+    report(`pods from installing to uninstalling ${what}`, { ...seen, refused: seen.refused.length });
     expect(seen).toMatchObject({ refused: [], injected: 0 });
     expect(seen.bare).toBeGreaterThan(0);
   });

@@ -167,12 +167,12 @@ describe('over time, the controller of predictors', () => {
       await client.patch(LEASES, lease, { type: 'merge', body: { spec: { renewTime } } });
     };
     await eventuallyTrue('it has noticed', () =>
-      cluster.manager.log().includes('predictors are not looked after any more'),
+      cluster.manager.log().includes('predictors are no longer managed'),
     );
     await createService(client, inferenceService('theirs', modelPredictor('kserve-mlserver')));
 
     const refused = await startPredictorManager(cluster.controlPlane, { waitUntilReady: false });
-    await eventuallyTrue('it looks', () => refused.log().includes('looking whether it is alive'));
+    await eventuallyTrue('it looks', () => refused.log().includes('checking whether it is alive'));
     await renew();
     await eventuallyTrue('it has ended', () => refused.log().includes('the manager has ended'));
     expect(await refused.stop()).not.toBe(0);

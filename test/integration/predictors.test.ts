@@ -169,7 +169,7 @@ describe('the controller of predictors', () => {
       expect(await readCondition(client, 'early', 'PredictorReady')).toMatchObject({
         status: 'True',
         reason: 'RuntimeNotRecognized',
-        message: expect.stringContaining('what was deployed before stays'),
+        message: expect.stringContaining('the previous version keeps running'),
       }),
     );
   });

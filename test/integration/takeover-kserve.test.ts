@@ -151,7 +151,7 @@ describe("taking over from KServe's controller, and giving back", () => {
     await cluster.kserve().kill('SIGKILL');
     const body = { spec: { holderIdentity: 'somebody', leaseDurationSeconds: 10 } };
     await cluster.client.patch(LEASES, LEASE, { type: 'merge', body });
-    await eventuallyTrue('it has stood down', () => manager.log().includes('was taken away'));
+    await eventuallyTrue('it has stood down', () => manager.log().includes('was lost'));
     const damage = { type: 'merge', body: { data: { 'models.json': '[]' } } } as const;
     await cluster.client.patch(CONFIG_MAPS, { namespace: 'default', name: 'modelconfig-sk-0' }, damage);
     let looks = 0;

@@ -112,6 +112,7 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
     survives('slow', async () => (await manager.metric('mms_webhook_held_bytes')) > 24 * 1024 * 1024));
 
   const held = () => manager.metric('mms_webhook_held_bytes');
+  const connections = () => manager.metric('mms_webhook_connections');
   const closed = (reason: string) => manager.metric('mms_webhook_connections_closed_total', { reason });
 
   it.each([
@@ -125,6 +126,13 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
       'large-pieces',
       async () => (await held()) > 24 * 1024 * 1024,
     ],
+    [
+      '64 callers shake hands and leave, again and again',
+      'handshakes',
+      async () => (await connections()) > 10,
+    ],
+    ['1,500 senders send heads in pieces of one byte', 'heads', async () => (await connections()) > 500],
+    ['1,500 senders send bodies in pieces of one byte', 'crumbs', async () => (await connections()) > 500],
     [
       '64 senders send fifty requests at once and wait for no answer',
       'in-advance',

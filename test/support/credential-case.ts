@@ -24,7 +24,7 @@ export interface SecretCase {
 
 /** What is otherwise here than with KServe. */
 export interface Difference {
-  /** Why; docs/credentials.md says the same. */
+  /** Why; docs/credential-places.md says the same. */
   readonly because: string;
   /** Variables that differ, in place of KServe's of the same name. */
   readonly env?: Readonly<Record<string, EnvVar>>;

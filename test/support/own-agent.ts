@@ -16,25 +16,30 @@ export interface OwnAgent {
   stop(): Promise<void>;
 }
 
-/** Starts the bundle as KServe's webhook does for an InferenceService that is not multi-model, and waits until it serves. */
+/**
+ * Starts the bundle as KServe's webhook does for an InferenceService that is not multi-model, and waits until it serves.
+ * @param within what runs the agent, as the words before its command
+ */
 export async function startOwnAgent(
   componentPort: number,
   flags: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  within: readonly string[] = [],
 ): Promise<OwnAgent> {
   // Nothing comes after the last request here, so the agent need not wait for it.
   const args = [
     '--drain-seconds',
     '1',
-    ...flags,
     '--component-port',
     String(componentPort),
     '--port',
     '0',
     '--status-port',
     '0',
+    ...flags,
   ];
-  const child = spawn(process.execPath, [...NODE_FLAGS, AGENT, ...args], {
+  const [program = '', ...words] = [...within, process.execPath, ...NODE_FLAGS, AGENT, ...args];
+  const child = spawn(program, words, {
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../../src/lib/errors.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
+import { quantile } from './quantile.ts';
 import { dryRunContainers, predictorPod } from './predictor-pod.ts';
 
 /** What became of the pods that were created all the while. */
@@ -10,6 +11,8 @@ export interface PodsMeanwhile {
   /** Came by no webhook. */
   readonly bare: number;
   readonly injected: number;
+  /** How long those took that were not refused, in ms. */
+  readonly p99: number;
 }
 
 const CALLERS = 2;
@@ -23,11 +26,14 @@ export async function podsMeanwhile(
 ): Promise<PodsMeanwhile> {
   const refused: string[] = [];
   const came = { bare: 0, injected: 0 };
+  const times: number[] = [];
   let working = true;
   const caller = async (): Promise<void> => {
     while (working && refused.length < MOST_REFUSED) {
       try {
+        const began = performance.now();
         const containers = await dryRunContainers(client, predictorPod('a', service));
+        times.push(performance.now() - began);
         came[containers.includes('agent') ? 'injected' : 'bare'] += 1;
       } catch (thrown) {
         refused.push(messageOf(thrown));
@@ -40,5 +46,5 @@ export async function podsMeanwhile(
     working = false;
   };
   await Promise.all([work().finally(stop), ...Array.from({ length: CALLERS }, caller)]);
-  return { refused, ...came };
+  return { refused, ...came, p99: quantile(times, 0.99) };
 }

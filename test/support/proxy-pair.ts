@@ -1,4 +1,4 @@
-import { startProxy } from '../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from './proxy-before.ts';
 import type { Proxy } from '../../src/agent/proxy/proxy-server.ts';
 import { startKServeAgent } from './kserve-agent.ts';
 import type { KServeAgent } from './kserve-agent.ts';
@@ -16,12 +16,7 @@ export interface ProxyPair {
 export async function startProxyPair(): Promise<ProxyPair> {
   const components = { theirs: await startRecordingComponent(), ours: await startRecordingComponent() };
   const theirs = await startKServeAgent(components.theirs.port);
-  const ours = await startProxy({
-    ...{ port: 0, address: '127.0.0.1', componentPort: components.ours.port },
-    notReady: () => Promise.resolve(undefined),
-    observe: () => undefined,
-    stopwatch: () => performance.now(),
-  });
+  const ours = await proxyBefore(components.ours.port);
   return {
     ...{ theirs, ours, components },
     async stop() {

@@ -195,7 +195,7 @@ export function residencyScene(options: ResidencySceneOptions) {
     const outcome: WakeOutcome =
       availability.kind === 'loaded' ? availability : await waker.wait(name, signal);
     if (outcome.kind !== 'loaded') return outcome;
-    const leave = waker.enter(name);
+    const leave = waker.enter(name, availability.kind === 'loaded' ? 'at-once' : 'after-wait');
     inUse.set(name, (inUse.get(name) ?? 0) + 1);
     if (!seen.loaded.has(name) && specs.has(name)) seen.faults.push(`${name} is asked and not there`);
     await clock.sleep(milliseconds(lasts));

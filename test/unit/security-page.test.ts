@@ -12,3 +12,15 @@ it('SECURITY.md names a test for each line about the manager', () => {
 it.each(named.map(([, file = '', name = '']) => [file, name]))('there is the test %s › %s', (file, name) => {
   expect(readFileSync(new URL(file, root), 'utf8')).toContain(name.replaceAll("'", "\\'"));
 });
+
+it('each row of its tables has as many cells as its head', () => {
+  const tables = page.split(/\n\n+/).filter((block) => block.startsWith('|'));
+  expect(tables.length).toBeGreaterThanOrEqual(4);
+  for (const table of tables) {
+    const counts = table
+      .trimEnd()
+      .split('\n')
+      .map((row) => row.split('|').length);
+    expect(counts).toEqual(counts.map(() => counts[0]));
+  }
+});

@@ -4,23 +4,34 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import type { Around, Onward } from '../proxy/around.ts';
+import { readToNobody } from '../proxy/forward.ts';
 import { type BatchCaller, createBatchCaller } from './batch-call.ts';
 import { createGather } from './gather.ts';
+import { holdRequests, type NotHeld } from './held-requests.ts';
 import { createBatcherMetrics } from './metrics.ts';
 import type { BatcherSettings } from './settings.ts';
 import { type BatchAnswer, divideAnswer, readInstances } from './v1-batch.ts';
 
-/** A longer request is refused: batches are held in memory. */
-const MOST_BODY = 64 * 1024 ** 2;
+/** The answers to requests that are not accepted. */
+const NOT_HELD = {
+  'too long': [
+    413,
+    'the body is longer, or has more values, than is batched: 64 MiB, or less of short values',
+  ],
+  'too deep': [400, "can't Unmarshal body"],
+  'no room': [503, 'too many requests wait for their batch'],
+} as const satisfies Record<NotHeld, readonly [status: number, reason: string]>;
 
 interface BatcherDeps {
   readonly settings: BatcherSettings;
   readonly componentPort: number;
   readonly registry: Registry;
   readonly clock: Clock;
+  /** The most bytes of all waiting requests; some hundred MiB if absent. */
+  readonly mostHeld?: number;
 }
 
-/** The batcher at work. */
+/** The running batcher. */
 interface Batcher {
   readonly around: Around;
   close(): void;
@@ -31,11 +42,11 @@ interface Caller {
   readonly instances: readonly unknown[];
   answer(answer: BatchAnswer): void;
   hasLeft(): boolean;
-  /** Calls back when the client goes away before it was answered. */
+  /** Calls back if the client disconnects before it was answered. */
   onLeave(left: () => void): void;
 }
 
-/** Starts the batcher: requests to a path that ends with ":predict" go to the component together. */
+/** Starts the batcher: requests to a path that ends with ":predict" go to the component in batches. */
 export function startBatcher(deps: BatcherDeps): Batcher {
   const caller = createBatchCaller(deps.componentPort);
   const { batches, sizes } = createBatcherMetrics(deps.registry);
@@ -48,23 +59,31 @@ export function startBatcher(deps: BatcherDeps): Batcher {
       void callTogether(caller, target, callers);
     },
   });
+  const held = holdRequests(deps.clock, deps.mostHeld);
   const around: Around = (incoming, outgoing, { target, forward, take, onOver }) => {
-    const [path = ''] = target.split('?');
-    if (!path.endsWith(':predict')) {
+    if (!isPredict(target)) {
       forward();
       return;
     }
     take();
-    readBody(incoming, outgoing, (body) => {
+    const got = (body: Buffer): void => {
       const read = readInstances(body);
       if (read.kind === 'bad') answerText(outgoing, 400, read.reason);
       else {
         const member = callerOf(outgoing, onOver, read.instances);
         member.onLeave(gather.add(target, member));
       }
-    });
+    };
+    onOver(held.read(incoming, got, (why) => refuse(incoming, outgoing, why)));
+    if (incoming.headers.expect !== undefined) outgoing.writeContinue();
   };
   return { around, close: caller.close };
+}
+
+/** KServe's batcher compares the decoded path, however it is spelled. */
+function isPredict(target: string): boolean {
+  const [path = ''] = target.split('?');
+  return (path.includes('%') ? decodeURIComponent(path) : path).endsWith(':predict');
 }
 
 /** Calls the component once for all of them, and gives each its part. Never rejects. */
@@ -110,26 +129,15 @@ function callerOf(outgoing: ServerResponse, onOver: Onward['onOver'], instances:
   };
 }
 
-/** Reads a body whole, as long as it is not too long. */
-function readBody(incoming: IncomingMessage, outgoing: ServerResponse, read: (body: Buffer) => void): void {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  incoming.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= MOST_BODY) chunks.push(chunk);
-    else {
-      incoming.removeAllListeners('data').resume();
-      outgoing.shouldKeepAlive = false;
-      answerText(outgoing, 413, 'the body is longer than 64 MiB, which is the most that is batched');
-    }
-  });
-  incoming.on('end', () => {
-    if (size <= MOST_BODY) read(Buffer.concat(chunks));
-  });
-  if (incoming.headers.expect !== undefined) outgoing.writeContinue();
+function refuse(incoming: IncomingMessage, outgoing: ServerResponse, why: NotHeld): void {
+  const [status, reason] = NOT_HELD[why];
+  if (!incoming.complete) outgoing.shouldKeepAlive = false;
+  if (status === 503) outgoing.setHeader('retry-after', '1');
+  answerText(outgoing, status, reason);
+  if (!incoming.complete) readToNobody(incoming);
 }
 
-/** In the shape of Go's http.Error, which KServe's batcher answers with. */
+/** In the format of Go's http.Error, which KServe's batcher answers with. */
 function answerText(outgoing: ServerResponse, status: number, reason: string): void {
   send(outgoing, status, 'text/plain; charset=utf-8', `${reason}\n`);
 }

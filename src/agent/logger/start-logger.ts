@@ -3,14 +3,13 @@ import type { Registry } from 'prom-client';
 import { LOGGER_CA_DIRECTORY } from '../../contract/names.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Around, AroundStreams } from '../proxy/around.ts';
+import type { Look } from '../proxy/around.ts';
 import type { Environment } from '../sources/environment.ts';
 import { createRoom } from './log-room.ts';
 import { tellLosses } from './losses.ts';
 import { createLoggerMetrics } from './metrics.ts';
 import { createOutbox } from './outbox.ts';
 import type { LoggerSettings } from './settings.ts';
-import { createStreamTap } from './tap-streams.ts';
 import { createTap } from './tap.ts';
 import { openLogThread } from './thread-host.ts';
 
@@ -19,19 +18,18 @@ interface RequestLoggerDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Names the credentials of object stores. */
+  /** Holds the credentials of object stores. */
   readonly environment: Environment;
-  /** What the thread that sends records runs. */
+  /** The script of the thread that sends records. */
   readonly logThread: URL;
-  /** Where CA bundles are; KServe's place when absent. */
+  /** The directory of CA bundles. KServe's if absent. */
   readonly caDirectory?: string;
 }
 
-/** The request logger at work. */
+/** The running request logger. */
 interface RequestLogger {
-  readonly around: Around;
-  readonly aroundStreams: AroundStreams;
-  /** Sends what is there until the signal aborts. */
+  readonly look: Look;
+  /** Sends the remaining records until the signal aborts. */
   stop(signal: AbortSignal): Promise<void>;
 }
 
@@ -63,10 +61,8 @@ export async function startLogger(deps: RequestLoggerDeps): Promise<RequestLogge
     },
   });
   const outbox = createOutbox({ clock, pass: thread.post });
-  const tap = { settings, room, take: outbox.add, lost, clock, newId: randomUUID };
   return {
-    around: createTap(tap),
-    aroundStreams: createStreamTap(tap),
+    look: createTap({ settings, room, take: outbox.add, lost, clock, newId: randomUUID }),
     stop: async (signal) => {
       outbox.flush();
       await thread.stop(signal);
@@ -75,13 +71,13 @@ export async function startLogger(deps: RequestLoggerDeps): Promise<RequestLogge
   };
 }
 
-/** Records that are gathered for an object do not count: they wait for others, not for the sink. */
+/** Records gathered for an object do not count: they wait for others, not for the sink. */
 function roomOf({ sink, queueEvents, queueBytes }: LoggerSettings) {
   const gathered = sink.kind === 'objects' ? sink.batchSize - 1 : 0;
   return { events: queueEvents + gathered, bytes: queueBytes };
 }
 
-/** Only these: what a thread is given is copied. */
+/** Only these: what a thread receives is copied. */
 function threadSettings({ sink, origin, workers, queueEvents, queueBytes }: LoggerSettings) {
   return { sink, origin, workers, queueEvents, queueBytes };
 }

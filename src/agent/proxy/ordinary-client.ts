@@ -2,33 +2,40 @@ import { seconds } from '../../lib/clock.ts';
 import type { Connection } from '../connections.ts';
 import { isOnePiece } from './component-call.ts';
 import { CLIENT_IDLE } from './client-idle.ts';
-import { beginOrdinary, type OrdinaryCall, type OrdinaryExchange } from './ordinary-exchange.ts';
-import { forwardOddly } from './ordinary-oddly.ts';
+import {
+  beginOrdinary,
+  type OrdinaryCall,
+  type OrdinaryExchange,
+  type ReadCall,
+} from './ordinary-exchange.ts';
+import { forwardOddly, passOnOddly } from './ordinary-oddly.ts';
 import { ordinaryRequest } from './ordinary-request.decide.ts';
 import { passedRequest } from './proxied-request.decide.ts';
 import { requestHead } from './request-head.decide.ts';
 import { clientOf, type Serving } from './requests.ts';
+import { onwardNow, useModel } from './wake.ts';
+import { modelTarget } from '../../contract/model-target.ts';
 
-/** What a client may send before its answer is over; what comes then is left in its system. */
+/** What a client may send before its answer is over. Anything above waits in its system. */
 const MOST_EARLY = 64 * 1024;
-/** Clients that go by what they are told let go first: Node's server adds as much. */
+/** Clients that follow the announced timeout close first. Node's server adds as much. */
 const LATER = seconds(1);
 
 /**
- * Serves a connection as long as its requests are of the ordinary kind and short, one after the other; the first other one goes to
- * Node's server, and the connection with it. Node's server makes some twenty objects for each request, and registers as many
- * listeners: a third of what forwarding a small one takes.
+ * Serves a connection as long as its requests are short, of the ordinary kind and one after the other. The first other
+ * request goes to Node's server, and the connection with it. Node's server makes some twenty objects for each request,
+ * and registers as many listeners: a third of the cost of forwarding a small one.
  */
 export function serveOrdinary(serving: Serving, connection: Connection): void {
   const { socket } = connection;
   const client = clientOf(socket);
   let exchange: OrdinaryExchange | undefined;
-  /** What came before the answer was over. */
+  /** What arrived before the answer was over. */
   let early: Buffer[] = [];
   let earlyBytes = 0;
 
   function data(chunk: Buffer): void {
-    // What came before it goes first.
+    // Earlier bytes go first.
     if (exchange === undefined && early.length === 0) {
       begin(chunk);
       return;
@@ -41,15 +48,20 @@ export function serveOrdinary(serving: Serving, connection: Connection): void {
   }
 
   function begin(chunk: Buffer): void {
-    const call = readCall(serving, connection, client, chunk);
-    if (call === undefined) handOver(chunk);
-    else exchange = beginOrdinary(call, chunk.subarray(call.request.bodyAt), ends);
+    const read = readCall(serving, connection, client, chunk);
+    if (read === undefined) {
+      handOver(chunk);
+      return;
+    }
+    const first = chunk.subarray(read.request.bodyAt);
+    const call = atOnce(read);
+    exchange = call === undefined ? passOnOddly(read, first, over) : beginOrdinary(call, first, ends);
   }
 
-  /** The answer is over, and the connection goes on. */
+  /** The answer is over, and the connection stays open. */
   function over(): void {
     exchange = undefined;
-    // Not from within what ended the answer before.
+    // Not inside the call that ended the previous answer.
     if (early.length > 0) setImmediate(goOn);
   }
 
@@ -72,7 +84,7 @@ export function serveOrdinary(serving: Serving, connection: Connection): void {
   }
 
   const ends = { over, oddly: forwardOddly };
-  // Whoever sends no more reads no more either, as Node's server has it.
+  // A client that sends no more reads no more, as Node's server treats it.
   const end = () => void socket.end();
   const gone = () => exchange?.gone();
   const timeout = () => {
@@ -83,15 +95,17 @@ export function serveOrdinary(serving: Serving, connection: Connection): void {
   socket.setTimeout(CLIENT_IDLE + LATER);
 }
 
-/** The request that begins with these bytes; undefined where it is not of the ordinary kind, or not alone, or long. */
+/**
+ * The request that begins with these bytes. Undefined if it is long, not of the ordinary kind, or followed by others.
+ */
 function readCall(
   serving: Serving,
   connection: Connection,
   client: string | undefined,
   chunk: Buffer,
-): OrdinaryCall | undefined {
-  const { state, around, wake, upstream } = serving;
-  if (state.draining || around !== undefined || wake() !== undefined) return undefined;
+): ReadCall | undefined {
+  const { state, around, look, upstream } = serving;
+  if (state.draining || around !== undefined) return undefined;
   const request = ordinaryRequest(chunk);
   if (request === undefined || chunk.length > request.bodyAt + request.length) return undefined;
   const { method, target, headers } = request;
@@ -99,5 +113,17 @@ function readCall(
   const passed = passedRequest(head, client, `${upstream.host}:${upstream.port}`, false);
   if (!('headers' in passed) || !isOnePiece(passed, request.length)) return undefined;
   const text = requestHead(method, passed);
-  return text === undefined ? undefined : { serving, connection, request, passed, head: text };
+  if (text === undefined) return undefined;
+  return { serving, connection, request, passed, head: text, sight: look?.(headers) };
+}
+
+/** The same with the model that it uses. Undefined if it does not proceed at once. */
+function atOnce(read: ReadCall): OrdinaryCall | undefined {
+  const wake = read.serving.wake();
+  if (wake === undefined) return { ...read, use: undefined };
+  const wanted = modelTarget(read.request.method, read.passed.target);
+  if (wanted === undefined) return { ...read, use: undefined };
+  const onward = onwardNow(wake, wanted);
+  if (onward === 'passes') return { ...read, use: undefined };
+  return onward === 'enters' ? { ...read, use: useModel(wake, wanted.model, 'at-once') } : undefined;
 }

@@ -4,68 +4,69 @@ import { type Milliseconds, seconds } from '../../lib/clock.ts';
 import { MAX_HEAD_BYTES, MAX_HEADERS } from './proxied-request.decide.ts';
 import { type Connections, createConnections } from '../connections.ts';
 import { refuse } from './answers.ts';
-import type { Around, AroundStreams } from './around.ts';
+import type { Around, Look } from './around.ts';
 import { CLIENT_IDLE } from './client-idle.ts';
 import { newUpstream } from './component-call.ts';
 import { lookFirst } from './first-bytes.ts';
 import { serveOrdinary } from './ordinary-client.ts';
 import { judge, type Serving, type State, track } from './requests.ts';
 import { passOn } from './pass-on.ts';
+import { seeAnswer, seeRequest } from './sight.ts';
 import { tunnel } from './tunnel.ts';
 import { refuseUnreadable } from './unreadable.ts';
 import { serveUpgrade } from './upgrades.ts';
-import type { Http2Door } from './http2/door.ts';
+import type { createHttp2Door, Http2Door } from './http2/door.ts';
 import type { Wake } from './wake.ts';
 
-/** uvicorn closes a connection after 5 idle seconds; ours ends sooner, so that no request meets a closing one. */
+/** uvicorn closes a connection after 5 idle seconds. Ours ends sooner, so that no request meets a closing one. */
 const COMPONENT_IDLE = seconds(4);
-/** How long the head of a request may take, as KServe's agent has it. */
+/** The time limit for the head of a request, as in KServe's agent. */
 const HEAD_TIME = seconds(60);
-/** How often the above is looked at. */
+/** How often that limit is checked. */
 const LOOK_EVERY = seconds(5);
-/** Some 15 KiB each while they do nothing. */
+/** Some 15 KiB each while idle. */
 const MOST_CONNECTIONS = 4_096;
-/** Heads of a usual size, of as many connections as there may be; or some that are as long as they may be. */
+/** Enough for heads of a usual size on all connections, or for some of the largest size. */
 const MOST_HELD = 64 * 1024 ** 2;
 const PROBE_HEADER = 'k-network-probe';
 const PROBE_VALUE = 'queue';
 
 interface ProxyOptions {
   readonly port: number;
-  /** Where to listen; all addresses when absent. */
+  /** The address to listen on. All addresses if absent. */
   readonly address?: string;
   readonly componentPort: number;
-  /** Undefined when ready, else why not. */
+  /** Undefined if ready, else the reason. */
   readonly notReady: () => Promise<string | undefined>;
   readonly observe: (path: string, status: number, took: Milliseconds) => void;
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
-  /** The request logger and the batcher; nothing stands around when absent. */
+  /** The batcher. Absent: none. */
   readonly around?: Around | undefined;
-  /** The request logger's sight of HTTP/2, whose connections go through as they are when absent. */
-  readonly aroundStreams?: AroundStreams | undefined;
-  /** By what requests wait for models that sleep; none waits when absent, or while it gives nothing. */
+  /** The request logger. Absent: connections of HTTP/2 are tunnelled. */
+  readonly look?: Look | undefined;
+  /** Lets requests wait for sleeping models. Absent, or while it returns nothing: none waits. */
   readonly wake?: (() => Wake | undefined) | undefined;
-  /** How long the head of a request may take; a minute when absent. */
+  /** The time limit for the head of a request; a minute if absent. */
   readonly headTime?: Milliseconds;
-  /** How many clients may be connected at once; some thousands when absent. */
+  /** The most connected clients; some thousands if absent. */
   readonly mostConnections?: number;
-  /** How many bytes of heads that are not whole are held for all clients; some MiB when absent. */
+  /** The most bytes of incomplete heads for all clients; some MiB if absent. */
   readonly mostHeld?: number;
 }
 
 export interface Proxy {
   /** The port that was bound. */
   readonly port: number;
-  /** Requests and tunnels under way, and when the last one began (by the stopwatch). */
+  /** The number of running requests and tunnels, and when the last one began (monotonic). */
   activity(): { readonly inFlight: number; readonly lastStarted: number };
   /** From now on every answer asks its client to close the connection. */
   startDraining(): void;
-  /** Stops listening and resolves when nothing is under way any more, or the signal aborts. */
+  /** Stops listening and resolves when nothing is running any more, or the signal aborts. */
   close(signal: AbortSignal): Promise<void>;
 }
 
-/** Starts the data path: everything that comes to the port goes to the component, but readiness probes. */
+/** Starts the data path: everything that comes to the port goes to the component, except readiness probes. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const { componentPort, headTime = HEAD_TIME } = options;
   const { mostConnections: most = MOST_CONNECTIONS, mostHeld = MOST_HELD } = options;
@@ -77,14 +78,19 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const serveHttp = (socket: Socket) => {
     for (const listener of listeners) listener.call(http, socket);
   };
-  const { observe, stopwatch, around, aroundStreams, wake = () => undefined } = options;
-  const serving: Serving = { observe, stopwatch, around, upstream, state, connections, serveHttp, wake };
-  // Loaded when it is needed: few agents are spoken to by gRPC, and have models that sleep or a logger.
-  let opened: Promise<Http2Door> | undefined;
-  const door = () =>
-    (opened ??= import('./http2/door.ts').then(({ createHttp2Door }) =>
-      createHttp2Door({ ...upstream, wake, aroundStreams }),
-    ));
+  const { observe, stopwatch, around, look, wake = () => undefined } = options;
+  const serving: Serving = {
+    observe,
+    stopwatch,
+    around,
+    look,
+    upstream,
+    state,
+    connections,
+    serveHttp,
+    wake,
+  };
+  const door = lateDoor({ ...upstream, wake, look });
   addHandlers(http, serving, options);
   http.removeAllListeners('connection');
   http.on('connection', (socket: Socket) => {
@@ -93,9 +99,10 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     if (connection === undefined) return;
     const http2 = () => {
       track(serving, connection);
-      if (wake() === undefined && aroundStreams === undefined) tunnel(socket, upstream.host, upstream.port);
+      if (wake() === undefined && look === undefined) tunnel(socket, upstream.host, upstream.port);
       else
-        door()
+        door
+          .get()
           .then(({ serve: take }) => take(socket))
           .catch(() => socket.destroy());
     };
@@ -108,7 +115,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     activity: () => state,
     startDraining: () => {
       state.draining = true;
-      void opened?.then(({ drain }) => drain());
+      door.drain();
     },
     close: async (signal) => {
       http.close();
@@ -121,20 +128,29 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   };
 }
 
+/** Loaded on demand: few agents get gRPC and have sleeping models or a logger. */
+function lateDoor(options: Parameters<typeof createHttp2Door>[0]) {
+  let opened: Promise<Http2Door> | undefined;
+  return {
+    get: () => (opened ??= import('./http2/door.ts').then(({ createHttp2Door: open }) => open(options))),
+    drain: () => void opened?.then(({ drain }) => drain()),
+  };
+}
+
 function newHttpServer(headTime: Milliseconds): Server {
   const server = createServer({
     keepAliveTimeout: CLIENT_IDLE,
-    // Bodies may take as long as they take; heads may not, which Node takes for the same unless both are said.
+    // Bodies have no time limit, but heads have one. Node applies one limit to both unless both are set.
     requestTimeout: 0,
     headersTimeout: headTime,
     connectionsCheckingInterval: Math.min(LOOK_EVERY, headTime),
     maxHeaderSize: MAX_HEAD_BYTES,
-    // Judged with the rest of the head.
+    // Checked with the rest of the head.
     requireHostHeader: false,
     noDelay: true,
     shouldUpgradeCallback: () => true,
   });
-  // One more than goes through, so that too many are noticed: Node drops the rest without a word.
+  // One more than is passed on, so that too many are noticed: Node drops the rest silently.
   server.maxHeadersCount = MAX_HEADERS + 1;
   return server;
 }
@@ -145,7 +161,7 @@ function addHandlers(server: Server, serving: Serving, { notReady }: ProxyOption
   server.on('request', serve);
   server.on('checkContinue', serve);
   server.on('clientError', (error, socket) => refuseUnreadable(error, socket, serving.connections));
-  // A proxy's method, which this is not for.
+  // CONNECT is for proxies, which this is not.
   server.on('connect', (_, socket) => {
     socket.on('error', () => undefined);
     socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
@@ -155,7 +171,7 @@ function addHandlers(server: Server, serving: Serving, { notReady }: ProxyOption
   );
 }
 
-/** Answers one request: a probe by itself, any other by the component. */
+/** Answers a request: a probe itself, any other through the component. */
 function answer(
   serving: Serving,
   notReady: ProxyOptions['notReady'],
@@ -164,7 +180,7 @@ function answer(
 ): void {
   const { state, connections } = serving;
   const connection = connections.began(outgoing, incoming.socket);
-  // What follows the last request of a connection would be acted on, and its answer lost.
+  // Bytes after the last request of a connection would be acted on, and their answer lost.
   if (connection === undefined || connection.isEnding) return;
   const { headers } = incoming;
   if (headers[PROBE_HEADER] !== undefined || isKubeletProbe(incoming)) {
@@ -174,10 +190,15 @@ function answer(
   if (state.draining) outgoing.shouldKeepAlive = false;
   if (!outgoing.shouldKeepAlive) connection.isEnding = true;
   if (passed === undefined) return;
+  const sight = serving.look?.(incoming.rawHeaders);
+  if (sight !== undefined) {
+    seeRequest(incoming, sight.request);
+    seeAnswer(outgoing, sight);
+  }
   passOn(serving, incoming, outgoing, passed);
 }
 
-/** Kubelet says who it is; KServe's agent answers it the same way, whatever the path. */
+/** Kubelet identifies itself. KServe's agent answers it the same way, whatever the path. */
 function isKubeletProbe({ headers }: IncomingMessage): boolean {
   return (
     headers['k-kubelet-probe'] !== undefined || headers['user-agent']?.startsWith('kube-probe/') === true
@@ -218,7 +239,7 @@ function listen(server: Server, { port, address }: ProxyOptions): Promise<number
   });
 }
 
-/** Resolves once nothing is under way or time is up. */
+/** Resolves once nothing is running or time is up. */
 function whenIdle(state: State, connections: Connections, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setInterval(() => {

@@ -5,10 +5,10 @@ import type { Puller, PullRequest } from './contract.ts';
 import { createPulls, type InProcessPullerOptions } from './in-process-puller.ts';
 import { isNear, mayBeNear, NEAR, NEAR_BUDGET } from './near.ts';
 
-/** URIs remembered that led to more than is fetched here; of the oldest no more than that is learnt again. */
+/** The number of URIs remembered whose models are too large to fetch here. A forgotten one is found again. */
 const FAR_KEPT = 1_000;
 
-/** A file that is not fetched in this process; nobody sees it. */
+/** A file that this process must not fetch. The error stays inside this module. */
 class FarModelError extends MmsError {
   readonly code = 'FAR_MODEL';
   readonly retryable = true;
@@ -23,14 +23,14 @@ class FarModelError extends MmsError {
 }
 
 /**
- * Fetches small models in this process ({@link NEAR}), and has `far` fetch the others: a process that is there already has them
- * sooner than one that starts first, and what they need of memory is given back by its end.
- * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is no network.
+ * Fetches small models in this process ({@link NEAR}), and leaves the others to `far`. This process runs already, so it
+ * has small models sooner than one that must start; and the memory for large ones is freed when the other process ends.
+ * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is not a network.
  */
 export function createNearPuller(options: InProcessPullerOptions, far: Puller): Puller {
-  const spend = createBudget(options.clock);
+  const budget = createBudget(options.clock);
   const near = createPulls(options, {
-    admission: () => admission(spend),
+    admission: () => admission(budget.spend),
     left: (thrown) => (thrown instanceof FarModelError ? thrown : undefined),
   });
   const knownFar = new Set<string>();
@@ -44,7 +44,7 @@ export function createNearPuller(options: InProcessPullerOptions, far: Puller): 
     }
   };
   const goesFar = ({ storageUri }: PullRequest): boolean =>
-    running >= NEAR.atOnce || knownFar.has(storageUri) || !mayBeNear(storageUri);
+    running >= NEAR.atOnce || knownFar.has(storageUri) || !mayBeNear(storageUri) || !budget.begin();
   return {
     pull: async (request, signal, onProgress) => {
       if (goesFar(request)) return far.pull(request, signal, onProgress);
@@ -59,26 +59,46 @@ export function createNearPuller(options: InProcessPullerOptions, far: Puller): 
   };
 }
 
-/** Counts what was let in, not what has come: several files of a model come at the same time. */
+/** Counts admitted bytes, not received ones: several files of a model come at the same time. */
 function admission(spend: (bytes: number) => boolean): (file: RemoteFile) => void {
   let [files, bytes] = [0, 0];
   return (file) => {
     if (!isNear({ files, bytes }, file)) throw new FarModelError('it is fetched by the other process', true);
-    if (!spend(file.size ?? 0)) throw new FarModelError('too much was fetched here lately', false);
+    const newMemory = file.reusesBuffers === true ? 0 : (file.size ?? 0);
+    if (!spend(newMemory)) throw new FarModelError('too much was fetched here lately', false);
     files += 1;
     bytes += file.size ?? 0;
   };
 }
 
-/** Says whether so many bytes more may come, and counts them when they may. */
-function createBudget(clock: Clock): (bytes: number) => boolean {
-  let [since, spent] = [clock.monotonic(), 0];
-  return (bytes) => {
+/** Limits the fetches of this process for a period. Each method returns whether the fetch fits, and counts it if so. */
+interface Budget {
+  /** One more model. */
+  begin(): boolean;
+  /** This many more bytes. */
+  spend(bytes: number): boolean;
+}
+
+function createBudget(clock: Clock): Budget {
+  let since = clock.monotonic();
+  let [models, spent] = [0, 0];
+  const renew = (): void => {
     const now = clock.monotonic();
-    if (now - since >= NEAR_BUDGET.everyMs) [since, spent] = [now, 0];
-    if (spent + bytes > NEAR_BUDGET.bytes) return false;
-    spent += bytes;
-    return true;
+    if (now - since >= NEAR_BUDGET.everyMs) [since, models, spent] = [now, 0, 0];
+  };
+  return {
+    begin: () => {
+      renew();
+      if (models >= NEAR_BUDGET.models || spent >= NEAR_BUDGET.bytes) return false;
+      models += 1;
+      return true;
+    },
+    spend: (bytes) => {
+      renew();
+      if (spent + bytes > NEAR_BUDGET.bytes) return false;
+      spent += bytes;
+      return true;
+    },
   };
 }
 

@@ -2,13 +2,13 @@ import { BadArchiveError } from './errors.ts';
 
 const BLOCK_BYTES = 512;
 
-/** What is known of a tar by its first block. */
+/** What the first block of a tar says. */
 export interface TarStart {
-  /** GNU tar's `--label`: the first entry names the archive, and holds no file. */
+  /** GNU tar's `--label`: the first entry names the archive and has no content. */
   readonly isLabelled: boolean;
 }
 
-/** Formats by their first bytes, in hexadecimal, and what a person should do. */
+/** Formats by their first bytes in hexadecimal, and what the user should do. */
 const OTHERS: readonly (readonly [string, string])[] = [
   ['504b0304', 'it is a zip: give it a name that ends in .zip'],
   ['504b0506', 'it is an empty zip'],
@@ -24,29 +24,29 @@ const OTHERS: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * Judges the first block of an unpacked tar; all of it where there is less.
- * @throws BadArchiveError that says what it is in place of a tar
+ * Checks the first block of an unpacked tar, or all of it if the tar is shorter.
+ * @throws BadArchiveError that names the format found
  */
-export function judgeTarStart(start: Buffer): TarStart {
+export function checkTarStart(start: Buffer): TarStart {
   if (start.length >= BLOCK_BYTES && (hasChecksum(start) || start.every((byte) => byte === 0))) {
     return { isLabelled: start[156] === 'V'.charCodeAt(0) };
   }
   const other = otherFormat(start);
-  if (other !== undefined) throw new BadArchiveError(`the archive is no tar: ${other}`);
+  if (other !== undefined) throw new BadArchiveError(`the archive is not a tar: ${other}`);
   if (start.length < BLOCK_BYTES) {
-    throw new BadArchiveError(`the archive is no tar, or is cut off: it holds ${start.length} bytes`);
+    throw new BadArchiveError(`the archive is not a tar, or is cut off: it holds ${start.length} bytes`);
   }
-  // Its parser says more of a header that is damaged.
+  // For a damaged header the parser has the better message.
   return { isLabelled: false };
 }
 
-/** What a person should know of bytes that are no tar; undefined when they are nothing that is known. */
+/** What the bytes are if they are not a tar, and what to do. Undefined if the format is unknown. */
 export function otherFormat(start: Buffer): string | undefined {
   const hex = start.toString('hex', 0, 8);
   return OTHERS.find(([magic]) => hex.startsWith(magic))?.[1] ?? textFormat(start);
 }
 
-/** What text came in place of an archive, with what to do; undefined when it is none that is known. */
+/** What text came instead of an archive, and what to do. Undefined if it is not recognized. */
 export function textFormat(start: Buffer): string | undefined {
   const text = start
     .toString('latin1')
@@ -60,12 +60,12 @@ export function textFormat(start: Buffer): string | undefined {
   if (/^[{[]/.test(text))
     return 'it is JSON, most likely an error of the server: ask for the storageUri with curl';
   if (text.startsWith('version https://git-lfs')) {
-    return 'it is a pointer of Git LFS: store the file itself (git lfs pull)';
+    return 'it is a Git LFS pointer: store the file itself (git lfs pull)';
   }
   return undefined;
 }
 
-/** The sum of the block's bytes, its own field taken for blanks. Source: POSIX pax, "ustar Interchange Format". */
+/** The sum of the block's bytes, with blanks in the checksum field. Source: POSIX pax, "ustar Interchange Format". */
 export function hasChecksum(block: Buffer): boolean {
   const wanted = Number.parseInt(block.toString('latin1', 148, 156).replace(/[\0 ]/g, ''), 8);
   let sum = 8 * 0x20;

@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar-stream';
 import type { Extract, Header } from 'tar-stream';
 import { archiveFault } from './archive.ts';
-import { judgeTarStart } from './archive-start.ts';
+import { checkTarStart } from './archive-start.ts';
 import type { TarStart } from './archive-start.ts';
 import { BadArchiveError, LimitExceededError, UnsafeEntryError } from './errors.ts';
 import { gunzipMembers } from './gzip-members.ts';
@@ -17,16 +17,16 @@ import { unpackedFrames } from './zstd-frames.ts';
 
 export interface TarOptions {
   readonly limits: ModelLimits;
-  /** The source gives a length or digest, and the bytes end in an error where it does not hold. */
+  /** The source gave a length or digest, and the stream fails if it does not match. */
   readonly lengthIsProved?: boolean;
-  /** Another name for an entry, or undefined to leave it out before its type is looked at. */
+  /** Returns another name for the entry, or undefined to skip it whatever its type. */
   readonly rename?: ((name: string, type: EntryType) => string | undefined) | undefined;
 }
 
 /** Null for a type that the parser does not know. */
 export type EntryType = Header['type'] | null;
 
-/** The parser's own types leave out that an entry can be read as a stream of bytes, and its option for pre-POSIX tars. */
+/** The parser's types omit that an entry is an async iterable of bytes, and the option for pre-POSIX tars. */
 interface Entry extends AsyncIterable<Uint8Array> {
   readonly header: Header;
   resume(): unknown;
@@ -34,13 +34,13 @@ interface Entry extends AsyncIterable<Uint8Array> {
 const EXTRACT_OPTIONS = { allowUnknownFormat: true } as Parameters<typeof extract>[0];
 
 const BLOCK_BYTES = 512;
-/** Of gzip and zstd, the longer one. */
+/** The longer of the magic numbers of gzip and zstd. */
 const MAGIC_BYTES = 4;
 const OWNER_MAY_EXECUTE = 0o100;
 
 /**
- * Unpacks a tar, plain or compressed by gzip (also several members in a row) or zstd, as it arrives.
- * Only files and directories are taken; what else an archive can hold is refused by name.
+ * Unpacks a tar as it arrives: plain, or compressed with gzip (also several members) or zstd.
+ * Only files and directories are accepted. Entries of any other type are refused by name.
  * @throws PullError
  */
 export async function unpackTar(
@@ -107,7 +107,7 @@ async function feed(
   }
 }
 
-/** As much as tells the compression, and all that came with it; servers may send the first bytes alone. */
+/** Enough bytes to identify the compression, and the rest of the last chunk. Servers may send the first bytes alone. */
 async function startOf(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
   let start = Buffer.alloc(0);
   while (start.length < MAGIC_BYTES) {
@@ -120,7 +120,7 @@ async function startOf(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
 
 interface Decoded {
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** The compression has a trailer of its own, by which a stream that was cut off shows. */
+  /** The compression has its own trailer, so a truncated stream is detected. */
   readonly endIsProved: boolean;
 }
 
@@ -135,13 +135,13 @@ function decoded(start: Uint8Array, packed: AsyncIterable<Uint8Array>, blocks: T
 interface Inspection {
   readonly counter: { readonly packedBytes: number };
   readonly limits: ModelLimits;
-  /** Told before the first entry comes. */
+  /** Called before the first entry. */
   readonly onStart: (start: TarStart) => void;
   readonly blocks: TarBlocks;
   readonly lengthIsProved: boolean;
 }
 
-/** Watches the unpacked bytes go by: what they are, the ratio, and where the archive ends. What follows its end is dropped. */
+/** Checks the unpacked bytes: the format, the ratio, and the end of the archive. Bytes after the end are dropped. */
 async function* inspected(
   unpacked: AsyncIterable<Uint8Array>,
   { counter, limits, onStart, blocks, lengthIsProved }: Inspection,
@@ -156,7 +156,7 @@ async function* inspected(
     if (start !== undefined) {
       start = Buffer.concat([start, chunk]);
       if (start.length < BLOCK_BYTES) continue;
-      onStart(judgeTarStart(start.subarray(0, BLOCK_BYTES)));
+      onStart(checkTarStart(start.subarray(0, BLOCK_BYTES)));
       ready = start;
       start = undefined;
     }
@@ -167,7 +167,7 @@ async function* inspected(
     }
     if (dropped > limits.maxBytes) throw tooMuchAfterEnd(limits);
   }
-  if (start !== undefined) judgeTarStart(start);
+  if (start !== undefined) checkTarStart(start);
   const rest = blocks.finish(lengthIsProved);
   if (rest.length > 0) yield rest;
 }
@@ -178,7 +178,7 @@ function tooMuchAfterEnd({ maxBytes }: ModelLimits): LimitExceededError {
   );
 }
 
-/** @throws LimitExceededError when so much came out of so little that it must be a bomb. */
+/** @throws LimitExceededError when the ratio is so high that the archive must be a bomb. */
 export function checkRatio(unpackedBytes: number, packedBytes: number, limits: ModelLimits): void {
   if (unpackedBytes <= limits.ratioFloorBytes || unpackedBytes <= packedBytes * limits.maxRatio) return;
   throw new LimitExceededError(
@@ -189,7 +189,7 @@ export function checkRatio(unpackedBytes: number, packedBytes: number, limits: M
 async function unpackEntry(entry: Entry, tree: TreeWriter, { rename }: TarOptions): Promise<void> {
   const { header } = entry;
   const name = rename === undefined ? header.name : rename(header.name, header.type);
-  // A marker is no part of the model, whatever it is.
+  // A marker is not part of the model, whatever its type.
   if (name === undefined || isForeignMarker(name)) {
     entry.resume();
     return;

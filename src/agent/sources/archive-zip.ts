@@ -16,19 +16,19 @@ const SYMBOLIC_LINK = 0o120000;
 const ORDINARY_TYPES: ReadonlySet<number> = new Set([0, 0o100000, 0o040000]);
 const OWNER_MAY_EXECUTE = 0o100;
 const LOCAL_HEADER_BYTES = 30;
-/** Enough to know a text or a tar by. */
+/** Enough to recognize a text or a tar. */
 const START_BYTES = 512;
 const SIZE_IN_ZIP64_FIELD = 0xffff_ffff;
 /** General purpose bit 3: sizes and CRC follow the data (APPNOTE 4.4.4). */
 const DATA_DESCRIPTOR = 0x8;
 
 /**
- * Unpacks a zip file, zip64 too. The central directory is judged as a whole before the first byte is written.
+ * Unpacks a zip file, zip64 too. The whole central directory is checked before the first byte is written.
  * @throws PullError
  */
 export async function unpackZip(file: string, tree: TreeWriter, limits: ModelLimits): Promise<void> {
   try {
-    await withZip(file, (zip) => judge(zip, limits));
+    await withZip(file, (zip) => checkEntries(zip, limits));
     await withZip(file, async (zip) => {
       for await (const entry of zip.eachEntry()) await unpackEntry(zip, entry, tree);
     });
@@ -38,11 +38,13 @@ export async function unpackZip(file: string, tree: TreeWriter, limits: ModelLim
 }
 
 async function withZip(file: string, use: (zip: ZipFile) => Promise<void>): Promise<void> {
-  // Names stay bytes, so that our policy judges them and nothing is repaired on the way.
+  // Names stay bytes: our policy checks them, and the parser repairs nothing.
   const zip = await openPromise(file, { autoClose: false, decodeStrings: false }).catch(
     async (cause: unknown) => {
       const other = formatOf(await startOf(file));
-      throw other === undefined ? cause : new BadArchiveError(`the archive is no zip: ${other}`, { cause });
+      throw other === undefined
+        ? cause
+        : new BadArchiveError(`the archive is not a zip: ${other}`, { cause });
     },
   );
   try {
@@ -52,7 +54,7 @@ async function withZip(file: string, use: (zip: ZipFile) => Promise<void>): Prom
   }
 }
 
-/** What came in place of a zip; a zip that is only cut off begins like one. */
+/** What came instead of a zip. Undefined for a truncated zip, which starts like a whole one. */
 function formatOf(start: Buffer): string | undefined {
   if (start.readUInt16BE(0) === 0x504b) return undefined;
   if (start.readUInt16BE(0) === 0x1f8b) return 'it is gzip: give it a name that ends in .tar.gz';
@@ -71,8 +73,10 @@ async function startOf(file: string): Promise<Buffer> {
   }
 }
 
-/** Sizes, count and places of all entries; overlapping ones are how a small file unpacks to petabytes. */
-async function judge(zip: ZipFile, limits: ModelLimits): Promise<void> {
+/**
+ * Checks the sizes, number and positions of all entries. With overlapping entries a small file unpacks to petabytes.
+ */
+async function checkEntries(zip: ZipFile, limits: ModelLimits): Promise<void> {
   if (zip.entryCount > limits.maxEntries) {
     throw new LimitExceededError(
       `the archive has ${zip.entryCount} entries; ${limits.maxEntries} is the limit`,
@@ -105,7 +109,7 @@ async function unpackEntry(zip: ZipFile, entry: Entry, tree: TreeWriter): Promis
     return;
   }
   const stream = await zip.openReadStreamPromise(entry);
-  // The parser may report a fault once more after the reader has seen it and gone.
+  // The parser may report a fault again after the reader has stopped.
   stream.on('error', () => undefined);
   const executable = (mode & OWNER_MAY_EXECUTE) !== 0;
   await tree.writeFile(name, crcChecked(stream as AsyncIterable<Uint8Array>, entry, name), { executable });
@@ -129,7 +133,7 @@ function refuseOddEntries(entry: Entry, name: string, type: number): void {
   }
 }
 
-/** Programs that read from the front see the local header, others the central directory: both must tell the same. */
+/** Programs that read from the front use the local header, others the central directory: the two must agree. */
 async function compareWithLocalHeader(zip: ZipFile, entry: Entry, name: string): Promise<void> {
   const local = await zip.readLocalFileHeaderPromise(entry);
   const sizesFollow = (local.generalPurposeBitFlag & DATA_DESCRIPTOR) !== 0;

@@ -2,10 +2,10 @@ import { BadArchiveError, PullError } from './errors.ts';
 import { isError } from './is-error.ts';
 import { printable } from './redact.ts';
 
-/** The formats that are unpacked. */
+/** The supported archive formats. */
 export type ArchiveKind = 'tar' | 'zip';
 
-/** By the end of a URI's path. */
+/** By the extension of the URI's path. */
 const BY_EXTENSION: readonly (readonly [string, ArchiveKind])[] = [
   ['.zip', 'zip'],
   ['.tar', 'tar'],
@@ -23,8 +23,8 @@ const BY_MEDIA_TYPE: ReadonlyMap<string, ArchiveKind> = new Map([
 ]);
 
 /**
- * Whether a download is to be unpacked. The URI's extension decides; only a name without one leaves it to the media type,
- * so that `model.json.gz` or `weights.npz` are never taken for an archive.
+ * The archive format of a download, or undefined if it is not unpacked. The URI's extension decides. The media type
+ * counts only for a name without an extension, so `model.json.gz` or `weights.npz` is never unpacked.
  */
 export function archiveKindOf(fileName: string, mediaType: string | undefined): ArchiveKind | undefined {
   const lower = fileName.toLowerCase();
@@ -35,8 +35,8 @@ export function archiveKindOf(fileName: string, mediaType: string | undefined): 
 }
 
 /**
- * The one error worth telling of several that one fault set off: ours, then the file system's, else the parser's as a
- * BadArchiveError.
+ * One fault can set off several errors. This picks the one to report: ours, then the file system's, else the parser's
+ * as a BadArchiveError.
  */
 export function archiveFault(thrown: readonly unknown[]): unknown {
   const ours = thrown.find((error) => error instanceof PullError);

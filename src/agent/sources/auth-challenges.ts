@@ -1,4 +1,4 @@
-/** One challenge of WWW-Authenticate. */
+/** One challenge of a WWW-Authenticate header. */
 export interface AuthChallenge {
   /** In lower case. */
   readonly scheme: string;
@@ -13,9 +13,9 @@ const PART = new RegExp(
 );
 
 /**
- * The challenges of one or more WWW-Authenticate headers, joined by commas. What cannot be read ends the list.
- * A value without quotes may be a URL, which some registries send so, though it is no token.
- * Source: RFC 9110, 11.6.1: a comma stands between parameters and between challenges alike.
+ * The challenges of one or more WWW-Authenticate headers, joined by commas. Parsing stops at the first unreadable part.
+ * A value without quotes may be a URL: some registries send it so, although it is not a token.
+ * Source: RFC 9110, 11.6.1: a comma separates both parameters and challenges.
  */
 export function readChallenges(header: string): AuthChallenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];

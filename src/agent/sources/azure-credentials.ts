@@ -28,7 +28,7 @@ export async function credentialFor(
   const clientSecret = read(env, 'CLIENT_SECRET');
   const tokenFile = read(env, 'FEDERATED_TOKEN_FILE');
   if (clientId === undefined) return new AnonymousCredential();
-  // Costs some 20 MiB, so only those who need it load it.
+  // The SDK costs some 20 MiB, so it is loaded on demand.
   const identity = await import('@azure/identity');
   if (tenantId !== undefined && clientSecret !== undefined) {
     return byProxies(
@@ -43,11 +43,11 @@ export async function credentialFor(
       proxies,
     );
   }
-  // Directly: the identity is the node's, and a proxy has another.
+  // Not through a proxy: the identity belongs to the node, and a proxy has its own.
   return new identity.ManagedIdentityCredential({ clientId });
 }
 
-/** A token that somebody else has asked for, and renews by a new pod. Whether it still holds is for the store to say. */
+/** A token requested outside the pod and renewed by replacing the pod. The store decides whether it is still valid. */
 function givenToken(token: string, expiresOnSeconds: string | undefined): TokenCredential {
   const expiresOnTimestamp =
     expiresOnSeconds === undefined ? Number.MAX_SAFE_INTEGER : Number(expiresOnSeconds) * 1000;
@@ -59,7 +59,7 @@ function givenToken(token: string, expiresOnSeconds: string | undefined): TokenC
   return { getToken: () => Promise.resolve({ token, expiresOnTimestamp }) };
 }
 
-/** A credential whose requests for tokens go by the environment's proxies. */
+/** A credential whose token requests go through the environment's proxies. */
 function byProxies(
   create: (options: CredentialOptions) => TokenCredential,
   proxies: ProxyRouter | undefined,
@@ -78,7 +78,7 @@ function byProxies(
   return {
     getToken: async (scopes, options) => {
       last = undefined;
-      // Azure's library for tokens keeps nothing of what a request failed for.
+      // Azure's token library discards the cause of a failed request.
       return credential.getToken(scopes, options).catch((thrown: unknown) => {
         throw last ?? thrown;
       });

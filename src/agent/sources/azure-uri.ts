@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts';
 
 interface AzurePlace {
   readonly account: string;
-  /** Without a `/` at the end. */
+  /** Without a trailing `/`. */
   readonly serviceUrl: string;
   readonly container: string;
   readonly prefix: string;
@@ -16,7 +16,7 @@ interface AzurePlace {
 const STORAGE_DOMAIN =
   /^([a-z0-9-]{3,63})\.(?:blob|dfs)\.(core\.(?:windows\.net|usgovcloudapi\.net|chinacloudapi\.cn))$/;
 
-/** True for an https URI that names Azure Blob Storage and not just any web server. */
+/** True for an https URI that names Azure Blob Storage rather than any other web server. */
 export function isAzureBlobHost(hostname: string): boolean {
   return STORAGE_DOMAIN.test(hostname);
 }

@@ -24,7 +24,7 @@ const PIPELINE: StoragePipelineOptions = { retryOptions: { maxTries: 2, retryDel
 
 /**
  * `https://<account>.blob.core.windows.net/<container>/<prefix>` and `abfs(s)://` by Azure's client.
- * The account's domain is fixed, so a storageUri cannot lead the credentials elsewhere.
+ * The account's domain is fixed, so a storageUri cannot send the credentials elsewhere.
  */
 export function createAzureSource({ env, settings }: SourceContext): Source {
   const proxies = createProxyRouter(env, settings);
@@ -75,9 +75,9 @@ function listBlobs(
     const { value } = (await pages.next().catch((thrown: unknown) => {
       throw isUnread(thrown) ? badListing('an answer cannot be read', thrown) : thrown;
     })) as { value: Partial<ContainerListBlobFlatSegmentResponse> | undefined };
-    // Any XML with status 200 becomes a response of the client's; each listing names its container.
+    // The client turns any XML with status 200 into a response. A listing always names its container.
     if (value?.segment === undefined || value.containerName === undefined) {
-      throw badListing('an answer is no listing');
+      throw badListing('an answer is not a listing');
     }
     const objects = value.segment.blobItems.map(({ name, properties, metadata }) => {
       const size = properties.contentLength;
@@ -87,14 +87,14 @@ function listBlobs(
   });
 }
 
-/** How the client fails on an answer that is no XML, and on XML without the fields it reads. */
+/** The client's errors for an answer that is not XML, and for XML without the expected fields. */
 function isUnread(thrown: unknown): boolean {
   return isError(thrown) && (recordOf(thrown)['code'] === 'PARSE_ERROR' || thrown.name === 'TypeError');
 }
 
 /**
- * Accounts with hierarchical namespace, and tools for those without, mark a directory by an empty blob with this metadata.
- * Names of metadata have no case, but keep the one they were written in, such as `Hdi_isfolder`.
+ * Accounts with a hierarchical namespace, and tools for those without, mark a directory with an empty blob that has
+ * this metadata. Metadata names are case-insensitive but keep the case they were written in, such as `Hdi_isfolder`.
  * Source: learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources
  */
 function isFolder(metadata: Readonly<Record<string, string>> = {}): boolean {
@@ -118,10 +118,10 @@ function openBlob(container: ContainerClient, { key, size }: StoredObject): Remo
   };
 }
 
-/** The client insists on the ETag and length that the service always gives. */
+/** The client needs the ETag and length that the service always sends. */
 function noBlob(shown: string, cause: unknown): SourceUnavailableError {
   return new SourceUnavailableError(
-    `${shown}: an answer has no ETag or no length, so it is not the store's. It is asked again later. ` +
+    `${shown}: an answer has no ETag or no length, so it is not the store's. It is fetched again later. ` +
       'If it stays, check the gateway in front of the store.',
     { cause },
   );
@@ -142,7 +142,7 @@ function opened(
     totalBytes: rest === undefined ? size : offset + rest,
     tag: answer.etag,
     digests,
-    // A connection that breaks reaches us as an AbortError or a plain Error without a code.
+    // A broken connection arrives as an AbortError or a plain Error without a code.
     faultOf: (error) =>
       isError(error) && (error.name === 'AbortError' || !('code' in error))
         ? new SourceUnavailableError(`${shown}: the connection broke`, { cause: error })

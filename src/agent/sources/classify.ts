@@ -22,7 +22,7 @@ const unavailable: Make = (detail, cause) =>
 const timedOut: Make = (detail, cause) =>
   new SourceTimeoutError(`${detail}: the source did not answer in time.`, { cause });
 const diskFull: Make = (detail, cause) =>
-  new DiskFullError(`${detail}: no room on the model volume. Free some, or give the volume a larger size.`, {
+  new DiskFullError(`${detail}: no room on the model volume. Free some space, or make the volume larger.`, {
     cause,
   });
 const untrusted: Make = (detail, cause) =>
@@ -32,7 +32,7 @@ const untrusted: Make = (detail, cause) =>
   );
 
 /**
- * By `code` of what Node, libuv and undici throw; the last is the fetch that Google's client calls. Source:
+ * By the `code` of what Node, libuv and undici throw; undici is the fetch that Google's client calls. Source:
  * nodejs.org/api/errors, undici docs/api/Errors.
  */
 const BY_CODE: ReadonlyMap<string, Make> = new Map<string, Make>([
@@ -75,7 +75,10 @@ const BY_CODE: ReadonlyMap<string, Make> = new Map<string, Make>([
     'EPERM',
     (detail, cause) => new AccessDeniedError(`${detail}: the file system refuses access.`, { cause }),
   ],
-  ['EEXIST', (detail, cause) => new DuplicateEntryError(`${detail}: two files of one name.`, { cause })],
+  [
+    'EEXIST',
+    (detail, cause) => new DuplicateEntryError(`${detail}: two files with the same name.`, { cause }),
+  ],
   [
     'ENOTDIR',
     (detail, cause) => new DuplicateEntryError(`${detail}: a file where a directory has to be.`, { cause }),
@@ -86,7 +89,7 @@ const BY_CODE: ReadonlyMap<string, Make> = new Map<string, Make>([
   ],
   [
     'ENAMETOOLONG',
-    (detail, cause) => new UnsafePathError(`${detail}: a name longer than the volume takes.`, { cause }),
+    (detail, cause) => new UnsafePathError(`${detail}: a name is too long for the volume.`, { cause }),
   ],
 ]);
 
@@ -96,7 +99,7 @@ const noHttp: Make = (detail, cause) =>
     { cause },
   );
 
-/** Names that the cloud clients give to errors which carry no HTTP status. */
+/** Names that the cloud clients give to errors without an HTTP status. */
 const BY_NAME: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['TimeoutError', timedOut],
   ...[
@@ -104,6 +107,8 @@ const BY_NAME: ReadonlyMap<string, Make> = new Map<string, Make>([
     'TokenProviderError',
     'CredentialUnavailableError',
     'AuthenticationError',
+    'AuthenticationRequiredError',
+    'AggregateAuthenticationError',
   ].map((name): [string, Make] => [
     name,
     (detail, cause) =>
@@ -117,8 +122,8 @@ const BY_NAME: ReadonlyMap<string, Make> = new Map<string, Make>([
 ]);
 
 /**
- * Makes a PullError of whatever a client threw. It reads codes, names and statuses, never the text: a client's text is not
- * shown either, because it may quote a signed request.
+ * Turns whatever a client threw into a PullError. It reads codes, names and statuses, never the text. A client's text
+ * is not shown either, because it may quote a signed request.
  */
 export function classify(thrown: unknown, shown: string): PullError {
   for (let error: unknown = thrown, depth = 0; depth < 5; depth += 1) {
@@ -179,7 +184,7 @@ function headerOf(headers: unknown, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Codes and names are single words; anything else is text and stays out. */
+/** Codes and names are single words. Anything else is free text and is not shown. */
 function word(value: unknown): string | undefined {
   return typeof value === 'string' && /^[A-Za-z][\w.-]{0,60}$/.test(value) ? value : undefined;
 }

@@ -7,8 +7,8 @@ import type { HttpResponse } from './http-client.ts';
 import { shownUri } from './redact.ts';
 
 /**
- * The codings there are but gzip; `identity` is none. Whatever else servers write there, such as `aws-chunked`, which is how
- * an upload was signed, `utf-8` or `text/plain`, says nothing about the bytes, and no client decodes it.
+ * All registered codings but gzip; `identity` means no coding. Other values that servers send, such as `aws-chunked`
+ * (how an upload was signed), `utf-8` or `text/plain`, say nothing about the bytes, and no client decodes them.
  * Source: iana.org/assignments/http-parameters, "HTTP Content Coding Registry"
  */
 const CODINGS: ReadonlySet<string> = new Set(
@@ -16,17 +16,18 @@ const CODINGS: ReadonlySet<string> = new Set(
 );
 const GZIP: ReadonlySet<string> = new Set(['gzip', 'x-gzip']);
 const GZIP_TYPE = /^application\/(x-)?(gzip|tar|gtar|compressed(-tar)?|tgz)\b/i;
-/** What real servers send; each layer takes an unpacker with its buffers. */
+/** The most layers that real servers send. Each layer needs an unpacker with its buffers. */
 const MOST_LAYERS = 2;
-/** Of a stream, enough to know it by. */
+/** Enough of a stream to recognize its format. */
 const START_BYTES = 512;
 
 /**
- * How often the bytes of an answer are to be unpacked to be the file. We ask for `identity`, so a server that names gzip either
- * describes the file itself, as many do with `.tgz`, or did not listen; where the name does not tell, the first bytes do, as
- * Go's client, and so KServe's agent, takes the coding off. A `.tgz` that is packed once more on its way is unpacked once.
- * @param asked the URL before redirects: a store that is redirected to often has no file name in its own.
- * @throws RequestRefusedError when it has another coding.
+ * How many times the bytes of an answer must be unpacked to get the file. We ask for `identity`. A server that still
+ * names gzip either describes the file itself, as many do for `.tgz`, or ignored the request. If the file name does not
+ * decide, the first bytes do: Go's client, and so KServe's agent, removes the coding. A `.tgz` packed again in transit
+ * is unpacked once.
+ * @param asked the URL before redirects: a store behind a redirect often has no file name in its URL.
+ * @throws RequestRefusedError for any other coding.
  */
 export async function gzipLayers(response: HttpResponse, asked: URL): Promise<number> {
   const { headers, url, body } = response;
@@ -44,29 +45,29 @@ export async function gzipLayers(response: HttpResponse, asked: URL): Promise<nu
     );
   }
   if (!isGzip(await startOf(body, 2))) return 0;
-  // A tar may be compressed, whatever its name.
+  // A tar may be compressed whatever its name.
   const named = [asked, url].some(({ pathname }) => /\.(t?gz|tar)$/i.test(pathname));
   const isItself = named || GZIP_TYPE.test(headers.get('content-type') ?? '');
   if (isItself) return isGzip(unpackedStart(await startOf(body))) ? 1 : 0;
   return codings.length;
 }
 
-/** The first bytes of a body, so many where it has them, which are then still to be read. */
+/** The first bytes of a body, or all of a shorter one. They are put back and remain to be read. */
 export async function startOf(body: Readable, bytes = START_BYTES): Promise<Buffer> {
   let start = Buffer.alloc(0);
-  // The first byte may come alone. What has come is taken out meanwhile: while it is there, each look finds it at once.
+  // The first byte may come alone. Take out what has come: while it stays, `readable` fires at once each time.
   for (let isOver = false; start.length < bytes && !isOver;) {
     await readableOrOver(body);
     const part = body.read() as Buffer | null;
     if (part !== null) start = Buffer.concat([start, part]);
     isOver = part === null || ('complete' in body && body.complete === true);
   }
-  // In the same turn as the last look, before the stream tells of its end.
+  // In the same turn as the last read, before the stream emits its end.
   if (start.length > 0) body.unshift(start);
   return start;
 }
 
-/** A body of no bytes that has come whole is never readable: it only ends. */
+/** An empty body that has arrived whole never becomes readable: it only ends. */
 async function readableOrOver(body: Readable): Promise<void> {
   if (body.readableEnded) return;
   const settled = new AbortController();
@@ -82,7 +83,7 @@ function isGzip(bytes: Buffer): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
-/** What the first bytes of a gzip unpack to; nothing where they are too few, or damaged. */
+/** What the first bytes of a gzip unpack to. Empty if they are too few or damaged. */
 function unpackedStart(start: Buffer): Buffer {
   try {
     return gunzipSync(start.subarray(0, START_BYTES), { finishFlush: constants.Z_SYNC_FLUSH });

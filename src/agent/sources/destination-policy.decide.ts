@@ -3,27 +3,27 @@ import { embeddedIpv4, inNetwork, parseIp, parseNetwork } from './ip-address.dec
 import type { IpAddress, IpNetwork } from './ip-address.decide.ts';
 
 /**
- * Where a user's storageUri may not lead. A pod's metadata service hands out the node's and the workload's credentials to
- * any caller, so a TrainedModel that names it would turn the agent into a way to read them.
- * Loopback and private ranges stay allowed: object stores in the cluster live there.
+ * Where a user's storageUri must not lead. A pod's metadata service hands out the node's and the workload's credentials
+ * to any caller, so a TrainedModel that names it would turn the agent into a way to read them. Loopback and private
+ * ranges stay allowed: object stores in the cluster live there.
  */
-export type DestinationVerdict =
+export type DestinationCheck =
   { readonly allowed: true } | { readonly allowed: false; readonly because: string };
 
 export interface DestinationPolicy {
-  /** Judges a host as written, before it is resolved. Says nothing about where the name leads: ask `address` for each. */
-  host(hostname: string): DestinationVerdict;
-  /** Judges an address that is about to be connected to. */
-  address(address: string): DestinationVerdict;
+  /** Checks a host as written, before it is resolved. Use `address` for each address that the name resolves to. */
+  host(hostname: string): DestinationCheck;
+  /** Checks an address before a connection to it. */
+  address(address: string): DestinationCheck;
 }
 
-/** A network that is to be denied is not written as one, such as 10.0.0.0/8. */
+/** A network to deny is not written as an address or a range such as 10.0.0.0/8. */
 export class InvalidNetworkError extends MmsError {
   readonly code = 'INVALID_NETWORK';
   readonly retryable = false;
 }
 
-/** Metadata services of the clouds; none of them holds models. */
+/** Metadata services of the clouds. None of them holds models. */
 const FORBIDDEN_NETWORKS: ReadonlyMap<string, string> = new Map([
   ['169.254.0.0/16', 'link-local addresses hold cloud metadata services'],
   ['fe80::/10', 'link-local addresses hold cloud metadata services'],
@@ -43,7 +43,7 @@ const FORBIDDEN_HOSTS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * @param deniedNetworks further addresses or CIDR ranges that this cluster wants out of reach.
+ * @param deniedNetworks further addresses or CIDR ranges to deny in this cluster.
  * @throws InvalidNetworkError when one of them is neither.
  */
 export function createDestinationPolicy(deniedNetworks: readonly string[] = []): DestinationPolicy {
@@ -51,11 +51,11 @@ export function createDestinationPolicy(deniedNetworks: readonly string[] = []):
     ...FORBIDDEN_NETWORKS,
     ...deniedNetworks.map((text) => [text, 'denied by configuration']),
   ].map(([text = '', because = '']) => ({ network: networkOf(text), because }));
-  const judge = (ip: IpAddress): DestinationVerdict => {
+  const check = (ip: IpAddress): DestinationCheck => {
     const hit = forbidden.find(({ network }) => inNetwork(ip, network));
     if (hit !== undefined) return { allowed: false, because: hit.because };
     const inner = isUnspecified(ip) ? LOOPBACK[ip.family] : embeddedIpv4(ip);
-    return inner === undefined ? { allowed: true } : judge(inner);
+    return inner === undefined ? { allowed: true } : check(inner);
   };
   return {
     host: (hostname) => {
@@ -64,16 +64,16 @@ export function createDestinationPolicy(deniedNetworks: readonly string[] = []):
         return { allowed: false, because: 'the name of a cloud metadata service' };
       }
       const ip = parseIp(bare);
-      return ip === undefined ? { allowed: true } : judge(ip);
+      return ip === undefined ? { allowed: true } : check(ip);
     },
     address: (address) => {
       const ip = parseIp(address);
-      return ip === undefined ? { allowed: false, because: 'not an IP address' } : judge(ip);
+      return ip === undefined ? { allowed: false, because: 'not an IP address' } : check(ip);
     },
   };
 }
 
-/** Linux takes a connection to 0.0.0.0 or :: for one to itself. */
+/** Linux treats a connection to 0.0.0.0 or :: as one to itself. */
 function isUnspecified(ip: IpAddress): boolean {
   return ip.value === 0n;
 }

@@ -7,22 +7,22 @@ export interface ExpectedDigest {
   readonly hex: string;
 }
 
-/** Checks one file's bytes, in order, against every digest that its source gave. */
+/** Checks one file's bytes, in order, against every digest that its source sent. */
 export interface DigestCheck {
   update(chunk: Uint8Array): void;
-  /** @throws ChecksumMismatchError naming the first that differs. */
+  /** @throws ChecksumMismatchError naming the first digest that differs. */
   verify(shown: string): Promise<void>;
 }
 
 const NO_CHECK: DigestCheck = { update: () => undefined, verify: () => Promise.resolve() };
 
-/** @param totalBytes of the whole file; a git blob cannot be checked without it. */
+/** @param totalBytes the size of the whole file. A git blob cannot be checked without it. */
 export async function createDigestCheck(
   expected: readonly ExpectedDigest[],
   totalBytes: number | undefined,
 ): Promise<DigestCheck> {
   if (expected.length === 0) return NO_CHECK;
-  // Loaded where a source gives digests; many web servers do not.
+  // Loaded on demand: many web servers send no digests.
   const { createSum } = await import('./digest-sum.ts');
   const running = expected.map((digest) => ({ digest, sum: createSum(digest.algorithm, totalBytes ?? 0) }));
   return {
@@ -40,7 +40,7 @@ export async function createDigestCheck(
   };
 }
 
-/** Base64, as HTTP headers and object stores give digests, to lower-case hexadecimal; undefined when the length is wrong. */
+/** Base64, as in HTTP headers and object stores, to lower-case hexadecimal. Undefined if the length is wrong. */
 export function hexFromBase64(base64: string, bytes: number): string | undefined {
   const decoded = Buffer.from(base64, 'base64');
   return decoded.length === bytes ? decoded.toString('hex') : undefined;

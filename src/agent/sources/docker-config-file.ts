@@ -5,19 +5,19 @@ import type { Environment } from './environment.ts';
 import { SourceConfigurationError } from './errors.ts';
 
 /**
- * Under what names the file is found: docker's own; those of the keys of Secrets of type `kubernetes.io/dockerconfigjson` and
+ * The file's possible names: docker's own, and the keys of Secrets of type `kubernetes.io/dockerconfigjson` and
  * `kubernetes.io/dockercfg`, which a mounted Secret has as files. Source: kubelet's pkg/credentialprovider/config.go.
  */
 const FILES = [
   { name: 'config.json', read: (config: unknown) => config },
   { name: '.dockerconfigjson', read: (config: unknown) => config },
-  // The old form is the list of registries by itself.
+  // The old form is the list of registries without a wrapper.
   { name: '.dockercfg', read: (auths: unknown) => ({ auths }) },
 ] as const;
 
 /**
  * What the pull secret in `$DOCKER_CONFIG` has for a repository.
- * @throws SourceConfigurationError when there is no such file, or one that cannot be read.
+ * @throws SourceConfigurationError when there is no such file, or it cannot be read.
  */
 export async function dockerCredentials(
   env: Environment,

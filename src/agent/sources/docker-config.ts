@@ -2,28 +2,30 @@ import { recordOf } from '../../lib/json.ts';
 import { SourceConfigurationError } from './errors.ts';
 import { printable } from './redact.ts';
 
-/** What a registry is told to let a pull in. */
+/** What authenticates a pull to a registry. */
 export interface RegistryCredentials {
   /** Base64 of user:password. */
   readonly basic: string | undefined;
   /** A bearer token for the registry itself. */
   readonly registryToken: string | undefined;
-  /** A refresh token, for which the token service gives bearer tokens. */
+  /** A refresh token, which the token service exchanges for bearer tokens. */
   readonly identityToken: string | undefined;
 }
 
-/** What a config.json has for one repository. */
+/** What a config.json says about one repository. */
 export type CredentialsFound =
   | { readonly kind: 'found'; readonly credentials: RegistryCredentials }
   | { readonly kind: 'none' }
-  /** They are in a credential helper, which a pod does not have. A public image can be pulled nevertheless, as kubelet does. */
+  /**
+   * They are in a credential helper, which a pod does not have. A public image can still be pulled, as kubelet does.
+   */
   | { readonly kind: 'helper' };
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * The credentials of one repository in Docker's config.json. The most specific key counts: the longest path, then a name
- * over a wildcard. Keys may have a scheme, and `/v1/` or `/v2/`, which mean the host. Source: kubelet's
+ * over a wildcard. Keys may have a scheme, and a `/v1/` or `/v2/` that means the host. Source: kubelet's
  * pkg/credentialprovider, docker/cli's config/credentials.
  * @param registry host and port as the storageUri spells them.
  * @throws SourceConfigurationError when they cannot be read.
@@ -42,14 +44,14 @@ export function credentialsFor(config: unknown, registry: string, repository: st
   return { kind: namesHelper(recordOf(config), registry) ? 'helper' : 'none' };
 }
 
-/** Docker Hub has several names, all for one registry. */
+/** Docker Hub has several names for one registry. */
 function hubName(host: string): string {
   return ['index.docker.io', 'registry-1.docker.io'].includes(host) ? 'docker.io' : host;
 }
 
 interface Place {
   readonly host: string;
-  /** Without slashes at its ends. */
+  /** Without leading and trailing slashes. */
   readonly path: string;
 }
 
@@ -62,7 +64,7 @@ function placeOf(key: string): Place {
   return { host: hubName(host.toLowerCase()), path: path.filter((part) => part !== '').join('/') };
 }
 
-/** A wildcard stands for one part of the name, or some of it; ports have to be the same. */
+/** A wildcard matches one label of the name, or a part of one. Ports must be equal. */
 function fits({ host, path }: Place, registry: string, repository: string): boolean {
   if (path !== '' && repository !== path && !repository.startsWith(`${path}/`)) return false;
   const wanted = withoutDefaultPort(host).split('.');
@@ -103,7 +105,7 @@ function credentialsIn(entry: Fields, registry: string): RegistryCredentials | u
   const registryToken = text('registrytoken');
   if (!pair.includes(':')) {
     throw new SourceConfigurationError(
-      `the 'auth' of ${printable(registry)} in config.json is no base64 of user:password. Correct the Secret.`,
+      `the 'auth' of ${printable(registry)} in config.json is not base64 of user:password. Correct the Secret.`,
     );
   }
   const basic = pair === ':' || pair.startsWith(':') ? undefined : Buffer.from(pair).toString('base64');

@@ -1,12 +1,12 @@
 import { MmsError } from '../../lib/errors.ts';
 
 /**
- * Why a model could not be brought. `code` names the class for programs, `reason` is the CamelCase word of the model's
- * condition; `retryable` decides between trying again soon and rarely.
+ * Why a model could not be downloaded. `code` names the class for programs. `reason` is the CamelCase word of the
+ * model's condition. `retryable` chooses between a retry soon and a rare one.
  */
 export abstract class PullError extends MmsError {
   abstract readonly reason: string;
-  /** The least wait in milliseconds that the source asked for. */
+  /** The minimum wait in milliseconds that the source asked for. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, options?: { cause?: unknown; retryAfterMs?: number | undefined }) {
@@ -15,14 +15,14 @@ export abstract class PullError extends MmsError {
   }
 }
 
-/** The storageUri is not of the shape that its scheme wants. */
+/** The storageUri does not have the form that its scheme requires. */
 export class InvalidUriError extends PullError {
   readonly code = 'INVALID_URI';
   readonly reason = 'InvalidUri';
   readonly retryable = false;
 }
 
-/** No source fetches from URIs of this scheme or kind. */
+/** No source supports URIs of this scheme or kind. */
 export class UnsupportedSourceError extends PullError {
   readonly code = 'UNSUPPORTED_SOURCE';
   readonly reason = 'UnsupportedSource';
@@ -43,14 +43,14 @@ export class NotFoundError extends PullError {
   readonly retryable = false;
 }
 
-/** The source refuses these credentials, or wants some. */
+/** The source refuses these credentials, or requires some. */
 export class AccessDeniedError extends PullError {
   readonly code = 'ACCESS_DENIED';
   readonly reason = 'AccessDenied';
   readonly retryable = false;
 }
 
-/** Any other refusal that will not go away by itself: 400, 410, 416 and the like. */
+/** Any other refusal that a retry does not mend: 400, 410, 416 and the like. */
 export class RequestRefusedError extends PullError {
   readonly code = 'REQUEST_REFUSED';
   readonly reason = 'RequestRefused';
@@ -64,7 +64,7 @@ export class DestinationRefusedError extends PullError {
   readonly retryable = false;
 }
 
-/** The source redirects to where the agent does not follow. */
+/** The source redirects to a target that the agent does not follow. */
 export class BadRedirectError extends PullError {
   readonly code = 'BAD_REDIRECT';
   readonly reason = 'BadRedirect';
@@ -78,28 +78,28 @@ export class UntrustedCertificateError extends PullError {
   readonly retryable = false;
 }
 
-/** The proxy that HTTP_PROXY or HTTPS_PROXY names is not there, or does not answer. */
+/** The proxy named by HTTP_PROXY or HTTPS_PROXY cannot be reached, or does not answer. */
 export class ProxyUnavailableError extends PullError {
   readonly code = 'PROXY_UNAVAILABLE';
   readonly reason = 'ProxyUnavailable';
   readonly retryable = true;
 }
 
-/** The proxy does not let the agent through: it wants other credentials, or does not reach or allow the source. */
+/** The proxy refuses the request: it requires other credentials, or cannot reach or does not allow the source. */
 export class ProxyRefusedError extends PullError {
   readonly code = 'PROXY_REFUSED';
   readonly reason = 'ProxyRefused';
   readonly retryable = true;
 }
 
-/** The source is there but cannot answer now: 5xx, refused or reset connections, names that do not resolve. */
+/** The source cannot answer now: 5xx, refused or reset connections, names that do not resolve. */
 export class SourceUnavailableError extends PullError {
   readonly code = 'SOURCE_UNAVAILABLE';
   readonly reason = 'SourceUnavailable';
   readonly retryable = true;
 }
 
-/** The source asks to be left alone for a while. */
+/** The source asks for fewer requests. */
 export class TooManyRequestsError extends PullError {
   readonly code = 'TOO_MANY_REQUESTS';
   readonly reason = 'TooManyRequests';
@@ -113,7 +113,7 @@ export class SourceTimeoutError extends PullError {
   readonly retryable = true;
 }
 
-/** The source sends too slowly to ever come to an end. */
+/** The source sends too slowly for the download to finish. */
 export class SourceTooSlowError extends PullError {
   readonly code = 'SOURCE_TOO_SLOW';
   readonly reason = 'SourceTooSlow';
@@ -127,7 +127,7 @@ export class WrongLengthError extends PullError {
   readonly retryable = true;
 }
 
-/** What came is not what the source, or the URI, says it should be. */
+/** The bytes do not match what the source, or the URI, says. */
 export class ChecksumMismatchError extends PullError {
   readonly code = 'CHECKSUM_MISMATCH';
   readonly reason = 'ChecksumMismatch';
@@ -141,21 +141,21 @@ export class SourceChangedError extends PullError {
   readonly retryable = true;
 }
 
-/** The volume of the models has no room for it. */
+/** The model volume has no space for the model. */
 export class DiskFullError extends PullError {
   readonly code = 'DISK_FULL';
   readonly reason = 'DiskFull';
   readonly retryable = true;
 }
 
-/** A name in an archive or a listing that may not become a file. */
+/** A name in an archive or a listing that must not become a file. */
 export class UnsafePathError extends PullError {
   readonly code = 'UNSAFE_PATH';
   readonly reason = 'UnsafePath';
   readonly retryable = false;
 }
 
-/** Two entries that cannot both be in one directory tree. */
+/** Two entries that cannot both exist in one directory tree. */
 export class DuplicateEntryError extends PullError {
   readonly code = 'DUPLICATE_ENTRY';
   readonly reason = 'DuplicateEntry';
@@ -169,42 +169,42 @@ export class UnsafeEntryError extends PullError {
   readonly retryable = false;
 }
 
-/** An archive is damaged, or of another kind than its name says. */
+/** An archive is damaged, or its format is not the one its name says. */
 export class BadArchiveError extends PullError {
   readonly code = 'BAD_ARCHIVE';
   readonly reason = 'BadArchive';
   readonly retryable = false;
 }
 
-/** The model has more files, or larger ones, than are taken. */
+/** The model has more files, or larger ones, than the limits allow. */
 export class LimitExceededError extends PullError {
   readonly code = 'LIMIT_EXCEEDED';
   readonly reason = 'LimitExceeded';
   readonly retryable = false;
 }
 
-/** There is something where the model should go. */
+/** Something already exists where the model should go. */
 export class DestinationExistsError extends PullError {
   readonly code = 'DESTINATION_EXISTS';
   readonly reason = 'DestinationExists';
   readonly retryable = false;
 }
 
-/** It was ended because the model is not wanted any more, or another version of it. */
+/** The pull was cancelled: the model, or this version of it, is no longer wanted. */
 export class PullAbortedError extends PullError {
   readonly code = 'PULL_ABORTED';
   readonly reason = 'Aborted';
   readonly retryable = true;
 }
 
-/** The puller's process ended with the pull in it. */
+/** The puller's process ended during the pull. */
 export class PullerCrashedError extends PullError {
   readonly code = 'PULLER_CRASHED';
   readonly reason = 'PullerCrashed';
   readonly retryable = true;
 }
 
-/** Nothing above; the cause says more. */
+/** None of the above. The cause has the details. */
 export class UnexpectedPullError extends PullError {
   readonly code = 'UNEXPECTED';
   readonly reason = 'Unexpected';

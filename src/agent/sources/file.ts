@@ -1,13 +1,14 @@
 import { constants, createReadStream } from 'node:fs';
 import { lstat, open as openFile, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, normalize, relative, sep } from 'node:path';
+import { recordOf } from '../../lib/json.ts';
 import { isMarkerName } from '../../contract/model-marker.ts';
 import { AccessDeniedError, InvalidUriError, NotFoundError, UnsafeEntryError } from './errors.ts';
 import { printable, shownUri } from './redact.ts';
 import type { RemoteFile, Source, SourceContext } from './source.ts';
 import type { SourceSettings } from './settings.ts';
 
-/** A path inside the one directory it may not leave, with all links resolved. */
+/** A path inside its root directory, with all links resolved. */
 interface Place {
   readonly root: string;
   readonly path: string;
@@ -15,7 +16,7 @@ interface Place {
 
 /**
  * `pvc://<claim>/<path>` in a volume mounted below `pvcRoot`, and `file:///<path>` below one of `fileRoots`. Files are copied:
- * a hard link would let a later write to the volume change a model that is loaded. Links are followed inside the root only.
+ * with a hard link, a later write to the volume would change a loaded model. Links are followed inside the root only.
  */
 export function createFileSource({ settings }: SourceContext): Source {
   return {
@@ -38,6 +39,14 @@ async function locate(uri: string, settings: SourceSettings): Promise<Place> {
       throw new InvalidUriError(`${shownUri(uri)}: expected pvc://<claim>/<path>`);
     }
     const root = join(settings.pvcRoot, authority);
+    const isMounted = await stat(root).then(
+      () => true,
+      (thrown: unknown) => recordOf(thrown)['code'] !== 'ENOENT',
+    );
+    if (!isMounted)
+      throw new NotFoundError(
+        `${shownUri(uri)}: nothing is mounted at ${root}. Mount the volume of the claim into the agent's container.`,
+      );
     return resolved(uri, [root], join(root, normalize(`/${path}`)));
   }
   if (authority !== '') throw new InvalidUriError(`${shownUri(uri)}: expected file:///<absolute path>`);
@@ -46,7 +55,7 @@ async function locate(uri: string, settings: SourceSettings): Promise<Place> {
 
 async function resolved(uri: string, roots: readonly string[], path: string): Promise<Place> {
   for (const root of roots) {
-    // The spelling is judged first, so that a path outside is refused alike whether or not it exists.
+    // The spelling is checked first, so a path outside is refused alike whether or not it exists.
     if (!isInside(normalize(root), path)) continue;
     const realRoot = await realpath(root);
     const place = { root: realRoot, path: await reading(shownUri(uri), () => realpath(path)) };
@@ -62,8 +71,8 @@ function isInside(root: string, path: string): boolean {
 }
 
 /**
- * What file systems, storage drivers and their servers themselves put at the top of a volume: ext's directory and the files of
- * its quota and journal, snapshots (NetApp, ZFS, CephFS, UFS, Synology), GlusterFS's books, and the trash and indexes of
+ * What file systems, storage drivers and their servers put at the top of a volume: ext's directory and the files of its
+ * quota and journal, snapshots (NetApp, ZFS, CephFS, UFS, Synology), GlusterFS's metadata, and the trash and indexes of
  * desktops. Often only root may read them.
  */
 const OF_THE_FILE_SYSTEM: ReadonlySet<string> = new Set([
@@ -83,12 +92,15 @@ const OF_THE_FILE_SYSTEM: ReadonlySet<string> = new Set([
   ...['.fseventsd', '.spotlight-v100'],
 ]);
 const TRASH_OF_A_USER = /^\.Trash(?:-\d+)?$/;
-/** Snapshots that a server shows in each directory, and what its NFS client keeps of a file that was deleted while open. */
+/** Snapshots that a server shows in each directory, and what an NFS client keeps of a file deleted while open. */
 const ANYWHERE = /^(?:\.snapshots?|[~#]snapshot|@eaDir|\.nfs[0-9a-f]{16,24})$/;
-/** Where Kubernetes keeps the content of ConfigMaps and Secrets; the names beside it lead there. Source: its atomic_writer.go. */
+/**
+ * Where Kubernetes keeps the content of ConfigMaps and Secrets. The names beside it link into it. Source: its
+ * atomic_writer.go.
+ */
 const PROJECTED = '..data';
 
-/** @param open directories on the way down, so that a link to one of them does not go round for ever. */
+/** @param open directories on the way down, so that a link to one of them does not loop. */
 async function* below(place: Place, prefix: string, open: ReadonlySet<string>): AsyncGenerator<RemoteFile> {
   const isTop = prefix === '' && place.path === place.root;
   const names = await reading(prefix === '' ? '.' : prefix, () => readdir(place.path));
@@ -98,7 +110,8 @@ async function* below(place: Place, prefix: string, open: ReadonlySet<string>): 
     if (ANYWHERE.test(name) || (isTop && isOfFileSystem(name))) continue;
     if (names.includes(PROJECTED) && name.startsWith('..')) continue;
     if (prefix === '' && isMarkerName(name)) continue;
-    // Below the top it is somebody's own, or of a volume that is mounted there: then none but root may read it.
+    // Below the top it may be a user's own directory. It is skipped only if it belongs to a mounted volume: root's
+    // alone.
     if (isOfFileSystem(name) && (await mayNotBeRead(path))) continue;
     const shown = prefix + name;
     const isLink = (await reading(shown, () => lstat(path))).isSymbolicLink();
@@ -123,7 +136,7 @@ function isOfFileSystem(name: string): boolean {
 
 async function mayNotBeRead(path: string): Promise<boolean> {
   try {
-    // A pipe of that name is not waited for.
+    // Do not wait for a pipe of that name.
     const handle = await openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
     await handle.close();
     return false;
@@ -156,8 +169,8 @@ function emptyDirectory(path: string): RemoteFile {
 }
 
 /**
- * Does one look at the volume, and names what could not be read: a message that names only the volume leaves a person to search it.
- * @throws AccessDeniedError, NotFoundError; other errors as they are.
+ * Runs one read of the volume. Its errors name the file, since a message with the volume alone leaves you to search it.
+ * @throws AccessDeniedError, NotFoundError; other errors unchanged.
  */
 async function reading<T>(path: string, look: () => Promise<T>): Promise<T> {
   try {
@@ -170,7 +183,7 @@ async function reading<T>(path: string, look: () => Promise<T>): Promise<T> {
       throw new AccessDeniedError(message, { cause });
     }
     if (code === 'ENOENT' || code === 'ELOOP') {
-      const message = `'${shown}' is not there, or is a link that leads nowhere (${code}). Store the file itself.`;
+      const message = `'${shown}' does not exist, or is a broken link (${code}). Store the file itself.`;
       throw new NotFoundError(message, { cause });
     }
     throw cause;

@@ -27,7 +27,7 @@ const READ_ONLY = 'https://www.googleapis.com/auth/devstorage.read_only';
 export const READ_WRITE = 'https://www.googleapis.com/auth/devstorage.read_write';
 const LISTED_FIELDS = 'kind,nextPageToken,items(name,size,generation,md5Hash,crc32c,contentEncoding)';
 
-/** What each page says that it is; JSON of another kind, such as an error, would pass for an empty last page. */
+/** The `kind` of each page. Without the check, other JSON, such as an error, would pass for an empty last page. */
 const LISTING_KIND = 'storage#objects';
 
 /** An object resource. Source: cloud.google.com/storage/docs/json_api/v1/objects */
@@ -36,17 +36,20 @@ interface GcsObject {
   readonly size: number | undefined;
   readonly generation: string | undefined;
   readonly digests: readonly ExpectedDigest[];
-  /** Stored compressed, as by `gsutil cp -Z`: its content is what it unpacks to. */
+  /** Stored compressed, as by `gsutil cp -Z`: the model's file is what it unpacks to. */
   readonly decode?: typeof gunzipped;
 }
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Without it GCS decompresses what is stored with Content-Encoding gzip, and size and digests, which are of what is stored, fail. */
+/**
+ * Without it GCS decompresses objects stored with Content-Encoding gzip. Size and digests, which are of the stored
+ * bytes, then fail.
+ */
 const AS_STORED: Headers = { 'accept-encoding': 'gzip' };
 
 /**
- * `gs://bucket/prefix` by the JSON API. Credentials are Google's application defaults; without any, and with
+ * `gs://bucket/prefix` through the JSON API, with Google's application default credentials. Without any, and with
  * STORAGE_EMULATOR_HOST, requests are anonymous, which public buckets allow.
  */
 export function createGcsSource({ env, http, settings }: SourceContext): Source {
@@ -76,7 +79,7 @@ export function createGcsSource({ env, http, settings }: SourceContext): Source 
           const headersFor = sameOrigin(url, { ...(await authorize()), ...(object.decode && AS_STORED) });
           const { size, digests } = object;
           // The generation in the URL pins the state; If-Range would need the XML API's ETag.
-          // The Content-Encoding of the answer is the object's own metadata, and is seen to after its bytes are checked.
+          // The answer's Content-Encoding is the object's own metadata; it is handled after the bytes are checked.
           const file = {
             http: asStored(object.decode ? notTranscoded(http) : http),
             url,
@@ -94,7 +97,7 @@ export function createGcsSource({ env, http, settings }: SourceContext): Source 
   } satisfies Source;
 }
 
-/** Fails where GCS has decompressed an object in spite of what it was asked: neither size nor digest is that of what it sends. */
+/** Fails if GCS decompressed an object although it was asked not to: size and digest do not match what it sends. */
 function notTranscoded(http: HttpClient): HttpClient {
   const get: HttpClient['get'] = async (url, request) => {
     const response = await http.get(url, request);
@@ -103,14 +106,14 @@ function notTranscoded(http: HttpClient): HttpClient {
       return response;
     discard(response);
     throw new RequestRefusedError(
-      `${shownUri(url.href)}: the object is stored as gzip and came decompressed, so it cannot be checked. A proxy on the way takes ` +
-        'Accept-Encoding off; have it passed on, or upload the object without gzip.',
+      `${shownUri(url.href)}: the object is stored as gzip and came decompressed, so it cannot be checked. ` +
+        'A proxy in between removes Accept-Encoding: let it pass, or upload the object without gzip.',
     );
   };
   return { ...http, get };
 }
 
-/** Google's, or that of an emulator. */
+/** Google's endpoint, or that of an emulator. */
 export function gcsEndpoint(env: Environment): string {
   const emulator = env['STORAGE_EMULATOR_HOST'];
   return emulator === undefined || emulator === '' ? PUBLIC_ENDPOINT : withScheme(emulator);
@@ -134,23 +137,23 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw badListing('an answer is no JSON', cause);
+    throw badListing('an answer is not JSON', cause);
   }
 }
 
 /**
- * One page of a listing by the JSON API.
- * @throws SourceUnavailableError when the answer is no listing
+ * One page of a listing from the JSON API.
+ * @throws SourceUnavailableError when the answer is not a listing
  */
 export function gcsPage(answer: unknown): ListedPage<GcsObject> {
   const { kind, items = [], nextPageToken: next = '' } = recordOf(answer);
   if (kind !== LISTING_KIND || !Array.isArray(items) || typeof next !== 'string') {
-    throw badListing('an answer is no listing');
+    throw badListing('an answer is not a listing');
   }
   return { objects: items.map((item) => objectOf(recordOf(item))), next: next === '' ? undefined : next };
 }
 
-/** Composite objects have no md5Hash; crc32c is always there. One check is enough, and MD5 is the faster one here. */
+/** Composite objects have no md5Hash, but always a crc32c. One check is enough, and MD5 is the faster one here. */
 function objectOf(item: Readonly<Record<string, unknown>>): GcsObject {
   const [key, generation] = [text(item['name']), text(item['generation'])];
   if (key === undefined) throw badListing('an object has no name');
@@ -177,7 +180,7 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Makes the function that gives the headers of a request; the client keeps and renews the token. */
+/** Returns the function that makes a request's headers. The client caches and renews the token. */
 export function createAuthorizer(
   env: Environment,
   endpoint: string,

@@ -2,19 +2,19 @@ import { lookup as dnsLookup } from 'node:dns';
 import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
-import type { DestinationPolicy, DestinationVerdict } from './destination-policy.decide.ts';
+import type { DestinationPolicy, DestinationCheck } from './destination-policy.decide.ts';
 import { DestinationRefusedError } from './errors.ts';
 import { printable } from './redact.ts';
 
-/** Resolves a name to all its addresses; `dns.lookup` with `all: true`, or a stand-in in tests. */
+/** Resolves a name to all its addresses: `dns.lookup` with `all: true`, or a fake in tests. */
 export type Resolve = (
   hostname: string,
   done: (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void,
 ) => void;
 
 /**
- * Refuses a host as it is written. Node connects to an address without a lookup, so for one this is the only gate; where
- * a name leads is judged by {@link guardedLookup}.
+ * Refuses a host as written. Node connects to an IP address without a lookup, so for addresses this is the only check.
+ * The addresses of a name are checked by {@link guardedLookup}.
  * @param hostname without the brackets of an IPv6 address.
  * @throws DestinationRefusedError
  */
@@ -24,7 +24,7 @@ export function refuseHost(policy: DestinationPolicy, hostname: string): void {
 }
 
 /**
- * A `lookup` for net.connect that fails when any of the name's addresses is out of bounds. It stands at connect time, with
+ * A `lookup` for net.connect that fails if any of the name's addresses is denied. It runs at connect time, on
  * the very addresses that are then connected to, so neither a redirect nor a name that resolves differently the second
  * time gets round it.
  */
@@ -50,7 +50,7 @@ export function guardedLookup(policy: DestinationPolicy, resolve: Resolve = reso
 }
 
 /**
- * Refuses a name of which any address is out of bounds.
+ * Refuses a name if any of its addresses is denied.
  * @throws DestinationRefusedError
  */
 export function refuseAddresses(
@@ -79,13 +79,13 @@ const resolveAll: Resolve = (hostname, done) => {
     done(null, [{ address: hostname, family: isIP(hostname) }]);
     return;
   }
-  // With an error Node gives no addresses at all, which its types do not say.
+  // With an error Node passes no addresses, which its types do not say.
   dnsLookup(hostname, { all: true }, (error, addresses) => done(error, error === null ? addresses : []));
 };
 
-function refusalOf(shown: string, verdict: DestinationVerdict): DestinationRefusedError | undefined {
-  if (verdict.allowed) return undefined;
+function refusalOf(shown: string, check: DestinationCheck): DestinationRefusedError | undefined {
+  if (check.allowed) return undefined;
   return new DestinationRefusedError(
-    `connections to ${printable(shown)} are refused: ${verdict.because}. Name a store that holds models.`,
+    `connections to ${printable(shown)} are refused: ${check.because}. Name a store that holds models.`,
   );
 }

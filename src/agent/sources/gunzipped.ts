@@ -3,8 +3,8 @@ import { createGunzip } from 'node:zlib';
 import { BadArchiveError, PullError } from './errors.ts';
 
 /**
- * The content of an object that its store says is gzip. One whose bytes are no gzip, since somebody set the mark by hand, is
- * its own content.
+ * The content of an object that its store marks as gzip. If the bytes are not gzip, because the mark was set by hand,
+ * they are passed on unchanged.
  * @throws BadArchiveError when the gzip is damaged
  */
 export async function* gunzipped(stored: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -25,7 +25,7 @@ export async function* gunzipped(stored: AsyncIterable<Uint8Array>): AsyncGenera
   }
 }
 
-/** The same, for bytes that were packed so many times. */
+/** The same, for bytes packed several times. */
 export function gunzippedTimes(stored: AsyncIterable<Uint8Array>, times: number): AsyncIterable<Uint8Array> {
   let bytes = stored;
   for (let left = times; left > 0; left -= 1) bytes = gunzipped(bytes);

@@ -5,16 +5,16 @@ const CHUNK_BYTES = 64 * 1024;
 const FIXED_HEADER_BYTES = 10;
 /** CRC-32 and length. */
 const TRAILER_BYTES = 8;
-/** Of a name or a comment in a header; the format sets no limit. */
+/** The most bytes of a name or a comment in a header; the format sets no limit. */
 const LONGEST_TEXT_BYTES = 64 * 1024;
 /** Flags of a header. Source: RFC 1952, 2.3.1. */
 const [HEADER_CRC, EXTRA, NAME, COMMENT] = [0x02, 0x04, 0x08, 0x10];
 
 /**
- * What gzip unpacks to, member by member, each checked against its CRC-32 and length. Node's own gunzip reads members in a
- * row too, but fails on other bytes after the last, with the same error as on damaged ones.
- * @param isDone whether the reader has all it needs; asked at the end of each member. What follows is then taken from
- * `packed` and ignored.
+ * What gzip unpacks to, member by member, each checked against its CRC-32 and length. Node's own gunzip also reads
+ * several members, but fails on other bytes after the last one with the same error as on damaged ones.
+ * @param isDone whether the reader has all it needs; called at the end of each member. Later bytes of `packed` are
+ * then read and ignored.
  * @throws BadArchiveError, or what inflating throws
  */
 export async function* gunzipMembers(
@@ -39,9 +39,9 @@ export async function* gunzipMembers(
 interface PackedInput {
   /** The next bytes; undefined at the end. */
   next(): Promise<Buffer | undefined>;
-  /** Exactly so many. @throws BadArchiveError when the end comes before */
+  /** Exactly this many bytes. @throws BadArchiveError if the end comes before */
   take(bytes: number): Promise<Buffer>;
-  /** Gives back bytes that come next again. */
+  /** Puts bytes back, to be read next. */
   unread(bytes: Buffer): void;
   drain(): Promise<void>;
   close(): Promise<void>;
@@ -117,7 +117,7 @@ async function skipText(input: PackedInput): Promise<void> {
 async function* inflatedMember(input: PackedInput): AsyncGenerator<Uint8Array> {
   const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES });
   const feeding = feed(input, inflate);
-  // It fails when inflating does, which is what the loop below throws.
+  // It fails when inflating fails, and the loop below throws that error.
   feeding.catch(() => undefined);
   let [crc, length] = [0, 0];
   try {
@@ -136,7 +136,7 @@ async function* inflatedMember(input: PackedInput): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Writes until the compressed data end, and gives back what came after that. */
+/** Writes until the compressed data end, and returns the bytes after them. */
 async function feed(input: PackedInput, inflate: ReturnType<typeof createInflateRaw>): Promise<void> {
   for (let given = 0; ;) {
     const bytes = await input.next();
@@ -155,7 +155,7 @@ async function feed(input: PackedInput, inflate: ReturnType<typeof createInflate
   }
 }
 
-/** Zeros to the end, as tapes and some tools fill up with, or nothing. */
+/** Accepts only zeros up to the end: tapes and some tools pad with them. */
 async function onlyZerosFollow(input: PackedInput): Promise<boolean> {
   let zeros = false;
   for (let bytes = await input.next(); bytes !== undefined; bytes = await input.next()) {

@@ -9,9 +9,9 @@ import type { RemoteFile, Source, SourceContext } from './source.ts';
 
 const PUBLIC_HUB = 'https://huggingface.co';
 
-/** The hub's pages hold up to 1,000 files, and a model has at most 100,000: more pages are a list without end. */
+/** The hub's pages hold up to 1,000 files, and a model has at most 100,000: a list of more pages is endless. */
 const MOST_PAGES = 10_000;
-/** How many entries the hub puts on a page where more follow. */
+/** The number of entries on a page of the hub that is not the last. */
 const FULL_PAGE = 1_000;
 
 /** One entry of a repository's tree. Source: huggingface.co/docs/hub/api, `GET /api/models/{repo}/tree/{revision}`. */
@@ -19,7 +19,7 @@ interface TreeEntry {
   readonly type: string;
   readonly path: string;
   readonly size: number;
-  /** The git blob's SHA-1. */
+  /** The SHA-1 of the git blob. */
   readonly oid: string;
   /** `oid` is the SHA-256 of the content. */
   readonly lfs?: { readonly oid: string; readonly size: number } | null;
@@ -33,7 +33,7 @@ interface Hub {
 }
 
 /**
- * `hf://org/repo[:revision]` by the hub's HTTP API, at the commit the revision names when the pull begins.
+ * `hf://org/repo[:revision]` through the hub's HTTP API, at the commit the revision names when the pull begins.
  * HF_TOKEN goes to the hub (HF_ENDPOINT) only, not to the storage it redirects to.
  */
 export function createHuggingFaceSource({ env, http }: SourceContext): Source {
@@ -62,7 +62,7 @@ export function createHuggingFaceSource({ env, http }: SourceContext): Source {
   };
 }
 
-/** The files that the revision's own answer names; a second list, by which a short one is noticed. */
+/** The files in the answer for the revision. This second list shows whether the first is cut short. */
 function siblingsIn(revision: unknown): Set<string> {
   const { siblings } = (revision ?? {}) as { siblings?: unknown };
   const names = (Array.isArray(siblings) ? siblings : []).map(
@@ -86,14 +86,15 @@ async function* filesOf(
     seen.add(page.href);
     const { value, link } = await getJson(hub, page);
     if (!Array.isArray(value) || !value.every(isEntry))
-      throw shortList(hub, 'a page of it is no list of files');
+      throw shortList(hub, 'one of its pages is not a list of files');
     for (const entry of value) {
       if (entry.type !== 'file') continue;
       found = true;
       missing.delete(entry.path);
       yield fileOf(hub, entry, resolveUrl);
     }
-    // The hub's own pages are that long, and nothing else tells whether a mirror has lost the way to the next one.
+    // A full page of the hub has another after it. There is no other sign that a mirror dropped the link to the next
+    // page.
     if (link === undefined && !isListedTwice && value.length > 0 && value.length % FULL_PAGE === 0)
       throw shortList(hub, `it ends after a full page of ${value.length} entries`);
     page = link === undefined ? undefined : nextPage(hub, tree, page, link);
@@ -137,8 +138,8 @@ function isEntry(value: unknown): value is TreeEntry {
 }
 
 /**
- * A mirror may pass on the hub's own link, which leads to another host, to another scheme or port, past the mirror's own
- * path, or to the name that a repository has got since. That page is asked of the mirror, where the list began: neither the
+ * A mirror may pass on the hub's own link. It can have another host, scheme or port, a path outside the mirror's,
+ * or the repository's new name after a rename. The page is requested from the mirror, where the list began: neither the
  * token nor the rest of the list may come from elsewhere.
  */
 function nextPage(hub: Hub, tree: URL, page: URL, link: string): URL {
@@ -161,7 +162,7 @@ function shortList({ uri }: Hub, because: string): SourceUnavailableError {
 const LINK = /<([^>]*)>((?:\s*;\s*[\w!#$&+.^`|~*-]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]+))?)*)/g;
 const PARAMETER = /;\s*([\w!#$&+.^`|~*-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+)))?/g;
 
-/** The target of `rel=next`; of several `rel` of one link the first counts. Source: RFC 8288, 3. */
+/** The target of `rel=next`. If a link has several `rel`, the first counts. Source: RFC 8288, 3. */
 function nextLink(header: string): string | undefined {
   for (const [, target, parameters = ''] of header.matchAll(LINK)) {
     const rel = [...parameters.matchAll(PARAMETER)].find(([, name]) => name?.toLowerCase() === 'rel');
@@ -179,7 +180,7 @@ async function getJson(hub: Hub, url: URL): Promise<{ value: unknown; link: stri
   try {
     return { value: JSON.parse(text) as unknown, link };
   } catch (cause) {
-    throw new RequestRefusedError(`${shownUri(uri)}: the hub's answer is no JSON. Check HF_ENDPOINT.`, {
+    throw new RequestRefusedError(`${shownUri(uri)}: the hub's answer is not JSON. Check HF_ENDPOINT.`, {
       cause,
     });
   }

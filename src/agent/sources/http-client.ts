@@ -9,26 +9,31 @@ import { bareHost } from './connection.ts';
 import { errorOfStatus, retryAfterMs } from './http-status.ts';
 import type { ProxyRouter } from './proxy/proxy-types.ts';
 import { shownUri } from './redact.ts';
+import type { ReadPieces } from './reused-buffers.ts';
 
 export interface HttpResponse {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Readable;
-  /** After redirects. */
+  /** The body in buffers of the caller. Undefined if that is not possible. */
+  readonly pieces: ReadPieces | undefined;
+  /** The URL after redirects. */
   readonly url: URL;
 }
 
 export interface HttpRequest {
-  /** Asked for each hop, so that nothing meant for one host reaches another. */
+  /** Called for each hop, so that a header for one host never reaches another. */
   readonly headersFor: (url: URL) => Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
-/** GET, and POST of forms, over HTTP/1.1, within the destination policy, following a bounded number of redirects. */
+/**
+ * GET, and POST of forms, over HTTP/1.1. It applies the destination policy and follows a bounded number of redirects.
+ */
 export interface HttpClient {
-  /** Any status that is not a redirect is returned; the caller reads or destroys the body. */
+  /** Returns any status that is not a redirect. The caller reads or destroys the body. */
   get(url: URL, request: HttpRequest): Promise<HttpResponse>;
-  /** Redirects are returned, not followed: a form may hold a secret. */
+  /** Returns redirects instead of following them: a form may hold a secret. */
   post(url: URL, form: URLSearchParams, signal: AbortSignal): Promise<HttpResponse>;
   close(): void;
 }
@@ -41,7 +46,7 @@ interface HttpClientOptions {
   readonly proxies?: ProxyRouter | undefined;
 }
 
-/** The largest answer that is not a model: a listing, a manifest, a token. */
+/** The largest answer other than a model: a listing, a manifest, a token. */
 const SMALL_ANSWER_BYTES = 16 * 1024 ** 2;
 const OWN_HEADERS = { 'accept-encoding': 'identity', 'user-agent': 'kserve-mms-agent' };
 
@@ -52,7 +57,7 @@ export function createHttpClient({
   resolve,
   proxies,
 }: HttpClientOptions): HttpClient {
-  // `watch.ts` times every other wait, for all protocols alike.
+  // `watch.ts` limits every other wait, for all protocols.
   const getter = createHttpGetter({ lookup: guardedLookup(policy, resolve), connectTimeoutMs, proxies });
   const once = async (
     url: URL,
@@ -64,7 +69,9 @@ export function createHttpClient({
     const headers = new Map(
       Object.entries(answer.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
     );
-    return { status: answer.statusCode ?? 0, headers, body: answer, url };
+    const length = headers.get('content-length');
+    const pieces = length === undefined ? undefined : getter.inReusedBuffers(answer, Number(length));
+    return { status: answer.statusCode ?? 0, headers, body: answer, pieces, url };
   };
   return {
     get: async (start, request) => {
@@ -86,8 +93,8 @@ export function createHttpClient({
 }
 
 /**
- * @param partAsked a part was asked for by Range, so 206 is an answer to it.
- * @returns the response, when it carries content: another 2xx says something else about the request (RFC 9110, 15.3).
+ * @param partAsked the request had a Range, so 206 is an answer to it.
+ * @returns the response if it has content. Another 2xx says something else about the request (RFC 9110, 15.3).
  * @throws PullError by status.
  */
 export function expectSuccess(response: HttpResponse, uri: string, partAsked = false): HttpResponse {
@@ -111,7 +118,7 @@ export async function smallText(response: HttpResponse): Promise<string> {
   return unpackedText(response, Buffer.concat(chunks)).toString('utf8');
 }
 
-/** Gateways pack listings and manifests though we ask for them as they are. */
+/** Gateways compress listings and manifests although we ask for `identity`. */
 function unpackedText({ headers, url }: HttpResponse, bytes: Buffer): Buffer {
   const isPacked = /^(x-)?gzip$/i.test(headers.get('content-encoding')?.trim() ?? '');
   if (!isPacked || bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
@@ -119,13 +126,16 @@ function unpackedText({ headers, url }: HttpResponse, bytes: Buffer): Buffer {
     return gunzipSync(bytes, { maxOutputLength: SMALL_ANSWER_BYTES });
   } catch (cause) {
     throw new SourceUnavailableError(
-      `${shownUri(url.href)}: the answer says that it is gzip, and its gzip is damaged. It is asked again later.`,
+      `${shownUri(url.href)}: the answer is marked as gzip, and its gzip is damaged. It is fetched again later.`,
       { cause },
     );
   }
 }
 
-/** A client for bytes whose length and digests are known of what is stored: what the answer says of their coding is not read. */
+/**
+ * A client for bytes whose known length and digests are those of the stored file: it ignores the answer's content
+ * coding.
+ */
 export function asStored(http: HttpClient): HttpClient {
   return {
     ...http,
@@ -137,7 +147,7 @@ export function asStored(http: HttpClient): HttpClient {
   };
 }
 
-/** Frees the connection of an answer that is not read. */
+/** Frees the connection of an answer whose body is not read. */
 export function discard(response: HttpResponse): void {
   response.body.on('error', () => undefined);
   response.body.destroy();
@@ -151,7 +161,7 @@ function nextUrl({ headers, url }: HttpResponse): URL {
   const location = headers.get('location') ?? '';
   const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
   const from = shownUri(url.href);
-  if (next === undefined) throw new BadRedirectError(`${from}: redirects to something that is no URL`);
+  if (next === undefined) throw new BadRedirectError(`${from}: redirects to something that is not a URL`);
   if (next.protocol !== 'https:' && next.protocol !== 'http:') {
     throw new BadRedirectError(`${from}: redirects to ${next.protocol}, which is not followed`);
   }

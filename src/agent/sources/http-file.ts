@@ -13,14 +13,15 @@ interface HttpFile {
   readonly http: HttpClient;
   readonly url: URL;
   readonly headersFor: HttpRequest['headersFor'];
-  /** What the listing knows, over what the answer's headers say. */
+  /** What the listing says; it takes precedence over the answer's headers. */
   readonly size?: number | undefined;
   readonly digests?: readonly ExpectedDigest[];
+  readonly reusesBuffers?: boolean;
 }
 
-/** GETs a file from an offset on; a part is asked for by Range with If-Range, so that it is of the same state. */
+/** GETs a file from an offset on. A part is requested by Range with If-Range, so that it is of the same state. */
 export async function openHttpFile(
-  { http, url, headersFor, size, digests }: HttpFile,
+  { http, url, headersFor, size, digests, reusesBuffers }: HttpFile,
   { offset, tag }: ByteRange,
   signal: AbortSignal,
 ): Promise<OpenedFile> {
@@ -29,15 +30,15 @@ export async function openHttpFile(
   const response = await http.get(url, { headersFor: (hop) => ({ ...headersFor(hop), ...range }), signal });
   const success = expectSuccess(response, url.href, offset > 0);
   const layers = size === undefined || contentLength(success) === size ? 0 : await gzipLayers(success, url);
-  const opened = openedFrom(success, { offset, tag });
+  const opened = openedFrom(success, { offset, tag }, reusesBuffers === true && layers === 0);
   const known = { totalBytes: size ?? opened.totalBytes, digests: digests ?? opened.digests };
   if (layers === 0) return { ...opened, ...known };
   if (offset > 0) throw changed(success);
-  // What is known of the file is of its content. Where that breaks off, it has to begin again.
+  // What is known of the file describes its unpacked content. If the transfer breaks, it starts again.
   return { ...opened, ...known, body: Readable.from(gunzippedTimes(opened.body, layers)) };
 }
 
-/** The length that an answer says it has. */
+/** The length in the answer's headers. */
 export function contentLength({ headers }: HttpResponse): number | undefined {
   const length = headers.get('content-length');
   return length === undefined ? undefined : Number(length);
@@ -45,20 +46,25 @@ export function contentLength({ headers }: HttpResponse): number | undefined {
 
 /**
  * Reads the headers of an answer to a GET from `offset` on.
- * @throws SourceChangedError when it is not the part that was asked for.
+ * @throws SourceChangedError when it is not the part that was requested.
  */
-export function openedFrom(response: HttpResponse, { offset, tag }: ByteRange): OpenedFile {
+export function openedFrom(
+  response: HttpResponse,
+  { offset, tag }: ByteRange,
+  reusesBuffers: boolean,
+): OpenedFile {
   const { headers, status, body } = response;
   const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/i.exec(headers.get('content-range') ?? '') ?? [];
   const etag = headers.get('etag');
-  // Some servers do not look at If-Range.
+  // Some servers ignore If-Range.
   const isOther = tag !== undefined && etag !== undefined && etag !== tag;
   if (offset > 0 && (status !== 206 || Number(start) !== offset || isOther)) throw changed(response);
   const length = contentLength(response);
-  const isTold = total !== undefined && total !== '*';
+  const isGiven = total !== undefined && total !== '*';
   return {
     body,
-    totalBytes: isTold ? Number(total) : length === undefined ? undefined : offset + length,
+    ...(reusesBuffers ? { pieces: response.pieces } : {}),
+    totalBytes: isGiven ? Number(total) : length === undefined ? undefined : offset + length,
     // Only a strong ETag names exact bytes (RFC 9110, 13.1.5).
     tag: etag?.startsWith('"') === true ? etag : undefined,
     digests: offset === 0 ? announcedDigests(headers) : [],
@@ -68,6 +74,6 @@ export function openedFrom(response: HttpResponse, { offset, tag }: ByteRange): 
 function changed(response: HttpResponse): SourceChangedError {
   discard(response);
   return new SourceChangedError(
-    `${shownUri(response.url.href)}: it changed, or cannot be taken up where it broke off`,
+    `${shownUri(response.url.href)}: it changed, or the download cannot be resumed where it broke off`,
   );
 }

@@ -1,11 +1,12 @@
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { request as httpRequest } from 'node:http';
+import type { Agent as HttpAgent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
+import { createReusingConnections, type ReusingConnections } from './reused-buffers.ts';
 import { readSoundHead } from '../../lib/read-sound-head.ts';
 import { bareHost, IDLE } from './connection.ts';
 import type { ProxyRouter } from './proxy/proxy-types.ts';
 
-/** One GET, or the POST of a form: resolves with the head of the answer, whose body is still to be read. */
+/** One GET, or the POST of a form: resolves with the head of the answer. The body remains to be read. */
 type HttpGet = (
   url: URL,
   headers: Readonly<Record<string, string>>,
@@ -15,14 +16,16 @@ type HttpGet = (
 
 export interface HttpGetter {
   readonly get: HttpGet;
-  /** Ends all connections. */
+  /** Available only over plain http without a proxy. */
+  readonly inReusedBuffers: ReusingConnections['bodyOf'];
+  /** Closes all connections. */
   close(): void;
 }
 
 interface HttpGetterOptions {
   readonly lookup: LookupFunction;
   readonly connectTimeoutMs: number;
-  /** Where the environment names proxies; it makes the connections of what goes by one. */
+  /** Set if the environment names proxies: makes the connections through them. */
   readonly proxies?: ProxyRouter | undefined;
 }
 
@@ -31,9 +34,10 @@ interface Transport {
   readonly agent: HttpAgent;
 }
 
-/** GETs over HTTP/1.1 and kept connections. TLS is loaded when the first https:// URL asks for it. */
+/** GETs over HTTP/1.1 with keep-alive. TLS is loaded on the first https:// URL. */
 export function createHttpGetter({ lookup, connectTimeoutMs, proxies }: HttpGetterOptions): HttpGetter {
-  const http: Transport = { request: httpRequest, agent: new HttpAgent(IDLE) };
+  const connections = createReusingConnections(IDLE);
+  const http: Transport = { request: httpRequest, agent: connections.agent };
   let https: Promise<Transport> | undefined;
   const loadHttps = async (): Promise<Transport> => {
     const { Agent, request } = await import('node:https');
@@ -73,6 +77,7 @@ export function createHttpGetter({ lookup, connectTimeoutMs, proxies }: HttpGett
   };
   return {
     get,
+    inReusedBuffers: connections.bodyOf,
     close: () => {
       http.agent.destroy();
       proxies?.close();
@@ -93,17 +98,17 @@ function target({ hostname, port, pathname, search }: URL): RequestOptions {
   return { hostname: bareHost(hostname), port: port === '' ? null : port, path: pathname + search };
 }
 
-/** @param lenient reads answers that Node's parser refuses; they are judged here. */
+/** @param lenient reads answers that Node's parser refuses; they are checked here. */
 type Ask = (lenient: boolean) => ClientRequest;
 
-/** Of the head of an answer, as much as the proxy takes; some sites send policies of tens of kilobytes. */
+/** The size limit of an answer's head, the same as the proxy's. Some sites send policies of tens of kilobytes. */
 const MOST_HEAD_BYTES = 1024 ** 2;
 const MOST_HEADERS = 10_000;
 
 /**
- * A kept connection may end just as it is used again; then the request is made once more. It is also made once more for
- * an answer that Node's parser refuses: one that names its length in two ways or twice, whose lines end with LF alone, with control
- * characters in a header, or blanks before a colon. curl and Go's client read them.
+ * A kept connection may close just as it is used again: the request is then repeated once. It is also repeated once for
+ * an answer that Node's parser refuses: with two lengths, with lines that end in LF alone, with control
+ * characters in a header, or with blanks before a colon. curl and Go's client accept them.
  */
 function answerOf(ask: Ask, again = true, lenient = false): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -114,17 +119,17 @@ function answerOf(ask: Ask, again = true, lenient = false): Promise<IncomingMess
       if (hasSoundLength(call, answer, lenient)) resolve(answer);
       else {
         answer.on('error', () => undefined).destroy();
-        reject(Object.assign(new Error('the answer has no sound length'), { code: 'EPROTO' }));
+        reject(Object.assign(new Error('the answer has no valid length'), { code: 'EPROTO' }));
       }
     });
     call.on('error', (error: NodeJS.ErrnoException) => {
-      // After the head of the answer, its body fails with the error.
+      // After the head of the answer, the error goes to its body.
       if (answered) return;
       if (again && call.reusedSocket && error.code === 'ECONNRESET') resolve(answerOf(ask, false));
       else if (!lenient && error.code?.startsWith('HPE_') === true) resolve(answerOf(ask, false, true));
       else reject(error);
     });
-    // Node tells of an answer that switches protocols by this alone.
+    // Node reports an answer that switches protocols by this event only.
     call.on('close', () => {
       reject(Object.assign(new Error('the answer is in another protocol than HTTP'), { code: 'EPROTO' }));
     });
@@ -133,21 +138,21 @@ function answerOf(ask: Ask, again = true, lenient = false): Promise<IncomingMess
 }
 
 /**
- * Chunked wins over Content-Length, which is then not a length, and the connection is not used again. Any other
- * Transfer-Encoding is refused: what came would be stored as it was packed. Source: RFC 9112, 6.3 and 6.1.
+ * Chunked wins over Content-Length, which is then ignored, and the connection is not used again. Any other
+ * Transfer-Encoding is refused: the bytes would be stored still packed. Source: RFC 9112, 6.3 and 6.1.
  */
 function hasSoundLength(call: ClientRequest, answer: IncomingMessage, lenient: boolean): boolean {
   if (lenient) call.shouldKeepAlive = false;
   const coding = answer.headers['transfer-encoding']?.trim().toLowerCase();
   const length = answer.headers['content-length'];
   if (coding === undefined) return length === undefined || /^\d+$/.test(length.trim());
-  // Nothing is packed by it, and the end of the connection is that of the body. It has been no coding since RFC 7230.
+  // It packs nothing, and the body ends with the connection. RFC 7230 removed it from the codings.
   if (coding === 'identity') return length === undefined;
   delete answer.headers['content-length'];
   return coding === 'chunked';
 }
 
-/** Covers names, TCP and TLS; a connection that is used again needs none of them. */
+/** Covers DNS, TCP and TLS. A reused connection needs none of them. */
 function limitConnecting(call: ClientRequest, done: 'connect' | 'secureConnect', limitMs: number): void {
   call.once('socket', (socket: Socket) => {
     if (!socket.connecting) return;

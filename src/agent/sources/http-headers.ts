@@ -6,8 +6,8 @@ import { SourceConfigurationError } from './errors.ts';
 import type { Environment } from './environment.ts';
 
 /**
- * The headers that the operator set for one host: the variable `<host>-headers`, a JSON object, as KServe's webhook
- * makes it from a Secret with `https-host` and `headers`. `host:port` wins over the bare host.
+ * The headers that the operator set for one host: the variable `<host>-headers`, a JSON object, which KServe's webhook
+ * makes from a Secret with `https-host` and `headers`. `host:port` wins over the bare host.
  * @throws SourceConfigurationError when the value is not a JSON object of strings.
  */
 export function configuredHeaders(env: Environment, url: URL): Readonly<Record<string, string>> {

@@ -17,7 +17,7 @@ interface StatusContext {
   readonly cause?: unknown;
 }
 
-/** What an HTTP status of a store means for the pull. */
+/** The error for a store's HTTP status. */
 export function errorOfStatus(
   status: number,
   { shown, storeCode, retryAfterMs, cause }: StatusContext,
@@ -34,18 +34,18 @@ export function errorOfStatus(
     );
   }
   if (status === 412) return new SourceChangedError(`${answer}: it changed during the download.`, options);
-  if (status === 429) return new TooManyRequestsError(`${answer}. It is asked again later.`, options);
+  if (status === 429) return new TooManyRequestsError(`${answer}. It is fetched again later.`, options);
   // 202 is what a store answers while it fetches or thaws the file.
   if (status === 202 || status === 408 || status >= 500) {
-    return new SourceUnavailableError(`${answer}. It is asked again later.`, options);
+    return new SourceUnavailableError(`${answer}. It is fetched again later.`, options);
   }
   return new RequestRefusedError(`${answer}. Check the storageUri.`, options);
 }
 
-/** The longest wait a source may ask for; a day-long Retry-After would look like a model that is forgotten. */
+/** The longest wait a source may ask for. With a Retry-After of a day the model would look forgotten. */
 const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
-/** Retry-After in seconds (RFC 9110, 10.2.3) as milliseconds, at most an hour. The date form is not read. */
+/** Retry-After in seconds (RFC 9110, 10.2.3) as milliseconds, at most an hour. The date form is ignored. */
 export function retryAfterMs(header: string | null | undefined): number | undefined {
   if (header === undefined || header === null || !/^\d{1,9}$/.test(header.trim())) return undefined;
   return Math.min(Number(header) * 1000, LONGEST_RETRY_AFTER_MS);

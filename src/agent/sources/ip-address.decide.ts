@@ -1,20 +1,20 @@
-/** An IP address or network as a number, so that ranges can be compared without any network module. */
+/** An IP address or network as a number, so that ranges can be compared without a network module. */
 export interface IpAddress {
   readonly family: 4 | 6;
   readonly value: bigint;
 }
 
 export interface IpNetwork extends IpAddress {
-  /** Leading bits that count. */
+  /** The number of leading bits that count. */
   readonly prefix: number;
 }
 
 const IPV4_LIMIT = 0x1_0000_0000n;
 
 /**
- * Reads an address in any spelling that a resolver takes: dotted IPv4, the `inet_aton` forms (`2852039166`, `0xa9fea9fe`,
- * `0251.0376.0251.0376`, `169.254.43518`), and IPv6 with `::`, an embedded dotted IPv4, brackets or a zone.
- * Undefined when the text is no address.
+ * Reads an address in any spelling that a resolver accepts: dotted IPv4, the `inet_aton` forms (`2852039166`,
+ * `0xa9fea9fe`, `0251.0376.0251.0376`, `169.254.43518`), and IPv6 with `::`, an embedded dotted IPv4, brackets or a
+ * zone. Undefined when the text is not an address.
  */
 export function parseIp(text: string): IpAddress | undefined {
   const bare = text.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '');

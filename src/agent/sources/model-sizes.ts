@@ -13,9 +13,9 @@ interface ModelSizesOptions {
   readonly clock: Clock;
 }
 
-/** How large models are where they are stored, by what their sources list; nothing is downloaded. */
+/** The sizes of models in their stores, from the sources' listings. Nothing is downloaded. */
 interface ModelSizes {
-  /** Bytes of all files as they are stored; undefined: the source does not say of each. @throws PullError */
+  /** Bytes of all files as stored. Undefined if the source does not give the size of each. @throws PullError */
   sizeOf(uri: string, signal: AbortSignal): Promise<number | undefined>;
   close(): Promise<void>;
 }
@@ -28,7 +28,7 @@ export function createModelSizes({ env, settings, clock }: ModelSizesOptions): M
   const sources = createSources({ env, http, clock, settings });
   return {
     async sizeOf(uri, signal) {
-      // What a source has begun to send is not waited for.
+      // Do not wait for what a source has begun to send.
       const ending = new AbortController();
       try {
         return await sumOf(await sources.find(uri, AbortSignal.any([signal, ending.signal])));

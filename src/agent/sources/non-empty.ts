@@ -1,4 +1,4 @@
-/** An environment variable that is set to nothing counts as absent. */
+/** An environment variable set to an empty value counts as absent. */
 export function nonEmpty(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }

@@ -1,7 +1,7 @@
 import type { EntryType } from './archive-tar.ts';
 import { UnsafeEntryError } from './errors.ts';
 
-/** A modelcar keeps its model below this directory. Source: KServe's documentation of oci:// model storage. */
+/** The directory of the model in a modelcar. Source: KServe's documentation of oci:// model storage. */
 const MODELS = 'models/';
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
@@ -12,16 +12,16 @@ function notADirectory(type: EntryType): UnsafeEntryError {
   );
 }
 
-/** Decides, layer by layer from the top down, which entries of an image make up its model. */
+/** Decides, layer by layer from the top down, which entries of an image belong to its model. */
 interface LayerSelection {
-  /** The entry's name in the model, or undefined when it is no part of it or an upper layer hides it. */
+  /** The entry's name in the model. Undefined if it is outside the model or an upper layer hides it. */
   rename(name: string, type: EntryType): string | undefined;
-  /** What this layer holds now hides the same in the layers below. */
+  /** Called at the end of a layer: its entries now hide those of the layers below. */
   layerDone(): void;
 }
 
 /**
- * Reading from the top means that nothing has to be deleted again: an upper layer's file, or its whiteout mark, hides what lies
+ * Reading from the top down means that nothing must be deleted: an upper layer's file, or its whiteout, hides what is
  * below. Source: github.com/opencontainers/image-spec, layer.md, "Whiteouts".
  */
 export function selectModel(): LayerSelection {
@@ -38,7 +38,7 @@ export function selectModel(): LayerSelection {
   return {
     rename: (name, type) => {
       const path = name.replace(/^(\.?\/)+/, '').replace(/\/+$/, '');
-      // The directory itself may be taken away, with all that lower layers have in it.
+      // A whiteout may remove the directory itself, with all that lower layers have in it.
       if (path === `${WHITEOUT}models` || path === OPAQUE) ofThisLayer.opaque.push('');
       if (path === 'models' && type !== 'directory' && !opaque.has('')) throw notADirectory(type);
       if (!path.startsWith(MODELS)) return undefined;

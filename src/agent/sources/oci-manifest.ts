@@ -6,10 +6,10 @@ export interface Descriptor {
   readonly digest: string;
   /** In bytes. */
   readonly size: number;
-  /** Only those whose values are text. */
+  /** Only those with a text value. */
   readonly annotations: ReadonlyMap<string, string>;
   readonly platform: { readonly os: unknown; readonly architecture: unknown } | undefined;
-  /** What the manifest is of, where it is of no image. */
+  /** The type of the artifact; undefined for most images. */
   readonly artifactType: string | undefined;
 }
 
@@ -17,14 +17,14 @@ export interface Manifest {
   /** Empty when there is no config. */
   readonly configType: string;
   readonly layers: readonly Descriptor[];
-  /** Of an index only; those that cannot be read are left out. */
+  /** In an index only. Unreadable entries are omitted. */
   readonly manifests: readonly Descriptor[] | undefined;
 }
 
-/** Both algorithms that OCI has registered. */
+/** Both algorithms registered by OCI. */
 export const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 
-/** @returns undefined when it is no manifest, or one whose layers cannot all be read. */
+/** @returns undefined if it is not a manifest, or a layer is unreadable. */
 export function readManifest(value: unknown): Manifest | undefined {
   if (!isRecord(value)) return undefined;
   const { config } = value;
@@ -37,7 +37,7 @@ export function readManifest(value: unknown): Manifest | undefined {
   return { configType, layers: read, manifests: manifests?.flatMap(readDescriptor) };
 }
 
-/** @returns one, or none when it is not sound. */
+/** @returns one descriptor, or none if it is invalid. */
 function readDescriptor(value: unknown): Descriptor[] {
   if (!isRecord(value)) return [];
   const { mediaType, digest, size, annotations, platform, artifactType } = value;

@@ -23,16 +23,16 @@ const MANIFEST_TYPES = [
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ].join(', ');
 
-/** One repository of a registry, with whatever token it wants. */
+/** One repository of a registry. It gets the tokens that the registry requires. */
 export interface OciRegistry {
-  /** @throws ChecksumMismatchError when a manifest asked for by digest is another. */
+  /** @throws ChecksumMismatchError when the digest of a manifest is not the requested one. */
   manifest(
     reference: string,
     signal: AbortSignal,
   ): Promise<{ readonly value: unknown; readonly digest: string }>;
   blobUrl(digest: string): URL;
   readonly headersFor: HttpRequest['headersFor'];
-  /** GETs that get a token where the registry wants one, and another when that has expired. */
+  /** GETs that fetch a token if the registry requires one, and a new one after it expires. */
   readonly http: HttpClient;
 }
 
@@ -47,7 +47,7 @@ export function createOciRegistry(
   const origin = new URL(base).origin;
   let authorization: string | undefined;
   let usesHelper = false;
-  // A blob is usually served from elsewhere, by a redirect; the token is the registry's alone.
+  // A redirect usually leads to the blob on another host. The token is for the registry only.
   const headersFor: HttpRequest['headersFor'] = (hop) =>
     authorization === undefined || hop.origin !== origin ? {} : { authorization };
 
@@ -59,14 +59,14 @@ export function createOciRegistry(
     const bearer = tokenService(challenges, place, base);
     const isBasic = challenges.length === 0 || challenges.some(({ scheme }) => scheme === 'basic');
     const basic = isBasic ? credentials?.basic : undefined;
-    // Bearer first, as containerd has it: without credentials it is what lets in to a public image.
+    // Bearer first, as containerd does: without credentials it gives access to public images.
     if (bearer !== undefined && credentials?.registryToken !== undefined) {
       authorization = `Bearer ${credentials.registryToken}`;
     } else if (bearer !== undefined) {
       authorization = await bearerToken(http, bearer, credentials, signal);
     } else authorization = basic === undefined ? undefined : `Basic ${basic}`;
   };
-  /** A registry may find that a token lets do too little, and say what is asked for. */
+  /** A registry may answer that a token's scope is insufficient, and name the required one. */
   const onceMore: HttpClient['get'] = async (url, request) => {
     const response = await http.get(url, request);
     const header = response.headers.get('www-authenticate') ?? '';
@@ -75,7 +75,7 @@ export function createOciRegistry(
     await authorize(header, request.signal);
     return http.get(url, request);
   };
-  /** Tokens live for seconds or minutes, a pull may take hours: each 401 of the registry is a reason for a new one. */
+  /** Tokens live for seconds or minutes, and a pull may take hours: each 401 of the registry fetches a new one. */
   const get: HttpClient['get'] = async (url, request) => {
     const response = await http.get(url, request);
     if (response.status !== 401 || response.url.origin !== origin) return response;
@@ -103,7 +103,7 @@ export function createOciRegistry(
   };
 }
 
-/** Whether the token that was sent lets do too little. Source: RFC 6750, 3.1. */
+/** Whether the scope of the token that was sent is insufficient. Source: RFC 6750, 3.1. */
 function letsTooLittle(challenge: string): boolean {
   return readChallenges(challenge).some(
     ({ parameters }) => parameters.get('error')?.toLowerCase() === 'insufficient_scope',
@@ -111,8 +111,8 @@ function letsTooLittle(challenge: string): boolean {
 }
 
 /**
- * The digest of a manifest, by the algorithm of the reference that it was asked for by.
- * @throws ChecksumMismatchError when it was asked for by another digest.
+ * The digest of a manifest, by the algorithm of the requested reference.
+ * @throws ChecksumMismatchError if a different digest was requested.
  */
 function checkedDigest(reference: string, manifest: string, uri: string): string {
   const algorithm = DIGEST.test(reference) ? reference.slice(0, 'sha512'.length) : 'sha256';
@@ -133,7 +133,7 @@ function parsed(text: string, uri: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new RequestRefusedError(`${shownUri(uri)}: the registry's answer is no manifest`, { cause });
+    throw new RequestRefusedError(`${shownUri(uri)}: the registry's answer is not a manifest`, { cause });
   }
 }
 
@@ -144,8 +144,8 @@ interface TokenService {
 }
 
 /**
- * The service of the first Bearer challenge that names one. One without a scope means the repository that is asked for, as
- * containerd has it; several scopes stand with blanks between.
+ * The service of the first Bearer challenge that names one. Without a scope, the requested repository is the scope, as
+ * in containerd. Several scopes are separated by blanks.
  */
 function tokenService(
   challenges: readonly AuthChallenge[],
@@ -166,8 +166,8 @@ function tokenService(
 }
 
 /**
- * Asks the token service that the challenge names: for a refresh token by OAuth2, even where a user stands beside it, as docker
- * does, else by GET. Sources: distribution.github.io/distribution/spec/auth/token and spec/auth/oauth.
+ * Requests a token from the service named in the challenge. With a refresh token it uses OAuth2, even if there is also
+ * a user, as docker does; else GET. Sources: distribution.github.io/distribution/spec/auth/token and spec/auth/oauth.
  */
 async function bearerToken(
   http: HttpClient,

@@ -2,7 +2,7 @@ import { InvalidUriError } from './errors.ts';
 import { shownUri } from './redact.ts';
 
 export interface OciPlace {
-  /** Host and port as in the URI; credentials are kept under this name. */
+  /** Host and port as in the URI. Credentials are stored under this name. */
   readonly registry: string;
   /** Where the distribution API is served. */
   readonly baseUrl: string;
@@ -23,8 +23,8 @@ const DOCKER_HUB = new Map([
 ]);
 
 /**
- * Reads `oci://registry[:port]/repository[:tag][@sha256:…]`; a digest wins over a tag, neither means `latest`. HTTPS always,
- * but for loopback, as container runtimes do. Source: github.com/opencontainers/distribution-spec.
+ * Reads `oci://registry[:port]/repository[:tag][@sha256:…]`. A digest wins over a tag; without either, `latest`. Always
+ * HTTPS, except for loopback, as container runtimes do. Source: github.com/opencontainers/distribution-spec.
  * @throws InvalidUriError
  */
 export function parseOciUri(uri: string): OciPlace {

@@ -16,20 +16,22 @@ const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
   'application/vnd.oci.image.config.v1+json',
   'application/vnd.docker.container.image.v1+json',
 ]);
-/** ORAS names an artifact's files this way. */
+/** The annotation with which ORAS names an artifact's files. */
 const TITLE = 'org.opencontainers.image.title';
 const UNPACK = 'io.deis.oras.content.unpack';
-/** Says of a manifest in an index that it describes another, as BuildKit's attestations do. */
-const TOLD_OF = 'vnd.docker.reference.type';
-/** In the place of layers where there are none. Source: image-spec, manifest.md, "Guidance for an Empty Descriptor". */
+/** Marks a manifest in an index as describing another one, like BuildKit's attestations. */
+const DESCRIBES = 'vnd.docker.reference.type';
+/**
+ * Replaces the layers of a manifest without any. Source: image-spec, manifest.md, "Guidance for an Empty Descriptor".
+ */
 const EMPTY = 'application/vnd.oci.empty.v1+json';
-/** Indexes may hold indexes; more than that is a maze. */
+/** The deepest nesting of indexes that is followed. */
 const DEEPEST_INDEX = 3;
-/** Images name processors as Go does. */
+/** Images use Go's names of processors. */
 const GO_ARCHITECTURE = new Map([['x64', 'amd64']]);
 
 /**
- * `oci://registry/repository:tag`: of an image, the files below `/models`, as KServe's modelcars have them; of an
+ * `oci://registry/repository:tag`: of an image, the files below `/models`, as in KServe's modelcars; of an
  * artifact, each layer as the file its title names. Every blob is checked against its digest.
  */
 export function createOciSource({ env, http }: SourceContext): Source {
@@ -39,7 +41,7 @@ export function createOciSource({ env, http }: SourceContext): Source {
       const registry = createOciRegistry(http, env, place, uri);
       const { manifest, digest } = await imageManifest(registry, place.reference, uri, signal);
       const layers = manifest.layers.filter(({ mediaType }) => mediaType !== EMPTY);
-      // Early versions of ORAS gave artifacts the config of an image; an image's layers have no names.
+      // Early versions of ORAS gave artifacts the config of an image. Layers of an image have no titles.
       const isImage =
         IMAGE_CONFIGS.has(manifest.configType) && !layers.some((layer) => nameOf(layer) !== undefined);
       const files = isImage ? imageLayers(registry, layers, uri) : artifactFiles(registry, layers, uri);
@@ -66,13 +68,16 @@ async function imageManifest(
   return { manifest, digest: top.digest };
 }
 
-/** The image of this machine's kind, else what is said to be of none; never what is only told of an image, as signatures are. */
+/**
+ * The image for this platform, else one without a platform. Never a manifest that describes another, such as a
+ * signature.
+ */
 function fittingManifest(manifests: readonly Descriptor[], uri: string): Descriptor {
   const architecture = GO_ARCHITECTURE.get(arch()) ?? arch();
-  const models = manifests.filter(({ annotations }) => !annotations.has(TOLD_OF));
+  const models = manifests.filter(({ annotations }) => !annotations.has(DESCRIBES));
   const fits =
     models.find(({ platform }) => platform?.os === 'linux' && platform.architecture === architecture) ??
-    // A signature says of which kind it is, an image seldom does.
+    // A signature usually has an artifactType, an image seldom.
     models.find(({ platform, artifactType }) => platform === undefined && artifactType === undefined) ??
     models.find(({ platform }) => platform === undefined);
   if (fits !== undefined) return fits;
@@ -88,11 +93,11 @@ function fittingManifest(manifests: readonly Descriptor[], uri: string): Descrip
 function soundManifest(value: unknown, uri: string): Manifest {
   if (recordOf(value)['schemaVersion'] === 1) {
     throw new UnsupportedSourceError(
-      `${shownUri(uri)}: its manifest is of the first version of Docker's, which is not supported. Push it again with a tool of today.`,
+      `${shownUri(uri)}: its manifest has Docker's schema version 1, which is not supported. Push it again with a current tool.`,
     );
   }
   const manifest = readManifest(value);
-  if (manifest === undefined) throw new BadArchiveError(`${shownUri(uri)}: its manifest has no sound layers`);
+  if (manifest === undefined) throw new BadArchiveError(`${shownUri(uri)}: its manifest has no valid layers`);
   return manifest;
 }
 
@@ -106,11 +111,11 @@ async function* imageLayers(
   const other = layers.find(({ mediaType }) => !/[.+]tar([.+-]\w+)*$/.test(mediaType));
   if (other !== undefined) {
     throw new UnsupportedSourceError(
-      `${shownUri(uri)}: a layer of type ${printable(other.mediaType)} is neither of an image nor titled with the name of its file`,
+      `${shownUri(uri)}: a layer of type ${printable(other.mediaType)} is neither of an image nor titled with a file name`,
     );
   }
   for (const layer of layers.toReversed()) {
-    // Unpacked one after the other: the generator goes on when the layer before is done.
+    // Unpacked one after the other: the generator continues when the layer before is done.
     yield blobFile(registry, layer, 'layer.tar', { kind: 'tar', rename: selection.rename });
     selection.layerDone();
   }
@@ -134,7 +139,7 @@ async function* artifactFiles(
   }
 }
 
-/** What the layer is to be called in the model, by ORAS, by ModelPack, and by ModelPack under its first name. */
+/** The layer's file name in the model, from the annotation of ORAS, of ModelPack, or ModelPack's older one. */
 function nameOf({ annotations }: Descriptor): string | undefined {
   return [TITLE, 'org.cncf.model.filepath', 'org.cnai.model.filepath']
     .map((key) => annotations.get(key))
@@ -142,8 +147,8 @@ function nameOf({ annotations }: Descriptor): string | undefined {
 }
 
 /**
- * As the clients do: ORAS packs a directory, marks the layer, and names its entries below the title; ModelPack's and
- * KitOps's tars hold their paths themselves. Sources: oras-go content/file, modelpack/modctl pkg/codec.
+ * As the clients do. ORAS packs a directory, marks the layer, and names its entries below the title. The tars of
+ * ModelPack and KitOps hold full paths. Sources: oras-go content/file, modelpack/modctl pkg/codec.
  */
 function unpackingOf(
   { mediaType, annotations }: Descriptor,
@@ -175,7 +180,7 @@ function blobFile(
   const digests = [
     { algorithm: digest.startsWith('sha512') ? 'sha512' : 'sha256', hex: digest.slice('sha512:'.length) },
   ] as const;
-  // Storage behind registries says gzip of layers that are gzip, and means the layer itself.
+  // A storage backend labels gzip layers with Content-Encoding gzip, and means the layer itself.
   const file = { http: asStored(http), url: blobUrl(digest), headersFor, size, digests };
   return {
     path,

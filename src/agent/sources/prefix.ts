@@ -1,6 +1,6 @@
 import { LimitExceededError, NotFoundError, SourceUnavailableError } from './errors.ts';
 import { shownUri } from './redact.ts';
-import { baseName, judgeRelativePath, keyBelow } from './relative-path.ts';
+import { baseName, checkRelativePath, keyBelow } from './relative-path.ts';
 import type { RemoteFile } from './source.ts';
 
 /** One object of a store without directories. */
@@ -14,33 +14,33 @@ export interface StoredObject {
 
 interface PrefixListing<T extends StoredObject> {
   readonly uri: string;
-  /** What the storageUri names below its bucket; with or without a `/` at the end. */
+  /** The path in the storageUri below its bucket, with or without a trailing `/`. */
   readonly prefix: string;
   /** All objects whose key starts with the text, in key order. */
   readonly list: (startsWith: string) => AsyncIterable<T>;
   readonly open: (object: T) => RemoteFile['open'];
 }
 
-/** One answer of a store to a request for a part of a listing. */
+/** One page of a store's listing. */
 export interface ListedPage<T> {
   readonly objects: readonly T[];
-  /** Leads to the next page; undefined at the end. */
+  /** The token of the next page; undefined on the last. */
   readonly next: string | undefined;
 }
 
 /**
- * Hadoop's older connectors, as on EMR, mark the directory `1` by an empty object `1_$folder$`.
+ * Hadoop's older connectors, as on EMR, mark the directory `1` with an empty object `1_$folder$`.
  * Source: repost.aws/knowledge-center/emr-s3-empty-files
  */
 const FOLDER_MARK = '_$folder$';
 
-/** Stores may answer with an empty page and go on, as GCS does after many deletions; not for ever. */
+/** Stores may send empty pages in between, as GCS does after many deletions, but not endlessly. */
 const EMPTY_PAGES_IN_A_ROW = 1_000;
 
 /**
- * All objects of a listing that comes in pages. A listing that may be short is never a whole model.
- * @param fetchPage the first page for undefined, then the one that `next` leads to
- * @throws SourceUnavailableError when the pages go round or bring nothing, page after page
+ * All objects of a paged listing. A listing that may be incomplete is refused: it would give a part of the model.
+ * @param fetchPage gets undefined for the first page, then the `next` of the page before
+ * @throws SourceUnavailableError when the pages repeat, or too many in a row are empty
  */
 export async function* eachListed<T extends StoredObject>(
   startsWith: string,
@@ -53,7 +53,7 @@ export async function* eachListed<T extends StoredObject>(
     const { objects, next } = await fetchPage(token);
     const wanted = objects.filter(({ key }) => key.startsWith(startsWith));
     const first = wanted[0]?.key;
-    // Before the page is given on: its files would be duplicates of those that came already.
+    // Checked before the page is yielded: its files would be duplicates of earlier ones.
     if ((next !== undefined && tokens.has(next)) || (first !== undefined && first === last)) {
       throw badListing('its pages repeat');
     }
@@ -67,21 +67,21 @@ export async function* eachListed<T extends StoredObject>(
   }
 }
 
-/** A listing that cannot be taken for whole. */
+/** The error for a listing that may be incomplete. */
 export function badListing(because: string, cause?: unknown): SourceUnavailableError {
   return new SourceUnavailableError(
     `the store's listing does not come to its end: ${because}, so the model may not be whole. ` +
-      'It is asked again later. If it stays, check the store, or the gateway in front of it.',
+      'It is fetched again later. If it stays, check the store, or the gateway in front of it.',
     { cause },
   );
 }
 
 /**
- * The model a prefix names: every object below `prefix/` with its relative path, else the one object that is exactly
- * `prefix`. `m1` never takes in `m10/…`. Keys that end in `/` mark directories, and so do
- * empty objects of Hadoop's. A `//` in a key counts as one `/`, as in KServe's agent.
- * `s3://bucket//m1` is the key `/m1`, and `m1` where there is none.
- * @throws NotFoundError while iterating, when there is neither.
+ * The model that a prefix names: every object below `prefix/` with its relative path, else the one object that is
+ * exactly `prefix`. `m1` never includes `m10/…`. Keys that end in `/` mark directories, and so do Hadoop's empty
+ * objects. A `//` in a key counts as one `/`, as in KServe's agent. `s3://bucket//m1` is the key `/m1`, or `m1` if that
+ * does not exist.
+ * @throws NotFoundError while iterating, when neither exists.
  */
 export async function* filesBelow<T extends StoredObject>(
   listing: PrefixListing<T>,
@@ -120,8 +120,8 @@ async function* filesOf<T extends StoredObject>(
       empty.passed(path);
       if (object.size === 0) empty.hold(path, object);
       else yield fileOf(object, path);
-      // A mark brings no content, so one that cannot be a directory here is passed over.
-    } else if (marked !== '' && judgeRelativePath(marked).safe) {
+      // A marker has no content, so one that cannot be a directory here is skipped.
+    } else if (marked !== '' && checkRelativePath(marked).safe) {
       empty.passed(`${marked}/`);
       yield { path: marked, size: 0, directory: true, open: open(object) };
     }
@@ -135,22 +135,23 @@ async function* filesOf<T extends StoredObject>(
   }
 }
 
-/** The directory that an object marks; undefined for one that is a file. */
+/** The directory that an object marks; undefined if the object is a file. */
 function markedBy(object: StoredObject, path: string): string | undefined {
   if (!isDirectory(object)) return undefined;
   return path.endsWith(FOLDER_MARK) ? path.slice(0, -FOLDER_MARK.length) : path;
 }
 
-/** As many as the files that a model may have by default. */
+/** As many as a model's files by default. */
 const MOST_EMPTY = 100_000;
 
 /**
- * Some tools (s3fs of old, blobfuse, Azure's explorers) mark the directory `1` by an empty object `1` and nothing else. What it is
- * shows only by what lies below it, which the listing brings later: empty objects wait until then.
+ * Some tools (old s3fs, blobfuse, Azure's explorers) mark the directory `1` with an empty object `1` and nothing else.
+ * Only the objects below it, which come later in the listing, show that it is a directory: empty objects wait until
+ * then.
  */
 function emptyObjects<T>(): {
   hold(path: string, object: T): void;
-  /** Something lies at this path. */
+  /** Notes that an object exists at this path. */
   passed(path: string): void;
   /** Those that are files. */
   files(): Iterable<readonly [string, T]>;
@@ -175,7 +176,7 @@ function isDirectory({ key, size, directory }: StoredObject): boolean {
   return directory === true || key.endsWith('/') || (size === 0 && key.endsWith(FOLDER_MARK));
 }
 
-/** The bucket (host) and path of `scheme://bucket/path`, taken as written: no decoding, no normalising. */
+/** The bucket (host) and path of `scheme://bucket/path` as written: not decoded, not normalised. */
 export function bucketAndPrefix(uri: string): { bucket: string; prefix: string } | undefined {
   const [, bucket, prefix = ''] = /^[a-z0-9]+:\/\/([^/]+)(?:\/([^]*))?$/i.exec(uri) ?? [];
   return bucket === undefined || !/^[\w.-]{1,255}$/.test(bucket) ? undefined : { bucket, prefix };

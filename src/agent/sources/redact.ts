@@ -1,8 +1,8 @@
-/** Schemes where the part before `@` is a container's name rather than credentials. */
+/** Schemes in which the part before `@` is a container's name, not credentials. */
 const CONTAINER_BEFORE_AT = /^abfss?:/i;
 
 /**
- * A storageUri as it may be shown: without user and password, without query and fragment (signed URLs carry their
+ * A storageUri as it may be shown: without user, password, query and fragment (signed URLs carry their
  * signature there), control characters replaced, at most 300 characters.
  */
 export function shownUri(uri: string): string {
@@ -13,7 +13,7 @@ export function shownUri(uri: string): string {
   return printable(withoutUser, 300);
 }
 
-/** Text from outside as it may stand in a message: control characters replaced, cut. */
+/** Text from outside as it may appear in a message: control characters replaced, cut to a length. */
 export function printable(text: string, limit = 200): string {
   // eslint-disable-next-line no-control-regex
   const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
@@ -22,10 +22,10 @@ export function printable(text: string, limit = 200): string {
 
 const SECRET_VARIABLE = /(SECRET|TOKEN|PASSWORD|ACCESS_KEY|SAS|CONNECTION_STRING)|-headers$/i;
 const PROXY_VARIABLE = /^https?_proxy$/i;
-/** Shorter values are more likely to be ordinary words ("1", "true") than secrets. */
+/** Shorter values are more likely ordinary words ("1", "true") than secrets. */
 const SHORTEST_SECRET = 6;
 
-/** The values in an environment that must never be shown, longest first; JSON objects of headers count value by value. */
+/** The values in an environment that must never be shown, longest first. Of JSON objects of headers, each value. */
 export function secretValues(env: Readonly<Record<string, string | undefined>>): readonly string[] {
   const values = Object.entries(env)
     .filter(([name]) => SECRET_VARIABLE.test(name))
@@ -38,7 +38,7 @@ export function secretValues(env: Readonly<Record<string, string | undefined>>):
     .sort((a, b) => b.length - a.length);
 }
 
-/** The last gate before a message leaves the puller: known secrets, and the query and user of any URL in it, are struck. */
+/** The last check before a message leaves the puller: removes known secrets, and the query and user of any URL. */
 export function scrub(message: string, secrets: readonly string[]): string {
   const withoutSecrets = secrets.reduce((text, secret) => text.replaceAll(secret, '[secret]'), message);
   return withoutSecrets
@@ -46,7 +46,7 @@ export function scrub(message: string, secrets: readonly string[]): string {
     .replace(/(https?|s3|gs|hf|oci):\/\/[^\s/@]*@/gi, '$1://');
 }
 
-/** The user and the password in a proxy's URL, together and the password alone, as they are written. */
+/** The user and the password in a proxy's URL, together and the password alone, as written. */
 function proxySecrets(url: string): string[] {
   const [, user = '', password = ''] = /^(?:[^:/]*:\/\/)?([^:/@]*):?(.*)@/.exec(url) ?? [];
   return [`${user}:${password}`, password];

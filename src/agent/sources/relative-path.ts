@@ -1,18 +1,19 @@
 /** Longest name of one file or directory on Linux file systems, in bytes (NAME_MAX). */
 const LONGEST_NAME_BYTES = 255;
-/** PATH_MAX is 4,096 with the model directory in front. */
+/** PATH_MAX is 4,096, and the model directory precedes the path. */
 const LONGEST_PATH_BYTES = 2048;
 const DEEPEST = 64;
 
-type PathVerdict =
+type PathCheck =
   | { readonly safe: true; /** `a/b/c`; empty for the root itself. */ readonly path: string }
   | { readonly safe: false; readonly because: string };
 
 /**
- * Judges a name from an archive or a listing that is to become a path below the model's directory. Empty and `.` segments are
- * dropped, as every unpacker does; whatever could mean another place on any system is refused rather than repaired.
+ * Checks a name from an archive or a listing that is to become a path below the model's directory. Empty and `.`
+ * segments are dropped, as every unpacker does. Whatever could mean another place on any system is refused, not
+ * repaired.
  */
-export function judgeRelativePath(name: string): PathVerdict {
+export function checkRelativePath(name: string): PathCheck {
   const because = faultOf(name);
   if (because !== undefined) return { safe: false, because };
   const segments = name.split('/').filter((segment) => segment !== '' && segment !== '.');

@@ -4,11 +4,11 @@ import { SourceConfigurationError } from './errors.ts';
 import { nonEmpty } from './non-empty.ts';
 import type { Environment } from './environment.ts';
 
-/** What the environment that KServe's webhook injects says about S3, read once. */
+/** The S3 settings in the environment that KServe's webhook injects. */
 export interface S3Environment {
   readonly endpoint: string | undefined;
   readonly region: string;
-  /** Buckets in the path rather than the host name: every store but AWS answers to that. */
+  /** Buckets in the path, not the host name: every store but AWS supports it. */
   readonly pathStyle: boolean;
   /** AWS's transfer acceleration; `endpoint` is undefined then. */
   readonly accelerate: boolean;
@@ -31,17 +31,17 @@ export interface S3Environment {
 
 const YES: ReadonlySet<string> = new Set(['1', 'true', 't', 'yes', 'y', 'on']);
 const NO: ReadonlySet<string> = new Set(['0', 'false', 'f', 'no', 'n', 'off']);
-/** What the SDK needs for signing when nothing is set; AWS then names the bucket's own region and it follows. */
+/** The region for signing if none is set. AWS answers with the bucket's region, and the SDK follows. */
 const DEFAULT_REGION = 'us-east-1';
 
-/** Hosts of AWS itself; only these have transfer acceleration. */
+/** AWS's own hosts; only these have transfer acceleration. */
 const AWS_HOST = /(^|\.)amazonaws\.com(\.cn)?$/;
 
 /**
  * Reads the names that KServe's webhook writes (S3_ENDPOINT, S3_USE_HTTPS, S3_VERIFY_SSL, awsAnonymousCredential,
- * S3_USER_VIRTUAL_BUCKET, S3_USE_ACCELERATE, AWS_DEFAULT_REGION) and the SDK's own. AWS_DEFAULT_REGION, which is of the store,
- * comes before AWS_REGION, which EKS sets to the cluster's, as with KServe's agent. Values that were written into a
- * Secret with a line break behind them are read without it.
+ * S3_USER_VIRTUAL_BUCKET, S3_USE_ACCELERATE, AWS_DEFAULT_REGION) and the SDK's own. AWS_DEFAULT_REGION, which is the
+ * store's, comes before AWS_REGION, which EKS sets to the cluster's, as with KServe's agent. A trailing line break in a
+ * Secret's value is ignored.
  * Source: KServe v0.17, pkg/credentials/s3 and pkg/agent/storage/utils.go.
  * @throws SourceConfigurationError when AWS_CA_BUNDLE cannot be read.
  */
@@ -78,7 +78,7 @@ const S3_VARIABLES = [
   'AWS_SESSION_TOKEN',
 ];
 
-/** What is not said depends on the store: AWS does without the path, and few others do. */
+/** The default depends on the store: AWS needs no path style, and most others do. */
 function isPathStyle(virtualBucket: string | undefined, endpoint: string | undefined): boolean {
   if (isYes(virtualBucket)) return false;
   return isNo(virtualBucket) || endpoint !== undefined;
@@ -89,12 +89,12 @@ function endpointOf(env: Environment): string | undefined {
   const host = nonEmpty(env['S3_ENDPOINT']);
   const scheme = isNo(env['S3_USE_HTTPS']) ? 'http' : 'https';
   const composed = host === undefined || host.includes('://') ? host : `${scheme}://${host}`;
-  // Where somebody has put it before S3_ENDPOINT, kubelet leaves the webhook's http://$(S3_ENDPOINT) as it is written.
+  // If S3_ENDPOINT comes later in the container's list, kubelet leaves the webhook's http://$(S3_ENDPOINT) unexpanded.
   const isWhole = given !== undefined && !given.includes('$(');
   const endpoint = isWhole ? given : (composed ?? given);
   if (endpoint === undefined || (URL.canParse(endpoint) && !endpoint.includes('$('))) return endpoint;
   throw new SourceConfigurationError(
-    'AWS_ENDPOINT_URL or S3_ENDPOINT is no URL: set host:port or http(s)://host:port',
+    'AWS_ENDPOINT_URL or S3_ENDPOINT is not a URL: set host:port or http(s)://host:port',
   );
 }
 

@@ -4,10 +4,10 @@ import type { PullError } from './errors.ts';
 import { shownUri } from './redact.ts';
 
 /**
- * What an S3 store's refusal means where its status alone would mislead; undefined for all others.
+ * The meaning of an S3 store's refusal where its status alone would mislead; undefined for all others.
  * Source: docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
- * @param place the bucket, with the key where one was asked for
- * @param region the one that the request was signed for
+ * @param place the bucket, with the key if one was requested
+ * @param region the region that the request was signed for
  */
 export function s3Fault(thrown: unknown, place: string, region: string): PullError | undefined {
   const error = recordOf(thrown);
@@ -49,7 +49,7 @@ function regionOf(endpoint: unknown): string | undefined {
   );
 }
 
-/** Text of a store is shown only where it can be nothing but a name. */
+/** A store's text is shown only if it can be nothing but a name. */
 function word(value: unknown): string | undefined {
   return typeof value === 'string' && /^[A-Za-z][\w-]{0,40}$/.test(value) ? value : undefined;
 }

@@ -21,12 +21,12 @@ import type { S3Handler } from './proxy/s3-via-proxies.ts';
 import type { OpenedFile, RemoteFile, Source, SourceContext } from './source.ts';
 import type { Environment } from './environment.ts';
 
-/** Listing a large prefix takes many requests; one of them may stumble without failing the model. */
+/** Listing a large prefix takes many requests. One failure among them must not fail the model. */
 const ATTEMPTS_PER_REQUEST = 2;
 /**
- * `s3://bucket/prefix` by the AWS SDK, against AWS or whatever endpoint the operator set.
- * The endpoint comes from the operator's Secret and the bucket is checked to be a name, so users cannot choose the host; the
- * destination policy is not applied, and the SDK's credential chain can reach the metadata services it needs.
+ * `s3://bucket/prefix` by the AWS SDK, against AWS or any endpoint that the operator set. The endpoint comes from the
+ * operator's Secret and the bucket is checked to be a name, so users cannot choose the host. The destination policy
+ * does not apply, and the SDK's credential chain can reach the metadata services it needs.
  */
 export function createS3Source({ env, settings }: SourceContext): Source {
   let client: Promise<OpenClient> | undefined;
@@ -53,14 +53,17 @@ interface OpenClient {
   readonly etagIsMd5: boolean;
 }
 
-/** A client for the store and with the credentials that the environment names. */
+/** A client for the store, with the environment's credentials. */
 export async function openS3Client(env: Environment, connectTimeoutMs: number): Promise<OpenClient> {
   const read = await readS3Environment(env);
   const s3 = new S3Client(clientConfig(read, await requestHandler(read, env, connectTimeoutMs)));
   return { s3, etagIsMd5: isAws(read.endpoint) };
 }
 
-/** Only AWS says when an ETag is an MD5. Other stores give 32 hexadecimal digits that mean nothing, such as MinIO's `--no-compat`. */
+/**
+ * Only for AWS is it known when an ETag is an MD5. Others may send 32 meaningless hexadecimal digits, such as MinIO's
+ * `--no-compat`.
+ */
 function isAws(endpoint: string | undefined): boolean {
   return endpoint === undefined || /\.amazonaws\.com(\.cn)?$/i.test(new URL(endpoint).hostname);
 }
@@ -95,13 +98,13 @@ function clientConfig(s3: S3Environment, handler: S3Handler): S3ClientConfig {
     ...(s3.endpoint === undefined ? {} : { endpoint: s3.endpoint }),
     ...credentialConfig(s3.credentials),
     requestHandler: handler,
-    // The SDK's own warnings quote requests; nothing of it reaches our log.
+    // The SDK's own warnings quote requests; none may reach our log.
     logger: { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing },
   };
 }
 
 function nothing(): void {
-  // Says nothing on purpose.
+  // Silent on purpose.
 }
 
 function credentialConfig(credentials: S3Environment['credentials']): Partial<S3ClientConfig> {
@@ -142,13 +145,13 @@ function listObjects(
     const page = await asked(client, bucket, sent).catch((thrown: unknown) => {
       throw isUnread(thrown) ? badListing('an answer cannot be read', thrown) : thrown;
     });
-    // Any XML with status 200 becomes an object of the client's, and one that is no listing has none of its fields.
+    // The client turns any XML with status 200 into an object. If it is not a listing, all fields are missing.
     if (page.IsTruncated === undefined && page.KeyCount === undefined && page.Contents === undefined) {
-      throw badListing('an answer is no listing');
+      throw badListing('an answer is not a listing');
     }
     const next = page.IsTruncated === false ? undefined : nonEmpty(page.NextContinuationToken);
     if (page.IsTruncated === true && next === undefined) {
-      throw badListing('a page says that more follows, and not where');
+      throw badListing('a page says that more follow, and not where');
     }
     const objects = (page.Contents ?? []).flatMap(({ Key: key, Size: size }) =>
       key === undefined ? [] : [{ key, size }],
@@ -157,14 +160,14 @@ function listObjects(
   });
 }
 
-/** The client puts the answer into the error that it throws where it cannot read one, whatever its status. */
+/** When the client cannot read an answer, it attaches the answer to the error, whatever the status. */
 function isUnread(thrown: unknown): boolean {
   if (thrown instanceof PullError) return false;
   const status = recordOf(recordOf(thrown)['$response'])['statusCode'];
   return typeof status === 'number' && status >= 200 && status < 300;
 }
 
-/** The answer, or what the store's refusal means where its code says more than its status. */
+/** The answer. A store's refusal is translated if its code says more than its status. */
 async function asked<T>(client: S3Client, bucket: string, answer: Promise<T>): Promise<T> {
   try {
     return await answer;
@@ -203,7 +206,7 @@ function openObject(
 type Headers = Readonly<Record<string, unknown>>;
 
 /**
- * The digests in headers that AWS's client passes by: Content-MD5, which stores such as Alibaba's send, and Google's own.
+ * The digests in headers that AWS's client ignores: Content-MD5, which stores such as Alibaba's send, and Google's own.
  * Sources: RFC 1864; cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash
  */
 function digestsIn(headers: Headers): ExpectedDigest[] {
@@ -230,7 +233,7 @@ function opened(
     totalBytes: answer.ContentLength === undefined ? undefined : offset + answer.ContentLength,
     tag: answer.ETag,
     digests: [...announced, ...(etagIsMd5 ? digestsOf(answer) : [])],
-    // The SDK checks x-amz-checksum-* itself and throws a plain Error; the network's errors have a code.
+    // The SDK checks x-amz-checksum-* itself and throws a plain Error; network errors have a code.
     faultOf: (error) =>
       isError(error) && !('code' in error) && error.name === 'Error'
         ? new ChecksumMismatchError(`${shown}: its checksum is not the one that the store recorded`, {
@@ -241,8 +244,9 @@ function opened(
 }
 
 /**
- * The ETag is the MD5 of an object that was uploaded in one part without KMS or customer keys; buckets of S3 Express have
- * random ones, but always a checksum, which the SDK verifies. Source: docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+ * The ETag is the MD5 of an object that was uploaded in one part without KMS or customer keys. Buckets of S3 Express
+ * have random ones, but always a checksum, which the SDK verifies. Source:
+ * docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
  */
 function digestsOf(answer: GetObjectCommandOutput): ExpectedDigest[] {
   const { ETag: etag, ServerSideEncryption: encryption, SSECustomerAlgorithm: customerKey } = answer;

@@ -1,34 +1,34 @@
-/** Bounds on what one model may bring; above them the pull fails with LimitExceeded and leaves nothing. */
+/** Limits for one model. Above them the pull fails with LimitExceeded and leaves no files. */
 export interface ModelLimits {
   /** Bytes on disk, all files together. */
   readonly maxBytes: number;
   /** Files and directories. */
   readonly maxEntries: number;
-  /** Unpacked over packed bytes of an archive, looked at only past `ratioFloorBytes` unpacked. */
+  /** Unpacked over packed bytes of an archive, checked only past `ratioFloorBytes` unpacked. */
   readonly maxRatio: number;
   readonly ratioFloorBytes: number;
 }
 
-/** What an operator may set about pulling; spans in milliseconds. Crosses a process boundary as JSON. */
+/** An operator's settings for pulls; durations in milliseconds. Passed between processes as JSON. */
 export interface SourceSettings {
   readonly connectTimeoutMs: number;
-  /** A source that sends no byte for this long is given up. */
+  /** A download fails if the source sends no byte for this long. */
   readonly noProgressTimeoutMs: number;
-  /** A source that stays under `minimumBytesPerSecond` over this long a wait for it is given up. */
+  /** A download fails if the source stays under `minimumBytesPerSecond` over this much waiting. */
   readonly slowWindowMs: number;
   readonly minimumBytesPerSecond: number;
-  /** Tries in a row that bring no byte before a file is given up. */
+  /** The number of attempts in a row without a byte before a file fails. */
   readonly attemptsPerFile: number;
   readonly maxRedirects: number;
   readonly limits: ModelLimits;
-  /** A pull's first download never waits; more at once come from this many that all pulls share. */
+  /** A pull's first download never waits. Further parallel downloads take from this pool, which all pulls share. */
   readonly sharedDownloads: number;
   readonly downloadsPerModel: number;
   /** `pvc://<claim>/path` is `<pvcRoot>/<claim>/path`. */
   readonly pvcRoot: string;
-  /** `file:///path` is taken only from below one of these. */
+  /** `file:///path` is allowed only below one of these. */
   readonly fileRoots: readonly string[];
-  /** Addresses or CIDR ranges a storageUri may not lead to, on top of the metadata services. */
+  /** Addresses or CIDR ranges denied to a storageUri, in addition to the metadata services. */
   readonly deniedNetworks: readonly string[];
 }
 
@@ -37,7 +37,7 @@ const GIB = 1024 ** 3;
 
 /**
  * Generous: the largest open models are near 1.4 TB as published, and deflate's best ratio is 1,032. Only a source under
- * 1 KiB/s for a minute, where 1 MiB would take a quarter of an hour, is called too slow.
+ * 1 KiB/s for a minute, where 1 MiB would take a quarter of an hour, counts as too slow.
  */
 export const DEFAULT_SOURCE_SETTINGS: SourceSettings = {
   connectTimeoutMs: 10_000,

@@ -5,17 +5,18 @@ import type { Clock } from '../../lib/clock.ts';
 import type { TarOptions } from './archive-tar.ts';
 import type { ExpectedDigest } from './digest.ts';
 import type { PullError } from './errors.ts';
+import type { ReadPieces } from './reused-buffers.ts';
 import type { HttpClient } from './http-client.ts';
 import type { SourceSettings } from './settings.ts';
 
-/** The file is an archive, and its content rather than itself belongs to the model. */
+/** Set if the file is an archive, whose content belongs to the model instead of the file. */
 export interface Unpacking {
   readonly kind: ArchiveKind;
-  /** For a tar: another name for an entry, or undefined to leave it out. */
+  /** For a tar: returns another name for an entry, or undefined to skip it. */
   readonly rename?: TarOptions['rename'];
 }
 
-/** What a protocol needs from outside. */
+/** What a protocol needs from its caller. */
 export interface SourceContext {
   readonly env: Environment;
   readonly http: HttpClient;
@@ -23,7 +24,7 @@ export interface SourceContext {
   readonly settings: SourceSettings;
 }
 
-/** Bytes from an offset on, in the state named by the tag of the first request. */
+/** Bytes from an offset on, of the state that the first request's tag names. */
 export interface ByteRange {
   readonly offset: number;
   readonly tag: string | undefined;
@@ -31,41 +32,45 @@ export interface ByteRange {
 
 export interface OpenedFile {
   readonly body: Readable;
-  /** Of the whole file, not of what remains. */
+  /** The same in buffers of the caller, instead of `body`. Destroy `body` all the same. */
+  readonly pieces?: ReadPieces | undefined;
+  /** Of the whole file, not of the remainder. */
   readonly totalBytes: number | undefined;
-  /** Whatever the source can be asked for to get the same state again: an ETag, a generation. */
+  /** Identifies the state for later requests: an ETag, a generation. */
   readonly tag: string | undefined;
-  /** Of the whole file; all of them must hold. */
+  /** Of the whole file; all of them must match. */
   readonly digests: readonly ExpectedDigest[];
-  /** Tells what an error of the body means, where the client gives it no code. */
+  /** Translates an error of the body that the client throws without a code. */
   readonly faultOf?: (error: unknown) => PullError | undefined;
 }
 
 export interface RemoteFile {
-  /** Relative to the model's directory, as the source spells it; not to be trusted. */
+  /** Relative to the model's directory, as the source spells it. Untrusted. */
   readonly path: string;
-  /** Bytes, where the listing says. */
+  /** In bytes, if the listing says. */
   readonly size: number | undefined;
   readonly unpacking?: Unpacking;
-  /** An empty directory that the source has a mark for: it is made, and never opened. */
+  /** An empty directory that the source marks: it is created, and never opened. */
   readonly directory?: boolean;
-  /** Makes the model's content of the bytes, whose length and digests are checked before. */
+  /** It arrives in reused buffers, so that it takes little memory however large it is. */
+  readonly reusesBuffers?: boolean;
+  /** Turns the bytes, whose length and digests are already checked, into the model's content. */
   readonly decode?: (stored: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
-  /** @throws SourceChangedError when `from.tag` names a state that is gone. */
+  /** @throws SourceChangedError when the state of `from.tag` is gone. */
   open(from: ByteRange, signal: AbortSignal): Promise<OpenedFile>;
 }
 
 export interface RemoteModel {
-  /** An archive is unpacked before the next file is asked for. */
+  /** An archive is unpacked before the next file is opened. */
   readonly files: AsyncIterable<RemoteFile>;
   /** The source's own name for this state of the whole model. */
   readonly version: string | undefined;
 }
 
-/** One protocol. Everything it throws is a PullError or is made one by `classify`. */
+/** One protocol. All its errors are PullErrors, or `classify` makes them so. */
 export interface Source {
   /** @throws PullError; NotFoundError also when nothing is there. */
   find(uri: string, signal: AbortSignal): Promise<RemoteModel>;
-  /** Ends idle connections. */
+  /** Closes idle connections. */
   close(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import type { RemoteModel, Source, SourceContext } from './source.ts';
 type CreateSource = (context: SourceContext) => Source;
 type Protocol = 's3' | 'gs' | 'azure' | 'http' | 'hf' | 'oci' | 'file';
 
-/** Each client is imported when the first URI asks for it: the SDKs cost 20 to 40 MiB each. */
+/** Each client is imported on the first URI that needs it: the SDKs cost 20 to 40 MiB each. */
 const CREATE: Readonly<Record<Protocol, () => Promise<CreateSource>>> = {
   s3: async () => (await import('./s3.ts')).createS3Source,
   gs: async () => (await import('./gs.ts')).createGcsSource,

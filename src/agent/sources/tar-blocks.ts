@@ -2,22 +2,22 @@ import { hasChecksum } from './archive-start.ts';
 import { BadArchiveError } from './errors.ts';
 
 const BLOCK_BYTES = 512;
-/** Longer ones are refused by the parser. */
+/** The parser refuses longer ones. */
 const LONGEST_PAX_BYTES = 4 * 1024 ** 2;
-/** Pax headers, and GNU's long names: what they say is of the next entry. */
+/** Pax headers, and GNU's long names: they describe the next entry. */
 const META_TYPES = 'xgLKN';
 
-/** Follows the blocks of a tar, of which the parser tells neither where the end is nor what is left there. */
+/** Follows the blocks of a tar. The parser reports neither the end of the archive nor the bytes after it. */
 export interface TarBlocks {
   /**
-   * What of the archive is known with this chunk: headers once they are whole, and nothing after its end. Headers that say
-   * something of the next entry, and hold nothing, are left out: the parser (tar-stream 3) takes the next content for theirs.
-   * @throws BadArchiveError when an entry follows a zero block, so that programs differ about where the archive ends
+   * The bytes of the chunk to pass on: only whole headers, and nothing after the end. Empty headers that describe
+   * the next entry are omitted: the parser (tar-stream 3) would take the next content for theirs.
+   * @throws BadArchiveError when an entry follows a zero block, because programs disagree about where that archive ends
    */
   take(chunk: Uint8Array): Uint8Array[];
   /**
-   * What is to be added at the end of the stream.
-   * @param lengthIsProved something tells that no byte is missing: a digest, a length, the trailer of a compression
+   * The bytes to add at the end of the stream.
+   * @param lengthIsProved a digest, a length or the trailer of a compression proves that no byte is missing
    * @throws BadArchiveError when entries may be missing
    */
   finish(lengthIsProved: boolean): Uint8Array;
@@ -28,22 +28,22 @@ type Place = { readonly at: 'header' } | Content | { readonly at: 'zero block' }
 
 interface Content {
   readonly at: 'content';
-  /** Still to come: content, then what fills its last block. */
+  /** The bytes still to come: content, then the padding of its last block. */
   left: number;
   readonly padding: number;
-  /** Where the content is a pax header. */
+  /** Set if the content is a pax header. */
   readonly pax?: { readonly isGlobal: boolean; readonly parts: Buffer[] };
 }
 
-/** What pax headers say of the sizes of the entries after them. */
+/** The sizes that pax headers set for the entries after them. */
 interface PaxSizes {
   readonly global?: number | undefined;
   readonly next?: number | undefined;
 }
 
 /**
- * The end of a tar is two blocks of zeros. One is enough for GNU tar, bsdtar and Python when no entry follows; for all of them
- * what comes after the end does not matter. Source: POSIX pax, "ustar Interchange Format", and docs/agent-inside.md.
+ * The end of a tar is two blocks of zeros. One is enough for GNU tar, bsdtar and Python when no entry follows. All of
+ * them ignore what comes after the end. Source: POSIX pax, "ustar Interchange Format", and docs/agent-inside.md.
  */
 export function createTarBlocks(): TarBlocks {
   const block = Buffer.alloc(BLOCK_BYTES);
@@ -58,7 +58,7 @@ export function createTarBlocks(): TarBlocks {
     place = { at: 'header' };
     if (content.pax !== undefined) sizes = sizesAfter(content.pax, content.padding, sizes);
   };
-  /** Tells whether the block goes on to the parser. */
+  /** Returns whether to pass the block to the parser. */
   const takeBlock = (): boolean => {
     if (place.at === 'zero block') {
       if (!isZero(block) && hasChecksum(block)) throw twoEnds();
@@ -99,7 +99,7 @@ export function createTarBlocks(): TarBlocks {
       const atBoundary = place.at === 'header' && filled === 0;
       const missing = place.at === 'content' && place.left <= place.padding ? place.left : 0;
       if ((atBoundary || missing > 0) && !lengthIsProved) throw noEnd();
-      // A part of a header is for the parser to refuse.
+      // The parser refuses a partial header.
       return place.at === 'header' ? Buffer.from(block.subarray(0, filled)) : Buffer.alloc(missing);
     },
     get ended() {
@@ -168,7 +168,7 @@ function twoEnds(): BadArchiveError {
 
 function noEnd(): BadArchiveError {
   return new BadArchiveError(
-    'the archive is cut off, or was written without an end marker: its source gives no length by which to tell. ' +
+    'the archive is cut off, or was written without an end marker: its source gives no length to check. ' +
       'Pack the model again with tar, or let the source send a Content-Length.',
   );
 }

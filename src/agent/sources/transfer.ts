@@ -13,6 +13,7 @@ import {
 } from './errors.ts';
 import type { PullError } from './errors.ts';
 import type { SourceSettings } from './settings.ts';
+import type { BufferPair } from './reused-buffers.ts';
 import type { OpenedFile, RemoteFile } from './source.ts';
 import { createWatch } from './watch.ts';
 
@@ -23,9 +24,11 @@ interface TransferContext {
   readonly signal: AbortSignal;
   /** The file as it may be shown. */
   readonly shown: string;
+  /** For a file that reuses buffers: the reader is done with a piece before it requests the piece after the next. */
+  readonly pair?: BufferPair | undefined;
 }
 
-/** Between two tries of one file; longer waits are the caller's business, with the whole model. */
+/** Between two attempts for one file. For longer waits the caller retries the whole model. */
 const PAUSE_BEFORE_RESUME = milliseconds(250);
 
 interface Progress {
@@ -36,8 +39,8 @@ interface Progress {
 }
 
 /**
- * The bytes of one remote file, in order, each exactly once. A connection that breaks is taken up where it broke, as long
- * as the source can name the state (`tag`) it served; length and digests are checked at the end.
+ * The bytes of one remote file, in order, each exactly once. A broken transfer resumes where it broke, as long
+ * as the source can name the state (`tag`) it served. Length and digests are checked at the end.
  * @throws PullError
  */
 export async function* transfer(file: RemoteFile, context: TransferContext): AsyncGenerator<Uint8Array> {
@@ -61,7 +64,7 @@ export async function* transfer(file: RemoteFile, context: TransferContext): Asy
 async function* attempt(
   file: RemoteFile,
   progress: Progress,
-  { settings, clock, signal, shown }: TransferContext,
+  { settings, clock, signal, shown, pair }: TransferContext,
 ): AsyncGenerator<Uint8Array> {
   const watch = createWatch({ settings, clock, signal, shown });
   try {
@@ -73,7 +76,8 @@ async function* attempt(
     addAbortSignal(watch.signal, opened.body);
     try {
       await begin(progress, opened, shown);
-      const chunks = (opened.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+      const pieces = pair && opened.pieces?.(pair);
+      const chunks = (pieces ?? (opened.body as AsyncIterable<Uint8Array>))[Symbol.asyncIterator]();
       for (;;) {
         const next = await watch.over(nextOf(chunks, opened));
         if (next.done === true) break;
@@ -93,7 +97,7 @@ async function* attempt(
   }
 }
 
-/** What is opened after it was given up has no other owner: its errors would end the process. */
+/** Nothing else handles the errors of a file opened after the transfer was cancelled: they would end the process. */
 function discardLate(opening: Promise<OpenedFile>): void {
   opening.then(
     ({ body }) => body.on('error', () => undefined).destroy(),
@@ -136,7 +140,7 @@ function checkLength({ received, totalBytes }: Progress, shown: string): void {
   throw new WrongLengthError(`${shown}: ${announced} and sent more; its length cannot be right.`);
 }
 
-/** Only what breaks by itself heals by itself within a second; a source that asks for patience gets it from the caller. */
+/** Only a broken connection can recover within a second. If the source asks for a wait, the caller waits. */
 function mayResume(error: PullError, { received, totalBytes, tag }: Progress): boolean {
   if (error.retryAfterMs !== undefined) return false;
   const broken =
@@ -147,5 +151,5 @@ function mayResume(error: PullError, { received, totalBytes, tag }: Progress): b
 }
 
 function aborted({ shown }: TransferContext): PullError {
-  return new PullAbortedError(`${shown}: the download was given up because it is no longer wanted`);
+  return new PullAbortedError(`${shown}: the download was cancelled because it is no longer wanted`);
 }

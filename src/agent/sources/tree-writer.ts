@@ -5,12 +5,12 @@ import { isMarkerName } from '../../contract/model-marker.ts';
 import { type HeldDirectory, holdInside } from '../files/held-directory.ts';
 import { DuplicateEntryError, LimitExceededError, UnsafePathError } from './errors.ts';
 import { printable } from './redact.ts';
-import { judgeRelativePath } from './relative-path.ts';
+import { checkRelativePath } from './relative-path.ts';
 import type { ModelLimits } from './settings.ts';
 
 /**
- * Fills one new directory with nothing but plain files and directories, all of them inside it. A marker among them, from an
- * artifact that was made of another agent's model directory, is left out: markers say what this agent has fetched.
+ * Fills one new directory with plain files and directories only, all of them inside it. An artifact made from another
+ * agent's model directory may contain its markers. They are skipped: a marker says what this agent has fetched.
  */
 export interface TreeWriter {
   /**
@@ -25,14 +25,14 @@ export interface TreeWriter {
   addDirectory(name: string): void;
   /** Written so far. */
   readonly totals: { readonly files: number; readonly bytes: number };
-  /** Lets go of the directory that was written to last. */
+  /** Closes the directory that was written to last. */
   close(): void;
 }
 
 const writePart = promisify(write);
 
 /**
- * @param root an empty directory; the model server's container may put links into it, which are not followed.
+ * @param root an empty directory. The model server's container may put links into it, which are not followed.
  * @param onBytes called with every chunk as it goes to disk.
  */
 export function createTreeWriter(
@@ -65,7 +65,7 @@ export function createTreeWriter(
       if (isForeignMarker(path)) return drain(counted(content));
       entries.add(path, 'file');
       const directory = directories.at(dirname(path));
-      // `wx` makes the file system the last judge of duplicates, also where it ignores case.
+      // `wx` lets the file system detect the remaining duplicates, also where it ignores case.
       const file = openSync(join(directory.path, basename(path)), 'wx', executable ? 0o755 : 0o644);
       try {
         await writeAll(file, counted(content));
@@ -87,7 +87,7 @@ export function createTreeWriter(
   };
 }
 
-/** Whether a name leads to a marker of another agent at the top of the model, or below it where it is a directory. */
+/** Whether a name is another agent's marker at the top of the model, or below such a marker that is a directory. */
 export function isForeignMarker(name: string): boolean {
   const [top = ''] = name.replace(/^(?:\.?\/)+/, '').split('/', 1);
   return isMarkerName(top);
@@ -98,7 +98,7 @@ async function drain(content: AsyncIterable<Uint8Array>): Promise<void> {
   while ((await chunks.next()).done !== true);
 }
 
-/** The directories below the root, made as they are asked for; the one asked for last stays held. */
+/** The directories below the root, created on demand. The last one used stays open. */
 function createDirectories(root: HeldDirectory): { at(path: string): HeldDirectory; close(): void } {
   let last: { readonly path: string; readonly held: HeldDirectory } = { path: '.', held: root };
   const letGo = (held: HeldDirectory): void => {
@@ -134,8 +134,8 @@ function createDirectories(root: HeldDirectory): { at(path: string): HeldDirecto
 }
 
 /**
- * Writes one chunk while the next is on its way. When it settles, nothing is being written any more. The first chunk is
- * written at once: most models are no longer than that, and to ask another thread for it takes longer than to do it.
+ * Writes one chunk while the next arrives. When it settles, no write is running. The first chunk is
+ * written synchronously: most models fit in it, and handing it to another thread takes longer than the write.
  */
 async function writeAll(file: number, content: AsyncIterable<Uint8Array>): Promise<void> {
   let writing: Promise<void> | undefined;
@@ -143,7 +143,7 @@ async function writeAll(file: number, content: AsyncIterable<Uint8Array>): Promi
     for await (const chunk of content) {
       await writing;
       writing = writeChunk(file, chunk, writing === undefined ? writeSync(file, chunk) : 0);
-      // It is awaited before the next chunk is written; until then a failure has to wait.
+      // It is awaited before the next chunk is written, so handle a failure until then.
       writing.catch(() => undefined);
     }
   } finally {
@@ -158,16 +158,17 @@ async function writeChunk(file: number, chunk: Uint8Array, already: number): Pro
 }
 
 function safePath(name: string): string {
-  const verdict = judgeRelativePath(name);
-  if (verdict.safe) return verdict.path;
-  throw new UnsafePathError(`the name '${printable(name)}' is refused: ${verdict.because}`);
+  const check = checkRelativePath(name);
+  if (check.safe) return check.path;
+  throw new UnsafePathError(`the name '${printable(name)}' is refused: ${check.because}`);
 }
 
 type EntryType = 'file' | 'directory';
 
 /**
- * Knows every entry so far. Names that differ only in Unicode normalisation count as one, since they look the same and some
- * file systems hold them as the same; names that differ in case are two files on Linux, and models do contain such pairs.
+ * Tracks every entry so far. Names that differ only in Unicode normalisation count as one: they look the same, and some
+ * file systems treat them as the same. Names that differ in case are two files on Linux, and models do contain such
+ * pairs.
  */
 function createEntryRegister({ maxEntries }: ModelLimits): { add(path: string, type: EntryType): void } {
   const known = new Map<string, EntryType>();

@@ -2,11 +2,11 @@ import type { Clock } from '../../lib/clock.ts';
 import { PullAbortedError, SourceTimeoutError, SourceTooSlowError } from './errors.ts';
 import type { SourceSettings } from './settings.ts';
 
-/** Counts only the time spent waiting for the source: a slow disk on our side is not its fault. */
+/** Counts only the time spent waiting for the source, so a slow disk on our side does not count against it. */
 export interface Watch {
-  /** Aborted when the caller gives up or the source stands still. */
+  /** Aborted when the caller cancels or the source stalls. */
   readonly signal: AbortSignal;
-  /** Waits for something the source has to do. @throws SourceTimeoutError, SourceTooSlowError, PullAbortedError */
+  /** Waits for the source. @throws SourceTimeoutError, SourceTooSlowError, PullAbortedError */
   over<T>(waiting: Promise<T>): Promise<T>;
   received(bytes: number): void;
   stop(): void;
@@ -19,7 +19,7 @@ interface WatchOptions {
   readonly shown: string;
 }
 
-/** Watches one connection: a pause too long, or a trickle over too long a time, ends it. */
+/** Watches one connection: a pause that is too long, or a rate that stays too low, ends it. */
 export function createWatch({ settings, clock, signal, shown }: WatchOptions): Watch {
   const stopper = new AbortController();
   let fault: Error | undefined;
@@ -31,7 +31,7 @@ export function createWatch({ settings, clock, signal, shown }: WatchOptions): W
     stopper.abort(fault);
   };
   const onAbort = (): void =>
-    stopWith(new PullAbortedError(`${shown}: given up because it is no longer wanted`));
+    stopWith(new PullAbortedError(`${shown}: cancelled because it is no longer wanted`));
   if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });
 
@@ -40,7 +40,7 @@ export function createWatch({ settings, clock, signal, shown }: WatchOptions): W
     setTimeout(() => {
       stopWith(
         new SourceTimeoutError(
-          `${shown}: the source sent nothing for ${settings.noProgressTimeoutMs} ms. It is asked again later.`,
+          `${shown}: the source sent nothing for ${settings.noProgressTimeoutMs} ms. It is fetched again later.`,
         ),
       );
     }, settings.noProgressTimeoutMs);
@@ -84,7 +84,7 @@ function createRateFloor({ slowWindowMs, minimumBytesPerSecond }: SourceSettings
       windowBytes += bytes;
     },
     waited: (ms) => {
-      // Before the first byte there is no rate: that wait has its own limit, which may be longer than the window.
+      // Before the first byte there is no rate. That wait has its own limit, which may be longer than the window.
       if (!begun) return undefined;
       waitedMs += ms;
       if (waitedMs < slowWindowMs) return undefined;
@@ -94,7 +94,7 @@ function createRateFloor({ slowWindowMs, minimumBytesPerSecond }: SourceSettings
       windowBytes = 0;
       if (rate >= minimumBytesPerSecond) return undefined;
       return new SourceTooSlowError(
-        `${detail}; at least ${minimumBytesPerSecond} are expected. It is asked again later.`,
+        `${detail}; at least ${minimumBytesPerSecond} are expected. It is fetched again later.`,
       );
     },
   };

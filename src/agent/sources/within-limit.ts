@@ -3,7 +3,7 @@ import type { ClientRequest } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * What an event brings, when it comes in time; otherwise the connection is ended.
+ * Resolves with the arguments of an event, if it comes in time. Otherwise the connection is destroyed.
  * @throws `late` when it does not come, or the connection's error.
  */
 export async function withinLimit(
@@ -16,7 +16,7 @@ export async function withinLimit(
   try {
     return (await once(connection, event, { signal: limit })) as unknown[];
   } catch (thrown) {
-    // Ending it may bring an error of its own.
+    // Destroying it may emit another error.
     connection.on('error', () => undefined).destroy();
     throw limit.aborted ? late : thrown;
   }

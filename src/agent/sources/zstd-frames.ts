@@ -4,12 +4,12 @@ import { recordOf } from '../../lib/json.ts';
 import { BadArchiveError } from './errors.ts';
 
 const CHUNK_BYTES = 64 * 1024;
-/** What follows a frame is no frame. Node's stream says so only where it comes in a chunk of its own. */
+/** The bytes after a frame are not a frame. Node's stream says so only if they come in a chunk of their own. */
 const NO_FRAME = 'ZSTD_error_prefix_unknown';
 
 /**
- * What zstd unpacks to, all frames of it.
- * @param isDone whether the reader has all it needs; other bytes after a frame are then taken from `packed` and ignored
+ * What zstd unpacks to, frame by frame.
+ * @param isDone whether the reader has all it needs; other bytes after a frame are then read and ignored
  * @throws BadArchiveError, or what decompressing throws
  */
 export async function* unpackedFrames(
@@ -25,7 +25,7 @@ export async function* unpackedFrames(
       yield next.value;
     }
   }
-  // The reader below meets its error.
+  // The reader below gets its error.
   const feeding = pipeline(counted(), zstd).catch(() => undefined);
   try {
     for await (const chunk of zstd as AsyncIterable<Uint8Array>) yield chunk;

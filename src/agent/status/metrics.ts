@@ -1,7 +1,8 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Histogram, Registry } from 'prom-client';
 import type { Milliseconds } from '../../lib/clock.ts';
 import { inferenceTarget } from '../../contract/model-target.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
+import { modelSeries } from './model-series.ts';
 
 const PREFIX = 'kserve_mms_agent';
 /** Seconds: from a fast predictor to a slow generator, and from a small file to a large model. */
@@ -10,16 +11,16 @@ const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900];
 
 export interface AgentMetrics {
   readonly contentType: string;
-  /** For the metrics of parts that not every agent has. */
+  /** All metrics but the series of each model. Parts that not every agent has add theirs. */
   readonly registry: Registry;
   readonly text: () => Promise<string>;
   readonly stepped: (step: string, took: Milliseconds, outcome: string) => void;
-  /** Counts one proxied request; those for no model, or for one the agent does not know, share a label. */
+  /** Counts one proxied request. Requests without a model, or for an unknown one, share a label. */
   readonly requested: (path: string, status: number, took: Milliseconds) => void;
   readonly forgotten: (model: string) => void;
 }
 
-/** The agent's metrics in a registry of their own; `models` is read at every scrape. */
+/** The agent's metrics in a registry of their own. `models` is called at every scrape. */
 export function createAgentMetrics(
   models: () => Iterable<Readonly<TrackedModel>>,
   knows: (model: string) => boolean,
@@ -35,7 +36,7 @@ export function createAgentMetrics(
   });
   const requests = new Counter({
     name: `${PREFIX}_requests_total`,
-    help: 'Requests that went through the proxy, by the status that the client saw (499: it went away)',
+    help: 'Requests through the proxy, by the status that the client saw (499: the client disconnected)',
     labelNames: ['model', 'verb', 'code'] as const,
     registers,
   });
@@ -46,11 +47,10 @@ export function createAgentMetrics(
     buckets: REQUEST_BUCKETS,
     registers,
   });
-  addModelGauges(registry, models);
   return {
     contentType: registry.contentType,
     registry,
-    text: () => registry.metrics(),
+    text: async () => `${await registry.metrics()}\n${modelSeries(PREFIX, models)}`,
     stepped: (step, took, outcome) => steps.observe({ step, outcome }, took / 1000),
     requested: (path, status, took) => {
       const target = inferenceTarget(path);
@@ -63,37 +63,4 @@ export function createAgentMetrics(
       for (const verb of ['predict', 'explain', 'infer', 'generate']) latencies.remove({ model, verb });
     },
   };
-}
-
-function addModelGauges(registry: Registry, models: () => Iterable<Readonly<TrackedModel>>): void {
-  const gauge = <Label extends string>(
-    name: string,
-    help: string,
-    labelNames: readonly Label[],
-    read: (set: (labels: Record<Label, string>, value: number) => void) => void,
-  ) =>
-    new Gauge({
-      name: `${PREFIX}_${name}`,
-      help,
-      labelNames,
-      registers: [registry],
-      collect() {
-        this.reset();
-        read((labels, value) => this.set(labels, value));
-      },
-    });
-  gauge('model_phase', 'The phase each model is in: always 1', ['model', 'phase'], (set) => {
-    for (const { name, phase } of models()) set({ model: name, phase: phase.phase }, 1);
-  });
-  gauge('model_bytes', 'Bytes on disk of each model', ['model'], (set) => {
-    for (const { name, bytes } of models()) set({ model: name }, bytes);
-  });
-  gauge('model_attempts', 'Attempts at the desired version of each model', ['model'], (set) => {
-    for (const { name, attempts } of models()) set({ model: name }, attempts);
-  });
-  gauge('model_step_seconds', 'How long the steps of each model took last', ['model', 'step'], (set) => {
-    for (const { name, times } of models()) {
-      for (const [step, took] of Object.entries(times)) set({ model: name, step }, took / 1000);
-    }
-  });
 }

@@ -65,7 +65,10 @@ async function run(io: CommandIo, { filename, measured, output, failOn }: Analyz
   const figures = measured === undefined ? [] : await readFigures(measured, io);
   const { findings, tally } = await analyzeFiles(filename, io, figures);
   if (tally.files === 0 && findings.length === 0)
-    throw new InputFileError(`there is no YAML or JSON file in ${filename.join(', ')}`);
+    throw new InputFileError(
+      `no YAML or JSON file in ${filename.join(', ')} holds objects; what a kustomization makes of others: ` +
+        'kubectl kustomize DIRECTORY | mms analyze -f -',
+    );
   io.stdout.write(reportText(findings, tally, output, painter(io.stdout, io.environment)));
   if (isTooMuch(tally, failOn)) throw new FindingsError(tallyText(tally));
   io.stderr.write(`${tallyText(tally)}\n`);

@@ -1,10 +1,10 @@
 import type { EpochMs, Milliseconds } from '../../lib/clock.ts';
 import type { InstallationFacts } from '../../explanation/facts.decide.ts';
 import {
-  judgeLease,
-  judgeReached,
-  judgeRegistered,
-  judgeTrusted,
+  checkLease,
+  checkReached,
+  checkRegistered,
+  checkTrusted,
 } from '../../explanation/installation-steps.decide.ts';
 import { isRecord, recordsIn } from '../../lib/json.ts';
 import type { Lookup } from '../../lib/lookup.ts';
@@ -62,11 +62,11 @@ export function installedChecks(facts: InstalledFacts): readonly Check[] {
     definitionsCheck(facts.definitions),
     deploymentCheck(facts.deployment),
     managerRightsCheck(facts.managerRights),
-    checkOf('lease-held', judgeLease(installation, now)),
-    checkOf('pod-webhook-registered', judgeRegistered(installation)),
+    checkOf('lease-held', checkLease(installation, now)),
+    checkOf('pod-webhook-registered', checkRegistered(installation)),
     modelWebhookCheck(facts.modelWebhook),
     trustCheck(facts),
-    checkOf('webhook-reached', judgeReached(installation)),
+    checkOf('webhook-reached', checkReached(installation)),
     trialPodCheck(facts.trialPod),
     trialModelsCheck(facts),
     systemConfigCheck(facts.systemConfig),
@@ -129,7 +129,7 @@ function modelWebhookCheck(webhook: InstalledFacts['modelWebhook']): Check {
 }
 
 function trustCheck({ installation, warnBefore, now }: InstalledFacts): Check {
-  const found = checkOf('webhook-trusted', judgeTrusted(installation, now));
+  const found = checkOf('webhook-trusted', checkTrusted(installation, now));
   const { trustedUntil } = installation;
   if (found.outcome !== 'ok' || trustedUntil === undefined || trustedUntil - now >= warnBefore) return found;
   return check('webhook-trusted', { outcome: 'warning', message: `${found.message}, which is soon` });

@@ -76,7 +76,7 @@ function kserveController(lease: LeaseFacts | undefined, now: EpochMs): string |
   if (!isStale(lease, now))
     return `KServe's controller runs (${holder}): install manifests/overlays/beside-kserve`;
   return (
-    `KServe's controller was last heard of ${age(renewTime, now)} ago (${holder}): if it is to run again, install ` +
+    `KServe's controller last renewed its Lease ${age(renewTime, now)} ago (${holder}): if it is to run again, install ` +
     'manifests/overlays/beside-kserve; if it is gone for good, manifests/default'
   );
 }

@@ -1,5 +1,6 @@
 import { createWriteStream } from 'node:fs';
-import { lstat, rm } from 'node:fs/promises';
+import { access, lstat, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { pack } from 'tar-stream';
@@ -15,10 +16,16 @@ class ArchiveFileError extends MmsError {
 /**
  * Call it before anything is gathered, so that the user does not wait for an archive that then cannot be written.
  *
- * @throws {ArchiveFileError} when something has the name already, were it a link that leads nowhere
+ * @param force whether a file of that name may be written over
+ * @throws {ArchiveFileError} when something has the name already, were it a link that leads nowhere, and when there is no such directory
  */
-export async function refuseExisting(path: string): Promise<void> {
-  if (await lstat(path).catch(() => undefined)) throw existsError(path);
+export async function refuseUnwritable(path: string, force: boolean): Promise<void> {
+  if (!force && (await lstat(path).catch(() => undefined))) throw existsError(path);
+  try {
+    await access(dirname(path));
+  } catch (thrown) {
+    throw unwritable(path, thrown);
+  }
 }
 
 /**
@@ -37,15 +44,22 @@ export async function writeArchive(
   const archive = pack();
   const target = createWriteStream(path, { flags: force ? 'w' : 'wx', mode: 0o600 });
   const written = pipeline(archive, createGzip(), target);
-  for (const [name, text] of files) archive.entry({ name, mtime: new Date(now) }, text);
+  for (const [name, text] of files) {
+    // What ends the whole is thrown below; an entry that is not yet written gets it, too.
+    archive.entry({ name, mtime: new Date(now) }, text).on('error', () => undefined);
+  }
   archive.finalize();
   try {
     await written;
   } catch (thrown) {
     if (!target.pending) await rm(path, { force: true });
     if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') throw existsError(path, thrown);
-    throw new ArchiveFileError(`cannot write ${path}: ${messageOf(thrown)}`, { cause: thrown });
+    throw unwritable(path, thrown);
   }
+}
+
+function unwritable(path: string, cause: unknown): ArchiveFileError {
+  return new ArchiveFileError(`cannot write ${path}: ${messageOf(cause)}`, { cause });
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import type { CommandIo } from '../io.ts';
 import { DEFAULT_MANAGER_NAMESPACE } from '../manager-namespace.ts';
 import { MmsError } from '../../lib/errors.ts';
 import { systemClock } from '../../lib/system-clock.ts';
-import { refuseExisting, writeArchive } from './diagnostics-archive.ts';
+import { refuseUnwritable, writeArchive } from './diagnostics-archive.ts';
 import { gatherDiagnostics } from './diagnostics-gather.ts';
 import { packageVersion } from '../version.ts';
 
@@ -58,7 +58,7 @@ async function writeDiagnostics(io: CommandIo, flags: DiagnosticsFlags): Promise
   const date = new Date(now).toISOString();
   const file = flags.file ?? `mms-diagnostics-${date.slice(0, 19).replace(/[:T]/g, '-')}.tar.gz`;
   const force = flags.force === true;
-  if (!force) await refuseExisting(file);
+  await refuseUnwritable(file, force);
   await withCluster(flags, async (cluster) => {
     io.stderr.write('gathering …\n');
     const {

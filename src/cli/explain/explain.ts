@@ -34,6 +34,7 @@ export function explainCommand(io: CommandIo): Command {
   return withConnectionFlags(newCommand('explain', io))
     .description('say why a model is not loaded, a pod not injected, or an InferenceService does not serve')
     .argument('<name>', 'such as tm/rose, pod/x or isvc/flowers; the name alone where only one kind has it')
+    .argument('[name-of-kind]', 'the name, where the kind stands alone before it: tm rose')
     .option('--manager-namespace <name>', 'the namespace the manager runs in', DEFAULT_MANAGER_NAMESPACE)
     .addOption(outputOption(['table', 'json', 'yaml']))
     .addHelpText(
@@ -49,7 +50,9 @@ Examples:
   mms explain pod/flowers-predictor-7d4b9-x2x7k
   mms explain isvc/flowers -o json | jq .broken.id`,
     )
-    .action((name: string, flags: ExplainFlags) => explain(io, name, flags));
+    .action((word: string, name: string | undefined, flags: ExplainFlags) =>
+      explain(io, name === undefined ? word : `${word}/${name}`, flags),
+    );
 }
 
 /** What was named is of a kind that is not explained. */

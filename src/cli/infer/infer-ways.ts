@@ -1,7 +1,9 @@
 import { getGlobalDispatcher, interceptors, request as httpRequest } from 'undici';
 import type { Milliseconds } from '../../lib/clock.ts';
-import { messageOf, MmsError } from '../../lib/errors.ts';
+import { MmsError } from '../../lib/errors.ts';
+import { isApiError } from '../../kube/api-error.ts';
 import type { Protocol } from './infer-request.decide.ts';
+import { whyNoAnswer } from './no-answer.decide.ts';
 import { inferenceUrl } from './infer-request.decide.ts';
 import { loadProgress } from '../load/model-load.decide.ts';
 import { statusOfModel } from '../status/model-overview.decide.ts';
@@ -67,7 +69,10 @@ export async function askByProxy(cluster: ClusterConnection, request: InferReque
   const started = performance.now();
   const { namespace } = cluster;
   const ask = { namespace, pod: name, port: pod.agentPort, path, json: text, maxBytes: MAX_ANSWER };
-  const answer = await cluster.client.askPod(ask, { timeout, signal });
+  const answer = await cluster.client.askPod(ask, { timeout, signal }).catch((thrown: unknown) => {
+    if (!isApiError(thrown, 'API_TIMEOUT')) throw thrown;
+    throw new NoAnswerError(`pod ${name} did not answer ${whyNoAnswer(thrown, timeout)}`, { cause: thrown });
+  });
   return { status: answer.status, text: answer.text, from: `pod ${name}`, milliseconds: since(started) };
 }
 
@@ -110,9 +115,10 @@ export async function askDirectly(
     const { statusCode: status, body } = answer;
     return { status, text: await body.text(), from: url, milliseconds: since(started) };
   } catch (thrown) {
-    const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
-    const hint = given === undefined ? '--via proxy works wherever kubectl does' : 'is it the right address?';
-    throw new NoAnswerError(`${url} does not answer: ${messageOf(cause)}; ${hint}`, { cause: thrown });
+    const hint = given === undefined ? '; --via proxy works wherever kubectl does' : '';
+    throw new NoAnswerError(`${url} does not answer ${whyNoAnswer(thrown, timeout)}${hint}`, {
+      cause: thrown,
+    });
   }
 }
 

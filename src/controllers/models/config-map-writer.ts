@@ -16,17 +16,17 @@ import {
 } from './reconcile-model-config.ts';
 import type { ModelConfigWriter } from './reconcile-model-config.ts';
 
-/** Who the fields of our ConfigMaps belong to. */
+/** The owner of our ConfigMaps' fields. */
 const FIELD_MANAGER = 'kserve-mms';
 
-/** One write that the API server has taken. */
+/** One successful write to the API server. */
 export interface ConfigMapWrite {
   readonly operation: 'create' | 'update' | 'delete';
-  /** Of models.json as it was written; none for a deletion. */
+  /** The bytes of models.json as written; none for a deletion. */
   readonly bytes: number;
 }
 
-/** Writes ConfigMaps to the API server, and notes each result for the next reconcile. */
+/** Writes ConfigMaps to the API server, and remembers each result for the next reconcile. */
 export function createConfigMapWriter(
   client: ApiClient,
   ownWrites: OwnWrites,
@@ -55,10 +55,10 @@ export function createConfigMapWriter(
         const current = await getIfThere(client, CONFIG_MAPS, splitKey(keyOf(configMap)));
         if (current !== undefined) {
           ownWrites.remember(current);
-          const message = `ConfigMap ${keyOf(configMap)} was changed meanwhile; trying again`;
+          const message = `ConfigMap ${keyOf(configMap)} has changed in the meantime; retrying`;
           throw new ConfigMapChangedError(message, { cause: thrown });
         }
-        const message = `ConfigMap ${keyOf(configMap)} was deleted meanwhile; trying again`;
+        const message = `ConfigMap ${keyOf(configMap)} was deleted in the meantime; retrying`;
         throw new ConfigMapVanishedError(message, { cause: thrown });
       }
     },
@@ -78,8 +78,8 @@ export function createConfigMapWriter(
 }
 
 /**
- * The API server looked at it and said no, for whatever reason: its own rules, a quota, a policy, a role, a namespace that is
- * being deleted. Anything else may be different at the next try.
+ * The API server refused the write: its own rules, a quota, a policy, a role, a namespace that is being deleted. Any
+ * other error may not occur at the next try.
  */
 const REFUSALS = [
   'API_INVALID',
@@ -88,7 +88,7 @@ const REFUSALS = [
   'API_NOT_FOUND',
   'API_SERVER_ERROR',
 ] as const;
-/** What a policy says may be long, and goes into the status of each model. */
+/** A policy's message may be long, and goes into the status of each model. */
 const LONGEST_REFUSAL = 500;
 
 function refusalOf(thrown: unknown): unknown {

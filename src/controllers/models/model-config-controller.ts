@@ -25,10 +25,10 @@ import type { Controller } from '../controller.ts';
 import { createControllerQueue, INFERENCE_SERVICE_PACE } from '../controller-queue.ts';
 import type { WorkQueueEvent } from '../work-queue.ts';
 
-/** Gets each plan that is made, also one that changes nothing. */
+/** Receives each plan, including plans that change nothing. */
 export type PlanListener = (key: ObjectKey, plan: ModelConfigPlan) => void;
 
-/** Keeps the ConfigMaps in step with the TrainedModels; see docs/concepts.md. */
+/** Keeps the ConfigMaps in sync with the TrainedModels; see docs/concepts.md. */
 interface ModelConfigController extends Controller {
   /** Adds a listener of plans. Listeners are called in the order in which they were added. */
   onPlan(listener: PlanListener): void;
@@ -61,24 +61,24 @@ export function createModelConfigController(options: ModelConfigControllerOption
     process: reconcile,
   });
   view.inferenceServices.subscribe((delta) => enqueueEach(objectsOf(delta).map((object) => keyOf(object))));
-  // Both the one it names now and the one it named before: a model that moves leaves the old one.
+  // Both the InferenceService it names now and the previous one, which the model leaves.
   view.trainedModels.subscribe((delta) => {
     if (delta.type === 'updated' && differsInStatusOnly(delta.object, delta.previous)) return;
     enqueueEach(objectsOf(delta).map(keyOfTrainedModel));
   });
   view.modelConfigs.subscribe((delta) => {
     if (delta.type === 'deleted') ownWrites.forget(delta.object);
-    // What a decision of ours wrote asks for no other decision.
+    // Our own write needs no new decision.
     else if (delta.type !== 'synced' && ownWrites.seen(delta.object)) return;
     enqueueEach(objectsOf(delta).flatMap(keysOfConfigMap));
   });
 
-  /** Every key that could need work; for a new leader, which has seen no change yet. */
+  /** Every key that could need work. A new leader has seen no changes yet. */
   function allKeys(): ReadonlySet<ObjectKey> {
     return new Set([
       ...[...view.inferenceServices.cache.list()].map((object) => keyOf(object)),
       ...[...view.modelConfigs.cache.list()].flatMap(keysOfConfigMap),
-      // Of no InferenceService, and yet with KServe's finalizer.
+      // They have no InferenceService but still have KServe's finalizer.
       ...(takeover
         ? [...view.trainedModels.cache.list()].flatMap((model) => keyOfTrainedModel(model) ?? [])
         : []),
@@ -88,7 +88,7 @@ export function createModelConfigController(options: ModelConfigControllerOption
   async function reconcile(key: ObjectKey): Promise<void> {
     const first = precedenceIn(kserve);
     const plan = await reconcileModelConfig(key, { world, writer, logger, first, observe });
-    // After models.json: a model whose finalizer is removed is in it no more.
+    // After models.json: a model whose finalizer is removed is no longer in it.
     if (takeover && (await takeOver(key, takeoverInput(key, world, plan), { client, logger })))
       queue.enqueue(key);
   }
@@ -107,7 +107,7 @@ export function createModelConfigController(options: ModelConfigControllerOption
   };
 }
 
-/** What a decision reads: the caches, and what was written and the watch has not shown yet. */
+/** What a decision reads: the caches, and our own writes that the watch has not shown yet. */
 function readerOf(client: ApiClient, view: ClusterView, ownWrites: OwnWrites): ClusterReader {
   return {
     inferenceService: (key) => view.inferenceServices.cache.get(key),

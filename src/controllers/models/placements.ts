@@ -1,11 +1,11 @@
 import type { ObjectKey } from '../../contract/kubernetes.ts';
 import type { ModelConfigPlan, WaitingModel } from '../../contract/model-config-plan.ts';
 
-/** What was last decided of each model: whether it is in a models.json, or why not. */
+/** The last decision for each model: whether it is in a models.json, or why not. */
 interface Placements {
-  /** Takes a plan; the names of the models of which it says something else than the one before. */
+  /** Records a plan. Returns the names of models for which it differs from the previous one. */
   planned(key: ObjectKey, plan: ModelConfigPlan): Iterable<string>;
-  /** Undefined where nothing is decided yet. An arrow, to be handed on. */
+  /** Undefined while there is no decision. An arrow function, so that it can be passed on. */
   readonly waitingFor: (key: ObjectKey, name: string) => WaitingModel | 'placed' | undefined;
   forget(key: ObjectKey): void;
 }

@@ -21,49 +21,52 @@ export interface ClusterReader {
   inferenceService(key: ObjectKey): InferenceService | undefined;
   /** The TrainedModels whose spec names this InferenceService. */
   trainedModels(key: ObjectKey): readonly TrainedModel[];
-  /** The ConfigMaps this project keeps for it, as of the newest of watch and own writes. */
+  /** The ConfigMaps that this project manages for it: the newest of watch and own writes. */
   configMaps(key: ObjectKey): readonly ConfigMap[];
-  /** Asks the API server itself, for the one decision that cannot be taken back: to delete. */
+  /** Asks the API server itself, because a deletion cannot be undone. */
   isInferenceServiceGone(key: ObjectKey): Promise<boolean>;
 }
 
-/** Where the reconciler writes. Every call is a request to the API server and throws its retryable errors. */
+/** Where the reconciler writes. Every call is an API request and throws its retryable errors. */
 export interface ModelConfigWriter {
-  /** Undefined when one of that name already exists. */
+  /** Undefined when a ConfigMap of that name already exists. */
   create(configMap: ConfigMap): Promise<ConfigMap | undefined>;
   /** Reads from the API server, not from a cache. */
   read(key: ObjectKey): Promise<ConfigMap | undefined>;
   /**
-   * Fails with a {@link ConfigMapChangedError} when the ConfigMap has changed since it was read; it has then been read
-   * again, and the reader returns it as it is now.
+   * Fails with a {@link ConfigMapChangedError} when the ConfigMap has changed since it was read. It has then been read
+   * again, and the reader returns the new version.
    */
   replace(configMap: ConfigMap): Promise<ConfigMap>;
-  /** Only this very version of it. */
+  /** Deletes only this version of it. */
   delete(configMap: ConfigMap): Promise<void>;
 }
 
-/** A ConfigMap of another owner is in the way, and only a person may remove it. Tried again when anything changes, and with growing waits. */
+/**
+ * A ConfigMap of another owner is in the way, and only a user may remove it. Retried on any change, and with growing
+ * backoff.
+ */
 class ForeignConfigMapError extends MmsError {
   readonly code = 'FOREIGN_CONFIG_MAP';
-  /** What a person does about it need not be seen by any watch of ours. */
+  /** No watch of ours may show that the user has removed it. */
   readonly retryable = true;
 }
 
-/** The API server does not take a ConfigMap as it should be. Tried again when anything changes, and with growing waits. */
+/** The API server refuses the ConfigMap. Retried on any change, and with growing backoff. */
 export class ConfigMapRefusedError extends MmsError {
   readonly code = 'CONFIG_MAP_REFUSED';
   readonly retryable = true;
 }
 
-/** Somebody else wrote the ConfigMap first: beside KServe an everyday event. */
+/** Another client wrote the ConfigMap first. Beside KServe this is common. */
 export class ConfigMapChangedError extends MmsError {
   readonly code = 'CONFIG_MAP_CHANGED';
   readonly retryable = true;
 }
 
 /**
- * KServe writes the same ConfigMap up to ten times a second while it works off a burst. Deciding again at once, upon what
- * was just read, nearly always succeeds; a wait would make the next conflict as likely as the last.
+ * KServe writes the same ConfigMap up to ten times a second during a burst. A new decision at once, from the version
+ * just read, nearly always succeeds; after a wait, the next conflict would be as likely as the last.
  */
 const ATTEMPTS = 4;
 
@@ -72,18 +75,17 @@ interface ReconcileDependencies {
   readonly writer: ModelConfigWriter;
   readonly logger: Logger;
   readonly first: PlanInput['first'];
-  /** Told once per reconcile of what holds after it: of what could not be written, that it waits. */
+  /** Called once per reconcile with the result. Models that could not be written are reported as waiting. */
   readonly observe: (key: ObjectKey, plan: ModelConfigPlan) => void;
 }
 
 /**
- * Brings the ConfigMaps of one InferenceService in step with its TrainedModels. Level-based: it reads the whole
- * state and asks for no history, so it may be called at any time, any number of times.
+ * Brings the ConfigMaps of one InferenceService in sync with its TrainedModels. Level-based: it reads the whole state
+ * and needs no history, so it may be called at any time, any number of times.
  *
- * Resolves with what was decided; undefined while the InferenceService is being deleted, when nothing is.
- *
- * @throws {MmsError} retryable ones want another call; {@link ForeignConfigMapError} and {@link ConfigMapRefusedError} want
- * a person
+ * Resolves with the decision; undefined, without a decision, while the InferenceService is being deleted.
+ * @throws {MmsError} retryable ones are to be tried again; {@link ForeignConfigMapError} and {@link
+ * ConfigMapRefusedError} need the user
  */
 export async function reconcileModelConfig(
   key: ObjectKey,
@@ -104,7 +106,7 @@ async function reconcileOnce(
 ): Promise<ModelConfigPlan | undefined> {
   const { world, first, observe } = dependencies;
   const inferenceService = world.inferenceService(key);
-  // While it is being deleted the garbage collector has the ConfigMap; writing would only race with it.
+  // The garbage collector deletes the ConfigMap with its owner; a write would race with it.
   if (inferenceService?.metadata.deletionTimestamp !== undefined) return undefined;
   const existing = new Map(world.configMaps(key).map((configMap) => [configMap.metadata.name, configMap]));
   const planned = (): ModelConfigPlan =>
@@ -121,7 +123,7 @@ async function reconcileOnce(
       inferenceService !== undefined &&
       !(await keepShards(inferenceService, plan, existing, dependencies))
     ) {
-      // A ConfigMap was there that no watch shows, and has less room than a new one.
+      // A ConfigMap existed that no watch shows, and it has less room than a new one.
       plan = planned();
       await keepShards(inferenceService, plan, existing, dependencies);
     }
@@ -137,12 +139,12 @@ async function reconcileOnce(
   return plan;
 }
 
-/** What stays as it is until something else changes, and so is worth telling. */
+/** An error that lasts until something else changes, and so is worth reporting. */
 function isRefusal(thrown: unknown): thrown is MmsError {
   return thrown instanceof ForeignConfigMapError || thrown instanceof ConfigMapRefusedError;
 }
 
-/** False when one of the ConfigMaps, `existing` by now, has less room than was planned with: nothing is written to it then. */
+/** False when an existing ConfigMap has less room than planned; it is then not written. */
 async function keepShards(
   inferenceService: InferenceService,
   plan: ModelConfigPlan,
@@ -159,7 +161,7 @@ async function keepShards(
   return true;
 }
 
-/** A ConfigMap that was not known of and has too little room; else undefined, and it is kept. */
+/** Returns a ConfigMap that was not known and has too little room; undefined when it was written. */
 async function reconcileConfigMap(
   inferenceService: InferenceService,
   shard: ShardPlan,
@@ -176,7 +178,7 @@ async function reconcileConfigMap(
       logger.info(fields, 'ConfigMap created');
       return undefined;
     }
-    // KServe's, or a person's: it has no label of ours yet, so the watch does not see it. It is taken over.
+    // A ConfigMap of KServe's or a user's, which the watch does not show because it lacks our label. It is adopted.
     const found = await writer.read(key);
     const wanted = byteLength(encodeModelConfig(shard.models)) + byteLength(shard.residency ?? '');
     if (modelsCapacityOf(found) < wanted) return found;
@@ -190,13 +192,13 @@ async function reconcileConfigMap(
       logger.info({ ...fields, because: change.because }, 'ConfigMap written');
       return undefined;
     case 'create':
-      throw new ConfigMapVanishedError(`ConfigMap ${key} was there and is gone; trying again`);
+      throw new ConfigMapVanishedError(`ConfigMap ${key} was deleted in the meantime; retrying`);
     case 'conflict':
       throw new ForeignConfigMapError(change.message);
   }
 }
 
-/** Somebody deleted a ConfigMap between our two looks at it. */
+/** Another client deleted a ConfigMap between two of our requests. */
 export class ConfigMapVanishedError extends MmsError {
   readonly code = 'CONFIG_MAP_VANISHED';
   readonly retryable = true;

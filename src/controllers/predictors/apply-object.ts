@@ -8,18 +8,16 @@ import type { WantedObject } from './predictor-workload.decide.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import type { Logger } from '../../lib/log.ts';
 
-/** One kind of object of a predictor, as caches and the API server have it. */
+/** One kind of object of a predictor, in the caches and at the API server. */
 export interface ManagedKind<T extends KubernetesObject> {
   readonly kind: 'Deployment' | 'Service';
-  /** As of the newest of watch and own writes. */
+  /** The newest of watch and own writes. */
   known(key: ObjectKey): T | undefined;
-  /** Reads from the API server: a foreign object may lack the labels by which the watch selects. */
+  /** Reads from the API server: an object of another owner may lack the labels that the watch selects by. */
   read(key: ObjectKey): Promise<T | undefined>;
   /**
-   * Applies what is wanted and remembers the answer.
-   *
-   * @param uid of the object that is to be changed; undefined to make one, which fails with API_CONFLICT when somebody
-   * else was faster
+   * Applies the desired object and remembers the response.
+   * @param uid the object to change; undefined to create one, which fails with API_CONFLICT when it already exists
    */
   apply(wanted: WantedObject, uid: string | undefined): Promise<T>;
   /** What this process applied last, by key. */
@@ -28,27 +26,29 @@ export interface ManagedKind<T extends KubernetesObject> {
 
 type Kept<T> =
   | { readonly kind: 'kept'; readonly object: T }
-  /** It is being deleted; its going brings the next look. */
+  /** It is being deleted. The deletion event triggers the next reconcile. */
   | { readonly kind: 'going' }
   | {
       readonly kind: 'blocked';
       readonly reason: BlockedReason;
       readonly message: string;
-      /** Whether another try without a change may succeed, and why this one did not. */
+      /** Why it failed, and whether a retry may succeed. */
       readonly error: MmsError;
     };
 
-/** An object of another owner is in the way, and only a person may remove it. Tried again with growing waits, since no event says when it is gone. */
+/**
+ * An object of another owner is in the way, and only a user may remove it. Retried with growing backoff, since no event
+ * shows its removal.
+ */
 class ForeignObjectError extends MmsError {
   readonly code = 'FOREIGN_OBJECT';
   readonly retryable = true;
 }
 
 /**
- * Brings one object in step with what is wanted, by server-side apply: fields that others have set, and this project has no
- * say in, stay. Without a difference it asks the API server nothing.
- *
- * @throws {ApiError} retryable, when the API server could not be asked
+ * Brings one object in sync with the desired one by server-side apply. Fields that others have set, and this project
+ * does not own, stay. Without a difference, no request is sent.
+ * @throws {ApiError} retryable, when the API server could not be reached
  */
 export async function applyObject<T extends KubernetesObject>(
   kept: ManagedKind<T>,
@@ -100,7 +100,7 @@ async function apply<T extends KubernetesObject>(
     return { kind: 'kept', object };
   } catch (thrown) {
     applied.delete(key);
-    // An apply with a field that does not exist is answered with 500.
+    // The API server answers an apply with an unknown field with 500.
     if (!isApiError(thrown, 'API_INVALID', 'API_BAD_REQUEST', 'API_FORBIDDEN', 'API_SERVER_ERROR'))
       throw thrown;
     return { kind: 'blocked', reason: `${kind}Refused`, message: thrown.message, error: thrown };

@@ -11,16 +11,16 @@ import type { ApiClient } from '../../kube/api-client.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import type { ObjectReference, Resource } from '../../kube/resources.ts';
 
-/** Apart from the writer of ConfigMaps, so that no apply ever takes back what the other has written. */
+/** Not the manager of the ConfigMap writer, so that no apply removes the other's fields. */
 export const FIELD_MANAGER = 'kserve-mms-predictors';
-/** Holds the number of pods while it is handed from one owner to another. */
+/** Holds the number of pods while it passes from one owner to another. */
 const REPLICAS_MANAGER = 'kserve-mms-replicas';
 
 /**
- * Applies what is wanted of an object that is there: as a server-side apply, and where the API server refuses that, by putting
- * the whole spec in its place at once; see {@link rebuiltSpecs}. The number of pods is kept; see {@link replicasToKeep}.
- *
- * @throws {ApiError} the refusal of the apply, when nothing else was accepted either; API_CONFLICT when the object has changed
+ * Applies the desired version of an existing object by server-side apply. If the API server refuses that, it replaces
+ * the whole spec at once; see {@link rebuiltSpecs}. The number of pods is kept; see {@link replicasToKeep}.
+ * @throws {ApiError} the refusal of the apply, when nothing else was accepted either; API_CONFLICT when the object has
+ * changed
  */
 export async function applyOver<T extends KubernetesObject>(
   client: ApiClient,
@@ -33,14 +33,14 @@ export async function applyOver<T extends KubernetesObject>(
   try {
     return await apply(client, resource, wanted, uid);
   } catch (thrown) {
-    // A field that does not exist is another error (500), and no other way would make one of it.
+    // An unknown field is another error (500), which replacing the spec cannot fix.
     if (!isApiError(thrown, 'API_INVALID')) throw thrown;
     if (!(await rebuild(client, resource, reference, wanted))) throw thrown;
   }
   return await disowned(client, resource, reference, await apply(client, resource, wanted, uid));
 }
 
-/** Takes all pods of a Deployment away, and remembers how many they were; for one that cannot be applied as things stand. */
+/** Scales a Deployment that cannot be applied to zero, and remembers its number of pods. */
 export async function stopPods<T extends KubernetesObject>(
   client: ApiClient,
   resource: Resource<T>,
@@ -101,8 +101,8 @@ async function rebuild<T extends KubernetesObject>(
 }
 
 /**
- * Putting a spec in place makes a second entry of the same manager, beside that of its applies: a field that both own would
- * outlive the apply that leaves it out.
+ * Replacing a spec makes a second entry of the same manager beside that of its applies. A field that both own would
+ * survive an apply that omits it.
  */
 async function disowned<T extends KubernetesObject>(
   client: ApiClient,
@@ -119,7 +119,7 @@ async function disowned<T extends KubernetesObject>(
   return await patchAt(client, resource, reference, applied, patch);
 }
 
-/** A change upon just the version that was read; API_CONFLICT upon another. */
+/** A patch of exactly the version that was read; API_CONFLICT on any other. */
 function patchAt<T extends KubernetesObject>(
   client: ApiClient,
   resource: Resource<T>,

@@ -2,7 +2,7 @@ import { isRecord } from '../../lib/json.ts';
 import type { JsonObject, JsonValue } from '../../lib/json.ts';
 
 /**
- * Who owns which fields of an object: `metadata.managedFields`, as the API server keeps them.
+ * The owners of an object's fields: `metadata.managedFields` from the API server.
  * https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
  */
 export interface ManagedFields {
@@ -13,7 +13,7 @@ export interface ManagedFields {
   readonly fieldsV1?: JsonObject;
 }
 
-/** The node of an entry's tree below these fields; undefined when the entry owns nothing there. */
+/** The subtree of an entry below these fields; undefined when the entry owns nothing there. */
 export function ownedBelow({ fieldsV1 }: ManagedFields, ...path: readonly string[]): JsonObject | undefined {
   let node: JsonValue | undefined = fieldsV1;
   for (const field of path) node = isRecord(node) ? node[`f:${field}`] : undefined;
@@ -21,9 +21,9 @@ export function ownedBelow({ fieldsV1 }: ManagedFields, ...path: readonly string
 }
 
 /**
- * Lays what is wanted over those parts of a live value that an entry owns. Fields without an owner, which the API server has
- * filled in by default, is left out. In lists whose entries have keys, an entry of another owner stays unless it has the name of
- * one that is wanted: two of one name are refused.
+ * Merges the desired values over those parts of a live value that an entry owns. Fields without an owner are defaults
+ * of the API server and are left out. In lists whose entries have keys, an entry of another owner stays unless a
+ * desired one has its name: the API server refuses two of one name.
  */
 export function overOwned(
   wanted: JsonValue | undefined,

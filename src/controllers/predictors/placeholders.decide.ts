@@ -2,18 +2,17 @@ import { isRecord } from '../../lib/json.ts';
 import type { ObjectMeta } from '../../contract/kubernetes.ts';
 import type { JsonObject, JsonValue } from '../../lib/json.ts';
 
-/** `{{ … }}`; Go's dashes, which trim blanks around it, are taken for granted. */
+/** `{{ … }}`, also with Go's dashes, which trim the blanks around it. */
 const PLACEHOLDER = /\{\{-?\s*([^]*?)\s*-?\}\}/g;
 const FIELD = /^\.(Name|Namespace|UID|Labels|Annotations)(?:\.([A-Za-z_][A-Za-z0-9_]*))?$/;
-/** For keys that hold more than letters and digits. */
+/** For keys with other characters than letters and digits. */
 const INDEX = /^index\s+\.(Labels|Annotations)\s+"([^"\\]*)"$/;
 
 /**
- * Puts the InferenceService's metadata into a runtime's container, in place of KServe's placeholders (`ReplacePlaceholders`):
- * Go templates over its ObjectMeta, of which runtimes use these: `{{.Name}}`, `{{.Namespace}}`, `{{.UID}}`,
- * `{{.Labels.key}}`, `{{.Annotations.key}}` and `{{index .Labels "a/key"}}`.
- *
- * @returns the container, and a sentence for each placeholder that has no value. KServe would write `<no value>` into the
+ * Fills KServe's placeholders in a runtime's container with the InferenceService's metadata (`ReplacePlaceholders`): Go
+ * templates over its ObjectMeta. Runtimes use `{{.Name}}`, `{{.Namespace}}`, `{{.UID}}`, `{{.Labels.key}}`,
+ * `{{.Annotations.key}}` and `{{index .Labels "a/key"}}`.
+ * @returns the container, and a sentence for each placeholder without a value. KServe would write `<no value>` into the
  * pod for a missing label.
  */
 export function fillPlaceholders(
@@ -62,7 +61,7 @@ function evaluate(expression: string, metadata: ObjectMeta): Evaluation {
   return {
     kind: 'fault',
     message:
-      'is not understood; there are {{.Name}}, {{.Namespace}}, {{.UID}}, {{.Labels.key}}, {{.Annotations.key}} and {{index .Labels "key"}}',
+      'is not known; use {{.Name}}, {{.Namespace}}, {{.UID}}, {{.Labels.key}}, {{.Annotations.key}} and {{index .Labels "key"}}',
   };
 }
 
@@ -81,6 +80,6 @@ function entryOf(
   if (key === undefined) return { kind: 'fault', message: `needs the key of the ${what}` };
   const text = entries !== undefined && Object.hasOwn(entries, key) ? entries[key] : undefined;
   return text === undefined
-    ? { kind: 'fault', message: `asks for the ${what} ${key}, which the InferenceService does not have` }
+    ? { kind: 'fault', message: `refers to the ${what} ${key}, which the InferenceService does not have` }
     : { kind: 'value', text };
 }

@@ -5,29 +5,29 @@ import type { JsonObject } from '../../lib/json.ts';
 import { INFERENCE_SERVICE_KIND } from '../../contract/names.ts';
 import type { WantedObject } from './predictor-workload.decide.ts';
 
-/** What was applied last, by this process: the API server's answer says how it understood it. */
+/** This process's last apply, and the generation in the API server's response. */
 export interface AppliedRecord {
-  /** The {@link fingerprint} of what was wanted. */
+  /** The {@link fingerprint} of the desired object. */
   readonly wanted: string;
   readonly uid: string;
-  /** Undefined for kinds that have none, such as Services. */
+  /** Undefined for kinds without a generation, such as Services. */
   readonly generation: number | undefined;
 }
 
-/** What has to happen to one object of a predictor. */
+/** The change that one object of a predictor needs. */
 type PredictorChange =
   | { readonly kind: 'none' }
   | { readonly kind: 'create' }
   | { readonly kind: 'apply'; readonly uid: string; readonly because: string }
-  /** It is being deleted; its going brings the next look. */
+  /** It is being deleted. The deletion event triggers the next reconcile. */
   | { readonly kind: 'wait' }
-  /** Somebody else's: it must be left alone, and a person told. */
+  /** Another owner's: leave it alone and report it. */
   | { readonly kind: 'foreign'; readonly message: string };
 
 /**
- * Compares an object with what is wanted of it, without asking the API server: an apply that changes nothing is a write
- * request all the same. A Deployment's generation grows with every change of its spec, whoever makes it; a Service is small
- * enough to be compared itself.
+ * Compares an object with the desired one without a request: even an apply that changes nothing is a write. A
+ * Deployment's generation grows with every change of its spec, by any client. A Service is small enough to compare
+ * directly.
  */
 export function predictorChange(
   kind: string,
@@ -43,16 +43,16 @@ export function predictorChange(
   const uid = metadata.uid ?? '';
   const because =
     applied?.uid !== uid
-      ? 'not looked at before'
+      ? 'it was not compared before'
       : applied.wanted !== fingerprint(wanted)
-        ? 'something else is wanted'
+        ? 'the desired state has changed'
         : hasDrifted(wanted, live, applied)
-          ? 'somebody has changed it'
+          ? 'it was changed by another client'
           : undefined;
   return because === undefined ? { kind: 'none' } : { kind: 'apply', uid, because };
 }
 
-/** By which a wanted object is known again: plans are made the same way each time, in the same order. */
+/** Identifies a desired object. Plans are built the same way each time, in the same order. */
 export function fingerprint(wanted: WantedObject): string {
   return createHash('sha256').update(JSON.stringify(wanted)).digest('base64');
 }
@@ -63,11 +63,15 @@ function hasDrifted(wanted: WantedObject, live: KubernetesObject, { generation }
   if (!holds(metadata.labels ?? {}, labels) || !holds(metadata.annotations ?? {}, annotations)) return true;
   if (generation !== undefined) return metadata.generation !== generation;
   const { spec } = live as { spec?: JsonObject };
-  // A key more in a Service's selector selects other pods: Kubernetes takes it as one field (`+mapType=atomic`, core/v1).
+  // An extra key in a Service's selector selects other pods: Kubernetes treats the selector as one field
+  // (`+mapType=atomic`, core/v1).
   return !holds(spec, wanted.spec) || !holds(wanted.spec['selector'], spec?.['selector']);
 }
 
-/** Whether everything wanted is there; more may be, by the API server's defaults or by others. */
+/**
+ * Whether the live value contains everything desired. It may contain more: defaults of the API server, or fields of
+ * others.
+ */
 function holds(live: unknown, wanted: unknown): boolean {
   if (Array.isArray(wanted)) {
     return Array.isArray(live) && wanted.every((entry) => live.some((candidate) => holds(candidate, entry)));
@@ -87,8 +91,8 @@ function isControlledBy(
 function describeForeign(kind: string, { name, ownerReferences = [] }: ObjectMeta): string {
   const controller = ownerReferences.find((reference) => reference.controller === true);
   if (controller === undefined) {
-    return `${kind} ${name} is there already and was not made for this InferenceService; delete or rename one of them`;
+    return `${kind} ${name} exists already and was not made for this InferenceService; delete or rename one of them`;
   }
   const former = controller.kind === INFERENCE_SERVICE_KIND ? ', perhaps a deleted one of the same name' : '';
-  return `${kind} ${name} belongs to ${controller.kind} ${controller.name}${former}; it has to go first`;
+  return `${kind} ${name} belongs to ${controller.kind} ${controller.name}${former}; delete that one first`;
 }

@@ -11,15 +11,14 @@ import type {
   Scale,
 } from '../../contract/predictor-outcome.ts';
 
-/** All that a controller of predictors answers for: one of these that is not wanted any more is taken away. */
+/** All conditions that a predictor controller manages. One of these that no longer applies is removed. */
 export const OWN_CONDITIONS: ReadonlySet<ConditionType> = new Set<ConditionType>([
   ...(['PredictorReady', 'IngressReady', 'Ready', 'Stopped', 'Reconciling', 'Stalled'] as const),
 ]);
 
 /**
- * KServe's conditions. PredictorReady and IngressReady are True only in states in which a pod is ready and the Service leads to
- * it, so that a request is answered: docs/predictors.md lists them.
- *
+ * KServe's conditions. PredictorReady and IngressReady are True only when a pod is ready and the Service routes to it,
+ * so that requests are answered: docs/predictors.md lists the states.
  * @param before the stored status of PredictorReady
  */
 export function conditionsOf(
@@ -45,10 +44,10 @@ function predictorReady(outcome: PredictorOutcome, before: string | undefined): 
       return { status: 'Unknown', reason: 'BeingDeleted', message: outcome.message };
     case 'blocked': {
       const { reason, message, deployment, service } = outcome;
-      // Without both nothing was ever deployed that a request could reach.
+      // Without both, no deployed version could ever be reached.
       if (deployment === undefined || service === undefined) return { status: 'False', reason, message };
       const { status } = withoutPods(deployment) ?? deploymentReady(deployment, before);
-      return { status, reason, message: `${message}; what was deployed before stays` };
+      return { status, reason, message: `${message}; the previous version keeps running` };
     }
     case 'deployed':
       return (
@@ -59,30 +58,30 @@ function predictorReady(outcome: PredictorOutcome, before: string | undefined): 
   }
 }
 
-/** A Deployment without pods counts as available, but answers no request. */
+/** A Deployment without pods counts as available, but answers no requests. */
 function scaledReady(scale: Scale): Condition | undefined {
   if (scale.kind === 'stopped') {
     return { status: 'False', reason: STOPPED, message: 'the annotation serving.kserve.io/stop is "true"' };
   }
   if (scale.kind === 'external' || scale.replicas > 0) return undefined;
-  const message = 'spec.predictor.minReplicas is 0: there are no pods, and no request brings them up';
+  const message = 'spec.predictor.minReplicas is 0: there are no pods, and requests do not start any';
   return { status: 'False', reason: SCALED_TO_ZERO, message };
 }
 
 const STOPPED = 'Stopped';
 const SCALED_TO_ZERO = 'ScaledToZero';
 
-/** The same of a number that somebody else has set. */
+/** The same for a number that another client has set. */
 function withoutPods({ spec }: Deployment): Condition | undefined {
   if (spec?.replicas !== 0) return undefined;
-  const message = 'spec.replicas of the Deployment is 0: there are no pods, and no request brings them up';
+  const message = 'spec.replicas of the Deployment is 0: there are no pods, and requests do not start any';
   return { status: 'False', reason: SCALED_TO_ZERO, message };
 }
 
 /**
- * KServe's reading of a Deployment (`PropagateRawStatus`), but for two states. A roll-out under way: KServe is unsure about it,
- * here the pods that serve meanwhile count, so that an update does not make every TrainedModel unready. And a Deployment whose
- * strategy lets all pods be away counts as available without a single one that is ready: here it does not.
+ * KServe's reading of a Deployment (`PropagateRawStatus`), with two exceptions. During a rollout KServe reports
+ * Unknown; here the pods that serve meanwhile count, so that an update does not make every TrainedModel unready. A
+ * Deployment whose strategy allows no available pods counts as available without a ready pod; here it does not.
  */
 function deploymentReady({ metadata, status }: Deployment, before: string | undefined): Condition {
   const conditions = new Map(status?.conditions?.map((condition) => [condition.type, condition]));
@@ -98,11 +97,15 @@ function deploymentReady({ metadata, status }: Deployment, before: string | unde
     return { status: 'False', reason: 'NoReadyPods', message: `none of ${replicas} pods is ready` };
   }
   const observed = observedGeneration >= (metadata.generation ?? 0);
-  // What is said of a Deployment that had no pods says nothing of those that it is to have now.
+  // The status of a Deployment that had no pods says nothing about the pods it should have now.
   if (!observed && replicas === 0 && before !== 'True') return NOT_OBSERVED;
   if (observed && progressing?.reason !== 'ReplicaSetUpdated')
     return { status: 'True', ...textOf(available) };
-  return { status: 'True', reason: ROLLING_OUT, message: 'new pods replace old ones, which serve meanwhile' };
+  return {
+    status: 'True',
+    reason: ROLLING_OUT,
+    message: 'new pods replace old ones, which serve in the meantime',
+  };
 }
 
 export const ROLLING_OUT = 'RollingOut';
@@ -120,7 +123,7 @@ function textOf({ reason, message }: DeploymentCondition): { reason?: string; me
   };
 }
 
-/** Whether our Service exists and leads to pods that are ready. */
+/** Whether our Service exists and routes to ready pods. */
 function ingressReady(outcome: PredictorOutcome, predictor: Condition, inferenceService: string): Condition {
   if (outcome.kind === 'abandoned' || outcome.kind === 'going') return predictor;
   const { service } = outcome;
@@ -131,7 +134,7 @@ function ingressReady(outcome: PredictorOutcome, predictor: Condition, inference
   const { status, reason } = predictor;
   return {
     ...{ status, ...(reason === undefined ? {} : { reason }) },
-    message: 'the Service is there, but no pod that it leads to is known to be ready',
+    message: 'the Service exists, but none of its pods is known to be ready',
   };
 }
 
@@ -143,27 +146,27 @@ function withoutService({ reason, message }: BlockedOutcome): Condition {
   };
 }
 
-/** How a Service that was edited, and could not be put right, leads past the pods of the predictor. */
+/** How an edited Service that could not be corrected fails to reach the pods of the predictor. */
 function leadsElsewhere(
   { metadata, ...rest }: KubernetesObject,
   inferenceService: string,
 ): string | undefined {
   const spec = (rest as { spec?: unknown }).spec;
-  // As a caller gives it that has seen the metadata alone.
+  // A caller may have only the metadata.
   if (!isRecord(spec)) return undefined;
   const { name } = metadata;
   if (spec['type'] === 'ExternalName')
-    return `Service ${name} is of type ExternalName, which leads out of the cluster: set its type to ClusterIP`;
+    return `Service ${name} is of type ExternalName, which points outside the cluster: set its type to ClusterIP`;
   const selector = isRecord(spec['selector']) ? Object.entries(spec['selector']) : [];
   const [key, value] = [APP_LABEL, `isvc.${predictorName(inferenceService)}`];
   if (selector.length !== 1 || selector[0]?.[0] !== key || selector[0][1] !== value)
     return `the selector of Service ${name} is not ${key}=${value}: it selects other pods`;
   return recordsIn(spec['ports']).some(({ port }) => port === 80)
     ? undefined
-    : `Service ${name} has no port 80, which the URL leads to`;
+    : `Service ${name} has no port 80, which the URL uses`;
 }
 
-/** Whether there are no pods because somebody wants none; Argo CD shows it as Suspended. */
+/** Whether there are no pods on request; Argo CD shows it as Suspended. */
 function stopped(outcome: PredictorOutcome): Condition {
   const off: Condition = { status: 'False', severity: 'Info' };
   if (outcome.kind === 'abandoned' || outcome.kind === 'going') return off;

@@ -28,7 +28,7 @@ interface PredictorsOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly observe: PredictorObserver;
-  /** Works only while KServe's own controllers are away. */
+  /** Works only while KServe's own controllers do not run. */
   readonly kserveAbsence: KServeAbsence;
 }
 
@@ -39,11 +39,14 @@ interface PredictorObserver {
   readonly predictorReconciled: PredictorDependencies['observe'];
 }
 
-/** The controller that makes Deployments and Services of InferenceServices, for clusters without KServe's. */
+/** Creates Deployments and Services of InferenceServices, for clusters without KServe's controllers. */
 export interface PredictorController extends Controller {
-  /** The caches it has of its own, by what their metrics call them. */
+  /** Its own caches, by their name in metrics. */
   readonly reflectors: ReadonlyMap<string, AnyReflector>;
-  /** Those of them that a replica must have before it is ready. The others came later: a role may not have them yet. */
+  /**
+   * The caches that must sync before a replica is ready. The others are newer, and an older role may lack the right to
+   * watch them.
+   */
   readonly needed: readonly AnyReflector[];
 }
 
@@ -92,13 +95,13 @@ export function createPredictorController(options: PredictorsOptions): Predictor
     if (name !== undefined) reconciling.enqueue(objectKey(metadata.namespace ?? '', name));
   }
 
-  /** Which of them it serves is the plan's to say; a plan that comes out as before costs no request. */
+  /** The plan decides which of them it serves. A plan that comes out unchanged costs no request. */
   function runtimeChanged(delta: Delta<ServingRuntime>): void {
     if (delta.type === 'synced') return;
     enqueueIn(delta.object.metadata.namespace);
   }
 
-  /** Everywhere when no namespace is given. */
+  /** In all namespaces when none is given. */
   function enqueueIn(namespace: string | undefined): void {
     for (const { metadata } of inferenceServices.cache.list()) {
       if (namespace === undefined || metadata.namespace === namespace)
@@ -131,7 +134,10 @@ function offersFor(namespace: string, view: PredictorView): RuntimeOffers {
   };
 }
 
-/** What the webhook asks of a namespace that this one does not have. Unknown, and so nothing, where there is no webhook. */
+/**
+ * The requirement of the webhook's namespaceSelector that a namespace does not meet. Undefined when there is no
+ * webhook.
+ */
 function unmetIn(namespace: string, view: PredictorView): string | undefined {
   const [registration] = [...view.webhook.cache.list()];
   const labels = view.namespaces.cache.get(objectKey('', namespace))?.metadata.labels;

@@ -10,17 +10,16 @@ import type { PredictorPlan } from './predictor-workload.decide.ts';
 
 type WorkloadPlan = Extract<PredictorPlan, { kind: 'workload' }>;
 
-/** The number of pods that an autoscaler left behind, and the minReplicas for which it holds. */
+/** The number of pods that an autoscaler left, and the minReplicas for which it holds. */
 interface KeptNumber {
   readonly replicas: number;
   readonly minReplicas: number;
 }
 
 /**
- * The plan with the number of pods that the Deployment has from an autoscaler, where the InferenceService has just been taken from
- * it: dropping to minReplicas would take pods away that are needed now. The number is remembered on the Deployment, and holds until
- * minReplicas is changed. A number below minReplicas is not kept.
- *
+ * The plan with the number of pods that an autoscaler has set, for an InferenceService that was just released by its
+ * autoscaler: dropping to minReplicas would remove pods that are needed now. The number is stored on the Deployment and
+ * holds until minReplicas changes. A number below minReplicas is not kept.
  * @param live the InferenceService's own Deployment as it is
  */
 export function withKeptNumber(
@@ -38,7 +37,7 @@ export function withKeptNumber(
   const { metadata } = plan.deployment;
   const annotations = { ...metadata.annotations, [AUTOSCALED_REPLICAS_ANNOTATION]: textOf(kept) };
   const deployment = { ...plan.deployment, metadata: { ...metadata, annotations } };
-  // A stop takes the pods away; the number counts again after it.
+  // A stop removes the pods; the number counts again after it.
   if (plan.scale.kind === 'stopped') return { ...plan, deployment };
   const { replicas } = kept;
   return {
@@ -48,12 +47,12 @@ export function withKeptNumber(
   };
 }
 
-/** The Deployment has the annotations that the InferenceService had when it was applied last. */
+/** The Deployment has the annotations that the InferenceService had at the last apply. */
 function isAutoscaled({ annotations = {} }: ObjectMeta): boolean {
   return annotations[AUTOSCALER_CLASS_ANNOTATION] === 'external';
 }
 
-/** What an autoscaler has set; while it is stopped, what it had set before. */
+/** The number that an autoscaler has set; while stopped, the number before the stop. */
 function numberOf({ metadata, spec }: Deployment): number {
   const replicas = spec?.replicas ?? 1;
   const before = Number(metadata.annotations?.[KEPT_REPLICAS_ANNOTATION] ?? 0);

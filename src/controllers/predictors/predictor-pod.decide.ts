@@ -20,17 +20,17 @@ import type { RuntimeOffer } from '../../contract/serving-runtime.ts';
 import { withServerDefaults } from './server-defaults.decide.ts';
 import { mergeStrategically } from './strategic-merge.decide.ts';
 
-/** The `spec` of the pods of a predictor as far as it can be made, and what is wrong with it. */
+/** The pod `spec` of a predictor as far as it can be built, and its faults. */
 export interface PredictorPod {
   readonly spec: JsonObject;
-  /** Those of the InferenceService, with what the kind of server adds. */
+  /** The labels of the InferenceService, and those that the kind of server needs. */
   readonly labels: Readonly<Record<string, string>>;
   readonly faults: readonly string[];
 }
 
 /**
- * The fields of v1beta1's PredictorSpec that are none of a pod: implementations, `ComponentExtensionSpec`, and what is
- * merged by itself. All others go into the pod as they are, where the API server judges them.
+ * Fields of v1beta1's PredictorSpec that are not a pod's: implementations, `ComponentExtensionSpec`, and fields that
+ * are merged separately. All others go into the pod unchanged, and the API server validates them.
  */
 const NO_POD_FIELDS: ReadonlySet<string> = new Set([
   ...IMPLEMENTATION_FIELDS,
@@ -71,11 +71,11 @@ export function podFromRuntime(
   return { spec: completed({ ...spec, containers }, metadata.name), labels, faults };
 }
 
-/** The pod of a predictor that brings its containers along. */
+/** The pod of a predictor with its own containers. */
 export function podOfCustomPredictor(predictor: Predictor, metadata: ObjectMeta): PredictorPod {
   const own = recordsIn(predictor.containers);
   const [first = {}, ...others] = own;
-  // KServe names the container of a predictor that has one only, and one without a name.
+  // KServe names the only container of a predictor, and one without a name.
   const unnamed = typeof first['name'] !== 'string' || first['name'] === '';
   const containers =
     others.length === 0 || unnamed ? [{ ...first, name: CONTAINERS.modelServer }, ...others] : own;
@@ -86,7 +86,7 @@ export function podOfCustomPredictor(predictor: Predictor, metadata: ObjectMeta)
   return { spec, labels: metadata.labels ?? {}, faults };
 }
 
-/** What KServe's controller writes on the pods of a multi-model predictor. */
+/** The annotations that KServe's controller writes on the pods of a multi-model predictor. */
 export function agentAnnotations(inferenceService: string): Record<string, string> {
   return {
     [AGENT_ANNOTATIONS.agent]: 'true',
@@ -96,7 +96,7 @@ export function agentAnnotations(inferenceService: string): Record<string, strin
   };
 }
 
-/** Arguments add up; everything else is a strategic merge. */
+/** Arguments are concatenated; everything else is a strategic merge. */
 function mergeContainers(base: JsonObject, over: JsonObject): JsonObject {
   const merged = mergeStrategically(base, over);
   const args = [base['args'], over['args']].flatMap((list) => (Array.isArray(list) ? list : []));
@@ -117,14 +117,14 @@ function transformerOf(runtime: readonly JsonObject[], own: readonly JsonObject[
   return [over === undefined ? base : mergeContainers(base, over)];
 }
 
-/** A digest says more than a tag, and stays. */
+/** A digest is more precise than a tag, and stays. */
 function withImageTag(container: JsonObject, tag: string | undefined): JsonObject {
   const { image } = container;
   if (tag === undefined || typeof image !== 'string' || image.includes('@sha256:')) return container;
   return { ...container, image: `${image.replace(/:[\w.-]*$/, '')}:${tag}` };
 }
 
-/** What KServe adds to each pod: the name as a variable, a readiness probe, and images that are not pulled twice. */
+/** What KServe adds to each pod: the name as a variable, a readiness probe, and images that are not pulled again. */
 function completed(spec: JsonObject, inferenceService: string): JsonObject {
   const containers = (spec['containers'] as JsonObject[]).map((container) => ({
     imagePullPolicy: 'IfNotPresent',
@@ -135,20 +135,20 @@ function completed(spec: JsonObject, inferenceService: string): JsonObject {
   return withoutRepeatedEntries({ ...spec, containers });
 }
 
-/** The agent does the same probing before it lets the pod be ready. */
+/** The agent probes the same way before it lets the pod become ready. */
 function defaultProbe({ name, ports }: JsonObject): JsonObject {
   if (name !== CONTAINERS.modelServer && name !== CONTAINERS.transformer) return {};
   return { readinessProbe: { tcpSocket: { port: firstPort(ports) } } };
 }
 
-/** The number of the first port of a container's list; 8080 when there is none. */
+/** The number of the first port in a container's list; 8080 when it has none. */
 export function firstPort(ports: JsonValue | undefined): number {
   const first = Array.isArray(ports) ? ports[0] : undefined;
   const port = isRecord(first) ? first['containerPort'] : undefined;
   return typeof port === 'number' ? port : DEFAULT_COMPONENT_PORT;
 }
 
-/** A list that is none is left for the API server to refuse. */
+/** A malformed list is left for the API server to refuse. */
 function withVariable(env: JsonValue | undefined, name: string, value: string): JsonValue {
   if (env != null && !Array.isArray(env)) return env;
   const others = (env ?? []).filter((entry) => !isRecord(entry) || entry['name'] !== name);

@@ -4,15 +4,14 @@ import { ownedBelow, overOwned } from './managed-fields.decide.ts';
 import type { ManagedFields } from './managed-fields.decide.ts';
 
 /**
- * The whole spec of an object that server-side apply alone does not bring to what is wanted. An apply takes back its own fields
- * only: what the API server had filled in beside them stays, such as `rollingUpdate` beside a strategy that becomes Recreate, the
- * scheme of a probe's `httpGet` that becomes `tcpSocket`, or the mode of a volume's source; and so does what others have put in
- * the way, such as a port of the same name.
+ * The whole spec of an object that server-side apply cannot bring to the desired state. An apply removes its own fields
+ * only. Defaults that the API server added beside them stay, such as `rollingUpdate` beside a strategy that becomes
+ * Recreate, the scheme of a probe's `httpGet` that becomes `tcpSocket`, or the mode of a volume's source. Fields of
+ * others that conflict stay too, such as a port of the same name.
  *
- * Two are given, to be tried in this order: with everything in it that another manager owns; and, where that is in the way, with
- * the number of pods and the template's labels and annotations of others alone.
- *
- * @param own the manager whose fields are the wanted ones
+ * Returns two specs, to be tried in this order: one with everything that another manager owns; and, if that conflicts,
+ * one with only the number of pods and the template's labels and annotations of others.
+ * @param own the manager whose fields are the desired ones
  */
 export function rebuiltSpecs(
   wanted: JsonObject,
@@ -36,8 +35,8 @@ export function rebuiltSpecs(
 }
 
 /**
- * What stands at the top of the spec and is no structure, such as a Service's addresses: the API server has chosen it, and by
- * the wanted fields no manager owns it.
+ * Plain values at the top of the spec that no manager owns, such as a Service's addresses: the API server chose them
+ * from the desired fields.
  */
 function plainFields(live: JsonObject, ours: readonly ManagedFields[]): JsonObject {
   return Object.fromEntries(

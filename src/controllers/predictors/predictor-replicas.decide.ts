@@ -6,20 +6,19 @@ import type { ManagedFields } from './managed-fields.decide.ts';
 import { KEPT_REPLICAS_ANNOTATION, STOP_ANNOTATION } from '../../contract/names.ts';
 import type { WantedObject } from './predictor-workload.decide.ts';
 
-/** What has to be written of a Deployment's number of pods before its other fields, so that the number is not lost. */
+/** The write of a Deployment's number of pods that must precede its other fields, so that the number is not lost. */
 export interface KeptReplicas {
   readonly replicas: number;
-  /** For the annotation that remembers a stop; undefined: it is taken away. */
+  /** The annotation that remembers a stop; undefined to remove it. */
   readonly remembered: number | undefined;
 }
 
 /**
- * A field that its last owner gives up falls back to its default: handing the number of pods to an autoscaler would make it 1,
- * until the autoscaler looks. So another field manager takes the number as it is before the predictor's own lets go of it; an
- * autoscaler that sets another number takes it from there
- * (https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership). A stop remembers the number that
- * is taken up again after it.
- *
+ * A field without an owner falls back to its default: when the predictor releases the number of pods to an autoscaler,
+ * it would become 1 until the autoscaler's next run. So another field manager takes the current number before the
+ * predictor's own releases it, and an autoscaler that sets another number takes it from there
+ * (https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership). A stop remembers the
+ * number for the time after it.
  * @param own the field manager that applies the Deployment
  */
 export function replicasToKeep(
@@ -51,7 +50,7 @@ function rememberedIn({ metadata }: KubernetesObject): number | undefined {
   return Number.isInteger(number) && number > 0 ? number : undefined;
 }
 
-/** Just these fields, to be applied. */
+/** The body of an apply with just these fields. */
 export function replicasBody(
   { metadata }: KubernetesObject,
   { replicas, remembered }: KeptReplicas,
@@ -59,6 +58,6 @@ export function replicasBody(
   const { name, namespace = '', uid = '', resourceVersion = '' } = metadata;
   const annotations =
     remembered === undefined ? {} : { annotations: { [KEPT_REPLICAS_ANNOTATION]: String(remembered) } };
-  // Only upon what was read: an autoscaler may be faster.
+  // Only if unchanged since it was read: an autoscaler may have been faster.
   return { metadata: { name, namespace, uid, resourceVersion, ...annotations }, spec: { replicas } };
 }

@@ -8,9 +8,10 @@ const SERVICE_PORT = 80;
 const H2C = 'kubernetes.io/h2c';
 
 /**
- * The ports of a predictor's Service: 80, and every further port of the transformer or model server under its own number.
- * Port 80 leads to the agent, which passes everything on, HTTP/2 included, to the first port: it counts and times requests
- * by model, and lets those under way end before the pod does. A pod without the agent is reached directly.
+ * The ports of a predictor's Service: 80, and every further port of the transformer or model server under its own
+ * number. Port 80 leads to the agent, which proxies everything, HTTP/2 included, to the first port: the agent counts
+ * and times requests by model, and lets open ones finish before the pod ends. A pod without the agent is reached
+ * directly.
  */
 export function servicePorts(
   podSpec: JsonObject,
@@ -41,7 +42,7 @@ function describe(port: JsonObject, otherwise: string): JsonObject {
   };
 }
 
-/** By KServe's convention the name of a port says that gRPC is spoken there. */
+/** By KServe's convention the name of a port shows that it serves gRPC. */
 function isGrpc({ name }: JsonObject): boolean {
   return typeof name === 'string' && (name.includes('grpc') || name.includes('h2c'));
 }

@@ -9,9 +9,8 @@ import { transitionConditions, transitionOf } from './predictor-transition.decid
 import type { Transition } from './predictor-transition.decide.ts';
 
 /**
- * The status an InferenceService should have: its own with the fields that a controller of predictors answers for. Equal
- * to what is there when nothing has changed, times included.
- *
+ * The desired status of an InferenceService: its own, with the fields that a predictor controller manages. Equal to the
+ * stored one when nothing has changed, times included.
  * @param now RFC 3339, for conditions whose status changes
  */
 export function nextStatus(
@@ -46,7 +45,10 @@ export function nextStatus(
   };
 }
 
-/** Of a message, which may quote what a tenant wrote: it is there three times, and a status that is too large is refused. */
+/**
+ * The limit of a message, which may quote a tenant's text: it is stored three times, and the API server refuses a
+ * status that is too large.
+ */
 const LONGEST_MESSAGE = 4096;
 
 function short(outcome: PredictorOutcome): PredictorOutcome {
@@ -70,7 +72,7 @@ function runtimeFields(status: JsonObject, outcome: PredictorOutcome): JsonObjec
   return { [kind === 'ServingRuntime' ? 'servingRuntimeName' : 'clusterServingRuntimeName']: name };
 }
 
-/** KServe's `modelStatus`, with what was the last failure while there is one. */
+/** KServe's `modelStatus`, with the last failure while it lasts. */
 function modelStatus(status: JsonObject, { state, failure }: Transition): JsonObject {
   const before = isRecord(status['modelStatus']) ? status['modelStatus'] : {};
   const others = Object.fromEntries(Object.entries(before).filter(([field]) => field !== 'lastFailureInfo'));
@@ -81,7 +83,7 @@ function modelStatus(status: JsonObject, { state, failure }: Transition): JsonOb
   };
 }
 
-/** Conditions of other writers stay; the time is that of the last change of the status. */
+/** Conditions of other writers stay. The time is that of the last change of the status. */
 function mergeConditions(
   before: unknown,
   wanted: ReadonlyMap<ConditionType, Condition>,
@@ -97,7 +99,7 @@ function mergeConditions(
   return [...others, ...ours];
 }
 
-/** The status of PredictorReady as it is stored. */
+/** The stored status of PredictorReady. */
 function storedReadiness(status: JsonObject): string | undefined {
   const stored = recordsIn(status['conditions']).find(({ type }) => type === 'PredictorReady')?.['status'];
   return typeof stored === 'string' ? stored : undefined;

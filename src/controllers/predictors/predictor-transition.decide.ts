@@ -8,21 +8,21 @@ import type {
 } from '../../contract/predictor-outcome.ts';
 import type { PredictorFault } from '../../contract/serving-runtime-selection.ts';
 
-/** Whether what is deployed is what the spec asks for: KServe's `transitionStatus`. */
+/** Whether the deployed version is the one in the spec: KServe's `transitionStatus`. */
 export interface Transition {
   readonly state: 'UpToDate' | 'InProgress' | 'BlockedByFailedLoad' | 'InvalidSpec';
   /** KServe's `lastFailureInfo`. */
   readonly failure?: { readonly reason: FailureReason; readonly message: string };
-  /** Whether only a change by a person takes it further. */
+  /** Whether it stays so until a user changes something. */
   readonly stalled: boolean;
 }
 
-/** KServe's CustomResourceDefinition takes these reasons only. */
+/** KServe's CustomResourceDefinition accepts these reasons only. */
 type FailureReason = PredictorFault | 'RuntimeUnhealthy';
 
 /**
- * Argo CD's health rule for InferenceServices goes by the transition beside the conditions: a False condition alone is
- * Progressing to it, and Degraded only what is neither UpToDate nor InProgress.
+ * Argo CD's health rule for InferenceServices uses the transition and the conditions: a False condition alone is
+ * Progressing, and Degraded only with a transition that is neither UpToDate nor InProgress.
  */
 export function transitionOf(outcome: PredictorOutcome, predictor: Condition | undefined): Transition {
   switch (outcome.kind) {
@@ -42,21 +42,21 @@ export function transitionOf(outcome: PredictorOutcome, predictor: Condition | u
   }
 }
 
-/** The others go on by themselves once a runtime comes, a foreign object goes, a quota has room. */
+/** The others resolve once a runtime appears, an object of another owner is gone, or a quota has room. */
 const STALLED: ReadonlySet<BlockedReason> = new Set<BlockedReason>([
   'InvalidPredictorSpec',
   'NamespaceNotSelected',
 ]);
 
-/** There are no pods, as was asked for. */
-const AS_ASKED: ReadonlySet<string> = new Set(['Stopped', 'ScaledToZero']);
+/** There are no pods, as requested. */
+const AS_REQUESTED: ReadonlySet<string> = new Set(['Stopped', 'ScaledToZero']);
 
 function deployedTransition(
   { status: { conditions = [] } = {} }: Deployment,
   { status, reason = '' }: Condition = { status: 'Unknown' },
 ): Transition {
-  if (AS_ASKED.has(reason)) return { state: 'UpToDate', stalled: false };
-  // With these a Deployment says that its pods do not come up, rather than not yet.
+  if (AS_REQUESTED.has(reason)) return { state: 'UpToDate', stalled: false };
+  // With these a Deployment reports that its pods fail to start, rather than that they have not started yet.
   const stuck = conditions.find((one) => one.type === 'Progressing' && one.status === 'False');
   const refused = conditions.find((one) => one.type === 'ReplicaFailure' && one.status === 'True');
   const failure = refused ?? stuck;
@@ -73,8 +73,8 @@ function deployedTransition(
 }
 
 /**
- * kstatus, which Flux waits by, takes Ready=True for done and Ready=False for under way unless one of these two says otherwise
- * (sigs.k8s.io/cli-utils, pkg/kstatus). They are there only while they hold.
+ * kstatus, which Flux uses, takes Ready=True for done and Ready=False for in progress unless one of these two
+ * conditions is True (sigs.k8s.io/cli-utils, pkg/kstatus). They are present only while they hold.
  */
 export function transitionConditions({ state, failure, stalled }: Transition): Map<ConditionType, Condition> {
   if (state === 'UpToDate') return new Map();

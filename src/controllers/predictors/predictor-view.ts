@@ -19,15 +19,15 @@ import {
 } from '../../kube/resources.ts';
 import type { CustomObject } from '../../kube/resources.ts';
 
-/** What the controller of predictors knows of the cluster beside the InferenceServices. */
+/** What the predictor controller caches of the cluster beside InferenceServices. */
 export interface PredictorView {
-  /** Those with KServe's label; of their spec the number of pods. */
+  /** Those with KServe's label; of their spec only the number of pods. */
   readonly deployments: Reflector<Deployment>;
   /** Those with KServe's label. */
   readonly services: Reflector<CustomObject>;
   readonly runtimes: Reflector<ServingRuntime>;
   readonly clusterRuntimes: Reflector<ServingRuntime>;
-  /** Their labels, and the webhook whose selector goes by them. */
+  /** Their labels, and the webhook whose selector matches them. */
   readonly namespaces: Reflector<KubernetesObject>;
   readonly webhook: Reflector<WebhookConfiguration>;
 }
@@ -80,13 +80,13 @@ export function watchPredictors(options: PredictorViewOptions): PredictorView {
   };
 }
 
-/** Of the rest of the spec the generation tells whether it has changed. */
+/** The generation shows whether the rest of the spec has changed. */
 function withReplicasAlone(object: Deployment): Deployment {
   const { replicas } = object.spec ?? {};
   return { ...object, spec: replicas === undefined ? {} : { replicas } };
 }
 
-/** Many namespaces, of which only the labels are read. */
+/** There may be many namespaces, and only their labels are read. */
 function labelsAlone({ metadata }: KubernetesObject): KubernetesObject {
   const { name, uid = '', resourceVersion = '', labels = {} } = metadata;
   return { metadata: { name, uid, resourceVersion, labels } };

@@ -24,7 +24,7 @@ import type { RuntimeOffer } from '../../contract/serving-runtime.ts';
 import { selectRuntime } from '../../contract/serving-runtime-selection.ts';
 import type { PredictorFault, RuntimeOffers } from '../../contract/serving-runtime-selection.ts';
 
-/** An object to be applied: just the fields that this project has a say in. */
+/** An object to apply: only the fields that this project owns. */
 export interface WantedObject extends KubernetesObject {
   readonly spec: JsonObject;
 }
@@ -32,7 +32,7 @@ export interface WantedObject extends KubernetesObject {
 export type PredictorPlan =
   /** Not multi-model: nothing to do. */
   | { readonly kind: 'left-alone'; readonly message: string }
-  /** Cannot be made as things stand; what was made before stays. */
+  /** Cannot be built; objects from before stay. */
   | {
       readonly kind: 'blocked';
       readonly reason: PredictorFault | 'NamespaceNotSelected';
@@ -47,8 +47,10 @@ export type PredictorPlan =
       readonly runtime: Pick<RuntimeOffer, 'kind' | 'name'> | undefined;
     };
 
-/** Annotations that stay on the InferenceService (`ServiceAnnotationDisallowedList` in KServe's constants). */
-const KEPT_BACK = new Set([
+/**
+ * Annotations that are not copied from the InferenceService (`ServiceAnnotationDisallowedList` in KServe's constants).
+ */
+const NOT_COPIED = new Set([
   'autoscaling.knative.dev/min-scale',
   'autoscaling.knative.dev/max-scale',
   'internal.serving.kserve.io/storage-initializer-sourceuri',
@@ -59,11 +61,11 @@ const KEPT_BACK = new Set([
 /** `isvc.<name>-predictor` is a label value, and `<name>-predictor` the name of a Service: 63 characters each. */
 const NAME = /^[a-z]([-a-z0-9]{0,46}[a-z0-9])?$/;
 
-/** A pod's fields end some 15 levels down. Deeper ones are no pod's, and take more stack than there is. */
+/** A pod's fields end some 15 levels down. Deeper input is not a pod, and could overflow the stack. */
 const LEVELS = 64;
-const TOO_DEEP = `more than ${LEVELS} levels deep, as no field of a pod is; correct what is written there`;
+const TOO_DEEP = `more than ${LEVELS} levels deep, deeper than any field of a pod; correct it`;
 
-/** The Deployment and the Service of an InferenceService, or why there are none. */
+/** The Deployment and the Service of an InferenceService, or why it has none. */
 export function planPredictor(inferenceService: InferenceService, runtimes: RuntimeOffers): PredictorPlan {
   const { metadata } = inferenceService;
   const predictor = inferenceService.spec?.predictor;
@@ -72,7 +74,7 @@ export function planPredictor(inferenceService: InferenceService, runtimes: Runt
   if (!NAME.test(metadata.name)) {
     return blocked(
       'InvalidPredictorSpec',
-      `the name ${metadata.name} cannot be that of a Service: use at most 48 lower-case letters, digits and "-", a letter first`,
+      `the name ${metadata.name} cannot name a Service: use at most 48 lower-case letters, digits and "-", a letter first`,
     );
   }
   if (nestsDeeper(predictor, LEVELS)) {
@@ -108,10 +110,10 @@ export function planPredictor(inferenceService: InferenceService, runtimes: Runt
 }
 
 /**
- * The plan, unless the webhook is not called for the pods: without the agent nothing would load their models, and their Service
- * would lead to a port on which nothing listens.
- *
- * @param unmet what of the webhook's namespaceSelector the namespace does not meet; undefined when it is selected, or unknown
+ * The plan, unless API servers do not call the webhook for the pods: without the agent nothing would load their models,
+ * and their Service would lead to a port on which nothing listens.
+ * @param unmet the requirement of the webhook's namespaceSelector that the namespace does not meet; undefined when it
+ * is selected, or unknown
  */
 export function withinReach(plan: PredictorPlan, unmet: string | undefined): PredictorPlan {
   if (unmet === undefined || plan.kind !== 'workload') return plan;
@@ -120,7 +122,7 @@ export function withinReach(plan: PredictorPlan, unmet: string | undefined): Pre
   return {
     ...{ kind: 'blocked', reason: 'NamespaceNotSelected' },
     message:
-      `the webhook passes over namespace ${namespace}, so that pods there get no agent: its namespaceSelector asks for ` +
+      `the webhook does not select namespace ${namespace}, so pods there get no agent: its namespaceSelector requires ` +
       `${unmet}; change the labels of the namespace, or create the InferenceService in another`,
   };
 }
@@ -170,7 +172,7 @@ function workload(
   return { kind: 'workload', deployment, service, scale, runtime: named };
 }
 
-/** KServe's precedence: the predictor's over the InferenceService's over the runtime's. */
+/** KServe's precedence: the predictor's, then the InferenceService's, then the runtime's. */
 function metadataOf(
   metadata: ObjectMeta,
   predictor: Predictor,
@@ -196,12 +198,12 @@ function metadataOf(
 }
 
 function handedOn(annotations: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !KEPT_BACK.has(key)));
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !NOT_COPIED.has(key)));
 }
 
 function scaleOf(predictor: Predictor, { annotations = {} }: ObjectMeta): Scale | undefined {
   if (annotations[STOP_ANNOTATION] === 'true') return { kind: 'stopped' };
-  // KServe reads this one of the predictor's annotations too, over the InferenceService's.
+  // KServe also reads this annotation from the predictor, before the InferenceService's.
   const { [AUTOSCALER_CLASS_ANNOTATION]: autoscaler } = {
     ...annotations,
     ...textMapIn(predictor['annotations']),

@@ -6,6 +6,7 @@ import type { AppliedRecord } from './predictor-change.decide.ts';
 import type { Deployment } from '../../contract/predictor-outcome.ts';
 import type { WantedObject } from './predictor-workload.decide.ts';
 import type { ApiClient } from '../../kube/api-client.ts';
+import { decodeObject } from '../../kube/decode-objects.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import { getIfThere } from '../../kube/get-if-there.ts';
 import type { Delta } from '../../kube/reflector-types.ts';
@@ -23,7 +24,7 @@ interface PredictorWriter extends Pick<
   'deployments' | 'services' | 'stopPods' | 'writeStatus'
 > {
   newestInferenceService(key: ObjectKey, cached: InferenceService | undefined): InferenceService | undefined;
-  /** Call it with everything that the watches show. */
+  /** Call with every delta of the watch. */
   inferenceServiceSeen(delta: Delta<InferenceService>): void;
   deploymentSeen(delta: Delta<Deployment>): void;
   serviceSeen(delta: Delta<CustomObject>): void;
@@ -53,11 +54,12 @@ export function createPredictorWriter(
           await client.replace(INFERENCE_SERVICES, inferenceService, {
             subresource: 'status',
             fieldManager: FIELD_MANAGER,
+            decode: decodeObject,
           }),
         );
       } catch (thrown) {
         inferenceServices.forget(inferenceService);
-        // Changed or gone meanwhile: the watch delivers that, and triggers the next reconcile.
+        // Changed or deleted in the meantime: the watch delivers that and triggers the next reconcile.
         if (!isApiError(thrown, 'API_CONFLICT', 'API_NOT_FOUND')) throw thrown;
       }
     },
@@ -90,7 +92,7 @@ function keptKind<T extends KubernetesObject>(
       if (uid !== undefined) return ownWrites.remember(await applyOver(client, resource, wanted, uid));
       return ownWrites.remember(
         await client.patch(resource, splitKey(keyOf(wanted)), {
-          // Never by force what was not there a moment ago: if somebody has made it meanwhile, it is theirs.
+          // Never with force on a new object: if another client has created it in the meantime, it is theirs.
           ...{ type: 'apply', body: wanted, fieldManager: FIELD_MANAGER, force: false },
         }),
       );

@@ -15,31 +15,32 @@ import type { MmsError } from '../../lib/errors.ts';
 import { applyObject } from './apply-object.ts';
 import type { ManagedKind } from './apply-object.ts';
 
-/** What the reconciler of predictors reads and writes with. Every cache is synced before the first call. */
+/** The reads and writes of the predictor reconciler. Every cache is synced before the first call. */
 export interface PredictorDependencies {
-  /** As of the newest of watch and own writes. */
+  /** The newest of watch and own writes. */
   inferenceService(key: ObjectKey): InferenceService | undefined;
   runtimes(namespace: string): RuntimeOffers;
-  /** What of a namespace's labels keeps our webhook from being called for its pods; undefined when nothing does. */
+  /**
+   * The requirement of our webhook's namespaceSelector that a namespace does not meet; undefined when it is selected.
+   */
   unmetIn(namespace: string): string | undefined;
   readonly deployments: ManagedKind<Deployment>;
   readonly services: ManagedKind<KubernetesObject>;
-  /** Takes all pods of a Deployment away that cannot be applied. */
+  /** Scales a Deployment that cannot be applied to zero. */
   stopPods(key: ObjectKey): Promise<void>;
-  /** Fails with API_CONFLICT when the InferenceService has changed meanwhile. */
+  /** Fails with API_CONFLICT when the InferenceService has changed in the meantime. */
   writeStatus(inferenceService: InferenceService): Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Told once per reconcile, for metrics; undefined when there is nothing to look after. */
+  /** Called once per reconcile, for metrics; undefined when the InferenceService needs no predictor. */
   readonly observe: (key: ObjectKey, outcome: PredictorOutcome | undefined) => void;
 }
 
 /**
- * Brings the Deployment, the Service and the status of one InferenceService in step with its spec and the runtimes.
- * Level-based, as every reconcile here. Nothing is ever deleted: the garbage collector has what a deleted InferenceService
- * leaves.
- *
- * @throws {MmsError} retryable ones want another call, the others a change
+ * Brings the Deployment, the Service and the status of one InferenceService in sync with its spec and the runtimes.
+ * Level-based, as every reconcile here. Nothing is deleted: the garbage collector cleans up after a deleted
+ * InferenceService.
+ * @throws {MmsError} retryable ones are to be tried again, the others need a change
  */
 export async function reconcilePredictor(key: ObjectKey, dependencies: PredictorDependencies): Promise<void> {
   const { deployments, services, logger, observe } = dependencies;
@@ -68,7 +69,7 @@ export async function reconcilePredictor(key: ObjectKey, dependencies: Predictor
 }
 
 interface Result {
-  /** Undefined when no status is written. */
+  /** Undefined when the status is not written. */
   readonly outcome: PredictorOutcome | undefined;
   readonly error?: MmsError;
 }
@@ -92,7 +93,7 @@ async function carryOut(
         outcome: own.deployment === undefined ? undefined : { kind: 'abandoned', message: plan.message },
       };
     case 'blocked': {
-      // A stop has to work whatever else is wrong.
+      // A stop must work whatever else is wrong.
       const runs = own.deployment !== undefined && own.deployment.spec?.replicas !== 0;
       if (own.stopped && runs) {
         await dependencies.stopPods(key);
@@ -120,7 +121,7 @@ function going(kind: 'Deployment' | 'Service', inferenceService: string): Predic
   const name = predictorName(inferenceService);
   return {
     kind: 'going',
-    message: `${kind} ${name} is being deleted; it is made again once it is gone`,
+    message: `${kind} ${name} is being deleted; it is created again once it is gone`,
   };
 }
 

@@ -2,9 +2,9 @@ import { isRecord } from '../../lib/json.ts';
 import type { JsonObject, JsonValue } from '../../lib/json.ts';
 
 /**
- * A pod's spec with each entry once in those lists in which Kubernetes lets a pod have one twice: server-side apply tells entries
- * apart by their keys, and refuses a list that has a key twice (`listMapKey` of k8s.io/api/core/v1). KServe, which writes without
- * it, takes such lists as they are. What comes of them in a pod stays as it would be.
+ * A pod's spec without repeated entries, for those lists in which Kubernetes allows a pod to repeat one: server-side
+ * apply identifies entries by their keys, and refuses a list that repeats a key (`listMapKey` of k8s.io/api/core/v1).
+ * KServe does not use server-side apply, and accepts such lists. The effect on the pod stays the same.
  */
 export function withoutRepeatedEntries(podSpec: JsonObject): JsonObject {
   const { containers, initContainers, imagePullSecrets, hostAliases } = podSpec;
@@ -31,7 +31,7 @@ function ofContainer(container: JsonObject): JsonObject {
   const { env, ports } = container;
   return {
     ...container,
-    // The last counts: kubelet makes a map of them, in their order (`makeEnvironmentVariables`).
+    // The last one counts: kubelet builds a map from them in order (`makeEnvironmentVariables`).
     ...(Array.isArray(env) && { env: once(env, 'name', lastOf) }),
     ...(Array.isArray(ports) && { ports: samePortOnce(ports) }),
   };
@@ -47,7 +47,10 @@ const withAllHostNames: Combine = (entry, again) => {
   return { ...entry, hostnames: [...new Set(names)] };
 };
 
-/** Each key once, where it stood first; entries without that key, and what is no entry, are left for the API server to judge. */
+/**
+ * Each key once, at its first place. Entries without the key, and malformed ones, are left for the API server to
+ * refuse.
+ */
 function once(list: readonly JsonValue[], key: string, combine: Combine): JsonValue[] {
   const places = new Map<string, number>();
   const kept: JsonValue[] = [];
@@ -65,7 +68,10 @@ function once(list: readonly JsonValue[], key: string, combine: Combine): JsonVa
   return kept;
 }
 
-/** Two of one number with different names are two wishes, of which neither may be dropped: the API server refuses them. */
+/**
+ * Two ports of one number with different names are two requests, and neither may be dropped: the API server refuses
+ * them.
+ */
 function samePortOnce(ports: readonly JsonValue[]): JsonValue[] {
   const seen = new Set<string>();
   return ports.filter((port) => {

@@ -13,15 +13,15 @@ const MODEL_CLASSES: ReadonlyMap<string, string> = new Map([
 const LOAD_AT_STARTUP_ENV = 'MLSERVER_LOAD_MODELS_AT_STARTUP';
 const CONTROL_MODE_FLAG = '--model-control-mode';
 
-/** What a predictor asks of its runtime, and the labels its placeholders see, with what the kind of server wants. */
+/** A predictor's request, the labels for its placeholders, and the additions for the kind of server. */
 interface ServerDefaults {
   readonly overrides: JsonObject;
   readonly labels: Readonly<Record<string, string>>;
 }
 
 /**
- * What KServe adds for servers whose models come and go by the agent (`SetMlServerDefaults`, `SetTritonDefaults`): neither
- * may load what it finds at its start, and MLServer's runtime asks for the model's class by a label.
+ * KServe's additions for servers whose models the agent loads and unloads (`SetMlServerDefaults`, `SetTritonDefaults`):
+ * neither server may load models at startup, and MLServer's runtime reads the model's class from a label.
  */
 export function withServerDefaults(
   { serverType }: RuntimeOffer,
@@ -41,7 +41,7 @@ export function withServerDefaults(
   }
 }
 
-/** Unless the user says otherwise. */
+/** Unless the user has set it. */
 function withVariable(env: JsonValue | undefined, name: string, value: string): JsonValue {
   if (env != null && !Array.isArray(env)) return env;
   const given = env ?? [];

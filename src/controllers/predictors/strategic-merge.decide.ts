@@ -2,8 +2,8 @@ import { isRecord } from '../../lib/json.ts';
 import type { JsonObject, JsonValue } from '../../lib/json.ts';
 
 /**
- * Lists of a pod or container that are merged entry by entry, with the field that tells entries apart
- * (`patchMergeKey` in k8s.io/api/core/v1). All other lists are replaced.
+ * Lists of a pod or container that are merged by entry, and the field that identifies entries (`patchMergeKey` in
+ * k8s.io/api/core/v1). All other lists are replaced.
  */
 const MERGE_KEYS: ReadonlyMap<string, string> = new Map([
   ['env', 'name'],
@@ -17,13 +17,13 @@ const MERGE_KEYS: ReadonlyMap<string, string> = new Map([
 /** Entries whose fields exclude each other: value or valueFrom, one volume source or another. They are replaced whole. */
 const WHOLE_ENTRIES = new Set(['env', 'volumes']);
 
-/** Fields of which an object has one: a probe or lifecycle handler of another kind replaces the one that was there. */
+/** Fields of which an object may have one: a probe or lifecycle handler of another kind replaces it. */
 const HANDLERS = ['exec', 'grpc', 'httpGet', 'sleep', 'tcpSocket'];
 const WITH_HANDLER = new Set(['livenessProbe', 'postStart', 'preStop', 'readinessProbe', 'startupProbe']);
 
 /**
- * Lays one piece of a pod over another by Kubernetes' rules for strategic merge. Where these would combine what excludes
- * each other, so that the API server had to refuse it, the upper piece wins. Null counts as absent.
+ * Merges one part of a pod over another by Kubernetes' rules for strategic merge. Where these would combine fields that
+ * exclude each other, which the API server would refuse, the upper part wins. Null counts as absent.
  */
 export function mergeStrategically(base: JsonObject, over: JsonObject): JsonObject {
   const merged = new Map(Object.entries(base).filter(([, value]) => value !== null));
@@ -50,7 +50,7 @@ function withoutOtherHandler(base: JsonObject, over: JsonObject): JsonObject {
   );
 }
 
-/** In Kubernetes' order: the upper entries as they stand, and then those of the base that they do not speak of. */
+/** In Kubernetes' order: the upper entries, then those of the base that the upper list does not have. */
 function mergeLists(field: string, mergeKey: string, base: JsonValue[], over: JsonValue[]): JsonValue[] {
   const keyOf = (entry: JsonValue): JsonValue | undefined => (isRecord(entry) ? entry[mergeKey] : undefined);
   const merged = over.map((entry) => {

@@ -10,41 +10,42 @@ import { isApiError } from '../../kube/api-error.ts';
 import { PODS } from '../../kube/resources.ts';
 import { createTokenBucket } from '../../lib/token-bucket.ts';
 
-/** What became of one try to annotate a pod. */
+/** The outcome of one try to annotate a pod. */
 export type PropagationResult = 'annotated' | 'pod-gone' | 'failed';
 
 interface PropagationOptions {
   readonly client: Pick<ApiClient, 'patch'>;
   readonly clock: Clock;
   readonly pod: (key: ObjectKey) => WatchedPod | undefined;
-  /** Those that this project keeps for the pod's InferenceService. */
+  /** The ConfigMaps that this project manages for the pod's InferenceService. */
   readonly configMapsFor: (pod: WatchedPod) => Iterable<ConfigMap>;
   readonly observe: (result: PropagationResult) => void;
 }
 
 /**
- * Tells kubelets of changed ConfigMaps, by an annotation on the pods that mount them. Every replica looks on, so that a new
- * leader knows which pods have mounted what; only the leader writes.
+ * Notifies kubelets of changed ConfigMaps, with an annotation on the pods that mount them. Every replica observes, so
+ * that a new leader knows which pods mount which version; only the leader writes.
  */
 interface Propagation {
-  /** Whether the pod has to be annotated. To be asked upon every change of the pod or of what it mounts. */
+  /** Whether the pod must be annotated. Call on every change of the pod or of what it mounts. */
   isDue(pod: WatchedPod): boolean;
   forget(pod: WatchedPod): void;
   /**
-   * Annotates the pod, when its turn has come and if that is then still needed.
-   *
+   * Annotates the pod, once it has a turn and if it still needs it then.
    * @throws {ApiError} when the API server refuses or cannot be reached
    */
   annotate(key: ObjectKey, signal: AbortSignal): Promise<void>;
 }
 
-/** A rollout of models to a hundred replicas goes out at once; a thousand of them take the API server 20 s of light work. */
+/**
+ * A rollout of models to a hundred replicas is notified at once; for a thousand the API server has 20 s of light work.
+ */
 const RATE = { perSecond: 50, burst: 100 };
 const FIELD_MANAGER = 'kserve-mms-propagation';
 
 export function createPropagation(options: PropagationOptions): Propagation {
   const { client, clock, configMapsFor, observe } = options;
-  /** By the pod's uid: what it mounted when it was first seen, or was last told by this replica. */
+  /** By the pod's uid: the version that it mounted when it was first seen, or of this replica's last annotation. */
   const known = new Map<string, ModelConfigVersion>();
   const bucket = createTokenBucket({ ...RATE, clock });
 
@@ -60,7 +61,7 @@ export function createPropagation(options: PropagationOptions): Propagation {
 
   async function patch(pod: WatchedPod, version: ModelConfigVersion, signal: AbortSignal): Promise<void> {
     const uid = pod.metadata.uid ?? '';
-    // With the uid the API server refuses when the name belongs to another pod by now.
+    // With the uid, the API server refuses the patch if another pod has this name by now.
     const body = { metadata: { uid, annotations: { [MODEL_CONFIG_VERSION]: version } } };
     try {
       await client.patch(
@@ -93,7 +94,7 @@ export function createPropagation(options: PropagationOptions): Propagation {
   };
 }
 
-/** To the API server a patch with another uid is an attempt to change the uid (seen on 1.36). */
+/** The API server reports a patch with another uid as an attempt to change the uid (seen on 1.36). */
 function isUidRefused(thrown: unknown): boolean {
   return (
     isApiError(thrown, 'API_INVALID') &&

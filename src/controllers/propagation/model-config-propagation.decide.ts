@@ -4,18 +4,18 @@ import { isFinished } from '../../contract/watched-pod.ts';
 import type { WatchedPod } from '../../contract/watched-pod.ts';
 
 /**
- * A version of the ConfigMaps that a pod mounts: their resourceVersions, in the order of their names. Not a hash of their
- * content: when a content comes back (A, B, A), kubelet may have seen the B between, and has to look once more.
+ * A version of the ConfigMaps that a pod mounts: their resourceVersions, in the order of their names. Not a hash of
+ * their content: when content returns (A, B, A), kubelet may have read B in between, and must read again.
  */
 export type ModelConfigVersion = string & { readonly __brand: 'ModelConfigVersion' };
 
-/** Whether a pod has to be annotated, so that its kubelet looks at the ConfigMap now and not after a minute or so. */
+/** Whether a pod must be annotated, so that its kubelet reads the ConfigMap now and not after about a minute. */
 export type PropagationDecision =
   | { readonly kind: 'annotate'; readonly version: ModelConfigVersion }
   | { readonly kind: 'leave'; readonly reason: LeaveReason };
 
 type LeaveReason =
-  /** It mounts none of the ConfigMaps that this project keeps. */
+  /** It mounts none of the ConfigMaps that this project manages. */
   | 'NotMounted'
   /** Its containers have ended, or it is being deleted. */
   | 'Finished'
@@ -26,9 +26,9 @@ type LeaveReason =
 
 interface PropagationInput {
   readonly pod: WatchedPod;
-  /** Of those that the pod mounts; undefined when it mounts none of ours. */
+  /** The version of the ConfigMaps that the pod mounts; undefined when it mounts none of ours. */
   readonly version: ModelConfigVersion | undefined;
-  /** The version that was there when the pod was first seen, or of the last annotation written to it. */
+  /** The version when the pod was first seen, or of the last annotation written to it. */
   readonly known: ModelConfigVersion | undefined;
 }
 
@@ -40,7 +40,7 @@ export function decidePropagation({ pod, version, known }: PropagationInput): Pr
   return { kind: 'annotate', version };
 }
 
-/** The version of what the pod mounts, out of the ConfigMaps that this project keeps for its InferenceService. */
+/** The version of the ConfigMaps that the pod mounts and this project manages. */
 export function mountedVersion(
   pod: WatchedPod,
   configMaps: Iterable<ConfigMap>,
@@ -54,9 +54,9 @@ export function mountedVersion(
 }
 
 /**
- * What to take for known of a pod that is seen for the first time. One that carries our annotation was notified of just that
- * version. Any other mounts the ConfigMap after it was created, or did so while another replica looked after it: it is
- * taken for up to date, so that no pod is written to without need.
+ * The known version of a pod that is seen for the first time. A pod with our annotation was notified of that version.
+ * Any other mounted the ConfigMap after its creation, or while another replica led. It is assumed to be up to date, so
+ * that no pod is written without need.
  */
 export function firstKnown(
   pod: WatchedPod,

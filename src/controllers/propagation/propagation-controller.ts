@@ -26,12 +26,12 @@ interface PropagationControllerOptions {
 
 const PACE = {
   workers: 4,
-  // Without any help kubelet looks by itself after a minute or so: there is no use in trying more often than that.
+  // kubelet reads ConfigMaps by itself after about a minute, so it is useless to try more often than that.
   backoff: { base: milliseconds(250), cap: seconds(60) },
   resyncEvery: seconds(600),
 };
 
-/** Annotates pods, so that their kubelets read changed ConfigMaps at once; see docs/decisions/0012-propagation.md. */
+/** Annotates pods so that their kubelets read changed ConfigMaps at once; see docs/decisions/0012-propagation.md. */
 export function createPropagationController(options: PropagationControllerOptions): Controller {
   const { client, clock, view, observe, observeQueue } = options;
   const logger = options.logger.child({ part: 'propagation' });

@@ -8,8 +8,9 @@ import { messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 
 /**
- * The models of all EndpointSlices of ours, whatever those models say now: an annotation that was removed while nobody led has left
- * its slices behind, and no watch of a later leader tells of it. None where the API server does not say; the next time it may.
+ * The models of all our EndpointSlices, whatever those models ask for now. If an annotation was removed while there was
+ * no leader, its slices still exist, and no watch of a later leader shows that. Empty when the API server does not
+ * answer; the next resync tries again.
  */
 export async function modelsOfSlices(client: ApiClient, logger: Logger): Promise<ObjectKey[]> {
   try {
@@ -19,7 +20,7 @@ export async function modelsOfSlices(client: ApiClient, logger: Logger): Promise
       return namespace === undefined || model === undefined ? [] : [objectKey(namespace, model)];
     });
   } catch (thrown) {
-    // Without the right nothing can have been left behind: the rule may be taken out where nobody folds.
+    // Without the right there are no slices: the rule may be removed where `mms fold` is not used.
     if (!isApiError(thrown, 'API_FORBIDDEN'))
       logger.warn({ err: thrown }, `EndpointSlices cannot be listed: ${messageOf(thrown)}`);
     return [];

@@ -15,18 +15,17 @@ import { deleteIfThere } from '../../kube/unless-there.ts';
 interface ReplacementWorld {
   readonly client: ApiClient;
   readonly logger: Logger;
-  /** Those of an InferenceService. */
+  /** The pods of an InferenceService. */
   readonly podsOf: (namespace: string, service: string) => Iterable<WatchedPod>;
 }
 
-/** Who the slices belong to. */
+/** The field manager of the slices. */
 const FIELD_MANAGER = 'kserve-mms-replacements';
 
 /**
- * Brings the EndpointSlices of one model in step with what it replaces and with the pods that serve it.
- *
- * @param model undefined once it is gone
- * @throws {ApiError} when the API server could not be asked
+ * Brings the EndpointSlices of one model in sync with what it replaces and with the pods that serve it.
+ * @param model undefined once it is deleted
+ * @throws {ApiError} when the API server could not be reached
  */
 export async function reconcileReplacement(
   key: ObjectKey,
@@ -44,12 +43,12 @@ export async function reconcileReplacement(
     await deleteIfThere(client, ENDPOINT_SLICES, { namespace, name: metadata.name });
   if (changes.apply.length + changes.delete.length === 0) return;
   const pods = wanted.flatMap(({ endpoints = [] }) => endpoints.map(({ targetRef }) => targetRef?.name));
-  logger.info({ inferenceService: key, pods }, 'its Service leads to these pods as well');
+  logger.info({ inferenceService: key, pods }, 'its Service now routes to these pods too');
 }
 
 /**
- * Whether the API server knows of a replacement that this replica's watch has not told of yet: a new leader must not end what the
- * one before it has just begun. The watch will tell.
+ * Whether the API server has a replacement that this replica's watch has not shown yet: a new leader must not remove
+ * what the previous leader has just created. The watch will show it.
  */
 async function isAheadOf(
   client: ApiClient,
@@ -72,7 +71,7 @@ async function wantedSlices(
   const service = await getIfThere(client, SERVICES, { namespace, name: predictorName(name) });
   const led = ledService(service, name);
   if (led.kind === 'port') return replacementSlices(model, led.port, podsOf(namespace, shared));
-  logger.warn({ inferenceService: key, why: led.why }, 'its Service cannot lead to the shared pods');
+  logger.warn({ inferenceService: key, why: led.why }, 'its Service cannot route to the shared pods');
   return [];
 }
 

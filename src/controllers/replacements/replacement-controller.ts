@@ -29,8 +29,8 @@ const PACE = {
 };
 
 /**
- * Leads the Services of InferenceServices that have been folded to the pods that they share. Unless a TrainedModel says that it
- * replaces an InferenceService, it asks the API server for nothing but the slices that may be left behind, every five minutes.
+ * Routes the Services of folded InferenceServices to the pods that they share. Unless a TrainedModel replaces an
+ * InferenceService, its only request is a list of leftover slices every five minutes.
  */
 export function createReplacementController(options: ReplacementControllerOptions): Controller {
   const { client, view } = options;
@@ -61,7 +61,7 @@ export function createReplacementController(options: ReplacementControllerOption
     for (const model of view.trainedModelsByKey.group(key))
       if (isReplacement(model)) queue.enqueue(keyOf(model));
   });
-  // Its Service comes and goes with it.
+  // Its Service is created and deleted with it.
   view.inferenceServices.subscribe((delta) => {
     if (delta.type === 'synced') return;
     const model = trainedModels.cache.get(keyOf(delta.object));

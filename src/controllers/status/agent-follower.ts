@@ -13,46 +13,49 @@ import type { ReplicaModel } from '../../contract/model-loaded.ts';
 import { startDeadline } from '../../lib/deadline.ts';
 
 export interface AgentFollowerOptions extends Omit<AgentMemoryOptions, 'onGaveWay'> {
-  /** Where the agent serves its status: `http://10.0.0.7:9082`. */
+  /** The URL of the agent's status endpoint: `http://10.0.0.7:9082`. */
   readonly baseUrl: string;
   readonly connections: Agent;
   readonly turns: ReadingTurns;
   readonly slots: OpeningSlots;
-  /** The pod's InferenceService; what is shared out among all followers is shared out by namespace and by this. */
+  /** The pod's InferenceService. Resources shared by all followers are divided by namespace and by this. */
   readonly inferenceService: string;
   readonly random: Random;
-  /** Told each time that the connection is ended for what came of it, and when it is tried again. Must not throw. */
+  /**
+   * Called each time the connection is closed because of invalid data, with the time until the next try. Must not
+   * throw.
+   */
   readonly onFault: (why: string, retryInMs: number) => void;
 }
 
-/** What one agent says, for as long as it is followed. */
+/** One agent's reports, for as long as it is followed. */
 export interface AgentFollower {
   readonly models: ReadonlyMap<string, ReplicaModel>;
-  /** Undefined while it is heard of; else since when it is not, and why. */
+  /** Undefined while the agent is heard; else since when it is silent, and why. */
   readonly silence:
     { readonly since: MonotonicMs; readonly why: string; readonly refused: boolean } | undefined;
   stop(): Promise<void>;
 }
 
-/** A follower of the stream of changes; which models there are is asked for each that comes. */
+/** Follows the stream of changes. Whether a model exists is looked up for each report. */
 export interface AgentStreamFollower extends AgentFollower {
-  /** There is a model now that may have been left out before. */
+  /** A model now exists that may have been left out before. */
   modelAppeared(): void;
-  /** The model is gone: nothing is kept of it. */
+  /** The model is deleted: its state is dropped. */
   modelGone(name: string): void;
 }
 
 const CONNECT_WITHIN = seconds(5);
-/** The agent sends a heartbeat every 15 s; and what it begins to say, it says within so long. */
+/** The agent sends a heartbeat every 15 s, and a message that it has begun must end within this time. */
 const HEARD_WITHIN = seconds(40);
-/** The wait for the next sign of life is not begun anew more often than this: each is a timer of its own. */
+/** The deadline for the next sign of life is not reset more often than this, since each reset is a new timer. */
 const HEARD_EVERY = seconds(1);
-/** The least time between two snapshots that are asked for because of models that have appeared. */
-const AGAIN_AFTER = seconds(5);
-/** What is read ahead of a connection; together with the socket's own, some 64 KiB. */
+/** The least time between two snapshots that are requested because models have appeared. */
+const SNAPSHOT_INTERVAL = seconds(5);
+/** Read-ahead per connection. With the socket's own buffer, some 64 KiB. */
 const READ_AHEAD = 16 * 1024;
 
-/** Connections to agents: one each, never waited for by another. */
+/** Connections to agents: one each, so that none waits for another. */
 export function agentConnections(): Agent {
   return new Agent({
     connect: { timeout: CONNECT_WITHIN },
@@ -62,19 +65,19 @@ export function agentConnections(): Agent {
   });
 }
 
-/** What changes while an agent is followed. */
+/** The state that changes while an agent is followed. */
 interface Following {
   connection: AbortController;
   silence: AgentFollower['silence'];
-  /** The connection was ended to make room for others. */
+  /** The connection was closed to make room for others. */
   gaveWay: boolean;
-  /** Another snapshot is asked for, since a model has appeared: nothing is wrong with the agent. */
+  /** Another snapshot is requested because a model has appeared. The agent is not at fault. */
   again: boolean;
 }
 
 /**
- * Follows the stream of changes of docs/agent-status.md until it is stopped, over as many connections as it takes. What
- * the agent sends is untrusted: bounded in size and in pace, and anything that is not as documented ends the connection.
+ * Follows the stream of changes of docs/agent-status.md until it is stopped, over as many connections as needed. The
+ * agent's data is untrusted: it is bounded in size and rate, and anything undocumented closes the connection.
  */
 export function followAgent(options: AgentFollowerOptions): AgentStreamFollower {
   const stopping = new AbortController();
@@ -122,7 +125,7 @@ async function follow(
 ): Promise<void> {
   const { clock, random, onFault, onChange } = options;
   const waits = newWaits(random);
-  // It may be stopped while it waits, too: what is connected after that would never be given up.
+  // It may be stopped during the wait too. A connection opened after that would never be closed.
   const stopped = (): boolean => stopping.aborted;
   while (!stopped()) {
     const startedAt = clock.monotonic();
@@ -133,11 +136,11 @@ async function follow(
     const wait = waits.after({ faulty, lasted, faultyPods: options.faultyPods() + (faulty ? 1 : 0) });
     if (state.again) {
       memory.forgetPlace();
-      await clock.sleep(AGAIN_AFTER, stopping);
+      await clock.sleep(SNAPSHOT_INTERVAL, stopping);
       continue;
     }
     if (faulty) {
-      // What a faulty stream left out is not known, so the next one begins with a snapshot.
+      // It is unknown what a faulty stream left out, so the next one begins with a snapshot.
       memory.forgetPlace();
       onFault(ended.message, Math.round(wait));
     }
@@ -148,7 +151,7 @@ async function follow(
   }
 }
 
-/** Resolves with what ended the connection. */
+/** Resolves with the reason why the connection ended. */
 async function connectOnce(
   options: AgentFollowerOptions,
   state: Following,
@@ -180,19 +183,19 @@ async function connectOnce(
   }
 }
 
-/** TypeScript believes that a field stays as it was set before an await. */
+/** TypeScript assumes that a field keeps its value across an await. */
 function hasGivenWay({ gaveWay }: Following): boolean {
   return gaveWay;
 }
 
 interface News {
-  /** The agent is heard of, with nothing new so far. */
+  /** The agent was heard, without news so far. */
   readonly heard: () => void;
   /** It has reported all of its models. */
   readonly everything: () => void;
 }
 
-/** One connection, from opening to its end; resolves with what ended it. Never rejects. */
+/** One connection, from opening to its end. Resolves with the reason for the end. Never rejects. */
 async function listen(
   { baseUrl, connections, clock, turns, slots, group, inferenceService }: AgentFollowerOptions,
   memory: AgentMemory,
@@ -201,7 +204,7 @@ async function listen(
 ): Promise<unknown> {
   const sharer = { namespace: group, inferenceService };
   const giveBack = await slots.take(sharer, connection.signal);
-  if (giveBack === undefined) return new Error('it is not followed any more');
+  if (giveBack === undefined) return new Error('it is no longer followed');
   const abort = (): void => connection.abort();
   let deadline = startDeadline(clock, CONNECT_WITHIN, connection.signal);
   deadline.signal.addEventListener('abort', abort, { once: true });
@@ -221,12 +224,12 @@ async function listen(
     });
     giveBack();
     if (statusCode !== 200) {
-      // Without a listener the abort of what is left of it would end the process.
+      // Without a listener, an abort error of the body would end the process.
       body.on('error', () => undefined).destroy();
       return new Error(`it answered ${statusCode}`);
     }
     alive();
-    // With nothing new to say since then the stream is silent until the next heartbeat.
+    // Without changes since then, the stream is silent until the next heartbeat.
     if (place !== undefined) news.heard();
     const cutter = createAgentLineCutter(clock);
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
@@ -246,7 +249,7 @@ async function listen(
   }
 }
 
-/** How many lines ended. */
+/** Returns how many lines ended. */
 function take(
   pieces: ReturnType<ReturnType<typeof createAgentLineCutter>['push']>,
   memory: AgentMemory,
@@ -265,7 +268,7 @@ function queryOf(place: Place | undefined): string {
 }
 
 function whyOf(fault: unknown): string {
-  if (isRefused(fault)) return 'nothing listens there';
+  if (isRefused(fault)) return 'connection refused';
   return shortened(messageOf(fault), 120);
 }
 

@@ -18,7 +18,7 @@ import { pollReadiness } from './readiness-poller.ts';
 interface AgentFollowersOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Called with the models of an InferenceService that may be different now; undefined means all of them. */
+  /** Called with the models of an InferenceService that may have changed; undefined means all of them. */
   readonly onChange: (inferenceService: ObjectKey, models: Iterable<string> | undefined) => void;
   /** The names of the models that an InferenceService should serve. */
   readonly modelsOf: (inferenceService: ObjectKey) => Iterable<string>;
@@ -28,31 +28,31 @@ interface AgentFollowersOptions {
   readonly observe: AgentObserver;
 }
 
-/** Observes pods whose reports are not as they should be. */
+/** Observes pods whose reports are invalid. */
 export interface AgentObserver {
-  /** A connection was ended for what came of it. */
+  /** A connection was closed because of invalid data. */
   readonly fault: () => void;
-  /** A model was left out that no TrainedModel asks for. */
+  /** A model without a TrainedModel was left out. */
   readonly ignored: () => void;
 }
 
 /** One follower for each predictor pod with an agent, by InferenceService. */
 export interface AgentFollowers {
-  /** The pod is now like this. */
+  /** Adds or updates the pod. */
   keep(pod: WatchedPod): void;
   forget(pod: WatchedPod): void;
-  /** One of these pods' models has come into being. */
+  /** A new model of these pods exists. */
   modelAppeared(pods: Iterable<WatchedPod>): void;
-  /** These pods' model of this name is gone. */
+  /** The model of this name on these pods is deleted. */
   modelGone(name: string, pods: Iterable<WatchedPod>): void;
-  /** What is known of one model on each of these pods. */
+  /** The state of one model on each of these pods. */
   viewsOf(model: string, pods: Iterable<WatchedPod>): ReplicaView[];
-  /** Whether one of these pods, of which {@link MOST_ASKED} are asked, tells that the model has failed there. */
+  /** Whether one of these pods, of which {@link MOST_ASKED} are checked, reports the model as failed. */
   hasFailed(model: string, pods: Iterable<WatchedPod>): boolean;
   stop(): Promise<void>;
 }
 
-/** The question comes with each change of a model: to ask a thousand pods each time took half of the manager's time. */
+/** Checked with each change of a model: to check a thousand pods each time took half of the manager's time. */
 const MOST_ASKED = 50;
 
 export function createAgentFollowers(options: AgentFollowersOptions): AgentFollowers {
@@ -94,7 +94,7 @@ export function createAgentFollowers(options: AgentFollowersOptions): AgentFollo
     viewsOf: (model, pods) => viewsIn(sources, model, pods),
     hasFailed: (model, pods) => hasFailedIn(sources, model, pods),
     async stop() {
-      // To close a thousand connections at once would hold up everything else for seconds.
+      // Closing a thousand connections at once would block everything else for seconds.
       shared.slots.close();
       const breathe = createBreather(clock);
       const stopped: Promise<void>[] = [];
@@ -109,9 +109,9 @@ export function createAgentFollowers(options: AgentFollowersOptions): AgentFollo
   };
 }
 
-/** What one pod says: its agent, or where that tells no status its model server. */
+/** The source of one pod's reports: its agent, or its model server if the agent reports no status. */
 interface PodSource {
-  /** Changes with anything that asks for another source. */
+  /** Changes whenever another source is needed. */
   readonly address: string;
   current(): AgentFollower;
   modelAppeared(): void;
@@ -143,13 +143,12 @@ function createPodSource(
     onFault: (why, retryInMs) => {
       observe.fault();
       faulty.add(inferenceService, keyOf(pod));
-      const message =
-        'a predictor pod does not tell its status as it should; it is not listened to for a while';
+      const message = 'the status stream of a predictor pod is invalid; it is disconnected and retried later';
       options.logger.warn({ pod: `${namespace}/${name}`, why, retryInMs }, message);
     },
   });
 
-  /** Nothing listens at the status port of KServe's own agent. */
+  /** Nothing listens on the status port of KServe's own agent. */
   function arrange(): void {
     const refused = stream.silence?.refused === true;
     if (refused && poller === undefined) {
@@ -177,7 +176,7 @@ function createPodSource(
 
 type PodSources = ReadonlyMap<ObjectKey, PodSource>;
 
-/** A loop over a list of its own: of a thousand pods, for each look at a model, it is what the look takes. */
+/** An indexed loop over its own list: with a thousand pods, this dominates the cost of a status check. */
 function viewsIn(sources: PodSources, model: string, pods: Iterable<WatchedPod>): ReplicaView[] {
   const views: ReplicaView[] = [];
   for (const pod of pods) {
@@ -202,5 +201,5 @@ function viewOf(name: string, pod: WatchedPod, { models, silence }: AgentFollowe
   const model = models.get(name);
   if (silence !== undefined)
     return { kind: 'silent', ...shared, since: silence.since, why: silence.why, last: model };
-  return model === undefined ? { kind: 'untold', ...shared } : { kind: 'told', ...shared, model };
+  return model === undefined ? { kind: 'unreported', ...shared } : { kind: 'reported', ...shared, model };
 }

@@ -2,27 +2,33 @@ import { MAX_MODELS } from './agent-status-reading.decide.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { MmsError } from '../../lib/errors.ts';
 
-/** An agent's stream is not as docs/agent-status.md says; the connection is ended and tried again later. */
+/** An agent's stream does not conform to docs/agent-status.md. The connection is closed and retried later. */
 export class StreamFaultError extends MmsError {
   readonly code = 'AGENT_STREAM_FAULT';
   readonly retryable = true;
 }
 
-/** What a stream is cut into. The models of a snapshot come one by one, before the line that they were taken out of. */
+/** A part of a stream. The models of a snapshot come one by one, before the line that contained them. */
 export interface AgentPiece {
   readonly kind: 'line' | 'model';
   readonly text: string;
 }
 
-/** Bytes of one line: a snapshot of more models than one ConfigMap can hold. */
+/** The limit of one line in bytes: a snapshot of more models than one ConfigMap can hold. */
 const MAX_LINE = 8 * 1024 * 1024;
-/** Bytes of one model, and of a line without the models of a snapshot: all that is kept of a line that has not ended. */
+/**
+ * The limit of one model in bytes, and of a line without the models of a snapshot. No more is buffered of an unfinished
+ * line.
+ */
 const MAX_PIECE = 32 * 1024;
-/** What a buffer begins with, and the most that it keeps from one line to the next. */
+/** The initial size of a buffer, and the most that it keeps from one line to the next. */
 const [FIRST_PIECE, KEPT_PIECE] = [512, 4 * 1024];
 /** An agent's documents have six levels. */
 const MAX_DEPTH = 16;
-/** Lines and bytes at once, for a snapshot and for models that all change at once, and in each second that follows. */
+/**
+ * Lines and bytes allowed at once, for a snapshot and for models that all change together, and in each second after
+ * that.
+ */
 const LINES = { burst: 40_000, perSecond: 2_000 };
 const BYTES = { burst: MAX_LINE + 64 * 1024, perSecond: 512 * 1024 };
 
@@ -31,23 +37,23 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const [OPEN_OBJECT, OPEN_LIST, CLOSE_OBJECT, CLOSE_LIST] = [0x7b, 0x5b, 0x7d, 0x5d];
-/** Of the list `models` of a snapshot: `{"status":{"models":[`. */
+/** The depth of the list `models` in a snapshot: `{"status":{"models":[`. */
 const MODELS_DEPTH = 3;
 const MODELS = /"models"\s*:\s*$/;
 
-/** Cuts the bytes of one connection into pieces; what has not ended yet is all it keeps. */
+/** Splits the bytes of one connection into pieces. It buffers only the unfinished one. */
 interface AgentLineCutter {
-  /** @throws {StreamFaultError} for what is too long, too deep, or more than anybody honest sends */
+  /** @throws {StreamFaultError} for input that is too long, too deep, or more than an honest agent sends */
   push(chunk: Uint8Array): AgentPiece[];
 }
 
 /**
- * A snapshot of thousands of models is never held as a whole: what a pod sends is a user's to choose, and parsed at once it
- * would take many times its size. So the models are cut out of the line as they arrive.
+ * A snapshot of thousands of models is never held as a whole: the user controls what a pod sends, and parsed at once it
+ * would take many times its size. So the models are extracted from the line as they arrive.
  */
 export function createAgentLineCutter(clock: Clock): AgentLineCutter {
-  const lines = allowance(LINES, clock, 'it sends more than can be read: too many lines');
-  const bytes = allowance(BYTES, clock, 'it sends more than can be read: too many bytes');
+  const lines = allowance(LINES, clock, 'it sends too many lines');
+  const bytes = allowance(BYTES, clock, 'it sends too many bytes');
   const cut = newLine();
 
   function lengthen(by: number): void {
@@ -55,7 +61,7 @@ export function createAgentLineCutter(clock: Clock): AgentLineCutter {
     if (cut.length > MAX_LINE) throw tooLong(MAX_LINE);
   }
 
-  /** What is inside a string, which most of a line is. */
+  /** The contents of a string, which are most of a line. */
   function takeText(bytes: Uint8Array): void {
     lengthen(bytes.length);
     piece().addAll(bytes);
@@ -106,7 +112,7 @@ export function createAgentLineCutter(clock: Clock): AgentLineCutter {
   };
 }
 
-/** Where the string that this is inside of may end. */
+/** Where the current string may end. */
 function endOfText(chunk: Uint8Array, from: number): number {
   let at = from;
   for (; at < chunk.length; at += 1) {
@@ -155,7 +161,9 @@ function newLine(): Cut {
   };
 }
 
-/** The buffers stay: one for each of thousands of short lines would be most of the garbage that following agents makes. */
+/**
+ * The buffers are reused: one for each of thousands of short lines would be most of the garbage of following agents.
+ */
 function startLine(cut: Cut): void {
   cut.line.clear();
   cut.model.clear();
@@ -168,10 +176,10 @@ interface PieceBuffer {
   /** @throws {StreamFaultError} when the piece becomes too long */
   addAll(more: Uint8Array): void;
   text(): string;
-  /** The text, after which the buffer is empty. */
+  /** Returns the text and empties the buffer. */
   take(): string;
   clear(): void;
-  /** Whether the last bytes, as many as matter here, are of this form. */
+  /** Whether the last bytes, as many as the form needs, match. */
   endsWith(form: RegExp): boolean;
 }
 
@@ -214,7 +222,7 @@ function tooLong(bytes: number): StreamFaultError {
   return new StreamFaultError(`a line of more than ${bytes} bytes`);
 }
 
-/** So many at once, and so many in each second after that; more is a fault, and this says which. */
+/** Allows so many at once, and so many in each second after that. Beyond that it throws the given fault. */
 export function allowance(
   { burst, perSecond }: { readonly burst: number; readonly perSecond: number },
   clock: Clock,

@@ -8,58 +8,57 @@ import type { AgentRoom, RoomShare } from './agent-room.ts';
 
 export interface AgentMemoryOptions {
   readonly clock: Clock;
-  /** Whether there is such a TrainedModel: nothing is kept of any other model. */
+  /** Whether this TrainedModel exists: no state is kept of any other model. */
   readonly isModel: (name: string) => boolean;
   readonly room: AgentRoom;
-  /** Whose share of the room this is: the pod's namespace. */
+  /** The group that this pod's room is counted in: its namespace. */
   readonly group: string;
-  /** Told when all that was kept had to go to make room; may be called at any time. Must not throw. */
+  /** Called when all state had to be dropped to make room; may be called at any time. Must not throw. */
   readonly onGaveWay: () => void;
-  /** Called with models that are different now; undefined means all of them. Must not throw. */
+  /** Called with models that have changed; undefined means all of them. Must not throw. */
   readonly onChange: (models: Iterable<string> | undefined) => void;
-  /** How many other pods of the same InferenceService tell what they should not. */
+  /** How many other pods of the same InferenceService send invalid reports. */
   readonly faultyPods: () => number;
   /** Called with each model that is left out because no TrainedModel asks for it. */
   readonly onIgnored: () => void;
 }
 
-/** Where to go on after a break. */
+/** Where to resume after a break. */
 export interface Place {
   readonly instance: string;
   readonly sequence: number;
 }
 
-/** What is kept of what one agent says. */
+/** The cached reports of one agent. */
 export interface AgentMemory {
   readonly models: ReadonlyMap<string, ReplicaModel>;
   readonly place: Place | undefined;
-  /** Something was left out that could be asked for by now: only a snapshot brings it. */
+  /** Something was left out that may be needed by now: only a snapshot brings it. */
   readonly incomplete: boolean;
-  /** A connection begins; what did not come whole on the one before is let go. */
+  /** A connection begins. Unfinished input of the previous one is dropped. */
   begin(): void;
   /**
-   * Takes one piece of the stream; whether it was a snapshot, of which the caller is to tell.
-   *
-   * @throws {StreamFaultError} for what is not as documented, and for a pod that speaks of too much that does not exist
+   * Processes one piece of the stream. Returns true for a snapshot, which the caller must report.
+   * @throws {StreamFaultError} for undocumented input, and for a pod that reports too many models that do not exist
    */
   take(piece: AgentPiece): boolean;
   forget(name: string): void;
-  /** Lets go of where to go on: the next connection begins with a snapshot. */
+  /** Drops the place to resume: the next connection begins with a snapshot. */
   forgetPlace(): void;
   close(): void;
 }
 
-/** Why a pod that gave way is not heard. */
-export const NO_ROOM = 'the pods of its namespace tell more than is kept, this one most';
-/** Of one state: the entry of a map, an object, a hash; and two bytes for each character of its message. */
+/** Why a pod that made room is silent. */
+export const NO_ROOM = 'the pods of its namespace report more than is kept, this one most';
+/** The cost of one state: a map entry, an object, a hash; plus two bytes for each character of its message. */
 const BYTES_A_MODEL = 256;
 /**
- * Models that do not exist: an honest agent may still have those that were just deleted, and one that is given models behind
- * the manager's back has others too. Where other pods of the InferenceService have told of too many already, fewer do.
+ * Models that do not exist. An honest agent may still have some that were just deleted, or that were given to it
+ * without the manager. If other pods of the InferenceService have already reported too many, fewer are allowed.
  */
 const INVENTED = { burst: 1_000, least: 50, perSecond: 1 };
 
-/** What changes of it. */
+/** The mutable state. */
 interface Kept {
   share: RoomShare | undefined;
   models: States;
@@ -136,7 +135,7 @@ function takeLine(options: AgentMemoryOptions, kept: Kept, line: AgentLine): boo
   return line.kind === 'snapshot';
 }
 
-/** What is on its way out may be gone from the cluster already. */
+/** A model that is being removed may already be gone from the cluster. */
 function isWanted(
   { isModel, onIgnored }: AgentMemoryOptions,
   kept: Kept,
@@ -151,7 +150,7 @@ function isWanted(
   return false;
 }
 
-/** To keep it may take all room away from this very pod. */
+/** Keeping it may drop all state of this very pod. */
 function keep(kept: Kept, into: States, name: string, model: ReplicaModel): void {
   put(kept.share, into, name, model);
   if (kept.share === undefined) throw new StreamFaultError(NO_ROOM);
@@ -182,6 +181,6 @@ function sizeOf({ message }: ReplicaModel): number {
 
 function inventions({ clock, faultyPods }: AgentMemoryOptions): { take(count: number): void } {
   const burst = Math.max(INVENTED.least, Math.floor(INVENTED.burst / (1 + faultyPods())));
-  const fault = `it tells of more than ${burst} models that no TrainedModel asks for`;
+  const fault = `it reports more than ${burst} models without a TrainedModel`;
   return allowance({ burst, perSecond: INVENTED.perSecond }, clock, fault);
 }

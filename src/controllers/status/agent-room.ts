@@ -1,23 +1,22 @@
-/** Room for what agents tell, shared out among all of them. */
+/** Room for the reports of agents, divided among all of them. */
 export interface AgentRoom {
   /**
-   * A share for one pod, empty yet.
-   *
-   * @param giveWay called when it must end, having become the largest while there was too little room; may be called from
+   * Opens an empty share for one pod.
+   * @param giveWay called when the share must end because it is the largest while room is short; may be called from
    * within `keep`
    */
   open(group: string, giveWay: () => void): RoomShare;
 }
 
 export interface RoomShare {
-  /** So many bytes more are kept, or fewer. */
+  /** The kept bytes grow or shrink by this. */
   keep(change: number): void;
   /** Nothing is kept any more. */
   close(): void;
 }
 
 const MIB = 1024 * 1024;
-/** Some 190,000 states of models without messages in a namespace, and twice as many over all. */
+/** Some 190,000 states of models without messages in a namespace, and twice as many in total. */
 const ROOM = { group: 48 * MIB, total: 96 * MIB };
 
 interface Held {
@@ -27,8 +26,8 @@ interface Held {
 }
 
 /**
- * What is kept of what pods tell has an end: for one namespace, and for all. The pod that takes most of the namespace that
- * takes most gives way, so that no tenant's pods depend on another tenant's.
+ * Bounds the cached reports, per namespace and in total. The largest pod of the largest namespace makes room, so that
+ * no tenant's pods depend on another tenant's.
  */
 export function createAgentRoom(room: { readonly group: number; readonly total: number } = ROOM): AgentRoom {
   const groups = new Map<string, { bytes: number; readonly shares: Set<Held> }>();

@@ -5,17 +5,17 @@ import { isRecord } from '../../lib/json.ts';
 import type { ReplicaModel } from '../../contract/model-loaded.ts';
 import { LONGEST_AGENT_MESSAGE } from '../../contract/server-answer.ts';
 
-/** One line of an agent's stream, as far as it is used. */
+/** One line of an agent's stream, as far as it is needed. */
 export type AgentLine =
   | {
       readonly kind: 'snapshot';
       readonly instance: string;
       readonly sequence: number;
-      /** Its models come apart from it, see {@link readAgentModel}. */
+      /** Its models are delivered separately, see {@link readAgentModel}. */
     }
   | { readonly kind: 'model'; readonly sequence: number; readonly name: string; readonly model: ReplicaModel }
   | { readonly kind: 'removed'; readonly sequence: number; readonly name: string }
-  /** Nothing of interest: a heartbeat, news of the agent itself, or of a type that is not known here. */
+  /** A heartbeat, news of the agent itself, or an unknown type. */
   | { readonly kind: 'other' }
   | { readonly kind: 'malformed'; readonly detail: string };
 
@@ -34,8 +34,8 @@ const PHASES: ReadonlySet<unknown> = new Set<ModelPhase['phase']>([
 ]);
 
 /**
- * Reads a line that anybody may have sent, a snapshot's without its models. Never throws; what docs/agent-status.md does not
- * say is malformed.
+ * Reads one line, a snapshot's without its models. The input is untrusted. Never throws; anything outside
+ * docs/agent-status.md is malformed.
  */
 export function readAgentLine(line: string): AgentLine {
   const event = parsed(line);
@@ -60,7 +60,7 @@ export function readAgentLine(line: string): AgentLine {
 
 function readSnapshot(status: unknown): AgentLine {
   if (!isRecord(status) || !Array.isArray(status['models'])) return malformed('a snapshot without models');
-  if (status['version'] !== AGENT_STATUS_VERSION) return malformed('the status is of an unknown version');
+  if (status['version'] !== AGENT_STATUS_VERSION) return malformed('the status has an unknown version');
   const instance = status['instance'];
   if (typeof instance !== 'string' || instance.length > MAX_NAME)
     return malformed('a snapshot without an instance');
@@ -68,7 +68,7 @@ function readSnapshot(status: unknown): AgentLine {
   return { kind: 'snapshot', instance, sequence: sequenceOf(status) };
 }
 
-/** Reads one model of a snapshot; undefined for what is not as documented. Never throws. */
+/** Reads one model of a snapshot; undefined when malformed. Never throws. */
 export function readAgentModel(text: string): [string, ReplicaModel] | undefined {
   return readModel(parsed(text));
 }
@@ -103,7 +103,7 @@ function parsed(line: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Both ends of what is very long are enough to find its own in. */
+/** Both ends of a long text are enough to recognize one's own. */
 function printable(text: string): string {
   const clean = shortened(text, 4 * LONGEST_AGENT_MESSAGE)
     .toWellFormed()

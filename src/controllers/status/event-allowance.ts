@@ -5,34 +5,36 @@ import { keepLatest } from '../../lib/keep-latest.ts';
 import { createTokenBucket } from '../../lib/token-bucket.ts';
 import type { TokenBucket } from '../../lib/token-bucket.ts';
 
-/** Which events are written, and which are left out because there are too many. */
+/** Decides which events are written, and which are dropped because there are too many. */
 export interface EventAllowance {
   /** Whether an event about the object may be written now. */
   take(regarding: KubernetesObject): boolean;
 }
 
-/** Events a second; one namespace alone may have half of the burst at once. */
+/** Events a second. One namespace alone may have half of the burst at once. */
 const ALL = { perSecond: 10, burst: 200 };
-/** As client-go has it for each object. Source: defaultSpamBurst and defaultSpamQPS in tools/record/events_cache.go. */
+/**
+ * The limits of client-go for each object. Source: defaultSpamBurst and defaultSpamQPS in tools/record/events_cache.go.
+ */
 const OF_ONE_OBJECT = { perSecond: 1 / 300, burst: 25 };
-/** Objects whose events are counted, as many as client-go remembers. */
+/** How many objects are counted, as many as client-go remembers. */
 const OBJECTS = 4096;
-/** What a namespace has had is forgotten in about the time in which the whole burst comes back. */
+/** A namespace's use is forgotten in about the time in which the whole burst refills. */
 const FORGET = seconds(ALL.burst / ALL.perSecond);
-/** Namespaces are looked through for forgotten ones when there are more. */
+/** Above this number of namespaces, unused ones are removed. */
 const NAMESPACES = 1000;
 const FORGOTTEN = 0.01;
 
-/** What a namespace has had lately. */
+/** A namespace's recent use. */
 interface Used {
   readonly events: number;
   readonly at: MonotonicMs;
 }
 
 /**
- * A namespace must leave as many turns to others as it has had lately itself. So one alone gets nearly all of them, ten that
- * write without end get a tenth each, and the first events of another namespace are written whatever those do. An object whose
- * state changes all the time has a bound of its own, so that it leaves room for the others of its namespace.
+ * A namespace must leave as many turns to others as it has used recently. So one namespace alone gets nearly all of
+ * them, ten busy ones get a tenth each, and the first events of another namespace are always written. An object whose
+ * state changes all the time has a limit of its own, so that it leaves room for others of its namespace.
  */
 export function createEventAllowance(clock: Clock): EventAllowance {
   const all = createTokenBucket({ ...ALL, clock });
@@ -61,7 +63,7 @@ export function createEventAllowance(clock: Clock): EventAllowance {
       const bucket = bucketOf(`${namespace}/${uid}`);
       if (!bucket.tryTake()) return false;
       const used = usedBy(namespace);
-      // Of a full bucket one turn is left to everybody.
+      // Every namespace may take one turn from a full bucket.
       const may = all.tryTake(Math.min(used, ALL.burst - 1));
       if (may) note(namespace, used + 1);
       else bucket.giveBack();

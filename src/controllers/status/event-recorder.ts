@@ -13,7 +13,7 @@ export type EventOutcome = 'created' | 'counted' | 'dropped' | 'failed';
 export interface EventRecorder {
   /** Records an event in the background, best effort. Never throws. */
   record(regarding: KubernetesObject, event: ModelEvent): void;
-  /** Resolves when nothing is under way. */
+  /** Resolves when no write is pending. */
   idle(): Promise<void>;
 }
 
@@ -28,13 +28,13 @@ interface EventRecorderOptions {
   readonly observe: (outcome: EventOutcome) => void;
 }
 
-/** Events that may be counted up instead of created again. */
+/** How many events can be counted up instead of created again. */
 const REMEMBERED = 2_000;
-/** kubectl shows an event for an hour; one that comes again within so long is the same event. */
+/** kubectl shows an event for an hour. A repeat within this time counts as the same event. */
 const SAME_WITHIN = seconds(600);
 const COMPONENT = 'kserve-mms';
 
-/** Writes core/v1 Events, which `kubectl describe` shows; an event that comes again is counted up. */
+/** Writes core/v1 Events, which `kubectl describe` shows. A repeated event is counted up. */
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
   const { client, clock, allowance, observe } = options;
   const recent = new Map<string, { readonly name: string; readonly at: MonotonicMs; count: number }>();
@@ -70,7 +70,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         observe('dropped');
         return;
       }
-      // An event that cannot be told is not worth a second try.
+      // A failed event is not worth a retry.
       const work = write(regarding, event).catch(() => observe('failed'));
       running.add(work);
       void work.finally(() => running.delete(work));

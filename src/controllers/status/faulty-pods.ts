@@ -2,7 +2,7 @@ import type { Clock, MonotonicMs } from '../../lib/clock.ts';
 import type { ObjectKey } from '../../contract/kubernetes.ts';
 import { FORGIVEN_AFTER } from './follower-waits.ts';
 
-/** Which pods of each InferenceService were at fault of late. */
+/** Which pods of each InferenceService were faulty recently. */
 export interface FaultyPods {
   add(inferenceService: ObjectKey, pod: ObjectKey): void;
   forget(inferenceService: ObjectKey, pod: ObjectKey): void;
@@ -21,7 +21,7 @@ export function createFaultyPods(clock: Pick<Clock, 'monotonic'>): FaultyPods {
   return {
     add(inferenceService, pod) {
       const pods = byService.get(inferenceService) ?? new Map<ObjectKey, MonotonicMs>();
-      // At the end, so that the oldest is the first.
+      // At the end, so that the oldest comes first.
       pods.delete(pod);
       pods.set(pod, clock.monotonic());
       byService.set(inferenceService, pods);

@@ -3,21 +3,21 @@ import { milliseconds, seconds } from '../../lib/clock.ts';
 import type { Milliseconds, Random } from '../../lib/clock.ts';
 
 const BACKOFF = { base: milliseconds(250), cap: seconds(15) };
-/** A stream that lasted so long was a good one. */
+/** A stream that lasted this long counts as good. */
 const GOOD_AFTER = seconds(10);
-/** After what is not as documented, or more than is kept: it will most likely be the same again. */
+/** After invalid or too much data, which will most likely repeat. */
 const FAULT_BACKOFF = { base: seconds(1), cap: seconds(300) };
-/** All faulty pods of an InferenceService together are tried no more often than this, but each of them once in a while. */
+/** All faulty pods of an InferenceService together are retried no more often than this, but each of them eventually. */
 const FAULTY_EACH = { every: milliseconds(300), cap: seconds(60) };
-/** A fault is forgiven once a stream has been good for so long. */
+/** A fault is forgotten after a good stream of this length. */
 export const FORGIVEN_AFTER = seconds(600);
 
 /** How one connection to an agent ended. */
 interface StreamEnd {
-  /** What came of it was at fault. */
+  /** It ended because of invalid data. */
   readonly faulty: boolean;
   readonly lasted: Milliseconds;
-  /** Pods of the same InferenceService that were at fault of late, this one included. */
+  /** Faulty pods of the same InferenceService, this one included. */
   readonly faultyPods: number;
 }
 

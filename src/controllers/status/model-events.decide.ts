@@ -2,7 +2,7 @@ import { conditionOf, MODEL_LOADED } from '../../contract/trained-model-status.t
 import { isAtHand } from '../../contract/model-loaded.ts';
 import type { TrainedModelStatus } from '../../contract/trained-model-status.ts';
 
-/** Something a person follows with `kubectl describe`. */
+/** An event for users, shown by `kubectl describe`. */
 export interface ModelEvent {
   readonly type: 'Normal' | 'Warning';
   readonly reason:
@@ -17,7 +17,7 @@ export interface ModelEvent {
   readonly message: string;
 }
 
-/** Reasons of ModelLoaded with which a model is in no models.json. */
+/** Reasons of ModelLoaded for a model that is in no models.json. */
 const WAITING: ReadonlySet<string> = new Set([
   'InferenceServiceNotFound',
   'IsNotMMSPredictor',
@@ -28,7 +28,7 @@ const WAITING: ReadonlySet<string> = new Set([
   'ConfigMapNotWritten',
 ]);
 
-/** What has happened between two statuses that were written, in order. */
+/** The events between two written statuses, in order. */
 export function eventsBetween(
   before: TrainedModelStatus | undefined,
   after: TrainedModelStatus,

@@ -2,14 +2,14 @@ import { objectKey } from '../../contract/kubernetes.ts';
 import { createFairQueue } from '../fair-queue.ts';
 import type { Sharer } from '../fair-queue.ts';
 
-/** How many connections to agents are being opened at once. */
+/** Limits how many connections to agents are being opened at once. */
 export interface OpeningSlots {
   /**
-   * Resolves with what gives the slot back, once there is one; with undefined when the signal aborts before, and once none is
-   * given any more. The slot must be given back once the agent has answered, or will not.
+   * Resolves with a function that returns the slot; with undefined when the signal aborts first, or once closed. Return
+   * the slot when the agent has answered, or will not.
    */
   take(sharer: Sharer, signal: AbortSignal): Promise<(() => void) | undefined>;
-  /** None is given any more, so that those that end do not make way for others. */
+  /** No slot is given any more, so that connections that end do not make way for others. */
   close(): void;
 }
 
@@ -20,8 +20,8 @@ interface SlotBounds {
 }
 
 /**
- * A thousand connections that are opened at once hold up the event loop for seconds, and once more when all of them have not
- * answered in time. One namespace never takes all slots, so that pods which do not answer hold up their own only.
+ * A thousand connections opened at once block the event loop for seconds, and once more when all of them time out. One
+ * namespace never takes all slots, so that pods that do not answer delay only their own.
  */
 const BOUNDS: SlotBounds = { inferenceService: 16, namespace: 32, total: 128 };
 
@@ -33,7 +33,7 @@ interface Waiting {
 export function createOpeningSlots(bounds: SlotBounds = BOUNDS): OpeningSlots {
   let closed = false;
   const queue = createFairQueue<Waiting>();
-  /** By namespace and by InferenceService: the key of the latter has a slash, which no namespace has. */
+  /** By namespace and by InferenceService: the latter's key has a slash, which a namespace never has. */
   const taken = new Map<string, number>();
   let total = 0;
 

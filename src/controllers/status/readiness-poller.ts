@@ -9,28 +9,28 @@ import { startDeadline } from '../../lib/deadline.ts';
 import type { AgentFollower } from './agent-follower.ts';
 
 interface ReadinessPollerOptions {
-  /** Where the agent passes requests on to the model server: `http://10.0.0.7:9081`. */
+  /** Where the agent proxies requests to the model server: `http://10.0.0.7:9081`. */
   readonly baseUrl: string;
   readonly connections: Agent;
   readonly clock: Clock;
-  /** The models that should be there. */
+  /** The models that should be loaded. */
   readonly names: () => Iterable<string>;
-  /** Called with models that are different now; undefined means all of them. Must not throw. */
+  /** Called with models that have changed; undefined means all of them. Must not throw. */
   readonly onChange: (models: Iterable<string> | undefined) => void;
 }
 
 const EVERY = seconds(5);
 const ANSWER_WITHIN = seconds(3);
-/** Requests at once to one model server. */
+/** Concurrent requests to one model server. */
 const AT_ONCE = 4;
-/** What is read of an answer, whose status alone counts, so that its connection can be used again. */
+/** How much of a response is read, so that its connection can be reused. Only the status counts. */
 const LARGEST_ANSWER = 16 * 1024;
-/** KServe's own agent never becomes ready with more than a hundred models; so many are looked at in a round. */
+/** KServe's own agent never becomes ready with more than a hundred models, so this many are checked in a round. */
 const MODELS_A_ROUND = 1_000;
 
 /**
- * Asks a model server for the readiness of each model, for agents that tell no status: KServe's own. All there is to learn is
- * whether a model answers, in whatever version. Source: the V2 protocol, GET /v2/models/NAME/ready.
+ * Polls a model server for the readiness of each model, for agents without a status endpoint: KServe's own. It only
+ * shows whether a model answers, in any version. Source: the V2 protocol, GET /v2/models/NAME/ready.
  */
 export function pollReadiness(options: ReadinessPollerOptions): AgentFollower {
   const { clock, onChange } = options;
@@ -73,7 +73,7 @@ export function pollReadiness(options: ReadinessPollerOptions): AgentFollower {
 
 interface Round {
   readonly found: ReadonlyMap<string, ReplicaModel>;
-  /** Why the server could not be asked; then what was found is not all. */
+  /** Why the server could not be asked; the result is then incomplete. */
   readonly fault: string | undefined;
 }
 

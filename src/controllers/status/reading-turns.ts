@@ -4,22 +4,22 @@ import { workInSpans } from '../../lib/work-in-spans.ts';
 import { createFairQueue } from '../fair-queue.ts';
 import type { Sharer } from '../fair-queue.ts';
 
-/** Lets many read what others send, one after the other, and leaves time for everything else. */
+/** Lets many followers read their input one after the other, and leaves time for everything else. */
 export interface ReadingTurns {
   /**
-   * Resolves or rejects with what the work, which must be short, comes to, once it is this one's turn: namespaces go in turn,
-   * in each the InferenceServices, and in each of these whoever came first goes first.
+   * Runs the work, which must be short, when it has its turn, and resolves or rejects with its result. Namespaces take
+   * turns, in each namespace the InferenceServices, and within one of these the order is first in, first out.
    */
   run<R>(sharer: Sharer, work: () => R): Promise<R>;
 }
 
-/** How long is worked in one go, and at least rested after it. */
+/** How long reading goes on without a break, and the least length of the break. */
 const SPAN = milliseconds(5);
 const REST = milliseconds(10);
 
 /**
- * Agents are a tenant's territory, and may send as fast as they can: a third of the event loop's time is all that they get
- * together. What waits for its turn is not read from its connection, so that the sender waits too.
+ * Tenants control agents, which may send as fast as they can: all together they get a third of the event loop's time.
+ * Data without a turn is not read from its connection, so that the sender waits too.
  */
 export function createReadingTurns(clock: Clock): ReadingTurns {
   const waiting = createFairQueue<() => void>();

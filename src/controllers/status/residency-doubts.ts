@@ -4,23 +4,23 @@ import type { EventRecorder } from './event-recorder.ts';
 import { residencyDoubts } from './residency-doubts.decide.ts';
 
 interface ResidencyDoubts {
-  /** To be called whenever an InferenceService was looked at; undefined: it is gone. */
+  /** Call whenever an InferenceService was reconciled; undefined when it is deleted. */
   looked(key: ObjectKey, inferenceService: InferenceService | undefined): void;
 }
 
-/** Tells what is wrong with annotations of residency once, and again when it is something else. */
+/** Reports faults in residency annotations once, and again when they change. */
 export function createResidencyDoubts(events: Pick<EventRecorder, 'record'>): ResidencyDoubts {
-  const told = new Map<ObjectKey, string>();
+  const reported = new Map<ObjectKey, string>();
   return {
     looked(key, inferenceService) {
       const doubts = inferenceService === undefined ? [] : residencyDoubts(inferenceService);
       if (inferenceService === undefined || doubts.length === 0) {
-        told.delete(key);
+        reported.delete(key);
         return;
       }
       const text = doubts.map(({ message }) => message).join('\n');
-      if (told.get(key) === text) return;
-      told.set(key, text);
+      if (reported.get(key) === text) return;
+      reported.set(key, text);
       for (const doubt of doubts) events.record(inferenceService, doubt);
     },
   };

@@ -1,11 +1,11 @@
 import type { Clock, MonotonicMs } from '../../lib/clock.ts';
 import type { ObjectKey } from '../../contract/kubernetes.ts';
 
-/** Since when each model's verdicts are what they are, as long as they differ from what is stored. */
+/** Since when each model has its current verdicts, while they differ from the stored status. */
 interface StatusDebounce {
-  /** Remembers them from now on unless they are remembered already. */
+  /** Remembers the verdicts from now on, unless they are remembered already. */
   since(key: ObjectKey, verdicts: string): MonotonicMs;
-  /** For a model whose status says all there is to say: of most models, so that memory is not kept for them. */
+  /** For a model whose status is up to date. Most models are, so that no memory is kept for them. */
   forget(key: ObjectKey): void;
 }
 

@@ -3,9 +3,9 @@ import type { Clock, Milliseconds } from '../../lib/clock.ts';
 import type { ObjectKey } from '../../contract/kubernetes.ts';
 import { createKeyTimers } from '../../lib/key-timers.ts';
 
-/** Which models are to be looked at, gathered by InferenceService. */
+/** Models whose status must be checked, collected by InferenceService. */
 export interface StatusLooks {
-  /** Something is different about these models of it; about all of them when undefined. */
+  /** These models of the InferenceService have changed; all of them when undefined. */
   changed(inferenceService: ObjectKey, models: Iterable<string> | undefined): void;
 }
 
@@ -13,25 +13,28 @@ interface StatusLooksOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly modelsOf: (inferenceService: ObjectKey) => Iterable<string>;
-  /** How many pods it has: each look at a model asks all of them. */
+  /** How many pods it has: a check of one model reads all of them. */
   readonly podsOf: (inferenceService: ObjectKey) => number;
   readonly look: (inferenceService: ObjectKey, model: string) => void;
-  /** Awaited before each look, to give way to other work. */
+  /** Awaited before each check, to give way to other work. */
   readonly breathe: () => Promise<void>;
 }
 
-/** A look at one model costs some ten microseconds for each pod: so long a rest keeps all looks at one service below a tenth. */
+/**
+ * A check of one model costs some ten microseconds for each pod. This rest keeps all checks of one InferenceService
+ * below a tenth of the time.
+ */
 const REST_A_POD_MS = 0.1;
 const REST = { least: 50, most: 60_000 };
 
-/** How long an InferenceService rests after so many looks at its models, each of which asks all of its pods. */
+/** How long an InferenceService rests after checks of its models, each of which reads all of its pods. */
 export function restAfter(looks: number, pods: number): Milliseconds {
   return milliseconds(Math.min(REST.most, Math.max(REST.least, looks * pods * REST_A_POD_MS)));
 }
 
 /**
- * The first change is looked at at once. After it an InferenceService rests for as long as its size asks for, and what changes
- * meanwhile is looked at together: pods that tell of changes as fast as they can cost no more than others.
+ * The first change is checked at once. After it an InferenceService rests in proportion to its size, and changes in the
+ * meantime are checked together. Pods that report changes as fast as they can cost no more than others.
  */
 export function createStatusLooks(options: StatusLooksOptions): StatusLooks {
   const { clock, signal, modelsOf, podsOf, look, breathe } = options;

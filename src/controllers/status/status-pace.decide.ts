@@ -5,45 +5,48 @@ import { isAtHand } from '../../contract/model-loaded.ts';
 import type { Condition, TrainedModelStatus } from '../../contract/trained-model-status.ts';
 
 /**
- * A state on the way that lasts shorter is never written: most models are loaded by then, with one write. Nor that a new model
- * has no replica: applied together with its InferenceService, it is there before the first pod.
+ * A transient state shorter than this is never written: most models are loaded by then, with one write. Neither is the
+ * missing replica of a new model: applied together with its InferenceService, it exists before the first pod.
  */
 const SETTLE: Milliseconds = seconds(3);
 /** Several replicas tend to fail one after the other; they share a write. */
 const GATHER: Milliseconds = seconds(0.5);
-/** The least time between two writes that change nothing but words, or one state on the way for another. */
+/** The least time between two writes that change only words, or one transient state for another. */
 const REFRESH: Milliseconds = seconds(60);
-/** With many models it is longer, so that all of them together do not refresh more often than this. */
+/** With many models the interval grows, so that all of them together do not refresh more often than this. */
 const REFRESH_EACH: Milliseconds = milliseconds(100);
 const REWORD: Milliseconds = seconds(10);
-/** Between two writes that only say that a model which answers requests has come to memory, or has left it. */
+/**
+ * The least time between two writes that only report that a model that answers requests was loaded into memory, or left
+ * it.
+ */
 const RESIDENCY: Milliseconds = seconds(3_600);
-/** With many models it is longer: all of them together write that no more often than this. */
+/** With many models the interval grows: all of them together write that no more often than this. */
 const RESIDENCY_EACH: Milliseconds = seconds(1);
 
 export interface PaceInput {
   readonly stored: TrainedModelStatus | undefined;
   readonly wanted: TrainedModelStatus;
-  /** False while the model is on its way. */
+  /** False while the state is transient. */
   readonly settled: boolean;
-  /** Since when it has been wanted that way: its verdicts, not its words. */
+  /** Since when the desired status has its current verdicts; words do not count. */
   readonly since: MonotonicMs;
-  /** At the earliest; undefined before the first. */
+  /** The earliest possible time of it; undefined before the first write. */
   readonly lastWriteAt: MonotonicMs | undefined;
-  /** Until then an agent that is not heard of may still say that all is as stored. */
+  /** Until then a silent agent may still report that all is as stored. */
   readonly graceUntil: MonotonicMs | undefined;
-  /** How many models there are in the same InferenceService. */
+  /** How many models the same InferenceService has. */
   readonly modelCount: number;
   readonly now: MonotonicMs;
 }
 
 type Pace =
   | { readonly kind: 'nothing' }
-  /** `urgent` is false for a state on the way, which may wait for others. */
+  /** `urgent` is false for a transient state, which may wait for others. */
   | { readonly kind: 'write'; readonly urgent: boolean }
   | { readonly kind: 'wait'; readonly until: MonotonicMs };
 
-/** Whether a status is written now: the truth at once, what may be over in a moment later or never. */
+/** Whether a status is written now: a lasting state at once, a transient one later or never. */
 export function decideStatusWrite(input: PaceInput): Pace {
   const { stored, wanted, settled, now } = input;
   if (sameStatus(stored, wanted)) return { kind: 'nothing' };
@@ -82,7 +85,7 @@ function dueTime({
   return at(after?.status === 'True' || after?.reason !== 'Failed' ? 0 : since + GATHER);
 }
 
-/** Whether two statuses differ in nothing but in whether a model that answers requests is in memory. */
+/** Whether two statuses differ only in whether a model that answers requests is in memory. */
 function isResidencyAlone(
   stored: TrainedModelStatus | undefined,
   before: Condition | undefined,
@@ -95,22 +98,22 @@ function isResidencyAlone(
   return sameStatus(stored, { ...wanted, conditions: [...others, before] });
 }
 
-/** The least and the most that a state on the way waits for another turn to be written. */
+/** The least and the longest wait of a transient state for another turn to be written. */
 const TURN: Milliseconds = seconds(2);
 const LONGEST_TURN: Milliseconds = seconds(60);
 
 /**
- * When to look again at a model whose state on the way found no turn, while so many are held back: about as often as turns
- * come, so that a hundred thousand of them do not ask in vain all the time.
+ * When to check a model again whose transient state found no turn, with so many held back: about as often as turns
+ * come, so that a hundred thousand of them do not try in vain all the time.
  */
 export function untilNextTry(held: number, turnsPerSecond: number): Milliseconds {
   return milliseconds(Math.min(LONGEST_TURN, Math.max(TURN, (held / turnsPerSecond) * 1000)));
 }
 
-/** The reasons of a model that is neither loaded nor in trouble. */
+/** The reasons of a model that is neither loaded nor failed. */
 const ON_THE_WAY: ReadonlySet<string> = new Set(['Queued', 'Downloading', 'Loading', 'NoReplicas']);
 
-/** What a status says apart from the words. */
+/** The contents of a status apart from the words. */
 export function conditionSummary(status: TrainedModelStatus | undefined): string {
   if (status === undefined) return '';
   const { conditions = [], url, address, observedGeneration } = status;

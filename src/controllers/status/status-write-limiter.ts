@@ -4,27 +4,27 @@ import type { ObjectKey } from '../../contract/kubernetes.ts';
 import { untilNextTry } from './status-pace.decide.ts';
 import { createTokenBucket } from '../../lib/token-bucket.ts';
 
-/** Writes a second of what is only on its way: most of it is over before its turn comes. */
+/** Writes a second of transient states, most of which end before their turn. */
 const WRITES = { perSecond: 20, burst: 50 };
-/** With so many models of a namespace that wait for a look, nothing of it is written that is only on its way. */
+/** With this many models of a namespace waiting for a check, none of its transient states is written. */
 const CROWDED = 100;
 
-/** Who may write a state that is only on its way, since what holds goes before. */
+/** Limits writes of transient states, since lasting states go first. */
 interface StatusWriteLimiter {
   /**
-   * Whether the key may write now, while so many others of its namespace wait for a look. Namespaces whose keys were held back
-   * go before one that has had a turn since.
+   * Whether the key may write now, with so many others of its namespace waiting for a check. Namespaces whose keys were
+   * held back go before one that has had a turn since.
    */
   take(key: ObjectKey, waiting: number): boolean;
-  /** When a key that may not is to try again. */
+  /** When a key that was refused should try again. */
   retryAfter(key: ObjectKey): Milliseconds;
-  /** The key has nothing of that kind to write any more. */
+  /** The key has no transient state to write any more. */
   release(key: ObjectKey): void;
 }
 
 export function createStatusWriteLimiter(clock: Clock): StatusWriteLimiter {
   const bucket = createTokenBucket({ ...WRITES, clock });
-  /** Keys that are held back, by namespace; the one whose turn it is comes first. */
+  /** Keys that are held back, by namespace; the next namespace comes first. */
   const held = new Map<string, Set<ObjectKey>>();
 
   function release(key: ObjectKey): void {
@@ -39,7 +39,7 @@ export function createStatusWriteLimiter(clock: Clock): StatusWriteLimiter {
     held.set(namespace, keys.add(key));
   }
 
-  /** How many turns are kept for namespaces that come before. */
+  /** How many turns are reserved for namespaces that come first. */
   function before(namespace: string): number {
     let count = 0;
     for (const other of held.keys()) {
@@ -61,7 +61,7 @@ export function createStatusWriteLimiter(clock: Clock): StatusWriteLimiter {
 
   return {
     take(key, waiting) {
-      // Of a full bucket one turn is left to everybody.
+      // Every namespace may take one turn from a full bucket.
       const kept = Math.min(before(splitKey(key).namespace), WRITES.burst - 1);
       const may = waiting <= CROWDED && bucket.tryTake(kept);
       if (may) hadTurn(key);

@@ -12,13 +12,13 @@ import { createTokenBucket } from '../../lib/token-bucket.ts';
 export type StatusWriteOutcome = 'written' | 'gone' | 'failed';
 
 interface StatusWriter {
-  /** The newer of the cached status and our own last write of it. */
+  /** The newer of the cached status and our last write of it. */
   newest(model: TrainedModel): {
     readonly status: TrainedModelStatus | undefined;
-    /** At the earliest; undefined when it never was. */
+    /** The earliest possible time of it; undefined when it was never written. */
     readonly writtenAt: MonotonicMs | undefined;
   };
-  /** Resolves when it is stored, or when the model is gone. Rejects with retryable errors. */
+  /** Resolves when it is stored, or when the model is deleted. Rejects with retryable errors. */
   write(model: TrainedModel, status: TrainedModelStatus, signal: AbortSignal): Promise<void>;
   forget(key: ObjectKey): void;
 }
@@ -36,11 +36,11 @@ const FIELD_MANAGER = 'kserve-mms-status';
 
 interface OwnWrite {
   readonly at: MonotonicMs;
-  /** Until the cache has it, or something newer. */
+  /** Until the cache has this version or a newer one. */
   readonly unseen?: { readonly resourceVersion: string | undefined; readonly status: TrainedModelStatus };
 }
 
-/** Patches the status subresource of TrainedModels, so many a second. */
+/** Patches the status subresource of TrainedModels, within a rate limit. */
 export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   const { client, clock, observe } = options;
   const bucket = createTokenBucket(options);
@@ -87,26 +87,26 @@ function isNewer(resourceVersion: string | undefined, model: TrainedModel): bool
   return order !== undefined && order > 0;
 }
 
-/** When another process, such as the leader before, has written at the earliest. */
+/** The earliest time at which another process, such as the previous leader, may have written. */
 function lastTransition(status: TrainedModelStatus | undefined, clock: Clock): MonotonicMs | undefined {
   const times = (status?.conditions ?? []).map(({ lastTransitionTime = '' }) =>
     Date.parse(lastTransitionTime),
   );
   const known = times.filter((time) => !Number.isNaN(time));
   if (known.length === 0) return undefined;
-  // By another machine's clock, or by this one's before it was set: never taken to be still to come.
-  // eslint-disable-next-line no-restricted-syntax -- since a time that somebody wrote
+  // From another machine's clock, or from this one's before it was set: never treated as in the future.
+  // eslint-disable-next-line no-restricted-syntax -- since a time that another process wrote
   const ago = Math.max(0, clock.now() - Math.max(...known));
   return (clock.monotonic() - ago) as MonotonicMs;
 }
 
-/** A list is replaced as a whole by a merge patch; null takes a field away. */
+/** A merge patch replaces a list as a whole; null removes a field. */
 function patchBody(
   { metadata: { uid, resourceVersion } }: TrainedModel,
   { conditions, url, address, observedGeneration }: TrainedModelStatus,
   scope: 'whole' | 'beside',
 ): object {
-  // Not a namesake that was made since; and beside another writer not over what it has written since.
+  // Never a namesake created since; and beside another writer, never over its newer write.
   const guard = { ...(uid && { uid }), ...(scope === 'beside' && resourceVersion && { resourceVersion }) };
   const whole = {
     url: url ?? null,

@@ -44,10 +44,10 @@ interface TrainedModelStatusOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly identity: string;
-  /** `whole`: every condition, URL and address. `beside`: only ModelLoaded, the rest is KServe's controller's. */
+  /** `whole`: every condition, URL and address. `beside`: only ModelLoaded; KServe's controller writes the rest. */
   readonly scope: 'whole' | 'beside';
   readonly view: ClusterView;
-  /** Adds a listener of each plan that is made. */
+  /** Adds a listener of each plan. */
   readonly onPlan: (listener: PlanListener) => void;
   readonly observe: TrainedModelStatusObserver;
 }
@@ -61,12 +61,12 @@ export interface TrainedModelStatusObserver {
 }
 
 const PACE = {
-  // More would only take the API server's time from the lease.
+  // More would only take API server time from the lease.
   workers: 8,
   backoff: { base: milliseconds(250), cap: seconds(60) },
   resyncEvery: seconds(600),
 };
-/** Writes a second of what holds; the API server has other things to do. */
+/** Writes of lasting states a second; the API server has other work to do. */
 const WRITES = { perSecond: 200, burst: 200 };
 
 /** Writes the status of each TrainedModel; see docs/trained-model-status.md. */
@@ -82,7 +82,7 @@ export function createTrainedModelStatus(options: TrainedModelStatusOptions): Co
   });
   trainedModels.subscribe((delta) => {
     if (delta.type === 'synced') return;
-    leading?.tellFollowers(delta);
+    leading?.notifyFollowers(delta);
     if (delta.type === 'deleted') leading?.forget(keyOf(delta.object));
     else leading?.reconciling.enqueue(keyOf(delta.object));
   });
@@ -104,7 +104,7 @@ export function createTrainedModelStatus(options: TrainedModelStatusOptions): Co
 
   return {
     async lead(signal) {
-      // Of models that are not known yet nothing would be kept.
+      // Reports of models that are not known yet would be dropped.
       const { synced, cache } = trainedModels;
       await Promise.race([synced, aborted(signal)]).catch(() => undefined);
       if (signal.aborted || !cache.synced) return;
@@ -121,13 +121,13 @@ export function createTrainedModelStatus(options: TrainedModelStatusOptions): Co
   };
 }
 
-/** What there is only while this replica leads. */
+/** Exists only while this replica leads. */
 interface Leading {
   readonly reconciling: ControllerQueue;
   readonly followers: AgentFollowers;
   readonly looks: StatusLooks;
-  /** Followers keep only what is reported of models that exist. */
-  tellFollowers(delta: Exclude<Delta<TrainedModel>, { readonly type: 'synced' }>): void;
+  /** Followers keep reports only of existing models. */
+  notifyFollowers(delta: Exclude<Delta<TrainedModel>, { readonly type: 'synced' }>): void;
   forget(key: ObjectKey): void;
 }
 
@@ -153,14 +153,14 @@ function newLeading(
   const turns = createStatusWriteLimiter(clock);
   const events = eventsFor(options, TRAINED_MODELS);
   const memory = createStatusDebounce(clock);
-  const parts: LookParts = {
+  const parts: StatusCheck = {
     ...{ options, followers, waitingFor, writer, turns, events, memory },
     depthOf: (namespace) => reconciling.depthOf(namespace),
   };
 
   async function process(key: ObjectKey, signal: AbortSignal): Promise<void> {
     await breathe();
-    const again = await lookAt(key, parts, signal);
+    const again = await checkStatus(key, parts, signal);
     if (again !== undefined) reconciling.enqueueAfter(key, laterIfLarge(again, key, view));
   }
 
@@ -176,7 +176,7 @@ function newLeading(
     reconciling,
     followers,
     looks,
-    tellFollowers: (delta) => tellFollowers(followers, view, delta),
+    notifyFollowers: (delta) => notifyFollowers(followers, view, delta),
     forget(key) {
       memory.forget(key);
       turns.release(key);
@@ -185,8 +185,8 @@ function newLeading(
   };
 }
 
-/** What one look at a TrainedModel takes. */
-interface LookParts {
+/** What one check of a TrainedModel needs. */
+interface StatusCheck {
   readonly options: TrainedModelStatusOptions;
   readonly followers: AgentFollowers;
   readonly waitingFor: WaitingFor;
@@ -194,14 +194,14 @@ interface LookParts {
   readonly turns: ReturnType<typeof createStatusWriteLimiter>;
   readonly events: ReturnType<typeof eventsFor>;
   readonly memory: ReturnType<typeof createStatusDebounce>;
-  /** How many models of a namespace wait for a look. */
+  /** How many models of a namespace wait for a check. */
   readonly depthOf: (namespace: string) => number;
 }
 
-/** Writes the status if it is time to; resolves with when to look again, if that is known. */
-async function lookAt(
+/** Writes the status if it is due. Resolves with the time of the next check, if known. */
+async function checkStatus(
   key: ObjectKey,
-  { options, followers, waitingFor, writer, turns, events, memory, depthOf }: LookParts,
+  { options, followers, waitingFor, writer, turns, events, memory, depthOf }: StatusCheck,
   signal: AbortSignal,
 ): Promise<Milliseconds | undefined> {
   const { clock, view, scope } = options;
@@ -252,7 +252,7 @@ function followersFor(
   });
 }
 
-function tellFollowers(
+function notifyFollowers(
   followers: AgentFollowers,
   view: ClusterView,
   delta: Exclude<Delta<TrainedModel>, { readonly type: 'synced' }>,
@@ -278,7 +278,7 @@ function eventsFor(
   });
 }
 
-/** Undefined while it is not decided yet whether the model is placed: another look comes with the decision. */
+/** Undefined before the first decision on the model's placement, which triggers another check. */
 function factsOf(
   model: TrainedModel,
   view: ClusterView,
@@ -303,7 +303,7 @@ function factsOf(
   return { model, inferenceService, waiting, loaded, anyPodReady: pods.some(({ ready }) => ready) };
 }
 
-/** What fails is told before all that goes well: people wait for it, and it is little. */
+/** Failures are reported before anything else: users wait for them, and they are few. */
 function hasFailed(key: ObjectKey, view: ClusterView, followers: AgentFollowers): boolean {
   const model = view.trainedModels.cache.get(key);
   const service = model === undefined ? undefined : keyOfTrainedModel(model);
@@ -311,7 +311,7 @@ function hasFailed(key: ObjectKey, view: ClusterView, followers: AgentFollowers)
   return followers.hasFailed(model.metadata.name, view.podsByKey.group(service));
 }
 
-/** Models of one InferenceService go in turn with those of others, as their pods do. */
+/** Models of one InferenceService take turns with those of others, as their pods do. */
 function sharerOf(key: ObjectKey, view: ClusterView): Sharer {
   const model = view.trainedModels.cache.get(key);
   const inferenceService = (model && inferenceServiceOf(model)) ?? '';
@@ -319,8 +319,8 @@ function sharerOf(key: ObjectKey, view: ClusterView): Sharer {
 }
 
 /**
- * Each of a thousand pods that fall silent one after the other sets a time for another look at every model. All models of an
- * InferenceService are looked at again no more often than when their pods tell of changes.
+ * Each of a thousand pods that fall silent one after the other schedules another check of every model. All models of an
+ * InferenceService are checked no more often than when their pods report changes.
  */
 function laterIfLarge(span: Milliseconds, key: ObjectKey, view: ClusterView): Milliseconds {
   const model = view.trainedModels.cache.get(key);
@@ -340,7 +340,7 @@ function waitingOf(
     const named = inferenceServiceOf(model);
     const message =
       named === undefined
-        ? 'the model names no InferenceService: spec.inferenceService is missing or no text'
+        ? 'the model names no InferenceService: spec.inferenceService is missing or not a string'
         : describeAbsence(named);
     return { name, reason: 'InferenceServiceNotFound', message };
   }

@@ -9,15 +9,14 @@ import { untilKServeLeaseFree, watchKServeLease } from './kserve-lease-watch.ts'
 import type { KServeLeaseWatch } from './kserve-lease-watch.ts';
 
 /**
- * KServe's controllers do not run in this cluster, though they may be installed at any time and then have the Deployments
- * and Services.
+ * Whether KServe's controllers run. They may be installed at any time, and then manage the Deployments and Services.
  */
 export interface KServeAbsence {
-  /** Does the work until the signal aborts, but not while KServe's controllers hold their Lease. */
+  /** Runs the work until the signal aborts, but not while KServe's controllers hold their Lease. */
   readonly whileAway: (signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>) => Promise<void>;
 }
 
-/** How often a leader looks whether KServe was installed after it had started. */
+/** How often a leader checks whether KServe was installed after it had started. */
 const LOOK_EVERY = seconds(15);
 
 interface Surroundings {
@@ -27,10 +26,9 @@ interface Surroundings {
 }
 
 /**
- * Makes sure that the Lease of KServe's controllers is free, which takes as long as the Lease when its holder has
- * died without giving it back.
- *
- * @throws {KServeRunsError} when they run: two controllers would overwrite each other's Deployments without end
+ * Makes sure that the Lease of KServe's controllers is free. If its holder died without releasing it, that takes the
+ * Lease's duration.
+ * @throws {KServeRunsError} when they run: two controllers would overwrite each other's Deployments forever
  */
 export async function refuseBesideKServe(
   surroundings: Surroundings,
@@ -55,7 +53,7 @@ export async function refuseBesideKServe(
 }
 
 /**
- * The next holder of the Lease that is not a change of hands among KServe's replicas. One that may have died is believed
+ * The next holder of the Lease that is not another replica of KServe's. A holder that may have died is assumed to be
  * alive.
  */
 async function untilChanged(
@@ -70,14 +68,13 @@ async function untilChanged(
       const sight = await watch.look(signal);
       const holder = sight.kind === 'held' ? sight.holder : undefined;
       if ((holder === undefined) === (before === undefined)) continue;
-      if (holder === undefined)
-        logger.info({}, "KServe's controllers are gone: predictors are looked after again");
-      else logger.error({ holder }, `predictors are not looked after any more. ${refusal(holder)}`);
+      if (holder === undefined) logger.info({}, "KServe's controllers are gone: managing predictors again");
+      else logger.error({ holder }, `predictors are no longer managed. ${refusal(holder)}`);
       return holder;
     } catch (thrown) {
-      // What was known holds until the API server says otherwise.
+      // The last known state holds until the API server answers.
       if (!isApiError(thrown, 'API_ABORTED'))
-        logger.warn({ error: messageOf(thrown) }, "cannot tell whether KServe's controllers run");
+        logger.warn({ error: messageOf(thrown) }, "cannot find out whether KServe's controllers run");
     }
   }
   return before;

@@ -14,26 +14,26 @@ class KServeRunsError extends MmsError {
   readonly retryable = false;
 }
 
-/** Who has KServe's Lease, by all that was seen of it. One whose holder has died is free. */
+/** The state of KServe's Lease from all observations. A Lease whose holder has died is free. */
 type KServeLeaseSight =
   | { readonly kind: 'free' | 'ours' }
-  /** `renews`: it is alive for certain. */
+  /** `renews`: it is certainly alive. */
   | { readonly kind: 'held'; readonly holder: string; readonly renews: boolean };
 
 /**
- * Looks at KServe's Lease again and again. Its holder is judged by what is seen here, never by another machine's clock: it is
- * alive when the Lease changes, and has died when the Lease did not for its whole duration.
+ * Polls KServe's Lease. Its holder is judged by what this process observes, never by another machine's clock: it is
+ * alive when the Lease changes, and has died when the Lease did not change for its whole duration.
  */
 export interface KServeLeaseWatch {
   /** @throws {ApiError} when the Lease cannot be read */
   look(signal: AbortSignal): Promise<KServeLeaseSight>;
-  /** Until the next look; such time counts towards the holder's duration. */
+  /** Waits until the next poll; the time counts towards the holder's duration. */
   pause(span: Milliseconds, signal: AbortSignal): Promise<void>;
 }
 
 const POLL = seconds(1);
 
-/** @param isOurs whether KServe's controllers do not run while this is the Lease's holder */
+/** @param isOurs whether KServe's controllers do not run while the Lease has this holder */
 export function watchKServeLease(
   { client, clock }: { readonly client: ApiClient; readonly clock: Clock },
   isOurs: (holder: string) => boolean,
@@ -55,7 +55,7 @@ export function watchKServeLease(
     },
     async pause(span, signal) {
       await clock.sleep(span, signal);
-      // One that was cut short was not slept through.
+      // A wait that was cut short does not count.
       if (seen !== undefined && !signal.aborted)
         seen = { ...seen, unchanged: milliseconds(seen.unchanged + span) };
     },
@@ -63,10 +63,9 @@ export function watchKServeLease(
 }
 
 /**
- * Resolves, once no other holder has the Lease, with whether it is ours; with false when the signal aborts. A holder that
- * has died is waited out; an API server that does not answer is asked again.
- *
- * @param refusal what is said of a holder that is alive, and what to do
+ * Resolves, once no other holder has the Lease, with whether it is ours; with false when the signal aborts. Waits for
+ * the end of a Lease whose holder has died, and retries while the API server does not answer.
+ * @param refusal the message about a holder that is alive, and what to do
  * @throws {KServeRunsError} when the holder renews it
  */
 export async function untilKServeLeaseFree(
@@ -82,12 +81,12 @@ export async function untilKServeLeaseFree(
       const { holder, renews } = sight;
       if (renews) throw new KServeRunsError(refusal(holder));
       if (holder !== watched)
-        logger.info({ holder }, "KServe's Lease has a holder; looking whether it is alive");
+        logger.info({ holder }, "KServe's Lease has a holder; checking whether it is alive");
       watched = holder;
     } catch (thrown) {
       if (isApiError(thrown, 'API_ABORTED')) return false;
       if (thrown instanceof MmsError && !thrown.retryable) throw thrown;
-      logger.warn({ error: messageOf(thrown) }, "KServe's Lease cannot be read; trying again");
+      logger.warn({ error: messageOf(thrown) }, "KServe's Lease cannot be read; retrying");
     }
     await watch.pause(POLL, signal);
   }

@@ -8,17 +8,20 @@ import { startLeaderElection } from '../../kube/leader-election.ts';
 import { untilKServeLeaseFree, watchKServeLease } from './kserve-lease-watch.ts';
 
 /**
- * In takeover, the leader of our replicas holds KServe's Lease as long as it works: KServe's controllers, which work
- * only with that Lease, cannot come in between. See docs/decisions/0013-beside-kserve.md.
+ * In takeover, the leader of our replicas holds KServe's Lease as long as it works, so that KServe's controllers, which
+ * need that Lease, cannot start. See docs/decisions/0013-beside-kserve.md.
  */
 export interface KServeLease {
-  /** Does the work while the Lease is ours; ends it at once when it is not, and goes on when it is again. Never rejects. */
+  /**
+   * Runs the work while the Lease is ours, stops it at once when it is lost, and runs it again when it is back. Never
+   * rejects.
+   */
   readonly whileHeld: (signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>) => Promise<void>;
 }
 
 interface KServeLeaseOptions {
   readonly client: ApiClient;
-  /** The manager's namespace: all replicas hold the Lease under one name. */
+  /** The manager's namespace: all replicas hold the Lease under one identity. */
   readonly namespace: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -26,17 +29,16 @@ interface KServeLeaseOptions {
 }
 
 /**
- * Long, because a replica of ours that takes over from another must find the Lease still ours. After an uninstallation
- * the Lease is gone, and KServe need not wait for its end.
+ * Long, because a replica of ours that takes over from another must find the Lease still ours. Uninstalling deletes the
+ * Lease, so that KServe does not wait for its end.
  */
 const DURATIONS = { lease: seconds(120), renewDeadline: seconds(60), retryPeriod: seconds(2) };
-/** KServe's leader stops at the latest so long after its last renewal: controller-runtime v0.19, pkg/manager. */
+/** KServe's leader stops within this time after its last renewal: controller-runtime v0.19, pkg/manager. */
 const KSERVE_RENEW_DEADLINE = seconds(10);
 
 /**
- * Makes sure that KServe's controller does not run, which takes as long as its Lease when it has died without giving it
- * back.
- *
+ * Makes sure that KServe's controller does not run. If it died without releasing its Lease, that takes the Lease's
+ * duration.
  * @throws {KServeRunsError} when it runs
  */
 export async function claimKServeLease(
@@ -47,7 +49,7 @@ export async function claimKServeLease(
   const identity = takeoverIdentity(options.namespace);
   const watch = watchKServeLease(options, (holder) => holder === identity);
   const wasOurs = await untilKServeLeaseFree(watch, { logger, refusal }, signal);
-  // The Lease may have been taken from KServe's leader a moment ago, by kubectl: it notices at its next renewals.
+  // kubectl may have taken the Lease from KServe's leader a moment ago; it notices at its next renewal.
   const quietUntil = clock.monotonic() + (wasOurs ? KSERVE_RENEW_DEADLINE : 0);
   return {
     async whileHeld(leading, work) {
@@ -60,7 +62,7 @@ export async function claimKServeLease(
         },
         onStoppedLeading: () => {
           if (leading.aborted) return;
-          logger.error({}, "KServe's Lease was taken away: nothing is written until it is free again");
+          logger.error({}, "KServe's Lease was lost: nothing is written until it is free again");
         },
       });
       await aborted(leading);

@@ -20,14 +20,13 @@ interface TakeOverDependencies {
   readonly logger: Logger;
 }
 
-/** How many objects one run changes at most: after each run models.json comes first again. */
+/** The most objects that one run changes; after each run models.json comes first again. */
 const BATCH = 50;
 
 /**
- * Does on an InferenceService and its TrainedModels what KServe's controller would have to; see {@link takeoverSteps}.
- * Resolves with whether there is more to do, which wants another call.
- *
- * @throws {TakeoverIncompleteError} when the API server, or an admission webhook, refused some of it
+ * Makes the changes of KServe's controller on an InferenceService and its TrainedModels; see {@link takeoverSteps}.
+ * Resolves with whether more remain, which need another call.
+ * @throws {TakeoverIncompleteError} when the API server, or an admission webhook, refused some of them
  */
 export async function takeOver(
   key: ObjectKey,
@@ -41,14 +40,14 @@ export async function takeOver(
     try {
       await patch(client, splitKey(key).namespace, step);
     } catch (thrown) {
-      // By a write of status, for one, which makes no event that would bring another look.
+      // For example by a write of status, which causes no event that would trigger another reconcile.
       if (isApiError(thrown, 'API_CONFLICT')) changedMeanwhile = true;
       else refused.push({ step, thrown });
     }
   }
   if (steps.length > 0) {
     const models = Math.min(steps.length, BATCH) - refused.length;
-    logger.info({ key, models }, "KServe's finalizers and labels were taken over");
+    logger.info({ key, models }, "took over KServe's finalizers and labels");
   }
   const [first] = refused;
   if (first !== undefined) {

@@ -1,14 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { seconds } from '../../lib/clock.ts';
 import { addToCache } from './binary-cache.ts';
 import { ProgramError } from './errors.ts';
+import { reporting } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { runProgram } from './run-program.ts';
 import { formatVersion, parseReleaseVersion } from './version.ts';
 import type { ReleaseVersion } from './version.ts';
-
-const PROGRESS_INTERVAL = seconds(15);
 
 /** A package that `go.mod` names as a tool, under the name its program goes by. */
 export interface GoProgram {
@@ -121,16 +119,4 @@ function pinnedVersion(goMod: string): ReleaseVersion {
   const version = parseReleaseVersion(/^\s*(?:require )?k8s\.io\/kubernetes (\S+)/m.exec(goMod)?.[1] ?? '');
   if (version === undefined) throw new ProgramError('go.mod does not require a release of k8s.io/kubernetes');
   return version;
-}
-
-async function reporting<T>(program: string, progress: Progress, work: () => Promise<T>): Promise<T> {
-  const started = performance.now();
-  const timer = setInterval(() => {
-    progress(`  … ${program}: ${Math.round((performance.now() - started) / 1000)} s`);
-  }, PROGRESS_INTERVAL);
-  try {
-    return await work();
-  } finally {
-    clearInterval(timer);
-  }
 }

@@ -1,7 +1,10 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Milliseconds } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { withLock } from '../controlplane/lock.ts';
+import { reporting } from '../controlplane/progress.ts';
+import type { Progress } from '../controlplane/progress.ts';
 import { runProgram } from '../controlplane/run-program.ts';
 
 /** Written last: without it an environment is not whole. */
@@ -19,7 +22,9 @@ export interface PythonEnvironmentOptions {
   /** For messages: `MLServer 1.7.1`. */
   readonly what: string;
   readonly environment: NodeJS.ProcessEnv;
-  readonly progress: (line: string) => void;
+  readonly progress: Progress;
+  /** How often it says that it goes on. */
+  readonly every?: Milliseconds;
 }
 
 type PythonEnvironment =
@@ -54,16 +59,15 @@ async function isWhole(directory: string, requirements: readonly string[]): Prom
 
 async function install(
   directory: string,
-  { requirements, what, environment, progress }: PythonEnvironmentOptions,
+  { requirements, what, environment, progress, every }: PythonEnvironmentOptions,
 ): Promise<void> {
   progress(`installing ${what} with Python (some 40 s, once) …`);
   await rm(directory, { recursive: true, force: true });
-  await runProgram({ command: 'python3', args: ['-m', 'venv', directory], environment });
-  const pip = join(directory, 'bin/pip');
-  await runProgram({
-    command: pip,
-    args: ['install', '--quiet', '--disable-pip-version-check', ...requirements],
-    environment,
-  });
+  const args = ['install', '--quiet', '--disable-pip-version-check', ...requirements];
+  const steps = async (): Promise<void> => {
+    await runProgram({ command: 'python3', args: ['-m', 'venv', directory], environment });
+    await runProgram({ command: join(directory, 'bin/pip'), args, environment });
+  };
+  await reporting(what, progress, steps, every);
   await writeFile(join(directory, MARKER), requirements.join('\n'));
 }

@@ -10,7 +10,7 @@ import { DURATION_BUCKETS } from './buckets.ts';
 export interface AdmissionMetrics {
   admission(observation: AdmissionObservation): void;
   injection(decision: Pick<InjectionDecision, 'outcome' | 'reason'>): void;
-  /** Asked at each scrape. */
+  /** Read at each scrape. */
   observeWebhookServer(server: Pick<AdmissionServer, 'reviewsInFlight' | 'connections' | 'heldBytes'>): void;
   connectionClosed(reason: RoomReason): void;
   /** Seconds since the epoch. */

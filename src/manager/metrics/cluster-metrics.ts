@@ -7,13 +7,13 @@ import type { KubernetesObject } from '../../contract/kubernetes.ts';
 import type { RequestEvent } from '../../kube/transport.ts';
 import { DURATION_BUCKETS } from './buckets.ts';
 
-/** What is counted of a cache, whatever it holds. */
+/** The parts of a cache that metrics need. */
 export type ObservedCache = Pick<Reflector<KubernetesObject>, 'cache' | 'heardAt'>;
 
 export interface ClusterMetrics {
   apiRequest(request: RequestEvent): void;
   reflector(resource: string, event: ReflectorEvent): void;
-  /** Looked at on each scrape; by the names that `reflector` is given too. */
+  /** Read at each scrape; by the same names that `reflector` gets. */
   observeCaches(caches: ReadonlyMap<string, ObservedCache>, clock: Clock): void;
   leading(isLeader: boolean): void;
 }
@@ -86,8 +86,8 @@ function cacheMetrics(registry: Registry): ClusterMetrics['observeCaches'] {
     },
   });
   return (caches, clock) => {
-    each = (tell) => {
-      for (const [resource, cache] of caches) tell(resource, cache, clock.monotonic());
+    each = (visit) => {
+      for (const [resource, cache] of caches) visit(resource, cache, clock.monotonic());
     };
   };
 }

@@ -5,10 +5,10 @@ import type { PredictorOutcome } from '../../contract/predictor-outcome.ts';
 import type { WorkQueueEvent } from '../../controllers/work-queue.ts';
 import { DURATION_BUCKETS } from './buckets.ts';
 
-/** What the controller of predictors counts. */
+/** The metrics of the predictor controller. */
 export interface PredictorMetrics {
   predictorQueue(event: WorkQueueEvent<ObjectKey>): void;
-  /** `outcome`: undefined when the InferenceService is not looked after. */
+  /** `outcome`: undefined when the InferenceService is not managed. */
   predictorReconciled(key: ObjectKey, outcome: PredictorOutcome | undefined): void;
 }
 
@@ -24,7 +24,7 @@ export function predictorMetrics(registry: Registry): PredictorMetrics {
   const states = new Map<ObjectKey, string>();
   new Gauge({
     name: 'mms_predictors',
-    help: 'InferenceServices that are looked after, by state: Deployed, or the reason why not.',
+    help: 'InferenceServices that are managed, by state: Deployed, or the reason why not.',
     labelNames: ['state'] as const,
     registers,
     collect() {

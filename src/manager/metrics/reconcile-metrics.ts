@@ -13,7 +13,7 @@ export interface ReconcileMetrics {
   workQueue(event: WorkQueueEvent<ObjectKey>): void;
   planned(key: ObjectKey, plan: ModelConfigPlan): void;
   configMapWritten(write: ConfigMapWrite): void;
-  /** How long it took the watch to show what this process had written. */
+  /** How long the watch took to show this process's write. */
   cacheLag(lag: Milliseconds): void;
   propagated(result: PropagationResult): void;
   propagationQueue(event: WorkQueueEvent<ObjectKey>): void;

@@ -2,7 +2,7 @@ import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { TrainedModelStatusObserver } from '../../controllers/status/trained-model-status-controller.ts';
 
-/** Counts what the leader reports of TrainedModels. */
+/** Counts the leader's reports on TrainedModels. */
 export function statusMetrics(registry: Registry): TrainedModelStatusObserver {
   const registers = [registry];
   const writes = new Counter({
@@ -24,7 +24,7 @@ export function statusMetrics(registry: Registry): TrainedModelStatusObserver {
   });
   const faults = new Counter({
     name: 'mms_agent_faults_total',
-    help: 'Connections to predictor pods that were ended since their status was not as documented, or more than is kept.',
+    help: 'Connections to predictor pods that were closed because their status was invalid or too large to keep.',
     registers,
   });
   const ignored = new Counter({

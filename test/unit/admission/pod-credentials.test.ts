@@ -88,8 +88,9 @@ describe('a service account that lists thousands of Secrets', () => {
   });
 
   it('is kept with no more of them, and with no text that is no name', () => {
+    const annotations = { notes: 'x'.repeat(100_000), 'eks.amazonaws.com/role-arn': 'x'.repeat(100_000) };
     const account: ServiceAccount = {
-      metadata: { name: 'sa', namespace: 'ns', annotations: { notes: 'x'.repeat(100_000) } },
+      metadata: { name: 'sa', namespace: 'ns', annotations },
       secrets: [{ name: 'x'.repeat(500_000) }, {}, ...many.map((name) => ({ name, extra: 'x' }))],
     };
     const kept = storageAccount(account);

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { freePorts } from '../../../src/development/controlplane/ports.ts';
@@ -48,5 +48,17 @@ describe('the memory of the process behind a port', () => {
     const one = (await memory()) ?? 0;
     expect(one).toBeGreaterThan(HELD_MIB * MIB);
     expect(one).toBeLessThan(three - HELD_MIB * MIB);
+  });
+
+  it('needs no more memory itself where there are many processes', async () => {
+    const [port = 0] = await freePorts(1);
+    const memory = processMemoryAt(port);
+    await family(port, 3);
+    await memory();
+    const spies = (['allocUnsafe', 'allocUnsafeSlow'] as const).map((name) => jest.spyOn(Buffer, name));
+    expect(await memory()).toBeGreaterThan(3 * HELD_MIB * MIB);
+    const taken = spies.flatMap(({ mock }) => mock.calls.map(([size]) => size));
+    for (const spy of spies) spy.mockRestore();
+    expect(taken.reduce((sum, size) => sum + size, 0)).toBeLessThan(64 * 1024);
   });
 });

@@ -181,9 +181,9 @@ export const CASES: readonly Case[] = [
       'b.yaml': onDemand(model('iris'), ['residency: on-demand']),
     },
     found: [
-      ['MMS307', 'a.yaml:6:5', /"sometimes"; it is "always" or "on-demand"/],
-      ['MMS307', 'a.yaml:7:5', /"plenty"; it is a quantity/],
-      ['MMS216', 'b.yaml:6:5', /on a TrainedModel it is "always"/],
+      ['MMS307', 'a.yaml:6:5', /"sometimes"; it must be "always" or "on-demand"/],
+      ['MMS307', 'a.yaml:7:5', /"plenty"; it must be a quantity/],
+      ['MMS216', 'b.yaml:6:5', /on a TrainedModel it must be "always"/],
     ],
   },
   {

@@ -113,4 +113,24 @@ describe('credentials in mms inject, as in the webhook', () => {
     const { code, stdout, stderr } = await runCommand(['inject', '-f', podFile, '--inference-service', file]);
     expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(words) });
   });
+
+  it('one file may be given twice, and then has to hold both', async () => {
+    const file = join(directory, 'both.yaml');
+    const twice = ['inject', '-f', file, '--inference-service', file];
+    await writeFile(file, [pod(), inferenceService].map((object) => JSON.stringify(object)).join('\n---\n'));
+    expect(await runCommand(twice)).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^inject: Injected/),
+    });
+    await writeFile(file, JSON.stringify(pod()));
+    expect((await runCommand(twice)).stderr).toMatch(/both\.yaml holds no InferenceService; give the file/);
+  });
+
+  it('several Pods are refused by the names of their files', async () => {
+    const [one, other] = [join(directory, 'one.yaml'), join(directory, 'other.yaml')];
+    await writeFile(one, JSON.stringify(pod()));
+    await writeFile(other, JSON.stringify(pod()));
+    const { stderr } = await runCommand(['inject', '-f', one, '--inference-service', other]);
+    expect(stderr).toMatch(/^mms: give one Pod at a time: \S+one\.yaml and \S+other\.yaml have one each\n$/);
+  });
 });

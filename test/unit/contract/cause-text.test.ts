@@ -68,7 +68,73 @@ describe('the cause in what a program says', () => {
       ),
       `py4j.Py4JJavaError: it failed. : java.io.IOException: no file ${WHERE}`,
     ],
+    [
+      'one of a worker process, raised again where it is awaited',
+      `concurrent.futures.process._RemoteTraceback: \n"""\n${raised('ValueError: in the worker')}"""\n\nThe above exception was the direct cause of the following exception:\n\n${HEADER}\n  File "/usr/lib/python3.11/concurrent/futures/_base.py", line 401, in __get_result\n    raise self._exception\nValueError: in the worker\n`,
+      `ValueError: in the worker ${WHERE}`,
+    ],
+    [
+      'a group of exceptions that were not raised',
+      [
+        '  + Exception Group Traceback (most recent call last):',
+        '  |   File "/a/b.py", line 1, in f',
+        '  | ExceptionGroup: outer (2 sub-exceptions)',
+        '  +-+---------------- 1 ----------------',
+        '    | ExceptionGroup: inner (1 sub-exception)',
+        '    +-+---------------- 1 ----------------',
+        '      | OSError: no such bucket',
+        '      +---------------- 2 ----------------',
+        '      | ValueError: v',
+        '      +------------------------------------',
+      ].join('\n'),
+      'OSError: no such bucket',
+    ],
+    [
+      'XGBoost',
+      raised(
+        `xgboost.core.XGBoostError: [10:00:00] /src/learner.cc:100: Check failed: cannot open file\nStack trace:\n${Array.from({ length: 9 }, (_, n) => `  [bt] (${n}) /opt/lib/libxgboost.so(+0x${n}) [0x7f]`).join('\n')}\n\n`,
+      ),
+      `xgboost.core.XGBoostError: [10:00:00] /src/learner.cc:100: Check failed: cannot open file ${WHERE}`,
+    ],
+    [
+      'PyTorch',
+      raised(
+        'RuntimeError: PytorchStreamReader failed locating file constants.pkl: file not found\nException raised from valid at ../caffe2/serialize/inline_container.cc:158 (most recent call first):\nframe #0: c10::Error::Error() + 0x57 (0x7f in /opt/lib/libc10.so)\nframe #1: <unknown function>',
+      ),
+      `RuntimeError: PytorchStreamReader failed locating file constants.pkl: file not found ${WHERE}`,
+    ],
+    [
+      'lines of a log after it',
+      `${raised('KeyError: 110')}INFO:     127.0.0.1 - "POST /v2/repository/models/x/load HTTP/1.1" 500 Internal Server Error`,
+      `KeyError: 110 ${WHERE}`,
+    ],
+    [
+      'lines of a log with their time after it',
+      `${raised('KeyError: 110')}2026-01-01 00:00:00,000 [mlserver.grpc] INFO - Waiting for shutdown`,
+      `KeyError: 110 ${WHERE}`,
+    ],
+    [
+      'colours of a terminal',
+      raised('\u001b[1;35mKeyError\u001b[0m: \u001b[35m110\u001b[0m'),
+      `KeyError: 110 ${WHERE}`,
+    ],
+    [
+      'Java alone',
+      'o.p.ModelNotFoundException: no model m\n\tat o.p.A.b(A.java:1)\n\tat o.p.C.d(Native Method)\nCaused by: java.io.IOException: disk\n\t... 3 common frames omitted',
+      'o.p.ModelNotFoundException: no model m\nCaused by: java.io.IOException: disk',
+    ],
+    [
+      'Node.js',
+      'Error: cannot load\n    at f (/app/x.js:1:2)\n    at async Object.<anonymous> (file:///app/y.js:3:4)\n    at /app/z.js:5:6',
+      'Error: cannot load',
+    ],
+    [
+      'Go',
+      'panic: assignment to entry in nil map\n\ngoroutine 1 [running]:\nmain.main()\n\t/src/a.go:7 +0x1d\nexit status 2',
+      'panic: assignment to entry in nil map',
+    ],
     ['words', 'no such model', 'no such model'],
+    ['an exception that says nothing', 'builtins.EOFError: ', 'builtins.EOFError'],
     ['a line before it', `ERROR: ${raised('KeyError: 110')}`, `KeyError: 110 ${WHERE}`],
   ];
   it.each(TABLE)('%s', (_what, text, cause) => {
@@ -100,8 +166,13 @@ describe('the cause in what a program says', () => {
     `${HEADER}\n`.repeat(100_000),
     '+-'.repeat(1_000_000) + 'Exception Group Traceback (most recent call last):',
     '  File "'.repeat(200_000),
+    '\n at :1:1'.repeat(200_000),
+    '\n at a(' + '('.repeat(1_000_000),
+    '\nStack trace:\n [bt] '.repeat(100_000),
+    '<html>' + '<h1'.repeat(600_000),
   ])('is found in 2 MB from anybody', (text) => {
     expect(causeIn(`a${text}b`, 400).length).toBeLessThanOrEqual(400);
+    expect(explanationIn(`${text}b`, 400).length).toBeLessThanOrEqual(400);
   });
 });
 
@@ -118,6 +189,22 @@ describe('what a model server answers', () => {
     ['vLLM', '{"error":{"message":"no such model","code":404}}', 'no such model'],
     ['TorchServe', '{"code":500,"type":"X","message":"Worker died."}', 'Worker died.'],
     ['a traceback in JSON', JSON.stringify({ error: raised('KeyError: 110') }), `KeyError: 110 ${WHERE}`],
+    [
+      'one that passes on the answer of another',
+      JSON.stringify({ detail: JSON.stringify({ error: raised('KeyError: 110') }) }),
+      `KeyError: 110 ${WHERE}`,
+    ],
+    [
+      'FastAPI, of a request that is not as it wants it',
+      '{"detail":[{"type":"enum","loc":["body","inputs",0,"datatype"],"msg":"Input should be \'BOOL\'"},{"msg":"Field required"}]}',
+      "body.inputs.0.datatype: Input should be 'BOOL'; Field required",
+    ],
+    [
+      'a proxy, with a page',
+      '<!DOCTYPE html>\r\n<html><head><title>502 Bad Gateway</title><style>p{}</style></head><body><center><h1>502 Bad Gateway</h1></center><h2>no upstream</h2></body></html>',
+      '502 Bad Gateway: no upstream',
+    ],
+    ['a page without a heading', '<html><body>no</body></html>', '<html><body>no</body></html>'],
     ['other JSON', '{"load":false}', '{"load":false}'],
     ['nothing', ' ', 'without a reason'],
     [

@@ -321,7 +321,7 @@ describe('a text of a MiB that is no list of models', () => {
   ])('is not parsed: %s', (_how, text) => {
     const { models, faults } = decodeModelConfig(text);
     expect(models).toEqual([]);
-    expect(faults).toEqual([{ path: '', message: expect.stringContaining('no list of models') }]);
+    expect(faults).toEqual([{ path: '', message: expect.stringContaining('not a list of models') }]);
   });
 
   it('is told of by its first faults', () => {

@@ -12,11 +12,11 @@ const NOW = 1_000_000 as MonotonicMs;
 const WANTED = 'a'.repeat(64);
 
 const told = (pod: string, model: Partial<ReplicaModel>, ready = true): ReplicaView => ({
-  ...{ kind: 'told', pod, ready },
+  ...{ kind: 'reported', pod, ready },
   model: { phase: 'Loaded', specHash: WANTED, reason: '', message: '', ...model },
 });
 const silent = (pod: string, forMs: number, last?: Partial<ReplicaModel>): ReplicaView => ({
-  ...{ kind: 'silent', pod, ready: true, since: (NOW - forMs) as MonotonicMs, why: 'nothing listens there' },
+  ...{ kind: 'silent', pod, ready: true, since: (NOW - forMs) as MonotonicMs, why: 'connection refused' },
   last: last && { phase: 'Loaded', specHash: WANTED, reason: '', message: '', ...last },
 });
 const failed = { phase: 'Failed', reason: 'NotFound', message: '404 from s3://b/m' } as const;
@@ -30,11 +30,7 @@ describe('whether a model is loaded', () => {
     ...(['Standby', 'Remote'] as const).map((phase): [string, ReplicaView[], string, string, string] => [
       `in memory on one, ${phase} on the other`,
       [told('a', {}), told('b', { phase })],
-      ...([
-        'True',
-        'Standby',
-        'has loaded on every ready replica, and does again when a request comes for it',
-      ] as const),
+      ...(['True', 'Standby', 'has loaded on every ready replica, and is loaded again on request'] as const),
     ]),
     [
       'asleep on one, and new on the other',
@@ -59,7 +55,7 @@ describe('whether a model is loaded', () => {
     ],
     [
       'not yet heard of',
-      [{ kind: 'untold', pod: 'a', ready: true } as const],
+      [{ kind: 'unreported', pod: 'a', ready: true } as const],
       'False',
       'Queued',
       'loaded on 0 of 1 replicas',
@@ -111,7 +107,7 @@ describe('whether a model is loaded', () => {
       [told('a', {}), silent('b', SILENCE_BELIEVED, {})],
       'Unknown',
       'AgentNotReachable',
-      'loaded on 1 of 2 replicas; pod b: agent not reachable (nothing listens there)',
+      'loaded on 1 of 2 replicas; pod b: agent not reachable (connection refused)',
     ],
     [
       'one that fell silent just now',

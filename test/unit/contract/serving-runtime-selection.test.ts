@@ -143,7 +143,7 @@ describe('a predictor that names its runtime', () => {
   });
 
   it.each<[string, RuntimeOffer[], Partial<ModelRequest>, string, string]>([
-    ['is not there', [runtime('b')], {}, 'RuntimeNotRecognized', 'a yet; it is waited for'],
+    ['is not there', [runtime('b')], {}, 'RuntimeNotRecognized', 'a yet; the InferenceService waits for it'],
     ['is disabled', [runtime('a', { disabled: true })], {}, 'RuntimeDisabled', 'enable it'],
     [
       'speaks another protocol',

@@ -75,6 +75,32 @@ describe('what is kept of a pod', () => {
   });
 });
 
+describe('what is kept of a pod that a tenant made large', () => {
+  const long = 'x'.repeat(250_000);
+  const volume = (name: string) => ({ name, configMap: { name } });
+
+  it('is little, however much it has of what is read', () => {
+    const kept = watchedPod({
+      metadata: {
+        ...METADATA,
+        labels: { 'serving.kserve.io/inferenceservice': 'sk' },
+        annotations: { 'kserve-mms/model-config-version': long },
+      },
+      spec: {
+        volumes: Array.from({ length: 5_000 }, (_, index) => [
+          volume(`${'y'.repeat(240)}-${index}`),
+          volume(`modelconfig-sk-${index}`),
+        ]).flat(),
+        containers: [{ name: 'agent' }],
+      },
+      status: { phase: long, podIP: long },
+    } as KubernetesObject);
+    expect(JSON.stringify(kept).length).toBeLessThan(2_000);
+    expect(kept.configMaps.slice(0, 2)).toEqual(['modelconfig-sk-0', 'modelconfig-sk-1']);
+    expect(kept.modelConfigVersion).toBeUndefined();
+  });
+});
+
 describe('two states of a pod', () => {
   const before = seen({ spec: { nodeName: 'n' }, status: { phase: 'Running', podIP: '10.0.0.7' } });
 

@@ -19,10 +19,22 @@ describe('what to do about a model that the model server refuses', () => {
       "builtins.AttributeError: Can't get attribute 'Scale' on <module '__main__'>",
       /image with that package/,
     ],
-    ['builtins.KeyError: 110', /no pickle/],
-    ["_pickle.UnpicklingError: invalid load key, '<'.", /no pickle/],
-    ['builtins.EOFError: Ran out of input', /no pickle/],
-    ['builtins.ValueError: unsupported pickle protocol: 5', /no pickle/],
+    ['builtins.KeyError: 110', /as a pickle/],
+    ["_pickle.UnpicklingError: invalid load key, '<'.", /as a pickle/],
+    ['builtins.EOFError: Ran out of input', /as a pickle/],
+    ['builtins.ValueError: unsupported pickle protocol: 5', /as a pickle/],
+    ['builtins.ValueError: node array from the pickle has an incompatible dtype:', /another version/],
+    [
+      'builtins.ValueError: numpy.ndarray size changed, may indicate binary incompatibility',
+      /another version/,
+    ],
+    ["builtins.AttributeError: 'Tree' object has no attribute 'missing_go_to_left'", /another version/],
+    ["builtins.TypeError: __init__() got an unexpected keyword argument 'x'", /another version/],
+    ['builtins.MemoryError', /too little memory/],
+    [
+      'numpy.core._exceptions._ArrayMemoryError: Unable to allocate 8.00 GiB for an array',
+      /too little memory/,
+    ],
   ])('%s', (message, advice) => {
     expect(
       adviceOnRefusal(`Failed: the model server answered 500: ${message}`, modelOf('sklearn'), SKLEARN),

@@ -76,4 +76,44 @@ describe('what is kept of a TrainedModel', () => {
     expect(canBeInferenceService(inferenceServiceOf(kept) ?? '')).toBe(false);
     expect(JSON.stringify(kept).length).toBeLessThan(2_000);
   });
+
+  const names = (count: number): string[] =>
+    Array.from({ length: count }, (_, index) => `example.com/name-${index}`);
+
+  it.each<[string, object]>([
+    [
+      'annotations that are read',
+      {
+        metadata: {
+          ...METADATA,
+          annotations: { 'kserve-mms/replaces': ENDLESS, 'kserve-mms/residency': ENDLESS },
+        },
+      },
+    ],
+    [
+      'labels',
+      { metadata: { ...METADATA, labels: Object.fromEntries(names(30_000).map((name) => [name, 'x'])) } },
+    ],
+    ['finalizers', { metadata: { ...METADATA, finalizers: names(30_000) } }],
+    [
+      'owners',
+      { metadata: { ...METADATA, ownerReferences: names(10_000).map((name) => ({ name, uid: name })) } },
+    ],
+    [
+      'status, nested deep,',
+      { metadata: METADATA, status: JSON.parse(`${'['.repeat(1_500)}${']'.repeat(1_500)}`) as object },
+    ],
+    ['conditions', { metadata: METADATA, status: { conditions: [{ type: 'Ready', message: ENDLESS }] } }],
+    [
+      'fields that nobody knows',
+      { metadata: METADATA, spec: { ...SPEC, more: ENDLESS }, status: STATUS, also: ENDLESS },
+    ],
+  ])('is little, however long its %s', (_what, more) => {
+    const model = { spec: SPEC, apiVersion: 'v', kind: 'TrainedModel', ...more } as unknown as TrainedModel;
+    const kept = createTrainedModelProjection()(structuredClone(model));
+    expect(JSON.stringify(kept).length).toBeLessThan(2_000);
+    expect(kept.metadata).toMatchObject({ name: 'm', namespace: 'ns', resourceVersion: '3' });
+    expect(readTrainedModel(kept)).toEqual(readTrainedModel(model));
+    expect(kept.metadata.annotations?.['kserve-mms/residency']).not.toBe('always');
+  });
 });

@@ -22,6 +22,9 @@ async function figuresOf({ onDemand }: { readonly onDemand: boolean }): Promise<
   metrics.requested('/v2/models/iris/infer', 200, milliseconds(4));
   metrics.requested('/v2/models/iris/infer', 500, milliseconds(4));
   metrics.requested('/v2/models/rose/infer', 200, milliseconds(40));
+  metrics.requested('/v2/models/iris/ready', 404, milliseconds(1));
+  metrics.requested('/v2/health/ready', 503, milliseconds(1));
+  metrics.requested('/v2/models/iris', 200, milliseconds(1));
   if (onDemand)
     addResidencyMetrics(
       metrics.registry,
@@ -37,7 +40,7 @@ async function figuresOf({ onDemand }: { readonly onDemand: boolean }): Promise<
 }
 
 describe('a replica, as the page shows it', () => {
-  it('counts its models by phase, and its requests', async () => {
+  it('counts its models by phase, and the requests that ask one of them', async () => {
     const replica = serviceReplica(await figuresOf({ onDemand: false }));
     expect(replica).toMatchObject({
       ...{ pod: 'flowers-0', ready: true, silent: '', residency: null },

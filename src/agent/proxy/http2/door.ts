@@ -8,17 +8,17 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { type ModelTarget, modelTarget } from '../../../contract/model-target.ts';
-import type { AroundStreams, StreamSight } from '../around.ts';
+import type { Look, Sight } from '../around.ts';
 import { onceAwake, type Wake, type WhileAway } from '../wake.ts';
 import { MAX_HEAD_BYTES, MAX_HEADERS } from '../proxied-request.decide.ts';
 import { answerStream } from './answers.ts';
 import { forwardStream } from './forward-stream.ts';
 import { firstName, grpcAsk } from './grpc-message.decide.ts';
 
-/** What a stream may send before it is read, and so what one that waits takes in memory. */
+/** What a stream may send before it is read, and so the memory of a waiting stream. */
 const STREAM_WINDOW = 256 * 1024;
 const SESSION_WINDOW = 1024 * 1024;
-/** Heads are as large as over HTTP/1.1; Node's own bounds are 64 KB and 128 headers. */
+/** Heads may be as large as over HTTP/1.1. Node's own bounds are 64 KB and 128 headers. */
 const LIMITS = {
   maxHeaderListPairs: MAX_HEADERS,
   maxSendHeaderBlockLength: MAX_HEAD_BYTES,
@@ -29,24 +29,24 @@ const LIMITS = {
   },
 };
 
-/** HTTP/2 in clear text where requests wait for models or are logged: gRPC, and V1 and V2 as they are over HTTP/1.1. */
+/** HTTP/2 in clear text when requests wait for models or are logged: gRPC, and V1 and V2 as over HTTP/1.1. */
 export interface Http2Door {
   /** Takes over a connection whose first bytes are still to be read. */
   serve(socket: Socket): void;
-  /** No connection takes new streams; those that are under way go on. */
+  /** Connections take no new streams. Running streams continue. */
   drain(): void;
 }
 
 interface DoorOptions {
   readonly host: string;
   readonly port: number;
-  /** By what requests wait; undefined: none does. */
+  /** Lets requests wait. Undefined: none waits. */
   readonly wake: () => Wake | undefined;
-  /** What looks at streams; undefined: nothing does. */
-  readonly aroundStreams?: AroundStreams | undefined;
+  /** Observes requests. Undefined: nothing does. */
+  readonly look?: Look | undefined;
 }
 
-export function createHttp2Door({ host, port, wake, aroundStreams }: DoorOptions): Http2Door {
+export function createHttp2Door({ host, port, wake, look }: DoorOptions): Http2Door {
   const sessions = new Set<ServerHttp2Session>();
   let isDraining = false;
   const server = createServer(LIMITS);
@@ -62,7 +62,7 @@ export function createHttp2Door({ host, port, wake, aroundStreams }: DoorOptions
     });
     const begun = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _: number, raw: string[]) => {
       stream.on('error', () => undefined);
-      serveStream({ stream, headers, wake: wake(), session: component.get, sight: aroundStreams?.(raw) });
+      serveStream({ stream, headers, wake: wake(), session: component.get, sight: look?.(raw) });
     };
     session.on('stream', begun);
     if (isDraining) session.close();
@@ -81,7 +81,7 @@ interface ComponentSession {
   readonly close: () => void;
 }
 
-/** One session with the component for each of a client, as with a tunnel; a new one when it has ended. */
+/** One session with the component for each session of a client, as with a tunnel. A new one when it has ended. */
 function newComponentSession(host: string, port: number): ComponentSession {
   let current: Promise<ClientHttp2Session> | undefined;
   let made: ClientHttp2Session | undefined;
@@ -107,7 +107,7 @@ interface Stream {
   readonly headers: IncomingHttpHeaders;
   readonly wake: Wake | undefined;
   readonly session: ComponentSession['get'];
-  readonly sight: StreamSight | undefined;
+  readonly sight: Sight | undefined;
 }
 
 function serveStream(served: Stream): void {
@@ -152,7 +152,7 @@ function goOn({ stream, headers, session, sight }: Stream, known: Known, whileAw
   void forwardStream({ ...{ stream, headers, isGrpc, read, isBlind, whileAway, session, sight } });
 }
 
-/** Reads as much of a stream as tells the model's name; nothing more is read until somebody reads it. */
+/** Reads as much of a stream as is needed for the model's name, and then pauses it. */
 function readName(stream: ServerHttp2Stream, told: (name: string | undefined, read: Buffer) => void): void {
   let read: Buffer = Buffer.alloc(0);
   const finish = (name: string | undefined): void => {

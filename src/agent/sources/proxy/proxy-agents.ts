@@ -13,10 +13,10 @@ import { withinLimit } from '../within-limit.ts';
 export interface ProxyAgentOptions {
   readonly proxy: ProxyServer;
   readonly connectTimeoutMs: number;
-  /** Asked before the proxy is; throws where a request may not go. */
+  /** Called before the proxy is contacted. Throws if the request is not allowed. */
   readonly approve: ((hostname: string) => Promise<void>) | undefined;
   readonly tls: NonNullable<ProxyRouterOptions['tls']>;
-  /** Called with what goes wrong on the way to the server. */
+  /** Called with an error on the way to the server. */
   readonly onFault: (fault: PullError) => void;
 }
 
@@ -28,8 +28,8 @@ interface Target {
 type Done = (error: Error | null, socket: Socket) => void;
 
 /**
- * An agent for http:// URLs. Node itself writes requests as a proxy wants them (RFC 9112, 3.2.2) and gives the proxy its
- * credentials; the connection is made here, so that its errors name the proxy.
+ * An agent for http:// URLs. Node writes requests in the form for proxies (RFC 9112, 3.2.2) and sends the proxy its
+ * credentials. The connection is made here, so that its errors name the proxy.
  */
 export function httpAgentVia(options: ProxyAgentOptions): HttpAgent {
   const { proxy, connectTimeoutMs } = options;
@@ -39,7 +39,7 @@ export function httpAgentVia(options: ProxyAgentOptions): HttpAgent {
   return agent;
 }
 
-/** An agent for https:// URLs: a tunnel through the proxy, and in it TLS with the server, whose certificate counts. */
+/** An agent for https:// URLs: TLS with the server, with its certificate checked, in a tunnel through the proxy. */
 export function httpsAgentVia(options: ProxyAgentOptions): HttpsAgent {
   const { proxy, connectTimeoutMs, tls } = options;
   const agent = new HttpsAgent({ ...IDLE, ...tls });
@@ -52,7 +52,10 @@ export function httpsAgentVia(options: ProxyAgentOptions): HttpsAgent {
   return agent;
 }
 
-/** Node takes a connection that is made later by its callback. Source: nodejs.org/api/http, agent.createConnection */
+/**
+ * Node accepts a connection that is made later through its callback. Source: nodejs.org/api/http,
+ * agent.createConnection
+ */
 function connecting(
   { approve, onFault }: ProxyAgentOptions,
   { host }: Target,
@@ -67,7 +70,7 @@ function connecting(
     (socket) => done?.(null, socket),
     (error: unknown) => {
       if (error instanceof PullError) onFault(error);
-      // Node reads no socket beside an error, which its types do not say.
+      // With an error Node ignores the socket, which its types do not say.
       (done as ((error: unknown) => void) | undefined)?.(error);
     },
   );

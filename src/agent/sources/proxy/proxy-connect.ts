@@ -9,7 +9,7 @@ import { refusedBy, unanswered, unreachable } from './proxy-faults.ts';
 import { withinLimit } from '../within-limit.ts';
 
 /**
- * A connection to the proxy itself. Its address is not judged by the destination policy: it comes from the pod's
+ * A connection to the proxy itself. The destination policy does not apply to its address: it comes from the pod's
  * environment, and no storageUri can change it.
  * @throws ProxyUnavailableError
  */
@@ -49,7 +49,7 @@ export async function openTunnel(proxy: ProxyServer, authority: string, limitMs:
   throw refusedBy(proxy, status, authority);
 }
 
-/** Whatever goes wrong here is the proxy's doing. */
+/** Every error here is the proxy's. */
 async function available<T>(
   proxy: ProxyServer,
   limitMs: number,

@@ -1,7 +1,7 @@
 import type { ProxyServer } from './proxy-rules.decide.ts';
 import { ProxyRefusedError, ProxyUnavailableError, PullError } from '../errors.ts';
 
-/** A proxy wants other credentials than it was given, or any. */
+/** The status with which a proxy asks for credentials, or for other ones. */
 export const PROXY_AUTHENTICATION_REQUIRED = 407;
 
 const CODES: ReadonlySet<unknown> = new Set(['PROXY_UNAVAILABLE', 'PROXY_REFUSED']);
@@ -13,7 +13,7 @@ function named({ variable, url }: ProxyServer): string {
 
 export function unanswered(proxy: ProxyServer, limitMs: number): ProxyUnavailableError {
   return new ProxyUnavailableError(
-    `${named(proxy)} did not answer within ${limitMs} ms. It is asked again later.`,
+    `${named(proxy)} did not answer within ${limitMs} ms. It is fetched again later.`,
   );
 }
 
@@ -26,20 +26,20 @@ export function unreachable(proxy: ProxyServer, cause: unknown): ProxyUnavailabl
   );
 }
 
-/** @param authority what it was to connect to. */
+/** @param authority the target of the CONNECT. */
 export function refusedBy(proxy: ProxyServer, status: number, authority?: string): ProxyRefusedError {
   const asked = authority === undefined ? '' : ` when asked to connect to ${authority}`;
   const advice =
     status === PROXY_AUTHENTICATION_REQUIRED
       ? `Check the user and the password in ${proxy.variable}.`
-      : 'Check what the proxy lets the pod reach; what needs no proxy belongs into NO_PROXY.';
+      : 'Check what the proxy allows the pod to reach. Put hosts that need no proxy into NO_PROXY.';
   return new ProxyRefusedError(`${named(proxy)} answered ${status}${asked}. ${advice}`);
 }
 
 /**
- * The proxy's fault behind what a client threw, if it is one.
- * @param last the fault that the connections of that proxy saw last: Azure's and Google's clients keep of an error nothing
- *   but its code.
+ * The proxy's fault behind what a client threw, if there is one.
+ * @param last the last fault on the connections of that proxy: Azure's and Google's clients keep only the code of an
+ *   error.
  */
 export function faultBehind(thrown: unknown, last: PullError | undefined): PullError | undefined {
   for (let error = thrown, depth = 0; depth < 5 && typeof error === 'object' && error !== null; depth += 1) {

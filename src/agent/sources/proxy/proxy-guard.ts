@@ -4,13 +4,13 @@ import type { DestinationPolicy } from '../destination-policy.decide.ts';
 import { refuseAddresses } from '../guarded-connect.ts';
 import type { Resolve } from '../guarded-connect.ts';
 
-/** Behind a proxy the pod's name servers often know nothing of the world, and may take long to say so. */
+/** Behind a proxy the pod's name servers often cannot resolve outside names, and may take long to answer so. */
 const RESOLVE_MS = 1_000;
 
 /**
- * Refuses a name that leads out of bounds as far as the pod itself can tell. The proxy resolves it again, and only that
- * one connects: this keeps out what is plainly an alias of a metadata service, and no more. A name that the pod cannot
- * resolve is the proxy's to judge.
+ * Refuses a name with a denied address, as far as the pod itself can resolve it. The proxy resolves it again, and only
+ * the proxy connects, so this catches no more than plain aliases of a metadata service. A name that the pod cannot
+ * resolve is left to the proxy.
  * @throws DestinationRefusedError
  */
 export function guardedTarget(
@@ -19,12 +19,12 @@ export function guardedTarget(
 ): (hostname: string) => Promise<void> {
   const addressesOf = resolve === undefined ? askNameServers : asPromise(resolve);
   return async (hostname) => {
-    // An address has been judged as it is written.
+    // An IP address has been checked as written.
     if (isIP(hostname) === 0) refuseAddresses(policy, hostname, await addressesOf(hostname));
   };
 }
 
-/** Not by `dns.lookup`: it holds one of the threads that write to the disk for as long as the name servers are silent. */
+/** Not `dns.lookup`: it blocks one of the threads that write to the disk until the name servers answer. */
 async function askNameServers(hostname: string): Promise<string[]> {
   const resolver = new Resolver({ timeout: RESOLVE_MS, tries: 1 });
   const giveUp = setTimeout(() => resolver.cancel(), RESOLVE_MS);

@@ -2,7 +2,7 @@ import type { ProxyRouter, ProxyRouterOptions } from './proxy-types.ts';
 import { namesProxy } from './proxy-variables.decide.ts';
 import type { Environment } from '../environment.ts';
 
-/** Undefined where the environment names no proxy; nothing that is for proxies is loaded then. */
+/** Undefined if the environment names no proxy; no proxy code is loaded then. */
 export function createProxyRouter(env: Environment, options: ProxyRouterOptions): ProxyRouter | undefined {
   if (!namesProxy(env)) return undefined;
   let loading: Promise<ProxyRouter> | undefined;

@@ -8,12 +8,12 @@ import { guardedTarget } from './proxy-guard.ts';
 import type { ProxyRoute, ProxyRouter, ProxyRouterOptions } from './proxy-types.ts';
 import type { Environment } from '../environment.ts';
 
-/** The router itself; loaded where the environment names a proxy. */
+/** The router itself, loaded only if the environment names a proxy. */
 export function createProxyRoutes(env: Environment, options: ProxyRouterOptions): ProxyRouter {
   const { connectTimeoutMs, tls = {}, guard } = options;
   const rules = readProxyRules(env);
   const approve = guard === undefined ? undefined : guardedTarget(guard.policy, guard.resolve);
-  /** One for each scheme, as the scheme decides which variable counts. */
+  /** One for each scheme, since the scheme decides which variable counts. */
   const routes = new Map<string, ProxyRoute>();
   const routeFor = (url: URL): ProxyRoute | undefined => {
     const choice = chooseProxy(rules, url);

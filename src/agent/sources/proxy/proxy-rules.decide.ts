@@ -6,13 +6,13 @@ import type { ProxyEnvironment } from './proxy-variables.decide.ts';
 /** A proxy as the environment names it. */
 export interface ProxyServer {
   readonly variable: string;
-  /** `http:` or `https:`, perhaps with a user and a password: never to be shown. */
+  /** `http:` or `https:`, perhaps with a user and a password: never show it. */
   readonly url: URL;
   /** `user:password`, decoded. */
   readonly credentials: string | undefined;
 }
 
-/** How a request is to reach its server. */
+/** How a request reaches its server. */
 type ProxyChoice =
   | { readonly kind: 'direct' }
   | { readonly kind: 'proxy'; readonly proxy: ProxyServer }
@@ -40,9 +40,9 @@ const DIRECT: ProxyChoice = { kind: 'direct' };
 const IPV4_LOOPBACK = { family: 4, value: 0x7f00_0000n, prefix: 8 } as const;
 
 /**
- * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and their names in lower case, as KServe's agent does, which leaves it to Go:
- * golang.org/x/net/http/httpproxy. Two things differ: a value that is no URL is an error where it would be used, and no
- * direct connection; and socks5 proxies are such an error.
+ * Reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY, also in lower case, as Go does for KServe's agent:
+ * golang.org/x/net/http/httpproxy. Two things differ: a value that is not a URL is an error when it would be used, and
+ * not a direct connection; so are socks5 proxies.
  */
 export function readProxyRules(env: ProxyEnvironment): ProxyRules {
   const list = firstSet(env, BYPASS_VARIABLES)?.value ?? '';
@@ -53,7 +53,7 @@ export function readProxyRules(env: ProxyEnvironment): ProxyRules {
   };
 }
 
-/** Localhost and loopback addresses are never asked of a proxy, whatever the environment says. */
+/** Requests to localhost and loopback addresses never go through a proxy, whatever the environment says. */
 export function chooseProxy(rules: ProxyRules, url: URL): ProxyChoice {
   const secure = url.protocol === 'https:';
   const named = secure ? rules.https : rules.http;
@@ -72,7 +72,7 @@ function namedBy(env: ProxyEnvironment, names: readonly string[]): Named | undef
   const text = value.includes('://') ? value : `http://${value}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const unusable = (because: string): Named => ({ kind: 'unusable', variable, because });
-  if (url === undefined || url.hostname === '') return unusable('it is no URL such as http://proxy:3128');
+  if (url === undefined || url.hostname === '') return unusable('it is not a URL such as http://proxy:3128');
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     return unusable(`its scheme is ${url.protocol}//, and only http:// and https:// proxies are supported`);
   }
@@ -84,11 +84,11 @@ function namedBy(env: ProxyEnvironment, names: readonly string[]): Named | undef
     const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
     return { kind: 'proxy', proxy: { variable, url, credentials } };
   } catch {
-    return unusable('its user or password has a % that begins no %XX; write %25 for one');
+    return unusable('its user or password has a % that does not begin a %XX; write %25 for %');
   }
 }
 
-/** One entry of NO_PROXY: `*`, a network, an address or a domain, the latter two with or without a port. */
+/** One entry of NO_PROXY: `*`, a network, an address or a domain. The latter two may have a port. */
 function matcherOf(entry: string): Matcher | undefined {
   if (entry === '') return undefined;
   if (entry === '*') return () => true;
@@ -104,7 +104,7 @@ function matcherOf(entry: string): Matcher | undefined {
   return domainMatcher(host, fits);
 }
 
-/** `example.com` means itself and all below it, `.example.com` and `*.example.com` only what is below. */
+/** `example.com` matches itself and its subdomains, `.example.com` and `*.example.com` only the subdomains. */
 function domainMatcher(name: string, fits: Matcher): Matcher {
   const domain = name.replace(/^\*(?=\.)/, '');
   const onlyBelow = domain.startsWith('.');
@@ -118,7 +118,7 @@ function splitPort(entry: string): { host: string; port: string } {
   return host === undefined ? { host: entry, port: '' } : { host, port };
 }
 
-/** A URL has names in other scripts in their ASCII form. */
+/** A URL holds international names in their ASCII form. */
 function asciiHost(name: string): string {
   return URL.canParse(`http://${name}`) ? new URL(`http://${name}`).hostname : name;
 }
@@ -127,7 +127,7 @@ function withoutBrackets(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
-/** An address; an IPv4 one in IPv6's clothes counts as what it is. */
+/** An address. An IPv4-mapped IPv6 address counts as its IPv4 address. */
 function plainIp(text: string): IpAddress | undefined {
   const ip = parseIp(text);
   const isMapped = ip?.family === 6 && ip.value >> 32n === 0xffffn;

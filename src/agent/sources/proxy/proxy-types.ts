@@ -4,27 +4,27 @@ import type { DestinationPolicy } from '../destination-policy.decide.ts';
 import type { Resolve } from '../guarded-connect.ts';
 import type { PullError } from '../errors.ts';
 
-/** How a request reaches its server by way of a proxy. */
+/** How a request reaches its server through a proxy. */
 export interface ProxyRoute {
   /** Makes the connections; its errors are PullErrors that name the proxy. */
   readonly agent: Agent;
-  /** @throws ProxyRefusedError when the answer is not the server's but the proxy's own refusal. */
+  /** @throws ProxyRefusedError when the answer is the proxy's own refusal. */
   check(status: number | undefined): void;
-  /** The proxy's part in what a client threw: some keep nothing of an error but its code. */
+  /** The proxy's fault behind what a client threw. Some clients keep only the code of an error. */
   faultOf(thrown: unknown): PullError | undefined;
 }
 
-/** A request of whatever client, before it is sent. */
+/** A request of any client, before it is sent. */
 interface RoutedRequest {
   readonly url: string | URL;
   agent?: unknown;
 }
 
-/** Sends requests by the proxies that the environment names. */
+/** Sends requests through the proxies that the environment names. */
 export interface ProxyRouter {
-  /** Undefined: directly. @throws SourceConfigurationError when the variable that applies cannot be used. */
+  /** Undefined: no proxy. @throws SourceConfigurationError when the variable that applies cannot be used. */
   routeFor(url: URL): Promise<ProxyRoute | undefined>;
-  /** Gives a client's request the agent of its route and reads the answer; for clients that take an agent a request. */
+  /** Gives a client's request the agent of its route and reads the answer; for clients with an agent per request. */
   send<Request extends RoutedRequest, Answer extends { readonly status: number }>(
     request: Request,
     send: (request: Request) => Promise<Answer>,
@@ -33,10 +33,13 @@ export interface ProxyRouter {
 }
 
 export interface ProxyRouterOptions {
-  /** For the connection to the proxy, for what it then does to reach the server, and for TLS with that, each. */
+  /** Applies to each step: the connection to the proxy, its CONNECT to the server, and TLS with the server. */
   readonly connectTimeoutMs: number;
-  /** For TLS with the servers; the proxies' own certificates are judged by what Node trusts. */
+  /** For TLS with the servers. The proxies' own certificates are checked against Node's trust store. */
   readonly tls?: SecureContextOptions & { readonly rejectUnauthorized?: boolean };
-  /** Where a URL is the user's: what a name leads to, as far as the pod can tell, is judged before the proxy is asked. */
+  /**
+   * Set if the URLs are the user's: the pod checks the name's addresses, as far as it can, before it contacts the
+   * proxy.
+   */
   readonly guard?: { readonly policy: DestinationPolicy; readonly resolve: Resolve | undefined };
 }

@@ -1,4 +1,4 @@
-/** An environment, as far as proxies are concerned. */
+/** The variables of an environment that concern proxies. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** Upper case comes first, as in Go. Source: golang.org/x/net/http/httpproxy, FromEnvironment. */
@@ -9,7 +9,7 @@ export const PROXY_VARIABLES = {
 
 export const BYPASS_VARIABLES = ['NO_PROXY', 'no_proxy'] as const;
 
-/** The first of these variables that is set to anything. */
+/** The first of these variables that is not empty. */
 export function firstSet<Name extends string>(
   env: ProxyEnvironment,
   names: readonly Name[],
@@ -21,7 +21,7 @@ export function firstSet<Name extends string>(
   return undefined;
 }
 
-/** Whether any request at all may have to go by a proxy; cheap enough to be asked at every start. */
+/** Whether any request may need a proxy. Cheap enough to call at every start. */
 export function namesProxy(env: ProxyEnvironment): boolean {
   return Object.values(PROXY_VARIABLES).some((names) => firstSet(env, names) !== undefined);
 }

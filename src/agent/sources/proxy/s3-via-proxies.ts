@@ -12,14 +12,14 @@ export type S3Handler = Pick<
 type Handled = Parameters<NodeHttpHandler['handle']>;
 
 /**
- * The SDK's handler with the way chosen for each request: one client's requests go to several hosts, as a bucket may be
- * in the host name and in another region. The SDK asks its token services by this handler too, and not its metadata
- * services, which are of the node and no proxy's.
+ * The SDK's handler, with a route chosen for each request: one client sends to several hosts, because a bucket may be
+ * in the host name or in another region. The SDK also calls its token services through this handler, but not its
+ * metadata services, which belong to the node and need no proxy.
  */
 export function s3HandlerVia(proxies: ProxyRouter, direct: NodeHttpHandler): S3Handler {
   const handlers = new Map<Agent, NodeHttpHandler>();
   const handlerOf = (agent: Agent): NodeHttpHandler => {
-    // Without a limit of its own: the agent has those for each step of the way.
+    // No limit here: the agent limits each step itself.
     const options = agent instanceof HttpsAgent ? { httpsAgent: agent } : { httpAgent: agent };
     const handler = handlers.get(agent) ?? new NodeHttpHandler(options);
     handlers.set(agent, handler);

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { once } from 'node:events';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import process from 'node:process';
 import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
-import { startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from '../../../support/proxy-before.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
 import { exchangeBytes } from '../../../support/proxy-exchange.ts';
 import { change } from '../../../support/proxy-fuzz.ts';
@@ -90,12 +90,7 @@ describe('answers of a component, changed at random', () => {
       });
     }).listen(0, '127.0.0.1');
     await once(component, 'listening');
-    proxy = await startProxy({
-      ...{ port: 0, address: '127.0.0.1', componentPort: (component.address() as AddressInfo).port },
-      notReady: () => Promise.resolve(undefined),
-      observe: () => undefined,
-      stopwatch: () => performance.now(),
-    });
+    proxy = await proxyBefore(component);
   });
   afterAll(async () => {
     await proxy.close(AbortSignal.abort());

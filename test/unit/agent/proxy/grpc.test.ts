@@ -9,7 +9,8 @@ import {
 import { connect } from 'node:http2';
 import { text } from 'node:stream/consumers';
 import { firstName, grpcMessage } from '../../../../src/agent/proxy/http2/grpc-message.decide.ts';
-import { type Proxy, startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from '../../../support/proxy-before.ts';
 import { milliseconds } from '../../../../src/lib/clock.ts';
 import { systemClock } from '../../../../src/lib/system-clock.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
@@ -62,10 +63,7 @@ describe('gRPC for models that sleep', () => {
     waker = playedWaker();
     component = newComponent();
     componentPort = await listen(component);
-    proxy = await startProxy({
-      ...{ port: 0, address: '127.0.0.1', componentPort, observe: () => undefined },
-      notReady: () => Promise.resolve(undefined),
-      stopwatch: () => performance.now(),
+    proxy = await proxyBefore(componentPort, {
       wake: () => ({ waker, timeout: milliseconds(2_000), clock: systemClock }),
     });
     client = inferenceClient(proxy.port);

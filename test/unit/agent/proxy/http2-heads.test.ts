@@ -2,9 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect, createServer, type IncomingHttpHeaders } from 'node:http2';
 import type { Http2Server, ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
-import { startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from '../../../support/proxy-before.ts';
 import { milliseconds } from '../../../../src/lib/clock.ts';
 import { systemClock } from '../../../../src/lib/system-clock.ts';
 import { playedWaker } from '../../../support/played-waker.ts';
@@ -36,11 +35,7 @@ describe('heads of HTTP/2', () => {
     });
     await once(component, 'listening');
     const waker = playedWaker();
-    proxy = await startProxy({
-      ...{ port: 0, address: '127.0.0.1', componentPort: (component.address() as AddressInfo).port },
-      notReady: () => Promise.resolve(undefined),
-      observe: () => undefined,
-      stopwatch: () => performance.now(),
+    proxy = await proxyBefore(component, {
       ...(isOnDemand && { wake: () => ({ waker, timeout: milliseconds(2_000), clock: systemClock }) }),
     });
     client = connect(`http://127.0.0.1:${proxy.port}`, GENEROUS).on('error', () => undefined);

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage, request } from 'node:http';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
-import { startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from '../../../support/proxy-before.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
 
 const head = (headers: string, body = '') => `HTTP/1.1 200 OK\r\n${headers}\r\n\r\n${body}`;
@@ -32,12 +32,7 @@ describe('an answer on a connection that is kept', () => {
       });
     }).listen(0, '127.0.0.1');
     await once(component, 'listening');
-    proxy = await startProxy({
-      ...{ port: 0, address: '127.0.0.1', componentPort: (component.address() as AddressInfo).port },
-      notReady: () => Promise.resolve(undefined),
-      observe: () => undefined,
-      stopwatch: () => performance.now(),
-    });
+    proxy = await proxyBefore(component);
     agent = new Agent({ keepAlive: true });
   });
   afterEach(async () => {

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
-import { startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from '../../../support/proxy-before.ts';
 import { exchangeBytes } from '../../../support/proxy-exchange.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
@@ -40,10 +40,7 @@ describe('a connection that the component has kept', () => {
       });
     }).listen(0, '127.0.0.1');
     await once(component, 'listening');
-    proxy = await startProxy({
-      ...{ port: 0, address: '127.0.0.1', componentPort: (component.address() as AddressInfo).port },
-      notReady: () => Promise.resolve(undefined),
-      observe: () => undefined,
+    proxy = await proxyBefore(component, {
       stopwatch: () => {
         justThen();
         return performance.now();

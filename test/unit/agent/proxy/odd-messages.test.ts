@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import type { AddressInfo, Server as TcpServer, Socket } from 'node:net';
+import type { Server as TcpServer, Socket } from 'node:net';
 import { connect, createServer as createTcpServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
-import { startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from '../../../support/proxy-before.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
 
 /** The last request of a connection. */
@@ -25,12 +25,7 @@ afterEach(async () => {
 async function startBefore(server: Server | TcpServer): Promise<void> {
   component = server.listen(0, '127.0.0.1');
   await once(component, 'listening');
-  proxy = await startProxy({
-    ...{ port: 0, address: '127.0.0.1', componentPort: (component.address() as AddressInfo).port },
-    notReady: () => Promise.resolve(undefined),
-    observe: () => undefined,
-    stopwatch: () => performance.now(),
-  });
+  proxy = await proxyBefore(component);
 }
 
 /** Sends all of this before it reads anything, and gives the answers: status and body. */

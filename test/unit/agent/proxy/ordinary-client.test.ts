@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { type Proxy, startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from '../../../support/proxy-before.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
 import {
   type RecordedRequest,
@@ -33,11 +34,8 @@ describe('a connection whose requests are ordinary', () => {
 
   async function startBefore(componentPort: number): Promise<void> {
     observed = [];
-    proxy = await startProxy({
-      ...{ port: 0, address: '127.0.0.1', componentPort },
-      notReady: () => Promise.resolve(undefined),
+    proxy = await proxyBefore(componentPort, {
       observe: (path, status) => void observed.push({ path, status }),
-      stopwatch: () => performance.now(),
     });
   }
   const open = async () => {

@@ -7,7 +7,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { connect } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
 import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
-import { startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from '../../../support/proxy-before.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
 
 interface Observed {
@@ -40,13 +40,9 @@ describe('the proxy', () => {
   });
 
   function start(componentPort: number): Promise<Proxy> {
-    return startProxy({
-      port: 0,
-      address: '127.0.0.1',
-      componentPort,
+    return proxyBefore(componentPort, {
       notReady: () => Promise.resolve(reason),
       observe: (path, status) => void observed.push({ path, status }),
-      stopwatch: () => performance.now(),
     });
   }
   const url = (path = '/') => `http://127.0.0.1:${proxy.port}${path}`;

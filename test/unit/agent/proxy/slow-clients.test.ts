@@ -2,13 +2,13 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect, createServer as createTcpServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Milliseconds } from '../../../../src/lib/clock.ts';
 import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
-import { startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from '../../../support/proxy-before.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
 
 const HEAD_TIME = 300 as Milliseconds;
@@ -37,12 +37,8 @@ describe('clients that are slow, or many', () => {
   });
 
   async function start(headTime = HEAD_TIME, mostHeld?: number): Promise<void> {
-    proxy = await startProxy({
-      ...{ port: 0, address: '127.0.0.1', componentPort: (component.address() as AddressInfo).port },
+    proxy = await proxyBefore(component, {
       ...{ headTime, mostConnections: MOST, ...(mostHeld === undefined ? {} : { mostHeld }) },
-      notReady: () => Promise.resolve(undefined),
-      observe: () => undefined,
-      stopwatch: () => performance.now(),
     });
   }
   async function client(sent: string): Promise<Socket> {
@@ -147,12 +143,7 @@ describe('HTTP/2 in clear text', () => {
     const arrived: Promise<string>[] = [];
     const component = createTcpServer((socket) => void arrived.push(text(socket))).listen(0, '127.0.0.1');
     await once(component, 'listening');
-    const proxy = await startProxy({
-      ...{ port: 0, address: '127.0.0.1', componentPort: (component.address() as AddressInfo).port },
-      notReady: () => Promise.resolve(undefined),
-      observe: () => undefined,
-      stopwatch: () => performance.now(),
-    });
+    const proxy = await proxyBefore(component);
     const socket = connect(proxy.port, '127.0.0.1').setNoDelay(true);
     for (let at = 0; at < PREFACE.length; at += first) {
       socket.write(PREFACE.slice(at, at + first));

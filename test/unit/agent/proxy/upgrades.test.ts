@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
-import { startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from '../../../support/proxy-before.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
 
 const LARGE = 'x'.repeat(5_000_000);
@@ -26,11 +26,8 @@ describe('a wish to upgrade', () => {
     component = createServer((incoming, outgoing) => handle(incoming, outgoing)).listen(0, '127.0.0.1');
     await once(component, 'listening');
     statuses = [];
-    proxy = await startProxy({
-      ...{ port: 0, address: '127.0.0.1', componentPort: (component.address() as AddressInfo).port },
-      notReady: () => Promise.resolve(undefined),
+    proxy = await proxyBefore(component, {
       observe: (_path, status) => void statuses.push(status),
-      stopwatch: () => performance.now(),
     });
   });
   afterEach(async () => {

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Registry } from 'prom-client';
 import { type AroundProxy, startAround } from '../../../../src/agent/around-proxy.ts';
-import { type Proxy, startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from '../../../support/proxy-before.ts';
 import { milliseconds, seconds } from '../../../../src/lib/clock.ts';
 import { silentLogger } from '../../../../src/lib/log.ts';
 import { systemClock } from '../../../../src/lib/system-clock.ts';
@@ -35,10 +36,8 @@ beforeAll(async () => {
     registry: new Registry(),
     ...{ clock: systemClock, log: silentLogger, environment: {}, logThread: new URL('file:///none') },
   });
-  proxy = await startProxy({
-    ...{ port: 0, address: '127.0.0.1', componentPort, around: around.around, observe: () => undefined },
-    notReady: () => Promise.resolve(undefined),
-    stopwatch: () => performance.now(),
+  proxy = await proxyBefore(componentPort, {
+    around: around.around,
     wake: () => ({ waker, timeout: milliseconds(2_000), clock: systemClock }),
   });
 });

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { type Proxy, startProxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import type { Proxy } from '../../../../src/agent/proxy/proxy-server.ts';
+import { proxyBefore } from '../../../support/proxy-before.ts';
 import { milliseconds } from '../../../../src/lib/clock.ts';
 import { systemClock } from '../../../../src/lib/system-clock.ts';
 import { eventuallyTrue } from '../../../support/eventually.ts';
@@ -38,13 +39,8 @@ describe('requests for models that sleep', () => {
     });
     component.listen(0, '127.0.0.1');
     await once(component, 'listening');
-    proxy = await startProxy({
-      port: 0,
-      address: '127.0.0.1',
-      componentPort: componentPort(),
-      notReady: () => Promise.resolve(undefined),
+    proxy = await proxyBefore(componentPort(), {
       observe: (path, status) => void observed.push([path, status]),
-      stopwatch: () => performance.now(),
       wake: () => ({ waker, timeout: AWAKE_WITHIN, clock: systemClock }),
     });
   });

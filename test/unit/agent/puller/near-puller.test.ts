@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Puller } from '../../../../src/agent/puller/contract.ts';
 import { startsWithFarModels } from '../../../../src/agent/puller/early-start.ts';
 import { createNearPuller } from '../../../../src/agent/puller/near-puller.ts';
-import { NEAR, NEAR_BUDGET } from '../../../../src/agent/puller/near.ts';
+import { NEAR, NEAR_BUDGET, NEAR_REUSED_BYTES } from '../../../../src/agent/puller/near.ts';
 import { DEFAULT_SOURCE_SETTINGS } from '../../../../src/agent/sources/settings.ts';
 import { systemClock } from '../../../../src/lib/system-clock.ts';
 import { type FaultServer, startFaultServer } from '../../../support/fault-server.ts';
@@ -58,8 +58,10 @@ describe('a model', () => {
   it.each<[string, () => string | Promise<string>, string]>([
     ['a file of a web server', () => server.file({ bytes: 1_000 }), 'near, 1000'],
     ['an empty one', () => server.file({ bytes: 0 }), 'near, 0'],
-    ['the largest', () => server.file({ bytes: NEAR.bytes }), `near, ${NEAR.bytes}`],
-    ['one byte more', () => server.file({ bytes: NEAR.bytes + 1 }), 'far'],
+    ['the largest that takes memory', () => directoryOf(1, NEAR.bytes), `near, ${NEAR.bytes}`],
+    ['one byte more', () => directoryOf(1, NEAR.bytes + 1), 'far'],
+    ['one that takes none', () => server.file({ bytes: NEAR.bytes + 1 }), `near, ${NEAR.bytes + 1}`],
+    ['one that takes long', () => server.file({ bytes: NEAR_REUSED_BYTES + 1 }), 'far'],
     ['an answer without a length', () => server.file({ bytes: 10, announce: false }), 'far'],
     [
       'what is not there',
@@ -111,10 +113,19 @@ describe('a model', () => {
   it('goes to the other process when much was fetched here lately, and is not remembered for it', async () => {
     const { puller, far, pull } = scene();
     const uri = server.file({ bytes: 1_000 });
-    expect(await pull(server.file({ bytes: NEAR_BUDGET.bytes - 500 }))).toMatch('near');
+    expect(await pull(await directoryOf(1, NEAR_BUDGET.bytes - 500))).toMatch('near');
     expect(await pull(uri)).toBe('far');
     expect(await pull(server.file({ bytes: 500 }))).toBe('near, 500');
     expect(far).toEqual([uri]);
+    await puller.stop();
+  });
+
+  it('goes to the other process when many were fetched here lately, and none is asked for here then', async () => {
+    const { puller, far, pull } = scene();
+    const uri = server.file({ bytes: 10 });
+    for (let turn = 0; turn < NEAR_BUDGET.models; turn += 1) expect(await pull(uri)).toBe('near, 10');
+    const asked = server.requests.length;
+    expect([await pull(uri), far, server.requests.length]).toEqual(['far', [uri], asked]);
     await puller.stop();
   });
 

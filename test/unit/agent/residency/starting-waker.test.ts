@@ -36,7 +36,7 @@ describe('requests to an agent that has just started', () => {
     const entered: string[] = [];
     starting.started(knownModels(entered));
     expect(await waiting).toEqual({ kind });
-    starting.enter(name);
+    starting.enter(name, 'after-wait');
     expect(entered).toEqual([name]);
   });
 

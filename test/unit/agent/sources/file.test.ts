@@ -115,6 +115,12 @@ describe('models on mounted volumes', () => {
   it.each([
     ['a link that leads nowhere', 'pvc://claim/dangling', 'NotFound', 'gone'],
     ['a file that may not be read', 'pvc://locked/m', 'AccessDenied', 'weights'],
+    [
+      'where a claim has to be mounted',
+      'pvc://none/m1',
+      'NotFound',
+      "/pvc/none. Mount the volume of the claim into the agent's",
+    ],
   ])('%s is named', async (_, uri, reason, name) => {
     await chmod(root, 0o755);
     const { result } = await asNobody(() => pull(uri));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readS3Environment } from '../../../../src/agent/sources/s3-config.ts';
 
-/** Source: KServe v0.17, pkg/agent/storage/utils.go; where it is otherwise, docs/credentials.md says so. */
+/** Source: KServe v0.17, pkg/agent/storage/utils.go; where it is otherwise, docs/credential-places.md says so. */
 describe('what the variables of S3 mean', () => {
   const store = { AWS_ENDPOINT_URL: 'http://minio:9000' };
   it.each<[string, Record<string, string>, object]>([
@@ -60,7 +60,7 @@ describe('what the variables of S3 mean', () => {
   it.each(['$(S3_ENDPOINT)', 'http://$(S3_ENDPOINT)', 'https://'])(
     'an endpoint that is none is refused: %s',
     async (url) => {
-      await expect(readS3Environment({ AWS_ENDPOINT_URL: url })).rejects.toThrow('no URL');
+      await expect(readS3Environment({ AWS_ENDPOINT_URL: url })).rejects.toThrow('not a URL');
     },
   );
 });

@@ -63,8 +63,8 @@ describe('the checks of an installation', () => {
     const installation = { ...WELL.installation, webhook: known(OFF) };
     const found = installedChecks({ ...WELL, installation }).filter(({ outcome }) => outcome !== 'ok');
     expect(found).toMatchObject([{ id: 'pod-webhook-registered', outcome: 'failed' }]);
-    expect(found[0]?.message).toContain('not switched on yet');
-    expect(found[0]?.advice).toMatch(/^wait: the manager switches it on once/);
+    expect(found[0]?.message).toContain('not enabled yet');
+    expect(found[0]?.advice).toMatch(/^wait: the manager enables it once/);
   });
 
   it('name a Deployment that is missing, and how to make it', () => {
@@ -175,7 +175,7 @@ describe('the checks before an installation', () => {
     [
       'KServe ran',
       heldBy('kserve-0', 3_600),
-      /last heard of 60m ago \(kserve-0\): .*\/beside-kserve; .*default/,
+      /last renewed its Lease 60m ago \(kserve-0\): .*\/beside-kserve; .*default/,
     ],
     ['KServe gave its Lease back', heldBy(''), /its controller does not run/],
     ['its kinds alone are there', {}, /its controller does not run/],

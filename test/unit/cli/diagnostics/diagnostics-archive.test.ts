@@ -2,7 +2,7 @@ import { lstat, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { refuseExisting, writeArchive } from '../../../../src/cli/diagnostics/diagnostics-archive.ts';
+import { refuseUnwritable, writeArchive } from '../../../../src/cli/diagnostics/diagnostics-archive.ts';
 import type { EpochMs } from '../../../../src/lib/clock.ts';
 
 const REFUSED = expect.objectContaining({
@@ -25,7 +25,7 @@ describe('where the archive is to be', () => {
     writeArchive(file, new Map([['about.yaml', 'mms: 1\n']]), { now: 0 as EpochMs, force });
 
   it('may be nothing', async () => {
-    await expect(refuseExisting(file)).resolves.toBeUndefined();
+    await expect(refuseUnwritable(file, false)).resolves.toBeUndefined();
     await expect(write(false)).resolves.toBeUndefined();
   });
 
@@ -35,7 +35,7 @@ describe('where the archive is to be', () => {
   ])('may not be %s, neither before the gathering nor after it', async (_, make) => {
     await make();
     const before = await lstat(file);
-    await expect(refuseExisting(file)).rejects.toEqual(REFUSED);
+    await expect(refuseUnwritable(file, false)).rejects.toEqual(REFUSED);
     await expect(write(false)).rejects.toEqual(REFUSED);
     expect((await lstat(file)).ino).toBe(before.ino);
   });
@@ -45,5 +45,17 @@ describe('where the archive is to be', () => {
     await write(true);
     expect((await lstat(file)).mode & 0o777).toBe(0o600);
     expect((await readFile(file)).subarray(0, 2).toString('hex')).toBe('1f8b');
+  });
+
+  it.each([false, true])('may not be in a directory that is not there (forced: %s)', async (force) => {
+    const lost = join(directory, 'nowhere', 'archive.tar.gz');
+    const cannot = expect.objectContaining({
+      code: 'ARCHIVE_FILE',
+      message: expect.stringContaining(`cannot write ${lost}: ENOENT`),
+    });
+    await expect(refuseUnwritable(lost, force)).rejects.toEqual(cannot);
+    // More than fits into the buffers on the way.
+    const files = new Map(['a', 'b', 'c'].map((name) => [name, 'x'.repeat(4_000_000)] as const));
+    await expect(writeArchive(lost, files, { now: 0 as EpochMs, force })).rejects.toEqual(cannot);
   });
 });

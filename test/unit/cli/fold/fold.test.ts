@@ -7,6 +7,7 @@ import { parse, stringify } from 'yaml';
 import type { InferenceService } from '../../../../src/contract/inference-service.ts';
 import { isMMSPredictor } from '../../../../src/contract/mms-predictor.ts';
 import { runCommand } from '../../../support/command-run.ts';
+import type { FoldDocument } from '../../../support/fold-document.ts';
 import { single } from './fold-scene.ts';
 
 let directory = '';
@@ -22,16 +23,6 @@ function yamlOf(services: readonly InferenceService[]): string {
 
 const fold = (services: readonly InferenceService[], ...args: readonly string[]) =>
   runCommand(['fold', '-f', '-', ...args], { input: yamlOf(services) });
-
-interface Document {
-  readonly version: string;
-  readonly groups: readonly {
-    readonly name: string;
-    readonly models: readonly { readonly name: string }[];
-  }[];
-  readonly alone: readonly { readonly name: string; readonly code: string }[];
-  readonly total: { readonly before: { readonly pods: number } };
-}
 
 /** As many kinds as a large cluster has: formats, protocols, replicas, GPUs, some that cannot share. */
 function fleet(count: number): InferenceService[] {
@@ -67,7 +58,7 @@ describe('mms fold', () => {
 
   it.each(['json', 'yaml'])('prints one document as %s', async (format) => {
     const { stdout } = await fold(fleet(28), '-o', format);
-    const document = parse(stdout) as Document;
+    const document = parse(stdout) as FoldDocument;
     expect(document.version).toBe('kserve-mms/fold.v1');
     const named = [...document.groups.flatMap(({ models }) => models), ...document.alone];
     expect(named).toHaveLength(28);
@@ -80,7 +71,7 @@ describe('mms fold', () => {
     const { stdout } = await fold(services, '-o', 'json');
     const { user, system } = process.cpuUsage(started);
     expect((user + system) / 1_000).toBeLessThan(2_000);
-    const document = JSON.parse(stdout) as Document;
+    const document = JSON.parse(stdout) as FoldDocument;
     expect(document.groups.flatMap(({ models }) => models).length + document.alone.length).toBe(352);
   });
 
@@ -94,7 +85,7 @@ describe('mms fold', () => {
     const services = ['a', 'b', 'c'].map((name) => single(name));
     const elsewhere = ['a', 'b'].map((name) => single(name, { metadata: { namespace: 'trees' } }));
     const { stdout } = await fold([...services, ...elsewhere], 'a', 'isvc/b', '-n', 'flowers', '-o', 'json');
-    const { groups, alone } = JSON.parse(stdout) as Document;
+    const { groups, alone } = JSON.parse(stdout) as FoldDocument;
     expect(groups.map(({ models }) => models.map(({ name }) => name))).toEqual([['a', 'b']]);
     expect(alone).toEqual([]);
   });
@@ -185,7 +176,7 @@ describe('mms fold --write', () => {
       },
     });
     expect(await readFile(join(to, 'flowers/sklearn-shared/model-rose.yaml'), 'utf8')).toBe(
-      '# Memory: 20Mi, as it was given with --model-memory.\n' +
+      '# Memory: 20Mi, as given with --model-memory.\n' +
         stringify({
           ...{ apiVersion: 'serving.kserve.io/v1alpha1', kind: 'TrainedModel' },
           metadata: { name: 'rose', namespace: 'flowers' },
@@ -231,7 +222,7 @@ describe('mms fold --write', () => {
     await writeFile(file, 'mine');
     const refused = await fold(services, '--write', to);
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(/is there already/);
+    expect(refused.stderr).toMatch(/exists already/);
     expect(await readFile(file, 'utf8')).toBe('mine');
     expect((await fold(services, '--write', to, '--force')).code).toBe(0);
     expect(await readFile(file, 'utf8')).not.toBe('mine');

@@ -26,14 +26,14 @@ describe('a placeholder in a runtime', () => {
   });
 
   it.each([
-    ['{{.Labels.missing}}', 'asks for the label missing'],
-    ['{{.Labels.constructor}}', 'asks for the label constructor'],
-    ['{{.Annotations.missing}}', 'asks for the annotation missing'],
+    ['{{.Labels.missing}}', 'refers to the label missing'],
+    ['{{.Labels.constructor}}', 'refers to the label constructor'],
+    ['{{.Annotations.missing}}', 'refers to the annotation missing'],
     ['{{.Labels}}', 'needs the key of the label'],
-    ['{{.Name.x}}', 'is not understood'],
-    ['{{.Spec.x}}', 'is not understood'],
-    ['{{if .Name}}a{{end}}', '{{if .Name}} is not understood'],
-    ['{{}}', 'is not understood'],
+    ['{{.Name.x}}', 'is not known'],
+    ['{{.Spec.x}}', 'is not known'],
+    ['{{if .Name}}a{{end}}', '{{if .Name}} is not known'],
+    ['{{}}', 'is not known'],
   ])('%s stays, and is told', (text, message) => {
     const { container, faults } = fill(text);
     expect(container).toEqual({ args: [{ deep: text }] });

@@ -1,28 +1,22 @@
-import type { Clock } from '../lib/clock.ts';
-
-/**
- * What the bodies of all requests together may take: some reviews of the longest kind at once, and a small part of the memory
- * that the manager has (512 MiB as shipped).
- */
-export const MAX_HELD_BYTES = 32 * 1024 * 1024;
+import type { Clock } from './clock.ts';
 
 /** The memory that all requests share. */
 export interface BodyBudget {
-  /** A place for one request, of 0 bytes. `lose` is called when it has to give its memory to others. */
+  /** Opens a share of 0 bytes for one request. `lose` is called when it must free its memory for others. */
   open(lose: () => void): BodyShare;
-  /** Bytes that are held now. */
+  /** Bytes held now. */
   held(): number;
 }
 
 export interface BodyShare {
   /**
-   * Asks for this many bytes in all. Other bodies that are still being sent may lose theirs for it. False when there is no
-   * room, or when this very body is the one to go.
+   * Requests this many bytes in total. Other bodies that are still arriving may lose theirs for it. False when there is
+   * no room, or when this body is the one to lose.
    */
   grow(bytes: number): boolean;
-  /** It has been received whole: it is not taken away any more, and counts until it is released. */
+  /** The body has arrived in full: it can no longer be taken away, and counts until it is released. */
   complete(): void;
-  /** Gives everything back. Calling it again does nothing. */
+  /** Frees everything. A second call has no effect. */
   release(): void;
 }
 
@@ -34,8 +28,8 @@ interface Share {
 }
 
 /**
- * A budget of `limit` bytes. Where it does not suffice, those bodies lose that hold the most for the longest, bytes times
- * time: an API server's arrives in milliseconds, and one that is sent slowly has held its part for seconds.
+ * A budget of `limit` bytes. When it is exceeded, the bodies with the highest cost lose, bytes times time: an API
+ * server's body arrives in milliseconds, while one that is sent slowly has held its part for seconds.
  */
 export function bodyBudget(limit: number, clock: Pick<Clock, 'monotonic'>): BodyBudget {
   const shares = new Set<Share>();
@@ -49,7 +43,7 @@ export function bodyBudget(limit: number, clock: Pick<Clock, 'monotonic'>): Body
   function costliest(now: number): Share | undefined {
     let [found, most]: [Share | undefined, number] = [undefined, -1];
     for (const share of shares) {
-      // A millisecond more, so that of two that began at once the larger one counts.
+      // A millisecond is added so that of two that began at once the larger one has the higher cost.
       const cost = share.sending ? share.bytes * (now - share.since + 1) : -1;
       if (cost > most) [found, most] = [share, cost];
     }

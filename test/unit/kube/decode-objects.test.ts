@@ -1,0 +1,137 @@
+import { describe, expect, it } from '@jest/globals';
+import { decodeObject, listDecoder } from '../../../src/kube/decode-objects.ts';
+import { systemClock } from '../../../src/lib/system-clock.ts';
+
+const KIB = 1024;
+const metadata = { name: 'm', namespace: 'n', uid: 'u', resourceVersion: '7', labels: { a: 'b' } };
+const list = <T>(count: number, each: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, index) => each(index));
+const many = list(200_000, () => ({}));
+const manyNames = Object.fromEntries(list(20_000, (index) => [`a-name-of-some-length-${index}`, '']));
+/** Usual, and as large as etcd takes it. */
+const large = {
+  metadata,
+  spec: { predictor: { env: list(9_000, (at) => ({ name: `V${at}`, value: 'x'.repeat(100) })) } },
+};
+
+function decoded(object: object): { object: unknown; left: readonly string[] } {
+  const left: string[] = [];
+  const result = decodeObject(Buffer.from(JSON.stringify(object)), (_object, fields) => left.push(...fields));
+  return { object: result, left };
+}
+
+describe('an object of the API server', () => {
+  it.each([
+    ['is small', { metadata }],
+    ['is large', large],
+    ['has a text of 9 MiB in JSON', { metadata, data: { text: '\u0001'.repeat(1500 * KIB) } }],
+    ['has 25,000 references', { metadata, secrets: list(25_000, (at) => ({ name: `secret-${at}` })) }],
+    [
+      'has names of JavaScript',
+      JSON.parse(`{"__proto__":{"a":"${'x'.repeat(300 * KIB)}"},"constructor":1}`) as object,
+    ],
+  ])('that %s is read whole', (_what, object) => {
+    const { object: read, left } = decoded(object);
+    expect(left).toEqual([]);
+    expect(JSON.stringify(read)).toBe(JSON.stringify(object));
+  });
+
+  it.each<[string, object, object, string[]]>([
+    ['spec', { metadata, spec: { predictor: { tolerations: many } } }, { metadata }, ['spec']],
+    ['data', { metadata, data: manyNames, kind: 'ConfigMap' }, { metadata, kind: 'ConfigMap' }, ['data']],
+    [
+      'annotations',
+      { metadata: { annotations: manyNames, ...metadata }, spec: {} },
+      { metadata, spec: {} },
+      ['metadata.annotations'],
+    ],
+    [
+      'spec, deeply nested',
+      {
+        metadata,
+        spec: {
+          text: 'x'.repeat(300 * KIB),
+          deep: JSON.parse(`${'['.repeat(3_000)}${']'.repeat(3_000)}`) as object,
+        },
+      },
+      { metadata },
+      ['spec'],
+    ],
+    [
+      'what comes after the budget is used up',
+      { metadata, a: many.slice(0, 25_000), b: list(40_000, () => 'x'.repeat(5)) },
+      { metadata, a: many.slice(0, 25_000) },
+      ['b'],
+    ],
+    [
+      'spec of an event',
+      { type: 'ADDED', object: { metadata: { ...metadata, annotations: manyNames }, spec: many } },
+      { type: 'ADDED', object: { metadata } },
+      ['object.metadata.annotations', 'object.spec'],
+    ],
+  ])('keeps what can be read in a short time: without %s', (_what, object, kept, left) => {
+    const { object: read, left: fields } = decoded(object);
+    // As texts: to compare 25,000 objects one by one takes long.
+    expect(JSON.stringify(read)).toBe(JSON.stringify(kept));
+    expect(fields).toEqual(left);
+  });
+
+  it('keeps so many fields', () => {
+    const { object, left } = decoded(manyNames);
+    expect(Object.keys(object as object)).toHaveLength(500);
+    expect(left).toEqual([', all after 500 fields']);
+  });
+
+  it.each(['', 'x', '{"a":', `{"a":"${'x'.repeat(300 * KIB)}`, `[${'{},'.repeat(200_000)}`])(
+    'is not made of what is no JSON: %#',
+    (text) => {
+      expect(() => decodeObject(Buffer.from(text))).toThrow(SyntaxError);
+    },
+  );
+});
+
+describe('a list of the API server', () => {
+  const read = async (object: unknown): Promise<{ list: unknown; left: unknown[] }> => {
+    const left: unknown[] = [];
+    const decode = listDecoder(systemClock, (about, fields) => left.push([about, fields]));
+    return { list: await decode(Buffer.from(JSON.stringify(object))), left };
+  };
+
+  it.each([
+    ['empty', { metadata: { resourceVersion: '1' }, items: [] }],
+    ['small', { kind: 'PodList', metadata: { resourceVersion: '1' }, items: [large.metadata] }],
+    [
+      'large',
+      { kind: 'PodList', metadata: { resourceVersion: '1', continue: 'x' }, items: list(2, () => large) },
+    ],
+    ['none', { items: 'x'.repeat(300 * KIB) }],
+    ['no object', list(2, () => large)],
+  ])('that is %s is read whole', async (_what, object) => {
+    const { list: result, left } = await read(object);
+    expect(JSON.stringify(result)).toBe(JSON.stringify(object));
+    expect(left).toEqual([]);
+  });
+
+  it('leaves out of each object what is too much, and of no other', async () => {
+    const { list: result, left } = await read({
+      metadata: { resourceVersion: '1' },
+      items: [{ metadata, spec: many }, large, { metadata, spec: manyNames }],
+    });
+    expect(result).toEqual({
+      metadata: { resourceVersion: '1' },
+      items: [{ metadata }, large, { metadata }],
+    });
+    expect(left).toEqual([
+      [{ metadata }, ['spec']],
+      [{ metadata }, ['spec']],
+    ]);
+  });
+
+  it('lets others have their turn between its objects', async () => {
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 0);
+    await read({ metadata: {}, items: list(6, () => large) });
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(0);
+  });
+});
