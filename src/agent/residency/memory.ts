@@ -13,6 +13,8 @@ export interface MemoryFigures {
   /** Undefined: there is no limit, and everything fits. */
   readonly budget: ByteCount | undefined;
   readonly charged: ByteCount;
+  /** The most that was ever charged since the model server began. */
+  readonly peak: ByteCount;
   /** The model server's memory minus its memory without models. Undefined if it cannot be measured. */
   readonly measured: ByteCount | undefined;
   readonly allowed: ByteCount;
@@ -95,7 +97,7 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
     base: process.base,
     figures: () => ({
       budget: Number.isFinite(budget) ? budget : undefined,
-      charged,
+      ...{ charged, peak },
       measured: process.taken(),
       allowed: allowed(),
     }),

@@ -47,6 +47,11 @@ export function addResidencyMetrics(
   );
   gauge('resident_declared_bytes', 'Declared memory of the models in memory', ({ memory }) => memory.charged);
   gauge(
+    'resident_declared_peak_bytes',
+    'The maximum declared memory of the models in memory since the model server started',
+    ({ memory }) => memory.peak,
+  );
+  gauge(
     'resident_measured_bytes',
     'Memory of the model server beyond its memory without models; absent if it is not reported',
     ({ memory }) => memory.measured,

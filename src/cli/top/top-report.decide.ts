@@ -80,7 +80,7 @@ function byName(a: TopModel, b: TopModel): number {
 }
 
 /** Within a version fields are added, never removed or given another meaning. */
-const TOP_DOCUMENT_VERSION = 'kserve-mms/top.v1';
+export const TOP_DOCUMENT_VERSION = 'kserve-mms/top.v1';
 
 /** What `mms top` tells programs. Times in milliseconds; null where nothing is known. */
 export function topDocument(
