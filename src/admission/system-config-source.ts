@@ -12,7 +12,7 @@ export interface SystemConfigSource {
 
 export function systemConfigSource(
   { systemConfig }: Pick<ClusterView, 'systemConfig'>,
-  agentImage: string | undefined,
+  { agentImage, predictors }: { readonly agentImage: string | undefined; readonly predictors: boolean },
   logger: Logger,
 ): SystemConfigSource {
   let known: SystemConfig | undefined;
@@ -27,7 +27,8 @@ export function systemConfigSource(
         `ConfigMap ${SYSTEM_CONFIG.namespace}/${SYSTEM_CONFIG.name} is not understood`,
       );
     }
-    return config;
+    // Services of this manager lead to the agent.
+    return predictors ? { ...config, kserveMode: undefined } : config;
   }
 
   return { current: () => (known ??= read()) };

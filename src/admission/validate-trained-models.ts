@@ -5,6 +5,7 @@ import type { JsonObject } from '../lib/json.ts';
 import type { Logger } from '../lib/log.ts';
 import { faultsOf, warningsOf } from '../contract/trained-model-admission.ts';
 import type { Surroundings } from '../contract/trained-model-admission.ts';
+import { pinDoubt } from '../contract/residency.ts';
 import { canBeInferenceService, inferenceServiceOf } from '../contract/trained-model.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
 
@@ -41,7 +42,10 @@ export function validateTrainedModels(
     }
     // The model itself shows that its InferenceService's name is invalid, so this discloses nothing.
     const mayKnow = options.callerIsKnown || !canBeInferenceService(inferenceServiceOf(model) ?? '');
-    return { kind: 'allowed', ...(mayKnow && { warnings: await warnings(model, options) }) };
+    const pin = pinDoubt(model.metadata.annotations);
+    const own = pin === undefined || model.metadata.deletionTimestamp !== undefined ? [] : [pin];
+    const others = mayKnow ? await warnings(model, options) : [];
+    return { kind: 'allowed', warnings: [...own, ...others] };
   };
 }
 

@@ -47,10 +47,7 @@ export function controlDirectory(modelDir: string): ControlDirectory {
   let there: 'perhaps' | 'none' = 'perhaps';
   let turning: Promise<void> = Promise.resolve();
 
-  /**
-   * Makes the subdirectory of a path, or removes the whole directory, depending on the reservations when its turn
-   * comes.
-   */
+  /** Makes the subdirectory of a path, or removes everything, depending on the reservations when its turn comes. */
   const settle = async (path?: string): Promise<void> => {
     if (held.size > 0) {
       if (path !== undefined && !isOurs(dirname(path))) await make(modelDir, basename(dirname(path)));

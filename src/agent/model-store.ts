@@ -290,7 +290,7 @@ async function addSleeping(
 async function markedSpec(directory: string): Promise<ModelSpec | undefined> {
   return within(directory, async (held) => {
     const markers: string[] = [];
-    for await (const { name } of await opendir(held, { bufferSize: 256 })) {
+    for await (const { name } of await opendir(held)) {
       if (isMarkerName(name)) markers.push(name);
       // The agent never writes two. The other comes from elsewhere, and which one is unknown.
       if (markers.length > 1) return undefined;

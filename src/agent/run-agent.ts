@@ -2,6 +2,8 @@ import { type Clock, type Milliseconds, milliseconds, type Random, seconds } fro
 import type { Logger } from '../lib/log.ts';
 import { readComponentProbe } from './readiness-probe.decide.ts';
 import { readResidencyFile } from './config/config-watcher.ts';
+import type { EngineObserver } from './engine/context.ts';
+import { collectHeap, giveBackAfterWork } from './give-back.ts';
 import type { AroundProxy } from './around-proxy.ts';
 import { createDrainWait, type DrainWait } from './drain-wait.ts';
 import type { AgentOptions } from './options.ts';
@@ -74,7 +76,12 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
     models: () => models?.engine.models() ?? [],
     waker: () => starting ?? models?.waker(),
   });
-  const { stepped, forgotten, registry } = serving.metrics;
+  const { forgotten, registry } = serving.metrics;
+  let steps = 0;
+  const stepped: EngineObserver['stepped'] = (...step) => {
+    steps += 1;
+    serving.metrics.stepped(...step);
+  };
   if (options.enablePuller) {
     const running = await startModels(
       { ...deps, readiness, board, registry, stepped, forgotten },
@@ -88,6 +95,11 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   } else readiness.setFirstSet([]);
   // The status should show it as soon as the pod could be ready, whether or not a probe asks.
   void lookUntil(() => board.facts().ready, notReady, clock, ending.signal);
+  const served = () => {
+    const { inFlight, lastStarted } = serving.proxy.activity();
+    return inFlight === 0 ? lastStarted : undefined;
+  };
+  void giveBackAfterWork({ steps: () => steps, served }, { clock, collect: collectHeap }, ending.signal);
   const { port } = serving.proxy;
   log.info({ port, statusPort: serving.status.port, puller: options.enablePuller }, 'the agent is serving');
   return {

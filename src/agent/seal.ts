@@ -53,7 +53,7 @@ export function createSeal(clock: Clock): Seal {
   };
   const flushed = (tree: HeldDirectory): Promise<void> =>
     new Promise((resolve, reject) => {
-      waiting.push(() => flushAll(tree.path, flushes).then(resolve, reject));
+      waiting.push(() => flushTree(tree.path, flushes).then(resolve, reject));
       if (running) return;
       running = true;
       void rounds();
@@ -68,6 +68,20 @@ export function createSeal(clock: Clock): Seal {
       tree.close();
     }
   };
+}
+
+/** While a tree is flushed its settings for MLServer are written, hidden and shown: a file may have another name than a moment before. */
+const WALKS = 10;
+
+async function flushTree(top: string, flushes: Slots): Promise<void> {
+  for (let walk = 1; ; walk++) {
+    try {
+      await flushAll(top, flushes);
+      return;
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' || walk === WALKS) throw thrown;
+    }
+  }
 }
 
 async function flushAll(top: string, flushes: Slots): Promise<void> {

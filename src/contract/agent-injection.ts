@@ -136,7 +136,8 @@ export function inject(candidate: InjectionCandidate, facts: InjectionFacts): In
     pod.metadata.annotations?.[AGENT_ANNOTATIONS.configVolumeName] ?? modelConfigName(name, 0);
   const obstacle = findObstacle(pod, configMap);
   if (obstacle !== undefined) return refused(candidate, obstacle);
-  return withResidency(injected(candidate, { ...facts, inferenceService }, configMap), inferenceService);
+  const decision = injected(candidate, { ...facts, inferenceService }, configMap);
+  return withResidency(decision, inferenceService, candidate.system);
 }
 
 export interface InjectionInput extends InjectionFacts {
@@ -208,11 +209,15 @@ function injected(
 }
 
 /** Adds the residency arguments to the agent, including an agent that KServe's webhook added. */
-function withResidency(decision: InjectionDecision, inferenceService: InferenceService): InjectionDecision {
+function withResidency(
+  decision: InjectionDecision,
+  inferenceService: InferenceService,
+  { kserveMode }: SystemConfig,
+): InjectionDecision {
   const { pod } = decision;
   const agent = containerNamed(pod, CONTAINERS.agent);
   if (decision.outcome === 'refuse' || agent === undefined) return decision;
-  const { args, warnings } = residencyArguments(inferenceService, pod, agent);
+  const { args, warnings } = residencyArguments(inferenceService, pod, agent, kserveMode);
   const warned = { ...decision, warnings: [...decision.warnings, ...warnings] };
   if (args.length === 0) return warned;
   const modelServer = containerNamed(pod, CONTAINERS.modelServer);

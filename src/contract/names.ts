@@ -193,3 +193,8 @@ export const INFERENCE_SERVICE_NAME_ENV = 'INFERENCE_SERVICE_NAME';
 export function predictorName(inferenceService: string): string {
   return `${inferenceService}-predictor`;
 }
+
+/** The Service by which requests wake models, where that of the predictor leads past the agent. */
+export function wakingServiceName(inferenceService: string): string {
+  return `${inferenceService}-mms`;
+}

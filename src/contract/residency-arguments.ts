@@ -1,7 +1,16 @@
-import { isRecord } from '../lib/json.ts';
+import { isRecord, recordOf } from '../lib/json.ts';
 import { type Bytes, formatBytes } from '../lib/quantity.ts';
 import type { InferenceService } from './inference-service.ts';
-import { CONTAINERS, RESIDENCY_ANNOTATIONS, VOLUMES, WAIT_FOR_DRAIN_PATH } from './names.ts';
+import { deploymentModeOf } from './deployment-mode.ts';
+import {
+  AGENT_PORT,
+  CONTAINERS,
+  predictorName,
+  RESIDENCY_ANNOTATIONS,
+  VOLUMES,
+  WAIT_FOR_DRAIN_PATH,
+  wakingServiceName,
+} from './names.ts';
 import type { Container, Pod } from './pod.ts';
 import { defaultMemoryBudget, readBudget, readResidency } from './residency.ts';
 import { containerNamed } from './served-component.ts';
@@ -27,9 +36,12 @@ export function residencyArguments(
   inferenceService: InferenceService,
   pod: Pod,
   agent: Container,
+  kserveMode: string | undefined,
 ): ResidencyArguments {
-  const { kind, memoryBudget, diskBudget, doubts } = readResidency(inferenceService.metadata.annotations);
-  const warnings = doubts.map(({ message }) => message);
+  const { kind, memoryBudget, diskBudget } = readResidency(inferenceService.metadata.annotations);
+  // Knative's pods are reached by way of the agent, whatever is said elsewhere.
+  const isKnatives = containerNamed(pod, CONTAINERS.queueProxy) !== undefined;
+  const warnings = [...residencyWarnings(inferenceService, isKnatives ? undefined : kserveMode)];
   if (kind === 'always' || hasFlag(agent)) return { args: [], warnings };
   if (KSERVES_AGENT.test(agent.image ?? '')) {
     const what = `${RESIDENCY_ANNOTATIONS.residency}: on-demand has no effect`;
@@ -58,6 +70,42 @@ export function endedAfter(agent: Container, modelServer: Container): Container 
   // With the defaults of the API server, so that it equals the hook of an existing pod.
   const preStop = { httpGet: { path: WAIT_FOR_DRAIN_PATH, port, scheme: 'HTTP' } };
   return { ...modelServer, lifecycle: { ...modelServer.lifecycle, preStop } };
+}
+
+/**
+ * The warnings for the user about the residency of an InferenceService.
+ *
+ * @param kserveMode KServe's default deployment mode; undefined if KServe creates no predictors
+ */
+export function residencyWarnings(
+  service: InferenceService,
+  kserveMode: string | undefined,
+): readonly string[] {
+  const { kind, doubts } = readResidency(service.metadata.annotations);
+  const past = kind === 'on-demand' && isReachedPastAgent(service, kserveMode);
+  return [...doubts.map(({ message }) => message), ...(past ? [reachedPastAgent(service)] : [])];
+}
+
+/** In KServe's Standard mode the Service leads to the model server, unless it logs or batches. */
+function isReachedPastAgent(service: InferenceService, kserveMode: string | undefined): boolean {
+  if (kserveMode === undefined || deploymentModeOf(service, kserveMode) !== 'Standard') return false;
+  const { logger, batcher } = recordOf(service.spec?.predictor);
+  return logger == null && batcher == null;
+}
+
+function reachedPastAgent({ metadata: { name, namespace = 'default' } }: InferenceService): string {
+  return (
+    `KServe's Service ${predictorName(name)} leads past the agent, and no request by it wakes a model; make one that does: ` +
+    makeWakingService(namespace, name)
+  );
+}
+
+/** The command that creates a Service which leads to the agent. */
+export function makeWakingService(namespace: string, inferenceService: string): string {
+  return (
+    `kubectl expose deployment ${predictorName(inferenceService)} --name ${wakingServiceName(inferenceService)} ` +
+    `--port 80 --target-port ${AGENT_PORT} -n ${namespace}`
+  );
 }
 
 /** The warning when nothing sets the memory that models may use. */

@@ -1,4 +1,4 @@
-import { isRecord } from '../lib/json.ts';
+import { isRecord, quoted } from '../lib/json.ts';
 import { type Bytes, bytes, parseQuantity, toBytes } from '../lib/quantity.ts';
 import { RESIDENCY_ANNOTATIONS } from './names.ts';
 
@@ -56,12 +56,12 @@ export function readResidency(annotations: Annotations): RequestedResidency {
 
 function unknownKind(said: string): ResidencyDoubt {
   const annotation = RESIDENCY_ANNOTATIONS.residency;
-  const message = `${annotation} is ${JSON.stringify(said)}; it must be "always" or "on-demand". "always" is used`;
+  const message = `${annotation} is ${quoted(said)}; it must be "always" or "on-demand". "always" is used`;
   return { annotation, message };
 }
 
 function badBudget(annotation: string, text: string): string {
-  return `${annotation} is ${JSON.stringify(text)}; it must be a quantity of bytes above 0, such as 2Gi. The default is used`;
+  return `${annotation} is ${quoted(text)}; it must be a quantity of bytes above 0, such as 2Gi. The default is used`;
 }
 
 function idleBudget(annotation: string): string {
@@ -86,7 +86,7 @@ export function pinDoubt(annotations: Annotations): string | undefined {
   const said = annotations?.[RESIDENCY_ANNOTATIONS.residency];
   if (said === undefined || said === 'always') return undefined;
   return (
-    `${RESIDENCY_ANNOTATIONS.residency} is ${JSON.stringify(said)}; on a TrainedModel it must be "always", which keeps the model in ` +
+    `${RESIDENCY_ANNOTATIONS.residency} is ${quoted(said)}; on a TrainedModel it must be "always", which keeps the model in ` +
     `memory. Set on-demand on the InferenceService`
   );
 }

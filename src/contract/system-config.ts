@@ -1,3 +1,4 @@
+import { defaultModeIn } from './deployment-mode.ts';
 import { isImageReference } from '../lib/image-reference.ts';
 import { isRecord } from '../lib/json.ts';
 import { parseQuantity } from '../lib/quantity.ts';
@@ -59,6 +60,8 @@ export interface SystemConfig {
   readonly logger: LoggerSettings;
   readonly credentials: CredentialSettings;
   readonly metrics: MetricSettings;
+  /** How KServe serves an InferenceService that does not say it; undefined where KServe makes no predictors, or does not say it. */
+  readonly kserveMode: string | undefined;
 }
 
 /** An entry of the system configuration that could not be read. Its default is used. */
@@ -89,6 +92,7 @@ export const DEFAULT_SYSTEM_CONFIG: SystemConfig = {
     s3SecretAccessKeyName: 'AWS_SECRET_ACCESS_KEY',
   },
   metrics: { enableMetricAggregation: 'false', enablePrometheusScraping: 'false' },
+  kserveMode: undefined,
 };
 
 /**
@@ -109,6 +113,7 @@ export function readSystemConfig(
   const config: SystemConfig = {
     agent: { image: agentImage ?? image, ...resources(agentSection, faults) },
     release: releaseBehaviour(data),
+    kserveMode: defaultModeIn(data),
     logger: loggerSettings(section(data, 'logger', faults), faults),
     credentials: credentialSettings(credentialsSection, faults),
     metrics: {

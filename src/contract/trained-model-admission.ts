@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { InferenceService } from './inference-service.ts';
 import { describeMmsDecision, isMMSPredictor } from './mms-predictor.ts';
-import { isRecord } from '../lib/json.ts';
+import { quoted } from '../lib/json.ts';
 import { formatQuantity, isBeyondBytes, parseQuantity } from '../lib/quantity.ts';
 import type { Quantity } from '../lib/quantity.ts';
 import { storageUriFault } from './storage-uri.ts';
@@ -121,28 +121,19 @@ function textFault(
   return { code, message: `${field} is ${quoted(value)}; it must be a name` };
 }
 
-const MAX_QUOTED = 80;
-
-/** Cut before it is serialized: a value may be as long as a review. */
-function quoted(value: unknown): string {
-  if (value === undefined) return 'missing';
-  if (Array.isArray(value)) return 'a list';
-  if (isRecord(value)) return 'an object';
-  const text = typeof value === 'string' ? value.slice(0, MAX_QUOTED).toWellFormed() : value;
-  return JSON.stringify(text).slice(0, MAX_QUOTED);
-}
-
 /** The state around the model now. It may change before the model is served. */
 export interface Surroundings {
   readonly inferenceService: InferenceService | undefined;
   /** Why the model would wait if it were stored now; undefined when it would be placed. */
   readonly waiting: WaitingModel | undefined;
+  /** Warnings about the InferenceService itself. */
+  readonly remarks: readonly string[];
 }
 
 /** Warnings for the user. The model is admitted, since it may become valid without a change. */
 export function warningsOf(
   model: TrainedModel,
-  { inferenceService, waiting }: Surroundings,
+  { inferenceService, waiting, remarks }: Surroundings,
 ): readonly string[] {
   if (isBeingDeleted(model)) return [];
   const name = inferenceServiceOf(model) ?? '';
@@ -153,5 +144,6 @@ export function warningsOf(
   if (!mms.isMms) {
     return [`InferenceService ${name} is not multi-model, the model waits: ${describeMmsDecision(mms)}`];
   }
-  return waiting === undefined ? [] : [`the model will wait (${waiting.reason}): ${waiting.message}`];
+  const waits = waiting === undefined ? [] : [`the model will wait (${waiting.reason}): ${waiting.message}`];
+  return [...waits, ...remarks.map((remark) => `InferenceService ${name}: ${remark}`)];
 }

@@ -46,6 +46,8 @@ export interface PredictorFacts {
   readonly deployment: Lookup<Deployment | undefined>;
   /** The Service of the predictor, and where it routes. */
   readonly service: Lookup<KubernetesObject | undefined>;
+  /** The Service that wakes models, if that of the predictor does not. */
+  readonly wakingService: Lookup<KubernetesObject | undefined>;
   /** Undefined when there is no EndpointSlice. */
   readonly readyEndpoints: Lookup<number | undefined>;
   /** Labels of the namespace. */

@@ -21,7 +21,7 @@ const REFUSALS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /\bincompatible dtype\b|\bsize changed\b|\bAttributeError\b|\bunexpected keyword argument\b|\bInconsistentVersion/,
-    'the model was made with another version of its library than the model server has: make it anew with that version, or use an image with the version that it was made with',
+    'the model was made with another version of its library than the model server has: make it again with that version, or use an image with the version that it was made with',
   ],
   [
     /\bMemoryError\b|\bUnable to allocate\b|\bstd::bad_alloc\b/,

@@ -1,4 +1,6 @@
 import { AGENT_PORT, AGENT_PORT_NAME } from '../contract/names.ts';
+import type { KubernetesObject } from '../contract/kubernetes.ts';
+import { makeWakingService } from '../contract/residency-arguments.ts';
 import { readResidency } from '../contract/residency.ts';
 import { recordsIn, recordOf } from '../lib/json.ts';
 import { valueOf } from '../lib/lookup.ts';
@@ -25,9 +27,23 @@ export function residencySteps(facts: PredictorFacts): Step[] {
  * In KServe's Standard mode port 80 leads to the model server, unless it has a logger or batcher. Knative's pods and
  * those of this project's own predictors are reached through the agent.
  */
-function checkWakes({ service }: PredictorFacts): Verdict {
+function checkWakes({ service, wakingService, inferenceService }: PredictorFacts): Verdict {
   const object = valueOf(service);
   if (object === undefined) return unknown('the Service of the predictor is not known');
+  const verdict = judgeService(object);
+  const waking = valueOf(wakingService);
+  if (verdict.outcome !== 'broken' || waking === undefined) return adviseService(verdict, inferenceService);
+  const other = judgeService(waking);
+  return other.outcome === 'ok' ? ok(`${verdict.message}; ${other.message}`) : other;
+}
+
+function adviseService(verdict: Verdict, service: PredictorFacts['inferenceService']): Verdict {
+  const { name, namespace = 'default' } = valueOf(service)?.metadata ?? { name: '' };
+  if (verdict.outcome !== 'broken') return verdict;
+  return broken(verdict.message, `make a Service that leads to it: ${makeWakingService(namespace, name)}`);
+}
+
+function judgeService(object: KubernetesObject): Verdict {
   const { name } = object.metadata;
   const { type, ports } = recordOf((object as { spec?: unknown }).spec);
   if (type === 'ExternalName') return ok(`Service ${name} is Knative's, whose requests pass the agent`);

@@ -75,6 +75,11 @@ export function jsonMeter(bounds: JsonBounds, seed: number): JsonMeter {
   };
 }
 
+/** The same bounds for a text of so many bytes: with its quotes and its colon, a name takes three. */
+export function boundsWithin(bounds: JsonBounds, bytes: number): JsonBounds {
+  return bytes <= 3 * bounds.names ? { ...bounds, names: Number.POSITIVE_INFINITY } : bounds;
+}
+
 /**
  * Whether a JSON text, when parsed, holds at most this many values at most this deep. The check takes some milliseconds
  * a MiB. Parsing as much of `[[[[` or `{},{},` and walking it takes half a second. For text that is not JSON the result
@@ -127,7 +132,8 @@ function count(piece: Uint8Array, state: MeterState, seen: Uint8Array, seed: num
       case QUOTE:
         inString = true;
         hash = seed;
-        length = 0;
+        // Where names are not told apart, no text is hashed.
+        length = seen.length === 0 ? MAX_HASHED : 0;
         break;
       case COLON:
         if (length >= MAX_HASHED || isNew(hash, seen)) names++;

@@ -33,8 +33,8 @@ export function nestsDeeper(value: unknown, levels: number): boolean {
 }
 
 /**
- * Whether the names and texts of a JSON value have more than this many characters together, or it is nested a hundred
- * levels deep. Examines no more than that.
+ * Whether the names and texts of a JSON value have more than this many characters together, or it is nested more than a
+ * hundred times. Examines no more than that.
  */
 export function isLongJson(value: unknown, most: number): boolean {
   let left = most;
@@ -50,4 +50,16 @@ export function isLongJson(value: unknown, most: number): boolean {
     return left >= 0;
   };
   return !spend(value, 100);
+}
+
+const MAX_QUOTED = 80;
+
+/** A user's value for a message. It is cut before it is serialized, because it may be as long as a review. */
+export function quoted(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (Array.isArray(value)) return 'a list';
+  if (isRecord(value)) return 'an object';
+  const text = typeof value === 'string' ? value.slice(0, MAX_QUOTED).toWellFormed() : value;
+  const written = JSON.stringify(text);
+  return written.length <= MAX_QUOTED ? written : `${written.slice(0, MAX_QUOTED)}…`;
 }

@@ -279,13 +279,16 @@ function webhookHandlers(
   view: ClusterView,
   { injection: observe }: ManagerMetrics,
 ): ReadonlyMap<string, AdmissionHandler> {
-  const { agentImage, clock, logger, injectCredentials, allowMemoryChanges, kserve } = options;
-  const systemConfig = systemConfigSource(view, agentImage, logger);
+  const { clock, logger, injectCredentials, allowMemoryChanges, kserve } = options;
+  const systemConfig = systemConfigSource(view, options, logger);
   const callerIsKnown = options.clientAuthorityFile !== undefined;
   const shared = { client, view, callerIsKnown, logger };
   return new Map([
     [MUTATE_PODS_PATH, podWebhook({ ...shared, systemConfig, injectCredentials, clock, observe })],
-    [VALIDATE_TRAINED_MODELS_PATH, trainedModelWebhook({ ...shared, allowMemoryChanges, kserve })],
+    [
+      VALIDATE_TRAINED_MODELS_PATH,
+      trainedModelWebhook({ ...shared, systemConfig, allowMemoryChanges, kserve }),
+    ],
   ]);
 }
 

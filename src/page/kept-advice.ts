@@ -5,11 +5,14 @@ import type { AnyReflector } from '../kube/cluster-view.ts';
 import type { Advice } from './page-documents.decide.ts';
 import type { Surroundings } from './page-surroundings.ts';
 
-/** What depends on the time alone, such as how long something has gone on, may be so old. */
+/** The longest that advice is cached: it may depend on time alone, such as how long a state has lasted. */
 const KEPT_FOR = seconds(10);
-/** Where changes keep coming: explaining takes a tenth of the time at most, however many look. Of 10,000 models it takes 0.1 s. */
+/**
+ * While changes keep coming, explaining takes at most a tenth of the time, whatever the number of viewers. For 10,000
+ * models it takes 0.1 s.
+ */
 const KEPT_FOR_TIMES = 10;
-/** Objects of which anything is kept. */
+/** How many objects are cached. */
 const KEPT = 16;
 
 interface Kept {
@@ -21,7 +24,7 @@ interface Kept {
 
 type KeepAdvice = (what: string, pods: Surroundings['pods'], make: () => Advice | null) => Advice | null;
 
-/** Explains an object anew once something has changed that this replica knows of, and not for each look at it. */
+/** Explains an object again only when this replica has seen a change, not for each viewer. */
 export function adviceKeeper(
   caches: readonly Pick<AnyReflector, 'heardAt'>[],
   clock: Pick<Clock, 'monotonic'>,
@@ -29,7 +32,7 @@ export function adviceKeeper(
   const kept = new Map<string, Kept>();
   const isCurrent = (before: Kept, pods: string, now: MonotonicMs): boolean => {
     if (now < before.busyUntil) return true;
-    // What was heard in the millisecond of the explanation may have come after it.
+    // A change in the millisecond of the explanation may have come after it.
     const isUnchanged = caches.every(({ heardAt = 0 }) => heardAt < before.madeAt) && before.pods === pods;
     return isUnchanged && now < before.madeAt + KEPT_FOR;
   };

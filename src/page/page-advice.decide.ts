@@ -8,9 +8,8 @@ const WORDS = { TrainedModel: 'tm', InferenceService: 'isvc', Pod: 'pod' } as co
 const SHOWN_ANYWAY: ReadonlySet<LinkId> = new Set(['models-loaded']);
 
 /**
- * The first broken link of an explanation, as the page shows it.
- *
- * @param shown what the page says already: it is not said twice
+ * The first broken link of an explanation, for the page.
+ * @param shown what the page shows already, which is not repeated
  */
 export function adviceOf({ kind, namespace, name, broken }: Explanation, shown: string): Advice | null {
   if (broken === undefined || SHOWN_ANYWAY.has(broken.id)) return null;

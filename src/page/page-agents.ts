@@ -10,10 +10,10 @@ import { startDeadline } from '../lib/deadline.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { AgentReading } from './page-replica.decide.ts';
 
-/** Asks agents for what they count. */
+/** Reads the metrics of agents. */
 export interface PageAgents {
   /**
-   * Never rejects: what cannot be read says why.
+   * Never rejects: a failure is in the result.
    * @param most bytes of its answer
    */
   read(pod: WatchedPod, most: number): Promise<AgentReading>;
@@ -22,7 +22,7 @@ export interface PageAgents {
 
 const ANSWER_WITHIN = seconds(2);
 
-/** Asks each pod at its own address, as the manager does that follows the statuses of agents. */
+/** Reads each pod at its own address, as the manager's status followers do. */
 export function createPageAgents(clock: Clock): PageAgents {
   const connections = new Agent({ connect: { timeout: ANSWER_WITHIN }, maxHeaderSize: 16 * 1024 });
 

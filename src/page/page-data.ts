@@ -40,7 +40,7 @@ import { servesModels } from '../contract/watched-pod.ts';
 import { missingFrom } from '../kube/cluster-view.ts';
 import type { AnyReflector, ClusterView } from '../kube/cluster-view.ts';
 
-/** What the page shows, from what this replica has cached. */
+/** The contents of the page, from this replica's caches. */
 export interface PageData {
   services(asked: {
     readonly filter: string;
@@ -57,18 +57,18 @@ export interface PageData {
   model(asked: { readonly namespace: string; readonly name: string }): Promise<ModelDocument>;
 }
 
-/** However many look at the page, and however much changes: the models are counted no more often than this. */
+/** Models are counted no more often than this, whatever the number of viewers and changes. */
 const COUNT_EVERY = milliseconds(500);
 /** The API server sends a bookmark about once a minute; see docs/operations.md, "Metrics". */
 const SILENT_AFTER = seconds(180);
-/** A watch that ends and is opened again is no silence yet. */
+/** A watch that ends and reopens is not silent yet. */
 const SILENT_AFTER_ERROR = seconds(10);
 
-/** What the answers are made of. */
+/** The sources of the answers. */
 interface PageSources {
   readonly view: ClusterView;
   readonly clock: Clock;
-  /** Whose decision stands when memory is short. */
+  /** Which controller's decision holds when memory is short. */
   readonly first: Precedence;
   readonly surroundings: ReadSurroundings;
 }
@@ -122,7 +122,7 @@ export function createPageData(sources: PageSources): PageData {
 
 const NO_REPLICAS = { total: 0, shown: [] };
 
-/** Of one InferenceService what is in no cache: what to do, and what its replicas say. */
+/** The parts of an InferenceService's view that no cache has: advice, and reports of its replicas. */
 async function closerLook(
   { view, clock, first, surroundings, advice }: CloserSources,
   key: ObjectKey,
@@ -136,7 +136,7 @@ async function closerLook(
     return adviceOf(explainInferenceService(facts), '');
   };
   return {
-    // One that serves a model of its own asks for nothing.
+    // An InferenceService with a model of its own needs no advice.
     advice: isServed ? advice(`InferenceService ${key}`, pods, explained) : null,
     replicas: { ...replicas, shown: replicas.shown.map(serviceReplica) },
   };
@@ -161,13 +161,13 @@ async function modelPage(
 
 const NO_PODS = { kind: 'known', value: [] } as const;
 
-/** Counts again only when something has changed since, and not at every request. */
+/** Counts again only after a change, not at every request. */
 function tallyKeeper(view: ClusterView, clock: Clock): () => ReadonlyMap<ObjectKey, ModelTally> {
   let counted: { readonly at: MonotonicMs; readonly tallies: ReadonlyMap<ObjectKey, ModelTally> } | undefined;
   return () => {
     const now = clock.monotonic();
     const heardAt = view.trainedModels.heardAt ?? 0;
-    // What came in the millisecond of the count may have come after it.
+    // A change in the millisecond of the count may have come after it.
     const isCurrent =
       counted !== undefined && now >= counted.at && (heardAt < counted.at || now < counted.at + COUNT_EVERY);
     if (counted === undefined || !isCurrent) {
@@ -177,7 +177,7 @@ function tallyKeeper(view: ClusterView, clock: Clock): () => ReadonlyMap<ObjectK
   };
 }
 
-/** InferenceServices that are there, and those that models name. */
+/** InferenceServices that exist, and those that models name. */
 function servicesFound(
   view: ClusterView,
   counted: ReadonlyMap<ObjectKey, ModelTally>,
@@ -190,7 +190,7 @@ function servicesFound(
     .map((key) => rowOf(view, key, counted, matching.get(key)));
 }
 
-/** What their order depends on; only those that are shown are looked at closer. */
+/** Only what their order depends on; the shown ones are examined further. */
 function modelsFound(
   models: Iterable<TrainedModel>,
   { filter, state }: { readonly filter: string; readonly state: ModelState | undefined },
@@ -237,7 +237,7 @@ function shared(caches: readonly AnyReflector[], clock: Clock): PageDocument {
   return { version: PAGE_VERSION, awaited: missingFrom(caches) ?? '', silent: silenceOf(caches, clock) };
 }
 
-/** A cache of which nothing was heard for too long. */
+/** A cache without news for too long. */
 function silenceOf(caches: readonly AnyReflector[], clock: Clock): PageDocument['silent'] {
   for (const { heardAt, lastError } of caches) {
     if (heardAt === undefined) continue;

@@ -1,18 +1,18 @@
 /**
- * What the manager's page is told, as JSON. The browser reads these types too, so that nothing is imported here. Fields may be
- * added; a change of meaning is a new version.
+ * The JSON documents of the manager's page. The browser imports these types too, so that nothing is imported here.
+ * Fields may be added; a change of meaning is a new version.
  */
 
 export const PAGE_VERSION = 'kserve-mms/page.v2';
 
-/** Where a model stands, the worst first: this is also the order of the page. */
+/** The state of a model, the worst first: the order of the page. */
 export const MODEL_STATES = [
   ...(['Failed', 'Unreachable', 'Waiting', 'OnTheWay', 'Unknown', 'Standby', 'Loaded'] as const),
 ] as const;
 /**
- * Failed: a replica could not load it. Unreachable: an agent does not answer. Waiting: it is in no models.json, or no pod runs.
- * OnTheWay: queued, downloading or loading. Unknown: its status does not say. Standby: with on-demand residency, it is loaded
- * when a request comes for it.
+ * Failed: a replica could not load it. Unreachable: an agent does not answer. Waiting: it is in no models.json, or no
+ * pod runs. OnTheWay: queued, downloading or loading. Unknown: its status does not show it. Standby: with on-demand
+ * residency, it is loaded on request.
  */
 export type ModelState = (typeof MODEL_STATES)[number];
 
@@ -24,7 +24,7 @@ export interface ModelRow {
   readonly state: ModelState;
   /** The reason of its condition ModelLoaded; empty when it has none. */
   readonly reason: string;
-  /** What is in the way; empty when nothing is. In lists cut to {@link ROW_MESSAGE} characters. */
+  /** The trouble of the model; empty when there is none. In lists cut to {@link ROW_MESSAGE} characters. */
   readonly message: string;
   /** When the condition took its status, RFC 3339; empty when unknown. */
   readonly since: string;
@@ -47,17 +47,17 @@ export interface ConditionRow {
   readonly since: string;
 }
 
-/** What `mms explain` says of the first link that is broken. */
+/** What `mms explain` says about the first broken link. */
 export interface Advice {
-  /** What is wrong, where the rest of the page does not say it already; may be empty. */
+  /** What is wrong; may be empty when the rest of the page shows it. */
   readonly message: string;
   /** What to do. */
   readonly advice: string;
-  /** What says more: a command as it is typed. */
+  /** A command that shows more. */
   readonly command: string;
 }
 
-/** The requests that one pod's agent has counted since it started. Times in milliseconds; null without a request. */
+/** The requests that one pod's agent has counted since it started. Times in milliseconds; null without requests. */
 export interface Requests {
   readonly requests: number;
   readonly errors: number;
@@ -65,22 +65,22 @@ export interface Requests {
   readonly p99Ms: number | null;
 }
 
-/** What the agent of a pod with on-demand residency says of its models in memory. Bytes; null where it does not say. */
+/** What the agent of a pod with on-demand residency reports about memory. Bytes; null when not reported. */
 export interface Residency {
   readonly resident: number;
   readonly budget: number | null;
   readonly declared: number | null;
   readonly measured: number | null;
-  /** Requests that found their model in memory, and those that had to wait for it. */
+  /** Requests that found their model in memory, and those that waited for it. */
   readonly hits: number;
   readonly misses: number;
 }
 
-/** What is shown of one predictor pod. */
+/** The common fields of a predictor pod. */
 interface Replica {
   readonly pod: string;
   readonly ready: boolean;
-  /** Why its agent says nothing; empty when it does. */
+  /** Why its agent does not report; empty when it does. */
   readonly silent: string;
   /** Null while it is silent. */
   readonly requests: Requests | null;
@@ -93,18 +93,18 @@ export interface ServiceReplica extends Replica {
   readonly residency: Residency | null;
 }
 
-/** One predictor pod, as one model is there. */
+/** One predictor pod, with one model's state. */
 export interface ModelReplica extends Replica {
-  /** Empty where the agent does not know the model. */
+  /** Empty when the agent does not know the model. */
   readonly phase: string;
   /** Bytes on disk; null where it has none. */
   readonly bytes: number | null;
 }
 
-/** Pods of one InferenceService that are asked; `total` says how many there are. */
+/** How many pods of one InferenceService are read; `total` is the number of all. */
 export const REPLICAS_SHOWN = 20;
 
-/** All that is shown of one model. */
+/** All fields of one model. */
 export interface ModelPage extends ModelRow {
   readonly url: string;
   readonly created: string;
@@ -114,19 +114,19 @@ export interface ModelPage extends ModelRow {
   readonly replicas: { readonly total: number; readonly shown: readonly ModelReplica[] };
 }
 
-/** Models of one InferenceService that have the same in their way. */
+/** Models of one InferenceService with the same trouble. */
 export interface Obstacle {
-  /** Of ModelLoaded; empty for several that are told of together. */
+  /** The reason of ModelLoaded; empty for several reasons counted together. */
   readonly reason: string;
-  /** How many have it. */
+  /** How many models have it. */
   readonly count: number;
-  /** The one that has it since last, and its message. */
+  /** The model that has had it for the shortest time, and its message. */
   readonly model: string;
   readonly message: string;
   readonly since: string;
 }
 
-/** One InferenceService, or one that TrainedModels name and that is not there. */
+/** One InferenceService, or one that TrainedModels name and that does not exist. */
 export interface ServiceRow {
   readonly namespace: string;
   readonly name: string;
@@ -135,40 +135,40 @@ export interface ServiceRow {
   /** Why it is multi-model, or is not. */
   readonly why: string;
   readonly ready: 'True' | 'False' | 'Unknown';
-  /** Why it is not ready, as far as its status says so. */
+  /** Why it is not ready, from its status; may be empty. */
   readonly notReady: string;
   /** Predictor pods with an agent. */
   readonly replicas: { readonly ready: number; readonly total: number };
   /** ConfigMaps with a models.json. */
   readonly shards: number;
-  /** Bytes: what its models declare together, and what they may; null without a limit. */
+  /** Bytes that its models declare together, and the limit; null without one. */
   readonly memory: { readonly declared: number; readonly limit: number | null };
   readonly models: StateCounts;
-  /** What is in the way of its models that fail or wait, the worst first. */
+  /** The troubles of its failed or waiting models, the worst first. */
   readonly obstacles: readonly Obstacle[];
   /** Models whose names match the filter; 0 without one. */
   readonly matching: number;
 }
 
-/** What every answer says. */
+/** Part of every answer. */
 export interface PageDocument {
   readonly version: typeof PAGE_VERSION;
-  /** What the manager still waits for before it knows the cluster; empty once it does. */
+  /** What the manager still waits for before its caches are complete; empty once they are. */
   readonly awaited: string;
-  /** Set while the API server is not heard of: what is shown is of then. */
+  /** Set while the API server is silent: the page then shows the state of that time. */
   readonly silent: { readonly since: string; readonly why: string } | null;
 }
 
 export interface ServicesDocument extends PageDocument {
   readonly totals: { readonly inferenceServices: number; readonly models: StateCounts };
-  /** How many match the filter; `services` are those from `from` on. */
+  /** How many match the filter; `services` begins at number `from`. */
   readonly found: number;
   readonly from: number;
   readonly services: readonly ServiceRow[];
 }
 
 export interface ServiceDocument extends PageDocument {
-  /** Null when nothing is known by this name. */
+  /** Null when nothing of this name is known. */
   readonly service: ServiceRow | null;
   /** Null when nothing is broken. */
   readonly advice: Advice | null;

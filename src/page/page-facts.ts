@@ -15,13 +15,13 @@ import type { Lookup } from '../lib/lookup.ts';
 import type { ClusterView } from '../kube/cluster-view.ts';
 import type { Surroundings } from './page-surroundings.ts';
 
-/** Whose decision stands when memory is short; as the manager was told. */
+/** Which controller's decision holds when memory is short, from the manager's settings. */
 export type Precedence = PlanInput['first'];
 
-/** An explanation goes on without these. */
+/** An explanation continues without these. */
 const NOT_READ = { kind: 'unreadable', why: 'the page does not read it' } as const satisfies Lookup<never>;
 
-/** The manager that serves the page runs; what else there is to say of the installation is for `mms check`. */
+/** The manager that serves the page runs; the rest of the installation is for `mms check`. */
 function installation(first: Precedence): InstallationFacts {
   const nothing = { lease: NOT_READ, webhook: NOT_READ, trustedUntil: undefined, reached: NOT_READ };
   return { namespace: '', first, ...nothing };
@@ -34,7 +34,7 @@ interface FactsOptions {
   readonly now: EpochMs;
 }
 
-/** What the chain of a TrainedModel is judged by, as this manager knows it. */
+/** The facts for the explanation of a TrainedModel, from this manager's caches. */
 export function pageModelFacts(model: TrainedModel, { view, first, pods, now }: FactsOptions): ModelFacts {
   const { name, namespace = '' } = model.metadata;
   const service = inferenceServiceOf(model);
@@ -77,6 +77,7 @@ function predictorFacts(
     inferenceService: { kind: 'known', value: view.inferenceServices.cache.get(key) },
     trainedModels: { kind: 'known', value: [...view.trainedModelsByKey.group(key)] },
     configMap: { kind: 'known', value: configMap },
-    ...{ pods, deployment: NOT_READ, service: NOT_READ, readyEndpoints: NOT_READ, namespaceLabels: NOT_READ },
+    ...{ pods, deployment: NOT_READ, service: NOT_READ, wakingService: NOT_READ },
+    ...{ readyEndpoints: NOT_READ, namespaceLabels: NOT_READ },
   };
 }

@@ -6,7 +6,7 @@ import { packageFile } from '../lib/package-files.ts';
 /** Built from src/page/browser. */
 const DIRECTORY = packageFile('dist/page/browser/');
 
-/** By the path that they are asked for. */
+/** By their URL path. */
 const FILES = [
   { path: '/', file: 'index.html', type: 'text/html; charset=utf-8' },
   { path: '/page.js', file: 'page.js', type: 'text/javascript; charset=utf-8' },
@@ -14,20 +14,20 @@ const FILES = [
   { path: '/icon.svg', file: 'icon.svg', type: 'image/svg+xml' },
 ] as const;
 
-/** Something to answer with. */
+/** The body of an answer. */
 export interface PageBody {
   readonly type: string;
   readonly content: Buffer;
   readonly etag: string;
 }
 
-/** The page is not where it should be: the program was copied without it, or not built. */
+/** The page's files are missing: the program was copied without them, or not built. */
 class PageMissingError extends MmsError {
   readonly code = 'PAGE_MISSING';
   readonly retryable = false;
 }
 
-/** With the tag by which a browser asks whether it changed. */
+/** With the ETag that a browser sends to ask whether it changed. */
 export function pageBody(type: string, content: Buffer): PageBody {
   const hash = createHash('sha256').update(content).digest('base64url').slice(0, 22);
   return { type, content, etag: `"${hash}"` };

@@ -7,10 +7,10 @@ import { hasOutdatedStatus, MODEL_LOADED } from '../contract/trained-model-statu
 import { readTrainedModel } from '../contract/trained-model.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
 
-/** Longer texts are not read, and one object must not fill an answer. */
+/** Longer texts are useless, and one object must not fill an answer. */
 const LONGEST = 4096;
 
-/** Where a model stands, as its stored status says. */
+/** The state of a model, from its stored status. */
 interface ModelStanding {
   readonly state: ModelState;
   readonly reason: string;
@@ -18,7 +18,9 @@ interface ModelStanding {
   readonly since: string;
 }
 
-/** Reasons of ModelLoaded that are neither trouble nor the end; all others that are not True are what a model waits for. */
+/**
+ * Reasons of ModelLoaded that are neither trouble nor final. All others that are not True mean that the model waits.
+ */
 const STATES: ReadonlyMap<string, ModelState> = new Map([
   ['Failed', 'Failed'],
   ['AgentNotReachable', 'Unreachable'],
@@ -28,8 +30,8 @@ const STATES: ReadonlyMap<string, ModelState> = new Map([
 ]);
 
 /**
- * Never throws, whatever the status holds: other writers, and CustomResourceDefinitions without a schema, let anything
- * through.
+ * Never throws, whatever the status contains: other writers, and CustomResourceDefinitions without a schema, may store
+ * anything.
  */
 export function standingOf(model: TrainedModel): ModelStanding {
   const { deletionTimestamp } = model.metadata;
@@ -52,13 +54,13 @@ export function standingOf(model: TrainedModel): ModelStanding {
 const NOT_TOLD = 'its status has no condition ModelLoaded yet';
 const OUTDATED = 'its status is of the version before the last change';
 
-/** One line of a list. */
+/** One row of a list. */
 export function modelRowOf(model: TrainedModel): ModelRow {
   const { message, ...standing } = standingOf(model);
   return { ...standing, message: shortened(message, ROW_MESSAGE), ...factsOf(model) };
 }
 
-/** What its object says of one model. */
+/** The parts of a model's page that its object has. */
 export function modelPageOf(model: TrainedModel): Omit<ModelPage, 'advice' | 'replicas'> {
   const { conditions, url } = statusOf(model);
   return {
@@ -79,7 +81,7 @@ function factsOf(model: TrainedModel): Pick<ModelRow, 'name' | 'framework' | 'me
   };
 }
 
-/** Its parts, still untrusted: of thousands of models few conditions are read. */
+/** Its parts, still untrusted: with thousands of models, only a few conditions are read. */
 function statusOf({ status }: TrainedModel): {
   readonly conditions: readonly Readonly<Record<string, unknown>>[];
   readonly url: unknown;

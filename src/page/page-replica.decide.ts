@@ -5,16 +5,16 @@ import { bytesIn, phasesIn, residencyIn } from '../contract/residency-figures.ts
 import type { ResidencyFigures } from '../contract/residency-figures.ts';
 import type { ModelReplica, Requests, Residency, ServiceReplica } from './page-documents.decide.ts';
 
-/** What was read of one pod's agent. */
+/** The result of reading one pod's agent. */
 export interface AgentReading {
   readonly pod: string;
   readonly ready: boolean;
-  /** Why nothing was; empty when something was. */
+  /** Why it failed; empty on success. */
   readonly silent: string;
   readonly samples: readonly MetricSample[];
 }
 
-/** What one pod's agent says, sorted once for all who look at it. */
+/** One pod's figures, computed once for all viewers. */
 export interface ReplicaFigures extends Omit<AgentReading, 'samples'> {
   readonly traffic: ReadonlyMap<string, Traffic>;
   readonly phases: ReadonlyMap<string, string>;
@@ -22,7 +22,7 @@ export interface ReplicaFigures extends Omit<AgentReading, 'samples'> {
   readonly residency: Residency | null;
 }
 
-/** The phases of docs/agent-status.md; what else a pod says is none. The order is that of the page. */
+/** The phases of docs/agent-status.md in the order of the page; any other text of a pod is not a phase. */
 const PHASES = [
   ...['Failed', 'Queued', 'Downloading', 'Loading', 'Unloading', 'Remote', 'Standby', 'Loaded'],
 ] as const;
@@ -50,7 +50,7 @@ function residencyOf(figures: ResidencyFigures): Residency {
   };
 }
 
-/** A pod as a line of its InferenceService. */
+/** A pod as a row of its InferenceService. */
 export function serviceReplica(figures: ReplicaFigures): ServiceReplica {
   const { pod, ready, silent, phases, residency } = figures;
   const all = [...figures.traffic.values()].reduce(sumOf, NO_TRAFFIC);
@@ -64,7 +64,7 @@ export function serviceReplica(figures: ReplicaFigures): ServiceReplica {
   };
 }
 
-/** A pod as a line of one model. */
+/** A pod as a row of one model. */
 export function modelReplica(
   { pod, ready, silent, ...figures }: ReplicaFigures,
   model: string,

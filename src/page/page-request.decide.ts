@@ -1,13 +1,13 @@
 import { MODEL_STATES } from './page-documents.decide.ts';
 import type { ModelState } from './page-documents.decide.ts';
 
-/** What a request to the page's server asks for. */
+/** A request to the page's server. */
 export type PageRequest =
   | { readonly kind: 'file'; readonly path: string }
   | {
       readonly kind: 'services';
       readonly filter: string;
-      /** Without InferenceServices that are not multi-model and that no TrainedModel names. */
+      /** Leaves out InferenceServices that are not multi-model and that no TrainedModel names. */
       readonly multiModel: boolean;
       readonly from: number;
     }
@@ -25,14 +25,13 @@ export type PageRequest =
 
 const SERVICES = '/api/v1/inferenceservices';
 const MODELS = '/api/v1/trainedmodels';
-/** A Kubernetes name has no more. */
+/** The longest Kubernetes name. */
 const LONGEST_FILTER = 253;
 
 /**
- * Reads a request, or refuses it. Only a browser that was sent to the loopback itself is answered: one that an attacker's
- * name was resolved to the loopback for (DNS rebinding) says that name in its Host header.
- *
- * @param target the request's target as it came, unchecked
+ * Reads a request, or refuses it. Only a browser that addresses the loopback itself gets an answer. If an attacker's
+ * name was resolved to the loopback (DNS rebinding), the Host header has that name.
+ * @param target the raw request target, unchecked
  * @param host the Host header
  */
 export function readPageRequest(request: {
@@ -53,7 +52,7 @@ export function readPageRequest(request: {
   return readApiRequest(path, new URLSearchParams(query));
 }
 
-/** `localhost`, `127.0.0.1` or `[::1]`, with any port: the port of a port-forward is its user's choice. */
+/** `localhost`, `127.0.0.1` or `[::1]`, with any port: the user chooses the port of a port-forward. */
 function isLoopback(host: string | undefined): boolean {
   return host !== undefined && /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i.test(host);
 }
@@ -82,7 +81,7 @@ function nameBelow(prefix: string, path: string): { namespace: string; name: str
   if (!path.startsWith(`${prefix}/`)) return undefined;
   const parts = path.slice(prefix.length + 1).split('/');
   const [namespace, name] = parts.map(decoded);
-  // A decoded slash would make another object's key of it.
+  // A decoded slash would change the object's key.
   if (parts.length !== 2 || !namespace || !name || `${namespace}${name}`.includes('/')) return undefined;
   return { namespace, name };
 }

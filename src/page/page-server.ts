@@ -17,8 +17,8 @@ import { pageBody, readPageFiles } from './page-files.ts';
 import type { PageBody } from './page-files.ts';
 
 /**
- * Only what this server itself sends is run, shown or asked; nothing may frame it, and no text is ever taken for markup by a
- * script (Trusted Types).
+ * Only this server's own resources are run, shown or requested; no site may frame it, and scripts never treat text as
+ * markup (Trusted Types).
  */
 const HEADERS = {
   'Content-Security-Policy':
@@ -28,16 +28,15 @@ const HEADERS = {
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
-  // Kept, but asked about each time.
+  // Cached, but revalidated each time.
   'Cache-Control': 'no-cache',
 };
 
-/** Only callers that reach the loopback may read it: see docs/page.md. */
+/** Only callers on the loopback may read it: see docs/page.md. */
 const HOST = '127.0.0.1';
 
 /**
- * The page with which people look at what this manager knows; on 127.0.0.1 only, which `kubectl port-forward` reaches.
- *
+ * The page that shows the state of this manager, on 127.0.0.1 only, which `kubectl port-forward` reaches.
  * @throws {PortUnavailableError}
  * @throws {PageMissingError}
  */
@@ -45,7 +44,7 @@ export async function startPageServer(options: {
   readonly port: number;
   readonly view: ClusterView;
   readonly client: Pick<ApiClient, 'list'>;
-  /** Whose decision stands when memory is short. */
+  /** Which controller's decision holds when memory is short. */
   readonly first: Precedence;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -89,7 +88,7 @@ async function answerRequest(
   return answerTo(readPageRequest({ method, target, host: headers.host }), files, data);
 }
 
-/** Something else than what was asked for. */
+/** Not the requested document. */
 interface Refusal {
   readonly status: number;
   readonly message: string;
@@ -118,7 +117,7 @@ function json(document: object): PageBody {
   return pageBody('application/json', Buffer.from(JSON.stringify(document)));
 }
 
-/** With a body only where the browser does not have it already. Node itself leaves the body of an answer to HEAD out. */
+/** Sends a body only if the browser does not have it already. Node omits the body of an answer to HEAD. */
 function send(request: IncomingMessage, response: ServerResponse, { type, content, etag }: PageBody): void {
   if (request.headers['if-none-match'] === etag) {
     response.writeHead(304, { ...HEADERS, ETag: etag }).end();

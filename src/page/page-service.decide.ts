@@ -12,7 +12,7 @@ import { conditionOf, standingOf } from './page-model.decide.ts';
 import { keyOfTrainedModel } from '../contract/reconcile-keys.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
 
-/** What is counted over the models of one InferenceService. */
+/** The counts of one InferenceService's models. */
 export interface ModelTally {
   readonly models: StateCounts;
   readonly obstacles: readonly Obstacle[];
@@ -20,20 +20,20 @@ export interface ModelTally {
 
 export const EMPTY_TALLY: ModelTally = { models: countsOf(() => 0), obstacles: [] };
 
-/** Reasons that are told apart in one InferenceService; a status may hold any. */
+/** How many reasons are shown separately for one InferenceService; a status may contain any text. */
 const REASONS_SHOWN = 8;
 
-/** The states in which something is in the way. */
+/** The states with trouble. */
 const OBSTRUCTED: ReadonlySet<ModelState> = new Set(['Failed', 'Unreachable', 'Waiting']);
 
-/** While it is counted. */
+/** The mutable counts. */
 interface TallyDraft {
   readonly models: Record<ModelState, number>;
   /** By state and reason. */
   readonly obstacles: Map<string, Obstacle & { readonly state: ModelState }>;
 }
 
-/** Counts over all models, by the InferenceService that they name. Models that name none have no place on the page. */
+/** Counts all models by the InferenceService that they name. Models that name none are not on the page. */
 export function tallyModels(models: Iterable<TrainedModel>): ReadonlyMap<ObjectKey, ModelTally> {
   const drafts = new Map<ObjectKey, TallyDraft>();
   for (const model of models) {
@@ -52,7 +52,7 @@ function count({ models, obstacles }: TallyDraft, model: TrainedModel): void {
   if (!OBSTRUCTED.has(state)) return;
   const own = `${state} ${reason}`;
   const isShown = obstacles.has(own) || obstacles.size < REASONS_SHOWN;
-  // Those without a place of their own are told of together, by state.
+  // Those beyond the limit are counted together, by state.
   const place = isShown ? own : state;
   const before = obstacles.get(place);
   const newest =
@@ -66,7 +66,7 @@ function count({ models, obstacles }: TallyDraft, model: TrainedModel): void {
   });
 }
 
-/** The worst state first, of one state what most models have. */
+/** The worst state first; within a state, the most frequent first. */
 function obstaclesOf({ obstacles }: TallyDraft): readonly Obstacle[] {
   return [...obstacles.values()]
     .sort(
@@ -94,7 +94,7 @@ function countsOf(count: (state: ModelState) => number): Record<ModelState, numb
   return Object.fromEntries(counts) as Record<ModelState, number>;
 }
 
-/** What is known of one InferenceService from elsewhere than its models' statuses. */
+/** The facts about one InferenceService other than its models' statuses. */
 interface ServiceSurroundings {
   readonly inferenceService: InferenceService | undefined;
   /** Of each predictor pod with an agent, whether it is ready. */
@@ -105,7 +105,7 @@ interface ServiceSurroundings {
   readonly matching: number;
 }
 
-/** One line of the list of InferenceServices. */
+/** One row of the list of InferenceServices. */
 export function serviceRowOf(
   key: ObjectKey,
   tally: ModelTally,
@@ -127,7 +127,7 @@ export function serviceRowOf(
   };
 }
 
-/** As its status has it; where no controller writes that, one ready pod is enough, as for the models' InferenceServiceReady. */
+/** From its status; if no controller writes that, one ready pod is enough, as for the models' InferenceServiceReady. */
 function readinessOf(
   { status }: InferenceService,
   anyPodReady: boolean,
@@ -141,12 +141,12 @@ function readinessOf(
   return { ready: condition.status === 'False' ? 'False' : 'Unknown', notReady };
 }
 
-/** Trouble first; names decide between equals, so that lines stay where they are while numbers change. */
+/** Troubled ones first, then by name, so that rows keep their place while numbers change. */
 export function compareServices(a: ServiceRow, b: ServiceRow): number {
   return troubleOf(a) - troubleOf(b) || compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
 }
 
-/** The less the worse. */
+/** Lower is worse. */
 function troubleOf({ models, exists, multiModel, ready }: ServiceRow): number {
   if (models.Failed > 0 || models.Unreachable > 0) return 0;
   if (models.Waiting > 0 || !exists || (multiModel && ready === 'False')) return 1;
@@ -156,7 +156,7 @@ function troubleOf({ models, exists, multiModel, ready }: ServiceRow): number {
 
 type Placed = Pick<ModelRow, 'state' | 'name'>;
 
-/** Trouble first, then by name. */
+/** Troubled ones first, then by name. */
 export function compareModels(a: Placed, b: Placed): number {
   return MODEL_STATES.indexOf(a.state) - MODEL_STATES.indexOf(b.state) || compareText(a.name, b.name);
 }

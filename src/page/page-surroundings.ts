@@ -19,28 +19,31 @@ import { replicaFigures } from './page-replica.decide.ts';
 import type { ReplicaFigures } from './page-replica.decide.ts';
 
 /**
- * Bytes of metrics that are read of all pods of an InferenceService together: those of some 4,000 models. A pod is a user's
- * territory, and the manager has other things to hold.
+ * The limit of metrics read from all pods of an InferenceService together: those of some 4,000 models. Users control
+ * pods, and the manager needs its memory.
  */
 const MAX_TOGETHER = 8 * 1024 * 1024;
 
-/** What is asked for one InferenceService while somebody looks at it, beyond what the manager has cached. */
+/** Facts about an InferenceService beyond the manager's caches, read while someone views it. */
 export interface Surroundings {
-  /** Its pods as the API server has them, for what an explanation judges by. */
+  /** Its pods from the API server, for the explanation. */
   readonly pods: Lookup<readonly RawPod[]>;
   readonly replicas: { readonly total: number; readonly shown: readonly ReplicaFigures[] };
 }
 
 export type ReadSurroundings = (key: ObjectKey) => Promise<Surroundings>;
 
-/** Nothing is asked again sooner, however many look; and where asking takes long, not before ten times as long. */
+/**
+ * Results are reused for this long, whatever the number of viewers; if reading is slow, for ten times as long as it
+ * took.
+ */
 const KEPT_FOR = seconds(2);
 const KEPT_FOR_TIMES = 10;
-/** InferenceServices of which anything is kept. */
+/** How many InferenceServices are cached. */
 const KEPT = 8;
 const PODS_WITHIN = seconds(3);
 
-/** Reads the pods of an InferenceService, and asks their agents. */
+/** Reads the pods of an InferenceService, and the metrics of their agents. */
 export function surroundingsReader({
   view,
   client,
@@ -64,7 +67,7 @@ export function surroundingsReader({
       .slice(0, REPLICAS_SHOWN);
     const [pods, readings] = await Promise.all([
       podsOf(client, key),
-      // Only figures are kept while others are awaited.
+      // Only figures are kept while the others are read.
       Promise.all(
         asked.map(async (pod) => replicaFigures(await agents.read(pod, MAX_TOGETHER / asked.length))),
       ),
@@ -89,10 +92,10 @@ export function surroundingsReader({
 
 async function podsOf(client: Pick<ApiClient, 'list'>, key: ObjectKey): Promise<Surroundings['pods']> {
   const { namespace, name } = splitKey(key);
-  // What cannot be a name cannot stand in a selector either, and has no pods.
+  // An invalid name cannot be used in a selector, and has no pods.
   if (!canBeInferenceService(name)) return { kind: 'known', value: [] };
   const labelSelector = `${INFERENCE_SERVICE_LABEL}=${name},${COMPONENT_LABEL}=${PREDICTOR_COMPONENT}`;
-  // Pods that have ended may be many, and come first by name.
+  // Pods that have ended may be many, and sort first by name.
   const fieldSelector = 'status.phase!=Failed,status.phase!=Succeeded';
   const query = { namespace, labelSelector, fieldSelector, limit: REPLICAS_SHOWN };
   try {

@@ -251,19 +251,19 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
   /** What `mms fold` has told when it is killed. The next run waits until its Lease has ended; unit/cli/fold/move-run has all steps. */
   const kills = sized({
     check: {
-      apply: ['is to lead to the shared'],
+      apply: ['will also route to the shared'],
       retire: ['scaled to 0'],
-      undo: ['its own pods alone'],
+      undo: ['only to its own pods'],
     },
     soak: {
       apply: [
         `InferenceService ${SHARED} made`,
         'TrainedModel made',
         'answers are alike',
-        'is to lead to the shared',
+        'will also route to the shared',
       ],
-      retire: ['noted for --undo', 'scaled to 0'],
-      undo: ['scaled to 1', 'its own pods alone', 'its TrainedModel deleted'],
+      retire: ['recorded for --undo', 'scaled to 0'],
+      undo: ['scaled to 1', 'only to its own pods', 'its TrainedModel deleted'],
     },
   });
 

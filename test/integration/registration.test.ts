@@ -145,7 +145,7 @@ describe('an installation whose webhook is called through its Service', () => {
     await eventually(() => expect(first.log()).toContain('the API server does not reach Service'));
     expect(await scene.areOn()).toBe(false);
     const { stdout } = await check();
-    expect(stdout).toMatch(/pod-webhook-registered .* is not switched on yet/);
+    expect(stdout).toMatch(/pod-webhook-registered .* is not enabled yet/);
   });
 
   it('is switched on once a replica is reached, and no pod is refused on the way', async () => {

@@ -53,7 +53,7 @@ export function playedEngine({ clock, pull, stepped, adapter, store }: Played): 
       tooLarge: () => undefined,
       mayUnload: () => true,
       ...{ observed: () => undefined, forgotten: () => undefined },
-      ...{ serverUp: () => undefined, serverGone: () => undefined },
+      ...{ serverUp: () => undefined, serverGone: () => undefined, killedLoading: () => false },
     },
   };
 }

@@ -22,6 +22,8 @@ export interface ResidencySceneOptions {
   /** What a model really takes, where that cannot be measured; the server is killed when it has more than its limit. */
   readonly realSize?: (name: string) => number;
   readonly memoryLimit?: number;
+  /** Then a process of the server is killed, which starts it again with what was loaded before. */
+  readonly startsAgain?: boolean;
   readonly wakeTimeout?: number;
   readonly found?: ReadonlyMap<string, StoredModel>;
   /** As KServe's Python servers do. */
@@ -54,6 +56,8 @@ export function specOf(memory: number, version = 1): ModelSpec {
   return { storageUri: `s3://b/v${version}`, framework: 'sklearn', memory: String(memory) };
 }
 
+const KILLED: ServerAnswer = { kind: 'refused', reason: 'LoadFailed', message: 'killed', killed: true };
+
 /** The engine with residency on-demand, on a model server, a disk and a source that are played. */
 export function residencyScene(options: ResidencySceneOptions) {
   const clock = fakeClock();
@@ -61,6 +65,8 @@ export function residencyScene(options: ResidencySceneOptions) {
   const stopping = new AbortController();
   const seen: Seen = { loads: [], unloads: [], faults: [], pulls: [], loaded: new Map(), killed: 0 };
   const inUse = new Map<string, number>();
+  /** All of them fail where a process of the server is killed. */
+  const loading = new Set<string>();
   const answers: { load?: (name: string) => ServerAnswer | undefined } = {};
   let specs = new Map<string, ModelSpec>();
   let most = 0;
@@ -85,6 +91,7 @@ export function residencyScene(options: ResidencySceneOptions) {
     loadsAllAtStart: () => Promise.resolve(options.loadsAllAtStart ?? false),
     load: async (name) => {
       seen.loads.push(name);
+      loading.add(name);
       seen.loaded.set(name, sizeOf(name));
       const total = [...seen.loaded.values()].reduce((sum, size) => sum + size, 0);
       most = Math.max(most, total);
@@ -95,11 +102,17 @@ export function residencyScene(options: ResidencySceneOptions) {
       }
       if (isTooMuch()) {
         seen.killed += 1;
+        if (options.startsAgain === true) {
+          for (const other of loading) seen.loaded.delete(other);
+          loading.clear();
+          return KILLED;
+        }
         serverGone();
         void clock.sleep(milliseconds(1_000)).then(serverUp);
         return { kind: 'unavailable', reason: 'ModelServerUnavailable', message: 'killed', gone: true };
       }
       await clock.sleep(milliseconds(1 + random() * 20));
+      if (!loading.delete(name)) return KILLED;
       const answer = answers.load?.(name);
       if (answer !== undefined) {
         seen.loaded.delete(name);

@@ -40,6 +40,8 @@ export interface ResidenceControl {
   readonly serverUp: (loadsAllAtStart: boolean) => void;
   /** Called with the models that were loading when the server ended. */
   readonly serverGone: (loading: readonly string[]) => void;
+  /** A process of the server was ended while it loaded a model; true: room is made, and the model is tried again. */
+  readonly killedLoading: (name: string) => boolean;
 }
 
 export interface EngineDeps {

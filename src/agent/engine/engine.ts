@@ -2,7 +2,7 @@ import type { EpochMs, MonotonicMs } from '../../lib/clock.ts';
 import type { ModelSet } from '../config/desired-models.decide.ts';
 import { meansSameSpec } from '../../contract/model-config.ts';
 import { specHash } from '../../contract/model-marker.ts';
-import { decideFetch, decideServe, type ServedModel } from './model-operations.decide.ts';
+import { ABSENT, decideFetch, decideServe, type ServedModel } from './model-operations.decide.ts';
 import { milliseconds } from '../../lib/clock.ts';
 import type { StoredModel } from '../model-store.ts';
 import { createSlots } from '../slots.ts';
@@ -97,7 +97,7 @@ export function createEngine(deps: EngineDeps): Engine {
       up = false;
       if (wasUp) deps.residence.serverGone([...table.values()].filter(wasLoading).map(({ name }) => name));
       for (const model of table.values()) {
-        if (model.served.kind !== 'absent') setServed(model, { kind: 'absent' });
+        if (model.served.kind !== 'absent') setServed(model, ABSENT);
       }
       considerAll();
     },
@@ -160,7 +160,7 @@ function applyIndexTo(model: TrackedModel, { ready, askedAt }: ServerIndex): boo
 }
 
 function servedAfter(model: TrackedModel, answers: boolean): ServedModel {
-  if (!answers) return { kind: 'absent' };
+  if (!answers) return ABSENT;
   if (model.served.kind === 'loaded') return model.served;
   const { stored, loadedHash } = model;
   if (stored === undefined || loadedHash !== specHash(stored)) return { kind: 'unknown' };

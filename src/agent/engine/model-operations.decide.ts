@@ -8,6 +8,9 @@ export type ServedModel =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'loaded'; readonly spec: ModelSpec };
 
+/** Shared by all absent models. */
+export const ABSENT: ServedModel = { kind: 'absent' };
+
 /** Why the last attempt at a version failed, and when to try again. */
 export interface ModelFailure {
   readonly spec: ModelSpec;

@@ -2,7 +2,7 @@ import { retryDelay, type RetryPace } from './retry-pace.decide.ts';
 import { type EpochMs, milliseconds, type MonotonicMs } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
-import { decideServe, type ModelFailure, type ServeOperation } from './model-operations.decide.ts';
+import { ABSENT, decideServe, type ModelFailure, type ServeOperation } from './model-operations.decide.ts';
 import type { ServerAnswer } from '../model-server/adapter.ts';
 import type { EngineContext } from './context.ts';
 import { setServed, type TrackedModel, viewOf } from './tracked-model.ts';
@@ -161,7 +161,8 @@ async function load(
   if (model.stored === undefined || !meansSameSpec(model.stored, spec)) return;
   const started = clock.monotonic();
   model.loading = true;
-  const answer = await adapter.load(model.name, store.pathOf(model.name), spec);
+  const said = await adapter.load(model.name, store.pathOf(model.name), spec);
+  const answer = isKilled(said) && context.residence.killedLoading(model.name) ? awayFor(said) : said;
   answered();
   const took = milliseconds(clock.monotonic() - started);
   observer.stepped('load', took, answer.kind === 'done' ? 'ok' : answer.reason);
@@ -184,6 +185,9 @@ async function load(
   await noteLoaded(context, model, spec);
   if (model.servedRevision !== revision) return;
   setServed(model, { kind: 'loaded', spec });
+  // One text in the place of two.
+  const noted = store.notedHash(model.name);
+  if (noted === model.loadedHash) model.loadedHash = noted;
   model.times = { ...model.times, load: took };
   model.failure = undefined;
   model.fallbackFailure = undefined;
@@ -223,6 +227,15 @@ async function noteLoaded(
 type Refused = Extract<ServerAnswer, { kind: 'refused' }>;
 type Unavailable = Extract<ServerAnswer, { kind: 'unavailable' }>;
 
+function isKilled(answer: ServerAnswer): answer is Refused {
+  return answer.kind === 'refused' && answer.killed === true;
+}
+
+/** It may not be the fault of the model, so it counts as if the server had been down. */
+function awayFor({ message }: Refused): Unavailable {
+  return { kind: 'unavailable', reason: 'ModelServerUnavailable', message, gone: false };
+}
+
 /** The server refused: puts the previous version back, and asks what answers now. */
 async function refusedLoad(
   context: EngineContext,
@@ -237,7 +250,7 @@ async function refusedLoad(
     await goBack(context, model);
   }
   const ready = await context.adapter.ready(model.name);
-  if (ready === false) setServed(model, { kind: 'absent' });
+  if (ready === false) setServed(model, ABSENT);
 }
 
 function unavailable(
@@ -264,7 +277,7 @@ async function unload(context: EngineContext, model: TrackedModel): Promise<void
   observer.stepped('unload', took, answer.kind === 'done' ? 'ok' : answer.reason);
   if (answer.kind === 'done') {
     log.info({ model: model.name, tookMs: took }, 'unloaded');
-    setServed(model, { kind: 'absent' });
+    setServed(model, ABSENT);
     return;
   }
   if (answer.kind === 'unavailable' && answer.gone) {

@@ -2,7 +2,13 @@ import type { ModelPhase } from '../../contract/agent-status.ts';
 import { type ModelActivity, phaseOf } from './model-phase.decide.ts';
 import type { EpochMs, Milliseconds, MonotonicMs } from '../../lib/clock.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
-import type { ModelFailure, ModelView, Residence, ServedModel } from './model-operations.decide.ts';
+import {
+  ABSENT,
+  type ModelFailure,
+  type ModelView,
+  type Residence,
+  type ServedModel,
+} from './model-operations.decide.ts';
 import { specHash } from '../../contract/model-marker.ts';
 import type { StoredModel } from '../model-store.ts';
 
@@ -63,7 +69,7 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
     residence: 'memory',
     tooLarge: undefined,
     // What a restarted agent finds may still be loaded, unless it is asleep. Only the model server knows.
-    served: { kind: found === undefined || found.parked ? 'absent' : 'unknown' },
+    served: found === undefined || found.parked ? ABSENT : { kind: 'unknown' },
     servedRevision: 0,
     loadedHash: found?.loadedHash,
     failure: undefined,

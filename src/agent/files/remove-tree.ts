@@ -2,8 +2,6 @@ import { opendir, rename, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { within } from './held-directory.ts';
 
-/** The number of names read at once, and so in memory. */
-const READ_AT_ONCE = 256;
 /** Enough to keep Node's file threads busy. */
 const UNLINKED_AT_ONCE = 32;
 
@@ -64,7 +62,7 @@ async function removeFiles(
 ): Promise<number> {
   let found = 0;
   let batch: Promise<void>[] = [];
-  for await (const entry of await opendir(directory, { bufferSize: READ_AT_ONCE })) {
+  for await (const entry of await opendir(directory)) {
     found += 1;
     if (entry.isDirectory()) await eachDirectory(entry.name);
     else batch.push(unlink(join(directory, entry.name)).catch(ignoreMissing));

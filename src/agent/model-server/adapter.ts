@@ -3,8 +3,11 @@ import type { ModelSpec } from '../../contract/model-config.ts';
 /** A model server's answer to a request to load or unload. */
 export type ServerAnswer =
   | { readonly kind: 'done' }
-  /** It answered and refused: a fault of the model, or lack of room. */
-  | { readonly kind: 'refused'; readonly reason: string; readonly message: string }
+  /**
+   * It answered and refused: a fault of the model, or lack of room. `killed`: one of its processes was killed during the load,
+   * perhaps for its memory; the server restarts it with the models from before.
+   */
+  | { readonly kind: 'refused'; readonly reason: string; readonly message: string; readonly killed?: true }
   /** No answer, or one that says it cannot answer now. `gone`: nothing listens at its port. */
   | {
       readonly kind: 'unavailable';

@@ -63,7 +63,7 @@ async function lookThrough(top: string): Promise<Artifact> {
     const directories: string[] = [];
     const files: string[] = [];
     let others = 0;
-    for await (const entry of await opendir(join(top, way), { bufferSize: 256 })) {
+    for await (const entry of await opendir(join(top, way))) {
       if ((way === '' && isMarkerName(entry.name)) || isOfNoModel(entry.name)) continue;
       const path = way === '' ? entry.name : `${way}/${entry.name}`;
       if (entry.isDirectory() && !entry.name.startsWith('.')) directories.push(path);

@@ -169,8 +169,12 @@ function meantBy(answer: Answered, live: HttpAnswer): ServerAnswer {
   return live.status === 200 ? refusal(answer, 'LoadFailed') : answerOf(answer, 'LoadFailed');
 }
 
+/** What MLServer (1.7.1, parallel/errors.py) says where the process ended that has its models. */
+const WORKER_ENDED = 'Worker process stopped unexpectedly';
+
 function refusal(answer: Answered, reason: string): ServerAnswer {
-  return { kind: 'refused', reason, message: messageOf(answer) };
+  const message = messageOf(answer);
+  return { kind: 'refused', reason, message, ...(message.includes(WORKER_ENDED) && { killed: true }) };
 }
 
 function messageOf({ status, body }: Answered): string {

@@ -71,7 +71,7 @@ function admission(spend: (bytes: number) => boolean): (file: RemoteFile) => voi
   };
 }
 
-/** The budget for fetches in this process. Each method returns whether there is room, and counts it if so. */
+/** Limits the fetches of this process for a period. Each method returns whether the fetch fits, and counts it if so. */
 interface Budget {
   /** One more model. */
   begin(): boolean;

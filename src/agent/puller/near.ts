@@ -15,7 +15,7 @@ export const NEAR_REUSED_BYTES = 512 * 1024 ** 2;
 
 /**
  * For all models together, in each period. V8 frees the buffers of downloads late: 90 models of 1 MB, all fetched here,
- * left the agent 47 MiB larger. So do the requests for thousands of small ones.
+ * left the agent 47 MiB larger. Requests for thousands of small models do the same.
  */
 export const NEAR_BUDGET = { bytes: 4 * 1024 ** 2, models: 200, everyMs: 60_000 } as const;
 

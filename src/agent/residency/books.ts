@@ -48,6 +48,8 @@ export interface Books {
   serverUp: boolean;
   /** The pod is terminating. */
   draining: boolean;
+  /** The time when a process of the model server was last killed during loads. */
+  killedAt: MonotonicMs | undefined;
   /** Files of sleeping models stay on disk, except beside a server that would load them at start. */
   keepsFiles: boolean;
   /** The process is being measured, and nothing is loaded before that is done. */

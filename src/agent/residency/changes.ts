@@ -1,8 +1,8 @@
 import { milliseconds, type MonotonicMs, seconds } from '../../lib/clock.ts';
 import type { Residency } from '../../contract/residency.ts';
 import { type Books, mayGo, send } from './books.ts';
-import { answers, byHeat, type Entry, holdsMemory, sizeOf } from './entry.ts';
-import { type ByteCount, suspectCharge } from './residency.decide.ts';
+import { answers, byHeat, type Entry, holdsMemory, isBeingLoaded, sizeOf } from './entry.ts';
+import { type ByteCount, type HeldAtEnd, suspectCharge } from './residency.decide.ts';
 import { enqueue } from './settle.ts';
 import { refusal } from './waiting.ts';
 
@@ -35,11 +35,7 @@ export function serverGone(books: Books, loading: readonly string[], now: Monoto
     return;
   }
   const suspects = loading.flatMap((name) => books.entries.get(name) ?? []);
-  for (const entry of suspects) {
-    if (entry.charge > 0 && Number.isFinite(books.memory.budget()))
-      entry.learned = suspectCharge(entry.charge, suspects.length, books.memory.budget());
-    entry.notBefore = (now + SUSPECT_PAUSE) as MonotonicMs;
-  }
+  suspect(books, suspects, now);
   const held = suspects.length > 0 ? heldNow(books) : undefined;
   const again = byHeat(new Set([...books.memory.holders(), ...books.queues.of('hot')]), now);
   for (const entry of again) {
@@ -56,11 +52,44 @@ export function serverGone(books: Books, loading: readonly string[], now: Monoto
   books.memory.serverGone(held);
 }
 
+/**
+ * A process of the model server was killed during loads, and the server restarts it with the models from before: MLServer with
+ * workers. All loading models then fail, one after the other, and only the first failure counts.
+ */
+export function killedLoading(books: Books, name: string, now: MonotonicMs): boolean {
+  if (!books.onDemand || !books.entries.has(name)) return false;
+  if (books.killedAt !== undefined && now < books.killedAt + SUSPECT_PAUSE) return true;
+  books.killedAt = now;
+  const held = heldNow(books);
+  suspect(books, [...books.loading].filter(isBeingLoaded), now);
+  // Models whose loads have not started got their room under the old limit.
+  for (const entry of books.loading) {
+    books.memory.uncharge(entry);
+    send(books, entry, 'rest');
+    enqueue(books, entry);
+  }
+  books.memory.serverGone(held);
+  books.look();
+  return true;
+}
+
+/** Models that were loading when a server ended may be larger than declared, and are not retried at once. */
+function suspect(books: Books, suspects: readonly Entry[], now: MonotonicMs): void {
+  for (const entry of suspects) {
+    if (entry.charge > 0 && Number.isFinite(books.memory.budget()))
+      entry.learned = suspectCharge(entry.charge, suspects.length, books.memory.budget());
+    entry.notBefore = (now + SUSPECT_PAUSE) as MonotonicMs;
+  }
+}
+
 /** The charge of models that were really in the server, or loading. Others only had their room reserved. */
-function heldNow({ memory }: Books): ByteCount {
-  let sum = 0;
-  for (const entry of memory.holders()) if (holdsMemory(entry)) sum += entry.charge;
-  return sum;
+function heldNow({ memory }: Books): HeldAtEnd {
+  let [loaded, loading] = [0, 0];
+  for (const entry of memory.holders()) {
+    if (isBeingLoaded(entry)) loading += entry.charge;
+    else if (holdsMemory(entry)) loaded += entry.charge;
+  }
+  return { loaded, loading };
 }
 
 /** In a terminating pod, a model server that has ended does not come back. */
@@ -95,7 +124,7 @@ export function configure(books: Books, residency: Residency): void {
     else if (books.pinned.has(entry.name)) {
       books.idle.remove(entry);
       if (entry.residence !== 'memory') enqueue(books, entry);
-    } else if (entry.seenLoaded && !entry.listed) mayGo(books, entry);
+    } else if (entry.seenLoaded && entry.list === undefined) mayGo(books, entry);
   }
 }
 

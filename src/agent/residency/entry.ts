@@ -21,7 +21,7 @@ export interface Waiter {
 /** Undefined for most models, which no request waits for: a set for each would take 200 bytes. */
 export const NOBODY: ReadonlySet<Waiter> = new Set();
 
-/** Residency's record of one model. */
+/** Residency's record of one model. Its list is that of the models in memory that may be unloaded, or of those whose files may be deleted. */
 export interface Entry extends LruLinks<Entry>, Evictable {
   readonly name: string;
   /** Undefined until the engine has reported it. */

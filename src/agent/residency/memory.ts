@@ -1,5 +1,11 @@
 import type { Entry } from './entry.ts';
-import { allowedCharge, type ByteCount, ceilingAfterEnd, type MemoryStanding } from './residency.decide.ts';
+import {
+  allowedCharge,
+  type ByteCount,
+  ceilingAfterEnd,
+  type HeldAtEnd,
+  type MemoryStanding,
+} from './residency.decide.ts';
 import { createServerProcess } from './server-process.ts';
 
 /** The state of the memory, for people. */
@@ -30,7 +36,7 @@ export interface MemoryLedger {
   /** The total memory of the process. */
   measured(resident: ByteCount): void;
   /** The process ended: the next one has no models. `held` is its charge, or undefined if it was not loading. */
-  serverGone(held: ByteCount | undefined): void;
+  serverGone(held: HeldAtEnd | undefined): void;
   /** The memory of the process without models, for the next agent. */
   base(): ByteCount | undefined;
   figures(): MemoryFigures;

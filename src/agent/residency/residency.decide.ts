@@ -123,15 +123,23 @@ export function allowedCharge(budget: ByteCount, measured: MeasuredMemory | unde
  */
 const UNMEASURED_PART = 0.05;
 
+/** The charge of a server when it ended. */
+export interface HeldAtEnd {
+  readonly loaded: ByteCount;
+  readonly loading: ByteCount;
+}
+
 /** If a server whose memory cannot be measured ends, the next one may hold this fraction of its charge. */
 const AFTER_AN_END = 0.75;
 
 /**
- * What may be charged after a server ended during a load, if its memory cannot be measured. With its charge it
- * may have been killed for its memory, so the next one gets less.
+ * What may be charged after a server ended during a load, if its memory cannot be measured. The server had held the loaded
+ * models, and it is unknown how much of the loading ones was there. The next one gets less than both together, and no more than
+ * the loaded models.
  */
-export function ceilingAfterEnd(charged: ByteCount, ceiling: ByteCount): ByteCount {
-  return Math.min(ceiling, Math.max(1, Math.floor(charged * AFTER_AN_END)));
+export function ceilingAfterEnd({ loaded, loading }: HeldAtEnd, ceiling: ByteCount): ByteCount {
+  const less = Math.floor((loaded + loading) * AFTER_AN_END);
+  return Math.min(ceiling, Math.max(1, loaded === 0 ? less : Math.min(less, loaded)));
 }
 
 /** Whether to measure the process before one more model is loaded: each load may be larger than declared. */

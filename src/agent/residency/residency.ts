@@ -4,7 +4,7 @@ import type { ResidenceControl } from '../engine/context.ts';
 import { admit } from './admit.ts';
 import { createAlarm } from './alarm.ts';
 import type { Books, ResidencyCounts } from './books.ts';
-import { configure, forget, serverGone, startDraining } from './changes.ts';
+import { configure, forget, killedLoading, serverGone, startDraining } from './changes.ts';
 import { createDiskLedger } from './disk.ts';
 import { byHeat, type Entry, newEntry } from './entry.ts';
 import { createLruList } from './lru-list.ts';
@@ -178,6 +178,7 @@ function newBooks(deps: ResidencyDeps, look: () => void, measure: () => void): B
     hotInOrder: true,
     serverUp: false,
     draining: false,
+    killedAt: undefined,
     keepsFiles: true,
     measuring: false,
     blocked: false,
@@ -227,6 +228,7 @@ function controlOf(books: Books, { clock, remembered }: ResidencyDeps, dirty: Se
       books.look();
     },
     serverGone: (loading) => serverGone(books, loading, clock.monotonic()),
+    killedLoading: (name) => killedLoading(books, name, clock.monotonic()),
   };
 }
 

@@ -15,8 +15,8 @@ export type ReadPieces = (pair: BufferPair) => AsyncIterable<Uint8Array>;
 export interface ReusingConnections {
   readonly agent: HttpAgent;
   /**
-   * Reads the body of an answer with a length; its beginning may have been read and put back. Undefined for an answer
-   * on another connection. The connection is not used again unless the body had already arrived.
+   * The body of an answer with a length, of which nothing was read except by `unshift`. Undefined for an answer on another
+   * connection. The connection is not used again unless the body had already arrived.
    */
   bodyOf(answer: IncomingMessage, length: number): ReadPieces | undefined;
 }

@@ -32,7 +32,7 @@ export interface ByteRange {
 
 export interface OpenedFile {
   readonly body: Readable;
-  /** The same in buffers of the caller, instead of `body`, which must still be destroyed. */
+  /** The same in buffers of the caller, instead of `body`. Destroy `body` all the same. */
   readonly pieces?: ReadPieces | undefined;
   /** Of the whole file, not of the remainder. */
   readonly totalBytes: number | undefined;

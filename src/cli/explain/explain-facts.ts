@@ -1,7 +1,12 @@
 import type { ModelFacts, PodFacts, PredictorFacts, ServiceFacts } from '../../explanation/facts.decide.ts';
 import { valueOf } from '../../lib/lookup.ts';
 import type { Lookup } from '../../lib/lookup.ts';
-import { INFERENCE_SERVICE_LABEL, modelConfigName, predictorName } from '../../contract/names.ts';
+import {
+  INFERENCE_SERVICE_LABEL,
+  modelConfigName,
+  predictorName,
+  wakingServiceName,
+} from '../../contract/names.ts';
 import { nearNames } from '../near-names.decide.ts';
 import { canBeInferenceService, inferenceServiceOf } from '../../contract/trained-model.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
@@ -111,14 +116,15 @@ async function readPredictor(cluster: ClusterConnection, asked: string | undefin
     ),
     tryRead(named(DEPLOYMENTS, service && predictorName(service))),
   ]);
-  const [ownService, readyEndpoints, namespaceLabels] = await Promise.all([
+  const [ownService, wakingService, readyEndpoints, namespaceLabels] = await Promise.all([
     tryRead(named(SERVICES, service && predictorName(service))),
+    tryRead(named(SERVICES, service && wakingServiceName(service))),
     tryRead(endpointsOf(service)),
     namespaceLabelsOf(cluster),
   ]);
   return {
     ...{ inferenceService, trainedModels, configMap, pods, deployment },
-    ...{ service: ownService, readyEndpoints, namespaceLabels },
+    ...{ service: ownService, wakingService, readyEndpoints, namespaceLabels },
   };
 
   async function endpointsOf(name: string | undefined): Promise<number | undefined> {

@@ -5,12 +5,12 @@ import type { Bytes } from '../../lib/quantity.ts';
 /** Thousandths of a core, whole. */
 export type MilliCpu = number & { readonly __unit: 'millicpu' };
 
-/** Marks a number of thousandths of a core; a part of one counts as one. */
+/** Brands a number of thousandths of a core, rounded up. */
 export function milliCpu(value: number): MilliCpu {
   return Math.ceil(value) as MilliCpu;
 }
 
-/** What a container, a pod or many pods request of their nodes. */
+/** The requests of a container, a pod or many pods. */
 export interface Amount {
   readonly cpu: MilliCpu;
   readonly memory: Bytes;
@@ -31,7 +31,7 @@ export function times(amount: Amount, count: number): Amount {
   return { cpu: milliCpu(amount.cpu * count), memory: bytes(amount.memory * BigInt(count)) };
 }
 
-/** A quantity of cores as an object of Kubernetes has it; undefined when it is none. */
+/** A Kubernetes quantity of cores; undefined when malformed. */
 export function readCpu(value: unknown): MilliCpu | undefined {
   const quantity = quantityIn(value);
   // 10⁻⁹ of a core is the finest step of a quantity.
@@ -39,7 +39,7 @@ export function readCpu(value: unknown): MilliCpu | undefined {
   return Number.isSafeInteger(amount) ? milliCpu(amount) : undefined;
 }
 
-/** A quantity of bytes as an object of Kubernetes has it; undefined when it is none. */
+/** A Kubernetes quantity of bytes; undefined when malformed. */
 export function readMemory(value: unknown): Bytes | undefined {
   const quantity = quantityIn(value);
   return quantity === undefined || isBeyondBytes(quantity) ? undefined : toBytes(quantity);
@@ -50,7 +50,7 @@ function quantityIn(value: unknown): ReturnType<typeof parseQuantity> {
   return quantity === undefined || quantity.nano < 0n ? undefined : quantity;
 }
 
-/** What `resources` ask for: a request that is not written is the limit (Kubernetes' own rule). */
+/** The requests in `resources`. A missing request is the limit (Kubernetes' own rule). */
 export function requestsIn(resources: unknown): Partial<Amount> {
   const { requests, limits } = recordOf(resources);
   const of = (resource: string): unknown => recordOf(requests)[resource] ?? recordOf(limits)[resource];
@@ -60,14 +60,14 @@ export function requestsIn(resources: unknown): Partial<Amount> {
 
 const MEBIBYTE = 1024n * 1024n;
 
-/** Whole mebibytes, rounded up: what a person would write. */
+/** Whole mebibytes, rounded up: what a user would write. */
 export function wholeMebibytes(amount: Bytes): Bytes {
   return bytes(((amount + MEBIBYTE - 1n) / MEBIBYTE) * MEBIBYTE);
 }
 
-/** So much and a share of it more. */
+/** The amount plus a share of it. */
 export function withMargin(amount: Bytes, margin: number): Bytes {
-  // In thousandths, so that it stays whole.
+  // In thousandths, so that it stays an integer.
   return bytes((amount * BigInt(Math.round((1 + margin) * 1000))) / 1000n);
 }
 

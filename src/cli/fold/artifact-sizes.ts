@@ -11,13 +11,13 @@ import type { CommandIo } from '../io.ts';
 import { storageUriOf } from './candidate.decide.ts';
 import type { ReadFacts } from './read-facts.ts';
 
-/** So many sources are asked at once, and each for so long. */
+/** How many sources are asked at once, and for how long each. */
 const AT_ONCE = 8;
 const TIMEOUT_MS = 20_000;
 
 /**
- * The facts with what the sources of all models say of their sizes, asked with the credentials of this environment. Of whom nothing
- * is known is noted.
+ * The facts with the sizes of all models, as their sources report them with the credentials of this environment.
+ * Unknown sizes are noted.
  */
 export async function withArtifactSizes(read: ReadFacts, io: CommandIo): Promise<ReadFacts> {
   const uris = new Set(
@@ -50,7 +50,7 @@ async function artifactSizes(uris: ReadonlySet<string>, io: CommandIo): Promise<
       if (size === undefined) failures.push(`${shownStorageUri(uri)}: its source does not say`);
       else artifacts.set(uri, bytes(size));
     } catch (thrown) {
-      // Of this one nothing is known; the others are asked.
+      // This size is unknown; the others are still read.
       failures.push(messageOf(thrown));
     }
   });

@@ -1,5 +1,5 @@
 import { compareText } from '../../lib/compare-text.ts';
-import { isRecord, recordOf } from '../../lib/json.ts';
+import { isRecord } from '../../lib/json.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import type { Bytes } from '../../lib/quantity.ts';
 import { implementationOf } from '../../contract/inference-service.ts';
@@ -7,7 +7,7 @@ import type { InferenceService, Predictor } from '../../contract/inference-servi
 import { modelRequestOf } from '../../contract/model-request.ts';
 import type { ModelRequest } from '../../contract/model-request.ts';
 import { protocolOf } from '../../contract/model-url.ts';
-import { DEPLOYMENT_MODE_ANNOTATION } from '../../contract/names.ts';
+import { deploymentModeOf } from '../../contract/deployment-mode.ts';
 import type { RuntimeOffer } from '../../contract/serving-runtime.ts';
 import { modelServerOf } from '../../contract/serving-runtime.ts';
 import { selectRuntime } from '../../contract/serving-runtime-selection.ts';
@@ -15,57 +15,57 @@ import type { Amount } from './amounts.decide.ts';
 import { serverAsShipped, serverOfRuntime } from './servers.decide.ts';
 import type { ServerFacts } from './servers.decide.ts';
 
-/** A pod of a predictor that runs now. */
+/** A running predictor pod. */
 export interface PodFacts {
   readonly namespace: string;
   readonly inferenceService: string;
-  /** What the model server requests. */
+  /** The requests of the model server. */
   readonly server: Amount;
-  /** What all other containers request, but for an agent: the shared pods have one of their own. */
+  /** The requests of all other containers except an agent: the shared pods have their own agent. */
   readonly beside: Amount;
   readonly agent: Amount;
-  /** What the model server takes just now; undefined: nobody knows. */
+  /** The model server's current use; undefined when unknown. */
   readonly used: Amount | undefined;
 }
 
-/** All that a report is made of. */
+/** The input of a report. */
 export interface FoldFacts {
   readonly services: readonly InferenceService[];
-  /** By namespace (empty: the files do not say) the names of TrainedModels, and whose they are. */
+  /** By namespace (empty when the files do not have it): the names of TrainedModels, and their InferenceServices. */
   readonly trainedModels: ReadonlyMap<string, ReadonlyMap<string, string>>;
-  /** Of the cluster, or as far as the files have them. */
+  /** From the cluster, or as far as the files have them. */
   readonly runtimes: readonly (RuntimeOffer & { readonly namespace: string | undefined })[];
-  /** Whether a runtime that is not among them is not there. */
+  /** Whether this is every runtime of the cluster. */
   readonly allRuntimes: boolean;
-  /** Undefined: there is no cluster to look at. */
+  /** Undefined without a cluster. */
   readonly pods: readonly PodFacts[] | undefined;
-  /** What the agent of each shared pod requests. */
+  /** The requests of the agent in each shared pod. */
   readonly agent: Amount;
-  /** How large the artifacts are, by storage URI, as far as that was asked for. */
+  /** The sizes of artifacts by storage URI, as far as they were read. */
   readonly artifacts: ReadonlyMap<string, Bytes>;
-  /** The deployment mode of InferenceServices that say nothing of it; undefined: not known. */
+  /** The deployment mode of InferenceServices that set none; undefined when unknown. */
   readonly defaultMode: string | undefined;
 }
 
-/** An InferenceService with what was found out of it. */
+/** An InferenceService with everything known about it. */
 export interface Candidate {
   readonly service: InferenceService;
   readonly name: string;
-  /** Empty: the files leave it to the person who applies them. */
+  /** Empty when the files leave it to the user who applies them. */
   readonly namespace: string;
   readonly predictor: Predictor;
   /** Undefined for a predictor with its own containers, or none. */
   readonly request: ModelRequest | undefined;
   readonly protocol: string;
   readonly server: ServerFacts;
-  /** The container of the model server in its runtime, as far as that is known. */
+  /** The model server's container in its runtime, if known. */
   readonly runtimeContainer: JsonObject | undefined;
   /** Why no runtime can serve it. */
   readonly withoutRuntime: string | undefined;
-  /** Those that run now; undefined: there is no cluster to look at. */
+  /** The running pods; undefined without a cluster. */
   readonly pods: readonly PodFacts[] | undefined;
   readonly mode: string;
-  /** How large its model is where it is stored; undefined: nobody has asked. */
+  /** The size of its stored model; undefined when it was not read. */
   readonly artifact: Bytes | undefined;
 }
 
@@ -74,12 +74,10 @@ export function candidatesOf(facts: FoldFacts): Candidate[] {
   const podsOf = facts.pods && Map.groupBy(facts.pods, (pod) => keyOf(pod.namespace, pod.inferenceService));
   return facts.services
     .map((service): Candidate => {
-      const { name, namespace = '', annotations = {} } = service.metadata;
+      const { name, namespace = '' } = service.metadata;
       const predictor: Predictor = isRecord(service.spec?.predictor) ? service.spec.predictor : {};
       const request = modelRequestOf(predictor);
-      const mode = modeOf(
-        annotations[DEPLOYMENT_MODE_ANNOTATION] ?? statusMode(service) ?? facts.defaultMode,
-      );
+      const mode = deploymentModeOf(service, facts.defaultMode);
       return {
         ...{ service, name, namespace, predictor, request, mode },
         protocol: request?.protocol ?? protocolOf(predictor),
@@ -91,21 +89,10 @@ export function candidatesOf(facts: FoldFacts): Candidate[] {
     .sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name));
 }
 
-/** Where the model is stored, if that is written as one URI. */
+/** The storage URI of the model, if there is exactly one. */
 export function storageUriOf(predictor: Predictor): string | undefined {
   const { storageUri } = { ...implementationOf(predictor)?.implementation };
   return typeof storageUri === 'string' && storageUri !== '' ? storageUri : undefined;
-}
-
-function statusMode({ status }: InferenceService): string | undefined {
-  const { deploymentMode } = recordOf(status);
-  return typeof deploymentMode === 'string' && deploymentMode !== '' ? deploymentMode : undefined;
-}
-
-/** KServe's earlier names of two modes mean the same as the later ones. */
-function modeOf(name: string | undefined): string {
-  if (name === 'RawDeployment') return 'Standard';
-  return name === 'Serverless' ? 'Knative' : (name ?? '');
 }
 
 function keyOf(namespace: string, name: string): string {
@@ -124,7 +111,7 @@ function runtimeOf(
     namespaced: around.filter(({ kind }) => kind === 'ServingRuntime'),
     cluster: around.filter(({ kind }) => kind === 'ClusterServingRuntime'),
   });
-  // Files seldom hold all runtimes of the cluster.
+  // Files rarely contain all runtimes of the cluster.
   if (selection.kind === 'none' && !allRuntimes) return { ...nothing, server: serverAsShipped(request) };
   if (selection.kind === 'none')
     return { ...nothing, server: { runtime: undefined, kind: undefined }, withoutRuntime: selection.message };

@@ -2,7 +2,7 @@ import { isRecord, recordsIn } from '../../lib/json.ts';
 import { readMetrics } from '../../lib/metrics-text.ts';
 import type { RequestCounts } from './half-budget.decide.ts';
 
-/** Counters of requests by model, and the label that says the model. */
+/** Counters of requests by model, and the label with the model's name. */
 export const COUNTERS = [
   // This project's agent.
   { name: 'kserve_mms_agent_requests_total', label: 'model' },
@@ -14,7 +14,7 @@ export const COUNTERS = [
 
 export type Counter = (typeof COUNTERS)[number];
 
-/** One model's share of one counter. */
+/** One model's value of one counter. */
 export interface Counted {
   readonly counter: string;
   readonly namespace: string;
@@ -22,7 +22,7 @@ export interface Counted {
   readonly requests: number;
 }
 
-/** What an agent or a model server answers at its `/metrics`. */
+/** The counters in the `/metrics` of an agent or a model server. */
 export function countedInText(text: string): Counted[] {
   return COUNTERS.flatMap(({ name: counter, label }) =>
     readMetrics(text, counter)
@@ -34,7 +34,10 @@ export function countedInText(text: string): Counted[] {
   );
 }
 
-/** What Prometheus answers to a query: https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries */
+/**
+ * The counters in Prometheus' answer to a query:
+ * https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries
+ */
 export function countedInAnswer(answer: unknown, { name: counter, label }: Counter): Counted[] | undefined {
   if (!isRecord(answer) || answer['status'] !== 'success' || !isRecord(answer['data'])) return undefined;
   return recordsIn(answer['data']['result']).flatMap(({ metric, value }) => {
@@ -45,7 +48,9 @@ export function countedInAnswer(answer: unknown, { name: counter, label }: Count
   });
 }
 
-/** The pods of a model are added up. Agent and server count the same requests, so of several counters the largest counts. */
+/**
+ * The sum over the pods of a model. Agent and server count the same requests, so the largest of several counters wins.
+ */
 export function requestCounts(counted: readonly Counted[]): RequestCounts {
   const sums = new Map<string, Map<string, number>>();
   for (const { counter, namespace, model, requests } of counted) {

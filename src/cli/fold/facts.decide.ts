@@ -1,4 +1,4 @@
-import { isRecord, recordOf, recordsIn, textMapIn } from '../../lib/json.ts';
+import { recordOf, recordsIn, textMapIn } from '../../lib/json.ts';
 import type { KubernetesObject } from '../../contract/kubernetes.ts';
 import {
   COMPONENT_LABEL,
@@ -14,13 +14,13 @@ import { milliCpu, NOTHING, readCpu, readMemory, requestsIn, sumOf } from './amo
 import type { Amount } from './amounts.decide.ts';
 import type { FoldFacts, PodFacts } from './candidate.decide.ts';
 
-/** An object of the cluster whose further fields are read with care. */
+/** An object of the cluster; its other fields are untrusted. */
 type RawObject = KubernetesObject & { readonly spec?: unknown };
 
-/** What containers take now, by `namespace/pod/container`. */
+/** The current use of containers, by `namespace/pod/container`. */
 export type Usage = ReadonlyMap<string, Amount>;
 
-/** The pods of predictors that are not about to end. */
+/** The pods of predictors, except those that are ending. */
 export function podFactsOf(pods: readonly RawObject[], usage: Usage): PodFacts[] {
   return pods.flatMap((pod): PodFacts[] => {
     const { labels = {}, namespace = '', name } = pod.metadata;
@@ -52,7 +52,7 @@ export function podFactsOf(pods: readonly RawObject[], usage: Usage): PodFacts[]
   });
 }
 
-/** What PodMetrics say (metrics.k8s.io/v1beta1). */
+/** The use in PodMetrics (metrics.k8s.io/v1beta1). */
 export function usageOf(metrics: readonly KubernetesObject[]): Usage {
   const usage = new Map<string, Amount>();
   for (const pod of metrics) {
@@ -82,19 +82,7 @@ export function agentRequests({ cpuRequest, memoryRequest }: AgentSettings): Amo
   return { ...NOTHING, ...requestsIn({ requests: { cpu: cpuRequest, memory: memoryRequest } }) };
 }
 
-/** `deploy.defaultDeploymentMode` of KServe's configuration. */
-export function defaultModeIn(data: Readonly<Record<string, string>> | undefined): string | undefined {
-  try {
-    const deploy: unknown = JSON.parse(data?.['deploy'] ?? '{}');
-    const mode = isRecord(deploy) ? deploy['defaultDeploymentMode'] : undefined;
-    return typeof mode === 'string' ? mode : undefined;
-  } catch {
-    // Somebody else's text, which says nothing then.
-    return undefined;
-  }
-}
-
-/** The text maps of an object of files hold anything; those of a cluster do not. */
+/** The text maps of an object from a file may contain anything; those from a cluster cannot. */
 export function withTextMaps<T extends { readonly metadata: object }>(object: T): T {
   const { labels, annotations } = recordOf(object.metadata);
   return {

@@ -16,11 +16,10 @@ import type { ReadFacts } from './read-facts.ts';
 const GROUP = 'serving.kserve.io';
 
 /**
- * Reads InferenceServices, and ServingRuntimes and TrainedModels if there are any, out of files. What is no whole object, such
- * as a template or a patch, is noted.
- *
- * @param namespace only what is in it, or could be; undefined: all
- * @throws {InputFileError} when a file cannot be read, or there is no InferenceService in them
+ * Reads InferenceServices, and any ServingRuntimes and TrainedModels, from files. What is not a whole object, such as a
+ * template or a patch, is noted.
+ * @param namespace only objects that are, or could be, in it; undefined: all
+ * @throws {InputFileError} when a file cannot be read, or has no InferenceService
  */
 export async function factsOfFiles(
   paths: readonly string[],

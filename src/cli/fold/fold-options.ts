@@ -6,7 +6,7 @@ import type { Tolerance } from './compare/compare-answers.decide.ts';
 import { readMemory } from './amounts.decide.ts';
 import type { Assumptions } from './memory.decide.ts';
 
-/** What {@link withAssumptions} adds. */
+/** The flags of {@link withAssumptions}. */
 export interface AssumptionFlags {
   readonly cpuPrice?: number;
   readonly memoryPrice?: number;
@@ -29,46 +29,46 @@ export function assumptionsIn(flags: AssumptionFlags): Assumptions {
   return { emptyServer, modelMemory, margin, podMemory, modelsPerPod };
 }
 
-/** What the user says of money, memory and sizes. */
+/** Flags for prices, memory and sizes. */
 export function withAssumptions(command: Command): Command {
   return command
-    .addOption(new Option('--cpu-price <number>', 'of a core for an hour').argParser(readPrice))
-    .addOption(new Option('--memory-price <number>', 'of a GiB for an hour').argParser(readPrice))
+    .addOption(new Option('--cpu-price <number>', 'the price of a core for an hour').argParser(readPrice))
+    .addOption(new Option('--memory-price <number>', 'the price of a GiB for an hour').argParser(readPrice))
     .addOption(
-      new Option('--model-memory <quantity>', 'of a model of which nothing is measured').argParser(
+      new Option('--model-memory <quantity>', 'the memory of a model that was not measured').argParser(
         readQuantity,
       ),
     )
     .option(
       '--server-metrics',
-      'where metrics.k8s.io has nothing, ask the model servers how much memory they take',
+      'if metrics.k8s.io has no data, ask the model servers how much memory they use',
     )
     .option(
       '--artifact-sizes',
-      'ask the sources, with the credentials of this environment, how large models are of which nothing is measured',
+      'ask the sources, with the credentials of this environment, for the sizes of models that were not measured',
     )
     .option(
       '--request-counts <place>',
-      'a file of metrics, or the URL of a Prometheus, by which it is said what half the memory would mean; may be repeated',
+      'a file of metrics, or the URL of a Prometheus server, to estimate the effect of half the memory; may be repeated',
       gathered,
     )
     .addOption(
-      new Option('--empty-server <quantity>', 'what a server takes before its first model').argParser(
+      new Option('--empty-server <quantity>', 'the memory of a server before its first model').argParser(
         readQuantity,
       ),
     )
     .addOption(
-      new Option('--margin <percent>', 'how much more than measured is proposed')
+      new Option('--margin <percent>', 'the margin above the measured values')
         .argParser(readPercent)
         .default(MARGIN_PERCENT / 100, String(MARGIN_PERCENT)),
     )
     .addOption(
-      new Option('--pod-memory <quantity>', 'the most that the server of a shared pod may request')
+      new Option('--pod-memory <quantity>', 'the maximum memory request of the server in a shared pod')
         .argParser(readQuantity)
         .default(POD_MEMORY, formatBytes(POD_MEMORY)),
     )
     .addOption(
-      new Option('--models-per-pod <number>', 'the most models that share pods')
+      new Option('--models-per-pod <number>', 'the maximum number of models that share pods')
         .argParser(readCount)
         .default(MODELS_PER_POD),
     );
@@ -91,7 +91,7 @@ function readQuantity(text: string): Bytes {
   throw new InvalidArgumentError('It must be a quantity of bytes above zero, such as 256Mi.');
 }
 
-/** A share, as of two numbers that may be apart. */
+/** A share, the allowed difference of two numbers. */
 export function readTolerance(text: string): Tolerance {
   const share = Number(text);
   if (/^[\d.]+(e-?\d+)?$/.test(text) && share < 1) return share as Tolerance;

@@ -57,20 +57,20 @@ interface FoldFlags extends ScopeFlags, AssumptionFlags {
   readonly timeout: Milliseconds;
 }
 
-/** The picture cannot be written. */
+/** The SVG file cannot be written. */
 class PlotFileError extends MmsError {
   readonly code = 'PLOT_FILE';
   readonly retryable = false;
 }
 
-/** The `rtol` of numpy's `allclose`: a float32 is some hundred times nearer to the float64 that it was. */
+/** The `rtol` of numpy's `allclose`: a float32 is some hundred times closer to the float64 that it was. */
 const TOLERANCE = 1e-5 as Tolerance;
 
-/** `mms fold`: what it would save if InferenceServices of one model each shared pods, and the files to do it. */
+/** `mms fold`: the savings if InferenceServices of one model each shared pods, and the files for it. */
 export function foldCommand(io: CommandIo): Command {
   const command = withScopeFlags(newCommand('fold', io))
     .description(
-      'show which InferenceServices could share pods and what that saves, and write what they become',
+      'show which InferenceServices could share pods and what that saves, and write the files for it',
     )
     .addArgument(objectArgument('[inferenceservice...]', 'these only', 'InferenceService'))
     .option(
@@ -81,19 +81,19 @@ export function foldCommand(io: CommandIo): Command {
     .addOption(outputOption())
     .option(
       '--write <directory>',
-      'write the shared InferenceServices and a TrainedModel each, an object a file',
+      'write the shared InferenceServices and their TrainedModels, one object per file',
     )
-    .option('--force', 'with --write: replace files that are there')
+    .option('--force', 'with --write: replace existing files')
     .addOption(
       new Option(
         '--compare <directory>',
-        'send the requests in it, NAME.json of the model NAME, to the InferenceServices and to the TrainedModels of their names, and compare the answers',
+        'send the requests in this directory, NAME.json for the model NAME, to the InferenceServices and to the TrainedModels of the same names, and compare the answers',
       ).conflicts(['filename', 'write', 'plot']),
     )
     .addOption(
       new Option(
         '--tolerance <share>',
-        'with --compare and --apply: how far two numbers may be apart, by their size',
+        'with --compare and --apply: how far two numbers may differ, relative to their size',
       )
         .argParser(readTolerance)
         .default(TOLERANCE),
@@ -187,7 +187,7 @@ function print(io: CommandIo, report: FoldReport, output: OutputFormat): void {
     `${savedText(report)}\n`,
     ...tables.filter(({ rows }) => rows.length > 0).map(tableText),
     listText(
-      'With half the memory for models, and models that are loaded when they are asked:',
+      'With half the memory for models, and models that are loaded on request:',
       halfBudgetLines(report),
     ),
     listText('What changes for clients and for you:', changeLines(report.groups)),

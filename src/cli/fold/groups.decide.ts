@@ -12,7 +12,7 @@ import type { Assumptions, ModelMemory } from './memory.decide.ts';
 import { obstacleOf } from './obstacles.decide.ts';
 import type { Obstacle } from './obstacles.decide.ts';
 
-/** An InferenceService that can share pods, as a model of them. */
+/** An InferenceService that can become a model in shared pods. */
 export interface Member {
   readonly candidate: Candidate;
   readonly storageUri: string;
@@ -20,10 +20,10 @@ export interface Member {
   readonly memory: ModelMemory;
 }
 
-/** InferenceServices that can share the pods of one. */
+/** InferenceServices that can share pods. */
 export interface Group {
   readonly namespace: string;
-  /** Of the shared InferenceService; no other has it. */
+  /** The name of the shared InferenceService, which is unique. */
   readonly name: string;
   readonly members: readonly [Member, ...Member[]];
   readonly emptyServer: Bytes;
@@ -39,17 +39,17 @@ interface Grouping {
   readonly alone: readonly Alone[];
 }
 
-/** What the user says of who is looked at, and how. */
+/** The user's selection. */
 export interface Choice {
-  /** Runtimes of which the user says that their server loads models by the V2 repository API. */
+  /** Runtimes whose server loads models by the V2 repository API, according to the user. */
   readonly trusted: ReadonlySet<string>;
-  /** InferenceServices by name; empty: all. */
+  /** InferenceServices by name; empty means all. */
   readonly only: ReadonlySet<string>;
 }
 
 type Fit = Member & { readonly identity: Identity };
 
-/** Who can share pods with whom, and why all others cannot. Every InferenceService is in one of the two lists. */
+/** Which InferenceServices can share pods, and why the others cannot. Each is in one of the two lists. */
 export function groupServices(facts: FoldFacts, assumed: Assumptions, { trusted, only }: Choice): Grouping {
   const all = candidatesOf(facts);
   const candidates = only.size === 0 ? all : all.filter(({ name }) => only.has(name));
@@ -82,7 +82,7 @@ export function groupServices(facts: FoldFacts, assumed: Assumptions, { trusted,
   };
 }
 
-/** One InferenceService as a member of a group that was decided before, or why it cannot be. */
+/** One InferenceService as a member of an existing group, or why it cannot be. */
 export function memberNamed(
   facts: FoldFacts,
   assumed: Assumptions,
@@ -111,11 +111,13 @@ function tooLarge(candidate: Candidate, assumed: Assumptions): Obstacle | undefi
   return {
     code: 'TooLarge',
     message:
-      'its model fills a shared pod alone; raise --pod-memory, or --model-memory says what it really takes',
+      'its model fills a shared pod alone; raise --pod-memory, or set --model-memory to what it really uses',
   };
 }
 
-/** As many in one as memory, --models-per-pod and the ConfigMap of models.json allow, in the order of their names. */
+/**
+ * As many in one group as memory, --models-per-pod and the ConfigMap of models.json allow, in the order of their names.
+ */
 function binsOf(fits: readonly Fit[], assumed: Assumptions): Fit[][] {
   const bins: { readonly fits: Fit[]; memory: bigint; json: number }[] = [];
   for (const fit of fits) {
@@ -150,7 +152,7 @@ function groupOf(members: readonly [Fit, ...Fit[]], taken: Set<string>, assumed:
   return { namespace, name, members, emptyServer: bytes(empties.reduce((a, b) => (a > b ? a : b))) };
 }
 
-/** `sklearn-shared`, then `sklearn-shared-2`. Formats are words of any letters; names of InferenceServices are not. */
+/** `sklearn-shared`, then `sklearn-shared-2`. Formats may contain any letters; names of InferenceServices may not. */
 function freeName(namespace: string, format: string, taken: Set<string>): string {
   const word = format
     .toLowerCase()
@@ -166,7 +168,7 @@ function freeName(namespace: string, format: string, taken: Set<string>): string
   }
 }
 
-/** The one thing in which it differs from those that are most like it. */
+/** The single facet in which it differs from the most similar ones. */
 function whyAlone({ candidate, identity }: Fit, alike: readonly (readonly Fit[])[]): Obstacle {
   const [near] = alike
     .flatMap(([one]) => (one === undefined || one.identity.namespace !== identity.namespace ? [] : [one]))
@@ -179,7 +181,7 @@ function whyAlone({ candidate, identity }: Fit, alike: readonly (readonly Fit[])
   if (facet === undefined)
     return {
       code: 'Alone',
-      message: 'the shared pods of its like are full: raise --pod-memory or --models-per-pod',
+      message: 'the shared pods for its kind are full: raise --pod-memory or --models-per-pod',
     };
-  return { code: 'Alone', message: `${near.name} is most like it, and differs in its ${facet}` };
+  return { code: 'Alone', message: `${near.name} is the most similar, and differs in its ${facet}` };
 }

@@ -3,25 +3,25 @@ import { bytes } from '../../lib/quantity.ts';
 import type { Bytes } from '../../lib/quantity.ts';
 import type { Group } from './groups.decide.ts';
 
-/** How often each model was asked, by `namespace/name`; by `/name` where what was read does not say the namespace. */
+/** The number of requests by `namespace/name`, or by `/name` when the source does not have the namespace. */
 export type RequestCounts = ReadonlyMap<string, number>;
 
-/** What half the memory would mean to a group whose models are loaded when they are asked (`kserve-mms/residency: on-demand`). */
+/** The effect of half the memory on a group whose models are loaded on request (`kserve-mms/residency: on-demand`). */
 export interface HalfBudget {
-  /** For all models together, in one pod. */
+  /** For all models together, per pod. */
   readonly memory: Bytes;
   readonly insteadOf: Bytes;
-  /** Those asked most, as many as fit. */
+  /** How many fit, the most requested first. */
   readonly fit: number;
   readonly others: number;
   readonly requests: number;
-  /** To the others. No more than these wait for their model to be loaded. */
+  /** Requests to the other models. At most these wait for their model to be loaded. */
   readonly requestsToOthers: number;
-  /** How many models have no request counted. */
+  /** How many models have no counted requests. */
   readonly uncounted: number;
 }
 
-/** Undefined: no request of any of them was counted, so nothing can be said. */
+/** Undefined when no request of any model was counted. */
 export function halfBudgetOf(
   { namespace, members }: Pick<Group, 'namespace' | 'members'>,
   counts: RequestCounts,

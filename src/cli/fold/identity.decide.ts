@@ -4,7 +4,9 @@ import { IMPLEMENTATION_FIELDS } from '../../contract/inference-service.ts';
 import { DEPLOYMENT_MODE_ANNOTATION } from '../../contract/names.ts';
 import type { Candidate } from './candidate.decide.ts';
 
-/** In what InferenceServices must be alike to share pods, in the order in which a difference is told. */
+/**
+ * The facets in which InferenceServices must be equal to share pods, in the order in which differences are reported.
+ */
 const FACETS = [
   'namespace',
   'deployment mode',
@@ -28,10 +30,10 @@ const FACETS = [
 
 type Facet = (typeof FACETS)[number];
 
-/** The value of each facet as text that is the same for what means the same. */
+/** The value of each facet as text, equal for equal meanings. */
 export type Identity = Readonly<Record<Facet, string>>;
 
-/** Fields of a predictor that are told by facets of their own, or need not be alike. */
+/** Fields of a predictor that have facets of their own, or may differ. */
 const APART: ReadonlySet<string> = new Set([
   ...IMPLEMENTATION_FIELDS,
   ...[
@@ -46,7 +48,7 @@ const APART: ReadonlySet<string> = new Set([
   ],
   ...['minReplicas', 'maxReplicas', 'scaleTarget', 'scaleMetric', 'scaleMetricType', 'autoScaling'],
 ]);
-/** The same of a container. */
+/** The same for a container. */
 const CONTAINER_APART: ReadonlySet<string> = new Set([
   'image',
   'env',
@@ -56,11 +58,11 @@ const CONTAINER_APART: ReadonlySet<string> = new Set([
   'name',
 ]);
 
-/** Beginnings of labels and annotations that change what pods do, or who reaches them. All others are for people. */
+/** Prefixes of labels and annotations that change what pods do, or who reaches them. All others are for people. */
 const MEANINGFUL =
   /^(serving\.kserve\.io|internal\.serving\.kserve\.io|networking\.kserve\.io|networking\.knative\.dev|sidecar\.istio\.io|proxy\.istio\.io|traffic\.sidecar\.istio\.io|([a-z-]+\.)?linkerd\.io|vault\.hashicorp\.com|prometheus\.io|prometheus\.kserve\.io|iam\.amazonaws\.com)\//;
 
-/** What an InferenceService is, apart from its name, its model, and how much it takes. */
+/** An InferenceService without its name, its model, and its resource amounts. */
 export function identityOf({
   namespace,
   mode,
@@ -98,17 +100,17 @@ export function identityOf({
   };
 }
 
-/** The text of an identity: equal for those that can share pods. */
+/** The text of an identity, equal for those that can share pods. */
 export function identityKey(identity: Identity): string {
   return JSON.stringify(FACETS.map((facet) => identity[facet]));
 }
 
-/** In what two are not alike, in the order of {@link FACETS}. */
+/** The facets in which two differ, in the order of {@link FACETS}. */
 export function differences(a: Identity, b: Identity): Facet[] {
   return FACETS.filter((facet) => a[facet] !== b[facet]);
 }
 
-/** What a container has beside CPU and memory: GPUs and other devices. */
+/** A container's resources other than CPU and memory: GPUs and other devices. */
 function devicesIn(resources: unknown): Record<string, unknown> {
   const { requests, limits } = recordOf(resources);
   const all = { ...recordOf(requests), ...recordOf(limits) };
@@ -131,7 +133,7 @@ function textOr(value: unknown, otherwise: string): string {
   return typeof value === 'string' && value !== '' ? value : otherwise;
 }
 
-/** JSON with the fields in order. What is absent, null or empty is the same to Kubernetes. */
+/** JSON with sorted fields. Absent, null and empty are the same to Kubernetes. */
 function canonical(value: unknown): string {
   return JSON.stringify(inOrder(value) ?? null);
 }

@@ -18,7 +18,7 @@ interface Manifest extends KubernetesObject {
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
-/** The InferenceService whose pods all members of a group share: as they are, without a model of its own. */
+/** The InferenceService whose pods all members of a group share: as they are, but without a model of its own. */
 export function sharedInferenceService({ namespace, name, members }: Group, shared: SharedPods): Manifest {
   const [{ candidate }] = members;
   const candidates = members.map((member) => member.candidate);
@@ -44,7 +44,9 @@ export function sharedInferenceService({ namespace, name, members }: Group, shar
   };
 }
 
-/** The TrainedModel in place of a member. It has the name of the InferenceService, so that the path of requests stays. */
+/**
+ * The TrainedModel that replaces a member. It has the name of the InferenceService, so that the path of requests stays.
+ */
 export function trainedModelOf(
   { candidate, storageUri, framework, memory }: Member,
   group: Pick<Group, 'name'>,
@@ -61,7 +63,7 @@ export function trainedModelOf(
   };
 }
 
-/** Carried over when all say the same; these do not keep InferenceServices apart. */
+/** Copied when all members agree; a difference does not prevent sharing. */
 const SCALING = ['scaleTarget', 'scaleMetric', 'scaleMetricType', 'autoScaling'] as const;
 const APART: ReadonlySet<string> = new Set([
   ...IMPLEMENTATION_FIELDS,
@@ -69,7 +71,7 @@ const APART: ReadonlySet<string> = new Set([
   ...['minReplicas', 'maxReplicas', 'labels', 'annotations', 'storageUris'],
 ]);
 
-/** All members have these alike: they would be of another group otherwise. */
+/** Fields that all members share, since otherwise they would be in another group. */
 function podFields({ predictor }: Candidate): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(predictor).filter(([field, value]) => !APART.has(field) && value != null),
@@ -99,7 +101,7 @@ function scaling(candidates: readonly Candidate[], replicas: number): Record<str
 function modelFields(candidates: readonly Candidate[], shared: SharedPods): Record<string, unknown> {
   const [first] = candidates;
   const { format, runtimeVersion, overrides = {} } = first?.request ?? {};
-  // A runtime that is only guessed is left for KServe to choose, as it has been.
+  // A guessed runtime is not written, so that KServe still chooses it.
   const named = candidates.find(({ request }) => request?.runtime !== undefined)?.request?.runtime;
   const runtime = first?.runtimeContainer === undefined ? named : first.server.runtime;
   return {
@@ -112,7 +114,7 @@ function modelFields(candidates: readonly Candidate[], shared: SharedPods): Reco
   };
 }
 
-/** The memory limit is what models are let in by. Devices stay as they are. */
+/** Models are admitted up to the memory limit. Devices stay as they are. */
 function resourcesOf(
   candidates: readonly Candidate[],
   { server, memoryLimit }: SharedPods,

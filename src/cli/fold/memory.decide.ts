@@ -4,30 +4,32 @@ import { NOTHING, milliCpu, requestsIn, sumOf, times, wholeMebibytes, withMargin
 import type { Amount, MilliCpu } from './amounts.decide.ts';
 import type { Candidate } from './candidate.decide.ts';
 
-/** What the user assumes; the report prints it. */
+/** The user's assumptions, which the report prints. */
 export interface Assumptions {
-  /** Of an empty server, whatever is known of it. */
+  /** The memory of an empty server; takes precedence over known values. */
   readonly emptyServer: Bytes | undefined;
-  /** Of a model of which nothing is measured. */
+  /** The memory of a model that was not measured. */
   readonly modelMemory: Bytes | undefined;
-  /** How much more than what was measured is proposed, as a share of it. */
+  /** The margin above what was measured, as a share of it. */
   readonly margin: number;
-  /** What a shared pod may request for its model server. */
+  /** The most that a shared pod may request for its model server. */
   readonly podMemory: Bytes;
   readonly modelsPerPod: number;
 }
 
-/** KServe's own, with which it fills up an InferenceService (`inferenceService.resource` in its ConfigMap, v0.17). */
+/** KServe's own defaults for an InferenceService (`inferenceService.resource` in its ConfigMap, v0.17). */
 export const KSERVE_REQUESTS: Amount = { cpu: milliCpu(1000), memory: bytes(2n * 1024n ** 3n) };
-/** Nothing is below it: small models take something too, and the agent's and the server's books of them. */
+/**
+ * The least for any model: small models need some memory too, and so do the agent's and the server's records of them.
+ */
 const LEAST = bytes(4n * 1024n ** 2n);
-/** Of a model of which nothing is known but that it fits beside an empty server. */
+/** For a model of which only is known that it fits beside an empty server. */
 const GUESS = bytes(64n * 1024n ** 2n);
 
-/** Objects in memory are larger than their files, which are often packed; by how much depends on the library. */
+/** Objects in memory are larger than their files, which are often compressed; the factor depends on the library. */
 const ARTIFACT_TIMES = 2n;
 
-/** Where the memory of a model comes from. */
+/** The source of a model's memory. */
 type MemorySource = 'measured' | 'given' | 'artifact' | 'declared' | 'guess';
 
 export interface ModelMemory {
@@ -35,10 +37,10 @@ export interface ModelMemory {
   readonly source: MemorySource;
 }
 
-/** What a predictor's pods request now: of those that run; without a cluster, as they are written. */
+/** The requests of a predictor's pods: of the running ones, or without a cluster of the manifest. */
 interface PodRequests {
   readonly count: number;
-  /** How many there should be at least: none less than there are, or than is written. */
+  /** The least number of pods: not fewer than run, or than the manifest sets. */
   readonly wanted: number;
   /** Of one pod. */
   readonly server: Amount;
@@ -73,7 +75,7 @@ export function podRequestsOf({ pods, predictor, request, runtimeContainer }: Ca
   return { count, wanted: written, server, beside: NOTHING, total: times(server, count) };
 }
 
-/** Of 32 bits, as the field is; what is none counts as not written. */
+/** The limit of the 32-bit field; an invalid value counts as not set. */
 const MOST_REPLICAS = 2 ** 31 - 1;
 
 function writtenReplicas(value: unknown): number {
@@ -81,12 +83,12 @@ function writtenReplicas(value: unknown): number {
   return isCount && value <= MOST_REPLICAS ? value : 1;
 }
 
-/** What an empty server of this candidate takes; zero where nobody knows, so that no model is proposed too small. */
+/** The memory of an empty server of this candidate; zero when unknown, so that no model is proposed too small. */
 export function emptyServerOf({ server }: Candidate, { emptyServer }: Assumptions): Bytes {
   return emptyServer ?? server.kind?.empty ?? bytes(0);
 }
 
-/** What a TrainedModel in place of this InferenceService should declare. */
+/** The memory that the TrainedModel replacing this InferenceService should declare. */
 export function modelMemoryOf(candidate: Candidate, assumed: Assumptions): ModelMemory {
   const empty = emptyServerOf(candidate, assumed);
   const used = (candidate.pods ?? []).flatMap((pod) => (pod.used === undefined ? [] : [pod.used.memory]));
@@ -106,7 +108,7 @@ export function modelMemoryOf(candidate: Candidate, assumed: Assumptions): Model
     : { memory: GUESS, source: 'guess' };
 }
 
-/** What all pods of it take of CPU just now; undefined: nobody knows. */
+/** The current CPU use of all its pods; undefined when unknown. */
 export function measuredCpu({ pods }: Candidate): MilliCpu | undefined {
   const used = (pods ?? []).flatMap((pod) => (pod.used === undefined ? [] : [pod.used.cpu]));
   return used.length === 0 ? undefined : milliCpu(used.reduce((sum, one) => sum + one, 0));

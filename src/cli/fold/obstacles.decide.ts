@@ -6,7 +6,7 @@ import { carriesSecret, shownStorageUri, signatureIn, storageUriFault } from '..
 import { MODEL_NAME } from '../../contract/trained-model.ts';
 import type { Candidate, FoldFacts } from './candidate.decide.ts';
 
-/** Why an InferenceService keeps its pods for itself. Codes are stable. */
+/** Why an InferenceService cannot share pods. Codes are stable. */
 type ObstacleCode =
   | 'BeingDeleted'
   | 'AlreadyMultiModel'
@@ -38,19 +38,19 @@ type ObstacleCode =
 
 export interface Obstacle {
   readonly code: ObstacleCode;
-  /** One sentence for people. */
+  /** One sentence for the user. */
   readonly message: string;
 }
 
 interface ObstacleRules {
   readonly trainedModels: FoldFacts['trainedModels'];
-  /** Runtimes of which the user says that their server loads models by the V2 repository API. */
+  /** Runtimes whose server loads models by the V2 repository API, according to the user. */
   readonly trusted: ReadonlySet<string>;
 }
 
 type Rule = (candidate: Candidate, rules: ObstacleRules) => Obstacle | undefined;
 
-/** What stands against sharing in an InferenceService itself: the first that applies, the hardest to change first. */
+/** The first obstacle in the InferenceService itself, in the order from hardest to change. */
 export function obstacleOf(candidate: Candidate, rules: ObstacleRules): Obstacle | undefined {
   for (const rule of RULES) {
     const found = rule(candidate, rules);
@@ -67,12 +67,15 @@ const RULES: readonly Rule[] = [
   serverObstacle,
 ];
 
-/** A pod's fields end some 15 levels down. Deeper ones are no pod's, and take more stack than there is. */
+/** A pod's fields end some 15 levels down. Deeper input is not a pod, and could overflow the stack. */
 const LEVELS = 64;
 
 function shapeObstacle({ service, predictor, request, mode }: Candidate): Obstacle | undefined {
   if (nestsDeeper(service.spec, LEVELS) || nestsDeeper(service.metadata, LEVELS))
-    return obstacle('NestedTooDeep', `it is nested more than ${LEVELS} levels deep, as no field of a pod is`);
+    return obstacle(
+      'NestedTooDeep',
+      `it is nested more than ${LEVELS} levels deep, deeper than any field of a pod`,
+    );
   const { reasons, isMms } = isMMSPredictor(service.spec?.predictor);
   if (service.metadata.deletionTimestamp !== undefined)
     return obstacle('BeingDeleted', 'it is being deleted');
@@ -82,7 +85,7 @@ function shapeObstacle({ service, predictor, request, mode }: Candidate): Obstac
   if (reasons.some(({ code }) => code === 'NoPredictor' || code === 'NoImplementation'))
     return obstacle('NoPredictor', 'it names no model format');
   if (isCustomPredictor(predictor))
-    return obstacle('CustomPredictor', 'it brings containers of its own (spec.predictor.containers)');
+    return obstacle('CustomPredictor', 'it has containers of its own (spec.predictor.containers)');
   if (request?.format.name === '')
     return obstacle('NoPredictor', 'it names no model format (spec.predictor.model.modelFormat.name)');
   return undefined;
@@ -95,17 +98,17 @@ function componentObstacle({ service, predictor }: Candidate): Obstacle | undefi
   if (isRecord(spec['explainer']))
     return obstacle('Explainer', 'it has an explainer, which calls its own predictor');
   if (predictor['canaryTrafficPercent'] != null)
-    return obstacle('Canary', 'a canary is under way (canaryTrafficPercent): end it first');
+    return obstacle('Canary', 'a canary is in progress (canaryTrafficPercent): end it first');
   if (predictor['workerSpec'] != null)
     return obstacle('SeveralNodes', 'it runs on several nodes (workerSpec)');
   if (Array.isArray(predictor['initContainers']) && predictor['initContainers'].length > 0)
     return obstacle('InitContainers', 'its pods have init containers of their own');
   if (service.metadata.annotations?.[STOP_ANNOTATION] === 'true')
-    return obstacle('Stopped', `it is stopped (${STOP_ANNOTATION}), and takes nothing`);
+    return obstacle('Stopped', `it is stopped (${STOP_ANNOTATION}), and uses nothing`);
   return undefined;
 }
 
-/** Schemes of volumes: the agent has those volumes only that its pods are given. */
+/** Schemes of volumes: the agent has only the volumes of its pods. */
 const MOUNTED = /^(pvc|file):\/\//i;
 
 function storageObstacle({ predictor, request }: Candidate): Obstacle | undefined {
@@ -120,15 +123,15 @@ function storageObstacle({ predictor, request }: Candidate): Obstacle | undefine
   if (storage != null)
     return obstacle(
       'StorageSpec',
-      'it names its storage by spec.predictor.model.storage; write it as a storageUri',
+      'it names its storage in spec.predictor.model.storage; write it as a storageUri',
     );
   if (typeof storageUri !== 'string' || storageUri === '')
     return obstacle('NoStorageUri', 'it has no storageUri');
-  // What is wrong with a URI that holds a secret is not told along with it.
+  // A message about a URI with a secret does not quote it.
   if (carriesSecret(storageUri) || signatureIn(storageUri) !== undefined)
     return obstacle(
       'SecretInStorageUri',
-      'its storageUri holds a secret, which all who may read TrainedModels would see: use a Secret of the service account',
+      'its storageUri holds a secret, which everyone who may read TrainedModels would see: use a Secret of the service account',
     );
   if (MOUNTED.test(storageUri))
     return obstacle(
@@ -141,12 +144,12 @@ function storageObstacle({ predictor, request }: Candidate): Obstacle | undefine
     : obstacle('StorageUri', `the agent cannot fetch its model: ${fault}`);
 }
 
-/** Of whichever field the implementation is in. */
+/** The fields of the implementation, wherever it is. */
 function implementationFields(predictor: Candidate['predictor']): Readonly<Record<string, unknown>> {
   return { ...implementationOf(predictor)?.implementation };
 }
 
-/** By these a server gives its model another name than that of the InferenceService. */
+/** Flags with which a server gives its model another name than the InferenceService's. */
 const NAMING_FLAG = /^--model[_-]name(=|$)/;
 const NAMING_VARIABLE = 'MLSERVER_MODEL_NAME';
 
@@ -165,7 +168,7 @@ function pathObstacle({ name, request, protocol }: Candidate): Obstacle | undefi
   )
     return obstacle('ModelName', 'its server gives the model another name than that of the InferenceService');
   if (protocol !== 'v1' && protocol !== 'v2')
-    return obstacle('Grpc', `its clients speak ${protocol}; TrainedModels are served by v1 and v2 over HTTP`);
+    return obstacle('Grpc', `its clients use ${protocol}; TrainedModels are served by v1 and v2 over HTTP`);
   return undefined;
 }
 

@@ -6,7 +6,7 @@ const LEFT = 130;
 const BAR = 22;
 const ROW = 92;
 const TOP = 56;
-/** Readable by people who do not see all colours, on white and on dark pages. */
+/** Distinguishable for colour-blind readers, on white and on dark pages. */
 const COLOURS = { before: '#9a6b00', after: '#0072b2' } as const;
 
 interface Measure {
@@ -16,7 +16,7 @@ interface Measure {
   readonly text: (value: number) => string;
 }
 
-/** Pods, CPU and memory before and after, as one picture. */
+/** An image of pods, CPU and memory before and after. */
 export function plotOf({ groups, before, after }: FoldReport): string {
   const models = groups.reduce((sum, { group }) => sum + group.members.length, 0);
   const whole = (value: number): string => String(Math.round(value * 10) / 10);
@@ -44,7 +44,7 @@ export function plotOf({ groups, before, after }: FoldReport): string {
 function bars({ title, before, after, text }: Measure, top: number): string {
   const most = Math.max(before, after);
   const row = (name: keyof typeof COLOURS, value: number, y: number): string => {
-    // The text of a value stands behind its bar.
+    // The text of a value is placed behind its bar.
     const width = most === 0 ? 0 : Math.round((value / most) * (WIDTH - LEFT - 90));
     return [
       `<text x="${LEFT - 10}" y="${y + 16}" text-anchor="end" fill="#444444">${name === 'before' ? 'now' : 'shared'}</text>`,

@@ -6,12 +6,11 @@ import type { Counted, Counter } from './counters.decide.ts';
 import type { RequestCounts } from './half-budget.decide.ts';
 
 const TIMEOUT_MS = 30_000;
-/** A week has all days of the week. */
+/** A week includes every weekday. */
 const RANGE = '7d';
 
 /**
- * How often models were asked: from files of metrics as agents and model servers answer them, and from Prometheus servers.
- *
+ * The number of requests to models: from metrics files of agents and model servers, and from Prometheus servers.
  * @throws {InputFileError} when one cannot be read, or none counts requests of models
  */
 export async function readRequestCounts(

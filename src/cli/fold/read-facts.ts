@@ -19,20 +19,21 @@ import { listObjects } from '../cluster-snapshot.ts';
 import { tryRead } from '../try-read.ts';
 import { usageByServers } from './server-memory.ts';
 import type { FoldFacts } from './candidate.decide.ts';
-import { agentRequests, defaultModeIn, podFactsOf, trainedModelNames, usageOf } from './facts.decide.ts';
+import { defaultModeIn } from '../../contract/deployment-mode.ts';
+import { agentRequests, podFactsOf, trainedModelNames, usageOf } from './facts.decide.ts';
 
-/** The facts, and what of them could not be read. */
+/** The facts, and notes on what could not be read. */
 export interface ReadFacts {
   readonly facts: FoldFacts;
-  /** Sentences for people. */
+  /** Sentences for the user. */
   readonly notes: readonly string[];
   readonly unmeasured: string | undefined;
 }
 
 /**
- * Reads InferenceServices and all around them; where nothing is measured, it asks the model servers if it is told to. What this user may not read, or the cluster does not have, is noted.
- *
- * @throws {ApiError} when InferenceServices or pods cannot be listed: there would be nothing to report of
+ * Reads InferenceServices and related objects. On request, asks the model servers for their memory where nothing is
+ * measured. What this user may not read, or the cluster does not have, is noted.
+ * @throws {ApiError} when InferenceServices or pods cannot be listed: there would be nothing to report
  */
 export async function factsOfCluster(
   { client, scope }: Pick<ClusterConnection, 'client' | 'scope'>,
@@ -91,7 +92,7 @@ async function measuredUsage(
   client: ApiClient,
   scope: string | undefined,
 ): Promise<ReturnType<typeof usageOf>> {
-  // In one piece: metrics-server knows no pages.
+  // In one request: metrics-server does not paginate.
   const { items } = await client.list(POD_METRICS, {
     ...(scope !== undefined && { namespace: scope }),
     labelSelector: INFERENCE_SERVICE_LABEL,

@@ -2,7 +2,7 @@ import type { HalfBudget } from './half-budget.decide.ts';
 import type { FoldReport, ReportedGroup } from './report.decide.ts';
 import type { Footprint } from './savings.decide.ts';
 
-/** Within a version fields are added, never removed or given another meaning. */
+/** Within a version, fields are added but never removed or changed in meaning. */
 const DOCUMENT_VERSION = 'kserve-mms/fold.v1';
 
 /** The report for programs: memory in bytes, CPU in cores. */

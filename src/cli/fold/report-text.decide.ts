@@ -11,7 +11,7 @@ export interface Cells {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** `flowers/iris`, or the name alone where files do not say the namespace. */
+/** `flowers/iris`, or only the name when the files do not have the namespace. */
 export function placeOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
   return namespace === '' ? name : `${namespace}/${name}`;
 }
@@ -35,7 +35,7 @@ export function groupCells({ groups }: FoldReport): Cells {
   };
 }
 
-/** Each model with what it is to declare, for `-o wide`. */
+/** Each model with the memory that it should declare, for `-o wide`. */
 export function modelCells({ groups }: FoldReport): Cells {
   return {
     headings: ['MODEL', 'SHARED INFERENCESERVICE', 'MEMORY', 'MEMORY IS'],
@@ -58,7 +58,7 @@ export function aloneCells({ alone }: FoldReport): Cells {
   };
 }
 
-/** One sentence with the sum of it. */
+/** One sentence with the total. */
 export function savedText({ groups, before, after, saved, money }: FoldReport): string {
   if (groups.length === 0) return 'No InferenceServices could share pods.';
   const models = groups.reduce((sum, { group }) => sum + group.members.length, 0);
@@ -73,22 +73,22 @@ export function savedText({ groups, before, after, saved, money }: FoldReport): 
   );
 }
 
-/** Groups of which it is printed what changes; of more the list would be read by nobody. */
-const GROUPS_TOLD = 5;
+/** How many groups' changes are printed; a longer list would not be read. */
+const GROUPS_SHOWN = 5;
 
 /** What changes for clients, group by group. */
 export function changeLines(groups: readonly ReportedGroup[]): string[] {
-  const told = groups
-    .slice(0, GROUPS_TOLD)
+  const lines = groups
+    .slice(0, GROUPS_SHOWN)
     .flatMap(({ group, changes }) => [
       `${placeOf(group)}:`,
       ...changes.map(({ message }) => `  - ${message}`),
     ]);
-  const more = groups.length - GROUPS_TOLD;
-  return more > 0 ? [...told, `The same kind of changes for ${more} more: -o json has them all.`] : told;
+  const more = groups.length - GROUPS_SHOWN;
+  return more > 0 ? [...lines, `The same kind of changes for ${more} more: -o json has them all.`] : lines;
 }
 
-/** What half the memory would mean, group by group; nothing where no requests were counted. */
+/** The effect of half the memory, group by group; empty when no requests were counted. */
 export function halfBudgetLines({ groups }: FoldReport): string[] {
   return groups.flatMap(({ group, halfBudget }) =>
     halfBudget === undefined ? [] : [`${placeOf(group)}: ${halfBudgetText(halfBudget)}`],
@@ -109,7 +109,7 @@ function change(before: string, after: string): string {
   return `${before} -> ${after}`;
 }
 
-/** Cores with a digit behind the point at most. */
+/** Cores with at most one decimal. */
 function cores({ cpu }: Pick<Footprint, 'cpu'>): string {
   return String(Math.round(cpu / 100) / 10);
 }

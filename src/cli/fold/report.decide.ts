@@ -15,18 +15,18 @@ import type { Obstacle } from './obstacles.decide.ts';
 import { difference, footprintBefore, monthlyCost, sharedPodsOf, sumOfFootprints } from './savings.decide.ts';
 import type { Footprint, Prices, SharedPods } from './savings.decide.ts';
 
-/** A group with what it takes before and after. */
+/** A group with its requests before and after. */
 export interface ReportedGroup {
   readonly group: Group;
   readonly shared: SharedPods;
   readonly before: Footprint;
   readonly after: Footprint;
   readonly changes: readonly ClientChange[];
-  /** Undefined: no requests were counted. */
+  /** Undefined when no requests were counted. */
   readonly halfBudget: HalfBudget | undefined;
 }
 
-/** What sharing pods would mean, without a change to anything. */
+/** The effect of sharing pods; nothing is changed. */
 export interface FoldReport {
   readonly groups: readonly ReportedGroup[];
   readonly alone: readonly {
@@ -34,11 +34,11 @@ export interface FoldReport {
     readonly name: string;
     readonly obstacle: Obstacle;
   }[];
-  /** Of all groups together. */
+  /** Totals of all groups. */
   readonly before: Footprint;
   readonly after: Footprint;
   readonly saved: Footprint;
-  /** By month; undefined without prices. */
+  /** Per month; undefined without prices. */
   readonly money: { readonly before: number; readonly after: number; readonly saved: number } | undefined;
   readonly assumptions: readonly string[];
 }
@@ -46,9 +46,9 @@ export interface FoldReport {
 interface ReportOptions extends Choice {
   readonly assumed: Assumptions;
   readonly prices: Prices;
-  /** Why nothing is measured; undefined where it is, or where there is no cluster. */
+  /** Why nothing is measured; undefined when it is, or without a cluster. */
   readonly unmeasured: string | undefined;
-  /** Undefined: nobody has counted. */
+  /** Undefined when requests were not counted. */
   readonly counts?: RequestCounts | undefined;
 }
 
@@ -76,7 +76,7 @@ function moneyOf(before: Footprint, after: Footprint, prices: Prices): FoldRepor
   return had === undefined || has === undefined ? undefined : { before: had, after: has, saved: had - has };
 }
 
-/** All that the figures rest on, so that a reader can say where they are wrong. */
+/** All assumptions behind the figures, so that a reader can find errors. */
 function assumptionsOf(
   facts: FoldFacts,
   reported: readonly ReportedGroup[],
@@ -92,12 +92,12 @@ function assumptionsOf(
     ...emptyServers(reported),
     ...modelSources(members, assumed),
     ...(unmeasured === undefined ? [] : [`Nothing is measured: ${unmeasured} ${ASK_SOURCES}`]),
-    `CPU of a shared pod: as the member that requests most, or what all members take now and ${percent(assumed.margin)} more, whichever is more. More models are more requests: watch it.`,
-    `Memory of a shared pod: an empty server and all models are requested; its limit is ${percent(assumed.margin)} more.`,
-    `Replicas: as many as the member with most has, or asks for by minReplicas. At most ${formatBytes(assumed.podMemory)} and ${assumed.modelsPerPod} models in a shared pod.`,
+    `CPU of a shared pod: that of the member that requests most, or what all members use now plus ${percent(assumed.margin)}, whichever is more. More models mean more requests: watch it.`,
+    `Memory of a shared pod: it requests that of an empty server and all models; its limit is ${percent(assumed.margin)} higher.`,
+    `Replicas: as many as the member with the most has, or sets in minReplicas. At most ${formatBytes(assumed.podMemory)} and ${assumed.modelsPerPod} models in a shared pod.`,
     ...(prices.cpu === undefined && prices.memory === undefined
       ? []
-      : ['Money: a month has 730 hours, and all that is requested is paid.']),
+      : ['Money: a month has 730 hours, and all requests are paid.']),
   ];
 }
 
@@ -119,8 +119,8 @@ function emptyServers(reported: readonly ReportedGroup[]): string[] {
   }
   return [...byServer].map(([server, memory]) =>
     memory === 0n
-      ? `An empty server (${server}): not known, so nothing is taken off its models; --empty-server says what it takes.`
-      : `An empty server (${server}) takes ${formatBytes(memory)}.`,
+      ? `An empty server (${server}): unknown, so nothing is subtracted from its models; set --empty-server.`
+      : `An empty server (${server}) uses ${formatBytes(memory)}.`,
   );
 }
 
@@ -128,12 +128,12 @@ function modelSources(members: readonly Member[], { margin, modelMemory }: Assum
   const count = (wanted: Member['memory']['source']): number =>
     members.filter(({ memory }) => memory.source === wanted).length;
   const lines: readonly (readonly [number, string])[] = [
-    [count('measured'), `is what its pods take now, less an empty server, and ${percent(margin)} more`],
+    [count('measured'), `is what its pods use now, minus an empty server, plus ${percent(margin)}`],
     [count('given'), `is ${modelMemory === undefined ? '' : formatBytes(modelMemory)}, as given`],
     [count('artifact'), 'is a guess: twice the size of its artifact'],
     [
       count('declared'),
-      'is what its pod requests, less an empty server: the most it can be, and likely far less',
+      'is what its pod requests, minus an empty server: an upper bound, and likely far too high',
     ],
     [count('guess'), 'is a guess'],
   ];

@@ -6,28 +6,28 @@ import type { Group } from './groups.decide.ts';
 import { measuredCpu, podRequestsOf } from './memory.decide.ts';
 import type { Assumptions } from './memory.decide.ts';
 
-/** Pods and what they request together. */
+/** Pods and their requests together. */
 export interface Footprint extends Amount {
   readonly pods: number;
 }
 
-/** One shared pod, and how many there are. */
+/** One shared pod, and the number of them. */
 export interface SharedPods {
   readonly replicas: number;
   /** Requests of the model server. */
   readonly server: Amount;
-  /** Above its request by the margin: requests and loads under way take memory beside the models. */
+  /** Its request plus the margin: requests and loads need memory beside the models. */
   readonly memoryLimit: Bytes;
   readonly beside: Amount;
   readonly agent: Amount;
   readonly total: Footprint;
 }
 
-/** What is paid, in whatever currency. */
+/** Prices in any currency. */
 export interface Prices {
-  /** Of a core for an hour. */
+  /** Per core and hour. */
   readonly cpu: number | undefined;
-  /** Of a GiB for an hour. */
+  /** Per GiB and hour. */
   readonly memory: number | undefined;
 }
 
@@ -38,7 +38,7 @@ export function sumOfFootprints(footprints: readonly Footprint[]): Footprint {
   return { pods: footprints.reduce((sum, { pods }) => sum + pods, 0), ...sumOf(footprints) };
 }
 
-/** May be below zero: small pods together can request less than a shared one with its agent. */
+/** May be negative: small pods together can request less than a shared one with its agent. */
 export function difference(before: Footprint, after: Footprint): Footprint {
   return {
     pods: before.pods - after.pods,
@@ -47,7 +47,7 @@ export function difference(before: Footprint, after: Footprint): Footprint {
   };
 }
 
-/** For a month of 730 hours; undefined without any price. What has no price costs nothing. */
+/** For a month of 730 hours; undefined without any price. A resource without a price costs nothing. */
 export function monthlyCost({ cpu, memory }: Amount, prices: Prices): number | undefined {
   if (prices.cpu === undefined && prices.memory === undefined) return undefined;
   const cores = (cpu / 1000) * (prices.cpu ?? 0);
@@ -55,7 +55,7 @@ export function monthlyCost({ cpu, memory }: Amount, prices: Prices): number | u
   return (cores + gibibytes) * HOURS_OF_A_MONTH;
 }
 
-/** What the pods of all members request now. */
+/** The current requests of all members' pods. */
 export function footprintBefore({ members }: Pick<Group, 'members'>): Footprint {
   return sumOfFootprints(
     members.map(({ candidate }) => {
@@ -66,8 +66,9 @@ export function footprintBefore({ members }: Pick<Group, 'members'>): Footprint 
 }
 
 /**
- * The shared pods: as many as the member with most has or asks for. Their server requests the memory of an empty one and of each model; of
- * CPU as much as the largest member, or what all members were measured to take with the margin, whichever is more.
+ * The shared pods: as many as the member with the most has or asks for. Their server requests the memory of an empty
+ * one and of each model. Its CPU is that of the largest member, or the measured use of all members plus the margin,
+ * whichever is more.
  */
 export function sharedPodsOf(group: Group, agent: Amount, assumed: Assumptions): SharedPods {
   const now = group.members.map(({ candidate }) => podRequestsOf(candidate));
@@ -83,7 +84,7 @@ export function sharedPodsOf(group: Group, agent: Amount, assumed: Assumptions):
   return { replicas, server, memoryLimit, beside, agent, total };
 }
 
-/** A tenth of a core is the step in which people write it. */
+/** Users usually write CPU in steps of a tenth of a core. */
 const CPU_STEP = 100;
 
 function cpuOf({ members }: Group, largest: number, replicas: number, { margin }: Assumptions): MilliCpu {

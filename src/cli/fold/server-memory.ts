@@ -11,16 +11,19 @@ import { bytes } from '../../lib/quantity.ts';
 import { milliCpu } from './amounts.decide.ts';
 import type { Usage } from './facts.decide.ts';
 
-/** Each is a connection that the API server opens to a pod. */
+/** Each is a connection from the API server to a pod. */
 const AT_ONCE = 8;
 const TIMEOUT = seconds(5);
 const MAX_ANSWER = 8 * 1024 * 1024;
-/** By these KServe's runtimes say where their metrics are. */
+/** Annotations with which KServe's runtimes give the address of their metrics. */
 const ANNOTATIONS = { port: 'prometheus.kserve.io/port', path: 'prometheus.kserve.io/path' } as const;
-/** Of MLServer, whatever its runtime says: https://mlserver.readthedocs.io/en/latest/user-guide/metrics.html */
+/** MLServer's port, whatever its runtime says: https://mlserver.readthedocs.io/en/latest/user-guide/metrics.html */
 const MLSERVER_PORT = 8082;
 
-/** What the model servers of these pods say that they take, by way of the API server; of those that do not say, nothing. */
+/**
+ * The memory that the model servers of these pods report, read through the API server. Servers that do not report are
+ * left out.
+ */
 export async function usageByServers(
   client: Pick<ApiClient, 'askPod'>,
   pods: readonly KubernetesObject[],
@@ -30,7 +33,7 @@ export async function usageByServers(
   await eachAtOnce(running, AT_ONCE, async (pod) => {
     const { namespace = '', name } = pod.metadata;
     const memory = await memoryOf(client, pod);
-    // Of the processor they say what they have taken since they started, which is no measure of now.
+    // Their CPU metric is a total since the start, which does not show the current use.
     if (memory !== undefined)
       usage.set(`${namespace}/${name}/${CONTAINERS.modelServer}`, {
         cpu: milliCpu(0),
@@ -56,7 +59,7 @@ async function memoryOf(
       const memory = residentMemoryOf({ kind: 'answer', status, body: text });
       if (memory !== undefined) return Math.round(memory);
     } catch {
-      // Nothing is known of this one by this port.
+      // Unknown on this port.
     }
   }
   return undefined;

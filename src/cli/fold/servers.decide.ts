@@ -5,21 +5,22 @@ import type { ModelRequest } from '../../contract/model-request.ts';
 import { modelServerOf } from '../../contract/serving-runtime.ts';
 import type { RuntimeOffer } from '../../contract/serving-runtime.ts';
 
-/** What is known of a model server by its name or image. */
+/** The facts about a model server, by its name or image. */
 interface ServerKind {
   readonly name: string;
-  /** Whether it loads and unloads models by the V2 repository API, as the agent asks. */
+  /** Whether it loads and unloads models by the V2 repository API, which the agent uses. */
   readonly loads: boolean;
-  /** What it takes before the first model, the libraries that it loads with it included; undefined: not measured. */
+  /** Its memory before the first model, including the libraries that it loads with it; undefined when not measured. */
   readonly empty: Bytes | undefined;
 }
 
 const mebibytes = (value: number): Bytes => bytes(value * 1024 * 1024);
 
 /**
- * Servers by the word that names them in a runtime or an image. Who loads models: MLServer and Triton by their documentation;
- * of KServe's Python servers those with a model repository (python/<server>/<server>/<format>_model_repository.py, v0.17).
- * Memory: resident, of MLServer 1.7.1 and sklearnserver 0.17.0, once a first scikit-learn model has made them load its libraries.
+ * Servers by the word that names them in a runtime or an image. Which servers load models: MLServer and Triton by their
+ * documentation; of KServe's Python servers those with a model repository
+ * (python/<server>/<server>/<format>_model_repository.py, v0.17). Memory: resident, of MLServer 1.7.1 and sklearnserver
+ * 0.17.0, once a first scikit-learn model has made them load its libraries.
  */
 const SERVERS: readonly (readonly [word: string, kind: ServerKind])[] = [
   ['huggingface', { name: 'huggingfaceserver', loads: false, empty: undefined }],
@@ -39,13 +40,13 @@ const SERVERS: readonly (readonly [word: string, kind: ServerKind])[] = [
 
 /** The runtime that a predictor has, or will most likely have. */
 export interface ServerFacts {
-  /** The name of its ServingRuntime; undefined when no runtime is known that could serve it. */
+  /** The name of its ServingRuntime; undefined when no known runtime could serve it. */
   readonly runtime: string | undefined;
-  /** Undefined: a server that nothing is known of. */
+  /** Undefined for an unknown server. */
   readonly kind: ServerKind | undefined;
 }
 
-/** What is known of the server in a runtime: by what the runtime says itself, its name, and the image. */
+/** The server in a runtime, recognized by its server type, the runtime's name, and the image. */
 export function serverOfRuntime(runtime: RuntimeOffer): ServerFacts {
   const image = modelServerOf(runtime)?.['image'];
   const words = [runtime.serverType ?? '', runtime.name, typeof image === 'string' ? image : ''];
@@ -86,7 +87,7 @@ const SHIPPED: Readonly<Record<'v1' | 'v2', ReadonlyMap<string, string>>> = {
   ]),
 };
 
-/** Where no ServingRuntimes are known, as of files: the one that is named, else the one of KServe's own. */
+/** When no ServingRuntimes are known, as with files: the named one, else KServe's own. */
 export function serverAsShipped(request: ModelRequest): ServerFacts {
   const protocol = request.protocol === 'v2' ? 'v2' : 'v1';
   const runtime = request.runtime ?? SHIPPED[protocol].get(request.format.name);

@@ -4,7 +4,7 @@ import type { Candidate } from './candidate.decide.ts';
 
 type TextMap = Readonly<Record<string, string>>;
 
-/** What tools that apply objects write on them: it speaks of one object, and means nothing on another. */
+/** Metadata that tools write when they apply an object. It describes that one object, and means nothing on another. */
 const OF_TOOLS =
   /^(kubectl\.kubernetes\.io|argocd\.argoproj\.io|meta\.helm\.sh|helm\.sh|kustomize\.toolkit\.fluxcd\.io|helm\.toolkit\.fluxcd\.io)\/|^app\.kubernetes\.io\/(instance|managed-by)$/;
 
@@ -12,11 +12,11 @@ interface SharedMetadata {
   readonly labels: TextMap;
   readonly annotations: TextMap;
   readonly ofPredictor: { readonly labels: TextMap; readonly annotations: TextMap };
-  /** Keys that only some have, or with other values. */
+  /** Keys that only some have, or with different values. */
   readonly leftOut: readonly string[];
 }
 
-/** The labels and annotations that all of them have alike, for the InferenceService that they share. */
+/** The labels and annotations that all of them share, for the shared InferenceService. */
 export function sharedMetadata(candidates: readonly Candidate[]): SharedMetadata {
   const maps = [
     candidates.map(({ service }) => service.metadata.labels ?? {}),

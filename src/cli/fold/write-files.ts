@@ -9,7 +9,7 @@ import type { FoldReport } from './report.decide.ts';
 import { placeOf } from './report-text.decide.ts';
 import type { SharedPods } from './savings.decide.ts';
 
-/** The files cannot be written, or others are there. */
+/** The files cannot be written, or others exist. */
 class FoldFilesError extends MmsError {
   readonly code = 'FOLD_FILES';
   readonly retryable = false;
@@ -20,15 +20,14 @@ interface TextFile {
   readonly text: string;
 }
 
-/** As Kubernetes has them (RFC 1123): the name becomes that of a directory, and files may say anything. */
+/** Kubernetes' rule (RFC 1123): the name becomes a directory, and files may contain anything. */
 const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /**
- * Writes the shared InferenceServices and their TrainedModels below a directory, an object a file, with a kustomization of each
- * group. Nothing is written unless all can be.
- *
- * @returns how many files there are
- * @throws {FoldFilesError} when a file is there already with something else in it, unless `force`
+ * Writes the shared InferenceServices and their TrainedModels below a directory, one object per file, with a
+ * kustomization for each group. Nothing is written unless everything can be.
+ * @returns the number of files
+ * @throws {FoldFilesError} when a file exists with other contents, unless `force`
  */
 export async function writeManifests(report: FoldReport, directory: string, force: boolean): Promise<number> {
   for (const { group } of report.groups) {
@@ -48,7 +47,7 @@ export async function writeManifests(report: FoldReport, directory: string, forc
       const there = await readFile(path, 'utf8').catch(() => undefined);
       if (there === undefined || there === text) continue;
       throw new FoldFilesError(
-        `${path} is there already, and other than what would be written; name another directory, or use --force`,
+        `${path} exists already with other contents; name another directory, or use --force`,
       );
     }
   }
@@ -76,18 +75,18 @@ function filesOf(group: Group, shared: SharedPods): TextFile[] {
   return [service, ...models, { path: 'kustomization.yaml', text: stringify(kustomization) }];
 }
 
-/** A reader of the file sees how sure its memory is. */
+/** Shows the reader of the file how certain its memory is. */
 function memoryComment({ memory: { memory, source } }: Member): string {
   const amount = formatBytes(memory);
   switch (source) {
     case 'measured':
-      return `# Memory: ${amount}, by what the pods of the InferenceService took, less an empty server, with a margin.\n`;
+      return `# Memory: ${amount}, what the pods of the InferenceService used, minus an empty server, plus a margin.\n`;
     case 'given':
-      return `# Memory: ${amount}, as it was given with --model-memory.\n`;
+      return `# Memory: ${amount}, as given with --model-memory.\n`;
     case 'artifact':
       return `# Memory: ${amount} is a guess: twice the size of its artifact.\n`;
     case 'declared':
-      return `# Memory: ${amount} is a guess: what the InferenceService requested, less an empty server. It is likely far less.\n`;
+      return `# Memory: ${amount} is a guess: what the InferenceService requested, minus an empty server. It is likely far too high.\n`;
     case 'guess':
       return `# Memory: ${amount} is a guess: nothing was measured.\n`;
   }

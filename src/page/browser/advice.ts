@@ -2,7 +2,7 @@ import type { Advice } from '../page-documents.decide.ts';
 import { element, setText, show } from './elements.ts';
 import type { Part } from './parts.ts';
 
-/** What `mms explain` would say: what is wrong, what to do, and the command that says more. */
+/** The advice of `mms explain`: what is wrong, what to do, and the command for more. */
 export function advicePart(): Part<Advice | null> {
   const message = element('p', { class: 'cause' });
   const words = element('p');

@@ -1,6 +1,6 @@
 type Attributes = Readonly<Record<string, string>>;
 
-/** An element with attributes and content. Text only ever becomes a text node: there is no way to markup from here. */
+/** An element with attributes and content. Text only becomes text nodes, never markup. */
 export function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Attributes = {},
@@ -12,7 +12,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** Sets the text where it is another, so that a selection, and a screen reader's place, stay. */
+/** Sets the text only when it changes, so that a selection and a screen reader's position stay. */
 export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }
@@ -21,18 +21,18 @@ export function setAttribute(target: Element, name: string, value: string): void
   if (target.getAttribute(name) !== value) target.setAttribute(name, value);
 }
 
-/** Shows the element when there is something to show. */
+/** Shows the element when there is content. */
 export function show(target: HTMLElement, shown: boolean): void {
   if (target.hidden === shown) target.hidden = !shown;
 }
 
-/** One line of a list that is kept up to date. */
+/** One row of a list that is updated in place. */
 export interface Row<T> {
   readonly element: HTMLElement;
   update(item: T): void;
 }
 
-/** Keeps the children of an element in step with a list: each item keeps its element, and the focus stays where it is. */
+/** Syncs the children of an element with a list: each item keeps its element, and the focus stays. */
 export function keptRows<T>(
   parent: HTMLElement,
   keyOf: (item: T) => string,
@@ -56,7 +56,7 @@ export function keptRows<T>(
       if (row.element === place) place = place.nextElementSibling;
       else parent.insertBefore(row.element, place);
     }
-    // A line that was moved has lost it.
+    // A row that was moved has lost the focus.
     if (focused instanceof HTMLElement && focused.isConnected && focused !== document.activeElement) {
       focused.focus({ preventScroll: true });
     }

@@ -29,7 +29,7 @@ function viewOf(wanted: Route): View {
   }
 }
 
-/** Shows a route; what a click on a link does by itself. */
+/** Shows a route, as a click on a link does. */
 function go(wanted: Route, how: 'push' | 'replace'): void {
   if (hashOf(wanted) === hashOf(route)) return;
   history[how === 'push' ? 'pushState' : 'replaceState'](null, '', hashOf(wanted));
@@ -47,7 +47,7 @@ function followAddress(): void {
   polling.poke();
 }
 
-/** The view comes with its first document: an empty table would say that there is nothing. */
+/** The view appears with its first document: an empty table would suggest that there are no objects. */
 function mount(): void {
   document.title = `${view.title} – kserve-mms`;
   main.replaceChildren(notice, loading);
@@ -70,7 +70,7 @@ function shown(current: PageDocument): void {
   started = true;
 }
 
-/** Whether anything was shown yet: the first view does not take the focus from where the browser put it. */
+/** Whether a view was shown before: the first one leaves the focus where the browser put it. */
 let started = false;
 
 function connected(now: Connection): void {
@@ -96,7 +96,7 @@ function wordsOf(now: Connection): string {
 }
 
 document.querySelector('#skip')?.addEventListener('click', (event) => {
-  // The address says what is shown, and is not for places in it.
+  // The fragment names the route, and is not for anchors within it.
   event.preventDefault();
   main.focus();
 });

@@ -77,7 +77,7 @@ function factsOf(page: ModelPage): [(typeof FACTS)[number], string][] {
   ];
 }
 
-/** A message is read once: above, or in the first condition that has it. */
+/** A message is shown once: above, or in the first condition that has it. */
 function withoutRepeats({ message, conditions }: ModelPage): ConditionRow[] {
   const said = new Set([message]);
   return conditions.map((condition) => {

@@ -6,13 +6,13 @@ import { element, keptRows, setAttribute, setText, show } from './elements.ts';
 import type { Row } from './elements.ts';
 import { memoryText, STATE_WORDS } from './words.ts';
 
-/** A part of the page that shows something of this kind. */
+/** A part of the page that shows a value of this type. */
 export interface Part<T> {
   readonly element: HTMLElement;
   update(item: T): void;
 }
 
-/** A state as a word with a colour; the colour says nothing that the word does not. */
+/** A state as a coloured word; the colour adds no information. */
 export function badge(): Part<{ readonly state: ModelState; readonly text: string }> {
   const made = element('span', { class: 'badge' });
   return {
@@ -46,7 +46,7 @@ export function badges(): Part<StateCounts> {
   };
 }
 
-/** How long ago a time is, with the time itself on demand. */
+/** The age of a time, with the time itself on hover. */
 export function since(): Part<string> {
   const made = element('time');
   return {
@@ -60,7 +60,7 @@ export function since(): Part<string> {
   };
 }
 
-/** What is declared of what may be. */
+/** The declared share of the allowed memory. */
 export function memoryMeter(): Part<ServiceRow['memory']> {
   const meter = element('meter', { min: '0', 'aria-label': 'memory declared by the models, of the limit' });
   const words = element('span');
@@ -69,7 +69,7 @@ export function memoryMeter(): Part<ServiceRow['memory']> {
     update({ declared, limit }) {
       show(meter, limit !== null && limit > 0);
       const most = limit ?? 0;
-      // Good up to four fifths, bad above the limit.
+      // Green up to four fifths, red above the limit.
       for (const [name, value] of [
         ['max', Math.max(most, declared)],
         ['low', most * 0.8],
@@ -84,7 +84,7 @@ export function memoryMeter(): Part<ServiceRow['memory']> {
   };
 }
 
-/** A box to type into; what was typed is told once typing pauses. */
+/** A text box; the callback runs once typing pauses. */
 export function filterBox(label: string, onFilter: (text: string) => void): Part<string> {
   const input = element('input', {
     type: 'search',
@@ -131,7 +131,7 @@ export function lines(): Part<readonly string[]> {
   return { element: made, update: (texts) => keep([...texts.entries()]) };
 }
 
-/** Which lines of how many are shown, and the way to the others. */
+/** Which rows are shown, and links to the others. */
 export function pager(
   onFrom: (from: number) => void,
 ): Part<{ readonly from: number; readonly found: number }> {

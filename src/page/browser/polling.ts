@@ -3,13 +3,13 @@ import { PAGE_VERSION } from '../page-documents.decide.ts';
 
 export type Connection =
   | { readonly state: 'connecting' | 'live' | 'paused' }
-  /** Since when nothing has come, as far as anything had. */
+  /** Since when no document has arrived, if one ever had. */
   | { readonly state: 'lost'; readonly since: Date | undefined }
-  /** The manager is of another version than this page. */
+  /** The manager and this page have different versions. */
   | { readonly state: 'outdated' };
 
 interface Polling {
-  /** Asks at once, and by the address as it is now. */
+  /** Polls at once, with the current address. */
   poke(): void;
 }
 
@@ -18,9 +18,10 @@ const ANSWER_WITHIN_MS = 10_000;
 const LONGEST_WAIT_MS = 8_000;
 
 /**
- * Asks for what is looked at once a second while anybody looks; an unchanged answer is 304 and costs next to nothing.
- *
- * @param onDocument called with each new document, and with the last one again when nothing has changed: ages grow
+ * Polls the shown document once a second while the page is visible. An unchanged answer is 304 and costs almost
+ * nothing.
+ * @param onDocument called with each new document, and again with the last one when nothing has changed, because ages
+ * grow
  */
 export function startPolling(options: {
   readonly address: () => string;

@@ -23,7 +23,7 @@ const OF_A_MODEL = [
   REQUESTS,
 ] as const;
 
-/** The pods of an InferenceService; what is in memory only where a model may be asleep. */
+/** The pods of an InferenceService. Models in memory are shown only where models may be asleep. */
 export function serviceReplicas(): Part<Replicas<ServiceReplica>> {
   const plain = replicaTable<ServiceReplica>(
     'Predictor pods of this InferenceService',
@@ -46,7 +46,7 @@ export function serviceReplicas(): Part<Replicas<ServiceReplica>> {
   };
 }
 
-/** The pods of an InferenceService, as one model is there. */
+/** The pods of an InferenceService, with the state of one model on each. */
 export function modelReplicas(): Part<Replicas<ModelReplica>> {
   return replicaTable<ModelReplica>('This model on each predictor pod', OF_A_MODEL, (row) => [
     row.phase === '' ? (row.silent === '' ? 'not known there' : row.silent) : row.phase,

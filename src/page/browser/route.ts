@@ -1,12 +1,14 @@
 import { MODEL_STATES } from '../page-documents.decide.ts';
 import type { ModelState } from '../page-documents.decide.ts';
 
-/** What is being looked at; the part of the address after the # says it, so that it can be linked to and gone back to. */
+/**
+ * The shown view. The part of the address after the # encodes it, so that it can be linked and the back button works.
+ */
 export type Route =
   | {
       readonly kind: 'services';
       readonly filter: string;
-      /** Only those that are multi-model, or that models name. */
+      /** Only InferenceServices that are multi-model or that models name. */
       readonly multiModel: boolean;
       readonly from: number;
     }
@@ -20,12 +22,12 @@ export type Route =
     }
   | { readonly kind: 'model'; readonly namespace: string; readonly name: string; readonly model: string };
 
-/** The manager takes no longer one. */
+/** The longest that the manager accepts. */
 const LONGEST_FILTER = 253;
 
 /**
- * `#/`, `#/namespace/service`, `#/namespace/service/model`, each with `?filter=…&multi-model=true&state=…&from=…`. What is
- * none of it is `#/`.
+ * `#/`, `#/namespace/service`, `#/namespace/service/model`, each with `?filter=…&multi-model=true&state=…&from=…`.
+ * Anything else is `#/`.
  */
 export function routeOf(hash: string): Route {
   const [path = '', search = ''] = hash.replace(/^#?\/?/, '').split('?', 2);
@@ -42,7 +44,7 @@ export function routeOf(hash: string): Route {
   return { kind: 'services', filter, from, multiModel: query.get('multi-model') === 'true' };
 }
 
-/** The other way. */
+/** The inverse of {@link routeOf}. */
 export function hashOf(route: Route): string {
   switch (route.kind) {
     case 'services':
@@ -54,7 +56,7 @@ export function hashOf(route: Route): string {
   }
 }
 
-/** Where the manager serves it. */
+/** The manager's address of its document. */
 export function addressOf(route: Route): string {
   switch (route.kind) {
     case 'services':
@@ -66,7 +68,7 @@ export function addressOf(route: Route): string {
   }
 }
 
-/** Whether two routes are shown by the same view: they differ in what is asked of it at most. */
+/** Whether two routes use the same view and differ at most in its filters. */
 export function isSameView(a: Route, b: Route): boolean {
   const bare = (route: Route): string =>
     hashOf(
@@ -81,7 +83,7 @@ function servicesQuery({ filter, multiModel, from }: Extract<Route, { kind: 'ser
   return queryOf({ filter, 'multi-model': multiModel ? 'true' : '', from });
 }
 
-/** Where everything is shown. */
+/** The route without filters. */
 export const ALL_SERVICES = { kind: 'services', filter: '', multiModel: false, from: 0 } as const;
 
 function pathOf(...parts: readonly string[]): string {

@@ -23,7 +23,7 @@ const COLUMNS = [
 
 type Service = Extract<Route, { kind: 'service' }>;
 
-/** One InferenceService and its models, those in trouble first. */
+/** One InferenceService and its models, troubled ones first. */
 export function serviceView(initial: Service, go: (route: Route, how: 'push' | 'replace') => void): View {
   let shown = initial;
   const heading = element('h1', { tabindex: '-1' }, initial.name);

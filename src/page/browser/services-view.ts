@@ -18,7 +18,7 @@ const COLUMNS = [
 
 type Services = Extract<Route, { kind: 'services' }>;
 
-/** All InferenceServices, those in trouble first. */
+/** All InferenceServices, troubled ones first. */
 export function servicesView(go: (route: Route, how: 'push' | 'replace') => void): View {
   let shown: Services = ALL_SERVICES;
   const heading = element('h1', { tabindex: '-1' }, 'InferenceServices');

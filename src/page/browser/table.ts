@@ -11,8 +11,8 @@ interface Table {
 }
 
 /**
- * A table that becomes a list of cards where there is no room. Its roles are spelled out: with another `display` a browser no
- * longer takes it for a table.
+ * A table that becomes a list of cards on narrow screens. Its roles are explicit, because a browser drops them with
+ * another `display`.
  */
 export function table(caption: string, columns: readonly Column[]): Table {
   const titles = columns.map(({ title, class: name }) =>
@@ -29,7 +29,7 @@ export function table(caption: string, columns: readonly Column[]): Table {
   return { element: whole, body };
 }
 
-/** The cells of a line, of which the first names it. */
+/** The cells of a row; the first is its header. */
 export function cells(columns: readonly Column[], contents: readonly (readonly Node[])[]): HTMLElement {
   const made = columns.map(({ title, class: name }, index) =>
     index === 0

@@ -8,7 +8,7 @@ import type {
 } from '../page-documents.decide.ts';
 import { MODEL_STATES } from '../page-documents.decide.ts';
 
-/** How the states are called on the page. */
+/** The names of the states on the page. */
 export const STATE_WORDS: Readonly<Record<ModelState, string>> = {
   Failed: 'failed',
   Unreachable: 'agent not reachable',
@@ -48,10 +48,10 @@ export function memoryText({ declared, limit }: ServiceRow['memory']): string {
     : `${bytesText(declared)} of ${bytesText(limit)}`;
 }
 
-/** Lines for what is in the way of one InferenceService. */
+/** How many lines of trouble one InferenceService shows. */
 const OBSTACLES_SHOWN = 3;
 
-/** What is in the way of an InferenceService and its models, a line each, the worst first; empty when nothing is. */
+/** The troubles of an InferenceService and its models, a line each, the worst first; empty when there are none. */
 export function troubleLines(row: ServiceRow): string[] {
   const { obstacles, models } = row;
   const own = serviceTrouble(row);
@@ -68,7 +68,7 @@ function obstacleText({ model, message, count }: Obstacle): string {
   return `${model}: ${message}${others}`;
 }
 
-/** Why an InferenceService needs a look though none of its models says so; empty when it needs none. */
+/** Why an InferenceService needs attention although none of its models reports trouble; empty when it needs none. */
 export function serviceTrouble({ exists, multiModel, ready, notReady, memory, models }: ServiceRow): string {
   if (!exists) return 'not there: its models wait for it';
   if (!multiModel) return totalOf(models) > 0 ? 'not multi-model: its models wait' : '';
@@ -108,7 +108,7 @@ export function residentText({ declared, measured, budget }: Residency): string 
 export function hitsText({ hits, misses }: Residency): string {
   const all = hits + misses;
   if (all === 0) return 'no request yet';
-  // Rounded down: a hundred means that none has waited.
+  // Rounded down: 100 means that no request waited.
   const share = Math.floor((hits / all) * 100);
   return `${share} % of ${countText(all, 'request')} found their model in memory`;
 }

@@ -38,7 +38,7 @@ const handlers = new Map<string, AdmissionHandler>([
   [
     '/validate-trainedmodels',
     validateTrainedModels({
-      surroundings: () => Promise.resolve({ inferenceService: multiModel, waiting: undefined }),
+      surroundings: () => Promise.resolve({ inferenceService: multiModel, waiting: undefined, remarks: [] }),
       allowMemoryChanges: false,
       callerIsKnown: true,
       logger: silentLogger,

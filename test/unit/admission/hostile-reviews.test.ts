@@ -140,7 +140,8 @@ describe('a review that anybody may have sent', () => {
     [
       '/validate-trainedmodels',
       validateTrainedModels({
-        surroundings: () => Promise.resolve({ inferenceService: multiModel, waiting: undefined }),
+        surroundings: () =>
+          Promise.resolve({ inferenceService: multiModel, waiting: undefined, remarks: [] }),
         allowMemoryChanges: false,
         callerIsKnown: true,
         logger: silentLogger,

@@ -7,6 +7,7 @@ import type { ClusterView } from '../../../src/kube/cluster-view.ts';
 import { trainedModelWebhook } from '../../../src/admission/trained-model-webhook.ts';
 import { trainedModel } from '../../support/cluster-client.ts';
 import { scriptedApi } from '../../support/scripted-api.ts';
+import { DEFAULT_SYSTEM_CONFIG } from '../../../src/contract/system-config.ts';
 import type { ScriptedApi } from '../../support/scripted-api.ts';
 
 /** A real API server cannot be made to take a request and never answer it. */
@@ -25,6 +26,7 @@ describe('the webhook for TrainedModels, while the API server does not answer', 
         inferenceServices: { cache: createObjectStore<InferenceService>().cache },
       } as unknown as ClusterView,
       ...{ allowMemoryChanges: false, callerIsKnown: true, kserve: 'beside', logger: silentLogger },
+      systemConfig: { current: () => DEFAULT_SYSTEM_CONFIG },
     });
     const object = { ...trainedModel('new', 'unseen') } as unknown as JsonObject;
     const decision = await handler(

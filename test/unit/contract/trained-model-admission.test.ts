@@ -139,8 +139,15 @@ describe('what a person is told of a model that is let in', () => {
       ['is not multi-model'],
     ],
     ['what memory there is', service({ sklearn: {} }), waiting, ['MemoryResourceNotAvailable): needs 1Gi']],
-  ])('%s', (_, inferenceService, waits, expected) => {
-    const warnings = warningsOf(written({}), { inferenceService, waiting: waits });
+    [
+      'what is told of the InferenceService itself',
+      service({ sklearn: {} }),
+      waiting,
+      ['needs 1Gi', 'InferenceService sk: no good'],
+      ['no good'],
+    ],
+  ])('%s', (_, inferenceService, waits, expected, remarks: readonly string[] = []) => {
+    const warnings = warningsOf(written({}), { inferenceService, waiting: waits, remarks });
     expect(warnings).toHaveLength(expected.length);
     for (const [index, text] of expected.entries()) expect(warnings[index]).toContain(text);
   });
@@ -155,8 +162,7 @@ describe('an InferenceService that cannot be there', () => {
     ['sk', 'there is no InferenceService sk in this namespace yet; the model waits for it'],
   ])('%s is warned of as what it is', (inferenceService, words) => {
     const warnings = warningsOf(written({ inferenceService }), {
-      inferenceService: undefined,
-      waiting: undefined,
+      ...{ inferenceService: undefined, waiting: undefined, remarks: [] },
     });
     expect(warnings).toEqual([expect.stringContaining(words)]);
   });

@@ -25,7 +25,13 @@ const MODEL: ModelFacts = {
     },
   },
   ...{ inferenceService: DENIED, trainedModels: DENIED, configMap: DENIED, pods: DENIED, deployment: DENIED },
-  ...{ service: DENIED, readyEndpoints: DENIED, namespaceLabels: DENIED, defined: true },
+  ...{
+    service: DENIED,
+    wakingService: DENIED,
+    readyEndpoints: DENIED,
+    namespaceLabels: DENIED,
+    defined: true,
+  },
 };
 
 describe('an explanation', () => {

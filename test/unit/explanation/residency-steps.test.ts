@@ -2,10 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import type { PredictorFacts } from '../../../src/explanation/facts.decide.ts';
 import { residencySteps } from '../../../src/explanation/residency-steps.decide.ts';
 
-const facts = (annotations: Record<string, string> | undefined, spec?: object) =>
+const facts = (annotations: Record<string, string> | undefined, spec?: object, waking?: object) =>
   ({
-    inferenceService: { kind: 'known', value: { metadata: { name: 'sk', annotations } } },
+    inferenceService: { kind: 'known', value: { metadata: { name: 'sk', namespace: 'ns', annotations } } },
     service: { kind: 'known', value: spec && { metadata: { name: 'sk-predictor' }, spec } },
+    wakingService: { kind: 'known', value: waking && { metadata: { name: 'sk-mms' }, spec: waking } },
   }) as unknown as PredictorFacts;
 const ON_DEMAND = { 'kserve-mms/residency': 'on-demand' };
 const told = (of: PredictorFacts) =>
@@ -36,5 +37,25 @@ describe('what is said of residency', () => {
     ['who knows where', undefined, 'unknown'],
   ])('a Service that leads %s', (_, spec, outcome) => {
     expect(told(facts(ON_DEMAND, spec))[1]?.slice(0, 2)).toEqual(['service-wakes', outcome]);
+  });
+
+  const PAST = { ports: [{ port: 80, targetPort: 8080 }] };
+
+  it('is how to make a Service where that of the predictor leads past the agent', () => {
+    const [, step] = residencySteps(facts(ON_DEMAND, PAST));
+    expect(step?.[1]().advice).toContain(
+      'kubectl expose deployment sk-predictor --name sk-mms --port 80 --target-port 9081 -n ns',
+    );
+  });
+
+  it.each([
+    ['to the agent', { ports: [{ port: 80, targetPort: 9081 }] }, 'ok', 'Service sk-mms leads to the agent'],
+    ['elsewhere', { ports: [{ port: 80, targetPort: 80 }] }, 'broken', 'Service sk-mms leads to port 80'],
+  ])('counts that Service once it leads %s', (_, waking, outcome, words) => {
+    expect(told(facts(ON_DEMAND, PAST, waking))[1]).toEqual([
+      'service-wakes',
+      outcome,
+      expect.stringContaining(words),
+    ]);
   });
 });

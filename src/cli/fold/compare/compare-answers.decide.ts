@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isRecord, recordsIn } from '../../../lib/json.ts';
 
-/** What a server answered. */
+/** The response of a server. */
 export interface Answer {
   readonly status: number;
   readonly text: string;
 }
 
-/** In what two answers to one request are not alike. Codes are stable. */
+/** A difference between two answers to one request. Codes are stable. */
 export interface Difference {
   readonly code:
     | 'StatusDiffers'
@@ -19,17 +19,20 @@ export interface Difference {
     | 'DatatypeDiffers'
     | 'ShapeDiffers'
     | 'ValuesDiffer';
-  /** One sentence for people, with the place. */
+  /** One sentence for the user, with the place. */
   readonly message: string;
 }
 
 /**
- * How far two numbers may be apart, as numpy's `isclose` has it: by a share of the value, and near zero by a thousandth of that
- * share, which stands for its `atol`.
+ * How far two numbers may differ, as in numpy's `isclose`: by a share of the value, and near zero by a thousandth of
+ * that share in place of its `atol`.
  */
 export type Tolerance = number & { readonly __unit: 'relative tolerance' };
 
-/** The first difference of two answers to the same request that a client could notice; undefined: they are alike. */
+/**
+ * The first difference that a client could notice between two answers to the same request; undefined when there is
+ * none.
+ */
 export function answerDifference(
   before: Answer,
   after: Answer,
@@ -42,7 +45,7 @@ export function answerDifference(
       code: 'RequestRefused',
       message: `both answer with status ${before.status}: correct the request`,
     };
-  // Python's servers write NaN, which no JSON is.
+  // Python's servers write NaN, which is not valid JSON.
   if (before.text === after.text) return undefined;
   const [old, now] = [parsed(before.text), parsed(after.text)];
   if (old === undefined || now === undefined)
@@ -59,14 +62,14 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // What is no JSON is told as such.
+    // Malformed JSON is reported separately.
     return undefined;
   }
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Identifiers and versions are each server's own: `id`, `model_version`, `parameters`. */
+/** Identifiers and versions differ between servers: `id`, `model_version`, `parameters`. */
 function v2Difference(old: Fields, now: Fields, tolerance: Tolerance): Difference | undefined {
   if (old['model_name'] !== now['model_name'])
     return {
@@ -99,7 +102,7 @@ function outputDifference(old: Fields, now: Fields, tolerance: Tolerance): Diffe
       code: 'ShapeDiffers',
       message: `output ${name} is of shape ${shown(old['shape'])} before, ${shown(now['shape'])} now`,
     };
-  // Data may be nested or flat: the shape has been compared.
+  // Data may be nested or flat; the shape was already compared.
   return valueDifference(flat(old['data']), flat(now['data']), `output ${name}`, tolerance);
 }
 
@@ -151,7 +154,7 @@ function fieldDifference(
   return undefined;
 }
 
-/** Whole numbers are classes and counts: they are the same or not. */
+/** Whole numbers are classes and counts, so they must be equal. */
 function isClose(a: number, b: number, tolerance: Tolerance): boolean {
   if (a === b) return true;
   if (Number.isInteger(a) && Number.isInteger(b)) return false;

@@ -10,10 +10,10 @@ import { compareAnswers } from './compare.ts';
 import type { Comparison } from './compare.ts';
 import { readRequests } from './request-files.ts';
 
-/** Within a version fields are added, never removed or given another meaning. */
+/** Within a version, fields are added but never removed or changed in meaning. */
 const DOCUMENT_VERSION = 'kserve-mms/fold-answers.v1';
 
-/** A model answers otherwise than its InferenceService, or it is not known whether it does. */
+/** A model's answers differ from its InferenceService's, or could not be compared. */
 class AnswersDifferError extends MmsError {
   readonly code = 'ANSWERS_DIFFER';
   readonly retryable = false;
@@ -32,9 +32,8 @@ interface CompareFlags extends ScopeFlags {
 }
 
 /**
- * Prints of each model whether the shared pods answer as its own do.
- *
- * @throws {AnswersDifferError} unless all do, by at least one request each
+ * Prints for each model whether the shared pods answer as its own do.
+ * @throws {AnswersDifferError} unless all do, with at least one request each
  */
 export async function compareCommand(
   io: CommandIo,

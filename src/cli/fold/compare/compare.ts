@@ -19,27 +19,27 @@ import { answerDifference } from './compare-answers.decide.ts';
 import type { Answer, Difference, Tolerance } from './compare-answers.decide.ts';
 import type { RequestFile } from './request-files.ts';
 
-/** What came of one request, or why none was sent. */
+/** The result of one request, or why none was sent. */
 export interface Comparison {
   readonly namespace: string;
   readonly model: string;
   /** The InferenceService of the TrainedModel. */
   readonly shared: string;
   readonly request: string | undefined;
-  /** Undefined: the answers are alike. */
+  /** Undefined when the answers are equal. */
   readonly difference:
     | Difference
     | { readonly code: 'NoRequest' | 'NoAnswer' | 'NotAsked'; readonly message: string }
     | undefined;
 }
 
-/** Answers that are larger than this are no predictions. */
+/** Larger answers are not predictions. */
 const MAX_ANSWER = 64 * 1024 * 1024;
-/** What is the matter with one pod: it has gone, refuses connections, or does not answer in time. */
+/** Errors of a single pod: it is gone, refuses connections, or does not answer in time. */
 const OF_ONE_POD: ReadonlySet<ApiErrorCode> = new Set(['API_NOT_FOUND', 'API_SERVER_ERROR', 'API_TIMEOUT']);
 const TIMEOUT: Milliseconds = seconds(60);
 
-/** An InferenceService and the TrainedModel of its name. */
+/** An InferenceService and the TrainedModel of the same name. */
 interface Pair {
   readonly namespace: string;
   readonly name: string;
@@ -48,17 +48,16 @@ interface Pair {
 }
 
 /** There is no pod that could answer. */
-class NobodyAnswersError extends MmsError {
+class NoReadyPodError extends MmsError {
   readonly code = 'NOBODY_ANSWERS';
   readonly retryable = true;
 }
 
 /**
- * Sends each request to a pod of the InferenceService and to one of the TrainedModel of its name, by way of the API server, and
- * compares the answers. What could not be asked is a result too.
- *
+ * Sends each request to a pod of the InferenceService and to one of the TrainedModel of the same name, through the API
+ * server, and compares the answers. A request that could not be sent is a result too.
  * @param names of models; empty: all that are both an InferenceService of one model and a TrainedModel
- * @throws {ApiError} when the cluster does not answer, or the user may not ask pods
+ * @throws {ApiError} when the cluster does not answer, or the user may not reach pods
  */
 export async function compareAnswers(
   cluster: ClusterConnection,
@@ -71,7 +70,7 @@ export async function compareAnswers(
   for (const pair of pairs) {
     const its = requests.get(pair.name) ?? [];
     if (its.length === 0) {
-      const message = 'no request of it was given, so nothing is known of its answers';
+      const message = 'no request for it was given, so its answers are unknown';
       comparisons.push(resultOf(pair, undefined, { code: 'NoRequest', message }));
     }
     for (const { file, text } of its) {
@@ -117,23 +116,22 @@ async function differenceOf(
   text: string,
   { tolerance, signal }: { tolerance: Tolerance; signal: AbortSignal },
 ): Promise<Comparison['difference']> {
-  const notAsked = { code: 'NotAsked', message: 'you stopped the comparing' } as const;
+  const notAsked = { code: 'NotAsked', message: 'you stopped the comparison' } as const;
   if (signal.aborted) return notAsked;
   try {
-    // One after the other: what both take of a node at once would be in each other's way.
+    // One after the other, so that they do not compete for one node's resources.
     const before = await askService(cluster, pair, pair.name, text, signal);
     const after = await askService(cluster, pair, pair.shared, text, signal);
     return answerDifference(before, after, tolerance);
   } catch (thrown) {
     if (isApiError(thrown, 'API_ABORTED')) return notAsked;
-    const isOfOne =
-      thrown instanceof NobodyAnswersError || (isApiError(thrown) && OF_ONE_POD.has(thrown.code));
+    const isOfOne = thrown instanceof NoReadyPodError || (isApiError(thrown) && OF_ONE_POD.has(thrown.code));
     if (!isOfOne) throw thrown;
     return { code: 'NoAnswer', message: messageOf(thrown) };
   }
 }
 
-/** At the agent where there is one, so that the answer is what clients get; else at the model server itself. */
+/** At the agent if there is one, so that the answer is what clients get; else at the model server itself. */
 async function askService(
   { client }: ClusterConnection,
   { namespace, name, protocol }: Pair,
@@ -149,7 +147,7 @@ async function askService(
   );
   const pod = pods.find((one) => watchedPod(one).ready && one.metadata.deletionTimestamp === undefined);
   if (pod === undefined)
-    throw new NobodyAnswersError(`InferenceService ${service} has no ready pod; wait until it is Ready`);
+    throw new NoReadyPodError(`InferenceService ${service} has no ready pod; wait until it is Ready`);
   const { agentPort, agentStatusPort } = watchedPod(pod);
   const port = agentStatusPort === undefined && isPod(pod) ? componentPort(pod) : agentPort;
   return client.askPod(

@@ -5,19 +5,18 @@ import { messageOf } from '../../../lib/errors.ts';
 import { InputFileError, readInput } from '../../documents.ts';
 import type { CommandIo } from '../../io.ts';
 
-/** A request of a model, as its file has it. */
+/** A request to a model, from a file. */
 export interface RequestFile {
-  /** From the directory on: `rose.json`, `rose/two.json`. */
+  /** Relative to the directory: `rose.json`, `rose/two.json`. */
   readonly file: string;
   readonly text: string;
 }
 
-/** Names of models have no dots: what follows the first is for people. */
+/** Names of models have no dots; the rest of the name is for people. */
 const OF_MODEL = /^([^.]+)(\..+)?\.json$/;
 
 /**
- * The requests in a directory by the name of their model: `rose.json`, `rose.two.json`, and all `.json` in `rose/`.
- *
+ * The requests in a directory by model: `rose.json`, `rose.two.json`, and all `.json` in `rose/`.
  * @throws {InputFileError} when one cannot be read, or there are none
  */
 export async function readRequests(

@@ -8,17 +8,16 @@ import type { ClusterConnection } from '../../cluster-connection.ts';
 import { listObjects } from '../../cluster-snapshot.ts';
 
 /*
- * A pod that is deleted is told to end at once, and kube-proxy leads requests to it for a moment more. KServe gives its pods no preStop
- * hook that would bridge this. So they first lose the labels by which their Service and their ReplicaSet find them, go on answering
- * until nobody is led to them any more, and are deleted then.
+ * A deleted pod is told to end at once, while kube-proxy still routes requests to it for a moment. KServe's pods have
+ * no preStop hook to bridge this. So pods first lose the labels by which their Service and their ReplicaSet select
+ * them, keep answering until no requests are routed to them, and are then deleted.
  */
 
 type Place = Pick<ClusterConnection, 'client' | 'namespace'>;
 
 /**
- * Takes the pods of an InferenceService out of its Service.
- *
- * @returns what is to be said of it; where this user may not change pods, they end as in any other scaling
+ * Removes the pods of an InferenceService from its Service.
+ * @returns text for the progress line; if this user may not change pods, they end as in any other scaling
  */
 export async function takeOutOfService({ client, namespace }: Place, name: string): Promise<string> {
   const deployment = await getIfThere(client, DEPLOYMENTS, { namespace, name: predictorName(name) });
@@ -47,9 +46,9 @@ async function unlessGone(work: Promise<unknown>): Promise<void> {
   }
 }
 
-/** Deletes the pods that were taken out of the Service. */
+/** Deletes the pods that were removed from the Service. */
 export async function endLeavingPods({ client, namespace }: Place, name: string): Promise<string> {
   const pods = await listObjects(client, PODS, namespace, `${LEAVING_LABEL}=${name}`);
   for (const { metadata } of pods) await deleteIfThere(client, PODS, { namespace, name: metadata.name });
-  return `${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} of its own deleted, which nobody calls any more`;
+  return `${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} of its own deleted, after the last requests`;
 }

@@ -39,17 +39,16 @@ class MoveFlagsError extends SettingsError {
   readonly code = 'MOVE_FLAGS';
 }
 
-/** Some could not be moved; told before. */
+/** Some could not be moved; the table shows which. */
 class NotMovedError extends MmsError {
   readonly code = 'NOT_MOVED';
   readonly retryable = false;
 }
 
 /**
- * Moves InferenceServices to shared pods, takes their own pods away, or brings them back; tells each step, and at last what became of
- * each.
- *
- * @throws {NotMovedError} unless all came to their end; AnotherMoveError, ApiError
+ * Moves InferenceServices to shared pods, removes their own pods, or brings them back. Prints each step, and at the end
+ * the outcome of each.
+ * @throws {NotMovedError} unless all were completed; AnotherMoveError, ApiError
  */
 export async function moveCommand(
   io: CommandIo,
@@ -94,7 +93,7 @@ function mustBeSaid(goal: Goal, names: readonly string[], flags: MoveFlags): voi
   if (faults.length > 0) throw new MoveFlagsError(faults);
 }
 
-/** For people, in the Lease and in what another run says. */
+/** For people, in the Lease and in another run's messages. */
 function identity(): string {
   return `mms-fold/${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
 }

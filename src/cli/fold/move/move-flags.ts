@@ -4,23 +4,23 @@ import { seconds } from '../../../lib/clock.ts';
 import { timeoutOption } from '../../wait-flags.ts';
 
 const TIMEOUT = seconds(600);
-/** Flags that ask for something else than a move. */
+/** Flags that exclude a move. */
 const OTHER_WORK = ['filename', 'write', 'plot', 'compare'] as const;
 
-/** `--apply`, `--retire`, `--undo`, and what goes with them. */
+/** `--apply`, `--retire`, `--undo`, and their options. */
 export function withMoveFlags(command: Command): Command {
   return command
     .addOption(
       new Option(
         '--apply',
-        'move these InferenceServices: make what --write writes, compare the answers, and lead their Services to the shared pods',
+        'move these InferenceServices: create what --write writes, compare the answers, and route their Services to the shared pods',
       ).conflicts([...OTHER_WORK, 'retire', 'undo']),
     )
     .option(
       '--requests <directory>',
-      'with --apply: requests by which answers are compared, NAME.json of the model NAME',
+      'with --apply: requests to compare the answers with, NAME.json for the model NAME',
     )
-    .option('--skip-comparing', 'with --apply: move models without a look at their answers')
+    .option('--skip-comparing', 'with --apply: move models without comparing their answers')
     .addOption(
       new Option(
         '--retire',
@@ -30,7 +30,7 @@ export function withMoveFlags(command: Command): Command {
     .addOption(
       new Option(
         '--undo',
-        'lead the Services back to the InferenceServices, and delete what --apply made',
+        'route the Services back to the InferenceServices, and delete what --apply created',
       ).conflicts([...OTHER_WORK]),
     )
     .addOption(

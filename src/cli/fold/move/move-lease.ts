@@ -5,7 +5,7 @@ import type { ApiClient } from '../../../kube/api-client.ts';
 import { createLeaseLock } from '../../../kube/lease-lock.ts';
 import type { LeaseLock } from '../../../kube/lease-lock.ts';
 
-/** Somebody else moves InferenceServices of this namespace. */
+/** Another run is moving InferenceServices of this namespace. */
 class AnotherMoveError extends MmsError {
   readonly code = 'ANOTHER_MOVE';
   readonly retryable = true;
@@ -14,24 +14,23 @@ class AnotherMoveError extends MmsError {
 interface MoveLeaseOptions {
   readonly client: ApiClient;
   readonly namespace: string;
-  /** For people too: who is told that this one is at work. */
+  /** Also shown to other users while this run holds the Lease. */
   readonly identity: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }
 
-/** One Lease a namespace. */
+/** One Lease per namespace. */
 const LEASE_NAME = 'kserve-mms-fold';
-/** What a run that was killed leaves behind keeps the next one waiting for so long. */
+/** How long the next run waits for the Lease of a run that was killed. */
 const DURATION = seconds(6);
 const RENEW_EVERY = seconds(2);
 const REQUEST_TIMEOUT = seconds(2);
 
 /**
- * Runs `use` as the only one in the namespace that moves anything. Its signal aborts when the lease could not be renewed in time.
- *
- * @throws {AnotherMoveError} when another run is at work. The lease of one that was killed is waited for.
+ * Runs `use` as the only mover in the namespace. Its signal aborts when the lease could not be renewed in time.
+ * @throws {AnotherMoveError} when another run is active. Waits for the lease of a run that was killed.
  */
 export async function withMoveLease<T>(
   options: MoveLeaseOptions,
@@ -51,7 +50,7 @@ export async function withMoveLease<T>(
   } finally {
     ending.abort();
     await renewed;
-    // What cannot be given back ends by itself.
+    // A lease that cannot be released expires.
     await lock.release(AbortSignal.timeout(REQUEST_TIMEOUT)).catch(() => undefined);
   }
 }
@@ -60,15 +59,15 @@ async function acquire(lock: LeaseLock, { clock, signal, namespace, say }: MoveL
   let left: Milliseconds | undefined;
   for (;;) {
     if (signal.aborted) throw new AnotherMoveError('you stopped waiting for the other one; nothing was done');
-    const { held, holder = 'somebody else', freeIn } = await lock.acquireOrRenew(signal);
+    const { held, holder = 'another user', freeIn } = await lock.acquireOrRenew(signal);
     if (held) return;
-    // It was renewed meanwhile, so its holder is alive.
+    // It was renewed in the meantime, so its holder is alive.
     if (freeIn !== undefined && left !== undefined && freeIn > left)
       throw new AnotherMoveError(
         `${holder} is moving InferenceServices of namespace ${namespace} (Lease ${LEASE_NAME}); wait until it has ended`,
       );
     if (left === undefined)
-      say(`waiting to see whether ${holder}, who has Lease ${LEASE_NAME}, is still at work`);
+      say(`waiting to see whether ${holder}, who holds Lease ${LEASE_NAME}, is still active`);
     left = freeIn ?? left;
     const span = milliseconds(Math.min(1000, (freeIn ?? 1000) + 1));
     await clock.sleep(span, signal);

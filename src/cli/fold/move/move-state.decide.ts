@@ -20,14 +20,14 @@ import { loadProgress } from '../../load/model-load.decide.ts';
 import { modelOverview } from '../../status/model-overview.decide.ts';
 import type { ModelState, MoveState } from './steps.decide.ts';
 
-/** The objects of one namespace that moves are about, by name. */
+/** The objects of one namespace that moves read or change, by name. */
 export interface MoveObjects {
   readonly services: ReadonlyMap<string, InferenceService>;
   readonly models: ReadonlyMap<string, TrainedModel>;
   readonly deployments: ReadonlyMap<string, Deployment>;
-  /** Those of ours. */
+  /** Our slices. */
   readonly slices: readonly EndpointSlice[];
-  /** Pods that were taken out of their Services. */
+  /** Pods that were removed from their Services. */
   readonly leaving: readonly KubernetesObject[];
 }
 
@@ -35,10 +35,10 @@ export function byName<T extends KubernetesObject>(objects: readonly T[]): Reado
   return new Map(objects.map((object) => [object.metadata.name, object]));
 }
 
-/** KServe's own autoscaler leaves a Deployment of zero pods alone, as every HorizontalPodAutoscaler does. */
+/** KServe's own autoscaler ignores a Deployment of zero pods, as every HorizontalPodAutoscaler does. */
 const USUAL_AUTOSCALER = 'hpa';
 
-/** Where the move of an InferenceService stands. */
+/** The state of an InferenceService's move. */
 export function moveState(name: string, shared: string, objects: MoveObjects): MoveState {
   const { services, models, deployments } = objects;
   const service = services.get(name);
@@ -83,7 +83,7 @@ function modelState(model: TrainedModel): ModelState {
   };
 }
 
-/** Beside KServe's controller `Ready` is KServe's, which may tell of long ago; what the agents tell comes first. */
+/** Beside KServe's controller `Ready` is KServe's and may be outdated, so the agents' reports come first. */
 function loadState(model: TrainedModel): ModelState['load'] {
   const around = { inferenceService: undefined, waiting: undefined, readyPods: 0 };
   const { phase } = modelOverview(model, around);
@@ -96,7 +96,7 @@ function isReady(service: InferenceService | undefined): boolean {
   );
 }
 
-/** What its status says counts once it speaks of what is asked for now. */
+/** Its status counts once it describes the current spec. */
 function deploymentState(deployment: Deployment | undefined): MoveState['old']['deployment'] {
   if (deployment === undefined) return undefined;
   const { spec, status = {}, metadata } = deployment;
@@ -109,7 +109,7 @@ function deploymentState(deployment: Deployment | undefined): MoveState['old']['
   };
 }
 
-/** The InferenceService that was made for an InferenceService of this name, whose TrainedModel need not be there yet. */
+/** The InferenceService that was made for an InferenceService of this name. The TrainedModel may not exist yet. */
 export function madeFor(name: string, services: Iterable<InferenceService>): string | undefined {
   for (const { metadata } of services) {
     const names = metadata.annotations?.[FOLD_ANNOTATIONS.foldedFrom]?.split(',') ?? [];
@@ -118,7 +118,7 @@ export function madeFor(name: string, services: Iterable<InferenceService>): str
   return undefined;
 }
 
-/** The manifest of an object, marked as made of these InferenceServices. */
+/** The manifest of an object, annotated with the InferenceServices it was made from. */
 export function marked(manifest: KubernetesObject, names: readonly string[]): KubernetesObject {
   const annotations = {
     ...manifest.metadata.annotations,

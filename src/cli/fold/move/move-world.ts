@@ -22,9 +22,9 @@ import type { MoveObjects } from './move-state.decide.ts';
 import { byName } from './move-state.decide.ts';
 import type { Move, MoveWorld } from './run-moves.ts';
 
-/** Who the changed fields belong to. */
+/** The owner of the changed fields. */
 const FIELD_MANAGER = 'mms-fold';
-/** kube-proxy, DNS and gateways follow EndpointSlices within about a second; requests that are under way need longer. */
+/** kube-proxy, DNS and gateways follow EndpointSlices within about a second; open requests need longer. */
 const PAUSE = seconds(5);
 
 interface MoveWorldOptions {
@@ -37,7 +37,7 @@ interface MoveWorldOptions {
   readonly signal: AbortSignal;
 }
 
-/** Moves in a cluster. */
+/** Carries out moves in a cluster. */
 export function moveWorld(options: MoveWorldOptions): MoveWorld {
   const { cluster, say, timeout, signal } = options;
   return {
@@ -51,7 +51,7 @@ export function moveWorld(options: MoveWorldOptions): MoveWorld {
   };
 }
 
-/** All objects of the namespace that moves are about. */
+/** All objects of the namespace that moves read or change. */
 export async function readMoveObjects({ client, namespace }: ClusterConnection): Promise<MoveObjects> {
   const [services, models, deployments, slices, leaving] = await Promise.all([
     listObjects(client, INFERENCE_SERVICES, namespace),
@@ -72,46 +72,46 @@ type Effect = Parameters<MoveWorld['perform']>[0]['kind'];
 const PERFORM: Readonly<Record<Exclude<Effect, 'scale' | 'note-replicas'>, Performing>> = {
   'make-service': async ({ cluster }, { shared, service }) => {
     await make(cluster, INFERENCE_SERVICES, service);
-    return told(`InferenceService ${shared} made`);
+    return done(`InferenceService ${shared} made`);
   },
   'make-model': async ({ cluster }, { shared, model }) => {
     await make(cluster, TRAINED_MODELS, model);
-    return told(`TrainedModel made, in InferenceService ${shared}`);
+    return done(`TrainedModel made, in InferenceService ${shared}`);
   },
   compare,
   lead: async ({ cluster }, { name }) => {
     await annotate(cluster, name, { [FOLD_ANNOTATIONS.replaces]: name });
-    return told('its Service is to lead to the shared pods as well');
+    return done('its Service will also route to the shared pods');
   },
   release: async ({ cluster }, { name }) => {
     const gone = { [FOLD_ANNOTATIONS.replaces]: '', [FOLD_ANNOTATIONS.replicasBefore]: null };
     await annotate(cluster, name, gone);
-    return told('its Service is to lead to its own pods alone');
+    return done('its Service will route only to its own pods');
   },
   drain: async ({ signal }) => {
     await systemClock.sleep(PAUSE, signal);
-    return { ...told('nobody is led to the shared pods any more'), found: { drained: true } };
+    return { ...done('no requests are routed to the shared pods any more'), found: { drained: true } };
   },
   settle: async ({ signal }) => {
     await systemClock.sleep(PAUSE, signal);
-    return { ...told('its Service leads to its own pods again'), found: { settled: true } };
+    return { ...done('its Service routes to its own pods again'), found: { settled: true } };
   },
   finish: async ({ signal }) => {
     await systemClock.sleep(PAUSE, signal);
-    return { ...told('its own pods have answered what they were asked'), found: { drained: true } };
+    return { ...done('its own pods have answered their open requests'), found: { drained: true } };
   },
-  'end-pods': async ({ cluster }, { name }) => told(await endLeavingPods(cluster, name)),
+  'end-pods': async ({ cluster }, { name }) => done(await endLeavingPods(cluster, name)),
   'delete-model': async ({ cluster: { client, namespace } }, { name }) => {
     await deleteIfThere(client, TRAINED_MODELS, { namespace, name });
-    return told('its TrainedModel deleted');
+    return done('its TrainedModel deleted');
   },
   forget: async ({ cluster }, { name }) => {
     await annotate(cluster, name, { [FOLD_ANNOTATIONS.replaces]: null });
-    return told('its TrainedModel is left, which --apply has not made: delete it where it comes from');
+    return done('its TrainedModel stays, because --apply did not make it: delete it at its source');
   },
   'delete-service': async ({ cluster: { client, namespace } }, { shared }) => {
     await deleteIfThere(client, INFERENCE_SERVICES, { namespace, name: shared });
-    return told(`InferenceService ${shared} deleted, which has no models any more`);
+    return done(`InferenceService ${shared} deleted, because it has no more models`);
   },
 };
 
@@ -121,7 +121,7 @@ async function noteReplicas(
   replicas: number,
 ): ReturnType<MoveWorld['perform']> {
   await annotate(cluster, name, { [FOLD_ANNOTATIONS.replicasBefore]: String(replicas) });
-  return told(`it has ${replicas} ${replicas === 1 ? 'pod' : 'pods'} of its own, which is noted for --undo`);
+  return done(`it has ${replicas} ${replicas === 1 ? 'pod' : 'pods'} of its own, recorded for --undo`);
 }
 
 async function scale(
@@ -133,7 +133,7 @@ async function scale(
   const taken = replicas === 0 ? await takeOutOfService({ client, namespace }, name) : '';
   const patch = { type: 'merge', body: { spec: { replicas } } } as const;
   await client.patch(DEPLOYMENTS, reference, patch, { fieldManager: FIELD_MANAGER });
-  return told(`Deployment ${reference.name} scaled to ${replicas}${taken}`);
+  return done(`Deployment ${reference.name} scaled to ${replicas}${taken}`);
 }
 
 async function compare(
@@ -141,7 +141,7 @@ async function compare(
   { name }: Move,
 ): ReturnType<MoveWorld['perform']> {
   const alike = { found: { alike: true } };
-  if (requests === undefined) return { ...told('answers are not compared, as you asked'), ...alike };
+  if (requests === undefined) return { ...done('answers are not compared, as you asked'), ...alike };
   const comparisons = await compareAnswers(cluster, requests, { names: [name], tolerance, signal });
   const bad = comparisons.find(({ difference }) => difference !== undefined);
   if (bad?.difference !== undefined) {
@@ -155,14 +155,14 @@ async function compare(
   const count = comparisons.length;
   if (count === 0)
     return { kind: 'stopped', code: 'NothingCompared', message: 'there was nothing to compare' };
-  return { ...told(`answers are alike (${count} ${count === 1 ? 'request' : 'requests'})`), ...alike };
+  return { ...done(`answers are alike (${count} ${count === 1 ? 'request' : 'requests'})`), ...alike };
 }
 
-function told(text: string): { readonly kind: 'done'; readonly told: string } {
-  return { kind: 'done', told: text };
+function done(text: string): { readonly kind: 'done'; readonly text: string } {
+  return { kind: 'done', text };
 }
 
-/** Of two runs that were cut short, one has made it already. */
+/** An interrupted run may have made it already. */
 async function make<T extends KubernetesObject>(
   { client, namespace }: ClusterConnection,
   resource: Resource<T>,

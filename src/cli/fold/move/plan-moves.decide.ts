@@ -17,13 +17,13 @@ interface MovePlan {
 interface ApplyChoice {
   readonly assumed: Assumptions;
   readonly trusted: ReadonlySet<string>;
-  /** What becomes of those of which nothing is there yet. */
+  /** The report for names without any objects yet. */
   readonly reportOf: (names: ReadonlySet<string>) => FoldReport;
 }
 
 /**
- * What `--apply` does with each name. A run that was cut short has left objects behind: those that have a TrainedModel, or for which
- * an InferenceService was made, go where they were to go; the others are put into groups.
+ * What `--apply` does with each name. An interrupted run has left objects behind: names that have a TrainedModel, or
+ * for which an InferenceService was made, go to their old target; the others are grouped.
  */
 export function planApply(
   names: readonly string[],
@@ -66,7 +66,7 @@ function movesIn({ groups }: FoldReport): Move[] {
   });
 }
 
-/** What `--retire` and `--undo` speak of: names that `--apply`, or a person before it, has begun to move. */
+/** The names of `--retire` and `--undo`: those that `--apply`, or a user before it, has begun to move. */
 export function planBack(names: readonly string[], { models, services }: MoveObjects): MovePlan {
   const moves: Move[] = [];
   const refused: MoveOutcome[] = [];
@@ -75,7 +75,7 @@ export function planBack(names: readonly string[], { models, services }: MoveObj
     const shared = (model && inferenceServiceOf(model)) ?? madeFor(name, services.values());
     if (shared !== undefined) moves.push({ name, shared, service: undefined, model: undefined });
     else {
-      const message = 'there is no TrainedModel of its name, and nothing was made for it';
+      const message = 'there is no TrainedModel of its name, and --apply has made nothing for it';
       refused.push({ name, shared, stopped: { code: 'NothingMoved', message } });
     }
   }

@@ -6,29 +6,29 @@ import { moveState } from './move-state.decide.ts';
 import type { Found, Goal, MoveManifests, Step } from './steps.decide.ts';
 import { nextStep } from './steps.decide.ts';
 
-/** An InferenceService that is to be moved. */
+/** An InferenceService to move. */
 export interface Move extends MoveManifests {
   readonly name: string;
-  /** The InferenceService whose pods it shares, or is to share. */
+  /** The InferenceService whose pods it shares, or will share. */
   readonly shared: string;
 }
 
-/** How a move has ended. */
+/** The outcome of a move. */
 export interface MoveOutcome {
   readonly name: string;
   readonly shared: string | undefined;
-  /** Undefined: as asked for. Codes are stable. */
+  /** Undefined on success. Codes are stable. */
   readonly stopped: { readonly code: string; readonly message: string } | undefined;
 }
 
 export interface MoveWorld {
-  /** All that moves are about, as it is now. */
+  /** Reads the current state of all objects of the moves. */
   readonly read: () => Promise<MoveObjects>;
-  /** Does a step; what it found out, or why the move ends here. */
+  /** Performs a step. Returns what it found, or why the move ends here. */
   readonly perform: (step: Effect, move: Move) => Promise<Performed>;
   readonly say: (line: string) => void;
   readonly clock: Clock;
-  /** So long nothing may come further before those that wait are given up. */
+  /** How long the run continues without progress. */
   readonly timeout: Milliseconds;
   readonly signal: AbortSignal;
 }
@@ -36,7 +36,7 @@ export interface MoveWorld {
 type Effect = Exclude<Step, { readonly kind: 'wait' | 'done' | 'refuse' }>;
 
 type Performed =
-  | { readonly kind: 'done'; readonly told: string; readonly found?: Partial<Found> }
+  | { readonly kind: 'done'; readonly text: string; readonly found?: Partial<Found> }
   | { readonly kind: 'stopped'; readonly code: string; readonly message: string };
 
 const POLL = seconds(1);
@@ -48,10 +48,10 @@ interface Running {
 }
 
 /**
- * Takes each move to its end, one step after the other, all of them side by side. A step that the API server could not be asked for
- * is tried again.
- *
- * @throws {ApiError} when the API server refuses, or does not answer for as long as the timeout; AnotherMoveError when the Lease is lost
+ * Carries each move through to its end, one step after the other, all of them in parallel. A step is retried while the
+ * API server cannot be reached.
+ * @throws {ApiError} when the API server refuses, or does not answer within the timeout; AnotherMoveError when the
+ * Lease is lost
  */
 export async function runMoves(goal: Goal, moves: readonly Move[], world: MoveWorld): Promise<MoveOutcome[]> {
   const { clock, signal, timeout } = world;
@@ -84,26 +84,26 @@ export async function runMoves(goal: Goal, moves: readonly Move[], world: MoveWo
 }
 
 function lateOutcome({ move, waitsFor }: Running, timeout: Milliseconds): MoveOutcome {
-  const message = `nothing came of it for ${timeout / 1000} s: it waits for ${waitsFor ?? 'its turn'}; run the command again to go on`;
+  const message = `no progress for ${timeout / 1000} s: it waits for ${waitsFor ?? 'its turn'}; run the command again to continue`;
   return outcomeOf(move, { code: 'NotInTime', message });
 }
 
-/** @throws what ended the run, if that was not the user */
+/** @throws what ended the run, unless it was the user */
 function stoppedOutcome(move: Move, { reason }: AbortSignal): MoveOutcome {
   if (reason instanceof MmsError) throw reason;
-  return outcomeOf(move, { code: 'Stopped', message: 'you stopped it; run the command again to go on' });
+  return outcomeOf(move, { code: 'Stopped', message: 'you stopped it; run the command again to continue' });
 }
 
 interface Round {
   readonly ended: readonly MoveOutcome[];
-  /** Whether anything was done, or came to its end. */
+  /** Whether any step was performed or completed. */
   readonly moved: boolean;
 }
 
-/** What is done once for several moves: the InferenceService that they share is made, or deleted. */
+/** Steps done once for several moves: the InferenceService that they share is created, or deleted. */
 const SHARED: ReadonlySet<Step['kind']> = new Set(['make-service', 'delete-service']);
 
-/** What is waited for once for all moves that have come as far. */
+/** Waits that all moves at the same step share. */
 const PAUSES: ReadonlySet<Step['kind']> = new Set(['settle', 'drain', 'finish']);
 
 async function oneRound(goal: Goal, running: readonly Running[], world: MoveWorld): Promise<Round> {
@@ -116,7 +116,7 @@ async function oneRound(goal: Goal, running: readonly Running[], world: MoveWorl
     round.moved = true;
     if (performed.kind === 'stopped') ended.push(outcomeOf(one.move, performed));
     else {
-      world.say(`${one.move.name}: ${performed.told}`);
+      world.say(`${one.move.name}: ${performed.text}`);
       one.found = { ...one.found, ...performed.found };
       one.waitsFor = undefined;
     }
@@ -146,7 +146,7 @@ async function oneRound(goal: Goal, running: readonly Running[], world: MoveWorl
   return { ended, moved: round.moved || ended.length > 0 };
 }
 
-/** What the API server refuses for good ends this move, and the others go on. */
+/** A final refusal of the API server ends this move; the others continue. */
 async function performed(step: Effect, move: Move, world: MoveWorld): Promise<Performed> {
   try {
     return await world.perform(step, move);

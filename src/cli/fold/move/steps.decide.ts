@@ -3,7 +3,7 @@ import type { KubernetesObject } from '../../../contract/kubernetes.ts';
 /** Which way an InferenceService is moved. */
 export type Goal = 'apply' | 'retire' | 'undo';
 
-/** All that is known of one move, as it is in the cluster just now. */
+/** The current state of one move in the cluster. */
 export interface MoveState {
   readonly name: string;
   /** The InferenceService whose pods are shared. */
@@ -11,7 +11,9 @@ export interface MoveState {
     readonly name: string;
     readonly exists: boolean;
     readonly deleting: boolean;
-    /** KServe's controller looks at a TrainedModel when that changes, and not when its InferenceService becomes ready. */
+    /**
+     * KServe's controller reconciles a TrainedModel when that changes, but not when its InferenceService becomes ready.
+     */
     readonly ready: boolean;
     /** Whether `--apply` made it. */
     readonly made: boolean;
@@ -19,19 +21,19 @@ export interface MoveState {
     readonly models: number;
   };
   readonly model: ModelState | undefined;
-  /** The EndpointSlices by which the model replaces it, and the ready endpoints in them. */
+  /** The EndpointSlices with which the model replaces it, and the ready endpoints in them. */
   readonly slices: number;
   readonly endpoints: number;
-  /** Its own pods that were taken out of its Service, and are to end. */
+  /** Its own pods that were removed from its Service, and must end. */
   readonly leaving: number;
   readonly old: {
     readonly exists: boolean;
-    /** It serves TrainedModels of its own, so none can replace it. */
+    /** It serves TrainedModels, so none can replace it. */
     readonly multiModel: boolean;
     /** Undefined: KServe has made none, as with Knative. */
     readonly deployment:
       { readonly replicas: number; readonly ready: number; readonly pods: number } | undefined;
-    /** Who says how many pods it has, where that is not KServe's usual HorizontalPodAutoscaler. */
+    /** What sets its number of pods, if not KServe's usual HorizontalPodAutoscaler. */
     readonly autoscaler: string | undefined;
   };
 }
@@ -40,20 +42,20 @@ export interface ModelState {
   readonly inferenceService: string | undefined;
   readonly deleting: boolean;
   readonly load: { readonly state: 'ready' | 'going' | 'stuck' | 'blocked' | 'gone'; readonly line: string };
-  /** `ended`: it did, and is to be taken out again. */
+  /** `ended`: it did before, and its slices must be removed. */
   readonly replacing: 'no' | 'yes' | 'ended';
   readonly made: boolean;
-  /** How many pods the old Deployment had before it was retired. */
+  /** The number of pods of the old Deployment before it was retired. */
   readonly replicasBefore: number | undefined;
 }
 
-/** What this run has found out, which is in no object. */
+/** Findings of this run that no object stores. */
 export interface Found {
-  /** The answers of the two are alike. */
+  /** The answers of both are equal. */
   readonly alike: boolean;
-  /** Pods have been out of the Service of the old name for long enough that nobody calls them by it. */
+  /** Pods have been out of the old name's Service for long enough that no client reaches them by it. */
   readonly drained: boolean;
-  /** Its own pods have been ready for long enough that its Service leads to them. */
+  /** Its own pods have been ready for long enough that its Service routes to them. */
   readonly settled: boolean;
 }
 
@@ -76,15 +78,15 @@ export type Step =
   | { readonly kind: 'done' }
   | { readonly kind: 'refuse'; readonly code: RefusalCode; readonly message: string };
 
-/** What `--apply` writes of a move; undefined where the objects are there already. */
+/** The objects that `--apply` writes for a move; undefined when they exist already. */
 export interface MoveManifests {
   readonly service: KubernetesObject | undefined;
   readonly model: KubernetesObject | undefined;
 }
 
 /**
- * The next step of a move. It follows from what is in the cluster alone, and each step can be done again, so a run that was cut short
- * anywhere is gone on with by another.
+ * The next step of a move. It depends only on the cluster's state, and each step can be repeated, so another run can
+ * continue an interrupted one at any point.
  */
 export function nextStep(goal: Goal, state: MoveState, found: Found, written: MoveManifests): Step {
   switch (goal) {
@@ -124,11 +126,11 @@ function applyStep(state: MoveState, found: Found, written: MoveManifests): Step
   return found.alike ? { kind: 'lead' } : { kind: 'compare' };
 }
 
-/** Objects of an earlier run, or of a person, are gone on with; what of them has been deleted is made by a run that starts afresh. */
+/** An earlier run's or a user's objects are reused; what was deleted of them is made by a run that starts afresh. */
 function nothingWritten({ name, shared }: MoveState): Step {
   const message = shared.exists
-    ? 'its TrainedModel was deleted meanwhile: run mms fold --apply again'
-    : `InferenceService ${shared.name} is not there any more: mms fold --undo ${name}, then --apply again`;
+    ? 'its TrainedModel was deleted in the meantime: run mms fold --apply again'
+    : `InferenceService ${shared.name} no longer exists: mms fold --undo ${name}, then --apply again`;
   return refuse('NothingWritten', message);
 }
 
@@ -136,21 +138,21 @@ function ledStep({ name, endpoints }: MoveState): Step {
   return endpoints > 0
     ? { kind: 'done' }
     : wait(
-        `the manager to lead Service ${name}-predictor to the shared pods (its log says why it does not; it needs the rights of this version)`,
+        `the manager to route Service ${name}-predictor to the shared pods (if it does not, its log says why; it needs the rights of this version)`,
       );
 }
 
 function retireStep({ name, model, endpoints, leaving, old }: MoveState, { drained }: Found): Step {
   if (old.multiModel) return refuseMultiModel(name);
   if (model?.replacing !== 'yes' || endpoints === 0)
-    return refuse('NotMoved', `its Service does not lead to shared pods: mms fold --apply ${name} first`);
+    return refuse('NotMoved', `its Service does not route to shared pods: mms fold --apply ${name} first`);
   const { deployment, autoscaler } = old;
   if ((deployment?.replicas ?? 0) === 0 && leaving > 0) return { kind: drained ? 'end-pods' : 'finish' };
   if (deployment === undefined) return { kind: 'done' };
   if (autoscaler !== undefined && deployment.replicas > 0)
     return refuse(
       'OtherAutoscaler',
-      `its pods are counted by ${autoscaler}, which would bring them back: scale it to zero there`,
+      `${autoscaler} sets the number of its pods and would start them again: scale it to zero there`,
     );
   if (deployment.replicas > 0)
     return model.replicasBefore === deployment.replicas
@@ -161,14 +163,14 @@ function retireStep({ name, model, endpoints, leaving, old }: MoveState, { drain
 
 function undoStep(state: MoveState, found: Found): Step {
   const step = wayBack(state, found);
-  // Those of a --retire that was cut short belong to nobody else.
+  // The pods of an interrupted --retire have no other owner.
   return step.kind === 'done' && state.leaving > 0 ? { kind: 'end-pods' } : step;
 }
 
 function wayBack(state: MoveState, found: Found): Step {
   const { model, shared, old } = state;
   if (model === undefined) {
-    // How many pods it had was noted on the TrainedModel, which somebody has deleted.
+    // The number of pods was stored on the TrainedModel, which was deleted.
     if (shared.made && old.exists && old.autoscaler === undefined && old.deployment?.replicas === 0)
       return { kind: 'scale', replicas: 1 };
     return shared.exists && shared.made && shared.models === 0
@@ -180,17 +182,17 @@ function wayBack(state: MoveState, found: Found): Step {
     case 'yes':
       return backToOld(state, model, found);
     case 'ended':
-      if (state.slices > 0) return wait('the manager to lead its Service to its own pods alone');
+      if (state.slices > 0) return wait('the manager to route its Service only to its own pods');
       if (!found.drained) return { kind: 'drain' };
       return { kind: model.made ? 'delete-model' : 'forget' };
     case 'no':
-      // Somebody has taken the annotation away: the way back is the same.
+      // The annotation was removed by a user: the way back is the same.
       if (state.slices > 0 || model.replicasBefore !== undefined) return backToOld(state, model, found);
       return { kind: model.made ? 'delete-model' : 'done' };
   }
 }
 
-/** Nothing is taken away before the pods of the InferenceService answer again. */
+/** Nothing is removed before the pods of the InferenceService answer again. */
 function backToOld({ name, old }: MoveState, model: ModelState, found: Found): Step {
   const { deployment } = old;
   if (!old.exists || deployment === undefined)
@@ -202,7 +204,7 @@ function backToOld({ name, old }: MoveState, model: ModelState, found: Found): S
   if (deployment.replicas === 0 && before > 0) return { kind: 'scale', replicas: before };
   const wanted = Math.max(1, Math.min(before, deployment.replicas));
   if (deployment.ready < wanted) return wait(`its own pods to be ready (${deployment.ready} of ${wanted})`);
-  // Pods that have just come back are ready before its Service leads to them.
+  // Pods that have just started are ready before its Service routes to them.
   return before > 0 && !found.settled ? { kind: 'settle' } : { kind: 'release' };
 }
 

@@ -63,7 +63,7 @@ describe('the checks of an installation', () => {
     const installation = { ...WELL.installation, webhook: known(OFF) };
     const found = installedChecks({ ...WELL, installation }).filter(({ outcome }) => outcome !== 'ok');
     expect(found).toMatchObject([{ id: 'pod-webhook-registered', outcome: 'failed' }]);
-    expect(found[0]?.message).toContain('not switched on yet');
+    expect(found[0]?.message).toContain('not enabled yet');
     expect(found[0]?.advice).toMatch(/^wait: the manager enables it once/);
   });
 

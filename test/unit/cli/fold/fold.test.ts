@@ -176,7 +176,7 @@ describe('mms fold --write', () => {
       },
     });
     expect(await readFile(join(to, 'flowers/sklearn-shared/model-rose.yaml'), 'utf8')).toBe(
-      '# Memory: 20Mi, as it was given with --model-memory.\n' +
+      '# Memory: 20Mi, as given with --model-memory.\n' +
         stringify({
           ...{ apiVersion: 'serving.kserve.io/v1alpha1', kind: 'TrainedModel' },
           metadata: { name: 'rose', namespace: 'flowers' },
@@ -222,7 +222,7 @@ describe('mms fold --write', () => {
     await writeFile(file, 'mine');
     const refused = await fold(services, '--write', to);
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(/is there already/);
+    expect(refused.stderr).toMatch(/exists already/);
     expect(await readFile(file, 'utf8')).toBe('mine');
     expect((await fold(services, '--write', to, '--force')).code).toBe(0);
     expect(await readFile(file, 'utf8')).not.toBe('mine');

@@ -88,7 +88,7 @@ function playedCluster() {
     if (steps.length >= killAfter) return Promise.reject(new Killed('killed'));
     return Promise.resolve({
       kind: 'done',
-      told: kind,
+      text: kind,
       ...(kind === 'compare' && { found: { alike: true } }),
       ...((kind === 'drain' || kind === 'finish') && { found: { drained: true } }),
       ...(kind === 'settle' && { found: { settled: true } }),
@@ -218,7 +218,7 @@ describe('a move', () => {
     cluster.neverLeads();
     const [first] = await cluster.run('apply');
     expect(first?.stopped?.code).toBe('NotInTime');
-    expect(first?.stopped?.message).toContain('the manager to lead Service iris-predictor');
+    expect(first?.stopped?.message).toContain('the manager to route Service iris-predictor');
   });
 
   it('ends when it is told to', async () => {

@@ -229,7 +229,7 @@ describe('what sharing pods saves', () => {
     for (const words of [
       /KServe's default/,
       /100m CPU and 100Mi/,
-      /MLServer\) takes 213Mi/,
+      /MLServer\) uses 213Mi/,
       /2 models is what its pod/,
       /nobody measures/,
     ])

@@ -1,0 +1,83 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import process from 'node:process';
+import { eventually } from '../support/eventually.ts';
+import { type MemoryCgroup, memoryCgroup } from '../support/memory-cgroup.ts';
+import { allProved, MODEL_BYTES, numbered, onDemandScene, type OnDemandScene } from '../support/on-demand.ts';
+import { report } from '../support/report.ts';
+import { predict } from '../support/served-versions.ts';
+
+const COUNT = 8;
+const TAKES_MIB = 160;
+const DECLARED_MIB = TAKES_MIB / 10;
+/** What the container would be allowed, and what is left of it for models by default: docs/on-demand.md. */
+const LIMIT_MIB = 1_024;
+const BUDGET_MIB = 768;
+/** A pod in which no container sees the processes of another. */
+const OWN_PROCESSES = [
+  ...['unshare', ...(process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'])],
+  ...['--pid', '--fork', '--kill-child', '--mount-proc'],
+];
+const OFTEN_MS = 50;
+
+/** MLServer has its models in a process of its own there, of which its metrics say nothing: its default. */
+const ENVIRONMENT = { MLSERVER_PARALLEL_WORKERS: '1' };
+
+describe('models of which each takes 160 MiB and declares 16, on a real MLServer that nobody can measure', () => {
+  let scene: OnDemandScene;
+  let cgroup: MemoryCgroup | undefined;
+  const over = new AbortController();
+  let kubelet: Promise<unknown> = Promise.resolve();
+  afterEach(async () => {
+    over.abort();
+    await scene.end();
+    await kubelet;
+    await cgroup?.remove();
+  });
+
+  async function start(): Promise<void> {
+    await scene.server.restart();
+    await cgroup?.add(scene.server.pid());
+  }
+
+  /** As kubelet does it: where memory runs out all of a container ends (memory.oom.group), and it is started again. */
+  async function keepRunning(): Promise<void> {
+    let killed = 0;
+    const looking = setInterval(() => {
+      void cgroup?.killed().then((now) => {
+        if (now > killed) void scene.server.kill('SIGKILL');
+        killed = now;
+      });
+    }, OFTEN_MS);
+    const isOver = () => over.signal.aborted;
+    while (!isOver()) {
+      await scene.server.ended();
+      if (!isOver()) await start();
+    }
+    clearInterval(looking);
+  }
+
+  it('it is killed for its memory once at most, and all of them are served', async () => {
+    scene = await onDemandScene(COUNT, { swells: TAKES_MIB * MODEL_BYTES, environment: ENVIRONMENT });
+    cgroup = await memoryCgroup(LIMIT_MIB);
+    await scene.server.kill('SIGKILL');
+    await start();
+    await scene.server.ready();
+    kubelet = keepRunning();
+    const models = Array.from({ length: COUNT }, (_, index) =>
+      numbered(`m${index + 1}`, index + 1, `${DECLARED_MIB}Mi`),
+    );
+    await scene.config.writeModels(models);
+    const budget = ['--memory-budget', String(BUDGET_MIB * MODEL_BYTES)];
+    const agent = await scene.start(budget, { within: OWN_PROCESSES });
+    await agent.until(allProved(COUNT), 180_000);
+    expect((await agent.status()).memorySource).toBe('declared');
+    for (let round = 0; round < 3; round++)
+      for (let model = 1; model <= COUNT; model++)
+        await eventually(async () => expect(await predict(agent, `m${model}`)).toBe(model), 60_000);
+    const killed = (await cgroup?.killed()) ?? 0;
+    report('models ten times as large as declared, which nobody can measure', {
+      ...{ requests: 3 * COUNT, peakMib: (await cgroup?.peakMib()) ?? 0, limitMib: LIMIT_MIB, killed },
+    });
+    expect(killed).toBeLessThanOrEqual(1);
+  }, 400_000);
+});
