@@ -103,7 +103,7 @@ it.each([...VALUES, ['a word of another case', 'On-Demand'] as const])(
     const odd = service({ 'kserve-mms/residency': value });
     expect(argumentsOf(odd)).not.toContain('--residency');
     for (const messages of Object.values(told(odd))) {
-      expect(messages).toEqual([expect.stringMatching(/"always" holds$/)]);
+      expect(messages).toEqual([expect.stringMatching(/"always" is used$/)]);
       expect(messages[0]?.length).toBeLessThan(LONGEST);
     }
   },
