@@ -33,7 +33,7 @@ export async function metricsPage(): Promise<string> {
     '## Of the manager',
     rowsOf(await manager.metrics(), /^mms_/, labelsOf(manager)),
     '## Of the agent',
-    rowsOf(await agent.text(), /^kserve_mms_/, labelsOf(agent.registry)),
+    rowsOf(await agent.text(), /^kserve_mms_/, new Map([...labelsOf(agent.registry), ...agent.seriesLabels])),
   );
 }
 

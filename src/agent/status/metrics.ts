@@ -3,7 +3,7 @@ import { Counter, Histogram, Registry } from 'prom-client';
 import type { Milliseconds } from '../../lib/clock.ts';
 import { inferenceTarget } from '../../contract/model-target.ts';
 import type { TrackedModel } from '../engine/tracked-model.ts';
-import { modelSeries } from './model-series.ts';
+import { MODEL_SERIES_LABELS, modelSeries } from './model-series.ts';
 
 const PREFIX = 'kserve_mms_agent';
 /** Seconds: from a fast predictor to a slow generator, and from a small file to a large model. */
@@ -14,6 +14,8 @@ export interface AgentMetrics {
   readonly contentType: string;
   /** All metrics but the series of each model. Parts that not every agent has add theirs. */
   readonly registry: Registry;
+  /** The labels of the series of each model, by metric. */
+  readonly seriesLabels: ReadonlyMap<string, readonly string[]>;
   readonly text: () => Promise<string>;
   /** The same in pieces: with thousands of models it is some MiB. */
   readonly pieces: () => AsyncGenerator<string>;
@@ -57,6 +59,7 @@ export function createAgentMetrics(
   return {
     contentType: registry.contentType,
     registry,
+    seriesLabels: new Map([...MODEL_SERIES_LABELS].map(([name, labels]) => [`${PREFIX}_${name}`, labels])),
     pieces,
     text: () => text(pieces()),
     stepped: (step, took, outcome) => steps.observe({ step, outcome }, took / 1000),

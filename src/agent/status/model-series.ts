@@ -6,14 +6,17 @@ type Model = Readonly<TrackedModel>;
 interface Family {
   readonly name: string;
   readonly help: string;
-  /** The labels after the model's name, as text, and the value. */
-  readonly of: (model: Model) => readonly (readonly [labels: string, value: number])[];
+  /** The label after that of the model's name; undefined: there is none. */
+  readonly label?: string;
+  /** Values of that label, and of the series. */
+  readonly of: (model: Model) => readonly (readonly [label: string, value: number])[];
 }
 
 const FAMILIES: readonly Family[] = [
   {
     ...{ name: 'model_phase', help: 'The phase of each model: always 1' },
-    of: ({ phase }) => [[`,phase="${phase.phase}"`, 1]],
+    label: 'phase',
+    of: ({ phase }) => [[phase.phase, 1]],
   },
   {
     ...{ name: 'model_bytes', help: 'Bytes on disk of each model' },
@@ -25,11 +28,17 @@ const FAMILIES: readonly Family[] = [
   },
   {
     ...{ name: 'model_step_seconds', help: 'How long the last run of each step took for each model' },
-    of: ({ times }) => Object.entries(times).map(([step, took]) => [`,step="${step}"`, took / 1_000]),
+    label: 'step',
+    of: ({ times }) => Object.entries(times).map(([step, took]) => [step, took / 1_000]),
   },
 ];
 
-/** Of so many models in one piece. */
+/** The names of these metrics without their prefix, and their labels. */
+export const MODEL_SERIES_LABELS: ReadonlyMap<string, readonly string[]> = new Map(
+  FAMILIES.map(({ name, label }) => [name, label === undefined ? ['model'] : ['model', label]]),
+);
+
+/** The number of models in one piece. */
 const MODELS_AT_ONCE = 500;
 
 /**
@@ -37,12 +46,14 @@ const MODELS_AT_ONCE = 500;
  * objects for 10,000 models from one scrape to the next, 25 MiB. The names need no escapes: they are names of directories.
  */
 export function* modelSeries(prefix: string, models: () => Iterable<Model>): Generator<string> {
-  for (const { name, help, of } of FAMILIES) {
+  for (const { name, help, label, of } of FAMILIES) {
     let piece = `# HELP ${prefix}_${name} ${help}\n# TYPE ${prefix}_${name} gauge\n`;
     let count = 0;
     for (const model of models()) {
-      for (const [labels, value] of of(model))
-        piece += `${prefix}_${name}{model="${model.name}"${labels}} ${value}\n`;
+      for (const [text, value] of of(model)) {
+        const more = label === undefined ? '' : `,${label}="${text}"`;
+        piece += `${prefix}_${name}{model="${model.name}"${more}} ${value}\n`;
+      }
       count += 1;
       if (count % MODELS_AT_ONCE > 0) continue;
       yield piece;
