@@ -13,6 +13,8 @@ interface ModelBoard {
   remove(name: string): void;
   /** Numbers what has changed. */
   settle(): void;
+  /** Whether there is such a model; asked for each request, so that no document is made for it. */
+  has(name: string): boolean;
   /** How things are now, whether or not that was told. */
   get(name: string): ModelStatus | undefined;
   all(): ModelStatus[];
@@ -65,6 +67,7 @@ export function createModelBoard(next: () => number, ring: () => void): ModelBoa
       unseen.delete(name);
       if (models.remove(name, next)) ring();
     },
+    has: (name) => unseen.has(name) || models.get(name) !== undefined,
     get: (name) => {
       settle();
       const told = models.get(name);
