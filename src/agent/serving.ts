@@ -65,7 +65,7 @@ function portTaken(flag: string, port: number): (thrown: unknown) => never {
 /** Opens the agent's ports: the data path, and status with metrics. */
 export async function startServing(deps: ServingDeps): Promise<Serving> {
   const { options, board, models, stopwatch, notReady, address } = deps;
-  const metrics = createAgentMetrics(models, (model) => board.model(model) !== undefined);
+  const metrics = createAgentMetrics(models, board.has);
   const around = await startAround({ ...deps, registry: metrics.registry });
   const listening = { ...(address === undefined ? {} : { address }), notReady };
   const proxy = await startProxy({

@@ -13,6 +13,8 @@ interface ModelBoard {
   remove(name: string): void;
   /** Numbers the pending changes. */
   settle(): void;
+  /** Whether the model exists. It is called for each request, so it makes no document. */
+  has(name: string): boolean;
   /** The current state, whether or not it was sent. */
   get(name: string): ModelStatus | undefined;
   all(): ModelStatus[];
@@ -65,6 +67,7 @@ export function createModelBoard(next: () => number, ring: () => void): ModelBoa
       unseen.delete(name);
       if (models.remove(name, next)) ring();
     },
+    has: (name) => unseen.has(name) || models.get(name) !== undefined,
     get: (name) => {
       settle();
       const reported = models.get(name);

@@ -37,6 +37,7 @@ export interface StatusBoard {
   readonly setFacts: (facts: Partial<AgentFacts>) => void;
   readonly facts: () => AgentFacts;
   readonly document: () => AgentStatus;
+  readonly has: (name: string) => boolean;
   readonly model: (name: string) => ModelStatus | undefined;
   /** The changes after a number of this instance, in order. A snapshot if that is not possible. */
   readonly since: (instance: string | undefined, sequence: number) => readonly AgentStatusEvent[];
@@ -61,7 +62,7 @@ export function createStatusBoard(instance: string, began: EpochMs): StatusBoard
     document,
     facts: () => facts,
     subscribe: bell.subscribe,
-    ...{ model: models.get, put: models.put, putQuietly: models.putQuietly },
+    ...{ has: models.has, model: models.get, put: models.put, putQuietly: models.putQuietly },
     ...{ flushQuiet: models.flushQuiet, remove: models.remove },
     setFacts: (change) => {
       const changed = { ...facts, ...change };

@@ -17,6 +17,23 @@ const sketch = (events: readonly AgentStatusEvent[]) =>
   });
 
 describe('the status board', () => {
+  it('says whether there is a model without making its document, which is asked for each request', () => {
+    const board = createStatusBoard('one', NOW);
+    let looks = 0;
+    const model = tracked('a');
+    Object.defineProperty(model, 'times', { get: () => (looks += 1) });
+    const has = () => [board.has('a'), looks];
+    expect(has()).toEqual([false, 0]);
+    board.put(model);
+    expect(has()).toEqual([true, 0]);
+    board.document();
+    const before = looks;
+    board.putQuietly(model);
+    expect(has()).toEqual([true, before]);
+    board.remove('a');
+    expect(has()).toEqual([false, before]);
+  });
+
   it('gives a newcomer, and one that knew another instance, a snapshot', () => {
     const board = createStatusBoard('one', NOW);
     board.put(tracked('a'));
