@@ -90,7 +90,7 @@ describe.each(BUDGETS)('a value of %s that is no amount', (annotation) => {
     const odd = service({ 'kserve-mms/residency': 'on-demand', [annotation]: value });
     expect(argumentsOf(odd)).toEqual(['--residency', 'on-demand', '--memory-budget', '3686Mi']);
     for (const messages of Object.values(told(odd))) {
-      expect(messages).toEqual([expect.stringMatching(`^${annotation} is ".*The default holds$`)]);
+      expect(messages).toEqual([expect.stringMatching(`^${annotation} is ".*The default is used$`)]);
       expect(messages[0]?.length).toBeLessThan(LONGEST);
       expect(messages[0]?.isWellFormed()).toBe(true);
     }
@@ -103,7 +103,7 @@ it.each([...VALUES, ['a word of another case', 'On-Demand'] as const])(
     const odd = service({ 'kserve-mms/residency': value });
     expect(argumentsOf(odd)).not.toContain('--residency');
     for (const messages of Object.values(told(odd))) {
-      expect(messages).toEqual([expect.stringMatching(/"always" holds$/)]);
+      expect(messages).toEqual([expect.stringMatching(/"always" is used$/)]);
       expect(messages[0]?.length).toBeLessThan(LONGEST);
     }
   },

@@ -49,8 +49,8 @@ describe('what is said of residency', () => {
   });
 
   it.each([
-    ['to the agent', { ports: [{ port: 80, targetPort: 9081 }] }, 'ok', 'Service sk-mms leads to the agent'],
-    ['elsewhere', { ports: [{ port: 80, targetPort: 80 }] }, 'broken', 'Service sk-mms leads to port 80'],
+    ['to the agent', { ports: [{ port: 80, targetPort: 9081 }] }, 'ok', 'Service sk-mms targets the agent'],
+    ['elsewhere', { ports: [{ port: 80, targetPort: 80 }] }, 'broken', 'Service sk-mms targets port 80'],
   ])('counts that Service once it leads %s', (_, waking, outcome, words) => {
     expect(told(facts(ON_DEMAND, PAST, waking))[1]).toEqual([
       'service-wakes',
