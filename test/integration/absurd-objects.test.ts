@@ -229,9 +229,9 @@ describe('objects that a tenant makes absurd', () => {
       await create(SERVICE_ACCOUNTS, { ...at('angles'), secrets: [{ name: angles }] });
       await create(INFERENCE_SERVICES, {
         ...at('values'),
-        spec: { predictor: { sklearn: {}, tolerations: list(400_000, () => ({})) } },
+        spec: { predictor: { sklearn: {}, tolerations: list(100_000, () => ({})) } },
       });
-      const names = Object.fromEntries(list(60_000, (index) => [`k${index}`, '']));
+      const names = Object.fromEntries(list(12_000, (index) => [`name-of-a-key-${index}`, '']));
       const labels = { [MODEL_CONFIG_LABEL]: 'true' };
       await create(CONFIG_MAPS, { ...at('names', { labels }), data: names });
     });

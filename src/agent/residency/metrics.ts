@@ -48,7 +48,7 @@ export function addResidencyMetrics(
   gauge('resident_declared_bytes', 'Declared memory of the models in memory', ({ memory }) => memory.charged);
   gauge(
     'resident_declared_peak_bytes',
-    'The most that models in memory took together as declared, since the model server began',
+    'The maximum declared memory of the models in memory since the model server started',
     ({ memory }) => memory.peak,
   );
   gauge(

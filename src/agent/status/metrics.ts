@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { Counter, Histogram, Registry } from 'prom-client';
 import type { Milliseconds } from '../../lib/clock.ts';
 import { inferenceTarget } from '../../contract/model-target.ts';
@@ -14,6 +15,8 @@ export interface AgentMetrics {
   /** All metrics but the series of each model. Parts that not every agent has add theirs. */
   readonly registry: Registry;
   readonly text: () => Promise<string>;
+  /** The same in pieces: with thousands of models it is some MiB. */
+  readonly pieces: () => AsyncGenerator<string>;
   readonly stepped: (step: string, took: Milliseconds, outcome: string) => void;
   /** Counts one proxied request. Requests without a model, or for an unknown one, share a label. */
   readonly requested: (path: string, status: number, took: Milliseconds) => void;
@@ -47,10 +50,15 @@ export function createAgentMetrics(
     buckets: REQUEST_BUCKETS,
     registers,
   });
+  const pieces = async function* (): AsyncGenerator<string> {
+    yield `${await registry.metrics()}\n`;
+    yield* modelSeries(PREFIX, models);
+  };
   return {
     contentType: registry.contentType,
     registry,
-    text: async () => `${await registry.metrics()}\n${modelSeries(PREFIX, models)}`,
+    pieces,
+    text: () => text(pieces()),
     stepped: (step, took, outcome) => steps.observe({ step, outcome }, took / 1000),
     requested: (path, status, took) => {
       const target = inferenceTarget(path);

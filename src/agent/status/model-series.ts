@@ -29,18 +29,25 @@ const FAMILIES: readonly Family[] = [
   },
 ];
 
+/** Of so many models in one piece. */
+const MODELS_AT_ONCE = 500;
+
 /**
- * The series of all models in Prometheus's text format. Gauges of the client library would keep some 60,000 objects for
- * 10,000 models from one scrape to the next, 25 MiB. The names need no escapes: they are names of directories.
+ * The series of all models in Prometheus's text format, piece by piece. Gauges of the client library would keep some 60,000
+ * objects for 10,000 models from one scrape to the next, 25 MiB. The names need no escapes: they are names of directories.
  */
-export function modelSeries(prefix: string, models: () => Iterable<Model>): string {
-  const lines: string[] = [];
+export function* modelSeries(prefix: string, models: () => Iterable<Model>): Generator<string> {
   for (const { name, help, of } of FAMILIES) {
-    lines.push(`# HELP ${prefix}_${name} ${help}`, `# TYPE ${prefix}_${name} gauge`);
-    for (const model of models())
+    let piece = `# HELP ${prefix}_${name} ${help}\n# TYPE ${prefix}_${name} gauge\n`;
+    let count = 0;
+    for (const model of models()) {
       for (const [labels, value] of of(model))
-        lines.push(`${prefix}_${name}{model="${model.name}"${labels}} ${value}`);
-    lines.push('');
+        piece += `${prefix}_${name}{model="${model.name}"${labels}} ${value}\n`;
+      count += 1;
+      if (count % MODELS_AT_ONCE > 0) continue;
+      yield piece;
+      piece = '';
+    }
+    yield `${piece}\n`;
   }
-  return lines.join('\n');
 }

@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { type Milliseconds, seconds } from '../../lib/clock.ts';
 import { closeOnRequestsInAdvance } from '../../lib/requests-in-advance.ts';
 import { WAIT_FOR_DRAIN_PATH } from '../../contract/names.ts';
@@ -101,7 +103,9 @@ async function answer(
     }
     case '/metrics':
       outgoing.writeHead(200, { 'content-type': metrics.contentType });
-      return void outgoing.end(await metrics.text());
+      // Who goes away before it has all has had enough.
+      await pipeline(Readable.from(metrics.pieces()), outgoing).catch(() => undefined);
+      return;
     case '/v1/models': {
       json(outgoing, 200, board.document());
       return;
