@@ -165,7 +165,7 @@ async function stay(
   const { askerOf } = await import('../development/controlplane/api-request.ts');
   const { endNamespaces } = await import('../development/controlplane/end-namespaces.ts');
   say('');
-  say('It goes on running, with models that answer; what was shown is put away.');
+  say('It keeps running, with models that answer; the objects of the demo are removed.');
   const ask = await askerOf(controlPlane.directory, controlPlane.server);
   for (const name of ['mms-example', 'mms-serving']) await ask('DELETE', `/api/v1/namespaces/${name}`);
   await endNamespaces(ask);
@@ -189,7 +189,7 @@ async function stayIdle(
   interrupted: AbortSignal,
 ): Promise<void> {
   say('');
-  say('It goes on running; in another terminal:');
+  say('It keeps running; in another terminal:');
   say(`  export KUBECONFIG=${controlPlane.kubeconfigPath}`);
   say('  kubectl -n mms-example get trainedmodels,configmaps,pods');
   say('Ctrl-C ends it and removes everything.');

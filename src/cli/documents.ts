@@ -71,7 +71,7 @@ function notAnObject(source: string): InputFileError {
   );
 }
 
-/** The documents of a kind, whatever its version; the group tells KServe's kinds from others of the same name. */
+/** The documents of a kind, whatever its version; the group distinguishes KServe's kinds from others of the same name. */
 export function ofKind(documents: readonly Document[], group: string, kind: string): Document[] {
   return documents.filter((document) => {
     const slash = document.apiVersion.indexOf('/');

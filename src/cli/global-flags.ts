@@ -30,7 +30,7 @@ function isHelp(word: string): boolean {
   return word === '-h' || word === '--help';
 }
 
-/** Where the command is, or what stands in its place; -1 where there is neither. */
+/** The index of the command, or of the argument in its place; -1 if there is neither. */
 function commandIn(words: readonly string[], isCommand: (word: string) => boolean): number {
   let first = -1;
   for (let at = 0; at < words.length; at += 1) {

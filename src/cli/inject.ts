@@ -43,7 +43,7 @@ export function injectCommand(io: CommandIo): Command {
   return newCommand('inject', io)
     .description('show what the webhook would make of a pod, and why, without a cluster')
     .requiredOption('-f, --filename <file>', 'the pod, as YAML or JSON; - for stdin')
-    .option('--inference-service <file>', 'its InferenceService; may also stand in the file of the pod')
+    .option('--inference-service <file>', 'its InferenceService; may also be in the file of the pod')
     .option(
       '--objects <file>',
       'ServiceAccounts, Secrets and the ConfigMap inferenceservice-config to take into account; may be repeated',

@@ -71,7 +71,7 @@ async function trustedUntil(webhook: WebhookConfiguration | undefined): Promise<
   return ends.length === 0 ? undefined : (Math.max(...ends) as EpochMs);
 }
 
-/** Whether somebody serves where the API server calls: behind the Service, or at the URL of a manager of this machine. */
+/** Whether the webhook answers where the API server calls: behind the Service, or at the URL of a manager of this machine. */
 async function isReached(
   client: ApiClient,
   server: string,

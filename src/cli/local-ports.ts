@@ -1,6 +1,6 @@
 import type { ManagerSettings } from './manager-settings.ts';
 
-/** The ports of a manager that somebody or something else may have taken. */
+/** The ports of a manager that another program may be using. */
 const PORTS = ['webhookPort', 'metricsPort', 'healthPort'] as const;
 
 type PortName = (typeof PORTS)[number];
@@ -9,7 +9,7 @@ type PortName = (typeof PORTS)[number];
  * The settings with 0, any free port, for each default that is taken: on a person's machine others listen at 8080 too. A
  * port that was asked for stays, and the manager says that it is taken.
  *
- * @param isGiven whether somebody has asked for the setting
+ * @param isGiven whether the user has given the setting
  * @param isFree whether nothing listens there
  */
 export async function withFreePorts(

@@ -10,7 +10,7 @@ const KSERVE_MODES = ['beside', 'takeover'] as const;
 const LONGEST_DRAIN_SECONDS = 600;
 
 /**
- * Everything the manager can be told; docs/reference/settings.md is made of it. The variables do not begin with KSERVE_MMS_:
+ * All settings of the manager; docs/reference/settings.md is generated from them. The variables do not begin with KSERVE_MMS_:
  * kubelet gives containers KSERVE_MMS_WEBHOOK_PORT and the like for the Service of that name.
  */
 export const MANAGER_SETTINGS = {
@@ -77,7 +77,7 @@ export const MANAGER_SETTINGS = {
   propagate: onOff(
     'MMS_PROPAGATE',
     true,
-    'tell pods of changed models; without it kubelets notice within a minute or two',
+    'notify pods of changed models; without it kubelets notice within a minute or two',
   ),
   predictors: onOff(
     'MMS_PREDICTORS',
@@ -99,7 +99,7 @@ export const MANAGER_SETTINGS = {
   drainSeconds: {
     ...{ argument: '<number>', env: 'MMS_DRAIN_SECONDS', otherwise: undefined as number | undefined },
     otherwiseShown: '15, with --local 1',
-    meaning: 'how long the webhook goes on after it has stopped being ready',
+    meaning: 'how long the webhook still serves after it has stopped being ready',
     read: (text: string) => wholeNumber(text, LONGEST_DRAIN_SECONDS),
     must: `be a whole number, 0 to ${LONGEST_DRAIN_SECONDS}`,
   },
@@ -108,7 +108,7 @@ export const MANAGER_SETTINGS = {
 
 export type ManagerSettings = SettingValues<typeof MANAGER_SETTINGS>;
 
-/** The manager cannot be started as it was told. */
+/** The manager cannot start with these settings. */
 export class ManagerSettingsError extends SettingsError {
   readonly code = 'MANAGER_SETTINGS_INVALID';
 }

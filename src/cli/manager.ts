@@ -38,7 +38,7 @@ export function managerCommand(io: CommandIo): Command {
 
 async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): Promise<void> {
   const interrupted = io.interruption();
-  const { settings: wanted, kubeConfig } = await told(io, flags);
+  const { settings: wanted, kubeConfig } = await givenSettings(io, flags);
   const isAsked = (name: keyof typeof MANAGER_SETTINGS): boolean =>
     isGiven(name, MANAGER_SETTINGS[name], flags, io.environment);
   const settings = wanted.local ? await withFreePorts(wanted, isAsked, portIsFree) : wanted;
@@ -75,7 +75,7 @@ async function manage(io: CommandIo, flags: Readonly<Record<string, unknown>>): 
 }
 
 /** Flags, environment and kubeconfig. Throws ManagerSettingsError with all that is wrong with any of them. */
-async function told(
+async function givenSettings(
   { environment }: CommandIo,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<{ readonly settings: ManagerSettings; readonly kubeConfig: KubeConfig }> {

@@ -3,7 +3,7 @@ import { editDistance } from '../lib/edit-distance.ts';
 
 const NAMES_SHOWN = 3;
 
-/** Those of the names that somebody who wrote `wanted` may have meant, the nearest first. */
+/** The names that a user who wrote `wanted` may have meant, the nearest first. */
 export function nearNames(wanted: string, names: Iterable<string>): string[] {
   // Two letters that changed places are two changes; of a long name a third may be wrong. Anything more is another name.
   const most = wanted.length < 4 ? 1 : Math.max(2, Math.floor(wanted.length / 3));

@@ -5,7 +5,7 @@ import type { Logger } from '../lib/log.ts';
 import { isTerminal, showsColours } from './terminal.ts';
 
 interface ProcessLogOptions {
-  /** In every line, so that the logs of manager and agent can be told apart where they come together. */
+  /** In every line, so that combined logs show whether a line is the manager's or the agent's. */
   readonly component: 'manager' | 'agent';
   readonly level: string;
   readonly stdout: Writable;
@@ -30,7 +30,7 @@ export async function processLog(options: ProcessLogOptions): Promise<Logger> {
   return logger;
 }
 
-/** Loaded for a terminal only: in a pod nobody pays for it. */
+/** Loaded for a terminal only, so that pods do not pay for it. */
 async function readable({ stdout, environment }: ProcessLogOptions): Promise<DestinationStream> {
   const { default: pretty } = await import('pino-pretty');
   return pretty({

@@ -85,7 +85,7 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'diagnostics',
     group: GROUPS.cluster,
     aliases: ['bug-report'],
-    summary: 'gather what somebody who is to help needs to see into one archive, without secrets',
+    summary: 'collect what others need to help you into one archive, without secrets',
     load: async () => (await import('./diagnostics/diagnostics.ts')).diagnosticsCommand,
   },
   {
@@ -151,7 +151,7 @@ const COMMANDS: readonly CommandEntry[] = [
 ];
 
 /**
- * The command line. Commands that are not needed stand in it with name and summary alone: what they import would take
+ * The command line. Commands that are not needed have only their name and summary: what they import would take
  * longer to load than the one that was called takes to answer.
  *
  * @param isNeeded by the name in the list; without it all are loaded

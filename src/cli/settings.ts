@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 
-/** One thing that a command can be told, by a flag or else by an environment variable. */
+/** One setting of a command, given by a flag or else by an environment variable. */
 export interface Setting<T> {
   /** The value's name in the help, such as `<port>`; undefined for a switch, which also has a `--no-` form. */
   readonly argument?: string;

@@ -9,7 +9,7 @@ const HOPELESS: ReadonlySet<ApiErrorCode> = new Set([
 ]);
 
 /**
- * What was asked of the cluster, or why it could not be had: an explanation goes on without what this user may not read.
+ * The result of a read, or why it failed: an explanation continues without what this user may not read.
  *
  * @throws what no other question would fare better with: the API server is not reached, or does not know this user
  */

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import { RESIDENCY_FLAG_DEFAULTS } from '../../agent/residency/settings.ts';
 import { switchOption } from './agent-kserve-flags.ts';
 
-/** The flags for models that sleep while nobody asks for them; KServe's agent has none of them. */
+/** The flags for models that sleep while they get no requests; KServe's agent has none of them. */
 export function residencyOptions(): Option[] {
   return [
     new Option('--residency <always|on-demand>', 'which models stay in memory: all, or those in use').default(

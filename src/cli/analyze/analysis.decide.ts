@@ -71,7 +71,7 @@ interface Objects<T> {
   readonly counting: <O>(kind: string) => Named<T, O>[];
 }
 
-/** Each object is looked at by itself, and those that count together. */
+/** Checks each object alone, and then the objects that belong together. */
 function findingsOf<T extends AnalyzedObject>({ all, counting }: Objects<T>): Finding<T>[] {
   const services = counting<InferenceService>(SERVICES);
   const runtimes = RUNTIMES.flatMap(([kind, name]) =>
@@ -110,7 +110,7 @@ function isUnnamed({ object: { metadata } }: AnalyzedObject): boolean {
 
 function repetition<T extends AnalyzedObject>({ subject, name, namespace }: Named<T, unknown>): Finding<T> {
   const where = namespace === undefined ? '' : ` of namespace ${namespace}`;
-  const message = `${subject.kind} ${name}${where} is in these files before; both were looked at`;
+  const message = `${subject.kind} ${name}${where} is in these files twice; both were checked`;
   return { code: 'MMS107', subject, path: ['metadata', 'name'], message };
 }
 

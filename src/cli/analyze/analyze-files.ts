@@ -8,21 +8,21 @@ import { readInput } from '../documents.ts';
 import { type FileFinding, type LocatedObject, type Place, readObjects } from './located-objects.ts';
 import type { MeasuredService } from './measured.decide.ts';
 import { findManifests, type ManifestFile, readManifest } from './manifest-files.ts';
-import { type Tally, told, type ToldFinding } from './report.ts';
+import { type Tally, reported, type ReportedFinding } from './report.ts';
 
 interface Analysis {
-  readonly findings: readonly ToldFinding[];
+  readonly findings: readonly ReportedFinding[];
   readonly tally: Tally;
 }
 
-/** What was read of all files, before objects were looked at together. */
+/** The contents of all files, before objects are checked together. */
 interface Reading {
   readonly objects: LocatedObject[];
   readonly findings: FileFinding[];
   files: number;
 }
 
-/** Reads all files below these paths, `-` for stdin, and tells what is wrong in them, in the order of files and lines. */
+/** Reads all files below these paths, `-` for stdin, and reports their faults in the order of files and lines. */
 export async function analyzeFiles(
   paths: readonly string[],
   io: CommandIo,
@@ -33,8 +33,10 @@ export async function analyzeFiles(
     if (path === '-') take(reading, 'stdin', await readInput(path, io));
     else await takePath(reading, path);
   }
-  const ofObjects = analyze(reading.objects, measured).map(toldOfObject);
-  const ofFiles = reading.findings.map(({ code, place, message }) => told(code, place, undefined, message));
+  const ofObjects = analyze(reading.objects, measured).map(findingOnObject);
+  const ofFiles = reading.findings.map(({ code, place, message }) =>
+    reported(code, place, undefined, message),
+  );
   const findings = [...ofFiles, ...ofObjects].sort((a, b) => inOrder(a.place, b.place));
   const count = (severity: Severity): number => findings.filter((one) => one.severity === severity).length;
   const counts = { errors: count('error'), warnings: count('warning'), infos: count('info') };
@@ -69,11 +71,11 @@ function take(reading: Reading, file: string, text: string): void {
   for (const finding of findings) reading.findings.push(finding);
 }
 
-function toldOfObject({ code, subject, path, message }: Finding<LocatedObject>): ToldFinding {
+function findingOnObject({ code, subject, path, message }: Finding<LocatedObject>): ReportedFinding {
   const { metadata } = subject.object;
   const name = isRecord(metadata) ? metadata['name'] : undefined;
   const object = `${subject.kind} ${typeof name === 'string' ? name : '(without a name)'}`;
-  return told(code, subject.placeOf(path), object, message);
+  return reported(code, subject.placeOf(path), object, message);
 }
 
 function inOrder(a: Place, b: Place): number {

@@ -30,7 +30,7 @@ export const FINDING_KINDS = {
   MMS102: error('a file is not YAML or JSON', 'Mend the notation at this place.'),
   MMS103: info(
     'a template or a patch, which is no whole object',
-    'Analyze what becomes of it: helm template … | mms analyze -f -, or kubectl kustomize DIR | mms analyze -f -',
+    'Analyze its output: helm template … | mms analyze -f -, or kubectl kustomize DIR | mms analyze -f -',
   ),
   MMS104: info(
     'not a Kubernetes object: apiVersion or kind is missing',
@@ -75,7 +75,7 @@ export const FINDING_KINDS = {
   ),
   MMS214: error(
     'a TrainedModel does not fit into the ConfigMap',
-    'Move models to another InferenceService: one ConfigMap, of at most 1 MiB, tells all models of one.',
+    'Move models to another InferenceService: one ConfigMap, of at most 1 MiB, lists all models of one.',
   ),
   MMS215: warning(
     "the framework of a TrainedModel is not the predictor's format",

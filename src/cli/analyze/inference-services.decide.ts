@@ -17,7 +17,7 @@ export type NamedRuntime<T> = Named<T, RuntimeOffer>;
 
 const PREDICTOR: FieldPath = ['spec', 'predictor'];
 
-/** What is wrong with an InferenceService by itself, and with the runtime that it names. */
+/** The faults of an InferenceService alone, and of the runtime that it names. */
 export function inferenceServiceFindings<T>(
   service: Named<T, InferenceService>,
   runtimes: readonly NamedRuntime<T>[],

@@ -16,7 +16,7 @@ export interface LocatedObject extends AnalyzedObject {
   readonly placeOf: (path: FieldPath) => Place;
 }
 
-/** What was found of a file before its objects were looked at. */
+/** The result of reading a file, before its objects are checked. */
 export interface FileFinding {
   readonly code: FindingCode;
   readonly place: Place;

@@ -20,7 +20,7 @@ export interface ManifestFile {
   readonly patchOf: string | undefined;
 }
 
-/** A file or directory that could not be looked at. */
+/** A file or directory that could not be read. */
 interface UnreadableFile {
   readonly path: string;
   readonly reason: string;

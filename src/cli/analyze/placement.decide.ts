@@ -19,7 +19,7 @@ type NamedService<T> = Named<T, InferenceService>;
 
 const SERVICE_PATH: FieldPath = ['spec', 'inferenceService'];
 
-/** A predictor of this format is told by each model's own configuration what it is. */
+/** A predictor of this format reads the kind of each model from the model's own configuration. */
 const ANY_FRAMEWORK = 'triton';
 
 /** Why models wait, as far as it is not said of them by themselves. */

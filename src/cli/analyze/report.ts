@@ -6,8 +6,8 @@ import type { Place } from './located-objects.ts';
 
 export type ReportFormat = 'text' | 'json' | 'yaml' | 'github';
 
-/** A finding as it is told. */
-export interface ToldFinding {
+/** A finding as it is printed. */
+export interface ReportedFinding {
   readonly code: FindingCode;
   readonly severity: Severity;
   readonly place: Place;
@@ -31,19 +31,19 @@ const COLOURS: Readonly<Record<Severity, Colour>> = { error: 'red', warning: 'ye
 const GITHUB: Readonly<Record<Severity, string>> = { error: 'error', warning: 'warning', info: 'notice' };
 
 /** What the report says of a code at a place. */
-export function told(
+export function reported(
   code: FindingCode,
   place: Place,
   object: string | undefined,
   message: string,
-): ToldFinding {
+): ReportedFinding {
   const { severity, remedy } = FINDING_KINDS[code];
   return { code, severity, place, object, message, remedy };
 }
 
 /** All findings in one notation. */
 export function reportText(
-  findings: readonly ToldFinding[],
+  findings: readonly ReportedFinding[],
   tally: Tally,
   format: ReportFormat,
   paint: (colour: Colour, text: string) => string,
@@ -62,7 +62,7 @@ export function reportText(
 
 /** As compilers write it, so that editors and terminals find the place. */
 function lineOf(
-  { code, severity, place, object, message, remedy }: ToldFinding,
+  { code, severity, place, object, message, remedy }: ReportedFinding,
   paint: (colour: Colour, text: string) => string,
 ): string {
   const subject = object === undefined ? '' : `${object}: `;
@@ -72,12 +72,12 @@ function lineOf(
   );
 }
 
-function annotationOf({ code, severity, place, message, remedy }: ToldFinding): string {
+function annotationOf({ code, severity, place, message, remedy }: ReportedFinding): string {
   const properties = `file=${escapedProperty(place.file)},line=${place.line},col=${place.column},title=${code}`;
   return `::${GITHUB[severity]} ${properties}::${escapedData(`${message}. ${remedy}`)}\n`;
 }
 
-function flat({ place, object, ...finding }: ToldFinding): object {
+function flat({ place, object, ...finding }: ReportedFinding): object {
   return { ...finding, ...place, ...(object !== undefined && { object }) };
 }
 

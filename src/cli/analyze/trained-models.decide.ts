@@ -18,7 +18,7 @@ const RULES: Readonly<Record<AdmissionFault['code'], readonly [FindingCode, Fiel
   InvalidInferenceService: ['MMS205', ['spec', 'inferenceService']],
 };
 
-/** What is wrong with a TrainedModel by itself. */
+/** The faults of a TrainedModel alone. */
 export function trainedModelFindings<T>({ subject, object }: Named<T, TrainedModel>): Finding<T>[] {
   const uri = object.spec?.model?.storageUri;
   const hasSecret = typeof uri === 'string' && carriesSecret(uri);

@@ -64,7 +64,7 @@ const MARKS: Readonly<Record<Check['outcome'], readonly [mark: string, colour: C
 /**
  * Prints all checks.
  *
- * @throws {CheckFailedError} after printing, so that the exit code tells; ApiError when the cluster is not reached
+ * @throws {CheckFailedError} after printing, so that the exit code is 1; ApiError when the cluster is not reached
  */
 function checkCluster(io: CommandIo, flags: CheckFlags): Promise<void> {
   const warnings: string[] = [];

@@ -27,11 +27,11 @@ export const CHECKS = {
     advice: "look at the manager's pods and log",
   },
   'pod-webhook-registered': {
-    meaning: 'the API server is told to call the webhook for pods',
+    meaning: 'the API server calls the webhook for pods',
     advice: `install the webhook configuration: ${APPLY}`,
   },
   'model-webhook-registered': {
-    meaning: 'the API server is told to call the webhook for TrainedModels; an installation may do without',
+    meaning: 'the API server calls the webhook for TrainedModels; this is optional',
     advice: `install the webhook configuration: ${APPLY}`,
   },
   'webhook-trusted': {
@@ -39,7 +39,7 @@ export const CHECKS = {
     advice: 'the manager renews it: look at its log; with --certificate=external, at who does it instead',
   },
   'webhook-reached': {
-    meaning: 'somebody is there where the API server calls',
+    meaning: 'the webhook answers at the address that the API server calls',
     advice: "look at the manager's pods: none of them is ready",
   },
   'pod-webhook-answers': {

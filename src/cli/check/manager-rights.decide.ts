@@ -28,7 +28,7 @@ export interface ManagerRights {
 const LOOK = ['get', 'list', 'watch'] as const;
 const WEBHOOKS = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'] as const;
 const OTHER_CERTIFICATE = '--certificate=external';
-const NO_FOLD = 'nobody uses mms fold --apply';
+const NO_FOLD = 'you do not use mms fold --apply';
 const NO_STATUS = '--trained-model-status=off';
 
 /** Of every manager. What `--predictors` and a takeover ask for besides comes with their own manifests. */

@@ -14,7 +14,7 @@ import { rightsCheck } from './rights.decide.ts';
 import type { RightFacts } from './rights.decide.ts';
 
 export interface PreFacts {
-  /** As the API server tells it: `v1.36.3`. */
+  /** As the API server reports it: `v1.36.3`. */
   readonly serverVersion: Lookup<string>;
   readonly rights: readonly RightFacts[];
   readonly definitions: DefinitionFacts;
@@ -93,7 +93,7 @@ function certManagerCheck(certificates: PreFacts['certificates']): Check {
 
 /**
  * Nodes list up to 50 of the images that they have (https://kubernetes.io/docs/reference/node/node-status/#images). Whether one
- * that they have not can be pulled depends on their network and credentials: no trial without effect tells.
+ * that they have not can be pulled depends on their network and credentials, which no dry run shows.
  */
 function imageCheck(nodes: PreFacts['nodes']): Check {
   const id = 'image-on-nodes';

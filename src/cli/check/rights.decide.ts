@@ -2,7 +2,7 @@ import type { Lookup } from '../../lib/lookup.ts';
 import { check } from './checks.decide.ts';
 import type { Check, CheckId } from './checks.decide.ts';
 
-/** A right that something takes, and whether somebody has it. */
+/** A right that something needs, and whether the user has it. */
 export interface RightFacts {
   /** As a person would say it: `patch pods`. */
   readonly right: string;
@@ -11,7 +11,7 @@ export interface RightFacts {
   readonly allowed: Lookup<boolean>;
 }
 
-/** @param who `you`; `fine` is said when none is missing */
+/** @param who `you`; `fine` is the message when none is missing */
 export function rightsCheck(
   id: CheckId,
   rights: readonly RightFacts[],

@@ -12,7 +12,7 @@ import { PODS } from '../../kube/resources.ts';
 
 /**
  * No InferenceService can have this name, so the webhook, and no other, warns of it, also where it does not know its caller:
- * the warning tells nothing of any object.
+ * the warning discloses no object.
  */
 const INFERENCE_SERVICE = 'mms-check_no-such-service';
 

@@ -29,7 +29,7 @@ Without --serve there are no nodes: pods are created, and not run.
 
 With it the manager runs here and makes a predictor of each InferenceService whose format MLServer has, and the predictor's MLServer
 and agent run as processes of yours. The agent listens at an address of this machine, not at the loopback, to which API servers pass
-no requests on: whoever reaches that address can ask the models. Three models are trained and loaded into the InferenceService
+no requests on: anyone who reaches that address can call the models. Three models are trained and loaded into the InferenceService
 classifiers in the namespace default: iris, wine, cancer. It takes Python 3 with pip, and where MLServer is to be installed, some
 half a gigabyte. Images are not run, so no other model server is.
 

@@ -11,7 +11,7 @@ import { messageOf } from '../../lib/errors.ts';
 import { systemClock } from '../../lib/system-clock.ts';
 import type { CommandIo } from '../io.ts';
 import { serveModels } from './serve-models.ts';
-import type { ServingTold } from './serve-models.ts';
+import type { ServingProgress } from './serve-models.ts';
 
 interface KeepOptions {
   readonly directory: string;
@@ -19,12 +19,12 @@ interface KeepOptions {
   readonly launcher: string;
 }
 
-type Tell = (phase: KeeperState['phase'], message: string) => Promise<void>;
+type Report = (phase: KeeperState['phase'], message: string) => Promise<void>;
 
 const EVERY = seconds(0.5);
 
 /**
- * Stays beside a cluster's two servers until it is told to stop or they are gone: ends namespaces that are deleted, and with
+ * Runs beside a cluster's two servers until it is stopped or they are gone: ends namespaces that are deleted, and with
  * `serve` runs the manager, MLServer and the agent.
  */
 export async function keepCluster(io: CommandIo, options: KeepOptions): Promise<void> {
@@ -33,7 +33,7 @@ export async function keepCluster(io: CommandIo, options: KeepOptions): Promise<
   if (cluster.phase !== 'running') throw new ClusterNotRunningError('the cluster is not running');
   const self = await identifyProcess(process.pid);
   if (self === undefined) throw new ClusterNotRunningError('this process cannot be identified');
-  const tell: Tell = async (phase, message) => {
+  const report: Report = async (phase, message) => {
     io.stdout.write(`${message}\n`);
     await writeKeeper(directory, { process: self, serves: serve, phase, message });
   };
@@ -43,11 +43,11 @@ export async function keepCluster(io: CommandIo, options: KeepOptions): Promise<
   const keeping = keep(io, ask, directory, stopped).finally(() => over.abort());
   try {
     if (serve)
-      await serveModels(io, { ...options, kubeconfig: cluster.kubeconfig }, tellOnce(io, tell), stopped);
-    else await tell('ready', 'namespaces that are deleted end');
+      await serveModels(io, { ...options, kubeconfig: cluster.kubeconfig }, reportOnce(io, report), stopped);
+    else await report('ready', 'namespaces that are deleted end');
     await keeping;
   } catch (thrown) {
-    await tell('failed', messageOf(thrown));
+    await report('failed', messageOf(thrown));
     throw thrown;
   } finally {
     over.abort();
@@ -55,7 +55,7 @@ export async function keepCluster(io: CommandIo, options: KeepOptions): Promise<
   }
 }
 
-/** Returns when told to, or once the cluster is gone. */
+/** Returns when stopped, or once the cluster is gone. */
 async function keep(
   io: CommandIo,
   ask: AskApiServer,
@@ -72,16 +72,16 @@ async function keep(
 }
 
 /** What happens once the models answer is for the log alone. */
-function tellOnce(io: CommandIo, tell: Tell): ServingTold {
+function reportOnce(io: CommandIo, report: Report): ServingProgress {
   let isReady = false;
   return {
     say(line) {
       if (isReady) io.stdout.write(`${line}\n`);
-      else void tell('starting', line);
+      else void report('starting', line);
     },
     ready(page) {
       isReady = true;
-      return tell('ready', `models answer, and the page is at ${page}`);
+      return report('ready', `models answer, and the page is at ${page}`);
     },
   };
 }

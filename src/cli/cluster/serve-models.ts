@@ -16,8 +16,8 @@ interface ServeModelsOptions {
   readonly kubeconfig: string;
 }
 
-/** Who is told how far it is. */
-export interface ServingTold {
+/** The receiver of progress. */
+export interface ServingProgress {
   say(line: string): void;
   /** Called once every model of the examples is Ready, with the address of the manager's page. */
   ready(page: string): Promise<void>;
@@ -36,14 +36,14 @@ class NoAddressError extends MmsError {
 }
 
 /**
- * Runs the manager, MLServer and the agent for a control plane, with models that answer, until told to stop.
+ * Runs the manager, MLServer and the agent for a control plane, with models that answer, until stopped.
  *
  * @throws {MmsError} when something does not start
  */
 export async function serveModels(
   io: CommandIo,
   { directory, launcher, kubeconfig }: ServeModelsOptions,
-  { say, ready }: ServingTold,
+  { say, ready }: ServingProgress,
   stopped: AbortSignal,
 ): Promise<void> {
   const { mlserverEnvironment } = await import('../../development/demo/mlserver-environment.ts');

@@ -2,7 +2,7 @@ import { Argument, type Command } from 'commander';
 import { type CommandIo, newCommand } from '../io.ts';
 import { completionScript, type Shell, SHELLS } from './scripts.ts';
 
-/** `mms completion`: what a shell has to be told once to complete commands, flags and names. */
+/** `mms completion`: the script with which a shell completes commands, flags and names. */
 export function completionCommand(io: CommandIo): Command {
   return newCommand('completion', io)
     .description('print what makes a shell complete the commands, flags and names of mms')

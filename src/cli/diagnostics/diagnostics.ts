@@ -18,10 +18,10 @@ interface DiagnosticsFlags extends ScopeFlags {
   readonly managerNamespace: string;
 }
 
-/** `mms diagnostics`: what somebody who is to help needs to see, in one archive. */
+/** `mms diagnostics`: what a helper needs, in one archive. */
 export function diagnosticsCommand(io: CommandIo): Command {
   return withScopeFlags(newCommand('diagnostics', io))
-    .description('gather what somebody who is to help needs to see into one archive, without secrets')
+    .description('collect what others need to help you into one archive, without secrets')
     .option('--file <path>', 'where to write it (default: mms-diagnostics-<date>.tar.gz here)')
     .option('--force', 'write over a file that is there')
     .option('--manager-namespace <name>', 'the namespace the manager runs in', DEFAULT_MANAGER_NAMESPACE)

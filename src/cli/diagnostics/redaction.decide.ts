@@ -1,7 +1,7 @@
 import { isRecord } from '../../lib/json.ts';
 import { shownStorageUri } from '../../contract/storage-uri.ts';
 
-/** In the place of what is left out, so that one sees that there was something. */
+/** Replaces a removed value, so that readers see that there was one. */
 export const LEFT_OUT = '(left out)';
 
 /** Annotations that are shown with their values: KServe's, Kubernetes' own of rollouts, and this project's. */

@@ -103,7 +103,7 @@ export async function readPodFacts(
 /** Around an InferenceService of that name; without a name there is nothing around it. */
 async function readPredictor(cluster: ClusterConnection, asked: string | undefined): Promise<PredictorFacts> {
   const { client, namespace } = cluster;
-  // What cannot be a name cannot stand in a path either.
+  // An invalid name cannot be used in a path.
   const service = asked !== undefined && canBeInferenceService(asked) ? asked : undefined;
   const [inferenceService, trainedModels, configMap, pods, deployment] = await Promise.all([
     readService(cluster, service),
@@ -132,7 +132,7 @@ async function readPredictor(cluster: ClusterConnection, asked: string | undefin
     const labelSelector = `kubernetes.io/service-name=${predictorName(name)}`;
     const slices = await listObjects(client, ENDPOINT_SLICES, namespace, labelSelector);
     const endpoints = slices.flatMap((slice) => slice.endpoints ?? []);
-    // Absent means ready, as consumers are told to take it.
+    // Absent means ready, as the API asks of consumers.
     const ready = endpoints.filter(({ conditions }) => conditions?.ready !== false);
     return slices.length === 0 ? undefined : ready.length;
   }

@@ -81,7 +81,7 @@ const RESOURCES: ReadonlyMap<TargetKind, Resource> = new Map<TargetKind, Resourc
 /**
  * Prints the chain.
  *
- * @throws {BrokenChainError} after printing, so that the exit code tells; {@link ExplainTargetError}; ApiError when the cluster
+ * @throws {BrokenChainError} after printing, so that the exit code is 1; {@link ExplainTargetError}; ApiError when the cluster
  * is not reached
  */
 function explain(io: CommandIo, word: string, flags: ExplainFlags): Promise<void> {
@@ -144,7 +144,7 @@ async function targetOf(
     throw new ExplainTargetError(
       `whether there is a ${what} is not known: ${unread.join('; ')}; name its kind, as isvc/${name}`,
     );
-  throw new ExplainTargetError(await nobody(cluster, name));
+  throw new ExplainTargetError(await notFound(cluster, name));
 }
 
 /** While an InferenceService of one model is being moved (`mms fold`), a TrainedModel has its name: that is what will serve it. */
@@ -164,7 +164,7 @@ function several(kinds: readonly TargetKind[], name: string, namespace: string):
   return `namespace ${namespace} has several objects named ${name}; say which: ${choices}`;
 }
 
-async function nobody(cluster: ClusterConnection, name: string): Promise<string> {
+async function notFound(cluster: ClusterConnection, name: string): Promise<string> {
   const names = await Promise.all([...RESOURCES.values()].map((resource) => namesOf(cluster, resource)));
   const near = nearNames(name, names.flat());
   const hint = near.length > 0 ? `; did you mean ${near.join(', ')}?` : '; look in another namespace with -n';

@@ -32,7 +32,7 @@ export function explanationText(found: Explanation, paint: Paint): string {
       : [shown];
   });
   const unknown = links.filter(({ outcome }) => outcome === 'unknown').length;
-  const rest = unknown === 0 ? '' : `; ${unknown} could not be looked at`;
+  const rest = unknown === 0 ? '' : `; ${unknown} could not be checked`;
   // A broken link is marked in its line, and needs no other.
   const end =
     broken === undefined ? [paint(unknown === 0 ? 'green' : 'yellow', `no link is broken${rest}`)] : [];

@@ -34,7 +34,7 @@ export interface InferAnswer {
 }
 
 /** There is no pod to ask. */
-class NobodyToAskError extends MmsError {
+class NoPodToAskError extends MmsError {
   readonly code = 'NOBODY_TO_ASK';
   readonly retryable = true;
 }
@@ -51,7 +51,7 @@ const MAX_ANSWER = 64 * 1024 * 1024;
 /**
  * Asks a ready pod of the model's InferenceService by way of the API server, at its agent.
  *
- * @throws {NobodyToAskError} ApiError
+ * @throws {NoPodToAskError} ApiError
  */
 export async function askByProxy(cluster: ClusterConnection, request: InferRequest): Promise<InferAnswer> {
   const { model, protocol, text, timeout, signal } = request;
@@ -59,7 +59,7 @@ export async function askByProxy(cluster: ClusterConnection, request: InferReque
   const pods = await predictorPods(cluster, service);
   const pod = pods.find(({ ready, agentStatusPort }) => ready && agentStatusPort !== undefined);
   if (pod === undefined) {
-    throw new NobodyToAskError(
+    throw new NoPodToAskError(
       `InferenceService ${service} has no ready pod with an agent (${inWords(pods)}); ` +
         `the TrainedModel says: ${loadProgress(model).line}; --via direct asks the URL in its status`,
     );
@@ -85,7 +85,7 @@ function inWords(pods: readonly WatchedPod[]): string {
  * Asks an address: the one given, else one of the model's status.
  *
  * @param inCluster whether this runs in a pod, where the address within the cluster is the nearer one
- * @throws {NobodyToAskError} when there is none, NoAnswerError when nothing answers there
+ * @throws {NoPodToAskError} when there is none, NoAnswerError when nothing answers there
  */
 export async function askDirectly(
   request: InferRequest,
@@ -96,7 +96,7 @@ export async function askDirectly(
   const { address, url: outside } = statusOfModel(model);
   const base = given ?? (inCluster ? (address?.url ?? outside) : (outside ?? address?.url));
   if (base === undefined || !URL.canParse(base)) {
-    throw new NobodyToAskError(
+    throw new NoPodToAskError(
       base === undefined
         ? `the TrainedModel has no URL yet: ${loadProgress(model).line}; name one with --url, or use --via proxy`
         : `${JSON.stringify(base)} is no URL such as http://localhost:8080`,

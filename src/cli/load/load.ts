@@ -51,7 +51,7 @@ export function loadCommand(io: CommandIo): Command {
     .addHelpText(
       'after',
       `
-Of a model that is there, what is left out stays as it is. Progress goes to stderr. A model that fails is tried again
+Flags that you leave out do not change an existing model. Progress goes to stderr. A model that fails is tried again
 by its agent, and so is waited for until --timeout; one that only a person can help, such as one without room, is not
 waited for. Exit code 1 when it is not Ready, with the reason.
 
@@ -88,7 +88,7 @@ class LoadFailedError extends MmsError {
 }
 
 /**
- * Applies the TrainedModel and, unless told otherwise, waits until it is Ready.
+ * Applies the TrainedModel and, by default, waits until it is Ready.
  *
  * @throws {NotInTimeError} with the reason, when it is not; LoadFlagsError, ApiError
  */
@@ -212,6 +212,6 @@ async function untilReady(run: {
   if (ready !== undefined) return ready;
   const when = interrupted.aborted ? 'when you stopped waiting' : `after ${flags.timeout / 1000} s`;
   throw new NotInTimeError(
-    `model ${metadata.name} was not Ready ${when}: ${last.replace(/\.$/, '')}; it goes on being tried${seeWhy(metadata)}`,
+    `model ${metadata.name} was not Ready ${when}: ${last.replace(/\.$/, '')}; it is still being retried${seeWhy(metadata)}`,
   );
 }

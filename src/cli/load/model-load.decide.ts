@@ -7,7 +7,7 @@ import { readTrainedModel } from '../../contract/trained-model.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
 import { conditionOf } from '../../contract/trained-model-status.ts';
 
-/** What a person says of a model that is to be loaded; what is left out stays as it is. */
+/** The user's settings for a model to load; unset ones stay as they are. */
 export interface LoadRequest {
   readonly namespace: string;
   readonly name: string;
@@ -17,7 +17,7 @@ export interface LoadRequest {
   readonly memory: string | undefined;
 }
 
-/** The flags that give them, for what is said when they are missing. */
+/** Their flags, for the message when they are missing. */
 const FLAGS = {
   inferenceService: '--inference-service',
   storageUri: '--storage-uri',
@@ -64,7 +64,7 @@ function isGiven(value: unknown): boolean {
 /** How far a model has come. */
 interface LoadProgress {
   /**
-   * `stuck`: it failed, and is tried again by itself; so is what waits for an InferenceService. `blocked`: nothing happens
+   * `stuck`: it failed, and is retried automatically; so is what waits for an InferenceService. `blocked`: nothing happens
    * until a person changes something.
    */
   readonly state: 'ready' | 'going' | 'stuck' | 'blocked' | 'gone';

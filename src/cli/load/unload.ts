@@ -57,14 +57,14 @@ const ASK_TIMEOUT = seconds(5);
 /** An agent's word on one model. */
 const MAX_ANSWER = 64 * 1024;
 
-/** Somebody created the model again while it was being unloaded. */
+/** The model was created again while it was being unloaded. */
 class CreatedAnewError extends MmsError {
   readonly code = 'CREATED_ANEW';
   readonly retryable = false;
 }
 
 /**
- * Deletes the TrainedModel and, unless told otherwise, waits until it is unloaded as far as can be known.
+ * Deletes the TrainedModel and, by default, waits until it is unloaded, as far as can be known.
  *
  * @throws {NotInTimeError} NoSuchNameError, CreatedAnewError, ApiError
  */
@@ -112,7 +112,7 @@ async function untilUnloaded(run: {
   }
 }
 
-/** Agents are asked only once nothing tells them to have it. */
+/** Agents are asked only once no ConfigMap lists the model. */
 async function look(cluster: ClusterConnection, model: TrainedModel): Promise<UnloadFacts> {
   const { client, namespace } = cluster;
   const { name, uid } = model.metadata;

@@ -38,7 +38,7 @@ interface ModelSurroundings {
   readonly readyPods: number;
 }
 
-/** Told by its conditions, where they speak of its present spec; else by the plan. */
+/** From its conditions if they describe its current spec, else from the plan. */
 export function modelOverview(
   model: TrainedModel,
   { inferenceService, waiting, readyPods }: ModelSurroundings,
@@ -49,7 +49,7 @@ export function modelOverview(
   const loaded = conditionOf(status, MODEL_LOADED);
   const [phase, message] = phaseOf(model, status, waiting);
   const isLoaded = isAtHand(phase) && loaded?.status === 'True';
-  const told = phase === loaded?.reason ? replicasIn(loaded.message) : undefined;
+  const reported = phase === loaded?.reason ? replicasIn(loaded.message) : undefined;
   return {
     namespace,
     name,
@@ -57,7 +57,9 @@ export function modelOverview(
     ready: hasOutdatedStatus(model) ? 'Unknown' : (conditionOf(status, 'Ready')?.status ?? 'Unknown'),
     phase,
     message,
-    replicas: isLoaded ? { loaded: readyPods, total: readyPods } : (told ?? { loaded: 0, total: readyPods }),
+    replicas: isLoaded
+      ? { loaded: readyPods, total: readyPods }
+      : (reported ?? { loaded: 0, total: readyPods }),
     memory: reading.kind === 'usable' ? reading.memory : undefined,
     url:
       status.url ??
@@ -79,7 +81,7 @@ function phaseOf(
   if (waiting !== undefined) return [waiting.reason, waiting.message];
   return loaded === undefined
     ? ['Unknown', 'no manager has written a ModelLoaded condition yet']
-    : ['Pending', 'the manager has not yet looked at its latest spec'];
+    : ['Pending', 'the manager has not yet processed its latest spec'];
 }
 
 /** The status as its writer means it. */
@@ -100,7 +102,7 @@ const ON_ITS_WAY: ReadonlySet<string> = new Set([
   ],
 ]);
 
-/** Whether a phase is one that passes by itself. */
+/** Whether a phase is transient. */
 export function isOnItsWay(phase: string): boolean {
   return ON_ITS_WAY.has(phase);
 }

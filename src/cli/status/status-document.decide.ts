@@ -5,7 +5,7 @@ import type { Bytes } from '../../lib/quantity.ts';
 /** Within a version fields are added, never removed or given another meaning. */
 const STATUS_DOCUMENT_VERSION = 'kserve-mms/status.v1';
 
-/** What `mms status` tells programs. Memory is in bytes; null where there is nothing to say. */
+/** The JSON of `mms status`. Memory is in bytes; null when unknown. */
 export function statusDocument({ inferenceServices, models }: ClusterOverview): object {
   return {
     version: STATUS_DOCUMENT_VERSION,

@@ -26,19 +26,19 @@ export async function askTraffic(client: ApiClient, pods: readonly WatchedPod[])
 async function askOne(client: ApiClient, pod: WatchedPod): Promise<PodTraffic> {
   const { namespace = '', name } = pod.metadata;
   const { agentStatusPort: port, inferenceService = '' } = pod;
-  const told = { namespace, pod: name, inferenceService };
-  if (port === undefined) return { ...told, models: undefined, why: 'it has no agent' };
-  if (!hasStarted(pod)) return { ...told, models: undefined, why: 'it does not run yet' };
+  const place = { namespace, pod: name, inferenceService };
+  if (port === undefined) return { ...place, models: undefined, why: 'it has no agent' };
+  if (!hasStarted(pod)) return { ...place, models: undefined, why: 'it does not run yet' };
   try {
     const request = { namespace, pod: name, port, path: '/metrics', maxBytes: MAX_ANSWER };
     const { status, text } = await client.askPod(request, { timeout: ASK_TIMEOUT });
     if (status === 200) {
       const samples = readMetrics(text, AGENT_METRICS);
       const residency = podResidency(samples);
-      return { ...told, models: trafficIn(samples), ...(residency !== undefined && { residency }) };
+      return { ...place, models: trafficIn(samples), ...(residency !== undefined && { residency }) };
     }
-    return { ...told, models: undefined, why: `its agent answered ${status}` };
+    return { ...place, models: undefined, why: `its agent answered ${status}` };
   } catch (thrown) {
-    return { ...told, models: undefined, why: messageOf(thrown) };
+    return { ...place, models: undefined, why: messageOf(thrown) };
   }
 }

@@ -82,7 +82,7 @@ function byName(a: TopModel, b: TopModel): number {
 /** Within a version fields are added, never removed or given another meaning. */
 export const TOP_DOCUMENT_VERSION = 'kserve-mms/top.v1';
 
-/** What `mms top` tells programs. Times in milliseconds; null where nothing is known. */
+/** The JSON of `mms top`. Times in milliseconds; null when unknown. */
 export function topDocument(
   models: readonly TopModel[],
   pods: readonly PodTraffic[],
@@ -99,7 +99,7 @@ export function topDocument(
       memoryBytes: memory === undefined ? null : Number(memory),
       ...{ meanMs: meanMs ?? null, p50Ms: p50Ms ?? null, p99Ms: p99Ms ?? null },
     })),
-    // Nothing is said of residency where all models stay in memory.
+    // No residency when all models stay in memory.
     ...residencyDocument(residentServices(pods)),
     pods: pods.map(({ models: told, why, residency: _residency, ...rest }) => ({
       ...rest,

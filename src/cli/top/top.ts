@@ -90,7 +90,7 @@ function showTop(io: CommandIo, services: readonly string[], flags: TopFlags): P
         const { headings, rows } = residencyTable(resident, flags.allNamespaces === true);
         io.stdout.write(`\n${table(headings, rows, flags.headers)}`);
       }
-      tellOfTheSilent(io, traffic);
+      warnOfSilentPods(io, traffic);
       return;
     }
     const document = topDocument(top, traffic, overSeconds);
@@ -191,7 +191,7 @@ function shortTime(ms: number | undefined): string {
   return ms < 1000 ? `${Number(ms.toPrecision(2))}ms` : `${Number((ms / 1000).toPrecision(2))}s`;
 }
 
-function tellOfTheSilent(io: CommandIo, pods: readonly PodTraffic[]): void {
+function warnOfSilentPods(io: CommandIo, pods: readonly PodTraffic[]): void {
   const silent = pods.filter(({ models }) => models === undefined);
   for (const { namespace, pod, why = '' } of silent.slice(0, PODS_NAMED)) {
     io.stderr.write(`not counted: pod ${namespace}/${pod}: ${why}\n`);

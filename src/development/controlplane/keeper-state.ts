@@ -23,7 +23,7 @@ export async function readKeeper(directory: string): Promise<KeeperState | undef
   }
 }
 
-/** In one moment, so that nobody reads half of it. */
+/** Atomically, so that no reader sees half of it. */
 export async function writeKeeper(directory: string, state: KeeperState): Promise<void> {
   const temporary = `${keeperFile(directory)}.new`;
   await writeFile(temporary, JSON.stringify(state));

@@ -11,7 +11,7 @@ import { ProgramError } from './errors.ts';
 
 const STDERR_TAIL = 2000;
 
-/** How a program is run; everything it needs is said here. */
+/** How a program is run, with everything it needs. */
 interface ProgramRun {
   readonly command: string;
   readonly args: readonly string[];

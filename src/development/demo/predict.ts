@@ -28,7 +28,7 @@ interface ConstantRequests {
   stop(): Promise<{ readonly asked: number; readonly failed: number }>;
 }
 
-/** Has so many callers ask again and again until told to stop, and counts. */
+/** Runs concurrent callers in a loop until stopped, and counts. */
 export function predictConstantly(ask: () => Promise<Prediction>, callers: number): ConstantRequests {
   let stopped = false;
   let asked = 0;

@@ -22,7 +22,7 @@ export function restartDelay(restarts: number): Milliseconds {
 /**
  * Starts a server, and starts it again whenever it ends, until it is stopped. Resolves once it is ready for the first time.
  *
- * @param say told of each end and of each restart
+ * @param say called with each exit and each restart
  * @throws {ServerStartError} when the first start fails
  */
 export async function startRestartingChild(

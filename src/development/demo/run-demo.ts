@@ -103,7 +103,7 @@ async function showMemoryLimit({ say, client }: DemoScript, cluster: DemoCluster
 
 async function showRepair({ say }: DemoScript, cluster: DemoCluster): Promise<void> {
   say('');
-  say('5. Somebody overwrites models.json by hand; it is put right');
+  say('5. A user overwrites models.json by hand; the manager corrects it');
   await cluster.damageModelsJson('[{"modelName": "oops"');
   const names = await cluster.untilModels((models) => models.includes('iris'), 'a repaired models.json');
   say(`   repaired: ${list(names)}`);

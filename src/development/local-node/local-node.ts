@@ -21,7 +21,7 @@ interface Placed {
 }
 
 /**
- * Runs the predictors that the manager makes, as processes of this machine, until told to stop. It stands for what a cluster
+ * Runs the predictors that the manager makes, as processes of this machine, until stopped. It stands for what a cluster
  * has besides an API server: the controllers of Deployments and EndpointSlices, the garbage collector, kubelet.
  */
 export async function runLocalNode(options: LocalNodeOptions, stopped: AbortSignal): Promise<void> {
@@ -98,7 +98,7 @@ function podsWanted(deployment: PodMaker): [string, { deployment: PodMaker; inde
   ]);
 }
 
-/** Tells the manager, and whoever looks, what has become of a Deployment; writes nothing that is there already. */
+/** Writes the status of a Deployment, if it has changed. */
 async function report(
   { client, address }: LocalNodeOptions,
   deployment: PodMaker,

@@ -17,7 +17,7 @@ import type { PodMaker } from './predictor-objects.ts';
 /** A pod of the API server whose containers are processes of this machine. */
 export interface NodePod {
   ready(): boolean;
-  /** Whether the API server still has it, and nobody has asked for its end. */
+  /** Whether it still exists and is not being deleted. */
   isThere(): Promise<boolean>;
   /** Ends the processes. */
   stop(): Promise<void>;

@@ -39,7 +39,7 @@ class ExamplesNotReadyError extends MmsError {
 }
 
 /**
- * Serves models on this machine until told to stop: the manager makes predictors, which run here as processes, and the
+ * Serves models on this machine until stopped: the manager makes predictors, which run here as processes, and the
  * examples' models are made and loaded.
  *
  * @param whenReady called once every model of the examples is Ready

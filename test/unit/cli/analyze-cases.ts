@@ -84,7 +84,7 @@ export const CASES: readonly Case[] = [
       'a.yaml': `${service()}---\n${model('iris')}---\n${model('iris')}`,
       'b.yaml': model('iris', { namespace: 'other' }),
     },
-    found: [['MMS107', 'a.yaml:23:3', /TrainedModel iris is in these files before/]],
+    found: [['MMS107', 'a.yaml:23:3', /TrainedModel iris is in these files twice/]],
   },
   {
     what: 'what is wrong in either of two objects with one name',
@@ -93,7 +93,7 @@ export const CASES: readonly Case[] = [
     },
     found: [
       ['MMS202', 'a.yaml:16:5', /s3:\/\//],
-      ['MMS107', 'a.yaml:23:3', /TrainedModel iris is in these files before/],
+      ['MMS107', 'a.yaml:23:3', /TrainedModel iris is in these files twice/],
       ['MMS203', 'a.yaml:29:5', /-1/],
     ],
   },
@@ -103,7 +103,7 @@ export const CASES: readonly Case[] = [
       'a.yaml': `${service()}---\n${service('flowers', 'sklearn: { storageUri: s3://models/one }')}---\n${model('iris')}`,
     },
     found: [
-      ['MMS107', 'a.yaml:12:3', /InferenceService flowers is in these files before/],
+      ['MMS107', 'a.yaml:12:3', /InferenceService flowers is in these files twice/],
       ['MMS304', 'a.yaml:14:3', /storageUri/],
       ['MMS212', 'a.yaml:22:3', /flowers/],
     ],

@@ -104,7 +104,7 @@ describe('how far a model has come', () => {
     [
       'Ready, but of an earlier spec',
       withStatus(['True', 'Loaded'], ['True'], { observedGeneration: 1 }),
-      { state: 'going', line: 'Pending: the manager has not yet looked at its latest spec' },
+      { state: 'going', line: 'Pending: the manager has not yet processed its latest spec' },
     ],
     [
       'Ready by a writer that does not say of which spec',
