@@ -66,7 +66,7 @@ describe('a TrainedModel of an InferenceService whose models sleep', () => {
       '1Mi',
       ON_DEMAND,
       ON_DEMAND,
-      [expect.stringContaining('on a TrainedModel it is "always"'), PAST],
+      [expect.stringContaining('on a TrainedModel it must be "always"'), PAST],
     ],
   ])('that %s', async (_, memory, annotations, own, warnings) => {
     expect(await asked(memory, annotations, own)).toEqual({ kind: 'allowed', warnings });
