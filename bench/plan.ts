@@ -75,7 +75,7 @@ export const SHORT: Plan = {
 export const GUARD: Plan = {
   admission: { rounds: 1, ms: 3_000 },
   burst: { rounds: 1, both: [one(100)], once: [], oursAlone: [] },
-  agent: { rounds: 3, starts: [90], mlserverStarts: [], sizes: {} },
+  agent: { rounds: 3, starts: [90], mlserverStarts: [], sizes: { '100 MB': SIZES['100 MB'] } },
   dataPath: { rounds: 2, ms: 1_500 },
   onDemand: SHORT.onDemand,
   footprint: { rounds: 1, afterWork: false },

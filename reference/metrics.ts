@@ -9,7 +9,7 @@ import { code, markdownTable, page } from './markdown.ts';
 
 const NO_MODELS: ResidencyFigures = {
   counts: { hits: 0, misses: 0, loads: 0, evictions: 0, diskEvictions: 0, spared: new Map() },
-  memory: { budget: 0, charged: 0, measured: 0, allowed: 0 },
+  memory: { budget: 0, charged: 0, peak: 0, measured: 0, allowed: 0 },
   ...{ diskUsed: 0, waiting: 0, loaded: 0 },
 };
 

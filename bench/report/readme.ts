@@ -41,8 +41,8 @@ function promises(results: Results): string {
   const targets = judgeTargets(results);
   const kept = targets.filter(({ met }) => met === true).length;
   return (
-    `Of ${targets.length} targets ${kept} are met: [all figures](bench/results/latest.md), ` +
-    'and [why some are missed](docs/benchmarks.md#where-a-target-is-missed).'
+    `${kept} of ${targets.length} targets are met: [figures](bench/results/latest.md), ` +
+    '[missed](docs/benchmarks.md#where-a-target-is-missed).'
   );
 }
 

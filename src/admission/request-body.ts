@@ -16,6 +16,8 @@ export type RequestBody =
 interface BodyReading {
   /** In bytes. */
   readonly limit: number;
+  /** How many there are to be; NaN where nobody has said so. */
+  readonly announced: number;
   readonly budget: BodyBudget;
   readonly meter: JsonMeter;
 }
@@ -30,10 +32,10 @@ const FIRST_BYTES = 16 * 1024;
  */
 export function readBody(
   request: IncomingMessage,
-  { limit, budget, meter }: BodyReading,
+  { limit, announced, budget, meter }: BodyReading,
 ): Promise<{ readonly body: RequestBody; readonly share: BodyShare }> {
   return new Promise((resolve) => {
-    let buffer = Buffer.alloc(0);
+    let buffer: Buffer = Buffer.alloc(0);
     let length = 0;
     const share = budget.open(() => settle({ kind: 'lost' }));
     let settled = false;
@@ -46,6 +48,10 @@ export function readBody(
       resolve({ body, share });
     };
     const take = (chunk: Buffer): void => {
+      if (chunk.length === announced && announced <= FIRST_BYTES && share.grow(FIRST_BYTES)) {
+        takeWhole(chunk);
+        return;
+      }
       const needed = length + chunk.length;
       if (needed > limit) {
         settle({ kind: 'too-large' });
@@ -63,6 +69,15 @@ export function readBody(
       }
       chunk.copy(buffer, length);
       length = needed;
+      see(chunk);
+    };
+    /** Most come in one piece, which need not be copied. */
+    const takeWhole = (chunk: Buffer): void => {
+      buffer = chunk;
+      length = chunk.length;
+      see(chunk);
+    };
+    const see = (chunk: Buffer): void => {
       const excess = meter.add(chunk);
       if (excess !== undefined) settle({ kind: 'too-much', excess, start: buffer.subarray(0, length) });
     };

@@ -5,7 +5,7 @@ import { messageOf, MmsError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { handlerDeadline } from './call-timeout.ts';
 import type { BodyBudget } from '../lib/body-budget.ts';
-import { jsonMeter } from '../lib/json-meter.ts';
+import { boundsWithin, jsonMeter } from '../lib/json-meter.ts';
 import { answerAndHangUp, answerJson, readBody } from './request-body.ts';
 import type { RequestBody } from './request-body.ts';
 import {
@@ -65,9 +65,12 @@ async function serve(
 ): Promise<AdmissionOutcome> {
   const refusal = refuseByHeaders(request.headers);
   if (refusal !== undefined) return answerMalformed(request, response, dependencies.clock, refusal);
-  const meter = jsonMeter(REVIEW_BOUNDS, dependencies.seed);
+  // NaN in chunks, of which nobody has said how many there are.
+  const announced = Number(request.headers['content-length']);
+  const meter = jsonMeter(boundsWithin(REVIEW_BOUNDS, announced), dependencies.seed);
   const { body, share } = await readBody(request, {
     limit: MAX_BODY_BYTES,
+    announced,
     budget: dependencies.budget,
     meter,
   });

@@ -11,21 +11,24 @@ interface AroundDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly environment: Environment;
-  /** What the thread of the request logger runs. */
+  /** The script of the request logger's thread. */
   readonly logThread: URL;
 }
 
 /** What this agent puts around its proxy. */
 export interface AroundProxy {
-  /** Undefined: nothing. */
+  /** Undefined if nothing wraps it. */
   readonly around: Around | undefined;
-  /** Undefined: nothing looks at requests. It sees what clients send, whether or not it then goes into a batch, as KServe's does. */
+  /**
+   * Undefined: nothing observes requests. It sees the clients' requests, whether or not they then go into a batch, as
+   * KServe's does.
+   */
   readonly look: Look | undefined;
-  /** Sends what is to be logged until the signal aborts. */
+  /** Sends the entries to log until the signal aborts. */
   stop(signal: AbortSignal): Promise<void>;
 }
 
-/** Starts the request logger and the batcher where they are asked for; an agent without them does not load them. */
+/** Starts the request logger and the batcher if they are configured. An agent without them does not load them. */
 export async function startAround({ options, ...deps }: AroundDeps): Promise<AroundProxy> {
   const { logger: logs, batcher: batches, componentPort } = options;
   const logger =
@@ -43,7 +46,10 @@ export async function startAround({ options, ...deps }: AroundDeps): Promise<Aro
   };
 }
 
-/** A request waits for its model first: bodies that wait are not read, and a batch is made of requests that have their model. */
+/**
+ * A request waits for its model first: bodies that wait are not read, and a batch contains only requests whose model is
+ * available.
+ */
 function onceAwake(around: Around): Around {
   return (incoming, outgoing, onward) => onward.awake(() => around(incoming, outgoing, onward));
 }

@@ -8,43 +8,43 @@ import { MAX_HEAD_BYTES } from './proxy/proxied-request.decide.ts';
 export interface Connection {
   readonly socket: Socket;
   readonly address: string;
-  /** Answers that are not over yet, in the order of their requests. */
+  /** Unfinished answers, in the order of their requests. */
   readonly pending: Set<ServerResponse>;
-  /** A request whose answer is not Node's to write; there is one at a time, and nothing is pending beside it. */
+  /** A request whose answer Node does not write. There is one at a time, and nothing else is pending beside it. */
   ordinary: { readonly complete: boolean } | undefined;
-  /** Handed over as a whole to somebody else. */
+  /** Handed over as a whole to other code. */
   isTunnel: boolean;
-  /** Nothing that comes from now on is served. */
+  /** Nothing that arrives from now on is served. */
   isEnding: boolean;
-  /** When its last request was over, or when it came: by order, not by the clock. */
+  /** When its last request ended, or when it was accepted. An order, not a time. */
   idleSince: number;
-  /** What had been read then: the rest is of a head that is not whole. */
+  /** The bytes read up to then. Later bytes belong to an incomplete head. */
   readBefore: number;
 }
 
 interface ConnectionsOptions {
-  /** How many there may be at once. */
+  /** The most connections at once. */
   readonly most: number;
-  /** Whether one with a request under way may be closed for a new one, where its address has more connections than any other. */
+  /** Whether a busy connection may be closed for a new one, if its address has more connections than any other. */
   readonly mayCloseBusy: boolean;
-  /** How many bytes of heads that are not whole may be held for all together. */
+  /** The most bytes of incomplete heads to hold for all connections together. */
   readonly mostHeld: number;
 }
 
-/** How often it is looked at how much is held. */
+/** How often the held bytes are checked. */
 const LOOK_EVERY = milliseconds(100);
 
-/** The connections of a listener, of which there is room for so many. */
+/** The connections of a listener, limited in number. */
 export interface Connections {
   readonly size: number;
-  /** Takes a new connection in. When there is no room, one that does nothing is closed for it; undefined when none does. */
+  /** Accepts a new connection. If the limit is reached, an idle one is closed for it. Undefined if none is idle. */
   admit(socket: Socket): Connection | undefined;
   of(socket: Duplex): Connection | undefined;
-  /** Notes a request; it is over when its answer is, or the connection. */
+  /** Records a request. It ends with its answer or with the connection. */
   began(outgoing: ServerResponse, socket: Socket): Connection | undefined;
-  /** Notes that the answer to an ordinary request is over. */
+  /** Records the end of the answer to an ordinary request. */
   endedOrdinary(connection: Connection): void;
-  /** Calls back once no answer of the connection is pending; at once when none is. */
+  /** Calls back once no answer of the connection is pending; at once if none is. */
   whenAnswered(connection: Connection, callback: () => void): void;
   closeAll(): void;
 }
@@ -131,20 +131,20 @@ function addressOf({ remoteAddress = '' }: Socket): string {
   return remoteAddress;
 }
 
-/** Closes a connection for a newcomer's; false when there is none to close. */
+/** Closes a connection for a new one. False if none can be closed. */
 function makeRoom(all: Map<Duplex, Connection>, newcomer: string | undefined): boolean {
   const loser = leastMissed(all.values(), newcomer);
   if (loser === undefined) return false;
-  // Closed later, but gone now: a thousand may come in one turn of the loop.
+  // It closes later, but stops counting now: a thousand may arrive in one turn of the loop.
   all.delete(loser.socket);
   loser.socket.destroy();
   return true;
 }
 
 /**
- * The connection to close when there are too many: one without a request, of the address that has most of them, for the
- * longest time; else one whose request has not come whole. Where busy ones may be closed, the oldest of the address with most
- * connections, unless that is the newcomer's own.
+ * The connection to close when there are too many. First choice: of the address with the most connections without a
+ * request, the one that has been idle longest. Else one with an incomplete request. If busy ones may be closed, the
+ * oldest of the address with the most connections, unless that is the new connection's own address.
  */
 function leastMissed(all: Iterable<Connection>, newcomer: string | undefined): Connection | undefined {
   const connections = [...all];
@@ -167,12 +167,12 @@ function leastMissed(all: Iterable<Connection>, newcomer: string | undefined): C
   return busy?.address === newcomer ? undefined : busy;
 }
 
-/** Whether no request is under way. */
+/** Whether no request is running. */
 function isQuiet({ isTunnel, pending, ordinary }: Connection): boolean {
   return !isTunnel && ordinary === undefined && pending.size === 0;
 }
 
-/** Closes those that have sent most of a head that is not whole, until the others hold no more than this together. */
+/** Closes the connections with the largest incomplete heads, until the others together hold no more than this. */
 function closeLargest(quiet: readonly Connection[], mostHeld: number): void {
   const holding = quiet.map(({ socket, readBefore }) => ({ socket, held: socket.bytesRead - readBefore }));
   let all = holding.reduce((sum, { held }) => sum + held, 0);

@@ -4,32 +4,35 @@ import { holdDirectory, holdInside } from './files/held-directory.ts';
 import { PlantedEntryError } from './files/planted-entry.ts';
 import { removeTree } from './files/remove-tree.ts';
 
-/** Hidden, so that MLServer's search for model-settings.json (Python's glob) passes it by. */
+/** Hidden, so that MLServer's search for model-settings.json (Python's glob) skips it. */
 const NAME = '.kserve-mms';
 
 /**
- * What is kept in it: versions not yet in place, those before the ones in place, the models that sleep, and what is being
- * deleted.
+ * Its contents: versions that are not in place yet, the versions before those in place, sleeping models, and trees
+ * being deleted.
  */
 type ControlSubdir = 'staging' | 'previous' | 'asleep' | 'trash';
 
 /**
- * The agent's own corner of the model directory: on the same file system, so that a rename puts a version in place. It
- * is there only while something is in it: KServe's Python servers (`load_models` of kserve 0.17.0) load each directory
- * that they find at their start, hidden or not, and end at the first that holds no model. The model server's container
- * shares the volume: a link or a file that it puts in its place is removed, and never followed.
+ * The agent's own directory in the model directory: on the same file system, so that a rename puts a version in place.
+ * It exists only while it is needed: KServe's Python servers (`load_models` of kserve 0.17.0) load each directory that
+ * they find at start, hidden or not, and exit at the first without a model. The model server's container shares the
+ * volume: a link or a file that it puts in this place is removed, and never followed.
  */
 export interface ControlDirectory {
   path(corner: ControlSubdir, name: string): string;
-  /** Says that something will be at a path of it, which has its directory then until it is released. */
+  /** Reserves a path below the directory, which exists until the path is released. */
   hold(path: string): Promise<void>;
-  /** Nothing is there any more; with the last one all of it goes. Any other path is nothing to it. */
+  /** Releases a path. With the last one the directory is removed. Paths outside the directory are ignored. */
   release(path: string): Promise<void>;
-  /** Clears what a killed agent left, but for previous versions and sleeping models, which it holds; resolves with their names. */
+  /**
+   * Deletes what a killed agent left. Previous versions and sleeping models stay, are reserved, and are returned by
+   * name.
+   */
   clear(): Promise<Left>;
 }
 
-/** What a killed agent left that counts, by the corner it is in. */
+/** The models that a killed agent left, by subdirectory. */
 interface Left {
   readonly previous: readonly string[];
   readonly asleep: readonly string[];
@@ -40,11 +43,11 @@ export function controlDirectory(modelDir: string): ControlDirectory {
   const root = join(modelDir, NAME);
   const held = new Set<string>();
   const key = (path: string): string => keyBelow(root, path);
-  /** At first it may have been left by a killed agent. */
+  /** At first a killed agent may have left it. */
   let there: 'perhaps' | 'none' = 'perhaps';
   let turning: Promise<void> = Promise.resolve();
 
-  /** Makes the corner of a path, or removes all of it, by what is held when the turn comes. */
+  /** Makes the subdirectory of a path, or removes everything, depending on the reservations when its turn comes. */
   const settle = async (path?: string): Promise<void> => {
     if (held.size > 0) {
       if (path !== undefined && !isOurs(dirname(path))) await make(modelDir, basename(dirname(path)));
@@ -76,7 +79,7 @@ export function controlDirectory(modelDir: string): ControlDirectory {
         throw thrown;
       }
     },
-    // What was to be done is done; what cannot be removed now is removed by the next one.
+    // The work itself is done. What cannot be removed now, the next removal deletes.
     release: async (path) => {
       if (held.delete(key(path))) await turn().catch(() => undefined);
     },
@@ -92,15 +95,15 @@ export function controlDirectory(modelDir: string): ControlDirectory {
 }
 
 /**
- * A path below `root` without it. It is copied, since V8 keeps the parts that a text was joined from: with 10,000 models asleep
- * their whole paths took 4 MiB.
+ * A path relative to `root`. It is copied, since V8 keeps the strings that a string was joined from: with 10,000 models
+ * asleep their full paths took 4 MiB.
  */
 function keyBelow(root: string, path: string): string {
   const start = `${root}/`;
   return path.startsWith(start) ? Buffer.from(path.slice(start.length)).toString() : path;
 }
 
-/** Makes the directory and a corner of it; whatever else is in their place goes. */
+/** Makes the directory and one subdirectory. Anything else in their place is removed. */
 async function make(modelDir: string, corner: string): Promise<void> {
   const top = holdDirectory(modelDir);
   try {
@@ -125,7 +128,7 @@ async function replaced<T>(path: string, hold: () => T): Promise<T> {
   }
 }
 
-/** Whether a directory is there, with no link on the way. */
+/** Whether a directory exists there, with no link on the way. */
 function isOurs(path: string): boolean {
   try {
     holdDirectory(path).close();

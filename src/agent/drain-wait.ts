@@ -3,18 +3,18 @@ import { finished } from 'node:stream/promises';
 import { type Clock, seconds } from '../lib/clock.ts';
 
 /**
- * The agent is told to end in the moment in which kubelet calls the hook of the model server's container. Where it is not, that
- * container alone is restarted, and is not to wait longer than this.
+ * Kubelet ends the agent at the same moment as it calls the hook of the model server's container. If the agent is not
+ * ended, only that container is being restarted, and must not wait longer than this.
  */
 const TOLD_WITHIN = seconds(3);
 
-/** Keeps the model server from being ended before the agent has drained: its container's preStop hook waits for the answer. */
+/** Keeps the model server running until the agent has drained: its container's preStop hook waits for the answer. */
 export interface DrainWait {
-  /** The agent was told to end. */
+  /** The agent has begun to shut down. */
   begin(): void;
-  /** The agent needs the model server no more; resolves once all who wait have been told. */
+  /** The agent no longer needs the model server. Resolves once all waiting callers have been answered. */
   end(): Promise<void>;
-  /** Resolves when a caller may be answered, with what there is to say; or when it has gone. */
+  /** Resolves with the text of the answer when a caller may be answered, or when it has disconnected. */
   wait(caller: ServerResponse): Promise<string>;
 }
 

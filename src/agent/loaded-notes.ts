@@ -5,17 +5,17 @@ import { readPlainFile, replaceFile } from './files/own-files.ts';
 import { removeTree } from './files/remove-tree.ts';
 
 /**
- * Which version of each model was last seen loaded, for the agent after this one. The notes are one file that lines are
- * appended to: a file for each model would be several times the work, and at a start with many models there is a note for each.
+ * Which version of each model was last seen loaded, for the next agent. All notes are lines appended to one file:
+ * a file for each model would be several times the work, and a start with many models writes a note for each.
  */
 export interface LoadedNotes {
-  /** The hash in a note that was there when these were opened, or was put since. */
+  /** The hash in the model's latest note. */
   hashOf(name: string): string | undefined;
   /** Resolves once the note is in the file. */
   put(name: string, hash: string): Promise<void>;
-  /** Resolves once no note is in the file. */
+  /** Resolves once the file has no note of the model. */
   drop(name: string): Promise<void>;
-  /** Lets go of the file; what is noted after that rejects. */
+  /** Closes the file. Later notes reject. */
   close(): Promise<void>;
 }
 
@@ -25,13 +25,13 @@ interface Note {
   readonly hash?: string;
 }
 
-/** Lines may be so many times the notes that count, and a few more, before the file is rewritten. */
+/** The file is rewritten when it has this many times as many lines as valid notes, and a few more. */
 const LINES = { times: 4, more: 1_000 };
 
-/** Some 200 bytes a model and line, of 20,000 models; what is longer was not written by an agent. */
+/** Some 200 bytes a line, for 20,000 models. No agent writes a longer file. */
 const LONGEST_NOTES_BYTES = 32 * 1024 * 1024;
 
-/** Opens the notes in a file, which is made when it is not there. Only one at a time may have them open. */
+/** Opens the notes in a file, and makes it if it does not exist. Only one caller at a time may have them open. */
 export async function openLoadedNotes(path: string): Promise<LoadedNotes> {
   const before = await readNotes(path);
   const notes = applied(new Map(), before);
@@ -44,7 +44,7 @@ export async function openLoadedNotes(path: string): Promise<LoadedNotes> {
   });
   const shorten = async (): Promise<void> => {
     lines = notes.size;
-    // Where that fails, on a full disk say, the long file is as good.
+    // If that fails, for example on a full disk, the long file serves as well.
     await writeNotes(path, notes).catch(() => undefined);
     const shortened = await openToAppend(path);
     await file.close();
@@ -66,7 +66,7 @@ async function writeNotes(path: string, notes: ReadonlyMap<string, string>): Pro
   await replaceFile(path, linesOf([...notes].map(([name, hash]) => ({ name, hash }))));
 }
 
-/** The model server's container may put a link or a pipe in its place: that is removed, and a file made. */
+/** The model server's container may put a link or a pipe in its place. It is removed, and a file made. */
 async function openToAppend(path: string): Promise<FileHandle> {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
   const append = () => open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o666);
@@ -80,7 +80,7 @@ async function openToAppend(path: string): Promise<FileHandle> {
   return append();
 }
 
-/** What open(2) says of a link, a directory, a pipe without a reader, and a socket. */
+/** The errors of open(2) for a link, a directory, a pipe without a reader, and a socket. */
 const NOT_PLAIN: ReadonlySet<string> = new Set(['ELOOP', 'EISDIR', 'ENXIO']);
 
 async function readNotes(path: string): Promise<Note[]> {
@@ -88,7 +88,7 @@ async function readNotes(path: string): Promise<Note[]> {
   return text.split('\n').flatMap((line) => noteOf(line) ?? []);
 }
 
-/** A line that a full disk or a crash cut short is none. */
+/** A line cut short by a full disk or a crash is ignored. */
 function noteOf(line: string): Note | undefined {
   try {
     const note: unknown = JSON.parse(line);
@@ -100,7 +100,7 @@ function noteOf(line: string): Note | undefined {
   }
 }
 
-/** Each line begins with its break, so that one cut short ends where the next begins. */
+/** Each line starts with its line break, so that a line cut short ends where the next begins. */
 function linesOf(notes: readonly Note[]): string {
   return notes.map((note) => `\n${JSON.stringify(note)}`).join('');
 }
@@ -113,7 +113,7 @@ function applied(to: Map<string, string>, notes: readonly Note[]): Map<string, s
   return to;
 }
 
-/** Collects what comes while one batch is worked on into the next. What is returned settles with the batch of its item. */
+/** Collects items that arrive during one batch into the next. The returned promise settles with the item's batch. */
 function inBatches<T>(work: (batch: readonly T[]) => Promise<void>): (item: T) => Promise<void> {
   let current: Promise<unknown> = Promise.resolve();
   let waiting: { readonly items: T[]; readonly done: Promise<void> } | undefined;

@@ -14,37 +14,37 @@ import { createSeal } from './seal.ts';
 import { type SleepingFiles, sleepingFiles } from './sleeping-files.ts';
 import { openLoadedNotes } from './loaded-notes.ts';
 
-/** A file, which no model server takes for a model; the control directory is there at times only. */
+/** A file, so that no model server takes it for a model. The control directory does not always exist. */
 const LOADED_NOTES = '.kserve-mms-loaded.jsonl';
 
 /** What a restarted agent finds of one model. */
 export interface StoredModel {
-  /** The version in place; undefined when there is none or its marker is missing or wrong. */
+  /** The version in place. Undefined if there is none or its marker is missing or wrong. */
   readonly stored: ModelSpec | undefined;
   readonly previous: ModelSpec | undefined;
-  /** The stored version is out of the model server's sight. */
+  /** The stored version is hidden from the model server. */
   readonly parked: boolean;
-  /** The hash of the version that was last seen loaded, if nothing was put in place since. */
+  /** The hash of the version last seen loaded, unless other files were put in place since. */
   readonly loadedHash: string | undefined;
 }
 
 /**
- * The model directory. `<model-dir>/<name>` holds a complete version or nothing of ours; versions get there and away by rename
- * alone. The marker comes when the version in place is flushed to disk, so that no crash leaves a marker on a partial tree. Renames
- * are not flushed: one that a power cut undoes costs a download, no more.
+ * The model directory. `<model-dir>/<name>` holds a complete version or nothing of ours. Versions arrive and leave by
+ * rename only. The marker is written when the version in place is flushed to disk, so that no crash leaves a marker on
+ * a partial tree. Renames are not flushed: if a power cut undoes one, the cost is a download.
  */
 export interface ModelStore {
-  /** Clears what a crash left, and says what is there. Call it once, before anything else. */
+  /** Cleans up after a crash, and returns what exists. Call it once, before anything else. */
   recover(): Promise<ReadonlyMap<string, StoredModel>>;
-  /** The directory of the version in place, as the model server sees it when it shares the mount. */
+  /** The directory of the version in place, as the model server sees it if it shares the mount. */
   pathOf(name: string): string;
-  /** A path below the staging directory that does not exist yet; it ends with `install` or `discard`. */
+  /** A new path below the staging directory. `install` or `discard` ends its use. */
   newStagingPath(name: string): Promise<string>;
-  /** Puts a whole tree in place; what was there is kept as the previous version, or thrown away. */
+  /** Puts a complete tree in place. The version there is kept as the previous one, or deleted. */
   install(name: string, path: string, keepPrevious: boolean): Promise<void>;
-  /** Flushes the version in place to disk and marks it; what an agent finds unmarked it fetches again. */
+  /** Flushes the version in place to disk and marks it. An agent fetches unmarked versions again. */
   seal(name: string, spec: ModelSpec): Promise<void>;
-  /** Throws the version in place away and puts the previous one back. */
+  /** Deletes the version in place and puts the previous one back. */
   goBack(name: string): Promise<void>;
   discardPrevious(name: string): Promise<void>;
   /** Removes a tree, if there is one. */
@@ -52,17 +52,17 @@ export interface ModelStore {
   /** Moves the version in place out of the model server's sight, and back. */
   park(name: string): Promise<void>;
   unpark(name: string): Promise<void>;
-  /** Takes all files of a model from the disk. The note that it has loaded stays. */
+  /** Deletes all files of a model. The note that it has loaded stays. */
   evict(name: string): Promise<void>;
-  /** Bytes of the version in place, or of the one that sleeps; undefined where neither can be read. */
+  /** Bytes of the version in place, or of the sleeping one. Undefined if neither can be read. */
   bytesOf(name: string): Promise<number | undefined>;
-  /** The hash of the version that was last seen loaded, whether or not its files are still here. */
+  /** The hash of the version last seen loaded, whether or not its files still exist. */
   notedHash(name: string): string | undefined;
-  /** Says that the model server has the version in place, for the agent after this one. */
+  /** Records, for the next agent, that the model server has the version in place. */
   noteLoaded(name: string, spec: ModelSpec): Promise<void>;
   /** Removes every trace of a model. */
   remove(name: string): Promise<void>;
-  /** To be called last: waits until what is in place is sealed. */
+  /** Call it last: waits until the versions in place are sealed. */
   close(): Promise<void>;
 }
 
@@ -70,8 +70,8 @@ export interface ModelStore {
 const LONGEST_MARKER_BYTES = 64 * 1024;
 
 /**
- * Opens the store below an absolute model directory, which is made when needed. The model server's container may put
- * whatever it likes into that directory: links in it are replaced or removed, never followed.
+ * Opens the store below an absolute model directory, and makes that if needed. The model server's container may put
+ * anything into the directory: links in it are replaced or removed, never followed.
  * @throws ModelDirectoryError
  */
 export async function openModelStore(wanted: string, clock: Clock): Promise<ModelStore> {
@@ -113,7 +113,7 @@ export async function openModelStore(wanted: string, clock: Clock): Promise<Mode
         if (keep) await previous.keep(name);
         await put(path, pathOf(name), discard);
       } finally {
-        // The model server need not wait until the control directory is gone; who is told that the model is loaded does.
+        // The load need not wait until the control directory is removed; reporting the model as loaded does wait.
         seals.after(control.release(path));
       }
     },
@@ -135,10 +135,10 @@ export async function openModelStore(wanted: string, clock: Clock): Promise<Mode
   };
 }
 
-/** The marks of versions in place, and what goes on while they are loaded. */
+/** The markers of versions in place, written while these load. */
 interface Seals {
   seal(path: string, spec: ModelSpec): Promise<void>;
-  /** The next seal is done when this is done, too. */
+  /** The next seal also waits for this. */
   after(work: Promise<void>): void;
   settled(): Promise<void>;
 }
@@ -163,11 +163,11 @@ function createSeals(clock: Clock): Seals {
   };
 }
 
-/** The versions that were in place before those that are, kept until these have loaded. */
+/** The versions that were in place before the current ones, kept until the current ones have loaded. */
 interface PreviousVersions {
   pathOf(name: string): string;
   adopt(names: readonly string[]): void;
-  /** Takes the version in place for the previous one. */
+  /** Makes the version in place the previous one. */
   keep(name: string): Promise<void>;
   putBack(name: string): Promise<void>;
   discard(name: string): Promise<void>;
@@ -178,7 +178,7 @@ function previousVersions(
   control: ControlDirectory,
   discard: (path: string) => Promise<void>,
 ): PreviousVersions {
-  // What is known not to be there need not be removed: at a start with many models that is most of the work.
+  // Skip removals of what cannot exist: at a start with many models they are most of the work.
   const kept = new Set<string>();
   const pathOf = (name: string) => control.path('previous', name);
   const discardOne = async (name: string): Promise<void> => {
@@ -206,7 +206,7 @@ function previousVersions(
   };
 }
 
-/** By way of the trash: from one moment to the next there is nothing at the path, however long deleting takes. */
+/** A rename to the trash empties the path at once, however long the deletion takes. */
 async function throwAway(control: ControlDirectory, path: string, trash: string): Promise<void> {
   await control.hold(trash);
   try {
@@ -233,7 +233,7 @@ async function recoverAll({ modelDir, control, previous, sleeping, hashOf }: Fou
   return addSleeping(found, left.asleep, sleeping, hashOf);
 }
 
-/** Resolves with the models whose previous version is still beside them. */
+/** Resolves with the models whose previous version is still kept. */
 async function recoverPrevious(
   modelDir: string,
   control: ControlDirectory,
@@ -264,7 +264,7 @@ async function recoverModels(
     if (!entry.isDirectory() || !isModelName(name)) continue;
     const stored = await markedSpec(join(modelDir, name));
     const previous = await markedSpec(previousOf(name));
-    // A directory without our marks may be anyone's: it is left alone until a model of that name is wanted.
+    // A directory without our marker may belong to someone else: it stays until a model of that name is desired.
     if (stored === undefined && previous === undefined) continue;
     found.set(name, { stored, previous, parked: false, loadedHash: loadedHashOf(name) });
   }
@@ -278,7 +278,7 @@ async function addSleeping(
   loadedHashOf: (name: string) => string | undefined,
 ): Promise<ReadonlyMap<string, StoredModel>> {
   for (const name of names) {
-    // In place counts: a model is moved out of sight by one rename, so the other one is older.
+    // The version in place wins: one rename hides a model, so the other copy is older.
     const stored = found.has(name) ? undefined : await markedSpec(sleeping.pathOf(name));
     if (stored === undefined || !isModelName(name)) await sleeping.discard(name);
     else found.set(name, { stored, previous: undefined, parked: true, loadedHash: loadedHashOf(name) });
@@ -286,13 +286,13 @@ async function addSleeping(
   return found;
 }
 
-/** The spec on a tree's marker; undefined unless there is exactly one readable marker. */
+/** The spec in a tree's marker. Undefined unless there is exactly one readable marker. */
 async function markedSpec(directory: string): Promise<ModelSpec | undefined> {
   return within(directory, async (held) => {
     const markers: string[] = [];
-    for await (const { name } of await opendir(held, { bufferSize: 256 })) {
+    for await (const { name } of await opendir(held)) {
       if (isMarkerName(name)) markers.push(name);
-      // Two of ours cannot be: somebody else put one there, and which one cannot be told.
+      // The agent never writes two. The other comes from elsewhere, and which one is unknown.
       if (markers.length > 1) return undefined;
     }
     const [marker] = markers;
@@ -301,14 +301,14 @@ async function markedSpec(directory: string): Promise<ModelSpec | undefined> {
   }).catch(() => undefined);
 }
 
-/** Renames a tree to a path, whatever is there; `discard` removes that. */
+/** Renames a tree to a path. `discard` removes whatever is there. */
 async function put(tree: string, path: string, discard: (path: string) => Promise<void>): Promise<void> {
   if (await movedToFree(tree, path)) return;
   await discard(path);
   await move(tree, path);
 }
 
-/** Renames a directory to a path where nothing, or only an empty directory, is; false when something else is there. */
+/** Renames a directory to a path that does not exist, or is an empty directory. False if something else is there. */
 async function movedToFree(from: string, to: string): Promise<boolean> {
   try {
     await move(from, to);
@@ -319,7 +319,7 @@ async function movedToFree(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** What rename(2) says of a target that is a directory with something in it, or no directory. */
+/** The errors of rename(2) for a target that is a non-empty directory, or not a directory. */
 const OCCUPIED: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR']);
 
 async function exists(path: string): Promise<boolean> {

@@ -23,7 +23,7 @@ import {
 } from './residency/settings.ts';
 import { DEFAULT_SOURCE_SETTINGS, type SourceSettings } from './sources/settings.ts';
 
-/** The agent's command line, as text; the names are KServe's flags and ours. */
+/** The agent's command line, as text. The names are KServe's flags and ours. */
 export interface AgentFlags extends LoggerFlags, BatcherFlags, ResidencyFlags {
   readonly enablePuller: boolean;
   readonly configDir: string;
@@ -40,11 +40,11 @@ export interface AgentFlags extends LoggerFlags, BatcherFlags, ResidencyFlags {
   readonly pvcRoot: string;
   readonly fileRoot: readonly string[];
   readonly denyNetwork: readonly string[];
-  /** KServe's, which its agent takes and does nothing with. */
+  /** A flag of KServe's that its agent accepts and ignores. */
   readonly probePeriod?: string | undefined;
 }
 
-/** What the agent runs with, checked. */
+/** The checked options that the agent runs with. */
 export interface AgentOptions {
   readonly enablePuller: boolean;
   /** Absolute. */
@@ -54,21 +54,21 @@ export interface AgentOptions {
   readonly componentPort: number;
   readonly port: number;
   readonly statusPort: number;
-  /** Where both ports listen; all addresses when absent. */
+  /** The address of both ports. All addresses if absent. */
   readonly host?: string;
-  /** Where the model server may be; the first that has a model repository is it. */
+  /** Where the model server may be. The first one with a model repository is used. */
   readonly modelServerUrls: readonly [URL, ...URL[]];
   readonly drainSeconds: number;
   readonly downloads: number;
   readonly loads: number;
   readonly sources: SourceSettings;
-  /** Undefined: requests are not logged. */
+  /** Undefined if requests are not logged. */
   readonly logger: LoggerSettings | undefined;
-  /** Undefined: requests are not batched. */
+  /** Undefined if requests are not batched. */
   readonly batcher: BatcherSettings | undefined;
-  /** Which models stay in memory, as far as residency.json does not say otherwise. */
+  /** Which models stay in memory, unless residency.json says otherwise. */
   readonly residency: ResidencySettings;
-  /** What does not do what it looks like, each a line for the log. */
+  /** Options that do not do what they seem to: one line each for the log. */
   readonly remarks: readonly string[];
 }
 
@@ -113,7 +113,8 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
     return path;
   };
   const address = (flag: string, text: string) => {
-    if (isIP(text) === 0) faults.push(`--${flag} ${JSON.stringify(text)} is no IP address such as 127.0.0.1`);
+    if (isIP(text) === 0)
+      faults.push(`--${flag} ${JSON.stringify(text)} is not an IP address such as 127.0.0.1`);
     return text;
   };
   const componentPort = number('component-port', flags.componentPort, 1, 65_535);
@@ -158,12 +159,12 @@ export function checkAgentOptions(flags: AgentFlags): AgentOptions {
 
 function withoutEffect({ probePeriod }: AgentFlags): string[] {
   if (probePeriod === undefined) return [];
-  return ["--probe-period has no effect: KServe's agent does nothing with it either"];
+  return ["--probe-period has no effect: KServe's agent ignores it too"];
 }
 
 /**
- * Behind a transformer the component's port is the transformer's. KServe's agent asks at 8080 always, so that is where
- * the model server is in every pod that works with it.
+ * Behind a transformer the component's port is the transformer's. KServe's agent always calls the model server at 8080,
+ * so every pod that works with it has the model server there.
  */
 function serverUrls(
   text: string | undefined,

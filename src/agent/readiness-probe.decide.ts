@@ -16,17 +16,17 @@ export type ComponentProbe =
 
 interface ProbeReading {
   readonly probe: ComponentProbe;
-  /** Where the component may be instead; it is ready when any of them says so. */
+  /** Other places where the component may be. It is ready if it is ready at any of them. */
   readonly alternatives: readonly ComponentProbe[];
-  /** What was not taken at its word, for the log; never a reason to stop. */
+  /** What was ignored in the probe, for the log. Never a reason to stop. */
   readonly remarks: readonly string[];
 }
 
 const LOCALHOST = '127.0.0.1';
 
 /**
- * Reads SERVING_READINESS_PROBE, the JSON of a Kubernetes Probe that the webhook copies from the container the agent
- * stands before. Absent, exec, grpc or unusable: the component is ready once its port accepts connections.
+ * Parses SERVING_READINESS_PROBE: a Kubernetes Probe as JSON, which the webhook copies from the container behind the
+ * agent. If it is absent, exec, grpc or unusable, the component is ready once its port accepts connections.
  */
 export function readComponentProbe(
   text: string | undefined,
@@ -42,12 +42,12 @@ export function readComponentProbe(
     );
     return { probe: { ...probe, port: componentPort }, alternatives: [], remarks };
   }
-  // The first port of a model server may speak gRPC, which answers no HTTP probe; 8080 is where KServe's servers speak HTTP.
+  // The first port of a model server may be gRPC, which answers no HTTP probe. KServe's servers have HTTP at 8080.
   const guess = notes.guessedPort && probe.kind === 'http' && componentPort !== DEFAULT_COMPONENT_PORT;
   return { probe, alternatives: guess ? [{ ...probe, port: DEFAULT_COMPONENT_PORT }] : [], remarks };
 }
 
-/** What is found out beside the probe itself. */
+/** What the parser notices beside the probe itself. */
 interface Notes {
   readonly remarks: string[];
   /** The probe's port is a name, which only the pod's spec can resolve. */
@@ -100,7 +100,9 @@ function httpProbe(
   };
 }
 
-/** Go's Probe has no host for the pod's own address; the agent shares the pod's network, so that is localhost. */
+/**
+ * In Go's Probe an absent host means the pod's own address. The agent shares the pod's network, so that is localhost.
+ */
 function target(
   action: Record<string, unknown>,
   componentPort: number,

@@ -5,29 +5,29 @@ import { readSoundHead } from '../lib/read-sound-head.ts';
 import { READ_ANSWERS } from './proxy/proxied-answer.decide.ts';
 import type { ComponentProbe } from './readiness-probe.decide.ts';
 
-/** How many names a reason lists before it only counts. */
+/** How many names a reason lists before it gives a number only. */
 const NAMES_SHOWN = 5;
 
 /** Decides whether the pod should get requests. */
 export interface Readiness {
-  /** Undefined when ready, else why not. */
+  /** Undefined if ready, else the reason. */
   check(): Promise<string | undefined>;
-  /** The models that must be loaded, or known to have failed, once; later sets do not count. */
+  /** The models that must load or fail once before the pod is ready. Later sets do not count. */
   setFirstSet(names: Iterable<string>): void;
   /** Why there is no first set. */
   setConfigFault(message: string): void;
   observe(name: string, phase: ModelPhase['phase'] | 'gone'): void;
-  /** With residency on-demand: no more can be loaded ahead of the requests for them, which may come now. */
+  /** With residency on-demand: nothing more is loaded ahead of requests, so the pod can get them. */
   memoryIsFull(): void;
   startDraining(): void;
 }
 
-/** Nothing more is waited for. */
+/** Phases that readiness does not wait for. */
 const SETTLED: ReadonlySet<ModelPhase['phase'] | 'gone'> = new Set([
   ...(['Loaded', 'Standby', 'Remote', 'Failed', 'gone', 'Unloading'] as const),
 ]);
 
-/** Makes a readiness that begins with "no models.json yet"; `probe` asks the component. */
+/** Makes a readiness that begins with "no models.json yet". `probe` asks the component. */
 export function createReadiness(probe: () => Promise<string | undefined>): Readiness {
   let pending: Map<string, string> | undefined;
   let fault = 'models.json has not been read yet';
@@ -64,7 +64,7 @@ function describe(pending: ReadonlyMap<string, string>): string {
   return `${pending.size} models of the first set are not loaded yet: ${shown.join(', ')}${more}`;
 }
 
-/** Lets callers that ask while an answer is under way share it. */
+/** Callers that ask during a running probe share its answer. */
 function shared<T>(ask: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined;
   return () => {
@@ -76,8 +76,8 @@ function shared<T>(ask: () => Promise<T>): () => Promise<T> {
 }
 
 /**
- * Asks once at each place where the component may be; undefined when it is ready at one of them, else what the first
- * says.
+ * Probes each place where the component may be, once. Undefined if it is ready at one of them, else the reason of the
+ * first.
  */
 export async function askComponents(
   probes: readonly [ComponentProbe, ...ComponentProbe[]],
@@ -86,7 +86,7 @@ export async function askComponents(
   return answers.includes(undefined) ? undefined : answers[0];
 }
 
-/** Asks the component once, as the probe says; undefined when it is ready. Kubelet's rules: any status from 200 to 399. */
+/** Probes the component once. Undefined if it is ready. As for kubelet, any status from 200 to 399 is a success. */
 function askComponent(probe: ComponentProbe): Promise<string | undefined> {
   return probe.kind === 'http' ? askHttp(probe) : askTcp(probe);
 }
@@ -111,7 +111,7 @@ function askTcp({ host, port, timeoutSeconds }: ComponentProbe): Promise<string 
 async function askHttp(probe: Extract<ComponentProbe, { kind: 'http' }>): Promise<string | undefined> {
   const { scheme, host, port, path, timeoutSeconds } = probe;
   const where = `${scheme}://${host}:${port}${path}`;
-  // Kubelet does not check the certificate of a probe either. TLS is loaded only where a probe needs it.
+  // Kubelet does not check the certificate of a probe either. TLS is loaded only if a probe needs it.
   const get = scheme === 'https' ? (await import('node:https')).get : httpGet;
   const options: RequestOptions & { rejectUnauthorized: boolean } = {
     host,
@@ -129,7 +129,7 @@ async function askHttp(probe: Extract<ComponentProbe, { kind: 'http' }>): Promis
       const status = response.statusCode ?? 0;
       resolve(status >= 200 && status < 400 ? undefined : `${where} answered ${status}`);
     });
-    // Node tells of an answer that switches protocols by this alone.
+    // Node reports an answer that switches protocols by this event only.
     call.on('close', () => resolve(`${where} answers in another protocol than HTTP`));
     call.on('socket', (socket) => readSoundHead(socket, READ_ANSWERS.maxHeaderSize));
     call.on('error', (error: NodeJS.ErrnoException) => resolve(`${where}: ${error.code ?? error.message}`));

@@ -2,6 +2,8 @@ import { type Clock, type Milliseconds, milliseconds, type Random, seconds } fro
 import type { Logger } from '../lib/log.ts';
 import { readComponentProbe } from './readiness-probe.decide.ts';
 import { readResidencyFile } from './config/config-watcher.ts';
+import type { EngineObserver } from './engine/context.ts';
+import { collectHeap, giveBackAfterWork } from './give-back.ts';
 import type { AroundProxy } from './around-proxy.ts';
 import { createDrainWait, type DrainWait } from './drain-wait.ts';
 import type { AgentOptions } from './options.ts';
@@ -15,7 +17,7 @@ import { startServing } from './serving.ts';
 import { createStatusBoard } from './status/status-store.ts';
 import type { StatusServer } from './status/status-server.ts';
 
-/** What the agent needs from outside. */
+/** What the agent needs from its caller. */
 interface AgentDeps {
   readonly options: AgentOptions;
   /** SERVING_READINESS_PROBE of the environment. */
@@ -23,36 +25,36 @@ interface AgentDeps {
   /** A new one for every start. */
   readonly instance: string;
   readonly puller: Puller;
-  /** Names the credentials of object stores. */
+  /** Holds the credentials of object stores. */
   readonly environment: Environment;
-  /** What the thread of the request logger runs. */
+  /** The script of the request logger's thread. */
   readonly logThread: URL;
   readonly clock: Clock;
   readonly random: Random;
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
   readonly log: Logger;
-  /** Where to listen; all addresses when absent. */
+  /** The address to listen on. All addresses if absent. */
   readonly address?: string;
 }
 
 interface RunningAgent {
   readonly port: number;
   readonly statusPort: number;
-  /** Fails readiness, lets requests finish, then ends everything. The model server keeps its models. */
+  /** Fails readiness, lets requests finish, then stops everything. The model server keeps its models. */
   stop(): Promise<void>;
 }
 
-/** Requests may still arrive for this long after the last one, until every gateway knows that the pod is going. */
+/** Wait for this long after the last request, until every gateway knows that the pod is terminating. */
 const QUIET_BEFORE_CLOSE = seconds(5);
 
-/** However long requests took: together with --drain-seconds it is less than the 30 s that a pod has to end. */
+/** The longest wait for requests. Together with --drain-seconds it is less than the 30 s that a pod has to end. */
 const FLUSH_AT_LEAST = seconds(5);
 
-/** Between two looks at a readiness that no probe asks for. */
+/** Between two checks of readiness when no probe asks for it. */
 const LOOK_EVERY = milliseconds(500);
 
-/** Starts the agent; it is serving when this resolves, and ready once its first models are settled. */
+/** Starts the agent. It serves when this resolves, and is ready once its first models have loaded or failed. */
 export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   const { options, clock, log } = deps;
   const reading = readComponentProbe(deps.readinessProbe, options.componentPort, options.port);
@@ -74,7 +76,12 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
     models: () => models?.engine.models() ?? [],
     waker: () => starting ?? models?.waker(),
   });
-  const { stepped, forgotten, registry } = serving.metrics;
+  const { forgotten, registry } = serving.metrics;
+  let steps = 0;
+  const stepped: EngineObserver['stepped'] = (...step) => {
+    steps += 1;
+    serving.metrics.stepped(...step);
+  };
   if (options.enablePuller) {
     const running = await startModels(
       { ...deps, readiness, board, registry, stepped, forgotten },
@@ -86,8 +93,13 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
       starting = undefined;
     });
   } else readiness.setFirstSet([]);
-  // The status should say so as soon as the pod could be ready, whether or not it is asked for.
+  // The status should show it as soon as the pod could be ready, whether or not a probe asks.
   void lookUntil(() => board.facts().ready, notReady, clock, ending.signal);
+  const served = () => {
+    const { inFlight, lastStarted } = serving.proxy.activity();
+    return inFlight === 0 ? lastStarted : undefined;
+  };
+  void giveBackAfterWork({ steps: () => steps, served }, { clock, collect: collectHeap }, ending.signal);
   const { port } = serving.proxy;
   log.info({ port, statusPort: serving.status.port, puller: options.enablePuller }, 'the agent is serving');
   return {
@@ -96,7 +108,7 @@ export async function runAgent(deps: AgentDeps): Promise<RunningAgent> {
   };
 }
 
-/** Whether requests may have to wait for their models, as far as can be said before these are known. */
+/** Whether requests may have to wait for their models, as far as the flags and residency show. */
 function waitsAtStart({ enablePuller, residency, configDir }: AgentOptions): boolean {
   if (!enablePuller) return false;
   if (residency.kind === 'on-demand' || residency.waitWhileServerIsAway) return true;

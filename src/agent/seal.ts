@@ -7,7 +7,7 @@ import { filesBelow } from './files/files-below.ts';
 import { type HeldDirectory, holdDirectory } from './files/held-directory.ts';
 import { createSlots, type Slots } from './slots.ts';
 
-/** The file at the top of a tree that says it is whole; it appears when everything else is safely on disk. */
+/** The file at the top of a tree that marks it as complete. It is written after everything else is safely on disk. */
 interface Marker {
   readonly name: string;
   readonly content: string;
@@ -15,17 +15,17 @@ interface Marker {
 
 /**
  * Flushes every file of a tree and then marks it, so that no power cut leaves a marker on a partial tree. The names need no
- * flush of their own: the file systems that volumes of nodes are on (ext4, XFS, btrfs) write them in the order they were made
- * in, or with the file. Nor does the marker: lost or empty it is none, and the model is fetched once more.
+ * flush of their own: the file systems of node volumes (ext4, XFS, btrfs) write them in the order of their creation,
+ * or with the file. Nor does the marker: if it is lost or empty, the model is fetched again.
  *
- * The model server may read the tree meanwhile, and does: a model is loaded while it is sealed, and told to be loaded when both
- * are done. Whatever ends the agent in between costs another download.
+ * The model server may read the tree meanwhile, and does: a model loads while it is sealed, and is reported as loaded
+ * when both are done. If the agent ends in between, the cost is another download.
  */
 type Seal = (directory: string, marker: Marker) => Promise<void>;
 
-/** A tree that takes longer to flush does not hold up those that come after it. */
+/** A tree that takes longer to flush does not hold up the next ones. */
 const LONGEST_ROUND = milliseconds(100);
-/** Less than the threads that there are for files (agent-main.ts), so that nobody else has to wait for the disk. */
+/** Fewer than the threads for files (agent-main.ts), so that other work need not wait for the disk. */
 const FLUSHES_AT_ONCE = 8;
 
 const NEVER = new AbortController().signal;
@@ -33,8 +33,8 @@ const NEVER = new AbortController().signal;
 const flush = promisify(fsync);
 
 /**
- * Makes a `Seal` for trees that come in numbers. They are flushed in rounds: who comes during one waits for the next. A file
- * system writes its journal once for all that ask at the same time, and makes everybody else wait meanwhile; 90 small
+ * Makes a `Seal` for many trees. They are flushed in rounds: a tree that comes during one waits for the next. A file
+ * system writes its journal once for all concurrent flushes, and blocks everyone else meanwhile. 90 small
  * models flushed as they come take it three times as long.
  */
 export function createSeal(clock: Clock): Seal {
@@ -59,7 +59,7 @@ export function createSeal(clock: Clock): Seal {
       void rounds();
     });
   return async (directory, marker) => {
-    // Held: should another tree be put in its place meanwhile, that one is not marked.
+    // Held open: if another tree is put in its place meanwhile, that one is not marked.
     const tree = holdDirectory(directory);
     try {
       await flushed(tree);
@@ -96,7 +96,7 @@ async function flushAll(top: string, flushes: Slots): Promise<void> {
 }
 
 async function flushFile(path: string): Promise<void> {
-  // A pipe that another container puts in the file's place would be waited for.
+  // Do not wait for a pipe that another container puts in the file's place.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     await flush(descriptor);

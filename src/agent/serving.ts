@@ -15,25 +15,25 @@ import { startStatusServer, type StatusServer } from './status/status-server.ts'
 
 interface ServingDeps {
   readonly options: AgentOptions;
-  /** Where to listen; all addresses when absent. */
+  /** The address to listen on. All addresses if absent. */
   readonly address?: string;
-  /** Undefined when ready, else why not. */
+  /** Undefined if ready, else the reason. */
   readonly notReady: () => Promise<string | undefined>;
   readonly board: StatusBoard;
   readonly drainWait: DrainWait;
   readonly models: () => Iterable<Readonly<TrackedModel>>;
-  /** By whom requests wait for models that sleep; undefined, or giving nothing: none waits. */
+  /** Lets requests wait for sleeping models. If undefined, or if it returns undefined, no request waits. */
   readonly waker?: () => ModelWaker | undefined;
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
   readonly clock: Clock;
   readonly log: Logger;
   readonly environment: Environment;
-  /** What the thread of the request logger runs. */
+  /** The script of the request logger's thread. */
   readonly logThread: URL;
 }
 
-/** What others reach the agent by. */
+/** The agent's two servers. */
 interface Serving {
   readonly proxy: Proxy;
   readonly status: StatusServer;
@@ -41,14 +41,14 @@ interface Serving {
   readonly around: AroundProxy;
 }
 
-/** Another container of the pod listens where the agent has to. */
+/** Another container of the pod listens on a port that the agent needs. */
 class AgentPortTakenError extends MmsError {
   readonly code = 'AGENT_PORT_TAKEN';
   readonly retryable = true;
 
   constructor(flag: string, port: number, cause: unknown) {
     super(
-      `cannot listen on port ${port} (${flag}): something else in the pod listens there, the model server perhaps. ` +
+      `cannot listen on port ${port} (${flag}): another process in the pod listens there, perhaps the model server. ` +
         `Give that container another port: requests and probes expect the agent at ${port}.`,
       { cause },
     );

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import type { ControlDirectory } from './control-directory.ts';
 import { move } from './files/own-files.ts';
 
-/** The files of models that sleep: on disk, and where no model server looks for models. */
+/** The files of sleeping models: on disk, where no model server looks for models. */
 export interface SleepingFiles {
   pathOf(name: string): string;
   has(name: string): boolean;
-  /** Takes over what an agent before this one left. */
+  /** Takes over what an earlier agent left. */
   adopt(names: readonly string[]): void;
-  /** Moves a model's directory here, and back; a rename each, however large it is. */
+  /** Moves a model's directory here, and back. Each is a rename, however large the model is. */
   park(name: string): Promise<void>;
   unpark(name: string): Promise<void>;
   discard(name: string): Promise<void>;
@@ -17,11 +17,11 @@ export interface SleepingFiles {
 /** How a tree gets to its place, and away from it. */
 interface Moves {
   readonly discard: (path: string) => Promise<void>;
-  /** Renames a tree to a path, whatever is there. */
+  /** Renames a tree to a path, and replaces what is there. */
   readonly put: (tree: string, path: string) => Promise<void>;
 }
 
-/** They lie in a corner of the control directory, which is on the same file system as the models in place. */
+/** They are in a subdirectory of the control directory, on the same file system as the models in place. */
 export function sleepingFiles(
   modelDir: string,
   control: ControlDirectory,

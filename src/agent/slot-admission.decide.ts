@@ -1,32 +1,32 @@
-/** How the slots for one kind of work stand. Spans in milliseconds. */
+/** The state of the slots for one kind of work. Durations in milliseconds. */
 export interface SlotLoad {
   readonly limit: number;
-  /** For how long each that is taken has been. */
+  /** How long each slot has been taken. */
   readonly takenFor: readonly number[];
   /** Work that takes longer is slow. */
   readonly slowAfter: number;
-  /** How many came in by patience alone, beside slow work that goes on still. */
+  /** How many extra ones were admitted beside slow work that still runs. */
   readonly extra: number;
   readonly sinceLastGrant: number;
 }
 
 interface SlotAdmission {
-  /** 0: the next may begin. Else when to look again, if nothing ends before; Infinity: when something ends. */
+  /** 0: the next may begin. Else when to check again, if nothing ends before; Infinity: when something ends. */
   readonly wait: number;
-  /** What `extra` is once the next has begun. */
+  /** The value of `extra` once the next has begun. */
   readonly extra: number;
 }
 
-/** The first so many that come in by patience wait once `slowAfter`, the next so many twice, and so on. */
+/** The first this many extra ones wait once `slowAfter`, the next this many twice, and so on. */
 const OF_ONE_PATIENCE = 4;
-/** However much hangs, the next begins after so many times `slowAfter`. */
+/** However much hangs, the next begins after at most this many times `slowAfter`. */
 const LONGEST_PATIENCE = 60;
 
 /**
- * Whether the next piece of work may begin. Slow work gives its place to the next, so that a few that hang do not hold up the others.
- * But where nothing is quick, a server is just slow, and more at once make it slower: so no more than `limit` give theirs,
- * twice as many at once then, and those beyond that come one by one, ever more slowly. There is no number at which it
- * comes to a standstill: of 300 that hang, 40 run at once after a minute and 100 after a quarter of an hour.
+ * Whether the next piece of work may begin. Slow work frees its place, so that a few hanging ones do not hold up the
+ * others. But if everything is slow, the server itself is slow, and more load makes it slower. So at most `limit`
+ * places are freed, which allows twice as many at once. Further ones are admitted one by one, ever more slowly, and
+ * never stop entirely: if 300 hang, 40 run at once after a minute and 100 after a quarter of an hour.
  */
 export function admissionAfter({
   limit,
@@ -36,7 +36,7 @@ export function admissionAfter({
   sinceLastGrant,
 }: SlotLoad): SlotAdmission {
   const slow = takenFor.filter((span) => span >= slowAfter).length;
-  // Where those that hung have ended, the next that hang are met with the same patience as they were.
+  // When hanging work has ended, the next that hangs is waited for as long as the first.
   const still = slow <= limit ? 0 : Math.min(extra, slow - limit);
   const counted = takenFor.length - Math.min(slow, limit + still);
   if (counted < limit) return { wait: 0, extra: still };

@@ -2,18 +2,18 @@ import { NO_MORE_WAITING } from '../lib/abort.ts';
 import { type Clock, type Milliseconds, milliseconds } from '../lib/clock.ts';
 import { admissionAfter, type SlotLoad } from './slot-admission.decide.ts';
 
-/** The right to do one piece of work; giving it back twice is fine. */
+/** The right to do one piece of work. Releasing it twice is fine. */
 export interface Slot {
   release(): void;
 }
 
-/** Bounds how much goes on at once, first come first served. */
+/** Bounds how much work runs at once, first come first served. */
 export interface Slots {
-  /** Resolves with a slot, or undefined when the signal aborts first. */
+  /** Resolves with a slot, or undefined if the signal aborts first. */
   take(signal: AbortSignal): Promise<Slot | undefined>;
 }
 
-/** Work that takes longer than `after` gives its place to the next, as {@link admissionAfter} says. */
+/** Work that takes longer than `after` frees its place for the next; see {@link admissionAfter}. */
 interface SlowWork {
   readonly clock: Clock;
   readonly after: Milliseconds;
@@ -27,7 +27,7 @@ export function createSlots(limit: number, slow?: SlowWork): Slots {
   const waiting = new Set<() => void>();
   const places = createPlaces(limit, slow, () => admit());
   let look = new AbortController();
-  /** Lets in all that may begin now, and runs again when time alone lets in the next. */
+  /** Admits all that may begin now, and runs again when the next may begin by time alone. */
   const admit = (): void => {
     look.abort(NO_MORE_WAITING);
     while (waiting.size > 0) {
@@ -66,7 +66,7 @@ export function createSlots(limit: number, slow?: SlowWork): Slots {
         };
         waiting.add(granted);
         signal.addEventListener('abort', aborted, { once: true });
-        // An earlier waiter has already scheduled the next look.
+        // An earlier waiter has already scheduled the next check.
         if (waiting.size === 1) admit();
       });
     },
@@ -74,14 +74,14 @@ export function createSlots(limit: number, slow?: SlowWork): Slots {
 }
 
 interface Places {
-  /** 0: one may be taken now. Else the milliseconds until it is worth to look again. */
+  /** 0: one may be taken now. Else the milliseconds until the next check. */
   open(): number;
   take(): Slot;
 }
 
-/** @param freed called when one was given back */
+/** @param freed called when one was released */
 function createPlaces(limit: number, slow: SlowWork | undefined, freed: () => void): Places {
-  /** Of each slot that is taken, when it was. */
+  /** The time at which each taken slot was taken. */
   const taken = new Map<symbol, number>();
   let extra = 0;
   let lastGrant = 0;

@@ -21,10 +21,10 @@ import type { ModelResidency } from './residency/residency.ts';
 import type { ModelWaker } from './residency/waker.ts';
 import type { StatusBoard } from './status/status-store.ts';
 
-/** A step that takes longer gives its slot to the next. */
+/** A step that takes longer frees its slot for the next. */
 const SLOW_AFTER = seconds(1);
 
-/** Where models come and go as they are asked for, those who follow the status hear of it so often. */
+/** With residency on-demand, how often subscribers of the status get the changes that only follow requests. */
 const QUIET_FOR = seconds(60);
 
 interface ModelsDeps {
@@ -45,11 +45,11 @@ export interface RunningModels {
   readonly engine: Engine;
   readonly store: ModelStore;
   readonly residency: RunningResidency;
-  /** By what requests wait for their models; undefined: none has to. */
+  /** Lets requests wait for their models. Undefined if none has to. */
   readonly waker: () => ModelWaker | undefined;
-  /** The pod ends. */
+  /** The pod is terminating. */
   startDraining: ModelResidency['startDraining'];
-  /** Resolves once models.json and residency.json have been read for the first time, whatever was in them. */
+  /** Resolves once models.json and residency.json have been read for the first time, whatever they contain. */
   readonly read: Promise<undefined>;
 }
 
@@ -66,7 +66,7 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
       ofProcess: processMemoryAt(Number(url.port === '' ? 80 : url.port)),
     });
   const adapter = discoverModelServer([speak(first), ...others.map(speak)]);
-  // The two know each other; until there is an engine, it has no model to decide for.
+  // The two refer to each other. Until there is an engine, there is no model to decide for.
   const made: { engine?: Engine } = {};
   const adopted = Promise.withResolvers<ReadonlyMap<string, StoredModel>>();
   const residency = await startResidency(
@@ -107,7 +107,7 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
   void watchModelConfig(options.configDir, clock, signal, report, residency.read);
   const changed = (modelServer: ServerState): void => board.setFacts({ modelServer });
   void monitorModelServer({ adapter, engine, clock, log, changed }, signal);
-  void tellQuietly(board, clock, signal);
+  void flushQuietly(board, clock, signal);
   const { waker, startDraining } = residency;
   const wakes = () => residency.isOnDemand() || options.residency.waitWhileServerIsAway;
   return {
@@ -116,7 +116,7 @@ export async function startModels(deps: ModelsDeps, signal: AbortSignal): Promis
   };
 }
 
-/** A budget for the disk has to count what an agent before this one has fetched, too; one tree after the other. */
+/** A disk budget must also count what an earlier agent fetched. Measures one tree after the other. */
 async function measureFound(
   store: ModelStore,
   engine: Engine | undefined,
@@ -130,10 +130,10 @@ async function measureFound(
   }
 }
 
-async function tellQuietly(board: StatusBoard, clock: Clock, signal: AbortSignal): Promise<void> {
+async function flushQuietly(board: StatusBoard, clock: Clock, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(QUIET_FOR, signal);
-    board.tellQuiet();
+    board.flushQuiet();
   }
 }
 
@@ -173,7 +173,7 @@ function takeReading(
   readiness.setConfigFault(reading.message);
   const { hash } = board.facts().config;
   board.setFacts({ config: { state: 'faulty', message: reading.message, hash } });
-  // A restarted agent that never saw a good set keeps what its predecessor had on disk.
+  // A restarted agent without a good set keeps what its predecessor had on disk.
   const recovered = recoveredSet(found);
   if (hash === null && recovered.size > 0) {
     readiness.setFirstSet(recovered.keys());

@@ -12,6 +12,8 @@ export interface ResidencyFigures {
   readonly resident: number;
   readonly budget: number | undefined;
   readonly declared: number | undefined;
+  /** The most of that since the model server began: it keeps what it has grown to. */
+  readonly declaredPeak: number | undefined;
   /** The model server's memory use above its use without models. */
   readonly measured: number | undefined;
   /** Requests that found their model in memory, and those that waited for it. */
@@ -29,6 +31,7 @@ export function residencyIn(samples: readonly MetricSample[]): ResidencyFigures 
     resident,
     budget: valueOf('memory_budget_bytes'),
     declared: valueOf('resident_declared_bytes'),
+    declaredPeak: valueOf('resident_declared_peak_bytes'),
     measured: valueOf('resident_measured_bytes'),
     hits: valueOf('residency_hits_total') ?? 0,
     misses: valueOf('residency_misses_total') ?? 0,
@@ -41,6 +44,7 @@ export function residencySum(a: ResidencyFigures, b: ResidencyFigures): Residenc
     resident: a.resident + b.resident,
     budget: sum(a.budget, b.budget),
     declared: sum(a.declared, b.declared),
+    declaredPeak: sum(a.declaredPeak, b.declaredPeak),
     measured: sum(a.measured, b.measured),
     hits: a.hits + b.hits,
     misses: a.misses + b.misses,

@@ -19,32 +19,35 @@ import {
 
 export interface ApiClientOptions {
   readonly clock: Clock;
-  /** Sent as User-Agent, so that audit logs say who asked: `kserve-mms/0.1.0`. */
+  /** Sent as User-Agent, so that audit logs show the client: `kserve-mms/0.1.0`. */
   readonly userAgent: string;
-  /** How long one request may take unless the call says otherwise; 30 s. A watch has no such bound. */
+  /** The time limit of one request unless the call gives another; 30 s. A watch has no such limit. */
   readonly timeout?: Milliseconds;
-  /** When a silent connection is looked into; see {@link PROBE}. */
+  /** When to check a silent connection; see {@link PROBE}. */
   readonly probe?: ProbeTiming;
-  /** Called with each finished request; must not throw. */
+  /** Called with each finished request. Must not throw. */
   readonly observe?: RequestObserver;
-  /** Called with each warning of the API server (its header `Warning`), also those of admission webhooks; must not throw. */
+  /**
+   * Called with each warning of the API server (its header `Warning`), also those of admission webhooks. Must not
+   * throw.
+   */
   readonly warn?: (warning: string) => void;
 }
 
 interface WriteOptions extends CallOptions {
-  /** Who the changed fields belong to; also the identity that server-side apply compares. */
+  /** The owner of the changed fields. Also the identity that server-side apply compares. */
   readonly fieldManager?: string;
-  /** Go through admission and validation, store nothing. */
+  /** Run admission and validation, store nothing. */
   readonly dryRun?: boolean;
   /** `status`, for kinds that have the subresource. */
   readonly subresource?: 'status';
 }
 
 interface DeleteOptions extends CallOptions {
-  /** Delete only this very object, in this very state; otherwise the call fails with API_CONFLICT. */
+  /** Delete only this very object, in this very state. Otherwise the call fails with API_CONFLICT. */
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
   readonly propagationPolicy?: 'Orphan' | 'Background' | 'Foreground';
-  /** How long a pod has to end; 0: it is gone at once, without a word of its kubelet. */
+  /** How long a pod has to end. 0: it is removed at once, without waiting for its kubelet. */
   readonly gracePeriodSeconds?: number;
 }
 
@@ -53,7 +56,7 @@ export interface ListQuery {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
-  /** Objects a page; the answer's `metadata.continue` is there while more follow. */
+  /** Objects a page. The answer has `metadata.continue` if there are more. */
   readonly limit?: number;
   readonly continue?: string;
   /** Absent: the most recent state, by a quorum read. */
@@ -65,7 +68,7 @@ export interface WatchQuery {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   readonly resourceVersion: string;
-  /** After this the server ends the watch by itself. */
+  /** The server ends the watch after this time. */
   readonly timeoutSeconds: number;
 }
 
@@ -79,12 +82,12 @@ export type Patch =
   | { readonly type: 'merge'; readonly body: object }
   /** RFC 6902. */
   | { readonly type: 'json'; readonly body: readonly object[] }
-  /** Server-side apply: `body` holds just the fields of this manager. `force` takes over fields others hold. */
+  /** Server-side apply: `body` holds only the fields of this manager. `force` takes over fields of other managers. */
   | { readonly type: 'apply'; readonly body: object; readonly fieldManager: string; readonly force: boolean };
 
 /**
  * A thin JSON client of the API server. Each call makes one request and rejects with an `ApiError`, or with an
- * `InvalidNameError` when the name cannot stand in a path; retrying is the caller's.
+ * `InvalidNameError` for a name that is invalid in a path. The caller retries.
  */
 export interface ApiClient extends PodProxy, PodLogs, ServerVersions {
   get<T extends KubernetesObject>(
@@ -99,7 +102,7 @@ export interface ApiClient extends PodProxy, PodLogs, ServerVersions {
     options?: CallOptions,
   ): Promise<ObjectList<T>>;
   create<T extends KubernetesObject>(resource: Resource<T>, object: T, options?: WriteOptions): Promise<T>;
-  /** PUT: fails with API_CONFLICT when `metadata.resourceVersion` is given and no longer the current one. */
+  /** PUT: fails with API_CONFLICT if `metadata.resourceVersion` is given and not the current one. */
   replace<T extends KubernetesObject>(resource: Resource<T>, object: T, options?: WriteOptions): Promise<T>;
   patch<T extends KubernetesObject>(
     resource: Resource<T>,
@@ -109,13 +112,14 @@ export interface ApiClient extends PodProxy, PodLogs, ServerVersions {
   ): Promise<T>;
   delete(resource: Resource, reference: ObjectReference, options?: DeleteOptions): Promise<void>;
   /**
-   * The raw bytes of one watch: a JSON object a line. The promise settles once the server has answered; the bytes end when
-   * it closes the watch and throw an `ApiError` when the connection breaks. Aborting the signal frees the connection.
+   * The raw bytes of one watch: one JSON object a line. The promise resolves once the server has answered. The bytes
+   * end when the server closes the watch, and throw an `ApiError` if the connection breaks. Aborting the signal frees
+   * the connection.
    */
   watch(resource: Resource, query: WatchQuery, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
-  /** Whether its connections still lead anywhere. */
+  /** Whether its connections are still alive. */
   readonly liveness: Liveness;
-  /** Drops every connection; requests under way fail. */
+  /** Drops every connection. Running requests fail. */
   close(): Promise<void>;
 }
 
@@ -124,11 +128,11 @@ const DEFAULT_TIMEOUT = seconds(30);
 const PATCH_CONTENT_TYPES: Readonly<Record<Patch['type'], string>> = {
   merge: 'application/merge-patch+json',
   json: 'application/json-patch+json',
-  // JSON is YAML; the API server knows apply by this type only: meta/v1, types.go, ApplyYAMLPatchType.
+  // JSON is YAML, and this is the API server's only type for apply: meta/v1, types.go, ApplyYAMLPatchType.
   apply: 'application/apply-patch+yaml',
 };
 
-/** A client that speaks as the current context of the kubeconfig. */
+/** A client with the identity of the kubeconfig's current context. */
 export function createApiClient(kubeConfig: KubeConfig, options: ApiClientOptions): ApiClient {
   const credentials = createCredentials(kubeConfig);
   const liveness = createLiveness(options.clock, options.probe ?? PROBE, (timeout) =>
@@ -174,7 +178,7 @@ function readCalls(transport: Transport): Pick<ApiClient, 'get' | 'list' | 'watc
       const path = collectionPath(resource, namespace) + queryString(rest);
       const answer = await transport.json({ verb: 'list', method: 'GET', resource, path, ...options });
       if (isObjectList<T>(answer)) return answer;
-      throw new ApiError(`list ${path}: the answer has no items, so it says nothing about what exists`, {
+      throw new ApiError(`list ${path}: the answer has no items, so it does not show what exists`, {
         code: 'API_BAD_RESPONSE',
       });
     },
@@ -253,7 +257,7 @@ function createPath(resource: Resource, object: KubernetesObject): string {
   return collectionPath(resource, namespace);
 }
 
-/** Items of a list lack apiVersion and kind, and the API server wants both in what it is sent. */
+/** Items of a list lack apiVersion and kind, and the API server requires both in requests. */
 function typed(resource: Resource, object: object): object {
   return { apiVersion: apiVersionOf(resource), kind: resource.kind, ...object };
 }

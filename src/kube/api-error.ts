@@ -46,20 +46,20 @@ interface StatusDetails {
 
 interface ApiErrorFields {
   readonly code: ApiErrorCode;
-  /** HTTP status; absent when no answer came. */
+  /** HTTP status. Absent if no answer came. */
   readonly status?: number;
-  /** The Status reason, such as `Expired`; absent when the answer was no Status. */
+  /** The Status reason, such as `Expired`. Absent if the answer was not a Status. */
   readonly reason?: string;
   readonly details?: StatusDetails;
-  /** How long the server asks to be left alone. */
+  /** The wait before a retry that the server asks for. */
   readonly retryAfter?: Milliseconds;
   readonly cause?: unknown;
 }
 
 /**
- * `retryable` speaks of the caller's whole read-decide-write run: after a conflict the same bytes never succeed, the
- * run does. 401 and 403 are retryable because tokens rotate, and because an API server that has just started answers
- * them until its authorizer has loaded the roles.
+ * `retryable` describes the caller's whole read-decide-write sequence: after a conflict the same bytes never succeed,
+ * but the sequence does. 401 and 403 are retryable because tokens rotate, and because an API server that has just
+ * started answers with them until its authorizer has loaded the roles.
  */
 const RETRYABLE: Readonly<Record<ApiErrorCode, boolean>> = {
   API_NOT_FOUND: false,
@@ -109,7 +109,7 @@ export function isApiError(thrown: unknown, ...codes: readonly ApiErrorCode[]): 
  * The error for an answer other than 2xx.
  *
  * @param what the request, for the message: `get ConfigMap ns/name`
- * @param body the body as text; a Status in JSON normally, but a proxy on the way may send anything
+ * @param body the body as text: usually a Status in JSON, but a proxy in between may send anything
  * @param retryAfterHeader the header `Retry-After` in seconds, as the API server sends it
  */
 export function errorFromResponse(
@@ -124,7 +124,7 @@ export function errorFromResponse(
   return errorFromStatus(what, { ...parsed, code: status }, fallback);
 }
 
-/** The error for a Status, which also comes inside a watch that began with 200. */
+/** The error for a Status. A watch that began with 200 may also contain one. */
 export function errorFromStatus(what: string, status: KubernetesStatus, retryAfter?: Milliseconds): ApiError {
   const http = typeof status.code === 'number' ? status.code : 500;
   const after = retryAfterOf(status) ?? retryAfter;
@@ -151,12 +151,13 @@ function describe(http: number, status: KubernetesStatus): string {
 }
 
 /**
- * A 403 is also the answer of quotas, policies and namespaces that end, where no role helps. Its causes tell of the last; that
- * roles are at fault only the text tells: "cannot VERB resource" (k8s.io/apiserver, responsewriters.forbiddenMessage).
+ * Quotas, policies and terminating namespaces also answer with 403, and no role helps then. The Status's causes
+ * identify a terminating namespace. Only the text shows that a role is missing: "cannot VERB resource"
+ * (k8s.io/apiserver, responsewriters.forbiddenMessage).
  */
 function adviceOn({ message = '', details }: KubernetesStatus): string {
   if (details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true)
-    return '; the namespace is being deleted, and nothing new is let into it';
+    return '; the namespace is being deleted, and nothing can be created in it';
   if (/ cannot \S+ (resource|path) /.test(message)) return '; check the roles bound to this identity';
   return '';
 }
@@ -178,7 +179,7 @@ function parseStatus(body: string): KubernetesStatus {
     const value: unknown = JSON.parse(body);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   } catch {
-    // Not JSON: a proxy's page, or the plain-text answers of an API server that is starting.
+    // Not JSON: a proxy's page, or the plain text of an API server that is starting.
   }
   const text = shortened(body.trim(), 200);
   return text === '' ? {} : { message: text };

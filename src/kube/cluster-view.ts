@@ -30,10 +30,10 @@ import {
 import type { Resource } from './resources.ts';
 import { createTrainedModelProjection } from './trained-model-projection.ts';
 
-/** Pods are cached as what is kept of them. */
+/** Pods are cached in a reduced form. */
 const WATCHED_PODS = PODS as Resource as Resource<WatchedPod>;
 
-/** Each watch, and what its metrics call it. */
+/** Each watch, by its name in the metrics. */
 const WATCHES = {
   inferenceServices: 'inferenceservices',
   trainedModels: 'trainedmodels',
@@ -45,13 +45,13 @@ const WATCHES = {
 } as const;
 type WatchName = keyof typeof WATCHES;
 
-/** All that the manager knows of the cluster: one watch a kind, shared by webhook and reconciler. */
+/** The manager's view of the cluster: one watch a kind, shared by webhook and reconciler. */
 export interface ClusterView {
   readonly inferenceServices: Reflector<InferenceService>;
   readonly trainedModels: Reflector<TrainedModel>;
   /** By the InferenceService they name, as its reconcile key. */
   readonly trainedModelsByKey: ObjectIndex<TrainedModel>;
-  /** The bytes they ask for together, by the same key; those that cannot be read ask for none. */
+  /** The sum of the bytes they request, by the same key. An unreadable quantity counts as 0. */
   readonly memoryByKey: ObjectSums<TrainedModel>;
   /** Only those with our label: no cluster-wide cache of ConfigMaps. */
   readonly modelConfigs: Reflector<ConfigMap>;
@@ -59,18 +59,18 @@ export interface ClusterView {
   readonly serviceAccounts: Reflector<ServiceAccount>;
   /** KServe's `inferenceservice-config`, if there is one. */
   readonly systemConfig: Reflector<ConfigMap>;
-  /** Pods of InferenceServices, whoever created them; no decision for pods or ConfigMaps waits for them. */
+  /** Pods of InferenceServices, regardless of their creator. No decision on pods or ConfigMaps waits for this cache. */
   readonly pods: Reflector<WatchedPod>;
   /** By the InferenceService that they belong to, as its reconcile key. */
   readonly podsByKey: ObjectIndex<WatchedPod>;
-  /** The webhook's own; only that it changes is of interest. */
+  /** The webhook's own configuration. Only the fact that it changes matters. */
   readonly certificate: Reflector<Secret>;
 }
 
 interface ClusterViewOptions {
   readonly client: ApiClient;
   readonly certificateSecret: { readonly namespace: string; readonly name: string };
-  /** Whether pods are made of InferenceServices here, so that all of them is needed. */
+  /** Whether this process makes pods of InferenceServices, and so needs all of their fields. */
   readonly makesPods: boolean;
   readonly clock: Clock;
   readonly random: Random;
@@ -89,7 +89,7 @@ type Settings = 'serviceAccounts' | 'systemConfig' | 'certificate';
 function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> {
   const trainedModelsByKey = createIndex<TrainedModel>(keyOfTrainedModel);
   const memoryByKey = createSums<TrainedModel>(memoryShareOf);
-  // A ConfigMap is looked for under the InferenceService of its name; an owner that differs is found by its own name.
+  // A ConfigMap is indexed under the InferenceService of its name. A different owner is found by its own name.
   const modelConfigsByKey = createIndex<ConfigMap>((configMap) => keysOfConfigMap(configMap)[0]);
   const podsByKey = createIndex<WatchedPod>(keyOfWatchedPod);
   return {
@@ -124,7 +124,7 @@ function watchServing(options: ClusterViewOptions): Omit<ClusterView, Settings> 
   };
 }
 
-/** What decisions take into account beside it. */
+/** Further inputs of decisions. */
 function watchSettings(options: ClusterViewOptions): Pick<ClusterView, Settings> {
   const { certificateSecret } = options;
   return {
@@ -149,7 +149,7 @@ function watchSettings(options: ClusterViewOptions): Pick<ClusterView, Settings>
   };
 }
 
-/** What every watch is given. */
+/** The options of every watch. */
 function shared(
   name: WatchName,
   { client, clock, random, logger, observe }: ClusterViewOptions,
@@ -157,21 +157,21 @@ function shared(
   return { client, clock, random, logger, observe: (event) => observe(WATCHES[name], event) };
 }
 
-/** What is needed of every reflector, whatever it holds: to wait for it and to stop it. */
+/** What waiting and stopping need of a reflector, whatever it holds. */
 export type AnyReflector = Syncing & Pick<Reflector<KubernetesObject>, 'stop' | 'cache' | 'heardAt'>;
 
-/** All of them, by what their metrics call them. */
+/** All of them, by their names in the metrics. */
 export function reflectorsOf(view: ClusterView): ReadonlyMap<string, AnyReflector> {
   const names = Object.keys(WATCHES) as WatchName[];
   return new Map(names.map((name): [string, AnyReflector] => [WATCHES[name], view[name]]));
 }
 
-/** Those that decide upon pods and ConfigMaps; each must be synced before anything is decided. */
+/** The caches for decisions on pods and ConfigMaps. All must be synced before the first decision. */
 export function decisiveReflectors(view: ClusterView): readonly AnyReflector[] {
   return [...reflectorsOf(view).values()].filter((reflector) => reflector !== view.pods);
 }
 
-/** What is not there yet, and why; undefined when everything is known that decisions need. */
+/** The caches that are not synced yet, and why. Undefined if everything that decisions need is known. */
 export function missingFrom(needed: readonly AnyReflector[]): string | undefined {
   const missing = needed.filter(({ cache }) => !cache.synced);
   if (missing.length === 0) return undefined;

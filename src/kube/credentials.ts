@@ -5,14 +5,14 @@ import { Agent, type Dispatcher } from 'undici';
 import { messageOf } from '../lib/errors.ts';
 import { ApiError } from './api-error.ts';
 
-/** What one request needs to reach the API server and be believed there. */
+/** What one request needs to connect and authenticate to the API server. */
 export interface PreparedRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly dispatcher: Dispatcher;
   /**
-   * Gives later requests new connections; those under way keep theirs. For when this one got no answer: its connection may
-   * have died silently, and so may the idle ones beside it.
+   * Gives later requests new connections. Running requests keep theirs. Call it if this request got no answer: its
+   * connection may have died silently, and so may the idle ones of the same pool.
    */
   retire(): void;
 }
@@ -25,37 +25,38 @@ interface Pool {
 
 export interface Credentials {
   /**
-   * Headers and connection pool for a request, from what the kubeconfig says now: a token file is read again once a
+   * Headers and connection pool for a request, from the current kubeconfig: a token file is read again once a
    * minute, an expired exec credential is fetched again.
    *
    * @param path path and query below the server's address
-   * @throws {ApiError} API_CREDENTIALS when they cannot be had, for instance when an exec plugin fails; API_UNREACHABLE when the
-   * kubeconfig's server is none that can be called
+   * @throws {ApiError} API_CREDENTIALS if there are none, for example because an exec plugin fails; API_UNREACHABLE if
+   * the kubeconfig's server cannot be called
    */
   prepare(path: string): Promise<PreparedRequest>;
-  /** Drops all connections, for good. */
+  /** Drops all connections permanently. */
   close(): Promise<void>;
 }
 
 /** Go's http.Server of kube-apiserver drops idle connections after 90 s; stay well below (apiserver, secure_serving.go). */
 const IDLE_CONNECTION_MS = 30_000;
-/** As client-go; libuv then probes each second, ten times, so that a dead host is noticed within 40 s. */
+/** As in client-go. libuv then probes each second, ten times, so that a dead host is noticed within 40 s. */
 const TCP_KEEP_ALIVE_MS = 30_000;
 
 /**
  * One connection pool for as long as the TLS identity stays the same. `KubeConfig.applySecurityAuthentication` makes a
- * new undici agent at each call (client-node 2.0.1), and with it a TLS handshake a request; so only its public parts are used.
+ * new undici agent at each call (client-node 2.0.1), and so a TLS handshake a request. Therefore only its public parts
+ * are used.
  */
 export function createCredentials(kubeConfig: KubeConfig): Credentials {
   let pool: Pool | undefined;
   let closed = false;
   const retired = new Set<WeakRef<Dispatcher>>();
 
-  /** The first of several concurrent callers makes the pool, the others wait for the same one. */
+  /** The first of several concurrent callers makes the pool. The others wait for it. */
   function poolFor(cluster: Cluster, options: RequestOptions): Pool {
     const fingerprint = fingerprintOf(cluster, options);
     if (pool?.fingerprint === fingerprint) return pool;
-    // Requests under way, watches among them, finish on the old identity.
+    // Running requests, watches too, finish with the old identity.
     if (pool !== undefined) retirePool(pool);
     const made: Pool = { fingerprint, dispatcher: createDispatcher(kubeConfig, cluster, options) };
     made.dispatcher.catch(() => {
@@ -66,8 +67,8 @@ export function createCredentials(kubeConfig: KubeConfig): Credentials {
   }
 
   /**
-   * Only let go of: its idle connections end by their own time limit, and it is collected after the last request. undici's
-   * close() would leave requests under way beyond the reach of a later destroy() (8.12, agent.js).
+   * Drops the reference only: its idle connections time out, and it is collected after the last request. undici's
+   * close() would put running requests out of reach of a later destroy() (8.12, agent.js).
    */
   function retirePool(old: Pool): void {
     if (pool === old) pool = undefined;
@@ -113,8 +114,8 @@ export function createCredentials(kubeConfig: KubeConfig): Credentials {
 }
 
 /**
- * client-node lets no request go unencrypted unless certificates are not looked at anyway (2.0.1, config.ts), and calls it a
- * matter of credentials.
+ * client-node refuses unencrypted requests unless certificate checks are off (2.0.1, config.ts), and reports that as an
+ * error of the credentials.
  */
 function refuseBadServer(cluster: Cluster | null): void {
   if (cluster === null) return;
@@ -124,8 +125,8 @@ function refuseBadServer(cluster: Cluster | null): void {
   const named = `the server of cluster ${cluster.name} in the kubeconfig, ${JSON.stringify(server)},`;
   const message =
     protocol === 'http:'
-      ? `${named} is not encrypted: write https://; where it is meant so, as behind kubectl proxy, set insecure-skip-tls-verify: true beside it`
-      : `${named} is no https:// URL: write it as https://HOST:PORT`;
+      ? `${named} is not encrypted: write https://. If that is intended, as behind kubectl proxy, set insecure-skip-tls-verify: true beside it`
+      : `${named} is not an https:// URL: write it as https://HOST:PORT`;
   throw new ApiError(message, { code: 'API_UNREACHABLE' });
 }
 
@@ -136,7 +137,7 @@ function urlOf(cluster: Cluster, path: string): URL {
 function headersOf(options: RequestOptions): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(options.headers ?? {})) {
-    // A token file commonly ends in a newline, which no header may hold.
+    // A token file commonly ends in a newline, which is invalid in a header.
     headers[name.toLowerCase()] = String(value).trim();
   }
   if (typeof options.auth === 'string') {
@@ -161,7 +162,7 @@ async function createDispatcher(
   options: RequestOptions,
 ): Promise<Dispatcher> {
   if (cluster.proxyUrl !== undefined) return proxyDispatcher(kubeConfig, cluster);
-  // HTTP/1.1: a watch then owns its connection, so one that is dead or slow never holds up another request.
+  // HTTP/1.1: a watch then owns its connection, so a dead or slow one never holds up another request.
   return new Agent({
     allowH2: false,
     keepAliveTimeout: IDLE_CONNECTION_MS,
@@ -174,7 +175,7 @@ type TlsIdentity = Pick<
   'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'rejectUnauthorized' | 'servername'
 >;
 
-/** An absent option must stay absent: undici passes on whatever key is there. */
+/** An absent option must stay absent: undici passes on every key, even if undefined. */
 function tlsOptionsOf(options: RequestOptions): TlsIdentity {
   return {
     ...(options.ca !== undefined && { ca: options.ca }),
@@ -187,7 +188,7 @@ function tlsOptionsOf(options: RequestOptions): TlsIdentity {
   };
 }
 
-/** Only client-node knows how to build its SOCKS connector; the one it makes here is kept. */
+/** Only client-node can build its SOCKS connector. The one it makes here is kept. */
 async function proxyDispatcher(kubeConfig: KubeConfig, cluster: Cluster): Promise<Dispatcher> {
   const context = new RequestContext(cluster.server, HttpMethod.GET);
   await kubeConfig.applySecurityAuthentication(context);

@@ -3,31 +3,31 @@ import type { Clock } from '../lib/clock.ts';
 import { jsonKind, jsonParts } from '../lib/json-parts.ts';
 import { jsonMeter, type JsonMeter } from '../lib/json-meter.ts';
 
-/** Called with an object of which fields were left out, such as `metadata.annotations`. */
+/** Called with an object of which fields were dropped, such as `metadata.annotations`. */
 type LeftOut = (object: unknown, fields: readonly string[]) => void;
 
-/** What is shorter is parsed in one go: the costliest of it, `{"a":"","b":"",…`, takes some 30 ms. */
+/** Shorter text is parsed in one go: the most expensive, `{"a":"","b":"",…`, takes some 30 ms. */
 const SHORT = 256 * 1024;
 /**
- * What one object may hold, as a review (`REVIEW_BOUNDS` of the webhook): 1.5 MiB of `{},{},…` take 170 ms to parse, of
- * `"k1":"","k2":"",…` 130 ms, and of what objects are usually made of 10 ms. A list of 25,000 references has 50,000 values.
+ * The limit of one object, the same as of a review (`REVIEW_BOUNDS` of the webhook). Parsing 1.5 MiB of `{},{},…` takes
+ * 170 ms, of `"k1":"","k2":"",…` 130 ms, and of usual objects 10 ms. A list of 25,000 references has 50,000 values.
  */
 const MOST = { values: 60_000, names: 5_500, depth: 1_000 };
 /**
- * What may be kept in part; `object` is that of an event. Of all else nothing or the whole is kept: half a spec would be taken
- * for another one.
+ * The fields that may be kept in part; `object` is that of an event. Other fields are kept as a whole or dropped: half
+ * a spec would be taken for a different one.
  */
 const OPENED: ReadonlySet<string> = new Set(['', 'metadata', 'object', 'object.metadata']);
-/** Bytes that are looked at before it is asked whether they are too much already. */
+/** The number of bytes to count before the limits are checked. */
 const LOOK = 32 * 1024;
 /** No object of Kubernetes has more fields. */
 const MOST_FIELDS = 500;
 
 /**
- * Parses an object, or the event of a watch that holds one, in a short time, whatever a tenant has put into it: fields that are
- * more than that are left out.
+ * Parses an object, or the event of a watch that holds one, in a short time, whatever a tenant has put into it. Fields
+ * above the limits are dropped.
  *
- * @throws {SyntaxError} for what is no JSON
+ * @throws {SyntaxError} for text that is not JSON
  */
 export function decodeObject(text: Buffer, leftOut?: LeftOut): unknown {
   if (text.length <= SHORT || jsonKind(text) !== 'object') return parsed(text);
@@ -38,7 +38,7 @@ export function decodeObject(text: Buffer, leftOut?: LeftOut): unknown {
   return object;
 }
 
-/** A list, one object after the other as {@link decodeObject} does, with pauses between them. */
+/** Parses a list, one object after the other like {@link decodeObject}, with pauses between them. */
 export function listDecoder(clock: Clock, leftOut: LeftOut): (text: Buffer) => Promise<unknown> {
   const breathe = createBreather(clock);
   return async (text) => {
@@ -66,7 +66,7 @@ interface Budget {
   names: number;
 }
 
-/** The value as far as it is within the budget, which it takes from; undefined when nothing of it is. */
+/** The part of the value that is within the budget, from which it is deducted. Undefined if nothing is. */
 function within(text: Buffer, path: string, budget: Budget, leftOut: string[]): unknown {
   const meter = jsonMeter(budget, 0);
   if (isModest(text, meter)) {
@@ -98,7 +98,7 @@ function isModest(text: Buffer, meter: JsonMeter): boolean {
   return meter.depth() <= MOST.depth;
 }
 
-/** As JSON.parse does, for which `__proto__` is a name like others. */
+/** As in JSON.parse, `__proto__` is a name like any other. */
 function setMember(record: Record<string, unknown>, name: string, value: unknown): void {
   Object.defineProperty(record, name, { value, configurable: true, enumerable: true, writable: true });
 }

@@ -4,7 +4,7 @@ import type { CallOptions } from './transport.ts';
 import { isApiError } from './api-error.ts';
 import type { ObjectReference, Resource } from './resources.ts';
 
-/** One GET; undefined when there is no such object. Not found is an answer, every other failure is thrown. */
+/** One GET. Undefined if the object does not exist. Every other failure is thrown. */
 export async function getIfThere<T extends KubernetesObject>(
   client: ApiClient,
   resource: Resource<T>,

@@ -3,21 +3,22 @@ import { isLongJson, isRecord, recordsIn } from '../lib/json.ts';
 
 /** kubectl's copy of the whole object. */
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-/** Annotations that are read here; a pod gets others from KServe's controller. */
+/** Annotations that are read here. Pods get others from KServe's controller. */
 const READ_ANNOTATION = /^(?:kserve-mms|(?:internal\.)?serving\.kserve\.io)\//;
-/** Variables by which a predictor with containers of its own says what it is. */
+/** Environment variables by which a predictor with its own containers declares what it is. */
 const READ_VARIABLES: ReadonlySet<unknown> = new Set(['MULTI_MODEL_SERVER', 'PROTOCOL']);
 
-/** Characters of an InferenceService of which all is kept. Those that people write have some thousand. */
+/** InferenceServices up to this many characters are kept whole. Typical ones have some thousand. */
 const MOST = 32 * 1024;
-/** Characters of one of its fields, and of a field within a container or a block of a framework, where it has more. */
+/** The most characters of one field, and of a field within a container or a framework's block, in a longer one. */
 const MOST_OF_FIELD = 8 * 1024;
 const MOST_WITHIN = 1024;
 const MOST_CONTAINERS = 16;
 
 /**
- * What the cache keeps of InferenceServices: of one of usual length everything but kubectl's copy of it; of others, which a tenant
- * may make by the hundred, what multi-model serving beside KServe reads. Changes the object, which is fresh.
+ * What the cache keeps of InferenceServices: of one with a usual length everything but kubectl's copy. A tenant can
+ * create hundreds of longer ones; of these it keeps what multi-model serving beside KServe reads. Changes the object,
+ * which is not shared yet.
  */
 export function keptInferenceService(object: InferenceService): InferenceService {
   const service = withoutLastApplied(object);
@@ -38,7 +39,7 @@ export function keptInferenceService(object: InferenceService): InferenceService
   } as InferenceService;
 }
 
-/** Where InferenceServices are what pods are made of, all else of them is kept. */
+/** If pods are made of InferenceServices here, all their other fields are kept. */
 export function withoutLastApplied(service: InferenceService): InferenceService {
   const { annotations } = service.metadata;
   if (annotations !== undefined) Reflect.deleteProperty(annotations, LAST_APPLIED);

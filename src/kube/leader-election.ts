@@ -11,13 +11,13 @@ import type { ApiClient } from './api-client.ts';
 import { startDeadline, type Deadline } from '../lib/deadline.ts';
 import { createLeaseLock, type LeaseAttempt, type LeaseLock } from './lease-lock.ts';
 
-/** As client-go's defaults for controllers: tools/leaderelection, leaderelection.go. */
+/** client-go's defaults for controllers: tools/leaderelection, leaderelection.go. */
 export interface LeaderElectionDurations {
-  /** How long a lease counts after its last renewal; whole seconds. */
+  /** How long a lease is valid after its last renewal; whole seconds. */
   readonly lease: Milliseconds;
-  /** How long a leader goes on without a renewal; must be shorter than `lease`. */
+  /** How long a leader keeps leading without a renewal; must be shorter than `lease`. */
   readonly renewDeadline: Milliseconds;
-  /** Between two tries; must be shorter than `renewDeadline`. */
+  /** Between two attempts; must be shorter than `renewDeadline`. */
   readonly retryPeriod: Milliseconds;
 }
 
@@ -27,13 +27,13 @@ const DEFAULT_LEADER_ELECTION_DURATIONS: LeaderElectionDurations = {
   retryPeriod: seconds(2),
 };
 
-/** Less than client-go's 1.2: its worst case, 15 + 2 × 4.4 s, is longer than a cluster should be without a leader. */
+/** Less than client-go's 1.2, whose worst case, 15 + 2 × 4.4 s, is too long for a cluster without a leader. */
 const RETRY_JITTER = 0.2;
 
 export interface LeaderElectionOptions {
   readonly client: ApiClient;
   readonly namespace: string;
-  /** Of the Lease. */
+  /** Namespace and name of the Lease. */
   readonly name: string;
   /** Unique to this process, such as the pod's name and a random part. */
   readonly identity: string;
@@ -41,27 +41,27 @@ export interface LeaderElectionOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly durations?: LeaderElectionDurations;
-  /** Leave the lease as it is on stop(): it ends by itself. Otherwise it is given back. */
+  /** On stop() keep the lease until it expires. By default it is released. */
   readonly keepOnStop?: boolean;
-  /** The signal aborts when the lead ends; nothing may be written after that. */
+  /** The signal aborts when this replica stops leading. Nothing may be written after that. */
   readonly onStartedLeading: (signal: AbortSignal) => void | Promise<void>;
-  /** Once for each time of leading, right after its signal aborted. On stop() the lease is held until it has resolved. */
+  /** Called once per term, right after its signal aborted. On stop() the lease is held until it has resolved. */
   readonly onStoppedLeading: () => void | Promise<void>;
 }
 
 export interface LeaderElection {
   isLeader(): boolean;
   /**
-   * Ends leading, gives the lease back (unless `keepOnStop`) so that another replica leads at once, and resolves after
-   * that.
+   * Ends leading, releases the lease (unless `keepOnStop`) so that another replica can lead at once, and then
+   * resolves.
    */
   stop(): Promise<void>;
 }
 
 /**
- * Competes for a Lease until stopped. Times are spans measured here, never another machine's clock: a candidate waits until
- * it has itself seen the lease unchanged for its whole duration; a leader counts from before it sent its last successful
- * renewal and so stops before anyone else can start.
+ * Competes for a Lease until stopped. All times are durations measured here, never another machine's clock. A candidate
+ * waits until it has itself seen the lease unchanged for its whole duration. A leader counts from before it sent its
+ * last successful renewal, and so stops before any other replica can start.
  */
 export function startLeaderElection(options: LeaderElectionOptions): LeaderElection {
   const durations = options.durations ?? DEFAULT_LEADER_ELECTION_DURATIONS;
@@ -73,14 +73,14 @@ export function startLeaderElection(options: LeaderElectionOptions): LeaderElect
     lock: createLeaseLock({
       ...options,
       duration: durations.lease,
-      // A request on a connection that died must leave time for one on another.
+      // A request on a dead connection must leave time for one on another connection.
       timeout: milliseconds(durations.renewDeadline / 3),
     }),
     term: undefined,
   };
   const finished = compete(context);
   return {
-    // The clock is asked too: a process that was frozen may run other code before its timers.
+    // Check the clock too: a process that was frozen may run other code before its timers.
     isLeader: () =>
       context.term !== undefined &&
       !context.term.ended.signal.aborted &&
@@ -92,7 +92,7 @@ export function startLeaderElection(options: LeaderElectionOptions): LeaderElect
   };
 }
 
-/** One time of leading. */
+/** One term as leader. */
 interface Term {
   readonly ended: AbortController;
   renewedAt: MonotonicMs;
@@ -115,29 +115,29 @@ async function compete(context: ElectionContext): Promise<void> {
     if (attempt.held && !stopped()) await lead(context, renewal);
     else renewal.deadline.clear();
     if (stopped()) break;
-    // No later than the moment in which the other's lease ends.
+    // No later than the moment at which the other replica's lease expires.
     const retry = durations.retryPeriod * (1 + RETRY_JITTER * options.random());
     const wait = milliseconds(Math.min(retry, attempt.freeIn ?? retry));
     await options.clock.sleep(wait, stopping.signal);
     lock.waited(wait);
   }
-  // Also after a try that was cut short by the stop, which may yet have reached the server.
+  // Also after an attempt that stop() cut short: it may still have reached the server.
   if (options.keepOnStop !== true) await release(context);
 }
 
-/** A renewal about to be sent, and how long it allows to lead should it succeed. */
+/** A renewal about to be sent, and how long this replica may lead if it succeeds. */
 interface Renewal {
   readonly sentAt: MonotonicMs;
   readonly deadline: Deadline;
 }
 
-/** Counted by a timer, which no change of the wall clock moves. */
+/** Measured by a timer, which a change of the wall clock does not affect. */
 function startRenewal({ options, durations, stopping }: ElectionContext): Renewal {
   const deadline = startDeadline(options.clock, durations.renewDeadline, stopping.signal);
   return { sentAt: options.clock.monotonic(), deadline };
 }
 
-/** From winning the lease to having ended all that comes with it. */
+/** From acquiring the lease to the end of all work that needs it. */
 async function lead(context: ElectionContext, won: Renewal): Promise<void> {
   const { options, stopping } = context;
   const term: Term = { ended: new AbortController(), renewedAt: won.sentAt };
@@ -153,13 +153,13 @@ async function lead(context: ElectionContext, won: Renewal): Promise<void> {
     await closed;
     return;
   }
-  // Work that does not end must not keep the lease from others longer than its natural end.
+  // Work that does not end must not hold the lease longer than its duration.
   const timer = new AbortController();
   await Promise.race([closed, options.clock.sleep(context.durations.renewDeadline, timer.signal)]);
   timer.abort();
 }
 
-/** Returns when the lead is lost, when it has not been renewed in time, or on stop. */
+/** Returns when the lease is lost, when it was not renewed in time, or on stop. */
 async function renewWhilePossible(context: ElectionContext, term: Term, won: Renewal): Promise<void> {
   const { options, durations } = context;
   let { deadline } = won;
@@ -182,7 +182,7 @@ async function renewWhilePossible(context: ElectionContext, term: Term, won: Ren
   }
 }
 
-/** A failure is no answer: neither held nor known to be someone else's. */
+/** A failure shows neither that the lease is held nor that another replica holds it. */
 async function tryOnce(context: ElectionContext, signal: AbortSignal): Promise<LeaseAttempt> {
   const { options, stopping, lock } = context;
   try {
@@ -204,7 +204,7 @@ async function release(context: ElectionContext): Promise<void> {
   try {
     await lock.release(deadline.signal);
   } catch (error) {
-    options.logger.warn({ err: error }, 'the lease could not be given back; it ends by itself');
+    options.logger.warn({ err: error }, 'the lease could not be released; it expires');
   } finally {
     deadline.clear();
   }
@@ -214,13 +214,13 @@ async function guarded(context: ElectionContext, callback: () => void | Promise<
   try {
     await callback();
   } catch (error) {
-    context.options.logger.error({ err: error }, 'what goes with leading failed');
+    context.options.logger.error({ err: error }, 'a task of the leader failed');
   }
 }
 
 function checkDurations({ lease, renewDeadline, retryPeriod }: LeaderElectionDurations): void {
   if (lease % 1000 === 0 && lease > renewDeadline && renewDeadline > retryPeriod && retryPeriod > 0) return;
   throw new RangeError(
-    'leader election wants a lease in whole seconds, a renewDeadline shorter than it and a retryPeriod shorter than that',
+    'leader election needs a lease in whole seconds, a renewDeadline shorter than it and a retryPeriod shorter than that',
   );
 }

@@ -4,12 +4,12 @@ import { isApiError } from './api-error.ts';
 import { getIfThere } from './get-if-there.ts';
 import { LEASES, type Lease } from './resources.ts';
 
-/** The outcome of one try. */
+/** The outcome of one attempt. */
 export interface LeaseAttempt {
   readonly held: boolean;
-  /** Who else holds it; absent when this try could not tell. */
+  /** Who else holds it. Absent if this attempt could not find out. */
   readonly holder?: string;
-  /** How long the holder's lease still counts if it is not renewed. */
+  /** How long the holder's lease stays valid if it is not renewed. */
   readonly freeIn?: Milliseconds;
 }
 
@@ -24,20 +24,23 @@ interface LeaseLockOptions {
   readonly clock: Clock;
 }
 
-/** Reads and writes one Lease. Every write carries the version that was read, so that of two racing ones only one succeeds. */
+/**
+ * Reads and writes one Lease. Every write carries the version that was read, so only one of two concurrent writes
+ * succeeds.
+ */
 export interface LeaseLock {
-  /** Renews the lease when it is ours; takes it when it is free or has been seen unchanged for its whole duration. */
+  /** Renews the lease if it is ours. Acquires it if it is free or was seen unchanged for its whole duration. */
   acquireOrRenew(signal: AbortSignal): Promise<LeaseAttempt>;
-  /** So much time has passed for certain: counts towards the other holder's duration. */
+  /** This much time has passed for certain: it counts towards the other holder's duration. */
   waited(span: Milliseconds): void;
-  /** Gives the lease back when it is still ours. */
+  /** Releases the lease if it is still ours. */
   release(signal: AbortSignal): Promise<void>;
 }
 
 export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
   const { client, identity, timeout } = options;
   const reference = { namespace: options.namespace, name: options.name };
-  /** Spans that were slept through are monotonic, which the wall clock is not. */
+  /** Time spent suspended counts in the monotonic clock; the wall clock may be set. */
   let unchanged = { resourceVersion: '', span: milliseconds(0) };
 
   async function write(lease: Lease | undefined, signal: AbortSignal): Promise<LeaseAttempt> {
@@ -48,7 +51,7 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
       else await client.replace(LEASES, { ...lease, spec }, { signal, timeout });
       return { held: true };
     } catch (error) {
-      // Someone else was faster; who it was shows at the next read.
+      // Another replica was faster. The next read shows which one.
       if (isApiError(error, 'API_CONFLICT', 'API_ALREADY_EXISTS')) return { held: false };
       throw error;
     }
@@ -74,7 +77,7 @@ export function createLeaseLock(options: LeaseLockOptions): LeaseLock {
       const lease = await read(options, signal);
       if (lease?.spec?.holderIdentity !== identity) return;
       const renewTime = microTime(options.clock);
-      // One second, as client-go: a duration of 0 is invalid.
+      // One second, as in client-go: a duration of 0 is invalid.
       const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime };
       await client.replace(LEASES, { ...lease, spec }, { signal, timeout });
     },
@@ -101,7 +104,7 @@ function nextSpec(options: LeaseLockOptions, lease: Lease | undefined): NonNulla
   };
 }
 
-/** `MicroTime` wants six digits after the second; for people to read, no decision rests on it. */
+/** `MicroTime` requires six digits after the second. For people only: no decision depends on it. */
 function microTime(clock: Clock): string {
   return new Date(clock.now()).toISOString().replace('Z', '000Z');
 }

@@ -13,7 +13,7 @@ interface ListAllOptions<T extends KubernetesObject> {
   /** For one page. */
   readonly timeout: Milliseconds;
   readonly signal: AbortSignal;
-  /** Applied to each object as its page arrives, so that what it drops is never held for all of them. */
+  /** Applied to each object as its page arrives, so that dropped fields are never held for all of them. */
   readonly shape: (object: T) => T;
   /** Parses a page; see {@link CallOptions}. */
   readonly decode?: CallOptions['decode'];
@@ -21,31 +21,32 @@ interface ListAllOptions<T extends KubernetesObject> {
 
 interface Snapshot<T extends KubernetesObject> {
   readonly objects: readonly T[];
-  /** Where a watch takes over from this list. */
+  /** The version from which a watch continues this list. */
   readonly resourceVersion: string;
 }
 
 /**
- * A page that is longer is asked for again with fewer objects: reading it would hold up everything else, and tenants may make
- * hundreds of objects that are as large as etcd lets them be. Pages of usual objects are half as long.
+ * A longer page is requested again with fewer objects: parsing it would block everything else, and tenants may create
+ * hundreds of objects of the largest size that etcd allows. Pages of usual objects are half as long.
  */
 const PAGE_BYTES = 8 * 1024 ** 2;
 /**
- * Of a page of one object, which cannot be made shorter: a list that ends at it would never be complete. etcd takes 1.5 MiB, in
- * which a byte may be `<`, that the API server writes as the six of `\u003c`; 3 MiB where etcd is told to take more.
+ * For a page of one object, which cannot be made shorter: without it the list would never be complete. etcd accepts 1.5
+ * MiB, of which every byte may be a `<`, which the API server writes as the six bytes `\u003c`; 3 MiB if etcd is
+ * configured for more.
  */
 const ONE_OBJECT_BYTES = 24 * 1024 ** 2;
-/** Of a list in one piece. One that is longer fails, and is tried in pages again. */
+/** The limit of an unpaged list. A longer one fails, and is retried in pages. */
 const WHOLE_BYTES = 64 * 1024 ** 2;
-/** How many fewer, and how many more at the next page when it was short enough. */
+/** The factor for fewer objects, and for more at the next page once one was short enough. */
 const FEWER = 4;
 const MORE = 2;
 
 /**
- * Every object of a kind as of one moment, by a quorum read, in pages. The snapshot behind the pages expires after some five
- * minutes (etcd compaction); the list then starts again in one piece, which cannot expire.
+ * All objects of a kind at one moment, by a quorum read, in pages. The snapshot behind the pages expires after some
+ * five minutes (etcd compaction). The list is then repeated without pages, and cannot expire.
  *
- * @throws {ApiError} as the client does, and API_BAD_RESPONSE for an answer that is no usable list
+ * @throws {ApiError} as the client does, and API_BAD_RESPONSE for an answer that is not a usable list
  */
 export async function listAll<T extends KubernetesObject>(options: ListAllOptions<T>): Promise<Snapshot<T>> {
   try {
@@ -72,7 +73,7 @@ async function listPages<T extends KubernetesObject>(options: ListAllOptions<T>)
   }
 }
 
-/** A page with as many objects as wanted, or with fewer when these are large. */
+/** A page of the wanted size, or with fewer objects if these are large. */
 async function readPage<T extends KubernetesObject>(
   { client, resource, query, timeout, signal, decode }: ListAllOptions<T>,
   wanted: number,
@@ -105,7 +106,7 @@ function versionOf<T extends KubernetesObject>(resource: Resource<T>, page: Obje
   });
 }
 
-/** Items of built-in kinds come without apiVersion and kind, though the same objects in a watch have both. */
+/** Items of built-in kinds come without apiVersion and kind, although a watch sends both. */
 function completed<T extends KubernetesObject>(resource: Resource<T>, item: T): T {
   const name: unknown = (item as { metadata?: { name?: unknown } } | null)?.metadata?.name;
   if (typeof name !== 'string') {

@@ -1,32 +1,33 @@
 import { seconds } from '../lib/clock.ts';
 import type { Clock, Milliseconds, MonotonicMs } from '../lib/clock.ts';
 
-/** The times a probe works by. */
+/** The timing of a probe. */
 export interface ProbeTiming {
-  /** Silence of a watch before one is sent. */
+  /** How long a watch must be silent before a probe is sent. */
   readonly after: Milliseconds;
-  /** For its answer. */
+  /** For the probe's answer. */
   readonly within: Milliseconds;
-  /** At least between two. */
+  /** The minimum between two probes. */
   readonly every: Milliseconds;
-  /** How often a silent watch looks. */
+  /** How often a silent watch checks. */
   readonly lookEvery: Milliseconds;
 }
 
-/** Whether the connections to the API server still lead anywhere, which a connection that is silent does not tell by itself. */
+/** Whether the connections to the API server are alive. A silent connection does not show it. */
 export interface Liveness {
   readonly timing: ProbeTiming;
-  /** When the latest request was sent that got no answer in time; undefined while all did. */
+  /** When the latest request without an answer in time was sent. Undefined while all were answered. */
   readonly doubtedSince: MonotonicMs | undefined;
-  /** A request that was sent then got no answer in time. */
+  /** A request that was sent at this time got no answer in time. */
   doubt(sentAt: MonotonicMs): void;
-  /** Sends something cheap; one at a time, however many ask. Resolves whatever comes of it. */
+  /** Sends a cheap request, one at a time however many callers there are. Resolves whatever the outcome. */
   probe(): Promise<void>;
 }
 
 /**
- * As client-go's pings of HTTP/2 (k8s.io/apimachinery, util/net: 30 s of silence, 15 s for the answer), which HTTP/1.1 does not
- * have: dead connections are noticed within 40 s, where a watch that has nothing to tell could be silent for minutes.
+ * Like client-go's pings of HTTP/2 (k8s.io/apimachinery, util/net: 30 s of silence, 15 s for the answer), which
+ * HTTP/1.1 does not have. Dead connections are noticed within 40 s, although a watch without changes may be silent for
+ * minutes.
  */
 export const PROBE: ProbeTiming = {
   ...{ after: seconds(20), within: seconds(10), every: seconds(10), lookEvery: seconds(5) },
@@ -49,7 +50,7 @@ export function createLiveness(
       if (doubtedSince === undefined || sentAt > doubtedSince) doubtedSince = sentAt;
     },
     probe() {
-      // What becomes of it is told to doubt(), as of any request.
+      // The outcome is passed to doubt(), as for every request.
       const now = clock.monotonic();
       if (probing !== undefined || now - probedAt < timing.every) return probing ?? Promise.resolve();
       probedAt = now;

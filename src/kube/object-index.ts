@@ -1,14 +1,14 @@
 import type { KubernetesObject, ObjectKey } from '../contract/kubernetes.ts';
 
-/** What a reflector's store keeps up to date. */
+/** Derived data that a reflector's store keeps up to date. */
 export interface IndexUpdate<T extends KubernetesObject> {
-  /** For the reflector's store alone: the object under this key is now this one, or is gone. Must not throw. */
+  /** Called by the reflector's store only: the object under this key is now this one, or is gone. Must not throw. */
   assign(key: ObjectKey, object: T | undefined): void;
 }
 
-/** The cached objects grouped by something in them, kept up to date by the reflector that owns the cache. */
+/** The cached objects, grouped by a key. Kept up to date by the reflector that owns the cache. */
 export interface ObjectIndex<T extends KubernetesObject> extends IndexUpdate<T> {
-  /** The objects of one group, in no particular order; empty when there are none. O(1), not a copy. */
+  /** The objects of one group, in no particular order. Empty if there are none. O(1), not a copy. */
   group(name: string): Iterable<T>;
   /** How many objects the group has. */
   sizeOf(name: string): number;
@@ -17,14 +17,14 @@ export interface ObjectIndex<T extends KubernetesObject> extends IndexUpdate<T> 
 /**
  * An index to hand to `startReflector`, such as TrainedModels by the InferenceService they name.
  *
- * @param groupOf the group of an object, undefined for none. One that throws puts the object into no group: the shape of
- * what a cluster holds is not ours to trust.
+ * @param groupOf the group of an object, undefined for none. If it throws, the object has no group: the shape of
+ * objects in a cluster is not to be trusted.
  */
 export function createIndex<T extends KubernetesObject>(
   groupOf: (object: T) => string | undefined,
 ): ObjectIndex<T> {
   const groups = new Map<string, Group<T>>();
-  // The group itself rather than its name: each name that `groupOf` makes is a text of its own.
+  // The group itself, not its name: each name that `groupOf` makes is a new string.
   const groupByKey = new Map<ObjectKey, Group<T>>();
 
   function leave(key: ObjectKey, group: Group<T>): void {

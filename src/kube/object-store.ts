@@ -3,21 +3,23 @@ import { keyOf, type KubernetesObject, type ObjectKey } from '../contract/kubern
 import type { IndexUpdate } from './object-index.ts';
 import { compareResourceVersions } from './resource-version.ts';
 
-/** One difference between what the cache held and what the cluster holds now. */
+/** One difference between the cache and the cluster. */
 export type ObjectDelta<T extends KubernetesObject> =
   | { readonly type: 'added'; readonly object: T }
   | { readonly type: 'updated'; readonly object: T; readonly previous: T }
-  /** `object` is the last state known: of the deletion itself, or the cached one when only a list showed the absence. */
+  /**
+   * `object` is the last known state: from the deletion itself, or the cached one if only a list showed the absence.
+   */
   | { readonly type: 'deleted'; readonly object: T; readonly previous: T };
 
-/** The objects of one kind, changed only by what a list or a watch says. Each change returns what became different. */
+/** The objects of one kind, changed only by a list or a watch. Each change returns the differences. */
 export interface ObjectStore<T extends KubernetesObject> {
   readonly cache: ObjectCache<T>;
-  /** Takes a complete list for the whole truth, even where its versions are older: after a restored backup they are. */
+  /** Replaces the content by a complete list, even if its versions are older: after a restored backup they are. */
   replaceAll(objects: readonly T[]): ObjectDelta<T>[];
-  /** An added or modified object. One that is older than the cached one, or the same, changes nothing. */
+  /** An added or modified object. If it is older than the cached one, or the same, nothing changes. */
   put(object: T): ObjectDelta<T>[];
-  /** A deleted object. The echo of a deletion that was already followed by a new object changes nothing. */
+  /** A deleted object. A late event for a deletion changes nothing if a new object has followed. */
   remove(object: T): ObjectDelta<T>[];
 }
 
@@ -84,7 +86,7 @@ function differences<T extends KubernetesObject>(
   return deltas;
 }
 
-/** A new object under an old name is a deletion and an addition: the old one's dependants are not the new one's. */
+/** A new object with an old name is a deletion and an addition: the old one's dependants are not the new one's. */
 function change<T extends KubernetesObject>(previous: T | undefined, object: T): ObjectDelta<T>[] {
   if (previous === undefined) return [{ type: 'added', object }];
   if (sameObject(object, previous)) return [{ type: 'updated', object, previous }];

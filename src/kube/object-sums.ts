@@ -1,7 +1,7 @@
 import type { ObjectKey, KubernetesObject } from '../contract/kubernetes.ts';
 import type { IndexUpdate } from './object-index.ts';
 
-/** A sum over the cached objects of each group, kept up to date by the reflector that owns the cache. */
+/** A sum over the cached objects of each group. Kept up to date by the reflector that owns the cache. */
 export interface ObjectSums<T extends KubernetesObject> extends IndexUpdate<T> {
   /** Zero for a group without objects. O(1). */
   sumOf(name: string): bigint;
@@ -13,7 +13,7 @@ export interface Share {
   readonly amount: bigint;
 }
 
-/** Sums to hand to `startReflector`, such as the memory that the TrainedModels of an InferenceService ask for. */
+/** Sums to pass to `startReflector`, such as the memory that the TrainedModels of an InferenceService request. */
 export function createSums<T extends KubernetesObject>(
   shareOf: (object: T) => Share | undefined,
 ): ObjectSums<T> {

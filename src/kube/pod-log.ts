@@ -2,7 +2,7 @@ import type { CallOptions, Transport } from './transport.ts';
 import { errorFromResponse } from './api-error.ts';
 import { objectPath, PODS } from './resources.ts';
 
-/** The end of what a container has said. */
+/** The end of a container's log. */
 interface PodLogRequest {
   readonly namespace: string;
   readonly pod: string;
@@ -11,9 +11,9 @@ interface PodLogRequest {
   readonly maxBytes: number;
 }
 
-/** What containers have said, which needs the right to `get` `pods/log`. */
+/** Logs of containers. Requires the right to `get` `pods/log`. */
 export interface PodLogs {
-  /** @throws {ApiError} when it cannot be had: forbidden, no such container, or no node that has it */
+  /** @throws {ApiError} if it is not available: forbidden, no such container, or no node that has it */
   readLog(request: PodLogRequest, options?: CallOptions): Promise<string>;
 }
 

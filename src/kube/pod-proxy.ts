@@ -7,35 +7,35 @@ interface PodRequest {
   readonly namespace: string;
   readonly pod: string;
   readonly port: number;
-  /** Path and query, as the pod is to see them; begins with a slash. */
+  /** Path and query as the pod sees them. Begins with a slash. */
   readonly path: string;
-  /** Makes it a POST of this JSON text. */
+  /** Makes it a POST with this JSON text. */
   readonly json?: string;
   /** A longer answer is refused. */
   readonly maxBytes: number;
 }
 
-/** One GET from a Service that speaks TLS. Whose certificate it has is not looked at. */
+/** One GET from a Service with TLS. Its certificate is not checked. */
 interface ServiceRequest {
   readonly namespace: string;
   readonly service: string;
-  /** Of the Service, not of its pods. */
+  /** The Service's port, not its pods'. */
   readonly port: number;
   readonly path: string;
   readonly maxBytes: number;
 }
 
-/** Asks a pod by way of the API server, which needs the right to `get` (a POST: `create`) `pods/proxy`. */
+/** Sends requests to pods through the API server. Requires the right to `get` (for a POST: `create`) `pods/proxy`. */
 export interface PodProxy {
   /**
    * The pod's answer, whatever its status.
    *
-   * @throws {ApiError} when the API server does not pass it on: forbidden, no such pod, or nothing that listens there
+   * @throws {ApiError} if the API server does not pass it on: forbidden, no such pod, or nothing listens there
    */
   askPod(request: PodRequest, options?: CallOptions): Promise<RawAnswer>;
   /**
-   * The same of one of the pods behind a Service, whichever is ready: the way that an API server's calls of a webhook take.
-   * Needs the right to `get` `services/proxy` of `https:<service>:<port>`.
+   * The same for a Service: the answer of any ready pod behind it. An API server calls a webhook in the same way.
+   * Requires the right to `get` `services/proxy` of `https:<service>:<port>`.
    */
   askService(request: ServiceRequest, options?: CallOptions): Promise<RawAnswer>;
 }
@@ -68,7 +68,7 @@ function passedOn(what: string, answer: RawAnswer): RawAnswer {
   return answer;
 }
 
-/** The API server speaks for itself with a Status, where a pod answers with anything else. */
+/** An error of the API server itself is a Status. A pod answers with anything else. */
 function isFromApiServer({ status, text }: RawAnswer): boolean {
   if (status < 400) return false;
   try {

@@ -38,22 +38,22 @@ interface LoopOptions<T extends KubernetesObject> {
   readonly signal: AbortSignal;
 }
 
-/** Where the loop's news go. */
+/** Receives the loop's events. */
 interface LoopSink<T extends KubernetesObject> {
   deltas(deltas: readonly ObjectDelta<T>[]): void;
-  /** After each complete list, once its deltas are out. */
+  /** Called after each complete list, once its deltas are delivered. */
   listed(): void;
   health(error: Error | undefined): void;
-  /** The server told how things are: a list, a change, or a bookmark, which says that nothing has changed. */
+  /** The server reported its state: a list, a change, or a bookmark, which says that nothing has changed. */
   heard(): void;
 }
 
-/** How a list or a watch ended, and so how to go on. */
+/** How a list or a watch ended, and so how to continue. */
 interface Ending {
   readonly reason: EndReason;
-  /** Something was learned: the waits start small again. */
+  /** There was progress: the waits start small again. */
   readonly progress: boolean;
-  /** The position is of no use any more: list again. */
+  /** The position is no longer valid: list again. */
   readonly relist: boolean;
   /** The server accepted the watch before it ended. */
   readonly opened: boolean;
@@ -61,26 +61,26 @@ interface Ending {
 }
 
 interface LoopState {
-  /** The version up to which the cache is known to be right; undefined: list. */
+  /** The version up to which the cache is known to be correct. Undefined: list. */
   position: string | undefined;
-  /** In a row, without any progress between them. */
+  /** Failures in a row, without any progress between them. */
   failures: number;
   relistAt: MonotonicMs;
-  /** The position came from a list just now, so the server surely has it. */
+  /** The position comes from a list just now, so the server certainly has it. */
   fresh: boolean;
 }
 
-/** A watch that lives so long counts as working, even if nothing happened in it. */
+/** A watch that lives this long counts as working, even without events. */
 const HEALTHY_WATCH = seconds(5);
-/** The most failures that count towards the wait after a watch that did open: the server is there, so look again soon. */
+/** The most failures that count after a watch that did open: the server is up, so retry soon. */
 const SHORT_WATCH_FAILURES = 2;
-/** The server ends each watch after 5 to 10 minutes, as client-go asks for: connections then spread over its replicas. */
+/** The server ends each watch after 5 to 10 minutes, as in client-go: connections then spread over its replicas. */
 const WATCH_SECONDS = { least: 300, spread: 300 };
 
-/** For asking the server's version: short, since the connection it goes out on may have died while it was idle. */
+/** For the request for the server's version. Short, since an idle connection may have died. */
 const PROBE_TIMEOUT = seconds(10);
 
-/** Failures to open or keep a watch that say nothing about the position it started from. */
+/** Failures to open or keep a watch that do not concern the position it started from. */
 const POSITION_KEPT: readonly ApiErrorCode[] = [
   'API_UNREACHABLE',
   'API_TIMEOUT',
@@ -91,7 +91,7 @@ const POSITION_KEPT: readonly ApiErrorCode[] = [
   'API_CREDENTIALS',
 ];
 
-/** Lists, watches, waits, one after the other and never two at once, until the signal aborts. Never rejects. */
+/** Lists, watches and waits, one after the other, until the signal aborts. Never rejects. */
 export async function followKind<T extends KubernetesObject>(
   options: LoopOptions<T>,
   sink: LoopSink<T>,
@@ -118,7 +118,7 @@ export async function followKind<T extends KubernetesObject>(
   }
 }
 
-/** A list that succeeds is no progress by itself: one that is always followed by a failing watch must not spin. */
+/** A successful list alone is not progress: if the watch after it always fails, the loop must not spin. */
 async function relist<T extends KubernetesObject>(
   options: LoopOptions<T>,
   sink: LoopSink<T>,
@@ -179,7 +179,7 @@ async function watchFrom<T extends KubernetesObject>(
   return ending;
 }
 
-/** Takes in one watch to its end; moves `state.position` along. */
+/** Reads one watch to its end and advances `state.position`. */
 async function consume<T extends KubernetesObject>(
   position: string,
   options: LoopOptions<T>,
@@ -218,8 +218,9 @@ async function consume<T extends KubernetesObject>(
 }
 
 /**
- * True when the server is at an older version than we are, as after its etcd was restored from a backup. It would accept a
- * watch from a version that is yet to come and say nothing until then (seen on 1.36), leaving the cache wrong for as long.
+ * True if the server is at an older version than the cache, for example after its etcd was restored from a backup. It
+ * would accept a watch from a future version and send nothing until then (seen on 1.36), so the cache would be wrong
+ * for as long.
  */
 async function wentBack<T extends KubernetesObject>(
   position: string,
@@ -227,7 +228,7 @@ async function wentBack<T extends KubernetesObject>(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { client, clock, resource, namespace, timing } = options;
-  // Without the selectors: the version is the same, and the first object found will do.
+  // Without the selectors: the version is the same, and any object will do.
   const query = { limit: 1, ...(namespace !== undefined && { namespace }) };
   const timeout = milliseconds(Math.min(PROBE_TIMEOUT, timing.idleLimit));
   const { metadata } = await client.list(resource, query, {
@@ -237,7 +238,7 @@ async function wentBack<T extends KubernetesObject>(
   return compared !== undefined && compared < 0;
 }
 
-/** Applies one event; returns an ending when the watch is of no more use. */
+/** Applies one event. Returns an ending if the watch is no longer usable. */
 function take<T extends KubernetesObject>(
   event: WatchEvent<T>,
   options: LoopOptions<T>,
@@ -257,7 +258,7 @@ function take<T extends KubernetesObject>(
       advance(state, event.resourceVersion);
       return undefined;
     case 'error':
-      // As client-go: only "too many requests" leaves the position worth resuming from.
+      // As in client-go: only after "too many requests" can the watch resume from its position.
       return {
         reason: event.error.code,
         relist: event.error.code !== 'API_TOO_MANY_REQUESTS',
@@ -272,7 +273,7 @@ function take<T extends KubernetesObject>(
   }
 }
 
-/** Never back: a repeated event must not make the next watch repeat everything since. */
+/** Never backwards: after a repeated event the next watch must not repeat everything since. */
 function advance(state: LoopState, version: string | undefined): void {
   if (version === undefined) return;
   const compared = compareResourceVersions(version, state.position);
@@ -307,7 +308,7 @@ function selectionOf(options: {
   };
 }
 
-/** Between 80 and 120 % of the span, so that reflectors started together do not list together for ever. */
+/** Between 80 and 120 % of the duration, so that reflectors started together do not keep listing together. */
 function jitteredFrom(now: MonotonicMs, span: Milliseconds, random: Random): MonotonicMs {
   return (now + span * (0.8 + 0.4 * random())) as MonotonicMs;
 }

@@ -4,19 +4,21 @@ import type { Milliseconds } from '../lib/clock.ts';
 import type { ApiErrorCode } from './api-error.ts';
 import type { ObjectDelta } from './object-store.ts';
 
-/** What a listener gets, in the order in which the cache changed; `synced` comes once, after the first complete list. */
+/**
+ * What a listener receives, in the order of the cache's changes. `synced` comes once, after the first complete list.
+ */
 export type Delta<T extends KubernetesObject> = ObjectDelta<T> | { readonly type: 'synced' };
 
-/** A listener of one kind of object. Called synchronously after each change of the cache. */
+/** A listener for one kind of object. Called synchronously after each change of the cache. */
 export type DeltaListener<T extends KubernetesObject> = (delta: Delta<T>) => unknown;
 
-/** The times a reflector works by. */
+/** The timing of a reflector. */
 export interface ReflectorTiming {
-  /** Waits after failures. The cap is short: it bounds how long a cache stays behind once the API server is back. */
+  /** Waits after failures. The cap is short: it bounds how long a cache stays stale once the API server is back. */
   readonly backoff: BackoffPolicy;
-  /** A watch that delivers no byte for this long is closed, and a new one is opened. */
+  /** A watch without a byte for this long is closed, and a new one is opened. */
   readonly idleLimit: Milliseconds;
-  /** Everything is listed again this often, with jitter, in case anything at all was missed. */
+  /** How often everything is listed again, with jitter, in case any event was missed. */
   readonly relistEvery: Milliseconds;
   /** For one page of a list. */
   readonly listTimeout: Milliseconds;
@@ -25,7 +27,7 @@ export interface ReflectorTiming {
 /** Why a list or a watch ended. */
 export type EndReason = 'closed' | 'periodic-relist' | 'went-back' | 'failed' | ApiErrorCode;
 
-/** What happens in a reflector, for metrics and logs. */
+/** The events of a reflector, for metrics and logs. */
 export type ReflectorEvent =
   | { readonly type: 'listed'; readonly objects: number; readonly duration: Milliseconds }
   | { readonly type: 'watch-opened'; readonly resourceVersion: string }

@@ -12,7 +12,7 @@ import type { Resource } from './resources.ts';
 
 const DEFAULT_REFLECTOR_TIMING: ReflectorTiming = {
   backoff: { base: seconds(0.25), cap: seconds(10) },
-  // The API server sends a bookmark about once a minute (apiserver, cacher.go, bookmarkFrequency): two may go missing.
+  // The API server sends a bookmark about once a minute (apiserver, cacher.go, bookmarkFrequency): two may be missed.
   idleLimit: seconds(150),
   relistEvery: seconds(30 * 60),
   listTimeout: seconds(60),
@@ -26,14 +26,14 @@ export interface ReflectorOptions<T extends KubernetesObject> {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   readonly indexes?: readonly IndexUpdate<T>[];
-  /** Drops fields that are never read before an object is cached. managedFields are dropped anyway. */
+  /** Drops fields that are never read before an object is cached. managedFields are always dropped. */
   readonly project?: (object: T) => T;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** For metrics; one that throws is logged. */
+  /** For metrics. Its errors are logged. */
   readonly observe?: (event: ReflectorEvent) => void;
-  /** Objects a page of a list; 500, as client-go. */
+  /** Objects a page of a list; 500, as in client-go. */
   readonly pageSize?: number;
   readonly timing?: Partial<ReflectorTiming>;
 }
@@ -41,19 +41,22 @@ export interface ReflectorOptions<T extends KubernetesObject> {
 export interface Reflector<T extends KubernetesObject> {
   readonly resource: Resource<T>;
   readonly cache: ObjectCache<T>;
-  /** Resolves after the first complete list; rejects with `ReflectorStoppedError` when stopped before. */
+  /** Resolves after the first complete list. Rejects with `ReflectorStoppedError` if stopped before. */
   readonly synced: Promise<void>;
-  /** Why the latest try failed; undefined once one succeeded. */
+  /** Why the latest attempt failed. Undefined once one succeeded. */
   readonly lastError: Error | undefined;
-  /** When the API server last told how things are; undefined before the first list. It sends a bookmark about once a minute. */
+  /**
+   * When the API server last reported its state. Undefined before the first list. It sends a bookmark about once a
+   * minute.
+   */
   readonly heardAt: MonotonicMs | undefined;
   /**
-   * Calls the listener after each change of the cache, until the reflector stops. What is cached already comes first, as
-   * added, so that nothing is lost when the listener comes late. Listeners are called in the order of subscription. One that
-   * throws or rejects is logged; the change stands, and the others are called.
+   * Calls the listener after each change of the cache, until the reflector stops. Objects already cached come first, as
+   * added, so that a late listener misses nothing. Listeners are called in the order of subscription. If one
+   * throws or rejects, the error is logged; the change stands, and the others are called.
    */
   subscribe(listener: DeltaListener<T>): void;
-  /** Ends list and watch, whichever is under way. No delta is delivered once it has been called. */
+  /** Ends the list or watch. No delta is delivered after the call. */
   stop(): Promise<void>;
 }
 
@@ -64,15 +67,16 @@ class ReflectorStoppedError extends MmsError {
 }
 
 /**
- * Keeps a local copy of one kind of object by a paged list and then a watch, for as long as it runs, through every failure:
- * a broken watch resumes from the last version seen, an expired one is followed by one list, and failures are retried for
- * ever with growing waits, also while the kind itself does not exist yet. What was cached stays readable meanwhile.
+ * Keeps a local copy of one kind of object by a paged list and then a watch, for as long as it runs, through every
+ * failure. A broken watch resumes from the last version seen, an expired one is followed by one list, and failures are
+ * retried forever with growing waits, also while the kind itself does not exist yet. Cached objects stay readable
+ * meanwhile.
  */
 export function startReflector<T extends KubernetesObject>(options: ReflectorOptions<T>): Reflector<T> {
   const store = createObjectStore(options.indexes);
   const stopping = new AbortController();
   const { promise: synced, resolve, reject } = Promise.withResolvers<undefined>();
-  // A caller need not wait for the sync: a stop before it is then no unhandled rejection.
+  // A caller need not wait for the sync: a stop before it must not become an unhandled rejection.
   synced.catch(() => undefined);
   const logger = options.logger.child({ resource: options.resource.plural });
   const observe = tolerantObserver(options.observe, logger);
@@ -132,7 +136,7 @@ export function startReflector<T extends KubernetesObject>(options: ReflectorOpt
   };
 }
 
-/** Nothing that a listener does, be it throwing or rejecting later, reaches the reflector or the process. */
+/** No error of a listener, thrown or rejected later, reaches the reflector or the process. */
 function createListeners<T extends KubernetesObject>(
   logger: Logger,
   observe: (event: ReflectorEvent) => void,
@@ -145,11 +149,11 @@ function createListeners<T extends KubernetesObject>(
   function call(listener: DeltaListener<T>, delta: Delta<T>): void {
     const failed = (error: unknown): void => {
       const object = delta.type === 'synced' ? undefined : delta.object.metadata.name;
-      logger.error({ err: error, delta: delta.type, object }, 'a handler of cache changes failed');
+      logger.error({ err: error, delta: delta.type, object }, 'a listener of cache changes failed');
       observe({ type: 'handler-failed', error });
     };
     try {
-      // A listener declared as returning nothing may still be an async function.
+      // A listener declared to return nothing may still be an async function.
       const result = listener(delta);
       if (result instanceof Promise) result.catch(failed);
     } catch (error) {
@@ -169,7 +173,7 @@ function createListeners<T extends KubernetesObject>(
   };
 }
 
-/** Counting must not end what is counted. */
+/** An error in a metric must not stop the reflector. */
 function tolerantObserver(
   observe: ((event: ReflectorEvent) => void) | undefined,
   logger: Logger,
@@ -183,11 +187,11 @@ function tolerantObserver(
   };
 }
 
-/** A projection that throws leaves the object as it is: an object too large is better than one missing. */
+/** If a projection throws, the object stays unchanged: an object too large is better than a missing one. */
 function shapeOf<T extends KubernetesObject>(options: ReflectorOptions<T>, logger: Logger): (object: T) => T {
   const { project } = options;
   return (object) => {
-    // The object was parsed a moment ago and is not shared yet.
+    // The object was just parsed and is not shared yet.
     delete (object.metadata as { managedFields?: unknown }).managedFields;
     if (project === undefined) return object;
     try {
@@ -201,8 +205,5 @@ function shapeOf<T extends KubernetesObject>(options: ReflectorOptions<T>, logge
 
 function tellLeftOut(object: unknown, fields: readonly string[], logger: Logger): void {
   const { namespace, name } = recordOf(recordOf(object)['metadata']);
-  logger.warn(
-    { namespace, object: name, fields },
-    'an object holds more than is read of one; fields are left out',
-  );
+  logger.warn({ namespace, object: name, fields }, 'an object is larger than the limit; fields are dropped');
 }

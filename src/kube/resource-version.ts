@@ -4,8 +4,8 @@ import type { KubernetesObject } from '../contract/kubernetes.ts';
 const COMPARABLE = /^(0|[1-9][0-9]*)$/;
 
 /**
- * Which of two resourceVersions of one kind is the later: negative when `a` is older, 0 when they are equal, positive when
- * `a` is newer, undefined when they cannot be ordered (an aggregated API server may use any string).
+ * Which of two resourceVersions of one kind is later: negative if `a` is older, 0 if they are equal, positive if
+ * `a` is newer, undefined if they have no order (an aggregated API server may use any string).
  * https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/5504-comparable-resource-version
  */
 export function compareResourceVersions(a: string | undefined, b: string | undefined): number | undefined {
@@ -16,7 +16,7 @@ export function compareResourceVersions(a: string | undefined, b: string | undef
   return a < b ? -1 : 1;
 }
 
-/** Preconditions of a DELETE that is to remove only this very object, in this very state. */
+/** Preconditions of a DELETE that may remove only this very object, in this very state. */
 export function thisVersionOf({ metadata: { uid, resourceVersion } }: KubernetesObject): {
   uid?: string;
   resourceVersion?: string;

@@ -13,7 +13,7 @@ import type { TrainedModel } from '../contract/trained-model.ts';
 import type { WebhookConfiguration } from '../contract/webhook-configuration.ts';
 import { MmsError } from '../lib/errors.ts';
 
-/** One kind of object as the API server addresses it. `T` is what its JSON is read as; it has no run-time trace. */
+/** One kind of object as the API server addresses it. `T` is the type of its JSON; it has no run-time trace. */
 export interface Resource<T extends KubernetesObject = KubernetesObject> {
   /** Empty for the core group. */
   readonly group: string;
@@ -21,11 +21,11 @@ export interface Resource<T extends KubernetesObject = KubernetesObject> {
   readonly plural: string;
   readonly kind: string;
   readonly namespaced: boolean;
-  /** Never present: carries `T`, so that a client call knows what it returns. */
+  /** Never present: carries `T`, so that a client call knows its return type. */
   readonly __object?: T;
 }
 
-/** Which object of a kind; `namespace` must be given exactly for namespaced kinds. */
+/** Which object of a kind. `namespace` is required exactly for namespaced kinds. */
 export interface ObjectReference {
   readonly namespace?: string;
   readonly name: string;
@@ -137,7 +137,7 @@ export const CLUSTER_SERVING_RUNTIMES: Resource<ServingRuntime> = {
   namespaced: false,
 };
 export const PODS: Resource<CustomObject> = { ...core, plural: 'pods', kind: 'Pod', namespaced: true };
-/** What pods take just now; only where metrics-server or its like answers for the group. */
+/** The current usage of pods. Available only if metrics-server or a similar server serves the group. */
 export const POD_METRICS: Resource = {
   group: 'metrics.k8s.io',
   version: 'v1beta1',
@@ -198,7 +198,7 @@ export const SUBJECT_ACCESS_REVIEWS: Resource<SubjectAccessReview> = {
   namespaced: false,
 };
 
-/** A name that cannot stand in a URL path, or that is missing where one is needed. */
+/** A name that is invalid in a URL path, or is missing where one is needed. */
 export class InvalidNameError extends MmsError {
   readonly code = 'API_INVALID_NAME';
   readonly retryable = false;
@@ -210,9 +210,9 @@ export function apiVersionOf(resource: Resource): string {
 }
 
 /**
- * The path of a collection: of one namespace, or over all of them when `namespace` is absent.
+ * The path of a collection: of one namespace, or of all if `namespace` is absent.
  *
- * @throws {InvalidNameError} for a namespace that cannot be one, or one given for a cluster-scoped kind
+ * @throws {InvalidNameError} for an invalid namespace, or one given for a cluster-scoped kind
  */
 export function collectionPath(resource: Resource, namespace?: string): string {
   const root = resource.group === '' ? '/api/v1' : `/apis/${resource.group}/${resource.version}`;
@@ -228,7 +228,7 @@ export function collectionPath(resource: Resource, namespace?: string): string {
 /**
  * The path of one object, or of a subresource of it such as `status`.
  *
- * @throws {InvalidNameError} when the name cannot be one, or a namespaced kind has no namespace
+ * @throws {InvalidNameError} if the name is invalid, or a namespaced kind has no namespace
  */
 export function objectPath(resource: Resource, reference: ObjectReference, subresource?: string): string {
   if (resource.namespaced && reference.namespace === undefined) {

@@ -3,12 +3,12 @@ import type { CallOptions, Transport } from './transport.ts';
 import { ApiError } from './api-error.ts';
 import type { Resource } from './resources.ts';
 
-/** No object of the API, and counted as one. */
+/** Not an object of the API, but counted as one. */
 const VERSION: Resource = { group: '', version: '', plural: 'version', kind: 'Info', namespaced: false };
 
-/** Which Kubernetes the API server is; everybody may ask. */
+/** The Kubernetes version of the API server. Every user may read it. */
 export interface ServerVersions {
-  /** `v1.36.3`, or what a provider makes of it, such as `v1.30.14-gke.1000`. */
+  /** `v1.36.3`, or a provider's variant, such as `v1.30.14-gke.1000`. */
   serverVersion(options?: CallOptions): Promise<string>;
 }
 

@@ -4,17 +4,17 @@ import { LONGEST } from '../contract/trained-model.ts';
 import type { TrainedModel } from '../contract/trained-model.ts';
 import { createTextPool } from '../lib/text-pool.ts';
 
-/** Far more than the reasons and messages that there are; what changes by the second makes room after a while. */
+/** Far more than the reasons and messages in use. Texts that change every second are dropped after a while. */
 const TEXTS = 4096;
 
-/** Characters of all that is not read here, and of the status; what we write into it is never as much. */
+/** The most characters of all unread fields, and of the status. What we write into it is always shorter. */
 const LONGEST_REST = 16 * 1024;
 const LONGEST_STATUS = 64 * 1024;
 
 /**
- * What the cache keeps of TrainedModels: everything but the annotations that are not read here, of which kubectl's copy of the whole
- * object is one, with one copy of the texts that many of them have in common, and of texts that are too long so much that they
- * still are. Fields that are far too long are left out. Changes the object, which is fresh.
+ * What the cache keeps of TrainedModels: everything but annotations that are never read, such as kubectl's copy of the
+ * whole object. Texts that many of them have in common are stored once. Texts that are too long are cut to a length
+ * that is still too long. Fields that are far too long are dropped. Changes the object, which is not shared yet.
  */
 export function createTrainedModelProjection(): (model: TrainedModel) => TrainedModel {
   const share = createTextPool(TEXTS);
@@ -32,7 +32,9 @@ export function createTrainedModelProjection(): (model: TrainedModel) => Trained
   };
 }
 
-/** Both are names or shorter. What is longer is as good as empty: neither `always` nor the name of an InferenceService. */
+/**
+ * Both are names or shorter. A longer text counts as empty: it is neither `always` nor the name of an InferenceService.
+ */
 const LONGEST_ANNOTATION = 253;
 const KEPT = [RESIDENCY_ANNOTATIONS.residency, FOLD_ANNOTATIONS.replaces] as const;
 
@@ -72,7 +74,7 @@ function cutText(record: unknown, field: keyof typeof LONGEST): void {
   if (!isRecord(record)) return;
   const value = record[field];
   if (typeof value !== 'string' || value.length <= LONGEST[field]) return;
-  // A copy: a part of a text keeps all of it in memory.
+  // A copy: a slice of a string keeps the whole string in memory.
   record[field] = Buffer.from(value.slice(0, LONGEST[field] + 1)).toString();
 }
 

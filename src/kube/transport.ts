@@ -7,16 +7,16 @@ import type { Credentials, PreparedRequest } from './credentials.ts';
 import { startDeadline } from '../lib/deadline.ts';
 import type { Resource } from './resources.ts';
 
-/** The API server's own word for what a request does, as in RBAC rules and its metrics. */
+/** The API server's verb for the request, as in RBAC rules and its metrics. */
 type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
 
-/** One finished request; a watch counts as finished once it is open. */
+/** One finished request. A watch counts as finished once it is open. */
 export interface RequestEvent {
   readonly verb: Verb;
   readonly group: string;
   /** The plural, as in RBAC rules. */
   readonly resource: string;
-  /** The HTTP status, or what kept an answer from coming. */
+  /** The HTTP status, or why there was no answer. */
   readonly code: number | ApiErrorCode;
   readonly duration: Milliseconds;
 }
@@ -30,25 +30,25 @@ interface ApiRequest extends CallOptions {
   /** Path and query. */
   readonly path: string;
   readonly body?: object;
-  /** Of the body; `application/json` unless given. */
+  /** The type of the body; `application/json` unless given. */
   readonly contentType?: string;
 }
 
-/** What any call may be given. */
+/** Options of every call. */
 export interface CallOptions {
   /** Aborting it ends the call. */
   readonly signal?: AbortSignal;
-  /** How long the call may take. */
+  /** The time limit of the call. */
   readonly timeout?: Milliseconds;
   /** A longer answer fails with API_ANSWER_TOO_LONG, and is not read to its end. */
   readonly maxBytes?: number;
-  /** Parses the answer in the place of JSON.parse; throws for what is no JSON. */
+  /** Parses the answer instead of JSON.parse. Throws for text that is not JSON. */
   readonly decode?: (text: Buffer) => unknown;
 }
 
 /** A request whose answer is read as text, whatever its status. */
 interface RawRequest extends ApiRequest {
-  /** The body as it is to be sent, in the place of `body`. */
+  /** The exact body to send, instead of `body`. */
   readonly text?: string;
   readonly maxBytes: number;
 }
@@ -59,13 +59,13 @@ export interface RawAnswer {
   readonly text: string;
 }
 
-/** HTTP to the API server, with every failure as an `ApiError`. */
+/** HTTP to the API server. Every failure is an `ApiError`. */
 export interface Transport {
   /** The parsed body of a 2xx answer. */
   json(request: ApiRequest): Promise<unknown>;
-  /** An answer of any status; API_BAD_RESPONSE for one that is longer than allowed. */
+  /** An answer of any status. API_BAD_RESPONSE if it is longer than allowed. */
   raw(request: RawRequest): Promise<RawAnswer>;
-  /** The bytes of a 2xx answer, however long it goes on. Bounded by the signal alone. */
+  /** The bytes of a 2xx answer, however long it lasts. Only the signal limits it. */
   stream(request: ApiRequest & { readonly signal: AbortSignal }): Promise<AsyncIterable<Uint8Array>>;
 }
 
@@ -75,7 +75,7 @@ interface TransportOptions {
   readonly userAgent: string;
   readonly timeout: Milliseconds;
   readonly observe: RequestObserver;
-  /** Called with the time of sending when a request got no answer in time. */
+  /** Called with the time of sending if a request got no answer in time. */
   readonly unanswered: (sentAt: MonotonicMs) => void;
   /** Called with each warning of the API server. */
   readonly warn: (warning: string) => void;
@@ -114,7 +114,7 @@ export function createTransport(options: TransportOptions): Transport {
   };
 }
 
-/** What a request came to, and the HTTP status to count it under. */
+/** The outcome of a request, and the HTTP status to count it under. */
 interface Outcome<R> {
   readonly status: number;
   readonly result: R;
@@ -141,7 +141,7 @@ async function observed<R>(
   }
 }
 
-/** One request with a bound on its time, in which `read` takes from the answer what it needs. */
+/** One request with a time limit. `read` takes what it needs from the answer within that time. */
 function bounded<R>(
   options: TransportOptions,
   what: ApiRequest,
@@ -168,8 +168,8 @@ function bounded<R>(
 type OnDispatch = (prepared: PreparedRequest) => void;
 
 /**
- * The answer when it is 2xx; any other is read to its end and thrown. Either may come with warnings. Time limits are the
- * signal's business alone.
+ * The answer if it is 2xx. Any other is read to its end and thrown. Either may come with warnings. Only the signal
+ * limits the time.
  */
 async function send(
   options: TransportOptions,
@@ -190,8 +190,9 @@ async function send(
 }
 
 /**
- * Rejects as soon as the signal aborts. undici hears of it only once a request has a connection (8.12, api-request.js), and
- * an exec plugin for credentials never; what they come up with later is of no interest, and undici frees it itself.
+ * Rejects as soon as the signal aborts. undici notices an abort only once a request has a connection (8.12,
+ * api-request.js), and an exec plugin for credentials never does. Their later results are ignored, and undici frees
+ * them itself.
  */
 async function untilAborted<R>(signal: AbortSignal, work: () => Promise<R>): Promise<R> {
   signal.throwIfAborted();
@@ -230,7 +231,7 @@ async function dispatch(
   });
 }
 
-/** Leaving the loop early ends the connection. */
+/** Leaving the loop early closes the connection. */
 async function boundedBody(
   what: ApiRequest,
   response: Dispatcher.ResponseData,
@@ -288,7 +289,7 @@ function asApiError(
     });
   }
   if (signal?.aborted === true) {
-    return new ApiError(`given up by the caller [${describe(what)}]`, { code: 'API_ABORTED', cause });
+    return new ApiError(`cancelled by the caller [${describe(what)}]`, { code: 'API_ABORTED', cause });
   }
   return new ApiError(`the API server cannot be reached: ${messageOf(cause)} [${describe(what)}]`, {
     code: 'API_UNREACHABLE',
@@ -296,7 +297,7 @@ function asApiError(
   });
 }
 
-/** As a person would say it: `update configmaps ns/name`, `patch trainedmodels ns/name (status)`. */
+/** In plain words: `update configmaps ns/name`, `patch trainedmodels ns/name (status)`. */
 function describe(what: ApiRequest): string {
   const { verb, path, resource } = what;
   const [bare = path] = path.split('?');

@@ -3,7 +3,7 @@ import type { ApiClient } from './api-client.ts';
 import { isApiError } from './api-error.ts';
 import type { ObjectReference, Resource } from './resources.ts';
 
-/** Creates an object; false when there is one of that name already. Every other failure is thrown. */
+/** Creates an object. False if one with that name exists. Every other failure is thrown. */
 export async function createUnlessThere<T extends KubernetesObject>(
   client: Pick<ApiClient, 'create'>,
   resource: Resource<T>,
@@ -19,7 +19,7 @@ export async function createUnlessThere<T extends KubernetesObject>(
   }
 }
 
-/** Deletes an object, or finds it gone. Every other failure is thrown. */
+/** Deletes an object. Success if it does not exist. Every other failure is thrown. */
 export async function deleteIfThere(
   client: Pick<ApiClient, 'delete'>,
   resource: Resource,

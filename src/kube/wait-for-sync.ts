@@ -3,7 +3,7 @@ import { MmsError } from '../lib/errors.ts';
 import type { Resource } from './resources.ts';
 import { startDeadline } from '../lib/deadline.ts';
 
-/** What is needed of a reflector to wait for it, whatever it holds. */
+/** What waiting needs of a reflector, whatever it holds. */
 export interface Syncing {
   readonly resource: Resource;
   readonly cache: { readonly synced: boolean };
@@ -20,8 +20,9 @@ class CacheNotSyncedError extends MmsError {
 /**
  * Resolves once every cache is complete.
  *
- * @throws {CacheNotSyncedError} when the time is over or the signal aborts first; the message names what is missing and why
- * @throws {ReflectorStoppedError} when one of them is stopped first
+ * @throws {CacheNotSyncedError} if the time is over or the signal aborts first. The message names what is missing and
+ * why
+ * @throws {ReflectorStoppedError} if one of them is stopped first
  */
 export async function waitForSync(
   reflectors: readonly Syncing[],

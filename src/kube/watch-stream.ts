@@ -9,34 +9,34 @@ import { decodeObject } from './decode-objects.ts';
 import type { Liveness } from './liveness.ts';
 import type { Resource } from './resources.ts';
 
-/** What one line of a watch can say. */
+/** The content of one line of a watch. */
 export type WatchEvent<T extends KubernetesObject> =
   | { readonly kind: 'change'; readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
-  /** Nothing changed up to this version: where to go on after the connection breaks. */
+  /** Nothing changed up to this version: a later watch can start here. */
   | { readonly kind: 'bookmark'; readonly resourceVersion: string }
-  /** The server gave up inside the stream; API_GONE means that only a new list helps. The stream ends after it. */
+  /** The server failed inside the stream. API_GONE means that only a new list helps. The stream ends after it. */
   | { readonly kind: 'error'; readonly error: ApiError }
-  /** Something that is no watch event, so that a change may have been missed. The stream ends after it. */
+  /** Not a watch event, so a change may have been missed. The stream ends after it. */
   | { readonly kind: 'malformed'; readonly detail: string };
 
 interface WatchOptions {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** A connection on which not one byte arrives for so long is taken for dead. */
+  /** A connection without a byte for this long counts as dead. */
   readonly idleLimit: Milliseconds;
-  /** Asked while nothing arrives; without it only the limit counts. */
+  /** Checked while nothing arrives. Without it only the limit counts. */
   readonly liveness?: Liveness | undefined;
-  /** Called with an object of which fields were left out, since they are more than can be parsed in a short time. */
+  /** Called with an object of which fields were dropped, because they cannot be parsed in a short time. */
   readonly leftOut?: (object: unknown, fields: readonly string[]) => void;
   /** Called once, when the server has accepted the watch. */
   readonly onOpen?: () => void;
 }
 
 /**
- * One HTTP watch from opening to end, whichever way it ends; stopping the iteration frees the connection.
+ * One HTTP watch from opening to end, however it ends. Stopping the iteration frees the connection.
  *
- * @throws {ApiError} when it cannot be opened or breaks; API_TIMEOUT for a connection that went silent
+ * @throws {ApiError} if it cannot be opened or breaks; API_TIMEOUT for a connection that went silent
  */
 export async function* openWatch<T extends KubernetesObject>(
   resource: Resource<T>,
@@ -85,7 +85,7 @@ interface Watchdog {
   stop(): void;
 }
 
-/** One sleeper a connection, not one timer a chunk: it looks back, when it wakes, at what came meanwhile. */
+/** One sleep per connection, not one timer per chunk: when it wakes, it checks what arrived meanwhile. */
 function startWatchdog(options: WatchOptions): Watchdog {
   const { clock, idleLimit, liveness } = options;
   const controller = new AbortController();
@@ -96,7 +96,7 @@ function startWatchdog(options: WatchOptions): Watchdog {
   options.signal.addEventListener('abort', abort, { once: true });
 
   const silentFor = (): Milliseconds => milliseconds(clock.monotonic() - lastByteAt);
-  /** What was sent after the last byte came here got no answer in time. */
+  /** A request sent after the last byte arrived got no answer in time. */
   const isDoubted = (): boolean => liveness?.doubtedSince !== undefined && liveness.doubtedSince > lastByteAt;
 
   async function guard(): Promise<void> {

@@ -5,8 +5,8 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /**
- * How long ago an RFC 3339 time is, in two figures as kubectl has it: `42s`, `5m10s`, `3h`, `12d`. `<unknown>` for what is no
- * time. Source of the steps: k8s.io/apimachinery, util/duration, HumanDuration.
+ * How long ago an RFC 3339 time is, in two figures as in kubectl: `42s`, `5m10s`, `3h`, `12d`. `<unknown>` if the text
+ * is not a time. Source of the steps: k8s.io/apimachinery, util/duration, HumanDuration.
  */
 export function age(since: string | undefined, now: EpochMs): string {
   const then = Date.parse(since ?? '');

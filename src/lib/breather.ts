@@ -1,11 +1,11 @@
 import { milliseconds } from './clock.ts';
 import type { Clock } from './clock.ts';
 
-/** How long work may go on in one go. */
+/** How long work may run without a pause. */
 const BREATH = milliseconds(10);
 
 /**
- * For many short pieces of work that wait for nothing: awaited before each, it lets timers and sockets have their turn from time
+ * For many short pieces of work without any wait: awaited before each, it lets timers and sockets run from time
  * to time.
  */
 export function createBreather(clock: Clock): () => Promise<void> {

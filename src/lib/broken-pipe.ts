@@ -1,20 +1,22 @@
-/** What a shell reports of a program that SIGPIPE ended: Node ignores that signal, and writes fail with EPIPE instead. */
+/**
+ * The exit code that a shell reports for a program ended by SIGPIPE. Node ignores that signal; writes fail with EPIPE.
+ */
 const ENDED_BY_SIGPIPE = 141;
 
 /**
- * Ends the process without a word once its output has no reader, as in `mms status --watch | head`: by way of its
- * interruption, when it has one and so something to put away. Where printing fails otherwise, as on a full disk, it ends with
- * that as its error. For entry points.
+ * Ends the process silently once its output has no reader, as in `mms status --watch | head`. If the process handles
+ * interruption, and so has something to clean up, it is interrupted instead. If printing fails for another reason, such
+ * as a full disk, the process ends with that error. For entry points.
  */
 export function endWhenNobodyReads(): void {
-  let told = false;
+  let reported = false;
   const onError = (error: NodeJS.ErrnoException): void => {
     if (error.code !== 'EPIPE') {
-      process.stderr.write(`mms: what was to be printed could not be written: ${error.message}\n`);
+      process.stderr.write(`mms: the output could not be written: ${error.message}\n`);
       process.exit(1);
     }
-    if (told) return;
-    told = true;
+    if (reported) return;
+    reported = true;
     if (!process.emit('SIGTERM', 'SIGTERM')) process.exit(ENDED_BY_SIGPIPE);
   };
   for (const stream of [process.stdout, process.stderr]) stream.on('error', onError);

@@ -1,27 +1,27 @@
 /** Milliseconds since the Unix epoch. */
 export type EpochMs = number & { readonly __unit: 'epoch-ms' };
-/** Milliseconds since some moment of this process's own: for spans, which no step of the wall clock may change. */
+/** Milliseconds since some moment of this process: for durations, which no step of the wall clock may change. */
 export type MonotonicMs = number & { readonly __unit: 'monotonic-ms' };
-/** A span of time in milliseconds. */
+/** A duration in milliseconds. */
 export type Milliseconds = number & { readonly __unit: 'ms' };
 
-/** Marks a number as a span in milliseconds. */
+/** Marks a number as a duration in milliseconds. */
 export function milliseconds(value: number): Milliseconds {
   return value as Milliseconds;
 }
 
-/** Marks a number as a span given in seconds. */
+/** Marks a number as a duration in seconds. */
 export function seconds(value: number): Milliseconds {
   return (value * 1000) as Milliseconds;
 }
 
-/** Time and dice, passed in wherever they are needed so that tests can hold them still. */
+/** Time and randomness, passed in wherever they are needed so that tests can control them. */
 export interface Clock {
-  /** The wall clock: for people, and for times that others wrote, such as the end of a certificate. It may step. */
+  /** The wall clock: for people, and for times from elsewhere, such as the expiry of a certificate. It may be set. */
   now(): EpochMs;
-  /** Never steps: for everything that lasts, or is due after a span. */
+  /** Never set back or forward: for durations and for what is due after one. */
   monotonic(): MonotonicMs;
-  /** Resolves after the span, or at once when the signal aborts; it never rejects. */
+  /** Resolves after the duration, or at once when the signal aborts. Never rejects. */
   sleep(span: Milliseconds, signal?: AbortSignal): Promise<void>;
 }
 

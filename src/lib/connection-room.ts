@@ -6,14 +6,14 @@ import type { Logger } from './log.ts';
 import { closeOnRequestsInAdvance } from './requests-in-advance.ts';
 
 /**
- * Why a connection was closed, or not taken: it had sent no request, was idle after some, sent one too slowly, or sent the next
- * one before it had its answer.
+ * Why a connection was closed or refused: it had sent no request, was idle after some, sent one too slowly, or sent the
+ * next one before its answer.
  */
 export const ROOM_REASONS = ['silent', 'idle', 'slow', 'young', 'refused', 'pipelined'] as const;
 export type RoomReason = (typeof ROOM_REASONS)[number];
 
 interface RoomOptions {
-  /** Connections that are held at once. */
+  /** The most connections at once. */
   readonly most: number;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly logger: Logger;
@@ -22,7 +22,7 @@ interface RoomOptions {
 
 interface ConnectionRoom {
   open(): number;
-  /** What keeps new connections out; undefined when there is room for one, or can be made. */
+  /** What keeps new connections out. Undefined if there is room for one, or room can be made. */
   obstacle(): string | undefined;
 }
 
@@ -30,25 +30,25 @@ interface Connection {
   readonly socket: Socket;
   readonly address: string;
   readonly since: MonotonicMs;
-  /** The latest one, and when it began or, answered, ended. */
+  /** The latest request, and when it began or, once answered, ended. */
   request?: IncomingMessage;
   answered: boolean;
   changed: MonotonicMs;
 }
 
-/** A client that means well has sent its request by then; one that is younger goes last. */
+/** A well-behaved client has sent its request by then. Younger connections are closed last. */
 const GRACE = seconds(1);
 const WARN_EVERY = seconds(10);
-/** Longer than readiness is asked for apart. */
+/** Longer than the interval of readiness checks. */
 const REFUSAL_REMEMBERED = seconds(5);
-/** Sockets that are closing, until they are gone; the server counts them still. */
+/** Sockets that are closing. The server still counts them until they are gone. */
 const CLOSING = 64;
 
 /**
- * Makes room on a server that holds as many connections as it may: a new one is taken, and another is closed that is of no
- * use now. First go those that have sent no request for a second, then those that are idle since their last answer, then
- * those that send a request for longer than a second, then the rest; never one whose request is being answered. Within
- * each, the address with the most connections loses its oldest one.
+ * Makes room on a server that is at its connection limit: a new connection is accepted, and another one of no current
+ * use is closed. First those that have sent no request for a second, then those idle since their last answer, then
+ * those that take longer than a second to send a request, then the rest; never one whose request is being answered.
+ * Within each group, the address with the most connections loses its oldest one.
  */
 export function makeRoomOn(server: Server, options: RoomOptions): ConnectionRoom {
   const { most, clock, observe } = options;
@@ -83,7 +83,7 @@ export function makeRoomOn(server: Server, options: RoomOptions): ConnectionRoom
     observe('refused');
     refusedAt = clock.monotonic();
   });
-  // Over TLS this is another socket than the one that connected, of the same addresses.
+  // Over TLS this is another socket than the connected one, with the same addresses.
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     const connection = connections.get(keyOf(request.socket));
     if (connection === undefined || request.socket.destroyed) return;
@@ -119,7 +119,7 @@ function leastUseful(connections: Iterable<Connection>, now: MonotonicMs): Victi
   return undefined;
 }
 
-/** What it could be closed for; undefined while its request is being answered. */
+/** The reason for which it could be closed. Undefined while its request is being answered. */
 function useOf({ request, answered, since, changed }: Connection, now: MonotonicMs): RoomReason | undefined {
   if (request === undefined) return now - since < GRACE ? 'young' : 'silent';
   if (answered) return 'idle';
@@ -139,7 +139,7 @@ function ofTheMostGreedy(candidates: readonly Victim[]): Victim | undefined {
   );
 }
 
-/** Under attack there are thousands a second; one line says how many. */
+/** Under attack there are thousands a second; one line gives the number. */
 function warner({ clock, logger, most }: RoomOptions): (reason: RoomReason, address: string) => void {
   const closed = new Map<RoomReason, number>();
   let warnedAt: number | undefined;
@@ -149,7 +149,7 @@ function warner({ clock, logger, most }: RoomOptions): (reason: RoomReason, addr
     warnedAt = clock.monotonic();
     logger.warn(
       { most, closed: Object.fromEntries(closed), address },
-      'there are too many connections; those that are of no use are closed to make room for new ones',
+      'there are too many connections; unused ones are closed to make room for new ones',
     );
     closed.clear();
   };

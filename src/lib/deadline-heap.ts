@@ -3,7 +3,7 @@ import type { MonotonicMs } from './clock.ts';
 /** Keys in the order of their times. */
 interface DeadlineHeap<K> {
   add(key: K, at: MonotonicMs): void;
-  /** The earliest time that still holds; undefined when none does. */
+  /** The earliest valid time. Undefined if there is none. */
   next(): MonotonicMs | undefined;
   /** Takes out, one by one, the keys whose times are not after this. */
   takeUntil(now: MonotonicMs): Iterable<K>;
@@ -15,7 +15,7 @@ interface Entry<K> {
 }
 
 /**
- * A binary heap. A key whose time has changed stays in it under the old one, and is passed over when that comes.
+ * A binary heap. A key whose time has changed stays in it under the old one, and is skipped at that time.
  *
  * @param holds whether this is still the key's time
  */

@@ -1,15 +1,17 @@
 import type { Clock, Milliseconds } from './clock.ts';
 
-/** A signal that aborts with the caller's, or on its own after a span. */
+/** A signal that aborts with the caller's, or after a duration. */
 export interface Deadline {
   readonly signal: AbortSignal;
-  /** True when the span ran out, rather than the caller's signal aborting. */
+  /** True if the time ran out, rather than the caller's signal aborting. */
   readonly expired: boolean;
-  /** Must be called when the work is over: it stops the timer and lets go of the caller's signal. */
+  /** Must be called when the work is over: stops the timer and releases the caller's signal. */
   clear(): void;
 }
 
-/** Bounds a piece of work in time. AbortSignal.timeout knows no injected clock, and lives on after the work is done. */
+/**
+ * Limits the time of a piece of work. AbortSignal.timeout has no injected clock, and lives on after the work is done.
+ */
 export function startDeadline(clock: Clock, span: Milliseconds, parent?: AbortSignal): Deadline {
   const work = new AbortController();
   const timer = new AbortController();

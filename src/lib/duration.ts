@@ -9,7 +9,7 @@ const UNITS: ReadonlyMap<string, number> = new Map([
 ]);
 const PART = /(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)/y;
 
-/** Reads a span as Go and kubectl write it: `90s`, `2m`, `1m30s`, `500ms`. Undefined for anything else. */
+/** Parses a duration as Go and kubectl write it: `90s`, `2m`, `1m30s`, `500ms`. Undefined for anything else. */
 export function parseDuration(text: string): Milliseconds | undefined {
   let total = 0;
   let at = 0;

@@ -1,4 +1,4 @@
-/** Does the work for each item, for so many at once. Rejects when the work for one does; it should not. */
+/** Does the work for each item, this many at once. Rejects if the work for one does; it should not. */
 export async function eachAtOnce<T>(
   items: Iterable<T>,
   count: number,

@@ -1,10 +1,10 @@
-/** Comparing takes the product of both lengths, and longer names are not mistyped names. */
+/** Comparing takes the product of both lengths, and longer names are not mistyped ones. */
 const LONGEST = 64;
 
 /**
  * How many letters must be added, removed or replaced (Levenshtein).
  *
- * @param enough what is returned for that many or more, and for names that are too long to compare
+ * @param enough the result for this many or more, and for names too long to compare
  */
 export function editDistance(a: string, b: string, enough = Infinity): number {
   if (Math.abs(a.length - b.length) >= enough || a.length > LONGEST || b.length > LONGEST) return enough;

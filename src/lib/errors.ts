@@ -5,7 +5,7 @@
 export abstract class MmsError extends Error {
   /** Stable, documented, SCREAMING_SNAKE_CASE. */
   abstract readonly code: string;
-  /** True when the same call may succeed later with nothing changed by a person. */
+  /** True if the same call may succeed later without any change by a person. */
   abstract readonly retryable: boolean;
 
   constructor(message: string, options?: { cause?: unknown }) {
@@ -16,7 +16,7 @@ export abstract class MmsError extends Error {
 
 /** The message of anything that was thrown, for logs and conditions. */
 export function messageOf(thrown: unknown): string {
-  // Not `instanceof Error`: an error of another realm (node:vm, which jest runs tests in) is none by that.
+  // Not `instanceof Error`: it is false for an error of another realm (node:vm, in which jest runs tests).
   const message =
     typeof thrown === 'object' && thrown !== null && 'message' in thrown ? thrown.message : undefined;
   return typeof message === 'string' ? message : String(thrown);

@@ -8,7 +8,7 @@ const REFERENCE = new RegExp(`^(${NAME})(?::${TAG})?(?:@${DIGEST})?$`);
 const LONGEST_NAME = 255;
 
 /**
- * Whether a container runtime can make sense of the image: `[host[:port]/]path[:tag][@digest]`. Source of the grammar:
+ * Whether a container runtime can parse the image: `[host[:port]/]path[:tag][@digest]`. Source of the grammar:
  * github.com/distribution/reference, regexp.go.
  */
 export function isImageReference(text: string): boolean {

@@ -3,23 +3,23 @@ import { closingQuote } from './json-parts.ts';
 /** What a JSON text may hold. V8 spends time and memory on each of these, whatever the length of the text. */
 export interface JsonBounds {
   /**
-   * Commas and opening brackets together. An element of a list or an object counts once, and once more when it is a list or
-   * an object itself.
+   * Commas and opening brackets together. An element of a list or an object counts once, and once more if it is a list
+   * or an object itself.
    */
   readonly values: number;
-  /** Different member names in the whole text: each becomes a string, and often an object layout, of its own. */
+  /** Distinct member names in the whole text: each becomes a string, and often an object layout, of its own. */
   readonly names: number;
 }
 
 export type JsonExcess = keyof JsonBounds;
 
-/** Counts what is in a JSON text before anything parses it. It looks at bytes, keeps none, and does not recurse. */
+/** Counts the contents of a JSON text before it is parsed. It reads bytes, stores none, and does not recurse. */
 export interface JsonMeter {
-  /** The next piece of the text; returns the bound that has been passed, if any. */
+  /** The next piece of the text. Returns the bound that was passed, if any. */
   add(piece: Uint8Array): JsonExcess | undefined;
   /** Commas and opening brackets so far. */
   values(): number;
-  /** Member names so far, those that differ. */
+  /** Distinct member names so far. */
   names(): number;
   /** The deepest nesting so far. */
   depth(): number;
@@ -36,22 +36,22 @@ const CLOSE_BRACE = 0x7d;
 
 const FNV_PRIME = 0x01000193;
 /**
- * Characters of a text that are looked at one by one. A label's or annotation's name has at most 317; each longer name counts
- * as a new one, so that it need not be told apart.
+ * The number of characters of a text that are hashed. The name of a label or annotation has at most 317. Each longer
+ * name counts as a new one, so it need not be compared.
  */
 const MAX_HASHED = 400;
 /** Keeps a hash within V8's small integers, which need no memory of their own. */
 const HASH_MASK = 0x3fffffff;
-/** Names are told apart by 16 bits of a hash; two of 20,000 names are taken for one in seven, which the bound allows for. */
+/** Names are distinguished by 16 bits of a hash. Of 20,000 names one in seven collides, which the bound allows for. */
 const HASH_BITS = 16;
 
 /**
  * A meter for one text.
  *
- * @param seed any 30 bits that a sender cannot know, so that no one can make up names that share their hash
+ * @param seed any 30 bits that a sender cannot know, so that no one can construct names that share their hash
  */
 export function jsonMeter(bounds: JsonBounds, seed: number): JsonMeter {
-  // What is not bounded need not be told apart.
+  // Without a bound, names need not be distinguished.
   const seen = new Uint8Array(bounds.names === Number.POSITIVE_INFINITY ? 0 : 2 ** (HASH_BITS - 3));
   const state = {
     depth: 0,
@@ -75,15 +75,21 @@ export function jsonMeter(bounds: JsonBounds, seed: number): JsonMeter {
   };
 }
 
+/** The same bounds for a text of so many bytes: with its quotes and its colon, a name takes three. */
+export function boundsWithin(bounds: JsonBounds, bytes: number): JsonBounds {
+  return bytes <= 3 * bounds.names ? { ...bounds, names: Number.POSITIVE_INFINITY } : bounds;
+}
+
 /**
- * Whether a text of JSON, parsed, holds at most so many values, nested so deep at most. Looking takes some milliseconds a MiB;
- * parsing as much of `[[[[` or `{},{},` and looking at each takes half a second. Of what is no JSON it says anything.
+ * Whether a JSON text, when parsed, holds at most this many values at most this deep. The check takes some milliseconds
+ * a MiB. Parsing as much of `[[[[` or `{},{},` and walking it takes half a second. For text that is not JSON the result
+ * is arbitrary.
  */
 export function isModestJson(
   text: string,
   most: { readonly values: number; readonly depth: number },
 ): boolean {
-  // The whole is a value, too, before which neither stands.
+  // The top value counts too, and has neither a comma nor a bracket before it.
   const meter = jsonMeter({ values: most.values - 1, names: Number.POSITIVE_INFINITY }, 0);
   return meter.add(Buffer.from(text)) === undefined && meter.depth() <= most.depth;
 }
@@ -93,15 +99,17 @@ interface MeterState {
   deepest: number;
   values: number;
   names: number;
-  /** Of the string that is being read, or was read last. */
+  /** The length of the current or last string. */
   hash: number;
   inString: boolean;
   escaped: boolean;
-  /** Of that string, up to {@link MAX_HASHED}. */
+  /** The length hashed of that string, up to {@link MAX_HASHED}. */
   length: number;
 }
 
-/** One loop over local variables: with a function a string, or its state in an object, it takes four times as long. */
+/**
+ * One loop over local variables: with a function per string, or its state in an object, it takes four times as long.
+ */
 function count(piece: Uint8Array, state: MeterState, seen: Uint8Array, seed: number): void {
   let { depth, deepest, values, names, hash, inString, escaped, length } = state;
   for (let at = 0; at < piece.length; at++) {
@@ -114,7 +122,7 @@ function count(piece: Uint8Array, state: MeterState, seen: Uint8Array, seed: num
       } else if (byte === BACKSLASH) escaped = true;
       hash = Math.imul(hash ^ byte, FNV_PRIME) & HASH_MASK;
       if (++length < MAX_HASHED) continue;
-      // What is left of a long text: only its end is looked for.
+      // The rest of a long text: only its end is searched for.
       at = closingQuote(piece, at + (escaped ? 2 : 1));
       escaped = at > piece.length;
       inString = at >= piece.length;
@@ -124,7 +132,8 @@ function count(piece: Uint8Array, state: MeterState, seen: Uint8Array, seed: num
       case QUOTE:
         inString = true;
         hash = seed;
-        length = 0;
+        // Where names are not told apart, no text is hashed.
+        length = seen.length === 0 ? MAX_HASHED : 0;
         break;
       case COLON:
         if (length >= MAX_HASHED || isNew(hash, seen)) names++;

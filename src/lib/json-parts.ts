@@ -1,4 +1,4 @@
-/** A member of an object, or an element of a list, as the bytes that it is. */
+/** A member of an object, or an element of a list, as raw bytes. */
 interface JsonPart {
   /** Undefined for an element. */
   readonly name: string | undefined;
@@ -15,7 +15,7 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const SPACE = 0x20;
 
-/** What a JSON text is, as its first byte tells. */
+/** The kind of a JSON text, judged by its first byte. */
 export function jsonKind(text: Buffer): 'object' | 'list' | 'other' {
   const first = text[afterSpace(text, 0)];
   if (first === OPEN_BRACE) return 'object';
@@ -23,10 +23,10 @@ export function jsonKind(text: Buffer): 'object' | 'list' | 'other' {
 }
 
 /**
- * What an object or a list in JSON consists of, one by one, so that each can be parsed by itself. Finds the ends only: parsing
- * each value is what tells whether it is JSON.
+ * The members of a JSON object, or the elements of a list, one by one, so that each can be parsed by itself. It finds
+ * only where they end: whether a value is JSON is found out by parsing it.
  *
- * @throws {SyntaxError} for what is neither, and where it does not go on as it has to
+ * @throws {SyntaxError} if the text is neither, or its structure is invalid
  */
 export function* jsonParts(text: Buffer): Generator<JsonPart, void, undefined> {
   const open = afterSpace(text, 0);
@@ -75,7 +75,7 @@ function endOfValue(text: Buffer, from: number): number {
       case CLOSE_BRACE:
       case CLOSE_BRACKET:
         depth -= 1;
-        // Of what the value stands in, or of the value itself.
+        // The end of the enclosing value, or of the value itself.
         if (depth <= 0) return depth < 0 ? at : at + 1;
         break;
       case COMMA:
@@ -86,12 +86,12 @@ function endOfValue(text: Buffer, from: number): number {
   throw unexpected(text, text.length);
 }
 
-/** How far a text is looked at byte by byte before its end is searched for, which costs more to begin and less a byte. */
+/** How far to scan a text byte by byte before searching for its end. A search costs more to begin and less a byte. */
 const NEAR = 128;
 
 /**
- * Where a string ends that has no escape open at `from`: the index of its closing quote. Where the text ends before that: the
- * length of the text, and one more when its last byte escapes the one that would follow.
+ * Where a string without a pending escape at `from` ends: the index of its closing quote. If the text ends before that:
+ * the length of the text, plus one if its last byte escapes the next one.
  */
 export function closingQuote(text: Uint8Array, from: number): number {
   let at = from;

@@ -2,22 +2,22 @@
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = Record<string, JsonValue>;
 
-/** Whether untrusted JSON is an object, whose fields then may still hold anything. */
+/** Whether untrusted JSON is an object. Its fields may still hold anything. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The fields of untrusted data that should be an object; what is none has none. */
+/** The fields of untrusted data that should be an object. Empty if it is not one. */
 export function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return isRecord(value) ? value : {};
 }
 
-/** The objects in a list of untrusted JSON; what is no list holds none. */
+/** The objects in a list of untrusted JSON. Empty if it is not a list. */
 export function recordsIn(value: unknown): JsonObject[] {
   return Array.isArray(value) ? (value.filter(isRecord) as JsonObject[]) : [];
 }
 
-/** Labels or annotations of untrusted JSON; entries that are no text are left out. */
+/** Labels or annotations of untrusted JSON. Entries that are not text are omitted. */
 export function textMapIn(value: unknown): Record<string, string> {
   if (!isRecord(value)) return {};
   const entries = Object.entries(value).filter(
@@ -26,15 +26,15 @@ export function textMapIn(value: unknown): Record<string, string> {
   return Object.fromEntries(entries);
 }
 
-/** Whether objects and lists are nested in each other more than so many levels deep. Goes no deeper itself. */
+/** Whether objects and lists are nested more than this many levels deep. Does not recurse deeper itself. */
 export function nestsDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => nestsDeeper(inner, levels - 1));
 }
 
 /**
- * Whether the names and texts of a JSON value have more than so many characters together, or it is nested a hundred times. Looks at
- * no more than that.
+ * Whether the names and texts of a JSON value have more than this many characters together, or it is nested more than a
+ * hundred times. Examines no more than that.
  */
 export function isLongJson(value: unknown, most: number): boolean {
   let left = most;

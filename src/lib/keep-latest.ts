@@ -1,4 +1,4 @@
-/** Sets an entry of a map that holds so many at most: it is the latest then, and the one that was set longest ago goes. */
+/** Sets an entry of a map of limited size. It becomes the latest entry, and the oldest one is dropped. */
 export function keepLatest<K, V>(map: Map<K, V>, key: K, value: V, most: number): void {
   map.delete(key);
   map.set(key, value);

@@ -5,16 +5,16 @@ import { createTimeline } from './deadline-heap.ts';
 
 /** At most one pending time a key. */
 export interface KeyTimers<K extends string> {
-  /** The key's time comes after the span, unless an earlier one is pending. */
+  /** Sets the key's timer to this duration, unless an earlier one is pending. */
   set(key: K, span: Milliseconds): void;
   cancel(key: K): void;
   has(key: K): boolean;
 }
 
 /**
- * Timers that call `onTime` with the key. All of them share one sleep of the clock, until the next time that is pending: with
- * a hundred thousand keys, a sleep each would take more memory than what they stand for. The signal, once aborted,
- * silences them all.
+ * Timers that call `onTime` with the key. All of them share one sleep of the clock, until the next pending time: with a
+ * hundred thousand keys, a sleep each would take more memory than the objects behind the keys. Once the signal aborts,
+ * no timer fires.
  */
 export function createKeyTimers<K extends string>(
   clock: Clock,

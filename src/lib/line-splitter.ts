@@ -1,16 +1,16 @@
-/** Cuts a byte stream into lines without ever decoding half a character. */
+/** Splits a byte stream into lines without ever decoding half a character. */
 interface LineSplitter {
-  /** The lines that this chunk completes, without their line ends; empty lines are left out. */
+  /** The lines that this chunk completes, without their line ends. Empty lines are omitted. */
   push(chunk: Uint8Array): string[];
-  /** What came after the last line end; empty when the stream ended properly. */
+  /** What came after the last line end. Empty if the stream ended properly. */
   rest(): string;
 }
 
 const LINE_FEED = 0x0a;
 
 /**
- * Works on bytes, since a UTF-8 character may lie across two chunks but never contains the byte of a line feed. Chunks of a
- * long line are kept apart until it is complete, so that a line of n bytes costs O(n) however small the chunks are.
+ * Works on bytes: a UTF-8 character may be split over two chunks but never contains the byte of a line feed. The chunks
+ * of a long line are joined when it is complete, so that a line of n bytes costs O(n) however small the chunks are.
  */
 export function createLineSplitter(): LineSplitter {
   let pending: Uint8Array[] = [];

@@ -4,7 +4,7 @@ export interface ListenAddress {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
-  /** The command line flag that sets the port, for the message: `--webhook-port`. */
+  /** The command line flag of the port, for the message: `--webhook-port`. */
   readonly flag: string;
 }
 

@@ -1,4 +1,4 @@
-/** The part of pino's logger that the rooms use; pino itself is chosen at the entry point. */
+/** The part of pino's logger that the code uses. The entry point chooses pino itself. */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -9,7 +9,7 @@ export interface Logger {
 
 const nothing = (): void => undefined;
 
-/** Where a log has no reader: a command says on stderr itself what its user must know. */
+/** For logs without a reader: a command reports on stderr what its user must know. */
 export const silentLogger: Logger = {
   debug: nothing,
   info: nothing,

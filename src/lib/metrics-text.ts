@@ -5,14 +5,14 @@ export interface MetricSample {
   readonly value: number;
 }
 
-/** A name, labels in braces or none, and a value; a time behind it is left unread. */
+/** A name, optional labels in braces, and a value. A timestamp after it is ignored. */
 const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?[ \t]+(\S+)/;
 const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g;
 /** Far more than the models of one ConfigMap have with all their buckets. */
 const MAX_SAMPLES = 2_000_000;
 
 /**
- * Reads the samples whose names begin so; whatever is not as the format says is left out.
+ * Parses the samples whose names have this prefix. Lines that do not follow the format are skipped.
  * Source of the format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
  */
 export function readMetrics(text: string, prefix: string): MetricSample[] {

@@ -1,6 +1,6 @@
 /**
- * Where the package's own files are. The same relative paths hold from src/lib, from dist/lib and from dist/bundle, the
- * bundle of the command line, all of which are two levels below the package's root.
+ * The locations of the package's own files. The same relative paths hold from src/lib, from dist/lib and from
+ * dist/bundle, the bundle of the command line: all are two levels below the package's root.
  */
 
 /** A file of the package, by its path from the package's root, such as `manifests/examples`. */
@@ -8,7 +8,7 @@ export function packageFile(path: string): URL {
   return new URL(`../../${path}`, import.meta.url);
 }
 
-/** A module of the tree, by its path below src without an extension: as source or compiled, as this one is. */
+/** A module by its path below src without an extension: source or compiled, like this module. */
 export function moduleFile(path: string): URL {
   return new URL(`../${path}.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 }

@@ -7,7 +7,7 @@ import { listen } from './listen.ts';
 import type { Logger } from './log.ts';
 import { readSlowSendersInTurns } from './slow-senders.ts';
 
-/** A small HTTP server that listens: for health, metrics or the page. */
+/** A small HTTP server: for health, metrics or the page. */
 export interface PlainServer {
   readonly port: number;
   /** Closes at once. Never rejects. */
@@ -17,21 +17,21 @@ export interface PlainServer {
 /** kubelet, Prometheus and people have a few each. */
 const MAX_CONNECTIONS = 100;
 const HEADERS_TIMEOUT = seconds(10);
-/** Node looks for requests that take too long only this often, and by default every 30 s. */
+/** Node checks for slow requests at this interval; its default is every 30 s. */
 const TIMEOUT_CHECK_INTERVAL = seconds(1);
 
 interface PlainServerOptions {
   readonly port: number;
   readonly host: string;
-  /** By which the port is set. */
+  /** The flag that sets the port. */
   readonly flag: string;
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly logger: Logger;
-  /** How long a client may take to send one request; some seconds when absent. */
+  /** How long a client may take to send one request. Some seconds if absent. */
   readonly requestTimeout?: Milliseconds | undefined;
 }
 
-/** Listens, and gives the handle to stop with. Throws PortUnavailableError. */
+/** Listens, and returns a handle to stop it. Throws PortUnavailableError. */
 export async function startPlainServer(
   listener: RequestListener,
   options: PlainServerOptions,

@@ -3,10 +3,10 @@
  * Grammar and canonical form: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
  */
 
-/** A quantity as whole numbers only: its value is `nano` × 10⁻⁹, the finest step Kubernetes keeps. */
+/** A quantity in whole numbers only: its value is `nano` × 10⁻⁹, Kubernetes' finest step. */
 export interface Quantity {
   readonly nano: bigint;
-  /** Which family of suffixes it was written in; its canonical form stays in that family. */
+  /** The family of suffixes it was written in. Its canonical form stays in that family. */
   readonly format: 'binary' | 'decimal' | 'exponent';
 }
 
@@ -19,12 +19,12 @@ export function bytes(value: bigint | number): Bytes {
 }
 
 const NANO = 1_000_000_000n;
-/** Go caps what is written with a binary suffix here; decimal amounts may be larger. */
+/** Go caps a value with a binary suffix here. Decimal values may be larger. */
 const MAX_BINARY_NANO = (2n ** 63n - 1n) * NANO;
 
 /**
- * Whether it is more than any count of bytes in Kubernetes, which are of 63 bits. The cap, which is odd, is no amount that a
- * binary suffix can write: what was read as it was written larger.
+ * Whether it is more than any byte count in Kubernetes, which has 63 bits. The cap is odd, so no value with a
+ * binary suffix equals it: a quantity at the cap was written larger.
  */
 export function isBeyondBytes({ nano, format }: Quantity): boolean {
   return nano > MAX_BINARY_NANO || (format === 'binary' && nano === MAX_BINARY_NANO);
@@ -55,15 +55,15 @@ const DECIMAL: readonly (readonly [string, number])[] = [
 ];
 
 /**
- * The pattern of a CRD's schema, which wants a digit where Go would read "Gi" as zero. Exponents end at three digits,
- * so that no text makes numbers of a size that stops the process.
+ * The pattern of a CRD's schema. It requires a digit where Go would read "Gi" as zero. Exponents have at most three
+ * digits, so that no text makes a number large enough to block the process.
  */
 const SYNTAX = /^([+-]?)(\d*)(?:\.(\d*))?(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?0*\d{1,3}))?$/;
-/** No honest quantity is longer, and the time to read digits grows faster than their number. */
+/** Valid quantities are never longer, and parsing time grows faster than the number of digits. */
 export const LONGEST_QUANTITY = 1_000;
 
 /**
- * Reads a quantity as Go's `resource.Quantity` does; undefined when it is not one. Fractions finer than 10⁻⁹ are
+ * Parses a quantity as Go's `resource.Quantity` does. Undefined if it is not one. Fractions finer than 10⁻⁹ are
  * rounded away from zero.
  */
 export function parseQuantity(text: string | number): Quantity | undefined {
@@ -124,7 +124,7 @@ export function formatQuantity(quantity: Quantity): string {
   const magnitude = nano < 0n ? -nano : nano;
   const sign = nano < 0n ? '-' : '';
   if (magnitude === 0n) return '0';
-  // Below 1024 the binary family has no suffix of its own, and fractions it has none at all.
+  // Below 1024 the binary family has no suffix, and it has none for fractions.
   if (format === 'binary' && magnitude >= 1024n * NANO && magnitude % NANO === 0n) {
     const whole = magnitude / NANO;
     const unit = BINARY.find(([, factor]) => whole % factor === 0n);
@@ -139,7 +139,7 @@ function withDecimalSuffix(magnitude: bigint): string {
   return `${magnitude / 10n ** BigInt(unit[1] + 9)}${unit[0]}`;
 }
 
-/** Exponents come in steps of three, and unlike suffixes they have no end. */
+/** Exponents come in steps of three. Unlike suffixes, they are not limited. */
 function withExponent(magnitude: bigint): string {
   const digits = String(magnitude);
   const zeros = digits.length - digits.replace(/0+$/, '').length;
@@ -148,7 +148,7 @@ function withExponent(magnitude: bigint): string {
   return steps === 9 ? amount : `${amount}e${steps - 9}`;
 }
 
-/** For people: the canonical form of a number of bytes in the binary family. */
+/** For people: a number of bytes in the canonical form of the binary family. */
 export function formatBytes(amount: Bytes): string {
   return formatQuantity({ nano: amount * NANO, format: 'binary' });
 }

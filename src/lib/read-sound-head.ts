@@ -3,24 +3,25 @@ import { soundHead } from './sound-head.decide.ts';
 
 const HEAD_END = /\r?\n\r?\n/;
 const LONGEST_END = 4;
-/** How an answer begins; empty lines may stand before it. */
+/** How an answer begins. Empty lines may precede it. */
 const START = /^[\r\n]*(?:H|$)(?:T|$)(?:T|$)(?:P|$)(?:\/|$)/;
-/** As many bytes tell whether this is an answer, or are not worth waiting for more. */
+/** With this many bytes it is certain whether this is an answer, or not worth waiting for more. */
 const TELLING = 16;
-/** An answer before the answer, such as 103; after 101 another protocol is spoken. */
+/** An interim answer, such as 103. After 101 the connection has another protocol. */
 const INTERIM = /^[\r\n]*HTTP\/\d\.\d +1(?!01)\d\d/;
 
 /**
- * Has the next answer of a connection read with a {@link soundHead}. Node's parser refuses some that other clients take, and there
- * is no way to ask it not to. What is not the beginning of an answer, and a head that is too long, goes to the parser as it is.
- * @param connection from which nothing of that answer has been read
- * @param mostBytes of the head
+ * Makes the connection's next answer pass through {@link soundHead}. Node's parser refuses some answers that other
+ * clients accept, and has no option for that. Anything that is not the start of an answer, and a head that is too long,
+ * goes to the parser unchanged.
+ * @param connection of which no byte of that answer has been read
+ * @param mostBytes the longest head
  */
 export function readSoundHead(connection: Readable, mostBytes: number): void {
   const push = connection.push.bind(connection);
   let held: Buffer[] = [];
   let heldBytes = 0;
-  /** The end of what is held: the end of the head may come in two parts. */
+  /** The end of the held bytes: the end of the head may come in two parts. */
   let tail = '';
 
   const hold = (chunk: Buffer): void => {
@@ -56,7 +57,7 @@ function textOf(parts: readonly Buffer[], most: number): string {
   return Buffer.concat(parts).toString('latin1', 0, most);
 }
 
-/** The heads that are whole, up to that of the answer itself, and what follows them. */
+/** The complete heads, up to that of the final answer, and the bytes after them. */
 function soundHeads(read: Buffer): { sound: Buffer; rest: Buffer; isOver: boolean } {
   const text = read.toString('latin1');
   let sound = '';

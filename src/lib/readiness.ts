@@ -1,2 +1,2 @@
-/** Undefined when ready, else one sentence on what is awaited. Cheap: it is asked every few seconds. */
+/** Undefined if ready, else one sentence on what it waits for. Cheap: it is called every few seconds. */
 export type ReadinessCheck = () => string | undefined;

@@ -1,18 +1,20 @@
 interface TurnBounds {
-  /** How much goes on at once. */
+  /** The most work at once. */
   readonly total: number;
-  /** How much of it for one of those who share. */
+  /** The most of it for one sharer. */
   readonly each: number;
 }
 
-/** Bounds how much goes on at once, for each who shares and for all. */
+/** Limits how much work runs at once, for each sharer and for all together. */
 interface SharedTurns {
-  /** Does the work when it is its turn: each who shares in the order of asking, and those who have room before those who have none. */
+  /**
+   * Does the work when it is its turn: in the order of calls within a sharer, and sharers below their own limit first.
+   */
   run<R>(sharer: string, work: () => Promise<R>): Promise<R>;
 }
 
 export function createSharedTurns({ total, each }: TurnBounds): SharedTurns {
-  /** By sharer; whoever had a turn goes to the end. */
+  /** By sharer. A sharer that had a turn goes to the end. */
   const waiting = new Map<string, (() => void)[]>();
   const running = new Map<string, number>();
   let all = 0;

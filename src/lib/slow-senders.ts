@@ -8,28 +8,28 @@ import { workInSpans } from './work-in-spans.ts';
 
 interface Sender {
   readonly socket: Socket;
-  /** The latest of which the head has come. */
+  /** The latest request whose head has arrived. */
   request?: IncomingMessage;
-  /** Bytes that had come when it was last looked at. */
+  /** Bytes received at the last check. */
   read: number;
-  /** At how many looks more had come, of the same head or body. */
+  /** The number of checks at which more had arrived of the same head or body. */
   pieces: number;
 }
 
 const LOOK_EVERY = milliseconds(50);
-/** An API server sends a request at once: one of which pieces come for longer is a slow one, or somebody's attack. */
+/** An API server sends a request at once. If pieces take longer, the sender is slow or an attacker. */
 const SLOW_AFTER = 4;
 /**
- * How long slow senders are read from in one go, and at least left alone after it. What they send costs more than its reading:
- * a body that is whole is looked through, and its connection is replaced by the next.
+ * How long slow senders are read from without a pause, and the minimum pause after it. What they send costs more than
+ * its reading: a complete body is parsed, and its connection is replaced by the next.
  */
 const SPAN = milliseconds(2);
 const REST = milliseconds(20);
 
 /**
- * Reads from those who send a request slowly in turns, and from all of them together for at most a tenth of the event loop's
- * time, however many they are and however fast the pieces come. What they send meanwhile stays in the kernel, whose buffers
- * make them wait. A request that comes at once, and what follows it, is read at once.
+ * Reads from slow senders in turns, and from all of them together for at most a tenth of the event loop's time, however
+ * many they are and however fast the pieces come. Meanwhile their bytes stay in the kernel, whose full buffers make
+ * them wait. A request that arrives at once, and what follows it, is read at once.
  */
 export function readSlowSendersInTurns(server: Server, clock: Pick<Clock, 'monotonic' | 'sleep'>): void {
   const senders = new Map<Socket, Sender>();
@@ -64,7 +64,7 @@ export function readSlowSendersInTurns(server: Server, clock: Pick<Clock, 'monot
 
   async function readOnce(sender: Sender): Promise<void> {
     sender.socket.resume();
-    // It is read from in the first of these; what is read of a body asks for more before the second.
+    // The first of these reads. What was read of a body asks for more before the second.
     await nextTurnOfTheLoop();
     await nextTurnOfTheLoop();
     if (sender.socket.destroyed || sender.pieces === 0 || sender.request?.complete === true) return;
@@ -94,7 +94,7 @@ function isSlow(sender: Sender): boolean {
   if (bytesRead === sender.read) return false;
   sender.read = bytesRead;
   if (sender.request?.complete === true) {
-    // What came is of the next one.
+    // These bytes belong to the next request.
     delete sender.request;
     sender.pieces = 0;
   }

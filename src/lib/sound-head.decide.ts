@@ -5,14 +5,14 @@ const LENGTHS = /^content-length[\t ]*:[\t ]*([^\r\n]*)/gim;
 const WIDE_STATUS = /^(HTTP\/\d\.\d) {2,}/;
 
 /**
- * The head of an answer as a strict parser takes it, where what is wrong with it has one reading only:
- * - one length that is said more than once is said once: RFC 9110 section 8.6;
- * - blanks before the colon of a header are left out, as RFC 9112 section 5.1 asks of a proxy;
- * - a header with a blank in its name, which is none, is left out, as KServe's agent does (Go's net/http does not write it);
- * - blanks before the status are one blank: RFC 9112 section 4.
+ * The head of an answer in the form that a strict parser accepts. Only faults with a single possible meaning are
+ * corrected: - a length given more than once with the same value is kept once: RFC 9110 section 8.6; - blanks before
+ * the colon of a header are removed, as RFC 9112 section 5.1 requires of a proxy; - a header with a blank in its name,
+ * which is invalid, is dropped, as in KServe's agent (Go's net/http does not write it); - several blanks before the
+ * status become one: RFC 9112 section 4.
  *
- * A head with folded lines stays as it is.
- * @param head a byte a character, up to its empty line
+ * A head with folded lines is not changed.
+ * @param head one character a byte, up to its empty line
  */
 export function soundHead(head: string): string {
   const [first = ''] = head.split('\n', 1);
@@ -36,7 +36,7 @@ function hasBlankInName(line: string): boolean {
   return /[\t ]/.test(line.slice(0, Math.max(line.indexOf(':'), 0)));
 }
 
-/** Undefined for a line that is left out. */
+/** Undefined for a dropped line. */
 function withSoundName(line: string): string | undefined {
   if (!hasBlankInName(line)) return line;
   const colon = line.indexOf(':');

@@ -1,7 +1,7 @@
 import type { Clock, EpochMs, MonotonicMs } from './clock.ts';
 
 /**
- * The machine's own time; entry points pass it to everything else. A sleep that is cut short costs no error: webhooks
+ * The machine's own time. Entry points pass it to everything else. A sleep that is cut short makes no error: webhooks
  * cut one short for each review.
  */
 export const systemClock: Clock = {

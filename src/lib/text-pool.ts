@@ -1,8 +1,8 @@
 /**
- * One copy of texts that come again and again. Each JSON that is read brings texts of its own: with a hundred thousand
+ * One copy of texts that occur many times. Each parsed JSON has strings of its own: with a hundred thousand
  * TrainedModels cached, the words of their conditions alone would be hundreds of megabytes.
  *
- * @param capacity texts that are known at most; a full pool is emptied, and what was handed out stays valid
+ * @param capacity the most texts to hold. A full pool is emptied, and the strings it returned stay valid
  * @returns the text itself, or an equal one that was seen before
  */
 export function createTextPool(capacity: number): (text: string) => string {

@@ -1,12 +1,12 @@
 import { milliseconds, type Clock } from './clock.ts';
 
-/** Limits how many things happen a second, with a burst after a quiet time. First come, first served. */
+/** Limits how many things happen a second, with a burst after a quiet period. First come, first served. */
 export interface TokenBucket {
   /** Resolves when it is this caller's turn, or at once when the signal aborts. */
   take(signal: AbortSignal): Promise<void>;
-  /** Takes a turn if there is one now besides those that are kept for others, and waits for none. */
+  /** Takes a turn if one is free now, besides those reserved for others. Never waits. */
   tryTake(kept?: number): boolean;
-  /** To be called when the turn was not used. */
+  /** Call it if the turn was not used. */
   giveBack(): void;
 }
 
@@ -16,7 +16,7 @@ export function createTokenBucket(options: {
   readonly clock: Clock;
 }): TokenBucket {
   const { perSecond, burst, clock } = options;
-  // Below zero: so many are waiting.
+  // Below zero: this many are waiting.
   let tokens = burst;
   let filledAt = clock.monotonic();
 

@@ -317,7 +317,7 @@ describe("each flag of KServe's agent", () => {
     'model-dir': [async () => (await pulled(true)).kept, ['m']],
     'probe-period': [
       () => said(['--probe-period', '10s'], '--probe-period'),
-      oneLine("KServe's agent does nothing with it either"),
+      oneLine("KServe's agent ignores it too"),
     ],
   };
 

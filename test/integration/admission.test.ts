@@ -145,7 +145,7 @@ describe('pods through the real API server', () => {
       (pod) => void (pod.metadata = { ...pod.metadata, namespace: name }),
     );
     const message = await refusal(late);
-    expect(message).toContain('the namespace is being deleted, and nothing new is let into it');
+    expect(message).toContain('the namespace is being deleted, and nothing can be created in it');
     expect(message).not.toContain('roles');
   });
 

@@ -10,7 +10,7 @@ import { KSERVE_AGENT_IMAGE } from '../support/kserve-install.ts';
 import { startKServeCluster } from '../support/kserve-cluster.ts';
 import { buildKServeFirst } from '../support/kserve-first.ts';
 import type { KServeCluster } from '../support/kserve-cluster.ts';
-import { kubectl } from '../support/kubectl.ts';
+import { kubectl, kubectlOutcome } from '../support/kubectl.ts';
 import { startTestManager } from '../support/manager.ts';
 import type { TestManager } from '../support/manager.ts';
 import { configured } from '../support/mounted-config.ts';
@@ -161,6 +161,39 @@ describe("with KServe's own manager in the cluster", () => {
       await cluster.client.patch(TRAINED_MODELS, mover, { type: 'merge', body });
       await eventually(async () => expect(await modelNames(cluster.client, 'other')).toEqual(['mover']));
       await eventually(async () => expect(await modelNames(cluster.client, 'sk')).toEqual([]));
+    });
+
+    it('where models sleep: warns that the Service of Standard mode leads past the agent, and one command makes another', async () => {
+      await cluster.predictor('flowers');
+      await kubectl(kubeconfig, 'annotate', 'isvc', 'flowers', 'kserve-mms/residency=on-demand');
+      const portOf = (service: string): Promise<string> =>
+        kubectl(kubeconfig, 'get', 'service', service, '-o', 'jsonpath={.spec.ports[0].targetPort}');
+      expect(await portOf('flowers-predictor')).toBe('8080');
+      const deployment = await kubectl(kubeconfig, 'get', 'deployment', 'flowers-predictor', '-o', 'json');
+      const { template } = (JSON.parse(deployment) as { spec: { template: Pod } }).spec;
+      const { labels = {}, annotations = {} } = template.metadata;
+      const metadata = { name: 'flowers', namespace: 'default', labels, annotations };
+      const pod = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', ...template, metadata });
+      await eventually(async () => {
+        const args = ['create', '--dry-run=server', '-f', '-'];
+        const { code, stderr } = await kubectlOutcome(kubeconfig, pod, args);
+        expect([code, stderr]).toEqual([
+          0,
+          expect.stringContaining('flowers-predictor leads past the agent'),
+        ]);
+      });
+      const [expose = ''] = await shellBlocksOf('docs/on-demand.md', 'How requests must come');
+      await pasteWithKubectl(kubeconfig, expose);
+      expect(await portOf('flowers-mms')).toBe('9081');
+      const selector = await kubectl(
+        kubeconfig,
+        'get',
+        'service',
+        'flowers-mms',
+        '-o',
+        'jsonpath={.spec.selector}',
+      );
+      expect(labels).toMatchObject(JSON.parse(selector) as object);
     });
 
     it('one command out', async () => {

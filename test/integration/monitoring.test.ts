@@ -180,7 +180,7 @@ describe('the overlay for Prometheus and Grafana', () => {
 
 const RESIDENCY: ResidencyFigures = {
   counts: { hits: 0, misses: 0, loads: 0, evictions: 0, diskEvictions: 0, spared: new Map() },
-  memory: { budget: 1, charged: 0, measured: 0, allowed: 1 },
+  memory: { budget: 1, charged: 0, peak: 0, measured: 0, allowed: 1 },
   ...{ diskUsed: 0, waiting: 0, loaded: 0 },
 };
 

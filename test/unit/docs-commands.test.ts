@@ -60,6 +60,9 @@ const COVERAGE: Readonly<Record<string, Readonly<Record<string, Coverage>>>> = {
     "From KServe's own agent and controllers": { pastedBy: 'test/integration/pages.test.ts' },
     'From ModelMesh': { pastedBy: 'test/integration/pages.test.ts' },
   },
+  'docs/on-demand.md': {
+    'How requests must come': { pastedBy: 'test/integration/beside-kserve.test.ts' },
+  },
   'docs/page.md': {
     'Switch it on': { pastedBy: 'test/integration/page-switch.test.ts' },
   },

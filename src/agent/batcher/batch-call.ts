@@ -5,7 +5,7 @@ import { READ_ANSWERS } from '../proxy/proxied-answer.decide.ts';
 
 /** Less than the five seconds after which uvicorn closes an idle connection. */
 const IDLE = seconds(4);
-/** What a model server may answer to one batch. */
+/** The largest answer to one batch. */
 const MOST_ANSWER = 256 * 1024 ** 2;
 
 interface CallAnswer {
@@ -32,7 +32,7 @@ export function createBatchCaller(port: number): BatchCaller {
         const made = request({ ...address, method: 'POST', agent, headers, signal, ...READ_ANSWERS });
         made.on('socket', (socket) => readSoundHead(socket, READ_ANSWERS.maxHeaderSize));
         made.on('error', reject);
-        // Node tells of an answer that switches protocols by this alone.
+        // Node reports an answer that switches protocols by this event only.
         made.on('close', () => reject(new Error('its answer is in another protocol than HTTP')));
         made.on('response', (answer) => {
           const chunks: Buffer[] = [];

@@ -1,11 +1,11 @@
 import type { Clock, Milliseconds } from '../../lib/clock.ts';
 
-/** A request that is to go with others. */
+/** A request to put into a batch. */
 interface Member {
   readonly instances: readonly unknown[];
 }
 
-/** Why a batch went off. */
+/** Why a batch was sent. */
 type Departure = 'full' | 'late';
 
 interface GatherDeps<T extends Member> {
@@ -22,8 +22,8 @@ interface Gathering<T> {
 }
 
 /**
- * Gathers requests to batches, one for each target at a time: what is meant for two models never goes in one. A batch goes
- * off when it is full, when the next request would make it more than full, or when its first request has waited long enough.
+ * Gathers requests into batches, one for each target at a time: a batch never mixes models. A batch is sent when it is
+ * full, when the next request would make it more than full, or when its first request has waited long enough.
  */
 export function createGather<T extends Member>({ maxBatchSize, maxLatency, clock, depart }: GatherDeps<T>) {
   const gathering = new Map<string, Gathering<T>>();
@@ -40,7 +40,7 @@ export function createGather<T extends Member>({ maxBatchSize, maxLatency, clock
     return batch;
   };
   return {
-    /** Adds a request; returns what takes it out again, as long as it has not gone. */
+    /** Adds a request. Returns the function that removes it, as long as it was not sent. */
     add: (target: string, member: T): (() => void) => {
       const waiting = gathering.get(target);
       const size = member.instances.length;

@@ -5,22 +5,25 @@ import { jsonMeter } from '../../lib/json-meter.ts';
 
 /** A longer body is refused: batches are held in memory. */
 const MOST_BODY = 64 * 1024 ** 2;
-/** What all requests that wait for their batch or its answer may take: a quarter of what KServe lets its agent have. */
+/**
+ * The most memory of all requests that wait for their batch or its answer: a quarter of the limit KServe gives its
+ * agent.
+ */
 const MOST_HELD = 256 * 1024 ** 2;
-/** What a value takes beside its text, whatever it is: an empty list or object counts twice, and takes as much. */
+/** What any value takes beside its text. An empty list or object counts twice, and takes as much. */
 const VALUE_BYTES = 24;
 
 /** JSON nested deeper than some thousands cannot be written, and all requests of its batch would fail with it. */
 const MOST_DEPTH = 1_000;
 
-/** Why a request is not held. */
+/** Why a request is not accepted. */
 export type NotHeld = 'too long' | 'too deep' | 'no room';
 
 /** The memory that requests to the batcher share. */
 interface HeldRequests {
   /**
-   * Reads a body whole. Its memory is held until it is released, which may be done at any time, and more than once.
-   * @returns what releases it
+   * Reads a whole body. Its memory is held until it is released, which may be done at any time, and more than once.
+   * @returns the function that releases it
    */
   read(incoming: IncomingMessage, got: (body: Buffer) => void, refused: (why: NotHeld) => void): () => void;
 }
@@ -68,7 +71,10 @@ function readHeld(
   return share.release;
 }
 
-/** What a text of JSON and its values take. Some text has few values, and some, like `[],[],`, takes many times its length. */
+/**
+ * The memory of a JSON text and its values. Some text has few values; other text, like `[],[],`, takes many times its
+ * length.
+ */
 function measure(body: Buffer): { readonly bytes: number; readonly depth: number } {
   const unbounded = { values: Number.POSITIVE_INFINITY, names: Number.POSITIVE_INFINITY };
   const meter = jsonMeter(unbounded, 0);

@@ -8,7 +8,7 @@ export function createBatcherMetrics(registry: Registry) {
   return {
     batches: new Counter({
       name: 'kserve_mms_agent_batches_total',
-      help: 'Batches that went to the model server, by why they went: full, or late (the latency was up)',
+      help: 'Batches sent to the model server, by reason: full, or late (the latency limit was reached)',
       labelNames: ['why'] as const,
       registers,
     }),

@@ -14,23 +14,23 @@ export const BATCHER_FLAG_DEFAULTS = {
   maxLatency: '5000',
 } as const satisfies BatcherFlags;
 
-/** What the batcher runs with. */
+/** The batcher's checked settings. */
 export interface BatcherSettings {
-  /** A batch of so many instances goes off at once. */
+  /** A batch with this many instances is sent at once. */
   readonly maxBatchSize: number;
-  /** A batch goes off so long after its first request. */
+  /** A batch is sent this long after its first request. */
   readonly maxLatency: Milliseconds;
 }
 
-/** KServe takes any number: more than this, the longest time of a timer, is taken for as much. */
+/** KServe accepts any number. A larger one than this, the longest time of a timer, is reduced to it. */
 const MOST = 2 ** 31 - 1;
 
-/** Reads the batcher's flags; undefined when there is no batcher, whose other flags then mean nothing. */
+/** Parses the batcher's flags. Undefined if there is no batcher; its other flags are then ignored. */
 export function readBatcher(flags: BatcherFlags, faults: string[]): BatcherSettings | undefined {
   if (!flags.enableBatcher) return undefined;
   const number = (flag: string, text: string): number => {
     const value = /^\d{1,18}$/.test(text) ? Number(text) : 0;
-    if (value < 1) faults.push(`--${flag} ${JSON.stringify(text)} is not a whole number from 1 on`);
+    if (value < 1) faults.push(`--${flag} ${JSON.stringify(text)} is not a whole number of at least 1`);
     return Math.min(value, MOST);
   };
   return {

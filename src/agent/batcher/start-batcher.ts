@@ -12,7 +12,7 @@ import { createBatcherMetrics } from './metrics.ts';
 import type { BatcherSettings } from './settings.ts';
 import { type BatchAnswer, divideAnswer, readInstances } from './v1-batch.ts';
 
-/** What is answered to a request that is not held. */
+/** The answers to requests that are not accepted. */
 const NOT_HELD = {
   'too long': [
     413,
@@ -27,11 +27,11 @@ interface BatcherDeps {
   readonly componentPort: number;
   readonly registry: Registry;
   readonly clock: Clock;
-  /** What all requests that wait may take, in bytes; some hundred MiB when absent. */
+  /** The most bytes of all waiting requests; some hundred MiB if absent. */
   readonly mostHeld?: number;
 }
 
-/** The batcher at work. */
+/** The running batcher. */
 interface Batcher {
   readonly around: Around;
   close(): void;
@@ -42,11 +42,11 @@ interface Caller {
   readonly instances: readonly unknown[];
   answer(answer: BatchAnswer): void;
   hasLeft(): boolean;
-  /** Calls back when the client goes away before it was answered. */
+  /** Calls back if the client disconnects before it was answered. */
   onLeave(left: () => void): void;
 }
 
-/** Starts the batcher: requests to a path that ends with ":predict" go to the component together. */
+/** Starts the batcher: requests to a path that ends with ":predict" go to the component in batches. */
 export function startBatcher(deps: BatcherDeps): Batcher {
   const caller = createBatchCaller(deps.componentPort);
   const { batches, sizes } = createBatcherMetrics(deps.registry);
@@ -80,7 +80,7 @@ export function startBatcher(deps: BatcherDeps): Batcher {
   return { around, close: caller.close };
 }
 
-/** KServe's batcher looks at the path that is meant, however it is spelled. */
+/** KServe's batcher compares the decoded path, however it is spelled. */
 function isPredict(target: string): boolean {
   const [path = ''] = target.split('?');
   return (path.includes('%') ? decodeURIComponent(path) : path).endsWith(':predict');
@@ -137,7 +137,7 @@ function refuse(incoming: IncomingMessage, outgoing: ServerResponse, why: NotHel
   if (!incoming.complete) readToNobody(incoming);
 }
 
-/** In the shape of Go's http.Error, which KServe's batcher answers with. */
+/** In the format of Go's http.Error, which KServe's batcher answers with. */
 function answerText(outgoing: ServerResponse, status: number, reason: string): void {
   send(outgoing, status, 'text/plain; charset=utf-8', `${reason}\n`);
 }

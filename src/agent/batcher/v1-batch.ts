@@ -1,11 +1,11 @@
 import { isRecord } from '../../lib/json.ts';
 
-/** What a request to a batcher is: its instances, or why it cannot be batched, in KServe's words. */
+/** A request's instances, or why it cannot be batched, in KServe's words. */
 type ReadInstances =
   | { readonly kind: 'instances'; readonly instances: readonly unknown[] }
   | { readonly kind: 'bad'; readonly reason: string };
 
-/** Reads a V1 request as KServe v0.17's batcher does: pkg/batcher/handler.go. */
+/** Parses a V1 request as KServe v0.17's batcher does: pkg/batcher/handler.go. */
 export function readInstances(body: Buffer): ReadInstances {
   const parsed = parse(body);
   if (parsed === null) return { kind: 'bad', reason: 'no instances in the request' };
@@ -17,10 +17,10 @@ export function readInstances(body: Buffer): ReadInstances {
   return { kind: 'instances', instances };
 }
 
-/** As Go's encoding/json finds a field, whatever the case of its letters. */
+/** As in Go's encoding/json, a field is found whatever the case of its letters. */
 const INSTANCES = /^instances$/iu;
 
-/** The last member of such a name, which is the one that Go keeps. */
+/** The last member with that name, which is the one that Go keeps. */
 function named(parsed: Readonly<Record<string, unknown>>, name: RegExp): unknown {
   return Object.entries(parsed).findLast(([member]) => name.test(member))?.[1] ?? null;
 }
@@ -36,12 +36,12 @@ export interface BatchAnswer {
   };
 }
 
-/** A model server that answered, but not with a prediction for each instance. */
+/** A model server that answered, but without a prediction for each instance. */
 const BAD_ANSWER = 502;
 
 /**
  * Divides the answer to a batch among its callers.
- * @param counts how many instances each caller had, in the order of the batch
+ * @param counts the number of each caller's instances, in the order of the batch
  */
 export function divideAnswer(
   { status, body }: { readonly status: number; readonly body: Buffer },
@@ -54,7 +54,7 @@ export function divideAnswer(
   if (status !== 200) return failed(status, body.toString('utf8'), '');
   const parsed = parse(body);
   const predictions = isRecord(parsed) ? parsed['predictions'] : undefined;
-  if (parsed === undefined) return failed(BAD_ANSWER, 'the answer of the model server is no JSON', batchId);
+  if (parsed === undefined) return failed(BAD_ANSWER, 'the answer of the model server is not JSON', batchId);
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (!Array.isArray(predictions) || predictions.length !== total)
     return failed(BAD_ANSWER, 'size of prediction is not equal to the size of instances', batchId);
@@ -66,10 +66,10 @@ export function divideAnswer(
   });
 }
 
-/** A number that is too large for a double has one of these. */
+/** A number that is too large for a double contains one of these. */
 const LARGE_NUMBER = /[eE]\+?\d{3}|\d{200}/;
 
-/** Undefined for what Go does not read either: such a number would be written as null. */
+/** Undefined for numbers that Go does not accept either: such a number would be written as null. */
 function parse(body: Buffer): unknown {
   const text = body.toString('utf8');
   try {

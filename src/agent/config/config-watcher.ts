@@ -9,24 +9,24 @@ import { messageOf } from '../../lib/errors.ts';
 import { MODELS_JSON, RESIDENCY_JSON } from '../../contract/names.ts';
 import { decodeResidency, type ResidencyReading } from '../../contract/residency.ts';
 
-/** Kubelet's swap is seen at once by the watch; the poll is for filesystems and moments where the watch is blind. */
+/** The watch sees kubelet's swap at once. The poll is for filesystems and moments where the watch sees nothing. */
 const POLL = seconds(2);
-/** Writing the file itself makes several events; they are read as one. */
+/** Writing the file directly makes several events; they cause one read. */
 const SETTLE = milliseconds(5);
 
 export type ConfigReading =
   | { readonly kind: 'good'; readonly models: ModelSet; readonly hash: string }
-  /** `message` says what is wrong and where; whatever was good before stays. */
+  /** `message` says what is wrong and where. The last good content stays in force. */
   | { readonly kind: 'faulty'; readonly message: string };
 
-/** `none`: there is no such file, and the flags hold. */
+/** `none`: there is no such file, and the flags apply. */
 export type ResidencyFileReading = ResidencyReading | { readonly kind: 'none' };
 
 /**
  * Reads `<configDir>/models.json` and again whenever its content changes, until the signal aborts. The directory may be
- * missing at first, or be replaced: kubelet swaps the symlink `..data` in it, others write or rename the file itself.
- * The same content, good or faulty, is reported once. So is residency.json beside it, and before it: whether there is one
- * decides what becomes of the models.
+ * missing at first, or be replaced: kubelet swaps the symlink `..data` in it, others write or rename the file.
+ * The same content, good or faulty, is reported once. residency.json beside it is watched too, and reported first,
+ * because it decides how the models are handled.
  */
 export async function watchModelConfig(
   configDir: string,
@@ -56,18 +56,18 @@ export function readResidencyFile(configDir: string): ResidencyFileReading {
   return residencyIn(contentOf(join(configDir, RESIDENCY_JSON)));
 }
 
-/** `content` is another one whenever there is something to report. */
+/** `content` is a new object whenever there is something to report. */
 type FileContent =
   | { readonly path: string; readonly content: string; readonly bytes: Buffer }
   | { readonly path: string; readonly content: string; readonly thrown: unknown };
 
-/** Gives what is in a file whenever that is something else than before. */
+/** Returns a file's content whenever it differs from the last one. */
 type Reader = (polled: boolean) => Promise<FileContent | undefined>;
 
 /**
- * A file that a poll finds untouched since the poll before is not even read: a models.json with 10,000 models, read and decoded
- * every two seconds, kept 90 MiB of garbage in an agent that does nothing. One poll more than that is read, since two writes
- * may come within one tick of the file system's clock.
+ * A file that did not change between two polls is not read. An idle agent with a models.json of 10,000 models, read and
+ * decoded every two seconds, kept 90 MiB of garbage. After a change it is read at one more poll, since two writes may
+ * fall within one tick of the file system's clock.
  */
 function newReader(path: string): Reader {
   let content: string | undefined;
@@ -83,7 +83,7 @@ function newReader(path: string): Reader {
   };
 }
 
-/** Another one for each file that comes to a path, and for each change of it; undefined where there is none. */
+/** Differs for each file at a path and for each change of it. Undefined if there is none. */
 async function stampOf(path: string): Promise<string | undefined> {
   return stat(path, { bigint: true }).then(
     ({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs].join(' '),
@@ -91,7 +91,9 @@ async function stampOf(path: string): Promise<string | undefined> {
   );
 }
 
-/** Read at once: four turns of a thread take longer than to read, and less than to decode. */
+/**
+ * Reads synchronously: handing the read to a thread takes four turns, longer than the read and shorter than decoding.
+ */
 function contentOf(path: string): FileContent {
   try {
     const bytes = readFileSync(path);
@@ -120,17 +122,20 @@ function unreadable(path: string, thrown: unknown): string {
   return `cannot read ${path}: ${messageOf(thrown)}`;
 }
 
-/** Kubelet's link to the files as they are now: it is renamed, so that what it leads to is whole. Source: kubelet's atomic_writer.go */
+/**
+ * Kubelet's link to the current files. It is replaced by a rename, so its target is complete. Source: kubelet's
+ * atomic_writer.go
+ */
 const SWAPPED = '..data';
 
 interface Bell {
-  /** @param whole what is there can be read at once */
+  /** @param whole the files can be read at once */
   readonly ring: (whole: boolean) => void;
-  /** Resolves with true when nothing has rung. */
+  /** Resolves with true if no event came. */
   readonly wait: (clock: Clock, signal: AbortSignal) => Promise<boolean>;
 }
 
-/** Wakes the reader on an event, at the latest after a poll interval. */
+/** Wakes the reader on an event, or after a poll interval at the latest. */
 function newBell(): Bell {
   let rung = false;
   let settled = false;
@@ -154,7 +159,7 @@ function newBell(): Bell {
   };
 }
 
-/** A watch that is set up again when the directory went away or was replaced. */
+/** A watch that is set up again when the directory disappears or is replaced. */
 function watchDirectory(path: string, ring: Bell['ring']): { ensure(): void; close(): void } {
   let watcher: FSWatcher | undefined;
   const drop = () => {
@@ -167,13 +172,13 @@ function watchDirectory(path: string, ring: Bell['ring']): { ensure(): void; clo
       if (watcher !== undefined) return;
       try {
         watcher = watch(path, (event, name) => {
-          // The directory itself was moved or removed: this watch sees nothing of what comes in its place.
+          // The directory itself was moved or removed: this watch does not see its replacement.
           if (event === 'rename' && name === lastPart(path)) drop();
           ring(event === 'rename' && name === SWAPPED);
         });
         watcher.on('error', drop);
       } catch {
-        // Not there yet; the poll comes back here.
+        // It does not exist yet. The poll tries again.
       }
     },
   };

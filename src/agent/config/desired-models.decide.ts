@@ -1,16 +1,16 @@
 import { decodeModelConfig, type ModelConfigFault, type ModelSpec } from '../../contract/model-config.ts';
 
-/** The models a pod should serve, by name; a Map because names come from users. */
+/** The models a pod should serve, by name. A Map because names come from users. */
 export type ModelSet = ReadonlyMap<string, ModelSpec>;
 
 type DesiredModels =
   | { readonly kind: 'good'; readonly models: ModelSet }
-  /** Nothing of a faulty text is taken over: half of it could mean unloading the other half. */
+  /** A faulty text is ignored as a whole: half of it could mean unloading the other half. */
   | { readonly kind: 'faulty'; readonly faults: readonly ModelConfigFault[] };
 
 /**
- * A model's name becomes a directory and a part of a URL. KServe's webhook admits `^[a-zA-Z0-9_-]+$`; a dot inside is
- * tolerated, since Kubernetes names may hold one, but not in front: hidden directories belong to the agent.
+ * A model's name becomes a directory and a part of a URL. KServe's webhook admits `^[a-zA-Z0-9_-]+$`. A dot inside is
+ * allowed, since Kubernetes names may hold one, but not in front: hidden directories belong to the agent.
  */
 const MODEL_NAME = /^[a-zA-Z0-9_-][a-zA-Z0-9_.-]{0,252}$/;
 
@@ -19,7 +19,7 @@ export function isModelName(name: string): boolean {
   return MODEL_NAME.test(name);
 }
 
-/** Reads models.json into the set to serve, or says every fault with its place. */
+/** Parses models.json into the set to serve, or returns every fault with its place. */
 export function readDesiredModels(text: string): DesiredModels {
   const { models, faults } = decodeModelConfig(text);
   const refused = models

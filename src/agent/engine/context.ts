@@ -7,15 +7,15 @@ import type { Puller } from '../puller/contract.ts';
 import type { Slots } from '../slots.ts';
 import type { TrackedModel } from './tracked-model.ts';
 
-/** How much goes on at once, and when one is slow, see src/agent/slot-admission.decide.ts. */
+/** How many fetches and loads run at once. For when one counts as slow, see src/agent/slot-admission.decide.ts. */
 interface EngineLimits {
   readonly fetches: number;
   readonly loads: number;
-  /** A fetch or load that takes longer goes on beside the next. */
+  /** A fetch or load that takes longer no longer holds up the next. */
   readonly slowAfter: Milliseconds;
 }
 
-/** What an outside observer (status, metrics, readiness) is told. */
+/** What the engine reports to status, metrics and readiness. */
 export interface EngineObserver {
   readonly changed: (model: Readonly<TrackedModel>) => void;
   readonly forgotten: (name: string) => void;
@@ -27,18 +27,18 @@ export interface EngineObserver {
   ) => void;
 }
 
-/** Who decides where models should be: with residency `always`, all of them in memory. */
+/** Decides where models should be. With residency `always`, all of them in memory. */
 export interface ResidenceControl {
   readonly of: (name: string) => Residence;
-  /** Why a model is never loaded here; undefined: it is, when there is room. */
+  /** Why a model is never loaded here. Undefined if it is loaded when there is room. */
   readonly tooLarge: (name: string) => string | undefined;
-  /** Asked at the last moment before an unload that makes room. */
+  /** Called just before an unload that makes room. */
   readonly mayUnload: (name: string) => boolean;
-  /** Something of a model has changed. */
+  /** The state of a model has changed. */
   readonly observed: (model: Readonly<TrackedModel>) => void;
   readonly forgotten: (name: string) => void;
   readonly serverUp: (loadsAllAtStart: boolean) => void;
-  /** Called with the models that were being loaded when the server ended. */
+  /** Called with the models that were loading when the server ended. */
   readonly serverGone: (loading: readonly string[]) => void;
   /** A process of the server was ended while it loaded a model; true: room is made, and the model is tried again. */
   readonly killedLoading: (name: string) => boolean;
@@ -64,6 +64,6 @@ export interface EngineContext extends EngineDeps {
   readonly serverUp: () => boolean;
   /** The server's port refuses connections: nothing is loaded any more. */
   readonly serverGone: () => void;
-  /** Decides again for one model. */
+  /** Runs the decision for one model again. */
   readonly reconcileModel: (model: TrackedModel) => void;
 }

@@ -2,7 +2,7 @@ import type { EpochMs, MonotonicMs } from '../../lib/clock.ts';
 import type { ModelSet } from '../config/desired-models.decide.ts';
 import { meansSameSpec } from '../../contract/model-config.ts';
 import { specHash } from '../../contract/model-marker.ts';
-import { decideFetch, decideServe, type ServedModel } from './model-operations.decide.ts';
+import { ABSENT, decideFetch, decideServe, type ServedModel } from './model-operations.decide.ts';
 import { milliseconds } from '../../lib/clock.ts';
 import type { StoredModel } from '../model-store.ts';
 import { createSlots } from '../slots.ts';
@@ -19,37 +19,37 @@ import {
   viewOf,
 } from './tracked-model.ts';
 
-/** Which models answered when the server was asked, and how things stood when the question was put. */
+/** Which models answered the server's index request, and the revisions when the request was sent. */
 interface ServerIndex {
   readonly ready: ReadonlyMap<string, boolean>;
   readonly askedAt: ReadonlyMap<string, number>;
 }
 
 /**
- * Keeps every model moving from what is to what should be. Level-triggered: each call only says what is known now, and
- * the next operation of a model follows from that.
+ * Moves every model from its current to its desired state. Level-triggered: each call only reports the current facts,
+ * and the next operation of a model follows from them.
  */
 export interface Engine {
-  /** Takes over what a restarted agent found on disk; before models are desired. */
+  /** Takes over the models that a restarted agent found on disk. Call it before setDesired. */
   adopt(found: ReadonlyMap<string, StoredModel>): void;
-  /** How many bytes such a model has on disk; nothing where other files have come since. */
+  /** The bytes of such a model on disk. Ignored if its files have been replaced since. */
   foundBytes(name: string, bytes: number): void;
   /** The set of models to serve; all others are unloaded and removed. */
   setDesired(models: ModelSet): void;
-  /** @param loadsAllAtStart the next one like it loads whatever lies in the model directory */
+  /** @param loadsAllAtStart whether such a server loads all of the model directory when it restarts */
   serverUp(loadsAllAtStart: boolean): void;
   serverGone(): void;
-  /** `servedRevision` of every model now, to be given back with the index that is asked for. */
+  /** The current `servedRevision` of every model. Pass it back with the index requested after this call. */
   revisions(): ReadonlyMap<string, number>;
   applyIndex(index: ServerIndex): void;
   models(): Iterable<Readonly<TrackedModel>>;
-  /** Decides again for some models: where they should be has changed. */
+  /** Runs the decision again for models whose residence has changed. */
   consider(names: Iterable<string>): void;
-  /** Ends all fetches and starts nothing more; the model server keeps what it has. */
+  /** Cancels all fetches and starts nothing more. The model server keeps its models. */
   stop(): void;
 }
 
-/** Makes an engine that knows no model and believes the server to be away. */
+/** Makes an engine with no models that takes the server to be down. */
 export function createEngine(deps: EngineDeps): Engine {
   const table = new Map<string, TrackedModel>();
   const stopping = new AbortController();
@@ -69,7 +69,7 @@ export function createEngine(deps: EngineDeps): Engine {
   };
   const engine: Engine = {
     models: () => table.values(),
-    // What is out of the server's sight was unloaded before: with thousands asleep, only the others need be asked for.
+    // Hidden models were unloaded before. With thousands asleep, it is enough to ask for the others.
     revisions: () =>
       new Map(
         [...table].filter(([, { parked }]) => !parked).map(([name, model]) => [name, model.servedRevision]),
@@ -97,7 +97,7 @@ export function createEngine(deps: EngineDeps): Engine {
       up = false;
       if (wasUp) deps.residence.serverGone([...table.values()].filter(wasLoading).map(({ name }) => name));
       for (const model of table.values()) {
-        if (model.served.kind !== 'absent') setServed(model, { kind: 'absent' });
+        if (model.served.kind !== 'absent') setServed(model, ABSENT);
       }
       considerAll();
     },
@@ -120,7 +120,7 @@ function takeBytes({ residence }: EngineContext, model: TrackedModel | undefined
   residence.observed(model);
 }
 
-/** Gives every model what is desired of it; returns those for which that has changed. */
+/** Sets the desired version of every model and returns the models for which it changed. */
 function applyDesired(
   table: Map<string, TrackedModel>,
   models: ModelSet,
@@ -139,18 +139,18 @@ function applyDesired(
   return changed;
 }
 
-/** Its load was under way, or was broken off a moment ago. */
+/** Its load was running, or broke off a moment ago. */
 function wasLoading({ loading, failure }: TrackedModel): boolean {
   return loading || (failure?.serverAway === true && failure.step === 'load');
 }
 
-/** A server that answers again starts with a clean record; models that it refused do not. */
+/** When a server answers again, failures of its absence are forgotten. Refusals stay. */
 function forgetServerFailure(model: TrackedModel): void {
   if (model.failure?.serverAway === true) model.failure = undefined;
   if (model.fallbackFailure?.serverAway === true) model.fallbackFailure = undefined;
 }
 
-/** True when the index told something new. */
+/** True if the index changed what is known. */
 function applyIndexTo(model: TrackedModel, { ready, askedAt }: ServerIndex): boolean {
   if (model.serve !== 'none' || askedAt.get(model.name) !== model.servedRevision) return false;
   const served = servedAfter(model, ready.get(model.name) === true);
@@ -160,7 +160,7 @@ function applyIndexTo(model: TrackedModel, { ready, askedAt }: ServerIndex): boo
 }
 
 function servedAfter(model: TrackedModel, answers: boolean): ServedModel {
-  if (!answers) return { kind: 'absent' };
+  if (!answers) return ABSENT;
   if (model.served.kind === 'loaded') return model.served;
   const { stored, loadedHash } = model;
   if (stored === undefined || loadedHash !== specHash(stored)) return { kind: 'unknown' };
@@ -222,7 +222,7 @@ function forget(context: EngineContext, table: Map<string, TrackedModel>, model:
   context.residence.forgotten(model.name);
 }
 
-/** Comes back to a model when the earliest of its waits is over. */
+/** Runs the decision again when the earliest wait of a model is over. */
 function wakeAt(context: EngineContext, model: TrackedModel, waits: readonly MonotonicMs[]): void {
   const at = waits.length === 0 ? undefined : (Math.min(...waits) as MonotonicMs);
   if (model.wake?.at === at) return;

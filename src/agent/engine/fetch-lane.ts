@@ -8,7 +8,9 @@ import type { Slot } from '../slots.ts';
 import type { EngineContext } from './context.ts';
 import { type FetchRun, refreshPhase, type TrackedModel } from './tracked-model.ts';
 
-/** Fetches one version into the staging directory and leaves it there, whole; the caller has decided that it should. */
+/**
+ * Fetches one version into the staging directory and leaves it there, complete. The caller decides whether to fetch.
+ */
 export function startFetch(context: EngineContext, model: TrackedModel, spec: ModelSpec): void {
   const run: FetchRun = { spec, abort: new AbortController(), state: 'queued', bytes: 0 };
   model.fetch = run;
@@ -20,7 +22,7 @@ export function startFetch(context: EngineContext, model: TrackedModel, spec: Mo
     });
 }
 
-/** Ends a fetch whose version is not wanted any more. */
+/** Cancels a fetch of a version that is no longer desired. */
 export function abortObsoleteFetch(model: TrackedModel): void {
   const { fetch, desired } = model;
   if (fetch === undefined) return;
@@ -65,12 +67,12 @@ async function keepIfWanted(
   const obsolete = model.staged?.path;
   model.staged = { spec: run.spec, path };
   model.bytes = bytes;
-  // The load of these files has its own count; what failed before is mended.
+  // Loads of these files are counted afresh; the earlier failure no longer applies.
   model.failure = undefined;
   if (obsolete !== undefined) await context.store.discard(obsolete);
 }
 
-/** Pulls; of what takes long, observers see how far it is. */
+/** Pulls. If it takes long, observers get its progress. */
 async function pullShowing(
   context: EngineContext,
   model: TrackedModel,
@@ -122,7 +124,7 @@ function failed(
     message,
     retryAt: (clock.monotonic() + delay) as MonotonicMs,
     retryAtTime: (clock.now() + delay) as EpochMs,
-    // Files in place that are under suspicion stay so until others have come.
+    // Suspect files in place stay suspect until they are replaced.
     refetch: model.failure?.refetch ?? false,
     refused: false,
     serverAway: false,

@@ -3,7 +3,7 @@ import { meansSameSpec } from '../../contract/model-config.ts';
 import { specHash } from '../../contract/model-marker.ts';
 import type { ModelView } from './model-operations.decide.ts';
 
-/** What the agent is doing for a model right now. */
+/** What the agent is doing for a model now. */
 export interface ModelActivity {
   readonly fetch: 'none' | 'queued' | 'running';
   /** Bytes on disk of the running fetch. */
@@ -13,16 +13,23 @@ export interface ModelActivity {
   readonly proved: string | undefined;
 }
 
-/** The phase that follows from what is known of a model and what is being done for it. */
+/** Shared by all models in these phases: an agent may have 10,000. */
+const QUEUED = { phase: 'Queued' } as const;
+const LOADING = { phase: 'Loading' } as const;
+const LOADED = { phase: 'Loaded' } as const;
+const STANDBY = { phase: 'Standby' } as const;
+const REMOTE = { phase: 'Remote' } as const;
+
+/** The phase that follows from a model's state and its running operations. */
 export function phaseOf(view: ModelView, activity: ModelActivity): ModelPhase {
   const { desired, served, failure } = view;
   if (desired === undefined) return { phase: 'Unloading' };
-  if (served.kind === 'loaded' && meansSameSpec(served.spec, desired)) return { phase: 'Loaded' };
+  if (served.kind === 'loaded' && meansSameSpec(served.spec, desired)) return LOADED;
   if (activity.fetch === 'running') return { phase: 'Downloading', bytes: activity.bytes };
   const onDisk = [view.stored, view.staged].some(
     (spec) => spec !== undefined && meansSameSpec(spec, desired),
   );
-  if (activity.serve === 'running' && onDisk) return { phase: 'Loading' };
+  if (activity.serve === 'running' && onDisk) return LOADING;
   if (failure !== undefined && failure.step !== 'unload' && meansSameSpec(failure.spec, desired)) {
     const { reason, message, retryAtTime } = failure;
     return { phase: 'Failed', reason, message, retryAt: retryAtTime };
@@ -30,12 +37,12 @@ export function phaseOf(view: ModelView, activity: ModelActivity): ModelPhase {
   if (view.tooLarge !== undefined) {
     return { phase: 'Failed', reason: 'ModelTooLarge', message: view.tooLarge, retryAt: undefined };
   }
-  if (view.residence === 'memory') return { phase: onDisk ? 'Loading' : 'Queued' };
-  if (activity.proved !== specHash(desired)) return { phase: 'Queued' };
-  return { phase: onDisk ? 'Standby' : 'Remote' };
+  if (view.residence === 'memory') return onDisk ? LOADING : QUEUED;
+  if (activity.proved !== specHash(desired)) return QUEUED;
+  return onDisk ? STANDBY : REMOTE;
 }
 
-/** The hash of the version that answers now, where that is known. */
+/** The hash of the version that answers now, if known. */
 export function servingHash(view: ModelView): string | null {
   return view.served.kind === 'loaded' ? specHash(view.served.spec) : null;
 }

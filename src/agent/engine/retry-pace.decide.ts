@@ -2,8 +2,8 @@ import { backoffDelay, type BackoffPolicy } from '../../lib/backoff.ts';
 import { milliseconds, type Milliseconds, type Random, seconds } from '../../lib/clock.ts';
 
 /**
- * How soon something is tried again. `soon`: it will probably pass by itself. `refused`: someone said no, which may
- * pass. `rarely`: only a person can mend it, so it is just looked at now and then.
+ * How soon to retry. `soon`: the failure will probably pass without help. `refused`: the other side refused, which may
+ * pass. `rarely`: only a person can fix it, so it is retried now and then.
  */
 export type RetryPace = 'soon' | 'refused' | 'rarely';
 
@@ -13,13 +13,13 @@ const POLICIES: Record<RetryPace, BackoffPolicy> = {
   rarely: { base: seconds(300), cap: seconds(300) },
 };
 
-/** A source that asks for more patience than this is asked again all the same. */
+/** The longest wait that a source may ask for. */
 const LONGEST_RETRY_AFTER = seconds(3_600);
 
 /**
  * The wait before the next attempt.
  *
- * @param attempt how often it has been tried, 1 or more
+ * @param attempt the number of attempts so far, 1 or more
  * @param atLeast milliseconds that the other side asked for, as in Retry-After
  */
 export function retryDelay(pace: RetryPace, attempt: number, random: Random, atLeast = 0): Milliseconds {

@@ -2,20 +2,20 @@ import { retryDelay, type RetryPace } from './retry-pace.decide.ts';
 import { type EpochMs, milliseconds, type MonotonicMs } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
-import { decideServe, type ModelFailure, type ServeOperation } from './model-operations.decide.ts';
+import { ABSENT, decideServe, type ModelFailure, type ServeOperation } from './model-operations.decide.ts';
 import type { ServerAnswer } from '../model-server/adapter.ts';
 import type { EngineContext } from './context.ts';
 import { setServed, type TrackedModel, viewOf } from './tracked-model.ts';
 
-/** After so many refused loads the files are fetched again: the source may have been fixed under the same URI. */
+/** After this many refused loads the files are fetched again: the source may have been fixed under the same URI. */
 const REFUSALS_BEFORE_REFETCH = 3;
 
-/** Stands where a model that is being removed has no version any more. */
+/** The placeholder for a model that is being removed and has no version. */
 const NO_SPEC: ModelSpec = { storageUri: '', framework: '', memory: '0' };
 
 type Operation = Exclude<ServeOperation, { kind: 'idle' } | { kind: 'wait' }>;
 
-/** Runs one operation on a model's files or on the model server; the caller sees to it that it is the only one. */
+/** Runs one operation on a model's files or on the model server. The caller ensures that no other one runs. */
 export function startServe(context: EngineContext, model: TrackedModel, operation: Operation): void {
   model.serve = operation.kind === 'load' || operation.kind === 'unload' ? 'queued' : 'running';
   context.log.debug({ model: model.name, operation: operation.kind, reason: operation.reason }, 'operation');
@@ -30,7 +30,7 @@ export function startServe(context: EngineContext, model: TrackedModel, operatio
 }
 
 async function perform(context: EngineContext, model: TrackedModel, operation: Operation): Promise<void> {
-  // A tree that is being marked stays where it is.
+  // A tree stays in place while it is being sealed.
   if (operation.kind !== 'load' && operation.kind !== 'unload') await model.sealing;
   switch (operation.kind) {
     case 'install':
@@ -59,14 +59,14 @@ async function perform(context: EngineContext, model: TrackedModel, operation: O
 async function install({ store }: EngineContext, model: TrackedModel): Promise<void> {
   const { staged, stored, previous } = model;
   if (staged === undefined) return;
-  // The same version fetched again replaces files under suspicion; those are nothing to go back to.
+  // Fetching the same version again replaces suspect files, which are not worth keeping.
   const keep = previous === undefined && stored !== undefined && !meansSameSpec(stored, staged.spec);
   model.stored = undefined;
   model.loadedHash = undefined;
   try {
     await store.install(model.name, staged.path, keep);
   } finally {
-    // Not before: a decision that is made meanwhile would find no version, and have this one fetched again.
+    // Not earlier: a decision in between would find no version, and fetch this one again.
     if (model.staged === staged) model.staged = undefined;
   }
   model.previous = keep ? stored : previous;
@@ -89,7 +89,7 @@ async function goBack({ store }: EngineContext, model: TrackedModel): Promise<vo
   model.stored = back;
 }
 
-/** The version in place is about to go; what its seal has told was of it alone. */
+/** Forgets the version in place, which is about to go, and its seal. */
 function forgetStored(model: TrackedModel): void {
   model.stored = undefined;
   model.loadedHash = undefined;
@@ -130,7 +130,7 @@ async function remove({ store }: EngineContext, model: TrackedModel): Promise<vo
   model.loadedHash = undefined;
 }
 
-/** `answered` gives the slot to the next, since slots bound what the server has to do and not what comes after. */
+/** `answered` releases the slot: slots bound what the server has to do, not what follows. */
 async function withLoadSlot(
   context: EngineContext,
   model: TrackedModel,
@@ -140,7 +140,7 @@ async function withLoadSlot(
   const slot = await context.loadSlots.take(context.stopping);
   if (slot === undefined) return;
   try {
-    // Things may have changed while waiting; then the next decision is made from how they are now.
+    // The state may have changed during the wait. If so, decide again.
     if (decideServe(viewOf(model), context.serverUp(), context.clock.monotonic()).kind !== kind) return;
     if (kind === 'unload' && model.desired !== undefined && !context.residence.mayUnload(model.name)) return;
     model.serve = 'running';
@@ -168,7 +168,7 @@ async function load(
   observer.stepped('load', took, answer.kind === 'done' ? 'ok' : answer.reason);
   if (answer.kind === 'unavailable') unavailable(context, model, spec, answer);
   model.loading = false;
-  // It has something from now on, whatever becomes of the files.
+  // The server has something from now on, whatever happens to the files.
   if (answer.kind === 'done') setServed(model, { kind: 'unknown' });
   const revision = model.servedRevision;
   const fault = await model.sealing;
@@ -179,12 +179,15 @@ async function load(
   }
   if (answer.kind === 'unavailable') return;
   if (answer.kind === 'refused') return refusedLoad(context, model, spec, answer);
-  // A server that has ended meanwhile has nothing when it is back.
+  // A server that ended in the meantime has no models when it is back.
   if (model.servedRevision !== revision) return;
   log.info({ model: model.name, tookMs: took }, 'loaded');
   await noteLoaded(context, model, spec);
   if (model.servedRevision !== revision) return;
   setServed(model, { kind: 'loaded', spec });
+  // One text in the place of two.
+  const noted = store.notedHash(model.name);
+  if (noted === model.loadedHash) model.loadedHash = noted;
   model.times = { ...model.times, load: took };
   model.failure = undefined;
   model.fallbackFailure = undefined;
@@ -194,7 +197,7 @@ async function load(
   await store.discardPrevious(model.name);
 }
 
-/** The disk would not take the files: what the server has read may not be what is on disk, so they are fetched again. */
+/** Writing to the disk failed. What the server read may not be what is on disk, so the files are fetched again. */
 function unsealed(context: EngineContext, model: TrackedModel, spec: ModelSpec, thrown: unknown): void {
   fail(context, model, spec, { ...diskFault(thrown), pace: 'soon', refetch: true });
 }
@@ -205,8 +208,9 @@ function diskFault(thrown: unknown): { readonly reason: string; readonly message
 }
 
 /**
- * For the agent after this one, which then need not load it again. It comes before the model is told to be loaded: whoever
- * sees that may end this agent. Without the note, on a full disk say, the next agent loads once more, and that is all.
+ * For the next agent, which then need not load the model again. The note is written before the model is reported as
+ * loaded, because this agent may be ended as soon as it is. Without the note, on a full disk say, the next agent loads
+ * once more.
  */
 async function noteLoaded(
   { store, log }: EngineContext,
@@ -216,7 +220,7 @@ async function noteLoaded(
   try {
     await store.noteLoaded(model.name, spec);
   } catch (thrown) {
-    log.warn({ model: model.name, error: messageOf(thrown) }, 'could not note that the model is loaded');
+    log.warn({ model: model.name, error: messageOf(thrown) }, 'could not record that the model is loaded');
   }
 }
 
@@ -227,12 +231,12 @@ function isKilled(answer: ServerAnswer): answer is Refused {
   return answer.kind === 'refused' && answer.killed === true;
 }
 
-/** It is no fault of the model as far as anybody knows: as if the server had been away. */
+/** It may not be the fault of the model, so it counts as if the server had been down. */
 function awayFor({ message }: Refused): Unavailable {
   return { kind: 'unavailable', reason: 'ModelServerUnavailable', message, gone: false };
 }
 
-/** The server said no: the version before goes back in place, and what answers now is asked for. */
+/** The server refused: puts the previous version back, and asks what answers now. */
 async function refusedLoad(
   context: EngineContext,
   model: TrackedModel,
@@ -242,11 +246,11 @@ async function refusedLoad(
   model.refusals += 1;
   fail(context, model, spec, { reason, message, pace: 'refused' });
   if (model.previous !== undefined) {
-    context.log.warn({ model: model.name }, 'going back to the version before');
+    context.log.warn({ model: model.name }, 'going back to the previous version');
     await goBack(context, model);
   }
   const ready = await context.adapter.ready(model.name);
-  if (ready === false) setServed(model, { kind: 'absent' });
+  if (ready === false) setServed(model, ABSENT);
 }
 
 function unavailable(
@@ -273,7 +277,7 @@ async function unload(context: EngineContext, model: TrackedModel): Promise<void
   observer.stepped('unload', took, answer.kind === 'done' ? 'ok' : answer.reason);
   if (answer.kind === 'done') {
     log.info({ model: model.name, tookMs: took }, 'unloaded');
-    setServed(model, { kind: 'absent' });
+    setServed(model, ABSENT);
     return;
   }
   if (answer.kind === 'unavailable' && answer.gone) {
@@ -289,12 +293,12 @@ interface Trouble {
   readonly message: string;
   readonly pace: RetryPace;
   readonly serverAway?: boolean;
-  /** The files are to be fetched again, too. */
+  /** Also fetch the files again. */
   readonly refetch?: boolean;
   readonly step?: ModelFailure['step'];
 }
 
-/** Notes a failure of a version of the model, or of its removal when no version is wanted. */
+/** Records a failure of a version of the model, or of its removal if no version is desired. */
 function fail(
   { clock, random, log }: EngineContext,
   model: TrackedModel,

@@ -2,11 +2,17 @@ import type { ModelPhase } from '../../contract/agent-status.ts';
 import { type ModelActivity, phaseOf } from './model-phase.decide.ts';
 import type { EpochMs, Milliseconds, MonotonicMs } from '../../lib/clock.ts';
 import { meansSameSpec, type ModelSpec } from '../../contract/model-config.ts';
-import type { ModelFailure, ModelView, Residence, ServedModel } from './model-operations.decide.ts';
+import {
+  ABSENT,
+  type ModelFailure,
+  type ModelView,
+  type Residence,
+  type ServedModel,
+} from './model-operations.decide.ts';
 import { specHash } from '../../contract/model-marker.ts';
 import type { StoredModel } from '../model-store.ts';
 
-/** A fetch under way or waiting for its slot. */
+/** A fetch that is running or waiting for its slot. */
 export interface FetchRun {
   readonly spec: ModelSpec;
   readonly abort: AbortController;
@@ -14,7 +20,7 @@ export interface FetchRun {
   bytes: number;
 }
 
-/** The engine's record of one model; only the engine and its two lanes write it. */
+/** The engine's record of one model. Only the engine and its two lanes write it. */
 export interface TrackedModel {
   readonly name: string;
   desired: ModelSpec | undefined;
@@ -26,9 +32,9 @@ export interface TrackedModel {
   residence: Residence;
   tooLarge: string | undefined;
   served: ServedModel;
-  /** Counts changes of `served`, so that an index asked for earlier does not overwrite what came later. */
+  /** Counts changes of `served`, so that an index requested earlier does not overwrite later facts. */
   servedRevision: number;
-  /** The hash of the version last seen loaded, if nothing was put in place since. */
+  /** The hash of the version last seen loaded, unless other files were put in place since. */
   loadedHash: string | undefined;
   failure: ModelFailure | undefined;
   fallbackFailure: ModelFailure | undefined;
@@ -37,7 +43,7 @@ export interface TrackedModel {
   refusals: number;
   fetch: FetchRun | undefined;
   serve: 'none' | 'queued' | 'running';
-  /** Resolves once the version in place is sealed, with what went wrong if something did; undefined: it has been. */
+  /** Resolves once the version in place is sealed, with the error if it failed. Undefined if sealing is done. */
   sealing: Promise<unknown> | undefined;
   /** An unload was sent and is not answered yet. */
   unloading: boolean;
@@ -51,7 +57,7 @@ export interface TrackedModel {
   since: EpochMs;
 }
 
-/** A record for a model that is wanted, or that a restarted agent found. */
+/** A record for a model that is desired, or that a restarted agent found. */
 export function newTrackedModel(name: string, found: StoredModel | undefined, now: EpochMs): TrackedModel {
   return {
     name,
@@ -62,8 +68,8 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
     parked: found?.parked ?? false,
     residence: 'memory',
     tooLarge: undefined,
-    // What a restarted agent finds may be loaded still, unless it sleeps; only the model server can say.
-    served: { kind: found === undefined || found.parked ? 'absent' : 'unknown' },
+    // What a restarted agent finds may still be loaded, unless it is asleep. Only the model server knows.
+    served: found === undefined || found.parked ? ABSENT : { kind: 'unknown' },
     servedRevision: 0,
     loadedHash: found?.loadedHash,
     failure: undefined,
@@ -84,7 +90,7 @@ export function newTrackedModel(name: string, found: StoredModel | undefined, no
   };
 }
 
-/** A record for a model of which nothing is on disk; an agent before this one may have loaded it once all the same. */
+/** A record for a model with nothing on disk. An earlier agent may still have loaded it once. */
 export function unseenModel(name: string, loadedHash: string | undefined, now: EpochMs): TrackedModel {
   return { ...newTrackedModel(name, undefined, now), loadedHash };
 }
@@ -109,7 +115,7 @@ export function setServed(model: TrackedModel, served: ServedModel): void {
   if (served.kind === 'loaded') model.loadedHash = specHash(served.spec);
 }
 
-/** Takes over what is desired and tells whether it has changed; a different version starts with a clean record. */
+/** Sets the desired version and returns whether it changed. A different version starts with a clean record. */
 export function setDesired(model: TrackedModel, desired: ModelSpec | undefined, now: EpochMs): boolean {
   const before = model.desired;
   model.desired = desired;
@@ -122,7 +128,7 @@ export function setDesired(model: TrackedModel, desired: ModelSpec | undefined, 
   return true;
 }
 
-/** Recomputes the phase; true when it is another one than before (a growing number of bytes is not). */
+/** Recomputes the phase. True if it changed; a growing number of bytes is not a change. */
 export function refreshPhase(model: TrackedModel, now: EpochMs): boolean {
   const phase = phaseOf(viewOf(model), activityOf(model));
   const changed = phase.phase !== model.phase.phase;

@@ -3,23 +3,27 @@ import { join } from 'node:path';
 import { PlantedEntryError } from './planted-entry.ts';
 
 /**
- * A directory that is open: what is done below `path` is done in this directory, whatever is put in its place meanwhile.
- * The model server's container shares the model directory and may put links there at any moment; without this the agent
- * would write, read or delete where they lead, with its own rights and in its own file system.
+ * An open directory. Operations below `path` act on this directory, even if something else is put in its place.
+ * The model server's container shares the model directory and may put links there at any moment. Without this the agent
+ * would follow them to write, read or delete, with its own rights and in its own file system.
  */
 export interface HeldDirectory {
-  /** Names below it may be joined to it; only in this process, and only until it is closed. */
+  /** Names may be joined to it, only in this process, and only until it is closed. */
   readonly path: string;
   close(): void;
 }
 
-/** Linux gives open files a name (proc_pid_fd(5)); elsewhere, on a developer's machine, the directory's own has to do. */
+/**
+ * Linux gives open files a path (proc_pid_fd(5)). Elsewhere, on a developer's machine, the directory's own path is
+ * used.
+ */
 const IS_LINUX = process.platform === 'linux';
 
 /**
- * Holds a directory that has no link anywhere on the way to it.
+ * Opens a directory whose path contains no link.
  * @param path absolute, without links, as realpath gives it.
- * @throws PlantedEntryError where a link, or something that is no directory, is on the way; ENOENT where nothing is.
+ * @throws PlantedEntryError if the path contains a link, or something that is not a directory; ENOENT if it does not
+ * exist.
  */
 export function holdDirectory(path: string): HeldDirectory {
   const held = opened(path, path, constants.O_DIRECTORY);
@@ -32,7 +36,7 @@ export function holdDirectory(path: string): HeldDirectory {
   return held;
 }
 
-/** Holds a directory inside a held one, and makes it when it is not there. @throws PlantedEntryError as above. */
+/** Opens a directory inside an open one, and makes it if it does not exist. @throws PlantedEntryError as above. */
 export function holdInside(parent: HeldDirectory, name: string): HeldDirectory {
   const path = join(parent.path, name);
   try {
@@ -60,7 +64,7 @@ function opened(path: string, shown: string, flags: number): HeldDirectory {
   };
 }
 
-/** Does something in a directory, and lets go of it. @throws as {@link holdDirectory} */
+/** Runs a function in a directory and then closes it. @throws as {@link holdDirectory} */
 export async function within<T>(path: string, work: (directory: string) => Promise<T>): Promise<T> {
   const held = holdDirectory(path);
   try {

@@ -2,15 +2,15 @@ import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MmsError } from '../../lib/errors.ts';
 
-/** The directory that `--model-dir` names cannot be made or used. */
+/** The directory of `--model-dir` cannot be made or used. */
 class ModelDirectoryError extends MmsError {
   readonly code = 'MODEL_DIRECTORY';
   readonly retryable = false;
 }
 
 /**
- * Makes a directory and those above it, and gives its path without links. Node's own recursive mkdir never ends below
- * /proc, which answers ENOENT for what may not be made there (Node 24).
+ * Makes a directory and its parents, and returns its path without links. Node's own recursive mkdir never returns below
+ * /proc, where mkdir fails with ENOENT (Node 24).
  * @throws ModelDirectoryError
  */
 export function makeDirectory(path: string): string {

@@ -4,9 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import { within } from './held-directory.ts';
 
 /**
- * Moves a file, a directory or a link; neither the ways to both places nor what is moved is followed where it is a link.
+ * Moves a file, a directory or a link. A link is never followed, neither on the two paths nor as the moved entry.
  * Both paths are absolute and without links.
- * @throws PlantedEntryError, and what rename(2) says
+ * @throws PlantedEntryError, and the errors of rename(2)
  */
 export function move(from: string, to: string): Promise<void> {
   return within(dirname(from), (source) =>
@@ -15,8 +15,8 @@ export function move(from: string, to: string): Promise<void> {
 }
 
 /**
- * The text of a plain file; undefined when there is none, or something else, or more than `mostBytes`. Neither a link is
- * followed nor a pipe waited for.
+ * The text of a plain file. Undefined if there is none, if it is something else, or if it is larger than `mostBytes`.
+ * It does not follow a link, or wait for a pipe.
  */
 export async function readPlainFile(path: string, mostBytes: number): Promise<string | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -30,7 +30,7 @@ export async function readPlainFile(path: string, mostBytes: number): Promise<st
   }
 }
 
-/** Writes a file that is in place as a whole or not at all; what was there, a link too, is replaced. */
+/** Writes a file atomically. What was there, a link too, is replaced. */
 export async function replaceFile(path: string, content: string): Promise<void> {
   const next = `${path}.new`;
   await unlink(next).catch(() => undefined);

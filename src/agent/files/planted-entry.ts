@@ -1,6 +1,6 @@
 import { PullError } from '../sources/errors.ts';
 
-/** Where the agent keeps its own files there is a link, or something else that it did not put there. */
+/** A link, or something else that the agent did not create, is where the agent keeps its own files. */
 export class PlantedEntryError extends PullError {
   readonly code = 'PLANTED_ENTRY';
   readonly reason = 'PlantedEntry';

@@ -2,18 +2,16 @@ import { opendir, rename, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { within } from './held-directory.ts';
 
-/** Names read at once; so many are in memory, however many there are. */
-const READ_AT_ONCE = 256;
-/** Enough to keep the threads busy that Node has for files. */
+/** Enough to keep Node's file threads busy. */
 const UNLINKED_AT_ONCE = 32;
 
 /**
- * Removes whatever is at a path, if anything is. Node's own `rm` reads all names of a directory and starts to remove all
+ * Removes whatever is at a path. Node's own `rm` reads all names of a directory and starts to remove all
  * of them at once: 99,000 files take 200 MiB and keep the event loop busy for more than a second. This takes a few at a
- * time, and directories within directories are lifted to the top first, so that depth costs nothing either. Links are
+ * time, and moves nested directories to the top first, so that depth costs nothing either. Links are
  * removed, never followed.
  * @param path absolute, and without links on the way to it
- * @throws PlantedEntryError, and what the file system says
+ * @throws PlantedEntryError, and the file system's errors
  */
 export async function removeTree(path: string): Promise<void> {
   await within(dirname(path), async (parent) => {
@@ -34,15 +32,15 @@ async function removeDirectory(parent: string, name: string, path: string): Prom
       await rmdir(join(parent, name));
       return;
     } catch (thrown) {
-      // What a file system left out while names went from the directory, or somebody put there meanwhile.
+      // The file system omitted it while names were removed, or another process added it meanwhile.
       if (!isOccupied(thrown) || found === 0) throw thrown;
     }
   }
 }
 
 /**
- * Removes a directory of the top one; the directories in it become the top one's, with numbers for names.
- * @param last the last number given; returns the last one given then.
+ * Removes a directory of the top one. Its directories move to the top one, with numbers for names.
+ * @param last the last number used. Returns the new last one.
  */
 async function removeLifting(top: string, path: string, name: string, last: number): Promise<number> {
   let lifted = last;
@@ -57,14 +55,14 @@ async function removeLifting(top: string, path: string, name: string, last: numb
   return lifted;
 }
 
-/** Removes all but the directories in a directory; returns how many entries of any kind there were. */
+/** Removes all entries but the directories. Returns how many entries of any kind there were. */
 async function removeFiles(
   directory: string,
   eachDirectory: (name: string) => Promise<void>,
 ): Promise<number> {
   let found = 0;
   let batch: Promise<void>[] = [];
-  for await (const entry of await opendir(directory, { bufferSize: READ_AT_ONCE })) {
+  for await (const entry of await opendir(directory)) {
     found += 1;
     if (entry.isDirectory()) await eachDirectory(entry.name);
     else batch.push(unlink(join(directory, entry.name)).catch(ignoreMissing));
@@ -76,20 +74,20 @@ async function removeFiles(
   return found;
 }
 
-/** Gives a directory the next free number for a name in the top one; returns that number. */
+/** Moves a directory to the top one, under the next free number. Returns that number. */
 async function lift(from: string, top: string, last: number): Promise<number> {
   for (let number = last + 1; ; number += 1) {
     try {
       await rename(from, join(top, `.lifted-${number}`));
       return number;
     } catch (thrown) {
-      // A name that an earlier attempt, or the model, has.
+      // An earlier attempt, or the model, uses that name.
       if (!isOccupied(thrown) && (thrown as NodeJS.ErrnoException).code !== 'ENOTDIR') throw thrown;
     }
   }
 }
 
-/** False for a directory: unlink(2) says EISDIR on Linux, EPERM as POSIX has it. */
+/** False for a directory: unlink(2) fails with EISDIR on Linux, EPERM in POSIX. */
 async function unlinked(path: string): Promise<boolean> {
   try {
     await unlink(path);

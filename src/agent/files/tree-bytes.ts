@@ -2,7 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { filesBelow } from './files-below.ts';
 import { within } from './held-directory.ts';
 
-/** How many bytes the files of a directory have together; links are not followed. Undefined where it cannot be read. */
+/** The total bytes of the files in a directory. Links are not followed. Undefined if it cannot be read. */
 export async function treeBytes(directory: string): Promise<number | undefined> {
   return within(directory, async (held) => {
     let sum = 0;

@@ -3,13 +3,13 @@ import type { LogRoom } from './log-room.ts';
 /** Copies a body as it streams by. */
 export interface BodyCopy {
   add(chunk: Buffer): void;
-  /** What was copied; its bytes stay held. Undefined when there was no room for it. */
+  /** The copied bytes, which stay reserved. Undefined if there was no room. */
   finish(): { readonly body: Buffer; readonly cutFrom: number | undefined } | undefined;
-  /** Gives up, and what was held with it. */
+  /** Drops the copy and releases its reservation. */
   cancel(): void;
 }
 
-/** @param most a longer body is cut to so many bytes */
+/** @param most a longer body is cut to this many bytes */
 export function copyBody(room: Pick<LogRoom, 'hold' | 'give'>, most: number): BodyCopy {
   let chunks: Buffer[] = [];
   let held = 0;
@@ -31,7 +31,7 @@ export function copyBody(room: Pick<LogRoom, 'hold' | 'give'>, most: number): Bo
         return;
       }
       held += part.length;
-      // Node reads many small packets into one large buffer, which a part of it would keep.
+      // Node reads many small packets into one large buffer, which a slice would keep in memory.
       chunks.push(Buffer.from(part));
     },
     finish: () => {

@@ -1,17 +1,17 @@
 import { type Clock, type Milliseconds, type MonotonicMs, seconds } from '../../lib/clock.ts';
 
-/** How often it is looked whether a call has had its time. */
+/** How often calls are checked for their time limit. */
 const LOOK_EVERY = seconds(1);
 
-/** Calls that are under way, each of which has so long. */
+/** Running calls, each with a time limit. */
 export interface CallsUnderWay {
   add(giveUp: () => void): void;
   done(giveUp: () => void): void;
-  /** Gives all of them up. */
+  /** Cancels all of them. */
   giveUpAll(): void;
 }
 
-/** A timer and a listener for each call took a tenth of sending it; this looks at all of them once a second. */
+/** A timer and a listener for each call took a tenth of sending it. This checks all of them once a second. */
 export function watchCalls(within: Milliseconds, clock: Pick<Clock, 'monotonic' | 'sleep'>): CallsUnderWay {
   const since = new Map<() => void, MonotonicMs>();
   let isLooking = false;

@@ -6,10 +6,10 @@ import { EVENT_TYPES } from './event-types.ts';
 import { metadataJson, type LogRecord } from './record.ts';
 import type { LogOrigin } from './settings.ts';
 
-/** Kinds of events to keep the headers of: clients choose content types, so that there may be any number. */
+/** The number of kinds of events whose headers are kept. Clients choose content types, so there may be any number. */
 const MOST_KEPT = 32;
 
-/** What each event has of its own. */
+/** The values that differ in each event. */
 const OWN = new Map<string, (record: LogRecord, sentAt: EpochMs) => string>([
   ['ce-id', ({ id }) => id],
   ['ce-time', ({ time }) => new Date(time).toISOString()],
@@ -17,14 +17,15 @@ const OWN = new Map<string, (record: LogRecord, sentAt: EpochMs) => string>([
   ['ce-metadata', ({ metadata }) => asBytes(metadataJson(metadata))],
 ]);
 
-/** The lines of a head: text that all events of a kind share, or what each puts in. */
+/** The lines of a head: text that all events of a kind share, or a placeholder for an event's value. */
 type HeadParts = readonly (string | ((record: LogRecord, sentAt: EpochMs) => string))[];
 
 /**
- * Makes the header lines of events in binary mode, a byte a character. The package makes and judges one event of each kind and
- * content type; those that follow differ in what is put in here, which no rule of the specification forbids. To make and judge
- * each took as long as to send it. `recordedtime` is KServe's since v0.19; a consumer that does not know it passes it over.
- * @returns what throws for an event that breaks the specification, or that no header can carry
+ * Makes the header lines of events in binary mode, one character a byte. The package makes and validates one event of
+ * each kind and content type. Later ones differ only in the inserted values, which no rule of the specification
+ * forbids. To make and validate each took as long as to send it. `recordedtime` is KServe's since v0.19; a consumer
+ * that does not know it ignores it.
+ * @returns a function that throws for an event that violates the specification, or that no header can carry
  */
 export function eventHeadMaker(origin: LogOrigin, clock: Pick<Clock, 'now'>): (record: LogRecord) => string {
   const kept = new Map<string, HeadParts>();
@@ -71,10 +72,10 @@ function headerValue(value: string): string {
 }
 
 /**
- * The headers of a record's event, by the package. The body goes beside them: given to the package, it would be
- * encoded as base64 for nothing.
- * @param sentAt the time of the event is when the request or response came; this is when it leaves
- * @throws what the package throws for an event that breaks the specification
+ * The headers of a record's event, made by the package. The body is sent beside them: if the package had it, it would
+ * encode it as base64 for nothing.
+ * @param sentAt when the event leaves; its own time is when the request or response came
+ * @throws what the package throws for an event that violates the specification
  */
 function eventHeaders(
   record: LogRecord,
@@ -98,10 +99,10 @@ function eventHeaders(
   });
   const headers: [string, string][] = [];
   for (const [name, value] of Object.entries(HTTP.binary(event).headers)) {
-    // The package gives a content type to what has none.
+    // The package adds a content type if there is none.
     if (name === 'content-type' && record.contentType === '') continue;
     const text = String(value);
-    // The id and the type are as the client's bytes were; JSON is text, which goes as UTF-8 as it does in Go.
+    // The id and the type keep the client's bytes. JSON is text, and goes as UTF-8 as in Go.
     headers.push([name, name === 'ce-metadata' || name === 'ce-annotations' ? asBytes(text) : text]);
   }
   return headers;

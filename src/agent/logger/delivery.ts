@@ -4,25 +4,25 @@ import type { ParcelQueue } from './parcel-queue.ts';
 import type { Parcel } from './parcels.ts';
 import type { ProgressCount } from './progress.ts';
 
-/** How sending a record ended. */
+/** The outcome of sending a record. */
 export type SendOutcome =
   | { readonly kind: 'sent' }
-  /** The same record may be taken later. */
+  /** The same record may be accepted later. */
   | { readonly kind: 'later'; readonly why: string }
   | { readonly kind: 'refused'; readonly why: string };
 
-/** Takes records to where they go, a parcel at a time for each worker. */
+/** Delivers records, one parcel at a time for each worker. */
 interface Delivery {
-  /** Takes records. Never waits. */
+  /** Accepts records. Never waits. */
   offer(parcel: Parcel): void;
-  /** Sends what is there until time is up; the rest is dropped. */
+  /** Sends the remaining records until time is up. The rest is dropped. */
   stop(): Promise<void>;
 }
 
 interface DeliveryDeps {
   readonly queue: ParcelQueue;
   readonly workers: number;
-  /** Never rejects; ends early when time is up. */
+  /** Never rejects. Ends early when time is up. */
   readonly send: (parcel: Parcel) => Promise<SendOutcome>;
   readonly count: ProgressCount;
   readonly clock: Clock;
@@ -32,13 +32,13 @@ interface DeliveryDeps {
 }
 
 const RETRY = { base: milliseconds(250), cap: seconds(30) };
-/** At the end there is no time for long waits. */
+/** At shutdown there is no time for long waits. */
 const LAST_RETRY = { base: milliseconds(50), cap: milliseconds(500) };
 
-/** How a worker's attempt ended: the parcel is gone, or is to be tried again; and whether the sink needs a pause. */
+/** The outcome of a worker's attempt: the parcel is done, or must be retried; and whether the sink needs a pause. */
 type Attempt = 'gone' | 'gone, pause' | 'again';
 
-/** Starts the workers. What the sink cannot take now is tried again while there is room for those after it. */
+/** Starts the workers. What the sink does not accept now is retried while there is room for later records. */
 export function startDelivery(deps: DeliveryDeps): Delivery {
   const { queue, workers, count, cut } = deps;
   const stopping = new AbortController();
@@ -84,7 +84,7 @@ export function startDelivery(deps: DeliveryDeps): Delivery {
   };
 }
 
-/** Workers that have nothing to do. */
+/** Idle workers. */
 function createRest() {
   let wake: (() => void)[] = [];
   return {
@@ -99,8 +99,8 @@ function createRest() {
 }
 
 /**
- * What workers do after a failure. A sink that is away is asked seldom, whatever comes meanwhile, so that it costs requests
- * nothing; once it takes an event, all go on.
+ * What workers do after a failure. A sink that is down is tried seldom, however many records come, so that it costs
+ * requests nothing. Once it accepts an event, all continue.
  */
 function createPauses({ clock, random, cut }: DeliveryDeps, stopping: AbortSignal) {
   let paused = 0;
@@ -121,7 +121,7 @@ function createPauses({ clock, random, cut }: DeliveryDeps, stopping: AbortSigna
   };
 }
 
-/** Sends a parcel once. It is tried again unless it was taken, refused, or is in the way of others. */
+/** Sends a parcel once. It is retried unless it was accepted, was refused, or blocks others. */
 function attempter(
   { queue, count, send, cut }: DeliveryDeps,
   stopping: AbortSignal,

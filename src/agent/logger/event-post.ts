@@ -6,26 +6,26 @@ import type { KeptConnections } from '../proxy/kept-connections.ts';
 import { type CallsUnderWay, watchCalls } from './calls-under-way.ts';
 import type { SendOutcome } from './delivery.ts';
 
-/** A sink that has not answered by then is asked again. */
+/** If a sink has not answered by then, the event is sent again. */
 const ANSWER_TIME = seconds(10);
-/** A body that is no longer goes in one piece with its head. */
+/** A body up to this length is sent in one piece with its head. */
 const SHORT_BODY = 16 * 1024;
 
-/** What is under way, and what ends it. */
+/** The running calls, and what cancels them. */
 interface EventCalls {
   readonly calls: CallsUnderWay;
   /** Time is up. */
   readonly cut: AbortSignal;
 }
 
-/** Those to a sink, each of which has the time that it takes to answer. */
+/** The calls to a sink, each with the time limit for its answer. */
 export function eventCalls(clock: Pick<Clock, 'monotonic' | 'sleep'>, cut: AbortSignal): EventCalls {
   const calls = watchCalls(ANSWER_TIME, clock);
   cut.addEventListener('abort', calls.giveUpAll);
   return { calls, cut };
 }
 
-/** Sends an event and tells what its answer means. Never rejects. */
+/** Sends an event and returns what its answer means. Never rejects. */
 export function postEvent(
   connections: KeptConnections,
   head: string,
@@ -78,7 +78,7 @@ function notReached(why: string): SendOutcome {
   return { kind: 'later', why: `the sink is not reached: ${why}` };
 }
 
-/** An answer without a length, or in parts, is read by Node's client; the request has gone out already. */
+/** Node's client reads an answer without a length, or in chunks. The request has been sent already. */
 function readOdd({ connection, keep }: OddAnswer, settle: (outcome: SendOutcome) => void): void {
   const reading = request({ method: 'POST', createConnection: () => connection });
   reading.on('error', ({ message }) => settle(notReached(message)));
@@ -93,7 +93,7 @@ function readOdd({ connection, keep }: OddAnswer, settle: (outcome: SendOutcome)
   reading.end();
 }
 
-/** What a status means for the event that it answers. */
+/** What a status means for the event it answers. */
 export function outcomeOf(status: number): SendOutcome {
   if (status >= 200 && status < 300) return { kind: 'sent' };
   const why = `the sink answered ${status}`;

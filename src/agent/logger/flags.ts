@@ -25,7 +25,7 @@ export interface LoggerFlags {
   readonly logAllStatuses: boolean;
 }
 
-/** KServe's defaults, and ours for what KServe does not have. */
+/** KServe's defaults, and ours for flags that KServe does not have. */
 export const LOGGER_FLAG_DEFAULTS = {
   logUrl: '',
   workers: '5',

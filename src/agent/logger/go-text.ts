@@ -13,7 +13,7 @@ const UNITS = new Map([
 ]);
 const PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gy;
 
-/** A span as Go writes it ("1h2m3.5s"); undefined when it is none. */
+/** A duration as Go writes it ("1h2m3.5s"). Undefined if it is not one. */
 export function goDuration(text: string): Milliseconds | undefined {
   const isNegative = text.startsWith('-');
   const rest = text.replace(/^[-+]/, '');
@@ -26,8 +26,8 @@ export function goDuration(text: string): Milliseconds | undefined {
 }
 
 /**
- * The values of a flag that Go's pflag calls a string slice: one line of CSV each time that it is given.
- * @returns undefined when a quoted value does not end
+ * The values of a flag of the type that Go's pflag calls a string slice: one line of CSV each time it is given.
+ * @returns undefined if a quoted value does not end
  */
 export function goStringSlice(lines: readonly string[]): string[] | undefined {
   const values: string[] = [];
@@ -64,7 +64,7 @@ function withEmpty(line: string): string[] | undefined {
   return before === undefined ? undefined : [...before, ''];
 }
 
-/** JSON as Go's encoding/json writes it: what HTML could take for its own is escaped. */
+/** JSON as Go's encoding/json writes it: characters with a meaning in HTML are escaped. */
 export function goJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,
@@ -72,7 +72,9 @@ export function goJson(value: unknown): string {
   );
 }
 
-/** A header's name in Go's canonical form: "x-request-id" is "X-Request-Id"; one that is no token stays as it is. */
+/**
+ * A header's name in Go's canonical form: "x-request-id" is "X-Request-Id". A name that is not a token is not changed.
+ */
 export function canonicalHeader(name: string): string {
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)) return name;
   return name

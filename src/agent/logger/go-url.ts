@@ -15,7 +15,7 @@ interface GoUrl {
 
 const PARTS = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(\/\/([^/?#]*))?([^?#]*)(\?([^#]*))?(?:#(.*))?$/s;
 
-/** Reads a URL as Go's url.Parse does, as far as JSON shows it: a user's name and password are not in it. */
+/** Parses a URL as Go's url.Parse does, as far as JSON shows it: a user's name and password are omitted. */
 export function goUrl(text: string): GoUrl {
   const [, scheme = '', slashes, authority = '', path = '', question, query = '', fragment = ''] =
     PARTS.exec(text) ?? [];
@@ -37,7 +37,7 @@ export function goUrl(text: string): GoUrl {
   };
 }
 
-/** The text of a URL as Go's URL.String gives it: what may not be in a path as it is comes out escaped. */
+/** The text of a URL as Go's URL.String returns it: characters that are invalid in a path are escaped. */
 export function goUrlString(text: string): string {
   const { Opaque: opaque, Path: path, RawPath: raw } = goUrl(text);
   if (opaque !== '' || raw === '' || VALID_PATH.test(raw)) return text;
@@ -45,7 +45,7 @@ export function goUrlString(text: string): string {
   return text.slice(0, at) + escaped(path) + text.slice(at + raw.length);
 }
 
-/** The same after a way through JSON, as Go's CSV and Parquet have it: of a user only the `@` is left. */
+/** The same after a round trip through JSON, as Go's CSV and Parquet have it: of a user only the `@` is left. */
 export function goUrlText(text: string): string {
   return goUrlString(text).replace(/^([a-zA-Z][a-zA-Z0-9+.-]*:\/\/)[^@/?#]*@/, '$1@');
 }

@@ -25,8 +25,8 @@ interface HttpSinkDeps {
 }
 
 /**
- * Sends records as CloudEvents over connections that are kept, as many as there are workers. They are the proxy's own: by a
- * client library an event took as long as to forward a request and its answer.
+ * Sends records as CloudEvents over kept connections, one for each worker. They use the proxy's own code: with a
+ * client library an event took as long as forwarding a request and its answer.
  */
 export function createHttpSink({ sink, origin, clock, caDirectory, cut }: HttpSinkDeps) {
   const url = new URL(sink.url);
@@ -37,13 +37,13 @@ export function createHttpSink({ sink, origin, clock, caDirectory, cut }: HttpSi
   let ca = isTls ? readIfThere(join(caDirectory, sink.caFile)) : undefined;
   const open = (): KeptConnections => keepConnections(() => connectTo(url, sink.skipVerify, ca), IDLE);
   let connections = open();
-  /** A bundle that was replaced, as kubelet does, counts from the next failure on. */
+  /** If a bundle is replaced, as kubelet does, it applies from the next failure on. */
   const readAgain = (): void => {
     if (!isTls) return;
     const now = readIfThere(join(caDirectory, sink.caFile));
     if (now === undefined || ca?.equals(now) === true) return;
     ca = now;
-    // What is under way is sent again.
+    // Running calls are sent again.
     connections.destroy();
     connections = open();
   };
@@ -53,7 +53,7 @@ export function createHttpSink({ sink, origin, clock, caDirectory, cut }: HttpSi
       try {
         head = `${first}${headOf(record)}content-length: ${record.body.length}\r\n\r\n`;
       } catch (thrown) {
-        return { kind: 'refused', why: `this is no event that can be sent: ${messageOf(thrown)}` };
+        return { kind: 'refused', why: `this event cannot be sent: ${messageOf(thrown)}` };
       }
       const outcome = await postEvent(connections, head, record.body, calls);
       if (outcome.kind !== 'sent') readAgain();
@@ -64,7 +64,7 @@ export function createHttpSink({ sink, origin, clock, caDirectory, cut }: HttpSi
 }
 
 function connectTo({ protocol, hostname, port }: URL, skipVerify: boolean, ca: Buffer | undefined) {
-  // An IPv6 address stands in brackets in a URL alone.
+  // Only a URL has an IPv6 address in brackets.
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   if (protocol !== 'https:') return connectTcp({ host, port: Number(port || 80), noDelay: true });
   return connectTls({
@@ -74,7 +74,7 @@ function connectTo({ protocol, hostname, port }: URL, skipVerify: boolean, ca: B
   });
 }
 
-/** What every request begins with. */
+/** The first lines of every request. */
 function firstLines({ pathname, search, host, username, password }: URL): string {
   const lines = [`POST ${pathname}${search} HTTP/1.1`, `host: ${host}`, 'connection: keep-alive'];
   if (username !== '' || password !== '') {
@@ -89,7 +89,7 @@ function readIfThere(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
   } catch {
-    // KServe sends without the bundle too, by the roots that come with the system.
+    // KServe also sends without the bundle, with the system's roots.
     return undefined;
   }
 }

@@ -3,20 +3,20 @@ interface RoomLimits {
   readonly bytes: number;
 }
 
-/** How much there is of what is to be logged. */
+/** The amount of data to log. */
 interface RoomSize {
   readonly events: number;
   readonly bytes: number;
 }
 
-/** Bounds what is on its way to the sink: records, and bodies that are still being copied. */
+/** Limits what is on its way to the sink: records, and bodies that are still being copied. */
 export interface LogRoom {
-  /** Asks for room for so many bytes; they are held until they are given back. */
+  /** Reserves room for this many bytes, until they are released. */
   hold(bytes: number): boolean;
   give(bytes: number): void;
   /** Whether there is a place for one more record. */
   hasPlace(): boolean;
-  /** Takes a place for a record, whose bytes are held already; false when there is none. */
+  /** Takes a place for a record, whose bytes are reserved already. False if there is none. */
   enter(): boolean;
   /** Records have left, with their bytes. */
   left(gone: RoomSize): void;

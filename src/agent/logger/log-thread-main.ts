@@ -1,4 +1,4 @@
-/** The entry point of the thread that sends what is logged; only thread-host.ts starts it. */
+/** The entry point of the thread that sends log records. Only thread-host.ts starts it. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../lib/system-clock.ts';
 import { serveLogThread } from './log-thread.ts';

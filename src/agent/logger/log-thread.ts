@@ -17,12 +17,12 @@ interface LogThreadDeps {
   readonly tell: (message: FromThread) => void;
 }
 
-/** The thread's side of the request logger: takes records, and sends them until it is told to stop. */
+/** The thread's side of the request logger: receives records, and sends them until it is stopped. */
 interface LogThread {
   receive(message: ToThread): void;
 }
 
-/** Opens the sink and says so; what comes before that waits. */
+/** Opens the sink and reports it. Earlier records wait. */
 export function serveLogThread({ start, environment, clock, random, tell }: LogThreadDeps): LogThread {
   const cut = new AbortController();
   const serving = openSink({ ...start, environment, clock, cut: cut.signal }).then(

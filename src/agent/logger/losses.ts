@@ -3,7 +3,7 @@ import type { Logger } from '../../lib/log.ts';
 
 const TELL_EVERY = seconds(60);
 
-/** Says in the log what was lost, at most once a minute. */
+/** Logs what was lost, at most once a minute. */
 export function tellLosses({
   clock,
   log,
@@ -18,7 +18,7 @@ export function tellLosses({
     if (untold === 0) return;
     log.warn(
       { dropped: untold, why: last },
-      'events were dropped: the log sink does not take them as fast as they come',
+      'events were dropped: the log sink does not accept them as fast as they come',
     );
     untold = 0;
     told = clock.monotonic();

@@ -6,7 +6,7 @@ import { post } from './post.ts';
 import type { LogRecord } from './record.ts';
 import type { LogOrigin, LogSink } from './settings.ts';
 
-/** An object's bytes, and what its name ends with. */
+/** An object's bytes, and the extension of its name. */
 interface Marshalled {
   readonly data: Buffer;
   readonly extension: string;
@@ -28,7 +28,7 @@ class MarshallerError extends MmsError {
   }
 }
 
-/** What makes objects of records: this process, or the marshaller that was named. */
+/** Makes objects of records: in this process, or by the configured marshaller. */
 export function createMarshal(
   { format, marshaller }: Pick<Extract<LogSink, { kind: 'objects' }>, 'format' | 'marshaller'>,
   origin: LogOrigin,
@@ -49,7 +49,10 @@ export function createMarshal(
   };
 }
 
-/** Sends records as KServe's agent does, and takes the object's bytes. Source: KServe v0.17, pkg/logger/marshaller_http.go. */
+/**
+ * Sends records as KServe's agent does, and returns the object's bytes. Source: KServe v0.17,
+ * pkg/logger/marshaller_http.go.
+ */
 async function askMarshaller(
   url: URL,
   batch: readonly LogRecord[],

@@ -1,13 +1,13 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-/** What became of an event; `failed` counts attempts, and one event may fail more than once. */
+/** The outcome of an event. `failed` counts attempts, and one event may fail more than once. */
 export type EventOutcome = 'sent' | 'dropped' | 'failed';
 
 interface LoggerMetrics {
   readonly count: (outcome: EventOutcome, events: number) => void;
 }
 
-/** The logger's metrics, among the agent's; the queue is read at every scrape. */
+/** The logger's metrics, among the agent's. The queue is read at every scrape. */
 export function createLoggerMetrics(
   registry: Registry,
   size: () => { readonly events: number; readonly bytes: number },

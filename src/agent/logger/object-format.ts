@@ -23,13 +23,13 @@ export function logRequest(record: LogRecord, origin: LogOrigin): Record<string,
     tlsSkipVerify: origin.tlsSkipVerify,
     occurrenceTime: new Date(record.time).toISOString(),
   };
-  // Go's omitempty; only the bytes, behind a pointer, are there when they are none.
+  // Go's omitempty. Only the bytes, which are behind a pointer, are present when empty.
   const isThere = ([name, value]: [string, unknown]) =>
     name === 'bytes' || (value !== '' && value !== false && value !== undefined);
   return Object.fromEntries(Object.entries(all).filter(isThere));
 }
 
-/** A batch in JSON: a record by itself when it is one, else a list. */
+/** A batch in JSON: a single record without a list, else a list. */
 export function jsonOf(batch: readonly LogRecord[], origin: LogOrigin): Buffer {
   const requests = batch.map((record) => logRequest(record, origin));
   return Buffer.from(goJson(requests.length === 1 ? requests[0] : requests));
@@ -40,7 +40,7 @@ export const TEXT_COLUMNS = [
   ...['url', 'bytes', 'contentType', 'reqType', 'id', 'sourceUri', 'inferenceService', 'namespace'],
   ...['component', 'endpoint', 'metadata', 'annotations', 'certName'],
 ] as const;
-/** The one column that is no text; the last one. */
+/** The last column, the only one that is not text. */
 export const FLAG_COLUMN = 'tlsSkipVerify';
 
 /** A record's texts, in the order of the columns. */
@@ -75,7 +75,7 @@ function csvField(text: string): string {
   return needsQuotes ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** What was cut says so where every format has a place for it. */
+/** Marks a cut body, in the place that every format has for it. */
 function annotationsOf({ cutFrom }: LogRecord, { annotations }: LogOrigin): ReadonlyMap<string, string> {
   return cutFrom === undefined ? annotations : new Map([...annotations, ['truncatedfrom', String(cutFrom)]]);
 }
@@ -84,7 +84,7 @@ function sorted(map: ReadonlyMap<string, unknown>): unknown {
   return map.size === 0 ? undefined : (JSON.parse(metadataJson(map)) as unknown);
 }
 
-/** An object's key: that of its first record. A client's id stays one part of it, whatever it holds. */
+/** An object's key, from its first record. A client's id stays one part of it, whatever it contains. */
 export function objectKey(
   place: { readonly prefix: string; readonly storePath: string },
   first: LogRecord,

@@ -1,11 +1,11 @@
-/** Where in an object store records go. */
+/** Where in an object store records are written. */
 export interface ObjectPlace {
   readonly store: 's3' | 'gs' | 'azure';
   /** The bucket, or Azure's container. */
   readonly bucket: string;
   /** Azure's account host, `account.dfs.core.windows.net`; empty for the others. */
   readonly host: string;
-  /** In front of every key, from --log-url. */
+  /** The prefix of every key, from --log-url. */
   readonly prefix: string;
   /** --log-store-path. */
   readonly storePath: string;
@@ -18,7 +18,7 @@ const STORES = [
 ] as const;
 
 /**
- * The place that a URL of an object store names; undefined when it names none. Azure's URLs are
+ * The place that a URL of an object store names. Undefined if it names none. Azure's URLs are
  * `abfs://container@account.dfs.core.windows.net/path`. Source: KServe v0.17, pkg/logger/store.go.
  */
 export function objectPlace(logUrl: string, storePath: string): ObjectPlace | undefined {

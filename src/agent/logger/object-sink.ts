@@ -15,7 +15,7 @@ interface ObjectSinkDeps {
   readonly cut: AbortSignal;
 }
 
-/** Writes records that come together to one object. */
+/** Writes the records of a parcel to one object. */
 export function createObjectSink({ sink, origin, marshal, upload, cut }: ObjectSinkDeps) {
   return {
     send: async (records: readonly LogRecord[]): Promise<SendOutcome> => {
@@ -26,7 +26,7 @@ export function createObjectSink({ sink, origin, marshal, upload, cut }: ObjectS
         await upload.put(objectKey(sink.place, first, origin, extension), data, cut);
         return { kind: 'sent' };
       } catch (thrown) {
-        // A store that denies access today has it granted tomorrow; the queue bounds how much waits for that.
+        // A store that denies access today may grant it tomorrow. The queue limits how much waits for that.
         return { kind: 'later', why: `the object is not stored: ${messageOf(thrown)}` };
       }
     },

@@ -1,7 +1,7 @@
 import type { Environment } from '../sources/environment.ts';
 import type { ObjectPlace, ObjectUpload } from './object-place.ts';
 
-/** A store's client, which is loaded when it is needed: with the credentials of the environment, as for models. */
+/** A store's client, loaded on demand, with the credentials of the environment, as for models. */
 export async function openUpload(place: ObjectPlace, env: Environment): Promise<ObjectUpload> {
   switch (place.store) {
     case 's3':

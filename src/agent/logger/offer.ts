@@ -7,15 +7,15 @@ import type { LoggerSettings } from './settings.ts';
 export interface TapDeps {
   readonly settings: LoggerSettings;
   readonly room: LogRoom;
-  /** Takes a record, which has its place in the room. */
+  /** Accepts a record, which has its place in the room. */
   readonly take: (record: LogRecord) => void;
-  /** One was given up, for want of room. */
+  /** A record was dropped for lack of room. */
   readonly lost: () => void;
   readonly clock: Pick<Clock, 'now'>;
   readonly newId: () => string;
 }
 
-/** Makes a record of a body that has come whole. */
+/** Makes a record of a complete body. */
 export function offer(
   { room, take, lost, clock }: TapDeps,
   { id, contentType, metadata }: RecordHead,

@@ -4,7 +4,7 @@ import type { SendOutcome } from './delivery.ts';
 import type { Parcel } from './parcels.ts';
 import type { ThreadStart } from './thread-messages.ts';
 
-/** What takes parcels to where they go. */
+/** Delivers parcels. */
 export interface Sink {
   readonly send: (parcel: Parcel) => Promise<SendOutcome>;
   readonly close: () => void;
@@ -21,7 +21,7 @@ interface SinkDeps extends ThreadStart {
   readonly cut: AbortSignal;
 }
 
-/** Opens the sink that the settings name; each sink's libraries are loaded only where it is used. */
+/** Opens the sink in the settings. Each sink's libraries are loaded only if it is used. */
 export async function openSink({ settings, environment, ...deps }: SinkDeps): Promise<Sink> {
   const { sink, origin } = settings;
   if (sink.kind === 'http') {

@@ -1,9 +1,9 @@
 import { type Clock, milliseconds } from '../../lib/clock.ts';
 import type { LogRecord } from './record.ts';
 
-/** Each handover wakes the other thread, which costs as much as to write an event: so records wait for others. */
+/** Each handover wakes the other thread, which costs as much as writing an event: so records wait for others. */
 const WAIT = milliseconds(5);
-/** No more of them, so that the other thread has its work in small portions, and blocks of bodies stay small. */
+/** The most records in one, so that the other thread works in small portions, and blocks of bodies stay small. */
 const MOST_RECORDS = 128;
 const MOST_BYTES = 256 * 1024;
 
@@ -12,7 +12,7 @@ interface OutboxDeps {
   readonly pass: (records: readonly LogRecord[]) => void;
 }
 
-/** Gathers records for a moment and passes them on together, in the order in which they came. */
+/** Gathers records for a moment and passes them on together, in order. */
 export function createOutbox({ clock, pass }: OutboxDeps) {
   let gathered: LogRecord[] = [];
   let bytes = 0;

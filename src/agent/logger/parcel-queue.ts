@@ -1,19 +1,19 @@
 import type { Parcel } from './parcels.ts';
 
-/** Parcels that wait, or are being sent. How many there may be is decided before they come here. */
+/** Parcels that wait or are being sent. Their number is limited elsewhere. */
 export interface ParcelQueue {
   add(parcel: Parcel): void;
-  /** The first one, which counts as here until it is `done`. */
+  /** The first one. It still counts until `done`. */
   next(): Parcel | undefined;
   done(parcel: Parcel): void;
-  /** Whether more than half of the room is taken: then what cannot be sent makes way. */
+  /** Whether more than half of the room is taken: then records that cannot be sent are dropped. */
   isCrowded(): boolean;
 }
 
 export function createParcelQueue(room: { readonly events: number; readonly bytes: number }): ParcelQueue {
   let bytes = 0;
   let events = 0;
-  // What was taken from the front is cut off in one go: shifting an array moves all of it.
+  // Removes the consumed front at once: shifting an array moves all of it.
   let waiting: Parcel[] = [];
   let front = 0;
   return {

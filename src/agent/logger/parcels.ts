@@ -1,21 +1,21 @@
 import type { Clock, Milliseconds } from '../../lib/clock.ts';
 import type { LogRecord } from './record.ts';
 
-/** Records that travel together: one event, or the records of one object. */
+/** Records sent together: one event, or the records of one object. */
 export type Parcel = readonly LogRecord[];
 
 interface ParcelDeps {
   readonly size: number;
-  /** How long the first record of a parcel waits for the others; 0: as long as it takes. */
+  /** How long the first record of a parcel waits for the others. 0: without limit. */
   readonly interval: Milliseconds;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly pass: (parcel: Parcel) => void;
 }
 
-/** Puts records together, so many to a parcel, in the order in which they come. */
+/** Groups records into parcels of a given size, in order. */
 export function createParcels({ size, interval, clock, pass }: ParcelDeps) {
   let gathered: LogRecord[] = [];
-  /** Ends the wait for those that are missing; there is none for a parcel of one, and none to pay for. */
+  /** Ends the wait for missing records. A parcel of one never waits, and needs no timer. */
   let wait: AbortController | undefined;
   const flush = (): void => {
     if (gathered.length === 0) return;

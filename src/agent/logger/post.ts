@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { buffer } from 'node:stream/consumers';
 import type { Milliseconds } from '../../lib/clock.ts';
 
-/** What a server answered to a POST. */
+/** A server's answer to a POST. */
 interface PostAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -18,7 +18,7 @@ interface PostOptions extends Pick<RequestOptions, 'headers' | 'agent'> {
 
 /**
  * Sends data by http or https and reads the whole answer, whatever its status.
- * @throws the error of the connection, of the signal, or of the time that is up
+ * @throws the error of the connection, of the signal, or of the time limit
  */
 export function post(url: URL, data: Buffer, { within, ...options }: PostOptions): Promise<PostAnswer> {
   const made = url.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -32,7 +32,7 @@ export function post(url: URL, data: Buffer, { within, ...options }: PostOptions
       const { statusCode: status = 0, headers } = answer;
       buffer(answer).then((body) => resolve({ status, headers, body }), reject);
     });
-    // Node tells of an answer that switches protocols by this alone.
+    // Node reports an answer that switches protocols by this event only.
     call.on('close', () => {
       if (!isAnswered) reject(new Error('the answer is in another protocol than HTTP'));
     });

@@ -3,17 +3,17 @@ import type { Parcel } from './parcels.ts';
 import { bytesOf } from './parcel-queue.ts';
 import type { Progress } from './thread-messages.ts';
 
-/** How late it may be known that there is room again. */
+/** The longest delay before freed room is reported. */
 const WAIT = milliseconds(10);
 const NOTHING: Progress = { events: 0, bytes: 0, sent: 0, dropped: 0, failed: 0, why: '' };
 
-/** Counts what becomes of records, and tells it every now and then. */
+/** Counts the outcomes of records, and reports them from time to time. */
 export interface ProgressCount {
   sent(parcel: Parcel): void;
   dropped(parcel: Parcel, why: string): void;
-  /** An attempt; the records are still here. */
+  /** A failed attempt. The records are kept. */
   failed(parcel: Parcel): void;
-  /** Tells what has not been told. */
+  /** Reports what is not reported yet. */
   flush(): void;
 }
 

@@ -3,9 +3,9 @@ import type { LogRecord } from './record.ts';
 
 /** Records on their way to the thread that sends them. */
 export interface RecordBatch {
-  /** Everything but the bodies: text is what a thread hands to another the fastest. */
+  /** Everything but the bodies: text is the fastest to pass between threads. */
   readonly heads: string;
-  /** The bodies, one behind the other; the block changes hands without a copy. */
+  /** The bodies, one after the other. The block is transferred without a copy. */
   readonly bodies: ArrayBuffer;
 }
 
@@ -21,7 +21,7 @@ type Head = readonly [
 
 export function packRecords(records: readonly LogRecord[]): RecordBatch {
   const total = records.reduce((sum, { body }) => sum + body.length, 0);
-  // A block of its own: one that Buffers share cannot change hands.
+  // A block of its own: one shared by Buffers cannot be transferred.
   const bodies = new ArrayBuffer(total);
   const block = Buffer.from(bodies);
   let at = 0;

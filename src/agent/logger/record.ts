@@ -1,22 +1,22 @@
 import type { EpochMs } from '../../lib/clock.ts';
 import { canonicalHeader, goJson } from './go-text.ts';
 
-/** One request or response that is to be logged. */
+/** One request or response to log. */
 export interface LogRecord {
   /** The same for a request and its response. */
   readonly id: string;
   readonly kind: 'request' | 'response';
-  /** The request's, of responses too, as KServe has it; empty when it had none. */
+  /** The request's, also in responses, as in KServe. Empty if it had none. */
   readonly contentType: string;
   /** Header names, in Go's canonical form, with their values. */
   readonly metadata: ReadonlyMap<string, readonly string[]>;
   readonly body: Buffer;
-  /** How long the body was before it was cut; undefined when it is whole. */
+  /** The length of the body before it was cut. Undefined if it is whole. */
   readonly cutFrom: number | undefined;
   readonly time: EpochMs;
 }
 
-/** What the head of a request says of its records. */
+/** What the head of a request sets in its records. */
 export interface RecordHead {
   readonly id: string;
   readonly contentType: string;
@@ -25,9 +25,9 @@ export interface RecordHead {
 
 /**
  * Reads a head as KServe's logger does.
- * @param raw names and values in turn, a byte a character
+ * @param raw names and values in turn, one character a byte
  * @param wanted names in Go's canonical form
- * @param newId makes an id for a request that has none
+ * @param newId makes an id for a request without one
  */
 export function recordHead(
   raw: readonly string[],
@@ -40,7 +40,7 @@ export function recordHead(
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] ?? '';
     const value = raw[index + 1] ?? '';
-    // By their lengths first: each request has a dozen names.
+    // Compare lengths first: each request has a dozen names.
     if (name.length === 5 && name.toLowerCase() === 'ce-id') id ??= value;
     else if (name.length === 12 && name.toLowerCase() === 'content-type') contentType ??= value;
     if (wanted.size === 0) continue;
@@ -62,7 +62,7 @@ export function metadataJson(metadata: ReadonlyMap<string, unknown>): string {
   return goJson(Object.fromEntries(sorted));
 }
 
-/** Node gives headers a byte a character; in JSON they are text. */
+/** Node gives headers one character a byte. In JSON they are text. */
 function textOf(value: string): string {
   return Buffer.from(value, 'latin1').toString('utf8');
 }

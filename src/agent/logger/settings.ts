@@ -3,12 +3,12 @@ import { LOGGER_FLAG_DEFAULTS, type LoggerFlags } from './flags.ts';
 import { type ObjectPlace, objectPlace } from './object-place.ts';
 import type { Milliseconds } from '../../lib/clock.ts';
 
-/** Where records go: plain data, which a thread can be given. */
+/** Where records are sent: plain data, which can be passed to a thread. */
 export type LogSink =
   | {
       readonly kind: 'http';
       readonly url: string;
-      /** A file's name in the directory that KServe mounts CA bundles to. */
+      /** A file's name in the directory in which KServe mounts CA bundles. */
       readonly caFile: string;
       readonly skipVerify: boolean;
     }
@@ -16,10 +16,10 @@ export type LogSink =
       readonly kind: 'objects';
       readonly place: ObjectPlace;
       readonly format: 'json' | 'csv' | 'parquet';
-      /** Who makes an object of records; undefined: this process. */
+      /** The marshaller that makes objects of records. Undefined: this process. */
       readonly marshaller: string | undefined;
       readonly batchSize: number;
-      /** How long a part of a batch waits for the rest; 0: for ever. */
+      /** How long an incomplete batch waits. 0: without limit. */
       readonly batchInterval: Milliseconds;
     };
 
@@ -37,15 +37,15 @@ export interface LogOrigin {
   readonly annotations: ReadonlyMap<string, string>;
 }
 
-/** What the request logger runs with. */
+/** The request logger's checked settings. */
 export interface LoggerSettings {
   readonly sink: LogSink;
   readonly origin: LogOrigin;
   readonly requests: boolean;
   readonly responses: boolean;
-  /** Of answers with any status; else of those with 200 alone, as KServe has it. */
+  /** Log answers with any status. By default only those with 200, as in KServe. */
   readonly allStatuses: boolean;
-  /** Headers that go along, in Go's canonical form. */
+  /** Headers to log, in Go's canonical form. */
   readonly headers: ReadonlySet<string>;
   readonly workers: number;
   readonly queueEvents: number;
@@ -53,17 +53,17 @@ export interface LoggerSettings {
   readonly maxBodyBytes: number;
 }
 
-/** What a command line makes of the logger. */
+/** The result of parsing the logger's flags. */
 interface LoggerReading {
   /** Undefined: nothing is logged. */
   readonly settings: LoggerSettings | undefined;
-  /** What cannot run, each a line that says what to do. */
+  /** Faults that prevent a start, each a line that says what to do. */
   readonly faults: readonly string[];
-  /** What runs but not as it looks, each a line for the log. */
+  /** Flags that do not do what they seem to, each a line for the log. */
   readonly remarks: readonly string[];
 }
 
-/** Reads the logger's flags. Only what KServe's agent refuses too is a fault: a pod must start with either. */
+/** Parses the logger's flags. Only what KServe's agent refuses too is a fault: a pod must start with either. */
 export function readLogger(flags: LoggerFlags, port: number): LoggerReading {
   if (flags.logUrl === '') return { settings: undefined, faults: [], remarks: [] };
   const faults: string[] = [];
@@ -94,7 +94,7 @@ function wholeNumber(flag: string, text: string, least: number, most: number, fa
   return least;
 }
 
-/** KServe's agent starts with any number in its place, so this one does with the nearest that it can do. */
+/** KServe's agent starts with any number here, so this one uses the nearest number that it supports. */
 function nearest(
   flag: string,
   text: string,
@@ -106,7 +106,7 @@ function nearest(
     return least;
   }
   const value = Math.min(Math.max(Number(text), least), most);
-  if (value !== Number(text)) remarks.push(`--${flag} ${text} is taken for ${value}`);
+  if (value !== Number(text)) remarks.push(`--${flag} ${text} is out of range; ${value} is used`);
   return value;
 }
 
@@ -125,7 +125,7 @@ function readSink(flags: LoggerFlags, faults: string[], remarks: string[]): LogS
   const place = objectPlace(logUrl, flags.logStorePath);
   if (place === undefined) {
     remarks.push(
-      `--log-url ${JSON.stringify(logUrl)} is no place to log to, so nothing is logged; ` +
+      `--log-url ${JSON.stringify(logUrl)} is not a valid log destination, so nothing is logged; ` +
         'give a URL of http, https, s3, gs or abfs',
     );
     return undefined;
@@ -135,11 +135,11 @@ function readSink(flags: LoggerFlags, faults: string[], remarks: string[]): LogS
   const size = nearest('log-batch-size', flags.logBatchSize, [0, 1_000_000], told);
   const interval = goDuration(flags.logBatchInterval);
   if (interval === undefined)
-    faults.push(`--log-batch-interval ${JSON.stringify(flags.logBatchInterval)} is no duration like 30s`);
+    faults.push(`--log-batch-interval ${JSON.stringify(flags.logBatchInterval)} is not a duration like 30s`);
   const { logStoreFormat: wanted } = flags;
   const format = wanted === 'csv' || wanted === 'parquet' ? wanted : 'json';
   if (format !== wanted)
-    remarks.push(`--log-store-format ${JSON.stringify(wanted)} is none of json, csv, parquet; json it is`);
+    remarks.push(`--log-store-format ${JSON.stringify(wanted)} is none of json, csv, parquet; json is used`);
   return {
     kind: 'objects',
     place,
@@ -150,7 +150,7 @@ function readSink(flags: LoggerFlags, faults: string[], remarks: string[]): LogS
   };
 }
 
-/** Says which flags mean nothing where there are no objects. */
+/** Returns the flags that have no effect without an object store. */
 function withoutStore(flags: LoggerFlags): string[] {
   const named = {
     logStorePath: 'log-store-path',
@@ -160,7 +160,7 @@ function withoutStore(flags: LoggerFlags): string[] {
   return Object.entries(named).flatMap(([key, flag]) =>
     flags[key as keyof typeof named] === LOGGER_FLAG_DEFAULTS[key as keyof typeof named]
       ? []
-      : [`--${flag} has no effect: --log-url is no object store, so each event is sent by itself`],
+      : [`--${flag} has no effect: --log-url is not an object store, so each event is sent separately`],
   );
 }
 
@@ -173,7 +173,7 @@ function marshallerOf(flags: LoggerFlags, remarks: string[]): string | undefined
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href;
   remarks.push(
-    `--log-marshaller-url ${JSON.stringify(text)} is no URL like http://127.0.0.1:9083/marshal: objects are made in this process`,
+    `--log-marshaller-url ${JSON.stringify(text)} is not a URL like http://127.0.0.1:9083/marshal: objects are made in this process`,
   );
   return undefined;
 }
@@ -181,7 +181,7 @@ function marshallerOf(flags: LoggerFlags, remarks: string[]): string | undefined
 function originOf(flags: LoggerFlags, port: number, faults: string[]): LogOrigin {
   const { inferenceService, namespace, endpoint, component, logUrl } = flags;
   return {
-    // KServe's default, and what its webhook leads to for a pod whose name the API server makes.
+    // KServe's default, and the result of its webhook for a pod whose name the API server generates.
     sourceUri: flags.sourceUri === '' ? `http://localhost:${port}/` : flags.sourceUri,
     ...{ inferenceService, namespace, endpoint, component, logUrl },
     certName: flags.loggerCaCertFile,
@@ -197,7 +197,7 @@ function annotationsOf({ metadataAnnotations }: LoggerFlags, faults: string[]): 
     if (at < 0) {
       faults.push(
         `--metadata-annotations ${JSON.stringify(pair)} is not key=value; ` +
-          'a value with a comma cannot be passed on, remove its key from metadataAnnotations of the logger',
+          'a value with a comma cannot be passed on, so remove its key from metadataAnnotations of the logger',
       );
     } else annotations.set(pair.slice(0, at), pair.slice(at + 1));
   }
@@ -211,7 +211,7 @@ function headersOf({ metadataHeaders }: LoggerFlags, faults: string[], remarks: 
   for (const name of names ?? []) {
     const canonical = canonicalHeader(name);
     if (canonical !== name)
-      remarks.push(`--metadata-headers ${name} fits no header, as in KServe; write ${canonical}`);
+      remarks.push(`--metadata-headers ${name} matches no header, as in KServe; write ${canonical}`);
   }
   return new Set(names ?? []);
 }

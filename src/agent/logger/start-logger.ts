@@ -18,18 +18,18 @@ interface RequestLoggerDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Names the credentials of object stores. */
+  /** Holds the credentials of object stores. */
   readonly environment: Environment;
-  /** What the thread that sends records runs. */
+  /** The script of the thread that sends records. */
   readonly logThread: URL;
-  /** Where CA bundles are; KServe's place when absent. */
+  /** The directory of CA bundles. KServe's if absent. */
   readonly caDirectory?: string;
 }
 
-/** The request logger at work. */
+/** The running request logger. */
 interface RequestLogger {
   readonly look: Look;
-  /** Sends what is there until the signal aborts. */
+  /** Sends the remaining records until the signal aborts. */
   stop(signal: AbortSignal): Promise<void>;
 }
 
@@ -71,13 +71,13 @@ export async function startLogger(deps: RequestLoggerDeps): Promise<RequestLogge
   };
 }
 
-/** Records that are gathered for an object do not count: they wait for others, not for the sink. */
+/** Records gathered for an object do not count: they wait for others, not for the sink. */
 function roomOf({ sink, queueEvents, queueBytes }: LoggerSettings) {
   const gathered = sink.kind === 'objects' ? sink.batchSize - 1 : 0;
   return { events: queueEvents + gathered, bytes: queueBytes };
 }
 
-/** Only these: what a thread is given is copied. */
+/** Only these: what a thread receives is copied. */
 function threadSettings({ sink, origin, workers, queueEvents, queueBytes }: LoggerSettings) {
   return { sink, origin, workers, queueEvents, queueBytes };
 }

@@ -6,13 +6,13 @@ import { type LogRecord, type RecordHead, recordHead } from './record.ts';
 const UNSEEN: BodySight = { add: () => undefined, end: () => undefined };
 
 /**
- * Copies requests and responses as they go by, without holding either back, and offers them for delivery. The body of a gRPC
- * call is its messages as they are, each behind its length.
+ * Copies requests and responses as they pass, without delaying either, and offers them for delivery. The body of a gRPC
+ * call is its messages, each after its length.
  */
 export function createTap(deps: TapDeps): Look {
   const { settings, room, newId, lost } = deps;
   const { requests, responses, allStatuses, headers, maxBodyBytes } = settings;
-  // Where records are dropped, requests pay for no copies of them: this is all that is done for one.
+  // While records are dropped, requests pay for no copies of them: this is all that is done for one.
   const dropped: BodySight = { add: () => undefined, end: lost };
   return (raw) => {
     let head: RecordHead | undefined;

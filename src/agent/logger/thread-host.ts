@@ -10,7 +10,7 @@ import type { FromThread, Progress, ThreadStart, ToThread } from './thread-messa
 
 /** After a thread that died. */
 const RESTART = seconds(5);
-/** After time is up, a thread that is at work has so long to say what it dropped. */
+/** How long a busy thread has, after time is up, to report what it dropped. */
 const LAST_WORDS = seconds(1);
 const DIED = 'the thread that sends logged events died';
 
@@ -21,27 +21,27 @@ interface Amount {
 }
 
 interface ThreadDeps {
-  /** What the thread runs: log-thread-main.ts, or a bundle that does as much in a thread. */
+  /** The thread's script: log-thread-main.ts, or a bundle of it. */
   readonly entry: URL;
   readonly start: ThreadStart;
-  /** Names the credentials of object stores. */
+  /** Holds the credentials of object stores. */
   readonly environment: Environment;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly log: Logger;
   readonly progressed: (progress: Progress) => void;
-  /** What the thread had, or would have got, when it died. */
+  /** The records that the thread had, or was about to get, when it died. */
   readonly lost: (gone: Amount, why: string) => void;
 }
 
-/** The thread that sends what is logged, as the agent sees it. */
+/** The agent's view of the thread that sends log records. */
 interface LogThread {
-  /** Hands records over. */
+  /** Passes records to it. */
   post(records: readonly LogRecord[]): void;
-  /** Has it send what it has, until the signal aborts, and ends it. */
+  /** Lets it send its records until the signal aborts, and ends it. */
   stop(signal: AbortSignal): Promise<void>;
 }
 
-/** The sink cannot be opened, so that nothing could ever be logged. */
+/** The sink cannot be opened, so nothing could ever be logged. */
 class LogSinkError extends MmsError {
   readonly code = 'LOG_SINK_NOT_OPENED';
   readonly retryable = false;
@@ -51,7 +51,7 @@ class LogSinkError extends MmsError {
   }
 }
 
-/** What a thread says of itself. */
+/** What a thread reports of itself. */
 interface ThreadEvents {
   readonly opened: () => void;
   readonly progressed: (progress: Progress) => void;
@@ -59,8 +59,8 @@ interface ThreadEvents {
 }
 
 /**
- * Starts the thread and waits until its sink is open. Requests are served by the main thread, and would share it with the
- * sending of two events for each of them. A thread that dies takes no request with it, and is started again.
+ * Starts the thread and waits until its sink is open. The main thread serves requests; sending two events for each of
+ * them there would slow it down. A thread that dies takes no request with it, and is started again.
  * @throws LogSinkError
  */
 export async function openLogThread(deps: ThreadDeps): Promise<LogThread> {
@@ -157,15 +157,15 @@ function startThread(
   return worker;
 }
 
-/** Only the kind and the place: the message of a store's client may quote a signed request. */
+/** Only the name and the place: the message of a store's client may quote a signed request. */
 function placeOf(thrown: unknown): string {
-  // It is no native error any more after it has changed threads.
+  // After the transfer between threads it is no longer a native error.
   const { name, stack } = Object(thrown) as Partial<Error>;
   const [, place = ''] = /^\s+(at .*)/m.exec(stack ?? '') ?? [];
   return `${name ?? 'it threw'} ${place}`;
 }
 
-/** A thread's environment has text alone. */
+/** A thread's environment holds text only. */
 function defined(environment: Environment): Record<string, string> {
   return Object.fromEntries(
     Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),

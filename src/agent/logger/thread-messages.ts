@@ -1,40 +1,40 @@
 import type { RecordBatch } from './record-batch.ts';
 import type { LoggerSettings } from './settings.ts';
 
-/** What the thread that sends records is started with. */
+/** The start parameters of the thread that sends records. */
 export interface ThreadStart {
   readonly settings: ThreadSettings;
-  /** Where CA bundles are mounted. */
+  /** The directory of CA bundles. */
   readonly caDirectory: string;
 }
 
-/** What of the settings the thread needs. */
+/** The settings that the thread needs. */
 type ThreadSettings = Pick<LoggerSettings, 'sink' | 'origin' | 'workers' | 'queueEvents' | 'queueBytes'>;
 
 export type ToThread =
   | { readonly type: 'records'; readonly batch: RecordBatch }
-  /** Nothing comes any more: send what is there. */
+  /** No more records follow: send the remaining ones. */
   | { readonly type: 'stop' }
   /** Time is up. */
   | { readonly type: 'cut' };
 
-/** What became of records since it was last told. */
+/** The outcomes of records since the last report. */
 export interface Progress {
-  /** Records that are gone, sent or not, and the bytes of their bodies. */
+  /** Records that are done, sent or not, and the bytes of their bodies. */
   readonly events: number;
   readonly bytes: number;
   readonly sent: number;
   readonly dropped: number;
-  /** Attempts; one record may fail more than once. */
+  /** Failed attempts. One record may fail more than once. */
   readonly failed: number;
-  /** Of the last one that was dropped. */
+  /** Of the last dropped one. */
   readonly why: string;
 }
 
 export type FromThread =
   | { readonly type: 'open' }
-  /** It cannot begin. */
+  /** It cannot start. */
   | { readonly type: 'unopened'; readonly message: string }
   | ({ readonly type: 'progress' } & Progress)
-  /** After its last progress. */
+  /** Sent after its last progress. */
   | { readonly type: 'stopped' };

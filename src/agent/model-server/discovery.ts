@@ -1,16 +1,16 @@
 import type { ModelServerAdapter, ServerHealth } from './adapter.ts';
 
 /**
- * Looks at a component that listens, and no index found, before a server that merely answers is taken: 30 s at five looks
- * a second.
+ * How often to check a component that listens, without finding an index, before accepting a server that merely answers:
+ * 30 s at five checks a second.
  */
 const LOOKS_BEFORE_DOUBT = 150;
 
 /**
- * One adapter out of several places where the model server may be. KServe's webhook names only the component's port,
- * which is a transformer's when there is one; the model server is the one with a model repository. Once found it stays.
- * The first candidate is the component, which is sure to come: nothing is decided before something listens there, since
- * whatever listens at the others may be no part of this.
+ * One adapter for several places where the model server may be. KServe's webhook names only the component's port,
+ * which is a transformer's when there is one. The model server is the one with a model repository. The choice is final.
+ * The first candidate is the component, which is certain to start. Nothing is decided before it listens, because
+ * listeners at the other ports may not belong to this pod's model server.
  */
 export function discoverModelServer(
   candidates: readonly [ModelServerAdapter, ...ModelServerAdapter[]],
@@ -39,8 +39,9 @@ export function discoverModelServer(
       const repositories = await Promise.all(answering.map(repositoryOf));
       const indexed = answering.find((_candidate, index) => repositories[index] === 'indexed');
       if (indexed !== undefined) return take(indexed);
-      // Servers without an index, as KServe's Python servers are. A transformer made with KServe's library says of itself
-      // what they say, so of two that say it the component is the transformer, and a component alone may still be.
+      // Some servers have no index, for example KServe's Python servers. A transformer made with KServe's library
+      // reports the same as they do. If two report it, the component is the transformer; if the component alone does,
+      // it may be either.
       const said = answering.find(
         (candidate, index) => candidate !== candidates[0] && repositories[index] === 'said',
       );

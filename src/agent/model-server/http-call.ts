@@ -15,12 +15,12 @@ export type HttpCall = (
   body?: string,
 ) => Promise<HttpAnswer>;
 
-/** An index of 10,000 models is about 1 MiB; anything past this is no answer to our questions. */
+/** An index of 10,000 models is about 1 MiB. Anything above this is not a valid answer. */
 const LARGEST_ANSWER_BYTES = 32 * 1024 * 1024;
 
 /** Makes calls to one server over kept connections. The base URL is plain http: the model server is in the same pod. */
 export function httpCaller(baseUrl: URL): HttpCall {
-  // uvicorn, in MLServer and KServe's servers, closes a connection idle for 5 s; a shorter life of ours avoids the race.
+  // uvicorn, in MLServer and KServe's servers, closes a connection after 5 s idle. We close earlier, to avoid the race.
   const agent = new Agent({ keepAlive: true, timeout: 3_000 });
   return (method, path, timeout, body) =>
     new Promise((resolve) => {
@@ -37,8 +37,8 @@ export function httpCaller(baseUrl: URL): HttpCall {
       call.on('socket', (socket) => readSoundHead(socket, READ_ANSWERS.maxHeaderSize));
       call.on('close', () => {
         clearTimeout(timer);
-        // Node tells of an answer that switches protocols by this alone.
-        failed('EPROTO', 'it answers in another protocol than HTTP');
+        // Node reports an answer that switches protocols by this event only.
+        failed('EPROTO', 'the server speaks another protocol than HTTP');
       });
       call.on('error', (error: NodeJS.ErrnoException) => failed(error.code ?? 'EUNKNOWN', error.message));
       call.on('response', (response) => {

@@ -10,7 +10,7 @@ import { isMarkerName } from '../../contract/model-marker.ts';
 import { within } from '../files/held-directory.ts';
 import { readPlainFile, replaceFile } from '../files/own-files.ts';
 
-/** Settings are a page at most. */
+/** Settings have a page at most. */
 const LONGEST_SETTINGS_BYTES = 1024 * 1024;
 
 /** Writes the settings that MLServer needs to find a model; see {@link mlserverSettingsFor}. */
@@ -25,7 +25,7 @@ export async function writeSettings(name: string, directory: string, framework: 
   });
 }
 
-/** The artifact's own settings; undefined when they are no JSON object, or no plain file. */
+/** The artifact's own settings. Undefined if they are not a JSON object, or not a plain file. */
 async function readSettings(path: string): Promise<Record<string, unknown> | undefined> {
   const text = await readPlainFile(path, LONGEST_SETTINGS_BYTES);
   try {
@@ -37,8 +37,8 @@ async function readSettings(path: string): Promise<Record<string, unknown> | und
 }
 
 /**
- * What archivers of desktops and tools add beside the one directory of an archive. No runtime looks for hidden files; a model is
- * not among them.
+ * What desktop archivers and tools add beside the one directory of an archive. No runtime looks for hidden files, so
+ * they are not part of a model.
  */
 function isOfNoModel(name: string): boolean {
   return (name.startsWith('.') && name !== MLSERVER_SETTINGS_FILE) || name === '__MACOSX';
@@ -47,13 +47,13 @@ function isOfNoModel(name: string): boolean {
 interface Artifact {
   /** Of all settings files. */
   readonly paths: readonly string[];
-  /** The one directory with more in it than one directory, on the way down from the top; empty for the top. */
+  /** The first directory from the top that holds more than one directory. Empty for the top. */
   readonly inner: string;
-  /** The one file of that directory, where it holds nothing else. */
+  /** The one file of that directory, if it holds nothing else. */
   readonly lone: string | undefined;
 }
 
-/** Walks the artifact as MLServer does, which looks into no hidden directory; links are not followed. */
+/** Walks the artifact as MLServer does: it skips hidden directories. Links are not followed. */
 async function lookThrough(top: string): Promise<Artifact> {
   const paths: string[] = [];
   let inner = '';
@@ -63,7 +63,7 @@ async function lookThrough(top: string): Promise<Artifact> {
     const directories: string[] = [];
     const files: string[] = [];
     let others = 0;
-    for await (const entry of await opendir(join(top, way), { bufferSize: 256 })) {
+    for await (const entry of await opendir(join(top, way))) {
       if ((way === '' && isMarkerName(entry.name)) || isOfNoModel(entry.name)) continue;
       const path = way === '' ? entry.name : `${way}/${entry.name}`;
       if (entry.isDirectory() && !entry.name.startsWith('.')) directories.push(path);

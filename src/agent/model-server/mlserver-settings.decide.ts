@@ -1,8 +1,8 @@
 /** A model-settings.json of an artifact; the keys are MLServer's. */
 export interface FoundSettings {
-  /** Relative to the artifact, `/` between; `model-settings.json` for the one at the top. */
+  /** Relative to the artifact, with `/` between; `model-settings.json` for the one at the top. */
   readonly path: string;
-  /** Undefined: it is no JSON object, and MLServer (1.7.1) passes it by. */
+  /** Undefined if it is not a JSON object; MLServer (1.7.1) then ignores it. */
   readonly settings: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -22,26 +22,26 @@ const IMPLEMENTATIONS = new Map([
   ['huggingface', 'mlserver_huggingface.HuggingFaceRuntime'],
 ]);
 
-/** Frameworks whose models are one file, which their runtimes find by `parameters.uri`. */
+/** Frameworks whose models are one file, which their runtimes find through `parameters.uri`. */
 const ONE_FILE: ReadonlySet<string> = new Set(['sklearn', 'xgboost', 'lightgbm', 'catboost']);
 
 /**
  * Which settings files to write, by their paths, so that MLServer loads an artifact under the model's name.
  *
- * MLServer (measured on 1.7.1) answers 404 for a name that no model-settings.json has, and loads every one that has it, each
- * with its version. An artifact with settings keeps them, wherever they are: only their `name` is made the model's, since two
- * models from one artifact would both answer to the artifact's name. Where they have several names, those that have the
- * model's are meant, else those that have the name of the one at the top; without that it cannot be told, and MLServer says
- * that it does not find the model.
+ * MLServer (measured on 1.7.1) answers 404 for a name without a model-settings.json, and loads every one with that
+ * name, each with its version. An artifact keeps its settings, wherever they are. Only their `name` becomes the
+ * model's, since two models from one artifact would otherwise both answer to the artifact's name. If the settings have
+ * several names, those with the model's name count, else those with the name of the one at the top. Without one at the
+ * top the choice is open, and MLServer reports that it does not find the model.
  *
- * An artifact without settings gets one at the top that says its name and, for a framework with a known runtime, its
- * implementation; for the others MLSERVER_MODEL_IMPLEMENTATION of the server decides.
+ * An artifact without settings gets one at the top with its name and, for a framework with a known runtime, its
+ * implementation. For the others the server's MLSERVER_MODEL_IMPLEMENTATION applies.
  *
- * MLServer's runtimes look for a few names, such as model.joblib; for the rest sklearn's fails with "Is a directory". Where the
- * model is one file that is no `model.…`, the settings name it.
+ * MLServer's runtimes look for a few names, such as model.joblib. With other names sklearn's fails with "Is a
+ * directory". If the model is one file that is not named `model.…`, the settings name it.
  *
- * @param inner the directory that holds the model where the top holds nothing but that: an archive of one directory
- * @param lone the one file of that directory, where it holds nothing else
+ * @param inner the directory that holds the model if the top holds nothing else: an archive of one directory
+ * @param lone the one file of that directory, if it holds nothing else
  */
 export function mlserverSettingsFor(
   model: {
@@ -78,7 +78,7 @@ export function mlserverSettingsFor(
   );
 }
 
-/** Where MLServer's runtime has to look for the model; empty: at the top, where it looks by itself. */
+/** Where MLServer's runtime must look for the model. Empty for the top, where it looks by default. */
 function placeOf({
   framework,
   inner,

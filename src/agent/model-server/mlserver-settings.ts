@@ -7,18 +7,18 @@ import { within } from '../files/held-directory.ts';
 import { writeSettings } from './mlserver-artifact.ts';
 
 const HIDDEN_FILE = '.model-settings.json';
-/** More loads than this at once are a batch: a start, or a server that has lost everything. */
+/** More loads than this at once are a batch: a start, or a server that has lost all models. */
 const FEW = 4;
 /** How long after the last load of a batch all settings are shown again. */
 const SHOW_AFTER = seconds(2);
 
 /** The settings files of one MLServer's repository. */
 export interface MlserverSettings {
-  /** Whether some are hidden, so that the server's index does not tell all. */
+  /** Whether some are hidden, so that the server's index is incomplete. */
   readonly hidden: () => boolean;
-  /** Shows what a killed agent left hidden. */
+  /** Shows the settings that a killed agent left hidden. */
   readonly showAll: () => Promise<void>;
-  /** Does the work with the model's settings in sight. */
+  /** Runs the work while the model's settings are visible. */
   readonly during: <T>(
     name: string,
     directory: string,
@@ -29,11 +29,11 @@ export interface MlserverSettings {
 
 /**
  * MLServer (1.7.1) reads the settings of all models for each load, about 1 ms a model: 200 models take it 41 s, 1,000
- * many minutes. In a batch of loads those of the models that are not being loaded are hidden from it, under a name that
- * it does not look for; it needs them for nothing else. Afterwards all are shown again.
+ * many minutes. During a batch of loads, the settings of the other models are renamed to hide them. MLServer needs
+ * settings for nothing else. After the batch all are shown again.
  *
- * @param keepHidden all are hidden always but for those being loaded: where models come and go, each load would stop the
- * server for a millisecond a model
+ * @param keepHidden hides all settings except those of loading models. Where models come and go, each load would
+ * otherwise stop the server for a millisecond a model
  */
 export function mlserverSettings(
   modelDir: string,
@@ -43,7 +43,7 @@ export function mlserverSettings(
   const open = new Set<string>();
   let hidden = false;
   let batch = new AbortController();
-  /** Hiding or showing that is under way; a load that begins meanwhile waits, or its own settings would be lost in it. */
+  /** A running hide or show. A load that begins meanwhile waits, or its own settings would be lost. */
   let turning: Promise<void> = Promise.resolve();
   const directories = async () =>
     (await readdir(modelDir, { withFileTypes: true }))
@@ -91,7 +91,7 @@ export function mlserverSettings(
   };
 }
 
-/** Renames a file of a directory if it is there, and the other is not: an artifact may bring both. */
+/** Renames a file of a directory if it exists and the target does not: an artifact may bring both. */
 async function renamed(directory: string, from: string, to: string): Promise<void> {
   await within(directory, async (held) => {
     const taken = await lstat(join(held, to)).then(
@@ -101,7 +101,7 @@ async function renamed(directory: string, from: string, to: string): Promise<voi
     if (!taken) await rename(join(held, from), join(held, to));
   }).catch((thrown: unknown) => {
     const { code } = thrown as NodeJS.ErrnoException;
-    // Nothing to rename, or a stray file or link in the directory's place.
+    // Nothing to rename, or a stray file or link instead of the directory.
     if (code !== 'ENOENT' && code !== 'PLANTED_ENTRY') throw thrown;
   });
 }

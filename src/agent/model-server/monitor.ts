@@ -5,12 +5,12 @@ import type { TrackedModel } from '../engine/tracked-model.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ModelServerAdapter, ServerHealth } from './adapter.ts';
 
-/** Between two looks at a server that answers, and at one that does not. */
+/** Between two checks of a server that answers, and of one that does not. */
 const STEADY = seconds(1);
 const AWAY = milliseconds(200);
 /** MLServer reads every model-settings.json for an index (about 1 ms each, measured), and serves nothing meanwhile. */
 const INDEX_EVERY = seconds(300);
-/** Questions at once where a server has no index. */
+/** Concurrent requests to a server without an index. */
 const ASKED_AT_ONCE = 16;
 
 /** What is known of the server's process, for status and readiness. */
@@ -28,8 +28,8 @@ interface MonitorDeps {
 }
 
 /**
- * Watches the model server until the signal aborts, and tells the engine when it comes, goes or has lost models. A
- * restart between two looks shows in one loaded model, another each time, that answers no more.
+ * Watches the model server until the signal aborts, and reports to the engine when it starts, stops or has lost models.
+ * A restart between two checks shows when a loaded model, a different one at each check, no longer answers.
  */
 export async function monitorModelServer(deps: MonitorDeps, signal: AbortSignal): Promise<void> {
   const { adapter, engine, clock, log } = deps;
@@ -47,7 +47,7 @@ export async function monitorModelServer(deps: MonitorDeps, signal: AbortSignal)
     const revision = canary?.servedRevision;
     const look = await lookAt(adapter, canary?.name);
     const { health } = look;
-    // One that was unloaded while the question was under way was not lost.
+    // A model that was unloaded during the request was not lost.
     const lost = look.lost && canary?.servedRevision === revision && canary?.unloading === false;
     if (isAborted(signal)) return;
     if (lost) log.warn({}, 'the model server has lost a model; comparing all');
@@ -66,12 +66,12 @@ export async function monitorModelServer(deps: MonitorDeps, signal: AbortSignal)
   }
 }
 
-/** TypeScript believes that a signal once seen unaborted stays so. */
+/** Without this TypeScript assumes that a signal once seen unaborted stays so. */
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-/** One question where one is enough: a loaded model that answers shows that the server does. */
+/** One request if possible: a loaded model that answers shows that the server does. */
 async function lookAt(
   adapter: ModelServerAdapter,
   canary: string | undefined,
@@ -81,7 +81,7 @@ async function lookAt(
   return { health: await adapter.health(), lost: false };
 }
 
-/** Gives the loaded models in turn, one a call. */
+/** Returns the loaded models in turn, one a call. */
 function rotation(engine: Engine): { next(): Readonly<TrackedModel> | undefined } {
   let queue: Readonly<TrackedModel>[] = [];
   const isLoaded = ({ served, unloading }: Readonly<TrackedModel>) => served.kind === 'loaded' && !unloading;
@@ -99,7 +99,7 @@ function rotation(engine: Engine): { next(): Readonly<TrackedModel> | undefined 
   };
 }
 
-/** Asks for all that the engine tracks. */
+/** Asks for all models that the engine tracks. */
 async function compareAll(adapter: ModelServerAdapter, engine: Engine): Promise<void> {
   const askedAt = engine.revisions();
   if (askedAt.size === 0) return;

@@ -2,21 +2,22 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { open, readdir, readFile, readlink } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 
-/** Bytes of memory that the process takes that listens at a port, with all that descend from it; undefined where it is not seen. */
+/** The memory in bytes of the process that listens at a port, with its descendants. Undefined if it is not visible. */
 export type ProcessMemory = () => Promise<number | undefined>;
 
-/** The state of a socket that listens: TCP_LISTEN of include/net/tcp_states.h. */
+/** The state of a listening socket: TCP_LISTEN of include/net/tcp_states.h. */
 const LISTENS = '0A';
 const KIB = 1024;
-/** More than the kernel says of a process in any file that is read here; it gives as much in one piece. */
+/** Larger than any file of a process that is read here; the kernel returns up to this much in one read. */
 const LONGEST_BYTES = 4 * KIB;
-/** Files of processes, before others have their turn. */
+/** How many files of processes to read before other work gets a turn. */
 const READ_AT_ONCE = 64;
 
 /**
- * Finds the process in /proc (proc(5)). Where the pod shares its process namespace (`shareProcessNamespace: true`), or runs on
- * no node at all, the agent sees the processes of the model server; in all other pods it sees its own, of which none listens there.
- * Whose files are open it may read of processes of its own user: the webhook gives the agent that of the model server.
+ * Finds the process in /proc (proc(5)). If the pod shares its process namespace (`shareProcessNamespace: true`), or
+ * runs outside a node, the agent sees the model server's processes. In all other pods it sees only its own, none of
+ * which listens there. It may read the open files of processes of its own user only: the webhook gives the agent the
+ * model server's user.
  */
 export function processMemoryAt(port: number): ProcessMemory {
   let known: Holder | undefined;
@@ -29,7 +30,7 @@ export function processMemoryAt(port: number): ProcessMemory {
   };
 }
 
-/** A process that has a socket open, and by which name it has it. */
+/** A process with an open socket, and the socket's name. */
 interface Holder {
   readonly pid: number;
   readonly path: string;
@@ -40,7 +41,7 @@ async function stillHolds({ path, socket }: Holder): Promise<boolean> {
   return (await linkAt(path)) === socket;
 }
 
-/** The process that has the socket at which the port listens; of a family that shares it, the one that began it. */
+/** The process with the port's listening socket. If several processes share it, the one that started the others. */
 async function holderOf(port: number): Promise<Holder | undefined> {
   const sockets = await listeningAt(port);
   if (sockets.size === 0) return undefined;
@@ -75,11 +76,11 @@ async function holding(pid: number, sockets: ReadonlySet<string>): Promise<Holde
   return undefined;
 }
 
-/** A process and all that descend from it. */
+/** A process and all its descendants. */
 async function familyOf(pid: number): Promise<readonly number[]> {
   const parents = await parentsOf(await processes());
   const family = new Set([pid]);
-  // A child may come before its parent: as many rounds as there are generations.
+  // A child may be listed before its parent: as many rounds as there are generations.
   for (let size = 0; size !== family.size;) {
     size = family.size;
     for (const [child, parent] of parents) if (family.has(parent)) family.add(child);
@@ -88,8 +89,8 @@ async function familyOf(pid: number): Promise<readonly number[]> {
 }
 
 /**
- * One after the other into one buffer: a whole file of unknown length would be read into 64 KiB, and a node has hundreds of
- * processes. Each is read at once, which takes some microseconds.
+ * Reads the files one after the other into one buffer: reading a file of unknown length takes 64 KiB each, and a node
+ * has hundreds of processes. Each read is synchronous and takes some microseconds.
  */
 async function parentsOf(pids: readonly number[]): Promise<ReadonlyMap<number, number>> {
   const parents = new Map<number, number>();
@@ -114,19 +115,19 @@ function startOf(path: string, buffer: Buffer): string {
   }
 }
 
-/** The fourth field; the second is the name in parentheses, which may have any character in it. */
+/** The fourth field. The second is the name in parentheses, which may contain any character. */
 function parentIn(stat: string): number {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
 }
 
-/** What it shares with others counts in part, where that may be read; whole otherwise. */
+/** Shared memory counts in part if that may be read, else in full. */
 async function sizeOf(pid: number): Promise<number> {
   const share = /^Pss:\s+(\d+) kB/m.exec(await shortTextOf(`/proc/${pid}/smaps_rollup`))?.[1];
   const size = share ?? /^VmRSS:\s+(\d+) kB/m.exec(await shortTextOf(`/proc/${pid}/status`))?.[1];
   return Number(size ?? 0) * KIB;
 }
 
-/** In a thread: to sum up a large process takes the kernel a while. */
+/** Asynchronous: summing up a large process takes the kernel a while. */
 async function shortTextOf(path: string): Promise<string> {
   const file = await open(path).catch(() => undefined);
   if (file === undefined) return '';
@@ -144,7 +145,7 @@ async function processes(): Promise<readonly number[]> {
   return (await namesIn('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
 }
 
-// Whatever is looked at may be gone, or another user's.
+// The process may be gone, or belong to another user.
 async function namesIn(directory: string): Promise<readonly string[]> {
   return readdir(directory).catch(() => []);
 }

@@ -9,11 +9,11 @@ import type { ProcessMemory } from './process-memory.ts';
 
 const HEALTH_TIMEOUT = seconds(2);
 const INDEX_TIMEOUT = seconds(60);
-/** Large models take minutes to load, and a load that is given up goes on inside the server all the same. */
+/** Large models take minutes to load. A load that the client cancels continues inside the server anyway. */
 const LOAD_TIMEOUT = seconds(900);
 const UNLOAD_TIMEOUT = seconds(120);
 
-/** Where to learn how much memory the server takes, beside the server itself. */
+/** Another source for the server's memory, besides the server itself. */
 interface MemorySources {
   readonly mlserverMetrics?: HttpCall;
   readonly ofProcess?: ProcessMemory;
@@ -61,7 +61,7 @@ export function v2Adapter(
       const said = residentMemoryOf(await ask('GET', '/metrics', HEALTH_TIMEOUT));
       says ||= said !== undefined;
       if (said !== undefined) return { bytes: said, source: 'server' };
-      // One that says it at other times is busy: what another source counts is not the same.
+      // A server that reports it at other times is busy. Another source counts differently, so it is not used.
       const seen = says ? undefined : await ofProcess?.();
       return seen === undefined ? undefined : { bytes: seen, source: 'process' };
     },
@@ -78,7 +78,7 @@ interface Metadata {
   readonly extensions: readonly unknown[];
 }
 
-/** As the protocol has it, and as KServe's Python servers (kserve/protocol/dataplane.py of 0.17.0) spell it. */
+/** As in the protocol, and as KServe's Python servers (kserve/protocol/dataplane.py of 0.17.0) spell it. */
 const KSERVE_REPOSITORY = 'model_repository_extension';
 const REPOSITORY_EXTENSIONS: readonly unknown[] = ['model_repository', KSERVE_REPOSITORY];
 
@@ -86,7 +86,7 @@ function isRepository(extension: unknown): boolean {
   return REPOSITORY_EXTENSIONS.includes(extension);
 }
 
-/** The server's metadata: the first caller asks for it, the others share the answer; after a failure it is asked for again. */
+/** The server's metadata. The first caller sends the request, the others share the answer. A failure is not kept. */
 function rememberedMetadata(call: HttpCall): () => Promise<Metadata | undefined> {
   let asked: Promise<Metadata | undefined> | undefined;
   const ask = async (): Promise<Metadata | undefined> => {
@@ -95,8 +95,8 @@ function rememberedMetadata(call: HttpCall): () => Promise<Metadata | undefined>
       asked = undefined;
       return undefined;
     }
-    const told = parsed(answer.body);
-    const { name, extensions } = isRecord(told) ? told : {};
+    const metadata = parsed(answer.body);
+    const { name, extensions } = isRecord(metadata) ? metadata : {};
     return {
       name: typeof name === 'string' ? name : '',
       extensions: Array.isArray(extensions) ? extensions : [],
@@ -108,10 +108,10 @@ function rememberedMetadata(call: HttpCall): () => Promise<Metadata | undefined>
 function healthOf(answer: HttpAnswer): ServerHealth {
   if (answer.kind === 'none') {
     if (isRefusedConnection(answer.code)) return 'gone';
-    // Node's parser of HTTP could not read the answer: HTTP/2 begins with a frame, TLS with an alert.
+    // Node's HTTP parser could not read the answer: HTTP/2 begins with a frame, TLS with an alert.
     return answer.code.startsWith('HPE_') ? 'foreign' : 'busy';
   }
-  // A server without this path still answers; one behind 502 or 503 does not.
+  // A server without this path still answers. One behind 502 or 503 does not.
   return isUnavailable(answer.status) ? 'busy' : 'up';
 }
 
@@ -122,7 +122,7 @@ function indexOf(answer: HttpAnswer): ReadonlyMap<string, boolean> | undefined {
   const models = new Map<string, boolean>();
   for (const entry of entries as unknown[]) {
     if (!isRecord(entry) || typeof entry['name'] !== 'string') continue;
-    // A server lists each version; one that answers is enough.
+    // A server lists each version. One that answers is enough.
     models.set(entry['name'], models.get(entry['name']) === true || entry['state'] === 'READY');
   }
   return models;
@@ -149,8 +149,8 @@ function answerOf(answer: HttpAnswer, reason: string): ServerAnswer {
   }
   // KServe's Python servers answer 200 with {"load": false} when nothing was loaded.
   const body = parsed(answer.body);
-  const saysNo = isRecord(body) && (body['load'] === false || body['unload'] === false);
-  if (answer.status >= 200 && answer.status < 300 && !saysNo) return { kind: 'done' };
+  const isRefused = isRecord(body) && (body['load'] === false || body['unload'] === false);
+  if (answer.status >= 200 && answer.status < 300 && !isRefused) return { kind: 'done' };
   return refusal(answer, reason);
 }
 
@@ -161,8 +161,8 @@ function isNotReady(answer: HttpAnswer): answer is Answered {
 }
 
 /**
- * KServe's Python servers (kserve 0.17.0) answer a load that failed with 503, `ModelNotReady`, as a server that is
- * away would. One that is live nevertheless has refused the load.
+ * KServe's Python servers (kserve 0.17.0) answer a failed load with 503, `ModelNotReady`, like a server that is
+ * down. If the server is live, it has refused the load.
  */
 function meantBy(answer: Answered, live: HttpAnswer): ServerAnswer {
   if (live.kind === 'none') return answerOf(live, 'LoadFailed');

@@ -2,7 +2,10 @@ import { FIELD_NAME } from '../../lib/http-field.ts';
 
 const FRAMING = new Set(['transfer-encoding', 'content-length', 'trailer']);
 
-/** Whether these may be announced: names, but of no header by which a message is read (Go's net/http: fixTrailer). */
+/**
+ * Whether these may be announced: valid names, but not headers that say how to read a message (Go's net/http:
+ * fixTrailer).
+ */
 export function areTrailers(announced: string | undefined): boolean {
   if (announced === undefined) return true;
   const names = announced.split(',').map((name) => name.trim().toLowerCase());

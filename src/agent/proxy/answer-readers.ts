@@ -5,7 +5,7 @@ import { readSoundHead } from '../../lib/read-sound-head.ts';
 import { MAX_HEAD_BYTES } from './proxied-request.decide.ts';
 import { type OrdinaryAnswer, ordinaryAnswer } from './ordinary-answer.decide.ts';
 
-/** How a connection ended before an answer was whole. */
+/** How a connection ended before an answer was complete. */
 export interface ConnectionFault {
   readonly code?: string | undefined;
   readonly syscall?: string | undefined;
@@ -20,9 +20,9 @@ export interface FailedCall {
   readonly isAnswered: boolean;
 }
 
-/** What becomes of a request. */
+/** Receives the outcome of a request. */
 export interface KeptCallEvents {
-  /** The head of an ordinary answer, with what has come of its body. */
+  /** The head of an ordinary answer, with the bytes of its body so far. */
   readonly answered: (answer: OrdinaryAnswer, body: Buffer, isWhole: boolean) => void;
   readonly more: (part: Buffer, isLast: boolean) => void;
   /** Any other answer. */
@@ -30,21 +30,21 @@ export interface KeptCallEvents {
   readonly failed: (failed: FailedCall) => void;
 }
 
-/** An answer that Node's client is to read. */
+/** An answer for Node's client to read. */
 export interface OddAnswer {
-  /** Takes a request, which has gone out already, without sending it; what is read from it is the answer. */
+  /** Takes a request, which was sent already, without sending it. What is read from it is the answer. */
   readonly connection: Duplex;
-  /** The answer is whole, and the connection good for another request. */
+  /** The answer is complete, and the connection can take another request. */
   keep(): void;
 }
 
-/** Who reads a connection. */
+/** The reader of a connection. */
 interface Reader {
   data(chunk: Buffer): void;
   ended(fault: ConnectionFault, isError: boolean): void;
 }
 
-/** A connection, and who reads it. */
+/** A connection and its reader. */
 export interface Kept {
   readonly socket: Socket;
   isReused: boolean;
@@ -52,19 +52,19 @@ export interface Kept {
   reader: Reader | undefined;
 }
 
-/** Takes back a connection whose answer is whole. */
+/** Takes back a connection whose answer is complete. */
 type Release = (kept: Kept, keptFor: number | undefined) => void;
 
-/** Reads an ordinary answer; hands any other over. */
+/** Reads an ordinary answer, and hands any other over. */
 export function readOrdinary(kept: Kept, events: KeptCallEvents, release: Release): Reader {
   let answer: OrdinaryAnswer | undefined;
-  /** What has come and is not told yet; undefined once the head has been told. */
+  /** The bytes received and not passed on yet. Undefined once the head was passed on. */
   let held: Buffer | undefined;
   let left = 0;
 
-  /** What follows the head at once is told with it. */
+  /** What follows the head at once is passed on with it. */
   const tell = (head: OrdinaryAnswer) => () => {
-    // It has been told as a whole, or is not wanted any more.
+    // It was passed on as a whole, or is no longer wanted.
     if (held === undefined || kept.reader !== reader) return;
     const body = held;
     held = undefined;
@@ -74,7 +74,7 @@ export function readOrdinary(kept: Kept, events: KeptCallEvents, release: Releas
   function body(head: OrdinaryAnswer, chunk: Buffer): void {
     const isWhole = chunk.length >= left;
     const part = chunk.length > left ? chunk.subarray(0, left) : chunk;
-    // What comes after an answer that is whole spoils the connection, not the answer.
+    // Bytes after a complete answer spoil the connection, not the answer.
     if (chunk.length > left) kept.socket.destroy();
     left -= part.length;
     if (isWhole) release(kept, head.keptFor);

@@ -6,7 +6,7 @@ import type { OrdinaryAnswer } from './ordinary-answer.decide.ts';
 import { passedAnswer } from './proxied-answer.decide.ts';
 import { MAX_HEADERS } from './proxied-request.decide.ts';
 
-/** Some of what no trailer may be, since it says how a message is read: RFC 9110 section 6.5.1. */
+/** Some of the names that no trailer may have, since they say how a message is read: RFC 9110 section 6.5.1. */
 const NEVER_TRAILERS = new Set([
   'content-length',
   'transfer-encoding',
@@ -15,10 +15,10 @@ const NEVER_TRAILERS = new Set([
   'host',
 ]);
 
-/** Answers in the agent's own name, in the shape of the V2 protocol's errors. */
+/** Answers of the agent itself, in the format of the V2 protocol's errors. */
 export function refuse(outgoing: ServerResponse, status: number, error: string): void {
   const body = JSON.stringify({ error });
-  // In words of its own too: a head that could not be sent may have left some of its.
+  // With its own reason phrase: a head that could not be sent may have left its own.
   outgoing.writeHead(status, STATUS_CODES[status] ?? '', {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
@@ -26,7 +26,7 @@ export function refuse(outgoing: ServerResponse, status: number, error: string):
   outgoing.end(body);
 }
 
-/** Passes the answer on; returns the status that the client sees. */
+/** Passes the answer on. Returns the status that the client sees. */
 export function respond(answer: IncomingMessage, outgoing: ServerResponse): number {
   const status = answer.statusCode ?? 502;
   outgoing.sendDate = false;
@@ -41,23 +41,23 @@ export function respond(answer: IncomingMessage, outgoing: ServerResponse): numb
     outgoing.writeHead(status, reasonOf(answer, status), headers);
   } catch {
     answer.destroy();
-    refuse(outgoing, 502, 'the component gave an answer that is no HTTP');
+    refuse(outgoing, 502, 'the answer of the component is not valid HTTP');
     return 502;
   }
   setImmediate(() => {
-    // Streaming answers must show at once, before their first byte of body.
+    // A streaming answer must reach the client at once, before its first byte of body.
     if (!answer.complete && answer.readableLength === 0) outgoing.flushHeaders();
     passBody(answer, outgoing);
   });
   return status;
 }
 
-/** In the words of the component, unless no status line may have them. */
+/** The component's reason phrase, unless it is invalid in a status line. */
 function reasonOf({ statusMessage = '' }: IncomingMessage, status: number): string {
   return FIELD_VALUE.test(statusMessage) ? statusMessage : (STATUS_CODES[status] ?? '');
 }
 
-/** Passes an answer of the ordinary kind on, with what has come of its body. */
+/** Passes on an answer of the ordinary kind, with the bytes of its body so far. */
 export function respondOrdinary(
   { status, reason, headers }: OrdinaryAnswer,
   body: Buffer,
@@ -68,7 +68,7 @@ export function respondOrdinary(
   outgoing.writeHead(status, reason, endToEndHeaders(headers, false));
   if (isWhole) outgoing.end(body.toString('latin1'), 'latin1');
   else if (body.length > 0) outgoing.write(body);
-  // Streaming answers must show at once, before their first byte of body.
+  // A streaming answer must reach the client at once, before its first byte of body.
   else outgoing.flushHeaders();
 }
 
@@ -82,7 +82,9 @@ function goesInChunks({ rawHeaders, statusCode }: IncomingMessage, outgoing: Ser
   );
 }
 
-/** Whether the connection can serve another request when this answer is over: by the framing that RFC 9112 section 9.3 asks for. */
+/**
+ * Whether the connection can take another request after this answer: by the framing that RFC 9112 section 9.3 requires.
+ */
 export function leavesConnection({ headers, rawHeaders, httpVersion, statusCode }: IncomingMessage): boolean {
   const lengths = headerValues(rawHeaders, 'content-length').length;
   const codings = headerValues(rawHeaders, 'transfer-encoding').length;
@@ -106,7 +108,7 @@ function passBody(from: IncomingMessage, to: OutgoingMessage): void {
 
 export function endWith(message: OutgoingMessage, body: Buffer | null, trailers: readonly string[]): void {
   addTrailers(message, trailers);
-  // As text, byte by byte: Node joins it with the head.
+  // As text, one character a byte: Node joins it with the head.
   if (body === null) message.end();
   else message.end(body.toString('latin1'), 'latin1');
 }

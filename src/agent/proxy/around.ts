@@ -1,22 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** How a request goes on. One of `forward` and `take` is called, once. */
+/** How a request proceeds. Exactly one of `forward` and `take` is called, once. */
 export interface Onward {
-  /** Where the request goes: a path, and a query where there is one. */
+  /** The request's target: a path, and a query if there is one. */
   readonly target: string;
-  /** Goes on once the model of the request is in memory; answers by itself where it does not come. Called before either. */
+  /** Continues once the request's model is in memory. If that fails, it answers. Called before `forward` or `take`. */
   awake(next: () => void): void;
-  /** Forwards the request to the component, as without anything around. */
+  /** Forwards the request to the component, as without any wrapper. */
   forward(): void;
-  /** Counts the request as under way until its answer is over, for a caller that answers it. */
+  /** Counts the request as running until its answer is over, for a caller that answers it. */
   take(): void;
-  /** Calls back once, when the answer is over or the client has gone. */
+  /** Calls back once, when the answer is over or the client has disconnected. */
   onOver(over: () => void): void;
 }
 
 /**
- * What stands between clients and the component: the batcher. It is called in the same turn in which the head was read,
- * before any byte of the body is; kubelet's probes, upgraded connections and HTTP/2 pass it by.
+ * What wraps the component: the batcher. It is called in the same turn in which the head was read,
+ * before any byte of the body. Kubelet's probes, upgraded connections and HTTP/2 bypass it.
  */
 export type Around = (incoming: IncomingMessage, outgoing: ServerResponse, onward: Onward) => void;
 
@@ -26,18 +26,18 @@ export interface BodySight {
   readonly end: () => void;
 }
 
-/** Sees a request and its answer as they go by. */
+/** Observes a request and its answer. */
 export interface Sight {
   readonly request: BodySight;
-  /** Of the answer with this status; asked for once. */
+  /** For the answer with this status. Called once. */
   readonly answer: (status: number) => BodySight;
-  /** The answer is over, whole or not. */
+  /** The answer is over, complete or not. */
   readonly over: () => void;
 }
 
 /**
- * What looks at requests, by whichever protocol they come: the request logger. Kubelet's probes and upgraded connections pass it
- * by.
+ * Observes requests in any protocol: the request logger. Kubelet's probes and upgraded connections bypass
+ * it.
  * @param head names and values in turn
  */
 export type Look = (head: readonly string[]) => Sight;

@@ -9,27 +9,27 @@ import { readSoundHead } from '../../lib/read-sound-head.ts';
 import type { ConnectionFault } from './answer-readers.ts';
 import { keepConnections, type KeptConnections } from './kept-connections.ts';
 
-/** Where requests go, over which connections. */
+/** The component, and the connections to it. */
 export interface Upstream {
   readonly host: string;
   readonly port: number;
-  /** Connections that are kept, for requests that go in one write. */
+  /** Kept connections for requests that go in one write. */
   readonly direct: KeptConnections;
-  /** Connections that are kept, for any other. */
+  /** Kept connections for any other request. */
   readonly kept: Agent;
   /** A connection for one request. */
   readonly fresh: Agent;
 }
 
 /**
- * What travels in one piece to a component on loopback, whose packets carry 64 KiB, and is short enough that no component
- * reads only a part of it at first.
+ * The longest request that travels in one piece to a component on loopback, whose packets carry 64 KiB, and that no
+ * component reads in part at first.
  */
 const ONE_PIECE = 16 * 1024;
 
 const UNWANTED_UPGRADE: ConnectionFault = {
   code: 'EPROTO',
-  message: 'the component switched to a protocol that nobody asked for',
+  message: 'the component switched to a protocol that was not requested',
 };
 
 export function newUpstream(host: string, port: number, idle: Milliseconds): Upstream {
@@ -41,7 +41,7 @@ export function newUpstream(host: string, port: number, idle: Milliseconds): Ups
   };
 }
 
-/** What one attempt tells. */
+/** The events of one attempt. */
 interface CallEvents {
   readonly answered: (answer: IncomingMessage) => void;
   /** The component asks for the body. */
@@ -49,24 +49,24 @@ interface CallEvents {
   /** The component speaks another protocol from now on. */
   readonly upgraded?: (answer: IncomingMessage, component: Socket, head: Buffer) => void;
   readonly failed: (fault: ConnectionFault) => void;
-  /** The call failed and nothing of it can have been acted on: it is to be made again on a fresh connection. */
+  /** The call failed and cannot have been acted on: repeat it on a fresh connection. */
   readonly again: () => void;
 }
 
 export interface ComponentCall {
   readonly request: ClientRequest;
-  /** What has been given to the connection; the caller says so before it writes. */
+  /** What was given to the connection. The caller sets it before it writes. */
   sent: FailedAttempt['sent'];
 }
 
-/** Whether a request of so many bytes, in one write, travels in one piece. */
+/** Whether a request of this many bytes, in one write, travels in one piece. */
 export function isOnePiece(passed: PassedRequest, bodyBytes: number): boolean {
   let bytes = bodyBytes + passed.target.length;
   for (const text of passed.headers) bytes += text.length + 4;
   return bytes < ONE_PIECE;
 }
 
-/** By whose connections a request goes, or by which. */
+/** Which connections a request uses. */
 export type Way = Agent | Duplex;
 
 /**
@@ -96,12 +96,12 @@ export function callComponent(
     sent: 'nothing',
   };
   const { request: made } = call;
-  // One more than goes through, so that too many are noticed: Node drops the rest without a word.
+  // One more than is passed on, so that too many are noticed: Node drops the rest silently.
   made.maxHeadersCount = MAX_HEADERS + 1;
   let readBefore = 0;
   made.on('socket', (socket) => {
     readBefore = socket.bytesRead;
-    // Any other way has been seen to already.
+    // Every other case is handled already.
     if (way instanceof Agent) readSoundHead(socket, MAX_HEAD_BYTES);
   });
   made.on('continue', events.continued).on('response', events.answered);
@@ -110,13 +110,13 @@ export function callComponent(
       events.upgraded(answer, socket, head);
       return;
     }
-    // Without a listener Node would close the connection, and tell nobody.
+    // Without a listener Node would close the connection silently.
     socket.destroy();
     events.failed(UNWANTED_UPGRADE);
   });
   let hasFailed = false;
   made.on('error', (error: NodeJS.ErrnoException) => {
-    // The end of a connection may tell of itself more than once.
+    // A connection may report its end more than once.
     if (hasFailed) return;
     hasFailed = true;
     const { socket, reusedSocket: isReused } = made;
@@ -131,7 +131,7 @@ export function callComponent(
   return call;
 }
 
-/** Decides, once it is known how the connection ended, what becomes of a request that failed without an answer. */
+/** Once it is known how the connection ended, decides how to handle a request that failed without an answer. */
 export function againOrFailed<Fault extends ConnectionFault>(
   attempt: Omit<FailedAttempt, 'end'>,
   socket: Socket,
@@ -145,8 +145,8 @@ export function againOrFailed<Fault extends ConnectionFault>(
 }
 
 /**
- * Tells how a connection ended. At its end both "closed, then reset" and "read, then closed" look the same to a reader;
- * a write tells them apart: the kernel refuses it, even one of no bytes, when there was a reset.
+ * Finds out how a connection ended. A reader cannot tell "closed, then reset" from "read, then closed".
+ * A write can: after a reset the kernel refuses it, even one of no bytes.
  */
 function howItEnded(
   socket: Socket,
@@ -157,7 +157,7 @@ function howItEnded(
     told(syscall === 'write' ? 'refused' : 'other');
     return;
   }
-  // The socket's own method refuses by itself once the other side has ended.
+  // The socket's own method refuses without asking the kernel once the other side has ended.
   Socket.prototype.write.call(
     socket,
     Buffer.alloc(0),

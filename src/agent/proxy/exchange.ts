@@ -8,13 +8,13 @@ import type { WhileAway } from './wake.ts';
 export interface Exchange {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
-  /** What the component gets. */
+  /** The request that the component gets. */
   readonly passed: PassedRequest;
   readonly upstream: Upstream;
-  /** The component speaks another protocol from now on; only a request to upgrade has this. */
+  /** The component speaks another protocol from now on. Only for a request to upgrade. */
   readonly upgraded?: (answer: IncomingMessage, component: Socket, head: Buffer) => void;
-  /** What to do while the component takes no connection; absent: the request has failed. */
+  /** What to do while the component refuses connections. Absent: the request has failed. */
   readonly whileAway?: WhileAway | undefined;
-  /** How it ended: the status that the client saw, 499 when the client went away first. */
+  /** How it ended: the status that the client saw, or 499 if the client disconnected first. */
   readonly done: (status: number) => void;
 }

@@ -1,18 +1,18 @@
 import type { Socket } from 'node:net';
 import type { Milliseconds } from '../../lib/clock.ts';
 
-/** How every HTTP/2 connection without TLS begins, where both sides know beforehand: RFC 9113 section 3.4. */
+/** The preface of every HTTP/2 connection without TLS and with prior knowledge: RFC 9113 section 3.4. */
 const H2C_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
 
-/** Who a connection is for. HTTP/2 gets it paused, and reads it when it likes. */
+/** The receiver of a connection. HTTP/2 gets it paused, and reads it when it is ready. */
 interface FirstBytes {
   readonly http1: (socket: Socket) => void;
   readonly http2: (socket: Socket) => void;
 }
 
 /**
- * Looks at the first bytes of a connection, as many as tell HTTP/2 in clear text from anything else, in however many packets
- * they come, and hands it over with those bytes still to be read. One that does not say so much in time is closed.
+ * Reads enough of a connection to distinguish HTTP/2 in clear text from anything else, in however many packets it
+ * comes, and hands it over with those bytes still to be read. A connection that does not send them in time is closed.
  */
 export function lookFirst(socket: Socket, within: Milliseconds, { http1, http2 }: FirstBytes): void {
   let seen: Buffer = Buffer.alloc(0);

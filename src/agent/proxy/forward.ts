@@ -7,12 +7,12 @@ import type { Exchange } from './exchange.ts';
 import { sendRequest } from './send-request.ts';
 import { answerSleeping } from './wake.ts';
 
-/** nginx's status for a client that did not wait; it appears in metrics only. */
+/** nginx's status for a client that disconnected. It appears in metrics only. */
 export const CLIENT_GONE = 499;
 
 /**
- * How long a client may go on sending a body that is no longer needed. It has to be read: many clients look at the answer
- * only when they have sent all.
+ * How long a client may continue to send a body that is no longer needed. It must be read: many clients read the answer
+ * only after they have sent everything.
  */
 const LINGER = seconds(30);
 
@@ -21,19 +21,19 @@ interface Course {
   /** What the client sees. */
   status: number;
   isOver: boolean;
-  /** Ends what is under way at the component. */
+  /** Ends the call to the component. */
   giveUp: (() => void) | undefined;
-  /** Takes back what was to be done at the end. */
+  /** Removes the callbacks for the end. */
   notOver: () => void;
   /** The answer that Node's client reads. */
   answer: IncomingMessage | undefined;
 }
 
 /**
- * Forwards one request and streams the answer back, trailers included. Of body and answer no more is held in memory
- * than Node reads at a time; a client that goes away ends the request at the component, and a component that breaks off
- * ends the client's connection, so that a cut answer is not taken for a whole one. A request that met a connection just as
- * the component closed it is sent once more where it cannot have been acted on.
+ * Forwards one request and streams the answer back, trailers included. No more of body and answer is held in memory
+ * than Node reads at a time. A client that disconnects ends the request at the component, and a component that breaks
+ * off ends the client's connection, so that a truncated answer is not taken for a complete one. If the component closed
+ * a kept connection just as the request arrived, the request is sent once more, provided it cannot have been acted on.
  */
 export function forward(exchange: Exchange): void {
   const course = courseOf(exchange);
@@ -43,14 +43,14 @@ export function forward(exchange: Exchange): void {
   });
 }
 
-/** What became of a request that was sent already, whole. */
+/** The outcome of a request that was already sent completely. */
 export type Sent =
   | { readonly kind: 'answered'; readonly answer: OddAnswer }
   | { readonly kind: 'failed'; readonly fault: ConnectionFault; readonly body: Buffer | null }
-  /** It cannot have been acted on, and is to be sent once more. */
+  /** It cannot have been acted on, and must be sent once more. */
   | { readonly kind: 'again'; readonly body: Buffer | null };
 
-/** Goes on with a request that was sent before there was an exchange. */
+/** Continues a request that was sent before there was an exchange. */
 export function forwardSent(exchange: Exchange, sent: Sent): void {
   const course = courseOf(exchange);
   if (sent.kind === 'answered') {
@@ -86,7 +86,7 @@ function courseOf({ outgoing, done }: Exchange): Course {
   return course;
 }
 
-/** Begins a request by Node's client. */
+/** Begins a request with Node's client. */
 function begin(exchange: Exchange, course: Course, way: Way, send: (made: ComponentCall) => void): void {
   const { incoming, outgoing, passed, upstream, done, upgraded: join } = exchange;
   if (course.isOver) return;
@@ -97,8 +97,8 @@ function begin(exchange: Exchange, course: Course, way: Way, send: (made: Compon
   const answered = (arrived: IncomingMessage) => {
     course.answer = arrived;
     course.status = respond(arrived, outgoing);
-    // The rest of a body is not needed any more; Go's transport does the same. Node would not go on with it: with the answer it
-    // stops to tell when the connection takes more.
+    // The rest of a body is no longer needed; Go's transport does the same. Node would not continue with it: after the
+    // answer it no longer reports when the connection takes more.
     arrived.on('end', () => {
       if (!made.request.writableFinished) made.request.destroy();
     });
@@ -123,14 +123,14 @@ function begin(exchange: Exchange, course: Course, way: Way, send: (made: Compon
     made = callComponent(upstream, way, incoming.method ?? 'GET', passed, events);
   } catch {
     course.status = 400;
-    refuse(outgoing, course.status, 'the request cannot be passed on as it is');
+    refuse(outgoing, course.status, 'the request cannot be passed on unchanged');
     return;
   }
   course.giveUp = () => made.request.destroy();
   // Written before there is a connection, it would be kept and copied.
   made.request.once('socket', (socket) => {
     if (socket.destroyed) return;
-    // What was written before it is known that nobody listens could not be written again.
+    // If nothing listens, what was written earlier could not be written again.
     if (exchange.whileAway !== undefined && socket.connecting) socket.once('connect', () => send(made));
     else send(made);
   });
@@ -172,7 +172,7 @@ function sendDirectly(exchange: Exchange, course: Course, bytes: string, again: 
   course.giveUp = call.destroy;
 }
 
-/** Has Node's client read the answer to a request that has been sent. */
+/** Lets Node's client read the answer to a request that was sent. */
 function readOdd(exchange: Exchange, course: Course, { connection, keep }: OddAnswer): void {
   begin(exchange, course, connection, ({ request }) => {
     request.on('response', (answer) => {
@@ -180,12 +180,12 @@ function readOdd(exchange: Exchange, course: Course, { connection, keep }: OddAn
         if (leavesConnection(answer)) keep();
       });
     });
-    // Nothing goes on to the component.
+    // Nothing more goes to the component.
     request.end();
   });
 }
 
-/** Whether the request waits for a component that takes no connection: then nothing of it has been sent. */
+/** Whether the request waits for a component that refuses connections: nothing of it was sent then. */
 function waitsForComponent(
   { whileAway, incoming, outgoing }: Exchange,
   course: Course,
@@ -209,7 +209,7 @@ function componentFailed(
   course: Course,
   { code, message }: ConnectionFault,
 ): void {
-  // What comes after an answer that is whole spoils the connection, not the answer.
+  // Bytes after a complete answer spoil the connection, not the answer.
   if (course.answer?.complete === true) return;
   if (outgoing.headersSent) outgoing.destroy();
   else if (!outgoing.destroyed) {
@@ -221,8 +221,8 @@ function componentFailed(
 }
 
 /**
- * Calls back once, when the answer is over or the client has gone: an answer that has its connection is told of its end.
- * Returns what takes this back.
+ * Calls back once, when the answer is over or the client has disconnected. Only an answer with a connection emits its
+ * end. Returns a function that removes the callback.
  */
 export function onceOver(outgoing: ServerResponse, over: () => void): () => void {
   let isOver = false;
@@ -236,7 +236,7 @@ export function onceOver(outgoing: ServerResponse, over: () => void): () => void
   };
 }
 
-/** Reads the rest of a body, so that its client comes to read the answer, and the connection to its next request. */
+/** Reads the rest of a body, so that its client reads the answer and sends its next request. */
 export function readToNobody(incoming: IncomingMessage): void {
   incoming.unpipe();
   incoming.resume();

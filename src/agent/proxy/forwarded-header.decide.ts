@@ -1,4 +1,4 @@
-/** What a request says of the way it came, each as the first header of that name has it. */
+/** What a request says of its path to here, each from the first header of that name. */
 interface ForwardedFor {
   readonly for: string;
   readonly proto: string;
@@ -6,12 +6,12 @@ interface ForwardedFor {
 }
 
 /**
- * The value of a Forwarded header (RFC 7239) made of X-Forwarded-* headers; undefined where there are none. KServe's agent
- * adds it for components that read only that one (Knative Serving v0.48, pkg/queue: ForwardedShimHandler).
+ * The value of a Forwarded header (RFC 7239) made from X-Forwarded-* headers. Undefined if there are none. KServe's
+ * agent adds it for components that read only that one (Knative Serving v0.48, pkg/queue: ForwardedShimHandler).
  */
 export function forwardedValue({ for: nodes, proto, host }: ForwardedFor): string | undefined {
   if (nodes === '' && proto === '' && host === '') return undefined;
-  // Nothing follows a comma at the end.
+  // A trailing comma has nothing after it.
   const [first = '', ...others] = nodes
     .replace(/,$/, '')
     .split(',')
@@ -24,7 +24,7 @@ export function forwardedValue({ for: nodes, proto, host }: ForwardedFor): strin
   return [parts.join(';'), ...others.map((node) => `for=${quoted(node)}`)].join(', ');
 }
 
-/** An address with colons is one of IPv6. */
+/** An address with colons is an IPv6 address. */
 function quoted(node: string): string {
   return node.includes(':') ? `"[${node}]"` : node;
 }

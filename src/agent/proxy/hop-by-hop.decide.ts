@@ -1,4 +1,4 @@
-/** Headers that belong to one connection and are never forwarded: RFC 9110 section 7.6.1, RFC 9112, and habit. */
+/** Headers that belong to one connection and are never forwarded: RFC 9110 section 7.6.1, RFC 9112, and convention. */
 const HOP_BY_HOP = new Set([
   'connection',
   'keep-alive',
@@ -10,18 +10,18 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ]);
 
-/** Headers as they came, name and value in turn: order, case and repetition are kept. */
+/** Headers as received, name and value in turn: order, case and repetition are kept. */
 export type RawHeaders = readonly string[];
 
-/** Whether a header, by its lower-case name, is of one connection whatever that connection says. */
+/** Whether a header, by its lower-case name, always belongs to one connection. */
 export function endsAtConnection(lowerName: string): boolean {
   return HOP_BY_HOP.has(lowerName);
 }
 
 /**
- * What is left of a message's headers once those of its own connection are taken off, those that its Connection header
- * lists among them; and the one that announces trailers where it does not go on in chunks, which alone have them.
- * @param but the lower-case name of one more to take off
+ * The headers of a message without those of its own connection, which includes those listed in its Connection header.
+ * The announcement of trailers is also removed if the message is not sent in chunks, which alone have trailers.
+ * @param but the lower-case name of one more header to remove
  */
 export function endToEndHeaders(raw: RawHeaders, inChunks = true, but?: string): string[] {
   const listed = connectionTokens(headerValues(raw, 'connection'));
@@ -36,10 +36,10 @@ export function endToEndHeaders(raw: RawHeaders, inChunks = true, but?: string):
   return kept;
 }
 
-/** Content-Length and Host stay even when a message lists them: dropping them would change what the message is. */
+/** Content-Length and Host stay even if a message lists them: without them the message would mean something else. */
 const NEVER_DROPPED = new Set(['content-length', 'host']);
 
-/** The lower-case names that the values of Connection headers list, without those that stay. */
+/** The lower-case names listed in Connection headers, except those that stay. */
 export function connectionTokens(values: readonly string[]): ReadonlySet<string> {
   const tokens = new Set<string>();
   for (const value of values) {
@@ -58,7 +58,7 @@ export function headerValues(raw: RawHeaders, lowerName: string): string[] {
   return values;
 }
 
-/** Takes every header of that lower-case name out. */
+/** Removes every header with that lower-case name. */
 export function dropAll(headers: string[], lowerName: string): void {
   for (let index = headers.length - 2; index >= 0; index -= 2) {
     if (headers[index]?.toLowerCase() === lowerName) headers.splice(index, 2);

@@ -5,33 +5,33 @@ import { type ConnectionFault, type Kept, type KeptCallEvents, readOrdinary } fr
 interface KeptCall {
   pause(): void;
   resume(): void;
-  /** Gives the request up, and its connection. */
+  /** Cancels the request, and closes its connection. */
   destroy(): void;
 }
 
-/** Connections to one server, each of which has one request under way at most. */
+/** Connections to one server, each with one running request at most. */
 export interface KeptConnections {
-  /** Sends a request, a byte a character, in one write; a body that is given beside it follows in the same packets. */
+  /** Sends a request, one character a byte, in one write. A separate body follows in the same packets. */
   call(request: string, events: KeptCallEvents, body?: Buffer): KeptCall;
   destroy(): void;
 }
 
-/** As many as Node's own agent is allowed here. */
+/** The same number as for Node's own agent. */
 const MOST_IDLE = 1_000;
-/** A server may count from an earlier moment: Node's agent takes off as much. */
+/** A server may start to count earlier. Node's agent subtracts the same. */
 const EARLIER = seconds(1);
 const HANG_UP: ConnectionFault = { code: 'ECONNRESET', message: 'socket hang up' };
 
 /**
- * Connections that are kept, for requests and answers of the ordinary kind. Node's client makes a dozen objects and
- * registers as many listeners for each request; here listeners are those of the connection, and an answer with a length is
+ * Kept connections for requests and answers of the ordinary kind. Node's client makes a dozen objects and
+ * registers as many listeners for each request. Here listeners belong to the connection, and an answer with a length is
  * passed on as its bytes come.
- * @param connect begins a connection
+ * @param connect opens a connection
  * @param idle how long one is kept without a request
  */
 export function keepConnections(connect: () => Socket, idle: Milliseconds): KeptConnections {
   const all = new Set<Kept>();
-  /** The one that was used last is used first. */
+  /** The most recently used one is used first. */
   const unused: Kept[] = [];
 
   function open(): Kept {
@@ -45,7 +45,7 @@ export function keepConnections(connect: () => Socket, idle: Milliseconds): Kept
 
   function take(): Kept {
     for (let kept = unused.pop(); kept !== undefined; kept = unused.pop()) {
-      // One that is being closed is among them for a moment.
+      // A closing one is among them for a moment.
       if (!kept.socket.destroyed) return kept;
     }
     return open();
@@ -93,7 +93,7 @@ export function keepConnections(connect: () => Socket, idle: Milliseconds): Kept
   };
 }
 
-/** Registers what every request of a connection needs, once. */
+/** Registers once what every request of a connection needs. */
 function listen(kept: Kept, ended: () => void): void {
   const { socket } = kept;
   const end = (fault: ConnectionFault, isError: boolean): void => {
@@ -107,7 +107,7 @@ function listen(kept: Kept, ended: () => void): void {
     if (kept.reader === undefined) socket.destroy();
   });
   socket.on('data', (chunk: Buffer) => {
-    // Nothing was asked for.
+    // No request was sent.
     if (kept.reader === undefined) socket.destroy();
     else kept.reader.data(chunk);
   });

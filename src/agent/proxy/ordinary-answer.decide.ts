@@ -1,31 +1,31 @@
 import { FIELD_NAME, FIELD_VALUE } from '../../lib/http-field.ts';
 import { withoutBlanks } from './ordinary-request.decide.ts';
 
-/** The head of an answer that says by one length where its body ends, and on a connection that goes on. */
+/** The head of an answer with exactly one length for its body, on a connection that stays open. */
 export interface OrdinaryAnswer {
   readonly status: number;
   readonly reason: string;
-  /** Name and value in turn, as they came. */
+  /** Name and value in turn, as received. */
   readonly headers: readonly string[];
-  /** Where in the bytes that were read the body begins. */
+  /** Where the body begins in the bytes that were read. */
   readonly bodyAt: number;
   /** How many bytes it has. */
   readonly length: number;
-  /** For how many seconds the component keeps the connection, where it says so. */
+  /** For how many seconds the component keeps the connection, if it says so. */
   readonly keptFor: number | undefined;
 }
 
 /** Longer heads are rare, and cost time. */
 const MOST_BYTES = 16 * 1024;
-/** Without those that have no body: RFC 9110 section 15. */
+/** Without the statuses that have no body: RFC 9110 section 15. */
 const STATUS_LINE = /^HTTP\/1\.1 ((?!204|304)[2-5]\d\d) ([\t\x20-\x7e]*)$/;
 const LENGTH = /^\d{1,15}$/;
 
 /**
- * Reads the head of an answer where only one reading is possible: HTTP/1.1, whole, every line as RFC 9112 has it, one length,
- * and nothing about transfer codings, other protocols or the end of the connection. Undefined for any other, be it right or
- * wrong, which Node's parser is to judge.
- * @param read what came first, a byte a character
+ * Parses the head of an answer if it has only one possible reading: HTTP/1.1, complete, every line as in RFC 9112, one
+ * length, and nothing about transfer codings, other protocols or the end of the connection. Undefined for any other
+ * head, valid or not: Node's parser decides then.
+ * @param read the first bytes, one character a byte
  */
 export function ordinaryAnswer(read: {
   indexOf(text: string): number;

@@ -16,26 +16,26 @@ import { clientOf, type Serving } from './requests.ts';
 import { onwardNow, useModel } from './wake.ts';
 import { modelTarget } from '../../contract/model-target.ts';
 
-/** What a client may send before its answer is over; what comes then is left in its system. */
+/** What a client may send before its answer is over. Anything above waits in its system. */
 const MOST_EARLY = 64 * 1024;
-/** Clients that go by what they are told let go first: Node's server adds as much. */
+/** Clients that follow the announced timeout close first. Node's server adds as much. */
 const LATER = seconds(1);
 
 /**
- * Serves a connection as long as its requests are of the ordinary kind and short, one after the other; the first other one goes to
- * Node's server, and the connection with it. Node's server makes some twenty objects for each request, and registers as many
- * listeners: a third of what forwarding a small one takes.
+ * Serves a connection as long as its requests are short, of the ordinary kind and one after the other. The first other
+ * request goes to Node's server, and the connection with it. Node's server makes some twenty objects for each request,
+ * and registers as many listeners: a third of the cost of forwarding a small one.
  */
 export function serveOrdinary(serving: Serving, connection: Connection): void {
   const { socket } = connection;
   const client = clientOf(socket);
   let exchange: OrdinaryExchange | undefined;
-  /** What came before the answer was over. */
+  /** What arrived before the answer was over. */
   let early: Buffer[] = [];
   let earlyBytes = 0;
 
   function data(chunk: Buffer): void {
-    // What came before it goes first.
+    // Earlier bytes go first.
     if (exchange === undefined && early.length === 0) {
       begin(chunk);
       return;
@@ -58,10 +58,10 @@ export function serveOrdinary(serving: Serving, connection: Connection): void {
     exchange = call === undefined ? passOnOddly(read, first, over) : beginOrdinary(call, first, ends);
   }
 
-  /** The answer is over, and the connection goes on. */
+  /** The answer is over, and the connection stays open. */
   function over(): void {
     exchange = undefined;
-    // Not from within what ended the answer before.
+    // Not inside the call that ended the previous answer.
     if (early.length > 0) setImmediate(goOn);
   }
 
@@ -84,7 +84,7 @@ export function serveOrdinary(serving: Serving, connection: Connection): void {
   }
 
   const ends = { over, oddly: forwardOddly };
-  // Whoever sends no more reads no more either, as Node's server has it.
+  // A client that sends no more reads no more, as Node's server treats it.
   const end = () => void socket.end();
   const gone = () => exchange?.gone();
   const timeout = () => {
@@ -95,7 +95,9 @@ export function serveOrdinary(serving: Serving, connection: Connection): void {
   socket.setTimeout(CLIENT_IDLE + LATER);
 }
 
-/** The request that begins with these bytes; undefined where it is not of the ordinary kind, or not alone, or long. */
+/**
+ * The request that begins with these bytes. Undefined if it is long, not of the ordinary kind, or followed by others.
+ */
 function readCall(
   serving: Serving,
   connection: Connection,
@@ -115,7 +117,7 @@ function readCall(
   return { serving, connection, request, passed, head: text, sight: look?.(headers) };
 }
 
-/** The same with the model that it uses; undefined where it does not go on at once. */
+/** The same with the model that it uses. Undefined if it does not proceed at once. */
 function atOnce(read: ReadCall): OrdinaryCall | undefined {
   const wake = read.serving.wake();
   if (wake === undefined) return { ...read, use: undefined };

@@ -12,7 +12,7 @@ import type { PassedRequest } from './proxied-request.decide.ts';
 import { countRequest, type Serving } from './requests.ts';
 import type { ModelUse } from './wake.ts';
 
-/** A request of the ordinary kind, and where it came from. */
+/** A request of the ordinary kind, and its origin. */
 export interface ReadCall {
   readonly serving: Serving;
   readonly connection: Connection;
@@ -20,29 +20,29 @@ export interface ReadCall {
   readonly passed: PassedRequest;
   /** As the component gets it. */
   readonly head: string;
-  /** What sees the request and its answer, if anything does. */
+  /** Observes the request and its answer, if anything does. */
   readonly sight: Sight | undefined;
 }
 
-/** One that goes on at once. */
+/** One that proceeds at once. */
 export interface OrdinaryCall extends ReadCall {
-  /** Its model, which may not be unloaded meanwhile; undefined: there is none. */
+  /** Its model, which may not be unloaded meanwhile. Undefined if there is none. */
   readonly use: ModelUse | undefined;
 }
 
 /** A request on its way, without Node's objects for it. */
 export interface OrdinaryExchange {
-  /** Takes more of what the client sent; gives back what is not of this request. */
+  /** Takes more of the client's bytes, and returns those after this request. */
   more(chunk: Buffer): Buffer | undefined;
-  /** The client has gone. */
+  /** The client has disconnected. */
   gone(): void;
 }
 
-/** Who is told of the end of an exchange. */
+/** Notified of the end of an exchange. */
 interface Ends {
-  /** What is not of the ordinary kind happened: says how the request ended once that is over. */
+  /** Something out of the ordinary happened. Returns how the request ended once that is over. */
   readonly oddly: (call: OrdinaryCall, sent: Sent, done: (status: number) => void) => void;
-  /** The answer is over, and the connection goes on. */
+  /** The answer is over, and the connection stays open. */
   readonly over: () => void;
 }
 
@@ -51,24 +51,24 @@ interface Course extends OrdinaryCall {
   body: Buffer;
   /** What the client sees; 499 until an answer has begun. */
   status: number;
-  /** By this module, or it has been left to others. */
+  /** Finished here, or left to others. */
   isOver: boolean;
-  /** Gives up what is under way at the component. */
+  /** Cancels the call to the component. */
   giveUp: (() => void) | undefined;
-  /** What sees the body of the answer. */
+  /** Observes the body of the answer. */
   answerSeen: BodySight | undefined;
-  /** Tells how it ended. */
+  /** Reports how it ended. */
   readonly done: (status: number) => void;
   readonly oddly: (sent: Sent) => void;
 }
 
-/** Up to so many bytes of an answer go on in one write with its head. */
+/** Up to this many bytes of an answer go in one write with its head. */
 const ONE_WRITE = 16 * 1024;
-/** As Node's server ends the heads of its answers. */
+/** The last lines of a head, as Node's server writes them. */
 const CONNECTION_LINES = `Connection: keep-alive\r\nKeep-Alive: timeout=${CLIENT_IDLE / 1_000}\r\n`;
 const EMPTY = Buffer.alloc(0);
 
-/** Forwards a request once its body is whole, and passes the answer on as its bytes come. */
+/** Forwards a request once its body is complete, and passes the answer on as its bytes come. */
 export function beginOrdinary(call: OrdinaryCall, first: Buffer, { oddly, over }: Ends): OrdinaryExchange {
   const { serving, connection, request, passed, sight } = call;
   const { socket } = connection;
@@ -143,7 +143,7 @@ function send(course: Course): void {
   course.giveUp = call.destroy;
 }
 
-/** Until its bytes are with the system the request is under way. */
+/** The request counts as running until its bytes are with the operating system. */
 function endOnceWritten(course: Course): void {
   const { socket } = course.connection;
   course.giveUp = undefined;
@@ -162,7 +162,7 @@ function failedToAnswer(course: Course, { fault, socket, isReused, isAnswered }:
   course.giveUp = undefined;
   const failed = () => {
     if (course.isOver) return;
-    // A cut answer is not to be taken for a whole one.
+    // A truncated answer must not be taken for a complete one.
     if (course.status !== CLIENT_GONE) course.connection.socket.destroy();
     else course.oddly({ kind: 'failed', fault, body });
   };
@@ -178,7 +178,7 @@ function failedToAnswer(course: Course, { fault, socket, isReused, isAnswered }:
   againOrFailed(attempt, socket, fault, { again, failed });
 }
 
-/** Writes the head of an answer, with what has come of its body: as Node's server would. */
+/** Writes the head of an answer, with the bytes of its body so far, as Node's server would. */
 function writeAnswer(socket: Socket, { status, reason, headers }: OrdinaryAnswer, part: Buffer): void {
   let head = `HTTP/1.1 ${status} ${reason}\r\n`;
   const kept = endToEndHeaders(headers, false);

@@ -6,8 +6,8 @@ import { passOn } from './pass-on.ts';
 import { seeAnswer, seeRequest } from './sight.ts';
 
 /**
- * Goes on with a request of the ordinary kind where something odd happened on its way: an answer of another kind, a component
- * that failed. Node's objects for the request and its answer are made now.
+ * Continues a request of the ordinary kind after something out of the ordinary: an answer of another kind, or a
+ * component that failed. Node's objects for the request and its answer are made now.
  * @param done gets the status that the client saw, once the answer is over
  */
 export function forwardOddly(call: OrdinaryCall, sent: Sent, done: (status: number) => void): void {
@@ -19,22 +19,22 @@ export function forwardOddly(call: OrdinaryCall, sent: Sent, done: (status: numb
     released();
     done(status);
   };
-  // Before what tells the end to others: after that there is nothing to see.
+  // Before the listeners that report the end: after that there is nothing to see.
   if (sight !== undefined) seeAnswer(outgoing, sight);
   const { upstream } = serving;
   forwardSent({ incoming, outgoing, passed, upstream, whileAway: use?.whileAway, done: over }, sent);
 }
 
 /**
- * Passes a request of the ordinary kind on as Node's server would have it passed on: its model sleeps, and it may have to wait.
+ * Passes a request of the ordinary kind on as Node's server would: its model sleeps, and it may have to wait.
  * The connection serves ordinary requests again afterwards.
- * @param over the answer is over and its request read, and the connection goes on
+ * @param over the answer is over and its request read, and the connection stays open
  */
 export function passOnOddly(call: ReadCall, first: Buffer, over: () => void): OrdinaryExchange {
   const { serving, connection, request, passed, sight } = call;
   const { socket } = connection;
   const { incoming, outgoing, released } = nodeMessages(call);
-  // All that is asked of the headers from here on.
+  // The only headers that are needed from here on.
   incoming.headers = { 'content-length': String(request.length) };
   connection.ordinary = incoming;
   let missing = request.length;
@@ -55,7 +55,7 @@ export function passOnOddly(call: ReadCall, first: Buffer, over: () => void): Or
     if (missing > 0) return;
     incoming.complete = true;
     incoming.push(null);
-    // Not before what came with the last of the body has been given back.
+    // Not before the bytes after the body have been returned.
     if (isAnswered) setImmediate(goOn);
   };
   if (sight !== undefined) {
@@ -76,7 +76,7 @@ export function passOnOddly(call: ReadCall, first: Buffer, over: () => void): Or
 
 /**
  * Node's objects for a request and its answer, as Node's server makes them.
- * @returns with what the answer calls for once it is over
+ * @returns them, and what to do once the answer is over
  */
 function nodeMessages({ serving, connection, request }: ReadCall) {
   const { socket } = connection;
@@ -87,7 +87,7 @@ function nodeMessages({ serving, connection, request }: ReadCall) {
   outgoing.shouldKeepAlive = !serving.state.draining;
   if (outgoing.shouldKeepAlive) outgoing.setHeader('Keep-Alive', `timeout=${CLIENT_IDLE / 1_000}`);
   outgoing.assignSocket(socket);
-  // What Node's server does for the answers that it makes itself.
+  // What Node's server does for its own answers.
   const drained = () => void outgoing.emit('drain');
   socket.on('drain', drained);
   outgoing.on('finish', () => {

@@ -1,13 +1,13 @@
 import { FIELD_NAME, FIELD_VALUE } from '../../lib/http-field.ts';
 import type { RawHeaders } from './hop-by-hop.decide.ts';
 
-/** The head of a request of HTTP/1.1 that says by one length, or by none, where its body ends. */
+/** The head of an HTTP/1.1 request with at most one length for its body. */
 export interface OrdinaryRequest {
   readonly method: string;
   readonly target: string;
-  /** Name and value in turn, as they came. */
+  /** Name and value in turn, as received. */
   readonly headers: RawHeaders;
-  /** Where in the bytes that were read the body begins. */
+  /** Where the body begins in the bytes that were read. */
   readonly bodyAt: number;
   /** How many bytes it has. */
   readonly length: number;
@@ -15,16 +15,16 @@ export interface OrdinaryRequest {
 
 /** Longer heads are rare, and cost time. */
 const MOST_BYTES = 16 * 1024;
-/** Without HEAD, whose answer has a length and no body; a target with a fragment is none. */
+/** Without HEAD, whose answer has a length and no body. A target with a fragment is invalid. */
 const REQUEST_LINE = /^(GET|POST|PUT|PATCH|DELETE|OPTIONS) (\/[\x21\x22\x24-\x7e]*) HTTP\/1\.1$/;
 /** One way to write each number. */
 const LENGTH = /^(?:0|[1-9]\d{0,14})$/;
 
 /**
- * Reads the head of a request where only one reading is possible: HTTP/1.1, whole, every line as RFC 9112 has it, one length
- * at most, and nothing about transfer codings, other protocols, the end of the connection, or leave to send the body.
- * Kubelet's probes are none either. Undefined for any other, be it right or wrong, which Node's parser is to judge.
- * @param read what came first, a byte a character
+ * Parses the head of a request if it has only one possible reading: HTTP/1.1, complete, every line as in RFC 9112, one
+ * length at most, and nothing about transfer codings, other protocols, the end of the connection, or leave to send the
+ * body. Kubelet's probes are excluded too. Undefined for any other head, valid or not: Node's parser decides then.
+ * @param read the first bytes, one character a byte
  */
 export function ordinaryRequest(read: {
   indexOf(text: string): number;
@@ -53,7 +53,7 @@ export function ordinaryRequest(read: {
   return { method, target, headers, bodyAt: end + 4, length: Number(length ?? 0) };
 }
 
-/** Whether a header is for Node's server, or for the agent itself. */
+/** Whether a header concerns Node's server, or the agent itself. */
 function isOdd(lowerName: string, value: string): boolean {
   switch (lowerName) {
     case 'connection':
@@ -72,7 +72,7 @@ function isOdd(lowerName: string, value: string): boolean {
   return false;
 }
 
-/** What a line has from there on, without the blanks of HTTP around it: RFC 9110 section 5.6.3. */
+/** The rest of a line from there, without the HTTP blanks around it: RFC 9110 section 5.6.3. */
 export function withoutBlanks(line: string, from: number): string {
   let [start, end] = [from, line.length];
   while (start < end && isBlank(line, start)) start += 1;

@@ -5,12 +5,12 @@ import type { PassedRequest } from './proxied-request.decide.ts';
 import { exchangeOf, type Serving } from './requests.ts';
 import { answerSleeping, onceAwake, type Wake, type WhileAway } from './wake.ts';
 
-/** A request on its way through what stands around the component. */
+/** A request on its way through the wrappers of the component. */
 interface Passage {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly target: string;
-  /** Counts it as under way, once. */
+  /** Counts it as running, once. */
   readonly count: () => ReturnType<typeof exchangeOf>;
   /** Counts it until its answer is over, for a caller that answers it. */
   readonly take: () => void;
@@ -18,7 +18,7 @@ interface Passage {
   whileAway: WhileAway | undefined;
 }
 
-/** Passes a request on by way of what stands around the component. */
+/** Passes a request on through the wrappers of the component. */
 export function passOn(
   serving: Serving,
   incoming: IncomingMessage,
@@ -28,7 +28,7 @@ export function passOn(
   const passage = passageOf(serving, incoming, outgoing, passed);
   const { target, take, onOver } = passage;
   const begin = () => forward({ ...passage.count(), outgoing, whileAway: passage.whileAway });
-  // One after the other: what a client sends without waiting may rely on what it sent before (RFC 9112 section 9.3.2).
+  // One after the other: what a client sends without waiting may rely on its earlier requests (RFC 9112 section 9.3.2).
   const start = () => {
     if (outgoing.socket === null) outgoing.once('socket', begin);
     else begin();
@@ -36,7 +36,7 @@ export function passOn(
   const wake = serving.wake();
   const awake = (next: () => void): void => {
     if (wake === undefined) next();
-    // Only an answer that has its connection is told of its end, and a model in use is kept until then.
+    // Only an answer with a connection emits its end, and a model in use is kept until then.
     else if (outgoing.socket === null) outgoing.once('socket', () => passAwake(wake, passage, next));
     else passAwake(wake, passage, next);
   };

@@ -2,9 +2,9 @@ import { MAX_HEAD_BYTES } from './proxied-request.decide.ts';
 import { endToEndHeaders, headerValues, type RawHeaders } from './hop-by-hop.decide.ts';
 
 /**
- * How Node is to read what components and model servers answer. Chunks win over a length beside them (RFC 9112 section 6.3),
- * which only its lenient parser reads. What else that one lets through is of the pod's own containers, and is held back by what
- * Node sends as an answer.
+ * How Node reads the answers of components and model servers. Chunks win over a length beside them (RFC 9112 section
+ * 6.3), which only its lenient parser accepts. The other faults that it accepts come from the pod's own containers, and
+ * Node's checks on answers that it sends stop them.
  */
 export const READ_ANSWERS = { insecureHTTPParser: true, maxHeaderSize: MAX_HEAD_BYTES } as const;
 
@@ -16,10 +16,11 @@ interface AnswerHead {
 }
 
 /**
- * An answer's headers as they go on to the client; undefined where its body cannot be told from what follows it: a transfer
- * coding that is not `chunked` alone, or one in HTTP/1.0. An answer with both a Transfer-Encoding and a Content-Length is
- * read by the former and goes on without the latter, which may lie: RFC 9112 section 6.3. 204 has neither: RFC 9110 section 8.6.
- * @param inChunks whether it goes on in chunks
+ * An answer's headers as they go to the client. Undefined if the end of its body is ambiguous: a transfer coding other
+ * than `chunked` alone, or one in HTTP/1.0. An answer with both a Transfer-Encoding and a Content-Length is read by the
+ * former and passed on without the latter, which may be wrong: RFC 9112 section 6.3. 204 has neither: RFC 9110 section
+ * 8.6.
+ * @param inChunks whether it is sent in chunks
  */
 export function passedAnswer(
   { status, versionMinor, headers }: AnswerHead,

@@ -17,37 +17,37 @@ export interface PassedRequest {
   readonly target: string;
   /** Name and value in turn. */
   readonly headers: string[];
-  /** Whether the client says that a request may come twice: Go's transport and Envoy go by these headers too. */
+  /** Whether the client says that a request may be repeated. Go's transport and Envoy follow these headers too. */
   readonly hasIdempotencyKey: boolean;
 }
 
-/** Why a request is not passed on, and with which status it is answered. */
+/** Why a request is not passed on, and the status of the answer. */
 interface RefusedRequest {
   readonly status: 400 | 431 | 501 | 505;
   readonly reason: string;
 }
 
 /**
- * Of a request's or an answer's head: Go's DefaultMaxHeaderBytes and what its server adds, so that what KServe's agent takes is
- * taken.
+ * For the head of a request or an answer: Go's DefaultMaxHeaderBytes and what its server adds, so that heads that
+ * KServe's agent accepts are accepted.
  */
 export const MAX_HEAD_BYTES = 1_048_576 + 4_096;
 
-/** Of one request or answer; each costs time in which nothing else is served. */
+/** For one request or answer. Each header costs time in which nothing else is served. */
 export const MAX_HEADERS = 10_000;
 
-/** Methods that have no body unless they say so; any other says that it has none. */
+/** Methods that have no body unless the request says so. For any other, a missing body must be stated. */
 const WITHOUT_BODY = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
 
-/** What a Host header may have: Go's x/net/http/httpguts, ValidHostHeader. */
+/** The valid characters of a Host header: Go's x/net/http/httpguts, ValidHostHeader. */
 const VALID_HOST = /^[\w!$%&'()*+,.:;=[\]~-]*$/;
 
-/** Below 10^18 bytes: whatever reads a length as a signed number of 64 bits reads this one right. */
+/** Below 10^18 bytes, so that readers with signed 64-bit lengths read it correctly. */
 const LENGTH = /^0*\d{1,18}$/;
 
 /**
- * What the headers say beside those that go on as they are; of one that may come once, how often it came, and where in `kept`
- * its value is.
+ * What the headers say, apart from those passed on unchanged. For a header that may occur once: how often it occurred,
+ * and where its value is in `kept`.
  */
 interface Facts {
   readonly kept: string[];
@@ -59,16 +59,16 @@ interface Facts {
   lengthAt: number;
   codings: number;
   coding: string;
-  /** What Connection lists, with commas between; undefined where that is nothing of interest. */
+  /** The Connection header's list, joined by commas. Undefined if it holds nothing relevant. */
   connection: string | undefined;
   /** Of all headers of that name. */
   forwardedFor: string | undefined;
   firstFor: string | undefined;
   proto: string | undefined;
   forwardedHost: string | undefined;
-  /** Of the first header of that name; it counts even where it is empty, as with Go's Header.Get. */
+  /** Of the first header of that name. It counts even if it is empty, as with Go's Header.Get. */
   forwarded: string | undefined;
-  /** Which trailers are announced: of all headers of that name, with commas between. */
+  /** The announced trailers: of all headers of that name, joined by commas. */
   announced: string | undefined;
   trailers: boolean;
   upgrade: string | undefined;
@@ -76,9 +76,10 @@ interface Facts {
 }
 
 /**
- * The request as it goes on, or why it does not. Refused is what two readers could take for different requests: more than one
- * host or length, a transfer coding that is not `chunked` alone (KServe's agent does the same: Go's net/http), and more
- * headers than are read. What goes on is what KServe's agent would send, in the order and the case of letters it came in.
+ * The request to pass on, or why it is refused. A request that two readers could understand differently is refused:
+ * more than one host or length, a transfer coding other than `chunked` alone (as in KServe's agent: Go's net/http), and
+ * more headers than are read. The request passed on is what KServe's agent would send, with its original order and case
+ * of letters.
  * @param client the client's address, for X-Forwarded-For
  * @param component host and port of the component, for a request without a host
  */
@@ -89,7 +90,7 @@ export function passedRequest(
   asUpgrade: boolean,
 ): PassedRequest | RefusedRequest {
   if (head.versionMajor !== 1)
-    return { status: 505, reason: 'only HTTP/1.1, HTTP/1.0 and HTTP/2 are spoken here' };
+    return { status: 505, reason: 'only HTTP/1.1, HTTP/1.0 and HTTP/2 are supported' };
   if (head.headers.length / 2 > MAX_HEADERS)
     return { status: 431, reason: `the request has more than ${MAX_HEADERS} headers` };
   const origin = originTarget(head.target);
@@ -148,7 +149,7 @@ function factsOf(raw: RawHeaders): Facts {
   return facts;
 }
 
-/** Notes what a header says. It is kept, unless it belongs to this connection only or is made again. */
+/** Records what a header says. It is kept, unless it belongs to this connection only or is generated again. */
 function isKept(facts: Facts, lowerName: string, value: string): boolean {
   switch (lowerName) {
     case 'host':
@@ -211,7 +212,7 @@ function faultOf(head: RequestHead, facts: Facts): RefusedRequest | undefined {
     if (isOld) return refused('a request of HTTP/1.0 cannot have a Transfer-Encoding');
     if (facts.codings > 1 || facts.coding.trim().toLowerCase() !== 'chunked')
       return { status: 501, reason: 'no Transfer-Encoding other than "chunked" is supported' };
-    if (!areTrailers(facts.announced)) return refused('the request announces a trailer that can be none');
+    if (!areTrailers(facts.announced)) return refused('the request announces a trailer with an invalid name');
     if (facts.lengths > 0) return refused('the request has both a Content-Length and a Transfer-Encoding');
   }
   if (facts.lengths > 1) return refused('the request has more than one Content-Length');
@@ -219,7 +220,7 @@ function faultOf(head: RequestHead, facts: Facts): RefusedRequest | undefined {
   return undefined;
 }
 
-/** Without those that the Connection header names, and the announcement of trailers that only chunks can have. */
+/** Without those that the Connection header names, and without an announcement of trailers if there are no chunks. */
 function keptHeaders({ kept, codings }: Facts, listed: ReadonlySet<string>): string[] {
   const headers: string[] = [];
   for (let index = 0; index < kept.length; index += 2) {
@@ -241,12 +242,12 @@ function putHost({ kept, hostAt }: Facts, host: string): void {
   else kept[hostAt] = host;
 }
 
-/** The client is added to those who sent the request before: as one header, which some components read the first of only. */
+/** Appends the client to the earlier senders, in one header, since some components read only the first. */
 function pushForwarded(headers: string[], facts: Facts, isListed: boolean, client: string | undefined): void {
   const { forwardedFor, firstFor = '', proto = '', forwardedHost: host = '', forwarded = '' } = facts;
   const value = forwarded === '' ? forwardedValue({ for: firstFor, proto, host }) : undefined;
   if (value !== undefined) {
-    // In the place of all that there are, as Go's Header.Set does: the first of them is empty.
+    // Replaces them all, as Go's Header.Set does: the first of them is empty.
     dropAll(headers, 'forwarded');
     headers.push('Forwarded', value);
   }

@@ -18,55 +18,55 @@ import { serveUpgrade } from './upgrades.ts';
 import type { createHttp2Door, Http2Door } from './http2/door.ts';
 import type { Wake } from './wake.ts';
 
-/** uvicorn closes a connection after 5 idle seconds; ours ends sooner, so that no request meets a closing one. */
+/** uvicorn closes a connection after 5 idle seconds. Ours ends sooner, so that no request meets a closing one. */
 const COMPONENT_IDLE = seconds(4);
-/** How long the head of a request may take, as KServe's agent has it. */
+/** The time limit for the head of a request, as in KServe's agent. */
 const HEAD_TIME = seconds(60);
-/** How often the above is looked at. */
+/** How often that limit is checked. */
 const LOOK_EVERY = seconds(5);
-/** Some 15 KiB each while they do nothing. */
+/** Some 15 KiB each while idle. */
 const MOST_CONNECTIONS = 4_096;
-/** Heads of a usual size, of as many connections as there may be; or some that are as long as they may be. */
+/** Enough for heads of a usual size on all connections, or for some of the largest size. */
 const MOST_HELD = 64 * 1024 ** 2;
 const PROBE_HEADER = 'k-network-probe';
 const PROBE_VALUE = 'queue';
 
 interface ProxyOptions {
   readonly port: number;
-  /** Where to listen; all addresses when absent. */
+  /** The address to listen on. All addresses if absent. */
   readonly address?: string;
   readonly componentPort: number;
-  /** Undefined when ready, else why not. */
+  /** Undefined if ready, else the reason. */
   readonly notReady: () => Promise<string | undefined>;
   readonly observe: (path: string, status: number, took: Milliseconds) => void;
   /** Monotonic milliseconds. */
   readonly stopwatch: () => number;
-  /** The batcher; nothing stands around when absent. */
+  /** The batcher. Absent: none. */
   readonly around?: Around | undefined;
-  /** The request logger; connections of HTTP/2 go through as they are when absent. */
+  /** The request logger. Absent: connections of HTTP/2 are tunnelled. */
   readonly look?: Look | undefined;
-  /** By what requests wait for models that sleep; none waits when absent, or while it gives nothing. */
+  /** Lets requests wait for sleeping models. Absent, or while it returns nothing: none waits. */
   readonly wake?: (() => Wake | undefined) | undefined;
-  /** How long the head of a request may take; a minute when absent. */
+  /** The time limit for the head of a request; a minute if absent. */
   readonly headTime?: Milliseconds;
-  /** How many clients may be connected at once; some thousands when absent. */
+  /** The most connected clients; some thousands if absent. */
   readonly mostConnections?: number;
-  /** How many bytes of heads that are not whole are held for all clients; some MiB when absent. */
+  /** The most bytes of incomplete heads for all clients; some MiB if absent. */
   readonly mostHeld?: number;
 }
 
 export interface Proxy {
   /** The port that was bound. */
   readonly port: number;
-  /** Requests and tunnels under way, and when the last one began (by the stopwatch). */
+  /** The number of running requests and tunnels, and when the last one began (monotonic). */
   activity(): { readonly inFlight: number; readonly lastStarted: number };
   /** From now on every answer asks its client to close the connection. */
   startDraining(): void;
-  /** Stops listening and resolves when nothing is under way any more, or the signal aborts. */
+  /** Stops listening and resolves when nothing is running any more, or the signal aborts. */
   close(signal: AbortSignal): Promise<void>;
 }
 
-/** Starts the data path: everything that comes to the port goes to the component, but readiness probes. */
+/** Starts the data path: everything that comes to the port goes to the component, except readiness probes. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const { componentPort, headTime = HEAD_TIME } = options;
   const { mostConnections: most = MOST_CONNECTIONS, mostHeld = MOST_HELD } = options;
@@ -128,7 +128,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   };
 }
 
-/** Loaded when it is needed: few agents are spoken to by gRPC, and have models that sleep or a logger. */
+/** Loaded on demand: few agents get gRPC and have sleeping models or a logger. */
 function lateDoor(options: Parameters<typeof createHttp2Door>[0]) {
   let opened: Promise<Http2Door> | undefined;
   return {
@@ -140,17 +140,17 @@ function lateDoor(options: Parameters<typeof createHttp2Door>[0]) {
 function newHttpServer(headTime: Milliseconds): Server {
   const server = createServer({
     keepAliveTimeout: CLIENT_IDLE,
-    // Bodies may take as long as they take; heads may not, which Node takes for the same unless both are said.
+    // Bodies have no time limit, but heads have one. Node applies one limit to both unless both are set.
     requestTimeout: 0,
     headersTimeout: headTime,
     connectionsCheckingInterval: Math.min(LOOK_EVERY, headTime),
     maxHeaderSize: MAX_HEAD_BYTES,
-    // Judged with the rest of the head.
+    // Checked with the rest of the head.
     requireHostHeader: false,
     noDelay: true,
     shouldUpgradeCallback: () => true,
   });
-  // One more than goes through, so that too many are noticed: Node drops the rest without a word.
+  // One more than is passed on, so that too many are noticed: Node drops the rest silently.
   server.maxHeadersCount = MAX_HEADERS + 1;
   return server;
 }
@@ -161,7 +161,7 @@ function addHandlers(server: Server, serving: Serving, { notReady }: ProxyOption
   server.on('request', serve);
   server.on('checkContinue', serve);
   server.on('clientError', (error, socket) => refuseUnreadable(error, socket, serving.connections));
-  // A proxy's method, which this is not for.
+  // CONNECT is for proxies, which this is not.
   server.on('connect', (_, socket) => {
     socket.on('error', () => undefined);
     socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
@@ -171,7 +171,7 @@ function addHandlers(server: Server, serving: Serving, { notReady }: ProxyOption
   );
 }
 
-/** Answers one request: a probe by itself, any other by the component. */
+/** Answers a request: a probe itself, any other through the component. */
 function answer(
   serving: Serving,
   notReady: ProxyOptions['notReady'],
@@ -180,7 +180,7 @@ function answer(
 ): void {
   const { state, connections } = serving;
   const connection = connections.began(outgoing, incoming.socket);
-  // What follows the last request of a connection would be acted on, and its answer lost.
+  // Bytes after the last request of a connection would be acted on, and their answer lost.
   if (connection === undefined || connection.isEnding) return;
   const { headers } = incoming;
   if (headers[PROBE_HEADER] !== undefined || isKubeletProbe(incoming)) {
@@ -198,7 +198,7 @@ function answer(
   passOn(serving, incoming, outgoing, passed);
 }
 
-/** Kubelet says who it is; KServe's agent answers it the same way, whatever the path. */
+/** Kubelet identifies itself. KServe's agent answers it the same way, whatever the path. */
 function isKubeletProbe({ headers }: IncomingMessage): boolean {
   return (
     headers['k-kubelet-probe'] !== undefined || headers['user-agent']?.startsWith('kube-probe/') === true
@@ -239,7 +239,7 @@ function listen(server: Server, { port, address }: ProxyOptions): Promise<number
   });
 }
 
-/** Resolves once nothing is under way or time is up. */
+/** Resolves once nothing is running or time is up. */
 function whenIdle(state: State, connections: Connections, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setInterval(() => {

@@ -4,8 +4,8 @@ import type { PassedRequest } from './proxied-request.decide.ts';
 const TARGET = /^[\x21-\xff]+$/;
 
 /**
- * The head of a request as it is sent, a byte a character; undefined where it has what no head may have: the same characters
- * that Node's client does not send.
+ * The head of a request to send, one character a byte. Undefined if it has characters that are invalid in a head: the
+ * ones that Node's client refuses.
  */
 export function requestHead(
   method: string,

@@ -1,23 +1,23 @@
-/** A request target in origin form, and the host that an absolute one named. */
+/** A request target in origin form, and the host of an absolute one. */
 interface OriginTarget {
   /** Path and query, as the component gets them. */
   readonly target: string;
-  /** Undefined where the target was in origin form, or named no host. */
+  /** Undefined if the target was in origin form, or named no host. */
   readonly host?: string;
 }
 
-/** Characters that a path may have as they are, and escapes: those that Go's net/url leaves alone. */
+/** Characters that a path may contain, and escapes: those that Go's net/url does not change. */
 const PLAIN_PATH = /^\/(?:[\w.~!$&'()*+,;=:@/[\]-]|%[0-9A-Fa-f]{2})*$/;
 const BROKEN_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
 const ABSOLUTE = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?]*)(.*)$/s;
 const USER_INFO = /^[\w.~!$&'()*+,;=:@%-]*$/;
-/** A registered name or an address in brackets, and a port, any of which may be empty. */
+/** A registered name or an address in brackets, and a port. Each may be empty. */
 const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]+(?:%25[\w.~-]+)?\]|[\w.~!$&'()*+,;=-]*)(?::\d*)?$/;
 
 /**
- * The target as it goes on to the component: in origin form (RFC 9112 section 3.2.1), whichever form it came in. Characters
- * that no path may have are escaped as KServe's agent does (Go v1.26, net/url: EscapedPath). Undefined where there is no such
- * target: the escapes are broken, or the host is none.
+ * The target as sent to the component: in origin form (RFC 9112 section 3.2.1), whichever form it came in. Characters
+ * that are invalid in a path are escaped as in KServe's agent (Go v1.26, net/url: EscapedPath). Undefined if there is
+ * no valid target: the escapes are broken, or the host is invalid.
  */
 export function originTarget(target: string): OriginTarget | undefined {
   if (target.startsWith('/')) return withPath(target);

@@ -15,7 +15,7 @@ export interface State {
   draining: boolean;
 }
 
-export /** What a request is served with. */
+export /** What serving a request needs. */
 interface Serving {
   readonly observe: (path: string, status: number, took: Milliseconds) => void;
   /** Monotonic milliseconds. */
@@ -23,17 +23,17 @@ interface Serving {
   readonly upstream: Upstream;
   readonly state: State;
   readonly connections: Connections;
-  /** What stands between clients and the component, if anything does. */
+  /** What wraps the component, if anything does. */
   readonly around: Around | undefined;
-  /** What sees requests and answers as they go by, if anything does. */
+  /** Observes requests and answers, if anything does. */
   readonly look: Look | undefined;
-  /** By what requests wait for models that sleep; undefined: none does. */
+  /** Lets requests wait for sleeping models. Undefined: none waits. */
   readonly wake: () => Wake | undefined;
-  /** Serves what comes next on a connection, or again, as HTTP/1.1. */
+  /** Serves the connection's next bytes as HTTP/1.1, again if needed. */
   readonly serveHttp: (socket: Socket) => void;
 }
 
-/** What the component is to get; undefined when the request has been answered here. */
+/** The request for the component. Undefined if it was answered here. */
 export function judge(
   { upstream }: Serving,
   incoming: IncomingMessage,
@@ -41,7 +41,7 @@ export function judge(
   asUpgrade: boolean,
 ): PassedRequest | undefined {
   const { method = 'GET', url = '/', rawHeaders } = incoming;
-  // Asked of the server, not of anything on it.
+  // A property of the server, not of its content.
   const isOfServer = url === '*' && method === 'OPTIONS';
   const passed = passedRequest(
     {
@@ -57,13 +57,13 @@ export function judge(
   );
   if ('headers' in passed) {
     if (!isOfServer) return passed;
-    // KServe's agent answers by itself too.
+    // KServe's agent answers this itself too.
     incoming.resume();
     outgoing.writeHead(200, ['Content-Length', '0']);
     outgoing.end();
     return undefined;
   }
-  // Where its body ends may be another matter of opinion.
+  // Others may see the end of its body elsewhere.
   outgoing.shouldKeepAlive = false;
   incoming.resume();
   refuse(outgoing, passed.status, passed.reason);
@@ -75,7 +75,7 @@ export function clientOf({ remoteAddress }: Socket): string | undefined {
   return remoteAddress?.replace(/^::ffff:/, '');
 }
 
-/** Counts a request as under way until it is done. */
+/** Counts a request as running until it is done. */
 export function exchangeOf(
   serving: Serving,
   incoming: IncomingMessage,
@@ -84,7 +84,7 @@ export function exchangeOf(
   return { incoming, passed, upstream: serving.upstream, done: countRequest(serving, passed.target) };
 }
 
-/** Counts a request as under way; returns what says how it ended. */
+/** Counts a request as running. Returns a function to report how it ended. */
 export function countRequest(
   { observe, stopwatch, state }: Serving,
   target: string,
@@ -98,7 +98,7 @@ export function countRequest(
   };
 }
 
-/** Counts a joined connection as one request under way. */
+/** Counts a joined connection as one running request. */
 export function track({ state, stopwatch }: Serving, connection: Connection): void {
   connection.isTunnel = true;
   connection.socket.setTimeout(0);

@@ -5,7 +5,7 @@ import { addTrailers, endWith } from './answers.ts';
 import { type ComponentCall, isOnePiece } from './component-call.ts';
 import type { Exchange } from './exchange.ts';
 
-/** A body that is known to be no longer is sent once it is there: it can then be sent again. */
+/** A body up to this length is sent once it is complete: it can then be sent again. */
 const SHORT_BODY = 8 * 1024;
 
 /** How a request may be sent. */
@@ -16,15 +16,15 @@ interface Ways {
   readonly sendDirectly: (bytes: string, again: () => void) => void;
 }
 
-/** Whether a request has come whole, and nothing of its body has been taken. */
+/** Whether a request is complete, and nothing of its body was taken. */
 function isWhole({ complete, headers, readableLength }: IncomingMessage): boolean {
-  // Node knows of the end of a body only after it has given the body out.
+  // Node reports the end of a body only after it has delivered the body.
   return complete || readableLength === Number(headers['content-length']);
 }
 
 /** Sends the request once it is known whether its body has come with it. */
 export function sendRequest(exchange: Exchange, ways: Ways): void {
-  // When the bytes that the head came with have been read, so has the body of a small request.
+  // When the bytes of the head's read are parsed, so is the body of a small request.
   nextTick(() => {
     if (isWhole(exchange.incoming)) sendBody(exchange, ways);
     // Or once the turn of the event loop is over.
@@ -33,8 +33,8 @@ export function sendRequest(exchange: Exchange, ways: Ways): void {
 }
 
 /**
- * Sends the request in the way that its body allows. A message that is whole goes on in one write, which is half of what
- * forwarding a small one costs; any other as it comes.
+ * Sends the request in the way that its body allows. A complete message is sent in one write, which halves the cost of
+ * forwarding a small one. Any other is streamed.
  */
 function sendBody(exchange: Exchange, { begin, sendDirectly }: Ways): void {
   const { incoming, outgoing, passed, upstream, upgraded } = exchange;
@@ -53,11 +53,11 @@ function sendBody(exchange: Exchange, { begin, sendDirectly }: Ways): void {
     else begin(upgraded === undefined ? upstream.kept : upstream.fresh, send);
   };
   if (isWhole(incoming)) {
-    // It came unasked for; without this Node would close the connection, for a body that might still come.
+    // It was not requested. Without this Node would close the connection, because of a body that might still come.
     if (headers.expect !== undefined && httpVersionMinor > 0) outgoing.writeContinue();
     sendWhole(incoming.read() as Buffer | null);
   } else if (headers.expect !== undefined) {
-    // The head goes first, so a kept connection would be a risk.
+    // The head is sent first, so a kept connection would be a risk.
     begin(upstream.fresh, (call) => pipeBody(incoming, call));
   } else if (Number(headers['content-length'] ?? Number.POSITIVE_INFINITY) <= SHORT_BODY) {
     const chunks: Buffer[] = [];
@@ -66,7 +66,7 @@ function sendBody(exchange: Exchange, { begin, sendDirectly }: Ways): void {
   } else begin(upstream.kept, (call) => pipeBody(incoming, call));
 }
 
-/** The bytes of a request of the ordinary kind; undefined for any other, which is left to Node's client. */
+/** The bytes of a request of the ordinary kind. Undefined for any other, which goes to Node's client. */
 function directly({ incoming, passed, upgraded }: Exchange, body: Buffer | null): string | undefined {
   const { method = 'GET', headers } = incoming;
   // An answer to HEAD has a length and no body.
@@ -78,7 +78,8 @@ function directly({ incoming, passed, upgraded }: Exchange, body: Buffer | null)
 }
 
 /**
- * Sends what may be too much to be sent again: not before the loop has looked once more whether the connection has ended.
+ * Sends what may be too large to be sent again. First waits until the loop has checked once more whether the connection
+ * has ended.
  */
 function onceAlive({ request }: ComponentCall, isMuch: boolean, send: () => void): void {
   if (!isMuch || !request.reusedSocket) send();

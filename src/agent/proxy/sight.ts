@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodySight, Sight } from './around.ts';
 
 /**
- * Has the body of a request seen as it comes. Node's parser gives it to its message by `push`, and whoever reads the message
- * takes it from there; so this sees each byte when it comes, and changes nothing about who reads it and how fast.
+ * Observes the body of a request. Node's parser passes it to its message by `push`, and the message's reader
+ * takes it from there. So this sees each byte when it arrives, and changes nothing for the reader.
  */
 export function seeRequest(incoming: IncomingMessage, { add, end }: BodySight): void {
   const { push } = incoming;
@@ -14,7 +14,7 @@ export function seeRequest(incoming: IncomingMessage, { add, end }: BodySight): 
   };
 }
 
-/** Has an answer seen as it goes to the client; a cut answer never ends. */
+/** Observes an answer as it goes to the client. A truncated answer never ends. */
 export function seeAnswer(outgoing: ServerResponse, sight: Sight): void {
   let body: BodySight | undefined;
   const seen = (): BodySight => (body ??= sight.answer(outgoing.statusCode));

@@ -18,7 +18,7 @@ export function tunnel(client: Socket, host: string, port: number): void {
   join(client, connect({ host, port, noDelay: true }));
 }
 
-/** What both sides of an upgrade had sent already when it came about. */
+/** What both sides of an upgrade had already sent when it took effect. */
 interface Upgraded {
   /** The component's agreement. */
   readonly answer: IncomingMessage;
@@ -27,14 +27,14 @@ interface Upgraded {
   readonly fromClient: Buffer;
 }
 
-/** Tells the client that the component agrees, and joins the connections. */
+/** Sends the client the component's agreement, and joins the connections. */
 export function joinUpgraded(
   client: Socket,
   { answer, component, fromComponent, fromClient }: Upgraded,
 ): void {
   const { rawHeaders, statusCode = 101 } = answer;
   const lines = [`HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode] ?? ''}`];
-  // What belongs to this connection is what makes an upgrade; nothing else that it names goes on.
+  // Of the headers for this connection only those that make the upgrade go on.
   const listed = connectionTokens(headerValues(rawHeaders, 'connection'));
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
@@ -50,9 +50,9 @@ export function joinUpgraded(
 }
 
 /**
- * The same request without its wish for another protocol, to be read again as what it is, HTTP/1.1. "Upgrade" may be ignored
- * (RFC 9110 section 7.8), and so it is for HTTP/2, which clients no longer begin that way, and for a request with a body,
- * whose end only HTTP knows.
+ * The same request without its Upgrade header, to be read again as plain HTTP/1.1. "Upgrade" may be ignored (RFC 9110
+ * section 7.8). It is ignored for HTTP/2, which clients no longer begin that way, and for a request with a body, whose
+ * end only HTTP defines.
  */
 export function withoutUpgrade({
   method = 'GET',

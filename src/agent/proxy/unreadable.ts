@@ -4,15 +4,15 @@ import type { Duplex } from 'node:stream';
 import { seconds } from '../../lib/clock.ts';
 import type { Connection, Connections } from '../connections.ts';
 
-/** How long a client that is being refused may still send: it may read the answer only when it has sent all. */
+/** How long a refused client may still send: it may read the answer only when it has sent everything. */
 const LINGER = seconds(1);
 
-/** What Node's parser says of what it cannot read. */
+/** The error of Node's parser for bytes that it cannot read. */
 type ParserError = Error & { readonly code?: string; readonly reason?: string };
 
 /**
- * Answers what is no request, once the requests before it have been answered, and closes the connection. Without this Node
- * would give the first of those answers up.
+ * Answers bytes that are not a request, once the requests before them have been answered, and closes the connection.
+ * Without this Node would drop the first of those answers.
  */
 export function refuseUnreadable(error: ParserError, socket: Duplex, connections: Connections): void {
   const connection = connections.of(socket);
@@ -29,7 +29,7 @@ export function refuseUnreadable(error: ParserError, socket: Duplex, connections
     else answerAndClose(connection.socket, error);
     return;
   }
-  // A client that closes after a request may still send something, but nothing that is served.
+  // A client that closes after a request may still send bytes. They are not served.
   const isAfterLast = error.code === 'HPE_CLOSED_CONNECTION';
   connections.whenAnswered(connection, () => endAnswered(connection, isAfterLast ? undefined : error));
 }
@@ -46,7 +46,7 @@ function answerAndClose(socket: Socket, error: ParserError): void {
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
-  // Closed while it still sends, the connection would be reset, and the answer lost with it.
+  // If it closed while the client still sends, the connection would be reset, and the answer lost.
   socket.resume();
   const late = setTimeout(() => socket.destroy(), LINGER);
   socket.on('close', () => clearTimeout(late));
@@ -61,9 +61,9 @@ function fault({ code, reason, message }: ParserError): { status: number; reason
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return { status: 408, reason: 'the head of the request did not come within a minute' };
     case 'HPE_INVALID_TRANSFER_ENCODING':
-      // One code for two faults, of which only the text says which: a coding that is unknown, or a length beside it.
+      // One code for two faults, and only the text distinguishes them: an unknown coding, or a length beside it.
       if (reason?.includes('Content-Length') !== true)
         return { status: 501, reason: 'no Transfer-Encoding other than "chunked" is supported' };
   }
-  return { status: 400, reason: `this is no request of HTTP/1.1: ${reason ?? message}` };
+  return { status: 400, reason: `this is not an HTTP/1.1 request: ${reason ?? message}` };
 }

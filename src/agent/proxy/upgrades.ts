@@ -25,10 +25,10 @@ export function serveUpgrade(
   });
 }
 
-/** What a client may send before the answers are over that its wish to upgrade waits for. */
+/** What a client may send while its request to upgrade waits for earlier answers. */
 const MEANWHILE = 64 * 1024;
 
-/** Waits for the answers before a wish to upgrade, which Node has left alone with the connection; gives what came since. */
+/** Waits for earlier answers. Node has stopped reading the connection at the upgrade. Returns what arrived since. */
 function readMeanwhile(
   connections: Connections,
   connection: Connection,
@@ -55,15 +55,15 @@ function readMeanwhile(
   });
 }
 
-/** Whether the component is asked to upgrade; every other wish to is ignored. */
+/** Whether the component is asked to upgrade. Every other request to upgrade is ignored. */
 function isUpgrade({ headers }: IncomingMessage): boolean {
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   return !hasBody && headers.upgrade?.trim().toLowerCase() !== 'h2c';
 }
 
 /**
- * Asks the component to upgrade. Its agreement joins the connections; any other answer is one like all others, after which the
- * connection is served on.
+ * Asks the component to upgrade. If it agrees, the connections are joined. Any other answer is passed on as usual, and
+ * the connection is served further.
  */
 function tryUpgrade(serving: Serving, connection: Connection, incoming: IncomingMessage, head: Buffer): void {
   const { socket } = connection;
@@ -73,7 +73,7 @@ function tryUpgrade(serving: Serving, connection: Connection, incoming: Incoming
   const passed = judge(serving, incoming, outgoing, true);
   outgoing.on('finish', () => {
     outgoing.detachSocket(socket);
-    // Node says so of its own answers only.
+    // Node sets it for its own answers only.
     outgoing.emit('close');
     if (!outgoing.shouldKeepAlive || serving.state.draining) socket.end();
     else serveAgain(serving, socket, head);

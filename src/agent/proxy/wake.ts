@@ -5,28 +5,28 @@ import { refuse } from './answers.ts';
 import type { ModelTarget } from '../../contract/model-target.ts';
 import { type Onward, onwardOf } from './wake.decide.ts';
 
-/** By what requests wait for their models. */
+/** What lets requests wait for their models. */
 export interface Wake {
   readonly waker: ModelWaker;
-  /** How long a request waits at most for a model server that takes no connection. */
+  /** The longest wait of a request for a model server that refuses connections. */
   readonly timeout: Milliseconds;
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
 }
 
 /** A request that may have to wait. Exactly one of `goOn`, `answer` and `gone` is called, once. */
 interface Wanting {
-  /** Calls back once, when the answer is over or the client has gone. */
+  /** Calls back once, when the answer is over or the client has disconnected. */
   readonly onOver: (over: () => void) => void;
-  /** It is counted as under way from now on: it waits. */
+  /** It counts as running from now on: it waits. */
   readonly held: () => void;
-  /** Goes on to the component. With `whileAway` where it may wait for a component that takes no connection. */
+  /** Sends it to the component. With `whileAway` if it may wait for a component that refuses connections. */
   readonly goOn: (whileAway?: WhileAway) => void;
   readonly answer: (answer: WakeAnswer) => void;
-  /** The client has gone while it waited. */
+  /** The client disconnected while it waited. */
   readonly gone: () => void;
 }
 
-/** What the agent answers by itself for a model that sleeps. */
+/** The agent's own answer for a sleeping model. */
 export type WakeAnswer =
   | { readonly kind: 'ready'; readonly model: string }
   | {
@@ -36,15 +36,15 @@ export type WakeAnswer =
       readonly retryAfter: Milliseconds;
     };
 
-/** Tries a request again when the component may take it; or says how it ends. */
+/** Retries a request when the component may accept it, or says how it ends. */
 export type WhileAway = (again: () => void, refused: (answer: WakeAnswer) => void) => void;
 
-/** Between two tries to connect. */
+/** Between two attempts to connect. */
 const TRY_EVERY = milliseconds(100);
 
 /**
- * Lets a request go on once its model is in memory. A model is marked as in use before its request goes on, and until the answer
- * is over. Nothing of the body is read meanwhile.
+ * Lets a request proceed once its model is in memory. A model is marked as in use before its request proceeds, and
+ * until the answer is over. Nothing of the body is read meanwhile.
  */
 export function onceAwake(wake: Wake, wanted: ModelTarget | undefined, wanting: Wanting): void {
   if (wanted === undefined) {
@@ -66,14 +66,14 @@ export function onceAwake(wake: Wake, wanted: ModelTarget | undefined, wanting: 
   }
 }
 
-/** How a request goes on, if it does so in this turn. */
+/** How a request proceeds, if it does so in this turn. */
 export function onwardNow({ waker }: Wake, { model, ask }: ModelTarget): Onward {
   return onwardOf(ask, waker.availability(model));
 }
 
 /**
- * A sleeping model is ready: a request to it is answered. What its metadata are only the model server knows, once it has loaded
- * the model; and to ask for them is no reason to load it.
+ * A sleeping model is ready: a request to it is answered. Only the model server knows its metadata, once it has loaded
+ * the model, and a request for metadata is no reason to load it.
  */
 function answerAbout({ model, ask }: ModelTarget): WakeAnswer {
   if (ask === 'ready') return { kind: 'ready', model };
@@ -84,11 +84,11 @@ function answerAbout({ model, ask }: ModelTarget): WakeAnswer {
 /** A request that uses a model, which stays in memory until that is over. */
 export interface ModelUse {
   readonly whileAway: WhileAway;
-  /** The answer is over, or the client has gone. */
+  /** The answer is over, or the client has disconnected. */
   readonly over: () => void;
 }
 
-/** Begins to use a model. Costs every request to a model in memory: what few of them need is made when it is needed. */
+/** Begins to use a model. Runs for every request to a model in memory: what few of them need is made on demand. */
 export function useModel(wake: Wake, model: string, found: Parameters<ModelWaker['enter']>[1]): ModelUse {
   const leave = wake.waker.enter(model, found);
   let isOver = false;
@@ -112,7 +112,7 @@ function enter({ over, whileAway }: ModelUse, { onOver, goOn }: Wanting): void {
   goOn(whileAway);
 }
 
-/** What is known of a request that has met a component that takes no connection. */
+/** What is known of a request that met a component that refuses connections. */
 interface Away {
   readonly over: AbortController;
   /** Monotonic. */
@@ -124,7 +124,7 @@ async function hold(wake: Wake, model: string, wanting: Wanting): Promise<void> 
   const left = new AbortController();
   wanting.onOver(() => left.abort());
   const outcome = await wake.waker.wait(model, left.signal);
-  // In the same turn as the outcome, as the waker asks for.
+  // In the same turn as the outcome, as the waker requires.
   if (left.signal.aborted) wanting.gone();
   else if (outcome.kind === 'loaded') enter(useModel(wake, model, 'after-wait'), wanting);
   else if (outcome.kind === 'removed') wanting.goOn();
@@ -140,11 +140,11 @@ interface Attempt {
   readonly refused: (answer: WakeAnswer) => void;
 }
 
-/** The component takes no connection, whatever is known of it: asks again soon, and waits for the model where it has to. */
+/** The component refuses connections: retries soon, and waits for the model if needed. */
 async function tryAgain({ waker, clock }: Wake, attempt: Attempt): Promise<void> {
   const { model, until, signal, again, refused } = attempt;
   if (clock.monotonic() >= until) {
-    const message = 'the model server takes no connection';
+    const message = 'the model server refuses connections';
     refused({ kind: 'refused', reason: 'ModelServerAway', message, retryAfter: milliseconds(1_000) });
     return;
   }
@@ -164,7 +164,7 @@ async function tryAgain({ waker, clock }: Wake, attempt: Attempt): Promise<void>
   else again();
 }
 
-/** Answers for a model that sleeps, in the shape that V1 and V2 share. */
+/** Answers for a sleeping model, in the format that V1 and V2 share. */
 export function answerSleeping(outgoing: ServerResponse, answer: WakeAnswer): void {
   if (answer.kind === 'refused') {
     outgoing.setHeader('retry-after', retryAfterSeconds(answer.retryAfter));
@@ -176,7 +176,7 @@ export function answerSleeping(outgoing: ServerResponse, answer: WakeAnswer): vo
   outgoing.end(body);
 }
 
-/** As the header has it: whole seconds, and never none. */
+/** In the form of the header: whole seconds, at least one. */
 export function retryAfterSeconds(span: Milliseconds): number {
   return Math.max(1, Math.ceil(span / 1_000));
 }

@@ -1,6 +1,6 @@
 /**
- * For glibc's allocator, in the environment of every program that is ours to start. It keeps an arena for each thread and
- * gives back little of them by itself: some 10 MiB of an idle manager, and as much at the peak of four large downloads, at no
- * cost in processor time. Source: mallopt(3).
+ * Settings for glibc's allocator, in the environment of every program that we start. By default it keeps an arena for
+ * each thread and returns little of their memory: some 10 MiB of an idle manager, and as much at the peak of four large
+ * downloads. The settings cost no processor time. Source: mallopt(3).
  */
 export const ALLOCATOR = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '65536' };

@@ -2,18 +2,18 @@ import type { BufferPair } from '../sources/reused-buffers.ts';
 
 interface TakenPair {
   readonly pair: BufferPair;
-  /** To be called when nothing reads from it or writes to it any more. */
+  /** Call it when nothing reads or writes the buffers any more. */
   release(): void;
 }
 
-/** For bodies that are read into buffers which are used again. */
+/** Buffers for bodies that are read into reused memory. */
 export interface BufferPairs {
   take(): TakenPair;
 }
 
 /**
- * Of 512 KiB a body takes half the processor time that it takes of 128 KiB. Two at a time have such; what comes beside them has small
- * ones. All are kept: V8 sees late that one is free.
+ * With 512 KiB a body takes half the processor time that it takes with 128 KiB. Two bodies at a time get large ones,
+ * further ones get small ones. All are kept: V8 frees unused ones late.
  */
 const LARGE = { bytes: 512 * 1024, atOnce: 2 } as const;
 const SMALL_BYTES = 64 * 1024;

@@ -5,17 +5,17 @@ import { PlantedEntryError } from '../files/planted-entry.ts';
 import { removeTree } from '../files/remove-tree.ts';
 import { DestinationExistsError, InvalidUriError } from '../sources/errors.ts';
 
-/** Where one model is put together; held, since another container may write to the directories around it as well. */
+/** The directory in which one model is assembled. It is held open, since another container may write around it too. */
 export interface Destination {
   readonly root: HeldDirectory;
-  /** Where an archive is kept that has to be whole before it is read: beside the model, on the same volume. */
+  /** Where an archive is stored that must be complete before it is read: beside the model, on the same volume. */
   readonly archive: string;
   close(): void;
 }
 
 /**
- * Makes the directory that a model is put together in.
- * @throws InvalidUriError when it is relative, DestinationExistsError when something is there, PlantedEntryError when a
+ * Makes the directory in which a model is assembled.
+ * @throws InvalidUriError when it is relative, DestinationExistsError when it exists, PlantedEntryError when a
  * link is on the way to it.
  */
 export function makeDestination(destination: string): Destination {
@@ -32,7 +32,7 @@ export function makeDestination(destination: string): Destination {
   } catch (thrown) {
     parent.close();
     if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
-    throw new DestinationExistsError(`${destination} exists already; a model is put into a new place`);
+    throw new DestinationExistsError(`${destination} exists already; a model needs a new directory`);
   }
 }
 
@@ -41,7 +41,7 @@ function holdParent(destination: string): HeldDirectory {
     return holdDirectory(dirname(destination));
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
-    throw new PlantedEntryError(`${dirname(destination)} is gone; it is made again for the next attempt`, {
+    throw new PlantedEntryError(`${dirname(destination)} is gone; the next attempt makes it again`, {
       cause: thrown,
     });
   }
@@ -51,7 +51,7 @@ function archivePath(destination: string): string {
   return `${destination}.archive`;
 }
 
-/** Removes whatever a pull has made; only for a destination that did not exist when the pull began. */
+/** Removes all files of a pull. Only for a destination that did not exist when the pull began. */
 export async function removeDestination(destination: string): Promise<void> {
   await removeTree(destination);
   await removeTree(archivePath(destination));

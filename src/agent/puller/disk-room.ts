@@ -1,16 +1,16 @@
 import { statfsSync } from 'node:fs';
 import { DiskFullError } from '../sources/errors.ts';
 
-/** One file's claim on the volume. */
+/** One file's reservation on the volume. */
 interface Claim {
-  /** Called with bytes that are on the volume now and so no longer need room. */
+  /** Called with the bytes that are now on the volume and need no more room. */
   wrote(bytes: number): void;
   release(): void;
 }
 
 /**
- * Keeps one large model from filling the volume and failing all the others: a file of known size starts only if it fits
- * beside what the downloads under way still have to write.
+ * Keeps one large model from filling the volume and failing all the others. A file of known size starts only if it fits
+ * beside what the running downloads still have to write.
  */
 export interface DiskRoom {
   /** @throws DiskFullError */
@@ -26,7 +26,7 @@ export function createDiskRoom(): DiskRoom {
       if (outstanding + bytes > free) {
         throw new DiskFullError(
           `a file of ${bytes} bytes does not fit: the model volume has ${free} bytes free, and other downloads need ` +
-            `${outstanding} of them. Free some, or give the volume a larger size.`,
+            `${outstanding} of them. Free some space, or make the volume larger.`,
         );
       }
       let remaining = bytes;

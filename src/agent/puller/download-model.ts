@@ -27,7 +27,9 @@ interface DownloadContext {
   readonly shared: SharedDownloads;
   readonly room: DiskRoom;
   readonly buffers: BufferPairs;
-  /** Makes what is called with each file of a model before it is opened, and throws at one that is not for this process. */
+  /**
+   * Makes the check called with each file of a model before it is opened. It throws if this process must not fetch it.
+   */
   readonly admission?: () => (file: RemoteFile) => void;
 }
 
@@ -42,16 +44,16 @@ interface Download {
   readonly giveUp: () => void;
 }
 
-/** Between two reports of progress. */
+/** Between two progress reports. */
 const PROGRESS_EVERY_MS = 250;
-/** A model that is there before anybody could look is not reported on its way. */
+/** A model that arrives sooner is not reported as in progress. */
 const FIRST_PROGRESS_BYTES = 64 * 1024;
 
 /**
- * Brings one model into `request.destination`. What only touches directories is done synchronously: it takes microseconds,
- * several times less than asking another thread for it.
+ * Downloads one model into `request.destination`. Operations on directories are synchronous: they take microseconds,
+ * several times less than handing them to another thread.
  * @param onBytes called with the bytes on disk so far, a few times a second.
- * @throws PullError, or what a client throws; nothing half-made is left.
+ * @throws PullError, or what a client throws. No partial files are left.
  */
 export async function downloadModel(
   { storageUri: uri, destination: path }: PullRequest,
@@ -80,7 +82,7 @@ export async function downloadModel(
 
 async function fill(download: Download): Promise<string | undefined> {
   const { context, uri, signal } = download;
-  // Looking for files is waiting without bytes, so no rate is asked of it.
+  // Listing files is waiting without bytes, so no rate applies.
   const settings = { ...context.settings, minimumBytesPerSecond: 0 };
   const watch = createWatch({ settings, clock: context.clock, signal, shown: shownUri(uri) });
   try {
@@ -109,7 +111,7 @@ async function store(download: Download, file: RemoteFile): Promise<void> {
   await withRoom(download, file, (content) => download.tree.writeFile(file.path, content));
 }
 
-/** Unpacks the archives among the files as they come, and passes on the others. */
+/** Unpacks the archives among the files as they arrive, and passes on the others. */
 async function* unpacked(download: Download, files: AsyncIterable<RemoteFile>): AsyncGenerator<RemoteFile> {
   const admit = download.context.admission?.();
   for await (const file of files) {
@@ -125,14 +127,14 @@ async function unpack(download: Download, file: RemoteFile, { kind, rename }: Un
   const { limits } = context.settings;
   if (kind === 'tar') {
     const { unpackTar } = await import('../sources/archive-tar.ts');
-    // The transfer fails when the length that the source gave does not come.
+    // The transfer fails if it does not match the length that the source gave.
     const options = { limits, rename, lengthIsProved: file.size !== undefined };
     await withRoom(download, file, (content) => unpackTar(content, tree, options));
     return;
   }
   const { unpackZip } = await import('../sources/archive-zip.ts');
   const { archive } = destination;
-  // A zip is read from its end, so it has to be whole first.
+  // A zip is read from its end, so it must be complete first.
   await withRoom(download, file, (content) => pipeline(content, createWriteStream(archive, { flags: 'wx' })));
   await unpackZip(archive, tree, limits);
   await rm(archive);

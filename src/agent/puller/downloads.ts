@@ -21,13 +21,13 @@ export function createSharedDownloads(limit: number): SharedDownloads {
 export interface EachOptions {
   readonly perModel: number;
   readonly shared: SharedDownloads;
-  /** Called once, at the first failure, to end the other downloads of this model. */
+  /** Called once, at the first failure, to cancel the other downloads of this model. */
   readonly giveUp: () => void;
 }
 
 /**
- * Works through the items, one at a time always and several while shared downloads are to be had: a pull whose source
- * hangs takes nothing that another pull needs to go on. When it settles nothing is running any more.
+ * Processes the items, always one at a time and several while shared downloads are free: a pull whose source
+ * hangs takes nothing that another pull needs. When it settles, nothing is running any more.
  * @throws the first error of `work` or `items`.
  */
 export async function eachDownload<T>(

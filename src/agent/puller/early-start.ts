@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Whether models.json in a directory names a model that is surely for the puller's process, which is then started early. This
- * module imports nothing that takes time: an agent asks before it has loaded itself.
+ * Whether models.json in a directory names a model that certainly needs the puller's process, which is then started
+ * early. This module imports nothing slow: an agent calls it before it has loaded itself.
  */
 export function startsWithFarModels(configDir: string): boolean {
   try {
@@ -12,7 +12,7 @@ export function startsWithFarModels(configDir: string): boolean {
   }
 }
 
-/** By its text alone; what is not seen here only starts the process later. */
+/** By its text alone. A model missed here only starts the process later. */
 function namesFarModels(modelsJson: string): boolean {
   return /"storageUri"\s*:\s*"(?:(?!https?:|file:)|[^"]*\.(?:zip|tar|tgz|tar\.gz)")/i.test(modelsJson);
 }

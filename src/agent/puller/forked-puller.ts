@@ -9,19 +9,19 @@ import type { Crash, LostPull } from './pull-register.ts';
 import { createPullWorker, type PullWorker, type PullWorkerOptions } from './pull-worker.ts';
 
 export interface ForkedPullerOptions extends PullWorkerOptions {
-  /** The process's environment; what is secret in it is kept out of messages. */
+  /** The process's environment. Its secrets are kept out of messages. */
   readonly env: Environment;
 }
 
 export const DEFAULT_IDLE_MS = 10_000;
 export const DEFAULT_ABORT_GRACE_MS = 10_000;
 
-/** Pulls at once that have a process of their own, of some 60 MiB each. */
+/** The most pulls at once with a process of their own, of some 60 MiB each. */
 const ALONE_AT_ONCE = 4;
-/** Suspects remembered; of the oldest no more than their next crash is learnt again. */
+/** The number of suspects remembered. A forgotten one is found again at its next crash. */
 const SUSPECTS_KEPT = 1_000;
 
-/** A puller whose process can be started ahead of the first pull, which then need not wait for it. */
+/** A puller whose process can be started before the first pull, which then does not wait for it. */
 interface ForkedPuller extends Puller {
   warm(): void;
 }
@@ -30,10 +30,10 @@ interface ForkedPuller extends Puller {
  * Pulls in a child process that lives only while there is work, so that the storage SDKs and the buffers of large
  * downloads never count against the idle agent.
  *
- * One model may be such that the process dies of it, and would take all downloads along each time it is tried. So the pulls
- * that were in a process that died begin again at once, each in a process of its own, until one of them makes its process die
- * too: that one fails, with PullerCrashed, and has a process of its own until it comes through. The others lose what they
- * had fetched, once.
+ * One model may crash the process each time it is tried, and take all other downloads with it. So the pulls
+ * in a crashed process start again at once, each in a process of its own, until one of them crashes its process
+ * too. That one fails with PullerCrashed, and keeps a process of its own until it succeeds. The others lose their
+ * downloaded bytes once.
  */
 export function createForkedPuller(options: ForkedPullerOptions): ForkedPuller {
   const secrets = secretValues(options.env);
@@ -66,7 +66,7 @@ export function createForkedPuller(options: ForkedPullerOptions): ForkedPuller {
   const pull: Puller['pull'] = async (request, signal, onProgress) => {
     for (;;) {
       if (isAborted(signal))
-        return failedPull(new PullAbortedError('the pull was given up'), request, secrets);
+        return failedPull(new PullAbortedError('the pull was cancelled'), request, secrets);
       const outcome = await pullOnce(request, signal, onProgress);
       if (outcome.kind !== 'lost') {
         suspects.clear(request);
@@ -93,7 +93,7 @@ export function createForkedPuller(options: ForkedPullerOptions): ForkedPuller {
   };
 }
 
-/** TypeScript believes that a signal once seen unaborted stays so. */
+/** Without this TypeScript assumes that a signal once seen unaborted stays so. */
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }
@@ -101,13 +101,13 @@ function isAborted(signal: AbortSignal): boolean {
 type Pull = PullWorker['pull'];
 
 function crashed({ how }: LostPull, request: PullRequest, secrets: readonly string[]): PullResult {
-  const message = `the puller's process ended (${how}) while it fetched this model; the download is tried again`;
+  const message = `the puller's process ended (${how}) while it fetched this model; the download is retried`;
   return failedPull(new PullerCrashedError(message), request, secrets);
 }
 
-/** What was in a process that died, by model and URI: another version of the model has no part in it. */
+/** The pulls in a crashed process, by model and URI: another version of the model is not a suspect. */
 interface Suspects {
-  /** Undefined for what is no suspect; else aborted once the crash is explained by another one. */
+  /** Undefined if it is not a suspect. Otherwise aborted once another pull has explained the crash. */
   of(request: PullRequest): AbortSignal | undefined;
   suspect(request: PullRequest, crash: Crash): void;
   convict(request: PullRequest): void;

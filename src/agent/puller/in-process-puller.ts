@@ -35,22 +35,22 @@ interface Pulls<T> {
 }
 
 interface Bounds<T> {
-  /** For each model; what it makes throws at a file that is not for this process. */
+  /** Called for each model. The check it returns throws for a file that this process must not fetch. */
   readonly admission: () => (file: RemoteFile) => void;
-  /** What the pull resolves with for what was thrown there; undefined for any other error. */
+  /** The pull's result for an error of that check; undefined for any other error. */
   readonly left: (thrown: unknown) => T | undefined;
 }
 
 /**
- * Pulls any model in the process it is called in: the forked child, because a storage SDK, an archive and a large download raise a
- * process's memory for good, and may end it.
- * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is no network.
+ * Pulls any model in the calling process. It runs in the forked child, because a storage SDK, an archive or a large
+ * download raises a process's memory for good, and may crash it.
+ * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is not a network.
  */
 export function createInProcessPuller(options: InProcessPullerOptions): Puller {
   return createPulls<never>(options);
 }
 
-/** The same, for the models within bounds. @throws InvalidNetworkError */
+/** The same, limited to some models. @throws InvalidNetworkError */
 export function createPulls<T>(
   { env, settings, clock, resolve }: InProcessPullerOptions,
   bounds?: Bounds<T>,
@@ -79,7 +79,7 @@ export function createPulls<T>(
         onProgress({ id: request.id, bytes }),
       ).catch((thrown: unknown) =>
         either.aborted
-          ? failedPull(new PullAbortedError('the pull was given up'), request, secrets)
+          ? failedPull(new PullAbortedError('the pull was cancelled'), request, secrets)
           : (bounds?.left(thrown) ?? failedPull(thrown, request, secrets)),
       );
       running.add(download);

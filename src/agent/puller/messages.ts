@@ -1,7 +1,7 @@
 import type { SourceSettings } from '../sources/settings.ts';
 import type { PullProgress, PullRequest, PullResult } from './contract.ts';
 
-/** What the agent tells the puller's process; `pull` is a number of its own for each pull, since ids may repeat. */
+/** A message to the puller's process. `pull` is a unique number for each pull, since ids may repeat. */
 export type ToPuller =
   | { readonly type: 'configure'; readonly settings: SourceSettings }
   | { readonly type: 'pull'; readonly pull: number; readonly request: PullRequest }

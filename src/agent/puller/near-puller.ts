@@ -5,10 +5,10 @@ import type { Puller, PullRequest } from './contract.ts';
 import { createPulls, type InProcessPullerOptions } from './in-process-puller.ts';
 import { isNear, mayBeNear, NEAR, NEAR_BUDGET } from './near.ts';
 
-/** URIs remembered that led to more than is fetched here; of the oldest no more than that is learnt again. */
+/** The number of URIs remembered whose models are too large to fetch here. A forgotten one is found again. */
 const FAR_KEPT = 1_000;
 
-/** A file that is not fetched in this process; nobody sees it. */
+/** A file that this process must not fetch. The error stays inside this module. */
 class FarModelError extends MmsError {
   readonly code = 'FAR_MODEL';
   readonly retryable = true;
@@ -23,9 +23,9 @@ class FarModelError extends MmsError {
 }
 
 /**
- * Fetches small models in this process ({@link NEAR}), and has `far` fetch the others: a process that is there already has them
- * sooner than one that starts first, and what they need of memory is given back by its end.
- * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is no network.
+ * Fetches small models in this process ({@link NEAR}), and leaves the others to `far`. This process runs already, so it
+ * has small models sooner than one that must start; and the memory for large ones is freed when the other process ends.
+ * @throws InvalidNetworkError when `settings.deniedNetworks` holds something that is not a network.
  */
 export function createNearPuller(options: InProcessPullerOptions, far: Puller): Puller {
   const budget = createBudget(options.clock);
@@ -59,7 +59,7 @@ export function createNearPuller(options: InProcessPullerOptions, far: Puller): 
   };
 }
 
-/** Counts what was let in, not what has come: several files of a model come at the same time. */
+/** Counts admitted bytes, not received ones: several files of a model come at the same time. */
 function admission(spend: (bytes: number) => boolean): (file: RemoteFile) => void {
   let [files, bytes] = [0, 0];
   return (file) => {
@@ -71,11 +71,11 @@ function admission(spend: (bytes: number) => boolean): (file: RemoteFile) => voi
   };
 }
 
-/** What may be fetched here for a while. Each says whether it may be, and counts it when it may. */
+/** Limits the fetches of this process for a period. Each method returns whether the fetch fits, and counts it if so. */
 interface Budget {
-  /** One model more. */
+  /** One more model. */
   begin(): boolean;
-  /** So many bytes more. */
+  /** This many more bytes. */
   spend(bytes: number): boolean;
 }
 

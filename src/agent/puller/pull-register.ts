@@ -1,20 +1,20 @@
 import type { PullProgress, PullRequest, PullResult } from './contract.ts';
 
-/** The process ended with the pull in it. */
+/** The process ended during the pull. */
 export interface LostPull {
   readonly kind: 'lost';
   /** For people. */
   readonly how: string;
-  /** What the pull had to do with it. `proven`: nothing else was in the process. */
+  /** The pull's part in it. `proven`: no other pull was in the process. */
   readonly part: 'none' | 'proven' | { readonly suspectIn: Crash };
 }
 
-/** The end of a process with several pulls in it; `explained` once one of them has proven to be the reason. */
+/** The end of a process with several pulls in it. `explained` is aborted once one of them is proven to be the cause. */
 export interface Crash {
   readonly explained: AbortController;
 }
 
-/** What becomes of a pull in a process. */
+/** The outcome of a pull in a process. */
 type PullOutcome = PullResult | LostPull;
 
 interface PendingPull {
@@ -22,7 +22,7 @@ interface PendingPull {
   readonly settled: Promise<PullOutcome>;
 }
 
-/** The pulls that a child process has been asked for and has not answered. */
+/** The pulls that were sent to a child process and are not answered yet. */
 interface PullRegister {
   add(
     request: PullRequest,
@@ -31,7 +31,7 @@ interface PullRegister {
   progress(number: number, progress: PullProgress): void;
   settle(number: number, result: PullOutcome): void;
   all(): readonly (readonly [number: number, pending: PendingPull])[];
-  /** Waits for idleness although there was no pull yet. */
+  /** Starts waiting for idleness before the first pull. */
   rest(): void;
   /** Stops waiting for idleness. */
   close(): void;
@@ -42,7 +42,7 @@ interface Entry extends PendingPull {
   readonly onProgress: (progress: PullProgress) => void;
 }
 
-/** @param onIdle called when there has been no pull for `idleMs` milliseconds. */
+/** @param onIdle called when there was no pull for `idleMs` milliseconds. */
 export function createRegister(idleMs: number, onIdle: () => void): PullRegister {
   const pulls = new Map<number, Entry>();
   let idle: NodeJS.Timeout | undefined;

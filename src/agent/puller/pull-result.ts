@@ -5,8 +5,8 @@ import { printable, scrub, shownUri } from '../sources/redact.ts';
 import type { PullRequest, PullResult } from './contract.ts';
 
 /**
- * What anything thrown during a pull is to the agent.
- * @param secrets values that must not be in the message whatever happened.
+ * Turns anything thrown during a pull into the agent's result.
+ * @param secrets values that must never be in the message.
  */
 export function failedPull(
   thrown: unknown,

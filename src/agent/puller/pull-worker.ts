@@ -8,26 +8,26 @@ import type { PullerProcess } from './puller-process.ts';
 import { createRegister } from './pull-register.ts';
 import type { Crash, LostPull } from './pull-register.ts';
 
-/** One process at a time that pulls; started when there is something to pull. */
+/** One process at a time that pulls. It starts when there is something to pull. */
 export interface PullWorker {
   /** Starts the process ahead of the first pull. */
   warm(): void;
-  /** Never rejects. When it settles, nothing half-made is left. */
+  /** Never rejects. When it settles, no partial files are left. */
   pull(
     request: PullRequest,
     signal: AbortSignal,
     onProgress: (progress: PullProgress) => void,
   ): Promise<PullResult | LostPull>;
-  /** Waits for the pulls in it, which should be aborted, and lets the process go. */
+  /** Waits for its pulls, which should be aborted, and ends the process. */
   stop(): Promise<void>;
 }
 
 export interface PullWorkerOptions {
-  /** Gives a process to attach to, each time one is needed. */
+  /** Returns a process to attach to, whenever one is needed. */
   readonly spawn: () => ChildProcess;
   readonly settings: SourceSettings;
   readonly logger: Logger;
-  /** Milliseconds without a pull after which the process is let go. */
+  /** Milliseconds without a pull after which the process ends. */
   readonly idleMs: number;
   /** Milliseconds a pull may take to clean up after an abort before the process is killed. */
   readonly abortGraceMs: number;
@@ -37,7 +37,7 @@ export interface PullWorkerOptions {
 export function createPullWorker(options: PullWorkerOptions): PullWorker {
   const { spawn, settings, logger, idleMs, abortGraceMs } = options;
   let child: PullerProcess | undefined;
-  /** The pull for whose sake the process was killed: no other had a part in that. */
+  /** The pull for which the process was killed. The others had no part in it. */
   let killedFor: number | undefined;
   const letGo = (): void => {
     child?.end();
@@ -48,7 +48,7 @@ export function createPullWorker(options: PullWorkerOptions): PullWorker {
     const lost = pulls.all();
     const cause = killedFor;
     [child, killedFor] = [undefined, undefined];
-    if (lost.length > 0) logger.warn({ pulls: lost.length, how }, 'the puller ended with pulls in it');
+    if (lost.length > 0) logger.warn({ pulls: lost.length, how }, 'the puller ended during pulls');
     const suspectIn: Crash = { explained: new AbortController() };
     const partOf = (number: number): LostPull['part'] => {
       if (cause !== undefined) return cause === number ? 'proven' : 'none';
@@ -97,7 +97,7 @@ export function createPullWorker(options: PullWorkerOptions): PullWorker {
 
 async function removeLost({ id, destination }: PullRequest, logger: Logger): Promise<void> {
   await removeDestination(destination).catch((error: unknown) =>
-    logger.warn({ err: error, id }, 'a half-made download could not be removed'),
+    logger.warn({ err: error, id }, 'a partial download could not be removed'),
   );
 }
 
@@ -110,7 +110,7 @@ interface Asked {
   readonly abortGraceMs: number;
 }
 
-/** Sends one pull, and its abort; a process that does not clean up in time is killed, which settles the pull too. */
+/** Sends one pull, and its abort. A process that does not clean up in time is killed, which also settles the pull. */
 async function askFor(
   number: number,
   { process, kill, request, signal, settled, abortGraceMs }: Asked,

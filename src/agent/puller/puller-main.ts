@@ -8,16 +8,16 @@ import { servePuller } from './serve-puller.ts';
 const EXIT_SOFTWARE = 70;
 const UNASKED_MS = 10_000;
 
-// The model server runs as another user and has to read what is stored here.
+// The model server runs as another user and must be able to read the files.
 process.umask(0o022);
 
 const env = { ...process.env };
-// The clients of Azure and Google would read these by rules of their own; here all requests go by one set of rules.
+// Azure's and Google's clients have rules of their own for these variables. Here all requests follow one set of rules.
 for (const name of Object.keys(env)) {
   if (/^(?:https?|all|no)_proxy$/i.test(name)) Reflect.deleteProperty(process.env, name);
 }
-// AWS's client would send requests for a role's token there, too, which KServe's agent sends to AWS. What leads them
-// elsewhere is AWS_ENDPOINT_URL_STS.
+// AWS's client would also send token requests for a role there; KServe's agent sends those to AWS. To redirect them,
+// use AWS_ENDPOINT_URL_STS.
 Reflect.deleteProperty(process.env, 'AWS_ENDPOINT_URL');
 
 const served = servePuller(
@@ -34,7 +34,7 @@ function end(): void {
   void served.stop().finally(() => process.exit(0));
 }
 
-// Started ahead by an agent that then found that it has no use for a puller.
+// Started ahead by an agent that then needed no puller.
 const unasked = setTimeout(end, UNASKED_MS).unref();
 process.on('message', (message) => {
   clearTimeout(unasked);
@@ -46,7 +46,7 @@ process.on('SIGTERM', end);
 // Ctrl-C reaches the whole group; the agent decides what happens to the pulls.
 process.on('SIGINT', () => undefined);
 process.on('uncaughtException', (error) => {
-  // Only the kind and the place: an SDK's message or properties may quote a signed request.
+  // Only the name and the frames: an SDK's message or properties may quote a signed request.
   const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
   process.stderr.write(`the puller failed: ${error.name}\n${frames.join('\n')}\n`);
   process.exit(EXIT_SOFTWARE);

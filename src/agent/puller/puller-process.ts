@@ -9,21 +9,21 @@ export interface PullerProcess {
   readonly ended: Promise<void>;
   configured(settings: SourceSettings): PullerProcess;
   send(message: ToPuller): void;
-  /** Lets it end by itself; killed when it does not. */
+  /** Lets it end, and kills it if it does not. */
   end(): void;
   kill(): void;
 }
 
 interface PullerEvents {
   readonly onMessage: (message: FromPuller) => void;
-  /** Told once, however it ended. `how` is for people. */
+  /** Called once, however it ended. `how` is for people. */
   readonly onDeath: (process: PullerProcess, how: string) => Promise<void>;
 }
 
-/** A child that has been let go gets this long for its connections. */
+/** The time a released child gets to close its connections. */
 const END_GRACE_MS = 5_000;
 
-/** Speaks with a puller's process. */
+/** Communicates with a puller's process. */
 export function attachPuller(child: ChildProcess, { onMessage, onDeath }: PullerEvents): PullerProcess {
   const { promise: ended, resolve } = Promise.withResolvers<undefined>();
   let dead = false;
@@ -40,7 +40,7 @@ export function attachPuller(child: ChildProcess, { onMessage, onDeath }: Puller
       return process;
     },
     send: (message) => {
-      // A child that is just dying cannot be told; its death settles what was asked of it.
+      // A dying child cannot receive messages. Its end settles the pending requests.
       if (child.connected) child.send(message, () => undefined);
     },
     end: () => {
@@ -51,7 +51,7 @@ export function attachPuller(child: ChildProcess, { onMessage, onDeath }: Puller
     kill: () => void child.kill('SIGKILL'),
   };
   child.on('message', (message) => onMessage(message as FromPuller));
-  // Messages may still be on their way when the process has ended; the channel closes after the last of them.
+  // Messages may still arrive after the process has ended. The channel closes after the last of them.
   const channelClosed = new Promise<void>((closed) => child.once('disconnect', closed));
   child.once('exit', (code, signal) => {
     const how = signal === null ? `exit code ${code ?? '?'}` : signal;
@@ -59,9 +59,9 @@ export function attachPuller(child: ChildProcess, { onMessage, onDeath }: Puller
   });
   child.once('error', (error) => {
     child.kill('SIGKILL');
-    die(`could not be started or told: ${error.name}`);
+    die(`could not be started or reached: ${error.name}`);
   });
   const isGone = child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
-  if (isGone) queueMicrotask(() => die('it had ended before anything was asked of it'));
+  if (isGone) queueMicrotask(() => die('it had ended before the first message'));
   return process;
 }

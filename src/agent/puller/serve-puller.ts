@@ -3,11 +3,11 @@ import type { FromPuller, ToPuller } from './messages.ts';
 
 interface ServedPuller {
   receive(message: ToPuller): void;
-  /** Ends all pulls and cleans up after them. */
+  /** Cancels all pulls and cleans up after them. */
   stop(): Promise<void>;
 }
 
-/** Puts a puller behind messages: the child's side of the forked puller. */
+/** Serves a puller over messages: the child's side of the forked puller. */
 export function servePuller(
   create: (settings: Extract<ToPuller, { type: 'configure' }>['settings']) => Puller,
   send: (message: FromPuller) => void,

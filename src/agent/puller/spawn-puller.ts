@@ -8,10 +8,10 @@ import type { Environment } from '../sources/environment.ts';
 const HEAP_MIB = 96;
 
 /**
- * Starts a puller's process, with exactly this environment, for the caller to attach to: one that is not configured ends by
- * itself. This module imports nothing that takes time, so that an agent can start the process before it has loaded itself.
+ * Starts a puller's process, with exactly this environment, for the caller to attach to. If it is not configured, it
+ * exits. This module imports nothing slow, so that an agent can start the process before it has loaded itself.
  * @param entry puller-main.ts, or the bundle made of it.
- * @param env credentials reach the process this way.
+ * @param env passes the credentials to the process.
  */
 export function spawnPuller(entry: URL, env: Environment): ChildProcess {
   const child = fork(fileURLToPath(entry), [], {
@@ -23,6 +23,6 @@ export function spawnPuller(entry: URL, env: Environment): ChildProcess {
     ],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  // The code that attaches sees that there is no process; until then no listener may be there.
+  // The code that attaches notices that there is no process. Until then, ignore the error.
   return child.on('error', () => undefined);
 }

@@ -5,21 +5,21 @@ import { canEverFit, planRoom, type Urgency } from './residency.decide.ts';
 import { enqueue, judgeSize } from './settle.ts';
 import { refusal } from './waiting.ts';
 
-/** As many models at once are fetched and loaded although nobody asked for them. */
+/** The most models that are fetched and loaded at once without a request for them. */
 const PROVING_AT_ONCE = 24;
-/** As many of those that wait are looked at in one turn; the next ones come when these are served. */
+/** The most waiting models examined in one turn. The next ones are examined when these are done. */
 const LOOKED_AT = 64;
 
 /**
- * What became of one model. `passed`: it goes on without room, or cannot go on now, and others can. `promised`: room is being
- * made. `blocked`: there is no room, and those behind it wait too, so that a large model is not passed by for ever. `unmeasured`:
- * the process is looked at first, and nobody goes on before that.
+ * The outcome for one model. `passed`: it needs no room, or cannot proceed now, and others can. `promised`: room is
+ * being made. `blocked`: there is no room, and those behind it wait too, so that a large model is not overtaken
+ * forever. `unmeasured`: the process must be measured first, and nothing proceeds before that.
  */
 type Placing =
   | { readonly kind: 'passed' | 'blocked' | 'unmeasured' }
   | { readonly kind: 'promised'; readonly need: number };
 
-/** Decides which models are loaded and which make room for them; requests before all that nobody waits for. */
+/** Decides which models are loaded and which make room for them. Requested models come before all others. */
 export function admit(books: Books, now: MonotonicMs): void {
   books.blocked = false;
   if (!books.onDemand) return;
@@ -52,7 +52,7 @@ export function admit(books: Books, now: MonotonicMs): void {
   admitProofs(books, place);
 }
 
-/** It is full: the others come back when they are asked for. */
+/** The budget is full: the others return when they are requested. */
 function dropHot(books: Books): void {
   for (const other of [...books.queues.of('hot')]) {
     books.queues.remove(other);
@@ -64,7 +64,7 @@ function admitProofs(
   books: Books,
   place: (entry: Entry, urgency: Urgency, mayEvict: boolean) => Placing['kind'],
 ): void {
-  // One of those before may have had the process measured.
+  // An earlier model may have started a measurement.
   if (books.measuring) return;
   for (const entry of firstOf(books, 'proof')) {
     if (!books.proving.has(entry) && books.proving.size >= PROVING_AT_ONCE) return;
@@ -100,11 +100,11 @@ function placeOne(books: Books, entry: Entry, placement: Placement): Placing {
   }
   if (entry.notBefore !== undefined && entry.notBefore > now) {
     books.lookAt(entry.notBefore);
-    // What waits for its time takes no place among those at work.
+    // A model in backoff does not count as running.
     books.proving.delete(entry);
     return { kind: 'passed' };
   }
-  // It is being unloaded; that is awaited first.
+  // It is being unloaded. Wait for that first.
   if (holdsMemory(entry) && !answers(entry)) return { kind: 'passed' };
   const need = sizeOf(entry);
   const standing = memory.standing(promised);
@@ -115,7 +115,7 @@ function placeOne(books: Books, entry: Entry, placement: Placement): Placing {
   }
   if (fetchIfMissing(books, entry)) return { kind: 'passed' };
   if (memory.wantsMeasure(need)) {
-    // What is being loaded has not grown to its size yet; each that ends is a reason to look again.
+    // A loading model has not reached its size yet. The end of each load triggers another check.
     if (books.loading.size === 0) books.measure();
     return { kind: 'unmeasured' };
   }
@@ -151,14 +151,14 @@ function refuseTooLarge(books: Books, entry: Entry): void {
   judgeSize(books, entry);
   const why = entry.tooLarge ?? 'there is no room for it beside the models that are pinned';
   books.waiting.endAll(entry, refusal('ModelTooLarge', `model ${entry.name}: ${why}`));
-  // What was measured stands in its way, and may not for ever.
+  // It is blocked by a measured value, which may change.
   if (entry.tooLarge === undefined) enqueue(books, entry);
 }
 
-/** Has the files of a model fetched, if there is room for them; false when they are there. */
+/** Fetches the files of a model if there is room for them. False if they are on disk. */
 function fetchIfMissing(books: Books, entry: Entry): boolean {
   if (entry.residence === 'away') {
-    // Its files are being removed, or that has not begun.
+    // Its files are being removed, or that is about to start.
     if (entry.model?.serve !== 'none') return true;
     send(books, entry, 'rest');
   }
@@ -168,7 +168,7 @@ function fetchIfMissing(books: Books, entry: Entry): boolean {
   return true;
 }
 
-/** True when so many bytes more fit; else room is made, and the next look may find it. */
+/** True if this many more bytes fit. Otherwise room is made for a later attempt. */
 function makeDiskRoom(books: Books, more: number): boolean {
   const plan = books.disk.planRoom(more);
   if (plan.kind === 'fits') return true;
@@ -197,7 +197,7 @@ function removeFiles(books: Books, victims: readonly Entry[]): void {
   }
 }
 
-/** The budget may have become smaller, or the process larger than what was declared. */
+/** The budget may have become smaller, or the process larger than declared. */
 function trimMemory(books: Books, now: MonotonicMs): void {
   const standing = books.memory.standing(0);
   if (standing.charged - standing.leaving <= standing.allowed) return;

@@ -7,20 +7,20 @@ import type { LoadQueues } from './queues.ts';
 import type { ByteCount } from './residency.decide.ts';
 import type { WaitingRoom } from './waiting.ts';
 
-/** What happened, counted since the agent began. */
+/** Counters since the agent started. */
 export interface ResidencyCounts {
-  /** Requests that found their model loaded, and those that had to wait. */
+  /** Requests that found their model loaded, and requests that had to wait. */
   hits: number;
   misses: number;
   loads: number;
   /** Unloads that made room. */
   evictions: number;
   diskEvictions: number;
-  /** Misses that would have been hits with so many times the budget. */
+  /** Misses that would have been hits with this many times the budget. */
   readonly spared: Map<number, number>;
 }
 
-/** All that residency knows; only its own parts write it. */
+/** The state of residency. Only its own parts write it. */
 export interface Books {
   readonly clock: Clock;
   readonly entries: Map<string, Entry>;
@@ -30,49 +30,49 @@ export interface Books {
   /** Loaded, not used at this moment, and not pinned. */
   readonly idle: LruList<Entry>;
   readonly waiting: WaitingRoom;
-  /** Models that are fetched or loaded although nobody asked; only so many at once. */
+  /** Models that are fetched or loaded without a request; their number is limited. */
   readonly proving: Set<Entry>;
-  /** Models that are to be loaded, with room for them, and that are not loaded yet. */
+  /** Models that have room and are going to be loaded, but are not loaded yet. */
   readonly loading: Set<Entry>;
-  /** Names for the engine to decide for again. */
+  /** Names for the engine to reconsider. */
   readonly changed: Set<string>;
   readonly counts: ResidencyCounts;
-  /** All that was ever evicted. */
+  /** The total of all evictions. */
   evictedBytes: ByteCount;
   onDemand: boolean;
   pinned: ReadonlySet<string>;
-  /** What the pinned models in memory took when the look began: they never make room. */
+  /** The bytes of the pinned models in memory when the pass began: they never make room. */
   pinnedCharge: ByteCount;
-  /** The models to come back are sorted by their heat. */
+  /** The models to bring back are sorted by their heat. */
   hotInOrder: boolean;
   serverUp: boolean;
-  /** The pod ends. */
+  /** The pod is terminating. */
   draining: boolean;
-  /** When a process of the model server was last ended while models were loaded. */
+  /** The time when a process of the model server was last killed during loads. */
   killedAt: MonotonicMs | undefined;
-  /** Files of models that sleep stay on disk; not beside a server that would load them when it starts. */
+  /** Files of sleeping models stay on disk, except beside a server that would load them at start. */
   keepsFiles: boolean;
   /** The process is being measured, and nothing is loaded before that is done. */
   measuring: boolean;
-  /** Somebody waits for room: who stops using a model says so. */
+  /** A request waits for room: when a model is no longer in use, run another pass. */
   blocked: boolean;
-  /** Looks again soon; many calls in one turn are one look. */
+  /** Schedules another pass soon. Many calls in one turn make one pass. */
   readonly look: () => void;
   readonly lookAt: (at: MonotonicMs) => void;
-  /** Measures the process, if it can be, and loads nothing until that is done. */
+  /** Measures the process, if possible, and loads nothing until that is done. */
   readonly measure: () => void;
-  /** Memory is full, or everything has been loaded once. */
+  /** Memory is full, or every model has been loaded once. */
   readonly settled: () => void;
 }
 
-/** Sets where a model should be; the engine hears of it at the end of the look. */
+/** Sets where a model should be. The engine is notified at the end of the pass. */
 export function send(books: Books, entry: Entry, residence: Entry['residence']): void {
   if (entry.residence === residence) return;
   entry.residence = residence;
   books.changed.add(entry.name);
 }
 
-/** Puts a loaded model where it can be chosen to go, unless it is used or pinned. */
+/** Makes a loaded model a candidate for eviction, unless it is in use or pinned. */
 export function mayGo(books: Books, entry: Entry): void {
   if (entry.inFlight > 0 || books.pinned.has(entry.name) || entry.residence !== 'memory') return;
   if (entry.lastUse === undefined) books.idle.pushOldest(entry);

@@ -6,10 +6,10 @@ import { type ByteCount, type HeldAtEnd, suspectCharge } from './residency.decid
 import { enqueue } from './settle.ts';
 import { refusal } from './waiting.ts';
 
-/** A model that was being loaded when the model server ended is not tried again before this, others are. */
+/** A model that was loading when the model server ended is not retried before this time; others are. */
 const SUSPECT_PAUSE = seconds(2);
 
-/** Forgets a model of which nothing is left. */
+/** Forgets a model once nothing of it is left. */
 export function forget(books: Books, name: string): void {
   const entry = books.entries.get(name);
   if (entry === undefined) return;
@@ -24,13 +24,13 @@ export function forget(books: Books, name: string): void {
   books.look();
 }
 
-/** Nothing is loaded any more. What was comes back when the server does: the hottest first, suspects last. */
+/** Nothing is loaded any more. The models come back when the server does: the hottest first, suspects last. */
 export function serverGone(books: Books, loading: readonly string[], now: MonotonicMs): void {
   books.serverUp = false;
   if (books.draining) endWaits(books);
   if (!books.onDemand) return;
   if (!books.keepsFiles) {
-    // Those in place are loaded by the next process as it starts; which they are, the engine sees to as with residency always.
+    // The next process loads the models in place as it starts. The engine finds out which, as with residency always.
     books.memory.serverGone(undefined);
     return;
   }
@@ -53,8 +53,8 @@ export function serverGone(books: Books, loading: readonly string[], now: Monoto
 }
 
 /**
- * A process of the model server was ended while it loaded, and the server starts it again with what was loaded before: MLServer with
- * workers. The models that were being loaded then all fail, one after the other; the first of them teaches.
+ * A process of the model server was killed during loads, and the server restarts it with the models from before: MLServer with
+ * workers. All loading models then fail, one after the other, and only the first failure counts.
  */
 export function killedLoading(books: Books, name: string, now: MonotonicMs): boolean {
   if (!books.onDemand || !books.entries.has(name)) return false;
@@ -62,7 +62,7 @@ export function killedLoading(books: Books, name: string, now: MonotonicMs): boo
   books.killedAt = now;
   const held = heldNow(books);
   suspect(books, [...books.loading].filter(isBeingLoaded), now);
-  // Those whose loads have not begun had their room by what held before.
+  // Models whose loads have not started got their room under the old limit.
   for (const entry of books.loading) {
     books.memory.uncharge(entry);
     send(books, entry, 'rest');
@@ -73,7 +73,7 @@ export function killedLoading(books: Books, name: string, now: MonotonicMs): boo
   return true;
 }
 
-/** Those that were being loaded when a server ended may be larger than they say, and are not tried again at once. */
+/** Models that were loading when a server ended may be larger than declared, and are not retried at once. */
 function suspect(books: Books, suspects: readonly Entry[], now: MonotonicMs): void {
   for (const entry of suspects) {
     if (entry.charge > 0 && Number.isFinite(books.memory.budget()))
@@ -82,7 +82,7 @@ function suspect(books: Books, suspects: readonly Entry[], now: MonotonicMs): vo
   }
 }
 
-/** What the server was charged with that it really had, or was loading: others only had their room. */
+/** The charge of models that were really in the server, or loading. Others only had their room reserved. */
 function heldNow({ memory }: Books): HeldAtEnd {
   let [loaded, loading] = [0, 0];
   for (const entry of memory.holders()) {
@@ -92,7 +92,7 @@ function heldNow({ memory }: Books): HeldAtEnd {
   return { loaded, loading };
 }
 
-/** In a pod that ends, a model server that has ended does not come back. */
+/** In a terminating pod, a model server that has ended does not come back. */
 export function startDraining(books: Books): 'wakes' | 'ends' {
   books.draining = true;
   if (!books.serverUp) endWaits(books);
@@ -105,7 +105,7 @@ export function endWaits({ entries, waiting }: Books): void {
 
 export const ENDING = refusal('Stopping', 'the pod is ending; send the request again', milliseconds(1_000));
 
-/** Takes over another residency, budget or set of pinned models. */
+/** Applies a new residency, budget or set of pinned models. */
 export function configure(books: Books, residency: Residency): void {
   const onDemand = residency.kind === 'on-demand';
   books.pinned = onDemand ? residency.pinned : new Set();
@@ -124,7 +124,7 @@ export function configure(books: Books, residency: Residency): void {
     else if (books.pinned.has(entry.name)) {
       books.idle.remove(entry);
       if (entry.residence !== 'memory') enqueue(books, entry);
-    } else if (entry.seenLoaded && !entry.listed) mayGo(books, entry);
+    } else if (entry.seenLoaded && entry.list === undefined) mayGo(books, entry);
   }
 }
 

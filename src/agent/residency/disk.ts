@@ -1,12 +1,12 @@
 import type { TrackedModel } from '../engine/tracked-model.ts';
 import type { Entry } from './entry.ts';
-import { createLruList, type LruLinks, unlisted } from './lru-list.ts';
+import { createLruList } from './lru-list.ts';
 import type { ByteCount } from './residency.decide.ts';
 
-/** What the files of all models take of the disk. */
+/** The disk space that the files of all models take. */
 export interface DiskLedger {
   setBudget(budget: ByteCount | undefined): void;
-  /** Takes over what is known of a model's files, and whether it sleeps. */
+  /** Records what is known of a model's files, and whether it sleeps. */
   observe(entry: Entry, model: Readonly<TrackedModel>): void;
   forget(entry: Entry): void;
   used(): ByteCount;
@@ -15,27 +15,18 @@ export interface DiskLedger {
   planRoom(more: ByteCount): DiskPlan;
 }
 
-/** `make`: it fits once the files of these, and those that leave already, are gone. `full`: nothing more can go. */
+/**
+ * `make`: it fits once the files of these, and those already leaving, are gone. `full`: nothing more can be removed.
+ */
 type DiskPlan =
   { readonly kind: 'fits' | 'full' } | { readonly kind: 'make'; readonly victims: readonly Entry[] };
-
-interface Node extends LruLinks<Node> {
-  readonly entry: Entry;
-}
 
 export function createDiskLedger(): DiskLedger {
   let budget = Number.POSITIVE_INFINITY;
   let used = 0;
-  /** Those that sleep with files on disk, in the order in which they fell asleep. */
-  const sleeping = createLruList<Node>();
-  const nodes = new Map<Entry, Node>();
+  /** Sleeping models with files on disk, in the order in which they fell asleep. */
+  const sleeping = createLruList<Entry>();
   const leaving = new Set<Entry>();
-  const drop = (entry: Entry): void => {
-    const node = nodes.get(entry);
-    if (node === undefined) return;
-    sleeping.remove(node);
-    nodes.delete(entry);
-  };
   const charge = (entry: Entry, size: ByteCount): void => {
     used += size - entry.diskCharge;
     entry.diskCharge = size;
@@ -48,11 +39,11 @@ export function createDiskLedger(): DiskLedger {
     used: () => used,
     forget: (entry) => {
       charge(entry, 0);
-      drop(entry);
+      sleeping.remove(entry);
       leaving.delete(entry);
     },
     leave: (entry) => {
-      drop(entry);
+      sleeping.remove(entry);
       leaving.add(entry);
     },
     observe: (entry, model) => {
@@ -60,19 +51,15 @@ export function createDiskLedger(): DiskLedger {
       charge(entry, files ? model.bytes : 0);
       if (!files || entry.residence !== 'away') leaving.delete(entry);
       const sleeps = files && model.parked && entry.residence === 'rest' && entry.waiters.size === 0;
-      if (!sleeps) drop(entry);
-      else if (!nodes.has(entry)) {
-        const node = { ...unlisted<Node>(), entry };
-        nodes.set(entry, node);
-        sleeping.push(node);
-      }
+      if (!sleeps) sleeping.remove(entry);
+      else if (entry.list !== sleeping) sleeping.push(entry);
     },
     planRoom: (more) => {
       if (used + more <= budget) return { kind: 'fits' };
       let short = used + more - budget;
       for (const { diskCharge } of leaving) short -= diskCharge;
       const victims: Entry[] = [];
-      for (const { entry } of sleeping.oldestFirst()) {
+      for (const entry of sleeping.oldestFirst()) {
         if (short <= 0) break;
         victims.push(entry);
         short -= entry.diskCharge;

@@ -9,7 +9,7 @@ import { type LruLinks, unlisted } from './lru-list.ts';
 import { type ByteCount, cooled, type Evictable } from './residency.decide.ts';
 import type { WakeOutcome } from './waker.ts';
 
-/** For what a model is to be loaded, the most urgent first. */
+/** Why a model should be loaded, the most urgent reason first. */
 export const QUEUES = ['request', 'pinned', 'hot', 'proof'] as const;
 export type QueueName = (typeof QUEUES)[number];
 
@@ -18,21 +18,21 @@ export interface Waiter {
   readonly end: (outcome: WakeOutcome) => void;
 }
 
-/** For most models nobody waits, and a set for each would take 200 bytes. */
+/** Undefined for most models, which no request waits for: a set for each would take 200 bytes. */
 export const NOBODY: ReadonlySet<Waiter> = new Set();
 
-/** What residency keeps of one model. */
+/** Residency's record of one model. Its list is that of the models in memory that may be unloaded, or of those whose files may be deleted. */
 export interface Entry extends LruLinks<Entry>, Evictable {
   readonly name: string;
-  /** Undefined until the engine has told of it. */
+  /** Undefined until the engine has reported it. */
   model: Readonly<TrackedModel> | undefined;
-  /** What the engine is told. */
+  /** What the engine is told to do. */
   residence: Residence;
-  /** What it takes of the memory: from the decision to load it until it is unloaded. */
+  /** Its memory charge: from the decision to load it until it is unloaded. */
   charge: ByteCount;
-  /** Its files take that much of the disk; see the disk's ledger. */
+  /** The disk space of its files; see the disk's ledger. */
   diskCharge: ByteCount;
-  /** What its files took when they were on disk last. */
+  /** The disk space of its files when they were last on disk. */
   bytesOnDisk: ByteCount;
   keepUntil: MonotonicMs;
   lastUse: MonotonicMs | undefined;
@@ -40,19 +40,19 @@ export interface Entry extends LruLinks<Entry>, Evictable {
   /** Only the waiting room sets it. */
   waiters: ReadonlySet<Waiter>;
   queue: QueueName | undefined;
-  /** What had been evicted of all models before it was, if it was. */
+  /** The total of all evictions before its own, if it was evicted. */
   evictedAfter: ByteCount | undefined;
-  /** It is not loaded before that. */
+  /** It is not loaded before this time. */
   notBefore: MonotonicMs | undefined;
-  /** The model server has been seen to have it since it was last decided to load it. */
+  /** The model server has been seen to have it since the last decision to load it. */
   seenLoaded: boolean;
-  /** The version that was looked at last, to see when another one is wanted. */
+  /** The version that was last examined, to notice a new one. */
   known: ModelSpec | undefined;
-  /** Its size is other than what was declared. */
+  /** Its size differs from the declared one. */
   learned: ByteCount | undefined;
   /** Why it is never loaded: it alone is larger than the budget. */
   tooLarge: string | undefined;
-  /** How often it was used of late, as of `heatAt`. */
+  /** How often it was used recently, as of `heatAt`. */
   heat: number;
   heatAt: MonotonicMs;
 }
@@ -82,7 +82,7 @@ export function newEntry(name: string, now: MonotonicMs): Entry {
   };
 }
 
-/** Whether requests for it are answered by the model server now; another version than the wanted one is as good. */
+/** Whether the model server now answers requests for it. A version other than the desired one counts too. */
 export function answers({ model }: Entry): boolean {
   return model !== undefined && model.served.kind !== 'absent' && !model.unloading;
 }
@@ -92,7 +92,7 @@ export function holdsMemory({ model }: Entry): boolean {
   return model !== undefined && (model.served.kind !== 'absent' || model.unloading || model.loading);
 }
 
-/** Whether the model server is loading it at this moment, which cannot be called back. */
+/** Whether the model server is loading it now, which cannot be cancelled. */
 export function isBeingLoaded({ model }: Entry): boolean {
   return model?.loading === true && model.served.kind === 'absent';
 }
@@ -105,12 +105,12 @@ export function isOnDisk({ model }: Entry): boolean {
   return stored !== undefined || previous !== undefined;
 }
 
-/** Whether the wanted version has been loaded once. */
+/** Whether the desired version has been loaded once. */
 export function isProved({ model }: Entry): boolean {
   return model?.desired !== undefined && model.loadedHash === specHash(model.desired);
 }
 
-/** What it is charged with when it is loaded: at least one byte, so that it is seen to be charged. */
+/** Its charge when loaded: at least one byte, so that 0 means not charged. */
 export function sizeOf({ learned, model }: Entry): ByteCount {
   return learned ?? declaredSize(model?.desired ?? model?.stored);
 }
@@ -120,7 +120,7 @@ function declaredSize(spec: ModelSpec | undefined): ByteCount {
   return quantity === undefined ? 1 : Math.max(1, Number(toBytes(quantity)));
 }
 
-/** The failure for which there is nothing to wait: the source, or the model server, said no to the wanted version. */
+/** A failure for which waiting is pointless: the source, or the model server, refused the desired version. */
 export function standingFailure({ model }: Entry, now: MonotonicMs): ModelFailure | undefined {
   if (model?.failure === undefined || model.desired === undefined) return undefined;
   const { failure } = model;

@@ -3,13 +3,13 @@ import { isRecord } from '../../lib/json.ts';
 import { readPlainFile, replaceFile } from '../files/own-files.ts';
 import type { RememberedHeat } from './residency.ts';
 
-/** A file, which no model server takes for a model. */
+/** A file, so that no model server takes it for a model. */
 const HEAT_FILE = '.kserve-mms-heat.json';
-/** So many of the hottest: more than these the memory seldom holds, and they make some 50 KiB. */
+/** The number of hottest models that are kept: memory seldom holds more, and they make some 50 KiB. */
 const MOST_KEPT = 1_000;
 const LONGEST_BYTES = 1024 * 1024;
 
-/** What the agent before this one wrote; nothing where there is no such file, or another one. */
+/** What an earlier agent wrote. Empty if there is no such file, or it is invalid. */
 export async function readHeat(modelDir: string): Promise<RememberedHeat> {
   const parsed = parsedOf((await readPlainFile(join(modelDir, HEAT_FILE), LONGEST_BYTES)) ?? '');
   const heat = new Map<string, number>();
@@ -34,7 +34,7 @@ function isPositive(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value > 0;
 }
 
-/** Writes it whole or not at all; the hottest come first. */
+/** Writes it atomically, the hottest first. */
 export function writeHeat(modelDir: string, { heat, base }: RememberedHeat): Promise<void> {
   const models = [...heat].slice(0, MOST_KEPT).map(([name, value]) => [name, Number(value.toFixed(3))]);
   return replaceFile(

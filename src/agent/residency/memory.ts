@@ -8,41 +8,43 @@ import {
 } from './residency.decide.ts';
 import { createServerProcess } from './server-process.ts';
 
-/** How the memory stands, for people. */
+/** The state of the memory, for people. */
 export interface MemoryFigures {
-  /** Undefined: there is none, and everything fits. */
+  /** Undefined: there is no limit, and everything fits. */
   readonly budget: ByteCount | undefined;
   readonly charged: ByteCount;
-  /** What the model server takes beyond what it takes without models; undefined where it cannot be measured. */
+  /** The most that was ever charged since the model server began. */
+  readonly peak: ByteCount;
+  /** The model server's memory minus its memory without models. Undefined if it cannot be measured. */
   readonly measured: ByteCount | undefined;
   readonly allowed: ByteCount;
 }
 
-/** What the models take of the model server's memory: declared, learned, and measured where that can be. */
+/** What the models take of the model server's memory: declared, learned, and measured if possible. */
 export interface MemoryLedger {
   setBudget(budget: ByteCount | undefined): void;
   budget(): ByteCount;
   charge(entry: Entry, size: ByteCount): void;
   uncharge(entry: Entry): void;
-  /** Its unload is decided; it stays charged until it is done. */
+  /** Its unload is decided. It stays charged until that is done. */
   leave(entry: Entry): void;
-  /** Its unload is called off. */
+  /** Its unload is cancelled. */
   stay(entry: Entry): void;
-  /** Those that are charged, also those that leave. */
+  /** All charged models, also those that are leaving. */
   holders(): ReadonlySet<Entry>;
   standing(promised: ByteCount): MemoryStanding;
-  /** Whether the process has to be looked at before one more of this size is loaded. */
+  /** Whether the process must be measured before one more model of this size is loaded. */
   wantsMeasure(size: ByteCount): boolean;
-  /** What the process takes in all. */
+  /** The total memory of the process. */
   measured(resident: ByteCount): void;
-  /** The process ended: the next one has nothing. `held` is what it was charged with; undefined: it was not loading. */
+  /** The process ended: the next one has no models. `held` is its charge, or undefined if it was not loading. */
   serverGone(held: HeldAtEnd | undefined): void;
-  /** What the process takes without models, for the agent after this one. */
+  /** The memory of the process without models, for the next agent. */
   base(): ByteCount | undefined;
   figures(): MemoryFigures;
 }
 
-/** @param knownBase what an agent before this one has measured of the process without models */
+/** @param knownBase the memory of the process without models, as measured by an earlier agent */
 export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedger {
   let budget = Number.POSITIVE_INFINITY;
   let charged = 0;
@@ -61,7 +63,7 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
     setBudget: (next) => {
       const before = budget;
       budget = next ?? Number.POSITIVE_INFINITY;
-      // Whoever gives more knows better than what was learned.
+      // A new budget overrides what was learned: its author may know better.
       if (budget !== before) ceiling = Number.POSITIVE_INFINITY;
     },
     budget: () => budget,
@@ -95,7 +97,7 @@ export function createMemoryLedger(knownBase: ByteCount | undefined): MemoryLedg
     base: process.base,
     figures: () => ({
       budget: Number.isFinite(budget) ? budget : undefined,
-      charged,
+      ...{ charged, peak },
       measured: process.taken(),
       allowed: allowed(),
     }),

@@ -9,11 +9,11 @@ const PREFIX = 'kserve_mms_agent';
 const WAIT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 export interface ResidencyMetrics {
-  /** A request has waited for its model; `outcome` is `loaded`, `removed`, or why it was refused. */
+  /** A request has waited for its model. `outcome` is `loaded`, `removed`, or the reason of the refusal. */
   readonly waited: (took: Milliseconds, outcome: string) => void;
 }
 
-/** Adds what is known of models that sleep to the agent's metrics; `figures` is read at each scrape. */
+/** Adds the metrics of sleeping models to the agent's. `figures` is read at each scrape. */
 export function addResidencyMetrics(
   registry: Registry,
   figures: () => ResidencyFigures,
@@ -41,18 +41,23 @@ export function addResidencyMetrics(
     });
   gauge('resident_models', 'Models in memory', ({ loaded }) => loaded);
   gauge('waiting_requests', 'Requests that wait for their models', ({ waiting }) => waiting);
-  gauge('memory_budget_bytes', 'What models in memory may take', ({ memory }) => memory.budget);
-  gauge('memory_allowed_bytes', 'The same after what was measured', ({ memory }) =>
+  gauge('memory_budget_bytes', 'Memory that models may take', ({ memory }) => memory.budget);
+  gauge('memory_allowed_bytes', 'The memory budget after measurements', ({ memory }) =>
     Number.isFinite(memory.allowed) ? memory.allowed : undefined,
   );
-  gauge('resident_declared_bytes', 'What models in memory take as declared', ({ memory }) => memory.charged);
+  gauge('resident_declared_bytes', 'Declared memory of the models in memory', ({ memory }) => memory.charged);
+  gauge(
+    'resident_declared_peak_bytes',
+    'The maximum declared memory of the models in memory since the model server started',
+    ({ memory }) => memory.peak,
+  );
   gauge(
     'resident_measured_bytes',
-    'What the model server takes beyond what it takes without models; absent where it does not say',
+    'Memory of the model server beyond its memory without models; absent if it is not reported',
     ({ memory }) => memory.measured,
   );
   addSource(registers, source);
-  gauge('disk_used_bytes', 'What the files of all models take', ({ diskUsed }) => diskUsed);
+  gauge('disk_used_bytes', 'Disk space of the files of all models', ({ diskUsed }) => diskUsed);
   addCounts(registers, figures);
   return { waited: (took, outcome) => waits.observe({ outcome }, took / 1000) };
 }
@@ -60,7 +65,7 @@ export function addResidencyMetrics(
 function addSource(registers: Registry[], source: () => MemorySource): void {
   new Gauge({
     name: `${PREFIX}_memory_source`,
-    help: 'How the memory of the model server is known: by what it says itself, by the kernel, or only by what models declare',
+    help: 'How the memory of the model server is known: from the server, from the kernel, or only from what models declare',
     labelNames: ['source'],
     registers,
     collect() {
@@ -85,7 +90,7 @@ function addCounts(registers: Registry[], figures: () => ResidencyFigures): void
   count('residency_misses_total', 'Requests that had to wait for their model', ({ misses }) => misses);
   new Counter({
     name: `${PREFIX}_residency_spared_misses_total`,
-    help: 'Requests that had to wait, and would not have with so many times the memory budget',
+    help: 'Requests that had to wait, and would not have with this many times the memory budget',
     labelNames: ['budget'],
     registers,
     collect() {

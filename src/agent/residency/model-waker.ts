@@ -11,11 +11,11 @@ interface WakerSettings {
   readonly waitWhileServerIsAway: boolean;
   /** A request has waited for its model. */
   readonly waited: (took: Milliseconds, outcome: WakeOutcome) => void;
-  /** Aborts when the agent ends: nothing is loaded from then on. */
+  /** Aborts when the agent stops: nothing is loaded after that. */
   readonly stopping: AbortSignal;
 }
 
-/** What the proxy asks, answered out of the books. A request for a model that is loaded costs a look into a map and two counters. */
+/** Answers the proxy's questions from the state. A request for a loaded model costs one map lookup and two counters. */
 export function createWaker(books: Books, settings: WakerSettings): ModelWaker {
   const { waitWhileServerIsAway, waited, stopping } = settings;
   const { clock, entries } = books;
@@ -79,7 +79,7 @@ const UNKNOWN = { kind: 'unknown' } as const;
 const ASLEEP = { kind: 'asleep' } as const;
 const SERVER_AWAY = { kind: 'server-away' } as const;
 
-/** What a larger budget would bring, told before anybody has to try it. */
+/** Records whether a larger budget would have helped, so that you can see it before you try one. */
 function countSpared({ counts, evictedBytes, memory }: Books, { evictedAfter }: Entry): void {
   if (evictedAfter === undefined) return;
   for (const times of keptBy(evictedBytes - evictedAfter, memory.budget()))
@@ -90,20 +90,20 @@ function isWanted({ known }: Entry): boolean {
   return known !== undefined;
 }
 
-/** It is removed, and the model server says so: while it loads a model that was removed meanwhile, it does not yet. */
+/** It is removed, and the model server answers so, except while it still loads a model that was removed meanwhile. */
 function isGone(entry: Entry): boolean {
   return !isWanted(entry) && !isBeingLoaded(entry);
 }
 
 /**
- * What an agent before this one had loaded may be gone with the model server: until that has said what it has, requests wait.
- * Passed on, they would be told 404 for a model that there is.
+ * Models that an earlier agent had loaded may be gone with the model server. Until the server has reported its models,
+ * requests wait. If they were passed on, they would get 404 for an existing model.
  */
 function answersNow({ onDemand, serverUp }: Books, entry: Entry): boolean {
   return answers(entry) && (!onDemand || serverUp || entry.model?.served.kind !== 'unknown');
 }
 
-/** Its unload was decided and not sent: it stays. */
+/** Its unload was decided but not sent: it stays. */
 export function callBack(books: Books, entry: Entry): void {
   beginUse(books, entry);
   setImmediate(() => endUse(books, entry));
@@ -115,7 +115,7 @@ export function callBack(books: Books, entry: Entry): void {
   books.look();
 }
 
-/** Nobody waits for it any more: a load that has not begun is not begun. */
+/** The last waiting request has gone. If the load has not started, cancel it. */
 function desert(books: Books, entry: Entry): void {
   if (entry.queue !== 'request') return;
   books.queues.remove(entry);

@@ -1,8 +1,8 @@
 import { type Entry, type QueueName, QUEUES } from './entry.ts';
 
-/** The models that are to be loaded, first come first served within each queue. */
+/** The models waiting to be loaded, first come first served within each queue. */
 export interface LoadQueues {
-  /** Puts a model into a queue; one that waits in a more urgent one stays there. */
+  /** Puts a model into a queue. If it already waits in a more urgent one, it stays there. */
   put(entry: Entry, queue: QueueName): void;
   remove(entry: Entry): void;
   of(queue: QueueName): ReadonlySet<Entry>;

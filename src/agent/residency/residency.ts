@@ -16,11 +16,11 @@ import { settle } from './settle.ts';
 import { createWaitingRoom } from './waiting.ts';
 import type { ModelWaker, WakeOutcome } from './waker.ts';
 
-/** What an agent before this one remembered. */
+/** What an earlier agent recorded. */
 export interface RememberedHeat {
-  /** How often the models were used of late, the hottest first. */
+  /** How often the models were used recently, the hottest first. */
   readonly heat: ReadonlyMap<string, number>;
-  /** What the model server's process takes without models. */
+  /** The memory of the model server's process without models. */
   readonly base: ByteCount | undefined;
 }
 
@@ -31,9 +31,9 @@ interface ResidencyDeps {
   readonly remembered: RememberedHeat;
   /** Makes the engine decide again for these models. */
   readonly consider: (names: Iterable<string>) => void;
-  /** What the model server's process takes; undefined where that cannot be measured. */
+  /** The memory of the model server's process. Undefined if it cannot be measured. */
   readonly measure: () => Promise<ByteCount | undefined>;
-  /** What can be loaded without anybody asking is loaded. */
+  /** Everything that can be loaded without a request is loaded. */
   readonly settled: () => void;
   /** A request has waited for its model. */
   readonly waited: (took: Milliseconds, outcome: WakeOutcome) => void;
@@ -44,17 +44,17 @@ interface ResidencyDeps {
 export interface ModelResidency {
   readonly control: ResidenceControl;
   readonly waker: ModelWaker;
-  /** Takes over another residency, budget or set of pinned models. */
+  /** Applies a new residency, budget or set of pinned models. */
   configure(residency: Residency): void;
   isOnDemand(): boolean;
   /**
-   * The pod ends, and a model server that ends does not come back. `wakes`: until then what requests wait for is loaded, and nothing
-   * else; `ends`: nothing is.
+   * The pod is terminating, and a model server that ends does not come back. `wakes`: until it ends, models that
+   * requests wait for are loaded, and no others. `ends`: nothing is loaded.
    */
   startDraining(): 'wakes' | 'ends';
   figures(): ResidencyFigures;
   remember(): RememberedHeat;
-  /** Measures the model server's process beside everything else. */
+  /** Measures the model server's process in the background. */
   measure(): Promise<void>;
 }
 
@@ -67,7 +67,7 @@ export interface ResidencyFigures {
   readonly loaded: number;
 }
 
-/** Makes one with residency always, which knows no model yet. */
+/** Makes one with residency always and no models. */
 export function createResidency(deps: ResidencyDeps): ModelResidency {
   const { clock } = deps;
   const dirty = new Set<Entry>();
@@ -100,7 +100,7 @@ export function createResidency(deps: ResidencyDeps): ModelResidency {
   };
 }
 
-/** @param booksOf the books, which are made with these */
+/** @param booksOf the state, which is made with these */
 function looks(
   deps: ResidencyDeps,
   booksOf: () => Books,
@@ -128,7 +128,7 @@ function looks(
   return { look, measure };
 }
 
-/** Takes over what has changed, decides what follows, and says for which models. */
+/** Applies the changes, decides what follows, and returns the models concerned. */
 function lookNow(books: Books, dirty: Set<Entry>): readonly string[] {
   const now = books.clock.monotonic();
   const seen = [...dirty];

@@ -11,14 +11,14 @@ export interface ResidencyFlags {
   readonly mlserverMetricsUrl: string;
 }
 
-/** What the flags of residency say, checked. residency.json comes before them, where there is one. */
+/** The checked flags of residency. residency.json takes precedence if it exists. */
 export interface ResidencySettings extends ResidencyBudgets {
   readonly kind: 'always' | 'on-demand';
   /** How long a request waits for its model. */
   readonly wakeTimeout: Milliseconds;
-  /** Whether requests wait while the model server is away, with residency `always` too. */
+  /** Whether requests wait while the model server is down, also with residency `always`. */
   readonly waitWhileServerIsAway: boolean;
-  /** Where MLServer says how much memory it takes. */
+  /** Where MLServer reports its memory. */
   readonly mlserverMetricsUrl: URL;
 }
 
@@ -31,7 +31,7 @@ export const RESIDENCY_FLAG_DEFAULTS = {
 
 const LONGEST_WAIT = 3_600;
 
-/** Checks the flags of residency; each fault is added to the list. */
+/** Checks the flags of residency and appends each fault to the list. */
 export function readResidencyFlags(flags: ResidencyFlags, faults: string[]): ResidencySettings {
   const { residency, wakeTimeoutSeconds: wait } = flags;
   if (residency !== 'always' && residency !== 'on-demand')

@@ -16,12 +16,12 @@ import { type ByteCount, canEverFit } from './residency.decide.ts';
 import { refusal } from './waiting.ts';
 
 /**
- * How long a model stays that was loaded for a request: the longer its load took, the longer, so that a server does not
- * spend its time on loading alone.
+ * How long a model stays that was loaded for a request. It grows with the time of its load, so that a server does not
+ * spend all its time on loading.
  */
 const MINIMUM_RESIDENCY = { timesItsLoad: 5, atLeast: milliseconds(200), atMost: seconds(10) };
 
-/** Takes over how a model stands now, and lets go of those who waited for that. */
+/** Updates a model's state, and releases the requests that waited for it. */
 export function settle(books: Books, entry: Entry, now: MonotonicMs): void {
   const { model } = entry;
   if (model === undefined) return;
@@ -36,7 +36,10 @@ export function settle(books: Books, entry: Entry, now: MonotonicMs): void {
   if (entry.residence === 'away' && !isOnDisk(entry) && model.serve === 'none') send(books, entry, 'rest');
 }
 
-/** What alone, or beside the pinned models, takes more than the budget is never loaded; the engine tells of it in its status. */
+/**
+ * A model that exceeds the budget, alone or beside the pinned models, is never loaded. The engine reports it in its
+ * status.
+ */
 export function judgeSize(books: Books, entry: Entry): void {
   const [need, budget, staying] = [sizeOf(entry), books.memory.budget(), books.pinnedCharge];
   const isKept = !books.onDemand || entry.residence === 'memory';
@@ -57,13 +60,13 @@ function tooLarge(need: ByteCount, budget: ByteCount, staying: ByteCount): strin
   );
 }
 
-/** The model is not wanted any more; the engine unloads and removes it. */
+/** The model is no longer desired. The engine unloads and removes it. */
 function letGo(books: Books, entry: Entry): void {
   entry.known = undefined;
   books.queues.remove(entry);
   books.proving.delete(entry);
   books.idle.remove(entry);
-  // MLServer (1.7.1) answers 400 while it loads a model, and 404 when that has gone again.
+  // MLServer (1.7.1) answers 400 while it loads a model, and 404 once that is gone again.
   if (!isBeingLoaded(entry)) books.waiting.endAll(entry, { kind: 'removed' });
   if (books.onDemand) send(books, entry, 'rest');
 }
@@ -78,7 +81,7 @@ function takeVersion(books: Books, entry: Entry, desired: ModelSpec): void {
   } else enqueue(books, entry);
 }
 
-/** Puts a model that is not in memory into the queue that it belongs to, if it belongs to any. */
+/** Puts a model that is not in memory into its queue, if it belongs to one. */
 export function enqueue(books: Books, entry: Entry): void {
   if (entry.waiters.size > 0) books.queues.put(entry, 'request');
   else if (books.pinned.has(entry.name)) books.queues.put(entry, 'pinned');
@@ -92,7 +95,7 @@ function settleAlways(books: Books, entry: Entry, now: MonotonicMs): void {
 
 function settleOnDemand(books: Books, entry: Entry, now: MonotonicMs): void {
   if (entry.residence === 'rest' && entry.charge === 0 && entry.model?.served.kind === 'loaded') {
-    // An agent before this one has loaded it.
+    // An earlier agent has loaded it.
     send(books, entry, 'memory');
     books.memory.charge(entry, sizeOf(entry));
   }
@@ -100,7 +103,7 @@ function settleOnDemand(books: Books, entry: Entry, now: MonotonicMs): void {
     entry.seenLoaded = false;
     books.idle.remove(entry);
     if (entry.residence === 'memory' || entry.residence === 'disk') giveUpFailed(books, entry, now);
-    // Files that were put in place again have to be proved again.
+    // Files that were put in place again must be proven again.
     else if (entry.queue === undefined && !isProved(entry)) enqueue(books, entry);
     return;
   }
@@ -122,7 +125,7 @@ function minimumResidency({ model }: Entry): Milliseconds {
   return milliseconds(Math.min(atMost, Math.max(atLeast, (model?.times.load ?? 0) * timesItsLoad)));
 }
 
-/** Those who waited go on. Each counts as a use until it has entered, which it does at once or not at all. */
+/** The waiting requests proceed. Each counts as a use until it has entered, which it does at once or not at all. */
 function welcome(books: Books, entry: Entry): void {
   const uses = entry.waiters.size;
   if (uses === 0) return;
@@ -132,13 +135,13 @@ function welcome(books: Books, entry: Entry): void {
   setImmediate(() => endUse(books, entry, uses));
 }
 
-/** A model that cannot be had now gives its place to others until it is tried again. */
+/** A model that is not available now gives its place to others until it is retried. */
 function giveUpFailed(books: Books, entry: Entry, now: MonotonicMs): void {
   const { model } = entry;
   const failure = standingFailure(entry, now);
   if (model === undefined || failure === undefined) return;
   if (model.fetch !== undefined || model.serve !== 'none') return;
-  // The version before may answer until then.
+  // The previous version may answer until then.
   if (failure.step === 'pull' && isOnDisk(entry) && model.fallbackFailure === undefined) return;
   refuseFailed(books, entry, now);
   send(books, entry, 'rest');

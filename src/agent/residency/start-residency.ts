@@ -11,10 +11,12 @@ import { readHeat, writeHeat } from './heat-file.ts';
 import { createResidency, type ModelResidency } from './residency.ts';
 import type { ResidencySettings } from './settings.ts';
 
-/** How often the process is measured while models come and go, and after so many times of that always. */
+/**
+ * How often the process is measured while models load and unload. After this many times as long it is always measured.
+ */
 const MEASURE = { every: seconds(1), atLeastEach: 10 };
 
-/** How often it is written down what is hot, if anything has changed. */
+/** How often the hottest models are recorded, if anything has changed. */
 const REMEMBER_EVERY = seconds(5);
 
 interface ResidencyStart {
@@ -25,19 +27,19 @@ interface ResidencyStart {
   readonly log: Logger;
   readonly consider: (names: Iterable<string>) => void;
   readonly settled: () => void;
-  /** It is on-demand, and that is how memory is judged. */
+  /** Residency is on-demand, and memory is managed accordingly. */
   readonly measuredBy: (source: MemorySource) => void;
-  /** It is on-demand, for the first time. */
+  /** Residency is on-demand for the first time. */
   readonly turnedOn: () => void;
   readonly registry: Registry;
 }
 
 export interface RunningResidency extends ModelResidency {
-  /** Takes over what was read of residency.json. */
+  /** Applies what was read of residency.json. */
   read(reading: ResidencyFileReading): void;
 }
 
-/** Starts with what the flags say, and with what the agent before this one remembered. */
+/** Starts with the flags, and with what an earlier agent recorded. */
 export async function startResidency(
   {
     settings,
@@ -71,7 +73,7 @@ export async function startResidency(
   const configure = (next: Residency): void => {
     residency.configure(next);
     if (next.kind === 'always' || metrics !== undefined) return;
-    // With residency always, which does not ask for them, there are none.
+    // With residency always, which does not use them, there are none.
     metrics = addResidencyMetrics(registry, residency.figures, () => source);
     turnedOn();
   };
@@ -82,7 +84,7 @@ export async function startResidency(
     ...residency,
     read: (reading) => {
       if (reading.kind === 'bad') {
-        log.error({}, `${reading.message}; which models stay in memory is decided as before`);
+        log.error({}, `${reading.message}; residency stays as before`);
         return;
       }
       configure(reading.kind === 'none' ? flagged(settings) : completed(reading.residency, settings));
@@ -94,7 +96,7 @@ function flagged({ kind, memoryBudget, diskBudget }: ResidencySettings): Residen
   return kind === 'always' ? { kind } : { kind, memoryBudget, diskBudget, pinned: new Set() };
 }
 
-/** What the document does not say, the flags say. */
+/** Flags apply to whatever the document does not set. */
 function completed(residency: Residency, { memoryBudget, diskBudget }: ResidencySettings): Residency {
   if (residency.kind === 'always') return residency;
   return {
@@ -129,7 +131,7 @@ async function rememberHeat(
       await writeHeat(modelDir, residency.remember());
       written = hits + misses;
     } catch (thrown) {
-      log.warn({ error: messageOf(thrown) }, 'could not note which models are used most');
+      log.warn({ error: messageOf(thrown) }, 'could not record which models are used most');
     }
   }
 }

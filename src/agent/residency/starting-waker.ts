@@ -4,13 +4,13 @@ import { refusal } from './waiting.ts';
 import type { ModelWaker, WakeOutcome } from './waker.ts';
 
 interface StartingWaker extends ModelWaker {
-  /** The agent knows its models, and by what requests wait for them from now on: undefined, where none has to. */
+  /** The agent knows its models. From now on requests wait in this waker. Undefined if none has to wait. */
   started(waker: ModelWaker | undefined): void;
 }
 
 /**
- * Holds requests until an agent that has just started has read which models there are. It listens before that, and the model
- * server would answer 404 for models that sleep.
+ * Holds requests until a newly started agent has read which models there are. It listens before that, and the model
+ * server would answer 404 for sleeping models.
  */
 export function createStartingWaker(): StartingWaker {
   const known = Promise.withResolvers<undefined>();
@@ -21,7 +21,7 @@ export function createStartingWaker(): StartingWaker {
     wait: async (name, signal): Promise<WakeOutcome> => {
       await Promise.race([known.promise, aborted(signal)]);
       if (signal.aborted) return refusal('Stopping', 'the client went away', milliseconds(1_000));
-      // No model is waited for: the model server answers, whatever it has.
+      // Do not wait for the model: the model server answers with whatever it has.
       if (waker === undefined) return { kind: 'removed' };
       const { kind } = waker.availability(name);
       if (kind === 'unknown') return { kind: 'removed' };

@@ -3,17 +3,17 @@ import { type Clock, type Milliseconds, seconds } from '../../lib/clock.ts';
 import { type Entry, NOBODY, type Waiter } from './entry.ts';
 import type { WakeOutcome, WakeRefusal } from './waker.ts';
 
-/** As many requests may wait for one model, and over all: each holds a connection, and nothing of its body. */
+/** The most requests that may wait for one model, and in all: each holds a connection, and none of its body. */
 const MOST_WAITING = { forOne: 1_000, overAll: 10_000 };
 
-/** When to come again where nothing better is known. */
+/** When to retry if nothing better is known. */
 const SOON: Milliseconds = seconds(1);
 
 /** The requests that wait for their models. */
 export interface WaitingRoom {
   /**
-   * Lets a request wait until it is ended by {@link endAll}, by time, or by its client.
-   * @param deserted called when the client of the last one who waited has gone away
+   * Holds a request until {@link endAll}, a timeout or its client ends the wait.
+   * @param deserted called when the last waiting client has disconnected
    */
   wait(entry: Entry, signal: AbortSignal, deserted: () => void): Promise<WakeOutcome>;
   endAll(entry: Entry, outcome: WakeOutcome): void;
@@ -24,7 +24,7 @@ export function refusal(reason: WakeRefusal, message: string, retryAfter: Millis
   return { kind: 'refused', reason, message, retryAfter };
 }
 
-/** @param serverUp tells the reason of a wait that was too long */
+/** @param serverUp decides the reason of a timeout */
 export function createWaitingRoom(clock: Clock, timeout: Milliseconds, serverUp: () => boolean): WaitingRoom {
   let count = 0;
   const crowds = new Map<Entry, Set<Waiter>>();

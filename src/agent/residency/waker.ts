@@ -1,12 +1,12 @@
 import type { Milliseconds } from '../../lib/clock.ts';
 
-/** How a request for a model goes on. */
+/** How a request for a model proceeds. */
 export type ModelAvailability =
-  /** Go on at once. */
+  /** Proceed at once. */
   | { readonly kind: 'loaded' }
   /** No TrainedModel of that name: the model server answers with its own 404. */
   | { readonly kind: 'unknown' }
-  /** {@link ModelWaker.wait} brings it. */
+  /** Call {@link ModelWaker.wait}. */
   | { readonly kind: 'asleep' }
   | { readonly kind: 'server-away' };
 
@@ -17,7 +17,7 @@ export type WakeRefusal =
 /** How a wait for a model ended. */
 export type WakeOutcome =
   | { readonly kind: 'loaded' }
-  /** It is no longer wanted: the model server's own 404. */
+  /** It is no longer desired: the model server's own 404. */
   | { readonly kind: 'removed' }
   | {
       readonly kind: 'refused';
@@ -27,19 +27,20 @@ export type WakeOutcome =
       readonly retryAfter: Milliseconds;
     };
 
-/** What the proxy asks about the models that its requests are for. */
+/** What the proxy needs to know about the models of its requests. */
 export interface ModelWaker {
   availability(name: string): ModelAvailability;
   /**
-   * Marks a request in flight and the model as used; what it returns is called once, when the answer is over.
+   * Marks a request in flight and the model as used. Call the returned function once, when the answer is over.
    * @param found how it found the model in memory, for the hit ratio
    */
   enter(name: string, found: 'at-once' | 'after-wait'): () => void;
   /**
-   * Waits for the model, for no longer than the signal lets it; the time and the number of those who wait are bounded. Between
-   * `loaded` and the microtasks that follow it no unload is sent: who enters at once finds the model there. Never rejects.
+   * Waits for the model, until the signal aborts at the latest. The time and the number of waiting requests are
+   * limited. Between `loaded` and the microtasks that follow it no unload is sent: a request that enters at once finds
+   * the model. Never rejects.
    */
   wait(name: string, signal: AbortSignal): Promise<WakeOutcome>;
-  /** The pod ends: a model server that takes no connection does not come back. */
+  /** The pod is terminating: a model server that refuses connections does not come back. */
   isEnding(): boolean;
 }

@@ -27,7 +27,7 @@ const OTHERS: readonly (readonly [string, string])[] = [
  * Checks the first block of an unpacked tar, or all of it if the tar is shorter.
  * @throws BadArchiveError that names the format found
  */
-export function judgeTarStart(start: Buffer): TarStart {
+export function checkTarStart(start: Buffer): TarStart {
   if (start.length >= BLOCK_BYTES && (hasChecksum(start) || start.every((byte) => byte === 0))) {
     return { isLabelled: start[156] === 'V'.charCodeAt(0) };
   }

@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar-stream';
 import type { Extract, Header } from 'tar-stream';
 import { archiveFault } from './archive.ts';
-import { judgeTarStart } from './archive-start.ts';
+import { checkTarStart } from './archive-start.ts';
 import type { TarStart } from './archive-start.ts';
 import { BadArchiveError, LimitExceededError, UnsafeEntryError } from './errors.ts';
 import { gunzipMembers } from './gzip-members.ts';
@@ -156,7 +156,7 @@ async function* inspected(
     if (start !== undefined) {
       start = Buffer.concat([start, chunk]);
       if (start.length < BLOCK_BYTES) continue;
-      onStart(judgeTarStart(start.subarray(0, BLOCK_BYTES)));
+      onStart(checkTarStart(start.subarray(0, BLOCK_BYTES)));
       ready = start;
       start = undefined;
     }
@@ -167,7 +167,7 @@ async function* inspected(
     }
     if (dropped > limits.maxBytes) throw tooMuchAfterEnd(limits);
   }
-  if (start !== undefined) judgeTarStart(start);
+  if (start !== undefined) checkTarStart(start);
   const rest = blocks.finish(lengthIsProved);
   if (rest.length > 0) yield rest;
 }

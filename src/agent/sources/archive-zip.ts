@@ -28,7 +28,7 @@ const DATA_DESCRIPTOR = 0x8;
  */
 export async function unpackZip(file: string, tree: TreeWriter, limits: ModelLimits): Promise<void> {
   try {
-    await withZip(file, (zip) => judge(zip, limits));
+    await withZip(file, (zip) => checkEntries(zip, limits));
     await withZip(file, async (zip) => {
       for await (const entry of zip.eachEntry()) await unpackEntry(zip, entry, tree);
     });
@@ -76,7 +76,7 @@ async function startOf(file: string): Promise<Buffer> {
 /**
  * Checks the sizes, number and positions of all entries. With overlapping entries a small file unpacks to petabytes.
  */
-async function judge(zip: ZipFile, limits: ModelLimits): Promise<void> {
+async function checkEntries(zip: ZipFile, limits: ModelLimits): Promise<void> {
   if (zip.entryCount > limits.maxEntries) {
     throw new LimitExceededError(
       `the archive has ${zip.entryCount} entries; ${limits.maxEntries} is the limit`,

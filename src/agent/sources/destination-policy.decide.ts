@@ -7,14 +7,14 @@ import type { IpAddress, IpNetwork } from './ip-address.decide.ts';
  * to any caller, so a TrainedModel that names it would turn the agent into a way to read them. Loopback and private
  * ranges stay allowed: object stores in the cluster live there.
  */
-export type DestinationVerdict =
+export type DestinationCheck =
   { readonly allowed: true } | { readonly allowed: false; readonly because: string };
 
 export interface DestinationPolicy {
   /** Checks a host as written, before it is resolved. Use `address` for each address that the name resolves to. */
-  host(hostname: string): DestinationVerdict;
+  host(hostname: string): DestinationCheck;
   /** Checks an address before a connection to it. */
-  address(address: string): DestinationVerdict;
+  address(address: string): DestinationCheck;
 }
 
 /** A network to deny is not written as an address or a range such as 10.0.0.0/8. */
@@ -51,11 +51,11 @@ export function createDestinationPolicy(deniedNetworks: readonly string[] = []):
     ...FORBIDDEN_NETWORKS,
     ...deniedNetworks.map((text) => [text, 'denied by configuration']),
   ].map(([text = '', because = '']) => ({ network: networkOf(text), because }));
-  const judge = (ip: IpAddress): DestinationVerdict => {
+  const check = (ip: IpAddress): DestinationCheck => {
     const hit = forbidden.find(({ network }) => inNetwork(ip, network));
     if (hit !== undefined) return { allowed: false, because: hit.because };
     const inner = isUnspecified(ip) ? LOOPBACK[ip.family] : embeddedIpv4(ip);
-    return inner === undefined ? { allowed: true } : judge(inner);
+    return inner === undefined ? { allowed: true } : check(inner);
   };
   return {
     host: (hostname) => {
@@ -64,11 +64,11 @@ export function createDestinationPolicy(deniedNetworks: readonly string[] = []):
         return { allowed: false, because: 'the name of a cloud metadata service' };
       }
       const ip = parseIp(bare);
-      return ip === undefined ? { allowed: true } : judge(ip);
+      return ip === undefined ? { allowed: true } : check(ip);
     },
     address: (address) => {
       const ip = parseIp(address);
-      return ip === undefined ? { allowed: false, because: 'not an IP address' } : judge(ip);
+      return ip === undefined ? { allowed: false, because: 'not an IP address' } : check(ip);
     },
   };
 }

@@ -2,7 +2,7 @@ import { lookup as dnsLookup } from 'node:dns';
 import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
-import type { DestinationPolicy, DestinationVerdict } from './destination-policy.decide.ts';
+import type { DestinationPolicy, DestinationCheck } from './destination-policy.decide.ts';
 import { DestinationRefusedError } from './errors.ts';
 import { printable } from './redact.ts';
 
@@ -83,9 +83,9 @@ const resolveAll: Resolve = (hostname, done) => {
   dnsLookup(hostname, { all: true }, (error, addresses) => done(error, error === null ? addresses : []));
 };
 
-function refusalOf(shown: string, verdict: DestinationVerdict): DestinationRefusedError | undefined {
-  if (verdict.allowed) return undefined;
+function refusalOf(shown: string, check: DestinationCheck): DestinationRefusedError | undefined {
+  if (check.allowed) return undefined;
   return new DestinationRefusedError(
-    `connections to ${printable(shown)} are refused: ${verdict.because}. Name a store that holds models.`,
+    `connections to ${printable(shown)} are refused: ${check.because}. Name a store that holds models.`,
   );
 }

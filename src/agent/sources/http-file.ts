@@ -60,11 +60,11 @@ export function openedFrom(
   const isOther = tag !== undefined && etag !== undefined && etag !== tag;
   if (offset > 0 && (status !== 206 || Number(start) !== offset || isOther)) throw changed(response);
   const length = contentLength(response);
-  const isTold = total !== undefined && total !== '*';
+  const isGiven = total !== undefined && total !== '*';
   return {
     body,
     ...(reusesBuffers ? { pieces: response.pieces } : {}),
-    totalBytes: isTold ? Number(total) : length === undefined ? undefined : offset + length,
+    totalBytes: isGiven ? Number(total) : length === undefined ? undefined : offset + length,
     // Only a strong ETag names exact bytes (RFC 9110, 13.1.5).
     tag: etag?.startsWith('"') === true ? etag : undefined,
     digests: offset === 0 ? announcedDigests(headers) : [],

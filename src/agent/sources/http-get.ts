@@ -16,7 +16,7 @@ type HttpGet = (
 
 export interface HttpGetter {
   readonly get: HttpGet;
-  /** Where it can be had: by http, and directly. */
+  /** Available only over plain http without a proxy. */
   readonly inReusedBuffers: ReusingConnections['bodyOf'];
   /** Closes all connections. */
   close(): void;

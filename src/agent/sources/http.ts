@@ -11,7 +11,7 @@ import { shownUri } from './redact.ts';
 import { baseName } from './relative-path.ts';
 import type { RemoteFile, Source, SourceContext } from './source.ts';
 
-/** From here on a connection that is not used again costs less than the memory of a body. */
+/** Above this size a connection that is not used again costs less than the memory of a body. */
 const LARGE_BYTES = 256 * 1024;
 
 /** The file name for a URI that has none. */

@@ -1,6 +1,6 @@
 import { LimitExceededError, NotFoundError, SourceUnavailableError } from './errors.ts';
 import { shownUri } from './redact.ts';
-import { baseName, judgeRelativePath, keyBelow } from './relative-path.ts';
+import { baseName, checkRelativePath, keyBelow } from './relative-path.ts';
 import type { RemoteFile } from './source.ts';
 
 /** One object of a store without directories. */
@@ -121,7 +121,7 @@ async function* filesOf<T extends StoredObject>(
       if (object.size === 0) empty.hold(path, object);
       else yield fileOf(object, path);
       // A marker has no content, so one that cannot be a directory here is skipped.
-    } else if (marked !== '' && judgeRelativePath(marked).safe) {
+    } else if (marked !== '' && checkRelativePath(marked).safe) {
       empty.passed(`${marked}/`);
       yield { path: marked, size: 0, directory: true, open: open(object) };
     }

@@ -4,7 +4,7 @@ const LONGEST_NAME_BYTES = 255;
 const LONGEST_PATH_BYTES = 2048;
 const DEEPEST = 64;
 
-type PathVerdict =
+type PathCheck =
   | { readonly safe: true; /** `a/b/c`; empty for the root itself. */ readonly path: string }
   | { readonly safe: false; readonly because: string };
 
@@ -13,7 +13,7 @@ type PathVerdict =
  * segments are dropped, as every unpacker does. Whatever could mean another place on any system is refused, not
  * repaired.
  */
-export function judgeRelativePath(name: string): PathVerdict {
+export function checkRelativePath(name: string): PathCheck {
   const because = faultOf(name);
   if (because !== undefined) return { safe: false, because };
   const segments = name.split('/').filter((segment) => segment !== '' && segment !== '.');

@@ -8,33 +8,33 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net';
 
 export type BufferPair = readonly [Buffer, Buffer];
 
-/** Reads into two buffers in turns: what it gives is overwritten when the piece after the next is asked for. */
+/** Reads into two buffers in turn: a piece is overwritten when the piece after the next is requested. */
 export type ReadPieces = (pair: BufferPair) => AsyncIterable<Uint8Array>;
 
-/** Connections of an agent, and the bodies of answers on them without a buffer of its own for each piece. */
+/** Connections of an agent. Bodies of answers on them are read without a new buffer for each piece. */
 export interface ReusingConnections {
   readonly agent: HttpAgent;
   /**
-   * Reads the body of an answer with a length, whose beginning may have been looked at; undefined for an answer that came on another
-   * connection. The connection is not used again unless the body was there already.
+   * The body of an answer with a length, of which nothing was read except by `unshift`. Undefined for an answer on another
+   * connection. The connection is not used again unless the body had already arrived.
    */
   bodyOf(answer: IncomingMessage, length: number): ReadPieces | undefined;
 }
 
-/** As large as what Node reads at once. */
+/** As large as one read of Node. */
 const SHARED_BYTES = 64 * 1024;
 
-/** What becomes of the bytes of one connection. */
+/** The receiver of the bytes of one connection. */
 interface Tap {
-  /** Where the next bytes go. */
+  /** The buffer for the next bytes. */
   next: () => Buffer;
-  /** Called with what has come; false: no more for now. */
+  /** Called with the received bytes. False: no more for now. */
   take: (bytes: Buffer) => boolean;
 }
 
 /**
- * Node reads each piece into memory of its own, which V8 sees late as garbage: 100 MB left a process 45 MiB larger, and took
- * 2.5 times the processor time. Here the head of an answer is read as ever, and the rest of its body by net's `onread`.
+ * Node reads each piece into new memory, which V8 frees late: 100 MB left a process 45 MiB larger, and took 2.5 times
+ * the processor time. Here the head of an answer is read as usual, and the rest of its body through net's `onread`.
  */
 export function createReusingConnections(options: AgentOptions): ReusingConnections {
   const taps = new WeakMap<Socket, Tap>();
@@ -87,19 +87,19 @@ async function* piecesOf(
   }
 }
 
-/** What Node's parser has read with the head, or can without waiting. */
+/** What Node's parser has read with the head, or can read without waiting. */
 function readEarly(answer: IncomingMessage): Buffer[] {
   const { socket } = answer;
   const early: Buffer[] = [];
   for (;;) {
     const piece = answer.read() as Buffer | null;
     if (piece !== null) early.push(piece);
-    // Goes to the parser, and from there to the answer.
+    // These bytes go to the parser, and from there to the answer.
     else if (socket.readableLength === 0 || socket.read() === null) return early;
   }
 }
 
-/** From now on what comes on a connection is given to who asks for it, one piece each time. @throws the connection's error */
+/** From now on the reader gets the bytes of the connection, one piece at a time. @throws the connection's error */
 function createArrival(socket: Socket, tap: Tap, [first, second]: BufferPair): () => Promise<Buffer> {
   let [filling, other] = [first, second];
   const unasked: Buffer[] = [];
@@ -112,7 +112,7 @@ function createArrival(socket: Socket, tap: Tap, [first, second]: BufferPair): (
   tap.next = () => filling;
   tap.take = (bytes) => {
     if (waiting === undefined) unasked.push(Buffer.from(bytes));
-    // Into the buffer that all connections share goes what was to come when these took over.
+    // Bytes that were about to arrive when these buffers took over go into the buffer that all connections share.
     else if (bytes.buffer !== filling.buffer) waiting.resolve(Buffer.from(bytes));
     else {
       waiting.resolve(bytes);

@@ -52,7 +52,7 @@ export interface RemoteFile {
   readonly unpacking?: Unpacking;
   /** An empty directory that the source marks: it is created, and never opened. */
   readonly directory?: boolean;
-  /** It comes in buffers that are used again, so that however large it is, little memory is taken. */
+  /** It arrives in reused buffers, so that it takes little memory however large it is. */
   readonly reusesBuffers?: boolean;
   /** Turns the bytes, whose length and digests are already checked, into the model's content. */
   readonly decode?: (stored: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;

@@ -24,7 +24,7 @@ interface TransferContext {
   readonly signal: AbortSignal;
   /** The file as it may be shown. */
   readonly shown: string;
-  /** For a file that reuses buffers: whoever reads lets go of a piece before the piece after the next is asked for. */
+  /** For a file that reuses buffers: the reader is done with a piece before it requests the piece after the next. */
   readonly pair?: BufferPair | undefined;
 }
 

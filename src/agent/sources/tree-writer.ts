@@ -5,7 +5,7 @@ import { isMarkerName } from '../../contract/model-marker.ts';
 import { type HeldDirectory, holdInside } from '../files/held-directory.ts';
 import { DuplicateEntryError, LimitExceededError, UnsafePathError } from './errors.ts';
 import { printable } from './redact.ts';
-import { judgeRelativePath } from './relative-path.ts';
+import { checkRelativePath } from './relative-path.ts';
 import type { ModelLimits } from './settings.ts';
 
 /**
@@ -158,9 +158,9 @@ async function writeChunk(file: number, chunk: Uint8Array, already: number): Pro
 }
 
 function safePath(name: string): string {
-  const verdict = judgeRelativePath(name);
-  if (verdict.safe) return verdict.path;
-  throw new UnsafePathError(`the name '${printable(name)}' is refused: ${verdict.because}`);
+  const check = checkRelativePath(name);
+  if (check.safe) return check.path;
+  throw new UnsafePathError(`the name '${printable(name)}' is refused: ${check.because}`);
 }
 
 type EntryType = 'file' | 'directory';

@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { Counter, Histogram, Registry } from 'prom-client';
 import type { Milliseconds } from '../../lib/clock.ts';
 import { inferenceTarget } from '../../contract/model-target.ts';
@@ -11,16 +12,18 @@ const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900];
 
 export interface AgentMetrics {
   readonly contentType: string;
-  /** Of all but the series of each model; parts that not every agent has add theirs. */
+  /** All metrics but the series of each model. Parts that not every agent has add theirs. */
   readonly registry: Registry;
   readonly text: () => Promise<string>;
+  /** The same in pieces: with thousands of models it is some MiB. */
+  readonly pieces: () => AsyncGenerator<string>;
   readonly stepped: (step: string, took: Milliseconds, outcome: string) => void;
-  /** Counts one proxied request; those for no model, or for one the agent does not know, share a label. */
+  /** Counts one proxied request. Requests without a model, or for an unknown one, share a label. */
   readonly requested: (path: string, status: number, took: Milliseconds) => void;
   readonly forgotten: (model: string) => void;
 }
 
-/** The agent's metrics in a registry of their own; `models` is read at every scrape. */
+/** The agent's metrics in a registry of their own. `models` is called at every scrape. */
 export function createAgentMetrics(
   models: () => Iterable<Readonly<TrackedModel>>,
   knows: (model: string) => boolean,
@@ -36,7 +39,7 @@ export function createAgentMetrics(
   });
   const requests = new Counter({
     name: `${PREFIX}_requests_total`,
-    help: 'Requests that went through the proxy, by the status that the client saw (499: it went away)',
+    help: 'Requests through the proxy, by the status that the client saw (499: the client disconnected)',
     labelNames: ['model', 'verb', 'code'] as const,
     registers,
   });
@@ -47,10 +50,15 @@ export function createAgentMetrics(
     buckets: REQUEST_BUCKETS,
     registers,
   });
+  const pieces = async function* (): AsyncGenerator<string> {
+    yield `${await registry.metrics()}\n`;
+    yield* modelSeries(PREFIX, models);
+  };
   return {
     contentType: registry.contentType,
     registry,
-    text: async () => `${await registry.metrics()}\n${modelSeries(PREFIX, models)}`,
+    pieces,
+    text: () => text(pieces()),
     stepped: (step, took, outcome) => steps.observe({ step, outcome }, took / 1000),
     requested: (path, status, took) => {
       const target = inferenceTarget(path);

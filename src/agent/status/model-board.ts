@@ -4,33 +4,33 @@ import type { TrackedModel } from '../engine/tracked-model.ts';
 import { statusOf } from './model-status.ts';
 import { createNumberedModels } from './versioned-models.ts';
 
-/** The documents of the models, as they are told to those who follow the changes. */
+/** The documents of the models, as sent to subscribers. */
 interface ModelBoard {
   put(model: Readonly<TrackedModel>): void;
-  /** Of what only comes and goes as it is asked for, those who follow hear at the next {@link tellQuiet}. */
+  /** For changes that only follow requests: subscribers get them at the next {@link flushQuiet}. */
   putQuietly(model: Readonly<TrackedModel>): void;
-  tellQuiet(): void;
+  flushQuiet(): void;
   remove(name: string): void;
-  /** Numbers what has changed. */
+  /** Numbers the pending changes. */
   settle(): void;
-  /** How things are now, whether or not that was told. */
+  /** The current state, whether or not it was sent. */
   get(name: string): ModelStatus | undefined;
   all(): ModelStatus[];
   oldest(): number;
   since(sequence: number): AgentStatusEvent[];
 }
 
-/** A model that is told to be in one of these answers requests, at once or after a wait. */
-const AT_HAND: ReadonlySet<ModelPhase['phase']> = new Set(['Loaded', 'Standby', 'Remote'] as const);
-/** Where it may be meanwhile. */
+/** A model reported in one of these phases answers requests, at once or after a wait. */
+const AVAILABLE: ReadonlySet<ModelPhase['phase']> = new Set(['Loaded', 'Standby', 'Remote'] as const);
+/** The phases in between that are not reported. */
 const COMING_AND_GOING: ReadonlySet<ModelPhase['phase']> = new Set([
   ...(['Loaded', 'Standby', 'Remote', 'Loading', 'Downloading'] as const),
 ]);
 
-/** @param ring called after each change that is to be told */
+/** @param ring called after each change to send */
 export function createModelBoard(next: () => number, ring: () => void): ModelBoard {
   const models = createNumberedModels();
-  // A model's document is made when somebody looks: a model that loads changes ten times in as many milliseconds.
+  // A document is made when it is read: a loading model changes ten times in as many milliseconds.
   const unseen = new Map<string, Readonly<TrackedModel>>();
   const quiet = new Map<string, Readonly<TrackedModel>>();
   const settle = (): void => {
@@ -42,14 +42,14 @@ export function createModelBoard(next: () => number, ring: () => void): ModelBoa
     unseen.set(tracked.name, tracked);
     ring();
   };
-  const now = (told: ModelStatus): ModelStatus => {
-    const tracked = quiet.get(told.name);
-    return tracked === undefined ? told : statusOf(tracked);
+  const now = (reported: ModelStatus): ModelStatus => {
+    const tracked = quiet.get(reported.name);
+    return tracked === undefined ? reported : statusOf(tracked);
   };
   const isQuiet = ({ name, phase, desired }: Readonly<TrackedModel>): boolean => {
     if (unseen.has(name) || desired === undefined || !COMING_AND_GOING.has(phase.phase)) return false;
-    const told = models.get(name);
-    return told !== undefined && AT_HAND.has(told.phase) && told.specHash === specHash(desired);
+    const reported = models.get(name);
+    return reported !== undefined && AVAILABLE.has(reported.phase) && reported.specHash === specHash(desired);
   };
   return {
     ...{ put, settle, oldest: models.oldest, since: models.since },
@@ -57,7 +57,7 @@ export function createModelBoard(next: () => number, ring: () => void): ModelBoa
       if (isQuiet(tracked)) quiet.set(tracked.name, tracked);
       else put(tracked);
     },
-    tellQuiet: () => {
+    flushQuiet: () => {
       for (const tracked of [...quiet.values()]) put(tracked);
     },
     remove: (name) => {
@@ -67,8 +67,8 @@ export function createModelBoard(next: () => number, ring: () => void): ModelBoa
     },
     get: (name) => {
       settle();
-      const told = models.get(name);
-      return told === undefined ? undefined : now(told);
+      const reported = models.get(name);
+      return reported === undefined ? undefined : now(reported);
     },
     all: () => {
       settle();

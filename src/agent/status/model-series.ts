@@ -6,13 +6,13 @@ type Model = Readonly<TrackedModel>;
 interface Family {
   readonly name: string;
   readonly help: string;
-  /** The labels beside the model's name, as text, and the value. */
+  /** The labels after the model's name, as text, and the value. */
   readonly of: (model: Model) => readonly (readonly [labels: string, value: number])[];
 }
 
 const FAMILIES: readonly Family[] = [
   {
-    ...{ name: 'model_phase', help: 'The phase each model is in: always 1' },
+    ...{ name: 'model_phase', help: 'The phase of each model: always 1' },
     of: ({ phase }) => [[`,phase="${phase.phase}"`, 1]],
   },
   {
@@ -24,23 +24,30 @@ const FAMILIES: readonly Family[] = [
     of: ({ attempts }) => [['', attempts]],
   },
   {
-    ...{ name: 'model_step_seconds', help: 'How long the steps of each model took last' },
+    ...{ name: 'model_step_seconds', help: 'How long the last run of each step took for each model' },
     of: ({ times }) => Object.entries(times).map(([step, took]) => [`,step="${step}"`, took / 1_000]),
   },
 ];
 
+/** Of so many models in one piece. */
+const MODELS_AT_ONCE = 500;
+
 /**
- * The series of all models in Prometheus's text format. Gauges of the client library would keep some 60,000 objects for
- * 10,000 models from one scrape to the next, 25 MiB. The names need no escapes: they are names of directories.
+ * The series of all models in Prometheus's text format, piece by piece. Gauges of the client library would keep some 60,000
+ * objects for 10,000 models from one scrape to the next, 25 MiB. The names need no escapes: they are names of directories.
  */
-export function modelSeries(prefix: string, models: () => Iterable<Model>): string {
-  const lines: string[] = [];
+export function* modelSeries(prefix: string, models: () => Iterable<Model>): Generator<string> {
   for (const { name, help, of } of FAMILIES) {
-    lines.push(`# HELP ${prefix}_${name} ${help}`, `# TYPE ${prefix}_${name} gauge`);
-    for (const model of models())
+    let piece = `# HELP ${prefix}_${name} ${help}\n# TYPE ${prefix}_${name} gauge\n`;
+    let count = 0;
+    for (const model of models()) {
       for (const [labels, value] of of(model))
-        lines.push(`${prefix}_${name}{model="${model.name}"${labels}} ${value}`);
-    lines.push('');
+        piece += `${prefix}_${name}{model="${model.name}"${labels}} ${value}\n`;
+      count += 1;
+      if (count % MODELS_AT_ONCE > 0) continue;
+      yield piece;
+      piece = '';
+    }
+    yield `${piece}\n`;
   }
-  return lines.join('\n');
 }

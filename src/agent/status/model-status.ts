@@ -26,12 +26,12 @@ export function statusOf(tracked: Readonly<TrackedModel>): ModelStatus {
   };
 }
 
-/** The one text for two that are equal: documents are kept, and hashes are the largest part of them. */
+/** Returns one string for two equal ones: documents are kept, and hashes are their largest part. */
 function oneOf(text: string, known: string | undefined): string {
   return text === known ? known : text;
 }
 
-/** A time of day as documents carry it. */
+/** A time of day as in the documents. */
 export function rfc3339(time: EpochMs): string {
   return new Date(time).toISOString();
 }

@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { type Milliseconds, seconds } from '../../lib/clock.ts';
 import { closeOnRequestsInAdvance } from '../../lib/requests-in-advance.ts';
 import { WAIT_FOR_DRAIN_PATH } from '../../contract/names.ts';
@@ -7,29 +9,29 @@ import type { DrainWait } from '../drain-wait.ts';
 import type { AgentMetrics } from './metrics.ts';
 import type { StatusBoard } from './status-store.ts';
 
-/** Tells a reader, and every proxy between, that the stream is alive. */
+/** Shows a reader, and every proxy between, that the stream is alive. */
 const HEARTBEAT = seconds(15);
-/** How often it is looked at which heads of requests have not come within a minute. */
+/** How often to look for request heads that did not arrive within a minute. */
 const LOOK_EVERY = seconds(5);
-/** How long a request may take to come; none has a body. */
+/** How long a request may take to arrive. None has a body. */
 const REQUEST_TIME = seconds(60);
-/** The managers, Prometheus, kubelet and people need some ten. */
+/** The managers, Prometheus, kubelet and people need some ten connections. */
 const MOST_CONNECTIONS = 256;
 /** A head has 16 KiB at most here, Node's default. */
 const MOST_HELD = 8 * 1024 ** 2;
 
 interface StatusServerOptions {
   readonly port: number;
-  /** Where to listen; all addresses when absent. */
+  /** The address to listen on. All addresses if absent. */
   readonly address?: string;
   readonly board: StatusBoard;
   readonly metrics: AgentMetrics;
-  /** Undefined when ready, else why not. */
+  /** Undefined if ready, else the reason. */
   readonly notReady: () => Promise<string | undefined>;
   readonly drainWait: Pick<DrainWait, 'wait'>;
-  /** How many readers may be connected at once; some hundreds when absent. */
+  /** The most connected readers; some hundreds if absent. */
   readonly mostConnections?: number;
-  /** How long a request may take to come; a minute when absent. */
+  /** How long a request may take to arrive; a minute if absent. */
   readonly requestTimeout?: Milliseconds;
 }
 
@@ -39,10 +41,10 @@ export interface StatusServer {
   close(): void;
 }
 
-/** Serves what docs/agent-status.md describes. */
+/** Serves the endpoints described in docs/agent-status.md. */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
   const { mostConnections: most = MOST_CONNECTIONS, requestTimeout = REQUEST_TIME } = options;
-  // A reader whose stream is closed comes again, so that many of one address may give way to another's.
+  // A reader whose stream is closed reconnects, so one address with many streams can give way to others.
   const connections = createConnections({ most, mayCloseBusy: true, mostHeld: MOST_HELD });
   const timeouts = {
     ...{ requestTimeout, headersTimeout: requestTimeout },
@@ -82,7 +84,7 @@ async function answer(
   const { board, metrics } = options;
   const { path, query } = targetOf(incoming.url ?? '/');
   if (incoming.method !== 'GET' && incoming.method !== 'HEAD') {
-    json(outgoing, 405, { error: 'the status can only be read: use GET' });
+    json(outgoing, 405, { error: 'the status is read-only: use GET' });
     return;
   }
   switch (path) {
@@ -101,7 +103,9 @@ async function answer(
     }
     case '/metrics':
       outgoing.writeHead(200, { 'content-type': metrics.contentType });
-      return void outgoing.end(await metrics.text());
+      // Who goes away before it has all has had enough.
+      await pipeline(Readable.from(metrics.pieces()), outgoing).catch(() => undefined);
+      return;
     case '/v1/models': {
       json(outgoing, 200, board.document());
       return;
@@ -122,14 +126,14 @@ async function answer(
   });
 }
 
-/** Path and query of a request's target in origin or absolute form (RFC 9112, 3.2), whatever else it is. */
+/** Path and query of a request's target in origin or absolute form (RFC 9112, 3.2), or the target unchanged. */
 function targetOf(target: string): { readonly path: string; readonly query: URLSearchParams } {
   const own = target.startsWith('/') ? target : target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, '');
   const [path = '', query = ''] = own.split(/\?(.*)/s);
   return { path, query: new URLSearchParams(query) };
 }
 
-/** Undefined where a percent sign stands for nothing. */
+/** Undefined if the percent-encoding is invalid. */
 function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
@@ -138,14 +142,14 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** One JSON document a line, from a snapshot or the number that the reader knows. */
+/** One JSON document a line, from a snapshot or from the number that the reader knows. */
 function stream(board: StatusBoard, query: URLSearchParams, outgoing: ServerResponse): void {
   let instance = query.get('instance') ?? undefined;
   let sequence = Number(query.get('since') ?? Number.NaN);
   if (Number.isNaN(sequence)) instance = undefined;
   outgoing.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
   const flush = () => {
-    // A reader that does not keep up is left alone until it has read what it got.
+    // Send nothing more to a slow reader until it has read what it got.
     if (outgoing.writableNeedDrain) return;
     for (const event of board.since(instance, sequence)) {
       if (event.type === 'SNAPSHOT') instance = event.status.instance;

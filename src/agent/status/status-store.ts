@@ -12,7 +12,7 @@ import type { ServerState } from '../model-server/monitor.ts';
 import { rfc3339 } from './model-status.ts';
 import { createModelBoard } from './model-board.ts';
 
-/** What is said of the agent as a whole, beside its models. */
+/** The status of the agent as a whole, beside its models. */
 interface AgentFacts {
   readonly ready: boolean;
   readonly readyReason: string;
@@ -22,29 +22,29 @@ interface AgentFacts {
 }
 
 /**
- * The status as documents, numbered by change. A stream asks for what changed since a number, so that a slow reader
+ * The status as documents, numbered by change. A stream asks for the changes since a number. A slow reader therefore
  * costs no memory: it gets the latest state of each model, not every step on the way.
  */
 export interface StatusBoard {
   readonly put: (model: Readonly<TrackedModel>) => void;
   /**
-   * The same for a model that may come and go as it is asked for: who follows the changes hears of that at the next
-   * {@link StatusBoard.tellQuiet}, and of all else at once. Who asks for a document is told how things are now.
+   * The same for a model that loads and unloads with its requests. Subscribers get that at the next
+   * {@link StatusBoard.flushQuiet}, and everything else at once. Reading a document always gives the current state.
    */
   readonly putQuietly: (model: Readonly<TrackedModel>) => void;
-  readonly tellQuiet: () => void;
+  readonly flushQuiet: () => void;
   readonly remove: (name: string) => void;
   readonly setFacts: (facts: Partial<AgentFacts>) => void;
   readonly facts: () => AgentFacts;
   readonly document: () => AgentStatus;
   readonly model: (name: string) => ModelStatus | undefined;
-  /** The changes after a number of this instance, in order; a snapshot when that is not possible. */
+  /** The changes after a number of this instance, in order. A snapshot if that is not possible. */
   readonly since: (instance: string | undefined, sequence: number) => readonly AgentStatusEvent[];
-  /** Calls back after changes, once for all of one turn of the event loop; returns how to stop it. */
+  /** Calls back after changes, once per turn of the event loop. Returns the function that stops it. */
   readonly subscribe: (listener: () => void) => () => void;
 }
 
-/** Makes a board without models; `instance` must be new for every start of the agent. */
+/** Makes a board without models. `instance` must be new for every start of the agent. */
 export function createStatusBoard(instance: string, began: EpochMs): StatusBoard {
   let sequence = 0;
   let facts = initialFacts(began);
@@ -62,7 +62,7 @@ export function createStatusBoard(instance: string, began: EpochMs): StatusBoard
     facts: () => facts,
     subscribe: bell.subscribe,
     ...{ model: models.get, put: models.put, putQuietly: models.putQuietly },
-    ...{ tellQuiet: models.tellQuiet, remove: models.remove },
+    ...{ flushQuiet: models.flushQuiet, remove: models.remove },
     setFacts: (change) => {
       const changed = { ...facts, ...change };
       if (JSON.stringify(changed) === JSON.stringify(facts)) return;

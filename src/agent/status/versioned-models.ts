@@ -1,18 +1,18 @@
 import type { AgentStatusEvent, ModelStatus } from '../../contract/agent-status.ts';
 
-/** Removals remembered for streams that come back; one that missed more gets a snapshot. */
+/** Removals remembered for streams that reconnect. A stream that missed more gets a snapshot. */
 const REMOVALS_KEPT = 1_000;
 
 /** The documents of all models and the removals, each with the number of its last change. */
 interface NumberedModels {
-  /** False when the document says nothing new; then `number` is not asked for. */
+  /** False if the document has not changed; then `number` is not called. */
   readonly put: (model: ModelStatus, number: () => number) => boolean;
   readonly remove: (name: string, number: () => number) => boolean;
   readonly get: (name: string) => ModelStatus | undefined;
   readonly all: () => ModelStatus[];
   /** Changes before this number may have been forgotten. */
   readonly oldest: () => number;
-  /** What changed after a number, in no order. */
+  /** What changed after a number, in any order. */
   readonly since: (sequence: number) => AgentStatusEvent[];
 }
 

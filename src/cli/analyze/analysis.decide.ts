@@ -11,6 +11,8 @@ import type { TrainedModel } from '../../contract/trained-model.ts';
 import type { AnalyzedObject, Finding, Named } from './finding.decide.ts';
 import { groupOf } from './finding.decide.ts';
 import { inferenceServiceFindings } from './inference-services.decide.ts';
+import { measuredFindings } from './measured.decide.ts';
+import type { MeasuredService } from './measured.decide.ts';
 import { placementFindings } from './placement.decide.ts';
 import { configMapFindings, podFindings } from './surroundings.decide.ts';
 import { trainedModelFindings } from './trained-models.decide.ts';
@@ -26,8 +28,15 @@ const CONFIG_MAPS = '/ConfigMap';
 const PODS = ['/Pod', 'apps/Deployment', 'apps/ReplicaSet', 'apps/StatefulSet'];
 const READ = new Set([SERVICES, MODELS, ...RUNTIMES.map(([kind]) => kind), CONFIG_MAPS, ...PODS]);
 
-/** Every finding on these objects, by what they are together; objects of other kinds are passed over. */
-export function analyze<T extends AnalyzedObject>(subjects: readonly T[]): readonly Finding<T>[] {
+/**
+ * Every finding on these objects, by what they are together; objects of other kinds are passed over.
+ *
+ * @param measured what such InferenceServices take in a cluster
+ */
+export function analyze<T extends AnalyzedObject>(
+  subjects: readonly T[],
+  measured: readonly MeasuredService[] = [],
+): readonly Finding<T>[] {
   const nameless: Finding<T>[] = [];
   const repeated: Finding<T>[] = [];
   const byKind = new Map<string, Map<string, Named<T, unknown>[]>>();
@@ -52,7 +61,8 @@ export function analyze<T extends AnalyzedObject>(subjects: readonly T[]): reado
     all: <O>(kind: string) => groups(kind).flat() as Named<T, O>[],
     counting: <O>(kind: string) => groups(kind).flatMap((group) => group.slice(-1)) as Named<T, O>[],
   };
-  return [...nameless, ...repeated, ...findingsOf(objects)];
+  const services = objects.counting<InferenceService>(SERVICES);
+  return [...nameless, ...repeated, ...findingsOf(objects), ...measuredFindings(services, measured)];
 }
 
 /** The objects of a kind. Of several with one name the last counts, as it would be applied last. */

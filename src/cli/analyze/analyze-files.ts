@@ -6,6 +6,7 @@ import { isRecord } from '../../lib/json.ts';
 import type { CommandIo } from '../io.ts';
 import { readInput } from '../documents.ts';
 import { type FileFinding, type LocatedObject, type Place, readObjects } from './located-objects.ts';
+import type { MeasuredService } from './measured.decide.ts';
 import { findManifests, type ManifestFile, readManifest } from './manifest-files.ts';
 import { type Tally, reported, type ReportedFinding } from './report.ts';
 
@@ -22,13 +23,17 @@ interface Reading {
 }
 
 /** Reads all files below these paths, `-` for stdin, and reports their faults in the order of files and lines. */
-export async function analyzeFiles(paths: readonly string[], io: CommandIo): Promise<Analysis> {
+export async function analyzeFiles(
+  paths: readonly string[],
+  io: CommandIo,
+  measured: readonly MeasuredService[] = [],
+): Promise<Analysis> {
   const reading: Reading = { objects: [], findings: [], files: 0 };
   for (const path of new Set(paths)) {
     if (path === '-') take(reading, 'stdin', await readInput(path, io));
     else await takePath(reading, path);
   }
-  const ofObjects = analyze(reading.objects).map(findingOnObject);
+  const ofObjects = analyze(reading.objects, measured).map(findingOnObject);
   const ofFiles = reading.findings.map(({ code, place, message }) =>
     reported(code, place, undefined, message),
   );

@@ -1,13 +1,15 @@
 import { type Command, Option } from 'commander';
 import { MmsError } from '../../lib/errors.ts';
-import { InputFileError } from '../documents.ts';
+import { InputFileError, readInput } from '../documents.ts';
 import { type CommandIo, newCommand } from '../io.ts';
 import { painter } from '../output.ts';
 import { analyzeFiles } from './analyze-files.ts';
+import { type MeasuredService, readMeasured } from './measured.decide.ts';
 import { type ReportFormat, reportText, type Tally, tallyText } from './report.ts';
 
 interface AnalyzeFlags {
   readonly filename: readonly string[];
+  readonly measured?: string;
   readonly output: ReportFormat;
   readonly failOn: 'error' | 'warning' | 'info' | 'never';
 }
@@ -30,6 +32,10 @@ export function analyzeCommand(io: CommandIo): Command {
       'a file, a directory with all below it, or - for stdin; may be repeated',
       (path: string, paths: readonly string[] | undefined) => [...(paths ?? []), path],
     )
+    .option(
+      '--measured <path>',
+      'what mms top -o json printed, or - for stdin: tells where models take far more memory than they declare, or far less',
+    )
     .addOption(
       new Option('-o, --output <format>', 'what to print; github: annotations of a workflow')
         .choices(['text', 'json', 'yaml', 'github'])
@@ -49,13 +55,15 @@ Templates of Helm and patches of kustomize are no whole objects: analyze what th
 Examples:
   mms analyze -f manifests/
   kubectl kustomize overlays/production | mms analyze -f -
-  mms analyze -f models/ -o github --fail-on warning`,
+  mms analyze -f models/ -o github --fail-on warning
+  mms top -A -o json | mms analyze -f manifests/ --measured -`,
     )
     .action((flags: AnalyzeFlags) => run(io, flags));
 }
 
-async function run(io: CommandIo, { filename, output, failOn }: AnalyzeFlags): Promise<void> {
-  const { findings, tally } = await analyzeFiles(filename, io);
+async function run(io: CommandIo, { filename, measured, output, failOn }: AnalyzeFlags): Promise<void> {
+  const figures = measured === undefined ? [] : await readFigures(measured, io);
+  const { findings, tally } = await analyzeFiles(filename, io, figures);
   if (tally.files === 0 && findings.length === 0)
     throw new InputFileError(
       `no YAML or JSON file in ${filename.join(', ')} holds objects; what a kustomization makes of others: ` +
@@ -64,6 +72,12 @@ async function run(io: CommandIo, { filename, output, failOn }: AnalyzeFlags): P
   io.stdout.write(reportText(findings, tally, output, painter(io.stdout, io.environment)));
   if (isTooMuch(tally, failOn)) throw new FindingsError(tallyText(tally));
   io.stderr.write(`${tallyText(tally)}\n`);
+}
+
+async function readFigures(path: string, io: CommandIo): Promise<readonly MeasuredService[]> {
+  const figures = readMeasured(await readInput(path, io));
+  if (figures === undefined) throw new InputFileError(`${path} is not what mms top -o json prints`);
+  return figures;
 }
 
 function isTooMuch({ errors, warnings, infos }: Tally, failOn: AnalyzeFlags['failOn']): boolean {

@@ -122,6 +122,10 @@ export const FINDING_KINDS = {
     'a batcher in front of a V2 server',
     'Remove it, or serve V1: V2 requests pass it as they are, and many servers batch V2 themselves.',
   ),
+  MMS311: warning(
+    'models that take far more memory than they declare, or far less',
+    'Declare in spec.model.memory what they take: the agent keeps within the budget all the same, but plans with what is declared.',
+  ),
   MMS401: error('a pod that the webhook would refuse', 'mms inject shows the whole decision.'),
   MMS402: warning(
     'a pod in which models would not be served as meant',

@@ -80,7 +80,7 @@ function byName(a: TopModel, b: TopModel): number {
 }
 
 /** Within a version fields are added, never removed or given another meaning. */
-const TOP_DOCUMENT_VERSION = 'kserve-mms/top.v1';
+export const TOP_DOCUMENT_VERSION = 'kserve-mms/top.v1';
 
 /** The JSON of `mms top`. Times in milliseconds; null when unknown. */
 export function topDocument(

@@ -93,10 +93,11 @@ function shareOf(figures: PodResidency): string {
 export function residencyDocument(services: readonly ServiceResidency[]): object {
   if (services.length === 0) return {};
   const residency = services.map(({ figures, ...named }) => {
-    const { resident, standby, remote, hits, misses, budget, declared, measured } = figures;
+    const { resident, standby, remote, hits, misses, budget, declared, declaredPeak, measured } = figures;
     return {
       ...{ ...named, resident, standby, remote, hits, misses },
       ...{ budgetBytes: budget ?? null, declaredBytes: declared ?? null, measuredBytes: measured ?? null },
+      declaredPeakBytes: declaredPeak ?? null,
     };
   });
   return { residency };

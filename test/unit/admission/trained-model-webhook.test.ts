@@ -10,6 +10,69 @@ import { scriptedApi } from '../../support/scripted-api.ts';
 import { DEFAULT_SYSTEM_CONFIG } from '../../../src/contract/system-config.ts';
 import type { ScriptedApi } from '../../support/scripted-api.ts';
 
+describe('a TrainedModel of an InferenceService whose models sleep', () => {
+  const asked = async (
+    memory: string,
+    annotations: Record<string, string>,
+    own: Record<string, string> = {},
+  ) => {
+    const service = {
+      metadata: { name: 'sk', namespace: 'default', annotations },
+      spec: { predictor: { sklearn: { resources: { limits: { memory: '1Gi' } } } } },
+    };
+    const group = () => [];
+    const view = {
+      inferenceServices: { cache: { get: () => service } },
+      // The others take far more than there is, and are not looked at.
+      memoryByKey: { sumOf: () => 2n ** 60n },
+      trainedModelsByKey: undefined,
+      modelConfigsByKey: { group },
+    } as unknown as ClusterView;
+    const handler = trainedModelWebhook({
+      ...{ client: undefined as never, view },
+      ...{ allowMemoryChanges: false, callerIsKnown: true, kserve: 'beside', logger: silentLogger },
+      systemConfig: { current: () => ({ ...DEFAULT_SYSTEM_CONFIG, kserveMode: 'Standard' }) },
+    });
+    const model = trainedModel('m', 'sk', { memory });
+    const object = { ...model, metadata: { ...model.metadata, annotations: own } } as unknown as JsonObject;
+    const kind = { group: 'serving.kserve.io', version: 'v1alpha1', kind: 'TrainedModel' };
+    const request = {
+      uid: '1',
+      kind,
+      operation: 'CREATE',
+      name: 'm',
+      namespace: 'default',
+      dryRun: false,
+    } as const;
+    return handler({ ...request, object }, new AbortController().signal);
+  };
+  const ON_DEMAND = { 'kserve-mms/residency': 'on-demand' };
+  const PAST = expect.stringContaining(
+    "InferenceService sk: KServe's Service sk-predictor leads past the agent",
+  );
+
+  it.each([
+    ['fits alone', '100Mi', ON_DEMAND, {}, [PAST]],
+    ['is too large alone', '900Mi', ON_DEMAND, {}, [expect.stringContaining('needs 900Mi alone'), PAST]],
+    [
+      'has a budget that is none',
+      '1Mi',
+      { ...ON_DEMAND, 'kserve-mms/memory-budget': '4GiB' },
+      {},
+      [expect.stringContaining('InferenceService sk: kserve-mms/memory-budget is "4GiB"'), PAST],
+    ],
+    [
+      'is itself to sleep',
+      '1Mi',
+      ON_DEMAND,
+      ON_DEMAND,
+      [expect.stringContaining('on a TrainedModel it is "always"'), PAST],
+    ],
+  ])('that %s', async (_, memory, annotations, own, warnings) => {
+    expect(await asked(memory, annotations, own)).toEqual({ kind: 'allowed', warnings });
+  });
+});
+
 /** A real API server cannot be made to take a request and never answer it. */
 describe('the webhook for TrainedModels, while the API server does not answer', () => {
   let api: ScriptedApi;

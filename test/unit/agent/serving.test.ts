@@ -30,7 +30,7 @@ describe('a port that the model server has', () => {
     });
     await expect(started).rejects.toMatchObject({
       code: 'AGENT_PORT_TAKEN',
-      message: expect.stringMatching(`port ${port} .*the model server perhaps.*another port`),
+      message: expect.stringMatching(`port ${port} .*perhaps the model server.*another port`),
     });
     modelServer.close();
   });

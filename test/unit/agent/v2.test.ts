@@ -32,6 +32,13 @@ describe('the answer to a load', () => {
     ['429 is never a refusal', answers(429), answers(200), AWAY],
     ['no answer', none('ECONNRESET'), answers(200), AWAY],
     ['500', answers(500, 'no'), answers(503), REFUSED],
+    // MLServer 1.7.1, with a worker that was killed.
+    [
+      '500 of a server of which a process was ended',
+      answers(500, '{"error":"Worker process stopped unexpectedly with exit code 9."}'),
+      answers(200),
+      { ...REFUSED, killed: true },
+    ],
   ];
   it.each(TABLE)('%s', async (_name, load, live, expected) => {
     expect(await adapterOf(load, live).load('m', '/m', SPEC)).toMatchObject(expected);

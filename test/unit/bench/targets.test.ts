@@ -38,7 +38,7 @@ const GOOD: Runs = [
     'kserve',
     {
       ...{ [names.startTime(90)]: 90, [names.startTime(1_000)]: Infinity },
-      [names.mlserverStartTime(90)]: 12,
+      ...{ [names.mlserverStartTime(90)]: 12, [names.applyTime('100 MB')]: 70, [names.UPDATE_TIME]: 20 },
     },
   ],
   [
@@ -46,7 +46,7 @@ const GOOD: Runs = [
     'ours',
     {
       ...{ [names.startTime(90)]: 180, [names.startTime(1_000)]: 1_000, [names.mlserverStartTime(90)]: 24 },
-      [names.UPDATE_FAILURES]: 0,
+      ...{ [names.UPDATE_FAILURES]: 0, [names.applyTime('100 MB')]: 77, [names.UPDATE_TIME]: 30 },
     },
   ],
   ['data-path', 'kserve', { [names.requestsASecond(16)]: 1_000, [names.requestQuantile('p99', 16)]: 4 }],
@@ -149,8 +149,10 @@ describe('the guard', () => {
     ['burst', { [names.burstWrites(HUNDRED)]: 11 }],
     ['agent', { [names.startTime(90)]: 721 }],
     ['agent', { [names.UPDATE_FAILURES]: 3 }],
-    ['data-path', { [names.requestsASecond(16)]: 249 }],
-  ])('names a large loss of %s: %j', (part, change) => {
+    ['agent', { [names.applyTime('100 MB')]: 141 }],
+    ['agent', { [names.UPDATE_TIME]: 51 }],
+    ['data-path', { [names.requestsASecond(16)]: 799 }],
+  ])('names a loss of %s: %j', (part, change) => {
     expect(losses(someResults([...changed(part, 'ours', change), ...instant]))).toEqual([
       expect.stringContaining(Object.keys(change)[0]!),
     ]);

@@ -11,10 +11,10 @@ function credentialsFor(server: string, skipTLSVerify = false): ReturnType<typeo
 describe('the server of a kubeconfig', () => {
   it.each([
     ['http://127.0.0.1:8001', /"http:\/\/127\.0\.0\.1:8001", is not encrypted: write https:\/\//],
-    ['127.0.0.1:6443', /is no https:\/\/ URL/],
-    ['localhost:6443', /is no https:\/\/ URL/],
-    ['ftp://host', /is no https:\/\/ URL/],
-    ['', /is no https:\/\/ URL/],
+    ['127.0.0.1:6443', /is not an https:\/\/ URL/],
+    ['localhost:6443', /is not an https:\/\/ URL/],
+    ['ftp://host', /is not an https:\/\/ URL/],
+    ['', /is not an https:\/\/ URL/],
   ])('%j is refused as what it is, without a word on credentials', async (server, words) => {
     const thrown: unknown = await credentialsFor(server)
       .prepare('/version')

@@ -30,7 +30,7 @@ async function figuresOf({ onDemand }: { readonly onDemand: boolean }): Promise<
       metrics.registry,
       () => ({
         ...{ loaded: 1, waiting: 0, diskUsed: 0 },
-        memory: { budget: 64, allowed: Infinity, charged: 12, measured: 14 },
+        memory: { budget: 64, allowed: Infinity, charged: 12, peak: 12, measured: 14 },
         counts: { loads: 1, hits: 2, misses: 1, evictions: 0, diskEvictions: 0, spared: new Map() },
       }),
       () => 'server',

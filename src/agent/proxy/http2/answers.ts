@@ -2,7 +2,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 import { retryAfterSeconds, type WakeAnswer } from '../wake.ts';
 import { GRPC_STATUS, grpcMessage, MODEL_IS_READY } from './grpc-message.decide.ts';
 
-/** Answers a stream in the agent's own name, in the protocol that it came in. Of a body that still comes nothing is kept. */
+/** Answers of the agent itself on a stream, in the stream's protocol. The rest of the body is discarded. */
 export function answerStream(stream: ServerHttp2Stream, isGrpc: boolean, answer: WakeAnswer): void {
   if (stream.destroyed || stream.headersSent) return;
   stream.resume();
@@ -16,7 +16,7 @@ function answerGrpc(stream: ServerHttp2Stream, answer: WakeAnswer): void {
     const trailers = {
       'grpc-status': GRPC_STATUS.unavailable,
       'grpc-message': grpcMessage(`${answer.reason}: ${answer.message}`),
-      // What a client with a retry policy waits: gRFC A6.
+      // How long a client with a retry policy waits: gRFC A6.
       'grpc-retry-pushback-ms': String(Math.ceil(answer.retryAfter)),
     };
     stream.respond({ ...head, ...trailers }, { endStream: true });

@@ -15,10 +15,10 @@ import { answerStream } from './answers.ts';
 import { forwardStream } from './forward-stream.ts';
 import { firstName, grpcAsk } from './grpc-message.decide.ts';
 
-/** What a stream may send before it is read, and so what one that waits takes in memory. */
+/** What a stream may send before it is read, and so the memory of a waiting stream. */
 const STREAM_WINDOW = 256 * 1024;
 const SESSION_WINDOW = 1024 * 1024;
-/** Heads are as large as over HTTP/1.1; Node's own bounds are 64 KB and 128 headers. */
+/** Heads may be as large as over HTTP/1.1. Node's own bounds are 64 KB and 128 headers. */
 const LIMITS = {
   maxHeaderListPairs: MAX_HEADERS,
   maxSendHeaderBlockLength: MAX_HEAD_BYTES,
@@ -29,20 +29,20 @@ const LIMITS = {
   },
 };
 
-/** HTTP/2 in clear text where requests wait for models or are logged: gRPC, and V1 and V2 as they are over HTTP/1.1. */
+/** HTTP/2 in clear text when requests wait for models or are logged: gRPC, and V1 and V2 as over HTTP/1.1. */
 export interface Http2Door {
   /** Takes over a connection whose first bytes are still to be read. */
   serve(socket: Socket): void;
-  /** No connection takes new streams; those that are under way go on. */
+  /** Connections take no new streams. Running streams continue. */
   drain(): void;
 }
 
 interface DoorOptions {
   readonly host: string;
   readonly port: number;
-  /** By what requests wait; undefined: none does. */
+  /** Lets requests wait. Undefined: none waits. */
   readonly wake: () => Wake | undefined;
-  /** What looks at requests; undefined: nothing does. */
+  /** Observes requests. Undefined: nothing does. */
   readonly look?: Look | undefined;
 }
 
@@ -81,7 +81,7 @@ interface ComponentSession {
   readonly close: () => void;
 }
 
-/** One session with the component for each of a client, as with a tunnel; a new one when it has ended. */
+/** One session with the component for each session of a client, as with a tunnel. A new one when it has ended. */
 function newComponentSession(host: string, port: number): ComponentSession {
   let current: Promise<ClientHttp2Session> | undefined;
   let made: ClientHttp2Session | undefined;
@@ -152,7 +152,7 @@ function goOn({ stream, headers, session, sight }: Stream, known: Known, whileAw
   void forwardStream({ ...{ stream, headers, isGrpc, read, isBlind, whileAway, session, sight } });
 }
 
-/** Reads as much of a stream as tells the model's name; nothing more is read until somebody reads it. */
+/** Reads as much of a stream as is needed for the model's name, and then pauses it. */
 function readName(stream: ServerHttp2Stream, told: (name: string | undefined, read: Buffer) => void): void {
   let read: Buffer = Buffer.alloc(0);
   const finish = (name: string | undefined): void => {

@@ -17,22 +17,22 @@ interface StreamExchange {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
   readonly isGrpc: boolean;
-  /** What has been read of its body. */
+  /** The part of its body that was read. */
   readonly read: Buffer | undefined;
   /**
-   * Whether it is not known which model it is for: it may be one that sleeps, and the component's "not found" is then not the
-   * truth.
+   * Whether its model is unknown. It may be one that sleeps, and then the component's "not found" is not
+   * true.
    */
   readonly isBlind: boolean;
-  /** What to do while the component takes no connection; absent: the request has failed. */
+  /** What to do while the component refuses connections. Absent: the request has failed. */
   readonly whileAway: WhileAway | undefined;
   /** A session with the component, connected. @throws the error of the connection */
   readonly session: () => Promise<ClientHttp2Session>;
-  /** What looks at it. */
+  /** Observes it. */
   readonly sight: Sight | undefined;
 }
 
-/** Forwards one stream and its answer, trailers included; either side's end ends the other. Never rejects. */
+/** Forwards one stream and its answer, trailers included. When either side ends, so does the other. Never rejects. */
 export async function forwardStream(exchange: StreamExchange): Promise<void> {
   const { stream, headers, read, whileAway, sight } = exchange;
   let session: ClientHttp2Session;
@@ -47,7 +47,7 @@ export async function forwardStream(exchange: StreamExchange): Promise<void> {
   try {
     call = session.request({ ...headers }, { endStream: false });
   } catch {
-    // The session ended between the two.
+    // The session ended in between.
     if (whileAway === undefined) componentAway(exchange, new Error('the connection has ended'));
     else await forwardStream({ ...exchange, whileAway: undefined });
     return;
@@ -112,17 +112,17 @@ function passBack(exchange: StreamExchange, call: ClientHttp2Stream): void {
   });
 }
 
-/** Looks at a body from its beginning; what reads it is added in the same turn. */
+/** Observes a body from its beginning. Its reader is added in the same turn. */
 function look(body: Http2Stream, { add, end }: BodySight, read?: Buffer): void {
   if (read !== undefined && read.length > 0) add(read);
   body.on('data', add);
-  // A stream that is reset ends, too.
+  // A stream that is reset emits its end too.
   body.on('end', () => {
     if (!body.aborted && body.rstCode === constants.NGHTTP2_NO_ERROR) end();
   });
 }
 
-/** "Not found" of a model that may sleep becomes "unavailable". */
+/** "Not found" for a model that may sleep becomes "unavailable". */
 function unmistaken({ isBlind }: StreamExchange, headers: IncomingHttpHeaders): IncomingHttpHeaders {
   if (!isBlind || headers['grpc-status'] !== GRPC_STATUS.notFound) return headers;
   return { ...headers, 'grpc-status': GRPC_STATUS.unavailable };

@@ -1,35 +1,38 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import type { ModelTarget } from '../../../contract/model-target.ts';
 
-/** Of V2 over gRPC; older servers have it in a package of their own. Source: KServe, open-inference-protocol's grpc_service.proto. */
+/**
+ * The package of V2 over gRPC. Older servers have it in one of their own. Source: KServe, open-inference-protocol's
+ * grpc_service.proto.
+ */
 const SERVICE = /^\/(?:[\w.]+\.)?GRPCInferenceService\/(\w+)$/;
-/** The methods whose first message has the model's name as its field 1, and what they ask of the model. */
+/** The methods whose first message has the model's name as field 1, and what each asks of the model. */
 const METHODS: ReadonlyMap<string, ModelTarget['ask']> = new Map([
   ...(['ModelInfer', 'ModelStreamInfer'] as const).map((method) => [method, 'inference'] as const),
   ['ModelReady', 'ready'],
   ['ModelMetadata', 'metadata'],
 ]);
 
-/** What a gRPC method asks of the model that its first message names; undefined for any other method. */
+/** What a gRPC method asks of the model in its first message. Undefined for any other method. */
 export function grpcAsk(path: string): ModelTarget['ask'] | undefined {
   return METHODS.get(SERVICE.exec(path)?.[1] ?? '');
 }
 
-/** What the beginning of a stream of messages says. */
+/** What the beginning of a stream of messages shows. */
 type FirstName =
   | { readonly kind: 'name'; readonly name: string }
   /** It is not there yet. */
   | { readonly kind: 'more' }
-  /** It cannot be read: the message is compressed, is none, or has its name far behind. */
+  /** It cannot be read: the message is compressed or invalid, or its name comes too late. */
   | { readonly kind: 'unreadable' };
 
-/** One byte that says whether the message is compressed, four with its length: gRPC over HTTP/2, "Length-Prefixed-Message". */
+/** One byte for compression, four for the length: gRPC over HTTP/2, "Length-Prefixed-Message". */
 const PREFIX = 5;
 const NAME_FIELD = 1;
-/** Writers put fields in the order of their numbers, so that the name comes first. */
+/** Writers put fields in the order of their numbers, so the name comes first. */
 const MOST_READ = 64 * 1024;
 
-/** Reads the model's name from the first bytes of a stream of messages, as few as there may be. */
+/** Reads the model's name from the first bytes of a stream of messages, however few. */
 export function firstName(bytes: Buffer): FirstName {
   if (bytes.length < PREFIX) return { kind: 'more' };
   if (bytes[0] !== 0) return { kind: 'unreadable' };
@@ -45,7 +48,7 @@ export function firstName(bytes: Buffer): FirstName {
       reader.skip(type, field);
     }
   } catch {
-    // It ends in the middle of a field, or is no message.
+    // It ends in the middle of a field, or is not a message.
   }
   return { kind: isAll ? 'unreadable' : 'more' };
 }
@@ -56,7 +59,7 @@ export const MODEL_IS_READY = Buffer.from([0, 0, 0, 0, 2, 0x08, 0x01]);
 /** Status codes of gRPC. */
 export const GRPC_STATUS = { ok: '0', notFound: '5', unavailable: '14' } as const;
 
-/** As `grpc-message` wants it: all but printable ASCII escaped. */
+/** In the form of `grpc-message`: everything but printable ASCII is escaped. */
 export function grpcMessage(text: string): string {
   return text.replace(/[^\x20-\x24\x26-\x7e]/gu, (character) =>
     [...Buffer.from(character)]

@@ -25,11 +25,11 @@ describe("the batcher's flags", () => {
   });
 
   it.each([
-    [{ maxLatency: '0' }, '--max-latency "0" is not a whole number from 1 on'],
-    [{ maxLatency: '-1' }, '--max-latency "-1" is not a whole number from 1 on'],
-    [{ maxBatchsize: '0' }, '--max-batchsize "0" is not a whole number from 1 on'],
-    [{ maxBatchsize: '1.5' }, '--max-batchsize "1.5" is not a whole number from 1 on'],
-    [{ maxBatchsize: '' }, '--max-batchsize "" is not a whole number from 1 on'],
+    [{ maxLatency: '0' }, '--max-latency "0" is not a whole number of at least 1'],
+    [{ maxLatency: '-1' }, '--max-latency "-1" is not a whole number of at least 1'],
+    [{ maxBatchsize: '0' }, '--max-batchsize "0" is not a whole number of at least 1'],
+    [{ maxBatchsize: '1.5' }, '--max-batchsize "1.5" is not a whole number of at least 1'],
+    [{ maxBatchsize: '' }, '--max-batchsize "" is not a whole number of at least 1'],
   ])("%j do not run, as with KServe's agent", (flags, fault) => {
     expect(read(flags).faults).toEqual([fault]);
   });

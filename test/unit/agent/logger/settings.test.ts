@@ -49,7 +49,7 @@ describe("the logger's flags", () => {
     [{ metadataAnnotations: ['a=b,c'] }, /--metadata-annotations "c" is not key=value/],
     [{ metadataHeaders: ['"a'] }, /--metadata-headers .* quote that does not end/],
     [{ logUrl: 's3://b', logBatchSize: 'x' }, /--log-batch-size/],
-    [{ logUrl: 's3://b', logBatchInterval: '10' }, /--log-batch-interval "10" is no duration like 30s/],
+    [{ logUrl: 's3://b', logBatchInterval: '10' }, /--log-batch-interval "10" is not a duration like 30s/],
   ])('%j is a fault', (flags, words) => {
     expect(read(flags).faults).toEqual([expect.stringMatching(words)]);
   });
@@ -57,17 +57,20 @@ describe("the logger's flags", () => {
   it.each<[Partial<LoggerFlags>, RegExp]>([
     [{ logStorePath: 'x' }, /--log-store-path has no effect/],
     [{ logBatchSize: '9' }, /--log-batch-size has no effect/],
-    [{ workers: '0' }, /--workers 0 is taken for 1$/],
-    [{ workers: '-1' }, /--workers -1 is taken for 1$/],
-    [{ workers: '100000' }, /--workers 100000 is taken for 1000$/],
-    [{ logUrl: 's3://b', logBatchSize: '-3' }, /--log-batch-size -3 is taken for 0$/],
-    [{ logUrl: 's3://b', logBatchSize: '2000000' }, /--log-batch-size 2000000 is taken for 1000000$/],
-    [{ logUrl: 's3://b', logMarshallerUrl: 'ftp://x' }, /--log-marshaller-url "ftp:\/\/x" is no URL/],
-    [{ logUrl: 's3://b', logMarshallerUrl: '' }, /--log-marshaller-url "" is no URL/],
+    [{ workers: '0' }, /--workers 0 is out of range; 1 is used$/],
+    [{ workers: '-1' }, /--workers -1 is out of range; 1 is used$/],
+    [{ workers: '100000' }, /--workers 100000 is out of range; 1000 is used$/],
+    [{ logUrl: 's3://b', logBatchSize: '-3' }, /--log-batch-size -3 is out of range; 0 is used$/],
+    [
+      { logUrl: 's3://b', logBatchSize: '2000000' },
+      /--log-batch-size 2000000 is out of range; 1000000 is used$/,
+    ],
+    [{ logUrl: 's3://b', logMarshallerUrl: 'ftp://x' }, /--log-marshaller-url "ftp:\/\/x" is not a URL/],
+    [{ logUrl: 's3://b', logMarshallerUrl: '' }, /--log-marshaller-url "" is not a URL/],
     [{ logBatchInterval: '9s' }, /--log-batch-interval has no effect/],
     [{ logUrl: 's3://b', logMarshallerPort: '1' }, /--log-marshaller-port has no effect/],
-    [{ logUrl: 's3://b', logStoreFormat: 'xml' }, /"xml" is none of json, csv, parquet; json it is/],
-    [{ metadataHeaders: ['x-team'] }, /x-team fits no header, as in KServe; write X-Team/],
+    [{ logUrl: 's3://b', logStoreFormat: 'xml' }, /"xml" is none of json, csv, parquet; json is used/],
+    [{ metadataHeaders: ['x-team'] }, /x-team matches no header, as in KServe; write X-Team/],
   ])('%j is taken, with a word for the log', (flags, words) => {
     const { faults, remarks, settings } = read(flags);
     expect(faults).toEqual([]);

@@ -19,10 +19,10 @@ describe('the series of each model', () => {
     const registry = new Registry();
     const gauge = (name: string, help: string, labelNames: string[]) =>
       new Gauge({ name: `kserve_mms_agent_${name}`, help, labelNames, registers: [registry] });
-    const phase = gauge('model_phase', 'The phase each model is in: always 1', ['model', 'phase']);
+    const phase = gauge('model_phase', 'The phase of each model: always 1', ['model', 'phase']);
     const bytes = gauge('model_bytes', 'Bytes on disk of each model', ['model']);
     const attempts = gauge('model_attempts', 'Attempts at the desired version of each model', ['model']);
-    const steps = gauge('model_step_seconds', 'How long the steps of each model took last', [
+    const steps = gauge('model_step_seconds', 'How long the last run of each step took for each model', [
       'model',
       'step',
     ]);

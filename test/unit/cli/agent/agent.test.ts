@@ -23,7 +23,7 @@ describe('where the agent listens', () => {
     expect(checkAgentOptions({ ...FLAG_DEFAULTS, host: '127.0.0.1' }).host).toBe('127.0.0.1');
     expect(checkAgentOptions({ ...FLAG_DEFAULTS, host: '::1' }).host).toBe('::1');
     expect(() => checkAgentOptions({ ...FLAG_DEFAULTS, host: 'localhost' })).toThrow(
-      /--host "localhost" is no IP address/,
+      /--host "localhost" is not an IP address/,
     );
   });
 });

@@ -29,7 +29,7 @@ async function agentSays(measured: number | undefined, onDemand = true): Promise
       registry,
       () => ({
         ...{ loaded: 1, waiting: 0, diskUsed: 0 },
-        memory: { budget: 64 * MI, allowed: 64 * MI, charged: 12 * MI, measured },
+        memory: { budget: 64 * MI, allowed: 64 * MI, charged: 12 * MI, peak: 24 * MI, measured },
         counts: { loads: 1, hits: 199, misses: 1, evictions: 0, diskEvictions: 0, spared: new Map() },
       }),
       () => 'server',
@@ -71,7 +71,10 @@ describe('what mms top says of models that sleep', () => {
     });
     expect(residencyDocument(services)).toMatchObject({
       residency: [
-        { name: 'a', pods: 2, standby: 4, remote: 2, hits: 398, misses: 2, measuredBytes: 14 * MI },
+        {
+          ...{ name: 'a', pods: 2, standby: 4, remote: 2, hits: 398, misses: 2, measuredBytes: 14 * MI },
+          declaredPeakBytes: 48 * MI,
+        },
         { name: 'b', measuredBytes: null, budgetBytes: 64 * MI },
       ],
     });

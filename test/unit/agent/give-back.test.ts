@@ -1,0 +1,116 @@
+import { setImmediate as turnOver } from 'node:timers/promises';
+import { Script } from 'node:vm';
+import { describe, expect, it } from '@jest/globals';
+import { collectHeap, giveBackAfterWork } from '../../../src/agent/give-back.ts';
+import type { Clock } from '../../../src/lib/clock.ts';
+
+/** What was done and who was served by each look; resolves with the looks after which memory was given back. */
+async function collectedAt(looks: readonly (readonly [steps: number, served: number | undefined])[]) {
+  const end = new AbortController();
+  const seen: number[] = [];
+  let look = 0;
+  const clock = {
+    sleep: () => {
+      look += 1;
+      if (look === looks.length) end.abort();
+      return Promise.resolve();
+    },
+  } as unknown as Clock;
+  const work = { steps: () => looks[look]?.[0] ?? 0, served: () => looks[look]?.[1] };
+  await giveBackAfterWork(work, { clock, collect: () => seen.push(look) }, end.signal);
+  return seen;
+}
+
+describe('memory is given back', () => {
+  it.each<[string, (readonly [number, number | undefined])[], number[]]>([
+    [
+      'once after much work',
+      [
+        [0, 1],
+        [300, 1],
+        [300, 1],
+        [300, 1],
+        [300, 1],
+      ],
+      [2],
+    ],
+    [
+      'not after a little',
+      [
+        [0, 1],
+        [30, 1],
+        [30, 1],
+        [30, 1],
+      ],
+      [],
+    ],
+    [
+      'after little that has become much',
+      [
+        [0, 1],
+        [60, 1],
+        [60, 1],
+        [120, 1],
+        [120, 1],
+      ],
+      [4],
+    ],
+    [
+      'again after more work',
+      [
+        [0, 1],
+        [300, 1],
+        [300, 1],
+        [600, 1],
+        [600, 1],
+        [600, 1],
+      ],
+      [2, 4],
+    ],
+    [
+      'not while work goes on',
+      [
+        [0, 1],
+        [300, 1],
+        [310, 1],
+        [320, 1],
+        [320, 1],
+      ],
+      [4],
+    ],
+    [
+      'not while requests come',
+      [
+        [0, 1],
+        [300, 2],
+        [300, 3],
+        [300, 4],
+        [300, 4],
+      ],
+      [4],
+    ],
+    [
+      'not while one is answered',
+      [
+        [0, 1],
+        [300, undefined],
+        [300, undefined],
+        [300, 2],
+        [300, 2],
+      ],
+      [4],
+    ],
+  ])('%s', async (_, looks, expected) => {
+    expect(await collectedAt([...looks, [0, 1]])).toEqual(expected);
+  });
+
+  it('by collecting what is garbage, and compiled code is still taken after it', async () => {
+    const source = 'function answer() { return 42; }';
+    const cachedData = new Script(source).createCachedData();
+    const garbage = new WeakRef({});
+    await turnOver();
+    collectHeap();
+    expect(garbage.deref()).toBeUndefined();
+    expect(new Script(source, { cachedData }).cachedDataRejected).toBe(false);
+  });
+});
