@@ -11,11 +11,10 @@ async function namesIn(directory: string): Promise<string[]> {
 }
 
 /** Pages for users; of the others, the notes of changes are a list that grows by long entries. */
-const NOT_WRAPPED_YET: readonly string[] = ['docs/logger.md', 'docs/on-demand.md'];
 const WRAPPED = [
   ...['README.md', 'CONTRIBUTING.md', 'certs/README.md', 'charts/kserve-mms/README.md'],
   ...readdirSync(join(ROOT, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
-].filter((page) => !NOT_WRAPPED_YET.includes(page));
+];
 
 /** The lines that can be broken: no code, no tables, no headings. */
 function proseOf(text: string): string[] {
