@@ -3,32 +3,32 @@ import { runInNewContext } from 'node:vm';
 import { type Clock, seconds } from '../lib/clock.ts';
 
 interface Work {
-  /** How much of that which takes memory was done. */
+  /** The number of operations so far that take memory. */
   readonly steps: () => number;
-  /** Another value whenever somebody was served since, who would have waited; undefined: somebody is. */
+  /** A counter of requests, which a collection would have delayed. Undefined while a request is in progress. */
   readonly served: () => number | undefined;
 }
 
-/** Between two looks: memory is given back when nothing was done and nobody served from one to the next. */
-const LOOK_EVERY = seconds(5);
-/** Fewer take less than what it costs to have it back: code of Node's that nothing else needs, 5 MiB that all on a node share. */
+/** The interval between two checks. Memory is returned if there were no operations and no requests in one interval. */
+const CHECK_EVERY = seconds(5);
+/** Fewer operations are not worth the cost: 5 MiB of Node's code for it, which all processes on a node share. */
 const WORTH_STEPS = 100;
-/** A larger heap takes long to go through, and nothing is answered meanwhile; some 20 ms for this agent with a hundred models. */
-const MOST_HEAP_BYTES = 64 * 1024 ** 2;
+/** The collection of a larger heap would delay requests too long. With a hundred models it takes some 20 ms. */
+const MAX_HEAP_BYTES = 64 * 1024 ** 2;
 
-/** Each time that much work is over, gives back what it took; until the signal aborts. */
+/** Returns memory to the system after each period of much work, until the signal aborts. */
 export async function giveBackAfterWork(
   { steps, served }: Work,
   { clock, collect }: { readonly clock: Clock; readonly collect: () => void },
   signal: AbortSignal,
 ): Promise<void> {
-  const look = () => ({ steps: steps(), served: served() });
+  const check = () => ({ steps: steps(), served: served() });
   let collected = 0;
-  let before = look();
+  let before = check();
   for (;;) {
-    await clock.sleep(LOOK_EVERY, signal);
+    await clock.sleep(CHECK_EVERY, signal);
     if (signal.aborted) return;
-    const now = look();
+    const now = check();
     const isQuiet = now.steps === before.steps && now.served !== undefined && now.served === before.served;
     if (isQuiet && now.steps - collected >= WORTH_STEPS) {
       collected = now.steps;
@@ -39,14 +39,16 @@ export async function giveBackAfterWork(
 }
 
 /**
- * V8 keeps pages of a heap that was larger, and what was set aside for new objects, until there is need of memory, which a
- * process that idles does not feel: 8 MiB after 90 loads. It has no other name for "all that there is" than this.
+ * Runs a full garbage collection. V8 keeps the pages of a heap that was larger, and the space for new objects, until memory is
+ * short, which an idle process never detects: 8 MiB after 90 loads. V8 calls a collection that returns all pages `last-resort`.
+ *
+ * @param maxHeapBytes a larger heap is left alone
  */
-export function collectHeap(): void {
-  if (getHeapStatistics().used_heap_size > MOST_HEAP_BYTES) return;
+export function collectHeap(maxHeapBytes = MAX_HEAP_BYTES): void {
+  if (getHeapStatistics().used_heap_size > maxHeapBytes) return;
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (how: { readonly flavor: 'last-resort' }) => void;
-  // Compiled code is taken by a process with the same flags alone, and a thread may be started later.
+  // A process accepts compiled code only with the same flags, and a thread may start later.
   setFlagsFromString('--no-expose-gc');
   collect({ flavor: 'last-resort' });
 }

@@ -54,7 +54,7 @@ async function startServer(sizes: readonly number[], expiresAfter = Number.POSIT
   });
   const list = async (): Promise<string[]> => {
     const { objects } = await listAll({
-      ...{ client, resource: CONFIG_MAPS, query: {}, pageSize: 500, timeout: seconds(20) },
+      ...{ client, resource: CONFIG_MAPS, query: {}, pageSize: 500, timeout: seconds(100) },
       signal: new AbortController().signal,
       shape: ({ metadata }) => ({ metadata }),
     });
