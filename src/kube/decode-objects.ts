@@ -1,10 +1,19 @@
 import { createBreather } from '../lib/breather.ts';
 import type { Clock } from '../lib/clock.ts';
+import { isRecord, recordOf } from '../lib/json.ts';
 import { jsonKind, jsonParts } from '../lib/json-parts.ts';
 import { jsonMeter, type JsonMeter } from '../lib/json-meter.ts';
 
 /** Called with an object of which fields were dropped, such as `metadata.annotations`. */
 type LeftOut = (object: unknown, fields: readonly string[]) => void;
+
+/** Marks an object of which fields were dropped. Not enumerable: it is no field. */
+const INCOMPLETE = Symbol('incomplete');
+
+/** Whether fields of an object of the API server were dropped. A write of such an object would delete them. */
+export function isIncomplete(object: object): boolean {
+  return INCOMPLETE in object;
+}
 
 /** Shorter text is parsed in one go: the most expensive, `{"a":"","b":"",…`, takes some 30 ms. */
 const SHORT = 256 * 1024;
@@ -34,7 +43,10 @@ export function decodeObject(text: Buffer, leftOut?: LeftOut): unknown {
   const budget = { values: MOST.values, names: MOST.names };
   const fields: string[] = [];
   const object = within(text, '', budget, fields);
-  if (fields.length > 0) leftOut?.(object, fields);
+  if (fields.length === 0) return object;
+  for (const each of [object, recordOf(object)['object']])
+    if (isRecord(each)) Object.defineProperty(each, INCOMPLETE, { value: true });
+  leftOut?.(object, fields);
   return object;
 }
 

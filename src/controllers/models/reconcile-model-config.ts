@@ -15,6 +15,7 @@ import { planModelConfig } from '../../contract/model-config-plan.ts';
 import type { ModelConfigPlan, PlanInput, ShardPlan } from '../../contract/model-config-plan.ts';
 import { modelConfigName } from '../../contract/names.ts';
 import type { TrainedModel } from '../../contract/trained-model.ts';
+import { isIncomplete } from '../../kube/decode-objects.ts';
 
 /** What the reconciler reads: caches only, synced before the first call. */
 export interface ClusterReader {
@@ -52,7 +53,7 @@ class ForeignConfigMapError extends MmsError {
   readonly retryable = true;
 }
 
-/** The API server refuses the ConfigMap. Retried on any change, and with growing backoff. */
+/** The API server refuses the ConfigMap, or a write would lose data. Retried on any change, and with growing backoff. */
 export class ConfigMapRefusedError extends MmsError {
   readonly code = 'CONFIG_MAP_REFUSED';
   readonly retryable = true;
@@ -188,6 +189,7 @@ async function reconcileConfigMap(
     case 'none':
       return undefined;
     case 'replace':
+      if (known !== undefined && isIncomplete(known)) throw new ConfigMapRefusedError(tooManyKeys(key));
       await writer.replace(change.configMap);
       logger.info({ ...fields, because: change.because }, 'ConfigMap written');
       return undefined;
@@ -196,6 +198,11 @@ async function reconcileConfigMap(
     case 'conflict':
       throw new ForeignConfigMapError(change.message);
   }
+}
+
+/** The keys of others were not read, and a write would delete them. */
+function tooManyKeys(key: ObjectKey): string {
+  return `ConfigMap ${key} has more keys than the manager reads; remove keys other than models.json`;
 }
 
 /** Another client deleted a ConfigMap between two of our requests. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeObject, listDecoder } from '../../../src/kube/decode-objects.ts';
+import { decodeObject, isIncomplete, listDecoder } from '../../../src/kube/decode-objects.ts';
 import { systemClock } from '../../../src/lib/system-clock.ts';
 
 const KIB = 1024;
@@ -74,6 +74,24 @@ describe('an object of the API server', () => {
     // As texts: to compare 25,000 objects one by one takes long.
     expect(JSON.stringify(read)).toBe(JSON.stringify(kept));
     expect(fields).toEqual(left);
+  });
+
+  it('says whether fields were dropped, also of the object of an event', async () => {
+    const whole = { metadata, data: { a: 'b' } };
+    const part = { metadata, data: manyNames };
+    const decodedObject = (object: object) => decoded(object).object as object;
+    expect([whole, large, part].map((object) => isIncomplete(decodedObject(object)))).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    const event = decodedObject({ type: 'ADDED', object: part }) as { readonly object: object };
+    expect(isIncomplete(event.object)).toBe(true);
+    const read = await listDecoder(
+      systemClock,
+      () => undefined,
+    )(Buffer.from(JSON.stringify({ items: [whole, part] })));
+    expect((read as { readonly items: readonly object[] }).items.map(isIncomplete)).toEqual([false, true]);
   });
 
   it('keeps so many fields', () => {
