@@ -1,3 +1,13 @@
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+} from './json-bytes.ts';
 import { closingQuote } from './json-parts.ts';
 
 /** What a JSON text may hold. V8 spends time and memory on each of these, whatever the length of the text. */
@@ -24,15 +34,6 @@ export interface JsonMeter {
   /** The deepest nesting so far. */
   depth(): number;
 }
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_BRACKET = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 
 const FNV_PRIME = 0x01000193;
 /**
