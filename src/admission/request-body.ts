@@ -10,13 +10,13 @@ export type RequestBody =
   | { readonly kind: 'too-much'; readonly excess: JsonExcess; readonly start: Buffer }
   /** Others needed its memory. */
   | { readonly kind: 'lost' }
-  /** The client has disconnected; nobody reads the answer. */
+  /** The client has disconnected and reads no answer. */
   | { readonly kind: 'aborted' };
 
 interface BodyReading {
   /** In bytes. */
   readonly limit: number;
-  /** How many there are to be; NaN where nobody has said so. */
+  /** The announced number of bytes. NaN if there is none. */
   readonly announced: number;
   readonly budget: BodyBudget;
   readonly meter: JsonMeter;

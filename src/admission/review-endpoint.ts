@@ -65,7 +65,7 @@ async function serve(
 ): Promise<AdmissionOutcome> {
   const refusal = refuseByHeaders(request.headers);
   if (refusal !== undefined) return answerMalformed(request, response, dependencies.clock, refusal);
-  // NaN in chunks, of which nobody has said how many there are.
+  // NaN for a chunked body, which announces no length.
   const announced = Number(request.headers['content-length']);
   const meter = jsonMeter(boundsWithin(REVIEW_BOUNDS, announced), dependencies.seed);
   const { body, share } = await readBody(request, {

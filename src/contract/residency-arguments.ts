@@ -39,7 +39,7 @@ export function residencyArguments(
   kserveMode: string | undefined,
 ): ResidencyArguments {
   const { kind, memoryBudget, diskBudget } = readResidency(inferenceService.metadata.annotations);
-  // Knative's pods are reached by way of the agent, whatever is said elsewhere.
+  // Requests to Knative's pods always pass the agent.
   const isKnatives = containerNamed(pod, CONTAINERS.queueProxy) !== undefined;
   const warnings = [...residencyWarnings(inferenceService, isKnatives ? undefined : kserveMode)];
   if (kind === 'always' || hasFlag(agent)) return { args: [], warnings };

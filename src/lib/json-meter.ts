@@ -133,7 +133,7 @@ function count(piece: Uint8Array, state: MeterState, seen: Uint8Array, seed: num
       case QUOTE:
         inString = true;
         hash = seed;
-        // Where names are not told apart, no text is hashed.
+        // Without a bound on names, no text is hashed.
         length = seen.length === 0 ? MAX_HASHED : 0;
         break;
       case COLON:

@@ -26,7 +26,7 @@ export function jsonKind(text: Buffer): 'object' | 'list' | 'other' {
 }
 
 /**
- * The members of a JSON object, or the elements of a list, one by one, so that each can be parsed by itself. It finds
+ * The members of a JSON object, or the elements of a list, one by one, so that each can be parsed separately. It finds
  * only where they end: whether a value is JSON is found out by parsing it.
  *
  * @throws {SyntaxError} if the text is neither, or its structure is invalid

@@ -28,8 +28,8 @@ const PHASES = [
 ] as const;
 
 /**
- * As an agent counts what asks a model for nothing: whether it is ready, what it is. The manager itself asks that of models that are
- * not there yet, and gets 404, where no agent tells a status.
+ * The agent's label for requests that are not predictions, such as those for readiness. If no agent reports a status, the manager
+ * sends these for models that are not loaded yet, and gets 404.
  */
 const NOT_OF_A_MODEL = 'other';
 

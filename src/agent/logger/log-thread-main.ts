@@ -9,6 +9,6 @@ const thread = serveLogThread({
   environment: process.env,
   clock: systemClock,
   random: Math.random,
-  tell: (message) => parentPort?.postMessage(message),
+  post: (message) => parentPort?.postMessage(message),
 });
 parentPort?.on('message', (message: ToThread) => thread.receive(message));

@@ -14,7 +14,7 @@ interface LogThreadDeps {
   readonly environment: Environment;
   readonly clock: Clock;
   readonly random: Random;
-  readonly tell: (message: FromThread) => void;
+  readonly post: (message: FromThread) => void;
 }
 
 /** The thread's side of the request logger: receives records, and sends them until it is stopped. */
@@ -23,15 +23,15 @@ interface LogThread {
 }
 
 /** Opens the sink and reports it. Earlier records wait. */
-export function serveLogThread({ start, environment, clock, random, tell }: LogThreadDeps): LogThread {
+export function serveLogThread({ start, environment, clock, random, post }: LogThreadDeps): LogThread {
   const cut = new AbortController();
   const serving = openSink({ ...start, environment, clock, cut: cut.signal }).then(
     (sink) => {
-      tell({ type: 'open' });
-      return startSending(start, sink, { clock, random, tell, cut: cut.signal });
+      post({ type: 'open' });
+      return startSending(start, sink, { clock, random, post, cut: cut.signal });
     },
     (thrown: unknown) => {
-      tell({ type: 'unopened', message: messageOf(thrown) });
+      post({ type: 'unopened', message: messageOf(thrown) });
       return undefined;
     },
   );
@@ -43,7 +43,7 @@ export function serveLogThread({ start, environment, clock, random, tell }: LogT
   };
 }
 
-interface Sending extends Pick<LogThreadDeps, 'clock' | 'random' | 'tell'> {
+interface Sending extends Pick<LogThreadDeps, 'clock' | 'random' | 'post'> {
   readonly cut: AbortSignal;
 }
 
@@ -53,7 +53,7 @@ function startSending(
   deps: Sending,
 ): (message: Exclude<ToThread, { type: 'cut' }>) => void {
   const { workers, queueEvents, queueBytes } = settings;
-  const count = countProgress(deps.clock, (progress) => deps.tell({ type: 'progress', ...progress }));
+  const count = countProgress(deps.clock, (progress) => deps.post({ type: 'progress', ...progress }));
   const queue = createParcelQueue({ events: queueEvents, bytes: queueBytes });
   const delivery = startDelivery({ ...deps, queue, workers, count, send: sink.send });
   const { size, interval } = sink;
@@ -63,7 +63,7 @@ function startSending(
     await delivery.stop();
     sink.close();
     count.flush();
-    deps.tell({ type: 'stopped' });
+    deps.post({ type: 'stopped' });
   };
   return (message) => {
     if (message.type === 'stop') void stop();

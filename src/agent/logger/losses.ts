@@ -1,7 +1,7 @@
 import { type Clock, type MonotonicMs, seconds } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 
-const TELL_EVERY = seconds(60);
+const REPORT_EVERY = seconds(60);
 
 /** Logs what was lost, at most once a minute. */
 export function tellLosses({
@@ -11,24 +11,24 @@ export function tellLosses({
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly log: Logger;
 }) {
-  let untold = 0;
+  let unreported = 0;
   let last = '';
-  let told: MonotonicMs | undefined;
-  const tell = (): void => {
-    if (untold === 0) return;
+  let reportedAt: MonotonicMs | undefined;
+  const report = (): void => {
+    if (unreported === 0) return;
     log.warn(
-      { dropped: untold, why: last },
+      { dropped: unreported, why: last },
       'events were dropped: the log sink does not accept them as fast as they come',
     );
-    untold = 0;
-    told = clock.monotonic();
+    unreported = 0;
+    reportedAt = clock.monotonic();
   };
   return {
-    tell,
+    report,
     add: (count: number, why: string): void => {
-      untold += count;
+      unreported += count;
       last = why;
-      if (told === undefined || clock.monotonic() - told >= TELL_EVERY) tell();
+      if (reportedAt === undefined || clock.monotonic() - reportedAt >= REPORT_EVERY) report();
     },
   };
 }

@@ -19,16 +19,16 @@ export interface ProgressCount {
 
 export function countProgress(
   clock: Pick<Clock, 'sleep'>,
-  tell: (progress: Progress) => void,
+  report: (progress: Progress) => void,
 ): ProgressCount {
-  let untold: { -readonly [Name in keyof Progress]: Progress[Name] } = { ...NOTHING };
+  let unreported: { -readonly [Name in keyof Progress]: Progress[Name] } = { ...NOTHING };
   let isDue = false;
   const flush = (): void => {
-    const { events, failed } = untold;
+    const { events, failed } = unreported;
     if (events === 0 && failed === 0) return;
-    const told = untold;
-    untold = { ...NOTHING };
-    tell(told);
+    const reported = unreported;
+    unreported = { ...NOTHING };
+    report(reported);
   };
   const due = (): void => {
     if (isDue) return;
@@ -39,23 +39,23 @@ export function countProgress(
     });
   };
   const gone = (parcel: Parcel): void => {
-    untold.events += parcel.length;
-    untold.bytes += bytesOf(parcel);
+    unreported.events += parcel.length;
+    unreported.bytes += bytesOf(parcel);
     due();
   };
   return {
     flush,
     sent: (parcel) => {
-      untold.sent += parcel.length;
+      unreported.sent += parcel.length;
       gone(parcel);
     },
     dropped: (parcel, why) => {
-      untold.dropped += parcel.length;
-      untold.why = why;
+      unreported.dropped += parcel.length;
+      unreported.why = why;
       gone(parcel);
     },
     failed: (parcel) => {
-      untold.failed += parcel.length;
+      unreported.failed += parcel.length;
       due();
     },
   };

@@ -130,9 +130,9 @@ function readSink(flags: LoggerFlags, faults: string[], remarks: string[]): LogS
     );
     return undefined;
   }
-  const told = { faults, remarks };
-  // KServe sends each record by itself for 0 and less.
-  const size = nearest('log-batch-size', flags.logBatchSize, [0, 1_000_000], told);
+  const notes = { faults, remarks };
+  // With 0 or less, KServe sends each record separately.
+  const size = nearest('log-batch-size', flags.logBatchSize, [0, 1_000_000], notes);
   const interval = goDuration(flags.logBatchInterval);
   if (interval === undefined)
     faults.push(`--log-batch-interval ${JSON.stringify(flags.logBatchInterval)} is not a duration like 30s`);

@@ -66,7 +66,7 @@ export async function startLogger(deps: RequestLoggerDeps): Promise<RequestLogge
     stop: async (signal) => {
       outbox.flush();
       await thread.stop(signal);
-      losses.tell();
+      losses.report();
     },
   };
 }

@@ -62,8 +62,8 @@ export function readOrdinary(kept: Kept, events: KeptCallEvents, release: Releas
   let held: Buffer | undefined;
   let left = 0;
 
-  /** What follows the head at once is passed on with it. */
-  const tell = (head: OrdinaryAnswer) => () => {
+  /** Passes the head on, with the bytes that follow it at once. */
+  const passHead = (head: OrdinaryAnswer) => () => {
     // It was passed on as a whole, or is no longer wanted.
     if (held === undefined || kept.reader !== reader) return;
     const body = held;
@@ -100,7 +100,7 @@ export function readOrdinary(kept: Kept, events: KeptCallEvents, release: Releas
       held = chunk.subarray(0, 0);
       left = answer.length;
       body(answer, chunk.subarray(answer.bodyAt));
-      if (left > 0) setImmediate(tell(answer));
+      if (left > 0) setImmediate(passHead(answer));
     },
     ended: (fault) => {
       held = undefined;

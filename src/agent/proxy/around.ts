@@ -20,7 +20,7 @@ export interface Onward {
  */
 export type Around = (incoming: IncomingMessage, outgoing: ServerResponse, onward: Onward) => void;
 
-/** Sees the bytes of one body, whoever reads it. */
+/** Sees the bytes of one body, whichever code reads it. */
 export interface BodySight {
   readonly add: (chunk: Buffer) => void;
   readonly end: () => void;

@@ -145,16 +145,16 @@ export function againOrFailed<Fault extends ConnectionFault>(
 }
 
 /**
- * Finds out how a connection ended. A reader cannot tell "closed, then reset" from "read, then closed".
+ * Finds out how a connection ended. A reader cannot distinguish "closed, then reset" from "read, then closed".
  * A write can: after a reset the kernel refuses it, even one of no bytes.
  */
 function howItEnded(
   socket: Socket,
   { syscall }: ConnectionFault,
-  told: (end: FailedAttempt['end']) => void,
+  report: (end: FailedAttempt['end']) => void,
 ): void {
   if (syscall !== undefined) {
-    told(syscall === 'write' ? 'refused' : 'other');
+    report(syscall === 'write' ? 'refused' : 'other');
     return;
   }
   // The socket's own method refuses without asking the kernel once the other side has ended.
@@ -163,7 +163,7 @@ function howItEnded(
     Buffer.alloc(0),
     undefined,
     (refusal?: NodeJS.ErrnoException | null) => {
-      told(refusal?.syscall === 'write' ? 'closed-before' : 'other');
+      report(refusal?.syscall === 'write' ? 'closed-before' : 'other');
     },
   );
 }

@@ -19,14 +19,14 @@ export interface Waiter {
 }
 
 /** Undefined for most models, which no request waits for: a set for each would take 200 bytes. */
-export const NOBODY: ReadonlySet<Waiter> = new Set();
+export const NO_WAITERS: ReadonlySet<Waiter> = new Set();
 
 /** Residency's record of one model. Its list is that of the models in memory that may be unloaded, or of those whose files may be deleted. */
 export interface Entry extends LruLinks<Entry>, Evictable {
   readonly name: string;
   /** Undefined until the engine has reported it. */
   model: Readonly<TrackedModel> | undefined;
-  /** What the engine is told to do. */
+  /** The target that the engine has for the model. */
   residence: Residence;
   /** Its memory charge: from the decision to load it until it is unloaded. */
   charge: ByteCount;
@@ -69,7 +69,7 @@ export function newEntry(name: string, now: MonotonicMs): Entry {
     keepUntil: now,
     lastUse: undefined,
     inFlight: 0,
-    waiters: NOBODY,
+    waiters: NO_WAITERS,
     queue: undefined,
     evictedAfter: undefined,
     notBefore: undefined,

@@ -1,6 +1,6 @@
 import { NO_MORE_WAITING } from '../../lib/abort.ts';
 import { type Clock, type Milliseconds, seconds } from '../../lib/clock.ts';
-import { type Entry, NOBODY, type Waiter } from './entry.ts';
+import { type Entry, NO_WAITERS, type Waiter } from './entry.ts';
 import type { WakeOutcome, WakeRefusal } from './waker.ts';
 
 /** The most requests that may wait for one model, and in all: each holds a connection, and none of its body. */
@@ -40,7 +40,7 @@ export function createWaitingRoom(clock: Clock, timeout: Milliseconds, serverUp:
     count -= 1;
     if (crowd.size === 0) {
       crowds.delete(entry);
-      entry.waiters = NOBODY;
+      entry.waiters = NO_WAITERS;
     }
     return true;
   };

@@ -34,7 +34,7 @@ export function analyzeCommand(io: CommandIo): Command {
     )
     .option(
       '--measured <path>',
-      'what mms top -o json printed, or - for stdin: tells where models take far more memory than they declare, or far less',
+      'what mms top -o json printed, or - for stdin: reports models that take far more or far less memory than they declare',
     )
     .addOption(
       new Option('-o, --output <format>', 'what to print; github: annotations of a workflow')

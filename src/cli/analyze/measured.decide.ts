@@ -17,7 +17,7 @@ export interface MeasuredService {
 const FAR = { times: 2, from: 64 * 1024 ** 2 };
 const MIB = 1024 ** 2;
 
-/** Reads what `mms top -o json` prints; undefined where a text is something else. Pods that nobody can measure are left out. */
+/** Reads the output of `mms top -o json`. Undefined for any other text. Pods without a measurement are left out. */
 export function readMeasured(text: string): readonly MeasuredService[] | undefined {
   let document: unknown;
   try {
@@ -53,10 +53,10 @@ export function measuredFindings<T>(
 function messageOf({ declared, measured }: MeasuredService): string | undefined {
   const [less, more] = [Math.min(declared, measured), Math.max(declared, measured)];
   if (more - less < FAR.from || more < FAR.times * less) return undefined;
-  const told = `its models in memory declared ${inMib(declared)} together at the most, and the model server took ${inMib(measured)} for them`;
+  const measuredText = `its models in memory declared ${inMib(declared)} together at the most, and the model server took ${inMib(measured)} for them`;
   const times =
     less === 0 ? '' : `, ${(more / less).toPrecision(2)} times as ${measured > declared ? 'much' : 'little'}`;
-  return `${told}${times}`;
+  return `${measuredText}${times}`;
 }
 
 function inMib(amount: number): string {

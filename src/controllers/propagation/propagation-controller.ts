@@ -26,7 +26,7 @@ interface PropagationControllerOptions {
 
 const PACE = {
   workers: 4,
-  // kubelet reads ConfigMaps by itself after about a minute, so it is useless to try more often than that.
+  // kubelet reads ConfigMaps in any case after about a minute, so it is useless to try more often than that.
   backoff: { base: milliseconds(250), cap: seconds(60) },
   resyncEvery: seconds(600),
 };

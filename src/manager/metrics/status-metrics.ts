@@ -19,7 +19,7 @@ export function statusMetrics(registry: Registry): TrainedModelStatusObserver {
   });
   const depth = new Gauge({
     name: 'mms_status_queue_depth',
-    help: 'TrainedModels whose status waits to be looked at.',
+    help: 'TrainedModels whose status waits to be checked.',
     registers,
   });
   const faults = new Counter({

@@ -153,12 +153,12 @@ function goOn({ stream, headers, session, sight }: Stream, known: Known, whileAw
 }
 
 /** Reads as much of a stream as is needed for the model's name, and then pauses it. */
-function readName(stream: ServerHttp2Stream, told: (name: string | undefined, read: Buffer) => void): void {
+function readName(stream: ServerHttp2Stream, onRead: (name: string | undefined, read: Buffer) => void): void {
   let read: Buffer = Buffer.alloc(0);
   const finish = (name: string | undefined): void => {
     stream.off('data', look).off('end', end);
     stream.pause();
-    told(name, read);
+    onRead(name, read);
   };
   const look = (chunk: Buffer): void => {
     read = read.length === 0 ? chunk : Buffer.concat([read, chunk]);

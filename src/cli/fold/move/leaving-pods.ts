@@ -8,7 +8,7 @@ import type { ClusterConnection } from '../../cluster-connection.ts';
 import { listObjects } from '../../cluster-snapshot.ts';
 
 /*
- * A deleted pod is told to end at once, while kube-proxy still routes requests to it for a moment. KServe's pods have
+ * A deleted pod gets SIGTERM at once, while kube-proxy still routes requests to it for a moment. KServe's pods have
  * no preStop hook to bridge this. So pods first lose the labels by which their Service and their ReplicaSet select
  * them, keep answering until no requests are routed to them, and are then deleted.
  */
