@@ -1,7 +1,7 @@
 import js from '@eslint/js';
 import importX from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
-import { noCircles, noUnusedExports, pureImports } from './scripts/lint-rules.mjs';
+import { noCircles, noUnusedExports, plainWords, pureImports } from './scripts/lint-rules.mjs';
 
 /**
  * Which room may import which. The picture is in docs/decisions/0001-rooms.md: imports go one way, and admission,
@@ -44,6 +44,7 @@ const house = {
   rules: {
     'pure-imports': pureImports(EFFECTS_OF_LIB),
     'no-circles': noCircles(),
+    'plain-words': plainWords(),
     'no-unused-exports': noUnusedExports(import.meta.dirname),
   },
 };
@@ -150,7 +151,7 @@ export default tseslint.config(
     // A circle of types is a circle for the reader: neither file can be understood first.
     files: ['src/**/*.ts'],
     plugins: { house },
-    rules: { 'house/no-circles': 'error', 'house/no-unused-exports': 'error' },
+    rules: { 'house/no-circles': 'error', 'house/no-unused-exports': 'error', 'house/plain-words': 'error' },
   },
   {
     files: ['src/agent/**/*.ts'],

@@ -75,6 +75,33 @@ function steps(start, before) {
   return [...way, start].map((path) => path.split(`${sep}src${sep}`)[1] ?? path);
 }
 
+/** CONTRIBUTING.md says what to write instead. */
+const DIALECT = /\b(?:anew|whoever|nobody|somebody|anybody|told|untold|stands in)\b/i;
+
+/** Comments and texts use plain words. */
+export function plainWords() {
+  return {
+    meta: { type: 'suggestion', messages: { dialect: 'write "{{word}}" in plain words (CONTRIBUTING.md)' } },
+    create: (context) => {
+      const check = (node, text) => {
+        const [word] = DIALECT.exec(text) ?? [];
+        if (word !== undefined) context.report({ node, messageId: 'dialect', data: { word } });
+      };
+      return {
+        Program() {
+          for (const comment of context.sourceCode.getAllComments()) check(comment, comment.value);
+        },
+        Literal(node) {
+          if (typeof node.value === 'string') check(node, node.value);
+        },
+        TemplateElement(node) {
+          check(node, node.value.raw);
+        },
+      };
+    },
+  };
+}
+
 /** Where imports of what src exports may be. */
 const IMPORTERS = ['src', 'test', 'bench', 'image', 'reference'].flatMap((folder) => [
   `${folder}/**/*.ts`,
