@@ -137,7 +137,7 @@ describe(`${LIARS} predictor pods that lie`, () => {
     }, 120_000);
     expect(await cluster.manager.metric('mms_agent_models_ignored_total')).toBeGreaterThan(LIARS);
     expect(cluster.manager.log()).toContain('"pod":"default/evil-0"');
-    expect(cluster.manager.log()).toContain('no TrainedModel asks for');
+    expect(cluster.manager.log()).toContain('without a TrainedModel');
   }, 150_000);
 
   it('do not hold up pods that are created meanwhile', async () => {

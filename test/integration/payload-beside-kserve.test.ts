@@ -79,7 +79,7 @@ describe("our image as the agent of KServe's logger and batcher", () => {
       env.map(({ name, value = '' }) => [name, value.replace(/"port":8080/, `"port":${port}`)]),
     );
     expect(Object.keys(environment)).toContain('SERVING_READINESS_PROBE');
-    const agent = await startOwnAgent(port, args, environment);
+    const agent = await startOwnAgent(port, args.slice(0, -2), environment);
     await eventually(async () => {
       const probe = { headers: { 'K-Network-Probe': 'queue' } };
       expect((await fetch(`http://127.0.0.1:${agent.port}/`, probe)).status).toBe(200);
