@@ -1,4 +1,5 @@
 import { setImmediate as turnOver } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import { collectHeap, giveBackAfterWork } from '../../../src/agent/give-back.ts';
@@ -105,6 +106,8 @@ describe('memory is given back', () => {
   });
 
   it('by collecting what is garbage, and compiled code is still taken after it', async () => {
+    // As an agent starts. Another test in this process may have set the flag.
+    setFlagsFromString('--no-expose-gc');
     const source = 'function answer() { return 42; }';
     const cachedData = new Script(source).createCachedData();
     const garbage = new WeakRef({});
