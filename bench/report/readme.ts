@@ -51,10 +51,15 @@ function provenance({ machine, runs }: Results): string {
   const { cpu, cores, memoryGib, kernel, node, go, kubernetes } = machine;
   const short = runs.filter(({ plan }) => plan !== 'whole').map(({ part }) => part);
   return [
-    `Measured ${days.join(' and ')} on ${cpu}, ${cores} cores, ${memoryGib} GiB, Linux ${kernel};`,
+    `Measured ${days.join(' and ')} on ${shortName(cpu)}, ${cores} cores, ${memoryGib} GiB, Linux ${kernel};`,
     `Node ${node}, Go ${go}, Kubernetes ${kubernetes}.`,
     ...(short.length === 0 ? [] : [`In the short form: ${short.join(', ')}.`]),
   ].join(' ');
+}
+
+/** A processor's name without its trademarks, so that the line fits the page. */
+function shortName(cpu: string): string {
+  return cpu.replaceAll(/\((?:R|TM)\)| Processor| CPU/g, '');
 }
 
 /** The page with the section of these results between its markers. @throws when it has no markers */
