@@ -6,7 +6,7 @@ import { type Clock, seconds } from '../lib/clock.ts';
  * Kubelet ends the agent at the same moment as it calls the hook of the model server's container. If the agent is not
  * ended, only that container is being restarted, and must not wait longer than this.
  */
-const TOLD_WITHIN = seconds(3);
+const BEGINS_WITHIN = seconds(3);
 
 /** Keeps the model server running until the agent has drained: its container's preStop hook waits for the answer. */
 export interface DrainWait {
@@ -32,7 +32,7 @@ export function createDrainWait(clock: Pick<Clock, 'sleep'>): DrainWait {
       const over = finished(caller).catch(() => undefined);
       callers.add(over);
       void over.then(() => callers.delete(over));
-      await Promise.race([over, clock.sleep(TOLD_WITHIN, began.signal)]);
+      await Promise.race([over, clock.sleep(BEGINS_WITHIN, began.signal)]);
       if (!began.signal.aborted) return 'the agent does not end';
       await Promise.race([over, ended.promise]);
       return 'the agent has drained';

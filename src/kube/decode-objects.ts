@@ -50,6 +50,12 @@ export function decodeObject(text: Buffer, leftOut?: LeftOut): unknown {
   return object;
 }
 
+/** The same for a line of a watch. A short one, which is nearly every one, is not encoded again to be measured. */
+export function decodeLine(line: string, leftOut?: LeftOut): unknown {
+  if (Buffer.byteLength(line) <= SHORT) return JSON.parse(line);
+  return decodeObject(Buffer.from(line), leftOut);
+}
+
 /** Parses a list, one object after the other like {@link decodeObject}, with pauses between them. */
 export function listDecoder(clock: Clock, leftOut: LeftOut): (text: Buffer) => Promise<unknown> {
   const breathe = createBreather(clock);

@@ -5,7 +5,7 @@ import type { ApiClient, WatchQuery } from './api-client.ts';
 import { ApiError, errorFromStatus, isApiError } from './api-error.ts';
 import { createLineSplitter } from '../lib/line-splitter.ts';
 import { recordOf } from '../lib/json.ts';
-import { decodeObject } from './decode-objects.ts';
+import { decodeLine } from './decode-objects.ts';
 import type { Liveness } from './liveness.ts';
 import type { Resource } from './resources.ts';
 
@@ -161,9 +161,7 @@ function parseJson(
   leftOut: WatchOptions['leftOut'],
 ): { type?: unknown; object?: unknown } | undefined {
   try {
-    const value = decodeObject(Buffer.from(line), (event, fields) =>
-      leftOut?.(recordOf(event)['object'], fields),
-    );
+    const value = decodeLine(line, (event, fields) => leftOut?.(recordOf(event)['object'], fields));
     return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     return undefined;

@@ -2,18 +2,13 @@ import { seconds } from '../../lib/clock.ts';
 import type { Connection } from '../connections.ts';
 import { isOnePiece } from './component-call.ts';
 import { CLIENT_IDLE } from './client-idle.ts';
-import {
-  beginOrdinary,
-  type OrdinaryCall,
-  type OrdinaryExchange,
-  type ReadCall,
-} from './ordinary-exchange.ts';
+import { beginOrdinary, type OrdinaryExchange, type ReadCall } from './ordinary-exchange.ts';
 import { forwardOddly, passOnOddly } from './ordinary-oddly.ts';
 import { ordinaryRequest } from './ordinary-request.decide.ts';
 import { passedRequest } from './proxied-request.decide.ts';
 import { requestHead } from './request-head.decide.ts';
 import { clientOf, type Serving } from './requests.ts';
-import { onwardNow, useModel } from './wake.ts';
+import { type ModelUse, onwardNow, useModel } from './wake.ts';
 import { modelTarget } from '../../contract/model-target.ts';
 
 /** What a client may send before its answer is over. Anything above waits in its system. */
@@ -54,8 +49,11 @@ export function serveOrdinary(serving: Serving, connection: Connection): void {
       return;
     }
     const first = chunk.subarray(read.request.bodyAt);
-    const call = atOnce(read);
-    exchange = call === undefined ? passOnOddly(read, first, over) : beginOrdinary(call, first, ends);
+    const use = useAtOnce(read);
+    exchange =
+      use === 'later'
+        ? passOnOddly(read, first, over)
+        : beginOrdinary({ ...read, use: use === 'none' ? undefined : use }, first, ends);
   }
 
   /** The answer is over, and the connection stays open. */
@@ -117,13 +115,12 @@ function readCall(
   return { serving, connection, request, passed, head: text, sight: look?.(headers) };
 }
 
-/** The same with the model that it uses. Undefined if it does not proceed at once. */
-function atOnce(read: ReadCall): OrdinaryCall | undefined {
-  const wake = read.serving.wake();
-  if (wake === undefined) return { ...read, use: undefined };
-  const wanted = modelTarget(read.request.method, read.passed.target);
-  if (wanted === undefined) return { ...read, use: undefined };
+/** The use of its model, which begins here; `later`: the request does not proceed at once. */
+function useAtOnce({ serving, request, passed }: ReadCall): ModelUse | 'none' | 'later' {
+  const wake = serving.wake();
+  const wanted = wake && modelTarget(request.method, passed.target);
+  if (wake === undefined || wanted === undefined) return 'none';
   const onward = onwardNow(wake, wanted);
-  if (onward === 'passes') return { ...read, use: undefined };
-  return onward === 'enters' ? { ...read, use: useModel(wake, wanted.model, 'at-once') } : undefined;
+  if (onward === 'passes') return 'none';
+  return onward === 'enters' ? useModel(wake, wanted.model, 'at-once') : 'later';
 }

@@ -3,7 +3,7 @@ import { CLIENT_IDLE } from './client-idle.ts';
 import { forwardSent, type Sent } from './forward.ts';
 import type { OrdinaryCall, OrdinaryExchange, ReadCall } from './ordinary-exchange.ts';
 import { passOn } from './pass-on.ts';
-import { seeAnswer, seeRequest } from './sight.ts';
+import { seeAnswer, seeExchange } from './sight.ts';
 
 /**
  * Continues a request of the ordinary kind after something out of the ordinary: an answer of another kind, or a
@@ -58,10 +58,7 @@ export function passOnOddly(call: ReadCall, first: Buffer, over: () => void): Or
     // Not before the bytes after the body have been returned.
     if (isAnswered) setImmediate(goOn);
   };
-  if (sight !== undefined) {
-    seeRequest(incoming, sight.request);
-    seeAnswer(outgoing, sight);
-  }
+  if (sight !== undefined) seeExchange(incoming, outgoing, sight);
   take(first);
   passOn(serving, incoming, outgoing, passed);
   return {

@@ -11,7 +11,7 @@ import { lookFirst } from './first-bytes.ts';
 import { serveOrdinary } from './ordinary-client.ts';
 import { judge, type Serving, type State, track } from './requests.ts';
 import { passOn } from './pass-on.ts';
-import { seeAnswer, seeRequest } from './sight.ts';
+import { seeExchange } from './sight.ts';
 import { tunnel } from './tunnel.ts';
 import { refuseUnreadable } from './unreadable.ts';
 import { serveUpgrade } from './upgrades.ts';
@@ -191,10 +191,7 @@ function answer(
   if (!outgoing.shouldKeepAlive) connection.isEnding = true;
   if (passed === undefined) return;
   const sight = serving.look?.(incoming.rawHeaders);
-  if (sight !== undefined) {
-    seeRequest(incoming, sight.request);
-    seeAnswer(outgoing, sight);
-  }
+  if (sight !== undefined) seeExchange(incoming, outgoing, sight);
   passOn(serving, incoming, outgoing, passed);
 }
 

@@ -1,11 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodySight, Sight } from './around.ts';
 
+/** Observes a request and its answer. */
+export function seeExchange(incoming: IncomingMessage, outgoing: ServerResponse, sight: Sight): void {
+  seeRequest(incoming, sight.request);
+  seeAnswer(outgoing, sight);
+}
+
 /**
  * Observes the body of a request. Node's parser passes it to its message by `push`, and the message's reader
  * takes it from there. So this sees each byte when it arrives, and changes nothing for the reader.
  */
-export function seeRequest(incoming: IncomingMessage, { add, end }: BodySight): void {
+function seeRequest(incoming: IncomingMessage, { add, end }: BodySight): void {
   const { push } = incoming;
   incoming.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
     if (chunk !== null) add(chunk);

@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import { MmsError } from '../../lib/errors.ts';
+import { keepLatest } from '../../lib/keep-latest.ts';
 import type { RemoteFile } from '../sources/source.ts';
 import type { Puller, PullRequest } from './contract.ts';
 import { createPulls, type InProcessPullerOptions } from './in-process-puller.ts';
@@ -33,7 +34,7 @@ export function createNearPuller(options: InProcessPullerOptions, far: Puller): 
     admission: () => admission(budget.spend),
     left: (thrown) => (thrown instanceof FarModelError ? thrown : undefined),
   });
-  const knownFar = new Set<string>();
+  const knownFar = new Map<string, true>();
   let running = 0;
   const pullNear: typeof near.pull = async (request, signal, onProgress) => {
     running += 1;
@@ -50,7 +51,7 @@ export function createNearPuller(options: InProcessPullerOptions, far: Puller): 
       if (goesFar(request)) return far.pull(request, signal, onProgress);
       const result = await pullNear(request, signal, onProgress);
       if (!(result instanceof FarModelError)) return result;
-      if (result.always) remember(knownFar, request.storageUri);
+      if (result.always) keepLatest(knownFar, request.storageUri, true, FAR_KEPT);
       return far.pull(request, signal, onProgress);
     },
     stop: async () => {
@@ -100,10 +101,4 @@ function createBudget(clock: Clock): Budget {
       return true;
     },
   };
-}
-
-function remember(known: Set<string>, uri: string): void {
-  known.add(uri);
-  const [oldest] = known;
-  if (known.size > FAR_KEPT && oldest !== undefined) known.delete(oldest);
 }
