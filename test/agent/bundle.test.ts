@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { AGENT, NODE_FLAGS } from '../support/agent.ts';
+import type { TestAgent } from '../support/agent.ts';
 import { agentScene } from '../support/agent-scene.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
 import { certificateFiles } from '../support/certificate-files.ts';
@@ -17,6 +18,21 @@ import type { ForwardProxy } from '../support/forward-proxy.ts';
 import { configured } from '../support/mounted-config.ts';
 import { tar } from '../support/tar-writer.ts';
 import { zip } from '../support/zip-writer.ts';
+
+/** All of these models come to their ends: the good ones are loaded, and the others are not found. */
+async function settled(agent: TestAgent, good: object, missing: object): Promise<void> {
+  const [loaded, failed] = [Object.keys(good), Object.keys(missing)];
+  const { models } = await agent.until(
+    ({ models: all }) =>
+      all.length === loaded.length + failed.length &&
+      all.every(({ name, phase }) => phase === (name in good ? 'Loaded' : 'Failed')),
+  );
+  const reasons = models.map(({ name, reason }) => [name, reason]);
+  expect(Object.fromEntries(reasons)).toEqual({
+    ...Object.fromEntries(loaded.map((name) => [name, ''])),
+    ...Object.fromEntries(failed.map((name) => [name, 'NotFound'])),
+  });
+}
 
 describe('the bundle', () => {
   let scene: AgentScene;
@@ -73,16 +89,7 @@ describe('the bundle', () => {
           HF_ENDPOINT: url,
         },
       });
-      const settled = await agent.until(
-        ({ models: all }) =>
-          all.length === models.length &&
-          all.every(({ name, phase }) => phase === (name in good ? 'Loaded' : 'Failed')),
-      );
-      const reasons = settled.models.map(({ name, reason }) => [name, reason]);
-      expect(Object.fromEntries(reasons)).toEqual({
-        ...Object.fromEntries(Object.keys(good).map((name) => [name, ''])),
-        ...Object.fromEntries(Object.keys(missing).map((name) => [name, 'NotFound'])),
-      });
+      await settled(agent, good, missing);
       const ofRegistry = store.requests.filter(({ url: path }) => path?.startsWith('/v2/') === true);
       expect(proxy.asked).toHaveLength(byProxy ? store.requests.length - ofRegistry.length : 0);
     },
@@ -127,16 +134,7 @@ describe('the bundle', () => {
           }),
         },
       });
-      const settled = await agent.until(
-        ({ models: all }) =>
-          all.length === models.length &&
-          all.every(({ name, phase }) => phase === (name in good ? 'Loaded' : 'Failed')),
-      );
-      const reasons = settled.models.map(({ name, reason }) => [name, reason]);
-      expect(Object.fromEntries(reasons)).toEqual({
-        ...Object.fromEntries(Object.keys(good).map((name) => [name, ''])),
-        ...Object.fromEntries(Object.keys(missing).map((name) => [name, 'NotFound'])),
-      });
+      await settled(agent, good, missing);
       const asKubelet = { headers: { 'user-agent': 'kube-probe/1.36' } };
       expect((await fetch(`http://127.0.0.1:${agent.port}/probe`, asKubelet)).status).toBe(200);
       expect(secure.requests.some(({ url }) => url === '/probe')).toBe(true);
