@@ -11,6 +11,11 @@ export interface KServeAgent {
   stop(): Promise<void>;
 }
 
+/** How long a hook or a test may take that starts KServe's agent: others on the machine may have to end first. */
+export const KSERVE_AGENT_STARTS_WITHIN = 600_000;
+/** How long to wait for the others. */
+const OTHERS_END_WITHIN = 480_000;
+
 /**
  * Starts KServe's agent before a component, and waits until it listens. It also listens at a socket whose name is the same for
  * every one of them on a machine, and ends when another has it: it is then started again.
@@ -22,29 +27,33 @@ export async function startKServeAgent(
 ): Promise<KServeAgent> {
   const { agent } = await kservePrograms();
   const probe = { tcpSocket: { port: componentPort, host: '127.0.0.1' }, successThreshold: 1 };
-  return eventually(async () => {
-    const [port = 0] = await freePorts(1);
-    const child = spawn(
-      agent,
-      ['--port', String(port), '--component-port', String(componentPort), ...flags],
-      {
-        env: { ...environment, SERVING_READINESS_PROBE: JSON.stringify(probe) },
-        stdio: 'ignore',
-      },
-    );
-    const exited = once(child, 'exit').then(() => {
-      throw new Error("KServe's agent ended; does another one run on this machine?");
-    });
-    exited.catch(() => undefined);
-    await Promise.race([exited, eventually(() => connectOnce(port), 30_000, 20)]);
-    return {
-      port,
-      stop: async () => {
-        child.kill('SIGKILL');
-        await exited.catch(() => undefined);
-      },
-    };
-  }, 60_000);
+  return eventually(
+    async () => {
+      const [port = 0] = await freePorts(1);
+      const child = spawn(
+        agent,
+        ['--port', String(port), '--component-port', String(componentPort), ...flags],
+        {
+          env: { ...environment, SERVING_READINESS_PROBE: JSON.stringify(probe) },
+          stdio: 'ignore',
+        },
+      );
+      const exited = once(child, 'exit').then(() => {
+        throw new Error("KServe's agent ended; does another one run on this machine?");
+      });
+      exited.catch(() => undefined);
+      await Promise.race([exited, eventually(() => connectOnce(port), 30_000, 20)]);
+      return {
+        port,
+        stop: async () => {
+          child.kill('SIGKILL');
+          await exited.catch(() => undefined);
+        },
+      };
+    },
+    OTHERS_END_WITHIN,
+    250,
+  );
 }
 
 async function connectOnce(port: number): Promise<void> {
