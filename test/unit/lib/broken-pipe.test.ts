@@ -10,9 +10,9 @@ const moduleOf = (name: string): string =>
 /** Prints without an end; its reader goes away after the first line. */
 async function readOnce(body: string): Promise<{ code: number | null; stderr: string }> {
   const source = `
-    import { endWhenNobodyReads } from ${moduleOf('broken-pipe')};
+    import { endOnBrokenPipe } from ${moduleOf('broken-pipe')};
     import { interruption } from ${moduleOf('interruption')};
-    endWhenNobodyReads();
+    endOnBrokenPipe();
     ${body}
     setInterval(() => console.log('a line'), 1);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
@@ -29,8 +29,8 @@ describe('a program whose output cannot be written', () => {
   it('says why, with exit code 1', async () => {
     const full = await open('/dev/full', 'w');
     const source = `
-      import { endWhenNobodyReads } from ${moduleOf('broken-pipe')};
-      endWhenNobodyReads();
+      import { endOnBrokenPipe } from ${moduleOf('broken-pipe')};
+      endOnBrokenPipe();
       console.log('a line');`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
       stdio: ['ignore', full.fd, 'pipe'],
