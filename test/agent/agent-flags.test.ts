@@ -40,15 +40,15 @@ async function serve(listener: RequestListener, tls?: CertificateFiles) {
 }
 
 /**
- * What each flag of KServe's agent does, seen from outside the process of ours. Where KServe's agent does the same is compared in
- * logger-beside-kserve, logger-objects, batcher, proxy-beside-kserve and called-as-upstream.
+ * The effect of each flag of KServe's agent on ours, observed from outside the process. These tests compare it with
+ * KServe's agent: logger-beside-kserve, logger-objects, batcher, proxy-beside-kserve and called-as-upstream.
  */
 describe("each flag of KServe's agent", () => {
   let component: Awaited<ReturnType<typeof serve>>;
   let store: TestS3;
   let certificate: CertificateFiles;
   let help = '';
-  /** How many instances each call to the component had. */
+  /** The number of instances in each call to the component. */
   let calls: number[] = [];
 
   beforeAll(async () => {
@@ -82,7 +82,7 @@ describe("each flag of KServe's agent", () => {
     return answer.json();
   };
 
-  /** Runs an agent while something is done with it. */
+  /** Runs an agent during a piece of work. */
   async function during<T>(
     flags: readonly string[],
     act: (agent: OwnAgent) => Promise<T>,
@@ -96,7 +96,7 @@ describe("each flag of KServe's agent", () => {
     }
   }
 
-  /** What the events of one request have in a header; as soon as the agent has ended, all have come. */
+  /** The values of a header in the events of one request. All events have arrived once the agent has ended. */
   async function inEvents(header: string, ...flags: string[]): Promise<unknown[]> {
     const sink = await startLogSink();
     await during(['--log-url', sink.url, ...flags], post);
@@ -104,7 +104,7 @@ describe("each flag of KServe's agent", () => {
     return sink.events.map(({ headers }) => headers[header]).sort();
   }
 
-  /** The keys and texts of the objects that requests make. */
+  /** The keys and contents of the objects that requests make. */
   async function objects(
     prefix: string,
     requests: number,
@@ -130,7 +130,7 @@ describe("each flag of KServe's agent", () => {
     return listed.map(({ Key: key = '' }) => key);
   }
 
-  /** How many events a sink with a certificate of its own got. */
+  /** The number of events that a sink with a self-signed certificate received. */
   async function overTls(flags: readonly string[]): Promise<number> {
     let events = 0;
     const sink = await serve((incoming, outgoing) => {
@@ -138,7 +138,7 @@ describe("each flag of KServe's agent", () => {
       incoming.resume();
       outgoing.end();
     }, certificate);
-    // The bundle is where KServe's webhook mounts it, for this process alone.
+    // The bundle is where KServe's webhook mounts it, in a mount namespace of this process.
     const mounted = `mount -t tmpfs none /etc && mkdir -p /etc/tls/logger && cp ${certificate.certFile} /etc/tls/logger/own.crt && exec "$@"`;
     const within = ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', mounted, 'sh'];
     await during(['--log-url', sink.url, ...flags], post, within);
@@ -146,7 +146,7 @@ describe("each flag of KServe's agent", () => {
     return events;
   }
 
-  /** What the component and callers see of five requests that come at once. */
+  /** What the component and the callers see of five concurrent requests. */
   async function batched(...flags: string[]) {
     calls = [];
     const answers = await during(['--enable-batcher', ...flags], (agent) =>
@@ -155,7 +155,7 @@ describe("each flag of KServe's agent", () => {
     return { calls, answers };
   }
 
-  /** Where a model is kept, and whether it was loaded. */
+  /** The directory of a model, and whether it was loaded. */
   async function pulled(isPulling: boolean) {
     const root = await mkdtemp(join(tmpdir(), 'kserve-mms-flags-'));
     const [configDir, modelDir] = [join(root, 'configs'), join(root, 'models')];
@@ -190,7 +190,7 @@ describe("each flag of KServe's agent", () => {
     during(flags, ({ log }) => Promise.resolve(log.filter((line) => line.includes(`${flag} has no effect`))));
   const oneLine = (why: string): unknown => [expect.stringContaining(why)];
 
-  /** How many requests a sink that hangs gets at once. */
+  /** The number of concurrent requests at a sink that hangs. */
   async function atOnce(workers: number): Promise<number> {
     let events = 0;
     const sink = await serve(() => (events += 1));
@@ -205,7 +205,7 @@ describe("each flag of KServe's agent", () => {
     return events;
   }
 
-  /** What a marshaller of one's own gets, and the object that it makes. */
+  /** What a custom marshaller receives, and the object that it makes. */
   async function marshalled() {
     const asked: unknown[] = [];
     const marshaller = await serve((incoming, outgoing) => {
@@ -220,7 +220,7 @@ describe("each flag of KServe's agent", () => {
     return { asked, made: Object.entries(made) };
   }
 
-  /** Flag by flag: what is done, and what is then seen. */
+  /** For each flag: an action and its expected effect. */
   const EFFECTS: Readonly<Record<string, readonly [see: () => Promise<unknown>, expected: unknown]>> = {
     component: [() => inEvents('ce-component', '--component', 'predictor'), ['predictor', 'predictor']],
     endpoint: [() => inEvents('ce-endpoint', '--endpoint', 'default'), ['default', 'default']],
@@ -271,7 +271,7 @@ describe("each flag of KServe's agent", () => {
     'log-batch-interval': [
       () => {
         const flags = ['--log-mode', 'request', '--log-batch-size', '1000', '--log-batch-interval', '300ms'];
-        // While the agent runs: at its end it sends what it has.
+        // Checked while the agent runs, because it sends the rest at its end.
         let keys: string[] = [];
         return objects('interval', 1, flags, () =>
           eventually(async () => {
@@ -302,7 +302,7 @@ describe("each flag of KServe's agent", () => {
       async () => (await batched('--max-batchsize', '2', '--max-latency', '200')).calls.sort(),
       [1, 2, 2],
     ],
-    // With the default of 5 s the batch of five would not go in the time that the test has.
+    // The default of 5 s would exceed the test's time for an incomplete batch.
     'max-latency': [async () => (await batched('--max-latency', '300')).calls, [5]],
     'component-port': [() => during([], post), { predictions: [1] }],
     port: [
@@ -332,7 +332,7 @@ describe("each flag of KServe's agent", () => {
     expect(await see()).toEqual(expected);
   });
 
-  it('may be given with all others at once', async () => {
+  it('may be combined with all others', async () => {
     const values: Readonly<Record<string, string>> = {
       ...{ 'log-mode': 'all', 'max-batchsize': '32', 'max-latency': '50', 'log-batch-interval': '10s' },
       ...{ 'probe-period': '10s', 'config-dir': '/mnt/configs', 'model-dir': '/mnt/models' },

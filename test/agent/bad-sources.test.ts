@@ -12,7 +12,7 @@ const status =
   (_request, response) =>
     response.writeHead(code, headers).end();
 
-/** What is wrong, how the source does it, and the reason in the status; undefined: it only takes its time. */
+/** The fault, how the source shows it, and the reason in the status; undefined for a source that is only slow. */
 const FAULTS: readonly (readonly [string, Answer, string | undefined])[] = [
   ['500', status(500), 'SourceUnavailable'],
   ['429', status(429, { 'retry-after': '1' }), 'TooManyRequests'],
@@ -52,7 +52,7 @@ describe('one bad source among 20', () => {
   });
   afterEach(() => scene.end());
 
-  it.each(FAULTS)('%s: the other 19 load, it says why', async (name, answer, reason) => {
+  it.each(FAULTS)('%s: the other 19 load, and the status gives the reason', async (name, answer, reason) => {
     const { config, source, server } = scene;
     const others = Array.from({ length: 19 }, (_, index) => `m${index}`);
     source.misbehave(`/${BAD}/weights.txt`, answer);
@@ -76,7 +76,7 @@ describe('one bad source among 20', () => {
     expect(await agent.notReady()).toBeUndefined();
   });
 
-  it('hanging or far too slow: says so in the end, and loads once the source is well', async () => {
+  it('hanging or far too slow: fails at last, and loads once the source is healthy', async () => {
     const { config, source } = scene;
     const bad = FAULTS.filter(([, , reason]) => reason === undefined);
     const names = bad.map(([name]) => name.replaceAll(' ', '-'));
@@ -95,7 +95,7 @@ describe('one bad source among 20', () => {
   }, 300_000);
 
   it.each(FAULTS.filter(([name]) => name === '500' || name === 'truncated'))(
-    '%s: loads once the source is well',
+    '%s: loads once the source is healthy',
     async (_name, answer) => {
       const { config, source } = scene;
       source.misbehave(`/${BAD}/weights.txt`, answer);

@@ -19,14 +19,14 @@ interface Answer {
   readonly predictions: readonly (string | number)[] | null;
 }
 
-describe("the batcher beside that of KServe's agent", () => {
+describe("the batcher compared with that of KServe's agent", () => {
   let component: Server;
   let calls: { readonly path: string; readonly size: number }[] = [];
   let theirs: KServeAgent;
   let ours: OwnAgent;
 
   beforeAll(async () => {
-    // A model server whose predictions say which model made them.
+    // A model server whose predictions name the model that made them.
     component = createServer((incoming, outgoing) => {
       const path = incoming.url ?? '';
       void text(incoming).then((body) => {
@@ -61,19 +61,19 @@ describe("the batcher beside that of KServe's agent", () => {
     return { status: answer.status, body: (await answer.json()) as Answer };
   }
 
-  /** Every caller's model and number, with what it got. */
+  /** Each caller's model and number, with the answer. */
   function all(port: number) {
     const callers = MODELS.flatMap((model) =>
       Array.from({ length: CALLERS }, (_, number) => ({ model, number })),
     );
-    // Models in turn, as requests of several clients come.
+    // The models take turns, as with requests of several clients.
     const mixed = callers.sort((one, other) => one.number - other.number);
     return Promise.all(
       mixed.map(async ({ model, number }) => ({ model, number, got: await predict(port, model, [number]) })),
     );
   }
 
-  it("gives each caller its own model's prediction, by one call per full batch", async () => {
+  it("gives each caller its own model's prediction, with one call per full batch", async () => {
     const answers = await all(ours.port);
     for (const { model, number, got } of answers) {
       expect(got.status).toBe(200);
@@ -89,7 +89,7 @@ describe("the batcher beside that of KServe's agent", () => {
     expect(ids.size).toBe(MODELS.length);
   });
 
-  it('refuses a body that is longer than may be batched, and goes on', async () => {
+  it('refuses a body above the limit, and continues', async () => {
     const url = `http://127.0.0.1:${ours.port}${pathOf('a')}`;
     const body = `{"instances":["${'x'.repeat(64 * 1024 * 1024)}"]}`;
     const refused = await fetch(url, { method: 'POST', body });
@@ -98,7 +98,7 @@ describe("the batcher beside that of KServe's agent", () => {
     expect((await predict(ours.port, 'a', [1])).status).toBe(200);
   });
 
-  it("does not mix models as KServe's agent does, which sends a batch to the path of its last request", async () => {
+  it("does not mix models, unlike KServe's agent, which sends a batch to the path of its last request", async () => {
     const answers = await all(theirs.port);
     const wrong = answers.filter(
       ({ model, got }) => got.body.predictions?.[0]?.toString().startsWith(`${pathOf(model)} `) !== true,
@@ -107,7 +107,7 @@ describe("the batcher beside that of KServe's agent", () => {
     for (const { got } of wrong) expect(got.status).toBe(200);
   });
 
-  it('answers like KServe where both answer right', async () => {
+  it('answers like KServe where KServe is right', async () => {
     for (const instances of [[1], [1, 2, 3], Array.from({ length: 40 }, (_, index) => index)]) {
       const [kserve, mms] = await Promise.all([
         predict(theirs.port, 'a', instances),
@@ -144,11 +144,11 @@ describe("the batcher beside that of KServe's agent", () => {
   });
 
   it.each([
-    ['other letters', '{"Instances":[1]}', pathOf('a')],
+    ['other upper and lower case', '{"Instances":[1]}', pathOf('a')],
     ['two names', '{"instances":[1],"INSTANCES":[2]}', pathOf('a')],
     ['large numbers', '{"instances":[1e300,12345678901234567890,0.1]}', pathOf('a')],
-    ['members of its own', '{"signature":"x","instances":[{"__proto__":{"a":1}}]}', pathOf('a')],
-    ['a path that is spelled otherwise', '{"instances":[1]}', '/v1/models/a%3Apredict'],
+    ['extra members', '{"signature":"x","instances":[{"__proto__":{"a":1}}]}', pathOf('a')],
+    ['a percent-encoded path', '{"instances":[1]}', '/v1/models/a%3Apredict'],
   ])('answers like KServe to %s', async (_, body, path) => {
     const ask = async (port: number) => {
       calls = [];
@@ -167,7 +167,7 @@ describe("the batcher beside that of KServe's agent", () => {
     ['broken', 503],
     ['short', 502],
     ['mute', 502],
-  ])('says each caller with its status what the model server said: %s', async (model, status) => {
+  ])('passes the status and message of the model server to each caller: %s', async (model, status) => {
     const [kserve, ...mms] = await Promise.all([
       predict(theirs.port, model, [1, 2]),
       predict(ours.port, model, [1, 2]),
@@ -181,19 +181,19 @@ describe("the batcher beside that of KServe's agent", () => {
     }
   });
 
-  it('sends no batch that is more than full by requests that join', async () => {
+  it('sends no batch above its maximal size', async () => {
     await Promise.all([20, 20, 20].map((size) => predict(ours.port, 'a', Array<number>(size).fill(1))));
     expect(calls.map(({ size }) => size)).toEqual([20, 20, 20]);
   });
 
-  it('sends a batch that is not full once its first request has waited', async () => {
+  it('sends an incomplete batch once its first request has waited', async () => {
     const began = performance.now();
     await Promise.all([predict(ours.port, 'a', [1]), predict(ours.port, 'a', [2])]);
     expect(performance.now() - began).toBeGreaterThanOrEqual(1_990);
     expect(calls).toEqual([{ path: pathOf('a'), size: 2 }]);
   });
 
-  it('takes a caller that leaves out of its batch', async () => {
+  it('removes a caller that disconnects from its batch', async () => {
     const body = JSON.stringify({ instances: ['gone'] });
     const leaving = connect(ours.port, '127.0.0.1');
     const request = `POST ${pathOf('a')} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
@@ -207,7 +207,7 @@ describe("the batcher beside that of KServe's agent", () => {
     expect(calls).toEqual([{ path: pathOf('a'), size: 1 }]);
   });
 
-  it('passes everything else on as it is', async () => {
+  it('passes other requests through unchanged', async () => {
     const answer = await fetch(`http://127.0.0.1:${ours.port}/v2/models/a/infer`, {
       method: 'POST',
       body: '{"instances":[1]}',

@@ -19,7 +19,7 @@ import { configured } from '../support/mounted-config.ts';
 import { tar } from '../support/tar-writer.ts';
 import { zip } from '../support/zip-writer.ts';
 
-/** All of these models come to their ends: the good ones are loaded, and the others are not found. */
+/** Waits until the good models are loaded and the missing ones have failed with NotFound. */
 async function settled(agent: TestAgent, good: object, missing: object): Promise<void> {
   const [loaded, failed] = [Object.keys(good), Object.keys(missing)];
   const { models } = await agent.until(
@@ -50,13 +50,13 @@ describe('the bundle', () => {
   });
 
   it.each(['directly', 'by way of a proxy'])(
-    'brings along what every kind of storageUri needs, %s',
+    'contains what every kind of storageUri needs, %s',
     async (way) => {
       const byProxy = way !== 'directly';
-      // A name that the proxy alone knows; an account of Azure's has its name in the host's.
+      // Only the proxy can resolve this name. An Azure account has its name in the host.
       const named = (url: string): string => (byProxy ? byName(url, 'account.store.test') : url);
       const url = named(store.url);
-      // A registry is asked by http on this machine alone, and so directly.
+      // Only a registry on this machine is reached over http, so it is reached directly.
       const { host } = new URL(store.url);
       const entry = { name: 'weights.txt', body: 'w' };
       const md5 = createHash('md5').update('w').digest('base64');
@@ -65,7 +65,7 @@ describe('the bundle', () => {
         zip: named(store.body('model.zip', zip([entry]))),
         checked: named(store.body('weights.txt', 'w', { 'content-md5': md5 })),
       };
-      // The store answers 404 to all of these, and each client has to come as far as to understand that.
+      // The store answers 404 to all of these, and each client has to get as far as that answer.
       const missing = {
         s3: 's3://models/none',
         gs: 'gs://models/none',
@@ -95,7 +95,7 @@ describe('the bundle', () => {
     },
   );
 
-  it('reaches sources, those who give tokens, and the model server by TLS', async () => {
+  it('connects to sources, token services and the model server over TLS', async () => {
     const certificate = await certificateFiles();
     const secure = await startFaultServer(certificate);
     try {
@@ -104,7 +104,7 @@ describe('the bundle', () => {
         small: secure.body('weights.txt', 'w', { 'content-length': '1' }),
         tar: secure.body('model.tar', tar([entry])),
       };
-      // The store answers 404: as far as that each client comes only with TLS, and Google's with a token.
+      // The store answers 404. Each client gets that answer only over TLS, and Google's only with a token.
       const missing = { hf: 'hf://org/none', gs: 'gs://models/none', s3: 's3://models/none' };
       const key = {
         type: 'service_account',
@@ -144,21 +144,21 @@ describe('the bundle', () => {
     }
   });
 
-  it('loads nothing at a start that is for proxies alone', async () => {
+  it('loads no proxy code at start', async () => {
     const chunks = join(dirname(AGENT), 'agent-chunks');
     const withTunnel: string[] = [];
     for (const name of (await readdir(chunks)).filter((file) => file.endsWith('.js'))) {
       const text = await readFile(join(chunks, name), 'utf8');
       if (/"CONNECT"|chooseProxy/.test(text)) withTunnel.push(name);
     }
-    // The agent has them for the stores that payloads are logged to.
+    // The agent has it for the stores that payloads are logged to.
     expect(withTunnel.sort()).toEqual([
       expect.stringMatching(/^agent-proxy-routes-/),
       expect.stringMatching(/^agent-puller-proxy-routes-/),
     ]);
   });
 
-  it('brings compiled code that Node takes under the flags of the image', async () => {
+  it('contains a compile cache that Node accepts with the flags of the image', async () => {
     const looks = `
       const { readFileSync } = require('node:fs');
       const { Script } = require('node:vm');
@@ -176,10 +176,10 @@ describe('the bundle', () => {
   });
 
   it.each([
-    ['none', (file: string) => rm(file)],
+    ['missing', (file: string) => rm(file)],
     ['damaged', (file: string) => writeFile(file, 'not what V8 made')],
     ['of another version of the code', (file: string, other: string) => cp(other, file)],
-  ])('starts with compiled code that is %s', async (_, spoil) => {
+  ])('starts with a compile cache that is %s', async (_, spoil) => {
     const copy = await mkdtemp(join(tmpdir(), 'kserve-mms-bundle-'));
     try {
       const dist = dirname(AGENT);
@@ -196,7 +196,7 @@ describe('the bundle', () => {
         '--help',
       ]);
       expect(stdout).toContain('--enable-puller');
-      // Nothing is written where it runs.
+      // The agent writes nothing beside its code.
       expect(await compiledIn(chunks)).toEqual(spoiled);
     } finally {
       await rm(copy, { recursive: true, force: true });
@@ -204,7 +204,7 @@ describe('the bundle', () => {
   });
 });
 
-/** The compiled code of the puller's pack, and of the agent's. */
+/** The compile caches of the puller's pack and of the agent's. */
 async function compiledIn(chunks: string): Promise<string[]> {
   const names = (await readdir(chunks)).filter((name) => name.endsWith('.cache'));
   return names

@@ -13,7 +13,7 @@ import { configured } from '../support/mounted-config.ts';
 import type { AgentStatus } from '../../src/contract/agent-status.ts';
 import type { Container, Pod } from '../../src/contract/pod.ts';
 
-/** Pods as KServe's own webhook made them. */
+/** Pods from KServe's own webhook. */
 const goldens = JSON.parse(
   readFileSync(join(import.meta.dirname, '../integration/upstream-goldens.json'), 'utf8'),
 ) as { cases: { name: string; expected: Pod }[] };
@@ -30,7 +30,7 @@ describe("called as KServe's webhook calls its own agent", () => {
   });
   afterEach(() => scene.end());
 
-  /** The arguments and environment of the golden pod, with this test's directories and model server in their places. */
+  /** The arguments and environment of the golden pod, with this test's directories and model server. */
   function called(container: Container): { args: string[]; env: Record<string, string> } {
     const places = new Map([
       ['--config-dir', scene.config.directory],
@@ -50,7 +50,7 @@ describe("called as KServe's webhook calls its own agent", () => {
   it.each(agents)('%s: loads, becomes ready, answers', async (_name, container) => {
     await scene.config.writeModels([configured('m', scene.source.uri('m'))]);
     const { args, env } = called(container);
-    // KServe's ports are those of a pod, which has them for itself; this machine may run anything else there.
+    // KServe's fixed ports need a pod's own network namespace. Here they may be taken.
     const [port = 0, statusPort = 0] = await freePorts(2);
     const ports = ['--port', String(port), '--status-port', String(statusPort)];
     const child = spawn(process.execPath, [...NODE_FLAGS, AGENT, ...args, ...ports], {
@@ -79,7 +79,7 @@ describe("called as KServe's webhook calls its own agent", () => {
     }
   });
 
-  it('has goldens to be held against', () => {
+  it('has goldens to compare with', () => {
     expect(agents.length).toBeGreaterThan(3);
   });
 });

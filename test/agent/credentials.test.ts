@@ -33,7 +33,7 @@ interface Way {
   readonly pod?: Readonly<Record<string, string>>;
   readonly config?: Readonly<Record<string, string>>;
   readonly bucket?: string;
-  /** KServe's agent does not get along with it. */
+  /** KServe's agent fails with it. */
   readonly oursOnly?: true;
 }
 
@@ -50,7 +50,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([s3.stop(), cluster.stop()]));
 
-/** Where the store is said to be: the settings of S3, under names of the place that they stand in. */
+/** The ways to configure the store: S3's settings under the names of each place. */
 function waysTo({ endpoint, accessKeyId, secretAccessKey }: TestS3): readonly Way[] {
   const { host } = new URL(endpoint);
   const data = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
@@ -107,10 +107,10 @@ function waysTo({ endpoint, accessKeyId, secretAccessKey }: TestS3): readonly Wa
   ];
 }
 
-/** The names of the ways, before there is a store. */
+/** The names of the ways; the store does not run yet. */
 const WAYS = waysTo({ endpoint: 'http://store', accessKeyId: '', secretAccessKey: '' } as TestS3);
 
-/** What the real webhook puts into the agent of a pod, as kubelet would hand it to the agent. */
+/** The environment that the real webhook gives the agent, resolved as kubelet does. */
 async function environmentFor(way: Way, id: string): Promise<Record<string, string>> {
   const { client } = cluster;
   const { secret, listed = true, account: annotations = {}, pod = {}, config = {} } = way;
@@ -156,7 +156,7 @@ function agentOf(pod: Pod): Container {
   return agent;
 }
 
-describe('an agent loads a model from a real S3 store that it knows by', () => {
+describe('an agent loads a model from a real S3 store that is configured by', () => {
   let scene: AgentScene;
   beforeEach(async () => {
     scene = await agentScene();
@@ -178,13 +178,13 @@ describe('an agent loads a model from a real S3 store that it knows by', () => {
   });
 });
 
-/** What KServe's own agent brings, with the very same variables. */
+/** The content that KServe's own agent downloads with the same variables. */
 async function byKServe({ config, server }: AgentScene, env: Record<string, string>): Promise<string> {
   const modelDir = await mkdtemp(join(tmpdir(), 'kserve-mms-by-kserve-'));
   const [port = 0] = await freePorts(1);
   const places = ['--config-dir', config.directory, '--model-dir', modelDir, '--port', String(port)];
   const { agent } = await kservePrograms();
-  // Without one it does not start.
+  // KServe's agent does not start without a probe.
   const probe = { tcpSocket: { port: server.port, host: '127.0.0.1' }, successThreshold: 1 };
   const child = spawn(agent, ['--enable-puller', ...places, '--component-port', String(server.port)], {
     env: { PATH: process.env['PATH'], ...env, SERVING_READINESS_PROBE: JSON.stringify(probe) },

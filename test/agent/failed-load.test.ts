@@ -15,15 +15,16 @@ const SETTINGS = {
 };
 const SPEC = { storageUri: 's3://b/m', framework: 'sklearn', memory: '1' };
 const SKLEARN = 'mlserver_sklearn.SKLearnModel';
-/** A pickle of a class of a module that is not there; docs.python.org/3/library/pickletools.html */
+/** A pickle of a class in a missing module; docs.python.org/3/library/pickletools.html */
 const OF_ANOTHER_MODULE = 'cmy_company\nModel\n.';
 
-describe('why a real MLServer does not load a model', () => {
+describe('the reason why a real MLServer does not load a model', () => {
   let root: string;
   let server: TestMlserver;
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'kserve-mms-failed-load-'));
-    // Without workers it answers with the traceback of every failure; with them, of those before a worker has the model.
+    // Without workers, MLServer answers every failure with its traceback. With workers, it does so only before a
+    // worker has the model.
     server = await startMlserver(join(root, 'models'), { environment: { MLSERVER_PARALLEL_WORKERS: '0' } });
     await server.ready();
   }, 300_000);

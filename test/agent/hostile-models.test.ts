@@ -13,12 +13,12 @@ import { configured } from '../support/mounted-config.ts';
 import { report } from '../support/report.ts';
 import { tar } from '../support/tar-writer.ts';
 
-/** A .tar.gz of some 600 kB that holds so many empty files. */
+/** A .tar.gz of this many empty files; 100,000 take about 600 kB. */
 function emptyFiles(count: number): Buffer {
   return gzipSync(tar(Array.from({ length: count }, (_, index) => ({ name: `f${index}` }))));
 }
 
-describe('a model that is made to do harm', () => {
+describe('a malicious model', () => {
   let scene: AgentScene;
   beforeEach(async () => {
     scene = await agentScene();
@@ -33,7 +33,7 @@ describe('a model that is made to do harm', () => {
     return `${scene.source.origin}/${name}/model.tar.gz`;
   };
 
-  it('100,050 empty files: it says LimitExceeded, and a slow download beside it comes through', async () => {
+  it('100,050 empty files: fails with LimitExceeded, and a slow download beside it succeeds', async () => {
     const { config, source } = scene;
     const slow = 4_000;
     source.misbehave('/slow/weights.txt', (_request, response) => {
@@ -51,11 +51,12 @@ describe('a model that is made to do harm', () => {
       models.some(({ name, phase }) => name === 'slow' && phase === 'Loaded'),
     );
     expect(agent.log.filter((line) => line.includes('the puller ended'))).toEqual([]);
-    // By the agent itself, which leaves an answer without a length to the other process, and by that one.
+    // One request by the agent, which leaves an answer without a length to the puller process, and one by that
+    // process.
     expect(source.requests.filter((path) => path === '/slow/weights.txt')).toHaveLength(2);
   });
 
-  it('50,000 files: they go without memory that grows with them, while requests are answered', async () => {
+  it('50,000 files: removing them needs constant memory, and requests are answered meanwhile', async () => {
     const { config, source, modelDir } = scene;
     await config.writeModels([
       configured('large', archive('large', emptyFiles(50_000))),
@@ -76,12 +77,12 @@ describe('a model that is made to do harm', () => {
       peakMib = Math.max(peakMib, await agent.rss());
     }
     report('removal of a model of 50,000 files', { beforeMib: before, peakMib, longestMs, answered });
-    // Seen: 4. Node's own rm took 100.
+    // Measured: 4. Node's own rm took 100.
     expect(peakMib - before).toBeLessThan(40);
     expect((await readdir(modelDir)).sort()).toEqual(['.kserve-mms-loaded.jsonl', 'other']);
   });
 
-  it('300 loads that hang: few run at once, and one that is well comes through', async () => {
+  it('300 loads that hang: few run at once, and a healthy one succeeds', async () => {
     const { config, source, server } = scene;
     let [running, most] = [0, 0];
     server.behave = (name) => {
@@ -101,7 +102,7 @@ describe('a model that is made to do harm', () => {
     const end = performance.now() + 10_000;
     await eventuallyTrue('there was time for many more', () => performance.now() > end);
     report('300 loads that hang, after 10 s', { most });
-    // Twice --loads, and one more for each ever longer wait; it was eight more each second.
+    // Twice --loads, and one more after each longer wait. It was eight more each second before.
     expect(most).toBeLessThanOrEqual(30);
     await agent.kill('SIGKILL');
   });
@@ -117,7 +118,7 @@ describe('a model that is made to do harm', () => {
       { name: 'inner/SUCCESS.0123', body: '{}' },
     ];
 
-    it('loads; the next agent has it still, neither fetching nor loading it, and removes it when it is to go', async () => {
+    it('loads; a restarted agent keeps it without fetching or loading it, and removes it when it is removed from models.json', async () => {
       const { config, source, server, modelDir } = scene;
       await config.writeModels([configured('m', archive('m', gzipSync(tar(files))))]);
       const first = await scene.start();

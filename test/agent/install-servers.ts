@@ -8,8 +8,8 @@ import { testSklearnserver } from '../support/sklearnserver.ts';
 import { testTriton } from '../support/triton.ts';
 
 /**
- * Has every server that the agent's tests need in the cache before the first of them: a build takes longer than any test may.
- * One after another, since each uses all processors by itself.
+ * Installs every server that the agent's tests need before the first test, because a build takes longer than a test
+ * may. They are installed one after another, because each build uses all processors.
  */
 export default async function installServers(): Promise<void> {
   for (const tool of [VERSITYGW, FAKE_GCS_SERVER, CRANE]) await goTool(tool);

@@ -22,7 +22,7 @@ const FLAGS = [
   ...['--metadata-annotations', 'a.b/c=d e,owner=<me & you>', '--logger-tls-skip-verify', 'false'],
 ];
 
-describe("the logger beside that of KServe's agent", () => {
+describe("the logger compared with that of KServe's agent", () => {
   let component: Awaited<ReturnType<typeof startLoggedComponent>>;
   const sinks: LogSinkServer[] = [];
   let theirs: KServeAgent;
@@ -55,7 +55,7 @@ describe("the logger beside that of KServe's agent", () => {
     expect(logged.theirs).toBeGreaterThan(350);
   });
 
-  it('makes an id where the client gave none, one for both events', async () => {
+  it('makes one id for both events when the client gave none', async () => {
     for (const sink of sinks) sink.events.length = 0;
     const sent = { ...LOGGED_REQUESTS[0]!, headers: { 'content-type': 'application/json' } };
     await Promise.all([sendLogged(theirs.port, sent), sendLogged(ours.port, sent)]);
@@ -70,8 +70,8 @@ describe("the logger beside that of KServe's agent", () => {
   });
 });
 
-describe('the logger of gRPC', () => {
-  /** Echoes what it gets; refuses what it does not know. */
+describe('the gRPC logger', () => {
+  /** Echoes messages, and refuses unknown methods. */
   async function startGrpcServer(): Promise<{ readonly port: number; readonly server: Server }> {
     const server = new Server();
     const echo: handleUnaryCall<Buffer, Buffer> = ({ request }, done) => done(null, request);
@@ -94,7 +94,7 @@ describe('the logger of gRPC', () => {
     return { port, server };
   }
 
-  it('sends the same events: messages as bytes, of calls that fail too', async () => {
+  it('sends the same events: messages as bytes, also of failed calls', async () => {
     const { port, server } = await startGrpcServer();
     const sinks = [await startLogSink(), await startLogSink()] as const;
     const theirs = await startKServeAgent(port, ['--log-url', sinks[0].url, ...FLAGS]);
@@ -127,12 +127,12 @@ describe('the logger of gRPC', () => {
   });
 });
 
-/** An id that an agent made is its own. */
+/** Each agent makes its own ids. */
 function withoutMadeId(event: string): string {
   return event.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/, 'made');
 }
 
-/** What came, without what is of the connection or of the moment, in an order that does not depend on the workers. */
+/** The events without the headers of the connection or the time, in an order that does not depend on the workers. */
 async function eventsOf(sink: LogSinkServer, count: number): Promise<string[]> {
   await eventually(() => {
     if (sink.events.length < count) throw new Error(`${sink.events.length} of ${count} events`);

@@ -14,7 +14,7 @@ import { startOwnAgent } from '../support/own-agent.ts';
 const PAGE = new URL('../../docs/logger.md', import.meta.url);
 const TYPES = ['org.kubeflow.serving.inference.request', 'org.kubeflow.serving.inference.response'];
 
-describe('the sink of docs/logger.md', () => {
+describe('the example sink in docs/logger.md', () => {
   it('prints a line for a request and one for its answer, with the same id', async () => {
     const [, code = ''] = /^```js\n([^]*?)^```$/m.exec(await readFile(PAGE, 'utf8')) ?? [];
     const [port = 0] = await freePorts(1);

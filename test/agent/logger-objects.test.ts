@@ -30,7 +30,7 @@ const ORIGIN = [
   ...['--log-store-path', '/logs//all/'],
 ];
 
-describe("objects in a real S3 store, beside those of KServe's agent", () => {
+describe("objects in a real S3 store, compared with those of KServe's agent", () => {
   let store: TestS3;
   let component: Awaited<ReturnType<typeof startLoggedComponent>>;
   beforeAll(async () => {
@@ -84,7 +84,7 @@ describe("objects in a real S3 store, beside those of KServe's agent", () => {
       const ours = await objectsOf('ours', `${folder}/`, count);
       expect(ours.size).toBe(theirs.size);
       const [kserveRecords, mmsRecords] = [await read(format, theirs), await read(format, ours)];
-      // A request may overtake the answer before it, in either agent: which records share an object is up to them.
+      // In either agent, a request may overtake the answer before it, so the agents may group records differently.
       expect(mmsRecords.flat().sort()).toEqual(kserveRecords.flat().sort());
       expect(mmsRecords.map((object) => object.length)).toEqual(kserveRecords.map(() => size));
       if (size === 1) expect([...ours.keys()]).toEqual([...theirs.keys()]);
@@ -97,7 +97,7 @@ describe("objects in a real S3 store, beside those of KServe's agent", () => {
   });
 });
 
-/** All requests of every kind, and as many more of one record as fill the last object. */
+/** All requests of every kind, and more of a failing one, with one record each, to fill the last object. */
 function fullObjects(size: number): {
   readonly requests: readonly LoggedRequest[];
   readonly records: number;
@@ -115,7 +115,7 @@ function fullObjects(size: number): {
   return { requests: [...LOGGED_REQUESTS, ...more], records: records + missing };
 }
 
-/** The records of each object, as they stand in it; the times apart, for each agent reads its own clock. */
+/** The records of each object in their order, without times, because each agent reads its own clock. */
 async function read(
   format: 'json' | 'csv' | 'parquet',
   objects: ReadonlyMap<string, Buffer>,
@@ -129,27 +129,27 @@ async function read(
   return texts.map((text) => (format === 'json' ? jsonRecords(text) : csvRecords(text)));
 }
 
-/** The records as they are written: a list of them, or one without a list. Go's encoder leaves no blanks. */
+/** The records as text, from a list or a single record. Go's encoder writes no spaces. */
 function jsonRecords(text: string): string[] {
   expect(JSON.parse(text)).toBeDefined();
   return text.startsWith('[') ? text.slice(1, -1).split(/(?<=\}),(?=\{"url":)/) : [text];
 }
 
-/** The lines behind that of the names, each with it: no value of these has a line of its own. */
+/** The lines after the header, each with the header. No value contains a line break. */
 function csvRecords(text: string): string[] {
   const [names = '', ...lines] = text.split('\n');
   expect(lines.pop()).toBe('');
   return lines.map((line) => `${names}\n${line}`);
 }
 
-/** The key of an object whose first record this is. */
+/** The key of an object with this first record. */
 function keyOf(folder: string, format: string, first: string): string {
   const id = /\b(?:id|more)-\d+\b/.exec(first)?.[0] ?? 'no id';
   const kind = /inference\.(request|response)/.exec(first)?.[1] ?? 'no kind';
   return `${folder}/ns/isvc/predictor/logs/all/${id}-${kind}.${format}`;
 }
 
-/** Each agent has a bucket of its own, which its records name. */
+/** Each agent has its own bucket, which its records name. */
 function sameBucket(text: string): string {
   return text.replaceAll('s3://ours/', 's3://theirs/').replaceAll('"Host":"ours"', '"Host":"theirs"');
 }

@@ -11,14 +11,14 @@ import { quantile } from '../support/quantile.ts';
 import { report } from '../support/report.ts';
 
 const REQUESTS = 10_000;
-/** The agents take turns, so that whatever else the machine does falls on both alike. */
+/** The agents take turns, so that other load on the machine affects both. */
 const TURNS = 50;
-/** Both are as new: the engine makes code that runs often faster. */
+/** Both processes are fresh, and the engine optimizes code that runs often. */
 const WARM_UP = 1_000;
 const BODY = 'x'.repeat(1_000);
 const QUEUE = 100;
 
-describe('a sink that takes no events', () => {
+describe('a sink that does not accept events', () => {
   let component: Awaited<ReturnType<typeof startLoggedComponent>>;
   const connections = new Agent({ keepAlive: true, maxSockets: 32 });
   beforeAll(async () => {
@@ -29,7 +29,7 @@ describe('a sink that takes no events', () => {
     component.close();
   });
 
-  /** How long one request took; fails when it does. */
+  /** The duration of one request. It throws when the request fails. */
   async function post({ port }: OwnAgent): Promise<number> {
     const began = performance.now();
     const address = { port, host: '127.0.0.1', path: '/v1/models/m:predict' };
@@ -42,7 +42,7 @@ describe('a sink that takes no events', () => {
     return performance.now() - began;
   }
 
-  /** Requests by 16 callers; how long each took. */
+  /** The durations of requests by 16 callers. */
   async function posts(agent: OwnAgent, count: number): Promise<number[]> {
     const took: number[] = [];
     let left = count;
@@ -57,7 +57,7 @@ describe('a sink that takes no events', () => {
     Number(new RegExp(`${name.source} (\\d+)\n`).exec(await agent.metrics())?.[1]);
 
   it.each(['hangs', 'answers 500', 'resets'] as const)(
-    '%s: no request fails or waits, what is dropped is counted and said, memory is bounded',
+    '%s: no request fails or waits, dropped events are counted and logged, memory is bounded',
     async (manner) => {
       const sink = await startLogSink();
       sink.manner = manner;
@@ -73,7 +73,7 @@ describe('a sink that takes no events', () => {
             { one: agent, all: took.logged },
             { one: plain, all: took.plain },
           ];
-          // Each goes first in turn.
+          // They take turns in going first.
           for (const { one, all } of turn % 2 === 0 ? pair : pair.reverse())
             all.push(...(await posts(one, REQUESTS / TURNS)));
         }
@@ -91,7 +91,7 @@ describe('a sink that takes no events', () => {
         expect(dropped).toBeLessThanOrEqual(2 * (REQUESTS + WARM_UP));
         expect(await metricOf(agent, /log_queue_events/)).toBeLessThanOrEqual(QUEUE);
         expect(agent.log.filter((line) => line.includes('events were dropped'))).toHaveLength(1);
-        // What waits is sent once the sink takes events again, after those that are under way.
+        // The queued events are sent once the sink accepts events again, after those in flight.
         sink.manner = 'takes';
         await eventually(() => {
           expect(sink.events.length).toBeGreaterThan(0);

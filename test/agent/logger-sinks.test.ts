@@ -33,14 +33,14 @@ describe('the sink of the logger', () => {
     return (await text(answer)) === body ? (answer.statusCode ?? 0) : 0;
   }
 
-  it('sends what waits when the agent ends', async () => {
+  it('sends queued events when the agent ends', async () => {
     agent = await startOwnAgent(component.port, ['--log-url', sink.url, '--workers', '1']);
     await Promise.all(Array.from({ length: 200 }, () => post()));
     await agent.stop();
     expect(sink.events).toHaveLength(400);
   });
 
-  it('sends what waits to a slow sink when the agent ends, within the grace period', async () => {
+  it('sends queued events to a slow sink when the agent ends, within the grace period', async () => {
     sink.manner = 'takes its time';
     agent = await startOwnAgent(component.port, ['--log-url', sink.url, '--workers', '1']);
     await Promise.all(Array.from({ length: 20 }, () => post()));
@@ -50,19 +50,19 @@ describe('the sink of the logger', () => {
     expect(sink.events).toHaveLength(40);
   });
 
-  it('ends in time though the sink takes nothing, and says what it dropped', async () => {
+  it('ends in time when the sink hangs, and logs how many events it dropped', async () => {
     sink.manner = 'hangs';
     agent = await startOwnAgent(component.port, ['--log-url', sink.url]);
     await Promise.all(Array.from({ length: 20 }, () => post()));
     const started = performance.now();
     await agent.stop();
-    // Five seconds for the events after one without a request; Kubernetes kills after 30.
+    // Five seconds for the events, after one without a request. Kubernetes kills after 30.
     expect(performance.now() - started).toBeLessThan(20_000);
-    const told = agent.log.flatMap((line) => /"dropped":(\d+)/.exec(line)?.[1] ?? []).map(Number);
-    expect(told.reduce((sum, count) => sum + count, 0)).toBe(40);
+    const dropped = agent.log.flatMap((line) => /"dropped":(\d+)/.exec(line)?.[1] ?? []).map(Number);
+    expect(dropped.reduce((sum, count) => sum + count, 0)).toBe(40);
   });
 
-  it('logs a long body cut, and says so', async () => {
+  it('truncates a long body, and marks the event', async () => {
     agent = await startOwnAgent(component.port, ['--log-url', sink.url, '--log-max-body-bytes', '1000']);
     await post('y'.repeat(300_000));
     await agent.stop();
@@ -84,14 +84,14 @@ describe('the sink of the logger', () => {
     expect(types).toEqual(kinds.map((kind) => `org.kubeflow.serving.inference.${kind}`));
   });
 
-  it('logs answers with any status when it is asked to', async () => {
+  it('logs answers with any status with --log-all-statuses', async () => {
     agent = await startOwnAgent(component.port, ['--log-url', sink.url, '--log-all-statuses']);
     await post(BODY, '/status/404');
     await agent.stop();
     expect(sink.events.map(({ body }) => body.toString())).toContain('{"error":"x"}');
   });
 
-  it('passes the first byte of an answer on while the request still comes', async () => {
+  it('passes on the first byte of an answer before the request is complete', async () => {
     agent = await startOwnAgent(component.port, ['--log-url', sink.url]);
     const call = request({ port: agent.port, host: '127.0.0.1', path: '/early', method: 'POST' });
     call.write('first');

@@ -10,10 +10,10 @@ import { watchMemory } from '../support/process-memory.ts';
 import { report } from '../support/report.ts';
 
 const GIB = 1024 ** 3;
-/** The whole container's, whatever the agent consists of. */
+/** The limit of the whole container. */
 const LIMIT_MIB = 200;
 
-describe('the memory of the whole agent, its puller included', () => {
+describe('the memory of the agent with its puller', () => {
   let scene: AgentScene;
   beforeEach(async () => {
     scene = await agentScene();
@@ -32,7 +32,7 @@ describe('the memory of the whole agent, its puller included', () => {
     await large.stop();
     report('a model of 1 GiB', { peakMiB: peakMib, processes, tookMs: took });
     expect((await stat(join(scene.modelDir, 'large', 'model.bin'))).size).toBe(GIB);
-    // It was there while both processes were.
+    // Both processes ran while the memory was measured.
     expect(processes).toBe(2);
     expect(peakMib).toBeLessThan(LIMIT_MIB);
   });

@@ -15,7 +15,7 @@ import { predict } from '../support/served-versions.ts';
 import { tar } from '../support/tar-writer.ts';
 import { zip } from '../support/zip-writer.ts';
 
-/** The content of an artifact: settings, or the number of the version that a model answers. */
+/** The content of an artifact: settings, or the number that a model answers. */
 type Content = Readonly<Record<string, object | number>>;
 
 const SKLEARN = 'mlserver_sklearn.SKLearnModel';
@@ -28,7 +28,7 @@ const SETTINGS = 'model-settings.json';
 const MODEL = 'model.joblib';
 const APPLE = Buffer.from('\0\x05\x16\x07\0\x02\0\0Mac OS X        ');
 
-/** Each artifact with what its model, and others of that artifact, answer. */
+/** Each artifact with the answers of its model and its versions. */
 const ARTIFACTS: readonly (readonly [
   what: string,
   content: Content,
@@ -114,7 +114,7 @@ const ARTIFACTS: readonly (readonly [
   ],
 ];
 
-describe('artifacts whose settings or model are below the top, in a real MLServer', () => {
+describe('artifacts with settings or a model below the top, in a real MLServer', () => {
   let root: string;
   let config: MountedConfig;
   let server: TestMlserver;
@@ -172,7 +172,7 @@ describe('artifacts whose settings or model are below the top, in a real MLServe
   }
 });
 
-/** What the Finder puts beside the files of a directory when it packs them. */
+/** The files that the macOS Finder adds to an archive. */
 function asOnMac(entries: readonly { name: string; body: string | Buffer }[]): typeof entries {
   const forks = entries.map(({ name }) => ({
     name: `__MACOSX/${name.replace(/([^/]+)$/, '._$1')}`,

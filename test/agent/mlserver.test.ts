@@ -54,7 +54,7 @@ describe('a real MLServer and a real S3 server', () => {
     await eventuallyTrue('kubelet sees it ready', async () => (await agent.notReady()) === undefined);
   });
 
-  it('updates a model under constant requests, none of which fails', async () => {
+  it('updates a model under constant requests without a failure', async () => {
     await expectUpdatesWithoutAFailedRequest(agent, config, [atVersion('b', 'v2')], 'MLServer');
   });
 
@@ -71,7 +71,7 @@ describe('a real MLServer and a real S3 server', () => {
     expect(await predict(agent, 'a')).toBe(1);
   });
 
-  it('loads everything again after MLServer was killed', async () => {
+  it('loads all models again after a kill of MLServer', async () => {
     await server.kill('SIGKILL');
     await agent.until(({ modelServer }) => modelServer.state === 'down');
     expect(await predict(agent, 'a')).toBe('status 502');
@@ -83,7 +83,7 @@ describe('a real MLServer and a real S3 server', () => {
     expect([await predict(agent, 'a'), await predict(agent, 'b')]).toEqual([1, 2]);
   });
 
-  it('loads both versions of an artifact whose settings are below the top, and an archive of one directory', async () => {
+  it('loads both versions of an artifact with settings below the top, and an archive of one directory', async () => {
     const { python } = await testMlserver();
     const settings = (version: string) =>
       JSON.stringify({
@@ -114,7 +114,7 @@ describe('a real MLServer and a real S3 server', () => {
     }
   });
 
-  it('loads 200 models, and loads them again after it was killed, and shows all in its index', async () => {
+  it('loads 200 models, loads them again after a kill, and shows all in its index', async () => {
     const models = Array.from({ length: 200 }, (_, index) => atVersion(`m${index}`, `v${(index % 3) + 1}`));
     const began = performance.now();
     await config.writeModels(models);
@@ -142,7 +142,7 @@ describe('a real MLServer and a real S3 server', () => {
     });
   });
 
-  it('unloads what is gone', async () => {
+  it('unloads removed models', async () => {
     await config.writeModels([atVersion('b', 'v2')]);
     await agent.until(allLoaded(1));
     expect([await predict(agent, 'a'), await predict(agent, 'b')]).toEqual(['status 404', 2]);

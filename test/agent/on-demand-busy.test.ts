@@ -15,17 +15,17 @@ import { sized } from '../support/tier.ts';
 
 const COUNT = 40;
 const ROOM = 12;
-/** The first ones take 5 s for a request. */
+/** The first models take 5 s for a request. */
 const SLOW = 8;
 const PREDICT_SECONDS = 5;
 const REQUESTS = 100;
-/** In how many turns: all of them at once, or one for each slow model at a time. */
+/** The number of rounds: all requests at once, or one for each slow model at a time. */
 const TURNS = sized({ check: 1, soak: 13 });
-/** Long enough for something to happen meanwhile. */
+/** Long enough to act during a load. */
 const LOAD_SECONDS = 0.4;
 const WAITING = 50;
 
-describe('models that take their time, on a real MLServer with less memory than models', () => {
+describe('slow models on a real MLServer with room for fewer than all', () => {
   let scene: OnDemandScene;
   let agent: TestAgent;
   beforeAll(async () => {
@@ -42,7 +42,7 @@ describe('models that take their time, on a real MLServer with less memory than 
   }, 180_000);
   afterAll(() => scene.end());
 
-  it('unloads none that answers a request, however much is asked of the others', async () => {
+  it('never unloads a model that answers a request, however many requests other models get', async () => {
     const wrong: unknown[] = [];
     const ask = async (model: number) => {
       const answer = await predict(agent, `m${model}`);
@@ -79,7 +79,7 @@ describe('models that take their time, on a real MLServer with less memory than 
   const waiting = () => metricOf(agent, 'kserve_mms_agent_waiting_requests');
 
   type Stage = 'sleeping' | 'loading' | 'loaded' | 'waited for';
-  /** Brings one model that sleeps to a stage; `asked` are the requests that brought it there. */
+  /** Brings a sleeping model to a stage; `asked` are the requests that brought it there. */
   async function bring(stage: Stage): Promise<{ name: string; asked: Promise<unknown>[] }> {
     const name = await sleeping();
     const count = { sleeping: 0, loading: 1, loaded: 1, 'waited for': WAITING }[stage];
@@ -93,13 +93,13 @@ describe('models that take their time, on a real MLServer with less memory than 
 
   const stages: readonly Stage[] = ['sleeping', 'loading', 'loaded', 'waited for'];
   it.each(stages.flatMap((stage) => [['update', stage] as const, ['removal', stage] as const]))(
-    '%s of a model that is %s: the old answer, or the new one, and no end that does not come',
+    '%s of a model that is %s: requests get the old or the new answer, and all of them end',
     async (change, stage) => {
       await scene.config.writeModels(scene.models);
       await agent.until(allProved(COUNT), 60_000);
       const { name, asked } = await bring(stage);
       const old = Number(name.slice(1));
-      // Another model's files: it answers that one's number.
+      // It gets another model's files, so it answers with that one's number.
       const after = change === 'removal' ? 'status 404' : old - 1;
       const others = scene.models.filter(({ modelName }) => modelName !== name);
       await scene.config.writeModels(change === 'removal' ? others : [...others, numbered(name, old - 1)]);
@@ -110,7 +110,7 @@ describe('models that take their time, on a real MLServer with less memory than 
       });
       answers.push(...(await Promise.all(asked)));
       expect([...new Set(answers)].filter((answer) => answer !== old && answer !== after)).toEqual([]);
-      // Once it is new it stays so.
+      // It never goes back to the old version.
       expect(await Promise.all([1, 2, 3, 4].map(() => predict(agent, name)))).toEqual(Array(4).fill(after));
     },
     60_000,

@@ -11,7 +11,7 @@ const COUNT = 200;
 const ROOM = 20;
 const BUDGET = ['--memory-budget', String(ROOM * MODEL_BYTES)];
 
-describe('models that sleep, beside a real MLServer and a real S3 server', () => {
+describe('sleeping models on a real MLServer and a real S3 server', () => {
   let scene: OnDemandScene;
   afterEach(() => scene.end());
 
@@ -31,21 +31,21 @@ describe('models that sleep, beside a real MLServer and a real S3 server', () =>
   };
   const answerOf = (name: string) => Number(name.slice(1));
 
-  it('serves all who ask at once, updates and removes what sleeps, and comes back when either is killed', async () => {
+  it('serves concurrent requests, updates and removes sleeping models, and recovers when either process is killed', async () => {
     let agent = await begin();
 
-    // 200 callers for one.
+    // 200 callers ask for one model.
     const [one = ''] = await asleep(agent);
     const before = await loads(agent);
     const answers = await Promise.all(Array.from({ length: 200 }, () => predict(agent, one)));
     expect(new Set(answers)).toEqual(new Set([answerOf(one)]));
     expect(await loads(agent)).toBe(before + 1);
 
-    // A caller for each, where a tenth have room.
+    // One caller asks for each model; a tenth of them fit.
     const each = await Promise.all(scene.models.map(({ modelName }) => predict(agent, modelName)));
     expect(each).toEqual(scene.models.map(({ modelName }) => answerOf(modelName)));
 
-    // A sleeping one is updated, another one removed while requests wait for it.
+    // One sleeping model is updated, and another is removed while requests wait for it.
     const [updated = '', removed = ''] = await asleep(agent);
     const changed = scene.models
       .filter(({ modelName }) => modelName !== removed)
@@ -60,7 +60,7 @@ describe('models that sleep, beside a real MLServer and a real S3 server', () =>
     await scene.config.writeModels(scene.models);
     await agent.until(allProved(COUNT), 60_000);
 
-    // Either, and both, are killed under load.
+    // Each process, and then both, are killed under load.
     const draw = zipf(COUNT, 1.1, seededRandom(3));
     let going = true;
     let lastWrong = 0;

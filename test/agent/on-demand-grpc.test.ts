@@ -18,10 +18,10 @@ import type { MountedConfig } from '../support/mounted-config.ts';
 import { configured, mountConfig } from '../support/mounted-config.ts';
 import { report } from '../support/report.ts';
 
-/** The budget holds two of them: each declares 64Mi. */
+/** The budget holds two of these models: each declares 64Mi. */
 const MODELS = ['a', 'b', 'c', 'd'];
 
-describe('gRPC to models that sleep, on a real MLServer', () => {
+describe('gRPC to sleeping models on a real MLServer', () => {
   let root: string;
   let config: MountedConfig;
   let server: TestMlserver;
@@ -64,7 +64,7 @@ describe('gRPC to models that sleep, on a real MLServer', () => {
   const isAtHand = ({ phase }: { readonly phase: string }) => ['Loaded', 'Standby', 'Remote'].includes(phase);
   const phases = async () => new Map((await agent.status()).models.map(({ name, phase }) => [name, phase]));
 
-  it('every model answers, cold or warm, though two fit', async () => {
+  it('every model answers, cold or warm, though only two fit', async () => {
     const took: Record<'cold' | 'warm', number[]> = { cold: [], warm: [] };
     for (const round of [1, 2]) {
       for (const name of MODELS) {
@@ -86,7 +86,7 @@ describe('gRPC to models that sleep, on a real MLServer', () => {
     });
   }, 120_000);
 
-  it('a sleeping model is ready and sleeps on; its metadata are UNAVAILABLE, and it streams once it is asked', async () => {
+  it('ModelReady does not wake a sleeping model, ModelMetadata is UNAVAILABLE, and a stream wakes it', async () => {
     const asleep = [...(await phases())].find(([, phase]) => phase === 'Standby')?.[0] ?? '';
     expect(firstField(await client.call('ModelReady', inferRequest(asleep)))).toBe(true);
     await expect(client.call('ModelMetadata', inferRequest(asleep))).rejects.toMatchObject({
@@ -97,7 +97,7 @@ describe('gRPC to models that sleep, on a real MLServer', () => {
     expect(answers).toHaveLength(1);
   }, 60_000);
 
-  it('what is no model is NOT_FOUND at once', async () => {
+  it('an unknown model is NOT_FOUND at once', async () => {
     await expect(client.call('ModelInfer', inferRequest('nobody', [1]))).rejects.toMatchObject({
       code: status.NOT_FOUND,
     });

@@ -8,17 +8,17 @@ import { predict } from '../support/served-versions.ts';
 const COUNT = 8;
 const TAKES_MIB = 150;
 const DECLARED_MIB = TAKES_MIB / 10;
-/** What the container would be allowed, and what is left of it for models by default: docs/on-demand.md. */
+/** The memory limit of the container, and the default budget for models in it: docs/on-demand.md. */
 const LIMIT_MIB = 1_024;
 const BUDGET_MIB = 768;
 
-/** By how memory is known: the first says it by itself, and the second has its models in a process of their own. */
+/** By memory source. The first server reports its own memory; the second has its models in another process. */
 const SERVERS = [
   ['server', { MLSERVER_PARALLEL_WORKERS: '0' }],
   ['process', { MLSERVER_PARALLEL_WORKERS: '1' }],
 ] as const;
 
-describe('models of which each takes 150 MiB and declares 15, on a real MLServer with a limit that the kernel holds', () => {
+describe('models that each take 150 MiB and declare 15, on a real MLServer with a memory limit of the kernel', () => {
   let scene: OnDemandScene;
   let cgroup: MemoryCgroup | undefined;
   afterEach(async () => {
@@ -27,12 +27,12 @@ describe('models of which each takes 150 MiB and declares 15, on a real MLServer
   });
 
   it.each(SERVERS)(
-    'none is killed for its memory where it is known by: %s',
+    'is never killed for its memory with the memory source: %s',
     async (source, environment) => {
       scene = await onDemandScene(COUNT, { swells: TAKES_MIB * MODEL_BYTES, environment });
       cgroup = await memoryCgroup(LIMIT_MIB);
-      // Anew, so that all it takes and all that descend from it count. To hold it to a limit takes root, which who works on this on a
-      // machine of their own may not be.
+      // The server restarts, so that all its memory and all its child processes count. The limit needs root, which a
+      // developer may not have.
       await scene.server.kill('SIGKILL');
       await scene.server.restart();
       await cgroup?.add(scene.server.pid());

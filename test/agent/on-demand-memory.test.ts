@@ -9,10 +9,10 @@ import { predict } from '../support/served-versions.ts';
 const COUNT = 24;
 const TIMES = 10;
 const BUDGET_MIB = 80;
-/** scikit-learn takes 76 MiB in MLServer 1.7.1 with the first model, whatever its size. */
+/** scikit-learn takes 76 MiB in MLServer 1.7.1 with the first model of any size. */
 const LIBRARIES_MIB = 76;
 
-describe('models ten times as large as they are declared, on a real MLServer', () => {
+describe('models ten times as large as declared, on a real MLServer', () => {
   let scene: OnDemandScene;
   let agent: TestAgent;
   beforeAll(async () => {
@@ -20,7 +20,7 @@ describe('models ten times as large as they are declared, on a real MLServer', (
   }, 120_000);
   afterAll(() => scene.end());
 
-  it('keeps the server within its memory, and answers by each of them', async () => {
+  it('keeps the server within its memory, and every model answers', async () => {
     await scene.server.ready();
     const empty = await residentMib(scene.server.pid());
     await scene.config.writeModels(scene.models);

@@ -13,16 +13,16 @@ import { zipf } from '../support/zipf.ts';
 const COUNT = 200;
 const ROOM = 50;
 const HOTTEST = 20;
-/** Models that come while everything is down: nobody has asked for them, and each has to be loaded once. */
+/** Models that are added during the outage: no client requested them, and each has to be loaded once. */
 const FRESH = 20;
 const CALLERS = 8;
-/** Long enough for a load to be seen between two others. */
+/** Long enough to observe the order of loads. */
 const LOAD_MS = 10;
 const REQUESTS = 2_000;
-/** The model server is this process, of whose memory the agent hears: it is nothing beside such models. */
+/** The model server is this process. The agent sees its memory, which is small beside these models. */
 const BUDGET = ['--residency', 'on-demand', '--memory-budget', `${ROOM}Gi`];
 
-describe('agent and model server killed at once while requests come by a Zipf law', () => {
+describe("agent and model server killed at once under requests by Zipf's law", () => {
   let scene: AgentScene;
   beforeEach(async () => {
     scene = await agentScene();
@@ -38,7 +38,7 @@ describe('agent and model server killed at once while requests come by a Zipf la
     return { modelName, modelSpec: { ...modelSpec, memory: '1Gi' } };
   };
 
-  it('brings the hottest back before any model that nobody asked for', async () => {
+  it('loads the most requested models before any model without requests', async () => {
     const models = Array.from({ length: COUNT }, (_, index) => named(`m${index + 1}`));
     await scene.config.writeModels(models);
     let agent: TestAgent = await scene.start({ flags: BUDGET });
@@ -59,7 +59,7 @@ describe('agent and model server killed at once while requests come by a Zipf la
     };
     const callers = Array.from({ length: CALLERS }, caller);
     await eventuallyTrue('enough was asked', () => answered >= REQUESTS);
-    // What was asked by now is in what the agent writes down next.
+    // The next heat file includes every request up to here.
     const hottest = [...asked]
       .sort(([, a], [, b]) => b - a)
       .slice(0, HOTTEST)
@@ -81,7 +81,7 @@ describe('agent and model server killed at once while requests come by a Zipf la
     await eventuallyTrue('the hottest are back', () => hottest.every((name) => loads().includes(name)));
     going = false;
     await Promise.all(callers);
-    // They turn out none that was used within 30 s.
+    // They evict no model that was used within 30 s.
     await agent.until(allProved(COUNT + FRESH), 90_000);
 
     const order = loads();

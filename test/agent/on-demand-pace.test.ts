@@ -11,14 +11,14 @@ import { predict } from '../support/served-versions.ts';
 const COUNT = 30;
 const ROOM = 10;
 const COLD = 30;
-/** What a cold request may take beyond the load, in milliseconds: ten times the target, for machines with other work. */
+/** The bound for a cold request beyond the load, in milliseconds: ten times the target, for busy machines. */
 const BEYOND = 300;
 const ROUNDS = 6;
 const WARM = 150;
-/** A warm request by residency on-demand, as a part of one by residency always; the target is 1.05. */
+/** The bound for a warm request with residency on-demand, relative to residency always; the target is 1.05. */
 const AT_MOST = 1.5;
 
-describe('how long requests take, on a real MLServer', () => {
+describe('the duration of requests on a real MLServer', () => {
   let scene: OnDemandScene;
   let agent: TestAgent;
   beforeAll(async () => {
@@ -37,7 +37,7 @@ describe('how long requests take, on a real MLServer', () => {
   const inPhase = async (phase: string) =>
     (await agent.status()).models.filter((model) => model.phase === phase).map(({ name }) => name);
 
-  /** How long the server itself takes, asked past the agent: its load of a model that it does not have. */
+  /** The duration of a load of an unloaded model, requested from the server directly. */
   async function loadDirectly(name: string): Promise<number> {
     const directory = join(scene.modelDir, name);
     const files = [join(directory, '.model-settings.json'), join(directory, 'model-settings.json')] as const;
@@ -47,7 +47,7 @@ describe('how long requests take, on a real MLServer', () => {
       expect({ action, status: answer.status }).toEqual({ action, status: 200 });
       await answer.arrayBuffer();
     };
-    // The agent hides the settings of all models but the one that is being loaded.
+    // The agent hides the settings of all models except the one that is loading.
     await rename(...files);
     await ask('unload');
     const took = await timed(() => ask('load'));
@@ -55,7 +55,7 @@ describe('how long requests take, on a real MLServer', () => {
     return took;
   }
 
-  it('takes little more for a cold request than the model server for its load', async () => {
+  it("a cold request takes little more than the model server's load", async () => {
     const [direct, cold]: [number[], number[]] = [[], []];
     for (let turn = 0; turn < COLD; turn++) {
       const [loaded = ''] = await inPhase('Loaded');
@@ -68,8 +68,8 @@ describe('how long requests take, on a real MLServer', () => {
     expect(figures.coldP50).toBeLessThan(figures.directP50 + BEYOND);
   }, 60_000);
 
-  it('takes no more for a warm request than residency always', async () => {
-    // Room for all: nothing but the residency differs.
+  it('a warm request takes no longer than with residency always', async () => {
+    // All models fit, so only the residency differs.
     const write = (residency: object) =>
       scene.config.writeFiles({
         'models.json': JSON.stringify(scene.models),

@@ -9,7 +9,7 @@ import { predict } from '../support/served-versions.ts';
 const COUNT = 8;
 const TAKES_MIB = 160;
 const DECLARED_MIB = TAKES_MIB / 10;
-/** What the container would be allowed, and what is left of it for models by default: docs/on-demand.md. */
+/** The memory limit of the container, and the default budget for models in it: docs/on-demand.md. */
 const LIMIT_MIB = 1_024;
 const BUDGET_MIB = 768;
 /** A pod in which no container sees the processes of another. */
@@ -19,10 +19,10 @@ const OWN_PROCESSES = [
 ];
 const OFTEN_MS = 50;
 
-/** MLServer has its models in a process of its own there, of which its metrics say nothing: its default. */
+/** By default MLServer has its models in a worker process, which its metrics do not include. */
 const ENVIRONMENT = { MLSERVER_PARALLEL_WORKERS: '1' };
 
-describe('models of which each takes 160 MiB and declares 16, on a real MLServer that nobody can measure', () => {
+describe('models that each take 160 MiB and declare 16, on a real MLServer with unmeasurable memory', () => {
   let scene: OnDemandScene;
   let cgroup: MemoryCgroup | undefined;
   const over = new AbortController();
@@ -39,7 +39,7 @@ describe('models of which each takes 160 MiB and declares 16, on a real MLServer
     await cgroup?.add(scene.server.pid());
   }
 
-  /** As kubelet does it: where memory runs out all of a container ends (memory.oom.group), and it is started again. */
+  /** Does what kubelet does: at an OOM kill all processes of the container end (memory.oom.group), and it restarts. */
   async function keepRunning(): Promise<void> {
     let killed = 0;
     const looking = setInterval(() => {
@@ -56,7 +56,7 @@ describe('models of which each takes 160 MiB and declares 16, on a real MLServer
     clearInterval(looking);
   }
 
-  it('it is killed for its memory once at most, and all of them are served', async () => {
+  it('the server is OOM-killed at most once, and all models are served', async () => {
     scene = await onDemandScene(COUNT, { swells: TAKES_MIB * MODEL_BYTES, environment: ENVIRONMENT });
     cgroup = await memoryCgroup(LIMIT_MIB);
     await scene.server.kill('SIGKILL');
@@ -75,7 +75,7 @@ describe('models of which each takes 160 MiB and declares 16, on a real MLServer
       for (let model = 1; model <= COUNT; model++)
         await eventually(async () => expect(await predict(agent, `m${model}`)).toBe(model), 60_000);
     const killed = (await cgroup?.killed()) ?? 0;
-    report('models ten times as large as declared, which nobody can measure', {
+    report('models ten times as large as declared, without measurements', {
       ...{ requests: 3 * COUNT, peakMib: (await cgroup?.peakMib()) ?? 0, limitMib: LIMIT_MIB, killed },
     });
     expect(killed).toBeLessThanOrEqual(1);

@@ -14,7 +14,7 @@ const ROOM = sized({ check: 30, soak: 100 });
 const SECONDS = sized({ check: 15, soak: 180 });
 const CALLERS = 8;
 
-describe('more models than memory holds, on a real MLServer', () => {
+describe('more models than fit in memory, on a real MLServer', () => {
   let scene: OnDemandScene;
   let agent: TestAgent;
 
@@ -26,13 +26,13 @@ describe('more models than memory holds, on a real MLServer', () => {
   }, 300_000);
   afterAll(() => scene.end());
 
-  it('loads each of them once', async () => {
+  it('loads each model once', async () => {
     const began = performance.now();
     await agent.until(allProved(COUNT), 600_000);
     report('models loaded once', { models: COUNT, room: ROOM, ms: performance.now() - began });
   }, 600_000);
 
-  it('answers all requests by a Zipf law, each by its own model', async () => {
+  it("answers all requests by Zipf's law, each with its own model", async () => {
     const limit = (await residentMib(scene.server.pid())) + ROOM;
     const draw = zipf(COUNT, 1.1, seededRandom(1));
     const until = performance.now() + SECONDS * 1_000;

@@ -14,10 +14,10 @@ import { KSERVE_AGENT_STARTS_WITHIN } from '../support/kserve-agent.ts';
 
 jest.setTimeout(KSERVE_AGENT_STARTS_WITHIN);
 
-/** Longer than KServe's agent waits for a component to ask for a body. */
+/** Longer than KServe's agent waits for a component to request a body. */
 const SILENCE_MS = 3_000;
 
-describe("beside KServe's agent", () => {
+describe("compared with KServe's agent", () => {
   let pair: ProxyPair;
   let theirs: ProxyPair['theirs'];
   let ours: ProxyPair['ours'];
@@ -29,7 +29,7 @@ describe("beside KServe's agent", () => {
   });
   afterAll(() => pair.stop());
 
-  /** What a component got for these bytes and the last request, and what the client got. */
+  /** What a component received for these bytes and the last request, and what the client got. */
   async function passedOn(port: number, component: RecordingComponent, sent: string) {
     const { statuses, isClosed } = await exchangeBytes(port, sent + LAST, SILENCE_MS);
     return {
@@ -39,7 +39,7 @@ describe("beside KServe's agent", () => {
     };
   }
 
-  it('each that is refused here alone has a reason in docs, and each reason has one', async () => {
+  it('every refusal of ours alone has a reason in docs, and every reason has a case', async () => {
     const page = await readFile(new URL('../../docs/agent-inside.md', import.meta.url), 'utf8');
     const [, section = ''] = page.split("\n## Beside KServe's agent\n");
     const [tables = ''] = section.split('\n## ');
@@ -84,9 +84,7 @@ describe("beside KServe's agent", () => {
   );
 
   describe('answers of a component', () => {
-    /**
-     * What a client reads: status, headers that mean something to it, and body; or that it is no answer, or does not come to an end.
-     */
+    /** What a client reads: status, meaningful headers and body; or that the answer is invalid or never ends. */
     async function read(port: number, method: string): Promise<unknown> {
       const silence = AbortSignal.timeout(SILENCE_MS);
       const call = request({
@@ -97,7 +95,7 @@ describe("beside KServe's agent", () => {
         agent: false,
         signal: silence,
       });
-      // As many as come.
+      // No limit on the number of headers.
       call.maxHeadersCount = 0;
       call.on('error', () => undefined).end();
       try {
@@ -105,7 +103,7 @@ describe("beside KServe's agent", () => {
         const body = await text(answer);
         if (answer.statusCode === 502) return 'refused';
         const { headers, statusCode, trailers } = answer;
-        // The type too, which KServe's agent guesses where the component says none.
+        // This includes the type, which KServe's agent guesses when the component sets none.
         for (const name of [
           'content-type',
           'date',
@@ -145,7 +143,7 @@ describe("beside KServe's agent", () => {
             expect([kserve, mms]).toEqual(['refused', 'no end']);
             break;
           case undefined:
-            // Where it is not framed as it says, either may wait for the rest.
+            // With wrong framing, either agent may wait for the rest.
             if (kserve === 'no end') expect(['refused', 'no end']).toContain(mms);
             else expect(mms).toEqual(kserve);
         }

@@ -14,10 +14,10 @@ jest.setTimeout(KSERVE_AGENT_STARTS_WITHIN);
 
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? sized({ check: 5, soak: 600 }));
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
-/** As many clients at once, each with an address of its own, by which its requests are known. */
+/** The number of concurrent clients. Each has its own address, which identifies its requests. */
 const AT_ONCE = 16;
 
-describe('heads of requests, changed at random', () => {
+describe('randomly changed request heads', () => {
   let pair: ProxyPair;
   let theirs: ProxyPair['theirs'];
   let ours: ProxyPair['ours'];
@@ -29,7 +29,7 @@ describe('heads of requests, changed at random', () => {
   });
   afterAll(() => pair.stop());
 
-  /** What the component behind a proxy got from each of these clients. */
+  /** What the component behind a proxy received from each of these clients. */
   async function passedOn(
     port: number,
     component: RecordingComponent,
@@ -49,7 +49,7 @@ describe('heads of requests, changed at random', () => {
     return passed;
   }
 
-  /** The first request that our component got and KServe's did not, in the same place. */
+  /** The first request that our component received and KServe's did not, in the same position. */
   async function firstOther(all: readonly string[], silenceMs: number): Promise<string | undefined> {
     const [kserve, mms] = await Promise.all([
       passedOn(theirs.port, components.theirs, all, silenceMs),
@@ -65,7 +65,7 @@ describe('heads of requests, changed at random', () => {
   }
 
   it(
-    "reach the component as by KServe's agent, or are refused",
+    "reach the component as with KServe's agent, or are refused",
     async () => {
       const batch = fc.array(oddRequests(), { minLength: AT_ONCE, maxLength: AT_ONCE });
       let requests = 0;
@@ -73,7 +73,7 @@ describe('heads of requests, changed at random', () => {
         fc.asyncProperty(batch, async (all) => {
           requests += all.length;
           const found = await firstOther(all, 150);
-          // On a busy machine the time may have been too short: only what is so again is so.
+          // On a busy machine the time may have been too short, so a difference has to occur again.
           expect(found === undefined ? undefined : await firstOther(all, 3_000)).toBeUndefined();
         }),
         { seed: SEED, numRuns: 1_000_000, interruptAfterTimeLimit: SECONDS * 1_000, endOnFailure: true },
@@ -86,8 +86,8 @@ describe('heads of requests, changed at random', () => {
 });
 
 /**
- * What only ours passes on (docs/agent-inside.md): empty lines before a request, more than one blank in its first line, and chunk
- * sizes with many zeros.
+ * What only our agent passes on (docs/agent-inside.md): empty lines before a request, more than one space in its first
+ * line, and chunk sizes with many zeros.
  */
 function isTakenHereOnly(sent: string): boolean {
   return (

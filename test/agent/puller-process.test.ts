@@ -40,11 +40,11 @@ interface Started {
   /** Resolves with the first report of progress. */
   readonly moving: Promise<PullProgress>;
   readonly abort: AbortController;
-  /** Of the URL. */
+  /** The path of the URL. */
   readonly path: string;
 }
 
-/** A process that is killed as soon as it is asked for one model, as one that runs out of memory over it. */
+/** A process that is killed when it gets the request for one model, like one that runs out of memory on it. */
 function dyingOf(id: string, child: ChildProcess): ChildProcess {
   const send = child.send.bind(child) as (...all: unknown[]) => boolean;
   child.send = (...all: unknown[]): boolean => {
@@ -68,7 +68,7 @@ function start(id: string, url: string, from: Puller = puller): Started {
   return { result: from.pull(request, abort.signal, resolve), moving, abort, path: new URL(url).pathname };
 }
 
-/** The puller processes this process has started. */
+/** The puller processes that this process has started. */
 async function children(): Promise<number[]> {
   const text = await readFile(`/proc/self/task/${process.pid}/children`, 'utf8');
   const pids = text
@@ -85,15 +85,15 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await sleep(20);
 }
 
-describe('the puller in a process of its own', () => {
-  it('brings a model, reports progress, and leaves nothing else behind', async () => {
+describe('the puller in its own process', () => {
+  it('downloads a model, reports progress, and leaves nothing else behind', async () => {
     const { result, moving } = start('m1', server.file({ bytes: 3 * MIB }));
     expect(await result).toMatchObject({ kind: 'pulled', bytes: 3 * MIB, files: 1 });
     expect((await moving).id).toBe('m1');
     expect(await readdir(directory)).toEqual(['m1']);
   });
 
-  it('ends its process when there has been no work for a while, and starts a new one when there is', async () => {
+  it('ends its idle process, and starts a new one for the next pull', async () => {
     const idle = testForkedPuller({ idleMs: 50 });
     await start('m1', server.file({ bytes: 10 }), idle).result;
     await until(async () => (await children()).length === 0);
@@ -102,7 +102,7 @@ describe('the puller in a process of its own', () => {
     expect(await children()).toEqual([]);
   });
 
-  it('killed: each pull in it begins again by itself; killed again, they fail as passing and leave nothing', async () => {
+  it('restarts the pulls of a killed process separately; after a second kill they fail as retryable and leave nothing', async () => {
     const [one, two] = [
       start('m1', server.file({ hangAfter: MIB })),
       start('m2', server.file({ hangAfter: MIB })),
@@ -118,7 +118,7 @@ describe('the puller in a process of its own', () => {
     expect(await start('m1', server.file({ bytes: 10 })).result).toMatchObject({ kind: 'pulled' });
   });
 
-  it('dies of one model: that one fails, at each attempt alone; all others come through', async () => {
+  it('a model that crashes the process fails, and is then tried alone; all others succeed', async () => {
     const deadly = testForkedPuller({ spawn: () => dyingOf('bad', spawnPuller(PULLER_ENTRY, {})) });
     const good = Array.from({ length: 12 }, (_, index) =>
       start(`good-${index}`, server.file({ bytes: MIB, pauseAfter: 1_000 }), deadly),
@@ -132,13 +132,13 @@ describe('the puller in a process of its own', () => {
     await late.moving;
     expect(await start('bad', bad, deadly).result).toMatchObject(crashed);
     for (const { result } of [...good, late]) expect(await result).toMatchObject({ kind: 'pulled' });
-    // Nothing that ran while it was tried for the second time was lost.
+    // No download that ran during the second attempt was lost.
     expect(server.requests.filter(({ url }) => url === late.path)).toHaveLength(1);
     await deadly.stop();
     expect(await children()).toEqual([]);
   });
 
-  it('killed for one that does not end when it should: the others do not count as suspects', async () => {
+  it('a process killed for a pull that ignores its abort: the other pulls are not suspects', async () => {
     const impatient = testForkedPuller({
       abortGraceMs: 50,
       spawn: () => deafToAborts(spawnPuller(PULLER_ENTRY, {})),
@@ -153,7 +153,7 @@ describe('the puller in a process of its own', () => {
     await impatient.stop();
   });
 
-  it('killed 20 times at any moment: a destination is whole or not there', async () => {
+  it('killed 20 times at any moment: a destination is complete or absent', async () => {
     const bytes = 2 * MIB;
     for (let round = 0; round < 20; round += 1) {
       const { result } = start(`m${round}`, server.file({ bytes }));
@@ -170,7 +170,7 @@ describe('the puller in a process of its own', () => {
     }
   });
 
-  it('an abort ends one pull, cleans up after it, and leaves the others alone', async () => {
+  it('an abort ends one pull, cleans up after it, and does not affect the others', async () => {
     const one = start('m1', server.file({ hangAfter: MIB }));
     const two = start('m2', server.file({ bytes: 20 * MIB }));
     await one.moving;
@@ -189,21 +189,21 @@ describe('the puller in a process of its own', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  it('refuses a destination in use, and leaves it as it is', async () => {
+  it('refuses an existing destination, and does not change it', async () => {
     await mkdir(join(directory, 'm1'));
     const { result } = start('m1', server.file({ bytes: 10 }));
     expect(await result).toMatchObject({ kind: 'failed', reason: 'DestinationExists', retry: 'rarely' });
     expect(await readdir(directory)).toEqual(['m1']);
   });
 
-  it('a program that cannot start is a failure of the pull, not of the agent', async () => {
+  it('reports a program that cannot start as a failure of the pull', async () => {
     const broken = testForkedPuller({ spawn: () => spawnPuller(new URL('file:///nowhere/puller.js'), {}) });
     const { result } = start('m1', server.file({ bytes: 10 }), broken);
     expect(await result).toMatchObject({ kind: 'failed', reason: 'PullerCrashed', retry: 'soon' });
     await broken.stop();
   });
 
-  it('takes a bounded amount of memory for a model of 1 GiB, and none of it stays with the agent', async () => {
+  it('needs bounded memory for a model of 1 GiB, and none of it stays in the agent', async () => {
     const small = testForkedPuller({ idleMs: 50 });
     const before = await residentMib(process.pid);
     const large = await startFileServer(GIB);
@@ -219,7 +219,7 @@ describe('the puller in a process of its own', () => {
     expect(await result).toMatchObject({ kind: 'pulled', bytes: GIB });
     finished.abort();
     await watching;
-    // From the TypeScript sources; the type stripper's own 30 MiB are not in the bundle. Seen: 128.
+    // Run from the TypeScript sources; the bundle does not have the type stripper's 30 MiB. Measured: 128.
     expect(peak).toBeGreaterThan(30);
     expect(peak).toBeLessThan(160);
     expect((await residentMib(process.pid)) - before).toBeLessThan(60);
@@ -229,7 +229,7 @@ describe('the puller in a process of its own', () => {
 });
 
 describe('a large member of an archive', () => {
-  it('1.1 GiB in a tar arrive whole, where KServe cuts at 1 GiB', async () => {
+  it('extracts 1.1 GiB from a tar completely, where KServe truncates at 1 GiB', async () => {
     const block = Buffer.from(Array.from({ length: MIB }, (_, index) => (index * 7919) & 255));
     const blocks = 1126;
     const header = tarHeader({ name: 'weights.bin', size: blocks * MIB });
@@ -251,14 +251,14 @@ describe('a large member of an archive', () => {
   });
 });
 
-describe('a volume without room', () => {
-  it('fails as DiskFull, soon to be retried, cleans up, and lets others go on', async () => {
+describe('a full volume', () => {
+  it('fails as DiskFull with an early retry, cleans up, and does not affect others', async () => {
     const { result, moving } = start(
       'm1',
       server.file({ bytes: 24 * MIB, announce: false, pauseAfter: MIB }),
     );
     await moving;
-    // The kernel's own refusal without a volume of its own: files of this process end at 8 MiB (EFBIG).
+    // The kernel refuses without a separate volume: files of this process end at 8 MiB (EFBIG).
     const [pid = 0] = await children();
     execFileSync('prlimit', ['--pid', String(pid), `--fsize=${8 * MIB}`]);
     server.resume();
@@ -267,7 +267,7 @@ describe('a volume without room', () => {
     expect(await start('m2', server.file({ bytes: MIB })).result).toMatchObject({ kind: 'pulled' });
   });
 
-  it('a file announced larger than the free space is not begun', async () => {
+  it('does not start a download that is announced as larger than the free space', async () => {
     const { result } = start('m1', server.file({ bytes: MIB, announceBytes: 2 ** 50 }));
     expect(await result).toMatchObject({ kind: 'failed', reason: 'DiskFull', retry: 'soon' });
     expect(await readdir(directory)).toEqual([]);

@@ -16,7 +16,7 @@ const CLI_PAGE = 'docs/cli.md';
 const PICTURE = join(ROOT, 'docs', 'page.png');
 const run = promisify(execFile);
 
-describe('the quick start of the README, pasted as it stands,', () => {
+describe('the quick start of the README, pasted unchanged,', () => {
   let home = '';
   let checkout = '';
   let environment: NodeJS.ProcessEnv;
@@ -26,7 +26,7 @@ describe('the quick start of the README, pasted as it stands,', () => {
     checkout = await linkedCheckout();
     const { path, assets } = await findKubectl();
     await testMlserver();
-    // A cluster of the test's own, with the MLServer that is there.
+    // The test has its own cluster with the installed MLServer.
     await mkdir(join(home, 'kserve-mms'));
     await symlink(join(cacheDirectory(process.env), 'mlserver'), join(home, 'kserve-mms', 'mlserver'));
     const { KUBECONFIG: _, ...inherited } = process.env;
@@ -38,14 +38,14 @@ describe('the quick start of the README, pasted as it stands,', () => {
   }, 300_000);
 
   afterAll(async () => {
-    // Does nothing when the commands themselves have put everything away.
+    // Does nothing when the pasted commands have removed the cluster.
     await run('node', ['bin/mms.js', 'cluster', 'down'], { cwd: ROOT, env: environment });
     await Promise.all([home, checkout].map((directory) => rm(directory, { recursive: true, force: true })));
   }, 120_000);
 
   const options = (): { cwd: string; env: NodeJS.ProcessEnv } => ({ cwd: checkout, env: environment });
 
-  /** Those of the page on the command line, one after the other; `UPDATE_GOLDENS=1` writes what they print into it. */
+  /** Runs the examples of the CLI page in order. `UPDATE_GOLDENS=1` writes their output into the page. */
   const runTheExamples = async (): Promise<void> => {
     const at = {
       ...options(),
@@ -62,7 +62,7 @@ describe('the quick start of the README, pasted as it stands,', () => {
     expect(examples.length).toBeGreaterThan(10);
   };
 
-  it('ends with an answer, explains, and puts everything away', async () => {
+  it('ends with an answer, explains, and removes everything', async () => {
     const [start = '', ask = '', ...rest] = await shellBlocksOf('README.md', 'Quick start');
     const point = 'eval "$(./bin/mms.js cluster env)"\n';
     const first = await paste(start + ask, options());
@@ -78,7 +78,7 @@ describe('the quick start of the README, pasted as it stands,', () => {
   }, 400_000);
 });
 
-/** `mms` and the cluster of the quick start, and the files that the page shows with their names. */
+/** The environment with `mms` and the quick start's cluster. Writes the files that the page shows by name. */
 async function exampleEnvironment(checkout: string, env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
   const pointed = await paste('eval "$(./bin/mms.js cluster env)"; echo "$KUBECONFIG"', {
     cwd: checkout,
@@ -91,7 +91,7 @@ async function exampleEnvironment(checkout: string, env: NodeJS.ProcessEnv): Pro
   return { KUBECONFIG: pointed.trim(), PATH: `${join(ROOT, 'bin')}:${env['PATH'] ?? ''}` };
 }
 
-/** The page shows no name and no path of the machine that it was written on. */
+/** Replaces the names and paths of the machine that the page was written on. */
 function withoutThisMachine(output: string): string {
   return output
     .replace(/\S+ leads$/gm, 'my-machine leads')
@@ -104,7 +104,7 @@ function sizeOf(png: Buffer): readonly number[] {
   return [png.readUInt32BE(16), png.readUInt32BE(20)];
 }
 
-/** Takes the README's picture, and keeps it where it is asked for: `UPDATE_PICTURES=1`. */
+/** Takes the README's picture. `UPDATE_PICTURES=1` stores it. */
 async function lookAtThePage(home: string): Promise<void> {
   const keeper = join(home, 'kserve-mms', 'cluster', 'default', 'keeper.json');
   const [address = ''] = /http:\/\/localhost:\d+/.exec(await readFile(keeper, 'utf8')) ?? [];

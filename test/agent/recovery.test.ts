@@ -9,7 +9,7 @@ import { configured } from '../support/mounted-config.ts';
 import { report } from '../support/report.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
-describe('what dies comes back', () => {
+describe('recovery', () => {
   let scene: AgentScene;
   beforeEach(async () => {
     scene = await agentScene();
@@ -18,7 +18,7 @@ describe('what dies comes back', () => {
 
   const names = (count: number) => Array.from({ length: count }, (_, index) => `m${index}`);
 
-  it('loads 200 models again after the model server was killed', async () => {
+  it('loads 200 models again after a kill of the model server', async () => {
     const { config, source, server } = scene;
     await config.writeModels(names(200).map((name) => configured(name, source.uri(name))));
     const agent = await scene.start();
@@ -31,11 +31,11 @@ describe('what dies comes back', () => {
     await agent.until(allLoaded(200));
     report('200 models after a restart of the model server', { reloadedMs: performance.now() - answered });
     expect(server.loaded.size).toBe(200);
-    // Nothing was fetched a second time.
+    // No model was fetched a second time.
     expect(source.requests).toHaveLength(200);
   });
 
-  it('notices a model server that restarts faster than it can look', async () => {
+  it('notices a model server that restarts faster than the agent polls', async () => {
     const { config, source, server } = scene;
     await config.writeModels(names(20).map((name) => configured(name, source.uri(name))));
     const agent = await scene.start();
@@ -45,7 +45,7 @@ describe('what dies comes back', () => {
     await agent.until(() => server.loaded.size === 20);
   });
 
-  it('keeps what the model server has when only the agent restarts', async () => {
+  it('keeps the loaded models when only the agent restarts', async () => {
     const { config, source, server } = scene;
     await config.writeModels(names(20).map((name) => configured(name, source.uri(name))));
     const first = await scene.start();
@@ -57,7 +57,7 @@ describe('what dies comes back', () => {
     expect(source.requests).toHaveLength(20);
   });
 
-  it('takes over what changed while it was down', async () => {
+  it('applies changes from the time when it was down', async () => {
     const { config, source, server } = scene;
     await config.writeModels(['stays', 'changes', 'goes'].map((name) => configured(name, source.uri(name))));
     const first = await scene.start();
@@ -78,7 +78,7 @@ describe('what dies comes back', () => {
     ]);
   });
 
-  it('keeps the models of its predecessor when models.json is broken at start', async () => {
+  it('keeps the loaded models when models.json is broken at start', async () => {
     const { config, source, server } = scene;
     await config.writeModels([configured('a', source.uri('a'))]);
     const first = await scene.start();
@@ -93,7 +93,7 @@ describe('what dies comes back', () => {
     expect(server.unloads).toEqual([]);
   });
 
-  it('never marks or loads a partial model, whenever the agent is killed', async () => {
+  it('never marks or loads a partial model when the agent is killed at any time', async () => {
     const { config, source, server } = scene;
     const content = 'x'.repeat(64 * 1024);
     for (const name of names(8)) {

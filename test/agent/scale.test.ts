@@ -33,12 +33,12 @@ describe('models at start', () => {
   });
 
   for (const count of [1, 90, 101, 1_000]) {
-    it(`loads all of ${count}, each once, each complete, and is ready then`, async () => {
+    it(`loads all of ${count} once and completely, and then becomes ready`, async () => {
       const names = Array.from({ length: count }, (_, index) => `model-${index}`);
       await config.writeModels(names.map((name) => configured(name, source.uri(name))));
       const agent = await startAgent({ configDir: config.directory, modelDir, componentPort: server.port });
       try {
-        // Not by asking the agent, which would cost it time.
+        // Does not poll the agent, because that would slow it down.
         await eventuallyTrue('all are loaded', () => server.loaded.size === count);
         await agent.until(allLoaded(count), 60_000);
         expect([...server.loaded].sort()).toEqual(names.map((name) => [name, name]).sort());

@@ -51,7 +51,7 @@ describe('KServe’s own sklearnserver and a real S3 server', () => {
     await rm(root, { recursive: true, force: true });
   });
 
-  it('has no repository index, and is found all the same', async () => {
+  it('is recognized without a repository index', async () => {
     await eventually(async () => {
       const index = await fetch(`http://127.0.0.1:${server.port}/v2/repository/index`, { method: 'POST' });
       expect(index.status).toBe(404);
@@ -59,14 +59,14 @@ describe('KServe’s own sklearnserver and a real S3 server', () => {
     await agent.until(({ modelServer }) => modelServer.state === 'up', 100_000);
   });
 
-  it('loads a model.joblib and predicts by V2 and by V1', async () => {
+  it('loads a model.joblib and predicts with V2 and V1', async () => {
     await agent.until(allLoaded(2));
     expect([await predict(agent, 'a'), await predict(agent, 'b')]).toEqual([1, 2]);
     expect(await ask(agent, '/v1/models/b:predict', V1_INPUT)).toEqual({ predictions: [2] });
     await eventuallyTrue('kubelet sees it ready', async () => (await agent.notReady()) === undefined);
   });
 
-  it('updates a model under constant requests, none of which fails', async () => {
+  it('updates a model under constant requests without a failure', async () => {
     await expectUpdatesWithoutAFailedRequest(agent, config, [atVersion('b', 'v2')], 'sklearnserver');
   });
 
@@ -79,19 +79,19 @@ describe('KServe’s own sklearnserver and a real S3 server', () => {
     expect(await predict(agent, 'a')).toBe(1);
   });
 
-  it('says of a broken model why the server refused it, and serves the others', async () => {
+  it("reports the server's reason for a broken model, and serves the others", async () => {
     await config.writeModels([atVersion('a', 'v1'), atVersion('b', 'v2'), atVersion('broken', 'broken')]);
     await eventually(async () =>
       expect(await agent.model('broken')).toMatchObject({ phase: 'Failed', reason: 'LoadFailed' }),
     );
-    // 503, which this server answers to a load that failed, is not taken for a server that is away.
-    const told = await agent.model('broken');
-    expect(told?.message).toContain('Model with name broken is not ready. Error type: <class');
+    // This server answers 503 to a failed load. The agent does not take that for an unavailable server.
+    const broken = await agent.model('broken');
+    expect(broken?.message).toContain('Model with name broken is not ready. Error type: <class');
     expect(await predict(agent, 'broken')).toBe('status 404');
     expect([await predict(agent, 'a'), await predict(agent, 'b')]).toEqual([1, 2]);
   });
 
-  it('serves again after it was killed, though a model is broken', async () => {
+  it('serves again after a kill despite a broken model', async () => {
     const before = server.starts();
     await server.crash();
     await agent.until(({ modelServer }) => modelServer.state === 'down');
@@ -104,7 +104,7 @@ describe('KServe’s own sklearnserver and a real S3 server', () => {
     );
   });
 
-  it('unloads what is gone', async () => {
+  it('unloads removed models', async () => {
     await config.writeModels([atVersion('b', 'v2')]);
     await agent.until(allLoaded(1));
     expect([await predict(agent, 'a'), await predict(agent, 'b')]).toEqual(['status 404', 2]);
@@ -112,10 +112,10 @@ describe('KServe’s own sklearnserver and a real S3 server', () => {
 });
 
 /**
- * It loads each directory that it finds when it starts, that of a download included, and ends of it. The download is held
- * back until it has.
+ * At start it loads each directory in the model directory, also that of a download, and exits when that fails. The
+ * test holds the download back until then.
  */
-it('starts at the latest when the downloads of a new pod are through', async () => {
+it('starts once the downloads of a new pod are complete', async () => {
   const root = await mkdtemp(join(tmpdir(), 'kserve-mms-sklearnserver-'));
   const modelDir = join(root, 'models');
   const config = await mountConfig(join(root, 'configs'));

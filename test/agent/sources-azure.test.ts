@@ -9,7 +9,7 @@ import type { Pulled } from '../support/pulling.ts';
 let azure: TestAzure;
 const weights = randomBytes(6 * 1024 ** 2);
 
-/** An account key as Azure's tools name it, and the emulator in place of the account's own address. */
+/** An account key under the name of Azure's tools, and the emulator's address instead of the account's. */
 function injected(): Record<string, string> {
   return { AZURE_STORAGE_ACCESS_KEY: azure.key, AZURE_STORAGE_SERVICE_ENDPOINT: azure.endpoint };
 }
@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => azure.stop());
 
 describe('a model in Azure Blob Storage', () => {
-  it('brings every blob below the prefix, with its relative path, and no marker of a directory', async () => {
+  it('downloads every blob below the prefix with its relative path, without directory markers', async () => {
     const pulled = await pull('models/m1');
     expect(pulled.result).toEqual({ kind: 'pulled', files: 2, bytes: weights.length + 2 });
     expect([...pulled.files.keys()].sort()).toEqual(['1/weights ü.bin', 'config.json']);
@@ -37,7 +37,7 @@ describe('a model in Azure Blob Storage', () => {
   });
 
   it.each(['hdi_isfolder', 'Hdi_isfolder', 'HDI_ISFOLDER'])(
-    'takes an empty blob with %s for a directory, and keeps it where nothing is in it',
+    'treats an empty blob with %s as a directory, and keeps an empty directory',
     async (mark) => {
       const name = `marked-${mark}`;
       await azure.putBlob('models', name, '', { [mark]: 'True' });
@@ -50,7 +50,7 @@ describe('a model in Azure Blob Storage', () => {
     },
   );
 
-  it('the same by abfss://', async () => {
+  it('downloads from abfss:// URIs', async () => {
     const uri = 'abfss://models@devstoreaccount1.dfs.core.windows.net/m1/config.json';
     expect(texts(await pullOnce(uri, { env: injected() }))).toEqual({ 'config.json': '{}' });
   });
@@ -59,7 +59,7 @@ describe('a model in Azure Blob Storage', () => {
     ['valid', 600_000, { kind: 'pulled', files: 2 }],
     ['expired', -600_000, { kind: 'failed', reason: 'AccessDenied', retry: 'rarely' }],
   ])(
-    'a %s shared access signature in the URI is used, and named in no message',
+    'uses a %s shared access signature in the URI, and never writes it to a message',
     async (_, validMs, expected) => {
       const container = azure.client.getContainerClient('models');
       const expiresOn = new Date(Date.now() + validMs);
@@ -77,13 +77,13 @@ describe('a model in Azure Blob Storage', () => {
 
   it.each([
     ['an empty prefix', 'models/m', 'NotFound'],
-    ['a container that is not there', 'nothing/m1', 'NotFound'],
+    ['a missing container', 'nothing/m1', 'NotFound'],
     ['no container', '', 'InvalidUri'],
-  ])('%s is refused for good', async (_, path, reason) => {
+  ])('%s is refused permanently', async (_, path, reason) => {
     expect((await pull(path)).result).toMatchObject({ kind: 'failed', reason, retry: 'rarely' });
   });
 
-  it('a wrong key is refused for good', async () => {
+  it('a wrong key is refused permanently', async () => {
     const env = {
       ...injected(),
       AZURE_STORAGE_ACCESS_KEY: Buffer.from('wrong-key-value').toString('base64'),

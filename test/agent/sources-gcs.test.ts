@@ -22,18 +22,18 @@ beforeAll(async () => {
 afterAll(() => gcs.stop());
 
 describe('a model in a GCS store', () => {
-  it('brings every object below the prefix, with its relative path, checked by MD5', async () => {
+  it('downloads every object below the prefix with its relative path, and checks its MD5', async () => {
     const pulled = await pull('gs://models/m1');
     expect(pulled.result).toEqual({ kind: 'pulled', files: 2, bytes: weights.length + 2 });
     expect([...pulled.files.keys()].sort()).toEqual(['1/weights %2F ü.bin', 'config.json']);
     expect(pulled.files.get('1/weights %2F ü.bin')?.equals(weights)).toBe(true);
   });
 
-  it('brings a single object under its base name', async () => {
+  it('downloads a single object under its base name', async () => {
     expect(texts(await pull('gs://models/m1/config.json'))).toEqual({ 'config.json': '{}' });
   });
 
-  it('brings what gsutil cp -Z stored compressed as it was before, once unpacked, and what only has the mark as it is', async () => {
+  it('decompresses what gsutil cp -Z stored, once, and keeps objects that are only marked as gzip', async () => {
     const archive = gzipSync('an archive of the user');
     await gcs.putObject('models', 'z/weights.bin', gzipSync(weights), 'gzip');
     await gcs.putObject('models', 'z/model.tgz', gzipSync(archive), 'gzip');
@@ -49,7 +49,7 @@ describe('a model in a GCS store', () => {
     expect(files.get('empty')?.length).toBe(0);
   });
 
-  it('keeps the directories that tools mark, and stores no mark as a file', async () => {
+  it('keeps directories from marker objects, and stores no marker as a file', async () => {
     const empty = Buffer.alloc(0);
     for (const mark of ['marks/', 'marks/1/', 'marks/2_$folder$', 'marks_$folder$', 'marks/3/4_$folder$']) {
       await gcs.putObject('models', mark, empty);
@@ -61,15 +61,15 @@ describe('a model in a GCS store', () => {
     expect([...pulled.modes.keys()].sort()).toEqual(['1', '2', '3', '3/4', 'config.pbtxt', 'own_$folder$']);
   });
 
-  it('refuses what is marked as gzip and was stored cut off', async () => {
+  it('refuses an object that is marked as gzip and truncated', async () => {
     await gcs.putObject('models', 'cut/w.bin', gzipSync(weights).subarray(0, 100_000), 'gzip');
     expect((await pull('gs://models/cut')).result).toMatchObject({ kind: 'failed', reason: 'BadArchive' });
   });
 
   it.each([
     ['an empty prefix', 'gs://models/m'],
-    ['a bucket that is not there', 'gs://no-such-bucket/m1'],
-  ])('%s is refused for good', async (_, uri) => {
+    ['a missing bucket', 'gs://no-such-bucket/m1'],
+  ])('%s is refused permanently', async (_, uri) => {
     expect((await pull(uri)).result).toMatchObject({ kind: 'failed', reason: 'NotFound', retry: 'rarely' });
   });
 });

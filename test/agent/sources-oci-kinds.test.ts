@@ -29,7 +29,7 @@ const titled = (name: string, content: string): ArtifactLayer => ({
 });
 const modelcar = (content: string) => tar([{ name: 'models/w.bin', body: content }]);
 
-describe('images of modelcars, as builders write them', () => {
+describe('modelcar images as builders write them', () => {
   it.each<[string, { layer: string; config: string; manifest: string }, (layer: Buffer) => Buffer]>([
     [
       'OCI',
@@ -59,7 +59,7 @@ describe('images of modelcars, as builders write them', () => {
       zstdCompressSync,
     ],
     [
-      'OCI, not to be distributed',
+      'OCI, nondistributable',
       {
         layer: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
         config: 'application/vnd.oci.image.config.v1+json',
@@ -77,7 +77,7 @@ describe('images of modelcars, as builders write them', () => {
       gzipSync,
     ],
     [
-      'Docker, whose layer says gzip and is none',
+      'Docker, with a layer marked as gzip that is not',
       {
         layer: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
         config: 'application/vnd.docker.container.image.v1+json',
@@ -93,7 +93,7 @@ describe('images of modelcars, as builders write them', () => {
 });
 
 describe('an index', () => {
-  /** Stores these images and an index of them, in this order; returns how it is to be described by another one. */
+  /** Stores these images and an index of them in this order. Returns the index's descriptor for another index. */
   async function putIndex(
     tag: string,
     images: readonly (readonly [content: string, more: object])[],
@@ -114,16 +114,16 @@ describe('an index', () => {
 
   it.each<[string, (readonly [string, object])[], string]>([
     [
-      'for this machine, behind another',
+      'for this machine, after another',
       [
         ['other', { platform: ELSEWHERE }],
         ['mine', { platform: HERE }],
       ],
       INDEX,
     ],
-    ['for no machine', [['mine', {}]], INDEX],
+    ['without a platform', [['mine', {}]], INDEX],
     [
-      'for this machine, beside one for none',
+      'for this machine, beside one without a platform',
       [
         ['any', {}],
         ['mine', { platform: HERE }],
@@ -131,7 +131,7 @@ describe('an index', () => {
       INDEX,
     ],
     [
-      'with what attests it',
+      'beside its attestation',
       [
         ['no', ATTESTATION],
         ['mine', { platform: HERE }],
@@ -139,7 +139,7 @@ describe('an index', () => {
       INDEX,
     ],
     [
-      'with what attests it, without a machine',
+      'beside its attestation, without a platform',
       [
         ['no', { annotations: ATTESTATION.annotations }],
         ['mine', {}],
@@ -154,12 +154,12 @@ describe('an index', () => {
       ],
       DOCKER_LIST,
     ],
-  ])('gives the image %s', async (_, images, mediaType) => {
+  ])('selects the image %s', async (_, images, mediaType) => {
     await putIndex('index', images, mediaType);
     expect(texts(await pull('index'))).toEqual({ 'w.bin': 'mine' });
   });
 
-  it('that names no image for this machine says for which it has some', async () => {
+  it('without an image for this machine names the platforms it has', async () => {
     await putIndex('foreign', [['other', { platform: ELSEWHERE }]]);
     const { result } = await pull('foreign');
     expect(result).toMatchObject({ kind: 'failed', reason: 'NotFound', retry: 'rarely' });
@@ -171,7 +171,7 @@ describe('an index', () => {
     [2, 'pulled'],
     [3, 'failed'],
     [20, 'failed'],
-  ])('in %d others is %s', async (depth, kind) => {
+  ])('nested %d deep is %s', async (depth, kind) => {
     let inner = await putIndex('deep', [['mine', { platform: HERE }]]);
     for (let level = 0; level < depth; level += 1) {
       const body = { schemaVersion: 2, mediaType: INDEX, manifests: [inner] };
@@ -184,7 +184,7 @@ describe('an index', () => {
   });
 });
 
-describe('what no client of today writes, or this registry does not keep', () => {
+describe('what current clients do not write, or this registry does not store', () => {
   const server = startFaultServer();
   afterAll(async () => (await server).stop());
   const sha = (algorithm: 'sha256' | 'sha512', content: string) =>
@@ -204,7 +204,7 @@ describe('what no client of today writes, or this registry does not keep', () =>
     annotations: { [TITLE]: 'w.bin' },
   });
 
-  it('a layer by sha512, checked, and a manifest asked for by it', async () => {
+  it('checks a layer by sha512, and fetches a manifest by sha512', async () => {
     const digest = sha('sha512', 'weights');
     const manifest = { schemaVersion: 2, layers: [layer(digest)] };
     const uri = await serve(manifest, { [digest]: 'weights' });
@@ -212,7 +212,7 @@ describe('what no client of today writes, or this registry does not keep', () =>
       expect(texts(await pullOnce(uri + reference))).toEqual({ 'w.bin': 'weights' });
   });
 
-  it.each(['sha256', 'sha512'] as const)('bytes with another %s are no layer', async (algorithm) => {
+  it.each(['sha256', 'sha512'] as const)('refuses bytes with another %s', async (algorithm) => {
     const digest = sha(algorithm, 'others!');
     const uri = await serve({ schemaVersion: 2, layers: [layer(digest)] }, { [digest]: 'weights' });
     expect((await pullOnce(`${uri}:v1`)).result).toMatchObject({ reason: 'ChecksumMismatch' });
@@ -229,18 +229,18 @@ describe('what no client of today writes, or this registry does not keep', () =>
       },
     ],
     [
-      'a layer of a type that no model has',
+      'a layer of an unknown type',
       {
         schemaVersion: 2,
         layers: [{ mediaType: 'application/x-other', digest: sha('sha256', 'a'), size: 1 }],
       },
     ],
-  ])('%s is refused, and why is said', async (_, manifest) => {
+  ])('%s is refused with a reason', async (_, manifest) => {
     const { result } = await pullOnce(`${await serve(manifest)}:v1`);
     expect(result).toMatchObject({ kind: 'failed', reason: 'UnsupportedSource', retry: 'rarely' });
   });
 
-  it('layers of one artifact may be files and directories, with an empty one that is none', async () => {
+  it('an artifact may mix layers of files and directories, with an ignored empty one', async () => {
     const packed = gzipSync(tar([{ name: 'dir/a.bin', body: 'a' }])).toString('latin1');
     const bytes = Buffer.from(packed, 'latin1');
     const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;

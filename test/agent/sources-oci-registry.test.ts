@@ -18,7 +18,7 @@ const FILES = {
   'sub/c.bin': randomBytes(1_000),
 };
 
-describe('a real registry that wants a token for everything', () => {
+describe('a real registry that requires a token for every request', () => {
   let registry: TokenRegistry;
   beforeAll(async () => {
     registry = await startTokenRegistry();
@@ -35,19 +35,19 @@ describe('a real registry that wants a token for everything', () => {
     for (const [name, content] of Object.entries(FILES)) expect(files.get(name)?.equals(content)).toBe(true);
   };
 
-  it('gives a public artifact for a token that anybody gets', async () => {
+  it('serves a public artifact for an anonymous token', async () => {
     expectWhole(await pullOnce(`oci://127.0.0.1:${registry.port}/models/m1:v1`));
     expect(new Set(registry.asked)).toEqual(new Set([undefined]));
   });
 
-  it('goes on where it was when tokens live for a second and layers take longer', async () => {
+  it('resumes when tokens expire after a second and layers take longer', async () => {
     const slow = await startSlowNetwork(registry, 3);
     registry.tokenSeconds = 1;
     try {
       expectWhole(await pullOnce(`oci://127.0.0.1:${slow.port}/models/m1:v1`));
       expect(slow.breaks()).toBe(3);
       expect(registry.asked.length).toBeGreaterThanOrEqual(3);
-      // From where it broke: not all of it again.
+      // Resumed where the connection broke, not from the start.
       expect(slow.bytes()).toBeLessThan(16 * MIB);
     } finally {
       slow.stop();
@@ -60,8 +60,8 @@ describe('a real registry that wants a token for everything', () => {
     ['the host', (host) => ({ [host]: { auth } }), true],
     ['user and password', (host) => ({ [host]: { username: 'user', password: 's3cr3t' } }), true],
     ['a URL', (host) => ({ [`https://${host}`]: { auth } }), true],
-    ['a URL of the first version', (host) => ({ [`https://${host}/v1/`]: { auth } }), true],
-    ['a URL of http', (host) => ({ [`http://${host}/v2/`]: { auth } }), true],
+    ['a URL with /v1/', (host) => ({ [`https://${host}/v1/`]: { auth } }), true],
+    ['an http URL', (host) => ({ [`http://${host}/v2/`]: { auth } }), true],
     ['the host with a slash', (host) => ({ [`${host}/`]: { auth } }), true],
     ['the repository', (host) => ({ [`${host}/models/m1`]: { auth } }), true],
     ['the most specific one', (host) => ({ [host]: { auth: others }, [`${host}/models`]: { auth } }), true],
@@ -69,7 +69,7 @@ describe('a real registry that wants a token for everything', () => {
     ['another port', (host) => ({ [`${host}1`]: { auth } }), false],
     ['the wrong password', (host) => ({ [host]: { auth: others } }), false],
     ['nothing', () => ({}), false],
-  ])('takes the credentials that config.json has for %s', async (_, auths, isIn) => {
+  ])('uses the credentials that config.json has for %s', async (_, auths, isIn) => {
     registry.password = 's3cr3t';
     const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-docker-'));
     const host = `127.0.0.1:${registry.port}`;
@@ -86,14 +86,14 @@ describe('a real registry that wants a token for everything', () => {
 
 interface SlowNetwork {
   readonly port: number;
-  /** Connections broken so far. */
+  /** The number of broken connections. */
   breaks(): number;
-  /** That have come from the registry. */
+  /** The number of bytes from the registry. */
   bytes(): number;
   stop(): void;
 }
 
-/** Lets so many connections stand after 2 MiB until the token that was given last has expired, and then breaks them. */
+/** Stalls this many connections after 2 MiB until the last token has expired, and then breaks them. */
 async function startSlowNetwork(registry: TokenRegistry, times: number): Promise<SlowNetwork> {
   let [begun, breaks, bytes] = [0, 0, 0];
   const sockets = new Set<Socket>();

@@ -8,8 +8,8 @@ import { startFaultServer } from '../support/fault-server.ts';
 import type { Handler } from '../support/fault-server.ts';
 import { pullOnce, texts } from '../support/pulling.ts';
 
-describe('a registry that wants a token', () => {
-  it('gets one from the service it names, for the credentials in DOCKER_CONFIG, or refuses without', async () => {
+describe('a registry that requires a token', () => {
+  it('gets one from the named service with the credentials in DOCKER_CONFIG, and fails without', async () => {
     const server = await startFaultServer();
     const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-docker-'));
     try {
@@ -31,7 +31,7 @@ describe('a registry that wants a token', () => {
       });
       const uri = `oci://${host}/models/m1:v1`;
       const { result } = await pullOnce(uri, { env: { DOCKER_CONFIG: directory } });
-      // Let in; there is nothing in this image.
+      // Access was granted, and this image is empty.
       expect(result).toMatchObject({ reason: 'NotFound' });
       expect(seen).toEqual([undefined, 'Bearer good-token']);
       expect((await pullOnce(uri)).result).toMatchObject({ reason: 'AccessDenied', retry: 'rarely' });
@@ -43,7 +43,7 @@ describe('a registry that wants a token', () => {
 
   it.each([
     ['config.json', (auths: object) => ({ auths })],
-    // The keys of Secrets of the two types that kubectl makes, as a volume shows them.
+    // The keys in Secrets of the two types that kubectl makes, as files in a volume.
     ['.dockerconfigjson', (auths: object) => ({ auths })],
     ['.dockercfg', (auths: object) => auths],
   ])('finds credentials in %s', async (name, config) => {
@@ -55,7 +55,7 @@ describe('a registry that wants a token', () => {
     });
   });
 
-  it('pulls a public image though config.json names a credential helper', async () => {
+  it('pulls a public image when config.json names a credential helper', async () => {
     const { result, sent } = await seenBy('token', {
       'config.json': () => ({ credsStore: 'desktop', auths: {} }),
     });
@@ -64,7 +64,7 @@ describe('a registry that wants a token', () => {
   });
 
   it.each(['Basic realm="r"', 'token refused'])(
-    'names the credential helper where %s lets nobody in',
+    'names the credential helper when %s refuses access',
     async (challenge) => {
       const { result } = await seenBy(challenge, {
         'config.json': (host) => ({ credHelpers: { [host]: 'ecr-login' } }),
@@ -78,7 +78,7 @@ describe('a registry that wants a token', () => {
 
   it.each([
     ['alone', { identitytoken: 'refresh' }],
-    ['beside a user that means nothing', { identitytoken: 'refresh', auth: 'MDAwMDAwMDA6' }],
+    ['beside a placeholder user', { identitytoken: 'refresh', auth: 'MDAwMDAwMDA6' }],
   ])('gets one by OAuth2 for an identity token %s', async (_, entry) => {
     const server = await startFaultServer();
     const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-docker-'));
@@ -100,7 +100,7 @@ describe('a registry that wants a token', () => {
             .end();
       });
       const { result } = await pullOnce(`oci://${host}/models/m1:v1`, { env: { DOCKER_CONFIG: directory } });
-      // Let in; there is nothing in this image.
+      // Access was granted, and this image is empty.
       expect(result).toMatchObject({ reason: 'NotFound' });
       const form = { grant_type: 'refresh_token', client_id: 'kserve-mms-agent', refresh_token: 'refresh' };
       expect(asked).toEqual([['POST', { ...form, service: 'r', scope: 'x' }]]);
@@ -110,7 +110,7 @@ describe('a registry that wants a token', () => {
     }
   });
 
-  it('gets another when one has expired, also in the middle of a layer, and takes Bearer where Basic is offered too', async () => {
+  it('gets another when one has expired, also within a layer, and prefers Bearer to Basic', async () => {
     const server = await startFaultServer();
     try {
       const host = new URL(server.url).host;
@@ -122,7 +122,7 @@ describe('a registry that wants a token', () => {
         response.end(JSON.stringify({ access_token: `token-${issued}` }));
       });
       let used = 0;
-      /** Each token is good for one request. */
+      /** Each token is valid for one request. */
       const guarded =
         (handler: Handler): Handler =>
         (request, response) => {
@@ -171,8 +171,9 @@ describe('a registry that wants a token', () => {
 });
 
 /**
- * Pulls an empty image from a registry that challenges as told (`token`: with a service that gives anybody a token, `token
- * refused`: that gives nobody one), with the files of a pull secret; tells what came of it and what the registry was sent.
+ * Pulls an empty image with the files of a pull secret, and returns the result and the credentials that the registry
+ * received. The registry sends the given challenge; `token` is a service that grants anonymous tokens, and `token
+ * refused` is one that grants none.
  */
 async function seenBy(
   challenge: string,

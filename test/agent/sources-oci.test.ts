@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => registry.stop());
 
 describe('a modelcar image in a real registry', () => {
-  it('gives the files below /models, upper layers over lower ones, whiteouts obeyed', async () => {
+  it('extracts the files below /models, applying upper layers and whiteouts', async () => {
     const lower = tar([
       { name: 'etc/passwd', body: 'not a model' },
       { name: 'bin/sh', type: '2', linkname: 'busybox' },
@@ -56,7 +56,7 @@ describe('a modelcar image in a real registry', () => {
 });
 
 describe('an artifact in a real registry', () => {
-  it('gives its layers as the files they are titled, by tag and by digest', async () => {
+  it('stores its layers as files by their titles, by tag and by digest', async () => {
     const files = { 'config.json': '{}', 'sub/weights.bin': 'weights' };
     const digest = await registry.putArtifact('models/a1', 'v1', files);
     expect(texts(await pullOnce(`oci://${registry.host}/models/a1:v1`))).toEqual(files);
@@ -68,13 +68,13 @@ describe('an artifact in a real registry', () => {
     ['a tag', 'models/a1:none'],
     ['a digest', `models/a1@sha256:${'0'.repeat(64)}`],
     ['a repository', 'models/none:v1'],
-  ])('%s that is not there is refused for good', async (_, name) => {
+  ])('%s that does not exist is refused permanently', async (_, name) => {
     const { result } = await pullOnce(`oci://${registry.host}/${name}`);
     expect(result).toMatchObject({ kind: 'failed', reason: 'NotFound', retry: 'rarely' });
   });
 });
 
-describe('layers as their own clients read them', () => {
+describe('layers as their own clients write them', () => {
   const title = 'org.opencontainers.image.title';
   const unpack = { 'io.deis.oras.content.unpack': 'true' };
   const directory = gzipSync(
@@ -134,7 +134,7 @@ describe('layers as their own clients read them', () => {
     expect(texts(await pullOnce(`oci://${registry.host}/models/l1:v1`))).toEqual(expected);
   });
 
-  it('ORAS: an entry outside of the directory it names is refused', async () => {
+  it('ORAS: an entry outside of its named directory is refused', async () => {
     const annotations = { [title]: 'other', ...unpack };
     await registry.putLayers('models/l2', 'v1', [
       { content: directory, mediaType: `${layer}+gzip`, annotations },
@@ -144,7 +144,7 @@ describe('layers as their own clients read them', () => {
   });
 });
 
-describe('a manifest that is none', () => {
+describe('an invalid manifest', () => {
   it.each(['null', '7', '[]', '{"layers":5}', '{"layers":[null]}', '{"manifests":{}}'])(
     '%s is refused',
     async (body) => {

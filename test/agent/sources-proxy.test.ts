@@ -25,13 +25,13 @@ beforeEach(async () => {
   proxy = await proxies.start();
 });
 
-/** As the agent does it, in a process that has these variables. */
+/** Pulls as the agent does, in a process with these variables. */
 function pull(uri: string, env: Record<string, string>, by: ForwardProxy = proxy): Promise<Pulled> {
   const login = by.url.replace('://', '://robot:s3cr3t@');
   return pullOnce(uri, { env: { HTTP_PROXY: login, HTTPS_PROXY: login, ...env }, forked: true });
 }
 
-describe('S3 by way of a proxy', () => {
+describe('S3 through a proxy', () => {
   let certificate: CertificateFiles;
   let plain: TestS3;
   let secure: TestS3;
@@ -67,13 +67,13 @@ describe('S3 by way of a proxy', () => {
     expect(new Set(proxy.asked)).toEqual(new Set([`CONNECT s3.test:${new URL(secure.endpoint).port}`]));
   });
 
-  it('directly, where NO_PROXY or the address says so', async () => {
+  it('bypasses the proxy for addresses in NO_PROXY and for the loopback', async () => {
     const env = { ...injected(plain), AWS_ENDPOINT_URL: plain.endpoint };
     expect(texts(await pull('s3://models/m1', env))).toEqual({ 'a b+ü%2F.bin': 'weights' });
     expect(proxy.asked).toEqual([]);
   });
 
-  it('the token that a role is exchanged for comes by the proxy too', async () => {
+  it('sends the token request of a role through the proxy too', async () => {
     const sts = await startFaultServer();
     try {
       const token = join(await mkdtemp(join(tmpdir(), 'kserve-mms-token-')), 'token');
@@ -93,7 +93,7 @@ describe('S3 by way of a proxy', () => {
     }
   });
 
-  it("the token is AWS's to give, wherever the store is", async () => {
+  it('requests the token from AWS, wherever the store is', async () => {
     const refusing = await proxies.start({ refuseWith: 403 });
     const token = join(await mkdtemp(join(tmpdir(), 'kserve-mms-token-')), 'token');
     await writeFile(token, 'token');
@@ -113,27 +113,27 @@ describe('S3 by way of a proxy', () => {
     ['wants another password', { authorization: 'other' }, () => plain, 'HTTP_PROXY'],
     ['wants another password', { authorization: 'other' }, () => secure, 'HTTPS_PROXY'],
     ['does not allow the store', { refuseWith: 403 }, () => secure, 'HTTPS_PROXY'],
-  ])('a proxy that %s (%j) is named', async (_, options, store, variable) => {
+  ])('names a proxy that %s (%j)', async (_, options, store, variable) => {
     const refusing = await proxies.start(options);
     const { result } = await pull('s3://models/m1', injected(store()), refusing);
     expectNamed(result, 'ProxyRefused', `${refusing.host} (${variable})`);
   });
 
-  it('a proxy that is not there is named', async () => {
+  it('names a proxy that cannot be reached', async () => {
     const env = { ...injected(secure), HTTPS_PROXY: 'http://robot:s3cr3t@127.0.0.1:1' };
     const { result } = await pull('s3://models/m1', env);
     expectNamed(result, 'ProxyUnavailable', '127.0.0.1:1 (HTTPS_PROXY)');
   });
 });
 
-describe('Azure by way of a proxy', () => {
+describe('Azure through a proxy', () => {
   const uri = 'https://devstoreaccount1.blob.core.windows.net/models/m1';
   let azure: TestAzure;
   let endpoint: string;
   beforeAll(async () => {
     azure = await startAzure();
     await azure.putBlob('models', 'm1/a b+ü.bin', 'weights');
-    // The emulator takes a host name's first part for the account.
+    // The emulator takes the first label of the host name for the account.
     const { port } = new URL(azure.endpoint);
     endpoint = `http://devstoreaccount1.azure.test:${port}`;
   });
@@ -146,13 +146,13 @@ describe('Azure by way of a proxy', () => {
     expect(proxy.asked).toHaveLength(2);
   });
 
-  it('directly, by the same rules as all: Azure’s own client would ask the proxy for this machine', async () => {
+  it('bypasses the proxy by the same rules; Azure’s own client would use it for the loopback', async () => {
     const env = { AZURE_STORAGE_ACCESS_KEY: azure.key, AZURE_STORAGE_SERVICE_ENDPOINT: azure.endpoint };
     expect(texts(await pull(uri, env))).toEqual({ 'a b+ü.bin': 'weights' });
     expect(proxy.asked).toEqual([]);
   });
 
-  it('the token of a service principal comes by the proxy too', async () => {
+  it('sends the token request of a service principal through the proxy too', async () => {
     const refusing = await proxies.start({ refuseWith: 403 });
     const env = { AZURE_TENANT_ID: 'tenant', AZURE_CLIENT_ID: 'client', AZURE_CLIENT_SECRET: 'secret' };
     const { result } = await pull(uri, env, refusing);
@@ -160,13 +160,13 @@ describe('Azure by way of a proxy', () => {
     expect(new Set(refusing.asked)).toEqual(new Set(['CONNECT login.microsoftonline.com:443']));
   });
 
-  it('a proxy that is not there is named', async () => {
+  it('names a proxy that cannot be reached', async () => {
     const env = { AZURE_STORAGE_ACCESS_KEY: azure.key, HTTPS_PROXY: 'http://robot:s3cr3t@127.0.0.1:1' };
     expectNamed((await pull(uri, env)).result, 'ProxyUnavailable', '127.0.0.1:1 (HTTPS_PROXY)');
   });
 });
 
-describe('Google Cloud Storage by way of a proxy', () => {
+describe('Google Cloud Storage through a proxy', () => {
   let gcs: TestGcs;
   beforeAll(async () => {
     gcs = await startGcs();
@@ -174,7 +174,7 @@ describe('Google Cloud Storage by way of a proxy', () => {
   });
   afterAll(() => gcs.stop());
 
-  it('objects', async () => {
+  it('downloads objects', async () => {
     const endpoint = named(gcs.endpoint, 'gcs.test');
     const pulled = await pull('gs://models/m1', { STORAGE_EMULATOR_HOST: endpoint });
     expect(texts(pulled)).toEqual({ 'a b+ü%2F.bin': 'weights' });
@@ -182,7 +182,7 @@ describe('Google Cloud Storage by way of a proxy', () => {
     expect(proxy.asked).toHaveLength(2);
   });
 
-  it('the token for a key comes by the proxy too', async () => {
+  it('sends the token request of a key through the proxy too', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-key-'));
     try {
       const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });

@@ -48,8 +48,8 @@ function portOf(url: string): number {
 
 describe.each(Object.keys(stores))('a connection to %s that breaks', (name) => {
   it.each([
-    ['twice: the download goes on where it broke', 2, 'pulled'],
-    ['every time before it gets anywhere: given up as passing', 1000, 'failed'],
+    ['twice: the download resumes', 2, 'pulled'],
+    ['every time without progress: fails as retryable', 1000, 'failed'],
   ])('%s', async (_, cuts, kind) => {
     const store = await stores[name]!();
     const proxy = await startCuttingProxy(store.port, cuts, kind === 'pulled' ? 3 * MIB : 4 * 1024);

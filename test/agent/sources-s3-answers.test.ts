@@ -6,7 +6,7 @@ import type { FaultServer } from '../support/fault-server.ts';
 import { pullOnce, texts } from '../support/pulling.ts';
 import type { Pulled } from '../support/pulling.ts';
 
-/** What versitygw cannot be made to answer, and other stores do. */
+/** Sends answers that other stores send and versitygw cannot. */
 let server: FaultServer;
 
 beforeAll(async () => {
@@ -30,7 +30,7 @@ function page(keys: readonly string[], more = ''): string {
   return `<?xml version="1.0"?><ListBucketResult>${count}${contents}${more}</ListBucketResult>`;
 }
 
-/** A bucket of the given keys; `more` ends each page. Every object holds `x`. */
+/** A bucket with the given keys; `more` is added to each page. Every object contains `x`. */
 function bucketOf(
   name: string,
   keys: readonly string[],
@@ -58,7 +58,7 @@ function refusing(name: string, status: number, body: string): void {
   }
 }
 
-describe('a listing that may be short', () => {
+describe('a listing that may be incomplete', () => {
   it.each<[string, (token: string | null) => string]>([
     ['more follows, and no token', () => '<IsTruncated>true</IsTruncated>'],
     [
@@ -70,7 +70,7 @@ describe('a listing that may be short', () => {
       (token) =>
         `<IsTruncated>true</IsTruncated><NextContinuationToken>${token ?? ''}t</NextContinuationToken>`,
     ],
-  ])('is never a whole model: %s', async (name, more) => {
+  ])('is never a complete model: %s', async (name, more) => {
     const bucket = name.replace(/\W/g, '-');
     bucketOf(bucket, ['m/a'], more);
     const { result } = await pull(bucket, '/m');
@@ -78,9 +78,9 @@ describe('a listing that may be short', () => {
   });
 });
 
-describe('a page that is no listing', () => {
+describe('a page that is not a listing', () => {
   it.each(['<Error><Code>InternalError</Code></Error>', '<html><body>busy</body></html>'])(
-    'is never the end of one: %s',
+    'never ends a listing: %s',
     async (answer) => {
       const bucket = answer.replace(/\W/g, '').toLowerCase();
       const truncated = '<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>';
@@ -96,7 +96,7 @@ describe('a page that is no listing', () => {
   );
 });
 
-describe('an ETag of 32 digits that is no MD5', () => {
+describe('an ETag of 32 digits that is not an MD5', () => {
   it('does not fail the model in a store that is not AWS', async () => {
     expect(createHash('md5').update('x').digest('hex')).not.toBe('a'.repeat(32));
     bucketOf('etags', ['m/a']);
@@ -124,7 +124,7 @@ describe('an ETag', () => {
   });
 });
 
-describe('an object that did not come as it is stored, in a store that is not AWS', () => {
+describe('a damaged object in a store that is not AWS', () => {
   const etag = { etag: `"${'a'.repeat(32)}"` };
   const md5 = (text: string): string => createHash('md5').update(text).digest('base64');
   const crc = Buffer.alloc(4);
@@ -141,7 +141,7 @@ describe('an object that did not come as it is stored, in a store that is not AW
       undefined,
     ],
     ['no more than its ETag, which need not be its MD5', {}, undefined],
-  ])('is noticed by %s', async (what, headers, reason) => {
+  ])('is detected by %s', async (what, headers, reason) => {
     const bucket = what.replace(/\W/g, '-').toLowerCase();
     bucketOf(bucket, ['m/a']);
     server.serveAt(`/${bucket}/m/a`, (_, response) => {
@@ -172,7 +172,7 @@ describe('keys with empty segments', () => {
   });
 });
 
-describe('refusals that say what to do', () => {
+describe('refusals that advise what to do', () => {
   it('a wrong region names the right one', async () => {
     refusing('region', 400, '<Code>AuthorizationHeaderMalformed</Code><Region>eu-central-1</Region>');
     const { result } = await pull('region', '/m');
@@ -244,7 +244,7 @@ describe('refusals that say what to do', () => {
     expect(JSON.stringify(result)).toContain(expected);
   });
 
-  it('an archived object is not blamed on credentials', async () => {
+  it('an archived object is reported as archived, not as wrong credentials', async () => {
     bucketOf('glacier', ['m/a']);
     server.serveAt('/glacier/m/a', (_, response) => {
       response

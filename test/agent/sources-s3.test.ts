@@ -39,7 +39,7 @@ beforeAll(async () => {
 afterAll(() => s3.stop());
 
 describe('a model in a real S3 store', () => {
-  it('brings every object below the prefix, with its relative path', async () => {
+  it('downloads every object below the prefix with its relative path', async () => {
     const pulled = await pull('s3://models/m1');
     expect(pulled.result).toEqual({ kind: 'pulled', files: 2, bytes: 9 });
     expect(texts(pulled)).toEqual({ '1/model.onnx': 'weights', 'config.json': '{}' });
@@ -59,7 +59,7 @@ describe('a model in a real S3 store', () => {
     expect([...(await pull(uri)).files.keys()].sort()).toEqual(paths);
   });
 
-  it('keeps the empty directories that the store has marks for', async () => {
+  it('keeps empty directories that have marker objects', async () => {
     await s3.putObject('models', 'ensemble/config.pbtxt', 'platform: "ensemble"');
     await s3.putObject('models', 'ensemble/1/', '');
     const pulled = await pull('s3://models/ensemble');
@@ -67,7 +67,7 @@ describe('a model in a real S3 store', () => {
     expect([...pulled.modes.keys()].sort()).toEqual(['1', 'config.pbtxt']);
   });
 
-  it('brings 1,100 objects, more than one page of a listing', async () => {
+  it('downloads 1,100 objects, more than one page of a listing', async () => {
     const names = Array.from({ length: 1100 }, (_, index) => `file-${index}`);
     for (let start = 0; start < names.length; start += 50) {
       await Promise.all(
@@ -79,7 +79,7 @@ describe('a model in a real S3 store', () => {
     expect(names.every((name) => files.get(name)?.toString() === name)).toBe(true);
   });
 
-  it('brings 30 MiB unchanged', async () => {
+  it('downloads 30 MiB unchanged', async () => {
     const body = randomBytes(30 * 1024 ** 2);
     await s3.putObject('models', 'large/weights.bin', body);
     expect((await pull('s3://models/large')).files.get('weights.bin')?.equals(body)).toBe(true);
@@ -87,17 +87,17 @@ describe('a model in a real S3 store', () => {
 
   it.each([
     ['an empty prefix', 's3://models/m', 'NotFound'],
-    ['a bucket that is not there', 's3://no-such-bucket/m1', 'NotFound'],
+    ['a missing bucket', 's3://no-such-bucket/m1', 'NotFound'],
     ['no bucket', 's3:///m1', 'InvalidUri'],
     ['credentials in the URI', 's3://key:secret@models/m1', 'InvalidUri'],
-  ])('%s is refused for good', async (_, uri, reason) => {
+  ])('%s is refused permanently', async (_, uri, reason) => {
     const { result, outside } = await pull(uri);
     expect(result).toMatchObject({ kind: 'failed', reason, retry: 'rarely' });
     expect(JSON.stringify(result)).not.toContain('secret@');
     expect(outside).toEqual([]);
   });
 
-  it('wrong credentials are refused for good, and named in no message', async () => {
+  it('wrong credentials are refused permanently, and never written to a message', async () => {
     const { result } = await pull('s3://models/m1', {
       ...injected(s3),
       AWS_SECRET_ACCESS_KEY: 'wrong-secret-value',
@@ -106,13 +106,13 @@ describe('a model in a real S3 store', () => {
     expect(JSON.stringify(result)).not.toContain('wrong-secret-value');
   });
 
-  it('a store that is down is asked again soon', async () => {
+  it('an unreachable store is retried soon', async () => {
     const env = { ...injected(s3), AWS_ENDPOINT_URL: 'http://127.0.0.1:1' };
     const { result } = await pullOnce('s3://models/m1', { env, forked: true });
     expect(result).toMatchObject({ kind: 'failed', reason: 'SourceUnavailable', retry: 'soon' });
   });
 
-  it('an object whose bytes were changed in the store is refused', async () => {
+  it('an object whose bytes changed in the store is refused', async () => {
     await s3.putObject('models', 'damaged/weights.bin', 'weights', { ChecksumAlgorithm: 'SHA256' });
     await s3.damage('models', 'damaged/weights.bin', 'wEights');
     const { result, outside } = await pull('s3://models/damaged');
@@ -120,7 +120,7 @@ describe('a model in a real S3 store', () => {
     expect(outside).toEqual([]);
   });
 
-  it('anonymous access reads a public bucket and no other', async () => {
+  it('anonymous access reads only a public bucket', async () => {
     await s3.putObject('public', 'm1/model.bin', 'open');
     await s3.makePublic('public');
     const env = {
@@ -165,7 +165,7 @@ describe('an S3 store with a private CA', () => {
     });
   });
 
-  it('a bundle that is not there is named', async () => {
+  it('names a missing CA bundle', async () => {
     const { result } = await pull('s3://models/m1', {
       ...injected(secure),
       AWS_CA_BUNDLE: `${authority.certFile}.none.pem`,

@@ -11,22 +11,22 @@ import { configured } from '../support/mounted-config.ts';
 import { allProved } from '../support/on-demand.ts';
 import { report } from '../support/report.ts';
 
-/** KServe's agent v0.17 beside it was at 65 to 67 MiB, idle from its start; ours was at 58 to 60. */
+/** KServe's agent v0.17 had 65 to 67 MiB in the same test, idle after its start; ours had 58 to 60. */
 const IDLE_MIB = 65;
 
-describe('what the agent tells', () => {
+describe('the status of the agent', () => {
   let scene: AgentScene;
   beforeEach(async () => {
     scene = await agentScene();
   });
   afterEach(() => scene.end());
 
-  /** What the preStop hook of the model server's container is told. */
+  /** The answer to the preStop hook of the model server's container. */
   async function drained({ statusPort }: TestAgent): Promise<string> {
     return (await fetch(`http://127.0.0.1:${statusPort}/wait-for-drain`)).text();
   }
 
-  /** Reads the stream into a list until the returned function is called. */
+  /** Reads the stream into a list until it is stopped. */
   async function watch(port: number, query = ''): Promise<{ events: AgentStatusEvent[]; stop(): void }> {
     const ending = new AbortController();
     const answer = await fetch(`http://127.0.0.1:${port}/v1/models/watch${query}`, { signal: ending.signal });
@@ -40,7 +40,7 @@ describe('what the agent tells', () => {
     return { events, stop: () => ending.abort() };
   }
 
-  it('streams a snapshot, then every change, and goes on from a number', async () => {
+  it('streams a snapshot, then every change, and resumes from a sequence number', async () => {
     const { config, source } = scene;
     await config.write('[]');
     const agent = await scene.start();
@@ -61,7 +61,7 @@ describe('what the agent tells', () => {
     second.stop();
   });
 
-  it('serves health, readiness, metrics, each model, and says what else there is', async () => {
+  it('serves health, readiness, metrics and each model, and 404 for the rest', async () => {
     const { config, source } = scene;
     await config.writeModels([configured('a', source.uri('a'))]);
     const agent = await scene.start();
@@ -111,7 +111,7 @@ describe('what the agent tells', () => {
     expect(text).not.toContain('nobody-knows');
   });
 
-  it('is not ready until the first models are settled, and not while it drains', async () => {
+  it('is not ready before the first models are settled or while it drains', async () => {
     const { config, source, server } = scene;
     let release: (() => void) | undefined;
     server.behave = () =>
@@ -134,7 +134,7 @@ describe('what the agent tells', () => {
     expect(await exit).toBe(0);
   });
 
-  it('tells the hook of a model server that does not end with it that it need not wait', async () => {
+  it('does not hold up the preStop hook of a model server when the agent keeps running', async () => {
     await scene.config.write('[]');
     const agent = await scene.start();
     expect(await drained(agent)).toBe('the agent does not end\n');
@@ -142,10 +142,10 @@ describe('what the agent tells', () => {
 
   it.each([
     [
-      'keeps the model server until it has drained, and wakes models until then',
+      'holds up the end of the model server until it has drained, and wakes models until then',
       ['--residency', 'on-demand', '--memory-budget', '64Mi'],
     ],
-    ['keeps the model server until it has drained', []],
+    ['holds up the end of the model server until it has drained', []],
   ])('%s', async (_, flags) => {
     const { config, source } = scene;
     await config.writeModels([configured('a', source.uri('a')), configured('b', source.uri('b'))]);
@@ -164,7 +164,7 @@ describe('what the agent tells', () => {
     expect(await exit).toBe(0);
   });
 
-  it('is small when idle', async () => {
+  it('needs little memory when idle', async () => {
     await scene.config.write('[]');
     const agent = await scene.start();
     await agent.until(({ config }) => config.state === 'good');
@@ -174,7 +174,7 @@ describe('what the agent tells', () => {
   });
 });
 
-/** The first line of what a server answers to these bytes. */
+/** The status line of a server's answer to these bytes. */
 async function raw(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   socket.end(bytes);

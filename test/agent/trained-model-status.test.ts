@@ -17,10 +17,12 @@ import { placePod } from '../support/predictor-pods.ts';
 import { report } from '../support/report.ts';
 import { startV2Server } from '../support/v2-server.ts';
 
-/** What is promised between the agent's knowing and the condition, in milliseconds. */
-const TOLD_WITHIN = 3_000;
+/** The promised delay from the agent's status to the condition, in milliseconds. */
+const REPORTED_WITHIN = 3_000;
 
-/** API server, manager and two agents, all of them real; the model servers speak V2, the sources are web servers. */
+/**
+ * API server, manager and two agents are real. The model servers are emulated with V2, the sources are web servers.
+ */
 describe('the status of a TrainedModel', () => {
   let cluster: ManagedCluster;
   let client: ApiClient;
@@ -82,7 +84,7 @@ describe('the status of a TrainedModel', () => {
     return (items as unknown as { reason: string }[]).map(({ reason }) => reason);
   };
 
-  it('is Ready once the model is loaded on every replica, with its URL', async () => {
+  it('is Ready once the model is loaded on every replica, and has its URL', async () => {
     await createModel(client, trainedModel('good', 'sk', { storageUri: scenes[0]!.source.uri('weights') }));
     await conditionIs('good', 'Ready', { status: 'True' });
     const { conditions = [], url, address, observedGeneration } = await statusOf('good');
@@ -98,17 +100,17 @@ describe('the status of a TrainedModel', () => {
     expect(observedGeneration).toBe(1);
     expect(conditionOf({ conditions }, 'ModelLoaded')).toMatchObject({ reason: 'Loaded' });
     await eventually(async () => expect(await eventsOf('good')).toEqual(['Scheduled', 'Loaded']));
-    // And a request is answered on each replica, by way of its agent; one for a model that is not loaded is not.
+    // Each replica answers a request through its agent, but not for an unknown model.
     for (const { port } of agents) {
       expect((await fetch(`http://127.0.0.1:${port}/v2/models/good/ready`)).status).toBe(200);
       expect((await fetch(`http://127.0.0.1:${port}/v2/models/none/ready`)).status).not.toBe(200);
     }
   });
 
-  it('is never Ready for what cannot be downloaded, names the reason at once, and heals without a touch', async () => {
+  it('is never Ready when the download fails, gives the reason at once, and recovers by itself', async () => {
     const { source } = scenes[0]!;
     const uri = source.uri('mended');
-    // The agent tries a model that is not there again after minutes only; one that cannot be asked for, at once.
+    // The agent retries a missing model after minutes, and an unavailable source at once.
     source.misbehave(new URL(uri).pathname, (_request, response) => {
       response.statusCode = 503;
       response.end('down for maintenance');
@@ -116,8 +118,8 @@ describe('the status of a TrainedModel', () => {
     const created = await client.create(TRAINED_MODELS, trainedModel('bad', 'sk', { storageUri: uri }));
     await Promise.all(agents.map((agent) => agentKnows(agent, 'bad', { phase: 'Failed' })));
     const known = performance.now();
-    await conditionIs('bad', 'ModelLoaded', { status: 'False', reason: 'Failed' }, TOLD_WITHIN);
-    report('a failure was told in the condition', { 'after (ms)': performance.now() - known });
+    await conditionIs('bad', 'ModelLoaded', { status: 'False', reason: 'Failed' }, REPORTED_WITHIN);
+    report('a failure appeared in the condition', { 'after (ms)': performance.now() - known });
     const { conditions = [] } = await statusOf('bad');
     expect(conditionOf({ conditions }, 'ModelLoaded')?.message).toMatch(
       // The first pod of those whose agents have answered by now.
@@ -128,13 +130,13 @@ describe('the status of a TrainedModel', () => {
     expect(new Set(history)).toEqual(new Set(['False']));
     source.misbehave(new URL(uri).pathname, undefined);
     await conditionIs('bad', 'Ready', { status: 'True' }, 60_000);
-    // Events are told after the status is written, and nobody waits for them.
+    // Events are written after the status, and nothing waits for them.
     await eventually(async () =>
       expect(await eventsOf('bad')).toEqual(expect.arrayContaining(['Scheduled', 'Failed', 'Loaded'])),
     );
   });
 
-  it('says which replica has it and which has not', async () => {
+  it('names the replica that failed', async () => {
     scenes[1]!.server.behave = (name) =>
       Promise.resolve(name === 'half' ? { status: 500, error: 'no such runtime' } : undefined);
     await createModel(client, trainedModel('half', 'sk', { storageUri: scenes[0]!.source.uri('half') }));
@@ -148,7 +150,7 @@ describe('the status of a TrainedModel', () => {
     await conditionIs('half', 'Ready', { status: 'True' }, 60_000);
   });
 
-  it("is told by the model server where the agent tells nothing, as KServe's own", async () => {
+  it("falls back to the model server when the agent reports no status, like KServe's own", async () => {
     await createService(client, inferenceService('stock'));
     const server = await startV2Server('/nowhere');
     const [closed = 0] = await freePorts(1);
@@ -160,7 +162,7 @@ describe('the status of a TrainedModel', () => {
         agentPort: server.port,
       });
       await createModel(client, trainedModel('theirs', 'stock'));
-      // Queued when it is written before the model server was asked, else Loading.
+      // Queued when it is written before the first request to the model server, otherwise Loading.
       await conditionIs('theirs', 'ModelLoaded', { status: 'False' });
       (server.loaded as Map<string, string>).set('theirs', 'weights');
       await conditionIs('theirs', 'Ready', { status: 'True' });
@@ -170,7 +172,7 @@ describe('the status of a TrainedModel', () => {
     }
   });
 
-  it('keeps its times and is not written while nothing changes; an agent that is gone is named', async () => {
+  it('keeps its times and is not written without a change; names an unreachable agent', async () => {
     const before = await statusOf('good');
     const writes = await cluster.manager.metric('mms_status_writes_total', { result: 'written' });
     await agents[1]!.kill('SIGKILL');
@@ -180,11 +182,11 @@ describe('the status of a TrainedModel', () => {
       'loaded on 1 of 2 replicas; pod sk-1: agent not reachable (connection refused)',
     );
     expect(conditionOf(after, 'IsMMSPredictor')).toEqual(conditionOf(before, 'IsMMSPredictor'));
-    // One write for each of the three models, no more.
+    // Exactly one write for each of the three models.
     expect(await cluster.manager.metric('mms_status_writes_total', { result: 'written' })).toBe(writes + 3);
   });
 
-  /** Ready as it was in every version of the model since the one given, as a watch tells it. */
+  /** The Ready status in every version of the model since the given one, from a watch. */
   async function historyOfReady(name: string, resourceVersion: string): Promise<unknown[]> {
     const ending = new AbortController();
     const query = {

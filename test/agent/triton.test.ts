@@ -65,7 +65,7 @@ describe('a real Triton', () => {
     (await ask(agent, '/v2/repository/index', {})) as { name: string; state: string; reason?: string }[];
   const set = (...models: ConfiguredModel[]) => config.writeModels(models);
 
-  it('loads, predicts, and has all versions of a model', async () => {
+  it('loads, predicts, and serves all versions of a model', async () => {
     await set(of('a', 'one'), of('v', 'versions'));
     await agent.until(allLoaded(2));
     expect([await predict('a'), await predict('v/versions/1'), await predict('v/versions/2')]).toEqual([
@@ -73,7 +73,7 @@ describe('a real Triton', () => {
     ]);
   });
 
-  it('updates a model under constant requests, none of which fails', async () => {
+  it('updates a model under constant requests without a failure', async () => {
     const answers: unknown[] = [];
     let going = true;
     const asking = Array.from({ length: 4 }, async () => {
@@ -95,7 +95,7 @@ describe('a real Triton', () => {
     await agent.until(allLoaded(2));
   });
 
-  it('keeps the old version when Triton refuses the new one; its index says why a new model is not there', async () => {
+  it('keeps the old version when Triton refuses the new one, and reports the reason for a new model in its index', async () => {
     await set(of('a', 'broken'), of('b', 'broken'), of('v', 'versions'));
     const failed = await agent.until(
       ({ models }) => models.filter(({ phase }) => phase === 'Failed').length === 2,
@@ -112,7 +112,7 @@ describe('a real Triton', () => {
     });
   });
 
-  it.each(['the ensemble', 'its part'])('an ensemble and its part: %s first', async (first) => {
+  it.each(['the ensemble', 'its part'])('loads an ensemble and its part: %s first', async (first) => {
     await set(of('a', 'one'));
     await agent.until(allLoaded(1));
     await set(of('a', 'one'), first === 'its part' ? of('part', 'two') : of('whole', 'ensemble'));
@@ -126,7 +126,7 @@ describe('a real Triton', () => {
     expect([await predict('whole'), await predict('part')]).toEqual([2, 2]);
   });
 
-  it('an update of the part reaches the ensemble, which answers all the while', async () => {
+  it('updates the part in the ensemble without a failed request', async () => {
     const answers: unknown[] = [];
     await set(of('a', 'one'), of('whole', 'ensemble'), of('part', 'three'));
     await eventuallyTrue('the new part answers in the ensemble', async () => {
@@ -137,12 +137,12 @@ describe('a real Triton', () => {
     await agent.until(allLoaded(3));
   });
 
-  it('the agent restarts: it finds what is loaded; Triton restarts: all is loaded again', async () => {
+  it('finds the loaded models after a restart of the agent, and loads all after a restart of Triton', async () => {
     await agent.kill('SIGKILL');
     const fetched = source.requests.length;
     agent = await start();
     const { models } = await agent.until(allLoaded(3));
-    // All but the one whose update was refused: of that only Triton knows which version it has.
+    // All except the one with the refused update, because the agent cannot know which version Triton has.
     expect(models.filter(({ times }) => times.load !== undefined).map(({ name }) => name)).toEqual(['a']);
     await triton.kill('SIGKILL');
     await agent.until(({ modelServer }) => modelServer.state === 'down');
@@ -152,7 +152,7 @@ describe('a real Triton', () => {
     expect(source.requests).toHaveLength(fetched);
   });
 
-  it('answers gRPC through an agent whose component speaks it', async () => {
+  it('answers gRPC through an agent with a gRPC component', async () => {
     await agent.kill('SIGKILL');
     const other = await start(triton.grpcPort, ['--model-server-url', `http://127.0.0.1:${triton.port}`]);
     try {
@@ -167,7 +167,7 @@ describe('a real Triton', () => {
     }
   });
 
-  it('unloads what is gone', async () => {
+  it('unloads removed models', async () => {
     await set(of('a', 'one'));
     await agent.until(allLoaded(1));
     expect([await predict('a'), await predict('whole'), await predict('part')]).toEqual([

@@ -17,7 +17,7 @@ describe('a changing models.json', () => {
   });
   afterEach(() => scene.end());
 
-  /** Serves version 1 of a model named m. */
+  /** Starts an agent that serves version `one` of a model named m. */
   async function servingOne(): Promise<TestAgent> {
     await scene.config.writeModels([configured('m', scene.source.uri('one'))]);
     const agent = await scene.start();
@@ -43,7 +43,7 @@ describe('a changing models.json', () => {
     report('requests during three updates', { answered: answers.length, failed: 0 });
   });
 
-  it('keeps the old version answering while the new one cannot be fetched, and takes it when it can', async () => {
+  it('keeps serving the old version while the new one cannot be fetched, and updates when it can', async () => {
     const agent = await servingOne();
     const { source, config } = scene;
     source.misbehave('/two/weights.txt', (_request, response) => response.writeHead(503).end());
@@ -56,7 +56,7 @@ describe('a changing models.json', () => {
     expect(await scene.infer(agent, 'm')).toBe('two');
   });
 
-  it('goes back to the version before when the server refuses the new one', async () => {
+  it('returns to the previous version when the server refuses the new one', async () => {
     const agent = await servingOne();
     scene.server.behave = () => Promise.resolve({ status: 500, error: 'unpickling failed' });
     await scene.config.writeModels([configured('m', scene.source.uri('two'))]);
@@ -64,7 +64,7 @@ describe('a changing models.json', () => {
     expect(failed.models[0]).toMatchObject({ reason: 'LoadFailed' });
     expect(failed.models[0]?.message).toContain('unpickling failed');
     expect(await scene.infer(agent, 'm')).toBe('one');
-    // Should the server restart now, what it finds on disk is the version that worked.
+    // After a restart of the server now, it would load the version on disk that worked.
     scene.server.behave = () => Promise.resolve(undefined);
     await scene.server.crash();
     await scene.server.restart();
@@ -76,7 +76,7 @@ describe('a changing models.json', () => {
   it.each([
     [200, 'LoadFailed'],
     [503, 'ModelServerUnavailable'],
-  ])('takes 503 to a load from a server whose health is %i for %s', async (health, reason) => {
+  ])('treats 503 to a load from a server with health %i as %s', async (health, reason) => {
     const agent = await servingOne();
     scene.server.health = health;
     scene.server.behave = () => Promise.resolve({ status: 503, error: 'Model with name m is not ready.' });
@@ -100,7 +100,7 @@ describe('a changing models.json', () => {
     expect(scene.server.loads.map(({ content }) => content)).toEqual(['one', 'two', 'one']);
   });
 
-  it('unloads and removes what is gone, down to nothing', async () => {
+  it('unloads and removes deleted models, also the last', async () => {
     const agent = await servingOne();
     await scene.config.write('[]');
     await agent.until(({ models }) => models.length === 0);
@@ -118,11 +118,15 @@ describe('a changing models.json', () => {
       '[1].modelName m is listed twice',
     ],
     ['a field missing', '[{"modelName":"m","modelSpec":{}}]', '[0].modelSpec.storageUri'],
-    ['a name that climbs', JSON.stringify([configured('../m', 'http://127.0.0.1:1/x')]), '"../m"'],
+    [
+      'a name that leaves the directory',
+      JSON.stringify([configured('../m', 'http://127.0.0.1:1/x')]),
+      '"../m"',
+    ],
     ['a hidden name', JSON.stringify([configured('.kserve-mms', 'http://127.0.0.1:1/x')]), '".kserve-mms"'],
   ];
 
-  it.each(BROKEN)('%s: says what is wrong and keeps the last good set', async (_name, text, words) => {
+  it.each(BROKEN)('%s: reports the error and keeps the last good set', async (_name, text, words) => {
     const agent = await servingOne();
     await scene.config.write(text);
     const status = await agent.until(({ config }) => config.state === 'faulty');
@@ -135,7 +139,7 @@ describe('a changing models.json', () => {
     );
   });
 
-  it('sees the file written, renamed into place, removed, and its directory replaced', async () => {
+  it('notices a file that is written, renamed into place or removed, and a replaced directory', async () => {
     const directory = join(scene.modelDir, '../plain');
     const models = (name: string) => JSON.stringify([configured(name, scene.source.uri(name))]);
     const path = join(directory, 'models.json');
@@ -157,7 +161,7 @@ describe('a changing models.json', () => {
     await serves('replaced');
   });
 
-  it('ends at the last of 500 changes in 10 s, with one operation per model at a time', async () => {
+  it('applies the last of 500 changes in 10 s, with one operation per model at a time', async () => {
     const agent = await servingOne();
     const names = ['m', 'n', 'o'];
     const began = performance.now();

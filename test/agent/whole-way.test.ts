@@ -30,7 +30,7 @@ import type { TestS3 } from '../support/s3.ts';
 const LAUNCHER = fileURLToPath(new URL('../../bin/mms.js', import.meta.url));
 const ROW = [0];
 
-/** API server, webhook, reconciler, agent, MLServer and S3, all of them real; the test only edits TrainedModels. */
+/** API server, webhook, reconciler, agent, MLServer and S3 are real. The test only edits TrainedModels. */
 describe('from a TrainedModel to a prediction', () => {
   let cluster: ManagedCluster;
   let s3: TestS3;
@@ -97,18 +97,18 @@ describe('from a TrainedModel to a prediction', () => {
       { type: 'merge', body: { spec: { model: { storageUri } } } },
     );
 
-  it('answers for each model of the first set once the pod is ready', async () => {
+  it('answers for each of the first models once the pod is ready', async () => {
     expect(await ask('one')).toEqual({ status: 200, value: 1 });
     expect(await ask('two')).toEqual({ status: 200, value: 2 });
     expect((await ask('three')).status).toBe(404);
   });
 
-  it('answers for a model that is added', async () => {
+  it('answers for an added model', async () => {
     await createModel(cluster.client, trainedModel('three', 'sk', { storageUri: 's3://models/three' }));
     await eventually(async () => expect(await ask('three')).toEqual({ status: 200, value: 3 }));
   });
 
-  it('changes over to an update without a failed request, and back', async () => {
+  it('updates and reverts a model without a failed request', async () => {
     const load = predictConstantly(() => ask('one'), 4);
     await eventually(() => expect(load.asked).toBeGreaterThan(50));
     await setStorageUri('one', 's3://models/three');
@@ -120,7 +120,7 @@ describe('from a TrainedModel to a prediction', () => {
     expect(failed).toBe(0);
   });
 
-  it('goes on with what it has when an update cannot be had', async () => {
+  it('keeps the old version when an update cannot be downloaded', async () => {
     await setStorageUri('two', 's3://models/nowhere');
     await createModel(cluster.client, trainedModel('four', 'sk', { storageUri: 's3://models/two' }));
     await eventually(async () => expect(await ask('four')).toEqual({ status: 200, value: 2 }));

@@ -17,12 +17,15 @@ interface Document {
   readonly total: { readonly before: { readonly pods: number }; readonly after: { readonly pods: number } };
 }
 
-/** Real pods of real servers, behind Services that kube-proxy leads; with KServe's own manager: integration/fold-twelve.test.ts. */
+/**
+ * Real pods of real servers, behind Services that kube-proxy routes. integration/fold-twelve.test.ts uses KServe's own
+ * manager.
+ */
 describe('twelve InferenceServices on a real node', () => {
   let scene: TwelveScene;
   let report: Document;
   const before = new Map<string, string>();
-  // Nothing to end where the scene could not be set.
+  // Nothing to end if the scene could not be started.
   let endScene = (): Promise<void> => Promise.resolve();
 
   beforeAll(async () => {
@@ -45,7 +48,7 @@ describe('twelve InferenceServices on a real node', () => {
     return whileCalled(what, { names: MOVING, callers: 8, pauseMs: 100, ask: scene.ask, expected }, work);
   };
 
-  it('are in the report, right to the pod', async () => {
+  it('appear in the report with the exact number of pods', async () => {
     report = JSON.parse((await fold('-o', 'json')).stdout) as Document;
     expect(report.alone.map(({ name, code }) => [name, code])).toEqual([
       ['tensor', 'NoRuntime'],
@@ -55,13 +58,13 @@ describe('twelve InferenceServices on a real node', () => {
     expect([report.total.before.pods, report.total.after.pods]).toEqual([await scene.pods(), 2]);
   });
 
-  it('are measured by what their servers say, where there is no metrics-server', async () => {
+  it("are measured from their servers' metrics, without a metrics-server", async () => {
     const { groups } = JSON.parse((await fold('-o', 'json', '--server-metrics')).stdout) as Document;
     const models = groups.flatMap((group) => group.models);
     expect(models.map(({ memoryIs }) => memoryIs)).toEqual(MOVING.map(() => 'measured'));
   });
 
-  it('are moved, retired and brought back, and every request to an old name is answered as before', async () => {
+  it('are moved, retired and moved back, and every request to an old name gets the same answer', async () => {
     await called('a real node: fold --apply', () =>
       moved('--apply', ...MOVING, '--requests', scene.requests),
     );

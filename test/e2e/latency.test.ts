@@ -7,14 +7,17 @@ import { modelsScene } from './support/models-scene.ts';
 import type { ModelsScene } from './support/models-scene.ts';
 
 const MODELS = sized({ check: 15, soak: 50 });
-/** How long until the next question; it adds to what is measured. */
+/** The interval between requests, which adds to the measured time. */
 const EVERY_MS = 10;
-/** Kubelet's own look at a pod's volumes comes after a minute or more, and ours is some twenty times faster. */
+/**
+ * Kubelet syncs a pod's volumes on its own only after a minute or more. Our notification makes it about twenty times
+ * faster.
+ */
 const MEDIAN_BOUND_MS = 20_000;
 
-describe('a model that is applied', () => {
+describe('an applied model', () => {
   let scene: ModelsScene;
-  // Nothing to end where the scene could not be set.
+  // Nothing to end if the scene could not be started.
   let endScene = (): Promise<void> => Promise.resolve();
 
   beforeAll(async () => {
@@ -24,7 +27,7 @@ describe('a model that is applied', () => {
 
   afterAll(() => endScene());
 
-  it(`predicts in seconds: ${MODELS} of them, one after the other`, async () => {
+  it(`predicts within seconds: ${MODELS} of them, one after another`, async () => {
     const uri = await scene.store('small', 7);
     const took: number[] = [];
     for (let index = 0; index < MODELS; index += 1) {
@@ -36,7 +39,7 @@ describe('a model that is applied', () => {
       took.push(performance.now() - started);
     }
     const [p50, p99] = [quantile(took, 0.5), quantile(took, 0.99)];
-    // The first brings what the others find loaded: scikit-learn in the model server, the client of the store.
+    // The first one also loads what the others share: scikit-learn in the model server, and the client of the store.
     const [first = 0, ...others] = took;
     const figures = { p50, p99, first, longestOther: Math.max(...others) };
     report(`kubectl apply to first prediction in ms, ${MODELS} models`, figures);

@@ -11,14 +11,14 @@ import type { ModelsScene } from './support/models-scene.ts';
 import { run } from './support/this-node.ts';
 
 const NAMESPACE = 'mms-on-demand';
-/** Each answers with its number. */
+/** Each model answers with its number. */
 const MODELS = [1, 2, 3, 4];
-/** So many fit into the budget. */
+/** The number of models that fit into the budget. */
 const ROOM = 2;
 const BUDGET = '128Mi';
 const DECLARED = '60Mi';
 
-describe('models on demand on a real node', () => {
+describe('on-demand models on a real node', () => {
   let scene: ModelsScene;
   let endScene = (): Promise<void> => Promise.resolve();
   const inNamespace = (...args: readonly string[]) => run('-n', NAMESPACE, ...args);
@@ -35,7 +35,7 @@ describe('models on demand on a real node', () => {
 
   afterAll(() => endScene());
 
-  /** The numbers of the models that sleep, as the agent of the one pod says: the TrainedModels follow late. */
+  /** The numbers of the sleeping models by the status of the pod's agent, because TrainedModels lag behind. */
   async function asleep(): Promise<number[]> {
     const address = await inNamespace('get', 'pods', '-o', 'jsonpath={.items[0].status.podIP}');
     const { models } = (await (
@@ -45,7 +45,7 @@ describe('models on demand on a real node', () => {
     return MODELS.filter((model) => names.has(nameOf(model)));
   }
 
-  it('are all ready, though not all fit, and each gives its own answer', async () => {
+  it('are all ready though only some fit, and each gives its own answer', async () => {
     for (const model of MODELS)
       await scene.applyModel(nameOf(model), await scene.store(nameOf(model), model), DECLARED);
     for (const model of MODELS)
@@ -53,7 +53,7 @@ describe('models on demand on a real node', () => {
     await inNamespace('wait', '--for=condition=Ready', 'trainedmodels', '--all', '--timeout=120s');
   });
 
-  it('sleep where not all fit, and wake when they are asked through the Service', async () => {
+  it('sleep when they do not fit, and wake on requests through the Service', async () => {
     const sleeping = await asleep();
     expect(sleeping).toHaveLength(MODELS.length - ROOM);
     const started = performance.now();

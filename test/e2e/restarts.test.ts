@@ -16,11 +16,11 @@ const SERVICE = 'flowers';
 const RESTARTS = sized({ check: 3, soak: 20 });
 const SETTLED_MS = 10_000;
 const BACK_MS = 60_000;
-/** So many creations, at some ten a second, say that all is well again. */
+/** After this many creations, at about ten a second, the webhook works again. */
 const ENOUGH = 100;
 
-/** The webhook's failurePolicy is Fail: a pod that no replica answers for is not created. */
-describe('pods that are created while the manager restarts', () => {
+/** The webhook's failurePolicy is Fail: without a replica that answers, no pod is created. */
+describe('pods created during restarts of the manager', () => {
   let client: ApiClient;
   let creations: SteadyCreations;
 
@@ -28,7 +28,7 @@ describe('pods that are created while the manager restarts', () => {
     await install();
     client = nodeClient();
     await apply(restrictedNamespace(NAMESPACE));
-    // It needs no pods of its own: the test creates them, and no node takes them.
+    // It needs no pods of its own: the test creates them, and they stay unscheduled.
     await apply(multiModelService(NAMESPACE, SERVICE, { minReplicas: 0 }));
     creations = createSteadily(client, NAMESPACE, SERVICE);
     await eventuallyTrue('pods are created', () => creations.created >= ENOUGH);
@@ -40,7 +40,7 @@ describe('pods that are created while the manager restarts', () => {
     await run('delete', 'namespace', NAMESPACE, '--timeout=120s');
   });
 
-  /** Creations from here on. */
+  /** Counts creations from now on. */
   function fromNowOn() {
     const from = { created: creations.created, failures: creations.failures.length };
     return {
@@ -49,7 +49,7 @@ describe('pods that are created while the manager restarts', () => {
     };
   }
 
-  /** Those that stay: after a rollout the replicas before it still drain for a while. */
+  /** The replicas that are not terminating. After a rollout the former ones still drain for a while. */
   const managers = async (): Promise<string[]> => {
     const selector = 'app.kubernetes.io/name=kserve-mms-manager';
     const listed = await run('-n', SYSTEM_NAMESPACE, 'get', 'pods', '-l', selector, '-o', 'json');
@@ -59,7 +59,7 @@ describe('pods that are created while the manager restarts', () => {
       .map(({ metadata }) => metadata.name);
   };
 
-  it(`all come about, with their agent, through ${RESTARTS} rolling restarts`, async () => {
+  it(`are all created with their agent through ${RESTARTS} rolling restarts`, async () => {
     const since = fromNowOn();
     const started = performance.now();
     for (let restart = 1; restart <= RESTARTS; restart += 1) {
@@ -78,7 +78,7 @@ describe('pods that are created while the manager restarts', () => {
     expect(since.failures()).toEqual([]);
   }, 900_000);
 
-  it('come about again within 10 s after a replica is killed', async () => {
+  it('are created again within 10 s after a replica is killed', async () => {
     await rolledOut(SYSTEM_NAMESPACE, MANAGER);
     const [replica = ''] = await managers();
     const since = fromNowOn();
@@ -92,7 +92,7 @@ describe('pods that are created while the manager restarts', () => {
     expect(since.failures().filter(({ askedAt }) => askedAt > killedAt + SETTLED_MS)).toEqual([]);
   });
 
-  it('come about again within 60 s after all replicas are deleted at once', async () => {
+  it('are created again within 60 s after all replicas are deleted at once', async () => {
     await rolledOut(SYSTEM_NAMESPACE, MANAGER);
     const deleted = await managers();
     const gone = fromNowOn();

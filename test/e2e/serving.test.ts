@@ -21,7 +21,7 @@ describe('models of an InferenceService on a real node', () => {
   let scene: ModelsScene;
   const mms = (command: string, ...args: readonly string[]) =>
     runCommand([command, '-n', scene.namespace, '--kubeconfig', thisNode().kubeconfig, ...args]);
-  // Nothing to end where the scene could not be set.
+  // Nothing to end if the scene could not be started.
   let endScene = (): Promise<void> => Promise.resolve();
   const one = { status: 200, value: 1 };
   const two = { status: 200, value: 2 };
@@ -42,14 +42,14 @@ describe('models of an InferenceService on a real node', () => {
     },
   );
 
-  it('is of an installation with which mms check finds nothing wrong', async () => {
+  it('passes mms check', async () => {
     const { code, stdout } = await mms('check', '-o', 'json');
     const { checks } = JSON.parse(stdout) as { checks: Check[] };
     expect(checks.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
     expect(code).toBe(0);
   });
 
-  it('gives its pods an agent', async () => {
+  it('injects an agent into its pods', async () => {
     expect(await scene.containers()).toEqual([['kserve-container', 'agent']]);
   });
 
@@ -58,7 +58,7 @@ describe('models of an InferenceService on a real node', () => {
     await eventually(async () => expect(await scene.ask('one')).toEqual(one), 150_000);
   });
 
-  it('answers from every replica when there are three, and when there is one again', async () => {
+  it('answers from every replica after scaling to three and back to one', async () => {
     const load = predictConstantly(() => scene.ask('one'), 2);
     await scene.scale(3);
     expect(await scene.askEveryPod('one')).toEqual([one, one, one]);
@@ -68,7 +68,7 @@ describe('models of an InferenceService on a real node', () => {
     expect(await scene.ask('one')).toEqual(one);
   });
 
-  it('changes over to an update without a failed request', async () => {
+  it('updates a model without a failed request', async () => {
     const failures: { readonly status: number; readonly afterMs: number }[] = [];
     const started = performance.now();
     const ask = async (): Promise<Prediction> => {
@@ -86,7 +86,7 @@ describe('models of an InferenceService on a real node', () => {
     expect(failures).toEqual([]);
   });
 
-  it('is loaded, asked, counted and unloaded by mms, by way of the API server', async () => {
+  it('is loaded, requested, counted and unloaded by mms through the API server', async () => {
     const model = ['--framework', 'sklearn', '--memory', '10Mi', '--timeout', '90s'];
     const uri = await scene.store('three', 1);
     const loaded = await mms('load', 'three', '-i', scene.service, '-u', uri, ...model);
@@ -108,7 +108,7 @@ describe('models of an InferenceService on a real node', () => {
     expect((await scene.ask('three')).status).toBe(404);
   });
 
-  it('is gathered by mms diagnostics, with what the agent and the manager say themselves', async () => {
+  it('is collected by mms diagnostics, with the status of the agents and the logs of agent and manager', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'mms-diagnostics-'));
     try {
       const file = join(directory, 'diagnostics.tar.gz');
@@ -123,7 +123,7 @@ describe('models of an InferenceService on a real node', () => {
     }
   });
 
-  it('unloads a model that is deleted, and keeps the others', async () => {
+  it('unloads a deleted model, and keeps the others', async () => {
     await scene.applyModel('other', await scene.store('other', 1));
     await eventually(async () => expect(await scene.ask('other')).toEqual(one), 150_000);
     await run('-n', scene.namespace, 'delete', 'trainedmodel', 'one');
@@ -131,7 +131,7 @@ describe('models of an InferenceService on a real node', () => {
     expect(await scene.ask('other')).toEqual(one);
   });
 
-  it('leaves the TrainedModels, and nothing of its own, when the InferenceService is deleted', async () => {
+  it('leaves the TrainedModels, and no ConfigMap, when the InferenceService is deleted', async () => {
     const names = (kind: string) => run('-n', scene.namespace, 'get', kind, '-o', 'name');
     await run('-n', scene.namespace, 'delete', 'inferenceservice', scene.service);
     await eventually(async () => expect(await names('configmap')).not.toContain('modelconfig-'));

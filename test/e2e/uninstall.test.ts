@@ -8,10 +8,10 @@ import { apply, run } from './support/this-node.ts';
 
 const NAMESPACE = 'mms-uninstall';
 
-describe('uninstalling, while models are served', () => {
+describe('uninstalling while models are served', () => {
   const answer = { status: 200, value: 1 };
   let scene: ModelsScene;
-  // Nothing to end where the scene could not be set.
+  // Nothing to end if the scene could not be started.
   let endScene = (): Promise<void> => Promise.resolve();
 
   beforeAll(async () => {
@@ -28,7 +28,7 @@ describe('uninstalling, while models are served', () => {
     await eventually(async () => expect(await namesLike(/kserve-mms/)).toEqual([]), 60_000);
   });
 
-  it('leaves the models, which go on being served', async () => {
+  it('leaves the models, which are still served', async () => {
     expect(await namesLike(/^(inferenceservice|trainedmodel)\./)).toEqual([
       'inferenceservice.serving.kserve.io/flowers',
       'trainedmodel.serving.kserve.io/kept',
@@ -36,18 +36,18 @@ describe('uninstalling, while models are served', () => {
     expect(await scene.ask('kept')).toEqual(answer);
   });
 
-  it('leaves nothing in the way of pods, which come without an agent', async () => {
+  it('blocks no pod; pods start without an agent', async () => {
     await apply({ apiVersion: 'v1', kind: 'Pod', ...unplacedPredictorPod(NAMESPACE, 'flowers', 'later') });
     const names = ['-o', 'jsonpath={.spec.containers[*].name}'];
     expect(await run('-n', NAMESPACE, 'get', 'pod', 'later', ...names)).toBe('kserve-container');
   });
 
-  it('with the models, where that is wanted, leaves no trace', async () => {
+  it('leaves no trace if the models are removed too', async () => {
     await follow('docs/install.md', 'Remove the models, too');
     await eventually(async () => expect(await namesLike(/kserve|modelconfig-|flowers/)).toEqual([]), 60_000);
   });
 
-  /** Of every object of every kind, but of what only tells what has been. */
+  /** The names of all objects except events and endpoints, which only record other objects. */
   async function namesLike(pattern: RegExp): Promise<string[]> {
     const kinds = (await run('api-resources', '--verbs=list', '-o', 'name')).trim().split('\n');
     const lasting = kinds.filter((kind) => !/^events(\.|$)|^endpoints$/.test(kind)).join(',');

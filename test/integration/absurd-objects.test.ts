@@ -40,15 +40,18 @@ import { report } from '../support/report.ts';
 import { shippedManager } from '../support/shipped-manager.ts';
 import { sized } from '../support/tier.ts';
 
-/** As large as the API server and etcd let an object be, and a little less. */
+/** Just under the largest object that the API server and etcd accept. */
 const LARGE = 1_200 * KIB;
 /** Large objects of each kind. */
 const MANY = sized({ check: 25, soak: 100 });
-/** Small objects with texts as long as they may be. */
+/** Small objects whose texts have the maximal length. */
 const MODELS = sized({ check: 500, soak: 5_000 });
 
-/** A tenant with all rights in its namespace, beside one that means well; the manager with the shipped settings and limit. */
-describe('objects that a tenant makes absurd', () => {
+/**
+ * One tenant has all rights in its namespace, another is honest. The manager has the shipped settings and memory
+ * limit.
+ */
+describe('absurd objects of a tenant', () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
   let manager: TestManager;
@@ -77,7 +80,7 @@ describe('objects that a tenant makes absurd', () => {
     await limit?.remove();
   }
 
-  /** What the other tenant sees of it: a model is placed and told of, and a pod gets its agent. */
+  /** What the other tenant notices: its model is placed, and its pod gets the agent. */
   async function othersAreServed(what: string): Promise<void> {
     const name = `honest-${(honest += 1)}`;
     const began = performance.now();
@@ -97,15 +100,16 @@ describe('objects that a tenant makes absurd', () => {
     return p99;
   };
 
-  /** Pods of others are admitted in time while the work goes on. */
+  /** Pods of other tenants are admitted in time during the work. */
   async function podsAreAdmitted(what: string, work: () => Promise<void>): Promise<void> {
     const p99 = await p99Of(work);
     report(`pods meanwhile, ${what} (ms)`, { calm, p99, times: p99 / calm });
-    // As in the attacks on the webhook: where calm is some 40 ms, a busy machine alone may take more than ten times that.
+    // As in the attacks on the webhook: calm is about 40 ms, and a busy machine alone may take more than ten times
+    // that.
     expect(p99).toBeLessThanOrEqual(Math.max(10 * calm, 1_000));
   }
 
-  const isTold = (name: string, what: RegExp): Promise<void> =>
+  const expectReason = (name: string, what: RegExp): Promise<void> =>
     eventually(async () => {
       const { status } = await client.get(TRAINED_MODELS, { namespace: EVIL, name });
       const { reason, message } = conditionOf(status as TrainedModelStatus | undefined, 'ModelLoaded') ?? {};
@@ -130,11 +134,11 @@ describe('objects that a tenant makes absurd', () => {
     await controlPlane.stop();
   });
 
-  it('names of what each object of JavaScript has are names like others', async () => {
+  it('models named like members of JavaScript objects are ordinary models', async () => {
     const names = ['constructor', 'tostring', 'valueof', 'hasownproperty', 'then', '0'];
     for (const name of names) await createModel(client, trainedModel(name, EVIL, {}, EVIL));
     await eventually(async () => expect(await modelNames(client, EVIL, EVIL)).toEqual([...names].sort()));
-    await isTold('constructor', /^NoReplicas/);
+    await expectReason('constructor', /^NoReplicas/);
     await othersAreServed('names of JavaScript');
   });
 
@@ -147,7 +151,7 @@ describe('objects that a tenant makes absurd', () => {
     ],
     ['has lines that are none', { 'models.json': '\u2028\u0000\r\n', ...oddKeys('\u202e\n') }],
     ['is full of other keys', { 'models.json': '[]', notes: text(1_000 * KIB) }],
-  ])('a ConfigMap edited by hand that %s is put right', async (_what, data) => {
+  ])('a ConfigMap edited by hand that %s is repaired', async (_what, data) => {
     const reference = { namespace: EVIL, name: `modelconfig-${EVIL}-0` };
     const before = await modelNames(client, EVIL, EVIL);
     await client.patch(CONFIG_MAPS, reference, { type: 'merge', body: { data } });
@@ -192,7 +196,7 @@ describe('objects that a tenant makes absurd', () => {
     await othersAreServed('a service account with 15,000 Secrets');
   });
 
-  it('an InferenceService and runtimes as large as they may be', async () => {
+  it('an InferenceService and runtimes of maximal size', async () => {
     const env = list(9_000, (index) => ({ name: `__proto__${index}`, value: text(100) }));
     const annotations = { 'constructor/x': text(100 * KIB), constructor: text(100 * KIB) };
     await create(INFERENCE_SERVICES, {
@@ -215,14 +219,14 @@ describe('objects that a tenant makes absurd', () => {
         () => readCondition(client, name, 'PredictorReady', EVIL),
         30_000,
       );
-      report(`what is told of ${name}`, { length: message.length });
+      report(`length of the message of ${name}`, { length: message.length });
       expect(`${name}: ${reason}`).not.toBe(`${name}: undefined`);
       expect(message.length).toBeLessThanOrEqual(4_200);
     }
     await othersAreServed('large InferenceServices and runtimes');
   });
 
-  it('objects that are far larger, or costlier to read, as JSON than as they are stored', async () => {
+  it('objects that are far larger, or costlier to parse, as JSON than in etcd', async () => {
     // The API server writes each `<` as `\\u003c`.
     const angles = '<'.repeat(1_400 * KIB);
     await podsAreAdmitted('objects that are costly to read', async () => {
@@ -243,8 +247,8 @@ describe('objects that a tenant makes absurd', () => {
       expect(manager.log()).toMatch(new RegExp(`"object":"${name}".*an object is larger than the limit`));
   }, 120_000);
 
-  it('TrainedModels with texts as long as an object may be are told what is wrong', async () => {
-    // As they come where no webhook is asked.
+  it('TrainedModels with texts of maximal length get a status that says what is wrong', async () => {
+    // Created without the webhook, which would refuse them.
     await end();
     const model = { storageUri: 's3://b/m', framework: 'sklearn', memory: '1' };
     const specs = {
@@ -256,12 +260,12 @@ describe('objects that a tenant makes absurd', () => {
     for (const [name, spec] of Object.entries(specs)) await create(TRAINED_MODELS, { ...at(name), spec });
     await start();
     for (const name of ['long-uri', 'long-framework', 'long-memory'])
-      await isTold(name, /^InvalidSpec: spec\.model\.(storageUri|framework|memory) is /);
-    await isTold('long-name', /^InferenceServiceNotFound: .*no InferenceService can be named/);
+      await expectReason(name, /^InvalidSpec: spec\.model\.(storageUri|framework|memory) is /);
+    await expectReason('long-name', /^InferenceServiceNotFound: .*no InferenceService can be named/);
     await othersAreServed('TrainedModels with texts of 1.2 MiB');
   }, 120_000);
 
-  it(`${MODELS} TrainedModels with maximal fields are placed as far as there is room, and told of`, async () => {
+  it(`${MODELS} TrainedModels with maximal fields are placed while there is room, and all get a status`, async () => {
     await createService(client, inferenceService('full', { sklearn: {} }, EVIL));
     const fields = { framework: text(253), memory: '1' };
     await inParallel(
@@ -283,7 +287,7 @@ describe('objects that a tenant makes absurd', () => {
     }, 120_000);
   }, 240_000);
 
-  it(`${MANY} large objects of each kind fit into the memory of the manager, of one that starts too`, async () => {
+  it(`${MANY} large objects of each kind fit into the manager's memory, also after a restart`, async () => {
     for (const [resource, made] of LARGE_OBJECTS) {
       await podsAreAdmitted(`${MANY} large objects of ${resource.kind}`, () =>
         inParallel(

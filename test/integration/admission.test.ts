@@ -46,20 +46,20 @@ describe('pods through the real API server', () => {
     return answer.message;
   }
 
-  it('are injected for an InferenceService made a moment before, which no watch has shown yet', async () => {
+  it('are injected for an InferenceService that the watch has not shown yet', async () => {
     for (const index of [1, 2, 3, 4, 5]) {
       await createService(client, inferenceService(`fresh-${index}`));
       expect(await containersOf(predictorPod('a', `fresh-${index}`))).toEqual(['kserve-container', 'agent']);
     }
   });
 
-  it('are left alone when their InferenceService has storage, or does not exist', async () => {
+  it('are left alone when their InferenceService has storage or does not exist', async () => {
     await createService(client, inferenceService('single', { sklearn: { storageUri: 's3://bucket/m' } }));
     expect(await containersOf(predictorPod('a', 'single'))).toEqual(['kserve-container']);
     expect(await containersOf(predictorPod('a', 'nobody'))).toEqual(['kserve-container']);
   });
 
-  it('are injected once, however often they come by', async () => {
+  it('are injected once, even when they are reviewed again', async () => {
     const once = await dryRun(predictorPod('a', 'known'));
     const { metadata, spec } = once;
     const again = await dryRun({
@@ -76,7 +76,7 @@ describe('pods through the real API server', () => {
     expect(await manager.metric('mms_admission_duration_seconds_count')).toBe(before);
   });
 
-  it('are refused with what to change when something foreign stands in the way', async () => {
+  it('are refused, with what to change, when a foreign container or volume has the name of ours', async () => {
     const foreignAgent = predictorPod('a', 'known', (pod) => {
       pod.spec.containers.push({ name: 'agent', image: 'something-else' });
     });
@@ -87,14 +87,14 @@ describe('pods through the real API server', () => {
     expect(await refusal(foreignVolume)).toContain('modelconfig-known-0');
   });
 
-  it('see nothing of names that a prototype has', async () => {
+  it('get the agent when the InferenceService is named like a member of Object.prototype', async () => {
     for (const name of ['constructor', 'tostring', 'valueof']) {
       await createService(client, inferenceService(name));
       expect(await containersOf(predictorPod('a', name))).toEqual(['kserve-container', 'agent']);
     }
   });
 
-  describe('with resources of the pod as a whole', () => {
+  describe('with resources at pod level', () => {
     const own = { limits: { cpu: '500m', memory: '512Mi' }, requests: { cpu: '250m', memory: '256Mi' } };
     const withResources = (
       resources: object,
@@ -111,20 +111,20 @@ describe('pods through the real API server', () => {
       ['limits and requests', own],
       ['a limit of memory alone', { limits: { memory: '512Mi' } }],
       ['a request of processors alone', { requests: { cpu: '50m' } }],
-      ['less than the agent asks for elsewhere', { limits: { cpu: '10m', memory: '20Mi' } }],
-      ['hugepages beside', { limits: { cpu: '1', memory: '1Gi', 'hugepages-2Mi': '2Mi' } }],
-    ])('are let in with their agent: %s', async (_, resources) => {
+      ['less than the agent requests in other pods', { limits: { cpu: '10m', memory: '20Mi' } }],
+      ['hugepages too', { limits: { cpu: '1', memory: '1Gi', 'hugepages-2Mi': '2Mi' } }],
+    ])('are admitted with their agent: %s', async (_, resources) => {
       expect(await containersOf(withResources(resources))).toEqual(['kserve-container', 'agent']);
     });
 
-    it('are let in beside what the model server has of its own', async () => {
+    it('are admitted when the containers have resources too', async () => {
       const pod = withResources(own, ({ spec }) => {
         for (const container of spec.containers) container.resources = structuredClone(own);
       });
       expect(await containersOf(pod)).toEqual(['kserve-container', 'agent']);
     });
 
-    it('would be refused with the limits that an agent has elsewhere', async () => {
+    it('would be refused with the limits that the agent has in other pods', async () => {
       const pod = withResources(own, ({ metadata, spec }) => {
         metadata.annotations = { 'internal.serving.kserve.io/agent': 'false' };
         spec.containers.push({ name: 'agent', image: 'agent:1', resources: { limits: { memory: '1Gi' } } });
@@ -133,9 +133,9 @@ describe('pods through the real API server', () => {
     });
   });
 
-  it('are refused in a namespace that ends, without a word on roles', async () => {
+  it('are refused in a terminating namespace, without blaming roles', async () => {
     const name = 'ending';
-    // No controller empties it here, so that it stays as it is while kubelet and others would still be at work.
+    // No controller empties the namespace here, so it stays terminating.
     await client.create(NAMESPACES, { metadata: { name } });
     await createService(client, inferenceService('late', { sklearn: {} }, name));
     await client.delete(NAMESPACES, { name });
@@ -149,7 +149,7 @@ describe('pods through the real API server', () => {
     expect(message).not.toContain('roles');
   });
 
-  it(`are created ${PODS_TO_CREATE} times by ${CALLERS} callers without a failure or a read of ours`, async () => {
+  it(`are created ${PODS_TO_CREATE} times by ${CALLERS} callers without a failure and without reads by the manager`, async () => {
     const injected = (): Promise<number> => manager.metric('mms_injections_total', { reason: 'Injected' });
     const [readsBefore, injectedBefore] = [await secretAndObjectReads(), await injected()];
     const names = Array.from({ length: PODS_TO_CREATE }, (_, index) => `pod-${index}`);
@@ -172,13 +172,13 @@ describe('pods through the real API server', () => {
     });
     expect((await injected()) - injectedBefore).toBe(PODS_TO_CREATE);
     expect(await secretAndObjectReads()).toBe(readsBefore);
-    // A tenth of what is promised.
+    // A tenth of the promised rate.
     expect(withWebhook).toBeGreaterThan(50);
   });
 
   /**
-   * What a pod could cost: its InferenceService, its service account, a Secret. The certificate's own Secret is read by
-   * time.
+   * The reads that a pod could cost: its InferenceService, its service account, a Secret. The manager reads the Secret
+   * of its certificate on a timer.
    */
   async function secretAndObjectReads(): Promise<number> {
     const resources = [

@@ -6,7 +6,10 @@ import { startLogSink } from '../support/log-sink.ts';
 import { startOwnAgent } from '../support/own-agent.ts';
 import { eventually } from '../support/eventually.ts';
 
-/** How KServe v0.20.0 calls its agent; v0.17.0 does the same. RECORD_KSERVE=1 asks its manager and webhook again, which takes a minute. */
+/**
+ * How KServe v0.20.0 calls its agent; v0.17.0 does the same. RECORD_KSERVE=1 records it again from KServe's manager
+ * and webhook, which takes a minute.
+ */
 const FILE = new URL('agent-arguments.json', import.meta.url);
 
 const recorded = await (async (): Promise<RecordedAgents> => {
@@ -21,7 +24,8 @@ describe("called as KServe's webhook calls the agent of a predictor that is not 
   it.each(singleModel)('%s: starts, requests pass, events arrive', async (name, { agent: { args = [] } }) => {
     const sink = await startLogSink();
     const component = await startLoggedComponent();
-    // The sink of this test in the place of the cluster's; the ports are those of a pod, which has them for itself.
+    // The sink of this test replaces that of the cluster. The ports are free ones, because a test has no network
+    // namespace of its own.
     const withSink = args.map((arg, index) =>
       args[index - 1] === '--log-url' && arg.startsWith('http:') ? sink.url : arg,
     );

@@ -26,14 +26,14 @@ import { sized } from '../support/tier.ts';
 const MODELS = sized({ check: 60, soak: 200 });
 const CHURN_MS = sized({ check: 45_000, soak: 300_000 });
 const QUIET_POINTS = sized({ check: 1, soak: 3 });
-/** Nothing changes for so long, and so we write nothing. */
+/** Nothing changes for this long, so the manager must write nothing. */
 const QUIET_MS = sized({ check: 15_000, soak: 60_000 });
 /** Between two changes: KServe's manager takes some 200 ms for one. */
 const PACE_MS = 600;
 const BURST = sized({ check: 20, soak: 40 });
 /**
- * Ten times what was seen. No model that has been as it is for so long is missing or outdated, no deleted one is still
- * there.
+ * Ten times what was measured. A model that has not changed for this long must be listed and current, and a deleted
+ * one must be gone.
  */
 const CORRECT_WITHIN_MS = 65_000;
 
@@ -54,7 +54,7 @@ describe(`beside KServe's manager, ${MODELS} TrainedModels coming and going`, ()
     audit = await auditLog();
     cluster = await startKServeCluster({ apiServerFlags: audit.flags });
     await cluster.predictor('busy');
-    // As manifests/overlays/beside-kserve has it.
+    // The mode that manifests/overlays/beside-kserve sets.
     const args = ['--trained-model-status=beside'];
     manager = await startTestManager({ kubeconfig: cluster.controlPlane.kubeconfigPath, args });
     watching = startReflector({
@@ -114,7 +114,10 @@ describe(`beside KServe's manager, ${MODELS} TrainedModels coming and going`, ()
     }
   }
 
-  /** KServe has nothing left to do either: each model has all that it gives a model, and none waits to be let go. */
+  /**
+   * KServe has finished too: each model has everything that KServe gives it, and no deleted model waits for its
+   * finalizer.
+   */
   const settled = (): Promise<void> =>
     eventually(
       async () => {
@@ -136,7 +139,7 @@ describe(`beside KServe's manager, ${MODELS} TrainedModels coming and going`, ()
   }
 
   it(
-    'models.json is right throughout, and at every quiet point exactly',
+    'models.json is never wrong for long, and exact whenever KServe is idle',
     async () => {
       const started = performance.now();
       await many(MODELS, create);
@@ -160,12 +163,13 @@ describe(`beside KServe's manager, ${MODELS} TrainedModels coming and going`, ()
     CHURN_MS + 150_000,
   );
 
-  it(`and then we write nothing for ${QUIET_MS / 1000} s`, async () => {
+  it(`the manager then writes nothing for ${QUIET_MS / 1000} s`, async () => {
     const before = (await audit.writes()).length;
     const ours = await writesOf(manager);
     await delay(QUIET_MS);
     const since = (await audit.writes()).slice(before);
-    // KServe still rewrites the ConfigMap now and then, in another order each time: its queue is longer than the burst.
+    // KServe still rewrites the ConfigMap from time to time, each time in another order, because its queue is longer
+    // than the burst.
     report(`${QUIET_MS / 1000} s after the last change`, countsOf(since));
     expect(since.filter(isOurs)).toEqual([]);
     expect(ours).toBeGreaterThan(0);
@@ -174,12 +178,12 @@ describe(`beside KServe's manager, ${MODELS} TrainedModels coming and going`, ()
   });
 });
 
-/** The lease is renewed every second, whatever happens. */
+/** The lease is excluded: its holder renews it every second. */
 const isWrite = ({ resource }: AuditedWrite): boolean => resource !== 'leases';
 const isOurs = (write: AuditedWrite): boolean => isWrite(write) && /^kserve-mms\/\d/.test(write.userAgent);
 const isKServes = (write: AuditedWrite): boolean => isWrite(write) && write.userAgent.startsWith('manager/');
 
-/** From one look: the lease is renewed between two. */
+/** Read in one request, because the lease is renewed between two. */
 async function writesOf({ ports }: TestManager): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${ports.metrics}/metrics`)).text();
   return text
@@ -209,7 +213,7 @@ function isSettled({ metadata, status }: TrainedModel): boolean {
   return (
     metadata.deletionTimestamp === undefined &&
     metadata.labels?.['serving.kserve.io/trainedmodel-allocated'] === 'busy' &&
-    // KServe's last, and ours: no node runs the predictor, so nothing is ever loaded.
+    // KServe sets these last, and ours too. No node runs the predictor, so no model is ever loaded.
     ['MemoryResourceAvailable', 'InferenceServiceReady', 'ModelLoaded'].every(has)
   );
 }

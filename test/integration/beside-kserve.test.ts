@@ -20,7 +20,7 @@ import { report } from '../support/report.ts';
 const PAGE = 'docs/beside-kserve.md';
 const OUR_IMAGE = 'kserve-mms:0.2.0';
 
-/** The steps build upon each other, as those of an operator do. */
+/** Each step continues from the one before, as an operator's steps do. */
 describe("with KServe's own manager in the cluster", () => {
   let cluster: KServeCluster;
   let kubeconfig: string;
@@ -37,7 +37,7 @@ describe("with KServe's own manager in the cluster", () => {
     await cluster.stop();
   });
 
-  /** A pod as its Deployment, which KServe made, would create it, after every webhook; nothing is stored. */
+  /** A pod as the Deployment made by KServe would create it, after all webhooks. It is a dry run. */
   async function predictorPod(name: string): Promise<Pod> {
     const json = await kubectl(kubeconfig, 'get', 'deployment', `${name}-predictor`, '-o', 'json');
     const { template } = (JSON.parse(json) as { spec: { template: Pod } }).spec;
@@ -51,16 +51,17 @@ describe("with KServe's own manager in the cluster", () => {
     pod.spec.containers.filter(({ name }) => name === 'agent');
 
   describe('agent only', () => {
-    it("one command in: KServe's webhook injects our image", async () => {
+    it("one command to install: KServe's webhook injects our image", async () => {
       expect(agentsOf(await predictorPod('sk')).map(({ image }) => image)).toEqual([KSERVE_AGENT_IMAGE]);
       const [enter = ''] = await shellBlocksOf(PAGE, 'Agent only');
       await pasteWithKubectl(kubeconfig, enter);
       expect(agentsOf(await predictorPod('sk')).map(({ image }) => image)).toEqual([OUR_IMAGE]);
     });
 
-    it('our agent runs with the arguments and the environment that KServe gives it', async () => {
+    it('our agent runs with the arguments and environment from KServe', async () => {
       const [agent] = agentsOf(await predictorPod('sk'));
-      // What the scene starts the agent with, but for its own directories and ports; and no command, so the image's own.
+      // The flags that the scene starts the agent with, except directories and ports. There is no command, so the
+      // image's entrypoint runs.
       const directories = ['--config-dir', '/mnt/configs', '--model-dir', '/mnt/models'];
       expect(agent?.args).toEqual(['--enable-puller', ...directories, '--component-port', '8080']);
       expect(agent).not.toHaveProperty('command');
@@ -80,7 +81,7 @@ describe("with KServe's own manager in the cluster", () => {
       }
     });
 
-    it("one command out: KServe's own again", async () => {
+    it("one command to leave: KServe's own agent image is back", async () => {
       const [, leave = ''] = await shellBlocksOf(PAGE, 'Agent only');
       await pasteWithKubectl(kubeconfig, leave);
       expect(agentsOf(await predictorPod('sk')).map(({ image }) => image)).toEqual([KSERVE_AGENT_IMAGE]);
@@ -93,7 +94,7 @@ describe("with KServe's own manager in the cluster", () => {
     beforeAll(async () => {
       const [enter = ''] = await shellBlocksOf(PAGE, 'Beside');
       await pasteWithKubectl(kubeconfig, enter);
-      // No node runs what was installed: the same manager, registered by URL.
+      // No node runs the installed Deployment, so the test starts the same manager and registers it by URL.
       manager = await startTestManager({ kubeconfig, args: ['--trained-model-status=beside'] });
     });
 
@@ -107,7 +108,7 @@ describe("with KServe's own manager in the cluster", () => {
       return items.map(({ metadata }) => metadata.name).sort();
     };
 
-    it('a pod gets one agent and one of each volume, whoever is first', async () => {
+    it('a pod gets one agent and one of each volume, whichever webhook runs first', async () => {
       const pod = await predictorPod('sk');
       expect(agentsOf(pod)).toHaveLength(1);
       const volumes = (pod.spec.volumes ?? []).map(({ name }) => name);
@@ -118,7 +119,7 @@ describe("with KServe's own manager in the cluster", () => {
       expect(await manager.metric('mms_injections_total', { reason: 'AlreadyInjected' })).toBe(1);
     });
 
-    it('a burst is in models.json long before KServe has come to its end', async () => {
+    it('a burst of models is in models.json long before KServe has labelled them', async () => {
       await cluster.predictor('burst');
       const names = Array.from({ length: 100 }, (_, index) => `burst-${index}`);
       const started = performance.now();
@@ -139,7 +140,7 @@ describe("with KServe's own manager in the cluster", () => {
       expect(await modelNames(cluster.client, 'burst')).toEqual([...names].sort());
     });
 
-    it('when memory is short, what KServe decided stands', async () => {
+    it('KServe decides which models fit when memory is short', async () => {
       await cluster.predictor('small', '5Gi');
       const names = Array.from({ length: 8 }, (_, index) => `small-${index}`);
       await inParallel(8, names, async (name) => {
@@ -152,7 +153,7 @@ describe("with KServe's own manager in the cluster", () => {
       }, 60_000);
     });
 
-    it('a model that moves leaves the InferenceService it was on, which KServe forgets', async () => {
+    it('a model that moves is removed from its former InferenceService, which KServe does not do', async () => {
       await cluster.predictor('other');
       await createModel(cluster.client, trainedModel('mover', 'sk'));
       await eventually(async () => expect(await modelNames(cluster.client, 'sk')).toEqual(['mover']));
@@ -163,7 +164,7 @@ describe("with KServe's own manager in the cluster", () => {
       await eventually(async () => expect(await modelNames(cluster.client, 'sk')).toEqual([]));
     });
 
-    it('where models sleep: warns that the Service of Standard mode leads past the agent, and one command makes another', async () => {
+    it('on-demand models: warns that the Service of Standard mode bypasses the agent, and one command adds a Service that does not', async () => {
       await cluster.predictor('flowers');
       await kubectl(kubeconfig, 'annotate', 'isvc', 'flowers', 'kserve-mms/residency=on-demand');
       const portOf = (service: string): Promise<string> =>
@@ -196,10 +197,11 @@ describe("with KServe's own manager in the cluster", () => {
       expect(labels).toMatchObject(JSON.parse(selector) as object);
     });
 
-    it('one command out', async () => {
+    it('one command to leave', async () => {
       const [, leave = ''] = await shellBlocksOf(PAGE, 'Beside');
       await manager.stop();
-      // A manager that is not in the cluster takes its registration back; without a controller-manager a namespace stays.
+      // A manager outside of the cluster removes its own registration. Without a controller-manager a namespace is
+      // never deleted.
       await pasteWithKubectl(kubeconfig, `${leave.trim()} --wait=false --ignore-not-found`);
       await createModel(cluster.client, trainedModel('after', 'sk'));
       await eventually(async () => expect(await modelNames(cluster.client, 'sk')).toEqual(['after']));

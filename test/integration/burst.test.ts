@@ -57,12 +57,12 @@ describe(`${MODELS} TrainedModels created at once on one InferenceService`, () =
     expect(complete - created).toBeLessThan(20_000);
   });
 
-  it('cost nothing once they are there', async () => {
+  it('cause no requests once they are written', async () => {
     const before = await manager.metric('mms_api_requests_total', { resource: 'configmaps' });
     await createService(client, inferenceService('quiet'));
     await eventually(async () => expect(await modelNames(client, 'quiet')).toEqual([]));
     const after = await manager.metric('mms_api_requests_total', { resource: 'configmaps' });
-    // The one creation is that of the InferenceService that proves the queue to be idle.
+    // The one request is the creation for the new InferenceService, which proves that the queue is idle.
     expect(after - before).toBe(1);
   });
 });

@@ -38,8 +38,8 @@ const SWAP_EVERY = 2_000;
 const CALLERS = 4;
 
 /**
- * cert-manager's part is played here: it writes the Secret and the caBundle as cert-manager's certificate controller and
- * cainjector do. Its CustomResourceDefinitions are the real ones.
+ * The test does cert-manager's part: it writes the Secret and the caBundle as the certificate controller and
+ * cainjector of cert-manager do. The CustomResourceDefinitions are cert-manager's own.
  */
 describe("the overlay with cert-manager's certificate", () => {
   let controlPlane: ControlPlane;
@@ -57,13 +57,13 @@ describe("the overlay with cert-manager's certificate", () => {
   });
 
   afterAll(async () => {
-    // In order it would serve on for 15 s.
+    // A graceful end would take 15 s.
     await (manager as TestManager | undefined)?.kill('SIGKILL');
     await client.close();
     await controlPlane.stop();
   });
 
-  /** What the manager answers when it is asked whether it is ready. */
+  /** What the manager's readiness endpoint answers. */
   const readiness = async (): Promise<string> =>
     (await fetch(`http://127.0.0.1:${manager.ports.health}/readyz`)).text();
   const served = (): number =>
@@ -92,7 +92,7 @@ describe("the overlay with cert-manager's certificate", () => {
     const current = (await client.list(SECRETS, { namespace: SECRET.namespace })).items.length > 0;
     await (current ? client.replace(SECRETS, secret) : client.create(SECRETS, secret));
   };
-  /** What cert-manager's cainjector does; and the URL, since nothing here routes a Service. */
+  /** Does what cert-manager's cainjector does, and sets the URL, because no Service is routed here. */
   const inject = async (): Promise<void> => {
     for (const resource of CONFIGURATIONS) {
       const configuration: WebhookConfiguration = await client.get(resource, { name: WEBHOOK_CONFIGURATION });
@@ -101,7 +101,7 @@ describe("the overlay with cert-manager's certificate", () => {
     }
   };
 
-  it('asks for the certificate that the manager reads, and has its authority injected where it is needed', async () => {
+  it('requests the certificate that the manager reads, and has its CA injected into the webhook configurations', async () => {
     const certificate = await kubectl(
       controlPlane.kubeconfigPath,
       ...['-n', SECRET.namespace, 'get', 'certificate', 'kserve-mms-webhook', '-o', 'json'],
@@ -117,7 +117,7 @@ describe("the overlay with cert-manager's certificate", () => {
     }
   });
 
-  it('has the manager wait, and say for what, until the Secret and the caBundle are there', async () => {
+  it('keeps the manager unready, with the reason, until the Secret and the caBundle exist', async () => {
     manager = await startTestManager({
       kubeconfig: managerKubeconfig,
       args: ['--certificate=external'],
@@ -139,7 +139,7 @@ describe("the overlay with cert-manager's certificate", () => {
     });
   });
 
-  it('renews the certificate again and again under load, and no admission fails', async () => {
+  it('renews the certificate repeatedly under load without a failed admission', async () => {
     const before = served();
     const load = { client, service: 'sk', callers: CALLERS };
     const { admissions, failures } = await admitMeanwhile(load, async () => {
@@ -148,7 +148,7 @@ describe("the overlay with cert-manager's certificate", () => {
         await delay(SWAP_EVERY);
       }
     });
-    report('certificates renewed by another', {
+    report('certificates renewed by cert-manager', {
       renewals: SWAPS,
       'certificates served': served() - before,
       admissions,
@@ -159,7 +159,7 @@ describe("the overlay with cert-manager's certificate", () => {
     expect(served() - before).toBeGreaterThan(1);
   });
 
-  it('serves on with the old certificate while the next is not trusted, and with the next once it is', async () => {
+  it('serves the old certificate until the next one is trusted', async () => {
     authority = await maker.authority();
     await issue();
     await eventually(() => expect(manager.log()).toContain('lacks the authority'));
@@ -171,7 +171,7 @@ describe("the overlay with cert-manager's certificate", () => {
     expect(await manager.ready()).toBe(true);
   });
 
-  it('has needed no right to write certificates, and has written none', async () => {
+  it('needs no right to write certificates, and writes none', async () => {
     expect(await manager.metric('mms_api_requests_total', { code: '403' })).toBe(0);
     const writes = async (resource: string): Promise<Record<string, number>> => {
       const verbs = ['create', 'update', 'patch', 'delete'];
@@ -181,12 +181,12 @@ describe("the overlay with cert-manager's certificate", () => {
     };
     const none = { create: 0, update: 0, patch: 0, delete: 0 };
     expect(await writes('secrets')).toEqual(none);
-    // They are updated to be switched on.
+    // The manager updates them to switch them on.
     for (const { plural } of CONFIGURATIONS)
       expect(await writes(plural)).toMatchObject({ create: 0, patch: 0, delete: 0 });
   });
 
-  it('ends in order within the grace period that its pod has', async () => {
+  it('ends gracefully within the grace period of its pod', async () => {
     const deployment = parse(await readFile(manifests('manager/deployment.yaml'), 'utf8')) as {
       spec: { template: { spec: { terminationGracePeriodSeconds: number } } };
     };
@@ -197,7 +197,7 @@ describe("the overlay with cert-manager's certificate", () => {
     expect(took).toBeLessThan(deployment.spec.template.spec.terminationGracePeriodSeconds);
   });
 
-  it('lets a manager that makes its own certificates take over from it', async () => {
+  it('can be replaced by a manager that makes its own certificates', async () => {
     await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests('rbac'));
     const before = await client.get(SECRETS, SECRET);
     manager = await startTestManager({ kubeconfig: managerKubeconfig, inCluster: true });

@@ -37,14 +37,14 @@ describe(`certificates swapped every 5 s for ${SECONDS} s under load`, () => {
   const admitted = async (): Promise<boolean> =>
     (await dryRunContainers(client, predictorPod('a', 'sk'))).includes('agent');
 
-  it('cost no admission', async () => {
+  it('fail no admission', async () => {
     const until = performance.now() + SECONDS * 1000;
     let swaps = 0;
     const { admissions, failures } = await admitMeanwhile(
       { client, service: 'sk', callers: CALLERS },
       async () => {
         while (performance.now() < until) {
-          // The hardest way: the Secret is gone, authority and all, and everything has to be made anew.
+          // The hardest case: the Secret is deleted with its CA, and the manager has to make all of it again.
           await client.delete(SECRETS, SECRET).catch((thrown: unknown) => {
             if (!isApiError(thrown, 'API_NOT_FOUND')) throw thrown;
           });

@@ -12,7 +12,7 @@ import type { Rendered } from '../support/rendered.ts';
 
 const KEPT = 'helm.sh/resource-policy';
 
-/** By kind and name, without the one annotation that the chart adds. */
+/** By kind and name, without the annotation that the chart adds. */
 function byName(objects: readonly Rendered[]): Record<string, unknown> {
   return Object.fromEntries(
     objects.map((object) => {
@@ -38,17 +38,17 @@ describe('the Helm chart', () => {
   it.each([
     ['standalone', 'default'],
     ['beside-kserve', 'overlays/beside-kserve'],
-  ])('renders in mode %s the objects of manifests/%s; `npm run chart` writes it anew', async (mode, path) => {
+  ])('renders in mode %s the objects of manifests/%s; `npm run chart` updates it', async (mode, path) => {
     const [chart, manifests] = [await renderChart('--set', `mode=${mode}`), await render(path)];
     expect(byName(chart)).toEqual(byName(manifests));
     expect(chart).toHaveLength(manifests.length);
   });
 
-  it('has nothing that `helm lint` complains of', async () => {
+  it('passes `helm lint`', async () => {
     expect(await helm(['lint', '--strict', CHART])).toContain('0 chart(s) failed');
   });
 
-  it('keeps the definitions when it is uninstalled, and with them all InferenceServices', async () => {
+  it('keeps the definitions on uninstall, and so all InferenceServices', async () => {
     const definitions = (await renderChart()).filter(({ kind }) => kind === 'CustomResourceDefinition');
     expect(definitions).toHaveLength(4);
     for (const { metadata } of definitions) {
@@ -65,7 +65,7 @@ describe('the Helm chart', () => {
     });
   });
 
-  it('goes by its values', async () => {
+  it('applies its values', async () => {
     const flags = [
       ...['image.repository=registry.example/mms', 'image.tag=v1', 'replicas=3', 'namespace=models'],
       ...['createNamespace=false', 'extraArgs={--log-level,debug}', 'nodeSelector.disk=ssd'],
@@ -100,13 +100,13 @@ describe('the Helm chart', () => {
     await expect(renderChart('--set', value)).rejects.toThrow(/don't meet the specifications/);
   });
 
-  it('explains every value on its page', async () => {
+  it('documents every value in its README', async () => {
     const values = parse(await readFile(join(CHART, 'values.yaml'), 'utf8')) as Record<string, unknown>;
     const schema = JSON.parse(await readFile(join(CHART, 'values.schema.json'), 'utf8')) as {
       properties: object;
     };
     const page = await readFile(join(CHART, 'README.md'), 'utf8');
-    // `global` is Helm's own.
+    // Helm reserves `global`.
     expect(Object.keys(schema.properties).filter((name) => name !== 'global')).toEqual(Object.keys(values));
     for (const name of Object.keys(values)) expect(page).toMatch(new RegExp(`\`${name}[\`.]`));
   });

@@ -13,7 +13,7 @@ const RESOURCE_QUOTAS: Resource = {
   namespaced: true,
 };
 
-/** On a real API server with a real manager outside of it. */
+/** On a real API server, with a real manager outside of the cluster. */
 describe('mms check', () => {
   let scene: ExplainScene;
 
@@ -33,7 +33,7 @@ describe('mms check', () => {
 
   const WELL = {
     'definitions-served': 'ok',
-    // It runs outside of the cluster.
+    // The manager runs outside of the cluster.
     'deployment-ready': 'warning',
     'manager-may-work': 'unknown',
     'lease-held': 'ok',
@@ -46,18 +46,18 @@ describe('mms check', () => {
     'system-config-readable': 'ok',
   };
 
-  it('finds nothing that failed where all is well', async () => {
+  it('reports no failure on a healthy installation', async () => {
     await eventually(async () => expect(await outcomes()).toMatchObject({ code: 0, checks: WELL }));
     const { stdout } = await scene.mms('check');
     expect(stdout).toMatch(/✓ lease-held .* leads\n/);
   });
 
-  it('warns of what ends soon', async () => {
+  it('warns of a certificate that expires soon', async () => {
     const { code, checks } = await outcomes('--warn-days', '9999');
     expect({ code, trusted: checks['webhook-trusted'] }).toEqual({ code: 0, trusted: 'warning' });
   });
 
-  it('says before an installation what fits', async () => {
+  it('reports with --pre what the cluster supports', async () => {
     expect(await outcomes('--pre')).toMatchObject({
       ...{ code: 0, stderr: '' },
       checks: {
@@ -68,9 +68,9 @@ describe('mms check', () => {
   });
 
   it.each([
-    ['where the webhook lets a pod pass and a quota does not', 'ok', {}],
-    ['that the webhook leaves out', 'failed', { 'control-plane': 'theirs' }],
-  ])('knows of a namespace %s', async (_what, outcome, labels) => {
+    ['where the webhook admits a pod and a quota refuses it', 'ok', {}],
+    ['that the webhook does not select', 'failed', { 'control-plane': 'theirs' }],
+  ])('checks the webhook in a namespace %s', async (_what, outcome, labels) => {
     const name = `trial-${outcome}`;
     await scene.client.create(NAMESPACES, { metadata: { name, labels } });
     if (outcome === 'ok') await noPodsIn(name);
@@ -82,7 +82,7 @@ describe('mms check', () => {
     const quota = { namespace, name: 'none' };
     const hard = { pods: '0' };
     await scene.client.create(RESOURCE_QUOTAS, { metadata: quota, spec: { hard } } as KubernetesObject);
-    // In the place of the controller that counts.
+    // Written by the test, because no quota controller runs.
     const status = { hard, used: hard };
     await scene.client.patch(
       RESOURCE_QUOTAS,
@@ -94,13 +94,13 @@ describe('mms check', () => {
     await eventually(() => expect(scene.client.create(PODS, pod, { dryRun: true })).rejects.toThrow('quota'));
   }
 
-  it('fails in another namespace, where no manager runs', async () => {
+  it('fails in a namespace where no manager runs', async () => {
     const { code, stderr, checks } = await outcomes('--manager-namespace', 'elsewhere');
     expect({ code, lease: checks['lease-held'] }).toEqual({ code: 1, lease: 'failed' });
     expect(stderr).toBe('mms: failed: lease-held\n');
   });
 
-  it('fails when the manager is gone, and warns that bad TrainedModels are let in', async () => {
+  it('fails when the manager is gone, and warns that invalid TrainedModels are admitted', async () => {
     await scene.manager.kill('SIGKILL');
     await eventually(async () => {
       const { code, checks } = await outcomes();

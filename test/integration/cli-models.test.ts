@@ -17,7 +17,7 @@ import { predictorPod } from '../support/predictor-pod.ts';
 import { placePod } from '../support/predictor-pods.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/mms.js', import.meta.url));
-/** Why a real API server does not pass requests on to pods whose address is the loopback. */
+/** A real API server does not proxy requests to pods with a loopback address. */
 const NOT_PASSED_ON = /not allowed/;
 
 /** A real API server, a real manager and a real agent; its model server speaks V2, its source is a web server. */
@@ -55,7 +55,7 @@ describe('models from the command line', () => {
     expect(await agent.model('good')).toMatchObject({ phase: 'Loaded' });
   });
 
-  it('changes a model, and is not done before the new version is loaded', async () => {
+  it('changes a model, and returns once the new version is loaded', async () => {
     const uri = scene.source.uri('weights-v2');
     const { code, stdout } = await mms('load', 'good', '-u', uri, '-o', 'json');
     expect(code).toBe(0);
@@ -67,7 +67,7 @@ describe('models from the command line', () => {
     expect((await mms('load', 'good', '-u', uri)).stdout).toBe('trainedmodel/good unchanged\n');
   });
 
-  it('waits through failures, and gives the reason when the time is up', async () => {
+  it('waits through failures, and gives the reason at the timeout', async () => {
     const uri = scene.source.uri('mended');
     const { pathname } = new URL(uri);
     scene.source.misbehave(pathname, (_request, response) => {
@@ -105,7 +105,7 @@ describe('models from the command line', () => {
     expect(waiting.stderr()).toContain('was not Ready when you stopped waiting: InferenceServiceNotFound');
   });
 
-  it('does not wait for what only a person can mend, and says how to see why', async () => {
+  it('does not wait for a failure that only a user can fix, and says how to see the reason', async () => {
     const limits = { memory: '100Mi' };
     await createService(cluster.client, inferenceService('small', { sklearn: { resources: { limits } } }));
     const big = await mms(
@@ -132,13 +132,13 @@ describe('models from the command line', () => {
     expect((await mms('unload', 'huge', '--no-wait')).code).toBe(0);
   });
 
-  it('says which images run', async () => {
+  it('shows the versions that run', async () => {
     const { code, stdout } = await mms('version');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^client: .*\nmanager: none\nagents: .+ \(1 of 1 pod ready\)\n$/);
   });
 
-  it('unloads what has never run', async () => {
+  it('unloads a model that was never loaded', async () => {
     await createService(cluster.client, inferenceService('idle', { sklearn: {} }));
     await cluster.client.create(PODS, predictorPod('idle-0', 'idle'));
     const loaded = await mms(
@@ -162,7 +162,7 @@ describe('models from the command line', () => {
     });
   });
 
-  it('passes on what the webhooks say, and stores nothing in a dry run', async () => {
+  it('passes on warnings and refusals of the webhooks, and stores nothing in a dry run', async () => {
     const args = ['-u', 's3://b/m', '--framework', 'sklearn', '--memory', '1Mi', '--dry-run'];
     const warned = await mms('load', 'trial', '-i', 'no/where', ...args);
     expect(warned).toMatchObject({ code: 0, stdout: 'trainedmodel/trial created (dry run)\n' });
@@ -173,7 +173,7 @@ describe('models from the command line', () => {
     expect((await mms('unload', 'trial')).stderr).toMatch(/there is no TrainedModel "trial"/);
   });
 
-  it('says what is missing with exit code 2', async () => {
+  it('names missing flags with exit code 2', async () => {
     expect(await mms('load', 'new', '-i', 'sk', '-u', 's3://b/m')).toEqual({
       ...{ code: 2, stdout: '' },
       stderr:
@@ -184,7 +184,7 @@ describe('models from the command line', () => {
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('90s or 2m') });
   });
 
-  it('asks a model at an address', async () => {
+  it('sends a request to a model at an address', async () => {
     const request = ['-d', '{"inputs":[]}', '--url', `http://127.0.0.1:${agent.port}`];
     const { code, stdout, stderr } = await mms('infer', 'good', ...request);
     expect({ code, stdout: JSON.parse(stdout) as unknown }).toMatchObject({
@@ -222,7 +222,7 @@ describe('models from the command line', () => {
     expect((await mms('infer', 'god', '-d', '{}')).stderr).toContain('did you mean good');
   });
 
-  it('is told by the API server that a pod cannot be asked, and shows the rest', async () => {
+  it('reports that the API server refuses to proxy to a pod, and shows the rest', async () => {
     const asked = await mms('infer', 'good', '-d', '{"inputs":[]}');
     expect({ code: asked.code, stderr: asked.stderr }).toEqual({
       code: 1,
@@ -235,7 +235,7 @@ describe('models from the command line', () => {
     expect((await mms('top', 'skk')).stderr).toMatch(/InferenceService with models "skk".*did you mean sk\?/);
   });
 
-  it('unloads a model, and says of whom it is not known', async () => {
+  it('unloads a model, and names the replicas whose state is unknown', async () => {
     const { code, stdout, stderr } = await mms('unload', 'tm/good');
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'trainedmodel/good deleted\n' });
     expect(stderr).toMatch(
@@ -246,7 +246,7 @@ describe('models from the command line', () => {
     expect((await mms('unload', 'lost', '--no-wait', '-o', 'json')).stdout).toContain('"waited": false');
   });
 
-  it('is the same from a shell, and ends there at Ctrl-C', async () => {
+  it('works the same from a shell, and ends at Ctrl-C', async () => {
     const run = promisify(execFile);
     const args = [
       LAUNCHER,

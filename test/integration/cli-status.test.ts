@@ -47,7 +47,7 @@ describe('mms status', () => {
 
   afterAll(() => cluster.stop());
 
-  it('shows InferenceServices, those that are missing among them', async () => {
+  it('shows InferenceServices, also those that only models refer to', async () => {
     const { code, stdout, stderr } = await status();
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(
@@ -65,7 +65,7 @@ describe('mms status', () => {
     ]);
   });
 
-  it('shows models where they are asked for, and says who does not exist', async () => {
+  it('shows models on request, and says which name does not exist', async () => {
     const { stdout } = await status('tm/oak', '-o', 'wide');
     expect(stdout).toMatch(/^oak .*MemoryResourceNotAvailable .* needs 4Gi/m);
     expect(stdout).not.toContain('tulip');
@@ -79,7 +79,7 @@ describe('mms status', () => {
     });
   });
 
-  it('prints names as kubectl takes them, and leaves out headings', async () => {
+  it('prints names as kubectl does, and omits headings on request', async () => {
     const service = 'inferenceservice.serving.kserve.io';
     expect((await status('-o', 'name')).stdout).toBe(`${service}/flowers\n${service}/single\n`);
     const { stdout: names } = await status('tm/oak', '-o', 'name');
@@ -90,12 +90,12 @@ describe('mms status', () => {
     expect((await status('-o', 'name', '--watch')).code).toBe(2);
   });
 
-  it('is a document as YAML too', async () => {
+  it('prints a YAML document', async () => {
     const { stdout } = await status('single', '-o', 'yaml');
     expect(stdout).toMatch(/^version: kserve-mms\/status.v1\ninferenceServices:\n {2}- namespace: default\n/);
   });
 
-  it('watches through broken connections, appends what changes, and ends at Ctrl-C', async () => {
+  it('watches through broken connections, appends changes, and ends at Ctrl-C', async () => {
     const port = Number(new URL(cluster.controlPlane.server).port);
     const proxy = await startTcpProxy(port);
     const config = await kubeconfigWith('by-proxy', `:${port}`, `:${proxy.port}`);
@@ -116,7 +116,7 @@ describe('mms status', () => {
       await eventually(() => expect(watching.stderr()).toContain('watching again\n'));
       await cluster.client.delete(TRAINED_MODELS, { namespace: 'default', name: 'rose' });
       await eventually(() => expect(watching.stdout()).toContain('trainedmodel/default/rose is gone\n'));
-      // Not because nothing was looked at: only because nothing of it changed.
+      // The lines were compared, and this one did not change.
       expect(linesOf('stray')).toBe(1);
     } finally {
       watching.interrupt();
@@ -125,7 +125,7 @@ describe('mms status', () => {
     }
   });
 
-  it('watches as a document a line', async () => {
+  it('watches as one JSON document a line', async () => {
     const watching = startCommand(['status', '--kubeconfig', kubeconfig, '-o', 'json', '--watch', 'stray']);
     await eventually(() => expect(watching.stdout()).toMatch(/\n$/));
     watching.interrupt();
@@ -134,7 +134,7 @@ describe('mms status', () => {
     expect(JSON.parse(line)).toMatchObject({ models: [{ name: 'stray' }] });
   });
 
-  it('says which right is missing', async () => {
+  it('names the missing right', async () => {
     const config = await kubeconfigWith('nobody', cluster.controlPlane.token, NOBODY);
     const { code, stderr } = await runCommand(['status', '--kubeconfig', config]);
     expect(code).toBe(1);
@@ -146,7 +146,7 @@ describe('mms status', () => {
     );
   });
 
-  it('counts no requests of pods that it may not ask, and says which right is missing', async () => {
+  it('does not count requests of pods that it may not read, and names the missing right', async () => {
     const role = {
       ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'reader' } },
       rules: [
@@ -174,7 +174,7 @@ describe('mms status', () => {
     );
   });
 
-  it('says how to install where nothing is installed', async () => {
+  it('says how to install when the definitions are missing', async () => {
     const bare = await testControlPlane();
     try {
       const { code, stderr } = await runCommand(['status', '--kubeconfig', bare.kubeconfigPath]);
@@ -185,7 +185,7 @@ describe('mms status', () => {
     }
   });
 
-  it('says where it looked when nobody answers', async () => {
+  it('names the address when the API server does not answer', async () => {
     const config = await kubeconfigWith('nowhere', cluster.controlPlane.server, 'https://127.0.0.1:1');
     const { code, stderr } = await runCommand(['status', '--kubeconfig', config]);
     expect(code).toBe(1);

@@ -31,7 +31,7 @@ interface Result {
   readonly stderr: string;
 }
 
-/** Runs the command as a user would, with a cache of its own. */
+/** Runs the command as a user would, with its own cache. */
 function mms(...args: string[]): Promise<Result> {
   const env = { ...process.env, XDG_CACHE_HOME: cacheHome, KUBEBUILDER_ASSETS: assets };
   return new Promise((resolve) => {
@@ -47,13 +47,13 @@ function pidsIn(status: string): number[] {
 }
 
 describe('mms cluster', () => {
-  it.each(['env', 'status'])('%s says how to start one when there is none', async (command) => {
+  it.each(['env', 'status'])('%s says how to start a cluster when there is none', async (command) => {
     const { code, stdout, stderr } = await mms('cluster', command);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/start it with: \S*mms(\.js)? cluster up/);
   });
 
-  it('up leaves one running, which a second up finds, and down removes', async () => {
+  it('up starts a cluster, a second up finds it, and down removes it', async () => {
     const up = await mms('cluster', 'up');
     const kubeconfig = join(cacheHome, 'kserve-mms', 'cluster', 'default', 'kubeconfig');
     expect(up).toMatchObject({ code: 0, stdout: `export KUBECONFIG=${kubeconfig}\n` });
@@ -74,7 +74,7 @@ describe('mms cluster', () => {
     expect((await mms('cluster', 'down')).stderr).toMatch(/no cluster to stop/);
   });
 
-  it('lets a namespace that is deleted end, with what is in it, so that it can be created again', async () => {
+  it('removes a deleted namespace and its objects, so that it can be created again', async () => {
     await mms('cluster', 'up');
     const config = new KubeConfig();
     config.loadFromFile(join(cacheHome, 'kserve-mms', 'cluster', 'default', 'kubeconfig'));
@@ -89,7 +89,7 @@ describe('mms cluster', () => {
         body: { metadata: { name: 'petals', finalizers } },
       });
       await core.deleteNamespace(metadata);
-      // What has a finalizer of its own holds its namespace, as in any cluster, until that is taken away.
+      // An object with a finalizer keeps its namespace until the finalizer is removed, as in any cluster.
       if (finalizers.length > 0) {
         await eventually(async () =>
           expect(await core.readNamespacedConfigMap({ namespace: 'flowers', name: 'petals' })).toMatchObject({
@@ -108,7 +108,7 @@ describe('mms cluster', () => {
     expect((await mms('cluster', 'down')).code).toBe(0);
   });
 
-  it('up replaces one of which a process was killed', async () => {
+  it('up replaces a cluster with a killed process', async () => {
     await mms('cluster', 'up', '--name', 'second');
     const [etcd, apiserver] = pidsIn((await mms('cluster', 'status', '--name', 'second')).stdout);
     process.kill(apiserver!, 'SIGKILL');

@@ -19,9 +19,9 @@ const run = promisify(execFile);
 let directory = '';
 let environment: NodeJS.ProcessEnv;
 
-/** Milliseconds after which a terminal at which nothing happens is given up. */
+/** A terminal without output is given up after this many milliseconds. */
 const PATIENCE = 60_000;
-/** The network's time, once. */
+/** Includes one download. */
 const INSTALLING = 300_000;
 
 const shell = (name: string): PackagedProgram => ({
@@ -31,10 +31,10 @@ const describeIn = async (name: string): Promise<typeof describe.skip> =>
   (await canHave(shell(name), `completion in ${name}`)) ? describe : describe.skip;
 const [describeInZsh, describeInFish] = [await describeIn('zsh'), await describeIn('fish')];
 
-/** Arguments: what is run first, what is typed, and the file that gets the command line as it is after the Tab key. */
+/** Arguments: the setup commands, the text to type, and the file that receives the command line after the Tab key. */
 const ZSH_AT_A_TERMINAL = fileURLToPath(new URL('completion-terminal.zsh', import.meta.url));
 
-/** The programs of package.json's `bin`, in a directory of the PATH, as npm puts them there. */
+/** Links the programs of package.json's `bin` into a directory of the PATH, as npm does. */
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'kserve-mms-path-'));
   for (const [name, file] of [
@@ -49,8 +49,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-describe('bash, told of the completion,', () => {
-  /** What bash would offer, for the words as it splits them. */
+describe('bash with the completion script', () => {
+  /** The words that bash would offer, given the words as bash splits them. */
   async function offered(...words: readonly string[]): Promise<string[]> {
     const script = `eval "$(mms completion bash)"
 COMP_WORDS=(mms "$@"); COMP_CWORD=$#; _mms; printf '%s\\n' "\${COMPREPLY[@]}"`;
@@ -76,10 +76,10 @@ COMP_WORDS=(mms "$@"); COMP_CWORD=$#; _mms; printf '%s\\n' "\${COMPREPLY[@]}"`;
 describeInZsh('zsh', () => {
   beforeAll(() => installedProgram(shell('zsh')), INSTALLING);
 
-  /** What stands in the command line after the Tab key, in a zsh at a terminal. */
-  async function afterTab(line: string, told: string): Promise<string> {
+  /** The command line after the Tab key, in a zsh at a terminal. */
+  async function afterTab(line: string, setup: string): Promise<string> {
     const file = join(await mkdtemp(join(directory, 'zsh-')), 'line');
-    const script = ['-f', ZSH_AT_A_TERMINAL, told, line, file];
+    const script = ['-f', ZSH_AT_A_TERMINAL, setup, line, file];
     await run('zsh', script, { env: environment, timeout: PATIENCE });
     return readFile(file, 'utf8');
   }
@@ -98,7 +98,7 @@ describeInZsh('zsh', () => {
     expect(await afterTab(line, BY_EVAL)).toBe(expected);
   });
 
-  it('completes from a file in its fpath, at the first key', async () => {
+  it('completes at the first key from a file in its fpath', async () => {
     const functions = await mkdtemp(join(directory, 'functions-'));
     const { stdout } = await run('mms', ['completion', 'zsh'], { env: environment });
     await writeFile(join(functions, '_mms'), stdout);
@@ -106,7 +106,7 @@ describeInZsh('zsh', () => {
   });
 });
 
-describeInFish('fish, told of the completion,', () => {
+describeInFish('fish with the completion script', () => {
   beforeAll(() => installedProgram(shell('fish')), INSTALLING);
 
   /** Words and descriptions, as fish lists them. */
@@ -129,8 +129,8 @@ describeInFish('fish, told of the completion,', () => {
   });
 });
 
-describe('kubectl, with our programs in its PATH,', () => {
-  it('has mms as a command of its own', async () => {
+describe('kubectl with our programs in its PATH', () => {
+  it('has the command mms', async () => {
     const { stdout } = await run('kubectl', ['mms', '--help'], { env: environment });
     expect(stdout).toContain('Multi-model serving for KServe');
     expect(stdout).toMatch(/^ {2}analyze/m);
@@ -144,7 +144,7 @@ describe('kubectl, with our programs in its PATH,', () => {
 });
 
 describe('the scripts', () => {
-  it.each(['bash', 'zsh', 'fish'])('for %s ask mms for what it has', async (name) => {
+  it.each(['bash', 'zsh', 'fish'])('for %s call mms for the words', async (name) => {
     const { code, stdout } = await runCommand(['completion', name]);
     expect(code).toBe(0);
     expect(stdout).toContain('__complete');
@@ -159,7 +159,7 @@ describe('the scripts', () => {
   });
 });
 
-describe('names of the cluster', () => {
+describe('names from the cluster', () => {
   let controlPlane: ControlPlane;
 
   beforeAll(async () => {
@@ -184,7 +184,7 @@ describe('names of the cluster', () => {
     expect(await namesFor(argument, flags)).toEqual(expected);
   });
 
-  it('are none, without a word, where there is no cluster', async () => {
+  it('are empty, without an error, when there is no cluster', async () => {
     expect(await namesFor('model', new Map([['kubeconfig', '/nowhere']]))).toEqual([]);
   });
 });

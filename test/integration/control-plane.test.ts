@@ -69,7 +69,7 @@ describe('stopping a control plane', () => {
 });
 
 describe('a program that is killed', () => {
-  it.each(['SIGKILL', 'SIGTERM'] as const)('takes its control plane with it (%s)', async (signal) => {
+  it.each(['SIGKILL', 'SIGTERM'] as const)('stops its control plane too (%s)', async (signal) => {
     const script = join(import.meta.dirname, '..', 'support', 'start-and-wait.ts');
     const program = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = (await once(program.stdout, 'data')) as [Buffer];
@@ -84,7 +84,7 @@ describe('a program that is killed', () => {
 });
 
 describe('a control plane in a given directory', () => {
-  it('is started again with its data, for a user of its own and with ServiceAccount admission on', async () => {
+  it('starts again with its data, an additional user and ServiceAccount admission', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'control-plane-test-'));
     const users = [{ name: 'viewer', token: 'let-"me",in', groups: ['readers', 'others'] }];
     try {
@@ -110,7 +110,7 @@ describe('a control plane in a given directory', () => {
     }
   });
 
-  it('fails with the end of the log, and leaves nothing, when the API server does not start', async () => {
+  it('fails with the end of the log, and leaves no files, when the API server does not start', async () => {
     const failing = testControlPlane({ apiServerFlags: ['--no-such-flag'] });
     await expect(failing).rejects.toMatchObject({
       code: 'CONTROL_PLANE_START_FAILED',

@@ -28,8 +28,8 @@ import type { ManagedCluster } from '../support/managed-cluster.ts';
 import { unpacked } from '../support/unpacked.ts';
 
 /**
- * What KServe's own webhook answered, of v0.17.0 and, byte for byte the same, of v0.20.0, on a real API server. With RECORD_KSERVE=1 this test asks it again, which takes
- * KServe's manager (built once, some ten minutes) and a minute.
+ * What KServe's own webhook of v0.17.0 answered on a real API server; v0.20.0 answers the same, byte for byte.
+ * RECORD_KSERVE=1 records it again, which takes KServe's manager (built once, about ten minutes) and a minute.
  */
 const FILE = new URL('credential-goldens.json', import.meta.url);
 const PAGE = new URL('../../docs/credential-places.md', import.meta.url);
@@ -64,7 +64,7 @@ function answerIn(outcome: CredentialOutcome): CredentialAnswer | CredentialOutc
   return outcome.kind === 'admitted' ? outcome.answer : outcome;
 }
 
-describe('the credentials of an agent are those that KServe gives it', () => {
+describe('the agent gets the same credentials as from KServe', () => {
   it.each(CREDENTIAL_CASES)('$name', (one) => {
     const outcome = outcomeOf(one);
     const expected = asOurs(one, recorded[one.name]!);
@@ -73,14 +73,14 @@ describe('the credentials of an agent are those that KServe gives it', () => {
   });
 });
 
-describe('what is left out is said in the log, where a warning might reach anyone', () => {
+describe('omitted credentials are reported in the log, because a warning might reach any user', () => {
   it.each(CREDENTIAL_CASES.filter(({ differs }) => differs?.warning !== undefined))('$name', (one) => {
     expect(outcomeOf(one).kind).toBe('admitted');
     expect(cluster.manager.log()).toContain(one.differs!.warning!);
   });
 });
 
-/** Every value of every Secret but the plain flags, as it is and as base64; the one host is there by contract. */
+/** Every value of every Secret except plain flags, as text and as base64. The one host is public by contract. */
 const SECRET_VALUES = CREDENTIAL_CASES.flatMap(({ secrets = {} }) => Object.values(secrets))
   .flatMap(({ data }) => Object.values(data))
   .filter((value) => value.includes('canary'))
@@ -91,7 +91,7 @@ function expectNoValueIn(text: string): void {
   expect(text).not.toMatch(/canary/i);
 }
 
-describe('no value of a Secret is to be seen', () => {
+describe('no value of a Secret appears', () => {
   beforeAll(async () => {
     for (const one of CREDENTIAL_CASES) {
       await cluster.client.create(PODS, podOf(one) as KubernetesObject).catch(() => undefined);
@@ -103,7 +103,7 @@ describe('no value of a Secret is to be seen', () => {
     for (const outcome of outcomes.values()) expectNoValueIn(JSON.stringify(outcome));
   });
 
-  it('in an answer to somebody who asks the webhook itself', async () => {
+  it('in the answer to a direct request to the webhook', async () => {
     for (const one of CREDENTIAL_CASES) {
       const { response } = await reviewAt(cluster.manager.ports.webhook, podOf(one) as KubernetesObject);
       expectNoValueIn(JSON.stringify(response));
@@ -121,7 +121,7 @@ describe('no value of a Secret is to be seen', () => {
   });
 
   it.each(['explain tm/m1', 'explain isvc/sk', 'status', 'analyze', 'check'])(
-    'in what mms %s says',
+    'in the output of mms %s',
     async (command) => {
       const kubeconfig = ['--kubeconfig', cluster.controlPlane.kubeconfigPath];
       const { stdout, stderr } = await runCommand([...command.split(' '), ...kubeconfig]);
@@ -130,7 +130,7 @@ describe('no value of a Secret is to be seen', () => {
     },
   );
 
-  it('in an archive of diagnostics', async () => {
+  it('in a diagnostics archive', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-canary-'));
     const file = join(directory, 'all.tar.gz');
     const { kubeconfigPath } = cluster.controlPlane;
@@ -161,7 +161,7 @@ describe('no value of a Secret is to be seen', () => {
 
 describe('docs/credential-places.md', () => {
   const [inputs = '', differences = ''] = readFileSync(PAGE, 'utf8').split('## Where it differs from KServe');
-  /** What the last column of the tables with goldens names. */
+  /** The names in the last column of the tables with goldens. */
   const named = (text: string): string[] =>
     text
       .split('\n\n')
@@ -172,7 +172,7 @@ describe('docs/credential-places.md', () => {
       .sort();
   const namesOf = (cases: readonly CredentialCase[]): string[] => cases.map(({ name }) => name).sort();
 
-  it('lists every input, each with its goldens', () => {
+  it('lists every input with its goldens', () => {
     expect(named(inputs)).toEqual(namesOf(CREDENTIAL_CASES));
   });
 
@@ -183,7 +183,7 @@ describe('docs/credential-places.md', () => {
   });
 });
 
-/** KServe's answer with every difference there may be; each says why. */
+/** KServe's answer with the documented differences, each of which has a reason. */
 function asOurs({ differs }: CredentialCase, kserve: RecordedAnswer): RecordedAnswer {
   if (differs === undefined) return kserve;
   const { env = {}, answer } = differs;

@@ -19,12 +19,12 @@ import { predictorPod } from '../support/predictor-pod.ts';
 import { unpacked } from '../support/unpacked.ts';
 
 const NOBODY = 'nobody-token';
-/** Planted wherever an object can hold one; it must be nowhere in the archive. */
+/** Planted wherever an object can hold a secret. The archive must not contain it. */
 const SECRET = 'hunter2';
-/** Where payloads are logged. */
+/** Where the logger sends payloads. */
 const SINK = `http://sender:${SECRET}@sink.example/logs?token=${SECRET}`;
 
-/** A real API server and manager; no node has the pods, so that there are neither logs nor agents to ask. */
+/** A real API server and manager. The pods run on no node, so there are neither logs nor agents to read. */
 describe('mms diagnostics', () => {
   let cluster: ManagedCluster;
   let directory: string;
@@ -70,7 +70,7 @@ describe('mms diagnostics', () => {
     return runCommand(['diagnostics', ...kubeconfig, '--file', file, ...more]);
   }
 
-  it('puts what there is into an archive of its owner, and says what it could not have', async () => {
+  it('writes an archive that only its owner can read, and lists what it could not collect', async () => {
     const file = join(directory, 'whole.tar.gz');
     const { code, stdout, stderr } = await diagnostics(file);
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${file}\n` });
@@ -86,7 +86,7 @@ describe('mms diagnostics', () => {
     expect(stderr).toContain('not had: the agent of default/flowers-1');
   });
 
-  it('holds no secret, wherever it was planted', async () => {
+  it('contains no secret, wherever it was planted', async () => {
     const file = join(directory, 'planted.tar.gz');
     await diagnostics(file);
     const holders = [...(await unpacked(file))].filter(([, text]) => text.includes(SECRET));
@@ -97,10 +97,10 @@ describe('mms diagnostics', () => {
     expect(cluster.manager.log()).not.toContain(SECRET);
   });
 
-  it('does not write over a file unless it is told to', async () => {
+  it('overwrites no file without --force', async () => {
     const file = join(directory, 'kept.tar.gz');
     await writeFile(file, 'mine');
-    // It is refused before anything is gathered.
+    // The command refuses before it collects anything.
     expect(await diagnostics(file)).toEqual({
       ...{ code: 1, stdout: '' },
       stderr: `mms: cannot write ${file}: it is there already; name another with --file, or add --force\n`,
@@ -110,7 +110,7 @@ describe('mms diagnostics', () => {
     expect((await unpacked(file)).has('about.yaml')).toBe(true);
   });
 
-  it('is not written when nothing can be had', async () => {
+  it('writes no archive when nothing can be collected', async () => {
     const nowhere = join(directory, 'nowhere.yaml');
     const cluster = { name: 'c', cluster: { server: 'https://127.0.0.1:1' } };
     const contexts = [{ name: 'c', context: { cluster: 'c', user: 'u' } }];
@@ -134,7 +134,7 @@ describe('mms diagnostics', () => {
     await expect(access(file)).rejects.toThrow('ENOENT');
   });
 
-  it('is written for a user without any right, too, and says of everything that it is missing', async () => {
+  it('writes an archive for a user without any right, and lists everything as missing', async () => {
     const { kubeconfigPath, token } = cluster.controlPlane;
     const kubeconfig = join(directory, 'nobody.kubeconfig');
     await writeFile(kubeconfig, (await readFile(kubeconfigPath, 'utf8')).replaceAll(token, NOBODY));

@@ -17,7 +17,9 @@ import { placePod } from '../support/predictor-pods.ts';
 
 const NO_RUNTIME = { reason: 'NoSupportingRuntime', message: 'no runtime serves sklearn' };
 
-/** A real API server, a real manager, and agents where one has to fail; faults are prepared one by one. */
+/**
+ * A real API server, a real manager, and real agents where a fault needs one. Each fault is prepared before its case.
+ */
 describe('mms explain', () => {
   let scene: ExplainScene;
   let client: ApiClient;
@@ -34,7 +36,7 @@ describe('mms explain', () => {
 
   const FAULTS: readonly Fault[] = [
     {
-      fault: 'the name is misspelt',
+      fault: 'the name is misspelled',
       prepare: () => createModel(client, trainedModel('tulip', 'nowhere')),
       ask: ['tm/tulipp'],
       broken: 'model-exists',
@@ -48,7 +50,7 @@ describe('mms explain', () => {
       words: /no InferenceService nowhere/,
     },
     {
-      fault: 'the name of the InferenceService is misspelt',
+      fault: 'the name of the InferenceService is misspelled',
       prepare: async () => {
         await createService(client, inferenceService('blossoms'));
         await createModel(client, trainedModel('violet', 'blosoms'));
@@ -94,7 +96,7 @@ describe('mms explain', () => {
       words: /needs 200Mi, but 100Mi/,
     },
     {
-      fault: 'the ConfigMap is somebody else’s',
+      fault: 'the ConfigMap belongs to another owner',
       prepare: async () => {
         const owner = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'other', uid: 'some-uid' };
         await client.create(CONFIG_MAPS, {
@@ -113,7 +115,7 @@ describe('mms explain', () => {
       fault: 'models.json is full',
       prepare: async () => {
         await createService(client, inferenceService('full'));
-        // As long as a URI may be; 1 MiB is what a ConfigMap holds.
+        // The URI has the maximal length; a ConfigMap holds 1 MiB.
         const storageUri = `s3://bucket/${'x'.repeat(4_000)}`;
         const names = Array.from({ length: 260 }, (_none, index) => `filling-${index}`);
         await Promise.all(
@@ -126,7 +128,7 @@ describe('mms explain', () => {
       words: /the ConfigMap is full/,
     },
     {
-      fault: 'nobody makes pods',
+      fault: 'nothing creates pods',
       prepare: () => scene.served('podless'),
       ask: ['tm/podless'],
       broken: 'pods-exist',
@@ -148,7 +150,7 @@ describe('mms explain', () => {
       words: /NoSupportingRuntime: no runtime serves sklearn.*apply a ServingRuntime/s,
     },
     {
-      fault: 'there is no runtime, by KServe',
+      fault: 'there is no runtime, as KServe reports it',
       prepare: () =>
         scene.sayOf('runtimeless', {
           conditions: [{ type: 'Ready', status: 'False' }],
@@ -203,7 +205,7 @@ describe('mms explain', () => {
       words: /unready-0 \(kserve-container\)/,
     },
     {
-      fault: 'nothing listens where the agent should',
+      fault: 'nothing listens on the port of the agent',
       prepare: async () => {
         await scene.served('mute');
         const [statusPort = 0, agentPort = 0] = await freePorts(2);
@@ -214,14 +216,14 @@ describe('mms explain', () => {
       words: /mute-0: agent not reachable/,
     },
     {
-      fault: 'kubelet has not brought the ConfigMap',
+      fault: 'kubelet has not updated the ConfigMap',
       prepare: () => scene.servedByAgent('behind', { mirrored: false }),
       ask: ['tm/behind'],
       broken: 'agent-has-config',
       words: /Queued/,
     },
     {
-      fault: 'the source refuses',
+      fault: 'the source refuses the download',
       prepare: () =>
         scene.servedByAgent('undownloaded', {
           mirrored: true,

@@ -9,8 +9,8 @@ import { predictorPod } from '../support/predictor-pod.ts';
 
 const WEBHOOK = { name: WEBHOOK_CONFIGURATION };
 
-/** Faults of pods, and in the end those of the installation, one after the other on a real API server with a real manager. */
-describe('mms explain of a pod, and of an installation that is broken', () => {
+/** Faults of pods, then faults of the installation, one after another on a real API server with a real manager. */
+describe('mms explain of a pod and of a broken installation', () => {
   let scene: ExplainScene;
   let client: ApiClient;
 
@@ -50,7 +50,7 @@ describe('mms explain of a pod, and of an installation that is broken', () => {
       words: /annotation/,
     },
     {
-      fault: 'the namespace is passed over',
+      fault: 'the webhook does not select the namespace',
       prepare: async () => {
         await client.create(NAMESPACES, {
           metadata: { name: 'passed-over', labels: { 'control-plane': 'x' } },
@@ -64,7 +64,7 @@ describe('mms explain of a pod, and of an installation that is broken', () => {
       words: /control-plane DoesNotExist/,
     },
     {
-      fault: 'the pod has a container named agent of its own',
+      fault: 'the pod has its own container named agent',
       prepare: async () => {
         await client.create(
           PODS,
@@ -80,7 +80,7 @@ describe('mms explain of a pod, and of an installation that is broken', () => {
     },
   ];
 
-  /** These end the manager; the order matters. */
+  /** These end the manager, so their order matters. */
   const LAST_FAULTS: readonly Fault[] = [
     {
       fault: 'no manager runs',
@@ -90,7 +90,7 @@ describe('mms explain of a pod, and of an installation that is broken', () => {
       words: /last renewed it .* ago/,
     },
     {
-      fault: 'nobody answers the webhook',
+      fault: 'nothing answers at the address of the webhook',
       prepare: () => Promise.resolve(),
       ask: ['pod/early-0'],
       broken: 'webhook-answers',

@@ -13,12 +13,12 @@ import { addressOfThisMachine } from '../support/played-node.ts';
 import { startSklearnserver, testSklearnserver } from '../support/sklearnserver.ts';
 import type { TestSklearnserver } from '../support/sklearnserver.ts';
 
-/** What the models of the servers answer: those of the pods of their own, and those of the shared pods. */
+/** What the models answer on their own servers and on the shared server. */
 const ANSWERS = { rose: { own: 1, shared: 1 }, tulip: { own: 1, shared: 2 } } as const;
 type Model = keyof typeof ANSWERS;
 const MODELS = Object.keys(ANSWERS) as Model[];
 
-/** A real API server that passes requests on to real model servers; it refuses to for pods on the loopback. */
+/** A real API server, which proxies requests to real model servers. It refuses loopback addresses. */
 describe('mms fold --compare with real model servers', () => {
   let cluster: ManagedCluster;
   let root = '';
@@ -66,7 +66,7 @@ describe('mms fold --compare with real model servers', () => {
     return server;
   }
 
-  /** A pod as a node would tell of it, at this machine's address. No agent is in front of the server. */
+  /** A running pod at this machine's address. No agent is in front of the server. */
   async function placeServer(service: string, containerPort: number): Promise<void> {
     const pod = {
       metadata: {
@@ -94,7 +94,7 @@ describe('mms fold --compare with real model servers', () => {
   const compare = (...args: readonly string[]) =>
     runCommand(['fold', '--kubeconfig', cluster.controlPlane.kubeconfigPath, '--compare', root, ...args]);
 
-  it('finds the model that was trained on other data, and only that one', async () => {
+  it('reports only the model that was trained on other data', async () => {
     const { code, stdout, stderr } = await compare();
     expect(code).toBe(1);
     expect(stdout).toMatch(/^rose +sklearn-shared +rose\.json +Alike$/m);
@@ -104,11 +104,11 @@ describe('mms fold --compare with real model servers', () => {
     expect(stderr).toMatch(/1 of 2 models must not be moved yet: tulip\n/);
   });
 
-  it('is content with those that answer alike', async () => {
+  it('succeeds for models with equal answers', async () => {
     expect((await compare('rose')).code).toBe(0);
   });
 
-  it('finds a request that the server refuses', async () => {
+  it('reports a request that the server refuses', async () => {
     await writeFile(join(root, 'rose.bad.json'), '{"instances": "none"}');
     const { code, stdout } = await compare('rose');
     expect(code).toBe(1);

@@ -47,8 +47,8 @@ const ALL = [...MODELS, ...Object.keys(OTHERS)];
 const SHARED = 'sklearn-shared';
 
 /**
- * KServe's own manager and ours make and keep what is there; our agent runs as it is shipped. What they have no node for is played:
- * kubelet, kube-proxy, and the model servers, which answer with what they were given to load.
+ * KServe's manager and ours are real, and our agent runs as shipped. Kubelet, kube-proxy and the model servers are
+ * emulated; the servers answer with the content that they loaded.
  */
 describe('mms fold --apply, --retire and --undo in a cluster with KServe', () => {
   let cluster: KServeCluster;
@@ -81,7 +81,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
         protocolVersion: 'v2',
         storageUri: scene.source.uri(OTHERS[name]?.shared ?? name),
       };
-      // A webhook that has just been registered is asked a moment later.
+      // The API server calls a new webhook a moment after its registration.
       await eventually(() => createService(cluster.client, inferenceService(name, { model })));
       await writeFile(join(requests, `${name}.json`), '{}');
     }
@@ -101,7 +101,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     await rm(requests, { recursive: true, force: true });
   });
 
-  /** One server for the pods of all InferenceServices of one model. */
+  /** One server serves the pods of all single-model InferenceServices. */
   async function startOldServer(): Promise<Server> {
     const server = createServer((request, response) => {
       request.resume();
@@ -115,7 +115,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
 
   async function serve(deployment: string): Promise<ServedBy> {
     if (deployment !== `${SHARED}-predictor`) return { port: (old.address() as AddressInfo).port };
-    // The pod before it has been deleted, and its volumes with it.
+    // The previous pod has been deleted with its volumes.
     await shared?.kill('SIGKILL');
     await endMirror();
     endMirror = mirrorConfigMap(cluster.client, `modelconfig-${SHARED}-0`, scene.config);
@@ -123,7 +123,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     return shared;
   }
 
-  /** What a client of the old name gets. */
+  /** The answer to a client that uses the old name. */
   async function ask(name: string): Promise<string> {
     const response = await fetch(`http://${proxy.pick(`${name}-predictor`)}/v2/models/${name}/infer`, {
       ...{ method: 'POST', body: '{}' },
@@ -133,7 +133,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     return (JSON.parse(text) as { content: string }).content;
   }
 
-  /** Calls the old names all the while. */
+  /** Calls the old names during the work. */
   function called<T>(what: string, work: () => Promise<T>): Promise<T> {
     const calls = { names: MODELS, callers: CALLERS, pauseMs: 20, ask, expected: (name: string) => name };
     return whileCalled(what, calls, work);
@@ -151,7 +151,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
   const replicasOf = async (name: string): Promise<number | undefined> =>
     (await cluster.client.get(DEPLOYMENTS, at(`${name}-predictor`))).spec?.replicas;
 
-  it('moves models whose answers are alike, and names those whose are not', async () => {
+  it('moves models with equal answers, and names the others', async () => {
     const { code, stdout, stderr } = await called('fold --apply', () =>
       fold('--apply', ...ALL, ...compared()),
     );
@@ -164,23 +164,23 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
       expect(stdout).toContain(because);
       expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(state === 'Moved' ? 2 : 1);
     }
-    // Each step is told.
+    // The command reports each step.
     expect(stderr).toContain(`InferenceService ${SHARED} made`);
     expect(stderr).toContain('rose: answers are alike (1 request)');
   }, 240_000);
 
-  it('has a name that both have understood as that of the model, and says so', async () => {
+  it("takes a name that both kinds have as the model's, and says so", async () => {
     const { stdout, stderr } = await runCommand(['explain', '--kubeconfig', kubeconfig, 'rose']);
     expect(stdout).toContain('TrainedModel');
     expect(stderr).toContain('mms explain isvc/rose');
   }, 60_000);
 
-  it('does nothing when it is run again', async () => {
+  it('does nothing when it runs again', async () => {
     const { code, stderr } = await fold('--apply', ...MODELS, ...compared());
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   }, 60_000);
 
-  it("leaves the old names with the shared pods alone, over restarts of KServe's manager and changes of its objects", async () => {
+  it("routes the old names to the shared pods alone, across restarts of KServe's manager and changes of its objects", async () => {
     await called('fold --retire', async () => {
       expect(rowsOf((await fold('--retire', ...MODELS)).stdout)).toEqual(
         MODELS.map((name) => [name, SHARED, 'Retired']),
@@ -193,7 +193,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
       await eventually(() =>
         cluster.client.patch(INFERENCE_SERVICES, at('rose'), { type: 'merge', body: change }),
       );
-      // The new manager has been at work once it has told the Deployment of the change.
+      // The new manager is active once it has written the change to the Deployment.
       await eventually(async () => {
         const { metadata, spec } = (await cluster.client.get(
           DEPLOYMENTS,
@@ -210,7 +210,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     });
   }, 240_000);
 
-  it('follows the shared pods without KServe, and after a new start of our manager', async () => {
+  it('routes to the shared pods without KServe, and after a restart of our manager', async () => {
     await manager.kill('SIGKILL');
     await cluster.client.delete(ENDPOINT_SLICES, at(await sliceOf('iris')));
     manager = await startTestManager({ kubeconfig, args: ['--trained-model-status=beside'] });
@@ -224,7 +224,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     return items[0]?.metadata.name ?? '';
   };
 
-  it('goes all the way back', async () => {
+  it('undoes everything', async () => {
     const { code, stdout, stderr } = await called('fold --undo', () => fold('--undo', ...ALL));
     expect({ code, rows: rowsOf(stdout), stderr: code === 0 ? '' : stderr }).toEqual({
       ...{ code: 0, stderr: '' },
@@ -238,7 +238,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     expect(await getIfThere(cluster.client, INFERENCE_SERVICES, at(SHARED))).toBeUndefined();
   }, 240_000);
 
-  it('leads nobody to the shared pods any more by an annotation that was removed while no manager ran', async () => {
+  it('routes no name to the shared pods after its annotation was removed while no manager ran', async () => {
     expect((await fold('--apply', 'tulip', 'iris', '--skip-comparing')).code).toBe(0);
     await eventually(() => expect(proxy.endpointsOf('tulip-predictor')).toHaveLength(2));
     await manager.kill('SIGKILL');
@@ -248,7 +248,10 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     expect((await fold('--undo', 'tulip', 'iris')).code).toBe(0);
   }, 240_000);
 
-  /** What `mms fold` has told when it is killed. The next run waits until its Lease has ended; unit/cli/fold/move-run has all steps. */
+  /**
+   * What `mms fold` has reported when the test kills it. The next run waits for its Lease to expire.
+   * unit/cli/fold/move-run covers all steps.
+   */
   const kills = sized({
     check: {
       apply: ['will also route to the shared'],
@@ -267,26 +270,26 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     },
   });
 
-  describe('cut short', () => {
-    /** In a process of its own, which can be killed. */
-    function start(...args: readonly string[]): { child: ChildProcess; told: () => string } {
+  describe('interrupted', () => {
+    /** Starts a separate process, which the test can kill. */
+    function start(...args: readonly string[]): { child: ChildProcess; output: () => string } {
       const all = [LAUNCHER, 'fold', '--kubeconfig', kubeconfig, ...args];
       const child = spawn(process.execPath, all, { stdio: ['ignore', 'ignore', 'pipe'] });
       const chunks: Buffer[] = [];
       child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
-      return { child, told: () => Buffer.concat(chunks).toString('utf8') };
+      return { child, output: () => Buffer.concat(chunks).toString('utf8') };
     }
 
     async function killedAfter(words: string, ...args: readonly string[]): Promise<void> {
-      const { child, told } = start(...args);
+      const { child, output } = start(...args);
       const exited = once(child, 'exit');
-      await eventually(() => expect(told()).toContain(words), 60_000, 5);
+      await eventually(() => expect(output()).toContain(words), 60_000, 5);
       child.kill('SIGKILL');
       await exited;
     }
 
     it(
-      'by kill -9, a run is taken up by the next one',
+      'by kill -9, the next run continues',
       async () => {
         const apply = ['--apply', ...MODELS, ...compared()];
         await called('fold killed and run again', async () => {
@@ -309,10 +312,10 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
       sized({ check: 300_000, soak: 900_000 }),
     );
 
-    it('of two at once, one refuses and names the other', async () => {
-      const { child, told } = start('--apply', ...MODELS, ...compared());
+    it('by another run: the second refuses and names the first', async () => {
+      const { child, output } = start('--apply', ...MODELS, ...compared());
       const exited = once(child, 'exit');
-      await eventually(() => expect(told()).toContain(`InferenceService ${SHARED} made`), 60_000, 5);
+      await eventually(() => expect(output()).toContain(`InferenceService ${SHARED} made`), 60_000, 5);
       const second = await fold('--apply', ...MODELS, ...compared());
       child.kill('SIGKILL');
       await exited;

@@ -24,8 +24,9 @@ import { MOVING, predictionAt, protocolOfModel, requestOf, STAYING } from '../su
 import type { Protocol } from '../support/twelve-services.ts';
 
 /**
- * KServe's own manager makes Deployments and Services of twelve InferenceServices, and real MLServers and sklearnservers answer, with
- * our agent as it is shipped before the shared ones. Kubelet and kube-proxy are played; with real ones: test/e2e/fold.test.ts.
+ * KServe's manager makes Deployments and Services of twelve InferenceServices. Real MLServers and sklearnservers
+ * answer, and our agent runs as shipped in front of the shared ones. Kubelet and kube-proxy are emulated;
+ * test/e2e/fold.test.ts uses real ones.
  */
 describe('twelve InferenceServices of three kinds', () => {
   let cluster: KServeCluster;
@@ -75,7 +76,7 @@ describe('twelve InferenceServices of three kinds', () => {
   });
 
   async function create(name: string, predictor: object): Promise<void> {
-    // A webhook that has just been registered is asked a moment later.
+    // The API server calls a new webhook a moment after its registration.
     await eventually(() => createService(cluster.client, inferenceService(name, predictor)));
   }
 
@@ -102,7 +103,7 @@ describe('twelve InferenceServices of three kinds', () => {
     if (code !== 0) throw new Error(`${stdout}\n${stderr}`);
   };
 
-  it('are in the report, right to the pod', async () => {
+  it('appear in the report with the exact number of pods', async () => {
     const { code, stdout, stderr } = await fold('-o', 'json');
     if (code !== 0) throw new Error(stderr);
     report = JSON.parse(stdout) as FoldDocument;
@@ -115,7 +116,7 @@ describe('twelve InferenceServices of three kinds', () => {
     expect(await pods()).toBe(had.pods + report.alone.length);
   });
 
-  it('are moved while clients call the old names, and answer as before', async () => {
+  it('move while clients call the old names, and give the same answers', async () => {
     await called('twelve: fold --apply', () => moved('--apply', ...MOVING, '--requests', requests));
     // As kube-proxy: it sees the last endpoints a moment later.
     await eventually(() => expect(endpoints()).toEqual(MOVING.map(() => 2)), 60_000);
@@ -127,7 +128,7 @@ describe('twelve InferenceServices of three kinds', () => {
     for (const name of MOVING) expect([name, await ask(name)]).toEqual([name, before.get(name)]);
   }, 480_000);
 
-  it('go all the way back in the same way', async () => {
+  it('move back while clients call the old names', async () => {
     await called('twelve: fold --undo', () => moved('--undo', ...MOVING));
     expect(endpoints()).toEqual(MOVING.map(() => 1));
     for (const name of MOVING) {

@@ -16,7 +16,10 @@ import { measure, serveMetrics } from '../support/pod-metrics.ts';
 
 const MI = 1024 ** 2;
 
-/** InferenceServices that KServe's own manager has filled up and made Deployments of; their pods are stored, and run nowhere. */
+/**
+ * KServe's manager has defaulted the InferenceServices and made their Deployments. The pods are stored but run
+ * nowhere.
+ */
 describe('mms fold of a cluster with KServe', () => {
   let cluster: KServeCluster;
   let kubeconfig = '';
@@ -34,7 +37,7 @@ describe('mms fold of a cluster with KServe', () => {
         ...inferenceService(name, { model: { storageUri: `s3://models/${name}`, ...model }, ...more }),
       });
     const sklearn = { modelFormat: { name: 'sklearn' } };
-    // A webhook that has just been registered is asked a moment later.
+    // The API server calls a new webhook a moment after its registration.
     await eventually(() => made('rose', { ...sklearn, protocolVersion: 'v2' }));
     for (const name of ['tulip', 'iris']) await made(name, { ...sklearn, protocolVersion: 'v2' });
     for (const name of ['oak', 'elm']) await made(name, sklearn, { minReplicas: 2 });
@@ -59,7 +62,7 @@ describe('mms fold of a cluster with KServe', () => {
     return JSON.parse(stdout) as FoldDocument;
   };
 
-  /** A pod as the Deployment that KServe made would create it. */
+  /** A pod as the Deployment made by KServe would create it. */
   async function runningPod(service: string, name: string): Promise<KubernetesObject> {
     const json = await eventually(() =>
       kubectl(kubeconfig, 'get', 'deployment', `${service}-predictor`, '-o', 'json'),
@@ -76,7 +79,7 @@ describe('mms fold of a cluster with KServe', () => {
     return pod;
   }
 
-  it('tells who could share by the runtimes that KServe chooses, and why others cannot', async () => {
+  it('reports which models could share by the runtimes that KServe chooses, and why others cannot', async () => {
     const { groups, alone } = await report();
     expect(groups.map(({ name, runtime, models }) => [name, runtime, models.map((one) => one.name)])).toEqual(
       [
@@ -90,14 +93,14 @@ describe('mms fold of a cluster with KServe', () => {
     ]);
   });
 
-  it('says that nothing is measured, and goes on', async () => {
+  it('says that it has no measurements, and continues', async () => {
     const { assumptions } = await report();
     expect(assumptions).toContainEqual(
       expect.stringMatching(/Nothing is measured: metrics\.k8s\.io cannot be read/),
     );
   });
 
-  it('counts the pods that are there, with what they request and what they take', async () => {
+  it('counts the existing pods, with their requests and usage', async () => {
     await serveMetrics(kubeconfig);
     for (const [service, name, memory] of [
       ['rose', 'rose-1', '313Mi'],
@@ -110,7 +113,7 @@ describe('mms fold of a cluster with KServe', () => {
     await runningPod('iris', 'iris-2');
     const { groups } = await report('rose', 'tulip', 'iris');
     const [{ before, after, models } = { before: {}, after: {}, models: [] }] = groups;
-    // KServe has filled in 1 CPU and 2Gi for each of four pods.
+    // KServe has defaulted 1 CPU and 2Gi for each of four pods.
     expect(before).toEqual({ pods: 4, cpu: 4, memory: 4 * 2048 * MI });
     expect(
       Object.fromEntries(models.map(({ name, memory, memoryIs }) => [name, [memory / MI, memoryIs]])),
@@ -120,14 +123,15 @@ describe('mms fold of a cluster with KServe', () => {
     expect(after).toEqual({ pods: 2, cpu: 2.2, memory: 2 * (213 + 179 + 100) * MI });
   });
 
-  it('writes what KServe and its webhooks take, and then knows that these are moved', async () => {
+  it('writes manifests that KServe and its webhooks accept, and then reports these models as moved', async () => {
     const to = join(cluster.controlPlane.directory, 'written');
     await runCommand(['fold', '--kubeconfig', kubeconfig, '--write', to, 'rose', 'tulip', 'iris']);
     const directory = join(to, 'default/sklearn-shared');
     expect(await readFile(join(directory, 'inference-service.yaml'), 'utf8')).toContain(
       'runtime: kserve-mlserver',
     );
-    // KServe's controller deletes a TrainedModel whose InferenceService it has not seen yet: the page says to apply it first.
+    // KServe's controller deletes a TrainedModel whose InferenceService it has not seen yet, so the page says to apply
+    // that first.
     await kubectl(kubeconfig, 'apply', '-f', join(directory, 'inference-service.yaml'));
     await eventually(() => kubectl(kubeconfig, 'get', 'deployment', 'sklearn-shared-predictor'));
     await kubectl(kubeconfig, 'apply', '-k', directory);

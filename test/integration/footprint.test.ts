@@ -26,7 +26,7 @@ const ADMISSIONS = 1000;
 const CALLERS = 16;
 const MEBI = 2 ** 20;
 
-/** The figures that the resources in the manifests rest on. */
+/** Measures the figures behind the resources in the manifests. */
 describe(`a manager with ${MODELS} TrainedModels and ${ADMISSIONS} admissions`, () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
@@ -49,14 +49,14 @@ describe(`a manager with ${MODELS} TrainedModels and ${ADMISSIONS} admissions`, 
     await controlPlane.stop();
   });
 
-  /** Now, and the most since it was started. */
+  /** Current memory, and the peak since the start. */
   const memory = async (): Promise<{ now: number; peak: number }> => ({
     now: await residentMib(manager.pid),
     peak: await peakMib(manager.pid),
   });
   const processor = (): Promise<number> => manager.metric('process_cpu_seconds_total');
 
-  it('stays within the memory that the manifests give it', async () => {
+  it('stays within its memory limit in the manifests', async () => {
     const idle = { memory: await memory(), processor: await processor() };
     const services = Array.from({ length: SERVICES }, (_, index) => `svc-${index}`);
     await inParallel(CALLERS, services, async (name) => {

@@ -12,32 +12,32 @@ const OBJECTS = STATES.map(([, outcome]) => {
 });
 const NAMES = STATES.map(([state]) => state);
 
-describe('each state of an InferenceService that is written', () => {
+describe('each written state of an InferenceService', () => {
   let rule: ArgoRule;
 
   beforeAll(async () => {
     rule = await argoRule('InferenceService');
   }, 300_000);
 
-  it("has in Argo CD, by Argo CD's own rule, the health that is documented", async () => {
+  it("has the documented health in Argo CD, by Argo CD's own rule", async () => {
     const found = await Promise.all(OBJECTS.map((object) => rule.health(object)));
     const documented = STATES.map(([state, , , , argo]) => [state, argo]);
     expect(found.map(({ status }, index) => [NAMES[index], status])).toEqual(documented);
   });
 
-  it('has in Flux, by kstatus itself, the status that is documented', async () => {
+  it('has the documented status in Flux, by kstatus itself', async () => {
     const documented = STATES.map(([state, , , , , flux]) => [state, flux]);
     const found = await kstatusOf(OBJECTS);
     expect(found.map((status, index) => [NAMES[index], status])).toEqual(documented);
   }, 600_000);
 
-  it('is waited for while the status speaks of an earlier spec', async () => {
+  it('is InProgress while the status is of an earlier generation', async () => {
     const [running] = OBJECTS;
     const changed = { ...running, metadata: { ...running?.metadata, generation: 8 } };
     expect(await kstatusOf([changed])).toEqual(['InProgress']);
   }, 600_000);
 
-  it('is not healthy before it has a status, nor while it is being deleted', async () => {
+  it('is not healthy before it has a status or while it is being deleted', async () => {
     const fresh = { ...TYPE, metadata: { name: 'flowers', namespace: 'ns', generation: 1 }, spec: {} };
     expect((await rule.health(fresh)).status).toBe('Progressing');
     const { metadata, status } = seen(deployed(RUNNING));
@@ -50,12 +50,12 @@ describe('each state of an InferenceService that is written', () => {
     expect(await kstatusOf([going])).toEqual(['Terminating']);
   }, 600_000);
 
-  it('has its messages in what Argo CD shows', async () => {
+  it('has its messages in Argo CD', async () => {
     const refused = STATES.findIndex(([state]) => state === 'its pods are refused');
     expect((await rule.health(OBJECTS[refused] ?? {})).message).toContain('quota');
   });
 
-  it('is judged by the unit tests as by the rules themselves', async () => {
+  it('has the same health by the model of the rule in the unit tests', async () => {
     const found = await Promise.all(OBJECTS.map((object) => rule.health(object)));
     expect(OBJECTS.map((object) => argoHealth(object))).toEqual(found.map(({ status }) => status));
   });

@@ -11,7 +11,10 @@ import { ROOT } from '../support/page.ts';
 
 const PAGE = 'docs/gitops.md';
 
-/** Ready of a TrainedModel, by status and reason; what Argo CD makes of it by the page's rule, and Flux. */
+/**
+ * The Ready condition of a TrainedModel by status and reason, then its health in Argo CD by the page's rule and its
+ * status in Flux.
+ */
 const STATES: readonly (readonly [string, string, string, string])[] = [
   ['True', 'Loaded', 'Healthy', 'Current'],
   ['True', 'Standby', 'Healthy', 'Current'],
@@ -53,7 +56,7 @@ async function yamlBlocks(): Promise<readonly Written[]> {
   return [...text.matchAll(/^```yaml\n([^]*?)^```$/gm)].map(([, block = '']) => parse(block) as Written);
 }
 
-describe('a TrainedModel in tools of GitOps', () => {
+describe('a TrainedModel in GitOps tools', () => {
   let rule: ArgoRule;
 
   beforeAll(async () => {
@@ -61,28 +64,25 @@ describe('a TrainedModel in tools of GitOps', () => {
     rule = ruleOf(config?.data?.['resource.customizations.health.serving.kserve.io_TrainedModel'] ?? '');
   });
 
-  it.each(STATES)(
-    'Ready=%s %s: is %s by the rule of the page, and says why',
-    async (status, reason, argo) => {
-      expect(await rule.health(model(status, reason))).toEqual({ status: argo, message: reason });
-    },
-  );
+  it.each(STATES)("Ready=%s %s: is %s by the page's rule, with a message", async (status, reason, argo) => {
+    expect(await rule.health(model(status, reason))).toEqual({ status: argo, message: reason });
+  });
 
   it.each([
     ['has no status', model()],
-    ['speaks of an earlier version', model('True', 'Loaded', 1)],
+    ['has a status of an earlier generation', model('True', 'Loaded', 1)],
   ])('is Progressing while it %s', async (_what, object) => {
     expect((await rule.health(object)).status).toBe('Progressing');
   });
 
-  it('is judged by kstatus, and so by Flux, from its condition Ready', async () => {
+  it('has the status in kstatus, and so in Flux, that its Ready condition implies', async () => {
     const found = await kstatusOf(STATES.map(([status, reason]) => model(status, reason)));
     expect(found).toEqual(STATES.map(([, , , flux]) => flux));
   }, 600_000);
 });
 
-describe('the model of the page', () => {
-  it('has nothing wrong but the InferenceService that it leaves out', async () => {
+describe('the model on the page', () => {
+  it('has no error; only its InferenceService is missing', async () => {
     const written = (await yamlBlocks()).find(({ kind }) => kind === 'TrainedModel');
     const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-gitops-'));
     try {

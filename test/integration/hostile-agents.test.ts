@@ -31,7 +31,7 @@ import { report } from '../support/report.ts';
 import { shippedManager } from '../support/shipped-manager.ts';
 import { sized } from '../support/tier.ts';
 
-/** `soak` tries as many as one namespace may well have. */
+/** `soak` uses as many pods as one namespace may have. */
 const LIARS = sized({ check: 100, soak: 1_000 });
 const INVENTED = 19_500;
 const EXISTING = 300;
@@ -39,8 +39,7 @@ const MODELS = 40;
 const fails = (name: string): boolean => name.endsWith('7');
 
 /**
- * Pods of one tenant that tell what they like, beside one that is honest; the manager with the Deployment's own
- * settings and in its memory limit.
+ * One tenant's pods lie, another tenant is honest. The manager has the settings and memory limit of the Deployment.
  */
 describe(`${LIARS} predictor pods that lie`, () => {
   let cluster: ManagedCluster;
@@ -50,7 +49,7 @@ describe(`${LIARS} predictor pods that lie`, () => {
   let honest: EmulatedAgent;
   let calm: number;
 
-  /** The time of the slowest of sixty pods, created one after the other; throws when one is refused or gets no agent. */
+  /** The 99th percentile of sixty pods created one after another. It throws when a pod is refused or gets no agent. */
   async function slowestPod(): Promise<number> {
     const times: number[] = [];
     for (let count = 0; count < 60; count += 1) {
@@ -101,7 +100,7 @@ describe(`${LIARS} predictor pods that lie`, () => {
     await limit?.remove();
   });
 
-  it('leave the status of others right and in time', async () => {
+  it('do not delay or falsify the status of other models', async () => {
     const names = namesOf('good', MODELS);
     await inParallel(8, names, async (name) => {
       await createModel(client, trainedModel(name, 'good', { memory: '1Mi' }));
@@ -130,8 +129,8 @@ describe(`${LIARS} predictor pods that lie`, () => {
     });
   }, 150_000);
 
-  it('are counted, told of by name in the log, and left alone for a while', async () => {
-    // Liars of one InferenceService are tried three times a second at most, however many they are.
+  it('are counted, named in the log, and backed off from', async () => {
+    // The manager tries the pods of one InferenceService at most three times a second in all.
     await eventually(async () => {
       expect(await cluster.manager.metric('mms_agent_faults_total')).toBeGreaterThanOrEqual(50);
     }, 120_000);
@@ -140,13 +139,13 @@ describe(`${LIARS} predictor pods that lie`, () => {
     expect(cluster.manager.log()).toContain('without a TrainedModel');
   }, 150_000);
 
-  it('do not hold up pods that are created meanwhile', async () => {
+  it('do not delay the creation of pods', async () => {
     const p99 = await slowestPod();
     report(`pods beside ${LIARS} pods that lie (ms)`, { calm, p99, times: p99 / calm });
     expect(p99).toBeLessThanOrEqual(Math.max(10 * calm, 1_000));
   });
 
-  it('cannot end the manager', async () => {
+  it('cannot crash the manager', async () => {
     expect(cluster.manager.ended()).toBe(false);
     expect(await cluster.manager.ready()).toBe(true);
     if (limit === undefined) return;

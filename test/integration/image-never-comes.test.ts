@@ -19,17 +19,20 @@ interface Way {
   readonly uninstall: () => Promise<unknown>;
 }
 
-/** No manager ever runs here, as on nodes that cannot pull its image. With a manager that runs: registration.test.ts. */
-describe('an installation whose image never comes', () => {
+/**
+ * No manager ever runs here, as on nodes that cannot pull its image. registration.test.ts covers the case with a
+ * manager.
+ */
+describe('an installation whose image cannot be pulled', () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
 
   beforeAll(async () => {
     controlPlane = await testControlPlane();
     client = clientFor(controlPlane);
-    // The definitions take a while to be served, and the pods of others are there before them.
+    // The definitions are applied first, because they take a while to be served and pods are created from the start.
     await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests('crds'));
-    // KServe's, where the overlay for taking over puts rights.
+    // KServe's namespace, where the takeover overlay creates roles.
     await run('create', 'namespace', 'kserve');
     await installDefinitionsOf('cert-manager', controlPlane.kubeconfigPath);
   });
@@ -50,14 +53,14 @@ describe('an installation whose image never comes', () => {
   it.each<[string, () => Promise<unknown>]>([
     ['installed', () => run('apply', '-k', manifests('default'))],
     [
-      'upgraded from a version whose image did not come either',
+      'upgraded from a version whose image could not be pulled either',
       async () => {
         await run(...DEPLOYMENT, 'manager=registry.example/kserve-mms:0.1.9');
         await run('apply', '-k', manifests('default'));
       },
     ],
     [
-      'upgraded by the server',
+      'upgraded by server-side apply',
       () => run('apply', '--server-side', '--force-conflicts', '-k', manifests('default')),
     ],
     ['scaled to zero', () => follow('Scale to zero')],
@@ -77,7 +80,7 @@ describe('an installation whose image never comes', () => {
   const apply = (overlay: string) => (): Promise<unknown> => run('apply', '-k', manifests(overlay));
   const helmed = (...args: readonly string[]) => helm([...args], controlPlane.kubeconfigPath);
   const upgrade = (): Promise<string> =>
-    // The definitions are there already, as KServe brings them.
+    // The definitions exist already, as with KServe.
     helmed('upgrade', '--install', 'kserve-mms', CHART, '--set', 'mode=beside-kserve');
 
   it.each<[string, Way]>([

@@ -20,14 +20,14 @@ import type { ImageRoot } from '../support/run-in-image.ts';
 import { cloneSources, copySources } from '../support/source-copy.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..', '..');
-/** `UPDATE_GOLDENS=1` writes the lists of files anew; the difference is then a person's to read. */
+/** `UPDATE_GOLDENS=1` writes the lists of files again. Review the difference. */
 const update = process.env['UPDATE_GOLDENS'] === '1';
 const ARCHITECTURE = process.arch === 'x64' ? 'amd64' : process.arch;
 const ELF_MACHINES = { amd64: 62, arm64: 183 };
 const BUILD_TIMEOUT = 900_000;
 
 let directory: string;
-/** Two copies of these sources, and what became of each. */
+/** The images built from two copies of these sources. */
 let first: BuiltImage;
 let second: BuiltImage;
 let image: OpenedImage;
@@ -48,7 +48,7 @@ beforeAll(async () => {
 }, 2 * BUILD_TIMEOUT);
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-/** Starts something in the image as its configuration says; `command` is what a pod's `command` is. */
+/** Starts a program in the image with its configuration; `command` replaces the entrypoint, as in a pod. */
 function start(args: readonly string[], command: readonly string[] = image.config.config.Entrypoint) {
   const env = Object.fromEntries(image.config.config.Env.map((pair) => pair.split('=') as [string, string]));
   return spawnInImage(root, [...command, ...args], env);
@@ -66,23 +66,23 @@ async function version(): Promise<string> {
     .version;
 }
 
-/** What the image has at a path. */
+/** The content of a file in the image. */
 function contentOf(path: string): string {
   return image.members.find(({ header }) => header.name === path)!.content.toString('utf8');
 }
 
 describe('the archive', () => {
-  it('is the same, to the byte, from the same commit in another directory', async () => {
+  it('is byte for byte the same when the same commit is built in another directory', async () => {
     expect(first.digest).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(second.digest).toBe(first.digest);
     expect((await readFile(second.archive)).equals(await readFile(first.archive))).toBe(true);
   });
 
-  it('is known to registries and nodes by the digest that was printed', () => {
+  it('has the printed digest for registries and nodes', () => {
     expect(image.entry.digest).toBe(first.digest);
   });
 
-  it('has the name by which kubelet and docker find kserve-mms:<version>', async () => {
+  it('has the name that kubelet and docker look up for kserve-mms:<version>', async () => {
     expect(image.entry.annotations).toEqual({
       'io.containerd.image.name': `docker.io/library/kserve-mms:${await version()}`,
       'org.opencontainers.image.ref.name': await version(),
@@ -90,7 +90,7 @@ describe('the archive', () => {
     expect(image.docker.RepoTags).toEqual([`kserve-mms:${await version()}`]);
   });
 
-  it('says of which commit it is and when that was', async () => {
+  it('names its commit and the time of that commit', async () => {
     const { stdout } = await promisify(execFile)('git', ['-C', first.copy, 'rev-parse', 'HEAD']);
     const { created, architecture, os, config } = image.config;
     expect({ created, architecture, os }).toEqual({
@@ -103,7 +103,7 @@ describe('the archive', () => {
     });
   });
 
-  it("is started in the same way as the Dockerfile's image", async () => {
+  it('has the entrypoint, environment and user of the Dockerfile', async () => {
     const lines = (await readFile(join(REPOSITORY, 'Dockerfile'), 'utf8')).split('\n');
     const said = (word: string) =>
       lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
@@ -124,7 +124,7 @@ describe.each(['amd64', 'arm64'] as const)('the files for %s', (architecture) =>
     if (made.code !== 0) throw new Error(made.stderr);
   }, BUILD_TIMEOUT);
 
-  it('are those of the checked-in list, in the archive as for the Dockerfile', async () => {
+  it('match the checked-in list, in the archive and in the root filesystem for the Dockerfile', async () => {
     const golden = join(import.meta.dirname, 'goldens', `image-files-${architecture}.txt`);
     const list = fileList(await directoryLines(place));
     if (update) await writeFile(golden, list);
@@ -132,7 +132,7 @@ describe.each(['amd64', 'arm64'] as const)('the files for %s', (architecture) =>
     if (architecture === ARCHITECTURE) expect(fileList(image.members.map(memberLine))).toBe(list);
   });
 
-  it('have every shared library that Node asks for, for that processor', async () => {
+  it('include every shared library that Node needs, for that processor', async () => {
     const files = await readdir(place, { recursive: true, withFileTypes: true });
     const libraries = files.filter(({ name }) => name.includes('.so'));
     const present = new Set(libraries.map(({ name }) => name));
@@ -148,8 +148,8 @@ describe.each(['amd64', 'arm64'] as const)('the files for %s', (architecture) =>
   });
 });
 
-describe('what is in it', () => {
-  it('belongs to root, and nobody else may write to it or become root by it', () => {
+describe('the content of the image', () => {
+  it('belongs to root; no other user may write to it or become root by it', () => {
     const wrong = image.members.filter(
       ({ header: { uid, gid, mode, type } }) =>
         uid !== 0 || gid !== 0 || (mode & 0o6000) !== 0 || (type !== 'symlink' && (mode & 0o022) !== 0),
@@ -157,7 +157,7 @@ describe('what is in it', () => {
     expect(wrong.map(({ header }) => header.name)).toEqual([]);
   });
 
-  it('is one program that could be run, and no shell', () => {
+  it('has one executable program and no shell', () => {
     const programs = image.members.filter(
       ({ header: { name, type, mode } }) =>
         type === 'file' && (mode & 0o111) !== 0 && !/^lib\/[^/]+\/(ld-linux|libc\.so)/.test(name),
@@ -165,7 +165,7 @@ describe('what is in it', () => {
     expect(programs.map(({ header }) => header.name)).toEqual(['usr/local/bin/node']);
   });
 
-  it('is listed, as npm knows it, in the bill of materials beside it and in it', async () => {
+  it("is listed in the bill of materials, with npm's facts, beside the image and in it", async () => {
     interface Component {
       readonly purl: string;
       readonly group?: string;
@@ -191,13 +191,13 @@ describe('what is in it', () => {
   });
 });
 
-describe('run as an ordinary user on a root that cannot be written', () => {
-  it('is the agent by default', async () => {
+describe('run as an ordinary user with a read-only root filesystem', () => {
+  it('starts the agent by default', async () => {
     expect(await run(['--version'])).toEqual({ code: 0, stdout: `${await version()}\n`, stderr: '' });
     expect((await run(['--help'])).stdout).toMatch(/^Usage: agent /);
   });
 
-  it("is every command by the command of the manager's Deployment", async () => {
+  it("starts every command with the command of the manager's Deployment", async () => {
     const manifest = await readFile(join(REPOSITORY, 'manifests/manager/deployment.yaml'), 'utf8');
     const { spec } = parse(manifest) as {
       spec: { template: { spec: { containers: { command: string[] }[] } } };
@@ -213,7 +213,7 @@ describe('run as an ordinary user on a root that cannot be written', () => {
     expect(manager.stderr).toMatch(/^mms: there is no cluster to talk to/);
   });
 
-  it('has the rights of nobody in particular, and writes only to its volumes', async () => {
+  it('has an unprivileged user and group, and writes only to its volumes', async () => {
     const script = `const { writeFileSync } = require('node:fs'); const tried = {};
       for (const place of ['/', '/app', '/etc', '/usr/local/bin', '/mnt/models'])
         try { writeFileSync(place + '/stray', ''); tried[place] = 'written'; } catch ({ code }) { tried[place] = code; }
@@ -225,7 +225,7 @@ describe('run as an ordinary user on a root that cannot be written', () => {
     });
   });
 
-  it('serves, fetches a model by its other process, and ends when it is asked to', async () => {
+  it('serves, fetches a model in its second process, and ends on SIGTERM', async () => {
     const { '/mnt/source': source, '/mnt/configs': configs, '/mnt/models': models } = root.mounts;
     await mkdir(join(source!, 'iris'));
     await writeFile(join(source!, 'iris', 'model.txt'), 'iris');
@@ -263,7 +263,7 @@ describe('run as an ordinary user on a root that cannot be written', () => {
   });
 });
 
-describe('what cannot be an image says why', () => {
+describe('the build refuses, with the reason,', () => {
   it('sources that are not committed', async () => {
     const forgotten = join(second.copy, 'forgotten.txt');
     await writeFile(forgotten, '');
@@ -281,10 +281,16 @@ describe('what cannot be an image says why', () => {
       1,
       /windows\/amd64[^]*linux\/amd64, linux\/arm64/,
     ],
-    ['an option that there is not', ['--plattform=x'], {}, 2, /--plattform[^]*npm run image -- \[--platform/],
-    ['a time that is none', [], { SOURCE_DATE_EPOCH: 'yesterday' }, 2, /SOURCE_DATE_EPOCH.*"yesterday"/],
-    ['files over others', ['--rootfs', 'src'], {}, 2, /src is not empty/],
-    ['no repository', [], { GIT_DIR: '/nonexistent' }, 1, /git does not say which commit[^]*in a clone/],
+    ['an unknown option', ['--plattform=x'], {}, 2, /--plattform[^]*npm run image -- \[--platform/],
+    ['an invalid time', [], { SOURCE_DATE_EPOCH: 'yesterday' }, 2, /SOURCE_DATE_EPOCH.*"yesterday"/],
+    ['to overwrite a directory', ['--rootfs', 'src'], {}, 2, /src is not empty/],
+    [
+      'to build outside of a repository',
+      [],
+      { GIT_DIR: '/nonexistent' },
+      1,
+      /git does not say which commit[^]*in a clone/,
+    ],
   ])('%s', async (_what, args, env, code, message) => {
     const refused = await runImage(second.copy, args, { env });
     expect(refused).toMatchObject({ code, digest: '', stderr: expect.stringMatching(message) });

@@ -35,13 +35,13 @@ describe('the commands of the README', () => {
   it.each([
     ['Install it on a cluster', 'Install'],
     ['Uninstall it', 'Uninstall'],
-  ])('%s: are those of the page, which are run below', async (ofReadme, ofPage) => {
+  ])('%s: matches the page, whose commands are run below', async (ofReadme, ofPage) => {
     expect(await shellOf('README.md', ofReadme)).toBe(await shellOf(PAGE, ofPage));
   });
 });
 
-describe('the kustomization of the page', () => {
-  it('names an image of your own for manager and agent', async () => {
+describe('the kustomization on the page', () => {
+  it('sets your image for manager and agent', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-kustomization-'));
     try {
       await cp(join(ROOT, 'manifests'), join(directory, 'manifests'), { recursive: true });
@@ -80,14 +80,14 @@ describe.each(await earlierManifests())('the commands of the page, on an install
   });
 
   const read = (...args: readonly string[]): Promise<string> => kubectl(controlPlane.kubeconfigPath, ...args);
-  /** Pastes a section of the page, in the directory of this version or of another. */
+  /** Runs a section of the page, in this version's directory or in another. */
   const follow = async (section: string, cwd = ROOT): Promise<string> => {
     const { kubeconfigPath } = controlPlane;
     const env = await kubectlEnvironment(kubeconfigPath);
     const script = await shellOf(PAGE, section);
     return withPlayedControllers(kubeconfigPath, () => paste(script, { cwd, env }));
   };
-  /** What must survive: the models, what pods mount, the certificate and the trust in it. */
+  /** What must survive: the models and the ConfigMap that pods mount. */
   const survivors = async (): Promise<readonly string[]> => {
     const uid = ['-o', 'jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.uid}{"\\n"}{end}'];
     const models = await read('get', 'inferenceservices,trainedmodels', ...uid);
@@ -99,7 +99,7 @@ describe.each(await earlierManifests())('the commands of the page, on an install
     );
     return [models, configMap];
   };
-  /** By the configuration that API servers go by. */
+  /** The caBundle of the configuration that is in force. */
   const trust = async (): Promise<string> => {
     const [ours, former] = await Promise.all(
       [WEBHOOK_CONFIGURATION, FORMER_WEBHOOK_CONFIGURATION].map((name) =>
@@ -128,7 +128,7 @@ describe.each(await earlierManifests())('the commands of the page, on an install
     await eventually(async () => expect(await trust()).not.toBe(''));
   });
 
-  it('upgrade it, and nothing is lost: neither models nor the trust in the webhook', async () => {
+  it('upgrade it, and keep the models and the trust in the webhook', async () => {
     const before = [...(await survivors()), await trust()];
     expect(await follow('Upgrade')).toContain('successfully rolled out');
     expect(await priorityClass()).toBe('kserve-mms-manager');
@@ -136,7 +136,7 @@ describe.each(await earlierManifests())('the commands of the page, on an install
     await follow('When the webhook is switched on');
   });
 
-  it('roll it back and upgrade it again, and nothing is lost', async () => {
+  it('roll it back and upgrade it again, and keep both', async () => {
     const before = [...(await survivors()), await trust()];
     expect(await follow('Roll back', old)).toContain('successfully rolled out');
     await follow('Upgrade');
@@ -144,9 +144,9 @@ describe.each(await earlierManifests())('the commands of the page, on an install
     expect(await manager.ready()).toBe(true);
   });
 
-  it('uninstall it: the webhook first, and nothing of it is left but the models and their kinds', async () => {
+  it('uninstall it, the webhook first, and leave only the models and their kinds', async () => {
     const before = await survivors();
-    // As its pod ends with the namespace; in order it would serve on for 15 s.
+    // Its pod ends with the namespace; a graceful end would take 15 s.
     await manager.kill('SIGKILL');
     await follow('Uninstall');
     const kinds = (await render('crds')).map(
@@ -157,7 +157,7 @@ describe.each(await earlierManifests())('the commands of the page, on an install
     expect((await shellOf(PAGE, 'Uninstall')).split('\n')[0]).toContain('webhookconfigurations');
   });
 
-  it('remove the models, too, when that is asked for', async () => {
+  it('remove the models too, on request', async () => {
     await follow('Remove the models, too');
     expect(await whatIsOurs(controlPlane.kubeconfigPath)).toEqual([]);
   });

@@ -89,7 +89,7 @@ describe('the API client, against a real API server', () => {
     await expect(client.get(CONFIG_MAPS, reference('dry'))).rejects.toMatchObject({ code: 'API_NOT_FOUND' });
   });
 
-  it('tells a lost race from a name that is taken', async () => {
+  it('distinguishes a conflict from a name that is taken', async () => {
     const first = await client.create(CONFIG_MAPS, configMap('race'));
     await expect(client.create(CONFIG_MAPS, configMap('race'))).rejects.toMatchObject({
       code: 'API_ALREADY_EXISTS',
@@ -102,7 +102,7 @@ describe('the API client, against a real API server', () => {
     });
   });
 
-  it('deletes only the very object it was asked to', async () => {
+  it('deletes only the object with the given uid', async () => {
     const created = await client.create(CONFIG_MAPS, configMap('precious'));
     const wrong = { preconditions: { uid: '00000000-0000-0000-0000-000000000000' } };
     await expect(client.delete(CONFIG_MAPS, reference('precious'), wrong)).rejects.toMatchObject({
@@ -112,7 +112,7 @@ describe('the API client, against a real API server', () => {
     await expect(client.delete(CONFIG_MAPS, reference('precious'), right)).resolves.toBeUndefined();
   });
 
-  it('lists in pages, of one namespace or of all', async () => {
+  it('lists in pages, in one namespace or in all', async () => {
     await client.create(NAMESPACES, { metadata: { name: 'paged' } });
     for (const name of ['a', 'b', 'c']) {
       await client.create(CONFIG_MAPS, { metadata: { name, namespace: 'paged' } });
@@ -130,7 +130,7 @@ describe('the API client, against a real API server', () => {
     expect(selected.items.map((item) => item.metadata.namespace)).toEqual(['paged']);
   });
 
-  it('passes on what validation found', async () => {
+  it('passes on the causes of a validation error', async () => {
     await expect(client.create(CONFIG_MAPS, configMap('Not_A_Name'))).rejects.toMatchObject({
       code: 'API_INVALID',
       retryable: false,
@@ -144,7 +144,7 @@ describe('the API client, against a real API server', () => {
   });
 
   it.each(['', '.', '..', 'a/b', '../../kube-system/configmaps/x', 'a%2fb'])(
-    'refuses the name %j, which would address something else',
+    'refuses the name %j, which would address another path',
     async (name) => {
       await expect(client.delete(CONFIG_MAPS, reference(name))).rejects.toMatchObject({
         code: 'API_INVALID_NAME',
@@ -154,9 +154,9 @@ describe('the API client, against a real API server', () => {
   );
 
   it.each([
-    ['a token nobody knows', 'wrong-token', 'API_UNAUTHORIZED', 401],
-    ['an identity without rights', 'nobody-token', 'API_FORBIDDEN', 403],
-  ])('says so for %s', async (_what, token, code, status) => {
+    ['an unknown token', 'wrong-token', 'API_UNAUTHORIZED', 401],
+    ['a user without rights', 'nobody-token', 'API_FORBIDDEN', 403],
+  ])('reports %s', async (_what, token, code, status) => {
     const kubeConfig = kubeConfigFor(controlPlane);
     kubeConfig.users = kubeConfig.users.map((user) => ({ ...user, token }));
     const stranger = clientFor(controlPlane, { kubeConfig });
@@ -164,7 +164,7 @@ describe('the API client, against a real API server', () => {
     await expect(stranger.get(CONFIG_MAPS, reference('x'))).rejects.toMatchObject({ code, status });
   });
 
-  it('reports credentials that cannot be had', async () => {
+  it('reports credentials that cannot be loaded', async () => {
     const kubeConfig = kubeConfigFor(controlPlane);
     const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: '/nowhere/at/all' };
     kubeConfig.users = [{ name: kubeConfig.getCurrentUser()!.name, exec }];
@@ -176,14 +176,14 @@ describe('the API client, against a real API server', () => {
     });
   });
 
-  it('tells an unreachable server, a silent one and a caller who gave up apart', async () => {
+  it('distinguishes an unreachable server, a timeout and an aborted request', async () => {
     const { proxy, remote } = await remoteClient(seconds(0.3));
     proxy.mode = 'refuse';
     await expect(remote.get(CONFIG_MAPS, reference('x'))).rejects.toMatchObject({ code: 'API_UNREACHABLE' });
     proxy.mode = 'stall';
     const startedAt = performance.now();
     await expect(remote.get(CONFIG_MAPS, reference('x'))).rejects.toMatchObject({ code: 'API_TIMEOUT' });
-    // undici alone would wait for its own limit of 10 s to connect.
+    // Without our deadline, undici would wait 10 s to connect.
     expect(performance.now() - startedAt).toBeLessThan(5_000);
     const signal = AbortSignal.abort();
     await expect(remote.get(CONFIG_MAPS, reference('x'), { signal })).rejects.toMatchObject({
@@ -192,14 +192,14 @@ describe('the API client, against a real API server', () => {
     });
   });
 
-  it('keeps its connections', async () => {
+  it('reuses its connections', async () => {
     const { proxy, remote } = await remoteClient();
     for (let i = 0; i < 20; i += 1) await remote.get(NAMESPACES, { name: 'default' });
-    // The pool opens a second one when the first is not quite free yet.
+    // The pool opens a second connection when the first is not free yet.
     expect(proxy.accepted).toBeLessThanOrEqual(2);
   });
 
-  it('serves requests that come at once before there is any connection', async () => {
+  it('serves concurrent requests before it has any connection', async () => {
     const { remote } = await remoteClient();
     const all = Array.from({ length: 20 }, () => remote.get(NAMESPACES, { name: 'default' }));
     expect(await Promise.all(all)).toHaveLength(20);

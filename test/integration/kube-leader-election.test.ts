@@ -78,7 +78,7 @@ describe('leader election, with leases of a real API server', () => {
 
   const lease = (): Promise<Lease> => client.get(LEASES, { namespace: 'default', name });
 
-  it('has one leader, who renews', async () => {
+  it('has one leader, which renews the lease', async () => {
     newLease();
     const first = elect('a');
     await eventuallyTrue('a leads', () => first.isLeader());
@@ -98,7 +98,7 @@ describe('leader election, with leases of a real API server', () => {
     newLease();
     const first = elect('a');
     await eventuallyTrue('a leads', () => first.isLeader());
-    // Long enough that a lease which is not given back would fail the test.
+    // b waits for the lease long enough that the test would fail if a did not release it.
     const second = elect('b');
     await first.stop();
     expect(first.isLeader()).toBe(false);
@@ -110,7 +110,7 @@ describe('leader election, with leases of a real API server', () => {
     expect(history).toEqual(['a starts', 'a stops', 'b starts']);
   });
 
-  it('gives the lease back only after the work that goes with leading has ended', async () => {
+  it("releases the lease only after the leader's work has ended", async () => {
     newLease();
     const work = Promise.withResolvers<undefined>();
     const first = elect('a', {
@@ -122,14 +122,14 @@ describe('leader election, with leases of a real API server', () => {
     });
     await eventuallyTrue('a leads', () => first.isLeader());
     const stopped = first.stop();
-    await eventuallyTrue('the work is told', () => history.length === 2);
+    await eventuallyTrue('the work is notified', () => history.length === 2);
     work.resolve(undefined);
     await stopped;
     expect(history).toEqual(['a starts', 'a', 'a']);
     expect((await lease()).spec?.holderIdentity ?? '').toBe('');
   });
 
-  it('replaces a leader that was killed', async () => {
+  it('replaces a killed leader', async () => {
     newLease();
     const script = new URL('../support/elector-process.ts', import.meta.url).pathname;
     const child = spawn(process.execPath, [script, controlPlane.kubeconfigPath, name, 'a'], {
@@ -145,7 +145,7 @@ describe('leader election, with leases of a real API server', () => {
   });
 
   it.each(['refuse', 'stall'] as const)(
-    'ends leading before anyone else can start when the network does %s',
+    'stops leading before another candidate can start when the network does %s',
     async (mode) => {
       newLease();
       let signal: AbortSignal | undefined;
@@ -175,11 +175,11 @@ describe('leader election, with leases of a real API server', () => {
     },
   );
 
-  it('keeps leading when only the connection died', async () => {
+  it('keeps leading when only its connection dies', async () => {
     newLease();
     const first = elect('a', { client: partitioned });
     await eventuallyTrue('a leads', () => first.isLeader());
-    // Connections that are open stay dead, new ones work.
+    // Open connections stay dead; new ones work.
     proxy.mode = 'stall';
     proxy.mode = 'pass';
     const stalledAt = Date.now();
@@ -187,7 +187,7 @@ describe('leader election, with leases of a real API server', () => {
     expect(history).toEqual(['a starts']);
   });
 
-  it('ends leading when someone else took the lease', async () => {
+  it('stops leading when another candidate took the lease', async () => {
     newLease();
     const first = elect('a');
     await eventuallyTrue('a leads', () => first.isLeader());
@@ -198,7 +198,7 @@ describe('leader election, with leases of a real API server', () => {
     expect((await lease()).spec?.leaseTransitions).toBe(1);
   });
 
-  it('takes a lease that was deleted', async () => {
+  it('recreates a deleted lease', async () => {
     newLease();
     const first = elect('a');
     await eventuallyTrue('a leads', () => first.isLeader());
@@ -209,7 +209,7 @@ describe('leader election, with leases of a real API server', () => {
     expect(first.isLeader()).toBe(true);
   });
 
-  it('outlives callbacks that throw', async () => {
+  it('survives callbacks that throw', async () => {
     newLease();
     const logger = recordingLogger();
     const fail = (): never => {

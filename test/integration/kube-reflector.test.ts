@@ -97,14 +97,14 @@ describe('a reflector of a real API server', () => {
     client.patch(CONFIG_MAPS, { namespace, name }, { type: 'merge', body: { data: { value } } });
   const remove = (name: string): Promise<void> => client.delete(CONFIG_MAPS, { namespace, name });
 
-  /** Which objects there are, in which version. */
+  /** The objects with their versions. */
   const versions = (objects: Iterable<ConfigMap>): string[] =>
     [...objects].map((object) => `${keyOf(object)}@${object.metadata.resourceVersion ?? ''}`).sort();
   const isCurrent = async (reflector: Reflector<ConfigMap>): Promise<boolean> => {
     const { items } = await client.list(CONFIG_MAPS, { namespace });
     return versions(items).join() === versions(reflector.cache.list()).join();
   };
-  /** The state that the deltas alone amount to. */
+  /** The state that results from the deltas alone. */
   const replay = (deltas: readonly Delta<ConfigMap>[]): string[] => {
     const objects = new Map<string, ConfigMap>();
     for (const delta of deltas) {
@@ -117,7 +117,7 @@ describe('a reflector of a real API server', () => {
     return versions(objects.values());
   };
 
-  it('sees what is there, then each change', async () => {
+  it('delivers the existing objects, then each change', async () => {
     await put('before');
     const { reflector, deltas } = reflect();
     expect(reflector.cache.synced).toBe(false);
@@ -127,12 +127,12 @@ describe('a reflector of a real API server', () => {
     await set('after', '2');
     await remove('after');
     await eventuallyTrue('the deletion arrives', () => deltas.at(-1)?.type === 'deleted');
-    const told = deltas.map((delta) =>
+    const seen = deltas.map((delta) =>
       delta.type === 'synced'
         ? 'synced'
         : `${delta.type} ${delta.object.metadata.name} ${delta.object.data?.['value'] ?? ''}`,
     );
-    expect(told).toEqual(['added before ', 'synced', 'added after 1', 'updated after 2', 'deleted after 2']);
+    expect(seen).toEqual(['added before ', 'synced', 'added after 1', 'updated after 2', 'deleted after 2']);
     expect(reflector.cache.get(objectKey(namespace, 'before'))).toMatchObject({
       apiVersion: 'v1',
       kind: 'ConfigMap',
@@ -141,7 +141,7 @@ describe('a reflector of a real API server', () => {
     expect(reflector.cache.get(objectKey(namespace, 'before'))?.metadata).not.toHaveProperty('managedFields');
   });
 
-  it('reads in pages and keeps an index', async () => {
+  it('lists in pages and keeps an index', async () => {
     for (let i = 0; i < 7; i += 1) await put(`paged-${i}`, { value: String(i % 2) });
     const parity = createIndex<ConfigMap>((object) => object.data?.['value']);
     const { reflector } = reflect({ pageSize: 3, indexes: [parity] });
@@ -171,7 +171,7 @@ describe('a reflector of a real API server', () => {
     expect(replay(deltas)).toEqual(versions(reflector.cache.list()));
   });
 
-  it('dials anew when the peer is dead without saying so', async () => {
+  it('reconnects when the peer is dead without a reset', async () => {
     const { reflector, events, count } = reflect({ timing: { idleLimit: seconds(1) } });
     await reflector.synced;
     await eventuallyTrue('it watches', () => count('watch-opened') > 0);
@@ -185,7 +185,7 @@ describe('a reflector of a real API server', () => {
     expect(count('listed')).toBe(1);
   });
 
-  it('keeps trying while the first list fails', async () => {
+  it('retries while the first list fails', async () => {
     proxy.mode = 'refuse';
     proxy.cutAll();
     await put('patient');
@@ -201,7 +201,7 @@ describe('a reflector of a real API server', () => {
     expect(reflector.lastError).toBeUndefined();
   });
 
-  it('survives the API server killed and restarted while 200 objects change', async () => {
+  it('survives a kill and restart of the API server while 200 objects change', async () => {
     const { reflector, deltas } = reflect();
     await reflector.synced;
     const change = async (from: number, to: number): Promise<void> => {
@@ -220,7 +220,7 @@ describe('a reflector of a real API server', () => {
     expect(replay(deltas)).toEqual(versions(reflector.cache.list()));
   });
 
-  it('lists once when the server no longer has the changes since its version, and tells re-creation apart', async () => {
+  it('lists once when its resource version is gone, and distinguishes a recreated object', async () => {
     await put('reborn', { value: 'old' });
     await put('gone');
     const { reflector, deltas, events, count } = reflect();
@@ -231,7 +231,7 @@ describe('a reflector of a real API server', () => {
     await remove('gone');
     await remove('reborn');
     await put('reborn', { value: 'new' });
-    // A restarted server remembers no change from before its start.
+    // A restarted API server has no changes from before its start.
     await controlPlane.killApiServer();
     await controlPlane.startApiServer();
     proxy.mode = 'pass';
@@ -240,18 +240,18 @@ describe('a reflector of a real API server', () => {
     );
     await eventuallyTrue('the cache is current', () => isCurrent(reflector));
     expect(count('listed')).toBe(2);
-    const told = deltas
+    const seen = deltas
       .slice(deltas.findIndex((delta) => delta.type === 'synced') + 1)
       .map((delta) =>
         delta.type === 'synced' ? '' : `${delta.type} ${delta.object.data?.['value'] ?? 'nothing'}`,
       );
-    expect(told.sort()).toEqual(['added new', 'deleted nothing', 'deleted old']);
+    expect(seen.sort()).toEqual(['added new', 'deleted nothing', 'deleted old']);
     await put('onward');
-    await eventuallyTrue('it goes on watching', () => isCurrent(reflector));
+    await eventuallyTrue('it continues to watch', () => isCurrent(reflector));
     expect(count('listed')).toBe(2);
   });
 
-  it('goes on when a handler throws or rejects', async () => {
+  it('continues when a handler throws or rejects', async () => {
     const failing = (delta: Delta<ConfigMap>): unknown => {
       if (delta.type === 'added') throw new Error('thrown on purpose');
       return Promise.reject(new Error('rejected on purpose'));
@@ -266,14 +266,14 @@ describe('a reflector of a real API server', () => {
     expect(logger.lines.filter((line) => line.level === 'error')).toHaveLength(3);
   });
 
-  it('lists anew from time to time', async () => {
+  it('lists again periodically', async () => {
     const { reflector, count } = reflect({ timing: { relistEvery: seconds(0.2) } });
     await eventuallyTrue('it has listed three times', () => count('listed') >= 3);
     await put('still');
     await eventuallyTrue('the cache is current', () => isCurrent(reflector));
   });
 
-  it('opens no watch once stopped during the list', async () => {
+  it('opens no watch when it is stopped during the list', async () => {
     proxy.mode = 'stall';
     proxy.cutAll();
     const { reflector, events, deltas } = reflect();
@@ -286,7 +286,7 @@ describe('a reflector of a real API server', () => {
     expect(deltas).toEqual([]);
   });
 
-  it('leaves no connection behind', async () => {
+  it('leaves no connection open', async () => {
     await remote.close();
     await eventuallyTrue('none is left of before', () => proxy.open === 0);
     remote = clientFor(controlPlane, { port: proxy.port });
@@ -298,7 +298,7 @@ describe('a reflector of a real API server', () => {
     remote = clientFor(controlPlane, { port: proxy.port });
   });
 
-  it('waits for a kind that does not exist yet', async () => {
+  it('waits for a kind that is not defined yet', async () => {
     const events: ReflectorEvent[] = [];
     const reflector = startReflector({
       client: remote,

@@ -23,7 +23,7 @@ describe('a reflector of a cluster whose etcd is restored from a backup', () => 
   const names = (objects: Iterable<ConfigMap>): string[] =>
     [...objects].map((object) => object.metadata.name).sort();
 
-  it('follows it back, and on from there', async () => {
+  it('goes back to the backup, and follows changes from there', async () => {
     const parent = await mkdtemp(join(tmpdir(), 'kserve-mms-backup-'));
     cleanups.push(() => rm(parent, { recursive: true, force: true }));
     const directory = join(parent, 'data');
@@ -31,7 +31,7 @@ describe('a reflector of a cluster whose etcd is restored from a backup', () => 
     const token = 'the-same-after-each-start';
     let controlPlane: ControlPlane | undefined;
     cleanups.push(() => controlPlane?.stop() ?? Promise.resolve());
-    /** A client of the API server as it is started now. */
+    /** Starts the API server and returns a client of it. */
     const start = async () => {
       const users = [{ name: 'test', token, groups: ['system:masters'] }];
       controlPlane = await testControlPlane({ directory, users });

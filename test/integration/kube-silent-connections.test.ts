@@ -15,7 +15,7 @@ import { quietLogger } from '../support/quiet-logger.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 
-/** A hundredth of the times that the manager works by. */
+/** A hundredth of the manager's times. */
 const PROBE = {
   ...{ after: milliseconds(200), within: milliseconds(500) },
   ...{ every: milliseconds(200), lookEvery: milliseconds(100) },
@@ -41,7 +41,7 @@ describe('connections to the API server that go silent without a reset', () => {
     await controlPlane.stop();
   });
 
-  it('are dropped and dialled again, and those that are only quiet are not', async () => {
+  it('are dropped and dialled again; idle but live connections are kept', async () => {
     const events: ReflectorEvent[] = [];
     const count = (type: ReflectorEvent['type']): number =>
       events.filter((event) => event.type === type).length;
@@ -52,7 +52,7 @@ describe('connections to the API server that go silent without a reset', () => {
     });
     await reflector.synced;
     await eventuallyTrue('it watches', () => count('watch-opened') === 1);
-    // Many times as long as a probe takes: there is no event to wait for where nothing is to happen.
+    // Many times the duration of a probe. No event can be awaited, because nothing must happen.
     await delay(20 * PROBE.after);
     expect(count('watch-ended')).toBe(0);
     proxy.mode = 'stall';

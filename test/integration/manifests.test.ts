@@ -40,7 +40,7 @@ describe('the manifests', () => {
   const get = (...args: readonly string[]): Promise<string> =>
     kubectl(controlPlane.kubeconfigPath, 'get', ...args);
 
-  it('beside KServe bring no CustomResourceDefinition, make no predictors, and bring all else', async () => {
+  it('beside KServe contain everything except the CustomResourceDefinitions and the predictors', async () => {
     const [all, beside] = [await render('default'), await render('overlays/beside-kserve')];
     const names = (rendered: readonly Rendered[]): string[] =>
       rendered.map(({ kind, metadata }) => `${kind}/${metadata.name}`).sort();
@@ -50,19 +50,19 @@ describe('the manifests', () => {
     expect({ on, off }).toEqual({ on: true, off: false });
   });
 
-  it('are applied, examples too, without a warning of the API server', async () => {
+  it('are applied, with the examples, without a warning', async () => {
     for (const path of ['default', 'examples']) {
       const args = ['apply', '-k', manifests(path)];
       await eventually(async () => {
         const { code, stderr } = await kubectlOutcome(controlPlane.kubeconfigPath, '', args);
-        // kubectl itself notes, as information, that the order is that of the file.
+        // kubectl itself notes that it kept the order of the file; this is not a warning.
         const warnings = stderr.split('\n').filter((line) => line.startsWith('Warning:'));
         expect({ path, code, warnings }).toEqual({ path, code: 0, warnings: [] });
       });
     }
   });
 
-  it('define the kinds as KServe does: short names, status apart, printer columns', async () => {
+  it('define the kinds as KServe does: short names, status subresource, printer columns', async () => {
     await eventually(async () => {
       await apply('examples');
     });
@@ -79,7 +79,7 @@ describe('the manifests', () => {
     expect(await get('-n', 'mms-example', 'tm', 'iris', '-o', 'jsonpath={.status.unknown}')).toBe('');
   });
 
-  it('bring runtimes that the API server takes', async () => {
+  it('contain runtimes that the API server accepts', async () => {
     await eventually(async () => {
       await apply('runtimes');
     });
@@ -88,7 +88,7 @@ describe('the manifests', () => {
     );
   });
 
-  it.each(['inferenceService', 'model'])('let no TrainedModel in without spec.%s', async (field) => {
+  it.each(['inferenceService', 'model'])('refuse a TrainedModel without spec.%s', async (field) => {
     const spec = {
       inferenceService: 'a',
       model: { storageUri: 's3://b/m', framework: 'sklearn', memory: '1Gi' },
@@ -111,7 +111,7 @@ describe('the manifests', () => {
     );
   });
 
-  it('speak the names that the code speaks', async () => {
+  it('use the names of the code', async () => {
     const text = JSON.stringify(await render('default'));
     for (const name of [
       DEFAULT_AGENT_IMAGE,
@@ -127,7 +127,7 @@ describe('the manifests', () => {
     }
   });
 
-  it('let the manager read Secrets one by one, and list or watch only its own', async () => {
+  it('let the manager get any Secret, and list or watch only its own', async () => {
     const roles = ((await render('rbac')) as readonly Role[]).filter(({ rules }) => rules !== undefined);
     const onSecrets = roles.flatMap(({ kind, rules = [] }) =>
       rules

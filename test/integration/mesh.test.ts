@@ -29,7 +29,7 @@ import { dryRunPod, predictorPod } from '../support/predictor-pod.ts';
 const MODEL_SERVER_USER = 1000;
 const OWN_PROBE = { path: '/v2/health/ready', port: 8080 };
 const KNATIVE_HEADER = [{ name: 'K-Network-Probe', value: 'queue' }];
-/** The agent's probe as our webhook writes it, and as Istio has pilot-agent carry it out. */
+/** The agent's probe as our webhook writes it, and as Istio's injector redirects it to pilot-agent. */
 const AS_WRITTEN = { path: '/', port: 9081, scheme: 'HTTP', httpHeaders: KNATIVE_HEADER };
 const BY_PILOT_AGENT = {
   ...AS_WRITTEN,
@@ -41,7 +41,7 @@ const ISTIO_NATIVE = { 'sidecar.istio.io/nativeSidecar': 'true' };
 const LINKERD_LAST = { 'config.linkerd.io/proxy-await': 'disabled' };
 const LINKERD_NATIVE = { 'config.beta.linkerd.io/proxy-enable-native-sidecar': 'true' };
 
-/** Istio's users write its container into a pod to change it; linkerd's do not. */
+/** Istio's users write its container into a pod to change it; Linkerd's users do not. */
 const ISTIOS_OWN: Container = {
   name: 'istio-proxy',
   image: 'auto',
@@ -78,7 +78,7 @@ describe('pods that a service mesh injects too', () => {
     ] as const;
     for (const [mesh, name, reinvocationPolicy, path] of meshes) {
       await registerInjector(client, { name, reinvocationPolicy, mesh, ...at(path) });
-      // The namespace that ours is to be called for after Istio is kept from the configuration of the manager.
+      // The manager ignores the namespace where our webhook runs after Istio's.
       const hidden = mesh === 'istio-before-ours' ? { 'control-plane': 'test' } : {};
       await meshNamespace(client, mesh, { mesh, ...hidden });
       await createService(client, inferenceService('flowers', undefined, mesh));
@@ -126,14 +126,14 @@ describe('pods that a service mesh injects too', () => {
       ['with its proxy last', {}, [...MODEL_SERVER_AND_AGENT, 'istio-proxy']],
       ['with its proxy first', HOLD, ['istio-proxy', ...MODEL_SERVER_AND_AGENT]],
       ['with its proxy as a native sidecar', ISTIO_NATIVE, MODEL_SERVER_AND_AGENT],
-    ])("have the agent's probe asked of pilot-agent, %s", async (_, annotations, order) => {
+    ])("have the agent's probe redirected to pilot-agent, %s", async (_, annotations, order) => {
       const pod = await injected(mesh, annotations);
       expect(names(pod)).toEqual(order);
       expect(containerOf(pod, 'agent').readinessProbe?.httpGet).toEqual(BY_PILOT_AGENT);
       expectAgentsOwn(pod, ISTIO_USER);
     });
 
-    it("keep the agent apart from a proxy that the pod's author has put first", async () => {
+    it("do not mix up the agent with a proxy that the pod's author put first", async () => {
       const pod = await injected(mesh, {}, ({ spec }) => spec.containers.unshift(ISTIOS_OWN));
       expect(containerOf(pod, 'agent').readinessProbe?.httpGet).toEqual(BY_PILOT_AGENT);
       expectAgentsOwn(pod, ISTIO_USER);
@@ -145,7 +145,7 @@ describe('pods that a service mesh injects too', () => {
       ['with its proxy first', {}, ['linkerd-proxy', ...MODEL_SERVER_AND_AGENT]],
       ['with its proxy last', LINKERD_LAST, [...MODEL_SERVER_AND_AGENT, 'linkerd-proxy']],
       ['with its proxy as a native sidecar', LINKERD_NATIVE, MODEL_SERVER_AND_AGENT],
-    ])("have the agent's probe as it was written, %s", async (_, annotations, order) => {
+    ])("have the agent's probe unchanged, %s", async (_, annotations, order) => {
       const pod = await injected(mesh, annotations);
       expect(names(pod)).toEqual(order);
       expect(containerOf(pod, 'agent').readinessProbe?.httpGet).toEqual(AS_WRITTEN);
@@ -153,7 +153,7 @@ describe('pods that a service mesh injects too', () => {
     });
   });
 
-  it('show in what the page says to check that the webhooks are called in this order', async () => {
+  it('show the order of the webhooks with the commands of the page', async () => {
     const pod = predictorPod('flowers-predictor', 'flowers', (made) => {
       made.metadata = { ...made.metadata, namespace: 'mms-example' };
       for (const container of made.spec.containers)
@@ -172,11 +172,11 @@ describe('pods that a service mesh injects too', () => {
     expect(output).toContain(`"runAsUser":${MODEL_SERVER_USER}`);
   });
 
-  it('would have a probe that Istio never sees, were our configuration named after its own', async () => {
+  it("would have a probe that Istio never redirects if our configuration sorted after Istio's", async () => {
     const pod = await injected('istio-before-ours', HOLD);
     expect(names(pod)).toEqual(['istio-proxy', ...MODEL_SERVER_AND_AGENT]);
     expect(containerOf(pod, 'agent').readinessProbe?.httpGet).toEqual(AS_WRITTEN);
-    // Even then the agent has nothing of the proxy's. What it mirrors is what Istio has made of the model server's probe.
+    // Even then the agent gets nothing of the proxy. It mirrors the model server's probe as Istio has rewritten it.
     const agent = containerOf(pod, 'agent');
     expect(agent.securityContext).toEqual({ runAsUser: MODEL_SERVER_USER });
     expect(agent.env?.[0]?.value).toContain('/app-health/kserve-container/readyz');

@@ -16,11 +16,11 @@ import { predictorPod } from '../support/predictor-pod.ts';
 const DOCUMENT = readFileSync(new URL('../../docs/reference/metrics.md', import.meta.url), 'utf8');
 const DOCUMENTED = [...DOCUMENT.matchAll(/^\| `(mms_\w+)` +\|/gm)].map(([, name = '']) => name);
 
-describe('the metrics of a manager at work', () => {
+describe('the metrics of a running manager', () => {
   let cluster: ManagedCluster;
 
   beforeAll(async () => {
-    // All that it can do, so that all of it is counted.
+    // All controllers run, so that every metric has a value.
     cluster = await startManagedCluster({ args: ['--predictors'] });
     const { client, manager } = cluster;
     await createService(client, inferenceService('sk'));
@@ -33,14 +33,15 @@ describe('the metrics of a manager at work', () => {
       expect(await manager.metric('mms_cache_objects', { resource: 'pods' })).toBe(1),
     );
     await createModel(client, trainedModel('m1', 'sk'));
-    // Somebody else's, in the way of ours.
+    // Another owner's ConfigMap, with the name of ours.
     const owner = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'x', uid: 'u', controller: true };
     const metadata = { name: 'modelconfig-blocked-0', namespace: 'default', ownerReferences: [owner] };
     await client.create(CONFIG_MAPS, { metadata });
     await createService(client, inferenceService('blocked'));
     await eventually(async () => {
       expect(await manager.metric('mms_propagations_total', { result: 'annotated' })).toBe(1);
-      // Once for each look at it, and its InferenceService changes when its predictor is looked after.
+      // One error for each reconcile. The InferenceService is reconciled again when the status of its predictor
+      // changes.
       const refused = await manager.metric('mms_reconcile_errors_total', { code: 'FOREIGN_CONFIG_MAP' });
       expect(refused).toBeGreaterThanOrEqual(1);
     });
@@ -60,7 +61,7 @@ describe('the metrics of a manager at work', () => {
     });
   });
 
-  it('say what was done', async () => {
+  it('count what was done', async () => {
     const { manager } = cluster;
     expect(await manager.metric('mms_admission_duration_seconds_count', { outcome: 'patched' })).toBe(1);
     expect(await manager.metric('mms_injections_total', { reason: 'Injected' })).toBe(1);

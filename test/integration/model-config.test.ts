@@ -25,7 +25,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
   let manager: TestManager;
   let client: ApiClient;
   let counter = 0;
-  /** A name that no other case uses. */
+  /** Each case has its own name. */
   let name = '';
 
   beforeAll(async () => {
@@ -53,7 +53,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
   const mergePatch = (body: object): Promise<unknown> =>
     client.patch(CONFIG_MAPS, reference(), { type: 'merge', body });
 
-  it('gives a multi-model InferenceService an empty list, its labels and itself as owner', async () => {
+  it('creates an empty list for a multi-model InferenceService, with its labels and an owner reference', async () => {
     const service = inferenceService(name);
     const labelled = { ...service, metadata: { ...service.metadata, labels: { team: 'blue' } } };
     const { metadata } = (await client.create(INFERENCE_SERVICES, labelled)) as typeof service;
@@ -73,14 +73,14 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     ]);
   });
 
-  it('gives one with storage of its own nothing', async () => {
+  it('creates no ConfigMap for an InferenceService with a storageUri', async () => {
     await createService(client, inferenceService(name, WITH_STORAGE));
     await createService(client, inferenceService(`${name}-later`));
     await hasModels([], `${name}-later`);
     expect(await readConfigMap(client, `modelconfig-${name}-0`)).toBeUndefined();
   });
 
-  it('takes models in, out and over from one InferenceService to another', async () => {
+  it('adds, removes and moves models', async () => {
     await createService(client, inferenceService(name));
     await createService(client, inferenceService(`${name}-b`));
     await createModel(client, trainedModel(`${name}-m1`, name));
@@ -94,14 +94,14 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     await hasModels([]);
   });
 
-  it('lets models wait for an InferenceService that comes after them', async () => {
+  it('keeps models until their InferenceService is created', async () => {
     await createModel(client, trainedModel(`${name}-early`, name));
     await createService(client, inferenceService(name));
     await hasModels([`${name}-early`]);
     expect(await client.get(TRAINED_MODELS, reference(`${name}-early`))).toBeDefined();
   });
 
-  it('repairs hand edits and deletions, and keeps what others have put there', async () => {
+  it('repairs edits and deletions, and keeps foreign keys, labels and annotations', async () => {
     await createService(client, inferenceService(name));
     await createModel(client, trainedModel(`${name}-m`, name));
     await hasModels([`${name}-m`]);
@@ -124,7 +124,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     await hasModels([`${name}-m`]);
   });
 
-  it('does not write where the text is equal in meaning', async () => {
+  it('does not write when the text is semantically equal', async () => {
     await createService(client, inferenceService(name));
     for (const model of ['a', 'b']) {
       await createModel(client, trainedModel(`${name}-${model}`, name, { memory: '1Gi' }));
@@ -136,13 +136,13 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     }));
     const text = JSON.stringify(spelled, undefined, 2);
     await mergePatch({ data: { 'models.json': text } });
-    // A second InferenceService that is worked off afterwards shows that the first had its turn.
+    // The second InferenceService is reconciled after the first.
     await createService(client, inferenceService(`${name}-after`));
     await hasModels([], `${name}-after`);
     expect((await readConfigMap(client, `modelconfig-${name}-0`))?.data?.['models.json']).toBe(text);
   });
 
-  it('keeps models over the memory limit out, and lets them in when there is room', async () => {
+  it('leaves out models over the memory limit, and adds them when there is room', async () => {
     const limited = { sklearn: { resources: { limits: { memory: '2Gi' } } } };
     await createService(client, inferenceService(name, limited));
     await createModel(client, trainedModel(`${name}-big`, name, { memory: '1536Mi' }));
@@ -154,7 +154,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     await hasModels([`${name}-over`, `${name}-small`]);
   });
 
-  it('puts the ConfigMap away when its InferenceService stops being multi-model, and brings it back', async () => {
+  it('deletes the ConfigMap when its InferenceService stops being multi-model, and creates it again later', async () => {
     await createService(client, inferenceService(name));
     await createModel(client, trainedModel(`${name}-m`, name));
     await hasModels([`${name}-m`]);
@@ -169,7 +169,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     await hasModels([`${name}-m`]);
   });
 
-  it('puts the ConfigMap away with its InferenceService, and makes it anew for the next of that name', async () => {
+  it('deletes the ConfigMap with its InferenceService, and creates it for the next one of that name', async () => {
     await createService(client, inferenceService(name));
     await createModel(client, trainedModel(`${name}-m`, name));
     await hasModels([`${name}-m`]);
@@ -181,7 +181,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     expect(configMap?.metadata.ownerReferences?.[0]?.uid).toBe(metadata.uid);
   });
 
-  it("takes over the ConfigMap that KServe made, and leaves another owner's alone", async () => {
+  it("adopts a ConfigMap made by KServe, and leaves another owner's alone", async () => {
     const before = {
       data: { 'models.json': '[]' },
       metadata: { namespace: 'default', labels: { kserve: 'yes' } },
@@ -207,14 +207,14 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     expect(await modelNames(client, `${name}-x`)).toEqual([]);
   });
 
-  /** What ModelLoaded says of a model. */
-  const told = async (model: string): Promise<string> => {
+  /** The ModelLoaded condition of a model. */
+  const loadedOf = async (model: string): Promise<string> => {
     const { status } = await client.get(TRAINED_MODELS, reference(model));
     const { reason = '', message = '' } = conditionOf(status as TrainedModelStatus, 'ModelLoaded') ?? {};
     return `${reason}: ${message}`;
   };
 
-  it('says that a ConfigMap is immutable, writes on once it is not, and calls nothing placed meanwhile', async () => {
+  it('reports an immutable ConfigMap, counts no model as placed, and writes once it can', async () => {
     await client.create(CONFIG_MAPS, {
       ...{ metadata: { namespace: 'default', name: `modelconfig-${name}-0` } },
       ...{ data: { 'models.json': '[]' }, immutable: true },
@@ -225,16 +225,16 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     await createService(client, inferenceService(name));
     await createModel(client, trainedModel(`${name}-m`, name));
     await eventually(async () =>
-      expect(await told(`${name}-m`)).toMatch(/^ConfigMapNotWritten: .*is immutable; delete it/),
+      expect(await loadedOf(`${name}-m`)).toMatch(/^ConfigMapNotWritten: .*is immutable; delete it/),
     );
     expect(await manager.metric('mms_trained_models', { state: 'Placed' })).toBe(placed);
     expect(await manager.metric('mms_trained_models', unwritten)).toBe(before + 1);
     await client.delete(CONFIG_MAPS, reference());
     await hasModels([`${name}-m`]);
-    await eventually(async () => expect(await told(`${name}-m`)).toMatch(/^NoReplicas/));
+    await eventually(async () => expect(await loadedOf(`${name}-m`)).toMatch(/^NoReplicas/));
   }, 90_000);
 
-  it('leaves a foreign key its room, and fills the rest', async () => {
+  it('leaves room for foreign keys, and fills the rest', async () => {
     await client.create(CONFIG_MAPS, {
       ...{ metadata: { namespace: 'default', name: `modelconfig-${name}-0` } },
       data: { notes: 'x'.repeat(1024 * 1024 - 300) },
@@ -242,7 +242,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     await createService(client, inferenceService(name));
     for (const model of ['a', 'b', 'c']) await createModel(client, trainedModel(`${name}-${model}`, name));
     await eventually(async () => {
-      const all = await Promise.all(['a', 'b', 'c'].map((model) => told(`${name}-${model}`)));
+      const all = await Promise.all(['a', 'b', 'c'].map((model) => loadedOf(`${name}-${model}`)));
       expect(all.map((text) => text.split(':')[0])).toEqual(['NoReplicas', 'NoReplicas', 'ConfigMapFull']);
       expect(all[2]).toContain('its other keys take the rest');
     });
@@ -254,7 +254,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     );
   }, 90_000);
 
-  it('says that a policy refuses it, in its words, and what is in it stays placed', async () => {
+  it('reports the message of a policy that refuses the write, and keeps models placed that are in the ConfigMap', async () => {
     await createService(client, inferenceService(name));
     await createModel(client, trainedModel(`${name}-a`, name));
     await hasModels([`${name}-a`]);
@@ -266,10 +266,10 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     });
     await createModel(client, trainedModel(`${name}-b`, name));
     await eventually(async () =>
-      expect(await told(`${name}-b`)).toMatch(/^ConfigMapNotWritten: .*not on a Friday/),
+      expect(await loadedOf(`${name}-b`)).toMatch(/^ConfigMapNotWritten: .*not on a Friday/),
     );
-    expect(await told(`${name}-b`)).not.toMatch(/\/api\/|fieldManager/);
-    await eventually(async () => expect(await told(`${name}-a`)).toMatch(/^NoReplicas/));
+    expect(await loadedOf(`${name}-b`)).not.toMatch(/\/api\/|fieldManager/);
+    await eventually(async () => expect(await loadedOf(`${name}-a`)).toMatch(/^NoReplicas/));
     expect(
       await manager.metric('mms_reconcile_errors_total', { code: 'CONFIG_MAP_REFUSED' }),
     ).toBeGreaterThan(0);
@@ -277,7 +277,7 @@ describe('models.json follows InferenceServices and TrainedModels', () => {
     await hasModels([`${name}-a`, `${name}-b`]);
   }, 120_000);
 
-  it('says that a quota leaves no room for it', async () => {
+  it('reports a quota that refuses the ConfigMap', async () => {
     const namespace = `${name}-full`;
     await client.create(NAMESPACES, { metadata: { name: namespace } });
     const spec = { hard: { 'count/configmaps': '0' } };

@@ -25,7 +25,7 @@ import { promtool } from '../support/promtool.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const OVERLAY = join(ROOT, 'manifests/overlays/monitoring');
-/** What a scrape adds to every series. */
+/** The labels that a scrape adds to every series. */
 const TARGET_LABELS = ['job', 'pod', 'namespace', 'inferenceservice', 'le'];
 
 interface Rule {
@@ -44,7 +44,7 @@ describe('the overlay for Prometheus and Grafana', () => {
   let panels: readonly Panel[] = [];
 
   beforeAll(async () => {
-    // Where it has to be built with Go first, that took twelve minutes on two processors.
+    // Building it with Go took twelve minutes on two processors.
     await promtool('--version');
   }, 30 * 60_000);
 
@@ -81,7 +81,7 @@ describe('the overlay for Prometheus and Grafana', () => {
     return file;
   };
 
-  it('is taken by the API server, as its operator defines its kinds', async () => {
+  it("is accepted by the API server with the operator's CustomResourceDefinitions", async () => {
     const names = await kubectl(
       controlPlane.kubeconfigPath,
       ...[...inNamespace, 'podmonitors,prometheusrules,configmaps', '-o', 'name'],
@@ -108,13 +108,13 @@ describe('the overlay for Prometheus and Grafana', () => {
     expect(await promtool('check', 'rules', '--lint=all', '--lint-fatal', file)).toContain('SUCCESS');
   });
 
-  it('has alerts that fire where they should, and are silent where they should be', async () => {
+  it('has alerts that fire when they should, and only then', async () => {
     await ruleFile('rules.yaml', { groups });
     await copyFile(new URL('alerts.yaml', import.meta.url), join(directory, 'alerts.yaml'));
     expect(await promtool('test', 'rules', join(directory, 'alerts.yaml'))).toContain('SUCCESS');
   });
 
-  it('has no alert that is not tested both ways and described', async () => {
+  it('has every alert tested both ways and documented', async () => {
     const { tests } = parse(await readFile(new URL('alerts.yaml', import.meta.url), 'utf8')) as {
       tests: { alert_rule_test: { alertname: string; exp_alerts?: unknown[] }[] }[];
     };
@@ -130,10 +130,10 @@ describe('the overlay for Prometheus and Grafana', () => {
     expect(names.length).toBeGreaterThan(0);
   });
 
-  it('has a dashboard whose every query Prometheus can parse', async () => {
+  it('has a dashboard whose queries Prometheus can parse', async () => {
     const rules = dashboardExpressions().map((expr, index) => ({
       record: `dashboard:panel:${index}`,
-      // What Grafana puts there.
+      // The values that Grafana substitutes.
       expr: expr.replaceAll('$__rate_interval', '5m').replaceAll(/\$(namespace|inferenceservice)/g, '.*'),
     }));
     expect(rules.length).toBeGreaterThan(20);
@@ -141,7 +141,7 @@ describe('the overlay for Prometheus and Grafana', () => {
     expect(await promtool('check', 'rules', file)).toContain(`${rules.length} rules found`);
   });
 
-  it('names only metrics and labels that the manager or the agent has', async () => {
+  it('uses only metrics and labels that the manager or the agent exports', async () => {
     const labels = await knownMetrics();
     for (const expr of allExpressions()) {
       const metrics = [...expr.matchAll(/\b(?:mms|kserve_mms|process|nodejs)_\w+/g)].map(([name]) =>
@@ -155,7 +155,7 @@ describe('the overlay for Prometheus and Grafana', () => {
     }
   });
 
-  it('names only values of labels that the code gives them', () => {
+  it('uses only label values that the code sets', () => {
     const calls = ['errored', 'malformed', 'aborted'] satisfies AdmissionOutcome[];
     const logged = ['dropped'] satisfies EventOutcome[];
     const results = ['done'] satisfies Extract<WorkQueueEvent<string>, { type: 'finished' }>['outcome'][];
@@ -192,10 +192,10 @@ function labelsOf(registry: Registry): ReadonlyMap<string, readonly string[]> {
   return new Map(metrics.map(({ name, labelNames }) => [name, labelNames]));
 }
 
-/** The labels of each metric, from the registries that /metrics is made of. */
+/** The labels of each metric, from the registries behind /metrics. */
 async function knownMetrics(): Promise<Map<string, readonly string[]>> {
   const known = new Map(labelsOf(createManagerMetrics().registry));
-  // Labels are those of the page that describes the agent's metrics; what it has for some agents alone is described elsewhere.
+  // The page of the agent's metrics lists their labels. Metrics that only some agents have are documented elsewhere.
   const agent = createAgentMetrics(
     () => [],
     () => false,
@@ -212,8 +212,8 @@ async function knownMetrics(): Promise<Map<string, readonly string[]>> {
   const page = await readFile(join(ROOT, 'docs/agent-status.md'), 'utf8');
   for (const [, name] of scraped.matchAll(/^# TYPE (\w+) /gm)) {
     const row = page.split('\n').find((line) => line.startsWith(`| \`${name}\` |`));
-    const told = [...(row?.split('|')[3] ?? '').matchAll(/`(\w+)`/g)].map(([, label]) => label!);
-    known.set(name!, row === undefined ? (own.get(name!) ?? []) : told);
+    const listed = [...(row?.split('|')[3] ?? '').matchAll(/`(\w+)`/g)].map(([, label]) => label!);
+    known.set(name!, row === undefined ? (own.get(name!) ?? []) : listed);
   }
   return known;
 }

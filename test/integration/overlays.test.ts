@@ -16,14 +16,14 @@ import { manifests, render, type Rendered } from '../support/rendered.ts';
 import { whatIsLeft } from '../support/what-is-ours.ts';
 
 const GOLDENS = fileURLToPath(new URL('goldens', import.meta.url));
-/** Every kustomization that is meant to be applied. */
+/** Every kustomization that users apply. */
 const APPLICABLE = ['default', ...readdirSync(manifests('overlays')).map((name) => `overlays/${name}`)];
-/** What is applied in addition to an installation, and not instead. */
+/** These are applied on top of an installation. */
 const ADDITIONS = new Set(['overlays/monitoring']);
-/** A namespace that nothing of ours is in. */
+/** A namespace without any object of ours. */
 const ELSEWHERE = 'default';
 
-/** One for all: each kustomization is uninstalled by its last test. */
+/** All cases share it; the last test of each kustomization uninstalls it. */
 let controlPlane: ControlPlane;
 
 beforeAll(async () => {
@@ -39,7 +39,7 @@ describe.each(APPLICABLE)('manifests/%s', (path) => {
   beforeAll(async () => {
     rendered = await render(path);
     if (ADDITIONS.has(path)) await apply('default');
-    // Those that belong to others, such as KServe's.
+    // Namespaces that belong to others, such as KServe's.
     const brought = new Set(
       rendered.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name),
     );
@@ -47,7 +47,7 @@ describe.each(APPLICABLE)('manifests/%s', (path) => {
       if (name !== ELSEWHERE && !brought.has(name))
         await run('create', 'namespace', name).catch(alreadyThere);
     }
-    // Objects of a kind that it brings itself are refused until that kind is served.
+    // Objects of a new kind are refused until that kind is served.
     await eventually(() => apply(path));
   });
 
@@ -57,13 +57,13 @@ describe.each(APPLICABLE)('manifests/%s', (path) => {
     ...new Set([ELSEWHERE, ...rendered.flatMap(({ metadata }) => metadata.namespace ?? [])]),
   ];
 
-  it('changes nothing when it is applied again', async () => {
+  it('changes nothing when applied again', async () => {
     const before = await versions();
     await apply(path);
     expect(await versions()).toEqual(before);
   });
 
-  it('labels all it brings, so that an uninstallation finds it', () => {
+  it('labels all its objects, so that an uninstallation finds them', () => {
     const unlabelled = rendered.filter(({ metadata }) => {
       const { labels } = metadata as { labels?: Record<string, string> };
       return labels?.['app.kubernetes.io/part-of'] !== 'kserve-mms';
@@ -71,7 +71,7 @@ describe.each(APPLICABLE)('manifests/%s', (path) => {
     expect(unlabelled.map(({ kind, metadata }) => `${kind}/${metadata.name}`)).toEqual([]);
   });
 
-  it('gives its service accounts exactly the rights on record (UPDATE_GOLDENS=1 records them anew)', async () => {
+  it('grants its service accounts exactly the recorded rights (UPDATE_GOLDENS=1 records them)', async () => {
     const accounts = rendered.filter(({ kind }) => kind === 'ServiceAccount');
     const sections: string[] = [];
     for (const { metadata } of accounts) {
@@ -91,14 +91,14 @@ describe.each(APPLICABLE)('manifests/%s', (path) => {
     expect(text).toBe(await readFile(golden, 'utf8'));
   });
 
-  it("calls nobody when it is applied: what its webhooks are called for is the manager's to fill in", () => {
+  it('registers webhooks without rules, which the manager fills in', () => {
     const webhooks = rendered
       .filter(({ kind }) => kind.endsWith('WebhookConfiguration'))
       .flatMap((configuration) => configuration['webhooks'] as readonly Webhook[]);
     expect(webhooks.map(({ rules }) => rules)).toEqual(webhooks.map(() => undefined));
   });
 
-  it('never has pods of control planes, our own among them, wait for a webhook', () => {
+  it('never calls the webhook for pods of control planes, including ours', () => {
     const webhooks = rendered
       .filter(({ kind }) => kind.endsWith('WebhookConfiguration'))
       .flatMap((configuration) => configuration['webhooks'] as readonly Webhook[])
@@ -109,7 +109,7 @@ describe.each(APPLICABLE)('manifests/%s', (path) => {
     }
   });
 
-  it('leaves nothing but the kinds when it is uninstalled as the page says', async () => {
+  it("leaves only the kinds after the page's uninstallation", async () => {
     const { kubeconfigPath } = controlPlane;
     expect(await whatIsLeft(kubeconfigPath)).not.toEqual([]);
     const script = await shellOf('docs/install.md', 'Uninstall');
@@ -118,7 +118,7 @@ describe.each(APPLICABLE)('manifests/%s', (path) => {
     expect(await whatIsLeft(kubeconfigPath)).toEqual([]);
   });
 
-  /** What changes when an object does; kubectl says "configured" of some that do not. */
+  /** Changes with the object; kubectl reports some unchanged objects as "configured". */
   async function versions(): Promise<readonly string[]> {
     const { items } = JSON.parse(await run('get', '-k', manifests(path), '-o', 'json')) as {
       items: (Rendered & { metadata: { generation?: number; resourceVersion: string } })[];

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 const ROOT = join(import.meta.dirname, '..', '..');
 const run = promisify(execFile);
 
-/** The releases of Node.js that the package says it runs on: binaries of the npm registry, which need no script to install. */
+/** The Node.js releases that the package supports, as binaries from the npm registry that need no install script. */
 const NODES = ['22', '24'];
 
 describe('the npm package', () => {
@@ -16,7 +16,7 @@ describe('the npm package', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'kserve-mms-package-'));
-    // What the tests run is built already.
+    // The tests have built it already.
     const { stdout } = await run(
       'npm',
       ['pack', '--ignore-scripts', '--json', '--pack-destination', directory],
@@ -43,7 +43,7 @@ describe('the npm package', () => {
     expect((await run(node, [mms, 'agent', '--help'])).stdout).toContain('--enable-puller');
   });
 
-  it('brings its programs into the PATH', async () => {
+  it('adds its programs to the PATH', async () => {
     const modules = join(directory, 'node_modules');
     const path = `${join(modules, `node-${NODES.at(-1)}`, 'bin')}:${process.env['PATH'] ?? ''}`;
     for (const program of ['mms', 'kubectl-mms']) {

@@ -28,12 +28,12 @@ import { placePod } from '../support/predictor-pods.ts';
 import { report } from '../support/report.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-/** Left for people to look at. */
+/** Kept for inspection. */
 const PICTURES = join(ROOT, 'test-results', 'page');
-/** What a hostile source might answer. */
+/** What a hostile source could answer. */
 const MARKUP = '<img src=x onerror="document.title=\'taken over\'"><script>alert(1)</script>';
 const MANY = 230;
-/** Without a browser there is nothing to look with. */
+/** Skipped without a browser. */
 const describeInBrowser = (await canHave(CHROMIUM, 'the page in a browser')) ? describe : describe.skip;
 
 let cluster: ManagedCluster;
@@ -43,7 +43,7 @@ let context: BrowserContext;
 let page: Page;
 let base: string;
 const agents: EmulatedAgent[] = [];
-/** What the browser complained of. */
+/** Console errors of the browser. */
 const complaints: string[] = [];
 
 beforeAll(async () => {
@@ -70,7 +70,7 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-/** Has the emulated agents take what models.json says now. */
+/** Passes the current models.json to the emulated agents. */
 async function serveModels(service: string, count: number, served: readonly EmulatedAgent[]): Promise<void> {
   const entries = await eventually(async () => {
     const { models } = decodeModelConfig(
@@ -93,12 +93,12 @@ async function agentFor(service: string, pod: string): Promise<EmulatedAgent> {
   return agent;
 }
 
-/** What reaches beyond the right edge of the window, seen or cut off. */
+/** The elements that reach beyond the right edge of the window, visible or cut off. */
 const BEYOND_THE_EDGE = `[...document.querySelectorAll('main *')]
   .filter((element) => !element.closest('.unseen') && element.getBoundingClientRect().right > innerWidth)
   .map((element) => element.outerHTML.slice(0, 100))`;
 
-/** All that axe finds wrong, a line for each. */
+/** All violations that axe finds, one a line. */
 async function violations(): Promise<string[]> {
   await page.evaluate(await readFile(AXE, 'utf8'));
   const { violations: found, passes } = await page.evaluate(() =>
@@ -112,8 +112,8 @@ const row = (name: string) => page.getByRole('row').filter({ has: page.getByRole
 const focused = (what: string) => page.evaluate<string>(`document.activeElement.${what}`);
 const shownNames = () => page.getByRole('rowheader').locator('a').allTextContents();
 
-describeInBrowser('the page, in a browser,', () => {
-  it('says that there is nothing yet, and shows what is created without being loaded again', async () => {
+describeInBrowser('the page in a browser', () => {
+  it('says that there is nothing yet, and shows new objects without a reload', async () => {
     const begun = performance.now();
     await page.goto(base);
     await page.getByText('Nothing here yet').waitFor();
@@ -131,7 +131,7 @@ describeInBrowser('the page, in a browser,', () => {
     });
   });
 
-  it('shows InferenceServices with trouble first, and why one is none of ours', async () => {
+  it('shows InferenceServices with trouble first, and why one is not multi-model', async () => {
     await createService(client, inferenceService('bulk'));
     await createService(client, inferenceService('alone', { sklearn: { storageUri: 's3://bucket/alone' } }));
     await createModel(client, trainedModel('lost', 'nowhere'));
@@ -165,7 +165,7 @@ describeInBrowser('the page, in a browser,', () => {
     expect(await row('flowers').textContent()).toContain('2 of 2');
   }, 120_000);
 
-  it('finds InferenceServices by the name of a model, and by their own', async () => {
+  it('finds InferenceServices by the name of a model or by their own', async () => {
     const filter = page.getByLabel('Filter by namespace, InferenceService or model');
     await filter.fill('tulip');
     await page.getByText('1 model matches').waitFor();
@@ -176,7 +176,7 @@ describeInBrowser('the page, in a browser,', () => {
     await row('bulk').waitFor();
   });
 
-  it('leaves out on demand what is not multi-model and no model names', async () => {
+  it('can leave out InferenceServices that are not multi-model and have no models', async () => {
     const only = page.getByLabel('Only multi-model');
     await only.check();
     await eventually(async () => expect(await shownNames()).toEqual(['flowers', 'nowhere', 'bulk']));
@@ -185,7 +185,7 @@ describeInBrowser('the page, in a browser,', () => {
     await row('alone').waitFor();
   });
 
-  it('leads by click to an InferenceService, its models, one model, its conditions and last error', async () => {
+  it('links from an InferenceService to its models, their conditions and last errors', async () => {
     await page.getByRole('link', { name: 'flowers' }).click();
     await page.getByRole('heading', { name: 'flowers' }).waitFor();
     expect(await focused('tagName')).toBe('H1');
@@ -215,19 +215,19 @@ describeInBrowser('the page, in a browser,', () => {
     expect(await page.title()).toBe('default/constructor – kserve-mms');
   });
 
-  it('takes no name and no message for markup', async () => {
+  it('renders no name or message as markup', async () => {
     await page.goto(`${base}/#/default/flowers/tulip`);
     await row('ModelLoaded').waitFor();
     expect(await page.locator('main img, main script').count()).toBe(0);
     expect(await page.title()).not.toContain('taken over');
     expect(complaints).toEqual([]);
-    // Nor could it: the browser itself refuses.
+    // The browser itself refuses it too.
     const careless = "document.querySelector('main').innerHTML = '<b>bold</b>'";
     await expect(page.evaluate(careless)).rejects.toThrow('TrustedHTML');
     complaints.splice(0);
   });
 
-  it('goes through many models by pages and by state', async () => {
+  it('shows many models by page and by state', async () => {
     await page.goto(`${base}/#/default/bulk`);
     await page.getByText(`1 to 100 of ${MANY}`).waitFor();
     await page.getByRole('button', { name: 'Next' }).click();
@@ -245,7 +245,7 @@ describeInBrowser('the page, in a browser,', () => {
     );
   });
 
-  it('is used with the keyboard alone, and keeps the focus while it changes', async () => {
+  it('works with the keyboard alone, and keeps the focus during changes', async () => {
     await page.goto(`${base}/#/`);
     await page.reload();
     await row('flowers').waitFor();
@@ -255,7 +255,7 @@ describeInBrowser('the page, in a browser,', () => {
     expect(await focused('id')).toBe('main');
     for (const _ of ['filter', 'only multi-model', 'flowers', 'nowhere']) await page.keyboard.press('Tab');
     expect(await focused('textContent')).toBe('nowhere');
-    // Its line moves down: another InferenceService is in the same trouble, and comes before it by name.
+    // Its line moves down: another InferenceService has the same trouble and sorts before it.
     await createModel(client, trainedModel('astray', 'anywhere'));
     await row('anywhere').waitFor();
     expect(await focused('textContent')).toBe('nowhere');
@@ -266,19 +266,19 @@ describeInBrowser('the page, in a browser,', () => {
     await page.getByText('There is no InferenceService of this name').waitFor();
   });
 
-  it('leaves the focus where it is when a line moves', async () => {
+  it('keeps the focus when a line moves', async () => {
     await createService(client, inferenceService('zoo'));
     await page.goto(`${base}/#/`);
     await page.getByRole('link', { name: 'zoo' }).focus();
     expect((await shownNames()).slice(-2)).toEqual(['zoo', 'alone']);
-    // Its only model waits for a pod, which is worse than a line above it.
+    // Its only model waits for a pod, which ranks above the line before.
     await createModel(client, trainedModel('zebra', 'zoo'));
     await row('zoo').getByText('1 waiting').waitFor();
     expect((await shownNames()).slice(-3)).toEqual(['zoo', 'bulk', 'alone']);
     expect(await focused('textContent')).toBe('zoo');
   });
 
-  it('says when the manager does not answer, and goes on by itself', async () => {
+  it('says when the manager does not answer, and recovers', async () => {
     await page.goto(`${base}/#/default/flowers`);
     await row('iris').waitFor();
     await context.setOffline(true);
@@ -287,7 +287,7 @@ describeInBrowser('the page, in a browser,', () => {
     expect(await violations()).toEqual([]);
     await context.setOffline(false);
     await page.getByRole('status').getByText('live', { exact: true }).waitFor();
-    // A browser notes each request that fails.
+    // A browser logs each failed request.
     expect(complaints.splice(0).filter((text) => !text.includes('ERR_INTERNET_DISCONNECTED'))).toEqual([]);
   });
 
@@ -295,7 +295,7 @@ describeInBrowser('the page, in a browser,', () => {
     it.each([
       ['wide', 1280],
       ['narrow', 320],
-    ])('on a %s screen it has no fault that axe finds, and fits', async (what, width) => {
+    ])('on a %s screen it has no axe violation, and fits', async (what, width) => {
       await mkdir(PICTURES, { recursive: true });
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 900 });
@@ -315,7 +315,7 @@ describeInBrowser('the page, in a browser,', () => {
     });
   });
 
-  it('gave the browser nothing to complain of', () => {
+  it('caused no error in the browser', () => {
     expect(complaints).toEqual([]);
   });
 });

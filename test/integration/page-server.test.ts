@@ -11,7 +11,7 @@ import type { ManagedCluster } from '../support/managed-cluster.ts';
 
 let cluster: ManagedCluster;
 
-/** What the server says to a request just as it is. */
+/** Sends a request exactly as given. */
 async function ask(path: string, { method = 'GET', headers = {} } = {}) {
   const sent = request({ host: '127.0.0.1', port: cluster.manager.ports.page, path, method, headers });
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -35,9 +35,9 @@ describe('the server of the page', () => {
   afterAll(() => cluster.stop());
 
   it.each([
-    ['a name that leads to the loopback', { headers: { Host: 'evil.example' } }, 403],
+    ['a name that resolves to the loopback', { headers: { Host: 'evil.example' } }, 403],
     ['another address', { headers: { Host: '10.0.0.1:8088' } }, 403],
-    ['localhost, whatever the port', { headers: { Host: 'localhost:1234' } }, 200],
+    ['localhost with any port', { headers: { Host: 'localhost:1234' } }, 200],
     ['IPv6', { headers: { Host: '[::1]:8088' } }, 200],
     ['a write', { method: 'POST' }, 405],
     ['a HEAD', { method: 'HEAD' }, 200],
@@ -45,7 +45,7 @@ describe('the server of the page', () => {
     expect((await ask(list, options)).status).toBe(status);
   });
 
-  it('forbids all but its own', async () => {
+  it('sets a strict Content-Security-Policy and no CORS header', async () => {
     const { headers } = await ask('/');
     expect(headers['content-security-policy']).toContain("default-src 'none'");
     expect(headers).toMatchObject({
@@ -56,8 +56,8 @@ describe('the server of the page', () => {
     expect(headers).not.toHaveProperty('access-control-allow-origin');
   });
 
-  it('sends nothing again that has not changed', async () => {
-    // The status of the model may still be on its way.
+  it('answers 304 when nothing has changed', async () => {
+    // The status of the model may not be written yet.
     await eventually(async () => {
       const { headers, body } = await ask(list);
       expect(body).not.toBe('');
@@ -66,7 +66,7 @@ describe('the server of the page', () => {
     });
   });
 
-  it('shows no signature of a storageUri', async () => {
+  it('removes the signature from a storageUri', async () => {
     const body = await eventually(async () => {
       const answer = (await ask(`${list}/default/flowers`)).body;
       const { models } = JSON.parse(answer) as ServiceDocument;

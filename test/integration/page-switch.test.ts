@@ -22,7 +22,7 @@ interface Deployment {
   };
 }
 
-/** What the manager of a Deployment is told of the page. */
+/** The port of the page in a manager's Deployment. */
 function pagePortOf({ spec }: Deployment): string | undefined {
   return spec.template.spec.containers[0]?.env.find(({ name }) => name === 'MMS_PAGE_PORT')?.value;
 }
@@ -41,7 +41,7 @@ describe(PAGE, () => {
       await run('-n', 'kserve-mms-system', 'get', 'deployment/kserve-mms-manager', '-o', 'json'),
     ) as Deployment;
 
-  it('has commands that switch the page on, which is off at first', async () => {
+  it('has commands that switch the page on, which is off by default', async () => {
     expect(pagePortOf(await deployment())).toBeUndefined();
     const { kubeconfigPath } = controlPlane;
     const env = await kubectlEnvironment(kubeconfigPath);
@@ -49,7 +49,7 @@ describe(PAGE, () => {
     const output = await withPlayedControllers(kubeconfigPath, () => paste(script, { env }));
     expect(output).toContain('successfully rolled out');
     expect(pagePortOf(await deployment())).toBe('8088');
-    // An upgrade leaves it on.
+    // An upgrade keeps it on.
     await run('apply', '-k', manifests('default'));
     expect(pagePortOf(await deployment())).toBe('8088');
   });

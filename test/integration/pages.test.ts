@@ -25,7 +25,7 @@ const PREDICTORS = 'docs/predictors.md';
 const SIZING = 'docs/sizing.md';
 const TROUBLESHOOTING = 'docs/troubleshooting.md';
 
-/** The sections of the pages whose commands need the example at work; what they print, in a few words of it. */
+/** The sections whose commands need a running example, with parts of their output. */
 const WITH_THE_EXAMPLE: readonly (readonly [string, string, readonly RegExp[]])[] = [
   [
     TROUBLESHOOTING,
@@ -65,7 +65,7 @@ const WITH_THE_EXAMPLE: readonly (readonly [string, string, readonly RegExp[]])[
   [SIZING, 'Look at what is used', [/^flowers .* 1Gi\/2Gi/m, /^MODEL +/m]],
 ];
 
-describe('the commands of the pages, with the example at work,', () => {
+describe('the commands of the pages on a cluster with the example', () => {
   let controlPlane: ControlPlane;
   let manager: TestManager;
 
@@ -98,14 +98,14 @@ describe('the commands of the pages, with the example at work,', () => {
     await controlPlane.stop();
   });
 
-  it.each(WITH_THE_EXAMPLE)('%s, "%s": show what they are said to', async (page, section, shown) => {
+  it.each(WITH_THE_EXAMPLE)('%s, "%s": print the documented output', async (page, section, shown) => {
     const env = await kubectlEnvironment(controlPlane.kubeconfigPath);
     const output = await paste(await shellOf(page, section), { env });
     for (const words of shown) expect(output).toMatch(words);
   });
 });
 
-describe('the commands of the pages, on a cluster without KServe,', () => {
+describe('the commands of the pages on a cluster without KServe', () => {
   let controlPlane: ControlPlane;
 
   beforeAll(async () => {
@@ -113,12 +113,12 @@ describe('the commands of the pages, on a cluster without KServe,', () => {
   });
   afterAll(() => controlPlane.stop());
 
-  it('install it on kind, and have it serve a model', async () => {
+  it('install it on kind and serve a model', async () => {
     const { kubeconfigPath } = controlPlane;
     const env = await kubectlEnvironment(kubeconfigPath);
     const bin = await mkdtemp(join(tmpdir(), 'kserve-mms-kind-'));
     try {
-      // Neither clusters nor images are made here: their programs say what they were called with.
+      // kind and npm are fake programs that print their arguments.
       for (const name of ['kind', 'npm']) await writeProgram(bin, name, `echo ${name} "$@"`);
       const script = `PATH="${bin}:$PATH"\n${await shellOf(KIND, 'Install it on kind')}`;
       const output = await withPlayedControllers(kubeconfigPath, () => paste(script, { env }));
@@ -143,14 +143,14 @@ describe('the commands of the pages, on a cluster without KServe,', () => {
   });
 });
 
-describe('the manifests of the pages', () => {
-  it('are what they are said to be: of ModelMesh before, without a finding after', async () => {
+describe('the manifests on the pages', () => {
+  it('are valid: the ModelMesh one before the migration, and without findings after it', async () => {
     const [after = '', before = ''] = await yamlOf(MIGRATION, /TrainedModel/, /deploymentMode/);
     const directory = await mkdtemp(join(tmpdir(), 'kserve-mms-pages-'));
     try {
       await writeFile(join(directory, 'after.yaml'), after);
-      const told = await runCommand(['analyze', '-f', directory, '--fail-on', 'info']);
-      expect(told).toMatchObject({ code: 0, stdout: '' });
+      const outcome = await runCommand(['analyze', '-f', directory, '--fail-on', 'info']);
+      expect(outcome).toMatchObject({ code: 0, stdout: '' });
       await writeFile(join(directory, 'before.yaml'), before);
       expect((await runCommand(['analyze', '-f', directory])).stdout).toContain(
         'MMS304: InferenceService iris',
@@ -161,7 +161,7 @@ describe('the manifests of the pages', () => {
   });
 });
 
-/** As metrics-server would say of the example's pod. */
+/** The metrics of the example's pod, as metrics-server serves them. */
 async function measurePod(controlPlane: ControlPlane): Promise<void> {
   await serveMetrics(controlPlane.kubeconfigPath);
   const client = clientFor(controlPlane);
@@ -173,7 +173,7 @@ async function measurePod(controlPlane: ControlPlane): Promise<void> {
   }
 }
 
-/** The YAML blocks of a page that hold these words, in the order of the words. */
+/** The YAML blocks of a page that match each of the patterns. */
 async function yamlOf(page: string, ...words: readonly RegExp[]): Promise<string[]> {
   const text = await readFile(join(ROOT, page), 'utf8');
   const blocks = [...text.matchAll(/^```yaml\n([^]*?)^```$/gm)].map(([, block = '']) => block);

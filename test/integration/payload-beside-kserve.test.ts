@@ -17,13 +17,13 @@ import { pasteWithKubectl, shellBlocksOf } from '../support/page.ts';
 const OUR_IMAGE = 'kserve-mms:0.2.0';
 const MODELS = ['a', 'b'];
 
-/** What KServe's own manager and webhook make of InferenceServices that are not multi-model, run by our agent. */
+/** Pods that KServe's manager and webhook make for InferenceServices that are not multi-model, run with our agent. */
 describe("our image as the agent of KServe's logger and batcher", () => {
   let cluster: KServeCluster;
   let sink: LogSinkServer;
   let component: Server;
   let port: number;
-  /** What the component got. */
+  /** The calls that the component received. */
   let calls: { readonly path: string; readonly instances: readonly unknown[] }[] = [];
 
   buildKServeFirst();
@@ -57,7 +57,7 @@ describe("our image as the agent of KServe's logger and batcher", () => {
   async function agentOf(name: string, predictor: Readonly<Record<string, unknown>>): Promise<Container> {
     const { client } = cluster;
     const service = askingService(name, { predictor }) as KubernetesObject;
-    // A webhook that has just been registered is asked a moment later.
+    // The API server calls a new webhook a moment after its registration.
     await eventually(() => client.create(INFERENCE_SERVICES, service));
     const place = { namespace: 'default', name: `${name}-predictor` };
     const deployment = await eventually(() => client.get(DEPLOYMENTS, place), 60_000);
@@ -71,7 +71,10 @@ describe("our image as the agent of KServe's logger and batcher", () => {
     return agents[0]!;
   }
 
-  /** Starts our agent as that container is; the ports alone are others, which a pod has for itself. */
+  /**
+   * Starts our agent with the arguments and environment of that container. Only the ports differ, because the test
+   * shares its network namespace.
+   */
   async function run({ args = [], env = [], command }: Container & { command?: unknown }): Promise<OwnAgent> {
     expect(command).toBeUndefined();
     expect(args.slice(-2)).toEqual(['--component-port', '8080']);
@@ -145,7 +148,7 @@ describe("our image as the agent of KServe's logger and batcher", () => {
     }
   });
 
-  it('both: what clients send and get is logged, not the batch', async () => {
+  it('both: logs the requests of clients, not the batch', async () => {
     sink.events.length = 0;
     const batcher = { maxBatchSize: 2, maxLatency: 5000 };
     const agent = await run(await agentOf('both', { batcher, logger: { mode: 'all', url: sink.url } }));

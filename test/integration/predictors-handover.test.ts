@@ -18,7 +18,7 @@ import type { PredictorCluster } from '../support/predictor-cluster.ts';
 const AUTOSCALER = 'serving.kserve.io/autoscalerClass';
 const STOP = 'serving.kserve.io/stop';
 
-describe('what the API server has filled in, and what others have set,', () => {
+describe('defaults of the API server and fields of other managers', () => {
   let cluster: PredictorCluster;
   let client: ApiClient;
 
@@ -37,7 +37,7 @@ describe('what the API server has filled in, and what others have set,', () => {
   const container = async (name: string): Promise<Record<string, unknown>> =>
     (await deploymentOf(name)).spec.template.spec.containers[0] as unknown as Record<string, unknown>;
 
-  /** A custom predictor, of which every field is in the test's hand. */
+  /** A custom predictor, which lets the test set every field. */
   const custom = (fields: object = {}, pod: object = {}): object => ({
     containers: [
       {
@@ -53,7 +53,7 @@ describe('what the API server has filled in, and what others have set,', () => {
   const volume = (source: object): object => ({ volumes: [{ name: 'files', ...source }] });
   const field = { fieldRef: { fieldPath: 'metadata.name' } };
 
-  describe('does not stand in the way of', () => {
+  describe('do not prevent', () => {
     it.each<[string, object, object, (name: string) => Promise<unknown>]>([
       [
         'a strategy Recreate in place of the default',
@@ -136,21 +136,21 @@ describe('what the API server has filled in, and what others have set,', () => {
       await deployed(name);
       await merge(name, { spec: { predictor: { deploymentStrategy: null, volumes: null, ...after } } });
       await eventually(() => check(name));
-      // And the next change goes through as any other.
+      // The next change is applied as usual.
       const [first] = (after as { containers: object[] }).containers;
       await merge(name, { spec: { predictor: { containers: [{ ...first, image: 'server:2' }] } } });
       await eventually(async () => expect(await container(name)).toHaveProperty('image', 'server:2'));
     });
   });
 
-  describe('is put right where it takes the place of what is wanted:', () => {
+  describe('are reverted when they conflict with the wanted state:', () => {
     beforeAll(async () => {
       const predictor = custom({ ports: [{ name: 'http', containerPort: 8080 }], readinessProbe: http });
       await createService(client, inferenceService('edited', predictor));
       await deployed('edited');
     });
 
-    it('a port of the Service, by number or protocol; what the API server has chosen stays', async () => {
+    it('a port of the Service, by number or protocol; the clusterIP is kept', async () => {
       const { clusterIP } = (await serviceOf('edited')).spec as { clusterIP: string };
       for (const port of [{ port: 81 }, { port: 80, protocol: 'UDP' }]) {
         const ports = [{ name: 'http', targetPort: 9081, ...port }];
@@ -163,7 +163,7 @@ describe('what the API server has filled in, and what others have set,', () => {
       }
     });
 
-    it('a port and a probe of the container; a restart by kubectl and an added container stay', async () => {
+    it('a port and a probe of the container; a kubectl restart and an added container are kept', async () => {
       const { kubeconfigPath } = cluster.controlPlane;
       await kubectl(kubeconfigPath, ...'-n default rollout restart deployment/edited-predictor'.split(' '));
       const { containers } = (await deploymentOf('edited')).spec.template.spec;
@@ -183,7 +183,7 @@ describe('what the API server has filled in, and what others have set,', () => {
       });
       const { metadata } = (await deploymentOf('edited')).spec.template;
       expect(metadata.annotations).toHaveProperty(['kubectl.kubernetes.io/restartedAt']);
-      // Nothing is left that would outlive the field that is wanted no more.
+      // No leftover field ownership would keep a field that is no longer wanted.
       await eventually(async () => {
         const { managedFields } = (await client.get(DEPLOYMENTS, at('edited'))).metadata as unknown as {
           managedFields: { manager: string; operation: string }[];
@@ -194,7 +194,7 @@ describe('what the API server has filled in, and what others have set,', () => {
       });
     });
 
-    it('and a spec that nobody could have is refused in the words of the API server', async () => {
+    it('a spec that is never valid is refused with the message of the API server', async () => {
       const after = custom({ readinessProbe: { ...http, tcpSocket: { port: 1 } } });
       await merge('edited', { spec: { predictor: after } });
       await eventually(async () =>
@@ -213,7 +213,7 @@ describe('what the API server has filled in, and what others have set,', () => {
         cluster.controlPlane.kubeconfigPath,
         ...['-n', 'default', 'scale', `deployment/${name}-predictor`, `--replicas=${to}`],
       );
-    /** Waits until the manager has applied the annotation, and tells each number that was seen on the way. */
+    /** Waits until the manager has applied the annotation, and returns each number of replicas seen until then. */
     const numbersUntil = async (
       name: string,
       key: string,
@@ -229,7 +229,7 @@ describe('what the API server has filled in, and what others have set,', () => {
       return seen;
     };
 
-    it('stays when it is handed to an autoscaler, and is the autoscaler’s from then on', async () => {
+    it('is kept when an autoscaler takes over, and then belongs to the autoscaler', async () => {
       await createService(client, inferenceService('handed', modelPredictor(undefined, { minReplicas: 5 })));
       expect((await deployed('handed')).spec.replicas).toBe(5);
       await annotate('handed', { [AUTOSCALER]: 'external' });
@@ -237,7 +237,7 @@ describe('what the API server has filled in, and what others have set,', () => {
       await scale('handed', 7);
       await annotate('handed', { mine: 'x' });
       expect([...(await numbersUntil('handed', 'mine', 'x'))]).toEqual([7]);
-      // An autoscaler is often taken away for a moment; what runs is needed until somebody says otherwise.
+      // An autoscaler is often removed for a moment, so its number is kept until the user sets another.
       await annotate('handed', { [AUTOSCALER]: null });
       expect([...(await numbersUntil('handed', AUTOSCALER, undefined))]).toEqual([7]);
       await scale('handed', 2);
@@ -246,7 +246,7 @@ describe('what the API server has filled in, and what others have set,', () => {
       expect([...(await numbersUntil('handed', AUTOSCALER, 'external'))]).toEqual([7]);
     });
 
-    it('stays when an autoscaler gives it up, until minReplicas is changed', async () => {
+    it('is kept when the autoscaler is removed, until minReplicas changes', async () => {
       const NUMBER = 'kserve-mms/replicas-of-autoscaler';
       await createService(
         client,
@@ -265,7 +265,7 @@ describe('what the API server has filled in, and what others have set,', () => {
       expect((await deploymentOf('given-up')).metadata.annotations?.[NUMBER]).toBeUndefined();
     });
 
-    it('is minReplicas again once what was kept of an autoscaler is taken from the Deployment', async () => {
+    it('returns to minReplicas when the recorded number is removed from the Deployment', async () => {
       await createService(client, inferenceService('let-go', modelPredictor(undefined, { minReplicas: 2 })));
       await deployed('let-go');
       await annotate('let-go', { [AUTOSCALER]: 'external' });
@@ -281,7 +281,7 @@ describe('what the API server has filled in, and what others have set,', () => {
       await eventually(async () => expect(await replicas('let-go')).toBe(2));
     });
 
-    it('is the same after a stop and a start, and after a second one', async () => {
+    it('is restored after a stop and a start, repeatedly', async () => {
       await createService(client, inferenceService('rested', modelPredictor()));
       await deployed('rested');
       await annotate('rested', { [AUTOSCALER]: 'external' });
@@ -302,7 +302,7 @@ describe('what the API server has filled in, and what others have set,', () => {
       }
     });
 
-    it('is taken to 0 by a stop whose runtime has gone, and is back when both are', async () => {
+    it('goes to 0 on a stop without a runtime, and is restored with both', async () => {
       await createRuntime(client, mlserverRuntime('passing'));
       await createService(client, inferenceService('bare', modelPredictor('passing', { minReplicas: 3 })));
       await deployed('bare');

@@ -33,7 +33,7 @@ import type { PredictorCluster } from '../support/predictor-cluster.ts';
 import { requestInCluster, startPodServer } from '../support/service-request.ts';
 import type { PodServer } from '../support/service-request.ts';
 
-describe('what is said of the way to a predictor', () => {
+describe('the reported reachability of a predictor', () => {
   let cluster: PredictorCluster;
   let client: ApiClient;
   const explained = async (...args: string[]) => {
@@ -59,7 +59,7 @@ describe('what is said of the way to a predictor', () => {
 
   const { deployed } = predictorsIn(() => client);
 
-  it.each(['tm/rose', 'isvc/flowers'])('without the definitions, of %s: to install them', async (word) => {
+  it.each(['tm/rose', 'isvc/flowers'])('%s: advises to install the definitions', async (word) => {
     const { broken } = await explained(word);
     expect(broken).toMatchObject({
       message: expect.stringContaining('CustomResourceDefinitions are not installed'),
@@ -67,13 +67,13 @@ describe('what is said of the way to a predictor', () => {
     });
   });
 
-  it('while there is none: that a name is not there', async () => {
+  it('reports a TrainedModel that does not exist', async () => {
     cluster.manager = await startPredictorManager(cluster.controlPlane);
     await createRuntime(client, mlserverRuntime());
     expect((await explained('tm/rose')).broken?.message).toContain('there is no TrainedModel rose');
   });
 
-  /** What kubelet and the controller of EndpointSlices, of which there are none here, would make of a Deployment. */
+  /** Does what kubelet does for a pod of the Deployment; no kubelet runs here. */
   const runPod = async (name: string, podIP = '10.0.0.1'): Promise<void> => {
     const { template } = (await deployed(name)).spec;
     const pod = { namespace: 'default', name: `${name}-0` };
@@ -100,7 +100,7 @@ describe('what is said of the way to a predictor', () => {
       },
     );
 
-  it('that it is not there, where a foreign Service has its name; and that it is, once that has gone', async () => {
+  it('is False while a foreign Service has the name, and True once that is deleted', async () => {
     await client.create(SERVICES, {
       metadata: at('blocked'),
       spec: { selector: { app: 'mine' }, ports: [{ port: 80 }] },
@@ -128,7 +128,7 @@ describe('what is said of the way to a predictor', () => {
     }, 60_000);
   });
 
-  it('whether it leads to pods that are ready', async () => {
+  it('follows the readiness of the pods', async () => {
     await createService(client, inferenceService('led', modelPredictor()));
     await deployed('led');
     await eventually(async () =>
@@ -154,7 +154,7 @@ describe('what is said of the way to a predictor', () => {
     );
   });
 
-  describe('that it is ready, in states in which a request is then answered:', () => {
+  describe('is True, and requests are answered, when', () => {
     let server: PodServer;
     const url = 'http://served-predictor.default.svc.cluster.local';
     const readyBecause = (reason: string): Promise<unknown> =>
@@ -199,7 +199,7 @@ describe('what is said of the way to a predictor', () => {
         merge({ spec: { predictor } }),
       );
 
-    /** The manager applies what is right again in its own time; whatever it has applied is rolled out at once. */
+    /** The manager applies the right state again on its own schedule. Each apply is reported as rolled out at once. */
     const rolledOut = (): Promise<void> =>
       eventually(async () => {
         await reportAvailable(client, 'served-predictor');
@@ -229,7 +229,7 @@ describe('what is said of the way to a predictor', () => {
       await rolledOut();
     });
 
-    it('the webhook passes over its namespace from now on', async () => {
+    it('the webhook no longer selects its namespace', async () => {
       const labelled = (value: string | null) => merge({ metadata: { labels: { 'control-plane': value } } });
       await client.patch(NAMESPACES, { name: 'default' }, labelled('mine'));
       await readyBecause('NamespaceNotSelected');
@@ -238,13 +238,13 @@ describe('what is said of the way to a predictor', () => {
       await rolledOut();
     });
 
-    it('its runtime has gone', async () => {
+    it('its runtime is deleted', async () => {
       await client.delete(CLUSTER_SERVING_RUNTIMES, { name: 'served' });
       await readyBecause('RuntimeNotRecognized');
       expect(await requestInCluster(client, url)).toBe('answered');
     });
 
-    it('and not once its pod has gone: then nothing answers', async () => {
+    it('but not when its pod is deleted', async () => {
       await client.delete(PODS, { namespace: 'default', name: 'served-0' });
       await reportAvailable(client, 'served-predictor', false);
       await eventually(async () => {
@@ -255,13 +255,13 @@ describe('what is said of the way to a predictor', () => {
     });
   });
 
-  describe('in a namespace that the webhook passes over', () => {
+  describe('in a namespace that the webhook does not select', () => {
     const NAMESPACE = 'kubeflow';
     const labels = (value: string | null): object => ({ metadata: { labels: { 'control-plane': value } } });
     const relabel = (value: string | null) =>
       client.patch(NAMESPACES, { name: NAMESPACE }, { type: 'merge', body: labels(value) });
 
-    it('nothing is made, and the status and explain say why', async () => {
+    it('no predictor is made, and the status and explain give the reason', async () => {
       await client.create(NAMESPACES, {
         metadata: { name: NAMESPACE, labels: { 'control-plane': 'kubeflow' } },
       });
@@ -279,7 +279,7 @@ describe('what is said of the way to a predictor', () => {
       expect(broken?.advice).not.toContain('delete the pod');
     });
 
-    it('but a predictor that goes without the agent is', async () => {
+    it('a predictor without the agent is made', async () => {
       const annotations = { 'internal.serving.kserve.io/agent': 'false' };
       await createService(
         client,
@@ -288,7 +288,7 @@ describe('what is said of the way to a predictor', () => {
       await deployed('agentless', NAMESPACE);
     });
 
-    it('and once it is selected, all is made; what is there stays when it is passed over again', async () => {
+    it('a predictor is made once the namespace is selected, and is kept afterwards', async () => {
       await relabel(null);
       await deployed('unreached', NAMESPACE);
       await relabel('again');
@@ -301,7 +301,7 @@ describe('what is said of the way to a predictor', () => {
     });
   });
 
-  describe('the definition of InferenceServices, as KServe’s, takes no key twice', () => {
+  describe("the definition of InferenceServices, like KServe's, refuses duplicate keys", () => {
     const twice = (entry: object): object[] => [entry, { ...entry }];
     it.each([
       [
@@ -322,7 +322,7 @@ describe('what is said of the way to a predictor', () => {
       );
     });
 
-    it('and takes one port for two protocols', async () => {
+    it('and accepts one port for two protocols', async () => {
       const ports = [{ containerPort: 1 }, { containerPort: 1, protocol: 'UDP' }];
       await createService(
         client,
@@ -331,7 +331,7 @@ describe('what is said of the way to a predictor', () => {
     });
   });
 
-  it('to a model whose InferenceService cannot be: where it would have to be', async () => {
+  it('names the right namespace for a model whose InferenceService reference cannot exist', async () => {
     const warnings: string[] = [];
     const warned = clientFor(cluster.controlPlane, { warn: (text) => warnings.push(text) });
     const model = {

@@ -22,7 +22,7 @@ import {
 } from '../support/predictor-cluster.ts';
 import type { PredictorCluster } from '../support/predictor-cluster.ts';
 
-describe('over time, the controller of predictors', () => {
+describe('the controller of predictors over time', () => {
   let cluster: PredictorCluster;
   let client: ApiClient;
   let touched = 0;
@@ -41,7 +41,7 @@ describe('over time, the controller of predictors', () => {
   const merge = (resource: typeof DEPLOYMENTS | typeof SERVICES, name: string, body: object) =>
     client.patch(resource, at(name), { type: 'merge', body });
 
-  describe('keeps what it has made', () => {
+  describe('repairs what it has made', () => {
     beforeAll(async () => {
       await createService(client, inferenceService('kept', modelPredictor('kserve-mlserver')));
       await deployed('kept');
@@ -54,7 +54,7 @@ describe('over time, the controller of predictors', () => {
         'an image',
         { spec: { template: { spec: { containers: [{ name: 'kserve-container', image: 'mine' }] } } } },
       ],
-    ])('against an edit of %s of the Deployment', async (_, edit) => {
+    ])('after an edit of %s of the Deployment', async (_, edit) => {
       await merge(DEPLOYMENTS, 'kept', edit);
       await eventually(async () => {
         const { spec, metadata } = await deploymentOf('kept');
@@ -71,7 +71,7 @@ describe('over time, the controller of predictors', () => {
       ['the selector', { spec: { selector: { app: 'mine' } } }],
       ['one key more in the selector', { spec: { selector: { also: 'mine' } } }],
       ['a port', { spec: { ports: [{ name: 'http', port: 80, targetPort: 1234 }] } }],
-    ])('against an edit of %s of the Service', async (_, edit) => {
+    ])('after an edit of %s of the Service', async (_, edit) => {
       await merge(SERVICES, 'kept', edit);
       await eventually(async () => {
         const { spec } = await serviceOf('kept');
@@ -83,20 +83,20 @@ describe('over time, the controller of predictors', () => {
     it.each([
       ['Deployment', DEPLOYMENTS],
       ['Service', SERVICES],
-    ])('and makes a deleted %s anew', async (_, resource) => {
+    ])('by recreating a deleted %s', async (_, resource) => {
       const { uid } = (await client.get(resource, at('kept'))).metadata;
       await client.delete(resource, at('kept'));
       await eventually(async () => {
-        const anew = await getIfThere(client, resource, at('kept'));
-        expect(anew?.metadata.uid).toBeDefined();
-        expect(anew?.metadata.uid).not.toBe(uid);
+        const recreated = await getIfThere(client, resource, at('kept'));
+        expect(recreated?.metadata.uid).toBeDefined();
+        expect(recreated?.metadata.uid).not.toBe(uid);
       });
     });
 
-    it('but leaves what others add: a restart by kubectl goes through', async () => {
+    it('and keeps what others add: a kubectl restart takes effect', async () => {
       const rollout = ['rollout', 'restart', 'deployment/kept-predictor'];
       await kubectl(cluster.controlPlane.kubeconfigPath, '-n', 'default', ...rollout);
-      // Something of ours to repair, so that the next apply is seen.
+      // An edit of our field, so that the next apply is visible.
       await merge(DEPLOYMENTS, 'kept', { spec: { replicas: 4 } });
       await eventually(async () => expect((await deploymentOf('kept')).spec.replicas).toBe(1));
       const { template } = (await deploymentOf('kept')).spec;
@@ -115,7 +115,7 @@ describe('over time, the controller of predictors', () => {
     };
     const reconciles = () => cluster.manager.metric('mms_predictor_reconcile_duration_seconds_count');
 
-    /** Each one has every InferenceService looked at, and changes none. */
+    /** Each change reconciles every InferenceService and changes none. */
     const touchRuntime = async (times: number): Promise<void> => {
       for (const last = touched + times; touched < last;) {
         const before = await reconciles();
@@ -125,7 +125,7 @@ describe('over time, the controller of predictors', () => {
       }
     };
 
-    it('however often it looks', async () => {
+    it('across many reconciles', async () => {
       await createService(client, inferenceService('calm', modelPredictor('kserve-mlserver')));
       await deployed('calm');
       await touchRuntime(1);
@@ -139,7 +139,7 @@ describe('over time, the controller of predictors', () => {
       expect(await writes()).toBe(before);
     });
 
-    it('and changes nothing when it starts anew', async () => {
+    it('and after a restart', async () => {
       const versions = async () =>
         [
           await deploymentOf('calm'),
@@ -157,7 +157,7 @@ describe('over time, the controller of predictors', () => {
     });
   });
 
-  it('leaves everything to KServe’s controllers once they hold their lease, and does not start beside them', async () => {
+  it("leaves everything to KServe's controllers once they hold their lease, and does not start beside them", async () => {
     await kubectl(cluster.controlPlane.kubeconfigPath, 'create', 'namespace', 'kserve');
     const lease = { namespace: 'kserve', name: 'kserve-controller-manager-leader-lock' };
     const spec = { holderIdentity: 'kserve-controller-manager-0', leaseDurationSeconds: 3600 };

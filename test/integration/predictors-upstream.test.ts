@@ -28,9 +28,9 @@ interface Port {
 }
 
 /**
- * What KServe's manager made, of v0.17.0 and v0.20.0 alike, on a real API server, of the cases of test/unit/controllers/predictors/predictors.
- * It had no setting for service accounts' tokens and for annotations to keep back; its installation manifests have both. With
- * RECORD_KSERVE=1 this test asks it again, which takes KServe's manager and a minute.
+ * What KServe's manager of v0.17.0 and of v0.20.0 made of the cases of test/unit/controllers/predictors/predictors on
+ * a real API server. Its settings for service accounts' tokens and for withheld annotations were unset; the
+ * installation manifests set both. RECORD_KSERVE=1 records it again, which takes KServe's manager and a minute.
  */
 const FILE = new URL('predictors-upstream.json', import.meta.url);
 
@@ -48,7 +48,7 @@ const NOT_OURS = [
   'kubectl.kubernetes.io/last-applied-configuration',
 ];
 
-/** Every difference there may be; each has its reason in docs/predictors.md or above. */
+/** Applies the documented differences; docs/predictors.md or the comment above gives the reason for each. */
 function asOurs(name: string, recorded: Recorded): Recorded {
   const { deployment, service } = structuredClone(recorded);
   const { template } = deployment.spec;
@@ -61,7 +61,7 @@ function asOurs(name: string, recorded: Recorded): Recorded {
   if (template.spec['automountServiceAccountToken'] === false) {
     Reflect.deleteProperty(template.spec, 'automountServiceAccountToken');
   }
-  // KServe leaves it to its autoscaler.
+  // KServe leaves the number to its autoscaler.
   if (name === 'replicas-and-strategy') deployment.spec.replicas = 3;
   const [port] = service.ports;
   if (name !== 'without-the-agent') port!.targetPort = 9081;
@@ -69,7 +69,7 @@ function asOurs(name: string, recorded: Recorded): Recorded {
   return { deployment, service };
 }
 
-describe('what is made of an InferenceService is what KServe makes, in the case of', () => {
+describe("a predictor equals KServe's in the case of", () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
 
@@ -83,7 +83,7 @@ describe('what is made of an InferenceService is what KServe makes, in the case 
     await controlPlane.stop();
   });
 
-  /** As the API server would store it, defaults and all. */
+  /** The object as the API server would store it, with defaults. */
   const stored = async (
     resource: Resource,
     { metadata, spec }: WantedObject,
@@ -112,7 +112,7 @@ describe('what is made of an InferenceService is what KServe makes, in the case 
       deployment: { labels, annotations, spec: deployment['spec'] },
       service: { selector, ports },
     };
-    // No node was there to make KServe's Service reachable, nor ours: ports have no number of a node.
+    // No controller assigned node ports to either Service.
     expect(ours).toEqual(asOurs(name, recorded));
   });
 });

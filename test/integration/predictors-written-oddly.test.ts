@@ -13,7 +13,7 @@ import {
 } from '../support/predictor-cluster.ts';
 import type { PredictorCluster } from '../support/predictor-cluster.ts';
 
-describe('of predictors and runtimes that were written without care,', () => {
+describe('predictors and runtimes with sloppy specs', () => {
   let cluster: PredictorCluster;
   let client: ApiClient;
 
@@ -27,7 +27,7 @@ describe('of predictors and runtimes that were written without care,', () => {
 
   const { deployed } = predictorsIn(() => client);
 
-  describe('what a pod may have twice, and an apply may not,', () => {
+  describe('a key that a pod may repeat and server-side apply may not', () => {
     it('is applied once', async () => {
       const twice = <T extends object>(entry: T): T[] => [entry, { ...entry }];
       const pod = {
@@ -49,7 +49,7 @@ describe('of predictors and runtimes that were written without care,', () => {
   describe('a runtime with absurd fields', () => {
     const absurd = (name: string, change: object): ReturnType<typeof mlserverRuntime> => {
       const runtime = mlserverRuntime(name);
-      // By its name alone: no other predictor is to have it.
+      // Selected by its name only, so that no other predictor uses it.
       const supportedModelFormats = [{ name: 'sklearn' }];
       return { ...runtime, spec: { ...runtime.spec, supportedModelFormats, ...change } };
     };
@@ -66,7 +66,7 @@ describe('of predictors and runtimes that were written without care,', () => {
         'of a port beyond all ports',
         { containers: [{ name: 'kserve-container', image: 'a:1', ports: [{ containerPort: 99_999 }] }] },
       ],
-    ])('%s is refused, or its predictors say what is wrong, and others go on', async (what, change) => {
+    ])('%s is refused, or its predictors report the error; others are not affected', async (what, change) => {
       const name = what.replaceAll(/[^a-z]+/g, '-').slice(0, 30);
       const made = await createRuntime(client, absurd(name, change)).then(
         () => true,

@@ -66,7 +66,7 @@ describe('the controller of predictors', () => {
     });
   });
 
-  it('makes pods that the webhook injects and the Pod Security Standard "restricted" lets in', async () => {
+  it('makes pods that the webhook injects and the Pod Security Standard "restricted" admits', async () => {
     const namespace = 'restricted';
     const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
     await client.create(NAMESPACES, { metadata: { name: namespace, labels } });
@@ -101,7 +101,7 @@ describe('the controller of predictors', () => {
     );
   });
 
-  it('says what became of it in KServe’s conditions, and keeps the time of what has not changed', async () => {
+  it("reports its state in KServe's conditions, and keeps the transition time of unchanged ones", async () => {
     await createService(client, inferenceService('told', modelPredictor()));
     await deployed('told');
     await eventually(async () =>
@@ -145,7 +145,7 @@ describe('the controller of predictors', () => {
     );
   });
 
-  it('waits for a runtime that comes later', async () => {
+  it('waits for a runtime that is created later', async () => {
     await createService(client, inferenceService('early', modelPredictor('later')));
     await eventually(async () =>
       expect(await readCondition(client, 'early', 'PredictorReady')).toMatchObject({
@@ -162,7 +162,7 @@ describe('the controller of predictors', () => {
     await eventually(async () =>
       expect((await readCondition(client, 'early', 'PredictorReady')).reason).toBe('DeploymentNotObserved'),
     );
-    // And goes on with what it has when the runtime is gone.
+    // It keeps the previous version when the runtime is deleted.
     await client.delete(CLUSTER_SERVING_RUNTIMES, { name: 'later' });
     await reportAvailable(client, 'early-predictor');
     await eventually(async () =>
@@ -174,7 +174,7 @@ describe('the controller of predictors', () => {
     );
   });
 
-  it('rolls a changed runtime out, and takes back what has left the spec', async () => {
+  it('rolls out a changed runtime, and removes fields that left the spec', async () => {
     await createRuntime(client, mlserverRuntime('moving'));
     await createService(
       client,
@@ -194,11 +194,12 @@ describe('the controller of predictors', () => {
       expect(deployment.spec.template.spec).not.toHaveProperty('nodeSelector');
       expect(deployment.spec.template.spec.containers[0]).not.toHaveProperty('securityContext');
     });
-    // As long as it is there it may be selected for others: the newest is, by a time in whole seconds.
+    // Delete it, because the newest runtime is selected by a time in whole seconds, and other cases may select this
+    // one.
     await client.delete(CLUSTER_SERVING_RUNTIMES, { name: 'moving' });
   });
 
-  it('leaves a Deployment of that name alone that it has not made, says so, and goes on once it is gone', async () => {
+  it('leaves a foreign Deployment of that name alone, reports it, and continues once it is deleted', async () => {
     const labels = { app: 'mine' };
     const spec = {
       selector: { matchLabels: labels },
@@ -218,7 +219,7 @@ describe('the controller of predictors', () => {
     await eventually(async () => expect(imageOf(await deploymentOf('taken'))).toContain('mlserver'), 60_000);
   });
 
-  it('says what the API server says to a spec that no pod can have, delays nobody, and takes the mended one', async () => {
+  it("reports the API server's refusal of an invalid spec, blocks no other, and applies the fix", async () => {
     const predictor = modelPredictor(undefined, { nodeSelectr: { a: 'b' } });
     await createService(client, inferenceService('typo', predictor));
     await createService(client, inferenceService('fine', modelPredictor()));
@@ -234,9 +235,9 @@ describe('the controller of predictors', () => {
     await deployed('typo');
   });
 
-  it('takes quantities as people write them', async () => {
+  it('accepts quantities as users write them', async () => {
     const written = { cpu: 0.5, memory: '1024Mi' };
-    // The runtime requests more than this, and nothing may request more than its limit.
+    // The runtime requests more than this, and a request may not exceed its limit.
     const resources = { requests: written, limits: written };
     await createService(
       client,
@@ -250,7 +251,7 @@ describe('the controller of predictors', () => {
     });
   });
 
-  it('has no pods for minReplicas 0 or a stop, and says that nobody is served', async () => {
+  it('has no pods for minReplicas 0 or a stop, and reports the reason', async () => {
     await createService(client, inferenceService('idle', modelPredictor(undefined, { minReplicas: 0 })));
     expect((await deployed('idle')).spec.replicas).toBe(0);
     const reason = (await eventually(() => readCondition(client, 'idle', 'Ready'))).reason;
@@ -273,7 +274,7 @@ describe('the controller of predictors', () => {
     await deployed('after');
     expect(await getIfThere(client, DEPLOYMENTS, at('single'))).toBeUndefined();
     expect(await readStatus(client, 'single')).toEqual({});
-    // One that was multi-model keeps its pods, and its status does not pretend.
+    // One that was multi-model before keeps its pods, and its Ready condition becomes Unknown.
     await change('after', { predictor: { model: { storageUri: 's3://b/m' } } });
     await eventually(async () =>
       expect(await readCondition(client, 'after', 'Ready')).toMatchObject({
@@ -284,7 +285,7 @@ describe('the controller of predictors', () => {
     await deploymentOf('after');
   });
 
-  it('waits for what an InferenceService of the same name has left behind', async () => {
+  it('waits until objects of a deleted InferenceService of the same name are gone', async () => {
     await createService(client, inferenceService('reborn', modelPredictor()));
     const { uid } = (await deployed('reborn')).metadata;
     await client.delete(INFERENCE_SERVICES, { namespace: 'default', name: 'reborn' });
@@ -292,7 +293,7 @@ describe('the controller of predictors', () => {
     await eventually(async () =>
       expect((await readCondition(client, 'reborn', 'PredictorReady')).reason).toBe('DeploymentNotOurs'),
     );
-    // The garbage collector's part.
+    // Does what the garbage collector does.
     await client.delete(DEPLOYMENTS, at('reborn'));
     await client.delete(SERVICES, at('reborn'));
     expect((await deployed('reborn')).metadata.uid).not.toBe(uid);

@@ -29,7 +29,7 @@ import { report } from '../support/report.ts';
 
 const NODE = 'node-1';
 
-describe('pods are told of a changed ConfigMap', () => {
+describe('pods are notified of a changed ConfigMap', () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
   let manager: TestManager;
@@ -48,7 +48,7 @@ describe('pods are told of a changed ConfigMap', () => {
 
   const createPod = (name: string, service: string): Promise<unknown> =>
     client.create(PODS, predictorPod(name, service));
-  /** The pod as it is once the scheduler has found a node for it. */
+  /** A pod that the scheduler has assigned to a node. */
   const startPod = (name: string, service: string): Promise<unknown> =>
     client.create(
       PODS,
@@ -56,12 +56,12 @@ describe('pods are told of a changed ConfigMap', () => {
     );
   const readPod = (name: string): Promise<KubernetesObject> =>
     client.get(PODS, { namespace: 'default', name });
-  const told = async (name: string): Promise<string | undefined> =>
+  const notifiedOf = async (name: string): Promise<string | undefined> =>
     (await readPod(name)).metadata.annotations?.[MODEL_CONFIG_VERSION];
   const versionOf = async (service: string): Promise<string | undefined> =>
     (await readConfigMap(client, `modelconfig-${service}-0`))?.metadata.resourceVersion;
   const annotated = (): Promise<number> => manager.metric('mms_propagations_total', { result: 'annotated' });
-  /** Until the manager knows of every pod there is. */
+  /** Waits until the manager has all pods in its cache. */
   const hasSeenPods = (): Promise<void> =>
     eventually(async () => {
       const { items } = await client.list(PODS);
@@ -69,13 +69,13 @@ describe('pods are told of a changed ConfigMap', () => {
     });
   const hasModels = (service: string, names: readonly string[]): Promise<void> =>
     eventually(async () => expect(await modelNames(client, service)).toEqual(names));
-  const isTold = (name: string, service: string): Promise<void> =>
+  const isNotified = (name: string, service: string): Promise<void> =>
     eventually(async () => {
       const version = await versionOf(service);
-      expect([await told(name), version]).toEqual([version, expect.any(String)]);
+      expect([await notifiedOf(name), version]).toEqual([version, expect.any(String)]);
     });
 
-  it('once for each change, and not when they start', async () => {
+  it('once for each change, and not at their start', async () => {
     await createService(client, inferenceService('once'));
     await hasModels('once', []);
     const before = await annotated();
@@ -84,12 +84,12 @@ describe('pods are told of a changed ConfigMap', () => {
     await createModel(client, trainedModel('once-1', 'once'));
     await hasModels('once', ['once-1']);
     const written = performance.now();
-    await isTold('once-a', 'once');
-    report('a pod was told of a changed ConfigMap', { 'after (ms)': performance.now() - written });
+    await isNotified('once-a', 'once');
+    report('a pod was notified of a changed ConfigMap', { 'after (ms)': performance.now() - written });
     expect((await annotated()) - before).toBe(1);
     await createModel(client, trainedModel('once-2', 'once'));
     await hasModels('once', ['once-1', 'once-2']);
-    await isTold('once-a', 'once');
+    await isNotified('once-a', 'once');
     expect((await annotated()) - before).toBe(2);
   });
 
@@ -114,17 +114,17 @@ describe('pods are told of a changed ConfigMap', () => {
     await hasSeenPods();
     await createModel(client, trainedModel('some-1', 'some'));
     await hasModels('some', ['some-1']);
-    await isTold('some-running', 'some');
-    expect(await told('some-unscheduled')).toBeUndefined();
-    // Once it has its node it is told, as the last of them: kubelet may have been faster than the watch.
+    await isNotified('some-running', 'some');
+    expect(await notifiedOf('some-unscheduled')).toBeUndefined();
+    // It is notified once it has a node, because kubelet may have been faster than the watch.
     await schedule(client, 'some-unscheduled');
-    await isTold('some-unscheduled', 'some');
-    expect(await told('some-ended')).toBeUndefined();
-    expect(await told('some-transformer')).toBeUndefined();
+    await isNotified('some-unscheduled', 'some');
+    expect(await notifiedOf('some-ended')).toBeUndefined();
+    expect(await notifiedOf('some-transformer')).toBeUndefined();
     expect((await annotated()) - before).toBe(2);
   });
 
-  it('never under the name of another pod: one that was made anew is not the one that was meant', async () => {
+  it("not when they were recreated: a stale pod's notification is dropped", async () => {
     await createPod('reborn', 'nobody');
     const pod = watchedPod(await readPod('reborn'));
     const { metadata } = pod;
@@ -144,10 +144,10 @@ describe('pods are told of a changed ConfigMap', () => {
     resourceVersion = '2';
     await propagation.annotate(keyOf(stale), new AbortController().signal);
     expect(results).toEqual(['pod-gone']);
-    expect(await told('reborn')).toBeUndefined();
+    expect(await notifiedOf('reborn')).toBeUndefined();
   });
 
-  it('all fifty of them, of the last version of many, with fewer writes than versions times pods', async () => {
+  it('fifty pods, of the last of many versions, with fewer patches than versions times pods', async () => {
     const pods = Array.from({ length: 50 }, (_, index) => `many-${index}`);
     const models = Array.from({ length: 200 }, (_, index) => `many-${String(index).padStart(3, '0')}`);
     await createService(client, inferenceService('many'));
@@ -166,13 +166,13 @@ describe('pods are told of a changed ConfigMap', () => {
     });
     await hasModels('many', models);
     const written = performance.now();
-    await inParallel(8, pods, (name) => isTold(name, 'many'));
+    await inParallel(8, pods, (name) => isNotified(name, 'many'));
     const writes =
       (await manager.metric('mms_api_requests_total', { verb: 'update', resource: 'configmaps' })) -
       writesBefore;
     const patches = (await annotated()) - before;
     report('50 pods and 200 models at once', {
-      'the last pod was told after (ms)': performance.now() - written,
+      'the last pod was notified after (ms)': performance.now() - written,
       'writes of the ConfigMap': writes,
       'patches of pods': patches,
     });
@@ -181,15 +181,15 @@ describe('pods are told of a changed ConfigMap', () => {
     expect(await manager.metric('mms_propagation_queue_depth')).toBe(0);
   });
 
-  it('not at all with --no-propagate, and by the next manager that does', async () => {
+  it('not with --no-propagate, and then by the next manager without it', async () => {
     await createService(client, inferenceService('later'));
     await hasModels('later', []);
     await startPod('later-a', 'later');
     await hasSeenPods();
     await createModel(client, trainedModel('later-1', 'later'));
     await hasModels('later', ['later-1']);
-    await isTold('later-a', 'later');
-    const first = await told('later-a');
+    await isNotified('later-a', 'later');
+    const first = await notifiedOf('later-a');
     await manager.stop();
 
     manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath, args: ['--no-propagate'] });
@@ -197,16 +197,16 @@ describe('pods are told of a changed ConfigMap', () => {
     await hasModels('later', ['later-1', 'later-2']);
     expect(await manager.metric('mms_api_requests_total', { verb: 'patch', resource: 'pods' })).toBe(0);
     await manager.stop();
-    expect(await told('later-a')).toBe(first);
+    expect(await notifiedOf('later-a')).toBe(first);
 
     manager = await startTestManager({ kubeconfig: controlPlane.kubeconfigPath });
-    await isTold('later-a', 'later');
-    // Nobody else had anything to be told.
+    await isNotified('later-a', 'later');
+    // No other pod needed a notification.
     expect(await annotated()).toBe(1);
   });
 });
 
-/** What the scheduler does with a pod. */
+/** Does what the scheduler does with a pod. */
 async function schedule(client: ApiClient, pod: string): Promise<void> {
   const resource: Resource<CustomObject> = { ...PODS, plural: `pods/${pod}/binding`, kind: 'Binding' };
   const target = { apiVersion: 'v1', kind: 'Node', name: NODE };

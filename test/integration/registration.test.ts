@@ -31,23 +31,23 @@ import { report } from '../support/report.ts';
 import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
 import { ROUTED, routeWebhook } from '../support/webhook-route.ts';
 
-/** Programs of two versions start here, one of them from its sources. */
+/** Programs of two versions start here, and one is built from its sources. */
 const SLOW = 600_000;
 const KINDS = [MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS];
 const DEPLOYMENT = { namespace: 'kserve-mms-system', name: MANAGER_DEPLOYMENT };
 
-/** With managers that have the manifests' rights and no more, called through their Service. */
+/** Managers have exactly the manifests' rights and are called through their Service. */
 interface Scene {
   readonly controlPlane: ControlPlane;
   readonly client: ApiClient;
   start(options?: Partial<TestManagerOptions>): Promise<TestManager>;
   kubectl(...args: readonly string[]): Promise<string>;
-  /** Pastes a section of the page. */
+  /** Runs a section of the page. */
   follow(section: string): Promise<void>;
   meanwhile(work: () => Promise<void>): Promise<PodsMeanwhile>;
-  /** Whether API servers call the webhooks by the configurations of this name; undefined where there are none. */
+  /** Whether API servers call the webhooks of these configurations; undefined without configurations. */
   areOn(name?: string): Promise<boolean | undefined>;
-  /** As the Deployment controller would say once all replicas are of the newest version. */
+  /** Writes the Deployment status for a finished rollout. */
   settle(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -122,7 +122,7 @@ describe('an installation whose webhook is called through its Service', () => {
       ),
     );
 
-  it('refuses no pod while its image cannot be had, applied by the client or by the server', async () => {
+  it('refuses no pod before its image can be pulled, with client-side and server-side apply', async () => {
     const seen = await scene.meanwhile(async () => {
       await scene.kubectl('apply', '-k', manifests('overlays/beside-kserve'));
       await scene.kubectl(
@@ -139,7 +139,7 @@ describe('an installation whose webhook is called through its Service', () => {
     expect(await dryRunContainers(scene.client, predictorPod('a', 'sk'))).not.toContain('agent');
   });
 
-  it('stays switched off, and says why, while API servers do not reach a replica', async () => {
+  it('stays switched off, with the reason, while API servers do not reach a replica', async () => {
     first = await scene.start();
     await createService(scene.client, inferenceService('sk'));
     await eventually(() => expect(first.log()).toContain('the API server does not reach Service'));
@@ -148,7 +148,7 @@ describe('an installation whose webhook is called through its Service', () => {
     expect(stdout).toMatch(/pod-webhook-registered .* is not enabled yet/);
   });
 
-  it('is switched on once a replica is reached, and no pod is refused on the way', async () => {
+  it('is switched on once a replica is reached, and refuses no pod meanwhile', async () => {
     const seen = await scene.meanwhile(async () => {
       await routeWebhook(scene.client, [first.ports.webhook]);
       await eventually(async () => expect(await scene.areOn()).toBe(true));
@@ -159,9 +159,9 @@ describe('an installation whose webhook is called through its Service', () => {
   });
 
   it.each([
-    ['by the client', []],
-    ['by the server', ['--server-side', '--force-conflicts']],
-  ])('keeps what the manager filled in when it is applied again %s', async (_by, flags) => {
+    ['on the client side', []],
+    ['on the server side', ['--server-side', '--force-conflicts']],
+  ])('keeps what the manager filled in when applied again %s', async (_by, flags) => {
     const before = await versions();
     const seen = await scene.meanwhile(async () => {
       await scene.kubectl('apply', ...flags, '-k', manifests('overlays/beside-kserve'));
@@ -182,7 +182,7 @@ describe('an installation whose webhook is called through its Service', () => {
     expect(await scene.areOn()).toBe(true);
   });
 
-  it('is switched off when it is scaled to zero, and no pod is refused', async () => {
+  it('is switched off by a scale to zero, and refuses no pod', async () => {
     const seen = await scene.meanwhile(async () => {
       await scene.follow('Scale to zero');
       expect(await first.stop()).toBe(0);
@@ -193,7 +193,7 @@ describe('an installation whose webhook is called through its Service', () => {
     expect(seen.refused).toEqual([]);
   });
 
-  it('is switched on again when it is scaled up', async () => {
+  it('is switched on again by a scale up', async () => {
     await scene.kubectl('-n', DEPLOYMENT.namespace, 'scale', 'deployment', DEPLOYMENT.name, '--replicas=1');
     first = await scene.start();
     await routeWebhook(scene.client, [first.ports.webhook]);
@@ -201,7 +201,7 @@ describe('an installation whose webhook is called through its Service', () => {
     await expectInjected(scene);
   });
 
-  it('is switched off by a replica that ends after its role and its Deployment have gone', async () => {
+  it('is switched off by a replica that ends after its Role and its Deployment are deleted', async () => {
     const inNamespace = ['-n', DEPLOYMENT.namespace];
     const seen = await scene.meanwhile(async () => {
       await scene.kubectl(...inNamespace, 'delete', 'role,rolebinding', DEPLOYMENT.name);
@@ -213,7 +213,7 @@ describe('an installation whose webhook is called through its Service', () => {
     expect(await scene.areOn()).toBe(false);
   });
 
-  it('is uninstalled by kubectl delete -k, and no pod is refused', async () => {
+  it('is uninstalled by kubectl delete -k, and refuses no pod', async () => {
     await scene.kubectl('apply', '-k', manifests('overlays/beside-kserve'));
     first = await scene.start();
     await routeWebhook(scene.client, [first.ports.webhook]);
@@ -250,7 +250,7 @@ describe('an upgrade from the former name of the webhook configurations', () => 
     scene.kubectl('apply', '-k', `${directory}/manifests/overlays/beside-kserve`);
 
   it(
-    'leaves no gap, refuses no pod, and takes the former ones away once all replicas are new',
+    'leaves no gap, refuses no pod, and removes the former configurations once all replicas are new',
     async () => {
       if (former === undefined) return;
       await applyFormer(former.directory);
@@ -260,7 +260,7 @@ describe('an upgrade from the former name of the webhook configurations', () => 
       await expectInjected(scene);
       const seen = await scene.meanwhile(async () => {
         await scene.kubectl('apply', '-k', manifests('overlays/beside-kserve'));
-        // It has to become ready while one leads that does not know the new configurations.
+        // It has to become ready while the leader does not know the new configurations.
         manager = await scene.start();
         expect(await old.metric('mms_leader')).toBe(1);
         await routeWebhook(scene.client, [old.ports.webhook, manager.ports.webhook]);
@@ -282,7 +282,7 @@ describe('an upgrade from the former name of the webhook configurations', () => 
   );
 
   it(
-    'is rolled back, and the configurations that the version before does not know are deleted by hand',
+    'is rolled back; the user deletes the new configurations, which the old version does not know',
     async () => {
       if (former === undefined) return;
       await applyFormer(former.directory);

@@ -31,12 +31,12 @@ import { startTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 import { sized } from '../support/tier.ts';
 
-/** For so long the manager's connections are cut every second. */
+/** The manager's connections are cut every second for this long. */
 const CUT_SECONDS = sized({ check: 15, soak: 60 });
 const STABLE = Array.from({ length: 20 }, (_, index) => `stable-${String(index).padStart(2, '0')}`);
 
-/** The manager reaches the API server through a proxy that fails on demand; the test itself reaches it directly. */
-describe('models.json through failures of the API server and of the way to it', () => {
+/** The manager connects to the API server through a proxy that can fail. The test connects directly. */
+describe('models.json through failures of the API server and of connections to it', () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
   let proxy: TcpProxy;
@@ -75,7 +75,7 @@ describe('models.json through failures of the API server and of the way to it', 
     await controlPlane.stop();
   });
 
-  /** The end that counts: just the models there are, none of the stable ones ever missing, and nothing unhandled. */
+  /** The final state: exactly the existing models, no stable model ever missing, no unhandled error. */
   async function expectAllWell(): Promise<void> {
     await eventually(async () => {
       const { items } = await client.list(TRAINED_MODELS, { namespace: 'default' });
@@ -123,7 +123,7 @@ describe('models.json through failures of the API server and of the way to it', 
     report(`connections cut every second for ${CUT_SECONDS} s`, { cuts, changes: index });
   });
 
-  it('lists anew when what it knew has expired meanwhile (410 Gone)', async () => {
+  it('lists again when its resource version has expired (410 Gone)', async () => {
     proxy.mode = 'refuse';
     proxy.cutAll();
     await inParallel(
@@ -131,7 +131,7 @@ describe('models.json through failures of the API server and of the way to it', 
       Array.from({ length: 100 }, (_, index) => index),
       (index) => change(client, service, index),
     );
-    // An API server that has just started keeps no history: the watches of before are too old for it.
+    // A restarted API server keeps no history, so the former watches are too old for it.
     await controlPlane.killApiServer();
     await controlPlane.startApiServer();
     const lists = await manager.metric('mms_reflector_events_total', {
@@ -147,7 +147,7 @@ describe('models.json through failures of the API server and of the way to it', 
     );
   });
 
-  it('comes up once the API server does, though its first lists failed', async () => {
+  it('becomes ready once the API server answers, after failed lists', async () => {
     await manager.stop();
     proxy.mode = 'refuse';
     const kubeconfig = await proxiedKubeconfig(controlPlane, proxy.port);
@@ -160,7 +160,7 @@ describe('models.json through failures of the API server and of the way to it', 
   });
 });
 
-/** One change of the churn, repeated until the API server has taken it: create, delete or recreate a passing model. */
+/** One change of the churn, retried until the API server accepts it: creates, deletes or recreates a passing model. */
 async function change(client: ApiClient, service: string, index: number): Promise<void> {
   const name = `${service}-churn-${index % 50}`;
   await eventually(
@@ -189,7 +189,7 @@ interface ModelHistory {
   stop(): Promise<void>;
 }
 
-/** Every models.json that the ConfigMap has held from now on, as far as a watch shows them. */
+/** Every models.json of the ConfigMap from now on that a watch delivers. */
 async function followModels(client: ApiClient, service: string): Promise<ModelHistory> {
   const versions: ReadonlySet<string>[] = [];
   const reflector: Reflector<ConfigMap> = startReflector({

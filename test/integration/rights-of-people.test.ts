@@ -12,7 +12,7 @@ import type { ManagedCluster } from '../support/managed-cluster.ts';
 const PEOPLE = ['view', 'edit', 'admin'] as const;
 type Person = (typeof PEOPLE)[number];
 const MANIFESTS = fileURLToPath(new URL('../../manifests/rbac/people', import.meta.url));
-/** Kubernetes' own: who has edit has view, and who has admin both. */
+/** As in Kubernetes: edit includes view, and admin includes both. */
 const HELD: Readonly<Record<Person, readonly Person[]>> = {
   view: ['view'],
   edit: ['view', 'edit'],
@@ -20,10 +20,10 @@ const HELD: Readonly<Record<Person, readonly Person[]>> = {
 };
 
 /**
- * A real API server with its roles, and those of this project. Nothing aggregates ClusterRoles here, as the controller manager
- * would: each user is bound to the roles that the labels name.
+ * A real API server with its own ClusterRoles and those of this project. No controller aggregates ClusterRoles here,
+ * so each user is bound to the roles that the aggregation labels select.
  */
-describe('people with the roles of Kubernetes', () => {
+describe('users with the default ClusterRoles of Kubernetes', () => {
   let cluster: ManagedCluster;
   const configs = new Map<Person, string>();
 
@@ -65,7 +65,7 @@ describe('people with the roles of Kubernetes', () => {
   const load = (person: Person) =>
     mms(person, ...'load tulip -i sk -u s3://b/m --framework sklearn --memory 1Mi --no-wait'.split(' '));
 
-  it('view looks, and changes nothing', async () => {
+  it('view can read and change nothing', async () => {
     await eventually(async () => expect(await mms('view', 'status')).toMatchObject({ code: 0 }));
     const explained = await mms('view', 'explain', 'isvc/sk', '-o', 'json');
     expect(explained.stdout).toContain('"kind": "InferenceService"');
@@ -84,7 +84,7 @@ describe('people with the roles of Kubernetes', () => {
     );
   });
 
-  it('edit loads and unloads, and has no say on runtimes', async () => {
+  it('edit can load and unload, and cannot create runtimes', async () => {
     await eventually(async () => expect(await load('edit')).toMatchObject({ code: 0 }));
     expect(await mms('edit', 'unload', 'tulip')).toMatchObject({ code: 0 });
     const canI = (person: Person) =>

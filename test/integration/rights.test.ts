@@ -37,7 +37,7 @@ import { predictorPod } from '../support/predictor-pod.ts';
 import { controlPlaneWithManagerAccount } from '../support/service-account.ts';
 import { ROUTED, routeWebhook } from '../support/webhook-route.ts';
 
-describe('a manager with the rights of the manifests and no more', () => {
+describe('a manager with exactly the rights of the manifests', () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
   let manager: TestManager;
@@ -57,7 +57,7 @@ describe('a manager with the rights of the manifests and no more', () => {
   });
 
   afterAll(async () => {
-    // Not in order: in a cluster it would go on serving for 15 s.
+    // A graceful end in a cluster would take 15 s.
     await manager.kill('SIGKILL');
     await client.close();
     await controlPlane.stop();
@@ -69,7 +69,7 @@ describe('a manager with the rights of the manifests and no more', () => {
     return checks.find(({ id }) => id === 'manager-may-work');
   }
 
-  it('becomes ready, keeps ConfigMaps, and puts them away', async () => {
+  it('becomes ready, and maintains and deletes ConfigMaps', async () => {
     await createService(client, inferenceService('sk'));
     await createModel(client, trainedModel('m1', 'sk'));
     await eventually(async () => expect(await modelNames(client, 'sk')).toEqual(['m1']));
@@ -93,7 +93,7 @@ describe('a manager with the rights of the manifests and no more', () => {
     expect(Buffer.from(response.patch ?? '', 'base64').toString()).toContain('AWS_SECRET_ACCESS_KEY');
   });
 
-  it('makes Deployments and Services, tells of them, and repairs them', async () => {
+  it('makes Deployments and Services, reports their status, and repairs them', async () => {
     await createRuntime(client, mlserverRuntime());
     await createService(client, inferenceService('served', modelPredictor()));
     const at = { namespace: 'default', name: 'served-predictor' };
@@ -108,7 +108,7 @@ describe('a manager with the rights of the manifests and no more', () => {
     );
   });
 
-  it('publishes its authority, and is never told that something is forbidden', async () => {
+  it('publishes its CA, and gets no 403', async () => {
     const args = ['get', 'mutatingwebhookconfiguration', WEBHOOK_CONFIGURATION];
     const caBundle = await kubectl(
       controlPlane.kubeconfigPath,
@@ -121,10 +121,11 @@ describe('a manager with the rights of the manifests and no more', () => {
     expect(manager.log()).not.toContain('forbidden');
   });
 
-  it('tells pods of changed models', async () => {
+  it('notifies pods of changed models', async () => {
     await createService(client, inferenceService('told'));
     await eventually(async () => expect(await modelNames(client, 'told')).toEqual([]));
-    // Labelled once it is there: the API server cannot reach the webhook of this manager, which is in no cluster.
+    // The pod is labelled after its creation, because the API server cannot reach the webhook of a manager outside of
+    // the cluster.
     const pod = predictorPod('told-a', 'told', ({ metadata, spec }) => {
       delete (metadata as { labels?: unknown }).labels;
       spec['nodeName'] = 'node-1';
@@ -144,11 +145,11 @@ describe('a manager with the rights of the manifests and no more', () => {
     expect(await manager.metric('mms_api_requests_total', { code: '403' })).toBe(0);
   });
 
-  it('has all the rights that mms check asks for', async () => {
+  it('has all rights that mms check looks for', async () => {
     expect(await rightsCheck()).toMatchObject({ outcome: 'ok' });
   });
 
-  it('keeps ConfigMaps and is ready, though it may not look at pods, as mms check says', async () => {
+  it('maintains ConfigMaps and is ready without rights on pods, as mms check reports', async () => {
     await manager.kill('SIGKILL');
     const role = ['clusterrole', 'kserve-mms-manager'];
     const { rules, ...rest } = JSON.parse(

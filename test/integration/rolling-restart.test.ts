@@ -18,7 +18,7 @@ import { report } from '../support/report.ts';
 import { sized } from '../support/tier.ts';
 import { ROUTED, routeWebhook } from '../support/webhook-route.ts';
 
-/** How late endpoints follow: a healthy cluster takes some hundred milliseconds. */
+/** The delay of endpoints; a healthy cluster takes some hundred milliseconds. */
 const NEWS_TAKE_MS = 2000;
 const DRAIN_SECONDS = 5;
 const TURNS = sized({ check: 2, soak: 5 });
@@ -44,7 +44,7 @@ describe('managers in the cluster, behind their Service, with failurePolicy Fail
   });
 
   afterAll(async () => {
-    // Not in order, which would take the drain once more.
+    // A graceful end would drain once more.
     for (const manager of managers) await manager.kill('SIGKILL');
     await balancer.close();
     await client.close();
@@ -63,13 +63,13 @@ describe('managers in the cluster, behind their Service, with failurePolicy Fail
   const load = (work: () => Promise<void>): Promise<AdmissionLoad> =>
     admitMeanwhile({ client, service: 'sk', callers: CALLERS }, work);
 
-  it(`are replaced ${TURNS} times, one by one, and no pod is turned away`, async () => {
+  it(`are replaced ${TURNS} times, one by one, and refuse no pod`, async () => {
     const exits: (number | null)[] = [];
     const { admissions, failures } = await load(async () => {
       for (let turn = 0; turn < TURNS; turn += 1) {
         await startOne();
         const old = managers.shift()!;
-        // At once, as in a cluster: the endpoint begins to leave when the process is asked to end.
+        // Both at once, as in a cluster: the endpoint is removed when the process gets SIGTERM.
         const [code] = await Promise.all([old.stop(), balancer.remove(old.ports.webhook)]);
         exits.push(code);
       }
@@ -78,12 +78,12 @@ describe('managers in the cluster, behind their Service, with failurePolicy Fail
     report(`${TURNS} managers replaced under load`, { admissions, failures: failures.length });
     expect(failures).toEqual([]);
     expect(exits).toEqual(Array.from({ length: TURNS }, () => 0));
-    // Each of them has really been called.
+    // Each manager was called.
     expect(passed).toHaveLength(TURNS + 2);
     expect(admissions).toBeGreaterThan(TURNS * 10);
   }, 600_000);
 
-  it('go on when one is killed: once its endpoint is gone, no pod is turned away', async () => {
+  it('refuse no pod after one is killed, once its endpoint is removed', async () => {
     const killed = managers.shift()!;
     await load(() =>
       Promise.all([killed.kill('SIGKILL'), balancer.remove(killed.ports.webhook)]).then(() => undefined),

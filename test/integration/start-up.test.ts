@@ -16,12 +16,12 @@ import { sized } from '../support/tier.ts';
 
 const run = promisify(execFile);
 const RUNS = sized({ check: 3, soak: 10 });
-/** What a person is promised. */
+/** The promised time. */
 const PROMISED_MS = 300;
-/** What fails the test, on whatever machine it runs. */
+/** The bound for any machine. */
 const BOUND_MS = 10 * PROMISED_MS;
 
-/** Milliseconds from the start of the process to its end, which must be with this exit code: the median of several runs. */
+/** Median milliseconds from start to exit of several runs, which must have this exit code. */
 async function timeOf(args: readonly string[], exitCode = 0): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < RUNS; round += 1) {
@@ -37,13 +37,13 @@ async function timeOf(args: readonly string[], exitCode = 0): Promise<number> {
   return quantile(times, 0.5);
 }
 
-/** Every command and command of a command. */
+/** Every command and subcommand. */
 function pathsOf(command: Command, path: readonly string[] = []): string[][] {
   return [[...path], ...command.commands.flatMap((one) => pathsOf(one, [...path, one.name()]))];
 }
 
 describe('the start of mms', () => {
-  it('takes no time that a person would notice, for the help of each command', async () => {
+  it('takes an unnoticeable time for the help of each command', async () => {
     const nowhere = new PassThrough();
     const io = { environment: {}, stdin: nowhere, stdout: nowhere, stderr: nowhere };
     const program = await createProgram({ ...io, interruption: () => AbortSignal.abort() });
@@ -56,7 +56,7 @@ describe('the start of mms', () => {
     expect(Math.max(...Object.values(figures))).toBeLessThan(BOUND_MS);
   });
 
-  it('takes no longer to say that there is no cluster', async () => {
+  it('takes no longer to report that there is no cluster', async () => {
     const [port = 0] = await freePorts(1);
     const directory = await mkdtemp(join(tmpdir(), 'mms-start-up-'));
     const kubeconfig = join(directory, 'config');

@@ -32,24 +32,27 @@ import { sized } from '../support/tier.ts';
 
 const MODELS = sized({ check: 500, soak: 5_000 });
 const AGENTS = 3;
-/** Every hundredth model cannot be downloaded. */
+/** Every hundredth model fails to download. */
 const fails = (name: string): boolean => Number(name.slice(1)) % 100 === 0;
-/** Promised is 60 s; this machine may be busy with other things. */
+/** 60 s are promised; the test machine may be busy. */
 const WITHIN_MS = 180_000;
 const MAX_RSS_MIB = 400;
-/** Promised are 3 s once an agent knows, and ten times that is what a test may ask of a busy machine. */
-const FAILURE_TOLD_WITHIN_MS = 30_000;
+/** 3 s are promised once an agent knows. A busy test machine may take ten times that. */
+const FAILURE_REPORTED_WITHIN_MS = 30_000;
 
-/** API server and manager are real; the agents are emulated, since 15,000 models (with `npm run soak`) need more than a test machine. */
-describe(`the status of ${MODELS} models on ${AGENTS} replicas that come up at once`, () => {
+/**
+ * API server and manager are real. The agents are emulated, because 15,000 models (with `npm run soak`) exceed a test
+ * machine.
+ */
+describe(`the status of ${MODELS} models on ${AGENTS} replicas that start at once`, () => {
   let cluster: ManagedCluster;
   let client: ApiClient;
   let agents: EmulatedAgent[] = [];
   let watched: Reflector<TrainedModel>;
-  /** The reasons that each model's status went through, one for each write. */
+  /** The reasons of each model's status, one for each write. */
   const writes = new Map<string, (string | undefined)[]>();
-  /** How long the status of a model that failed took to say so, from the moment that its first agent knew. */
-  const failuresTold = new Map<string, number>();
+  /** The delay of each failed status from the moment that the first agent knew. */
+  const failuresReported = new Map<string, number>();
   const failedAt = new Map<string, number>();
   let peak = 0;
   const ending = new AbortController();
@@ -76,8 +79,8 @@ describe(`the status of ${MODELS} models on ${AGENTS} replicas that come up at o
       const { reason } = conditionOf(delta.object.status as TrainedModelStatus, 'ModelLoaded') ?? {};
       writes.set(name, [...(writes.get(name) ?? []), reason]);
       const knownAt = failedAt.get(name);
-      if (reason === 'Failed' && knownAt !== undefined && !failuresTold.has(name))
-        failuresTold.set(name, performance.now() - knownAt);
+      if (reason === 'Failed' && knownAt !== undefined && !failuresReported.has(name))
+        failuresReported.set(name, performance.now() - knownAt);
     });
     await watched.synced;
     void measure();
@@ -101,7 +104,7 @@ describe(`the status of ${MODELS} models on ${AGENTS} replicas that come up at o
     }
   }
 
-  /** How many are right, and what is said of those that are not. */
+  /** The number of right statuses, and the wrong ones by reason. */
   function tally(): Record<string, number> {
     const counts = new Map<string, number>();
     for (const model of watched.cache.list()) {
@@ -136,7 +139,7 @@ describe(`the status of ${MODELS} models on ${AGENTS} replicas that come up at o
     report(`${MODELS} models on ${AGENTS} emulated agents came up`, {
       'agents had all after (s)': (allKnown - started) / 1000,
       'all statuses right after (s)': (allRight - started) / 1000,
-      'the last failure told after (ms)': Math.max(...failuresTold.values()),
+      'the last failure reported after (ms)': Math.max(...failuresReported.values()),
       'writes a model, mean': counts.reduce((sum, count) => sum + count, 0) / MODELS,
       'writes a model, most': Math.max(...counts),
       'peak RSS of the manager (MiB)': peak,
@@ -146,8 +149,8 @@ describe(`the status of ${MODELS} models on ${AGENTS} replicas that come up at o
       }),
     });
     expect([...writes].filter(([, reasons]) => reasons.length > 2)).toEqual([]);
-    expect(failuresTold.size).toBe(names.filter(fails).length);
-    expect(Math.max(...failuresTold.values())).toBeLessThan(FAILURE_TOLD_WITHIN_MS);
+    expect(failuresReported.size).toBe(names.filter(fails).length);
+    expect(Math.max(...failuresReported.values())).toBeLessThan(FAILURE_REPORTED_WITHIN_MS);
     expect(peak).toBeLessThan(MAX_RSS_MIB);
   }, 400_000);
 });

@@ -22,7 +22,7 @@ const LEASE = { namespace: 'kserve', name: 'kserve-controller-manager-leader-loc
 const OURS = 'kserve-mms/kserve-mms-system';
 const ALLOCATED = { inferenceservice: 'sk', 'serving.kserve.io/trainedmodel-allocated': 'sk' };
 
-/** The steps build upon each other, as those of an operator do. */
+/** Each step continues from the one before, as an operator's steps do. */
 describe("taking over from KServe's controller, and giving back", () => {
   let cluster: KServeCluster;
   let manager: TestManager;
@@ -61,7 +61,7 @@ describe("taking over from KServe's controller, and giving back", () => {
   const hasModels = (names: readonly string[]): Promise<void> =>
     eventually(async () => expect(await modelNames(cluster.client, 'sk')).toEqual(names));
 
-  /** As in the cluster: with the rights of the manifests and no more. */
+  /** Starts the manager as in a cluster, with exactly the rights of the manifests. */
   async function startWithOwnRights(): Promise<TestManager> {
     const admin = await readFile(kubeconfig, 'utf8');
     const own = join(cluster.controlPlane.directory, 'manager.kubeconfig');
@@ -69,7 +69,7 @@ describe("taking over from KServe's controller, and giving back", () => {
     return startTestManager({ kubeconfig: own, inCluster: true, args: ['--kserve=takeover'] });
   }
 
-  it("refuses to start while KServe's controller holds its lease, and says who and what to do", async () => {
+  it("refuses to start while KServe's controller holds its lease, and names the holder and the remedy", async () => {
     const refused = await startTestManager({
       kubeconfig,
       args: ['--kserve=takeover'],
@@ -83,31 +83,31 @@ describe("taking over from KServe's controller, and giving back", () => {
     expect(await holder()).toBe(kserve);
   });
 
-  it('one command in: KServe stops, waits, and goes on answering its webhooks', async () => {
+  it('one command to take over: KServe stops, waits, and still answers its webhooks', async () => {
     const started = performance.now();
     const [enter = ''] = await shellBlocksOf(PAGE, 'Takeover');
     await pasteWithKubectl(kubeconfig, enter);
     manager = await startWithOwnRights();
     await eventuallyTrue("KServe's leader has ended", () => cluster.kserve().hasEnded());
     report('taking over from KServe', { 'until its leader has ended ms': performance.now() - started });
-    // What a kubelet does.
+    // Does what kubelet does.
     await cluster.startAgain();
     expect(cluster.kserve().log()).not.toContain('successfully acquired lease');
     expect(await holder()).toBe(OURS);
   });
 
-  it("KServe's finalizers go, its labels stay", async () => {
+  it("KServe's finalizers are removed, its labels stay", async () => {
     for (const name of ['a', 'b', 'c']) {
       await eventually(async () => {
         const { metadata } = (await model(name))!;
         expect(metadata.finalizers).toBeUndefined();
         expect(metadata.labels).toMatchObject(ALLOCATED);
-        // What KServe's webhooks turn away while its manager starts again is tried anew, in the end every 30 s.
+        // A write that KServe's webhooks refuse during the restart of its manager is retried, at the latest every 30 s.
       }, 90_000);
     }
   });
 
-  it("a finalizer that KServe's leader puts back as its last act goes too", async () => {
+  it("a finalizer that KServe's leader adds in its last moment is removed too", async () => {
     const body = { metadata: { finalizers: ['trainedmodel.finalizer'] } };
     await cluster.client.patch(TRAINED_MODELS, { namespace: 'default', name: 'a' }, { type: 'merge', body });
     await eventually(async () => expect((await model('a'))?.metadata.finalizers).toBeUndefined());
@@ -131,7 +131,7 @@ describe("taking over from KServe's controller, and giving back", () => {
     await remove('huge');
   });
 
-  it('an InferenceService can be deleted, and its models stay', async () => {
+  it('an InferenceService can be deleted without its models', async () => {
     const going = { namespace: 'default', name: 'going' };
     await cluster.client.delete(INFERENCE_SERVICES, going);
     await eventually(async () => {
@@ -142,12 +142,12 @@ describe("taking over from KServe's controller, and giving back", () => {
     await gone('orphan');
   });
 
-  it('was never told that something is forbidden', async () => {
+  it('gets no 403', async () => {
     expect(await manager.metric('mms_api_requests_total', { code: '403' })).toBe(0);
   });
 
-  it('writes nothing while somebody else has the lease, and comes again when it is free', async () => {
-    // Or it could be KServe that has it next.
+  it('writes nothing while another candidate holds the lease, and returns when it is free', async () => {
+    // Otherwise KServe could acquire it next.
     await cluster.kserve().kill('SIGKILL');
     const body = { spec: { holderIdentity: 'somebody', leaseDurationSeconds: 10 } };
     await cluster.client.patch(LEASES, LEASE, { type: 'merge', body });
@@ -168,10 +168,10 @@ describe("taking over from KServe's controller, and giving back", () => {
     await cluster.startAgain();
   });
 
-  it('one command out: KServe has its lease and its finalizers again, and every model is still there', async () => {
+  it('one command to give back: KServe has its lease and finalizers, and every model still exists', async () => {
     const started = performance.now();
     const [, leave = ''] = await shellBlocksOf(PAGE, 'Takeover');
-    // Without a controller-manager a namespace is never gone.
+    // Without a controller-manager a namespace is never deleted.
     await pasteWithKubectl(kubeconfig, `${leave.trim()} --wait=false`);
     await manager.kill('SIGKILL');
     await eventuallyTrue('KServe leads', () =>

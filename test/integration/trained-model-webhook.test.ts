@@ -25,7 +25,7 @@ import { dryRunContainers, predictorPod } from '../support/predictor-pod.ts';
 
 const LIMITED = { sklearn: { resources: { limits: { memory: '2Gi' } } } };
 
-describe('TrainedModels through the real API server, which the webhook knows by its certificate', () => {
+describe('TrainedModels through a real API server with a client certificate', () => {
   let certificate: ApiServerCertificate;
   let controlPlane: ControlPlane;
   let client: ApiClient;
@@ -40,7 +40,7 @@ describe('TrainedModels through the real API server, which the webhook knows by 
     controlPlane = await testControlPlane({ apiServerFlags: [certificate.flag] });
     client = clientFor(controlPlane);
     manager = await startManager();
-    // The API server hears of a new webhook configuration a moment after it is stored.
+    // The API server learns of a new webhook configuration by a watch.
     await eventually(async () => expect((await preflight(trainedModel('a.b', 'sk'))).code).toBe(1));
   });
 
@@ -64,7 +64,7 @@ describe('TrainedModels through the real API server, which the webhook knows by 
     );
   const preflight = (object: KubernetesObject) => kubectlApply(object, '--dry-run=server');
 
-  it('are preflighted by kubectl apply --dry-run=server: all that is wrong, and nothing is stored', async () => {
+  it('are checked by kubectl apply --dry-run=server: all errors are listed, and nothing is stored', async () => {
     const { code, stderr } = await preflight(
       trainedModel('a.b', 'sk', { storageUri: 's3://', memory: '-1Gi' }),
     );
@@ -76,7 +76,7 @@ describe('TrainedModels through the real API server, which the webhook knows by 
     expect(await getIfThere(client, TRAINED_MODELS, { namespace: 'default', name: 'a.b' })).toBeUndefined();
   });
 
-  it('are let in with a warning while their InferenceService is not there, or not multi-model', async () => {
+  it('are admitted with a warning when their InferenceService is missing or not multi-model', async () => {
     const nowhere = await preflight(trainedModel('m1', 'nobody'));
     expect(nowhere).toMatchObject({ code: 0, stdout: expect.stringContaining('created (server dry run)') });
     expect(nowhere.stderr).toContain('Warning: there is no InferenceService nobody in this namespace yet');
@@ -86,7 +86,7 @@ describe('TrainedModels through the real API server, which the webhook knows by 
     expect(single.stderr).toContain('Warning: InferenceService single is not multi-model');
   });
 
-  it('are judged for the API server alone: others get no answer, and pods are admitted for it too', async () => {
+  it('are reviewed only for the API server; other callers get no answer', async () => {
     const { webhook } = manager.ports;
     const model = trainedModel('m1', 'nobody');
     const known = await reviewAt(webhook, model, { kind: 'TrainedModel', client: certificate });
@@ -105,7 +105,7 @@ describe('TrainedModels through the real API server, which the webhook knows by 
     );
   });
 
-  it('are let in with the numbers when there is no memory for them', async () => {
+  it('are admitted with the numbers when memory is short', async () => {
     await createService(client, inferenceService('limited', LIMITED));
     await createModel(client, trainedModel('first', 'limited', { memory: '1536Mi' }));
     await eventually(async () => expect(await modelNames(client, 'limited')).toEqual(['first']));
@@ -121,7 +121,7 @@ describe('TrainedModels through the real API server, which the webhook knows by 
     );
   });
 
-  it('keep their memory, may move, and lose finalizers however wrong they are', async () => {
+  it('keep their memory and may move', async () => {
     await createService(client, inferenceService('other'));
     await createModel(client, trainedModel('mover', 'limited', { memory: '1Mi' }));
     const grown = await kubectlApply(trainedModel('mover', 'limited', { memory: '2Mi' }));
@@ -136,7 +136,7 @@ describe('TrainedModels through the real API server, which the webhook knows by 
     });
   });
 
-  it('are still made, freed and deleted when no manager answers any more', async () => {
+  it('are still created, freed and deleted when no manager answers', async () => {
     await manager.kill('SIGKILL');
     expect(await registered()).toBe(true);
     const old = trainedModel('old.one', 'other', { memory: '-1Mi' });
@@ -159,7 +159,7 @@ describe('TrainedModels through the real API server, which the webhook knows by 
     expect(await getIfThere(client, TRAINED_MODELS, reference)).toBeUndefined();
   });
 
-  it('change their memory when the deployment says so; a manager that ends takes its webhook back', async () => {
+  it('may change their memory with --allow-memory-changes; a manager that ends removes its webhook', async () => {
     await manager.stop();
     expect(await registered()).toBe(false);
     manager = await startManager('--allow-memory-changes');

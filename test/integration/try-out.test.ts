@@ -9,7 +9,7 @@ import { linkedCheckout, paste, ROOT, shellOf } from '../support/page.ts';
 
 const run = promisify(execFile);
 
-describe('the commands of the page on trying it out, pasted as they stand,', () => {
+describe('the commands of the try-out page, pasted unchanged,', () => {
   let home = '';
   let checkout = '';
   let environment: NodeJS.ProcessEnv;
@@ -22,14 +22,14 @@ describe('the commands of the page on trying it out, pasted as they stand,', () 
     environment = {
       ...inherited,
       PATH: `${dirname(path)}:${inherited['PATH'] ?? ''}`,
-      // A cluster of the test's own, from the binaries that are there.
+      // The test has its own cluster from the existing binaries.
       XDG_CACHE_HOME: home,
       KUBEBUILDER_ASSETS: assets,
     };
   });
 
   afterAll(async () => {
-    // Does nothing when the commands themselves have put everything away.
+    // Does nothing when the pasted commands have removed the cluster.
     await run('node', ['bin/mms.js', 'cluster', 'down'], { cwd: ROOT, env: environment });
     await Promise.all([home, checkout].map((directory) => rm(directory, { recursive: true, force: true })));
   });

@@ -58,7 +58,7 @@ describe('two managers', () => {
     expect([first, second].toSorted()).toEqual([0, 1]);
   });
 
-  it('go on when the leader is killed: the other leads, writes and admits', async () => {
+  it('continue when the leader is killed: the other leads, writes and admits', async () => {
     const leading = (await leaders()).indexOf(1);
     const [leader] = managers.splice(leading, 1);
     const [follower] = managers;
@@ -75,11 +75,11 @@ describe('two managers', () => {
       'written by the other after (s)': took,
       'admitted by the other after (s)': (performance.now() - killed) / 1000,
     });
-    // Ten times what was seen.
+    // Ten times what was measured.
     expect(took).toBeLessThan(150);
   });
 
-  it('leave no webhook behind that would turn pods away, once they are ended in order', async () => {
+  it('leave no webhook behind after a graceful end', async () => {
     expect(await managers[0]!.stop()).toBe(0);
     const gone: unknown = await client
       .get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: WEBHOOK_CONFIGURATION })

@@ -7,8 +7,8 @@ import type { ManagedCluster } from '../support/managed-cluster.ts';
 import { answersTo, comparable, GOLDENS, prepareGoldens, recordPods } from '../support/upstream-goldens.ts';
 
 /**
- * What the webhook of KServe v0.20.0 made of the same pods. With RECORD_KSERVE=1 this test asks it again, which takes KServe's
- * manager and a minute.
+ * What KServe v0.20.0's webhook made of the same pods. RECORD_KSERVE=1 records it again, which takes KServe's manager
+ * and a minute.
  */
 const NEWER = new URL('upstream-goldens-0.20.json', import.meta.url);
 
@@ -27,7 +27,7 @@ const RELEASES = [
   ['v0.20.0', recorded],
 ] as const;
 
-it('the two releases make the same pods, but for the path of the agent’s readiness probe', () => {
+it('the two releases make the same pods, except for the path of the agent’s readiness probe', () => {
   const differing = GOLDENS.cases.filter(
     ({ name }) => JSON.stringify(sorted(older[name])) !== JSON.stringify(sorted(recorded[name])),
   );
@@ -35,7 +35,7 @@ it('the two releases make the same pods, but for the path of the agent’s readi
 });
 
 describe.each(RELEASES)(
-  'a pod through the real API server comes out as from KServe %s',
+  'a pod through the real API server is the same as from KServe %s',
   (version, expected) => {
     let cluster: ManagedCluster;
     let answers: Record<string, unknown>;
@@ -58,7 +58,7 @@ describe.each(RELEASES)(
   },
 );
 
-/** The order of fields means nothing. */
+/** The order of fields does not matter. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;

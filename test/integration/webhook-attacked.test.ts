@@ -24,7 +24,7 @@ const ATTACKER = fileURLToPath(new URL('../support/webhook-attacker.ts', import.
 const LIMIT_MIB = 512;
 const HONEST_PODS = 60;
 
-describe('a manager with the shipped limits, attacked by a caller without any credential', () => {
+describe('a manager with the shipped limits, attacked by a caller without credentials', () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
   let manager: TestManager;
@@ -32,7 +32,7 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
   let calm: number;
   const attackers: ChildProcess[] = [];
 
-  /** The times of pods that are created one after the other; throws when one is refused or gets no agent. */
+  /** The times of pods created one after another. It throws when a pod is refused or gets no agent. */
   async function honestPods(count: number): Promise<number[]> {
     const times: number[] = [];
     for (let index = 0; index < count; index++) {
@@ -59,7 +59,7 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
     await once(child, 'exit');
   }
 
-  /** No API server starts to call with an empty pool of connections only: its next new one has to be let in too. */
+  /** The attack starts while the API server has connections; its next new one has to be accepted too. */
   async function survives(attack: string, underWay: () => Promise<boolean>): Promise<void> {
     const attacker = await attackWith(attack);
     try {
@@ -67,7 +67,7 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
       const p99 = quantile(await honestPods(HONEST_PODS), 0.99);
       const memory = cgroup === undefined ? await peakMib(manager.pid) : await cgroup.peakMib();
       report(`pods during the attack ${attack}`, { calm, p99, times: p99 / calm, memory });
-      // The time of one pod in sixty: where calm is some 40 ms, a busy machine alone may take more than ten times that.
+      // The 99th percentile: calm is about 40 ms, and a busy machine alone may take more than ten times that.
       expect(p99).toBeLessThanOrEqual(Math.max(10 * calm, 1_000));
       expect(memory).toBeLessThan(LIMIT_MIB);
       expect(manager.ended()).toBe(false);
@@ -102,13 +102,13 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
     await controlPlane.stop();
   });
 
-  it('goes on while bodies of millions of values are sent', () =>
+  it('serves during bodies of millions of values', () =>
     survives(
       'values',
       async () => (await manager.metric('mms_admission_duration_seconds_count', { outcome: 'denied' })) > 3,
     ));
 
-  it('goes on while 80 senders are slow with bodies of 3.5 MiB', () =>
+  it('serves during 80 slow senders of bodies of 3.5 MiB', () =>
     survives('slow', async () => (await manager.metric('mms_webhook_held_bytes')) > 24 * 1024 * 1024));
 
   const held = () => manager.metric('mms_webhook_held_bytes');
@@ -127,7 +127,7 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
       async () => (await held()) > 24 * 1024 * 1024,
     ],
     [
-      '64 callers shake hands and leave, again and again',
+      '64 callers complete TLS handshakes and close, repeatedly',
       'handshakes',
       async () => (await connections()) > 10,
     ],
@@ -138,15 +138,15 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
       'in-advance',
       async () => (await closed('pipelined')) > 500,
     ],
-  ])('goes on while %s', (_, attack, underWay) => survives(attack, underWay));
+  ])('serves while %s', (_, attack, underWay) => survives(attack, underWay));
 
-  it('goes on while there are 4,096 connections without a request, and says so', async () => {
+  it('serves during 4,096 connections without a request, and logs them', async () => {
     await survives('idle', async () => (await closed('silent')) > 100);
     expect(await manager.metric('mms_webhook_connections')).toBeLessThanOrEqual(2000);
     expect(manager.log()).toContain('there are too many connections');
   });
 
-  it('tells of no InferenceService and of no memory, since anyone may have asked', async () => {
+  it('reveals no InferenceService and no memory, because any caller may ask', async () => {
     for (const owner of ['sk', 'nobody']) {
       const { response } = await reviewAt(manager.ports.webhook, trainedModel('m', owner), {
         kind: 'TrainedModel',
@@ -162,7 +162,7 @@ describe('a manager with the shipped limits, attacked by a caller without any cr
     expect(answers[0]).toEqual(answers[1]);
   });
 
-  it('has no listener left over on any connection', () => {
+  it('leaks no listener on any connection', () => {
     expect(manager.log()).not.toContain('MaxListenersExceededWarning');
   });
 });

@@ -15,8 +15,8 @@ import { manifests, render } from '../support/rendered.ts';
 
 const OURS = 'kserve-mms-system';
 
-/** The webhook is switched on with failurePolicy Fail, as a manager leaves it that crashes, and nothing at all answers it. */
-describe('an installation of which every replica is away', () => {
+/** A crashed manager leaves the webhook switched on with failurePolicy Fail, and nothing answers it. */
+describe('an installation without any running replica', () => {
   let controlPlane: ControlPlane;
   let client: ApiClient;
   let template: { readonly metadata: object; readonly spec: Pod['spec'] };
@@ -27,7 +27,7 @@ describe('an installation of which every replica is away', () => {
     await kubectl(controlPlane.kubeconfigPath, 'apply', '-k', manifests('default'));
     const installed = await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, { name: WEBHOOK_CONFIGURATION });
     await client.replace(MUTATING_WEBHOOK_CONFIGURATIONS, withRules(installed, POD_RULES));
-    // The one that a controller makes in every namespace.
+    // A controller makes it in every namespace; none runs here.
     await kubectl(controlPlane.kubeconfigPath, 'create', 'serviceaccount', 'default');
     const deployment = (await render('default')).find(({ kind }) => kind === 'Deployment');
     ({ template } = deployment!['spec'] as { template: typeof template });
@@ -49,28 +49,28 @@ describe('an installation of which every replica is away', () => {
     metadata: { ...template.metadata, name, namespace: OURS, labels },
   });
 
-  it('can start again: its own pods are let in, under the strictest pod security, all at once', async () => {
+  it('can start again: its own pods are admitted under the strictest pod security, all at once', async () => {
     const pods = await Promise.all(['a', 'b', 'c'].map((name) => create(managerPod(name))));
     expect(pods.map(({ spec }) => (spec as { priority?: number }).priority)).toEqual([1e9, 1e9, 1e9]);
   });
 
-  it('can start again even if its pods looked like those of an InferenceService', async () => {
+  it('can start again even if its pods are labelled like those of an InferenceService', async () => {
     await create(
       managerPod('labelled', { 'serving.kserve.io/inferenceservice': 'sk', component: 'predictor' }),
     );
   });
 
-  it('lets nothing into its namespace that pod security forbids', async () => {
+  it('admits nothing into its namespace that pod security forbids', async () => {
     const pod = managerPod('careless') as unknown as Pod;
     pod.spec.containers[0]!.securityContext = {};
     await expect(create(pod as unknown as KubernetesObject)).rejects.toThrow('violates PodSecurity');
   });
 
-  it('holds up pods of InferenceServices, which without an agent would serve nothing', async () => {
+  it('blocks pods of InferenceServices, which could serve nothing without an agent', async () => {
     await expect(create(predictorPod('a', 'sk'))).rejects.toThrow('failed calling webhook');
   });
 
-  it('holds up no other pod', async () => {
+  it('blocks no other pod', async () => {
     const pod = predictorPod('other', 'sk');
     await create({ ...pod, metadata: { name: 'other', namespace: 'default' } });
   });

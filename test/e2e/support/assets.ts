@@ -1,11 +1,14 @@
-/** Everything a node is made of, found, built or installed before its namespaces are entered; they have no network. */
+/**
+ * Everything a node consists of. It is found, built or installed before the node's namespaces are entered, because
+ * they have no network.
+ */
 export interface NodeAssets {
   readonly cniPlugins: string;
-  /** The directory of kubelet and its like. */
+  /** The directory of kubelet and the other node programs. */
   readonly nodePrograms: string;
   readonly kubectl: string;
   /** OCI archives to load into containerd. */
   readonly images: readonly string[];
-  /** The cgroup that its pods are under. */
+  /** The parent cgroup of its pods. */
   readonly cgroup: string;
 }

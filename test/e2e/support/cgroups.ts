@@ -4,23 +4,23 @@ import { eventuallyTrue } from '../../support/eventually.ts';
 import { exists } from '../../support/exists.ts';
 
 const ROOT = '/sys/fs/cgroup';
-/** There only when the whole tree is of version 2. */
+/** This file exists only if the whole tree is of version 2. */
 const UNIFIED = join(ROOT, 'cgroup.controllers');
-/** Followed by the number of the process that owns it. */
+/** Followed by the number of the owning process. */
 const PREFIX = 'kserve-mms-e2e-';
 
-/** The name of the cgroup that all pods of this run are under. */
+/** The name of the parent cgroup of all pods in this run. */
 export function cgroupName(owner: number): string {
   return `${PREFIX}${owner}`;
 }
 
-/** Makes it in every hierarchy, of version 1 or 2. */
+/** Creates it in every hierarchy of version 1 or 2. */
 export async function makeCgroups(name: string): Promise<void> {
   await passControllersOn();
   for (const hierarchy of await hierarchies()) await mkdir(join(hierarchy, name), { recursive: true });
 }
 
-/** Version 2 gives a new cgroup only the controllers that its parent passes on; which, is kubelet's to complain about. */
+/** In version 2, a new cgroup has only the controllers that its parent passes on. Kubelet reports a missing one. */
 async function passControllersOn(): Promise<void> {
   if (!(await exists(UNIFIED))) return;
   const controllers = (await readFile(UNIFIED, 'utf8')).trim().split(' ');
@@ -29,12 +29,12 @@ async function passControllersOn(): Promise<void> {
   }
 }
 
-/** Removes this run's, for which the last process has to be gone. */
+/** Removes the cgroup of this run, after its last process has ended. */
 export async function removeCgroups(name: string): Promise<void> {
   await eventuallyTrue(`the cgroups ${name} are empty`, () => removeAll((found) => found === name), 10_000);
 }
 
-/** Removes those of runs that did not end in an orderly way; what still has a process in it cannot be removed. */
+/** Removes the cgroups of runs that crashed. A cgroup with a process cannot be removed. */
 export async function removeAbandonedCgroups(): Promise<void> {
   await removeAll((name) => name.startsWith(PREFIX));
 }

@@ -32,7 +32,9 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 `;
 }
 
-/** Every pod has a cable of its own to the node, which routes: no bridge, so nothing passes kube-proxy's rules by. */
+/**
+ * Every pod has its own veth to the node, which routes. There is no bridge, so all traffic passes kube-proxy's rules.
+ */
 export function cniNetwork(): string {
   return JSON.stringify({
     cniVersion: '0.4.0',

@@ -4,8 +4,8 @@ import { eventuallyTrue } from '../../support/eventually.ts';
 import { run, thisNode } from './this-node.ts';
 
 /**
- * Ends the first process of a pod's first container with SIGKILL, as the kernel would when memory runs out. Resolves once
- * kubelet has seen it.
+ * Kills the first process of a pod's first container with SIGKILL, as the kernel does when memory runs out. Resolves
+ * once kubelet has noticed.
  */
 export async function killContainer(namespace: string, pod: string): Promise<void> {
   const containerId = (): Promise<string> =>

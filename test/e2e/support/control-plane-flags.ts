@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { TokenUser } from '../../../src/development/controlplane/layout.ts';
 import { NODE_ADDRESS, NODE_NAME, SERVICE_RANGE } from './addresses.ts';
 
-/** The components that talk to the API server, each under the name that Kubernetes' own roles are bound to. */
+/** The components that call the API server, each with the user name that Kubernetes' default roles are bound to. */
 export interface ComponentUsers {
   readonly controllerManager: TokenUser;
   readonly scheduler: TokenUser;
@@ -25,15 +25,15 @@ export function componentUsers(): ComponentUsers {
   };
 }
 
-/** For pods to reach the API server by its Service, and for a kubelet to have a kubelet's rights and no more. */
+/** Lets pods reach the API server by its Service, and limits a kubelet to a kubelet's rights. */
 export const API_SERVER_FLAGS: readonly string[] = [
   '--bind-address=0.0.0.0',
   `--advertise-address=${NODE_ADDRESS}`,
   '--endpoint-reconciler-type=lease',
   `--service-cluster-ip-range=${SERVICE_RANGE}`,
-  // Beside RBAC, which is there: this flag's values add up.
+  // In addition to RBAC, because values of this flag add up.
   '--authorization-mode=Node',
   '--enable-admission-plugins=NodeRestriction',
-  // Its name means nothing to a machine's DNS.
+  // A machine's DNS does not know the node's name.
   '--kubelet-preferred-address-types=InternalIP',
 ];

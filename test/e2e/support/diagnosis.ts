@@ -1,7 +1,7 @@
 import { messageOf } from '../../../src/lib/errors.ts';
 import { run } from './this-node.ts';
 
-/** Does something, and when it fails adds to the failure what a person would look at first. */
+/** Runs the work. When it fails, adds the state of the namespace to the error. */
 export async function withDiagnosis<T>(namespace: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

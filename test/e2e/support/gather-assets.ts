@@ -6,7 +6,7 @@ import { mlserverImage, ownImage, pauseImage, sklearnserverImage } from './image
 import { nodePrograms } from './node-programs.ts';
 import { systemPrograms } from './system-packages.ts';
 
-/** Finds, installs and builds what a node is made of; what was built is kept in the user's cache. */
+/** Finds, installs and builds what a node consists of. Builds are kept in the user's cache. */
 export async function gatherAssets(
   environment: NodeJS.ProcessEnv,
   progress: Progress,

@@ -13,14 +13,14 @@ import { testSklearnserver } from '../../support/sklearnserver.ts';
 import { writeOciArchive } from './oci-archive.ts';
 
 export const PAUSE_IMAGE = 'docker.io/library/kserve-mms-test-pause:1';
-/** Under the name that manifests/runtimes has for it. */
+/** The name that manifests/runtimes uses. */
 export const MLSERVER_IMAGE = 'docker.io/seldonio/mlserver:1.7.1';
 
 export const SKLEARNSERVER_IMAGE = `docker.io/kserve/sklearnserver:${KSERVE_VERSION}`;
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** The archive of our own image, made of the working tree as it is. */
+/** The archive of our own image, built from the working tree. */
 export async function ownImage(environment: NodeJS.ProcessEnv, progress: Progress): Promise<string> {
   progress('making our image (npm run image)');
   const output = join(REPOSITORY, 'test-results', 'image');
@@ -35,7 +35,7 @@ export async function ownImage(environment: NodeJS.ProcessEnv, progress: Progres
   return join(output, archive);
 }
 
-/** The process of a pod's sandbox: it holds the pod's network and has nothing else to do. */
+/** The process of a pod's sandbox, which holds the pod's network namespace and does nothing else. */
 const PAUSE = `package main
 
 import (
@@ -102,7 +102,7 @@ print(json.dumps({"paths": [sys.prefix, stdlib, *sorted(b for b in binaries if n
                   "libraries": outside, "stdlib": stdlib.lstrip("/")}))
 `;
 
-/** The archive of an MLServer image made of the environment that the demo and the agent's tests use. */
+/** The archive of an MLServer image with the environment that the demo and the agent's tests use. */
 export async function mlserverImage(environment: NodeJS.ProcessEnv, progress: Progress): Promise<string> {
   const cache = cacheDirectory(environment);
   const output = join(cache, 'e2e', 'seldonio-mlserver-1.7.1.tar');
@@ -116,14 +116,14 @@ export async function mlserverImage(environment: NodeJS.ProcessEnv, progress: Pr
   progress('packing MLServer and its Python into an image (half a minute, once)');
   return packPython({
     ...{ name: MLSERVER_IMAGE, python: mlserver.python, environment, output },
-    // As MLServer's own image starts.
+    // The entrypoint of MLServer's own image.
     entrypoint: [mlserver.mlserver, 'start', '/mnt/models'],
-    // KServe's runtime sets the directories of models itself; what else MLServer writes goes to where it starts.
+    // KServe's runtime sets the directories of models. MLServer writes other files to its working directory.
     env: ['MLSERVER_LOAD_MODELS_AT_STARTUP=false'],
   });
 }
 
-/** The archive of an image of KServe's own sklearnserver, made of the environment that the agent's tests use. */
+/** The archive of an image of KServe's own sklearnserver with the environment that the agent's tests use. */
 export async function sklearnserverImage(
   environment: NodeJS.ProcessEnv,
   progress: Progress,
@@ -144,7 +144,7 @@ export async function sklearnserverImage(
 interface PythonImage {
   readonly name: string;
   readonly python: string;
-  /** What it needs beside Python and its environment. */
+  /** The files it needs beside Python and its environment. */
   readonly more?: readonly string[];
   readonly entrypoint: readonly string[];
   readonly env: readonly string[];
@@ -163,7 +163,7 @@ async function packPython(image: PythonImage): Promise<string> {
     name,
     files: {
       paths: [...listed.paths, ...more],
-      // Of Python what it does not run with, and the tests of every package: a third of the size.
+      // Omits the parts of Python that it does not need and the tests of every package, a third of the size.
       exclude: [`${listed.stdlib}/site-packages`, `${listed.stdlib}/test`, '*/tests', '*/site-packages/pip'],
       dereferenced: listed.libraries,
       places: ['/tmp'],

@@ -1,4 +1,4 @@
-/** The end-to-end tests from inside their namespaces: starts the node, runs jest, and stops the node. */
+/** Runs the end-to-end tests inside their namespaces: starts the node, runs jest, and stops the node. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -8,11 +8,11 @@ import type { NodeAssets } from './assets.ts';
 import { startNode } from './node.ts';
 import { becomeNode } from './node-namespace.ts';
 
-/** In the place of jest's arguments: a shell on the node, to look around. */
+/** Instead of jest's arguments: a shell on the node, for inspection. */
 const SHELL = '--shell';
 const RESULTS = fileURLToPath(new URL('../../../test-results/e2e.json', import.meta.url));
 const JEST = [
-  // For ES modules in jest; as arguments, since NODE_OPTIONS would reach the programs that tests start.
+  // For ES modules in jest. They are arguments, because NODE_OPTIONS would reach the programs that tests start.
   '--experimental-vm-modules',
   '--disable-warning=ExperimentalWarning',
   fileURLToPath(new URL('../../../scripts/jest.mjs', import.meta.url)),
@@ -51,7 +51,7 @@ try {
   await node.stop();
 }
 
-/** For a person in the shell; a kubectl without a directory is in the PATH already. */
+/** For a user of the shell. A kubectl without a directory is in the PATH already. */
 function pathWith(kubectl: string): string {
   const path = process.env['PATH'] ?? '';
   return isAbsolute(kubectl) ? `${dirname(kubectl)}:${path}` : path;

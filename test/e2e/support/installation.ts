@@ -6,7 +6,7 @@ import { run } from './this-node.ts';
 export const SYSTEM_NAMESPACE = 'kserve-mms-system';
 export const MANAGER = 'deployment/kserve-mms-manager';
 
-/** Installs as the README says, and has every replica ready. Doing it again changes nothing. */
+/** Installs as the README says, and waits until every replica is ready. Repeating it changes nothing. */
 export function install(): Promise<void> {
   return follow('README.md', 'Install it on a cluster');
 }
@@ -17,7 +17,7 @@ export async function follow(page: string, heading: string): Promise<void> {
   await withDiagnosis(SYSTEM_NAMESPACE, () => paste(script, { env: process.env }));
 }
 
-/** Resolves once a Deployment has the replicas that it wants, of its latest version. */
+/** Resolves once a Deployment has all replicas of its latest version. */
 export async function rolledOut(namespace: string, deployment: string): Promise<void> {
   await withDiagnosis(namespace, () =>
     run('-n', namespace, 'rollout', 'status', deployment, '--timeout=120s'),

@@ -1,13 +1,13 @@
 import { MOVING, protocolOfModel } from '../../support/twelve-services.ts';
 import { MLSERVER_IMAGE, SKLEARNSERVER_IMAGE } from './images.ts';
 
-/** A test machine has not the processors that a model server is to have. */
+/** A test machine does not have the CPUs that a model server requests. */
 const RESOURCES = { requests: { cpu: '20m', memory: '200Mi' }, limits: { cpu: '2', memory: '1Gi' } };
-/** One process less: what is tested is not how fast MLServer computes. */
+/** One process fewer, because the speed of MLServer is not tested. */
 const ONE_PROCESS = [{ name: 'MLSERVER_PARALLEL_WORKERS', value: '0' }];
 const RESTRICTED = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
 
-/** KServe's runtime of its sklearnserver (config/runtimes/kserve-sklearnserver.yaml), with the image that this node has. */
+/** KServe's runtime of its sklearnserver (config/runtimes/kserve-sklearnserver.yaml), with this node's image. */
 export function sklearnserverRuntime(): object {
   return {
     apiVersion: 'serving.kserve.io/v1alpha1',
@@ -32,7 +32,7 @@ export function sklearnserverRuntime(): object {
   };
 }
 
-/** Ten that can share pods by their protocol, one of a format that no runtime has, and one of its own containers. */
+/** Ten that can share pods by their protocol, one with a format without a runtime, and one with its own containers. */
 export function twelveServices(namespace: string): object[] {
   const service = (name: string, predictor: object) => ({
     apiVersion: 'serving.kserve.io/v1beta1',
@@ -55,7 +55,7 @@ export function twelveServices(namespace: string): object[] {
   return [...moving, service('tensor', { model: tensor }), service('vase', { containers: [container] })];
 }
 
-/** The Deployment and the Service of an InferenceService of one model, with the labels and owners that KServe gives them. */
+/** The Deployment and the Service of a single-model InferenceService, with the labels and owners that KServe sets. */
 export function ownPods(namespace: string, name: string, uid: string, model: Buffer): object[] {
   const metadata = {
     ...{ name: `${name}-predictor`, namespace },
@@ -111,7 +111,7 @@ function podSpec(name: string): object {
       {
         ...{ name: 'kserve-container', ...server, resources: RESOURCES, ports: [{ containerPort: 8080 }] },
         readinessProbe: { httpGet: { path, port: 8080 }, periodSeconds: 2 },
-        // What an initContainer of KServe fetches is put there.
+        // KServe's init container downloads to this directory.
         volumeMounts: [{ name: 'model', mountPath: '/mnt/models/model.joblib', subPath: 'model.joblib' }],
       },
     ],

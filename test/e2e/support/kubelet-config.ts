@@ -1,6 +1,6 @@
 /**
- * https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/. Periods of watching and syncing are left as
- * they are: the tests measure with a cluster's ordinary settings.
+ * https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/. The periods of watching and syncing are the
+ * defaults, because the tests measure an ordinary cluster.
  */
 export function kubeletConfig(places: {
   readonly containerdSocket: string;
@@ -11,7 +11,7 @@ export function kubeletConfig(places: {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     containerRuntimeEndpoint: `unix://${places.containerdSocket}`,
-    // Nobody but this network namespace reaches it.
+    // Only this network namespace can reach it.
     authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
     authorization: { mode: 'AlwaysAllow' },
     cgroupDriver: 'cgroupfs',
@@ -24,7 +24,7 @@ export function kubeletConfig(places: {
     podLogsDir: places.podLogs,
     resolvConf: '',
     oomScoreAdj: 0,
-    // A developer's disk that is nearly full is no reason to refuse a pod.
+    // A nearly full disk of a developer must not evict pods.
     evictionHard: { 'memory.available': '50Mi' },
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,

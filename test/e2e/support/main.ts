@@ -1,6 +1,6 @@
 /**
- * The end-to-end tests from outside: gets what a node is made of, then runs inside.ts in namespaces of its own, and cleans
- * up behind it. Arguments are jest's. However this process ends, the node ends with it.
+ * Runs the end-to-end tests from outside: gets what a node consists of, runs inside.ts in new namespaces, and cleans
+ * up. The arguments are jest's. The node ends with this process, however it ends.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import { gatherAssets } from './gather-assets.ts';
 import { makePrivateDirectories } from './node-namespace.ts';
 
 const inside = fileURLToPath(new URL('inside.ts', import.meta.url));
-/** Of a node: everything in them ends when the first process in them does, and they leave nothing behind. */
+/** The namespaces of a node. Everything in them ends with their first process, and nothing remains. */
 const NAMESPACES = ['--net', '--mount', '--ipc', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
 const progress = (line: string): void => void process.stderr.write(`[e2e] ${line}\n`);
@@ -46,7 +46,7 @@ async function runInside(directory: string, args: readonly string[]): Promise<nu
   const child = spawn('unshare', [...NAMESPACES, process.execPath, inside, directory, ...args], {
     stdio: 'inherit',
   });
-  // By this the guard ends it when this process is killed.
+  // The guard uses this to end the node when this process is killed.
   await writeFile(join(directory, 'namespaces.pid'), String(child.pid));
   const end = (): void => void child.kill('SIGKILL');
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
@@ -55,7 +55,7 @@ async function runInside(directory: string, args: readonly string[]): Promise<nu
   return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
 }
 
-/** In a container without rights of its own, root is not enough; better said before anything is built. */
+/** In an unprivileged container, root is not enough. Fails early, before anything is built. */
 async function requireNamespaces(): Promise<void> {
   try {
     await runProgram({ command: 'unshare', args: [...NAMESPACES, 'true'] });

@@ -14,25 +14,27 @@ import { AGENT_PORT } from '../../../src/contract/names.ts';
 import { apply, run } from './this-node.ts';
 
 const RUNTIMES = join(ROOT, 'manifests/runtimes');
-/** One row for models that answer the same to everything. */
+/** One row for models that always give the same answer. */
 const ROW = [0];
 
-/** A namespace with an InferenceService, its predictor and an object store, on a node where ours is installed.
- * Its predictor is made by the manager. */
+/**
+ * A namespace with an InferenceService, its predictor and an object store, on a node with our installation. The
+ * manager makes the predictor.
+ */
 export interface ModelsScene {
   readonly namespace: string;
   readonly service: string;
-  /** Puts a model that answers `answer` to everything into the store, and returns its URI. */
+  /** Stores a model that answers `answer` to everything, and returns its URI. */
   store(name: string, answer: number): Promise<string>;
   /** `kubectl apply` of a TrainedModel. */
   applyModel(name: string, storageUri: string, memory?: string): Promise<void>;
-  /** Asks through the predictor's Service, on a new connection or one that there is, as fetch does. */
+  /** Sends a request through the predictor's Service, on a new or a kept connection, as fetch does. */
   ask(model: string): Promise<Prediction>;
-  /** Asks each of the predictor's pods, not by way of the Service. */
+  /** Sends a request to each of the predictor's pods, bypassing the Service. */
   askEveryPod(model: string): Promise<Prediction[]>;
   /** The names of the containers of each of the predictor's pods. */
   containers(): Promise<string[][]>;
-  /** Resolves once there are just so many pods, all of them ready, and none that is about to end. */
+  /** Resolves once exactly this many pods exist, all of them ready and none terminating. */
   scale(replicas: number): Promise<void>;
   end(): Promise<void>;
 }
@@ -82,7 +84,7 @@ export async function modelsScene(
     async scale(replicas) {
       const predictor = JSON.stringify({ spec: { predictor: { minReplicas: replicas } } });
       await inNamespace('patch', 'inferenceservice', service, '--type=merge', `--patch=${predictor}`);
-      // A pod that ends still gets requests on connections that there are.
+      // A terminating pod still gets requests on existing connections.
       const names = () => inNamespace('get', 'pods', '-o', 'name');
       await eventuallyTrue(
         `${replicas} pods`,

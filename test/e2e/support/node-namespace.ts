@@ -4,8 +4,9 @@ import { runProgram } from '../../../src/development/controlplane/run-program.ts
 import { NODE_ADDRESS, SERVICE_RANGE } from './addresses.ts';
 
 /**
- * What kubelet sets for the whole machine when it finds it otherwise. Files with these contents are put over them, in this
- * mount namespace only, so that it finds them so. Source: kubernetes pkg/util/sysctl, setupKernelTunables.
+ * The settings that kubelet applies to the whole machine when they differ. Files with these contents are mounted over
+ * them in this mount namespace, so that kubelet finds them applied. Source: kubernetes pkg/util/sysctl,
+ * setupKernelTunables.
  */
 const KERNEL_SETTINGS: Readonly<Record<string, string>> = {
   'vm/overcommit_memory': '1',
@@ -16,30 +17,33 @@ const KERNEL_SETTINGS: Readonly<Record<string, string>> = {
   'kernel/keys/root_maxbytes': '25000000',
 };
 
-/** Directories that containerd, runc and kubelet use whatever they are told, and the machine's own must not see. */
+/**
+ * Directories that containerd, runc and kubelet use regardless of their configuration. The machine's own must not
+ * change.
+ */
 const PRIVATE_DIRECTORIES = ['/run', '/var/lib/cni', '/var/log/containers'];
 
-/** Makes those that the machine does not have, to be mounted over, and resolves with what removes them again. */
+/** Creates the missing directories as mount points. Resolves with a function that removes them again. */
 export async function makePrivateDirectories(): Promise<() => Promise<void>> {
   const made: string[] = [];
   for (const place of PRIVATE_DIRECTORIES) {
     if ((await mkdir(place, { recursive: true })) !== undefined) made.push(place);
   }
   return async () => {
-    // One that somebody uses by now is not empty, and stays.
+    // A directory that another program uses by now is not empty, and stays.
     for (const place of made) await rmdir(place).catch(() => undefined);
   };
 }
 
 /**
- * Makes the network and mount namespaces that this process is in into those of a node. They end with the last process in
- * them, and with them all addresses, interfaces, packet filters and mounts.
+ * Turns the network and mount namespaces of this process into those of a node. They end with their last process, and
+ * with them all addresses, interfaces, packet filters and mounts.
  */
 export async function becomeNode(directory: string): Promise<void> {
   const ip = (...args: string[]) => runProgram({ command: 'ip', args });
   await ip('link', 'set', 'lo', 'up');
   await ip('address', 'add', `${NODE_ADDRESS}/32`, 'dev', 'lo');
-  // A Service's address has to have a route before kube-proxy's rules send it somewhere else.
+  // A Service's address needs a route before kube-proxy's rules redirect it.
   await ip('route', 'add', SERVICE_RANGE, 'dev', 'lo', 'src', NODE_ADDRESS);
   await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
   for (const place of PRIVATE_DIRECTORIES) {

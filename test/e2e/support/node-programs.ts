@@ -9,7 +9,7 @@ import { withLock } from '../../../src/development/controlplane/lock.ts';
 import type { Progress } from '../../../src/development/controlplane/progress.ts';
 import { formatVersion } from '../../../src/development/controlplane/version.ts';
 
-/** What a node and its control plane need beside etcd and kube-apiserver; the envtest archives do not have them. */
+/** What a node and its control plane need beside etcd and kube-apiserver. The envtest archives do not contain them. */
 const PROGRAMS: readonly GoProgram[] = [
   { program: 'kubelet', package: 'k8s.io/kubernetes/cmd/kubelet', took: 'two to six minutes' },
   {
@@ -21,7 +21,9 @@ const PROGRAMS: readonly GoProgram[] = [
   { program: 'kube-proxy', package: 'k8s.io/kubernetes/cmd/kube-proxy', took: 'half a minute' },
 ];
 
-/** The directory with kubelet, kube-controller-manager, kube-scheduler and kube-proxy: the cache's, else built into it. */
+/**
+ * The directory with kubelet, kube-controller-manager, kube-scheduler and kube-proxy, from the cache or built into it.
+ */
 export async function nodePrograms(environment: NodeJS.ProcessEnv, progress: Progress): Promise<string> {
   const { moduleDirectory } = binaryOptions(environment, progress);
   const version = await pinnedKubernetes(moduleDirectory);

@@ -19,7 +19,7 @@ import { kubeletConfig } from './kubelet-config.ts';
 import { servers } from './servers.ts';
 import type { Servers } from './servers.ts';
 
-/** A cluster of one node, as the tests find it. */
+/** A cluster of one node for the tests. */
 export interface RealNode {
   readonly kubeconfig: string;
   readonly directory: string;
@@ -36,7 +36,7 @@ interface Starting {
   readonly users: ComponentUsers;
 }
 
-/** Starts everything in the namespaces this process is in, and resolves once the node is Ready. */
+/** Starts everything in the namespaces of this process, and resolves once the node is Ready. */
 export async function startNode(
   directory: string,
   assets: NodeAssets,
@@ -131,7 +131,7 @@ async function startKubelet(node: Starting, containerdSocket: string): Promise<v
     `--hostname-override=${NODE_NAME}`,
     '--proxy-mode=iptables',
     `--cluster-cidr=${POD_RANGE}`,
-    // The limits of connection tracking are the machine's, not this node's.
+    // The limits of connection tracking belong to the machine, not to this node.
     '--conntrack-max-per-core=0',
     '--conntrack-tcp-timeout-established=0s',
     '--conntrack-tcp-timeout-close-wait=0s',
@@ -155,7 +155,7 @@ async function becomeReady(node: Starting): Promise<void> {
     120_000,
     500,
   );
-  // The controller that makes it has begun to work, and so pods can be created.
+  // The controller that makes it works now, so pods can be created.
   await eventually(() => kubectl(node, ['get', 'serviceaccount', 'default']));
 }
 

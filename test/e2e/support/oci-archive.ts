@@ -8,13 +8,13 @@ import { runProgram } from '../../../src/development/controlplane/run-program.ts
 /** Files of one layer, by absolute paths that are the same in the image. */
 export interface LayerFiles {
   readonly paths: readonly string[];
-  /** tar patterns of what to leave out. */
+  /** tar patterns of files to omit. */
   readonly exclude?: readonly string[];
-  /** Take what symbolic links point to, for libraries. */
+  /** Replaces symbolic links by their targets, for libraries. */
   readonly dereferenced?: readonly string[];
-  /** Directories as they are here, without what is in them. */
+  /** Directories with their current attributes, without their contents. */
   readonly places?: readonly string[];
-  /** Below this directory rather than below /. */
+  /** Placed below this directory instead of /. */
   readonly root?: string;
 }
 
@@ -31,11 +31,14 @@ export interface ImageRequest {
   readonly name: string;
   readonly files: LayerFiles;
   readonly config: ImageConfig;
-  /** The archive to write; it is there only when it is whole. */
+  /** The archive to write. It appears only when it is complete. */
   readonly output: string;
 }
 
-/** An image of one layer as an OCI archive for `ctr images import`; for tests, so uncompressed. */
+/**
+ * Writes an image of one layer as an OCI archive for `ctr images import`. It is uncompressed, because only tests use
+ * it.
+ */
 export async function writeOciArchive({ name, files, config, output }: ImageRequest): Promise<void> {
   await mkdir(dirname(output), { recursive: true });
   const work = await mkdtemp(join(dirname(output), '.image-'));
@@ -79,7 +82,7 @@ interface Descriptor {
 async function layerOf(files: LayerFiles, work: string, blobs: string): Promise<Descriptor> {
   const { paths, exclude = [], dereferenced = [], places = [], root = '/' } = files;
   const file = join(work, 'layer.tar');
-  // Everything must be readable for whichever user the pod runs as.
+  // Everything must be readable for any user that the pod runs as.
   const common = ['--mode=a+rX', '--owner=0', '--group=0', '--numeric-owner', '-C', root];
   const relative = (path: string): string => path.replace(/^\/+/, '');
   await tar(

@@ -27,7 +27,7 @@ export function storageAccount(namespace: string, s3: TestS3): object[] {
   ];
 }
 
-/** An InferenceService for many models. The manager makes its Deployment and Service, with the runtime for its format. */
+/** A multi-model InferenceService. The manager makes its Deployment and Service, with the runtime for its format. */
 export function multiModelService(
   namespace: string,
   name: string,
@@ -45,9 +45,9 @@ export function multiModelService(
         model: {
           modelFormat: { name: 'sklearn' },
           protocolVersion: 'v2',
-          // One process less: what is tested is not how fast MLServer computes.
+          // One process fewer, because the speed of MLServer is not tested.
           env: [{ name: 'MLSERVER_PARALLEL_WORKERS', value: '0' }],
-          // A test machine has not the processors that a model server is to have.
+          // A test machine does not have the CPUs that a model server requests.
           resources: { requests: { cpu: '50m', memory: '256Mi' }, limits: { cpu: '2', memory: '2Gi' } },
         },
       },
@@ -55,7 +55,7 @@ export function multiModelService(
   };
 }
 
-/** A predictor pod that no node takes: created, admitted and stored, and never started. */
+/** A predictor pod that stays unscheduled: created, admitted and stored, but never started. */
 export function unplacedPredictorPod(namespace: string, service: string, name: string): KubernetesObject {
   const labels = { 'serving.kserve.io/inferenceservice': service, component: 'predictor' };
   const spec = {

@@ -7,9 +7,9 @@ import type { ServerProcess } from '../../../src/development/controlplane/server
 /** The servers of one node, each with its log in the directory. */
 export interface Servers {
   start(name: string, command: string, args: readonly string[]): Promise<ServerProcess>;
-  /** @throws with the end of the log of the one that has ended, if one has. */
+  /** @throws with the end of the log of a server that has ended */
   requireAll(): Promise<void>;
-  /** The last started ends first. */
+  /** The last started server ends first. */
   stop(): Promise<void>;
 }
 

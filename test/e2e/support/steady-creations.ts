@@ -5,9 +5,9 @@ import type { ApiClient } from '../../../src/kube/api-client.ts';
 import { PODS } from '../../../src/kube/resources.ts';
 import { unplacedPredictorPod } from './predictor.ts';
 
-/** A pod that could not be created, or came without its agent. */
+/** A pod that was refused, or came without its agent. */
 export interface FailedCreation {
-  /** When it was asked for, and when the answer was there, by performance.now(). */
+  /** When the request was sent, and when the answer arrived, by performance.now(). */
   readonly askedAt: number;
   readonly failedAt: number;
   readonly reason: string;
@@ -22,7 +22,7 @@ export interface SteadyCreations {
 const CALLERS = 2;
 const PAUSE_MS = 20;
 
-/** Creates predictor pods that no node takes, one after another with two callers, and deletes each at once. */
+/** Creates predictor pods that stay unscheduled, one after another with two callers, and deletes each at once. */
 export function createSteadily(client: ApiClient, namespace: string, service: string): SteadyCreations {
   const failures: FailedCreation[] = [];
   let created = 0;

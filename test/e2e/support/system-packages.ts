@@ -3,7 +3,7 @@ import type { Progress } from '../../../src/development/controlplane/progress.ts
 import { aptInstall } from '../../support/apt-install.ts';
 import { findProgram } from '../../support/installed-program.ts';
 
-/** A program that a node needs, and the package of Debian and Ubuntu that has it. */
+/** A program that a node needs, and its package in Debian and Ubuntu. */
 const COMMANDS: readonly (readonly [command: string, package_: string])[] = [
   ['containerd', 'containerd'],
   ['ctr', 'containerd'],
@@ -15,10 +15,10 @@ const COMMANDS: readonly (readonly [command: string, package_: string])[] = [
 ];
 const CNI_PACKAGE = 'containernetworking-plugins';
 const CNI_PLUGINS = ['ptp', 'host-local', 'loopback'];
-/** Debian's place, and that of the project's own releases. */
+/** The paths of Debian's package and of the project's own releases. */
 const CNI_DIRECTORIES = ['/usr/lib/cni', '/opt/cni/bin'];
 
-/** What was found on the machine. */
+/** The programs found on the machine. */
 export interface SystemPrograms {
   /** The directory of the CNI plugins. */
   readonly cniPlugins: string;

@@ -6,7 +6,7 @@ import { systemClock } from '../../../src/lib/system-clock.ts';
 import { kubectl, kubectlWithInput } from '../../support/kubectl.ts';
 import type { RealNode } from './node.ts';
 
-/** The node that the tests run in. */
+/** The node of this test run. */
 export function thisNode(): Omit<RealNode, 'stop'> {
   const text = process.env['KSERVE_MMS_E2E_NODE'];
   if (text === undefined)
@@ -14,7 +14,7 @@ export function thisNode(): Omit<RealNode, 'stop'> {
   return JSON.parse(text) as Omit<RealNode, 'stop'>;
 }
 
-/** kubectl as a person uses it. */
+/** Runs kubectl as a user would. */
 export function run(...args: readonly string[]): Promise<string> {
   return kubectl(thisNode().kubeconfig, ...args);
 }
@@ -25,7 +25,7 @@ export function apply(...objects: readonly object[]): Promise<string> {
   return kubectlWithInput(thisNode().kubeconfig, JSON.stringify(list), ['apply', '-f', '-']);
 }
 
-/** A client of the node's API server; to be closed. */
+/** A client of the node's API server. The caller closes it. */
 export function nodeClient(): ApiClient {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(thisNode().kubeconfig);

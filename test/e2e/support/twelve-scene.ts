@@ -19,14 +19,17 @@ import { ownPods, sklearnserverRuntime, twelveServices } from './kserve-like.ts'
 import { storageAccount } from './predictor.ts';
 import { apply, run } from './this-node.ts';
 
-/** Twelve InferenceServices in a namespace, with Deployments and Services as KServe makes them for those that can share pods. */
+/**
+ * Twelve InferenceServices in a namespace, with Deployments and Services as KServe makes them for those that can share
+ * pods.
+ */
 export interface TwelveScene {
   readonly namespace: string;
-  /** With a request a model. */
+  /** The directory with a request for each model. */
   readonly requests: string;
-  /** By the old name's Service, each time on a new connection. */
+  /** Sends a request by the old name's Service, each time on a new connection. */
   ask(name: string): Promise<string>;
-  /** How many pods of predictors there are. */
+  /** The number of predictor pods. */
   pods(): Promise<number>;
   end(): Promise<void>;
 }
