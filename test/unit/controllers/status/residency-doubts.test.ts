@@ -10,7 +10,7 @@ const service = (annotations: Record<string, string>): InferenceService => ({
 const ON_DEMAND = { 'kserve-mms/residency': 'on-demand' };
 const BAD = { ...ON_DEMAND, 'kserve-mms/memory-budget': 'much' };
 
-it('tells what is not understood once, and again when it is something else or comes back', () => {
+it('reports an invalid annotation once, and again when it changes or comes back', () => {
   const told: string[] = [];
   const doubts = createResidencyDoubts({ record: (_about, { reason }) => told.push(reason) });
   const looks: readonly (readonly [InferenceService | undefined, number])[] = [
