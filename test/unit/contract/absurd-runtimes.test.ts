@@ -73,14 +73,16 @@ describe('a runtime with absurd fields', () => {
         containers: [{ name: 'kserve-container', image: 'a:1', resources }],
       },
     });
-    const told = (message: string): object => ({
+    const reported = (message: string): object => ({
       ...{ kind: 'blocked', reason: 'InvalidPredictorSpec' },
       message: expect.stringContaining(message),
     });
     const sklearn = { protocolVersion: 'v2' };
-    expect(planFor(runtimeWith(deep), { sklearn })).toEqual(told('ClusterServingRuntime absurd is nested'));
+    expect(planFor(runtimeWith(deep), { sklearn })).toEqual(
+      reported('ClusterServingRuntime absurd is nested'),
+    );
     expect(planFor(runtimeWith({}), { sklearn: { ...sklearn, resources: deep } })).toEqual(
-      told('spec.predictor is nested'),
+      reported('spec.predictor is nested'),
     );
   });
 });

@@ -183,10 +183,10 @@ describe.each([
 ])('isMMSPredictor: $group', ({ rows }) => {
   it.each(rows)('$name: $isMms', ({ predictor, isMms, reasons }) => {
     const decision = isMMSPredictor(predictor as Predictor | undefined);
-    const told = decision.reasons.map((reason) =>
+    const reported = decision.reasons.map((reason) =>
       'field' in reason ? `${reason.code}:${reason.field}` : reason.code,
     );
-    expect({ isMms: decision.isMms, reasons: told }).toEqual({ isMms, reasons });
+    expect({ isMms: decision.isMms, reasons: reported }).toEqual({ isMms, reasons });
     expect(describeMmsDecision(decision)).toMatch(/\w+ .*\w/);
   });
 });

@@ -229,27 +229,29 @@ describe('a ConfigMap of another owner is left alone and reported', () => {
     {
       name: 'another InferenceService',
       controller: { ...owner, name: 'other' },
-      told: 'InferenceService other',
+      reported: 'InferenceService other',
     },
     {
       name: 'another kind',
       controller: { ...owner, kind: 'Deployment', apiVersion: 'apps/v1' },
-      told: 'Deployment sk',
+      reported: 'Deployment sk',
     },
     {
       name: 'a kind without a group',
       controller: { ...owner, kind: 'Pod', apiVersion: 'v1' },
-      told: 'Pod sk',
+      reported: 'Pod sk',
     },
     {
       name: 'another group',
       controller: { ...owner, apiVersion: 'example.com/v1beta1' },
-      told: 'InferenceService sk',
+      reported: 'InferenceService sk',
     },
-  ])('$name', ({ controller, told }) => {
+  ])('$name', ({ controller, reported }) => {
     expect(changeOf(existing({ metadata: { ownerReferences: [controller] }, data: {} }))).toEqual({
       kind: 'conflict',
-      message: expect.stringMatching(new RegExp(`modelconfig-sk-0 belongs to ${told}; delete or rename it`)),
+      message: expect.stringMatching(
+        new RegExp(`modelconfig-sk-0 belongs to ${reported}; delete or rename it`),
+      ),
     });
   });
 
@@ -323,7 +325,7 @@ describe('the owner of a ConfigMap', () => {
       references: [{ ...owner, apiVersion: 'example.com/v1' }],
       found: undefined,
     },
-    { name: 'nobody', references: [], found: undefined },
+    { name: 'no owner', references: [], found: undefined },
   ])('$name: $found', ({ references, found }) => {
     expect(ownerNameOf(existing({ metadata: { ownerReferences: references } }))).toBe(found);
   });

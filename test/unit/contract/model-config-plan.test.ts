@@ -248,15 +248,19 @@ describe('an InferenceService without models', () => {
   });
 
   it.each([
-    { name: 'one model of its own', predictor: { sklearn: { storageUri: 's3://b/m' } }, told: 'storageUri' },
-    { name: 'no implementation', predictor: {}, told: 'neither' },
-    { name: 'a custom predictor', predictor: { containers: [{}] }, told: 'MULTI_MODEL_SERVER' },
-  ])('not multi-model ($name): every model waits with a message', ({ predictor, told }) => {
+    {
+      name: 'one model of its own',
+      predictor: { sklearn: { storageUri: 's3://b/m' } },
+      reported: 'storageUri',
+    },
+    { name: 'no implementation', predictor: {}, reported: 'neither' },
+    { name: 'a custom predictor', predictor: { containers: [{}] }, reported: 'MULTI_MODEL_SERVER' },
+  ])('not multi-model ($name): every model waits with a message', ({ predictor, reported }) => {
     const decided = plan(models, { inferenceService: isvc(undefined, predictor), placed: new Set(['a']) });
     expect(decided.shards).toEqual([]);
     expect(decided.mms?.isMms).toBe(false);
     expect(waitingBy(decided)).toEqual({ a: 'IsNotMMSPredictor', 'b.c': 'IsNotMMSPredictor' });
-    expect(decided.waiting[0]?.message).toMatch(new RegExp(`sk is not multi-model: .*${told}`));
+    expect(decided.waiting[0]?.message).toMatch(new RegExp(`sk is not multi-model: .*${reported}`));
   });
 
   it('without a spec', () => {
@@ -323,8 +327,8 @@ describe.each(SEEDS)('random models, seed %i', (seed) => {
   it('lists every model that is not being deleted once, and stays within both limits', () => {
     const decided = plan(models, { inferenceService, capacity });
     const alive = models.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-    const told = [...placedBy(decided), ...decided.waiting.map(({ name }) => name)];
-    expect(told.sort()).toEqual(alive.map(({ metadata }) => metadata.name).sort());
+    const reported = [...placedBy(decided), ...decided.waiting.map(({ name }) => name)];
+    expect(reported.sort()).toEqual(alive.map(({ metadata }) => metadata.name).sort());
     expect(byteLength(encodeModelConfig(decided.shards[0]!.models))).toBeLessThanOrEqual(capacity);
     if (decided.memory.limit !== undefined) expect(decided.memory.used <= decided.memory.limit).toBe(true);
   });

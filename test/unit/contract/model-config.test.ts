@@ -113,7 +113,7 @@ describe('decode', () => {
       value: [specOf({ framework: '' })],
       models: [entry('m', { framework: '' })],
     },
-  ])('takes $name', ({ value, models }) => {
+  ])('accepts $name', ({ value, models }) => {
     for (const text of [
       JSON.stringify(value),
       JSON.stringify(value, null, 2),

@@ -11,7 +11,7 @@ import type { ReplicaModel, ReplicaView } from '../../../src/contract/model-load
 const NOW = 1_000_000 as MonotonicMs;
 const WANTED = 'a'.repeat(64);
 
-const told = (pod: string, model: Partial<ReplicaModel>, ready = true): ReplicaView => ({
+const reported = (pod: string, model: Partial<ReplicaModel>, ready = true): ReplicaView => ({
   ...{ kind: 'reported', pod, ready },
   model: { phase: 'Loaded', specHash: WANTED, reason: '', message: '', ...model },
 });
@@ -25,30 +25,36 @@ const loadedOf = (pods: readonly ReplicaView[], starting = 0) =>
 
 describe('whether a model is loaded', () => {
   it.each([
-    ['on the only pod', [told('a', {})], 'True', 'Loaded', 'loaded on every ready replica'],
-    ['on all pods', [told('a', {}), told('b', {})], 'True', 'Loaded', 'loaded on every ready replica'],
+    ['on the only pod', [reported('a', {})], 'True', 'Loaded', 'loaded on every ready replica'],
+    [
+      'on all pods',
+      [reported('a', {}), reported('b', {})],
+      'True',
+      'Loaded',
+      'loaded on every ready replica',
+    ],
     ...(['Standby', 'Remote'] as const).map((phase): [string, ReplicaView[], string, string, string] => [
       `in memory on one, ${phase} on the other`,
-      [told('a', {}), told('b', { phase })],
+      [reported('a', {}), reported('b', { phase })],
       ...(['True', 'Standby', 'has loaded on every ready replica, and is loaded again on request'] as const),
     ]),
     [
       'asleep on one pod, new on the other',
-      [told('a', { phase: 'Standby' }), told('b', { phase: 'Loading' })],
+      [reported('a', { phase: 'Standby' }), reported('b', { phase: 'Loading' })],
       'False',
       'Loading',
       'loaded on 1 of 2 replicas',
     ],
     [
       'on two of three pods',
-      [told('a', {}), told('b', {}), told('c', failed)],
+      [reported('a', {}), reported('b', {}), reported('c', failed)],
       'False',
       'Failed',
       'loaded on 2 of 3 replicas; pod c: NotFound: 404 from s3://b/m',
     ],
     [
       'on none of five pods, of which three are named',
-      ['a', 'b', 'c', 'd', 'e'].map((pod) => told(pod, { phase: 'Failed' })),
+      ['a', 'b', 'c', 'd', 'e'].map((pod) => reported(pod, { phase: 'Failed' })),
       'False',
       'Failed',
       'loaded on 0 of 5 replicas; pod a: failed; pod b: failed; pod c: failed; and 2 more',
@@ -62,56 +68,56 @@ describe('whether a model is loaded', () => {
     ],
     [
       'another version',
-      [told('a', { specHash: 'b'.repeat(64) })],
+      [reported('a', { specHash: 'b'.repeat(64) })],
       'False',
       'Queued',
       'loaded on 0 of 1 replicas',
     ],
     [
       'another version, which failed',
-      [told('a', { ...failed, specHash: 'b'.repeat(64) })],
+      [reported('a', { ...failed, specHash: 'b'.repeat(64) })],
       'False',
       'Queued',
       'loaded on 0 of 1 replicas',
     ],
     [
       'reported by an agent without a version',
-      [told('a', { specHash: undefined })],
+      [reported('a', { specHash: undefined })],
       'True',
       'Loaded',
       'loaded on every ready replica',
     ],
     [
       'the reason is that of the least advanced pod',
-      [told('a', { phase: 'Loading' }), told('b', { phase: 'Downloading' })],
+      [reported('a', { phase: 'Loading' }), reported('b', { phase: 'Downloading' })],
       'False',
       'Downloading',
       'loaded on 0 of 2 replicas',
     ],
     [
       'a pod that is starting does not count',
-      [told('a', {}), told('b', failed, false)],
+      [reported('a', {}), reported('b', failed, false)],
       'True',
       'Loaded',
       'loaded on every ready replica',
     ],
     [
       'a pod that is starting counts when none is ready',
-      [told('b', failed, false)],
+      [reported('b', failed, false)],
       'False',
       'Failed',
       'loaded on 0 of 1 replicas; pod b: NotFound: 404 from s3://b/m',
     ],
     [
       'an agent that has been silent for long',
-      [told('a', {}), silent('b', SILENCE_BELIEVED, {})],
+      [reported('a', {}), silent('b', SILENCE_BELIEVED, {})],
       'Unknown',
       'AgentNotReachable',
       'loaded on 1 of 2 replicas; pod b: agent not reachable (connection refused)',
     ],
     [
       'an agent that has just become silent',
-      [told('a', {}), silent('b', 10, {})],
+      [reported('a', {}), silent('b', 10, {})],
       'True',
       'Loaded',
       'loaded on every ready replica',
@@ -124,7 +130,7 @@ describe('whether a model is loaded', () => {
   it('reports a problem with the placement before anything else', () => {
     const waiting = { name: 'm', reason: 'MemoryResourceNotAvailable', message: 'needs 1Gi' } as const;
     expect(
-      modelLoadedOf({ waiting, pods: [told('a', {})], starting: 0, expected: WANTED, now: NOW }),
+      modelLoadedOf({ waiting, pods: [reported('a', {})], starting: 0, expected: WANTED, now: NOW }),
     ).toEqual({
       ...{ status: 'False', reason: 'MemoryResourceNotAvailable', message: 'needs 1Gi', settled: true },
     });
@@ -144,7 +150,7 @@ describe('whether a model is loaded', () => {
   });
 
   it('reads the numbers back from its message', () => {
-    const { message } = loadedOf([told('a', {}), told('b', {}), told('c', failed)]);
+    const { message } = loadedOf([reported('a', {}), reported('b', {}), reported('c', failed)]);
     expect(replicasIn(message)).toEqual({ loaded: 2, total: 3 });
     expect(withoutReplicas(message)).toBe('pod c: NotFound: 404 from s3://b/m');
     expect(replicasIn('no predictor pod runs')).toBeUndefined();

@@ -31,7 +31,7 @@ describe('a text in the Prometheus format', () => {
 });
 
 /** The traffic that an agent reports after these requests, by model. */
-async function told(requests: readonly (readonly [model: string, code: number, ms: number])[]) {
+async function reported(requests: readonly (readonly [model: string, code: number, ms: number])[]) {
   const metrics = createAgentMetrics(
     () => [],
     () => true,
@@ -45,7 +45,7 @@ async function told(requests: readonly (readonly [model: string, code: number, m
 describe('the traffic of a model', () => {
   it('is read from the metrics of a real agent', async () => {
     const requests = Array.from({ length: 99 }, () => ['m', 200, 2] as const);
-    const traffic = await told([...requests, ['m', 500, 800], ['other', 200, 1]]);
+    const traffic = await reported([...requests, ['m', 500, 800], ['other', 200, 1]]);
     const figures = figuresOf(traffic.get('m') ?? NO_TRAFFIC);
     expect(figures).toMatchObject({ requests: 100, errors: 1 });
     expect(figures.meanMs).toBeCloseTo((99 * 2 + 800) / 100);
@@ -56,17 +56,17 @@ describe('the traffic of a model', () => {
   });
 
   it('over two replicas is their sum', async () => {
-    const [a, b] = [await told([['m', 200, 1]]), await told([['m', 404, 700]])];
+    const [a, b] = [await reported([['m', 200, 1]]), await reported([['m', 404, 700]])];
     const both = sumOf(a.get('m') ?? NO_TRAFFIC, b.get('m') ?? NO_TRAFFIC);
     expect(figuresOf(both)).toMatchObject({ requests: 2, errors: 1 });
     expect(figuresOf(both).p99Ms).toBeGreaterThan(500);
   });
 
   it('over a period is the difference', async () => {
-    const before = (await told([['m', 200, 900]])).get('m') ?? NO_TRAFFIC;
+    const before = (await reported([['m', 200, 900]])).get('m') ?? NO_TRAFFIC;
     const after =
       (
-        await told([
+        await reported([
           ['m', 200, 900],
           ['m', 200, 4],
         ])
@@ -118,14 +118,14 @@ describe('the models of mms top', () => {
       namespace: 'ns',
       pod: 'p',
       inferenceService: 's',
-      models: await told([
+      models: await reported([
         ['b', 200, 5],
         ['b', 200, 5],
         ['a', 500, 700],
       ]),
     },
     { namespace: 'ns', pod: 'q', inferenceService: 's', models: undefined, why: 'forbidden' },
-    { namespace: 'elsewhere', pod: 'r', inferenceService: 's', models: await told([['c', 200, 5]]) },
+    { namespace: 'elsewhere', pod: 'r', inferenceService: 's', models: await reported([['c', 200, 5]]) },
   ];
 
   it.each<[TopOrder, string]>([

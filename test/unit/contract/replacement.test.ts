@@ -43,7 +43,7 @@ describe('the InferenceService that a TrainedModel replaces', () => {
     ['the one with the same name', model('rose'), 'rose'],
     ['no other, because its clients use another path', model('tulip'), undefined],
     ['none, once the annotation is empty', model(''), undefined],
-    ['nobody', model(), undefined],
+    ['none without an annotation', model(), undefined],
     ['none while the model is being deleted', model('rose', { deletionTimestamp: 'x' }), undefined],
   ])('%s', (_, given, expected) => {
     expect(replacedService(given)).toBe(expected);

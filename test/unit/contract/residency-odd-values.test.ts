@@ -57,7 +57,7 @@ const pod = {
 };
 
 /** The messages about the value, in each place that shows one. */
-function told(odd: InferenceService): Record<string, readonly string[]> {
+function reported(odd: InferenceService): Record<string, readonly string[]> {
   const facts = {
     inferenceService: { kind: 'known', value: odd },
     service: { kind: 'known', value: undefined },
@@ -91,7 +91,7 @@ describe.each(BUDGETS)('an invalid value of %s', (annotation) => {
     (_, value) => {
       const odd = service({ 'kserve-mms/residency': 'on-demand', [annotation]: value });
       expect(argumentsOf(odd)).toEqual(['--residency', 'on-demand', '--memory-budget', '3686Mi']);
-      for (const messages of Object.values(told(odd))) {
+      for (const messages of Object.values(reported(odd))) {
         expect(messages).toEqual([expect.stringMatching(`^${annotation} is ".*The default is used$`)]);
         expect(messages[0]?.length).toBeLessThan(LONGEST);
         expect(messages[0]?.isWellFormed()).toBe(true);
@@ -105,7 +105,7 @@ it.each([...VALUES, ['the word in another case', 'On-Demand'] as const])(
   (_, value) => {
     const odd = service({ 'kserve-mms/residency': value });
     expect(argumentsOf(odd)).not.toContain('--residency');
-    for (const messages of Object.values(told(odd))) {
+    for (const messages of Object.values(reported(odd))) {
       expect(messages).toEqual([expect.stringMatching(/"always" is used$/)]);
       expect(messages[0]?.length).toBeLessThan(LONGEST);
     }
@@ -115,5 +115,5 @@ it.each([...VALUES, ['the word in another case', 'On-Demand'] as const])(
 it.each([' 4Gi', '4Gi ', '4Gi\n'])('reads %j as 4Gi, as in the resources of a container', (value) => {
   const blanks = service({ 'kserve-mms/residency': 'on-demand', 'kserve-mms/memory-budget': value });
   expect(argumentsOf(blanks).slice(-2)).toEqual(['--memory-budget', '4Gi']);
-  expect(told(blanks)['warning of a pod']).toEqual([]);
+  expect(reported(blanks)['warning of a pod']).toEqual([]);
 });

@@ -157,14 +157,14 @@ describe('variables from a Secret', () => {
 
 describe('warns about what it leaves out', () => {
   it.each([
-    { name: 'half of S3', facts: secret(['AWS_SECRET_ACCESS_KEY']), told: 'AWS_ACCESS_KEY_ID' },
-    { name: 'the other half of S3', facts: secret(['AWS_ACCESS_KEY_ID']), told: 'AWS_SECRET_ACCESS_KEY' },
-    { name: 'half of https', facts: secret(['https-host']), told: 'not headers' },
-    { name: 'an invalid https host', facts: secret(['https-host', 'headers']), told: 'not a host' },
-  ])('$name', ({ facts, told }) => {
+    { name: 'half of S3', facts: secret(['AWS_SECRET_ACCESS_KEY']), reported: 'AWS_ACCESS_KEY_ID' },
+    { name: 'the other half of S3', facts: secret(['AWS_ACCESS_KEY_ID']), reported: 'AWS_SECRET_ACCESS_KEY' },
+    { name: 'half of https', facts: secret(['https-host']), reported: 'not headers' },
+    { name: 'an invalid https host', facts: secret(['https-host', 'headers']), reported: 'not a host' },
+  ])('$name', ({ facts, reported }) => {
     const { env, volumes, warnings } = credentialsFromSecret(facts, settings);
     expect({ env, volumes }).toEqual({ env: [], volumes: [] });
-    expect(warnings).toEqual([expect.stringContaining(told)]);
+    expect(warnings).toEqual([expect.stringContaining(reported)]);
   });
 
   it('a missing tenant of Azure, which KServe always references, does not prevent the pod from starting', () => {

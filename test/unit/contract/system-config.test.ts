@@ -157,74 +157,74 @@ describe('given fields override the defaults', () => {
 
 describe('a value that cannot be read is reported and keeps its default', () => {
   it.each([
-    { name: 'no JSON', data: { agent: '{' }, key: 'agent', told: 'is not JSON' },
-    { name: 'empty text', data: { agent: '' }, key: 'agent', told: 'is not JSON' },
-    { name: 'an array', data: { agent: '[]' }, key: 'agent', told: 'is not a JSON object' },
-    { name: 'null', data: { credentials: 'null' }, key: 'credentials', told: 'is not a JSON object' },
+    { name: 'no JSON', data: { agent: '{' }, key: 'agent', reported: 'is not JSON' },
+    { name: 'empty text', data: { agent: '' }, key: 'agent', reported: 'is not JSON' },
+    { name: 'an array', data: { agent: '[]' }, key: 'agent', reported: 'is not a JSON object' },
+    { name: 'null', data: { credentials: 'null' }, key: 'credentials', reported: 'is not a JSON object' },
     {
       name: 'a string for S3',
       data: { credentials: json({ s3: 'x' }) },
       key: 'credentials.s3',
-      told: 'is not a JSON object',
+      reported: 'is not a JSON object',
     },
     {
       name: 'a key name that is a number',
       data: { credentials: json({ s3: { s3AccessKeyIDName: 1 } }) },
       key: 'credentials.s3.s3AccessKeyIDName',
-      told: 'is not a string',
+      reported: 'is not a string',
     },
     {
       name: 'an endpoint that is a number',
       data: { credentials: json({ s3: { s3Endpoint: 9000 } }) },
       key: 'credentials.s3.s3Endpoint',
-      told: 'is not a string',
+      reported: 'is not a string',
     },
     {
       name: 'a string for Google',
       data: { credentials: json({ gcs: 'key.json' }) },
       key: 'credentials.gcs',
-      told: 'is not a JSON object',
+      reported: 'is not a JSON object',
     },
     {
       name: 'an image that is an object',
       data: { agent: json({ image: {} }) },
       key: 'agent.image',
-      told: 'is not a string',
+      reported: 'is not a string',
     },
     ...['a b:1', 'A:1', 'https://registry.example/a:1', ' '].map((image) => ({
       name: `an image ${JSON.stringify(image)}`,
       data: { agent: json({ image }) },
       key: 'agent.image',
-      told: 'is not an image reference',
+      reported: 'is not an image reference',
     })),
     {
       name: 'a limit that is a number',
       data: { agent: json({ cpuLimit: 2 }) },
       key: 'agent.cpuLimit',
-      told: 'is not a string',
+      reported: 'is not a string',
     },
     {
       name: 'a boolean',
       data: { metricsAggregator: json({ enableMetricAggregation: true }) },
       key: 'metricsAggregator.enableMetricAggregation',
-      told: 'is not a string',
+      reported: 'is not a string',
     },
     {
       name: 'not a quantity',
       data: { agent: json({ memoryLimit: '1GB' }) },
       key: 'agent.memoryLimit',
-      told: '1GB is not a quantity',
+      reported: '1GB is not a quantity',
     },
     {
       name: 'a negative quantity',
       data: { agent: json({ cpuRequest: '-1' }) },
       key: 'agent.cpuRequest',
-      told: '-1 is not a quantity of zero',
+      reported: '-1 is not a quantity of zero',
     },
-  ])('$name', ({ data, key, told }) => {
+  ])('$name', ({ data, key, reported }) => {
     const { config, faults } = readSystemConfig(data, undefined);
     expect(config).toEqual(DEFAULT_SYSTEM_CONFIG);
-    expect(faults).toEqual([{ key, message: expect.stringContaining(told) }]);
+    expect(faults).toEqual([{ key, message: expect.stringContaining(reported) }]);
   });
 
   it('one invalid field does not affect the others', () => {

@@ -32,81 +32,91 @@ describe('a TrainedModel that can be served', () => {
 
 describe('a TrainedModel that cannot be served', () => {
   it.each([
-    { name: 'a dot in the name', bad: model('a.b'), reason: 'InvalidName', told: 'a.b' },
-    { name: 'an empty name', bad: model(''), reason: 'InvalidName', told: 'letters' },
-    { name: 'a slash in the name', bad: model('../a'), reason: 'InvalidName', told: '../a' },
-    { name: 'a newline after the name', bad: model('a\n'), reason: 'InvalidName', told: 'letters' },
-    { name: 'negative memory', bad: model('x', { memory: '-1Gi' }), reason: 'InvalidSpec', told: '-1Gi' },
+    { name: 'a dot in the name', bad: model('a.b'), reason: 'InvalidName', reported: 'a.b' },
+    { name: 'an empty name', bad: model(''), reason: 'InvalidName', reported: 'letters' },
+    { name: 'a slash in the name', bad: model('../a'), reason: 'InvalidName', reported: '../a' },
+    { name: 'a newline after the name', bad: model('a\n'), reason: 'InvalidName', reported: 'letters' },
+    { name: 'negative memory', bad: model('x', { memory: '-1Gi' }), reason: 'InvalidSpec', reported: '-1Gi' },
     {
       name: 'memory that is not a quantity',
       bad: model('x', { memory: 'much' }),
       reason: 'InvalidSpec',
-      told: 'much',
+      reported: 'much',
     },
-    { name: 'memory without digits', bad: model('x', { memory: 'Gi' }), reason: 'InvalidSpec', told: 'Gi' },
-    { name: 'memory null', bad: model('x', { memory: null }), reason: 'InvalidSpec', told: 'memory' },
-    { name: 'an array as memory', bad: model('x', { memory: [] }), reason: 'InvalidSpec', told: 'memory' },
-    { name: 'memory NaN', bad: model('x', { memory: NaN }), reason: 'InvalidSpec', told: 'memory' },
+    {
+      name: 'memory without digits',
+      bad: model('x', { memory: 'Gi' }),
+      reason: 'InvalidSpec',
+      reported: 'Gi',
+    },
+    { name: 'memory null', bad: model('x', { memory: null }), reason: 'InvalidSpec', reported: 'memory' },
+    {
+      name: 'an array as memory',
+      bad: model('x', { memory: [] }),
+      reason: 'InvalidSpec',
+      reported: 'memory',
+    },
+    { name: 'memory NaN', bad: model('x', { memory: NaN }), reason: 'InvalidSpec', reported: 'memory' },
     {
       name: 'a URI longer than any store supports',
       bad: model('x', { spec: { storageUri: `s3://b/${'m'.repeat(1_200_000)}` } }),
       reason: 'InvalidSpec',
-      told: 'longer than 4096',
+      reported: 'longer than 4096',
     },
     {
       name: 'an invalid name of a framework',
       bad: model('x', { spec: { framework: 'f'.repeat(1_200_000) } }),
       reason: 'InvalidSpec',
-      told: 'longer than 253',
+      reported: 'longer than 253',
     },
     {
       name: 'memory of a million digits',
       bad: model('x', { memory: '9'.repeat(1_200_000) }),
       reason: 'InvalidSpec',
-      told: '999',
+      reported: '999',
     },
     {
       name: 'no URI',
       bad: model('x', { spec: { storageUri: undefined } }),
       reason: 'InvalidSpec',
-      told: 'storageUri',
+      reported: 'storageUri',
     },
     {
       name: 'an empty URI',
       bad: model('x', { spec: { storageUri: '' } }),
       reason: 'InvalidSpec',
-      told: 'storageUri',
+      reported: 'storageUri',
     },
     {
       name: 'a URI that is not a string',
       bad: model('x', { spec: { storageUri: {} } }),
       reason: 'InvalidSpec',
-      told: 'storageUri',
+      reported: 'storageUri',
     },
     {
       name: 'no framework',
       bad: model('x', { spec: { framework: null } }),
       reason: 'InvalidSpec',
-      told: 'framework',
+      reported: 'framework',
     },
     {
       name: 'no model',
       bad: { metadata: { name: 'x' }, spec: { inferenceService: 'sk' } },
       reason: 'InvalidSpec',
-      told: 'storageUri',
+      reported: 'storageUri',
     },
     {
       name: 'model null',
       bad: { metadata: { name: 'x' }, spec: { model: null } } as unknown as TrainedModel,
       reason: 'InvalidSpec',
-      told: 'storageUri',
+      reported: 'storageUri',
     },
-    { name: 'no spec', bad: { metadata: { name: 'x' } }, reason: 'InvalidSpec', told: 'storageUri' },
-  ])('$name: $reason', ({ bad, reason, told }) => {
+    { name: 'no spec', bad: { metadata: { name: 'x' } }, reason: 'InvalidSpec', reported: 'storageUri' },
+  ])('$name: $reason', ({ bad, reason, reported }) => {
     expect(readTrainedModel(bad)).toEqual({
       kind: 'unusable',
       reason,
-      message: expect.stringContaining(told),
+      message: expect.stringContaining(reported),
     });
   });
 });

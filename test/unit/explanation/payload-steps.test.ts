@@ -13,7 +13,7 @@ const facts = (predictor: unknown, ...pods: unknown[]) =>
     inferenceService: { kind: 'known', value: { metadata: { name: 'sk' }, spec: { predictor } } },
     pods: { kind: 'known', value: pods },
   }) as unknown as PredictorFacts;
-const told = (of: PredictorFacts) =>
+const reported = (of: PredictorFacts) =>
   payloadSteps(of).map(([id, judge]) => [id, judge().outcome, judge().message] as const);
 const LOGGER = { logger: { mode: 'all', url: 'http://sink/' } };
 
@@ -24,12 +24,12 @@ describe('the steps for the logger and the batcher', () => {
 
   it('report values with which no agent starts', () => {
     const wrong = { logger: { mode: 'none' }, batcher: { maxBatchSize: 0 } };
-    expect(told(facts(wrong))[0]).toEqual([
+    expect(reported(facts(wrong))[0]).toEqual([
       ...['payload-understood', 'broken'],
       'spec.predictor.logger.mode must be all, request or response; ' +
         'spec.predictor.batcher.maxBatchSize must be a whole number, 1 or more',
     ]);
-    expect(told(facts(LOGGER))[0]?.[1]).toBe('ok');
+    expect(reported(facts(LOGGER))[0]?.[1]).toBe('ok');
   });
 
   it.each([
@@ -43,7 +43,7 @@ describe('the steps for the logger and the batcher', () => {
       /pod b .*without the logger/,
     ],
   ])('report whether the pods have it: %s', (_, pods, outcome, message) => {
-    expect(told(facts(LOGGER, ...pods))[1]).toEqual([
+    expect(reported(facts(LOGGER, ...pods))[1]).toEqual([
       ...['payload-in-pods', outcome],
       expect.stringMatching(message),
     ]);
@@ -51,8 +51,8 @@ describe('the steps for the logger and the batcher', () => {
 
   it('report which of the two is missing', () => {
     const both = { ...LOGGER, batcher: {} };
-    expect(told(facts(both, pod('a', ['--log-url', 'x'])))[1]?.[2]).toMatch(/without the batcher/);
+    expect(reported(facts(both, pod('a', ['--log-url', 'x'])))[1]?.[2]).toMatch(/without the batcher/);
     const unread = { ...facts(both), pods: { kind: 'unreadable', why: 'forbidden' } } as PredictorFacts;
-    expect(told(unread)[1]).toEqual(['payload-in-pods', 'unknown', 'pods cannot be read: forbidden']);
+    expect(reported(unread)[1]).toEqual(['payload-in-pods', 'unknown', 'pods cannot be read: forbidden']);
   });
 });

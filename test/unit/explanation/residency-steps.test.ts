@@ -9,7 +9,7 @@ const facts = (annotations: Record<string, string> | undefined, spec?: object, w
     wakingService: { kind: 'known', value: waking && { metadata: { name: 'sk-mms' }, spec: waking } },
   }) as unknown as PredictorFacts;
 const ON_DEMAND = { 'kserve-mms/residency': 'on-demand' };
-const told = (of: PredictorFacts) =>
+const reported = (of: PredictorFacts) =>
   residencySteps(of).map(([id, judge]) => [id, judge().outcome, judge().message] as const);
 
 describe('the steps for residency', () => {
@@ -19,12 +19,12 @@ describe('the steps for residency', () => {
   });
 
   it('report invalid annotations', () => {
-    expect(told(facts({ ...ON_DEMAND, 'kserve-mms/memory-budget': 'plenty' }))[0]).toEqual([
+    expect(reported(facts({ ...ON_DEMAND, 'kserve-mms/memory-budget': 'plenty' }))[0]).toEqual([
       'residency-understood',
       'broken',
       expect.stringContaining('"plenty"'),
     ]);
-    expect(told(facts({ 'kserve-mms/residency': 'Always' }))).toHaveLength(1);
+    expect(reported(facts({ 'kserve-mms/residency': 'Always' }))).toHaveLength(1);
   });
 
   it.each([
@@ -36,7 +36,7 @@ describe('the steps for residency', () => {
     ['no port', {}, 'unknown'],
     ['an unknown target', undefined, 'unknown'],
   ])('check a Service that targets %s', (_, spec, outcome) => {
-    expect(told(facts(ON_DEMAND, spec))[1]?.slice(0, 2)).toEqual(['service-wakes', outcome]);
+    expect(reported(facts(ON_DEMAND, spec))[1]?.slice(0, 2)).toEqual(['service-wakes', outcome]);
   });
 
   const PAST = { ports: [{ port: 80, targetPort: 8080 }] };
@@ -52,7 +52,7 @@ describe('the steps for residency', () => {
     ['the agent', { ports: [{ port: 80, targetPort: 9081 }] }, 'ok', 'Service sk-mms targets the agent'],
     ['another port', { ports: [{ port: 80, targetPort: 80 }] }, 'broken', 'Service sk-mms targets port 80'],
   ])('check the additional Service when it targets %s', (_, waking, outcome, words) => {
-    expect(told(facts(ON_DEMAND, PAST, waking))[1]).toEqual([
+    expect(reported(facts(ON_DEMAND, PAST, waking))[1]).toEqual([
       'service-wakes',
       outcome,
       expect.stringContaining(words),

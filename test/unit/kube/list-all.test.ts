@@ -45,7 +45,7 @@ async function startServer(sizes: readonly number[], expiresAfter = Number.POSIT
   const kubeConfig = new KubeConfig();
   const { port } = server.address() as AddressInfo;
   const cluster = { name: 'c', server: `http://127.0.0.1:${port}`, skipTLSVerify: true };
-  kubeConfig.loadFromClusterAndUser(cluster, { name: 'nobody' });
+  kubeConfig.loadFromClusterAndUser(cluster, { name: 'anonymous' });
   const client = createApiClient(kubeConfig, { clock: systemClock, userAgent: 'kserve-mms/test' });
   cleanups.push(async () => {
     await client.close();

@@ -11,7 +11,7 @@ function object(name: string, uid: string, resourceVersion: string, group?: stri
   };
 }
 
-const told = (deltas: readonly ObjectDelta<ConfigMap>[]): string[] =>
+const reported = (deltas: readonly ObjectDelta<ConfigMap>[]): string[] =>
   deltas.map(
     (delta) =>
       `${delta.type} ${delta.object.metadata.uid ?? ''}@${delta.object.metadata.resourceVersion ?? ''}`,
@@ -90,7 +90,7 @@ describe('the store of a cache', () => {
   ])('%s', (_what, before, act, deltas, after) => {
     const store = createObjectStore<ConfigMap>();
     store.replaceAll(before);
-    expect(told(act(store))).toEqual(deltas);
+    expect(reported(act(store))).toEqual(deltas);
     const left = [...store.cache.list()].map((o) => `${o.metadata.uid!}@${o.metadata.resourceVersion!}`);
     expect(left).toEqual(after);
   });
@@ -99,7 +99,7 @@ describe('the store of a cache', () => {
     const store = createObjectStore<ConfigMap>();
     store.replaceAll([object('a', 'u1', '50')]);
     store.replaceAll([object('a', 'u1', '10')]);
-    expect(told(store.put(object('a', 'u1', '11')))).toEqual(['updated u1@11']);
+    expect(reported(store.put(object('a', 'u1', '11')))).toEqual(['updated u1@11']);
   });
 
   it('finds objects with names of JavaScript properties', () => {

@@ -27,16 +27,16 @@ describe('a reflector with a faulty API server', () => {
   interface Following {
     readonly api: ScriptedApi;
     readonly reflector: Reflector<ConfigMap>;
-    readonly told: string[];
+    readonly reported: string[];
     readonly events: ReflectorEvent[];
   }
 
   async function follow(script: { lists: Answer[]; watches: Answer[] }, pageSize = 500): Promise<Following> {
     const api = await scriptedApi(script);
-    const told: string[] = [];
+    const reported: string[] = [];
     const events: ReflectorEvent[] = [];
     const note = (delta: Delta<ConfigMap>): void => {
-      told.push(delta.type === 'synced' ? 'synced' : `${delta.type} ${delta.object.metadata.uid ?? ''}`);
+      reported.push(delta.type === 'synced' ? 'synced' : `${delta.type} ${delta.object.metadata.uid ?? ''}`);
     };
     const reflector = startReflector({
       client: api.client,
@@ -53,7 +53,7 @@ describe('a reflector with a faulty API server', () => {
       () => api.close(),
       () => reflector.stop(),
     );
-    return { api, reflector, told, events };
+    return { api, reflector, reported, events };
   }
 
   const names = ({ reflector }: Following): string =>
@@ -77,7 +77,7 @@ describe('a reflector with a faulty API server', () => {
       'it watches for good',
       () => following.api.requests.filter((q) => q.has('watch')).length === 2,
     );
-    expect(following.told).toEqual(['added a', 'synced']);
+    expect(following.reported).toEqual(['added a', 'synced']);
     expect(names(following)).toBe('a');
   });
 
@@ -90,7 +90,7 @@ describe('a reflector with a faulty API server', () => {
     const following = await follow({ lists, watches: [watch(lines, 'end'), watch([])] });
     await eventuallyTrue('it has the new list', () => names(following) === 'b');
     expect(ended(following)).toEqual([reason]);
-    expect(following.told).toEqual(['added a', 'synced', 'deleted a', 'added b']);
+    expect(following.reported).toEqual(['added a', 'synced', 'deleted a', 'added b']);
   });
 
   it('lists again without pages when the snapshot expires between pages', async () => {
@@ -114,7 +114,7 @@ describe('a reflector with a faulty API server', () => {
     const lists = [json(list([configMap('a', '1')], '5', 'more')), json('', 500), json(list([], '9'))];
     const following = await follow({ lists, watches: [watch([])] }, 2);
     await following.reflector.synced;
-    expect(following.told).toEqual(['synced']);
+    expect(following.reported).toEqual(['synced']);
   });
 
   it('continues after the last change or bookmark', async () => {
@@ -141,8 +141,8 @@ describe('a reflector with a faulty API server', () => {
     ];
     const watches = [watch(again, 'end'), watch([{ type: 'MODIFIED', object: configMap('a', '9') }])];
     const following = await follow({ lists: [json(list([configMap('a', '8')], '8'))], watches });
-    await eventuallyTrue('the change arrives', () => following.told.includes('updated a'));
-    expect(following.told).toEqual(['added a', 'synced', 'updated a']);
+    await eventuallyTrue('the change arrives', () => following.reported.includes('updated a'));
+    expect(following.reported).toEqual(['added a', 'synced', 'updated a']);
     expect(following.api.requests.at(-1)?.get('resourceVersion')).toBe('8');
   });
 

@@ -31,7 +31,7 @@ describe('following an agent', () => {
   /** The names of the existing TrainedModels. */
   let models: Set<string>;
   let asked: string[];
-  let told: (readonly string[] | undefined)[];
+  let reported: (readonly string[] | undefined)[];
 
   const optionsFor = (port: number, change: Partial<AgentFollowerOptions> = {}): AgentFollowerOptions => ({
     ...{ baseUrl: `http://127.0.0.1:${port}`, connections, clock: systemClock, random: () => 0 },
@@ -40,7 +40,7 @@ describe('following an agent', () => {
     isModel: (name) => models.has(name),
     onIgnored: () => (ignored += 1),
     onFault: (why) => faults.push(why),
-    onChange: (changed) => told.push(changed === undefined ? undefined : [...changed]),
+    onChange: (changed) => reported.push(changed === undefined ? undefined : [...changed]),
     ...change,
   });
 
@@ -49,7 +49,7 @@ describe('following an agent', () => {
     change: Partial<AgentFollowerOptions> = {},
   ): Promise<void> {
     [asked, faults, ignored, models] = [[], [], 0, new Set(['a', 'b'])];
-    told = [];
+    reported = [];
     server = createServer((request, response) => {
       asked.push(request.url ?? '');
       answer(request, response);
@@ -82,7 +82,7 @@ describe('following an agent', () => {
       send(response, { type: 'REMOVED', sequence: 3, name: 'b' }, { type: 'NEWS', sequence: 4 });
     });
     await becomes({ a: 'Loaded' });
-    expect(told).toEqual([undefined, ['a'], ['b']]);
+    expect(reported).toEqual([undefined, ['a'], ['b']]);
     expect(follower.silence).toBeUndefined();
   });
 
@@ -150,7 +150,7 @@ describe('following an agent', () => {
       send(response, { type: 'MODEL', sequence: 3, model: model('b', 'Loaded') });
     });
     await becomes({ a: 'Loaded', b: 'Loaded' });
-    expect(told).toEqual([undefined, ['b']]);
+    expect(reported).toEqual([undefined, ['b']]);
     expect(ignored).toBe(2);
     expect(faults).toEqual([]);
   });

@@ -43,12 +43,12 @@ describe('a line of an agent', () => {
   it('of version 0.1.0 is still understood', () => {
     const recording = new URL('../../../fixtures/0.1.0/agent-status.jsonl', import.meta.url);
     const pieces = createAgentLineCutter(systemClock).push(readFileSync(recording));
-    const told = pieces.flatMap(({ kind, text }) => {
+    const reported = pieces.flatMap(({ kind, text }) => {
       if (kind === 'model') return [`snapshot: ${readAgentModel(text)?.map(phaseIn).join(' ')}`];
       const read = readAgentLine(text);
       return read.kind === 'other' ? [] : ['model' in read ? `${read.name} ${read.model.phase}` : read.kind];
     });
-    expect(told).toEqual([
+    expect(reported).toEqual([
       ...['snapshot: rose Failed', 'snapshot: iris Loaded', 'snapshot'],
       ...[
         'rose Downloading',

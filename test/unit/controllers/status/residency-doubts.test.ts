@@ -11,8 +11,8 @@ const ON_DEMAND = { 'kserve-mms/residency': 'on-demand' };
 const BAD = { ...ON_DEMAND, 'kserve-mms/memory-budget': 'much' };
 
 it('reports an invalid annotation once, and again when it changes or comes back', () => {
-  const told: string[] = [];
-  const doubts = createResidencyDoubts({ record: (_about, { reason }) => told.push(reason) });
+  const reported: string[] = [];
+  const doubts = createResidencyDoubts({ record: (_about, { reason }) => reported.push(reason) });
   const looks: readonly (readonly [InferenceService | undefined, number])[] = [
     [service({}), 0],
     [service(ON_DEMAND), 0],
@@ -27,7 +27,7 @@ it('reports an invalid annotation once, and again when it changes or comes back'
   ];
   for (const [looked, sum] of looks) {
     doubts.looked(KEY, looked);
-    expect(told).toHaveLength(sum);
+    expect(reported).toHaveLength(sum);
   }
-  expect(new Set(told)).toEqual(new Set(['ResidencyNotUnderstood']));
+  expect(new Set(reported)).toEqual(new Set(['ResidencyNotUnderstood']));
 });
