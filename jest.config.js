@@ -23,9 +23,9 @@ export const reporters = ['default', '<rootDir>/scripts/progress-reporter.mjs'];
 export default {
   testTimeout: 120_000,
   reporters,
-  // Most tests wait for programs that they started, so two at once pay off on two processors, too.
   testSequencer: '<rootDir>/scripts/slow-first.mjs',
-  maxWorkers: Math.max(2, availableParallelism() - 1),
+  // Most tests wait for programs that they started: one file more than processors leaves none of them idle.
+  maxWorkers: availableParallelism() + 1,
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
     { ...shared, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.test.ts'] },
