@@ -1,5 +1,6 @@
 export const PARTS = [
-  ...(['admission', 'burst', 'agent', 'data-path', 'logger', 'on-demand', 'footprint', 'scale'] as const),
+  ...(['admission', 'burst', 'agent', 'data-path', 'logger', 'on-demand'] as const),
+  ...(['first-prediction', 'footprint', 'scale'] as const),
 ] as const;
 export type PartName = (typeof PARTS)[number];
 

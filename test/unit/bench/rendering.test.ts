@@ -75,6 +75,14 @@ describe('the section of the README', () => {
     expect(withSection(written, RESULTS)).toBe(written);
   });
 
+  it('has p50 and p99 of the way of a model in one row, without a ratio', () => {
+    const figures = { [names.firstPrediction('p50', 50)]: 0.8, [names.firstPrediction('p99', 50)]: 1.5 };
+    const written = withSection(page('\n'), someResults([['first-prediction', 'ours', figures]]));
+    expect(written).toContain(
+      '| apply → first prediction on the real node (50 models): p50, p99, s |  | 0.8, 1.5 |  |',
+    );
+  });
+
   it('is refused without its markers', () => {
     expect(() => withSection('nothing', RESULTS)).toThrow('bench:begin');
   });
