@@ -83,8 +83,15 @@ async function keep(): Promise<void> {
 }
 
 function tablesOf(results: Results): string {
-  const facts = Object.entries(results.machine).map(([name, value]) => `${name}: ${value}`);
-  return [facts.join(', '), figureTable(results), targetTable(judgeTargets(results))].join('\n\n');
+  const facts = (all: object): string =>
+    Object.entries(all)
+      .map(([name, value]) => `${name}: ${value}`)
+      .join(', ');
+  const elsewhere = results.runs.flatMap(({ part, on }) =>
+    on === undefined ? [] : [`${part} on ${facts(on)}`],
+  );
+  const machines = [facts(results.machine), ...elsewhere].join('\n\n');
+  return [machines, figureTable(results), targetTable(judgeTargets(results))].join('\n\n');
 }
 
 async function conclude(results: Results): Promise<void> {
