@@ -15,6 +15,7 @@ import { onDemand } from './parts/on-demand.ts';
 import { scale } from './parts/scale.ts';
 import { GUARD, SHORT, WHOLE } from './plan.ts';
 import { BOUND_COUNT, losses } from './report/guard.ts';
+import { placesOf } from './report/places.ts';
 import { collectFigures, decodeResults, encodeResults, mergeResults } from './report/results.ts';
 import type { PartName, PartRun, Results } from './report/results.ts';
 import { plotOf } from './report/svg.ts';
@@ -87,10 +88,11 @@ function tablesOf(results: Results): string {
     Object.entries(all)
       .map(([name, value]) => `${name}: ${value}`)
       .join(', ');
-  const elsewhere = results.runs.flatMap(({ part, on }) =>
-    on === undefined ? [] : [`${part} on ${facts(on)}`],
-  );
-  const machines = [facts(results.machine), ...elsewhere].join('\n\n');
+  const elsewhere = placesOf({ ...results, runs: results.runs.filter(({ on }) => on !== undefined) });
+  const machines = [
+    facts(results.machine),
+    ...elsewhere.map(({ parts, hardware }) => `${parts.join(', ')}: on ${facts(hardware)}`),
+  ].join('\n\n');
   return [machines, figureTable(results), targetTable(judgeTargets(results))].join('\n\n');
 }
 

@@ -1,6 +1,7 @@
 import * as names from './figure-names.ts';
 import { markdown, shownNumber } from './format.ts';
-import { contenderNames, hardwareOf } from './results.ts';
+import { placesOf } from './places.ts';
+import { contenderNames } from './results.ts';
 import type { Hardware, PartName, Program, Results } from './results.ts';
 import { spreadOf } from './statistics.ts';
 import { type Row, rowsOf } from './table.ts';
@@ -67,25 +68,16 @@ function promises(results: Results): string {
 function provenance(results: Results): string {
   const { machine, runs } = results;
   const days = [...new Set(runs.map(({ startedAt }) => startedAt.slice(0, 10)))].sort();
-  const [most = shownHardware(machine), ...others] = machinesOf(results);
+  const [most, ...others] = placesOf(results);
   const short = runs.filter(({ plan }) => plan !== 'whole').map(({ part }) => part);
   const first =
-    `Measured ${days.join(' and ')} on ${most}; Node ${machine.node}, Go ${machine.go}, ` +
+    `Measured ${days.join(' and ')} on ${shownHardware(most?.hardware ?? machine)}; Node ${machine.node}, Go ${machine.go}, ` +
     `Kubernetes ${machine.kubernetes}.`;
-  const elsewhere = others.map((hardware) => `${partsOn(results, hardware).join(', ')}: on ${hardware}.`);
+  const elsewhere = others.map(
+    ({ parts, hardware }) => `${parts.join(', ')}: on ${shownHardware(hardware)}.`,
+  );
   const inShort = short.length === 0 ? [] : [`In the short form: ${short.join(', ')}.`];
   return [first, [...elsewhere, ...inShort].join(' ')].filter(Boolean).join('\n');
-}
-
-/** That of most parts first. */
-function machinesOf(results: Results): string[] {
-  const all = new Set(results.runs.map((run) => shownHardware(hardwareOf(results, run))));
-  return [...all].sort((a, b) => partsOn(results, b).length - partsOn(results, a).length);
-}
-
-function partsOn(results: Results, hardware: string): PartName[] {
-  const there = results.runs.filter((run) => shownHardware(hardwareOf(results, run)) === hardware);
-  return there.map(({ part }) => part);
 }
 
 function shownHardware({ cpu, cores, memoryGib, kernel }: Hardware): string {

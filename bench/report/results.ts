@@ -1,3 +1,5 @@
+import { hardwareOf } from './places.ts';
+
 export const PARTS = [
   ...(['admission', 'burst', 'agent', 'data-path', 'logger', 'on-demand'] as const),
   ...(['first-prediction', 'footprint', 'scale'] as const),
@@ -67,12 +69,6 @@ export interface Results {
   readonly machine: Machine;
   readonly runs: readonly PartRun[];
   readonly figures: readonly Figure[];
-}
-
-/** Where a part was run. */
-export function hardwareOf({ machine }: Results, { on = machine }: Pick<PartRun, 'on'>): Hardware {
-  const { cpu, cores, memoryGib, kernel } = on;
-  return { cpu, cores, memoryGib, kernel };
 }
 
 /** The releases that are the same in figures that can stand together. */
