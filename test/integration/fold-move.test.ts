@@ -151,6 +151,10 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
   const replicasOf = async (name: string): Promise<number | undefined> =>
     (await cluster.client.get(DEPLOYMENTS, at(`${name}-predictor`))).spec?.replicas;
 
+  /** The node may hear of an endpoint after the command has ended. */
+  const haveEndpoints = (name: string, count: number): Promise<void> =>
+    eventually(() => expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(count));
+
   it('moves models whose answers are alike, and names those whose are not', async () => {
     const { code, stdout, stderr } = await called('fold --apply', () =>
       fold('--apply', ...ALL, ...compared()),
@@ -159,10 +163,10 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
       rows: ALL.map((name) => [name, SHARED, OTHERS[name]?.state ?? 'Moved']),
       stderr: '',
     });
-    for (const name of MODELS) expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(2);
+    for (const name of MODELS) await haveEndpoints(name, 2);
     for (const [name, { state, because }] of Object.entries(OTHERS)) {
       expect(stdout).toContain(because);
-      expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(state === 'Moved' ? 2 : 1);
+      await haveEndpoints(name, state === 'Moved' ? 2 : 1);
     }
     // Each step is told.
     expect(stderr).toContain(`InferenceService ${SHARED} made`);
@@ -185,8 +189,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
       expect(rowsOf((await fold('--retire', ...MODELS)).stdout)).toEqual(
         MODELS.map((name) => [name, SHARED, 'Retired']),
       );
-      for (const name of MODELS)
-        await eventually(() => expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(1));
+      for (const name of MODELS) await haveEndpoints(name, 1);
       await cluster.kserve().kill('SIGKILL');
       await cluster.startAgain();
       const change = { metadata: { annotations: { 'example.com/changed': 'yes' } } };
@@ -214,7 +217,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     await manager.kill('SIGKILL');
     await cluster.client.delete(ENDPOINT_SLICES, at(await sliceOf('iris')));
     manager = await startTestManager({ kubeconfig, args: ['--trained-model-status=beside'] });
-    await eventually(() => expect(proxy.endpointsOf('iris-predictor')).toHaveLength(1));
+    await haveEndpoints('iris', 1);
     expect(await ask('iris')).toBe('iris');
   }, 120_000);
 
@@ -232,7 +235,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
     });
     expect(await Promise.all(MODELS.map(replicasOf))).toEqual([1, 1, 1]);
     for (const name of MODELS) {
-      expect(proxy.endpointsOf(`${name}-predictor`)).toHaveLength(1);
+      await haveEndpoints(name, 1);
       expect(await getIfThere(cluster.client, TRAINED_MODELS, at(name))).toBeUndefined();
     }
     expect(await getIfThere(cluster.client, INFERENCE_SERVICES, at(SHARED))).toBeUndefined();
@@ -240,7 +243,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
 
   it('leads nobody to the shared pods any more by an annotation that was removed while no manager ran', async () => {
     expect((await fold('--apply', 'tulip', 'iris', '--skip-comparing')).code).toBe(0);
-    await eventually(() => expect(proxy.endpointsOf('tulip-predictor')).toHaveLength(2));
+    await haveEndpoints('tulip', 2);
     await manager.kill('SIGKILL');
     await kubectl(kubeconfig, 'annotate', 'trainedmodel', 'tulip', 'kserve-mms/replaces-');
     manager = await startTestManager({ kubeconfig, args: ['--trained-model-status=beside'] });
@@ -295,7 +298,7 @@ describe('mms fold --apply, --retire and --undo in a cluster with KServe', () =>
           expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
           for (const words of kills.retire) await killedAfter(words, '--retire', 'rose');
           expect((await fold('--retire', 'rose')).code).toBe(0);
-          expect(proxy.endpointsOf('rose-predictor')).toHaveLength(1);
+          await haveEndpoints('rose', 1);
           for (const words of kills.undo) await killedAfter(words, '--undo', ...MODELS);
           const undone = await fold('--undo', ...MODELS);
           expect({ code: undone.code, stderr: undone.code === 0 ? '' : undone.stderr }).toEqual({
