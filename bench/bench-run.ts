@@ -1,3 +1,4 @@
+import { MmsError } from '../src/lib/errors.ts';
 import type { Plan } from './plan.ts';
 import type { Contender, PartName, Sample } from './report/results.ts';
 
@@ -10,6 +11,13 @@ export interface BenchRun {
   say(line: string): void;
 }
 
+/** A part cannot be run on this machine; the others can. Its earlier figures stay. */
+export class PartSkippedError extends MmsError {
+  readonly code = 'PART_SKIPPED';
+  readonly retryable = false;
+}
+
+/** Rejects with a PartSkippedError before it has recorded anything when it cannot be run here. */
 export type Part = (run: BenchRun) => Promise<void>;
 
 export interface Recorded {

@@ -1,4 +1,4 @@
-import type { Burst } from './report/figure-names.ts';
+import { type Burst, FIRST_PREDICTIONS } from './report/figure-names.ts';
 
 /** How much of each part is run. */
 export interface Plan {
@@ -30,6 +30,7 @@ export interface Plan {
     /** Of the smaller set that is brought back after an end. */
     readonly back: { readonly models: number; readonly room: number; readonly rounds: number };
   };
+  readonly firstPrediction: { readonly models: number };
   readonly footprint: {
     readonly rounds: number;
     /** The agents' memory after requests and loads, too: most of a minute a round. */
@@ -55,6 +56,7 @@ export const WHOLE: Plan = {
     ...{ rounds: 9, ms: 3_000, models: 10_000, room: 1_000, cold: 1_000 },
     back: { models: 1_000, room: 200, rounds: 1 },
   },
+  firstPrediction: { models: FIRST_PREDICTIONS },
   footprint: { rounds: 3, afterWork: true },
 };
 
@@ -68,6 +70,7 @@ export const SHORT: Plan = {
     ...{ rounds: 3, ms: 2_000, models: 2_000, room: 200, cold: 200 },
     back: { models: 200, room: 40, rounds: 1 },
   },
+  firstPrediction: { models: 15 },
   footprint: { rounds: 1, afterWork: true },
 };
 
@@ -78,5 +81,6 @@ export const GUARD: Plan = {
   agent: { rounds: 3, starts: [90], mlserverStarts: [], sizes: { '100 MB': SIZES['100 MB'] } },
   dataPath: { rounds: 2, ms: 1_500 },
   onDemand: SHORT.onDemand,
+  firstPrediction: SHORT.firstPrediction,
   footprint: { rounds: 1, afterWork: false },
 };

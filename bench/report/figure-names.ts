@@ -58,6 +58,11 @@ function connectionsOf(connections: number): string {
   return connections === 1 ? '1 connection' : `${connections} connections`;
 }
 
+/** So many models have a target. */
+export const FIRST_PREDICTIONS = 50;
+export const firstPrediction = (which: string, models: number): string =>
+  `apply → first prediction on the real node (${models} models): ${which}, s`;
+
 export const idleRss = (who: 'agent' | 'manager'): string => `idle RSS of the ${who}, MiB`;
 export const idlePss = (who: 'agent' | 'manager'): string => `idle PSS of the ${who}, MiB`;
 /** When memory is looked at, beside idle: as a node pays for it. */

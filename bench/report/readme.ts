@@ -1,40 +1,59 @@
 import * as names from './figure-names.ts';
 import { markdown, shownNumber } from './format.ts';
+import { placesOf } from './places.ts';
 import { contenderNames } from './results.ts';
-import type { PartName, Program, Results } from './results.ts';
+import type { Hardware, PartName, Program, Results } from './results.ts';
 import { spreadOf } from './statistics.ts';
-import { rowsOf } from './table.ts';
+import { type Row, rowsOf } from './table.ts';
 import { judgeTargets } from './targets.ts';
 
 const BEGIN = '<!-- bench:begin: written by npm run bench:readme -->';
 const END = '<!-- bench:end -->';
 const THOUSAND = { models: 1_000, services: 1 };
 
-/** The figures that the README shows; all others are in the results. */
-const SHOWN: readonly (readonly [part: PartName, name: string])[] = [
-  ['admission', names.podsASecond(16)],
-  ['burst', names.burstTime(THOUSAND)],
-  ['agent', names.UPDATE_FAILURES],
-  ['data-path', names.requestsASecond(16)],
-  ['footprint', names.idleRss('manager')],
+/** A row: one figure, or several under a name of their own. */
+interface Shown {
+  readonly part: PartName;
+  readonly row: string;
+  readonly figures: readonly string[];
+}
+
+const one = (part: PartName, figure: string): Shown => ({ part, row: figure, figures: [figure] });
+const firstPrediction = (which: string): string => names.firstPrediction(which, names.FIRST_PREDICTIONS);
+
+/** What the README shows; all other figures are in the results. */
+const SHOWN: readonly Shown[] = [
+  one('admission', names.podsASecond(16)),
+  one('burst', names.burstTime(THOUSAND)),
+  one('agent', names.UPDATE_FAILURES),
+  one('data-path', names.requestsASecond(16)),
+  {
+    part: 'first-prediction',
+    row: firstPrediction('p50, p99'),
+    figures: [firstPrediction('p50'), firstPrediction('p99')],
+  },
+  one('footprint', names.idleRss('manager')),
 ];
 
-/** What stands between the markers: five figures, the machine, and how many targets were met. */
+/** The text between the markers: the machine, how many targets were met, and some figures. */
 export function readmeSection(results: Results): string {
   const rows = rowsOf(results);
-  const table = SHOWN.flatMap(([part, name]) => {
-    const of = (contender: Program) =>
-      rows.find((row) => row.part === part && row.name === name && row.contender === contender);
+  const table = SHOWN.flatMap(({ part, row: name, figures }) => {
+    const of = (contender: Program): Row[] =>
+      figures.flatMap((figure) =>
+        rows.filter((row) => row.part === part && row.name === figure && row.contender === contender),
+      );
     const [kserve, ours] = [of('kserve'), of('ours')];
-    if (ours === undefined) return [];
-    const shown = (values: readonly number[] | undefined): string =>
-      values === undefined ? '' : shownNumber(spreadOf(values).median);
-    const ratio = ours.ratio === undefined ? '' : shownNumber(ours.ratio);
-    return [[name, shown(kserve?.values), shown(ours.values), ratio]];
+    if (ours.length === 0) return [];
+    const shown = (found: readonly Row[]): string =>
+      found.map(({ values }) => shownNumber(spreadOf(values).median)).join(', ');
+    const ratios = ours.flatMap(({ ratio }) => (ratio === undefined ? [] : [shownNumber(ratio)]));
+    return [[name, shown(kserve), shown(ours), ratios.join(', ')]];
   });
   const contenders = contenderNames(results.machine);
   const head = ['median of the runs', contenders.kserve, contenders.ours, 'ratio'];
-  return [provenance(results), markdown(head, '---|--:|--:|--:', table), promises(results)].join('\n\n');
+  const first = `${provenance(results)}\n${promises(results)}`;
+  return [first, markdown(head, '---|--:|--:|--:', table)].join('\n\n');
 }
 
 function promises(results: Results): string {
@@ -46,15 +65,23 @@ function promises(results: Results): string {
   );
 }
 
-function provenance({ machine, runs }: Results): string {
+function provenance(results: Results): string {
+  const { machine, runs } = results;
   const days = [...new Set(runs.map(({ startedAt }) => startedAt.slice(0, 10)))].sort();
-  const { cpu, cores, memoryGib, kernel, node, go, kubernetes } = machine;
+  const [most, ...others] = placesOf(results);
   const short = runs.filter(({ plan }) => plan !== 'whole').map(({ part }) => part);
-  return [
-    `Measured ${days.join(' and ')} on ${shortName(cpu)}, ${cores} cores, ${memoryGib} GiB, Linux ${kernel};`,
-    `Node ${node}, Go ${go}, Kubernetes ${kubernetes}.`,
-    ...(short.length === 0 ? [] : [`In the short form: ${short.join(', ')}.`]),
-  ].join(' ');
+  const first =
+    `Measured ${days.join(' and ')} on ${shownHardware(most?.hardware ?? machine)}; Node ${machine.node}, Go ${machine.go}, ` +
+    `Kubernetes ${machine.kubernetes}.`;
+  const elsewhere = others.map(
+    ({ parts, hardware }) => `${parts.join(', ')}: on ${shownHardware(hardware)}.`,
+  );
+  const inShort = short.length === 0 ? [] : [`In the short form: ${short.join(', ')}.`];
+  return [first, [...elsewhere, ...inShort].join(' ')].filter(Boolean).join('\n');
+}
+
+function shownHardware({ cpu, cores, memoryGib, kernel }: Hardware): string {
+  return `${shortName(cpu)}, ${cores} cores, ${memoryGib} GiB, Linux ${kernel}`;
 }
 
 /** A processor's name without its trademarks, so that the line fits the page. */

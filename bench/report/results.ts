@@ -1,5 +1,8 @@
+import { hardwareOf } from './places.ts';
+
 export const PARTS = [
-  ...(['admission', 'burst', 'agent', 'data-path', 'logger', 'on-demand', 'footprint', 'scale'] as const),
+  ...(['admission', 'burst', 'agent', 'data-path', 'logger', 'on-demand'] as const),
+  ...(['first-prediction', 'footprint', 'scale'] as const),
 ] as const;
 export type PartName = (typeof PARTS)[number];
 
@@ -33,12 +36,15 @@ export interface Figure {
   readonly values: readonly number[];
 }
 
-/** What the figures depend on beside the programs. */
-export interface Machine {
+export interface Hardware {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGib: number;
   readonly kernel: string;
+}
+
+/** What the figures depend on beside our own programs. */
+export interface Machine extends Hardware {
   readonly node: string;
   readonly go: string;
   readonly kubernetes: string;
@@ -54,6 +60,8 @@ export interface PartRun {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly minutes: number;
+  /** Where the part was run, if not on the machine of the results. */
+  readonly on?: Hardware;
 }
 
 /** All that tables, plots and verdicts are made of. */
@@ -63,10 +71,23 @@ export interface Results {
   readonly figures: readonly Figure[];
 }
 
-/** The earlier results with the parts that were run again in the place of their own; of another machine, nothing is kept. */
+/** The releases that are the same in figures that can stand together. */
+function programsOf({ machine: { node, go, kubernetes, kserve } }: Results): string {
+  return JSON.stringify([node, go, kubernetes, kserve]);
+}
+
+/**
+ * The earlier results, with the parts that were run again in place of their own. Contenders are compared within a part only, so
+ * a part from other hardware is kept, and says so; with other releases of the programs, nothing is kept.
+ */
 export function mergeResults(earlier: Results | undefined, fresh: Results): Results {
-  if (earlier === undefined || JSON.stringify(earlier.machine) !== JSON.stringify(fresh.machine))
-    return fresh;
+  if (earlier === undefined || programsOf(earlier) !== programsOf(fresh)) return fresh;
+  const here = JSON.stringify(hardwareOf(fresh, {}));
+  const runs = earlier.runs.map((run) => {
+    const { on: _on, ...rest } = run;
+    const hardware = hardwareOf(earlier, run);
+    return JSON.stringify(hardware) === here ? rest : { ...rest, on: hardware };
+  });
   const again = new Set(fresh.runs.map(({ part }) => part));
   const inOrder = <T extends { readonly part: PartName }>(kept: readonly T[], added: readonly T[]): T[] => {
     const all = [...kept.filter(({ part }) => !again.has(part)), ...added];
@@ -74,7 +95,7 @@ export function mergeResults(earlier: Results | undefined, fresh: Results): Resu
   };
   return {
     machine: fresh.machine,
-    runs: inOrder(earlier.runs, fresh.runs),
+    runs: inOrder<PartRun>(runs, fresh.runs),
     figures: inOrder(earlier.figures, fresh.figures),
   };
 }

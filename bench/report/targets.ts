@@ -180,6 +180,20 @@ const TARGETS: readonly Target[] = [
     ours('on-demand', names.idleRss('agent')),
     'MiB',
   ),
+  ...(
+    [
+      ['p50', 1],
+      ['p99', 1.6],
+    ] as const
+  ).map(([which, most]) =>
+    amount(
+      'first-prediction',
+      `apply → first prediction, ${names.FIRST_PREDICTIONS} models: ${which}`,
+      atMost(most),
+      ours('first-prediction', names.firstPrediction(which, names.FIRST_PREDICTIONS)),
+      's',
+    ),
+  ),
   toKServe('footprint', 'idle PSS of the agent', atMost(0.6), names.idlePss('agent')),
   toKServe('footprint', 'idle RSS of the agent', atMost(1.15), names.idleRss('agent')),
   toKServe(

@@ -5,9 +5,9 @@ import { createKeyTimers } from '../lib/key-timers.ts';
  * The least time between two starts of one key: its window. The first window lasts `first`; each window in which the
  * key changed doubles the next, up to `cap`. A window ends early once the key has been quiet for an eighth of it,
  * `first` at least. So a burst is processed whole soon after its last change. While it lasts, starts become so rare
- * that writes of a growing list stay in proportion to the list. A burst has ended once nothing has happened in a window
- * and for an eighth of `cap` after it: `kubectl apply` in a loop makes a change every few hundred milliseconds, which
- * is longer than the first windows.
+ * that writes of a growing list stay in proportion to the list. A burst has ended once nothing has happened for an eighth
+ * of `cap` in a window or after it: `kubectl apply` in a loop makes a change every few hundred milliseconds, which is
+ * longer than the first windows. A caller that waits for the effect of each change makes the next one after such a rest.
  */
 export interface CoalescingPolicy {
   readonly first: Milliseconds;
@@ -52,8 +52,13 @@ export function createCoalescingWindows<K extends string>(
     const since = changedAt.get(key);
     if (since === undefined) return;
     const missing = quietOf(key) - (clock.monotonic() - since);
-    if (missing > 0) looks.set(key, milliseconds(missing));
-    else over(key);
+    if (missing > 0) {
+      looks.set(key, milliseconds(missing));
+      return;
+    }
+    // It was quiet long enough to end the burst, so the next change must not wait again.
+    if (quietOf(key) >= cap * QUIET_SHARE) spans.delete(key);
+    over(key);
   }
 
   function quietOf(key: K): Milliseconds {

@@ -1,4 +1,4 @@
-/** Runs the end-to-end tests inside their namespaces: starts the node, runs jest, and stops the node. */
+/** A real node from inside its namespaces: starts it, runs jest or another program on it, and stops it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -10,6 +10,8 @@ import { becomeNode } from './node-namespace.ts';
 
 /** Instead of jest's arguments: a shell on the node, for inspection. */
 const SHELL = '--shell';
+/** In the place of jest's arguments: a script, and its own arguments. */
+const SCRIPT = '--script';
 const RESULTS = fileURLToPath(new URL('../../../test-results/e2e.json', import.meta.url));
 const JEST = [
   // For ES modules in jest. They are arguments, because NODE_OPTIONS would reach the programs that tests start.
@@ -32,9 +34,8 @@ const assets = JSON.parse(await readFile(assetsFile, 'utf8')) as NodeAssets;
 await becomeNode(directory);
 const node = await startNode(directory, assets, progress);
 try {
-  const [command, ...rest] =
-    args[0] === SHELL ? ['bash', ...args.slice(1)] : [process.execPath, ...JEST, ...args];
-  const tests = spawn(command, rest, {
+  const [command, ...rest] = commandOf(args);
+  const program = spawn(command, rest, {
     stdio: 'inherit',
     env: {
       ...process.env,
@@ -44,11 +45,17 @@ try {
       KSERVE_MMS_E2E_NODE: JSON.stringify(node),
     },
   });
-  const [code] = (await once(tests, 'exit')) as [number | null];
+  const [code] = (await once(program, 'exit')) as [number | null];
   process.exitCode = code ?? 1;
 } finally {
   progress('stopping the node');
   await node.stop();
+}
+
+function commandOf([kind = '', ...more]: readonly string[]): readonly [string, ...string[]] {
+  if (kind === SHELL) return ['bash', ...more];
+  if (kind === SCRIPT) return [process.execPath, ...more];
+  return [process.execPath, ...JEST, ...args];
 }
 
 /** For a user of the shell. A kubectl without a directory is in the PATH already. */

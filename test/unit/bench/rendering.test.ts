@@ -75,6 +75,28 @@ describe('the section of the README', () => {
     expect(withSection(written, RESULTS)).toBe(written);
   });
 
+  it('names the parts that were run on other hardware than most', () => {
+    const results = someResults([
+      ['admission', 'ours', { [names.podsASecond(16)]: 1 }],
+      ['burst', 'ours', { some: 1 }],
+      ['agent', 'ours', { some: 1 }],
+    ]);
+    const elsewhere = { cpu: 'AMD(R) Other', cores: 4, memoryGib: 16, kernel: '6.2' };
+    const runs = results.runs.map((run) => (run.part === 'agent' ? { ...run, on: elsewhere } : run));
+    expect(withSection(page('\n'), { ...results, runs })).toContain(
+      'Measured 2026-11-25 on Some, 2 cores, 8 GiB, Linux 6.1; Node 24.0.0, Go 1.26, Kubernetes 1.36.3.\n' +
+        'agent: on AMD Other, 4 cores, 16 GiB, Linux 6.2.\n',
+    );
+  });
+
+  it('has p50 and p99 of the way of a model in one row, without a ratio', () => {
+    const figures = { [names.firstPrediction('p50', 50)]: 0.8, [names.firstPrediction('p99', 50)]: 1.5 };
+    const written = withSection(page('\n'), someResults([['first-prediction', 'ours', figures]]));
+    expect(written).toContain(
+      '| apply → first prediction on the real node (50 models): p50, p99, s |  | 0.8, 1.5 |  |',
+    );
+  });
+
   it('is rejected without its markers', () => {
     expect(() => withSection('nothing', RESULTS)).toThrow('bench:begin');
   });

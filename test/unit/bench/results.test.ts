@@ -25,9 +25,30 @@ describe('results', () => {
     expect(merged.runs.map(({ part }) => part)).toEqual(['admission', 'burst']);
   });
 
-  it('keep nothing from another machine', () => {
+  it('say which parts are from other hardware, until these are run again', () => {
     const again = someResults([['admission', 'ours', { rate: 5 }]], {
       machine: { ...FIRST.machine, cores: 64 },
+    });
+    const merged = mergeResults(FIRST, again);
+    expect(merged.machine.cores).toBe(64);
+    expect(merged.figures).toEqual([...again.figures, ...FIRST.figures.slice(1)]);
+    const cores = merged.runs.map(({ part, on }) => [part, on?.cores]);
+    expect(cores).toEqual([
+      ['admission', undefined],
+      ['burst', 2],
+    ]);
+    const back = mergeResults(merged, someResults([['admission', 'ours', { rate: 5 }]]));
+    expect(back.runs.map(({ on }) => on)).toEqual([undefined, undefined]);
+    const whole = mergeResults(
+      merged,
+      someResults([['burst', 'ours', { time: 2 }]], { machine: again.machine }),
+    );
+    expect(whole.runs.map(({ on }) => on)).toEqual([undefined, undefined]);
+  });
+
+  it('keep nothing beside other releases of the programs', () => {
+    const again = someResults([['admission', 'ours', { rate: 5 }]], {
+      machine: { ...FIRST.machine, kserve: 'v0.20.0' },
     });
     expect(mergeResults(FIRST, again)).toEqual(again);
     expect(mergeResults(undefined, again)).toEqual(again);

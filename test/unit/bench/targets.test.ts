@@ -65,6 +65,11 @@ const GOOD: Runs = [
     },
   ],
   [
+    'first-prediction',
+    'ours',
+    { [names.firstPrediction('p50', 50)]: 1, [names.firstPrediction('p99', 50)]: 1.6 },
+  ],
+  [
     'footprint',
     'kserve',
     {
@@ -138,6 +143,16 @@ describe('the targets', () => {
     ['agent', { [names.UPDATE_FAILURES]: 1 }, ['failed requests in an update under load']],
     ['data-path', { [names.requestsASecond(16)]: 999 }, ['throughput, 16 connections, to KServe']],
     ['logger', { [names.requestsASecond(16)]: 999 }, ['throughput, 16 connections, logged, to KServe']],
+    [
+      'first-prediction',
+      { [names.firstPrediction('p50', 50)]: 1.01 },
+      ['apply → first prediction, 50 models: p50'],
+    ],
+    [
+      'first-prediction',
+      { [names.firstPrediction('p99', 50)]: 1.61 },
+      ['apply → first prediction, 50 models: p99'],
+    ],
     ['footprint', { [names.idlePss('manager')]: 61 }, ['idle PSS of the manager, to KServe']],
     ['scale', { [names.burstPeak(names.SCALE)]: 1_025 }, ['the manager’s peak RSS there']],
   ])('of %s are missed with %j', (part, change, expected) => {

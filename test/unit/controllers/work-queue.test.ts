@@ -240,6 +240,23 @@ describe('the work queue', () => {
     expect(runs).toHaveLength(table.runs);
   });
 
+  it('does not delay each change of a caller that waits for the run before the next change', async () => {
+    const { queue, clock, runs } = testQueue({
+      coalesce: { first: milliseconds(100), cap: seconds(8) },
+    });
+    const waits: number[] = [];
+    for (let change = 1; change <= 48; change += 1) {
+      queue.add('a');
+      await settle();
+      let waited = 0;
+      for (; runs.length < change; waited += 100) await clock.advance(100);
+      waits.push(waited);
+      await clock.advance(400);
+    }
+    expect(Math.max(...waits)).toBe(1_000);
+    expect(waits.filter((waited) => waited === 1_000).length).toBeLessThanOrEqual(8);
+  });
+
   it('does not delay a key because of the window of another', async () => {
     const { queue, clock, runs } = testQueue({
       coalesce: { first: milliseconds(100), cap: milliseconds(300) },
