@@ -1,4 +1,4 @@
-import { addAbortSignal } from 'node:stream';
+import { endWith } from '../../lib/abort.ts';
 import { milliseconds } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { classify } from './classify.ts';
@@ -73,7 +73,7 @@ async function* attempt(
       discardLate(opening);
       throw thrown;
     });
-    addAbortSignal(watch.signal, opened.body);
+    endWith(watch.signal, opened.body);
     try {
       await begin(progress, opened, shown);
       const pieces = pair && opened.pieces?.(pair);
