@@ -1,6 +1,7 @@
+import { rmdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { holdDirectory, holdInside } from './files/held-directory.ts';
+import { holdDirectory, holdExisting, holdInside } from './files/held-directory.ts';
 import { PlantedEntryError } from './files/planted-entry.ts';
 import { removeTree } from './files/remove-tree.ts';
 
@@ -45,15 +46,21 @@ export function controlDirectory(modelDir: string): ControlDirectory {
   const key = (path: string): string => keyBelow(root, path);
   /** At first a killed agent may have left it. */
   let there: 'perhaps' | 'none' = 'perhaps';
+  /** The subdirectories made since it was last removed. */
+  const made = new Set<string>();
   let turning: Promise<void> = Promise.resolve();
 
   /** Makes the subdirectory of a path, or removes everything, depending on the reservations when its turn comes. */
   const settle = async (path?: string): Promise<void> => {
     if (held.size > 0) {
-      if (path !== undefined && !isOurs(dirname(path))) await make(modelDir, basename(dirname(path)));
+      if (path !== undefined && !isOurs(dirname(path))) {
+        await make(modelDir, basename(dirname(path)));
+        made.add(basename(dirname(path)));
+      }
       there = 'perhaps';
     } else if (there !== 'none') {
-      await removeTree(root);
+      if (!removedEmpty(modelDir, made)) await removeTree(root);
+      made.clear();
       there = 'none';
     }
   };
@@ -115,6 +122,30 @@ async function make(modelDir: string, corner: string): Promise<void> {
     }
   } finally {
     top.close();
+  }
+}
+
+/**
+ * Removes the directory if it has only these subdirectories, and they are empty: nearly always. Synchronous, since the
+ * next reservation waits for it, and handing it to other threads takes most of a millisecond.
+ */
+function removedEmpty(modelDir: string, corners: Iterable<string>): boolean {
+  try {
+    const top = holdDirectory(modelDir);
+    try {
+      const root = holdExisting(top, NAME);
+      try {
+        for (const corner of corners) rmdirSync(join(root.path, corner));
+      } finally {
+        root.close();
+      }
+      rmdirSync(join(top.path, NAME));
+    } finally {
+      top.close();
+    }
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -196,10 +196,10 @@ function previousVersions(
       await discardOne(name);
       await control.hold(pathOf(name));
       kept.add(name);
-      await moved(join(modelDir, name), pathOf(name));
+      moved(join(modelDir, name), pathOf(name));
     },
     putBack: async (name) => {
-      await move(pathOf(name), join(modelDir, name));
+      move(pathOf(name), join(modelDir, name));
       kept.delete(name);
       await control.release(pathOf(name));
     },
@@ -210,7 +210,7 @@ function previousVersions(
 async function throwAway(control: ControlDirectory, path: string, trash: string): Promise<void> {
   await control.hold(trash);
   try {
-    if (await moved(path, trash)) await removeTree(trash);
+    if (moved(path, trash)) await removeTree(trash);
   } finally {
     await control.release(path);
     await control.release(trash);
@@ -247,7 +247,7 @@ async function recoverPrevious(
       kept.push(name);
       continue;
     }
-    await moved(path, join(modelDir, name));
+    moved(path, join(modelDir, name));
     await control.release(path);
   }
   return kept;
@@ -303,15 +303,15 @@ async function markedSpec(directory: string): Promise<ModelSpec | undefined> {
 
 /** Renames a tree to a path. `discard` removes whatever is there. */
 async function put(tree: string, path: string, discard: (path: string) => Promise<void>): Promise<void> {
-  if (await movedToFree(tree, path)) return;
+  if (movedToFree(tree, path)) return;
   await discard(path);
-  await move(tree, path);
+  move(tree, path);
 }
 
 /** Renames a directory to a path that does not exist, or is an empty directory. False if something else is there. */
-async function movedToFree(from: string, to: string): Promise<boolean> {
+function movedToFree(from: string, to: string): boolean {
   try {
-    await move(from, to);
+    move(from, to);
     return true;
   } catch (thrown) {
     if (OCCUPIED.has((thrown as NodeJS.ErrnoException).code ?? '')) return false;
@@ -330,9 +330,9 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /** Renames if there is something to rename. */
-async function moved(from: string, to: string): Promise<boolean> {
+function moved(from: string, to: string): boolean {
   try {
-    await move(from, to);
+    move(from, to);
     return true;
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return false;

@@ -56,7 +56,8 @@ export function createSeal(clock: Clock): Seal {
       waiting.push(() => flushTree(tree.path, flushes).then(resolve, reject));
       if (running) return;
       running = true;
-      void rounds();
+      // Its load is requested in this turn, and the flush in the next: handing it to a thread takes as long as a request.
+      setImmediate(() => void rounds());
     });
   return async (directory, marker) => {
     // Held open: if another tree is put in its place meanwhile, that one is not marked.

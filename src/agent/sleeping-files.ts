@@ -45,7 +45,7 @@ export function sleepingFiles(
       await discardOne(name);
       await control.hold(pathOf(name));
       asleep.add(name);
-      await move(join(modelDir, name), pathOf(name));
+      move(join(modelDir, name), pathOf(name));
     },
     unpark: async (name) => {
       await put(pathOf(name), join(modelDir, name));

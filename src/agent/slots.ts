@@ -26,10 +26,11 @@ interface SlowWork {
 export function createSlots(limit: number, slow?: SlowWork): Slots {
   const waiting = new Set<() => void>();
   const places = createPlaces(limit, slow, () => admit());
-  let look = new AbortController();
+  let look: AbortController | undefined;
   /** Admits all that may begin now, and runs again when the next may begin by time alone. */
   const admit = (): void => {
-    look.abort(NO_MORE_WAITING);
+    look?.abort(NO_MORE_WAITING);
+    look = undefined;
     while (waiting.size > 0) {
       const wait = places.open();
       if (wait > 0) {
@@ -42,8 +43,7 @@ export function createSlots(limit: number, slow?: SlowWork): Slots {
   };
   const lookAgain = (wait: number): void => {
     if (slow === undefined || wait === Number.POSITIVE_INFINITY) return;
-    look = new AbortController();
-    const { signal } = look;
+    const { signal } = (look = new AbortController());
     void slow.clock.sleep(milliseconds(Math.ceil(wait)), signal).then(() => {
       if (!signal.aborted) admit();
     });

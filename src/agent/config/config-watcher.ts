@@ -1,9 +1,8 @@
-import { NO_MORE_WAITING } from '../../lib/abort.ts';
 import { createHash } from 'node:crypto';
 import { type FSWatcher, readFileSync, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, milliseconds, seconds } from '../../lib/clock.ts';
+import { type Clock, type Milliseconds, milliseconds, seconds } from '../../lib/clock.ts';
 import { describeFaults, type ModelSet, readDesiredModels } from './desired-models.decide.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { MODELS_JSON, RESIDENCY_JSON } from '../../contract/names.ts';
@@ -139,21 +138,24 @@ interface Bell {
 function newBell(): Bell {
   let rung = false;
   let settled = false;
-  let wake = new AbortController();
-  let settle = new AbortController();
+  let wake: { readonly whole: boolean; readonly now: () => void } | undefined;
+  /** A sleep that an event ends goes on alone: to cut it short takes longer than to let it end. */
+  const pause = (span: Milliseconds, whole: boolean, clock: Clock, signal: AbortSignal): Promise<void> =>
+    new Promise((now) => {
+      wake = { whole, now };
+      void clock.sleep(span, signal).then(now);
+    });
   return {
     ring: (whole) => {
       rung = true;
       settled ||= whole;
-      wake.abort(NO_MORE_WAITING);
-      if (whole) settle.abort(NO_MORE_WAITING);
+      if (whole || wake?.whole === false) wake?.now();
     },
     wait: async (clock, signal) => {
-      if (!rung) await clock.sleep(POLL, AbortSignal.any([signal, wake.signal]));
-      if (!settled) await clock.sleep(SETTLE, AbortSignal.any([signal, settle.signal]));
+      if (!rung) await pause(POLL, false, clock, signal);
+      if (!settled) await pause(SETTLE, true, clock, signal);
       const polled = !rung;
       [rung, settled] = [false, false];
-      [wake, settle] = [new AbortController(), new AbortController()];
       return polled;
     },
   };

@@ -38,13 +38,17 @@ export function holdDirectory(path: string): HeldDirectory {
 
 /** Opens a directory inside an open one, and makes it if it does not exist. @throws PlantedEntryError as above. */
 export function holdInside(parent: HeldDirectory, name: string): HeldDirectory {
-  const path = join(parent.path, name);
   try {
-    mkdirSync(path, { mode: 0o755 });
+    mkdirSync(join(parent.path, name), { mode: 0o755 });
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
   }
-  return opened(path, name, constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  return holdExisting(parent, name);
+}
+
+/** Opens a directory inside an open one. @throws PlantedEntryError as above; ENOENT if it does not exist. */
+export function holdExisting(parent: HeldDirectory, name: string): HeldDirectory {
+  return opened(join(parent.path, name), name, constants.O_DIRECTORY | constants.O_NOFOLLOW);
 }
 
 function opened(path: string, shown: string, flags: number): HeldDirectory {

@@ -1,17 +1,26 @@
-import { constants } from 'node:fs';
+import { constants, renameSync } from 'node:fs';
 import { open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { within } from './held-directory.ts';
+import { holdDirectory } from './held-directory.ts';
 
 /**
  * Moves a file, a directory or a link. A link is never followed, neither on the two paths nor as the moved entry.
- * Both paths are absolute and without links.
+ * Both paths are absolute and without links. It is synchronous: a rename takes microseconds, several times less than
+ * handing it to another thread.
  * @throws PlantedEntryError, and the errors of rename(2)
  */
-export function move(from: string, to: string): Promise<void> {
-  return within(dirname(from), (source) =>
-    within(dirname(to), (target) => rename(join(source, basename(from)), join(target, basename(to)))),
-  );
+export function move(from: string, to: string): void {
+  const source = holdDirectory(dirname(from));
+  try {
+    const target = holdDirectory(dirname(to));
+    try {
+      renameSync(join(source.path, basename(from)), join(target.path, basename(to)));
+    } finally {
+      target.close();
+    }
+  } finally {
+    source.close();
+  }
 }
 
 /**

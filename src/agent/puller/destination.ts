@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { type HeldDirectory, holdDirectory, holdInside } from '../files/held-directory.ts';
+import { type HeldDirectory, holdDirectory, holdExisting } from '../files/held-directory.ts';
 import { PlantedEntryError } from '../files/planted-entry.ts';
 import { removeTree } from '../files/remove-tree.ts';
 import { DestinationExistsError, InvalidUriError } from '../sources/errors.ts';
@@ -23,7 +23,7 @@ export function makeDestination(destination: string): Destination {
   const parent = holdParent(destination);
   try {
     mkdirSync(join(parent.path, basename(destination)), { mode: 0o755 });
-    const root = holdInside(parent, basename(destination));
+    const root = holdExisting(parent, basename(destination));
     const close = (): void => {
       root.close();
       parent.close();

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { constants, gunzipSync } from 'node:zlib';
+import { NO_MORE_WAITING } from '../../lib/abort.ts';
 import { RequestRefusedError } from './errors.ts';
 import { discard } from './http-client.ts';
 import type { HttpResponse } from './http-client.ts';
@@ -69,13 +70,13 @@ export async function startOf(body: Readable, bytes = START_BYTES): Promise<Buff
 
 /** An empty body that has arrived whole never becomes readable: it only ends. */
 async function readableOrOver(body: Readable): Promise<void> {
-  if (body.readableEnded) return;
+  if (body.readableEnded || body.readableLength > 0) return;
   const settled = new AbortController();
   const { signal } = settled;
   try {
     await Promise.race([once(body, 'readable', { signal }), once(body, 'end', { signal })]);
   } finally {
-    settled.abort();
+    settled.abort(NO_MORE_WAITING);
   }
 }
 

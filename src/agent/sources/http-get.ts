@@ -2,6 +2,7 @@ import { request as httpRequest } from 'node:http';
 import type { Agent as HttpAgent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
 import { createReusingConnections, type ReusingConnections } from './reused-buffers.ts';
+import { endWith } from '../../lib/abort.ts';
 import { readSoundHead } from '../../lib/read-sound-head.ts';
 import { bareHost, IDLE } from './connection.ts';
 import type { ProxyRouter } from './proxy/proxy-types.ts';
@@ -49,7 +50,6 @@ export function createHttpGetter({ lookup, connectTimeoutMs, proxies }: HttpGett
     const route = await proxies?.routeFor(url);
     const ask: Ask = (lenient) => {
       const how = {
-        signal,
         agent: route?.agent ?? agent,
         lookup,
         insecureHTTPParser: lenient,
@@ -61,6 +61,7 @@ export function createHttpGetter({ lookup, connectTimeoutMs, proxies }: HttpGett
         ...how,
       });
       if (lenient) call.once('socket', (socket: Socket) => readSoundHead(socket, MOST_HEAD_BYTES));
+      endWith(signal, call);
       call.maxHeadersCount = MOST_HEADERS;
       if (form !== undefined) call.write(form.toString());
       limitConnecting(call, secure ? 'secureConnect' : 'connect', connectTimeoutMs);

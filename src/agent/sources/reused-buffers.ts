@@ -82,8 +82,10 @@ async function* piecesOf(
       yield piece;
     }
   } finally {
-    // Node's parser has not seen the end.
-    answer.destroy();
+    // Node's parser has not seen the end. Nothing waits for that of a connection whose body has come; the buffers of any
+    // other belong to the next body at once.
+    if (left <= 0) setImmediate(() => answer.destroy());
+    else answer.destroy();
   }
 }
 

@@ -1,4 +1,4 @@
-import { addAbortSignal } from 'node:stream';
+import { endWith } from '../../lib/abort.ts';
 import { milliseconds } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { classify } from './classify.ts';
@@ -73,13 +73,15 @@ async function* attempt(
       discardLate(opening);
       throw thrown;
     });
-    addAbortSignal(watch.signal, opened.body);
+    endWith(watch.signal, opened.body);
+    let isOver = false;
     try {
       await begin(progress, opened, shown);
       const pieces = pair && opened.pieces?.(pair);
       const chunks = (pieces ?? (opened.body as AsyncIterable<Uint8Array>))[Symbol.asyncIterator]();
       for (;;) {
         const next = await watch.over(nextOf(chunks, opened));
+        isOver = next.done === true;
         if (next.done === true) break;
         watch.received(next.value.length);
         progress.received += next.value.length;
@@ -89,7 +91,9 @@ async function* attempt(
       }
     } finally {
       opened.body.on('error', () => undefined);
-      opened.body.destroy();
+      // To close a connection takes as long as a request, and the load of a model need not wait for it.
+      if (isOver) setImmediate(() => opened.body.destroy());
+      else opened.body.destroy();
     }
     checkLength(progress, shown);
   } finally {

@@ -134,17 +134,23 @@ function createDirectories(root: HeldDirectory): { at(path: string): HeldDirecto
 }
 
 /**
- * Writes one chunk while the next arrives. When it settles, no write is running. The first chunk is
- * written synchronously: most models fit in it, and handing it to another thread takes longer than the write.
+ * So much of a file is written synchronously: most models are not larger, and handing a chunk to another thread takes
+ * longer than the write.
  */
+const WRITTEN_AT_ONCE_BYTES = 4 * 1024 ** 2;
+
+/** Writes one chunk while the next arrives. When it settles, no write is running. */
 async function writeAll(file: number, content: AsyncIterable<Uint8Array>): Promise<void> {
   let writing: Promise<void> | undefined;
+  let come = 0;
   try {
     for await (const chunk of content) {
-      await writing;
-      writing = writeChunk(file, chunk, writing === undefined ? writeSync(file, chunk) : 0);
+      if (writing !== undefined) await writing;
+      come += chunk.length;
+      const already = come <= WRITTEN_AT_ONCE_BYTES ? writeSync(file, chunk) : 0;
+      writing = already === chunk.length ? undefined : writeChunk(file, chunk, already);
       // It is awaited before the next chunk is written, so handle a failure until then.
-      writing.catch(() => undefined);
+      writing?.catch(() => undefined);
     }
   } finally {
     await writing;

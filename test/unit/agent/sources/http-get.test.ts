@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo, LookupFunction, Socket } from 'node:net';
@@ -82,5 +82,17 @@ describe('a GET', () => {
       () => abort.abort(),
       ({ get }) => expect(get(url, {}, abort.signal)).rejects.toMatchObject({ name: 'AbortError' }),
     );
+  });
+
+  it('leaves no listener on its signal', async () => {
+    perConnection = 1;
+    const { signal } = new AbortController();
+    await using(loopback, async ({ get }) => {
+      const answer = await get(url, {}, signal);
+      const closed = once(answer, 'close');
+      await text(answer);
+      await closed;
+    });
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });
