@@ -46,10 +46,10 @@ interface EndpointDependencies {
 /** V8's average memory for a value beside its text. */
 const BYTES_A_VALUE = 64;
 
+export type ReviewEndpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
 /** The HTTP side of one webhook: reads a review, calls the handler, answers. Never rejects because of a client. */
-export function reviewEndpoint(
-  dependencies: EndpointDependencies,
-): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+export function reviewEndpoint(dependencies: EndpointDependencies): ReviewEndpoint {
   const { path, clock, observe } = dependencies;
   return async (request, response) => {
     const started = clock.monotonic();
