@@ -25,7 +25,7 @@ beforeEach(async () => {
   }
   // There is nothing to bundle in this repository; the tests of agent and manager run their real bundles.
   for (const [file, name] of [
-    ['bundle-agent.mjs', 'bundleAgent'],
+    ['bundle-packs.mjs', 'bundlePacks'],
     ['bundle-cli.mjs', 'bundleCli'],
     ['bundle-page.mjs', 'bundlePage'],
   ] as const) {
