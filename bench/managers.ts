@@ -38,13 +38,19 @@ export const USER_AGENTS = {
   ours: /^kserve-mms\/\d/,
 } as const;
 
+interface BenchClusterOptions {
+  readonly apiServerFlags?: readonly string[];
+  /** Whether our manager has run there before, so that its definitions and certificate are there, as KServe's always are. */
+  readonly installed?: boolean;
+}
+
 export async function startBenchCluster(
   contender: Program | 'none',
-  apiServerFlags: readonly string[] = [],
+  { apiServerFlags = [], installed = false }: BenchClusterOptions = {},
 ): Promise<BenchCluster> {
   const controlPlane = await testControlPlane({ apiServerFlags });
   const client = clientFor(controlPlane, { userAgent: 'bench' });
-  const manager = await startManager(contender, controlPlane).catch(async (thrown: unknown) => {
+  const manager = await startManager(contender, controlPlane, installed).catch(async (thrown: unknown) => {
     await controlPlane.stop();
     throw thrown;
   });
@@ -67,9 +73,15 @@ export async function startBenchCluster(
   };
 }
 
-function startManager(contender: Program | 'none', controlPlane: ControlPlane): Promise<StartedManager> {
-  if (contender === 'none') return Promise.resolve({ pid: 0, readyMs: NaN, stop: () => Promise.resolve() });
-  return contender === 'kserve' ? startKServesManager(controlPlane) : startOurManager(controlPlane);
+async function startManager(
+  contender: Program | 'none',
+  controlPlane: ControlPlane,
+  installed: boolean,
+): Promise<StartedManager> {
+  if (contender === 'none') return { pid: 0, readyMs: NaN, stop: () => Promise.resolve() };
+  if (contender === 'kserve') return startKServesManager(controlPlane);
+  if (installed) await (await startOurManager(controlPlane)).stop();
+  return startOurManager(controlPlane);
 }
 
 async function startKServesManager(controlPlane: ControlPlane): Promise<StartedManager> {

@@ -19,6 +19,8 @@ const packagedNode = fileURLToPath(new URL('../node_modules/.bin/node', import.m
 const main = new URL('../dist/bundle/main.js', import.meta.url);
 /** The sidecar alone, in a bundle of its own: a fraction of the memory that the whole command line takes. */
 const agent = new URL('../dist/agent.js', import.meta.url);
+/** The manager alone, too. */
+const manager = new URL('../dist/manager-bundle/main.js', import.meta.url);
 const takenOver = process.env[TAKEN_OVER] !== undefined;
 
 if (takenOver) endWithLauncher();
@@ -38,6 +40,8 @@ if (!newEnough(process.versions.node)) {
 } else if (process.argv[2] === 'agent') {
   process.argv.splice(2, 1);
   await import(agent.href);
+} else if (process.argv[2] === 'manager') {
+  await import(manager.href);
 } else {
   await import(main.href);
 }

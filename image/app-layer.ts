@@ -12,6 +12,7 @@ const TAKEN = [
   'dist/agent-puller.js',
   'dist/agent.js',
   'dist/bundle',
+  'dist/manager-bundle',
   'dist/page/browser',
   'manifests/crds',
   'manifests/webhook',

@@ -11,12 +11,14 @@ import { hashOf, packagedNode, readIfThere, root, run, runMain, SetupError } fro
 
 const SOURCES = [
   'src',
-  'scripts/bundle-agent.mjs',
-  'scripts/agent-launcher.js',
+  'scripts/bundle-packs.mjs',
+  'scripts/pack-launcher.js',
   'scripts/compile-pack.mjs',
   'scripts/bundle-cli.mjs',
+  'scripts/client-node-as-used.mjs',
   'scripts/bundle-page.mjs',
   'scripts/commonjs-namespaces.mjs',
+  'scripts/undici-as-used.mjs',
   'tsconfig.json',
   'tsconfig.build.json',
   'package-lock.json',
@@ -43,11 +45,11 @@ async function build() {
     const code = await run(packagedNode, [compiler, '-p', 'tsconfig.build.json', '--outDir', fresh]);
     if (code !== 0) return code;
     // Loaded here: what only asks whether the build is current runs before the dependencies are there.
-    const { bundleAgent } = await import('./bundle-agent.mjs');
+    const { bundlePacks } = await import('./bundle-packs.mjs');
     const { bundleCli } = await import('./bundle-cli.mjs');
     const { bundlePage } = await import('./bundle-page.mjs');
     await bundlePage(fresh);
-    const inputs = [...(await bundleAgent(fresh)), ...(await bundleCli(fresh))];
+    const inputs = [...(await bundlePacks(fresh)), ...(await bundleCli(fresh))];
     writeFileSync(join(fresh, PACKAGES), JSON.stringify(bundledPackages(inputs), undefined, 2));
     writeFileSync(join(fresh, STAMP), sources);
     rmSync(dist, { recursive: true, force: true });

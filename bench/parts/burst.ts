@@ -32,7 +32,7 @@ export const burst: Part = async (run) => {
 
 async function measure({ record, say }: BenchRun, manager: Program, size: Burst): Promise<void> {
   const audit = await auditLog('requests');
-  const cluster = await startBenchCluster(manager, audit.flags);
+  const cluster = await startBenchCluster(manager, { apiServerFlags: audit.flags });
   try {
     await makePredictors(cluster, size.services);
     const before = (await audit.writes()).length;

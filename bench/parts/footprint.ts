@@ -61,7 +61,7 @@ async function measureAgent(who: Program, afterWork: boolean): Promise<Sample> {
 }
 
 async function measureManager(who: Program): Promise<Sample> {
-  const cluster = await startBenchCluster(who);
+  const cluster = await startBenchCluster(who, { installed: true });
   try {
     await makePredictors(cluster, 1);
     await timeBurst(cluster, { models: MODELS, services: 1 }, () => undefined);

@@ -1,8 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { seconds, type Clock, type Milliseconds } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
@@ -14,7 +13,8 @@ import type { RoomReason } from '../lib/connection-room.ts';
 import { listen } from '../lib/listen.ts';
 import { readSlowSendersInTurns } from '../lib/slow-senders.ts';
 import { answerAndHangUp } from './request-body.ts';
-import { reviewEndpoint, type AdmissionHandler, type AdmissionObservation } from './review-endpoint.ts';
+import { reviewEndpoint } from './review-endpoint.ts';
+import type { AdmissionHandler, AdmissionObservation, ReviewEndpoint } from './review-endpoint.ts';
 
 /**
  * What the bodies of all requests together may take: some reviews of the longest kind at once, and a small part of the memory
@@ -98,7 +98,7 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
       connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL,
       noDelay: true,
     },
-    unlessGone(application(options, state)),
+    routes(options, state),
   );
   const observe = options.connectionClosed ?? (() => undefined);
   const room = makeRoomOn(server, { most: MAX_CONNECTIONS, clock, logger, observe });
@@ -132,12 +132,12 @@ export async function startAdmissionServer(options: AdmissionServerOptions): Pro
 interface ServerState {
   draining: boolean;
   /** Responses that are not finished yet. */
-  readonly inFlight: Set<Response>;
+  readonly inFlight: Set<ServerResponse>;
   readonly budget: BodyBudget;
 }
 
 /** Makes the client open a new connection for its next call, so that closing this one loses no call. */
-function askToLeave(response: Response): void {
+function askToLeave(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader('Connection', 'close');
 }
 
@@ -157,50 +157,64 @@ interface TlsSettings {
   readonly clientAuthority: string | undefined;
 }
 
-function application(options: AdmissionServerOptions, state: ServerState): Express {
+/** What answers a request: two paths need no router. */
+function routes(options: AdmissionServerOptions, state: ServerState): RequestListener {
   const { handlers, clock, logger, observe } = options;
   const shared = { budget: state.budget, seed: randomInt(2 ** 30) };
-  const app = express();
-  app.disable('x-powered-by').disable('etag').disable('query parser').enable('case sensitive routing');
-  app.use((_request: Request, response: Response, next: NextFunction) => {
-    if (state.draining) askToLeave(response);
-    next();
-  });
-  for (const [path, handler] of handlers) {
-    const endpoint = reviewEndpoint({ path, handler, clock, logger, observe, ...shared });
-    app.post(path, async (request: Request, response: Response) => {
-      state.inFlight.add(response);
-      try {
-        await endpoint(request, response);
-      } finally {
-        state.inFlight.delete(response);
-      }
-    });
-    app.all(path, (request: Request, response: Response) => {
-      response.setHeader('Allow', 'POST');
-      refuse(request, response, clock, 405, `${request.method} is not served here; send POST\n`);
-    });
-  }
-  app.use((request: Request, response: Response) => {
-    refuse(request, response, clock, 404, `no webhook here; there is ${[...handlers.keys()].join(', ')}\n`);
-  });
-  // Express recognizes an error handler by its four parameters.
-  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
-    logger.error({ error: messageOf(error), err: error }, 'a request failed; please report this');
-    if (response.headersSent) response.destroy();
-    else refuse(request, response, clock, 500, 'the webhook server failed; its log has the reason\n');
-  });
-  return app;
-}
+  const endpoints = new Map(
+    [...handlers].map(([path, handler]) => [
+      path,
+      reviewEndpoint({ path, handler, clock, logger, observe, ...shared }),
+    ]),
+  );
 
-/** Requests still in the buffer of a closed connection are not served. */
-function unlessGone(app: Express): RequestListener {
+  async function review(
+    endpoint: ReviewEndpoint,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    state.inFlight.add(response);
+    try {
+      await endpoint(request, response);
+    } catch (thrown) {
+      logger.error({ error: messageOf(thrown), err: thrown }, 'a request failed; please report this');
+      if (response.headersSent) response.destroy();
+      else refuse(request, response, clock, 500, 'the webhook server failed; its log has the reason\n');
+    } finally {
+      state.inFlight.delete(response);
+    }
+  }
+
   return (request, response) => {
-    if (!request.socket.destroyed) app(request, response);
+    // Requests still in the buffer of a closed connection are not served.
+    if (request.socket.destroyed) return;
+    if (state.draining) askToLeave(response);
+    const endpoint = endpoints.get(pathOf(request));
+    if (endpoint === undefined) {
+      refuse(request, response, clock, 404, `no webhook here; there is ${[...handlers.keys()].join(', ')}\n`);
+    } else if (request.method === 'POST') {
+      void review(endpoint, request, response);
+    } else {
+      response.setHeader('Allow', 'POST');
+      refuse(request, response, clock, 405, `${request.method ?? ''} is not served here; send POST\n`);
+    }
   };
 }
 
-function refuse(request: Request, response: Response, clock: Clock, status: number, text: string): void {
+/** Without the query, and without a slash at the end. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  const query = url.indexOf('?');
+  const path = query < 0 ? url : url.slice(0, query);
+  return path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  clock: Clock,
+  status: number,
+  text: string,
+): void {
   answerAndHangUp(request, response, clock, { status, contentType: 'text/plain; charset=utf-8', text });
 }
 

@@ -46,10 +46,10 @@ interface EndpointDependencies {
 /** V8's average memory for a value beside its text. */
 const BYTES_A_VALUE = 64;
 
+export type ReviewEndpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
 /** The HTTP side of one webhook: reads a review, calls the handler, answers. Never rejects because of a client. */
-export function reviewEndpoint(
-  dependencies: EndpointDependencies,
-): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+export function reviewEndpoint(dependencies: EndpointDependencies): ReviewEndpoint {
   const { path, clock, observe } = dependencies;
   return async (request, response) => {
     const started = clock.monotonic();
@@ -162,19 +162,49 @@ async function decide(
   { handler, clock, logger, path }: EndpointDependencies,
 ): Promise<AdmissionDecision> {
   const given = new AbortController();
-  const decided = new AbortController();
-  response.once('close', () => given.abort(NO_LONGER_NEEDED));
-  const deadline = handlerDeadline(url ?? '');
+  // What the handler still does is not needed.
+  const abort = (): void => given.abort(NO_LONGER_NEEDED);
+  response.once('close', abort);
+  const late = lateDecision(url ?? '', clock, abort);
   try {
-    const late = clock.sleep(deadline, decided.signal).then(() => tooLate(deadline));
-    return await Promise.race([handler(request, given.signal), late]);
+    return await Promise.race([handler(request, given.signal), late.decision]);
   } catch (thrown) {
+    abort();
     return errored(thrown, logger.child({ path, uid: request.uid }));
   } finally {
-    decided.abort(NO_LONGER_NEEDED);
-    // In time or not, nothing that the handler still does is needed.
-    given.abort(NO_LONGER_NEEDED);
+    late.cancel();
+    // An abort without a reader costs more than a decision from the caches.
+    response.removeListener('close', abort);
   }
+}
+
+/**
+ * The decision once the deadline has passed. The deadline is read, and its timer set, in the next turn of the event loop:
+ * nearly all reviews are decided before, and need neither.
+ */
+function lateDecision(
+  url: string,
+  clock: Clock,
+  passed: () => void,
+): { readonly decision: Promise<AdmissionDecision>; cancel(): void } {
+  const { promise: decision, resolve } = Promise.withResolvers<AdmissionDecision>();
+  let waiting: AbortController | undefined;
+  const turn = setImmediate(() => {
+    const deadline = handlerDeadline(url);
+    const { signal } = (waiting = new AbortController());
+    void clock.sleep(deadline, signal).then(() => {
+      if (signal.aborted) return;
+      resolve(tooLate(deadline));
+      passed();
+    });
+  });
+  return {
+    decision,
+    cancel: () => {
+      clearImmediate(turn);
+      waiting?.abort(NO_LONGER_NEEDED);
+    },
+  };
 }
 
 function tooLate(deadline: Milliseconds): AdmissionDecision {

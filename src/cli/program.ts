@@ -1,15 +1,11 @@
-import { CommanderError, Help } from 'commander';
+import { Help } from 'commander';
 import type { Command, Option } from 'commander';
-import { MmsError } from '../lib/errors.ts';
-import { SettingsError } from '../lib/settings-error.ts';
+import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-code.ts';
 import { globalFlagsBehind, lacksCommand } from './global-flags.ts';
 import { newCommand } from './io.ts';
 import type { CommandIo } from './io.ts';
 import { packageVersion } from './version.ts';
 
-const EXIT_OK = 0;
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
 /** What the scripts of `mms completion` call with the words so far. No command, since its arguments are not to be parsed. */
 const COMPLETE = '__complete';
 
@@ -202,24 +198,15 @@ function isNamedIn(args: readonly string[]): (name: string) => boolean {
  * Runs one command line (without node and script) and resolves with the exit code: 0 done, 1 failed, 2 not a
  * command line that makes sense. It never rejects.
  */
-export async function run(args: readonly string[], io: CommandIo): Promise<number> {
-  try {
-    if (args[0] === COMPLETE) return await completeWords(args.slice(1), io);
+export function run(args: readonly string[], io: CommandIo): Promise<number> {
+  return exitCodeOf(io, async () => {
+    if (args[0] === COMPLETE) return completeWords(args.slice(1), io);
     if (lacksCommand(args, isCommand)) return refuseWithoutCommand(args, io);
     const words = globalFlagsBehind(args, isCommand);
     const program = await createProgram(io, isNamedIn(words));
     await program.parseAsync(words, { from: 'user' });
     return EXIT_OK;
-  } catch (error) {
-    // commander has printed its own message; --help and --version arrive here too, with exit code 0.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
-    if (error instanceof SettingsError) {
-      for (const fault of error.faults) io.stderr.write(`mms: ${fault}\n`);
-      return EXIT_USAGE;
-    }
-    io.stderr.write(`mms: ${describe(error)}\n`);
-    return EXIT_FAILED;
-  }
+  });
 }
 
 function isCommand(word: string): boolean {
@@ -240,12 +227,4 @@ async function completeWords(typed: readonly string[], io: CommandIo): Promise<n
   const [first] = words;
   await printCompletion(await createProgram(io, (name) => name === first), words, io);
   return EXIT_OK;
-}
-
-/** An error that was foreseen says what to do; of any other the stack is needed to mend it. */
-function describe(error: unknown): string {
-  if (error instanceof MmsError) return error.message;
-  return error instanceof Error
-    ? `unexpected error, please report it: ${error.stack ?? error.message}`
-    : String(error);
 }

@@ -1,4 +1,5 @@
 import type { RequestOptions } from 'node:https';
+import { createSecureContext } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import { HttpMethod, RequestContext, type Cluster, type KubeConfig } from '@kubernetes/client-node';
 import { Agent, type Dispatcher } from 'undici';
@@ -166,23 +167,22 @@ async function createDispatcher(
   return new Agent({
     allowH2: false,
     keepAliveTimeout: IDLE_CONNECTION_MS,
-    connect: { keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS, ...tlsOptionsOf(options) },
+    connect: { keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS, ...tlsOptionsOf(cluster, options) },
   });
 }
 
-type TlsIdentity = Pick<
-  ConnectionOptions,
-  'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'rejectUnauthorized' | 'servername'
->;
+type TlsIdentity = Pick<ConnectionOptions, 'secureContext' | 'rejectUnauthorized' | 'servername'>;
 
-/** An absent option must stay absent: undici passes on every key, even if undefined. */
-function tlsOptionsOf(options: RequestOptions): TlsIdentity {
+/**
+ * The certificates are read once for all connections, of which a manager opens a dozen when it starts. An absent option
+ * must stay absent: undici passes on every key, even if undefined.
+ */
+function tlsOptionsOf({ server }: Cluster, options: RequestOptions): TlsIdentity {
+  const { ca, cert, key, pfx, passphrase } = options;
   return {
-    ...(options.ca !== undefined && { ca: options.ca }),
-    ...(options.cert !== undefined && { cert: options.cert }),
-    ...(options.key !== undefined && { key: options.key }),
-    ...(options.pfx !== undefined && { pfx: options.pfx }),
-    ...(options.passphrase !== undefined && { passphrase: options.passphrase }),
+    ...(server.startsWith('https:') && {
+      secureContext: createSecureContext({ ca, cert, key, pfx, passphrase }),
+    }),
     ...(options.rejectUnauthorized !== undefined && { rejectUnauthorized: options.rejectUnauthorized }),
     ...(options.servername !== undefined && { servername: options.servername }),
   };

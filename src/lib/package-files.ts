@@ -1,6 +1,6 @@
 /**
  * The locations of the package's own files. The same relative paths hold from src/lib, from dist/lib and from
- * dist/bundle, the bundle of the command line: all are two levels below the package's root.
+ * dist/bundle and dist/manager-bundle, the bundles: all are two levels below the package's root.
  */
 
 /** A file of the package, by its path from the package's root, such as `manifests/examples`. */

@@ -8,6 +8,7 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 import { AGENT, NODE_FLAGS } from '../support/agent.ts';
 import type { TestAgent } from '../support/agent.ts';
+import { shippedManager } from '../support/shipped-manager.ts';
 import { agentScene } from '../support/agent-scene.ts';
 import type { AgentScene } from '../support/agent-scene.ts';
 import { certificateFiles } from '../support/certificate-files.ts';
@@ -159,20 +160,17 @@ describe('the bundle', () => {
   });
 
   it('contains a compile cache that Node accepts with the flags of the image', async () => {
-    const looks = `
-      const { readFileSync } = require('node:fs');
-      const { Script } = require('node:vm');
-      const [code, cache] = process.argv.slice(1);
-      const script = new Script(readFileSync(code, 'latin1'), { cachedData: readFileSync(cache) });
-      process.stdout.write(String(script.cachedDataRejected));`;
     const caches = await compiledIn(join(dirname(AGENT), 'agent-chunks'));
-    const packs = caches.map((cache) => cache.replace(`-${process.version}-${process.arch}.cache`, '.js'));
     expect(caches).toHaveLength(2);
-    for (const [index, cache] of caches.entries()) {
-      const args = [...NODE_FLAGS, '--eval', looks, packs[index] ?? '', cache];
-      const { stdout } = await promisify(execFile)(process.execPath, args);
-      expect([cache, stdout]).toEqual([cache, 'false']);
-    }
+    for (const cache of caches) expect([cache, await isTaken(cache, NODE_FLAGS)]).toEqual([cache, true]);
+  });
+
+  it('contains a compile cache of the manager that Node accepts with the flags of the Deployment', async () => {
+    const caches = await compiledIn(join(dirname(AGENT), 'manager-bundle'));
+    const { environment } = await shippedManager();
+    expect(caches).toHaveLength(1);
+    expect(environment).toHaveProperty('NODE_OPTIONS');
+    expect(await isTaken(caches[0] ?? '', [], environment)).toBe(true);
   });
 
   it.each([
@@ -203,6 +201,23 @@ describe('the bundle', () => {
     }
   });
 });
+
+const LOOKS = `
+  const { readFileSync } = require('node:fs');
+  const { Script } = require('node:vm');
+  const [code, cache] = process.argv.slice(1);
+  const script = new Script(readFileSync(code, 'latin1'), { cachedData: readFileSync(cache) });
+  process.stdout.write(String(!script.cachedDataRejected));`;
+
+/** Whether Node uses that compiled code of a pack. */
+async function isTaken(cache: string, flags: readonly string[], environment = {}): Promise<boolean> {
+  const pack = cache.replace(`-${process.version}-${process.arch}.cache`, '.js');
+  const args = [...flags, '--eval', LOOKS, pack, cache];
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    env: { ...process.env, ...environment },
+  });
+  return stdout === 'true';
+}
 
 /** The compile caches of the puller's pack and of the agent's. */
 async function compiledIn(chunks: string): Promise<string[]> {

@@ -25,7 +25,7 @@ beforeEach(async () => {
   }
   // This repository has nothing to bundle. The tests of the agent and the manager run their real bundles.
   for (const [file, name] of [
-    ['bundle-agent.mjs', 'bundleAgent'],
+    ['bundle-packs.mjs', 'bundlePacks'],
     ['bundle-cli.mjs', 'bundleCli'],
     ['bundle-page.mjs', 'bundlePage'],
   ] as const) {

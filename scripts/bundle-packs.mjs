@@ -1,29 +1,58 @@
 /**
- * Bundles the sidecar into a directory: agent.js, its puller's process agent-puller.js, and in agent-chunks what they load:
- * for each a pack of all it needs at every start, compiled, and single files for what a storageUri may need. One small
- * script of what it really uses is what keeps the idle agent's memory down and its start short.
+ * Bundles the programs that run in pods into a directory: the agent, its puller's process, and the manager. For each a
+ * launcher, a pack of all it needs at every start, compiled, and single files for what it needs at times, such as the client
+ * of an object store. One small script of what it really uses is what keeps its memory down and its start short.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { build, transform } from 'esbuild';
+import { clientNodeAsUsed } from './client-node-as-used.mjs';
 import { withNamespaces } from './commonjs-namespaces.mjs';
+import { undiciAsUsed } from './undici-as-used.mjs';
 import { packagedNode, root, run } from './run.mjs';
 
-/** What each bundle is made from; `hot` are the entry points of dynamic imports that come up at every start. */
+/**
+ * What packages load at once and no bundle uses: worker threads that write logs; summaries, and the parts for clusters and
+ * push gateways.
+ */
+const OF_LOGS = /[\\/]pino[\\/]lib[\\/]transport\.js$/;
+const OF_METRICS = /[\\/]prom-client[\\/]lib[\\/](summary|cluster|pushgateway)\.js$/;
+/** Metrics of the process, with OpenTelemetry's interface. */
+const METRICS_OF_THE_PROCESS = /[\\/]prom-client[\\/]lib[\\/]defaultMetrics\.js$/;
+
+/**
+ * What each bundle is made from; `hot` are the entry points of dynamic imports that come up at every start. Launchers and
+ * their chunks are below the output directory. `leftOut` are modules of packages that are never used.
+ */
 const BUNDLES = [
   {
     name: 'agent',
     entry: 'src/cli/agent/agent-main.ts',
+    launcher: 'agent.js',
+    chunks: 'agent-chunks',
     inlined: true,
     hot: /(agent-p(rogram|rocess)|sources\/(http|file))\.ts$/,
+    leftOut: [OF_LOGS, OF_METRICS, METRICS_OF_THE_PROCESS],
   },
   {
     name: 'agent-puller',
     entry: 'src/agent/puller/puller-main.ts',
+    launcher: 'agent-puller.js',
+    chunks: 'agent-chunks',
     inlined: false,
     hot: /sources\/http\.ts$/,
+    leftOut: [OF_LOGS, OF_METRICS, METRICS_OF_THE_PROCESS],
+  },
+  {
+    name: 'manager',
+    entry: 'src/cli/manager-main.ts',
+    launcher: 'manager-bundle/main.js',
+    chunks: 'manager-bundle',
+    inlined: false,
+    hot: /(cli\/(kube-config|process-log)|manager\/manager)\.ts$/,
+    leftOut: [OF_LOGS, OF_METRICS],
   },
 ];
 
@@ -47,40 +76,28 @@ const requireBuiltins = {
   },
 };
 
-/**
- * What prom-client and pino load at once and the agent never uses, which took a quarter of its pack, and TLS with it:
- * metrics of the process, with OpenTelemetry's interface; summaries; the parts for clusters and push gateways; worker threads
- * that write logs.
- */
-const LEFT_OUT = {
-  filter: /^\.\/(lib\/)?(defaultMetrics|summary|cluster|pushgateway|transport)$/,
-  importer: /[\\/]node_modules[\\/](prom-client|pino)[\\/]/,
-};
-const withoutUnused = {
-  name: 'without-unused',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: LEFT_OUT.filter }, ({ path, importer }) =>
-      LEFT_OUT.importer.test(importer) ? { path, namespace: 'left-out' } : undefined,
-    );
-    onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
-      contents: 'module.exports = undefined;',
-      loader: 'js',
-    }));
+/** Leaves these files out. With the rest of prom-client and pino they took a quarter of the agent's pack, and TLS with it. */
+const withoutFiles = (leftOut) => ({
+  name: 'without-files',
+  setup({ onLoad }) {
+    for (const filter of leftOut)
+      onLoad({ filter }, () => ({ contents: 'module.exports = undefined;', loader: 'js' }));
   },
-};
+});
 
 /**
  * @param {string} outdir absolute
  * @returns the inputs of the bundle, by their paths below the repository
  */
-export async function bundleAgent(outdir) {
+export async function bundlePacks(outdir) {
   const inputs = [];
-  const chunks = join(outdir, 'agent-chunks');
-  mkdirSync(chunks, { recursive: true });
-  const launcher = readFileSync(join(root, 'scripts', 'agent-launcher.js'), 'utf8');
+  const launcher = readFileSync(join(root, 'scripts', 'pack-launcher.js'), 'utf8');
   for (const bundle of BUNDLES) {
     const { files, inlined, pack, sources } = await modulesOf(bundle);
     const { name } = bundle;
+    const launcherFile = join(outdir, bundle.launcher);
+    const chunks = join(outdir, bundle.chunks);
+    mkdirSync(chunks, { recursive: true });
     inputs.push(...sources);
     for (const [id, code] of files) {
       if (!inlined.has(id) && !pack.has(id)) writeFileSync(join(chunks, id), code);
@@ -90,10 +107,15 @@ export async function bundleAgent(outdir) {
     const packName = `${name}-pack-${createHash('sha256').update(code).digest('hex').slice(0, 8)}`;
     const packFile = join(chunks, `${packName}.js`);
     writeFileSync(packFile, code);
-    const texts = { INLINED: objectOf(inlined, files), PACK: packName, ENTRY: `${name}.js` };
+    const texts = {
+      INLINED: objectOf(inlined, files),
+      PACK: packName,
+      ENTRY: `${name}.js`,
+      CHUNKS: `./${relative(dirname(launcherFile), chunks)}`,
+    };
     writeFileSync(
-      join(outdir, `${name}.js`),
-      launcher.replace(/INLINED|PACK|ENTRY/g, (word) => texts[word]),
+      launcherFile,
+      launcher.replace(/INLINED|PACK|ENTRY|CHUNKS/g, (word) => texts[word]),
     );
     const compiler = join(root, 'scripts', 'compile-pack.mjs');
     const seeds = ['--hash-seed=1', '--random-seed=1'];
@@ -104,7 +126,7 @@ export async function bundleAgent(outdir) {
 }
 
 /** A bundle as functions by file name, and which of them stand in its launcher and in its pack. */
-async function modulesOf({ name, entry, inlined: isInlined, hot }) {
+async function modulesOf({ name, entry, inlined: isInlined, hot, leftOut }) {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     entryPoints: { [name]: entry },
@@ -117,8 +139,9 @@ async function modulesOf({ name, entry, inlined: isInlined, hot }) {
     format: 'esm',
     platform: 'node',
     target: 'node22',
-    define: { 'import.meta.url': '__url' },
-    plugins: [requireBuiltins, withoutUnused],
+    // undici leaves its second parser out where this name is known, as in Node itself.
+    define: { 'import.meta.url': '__url', esbuildDetection: 'true' },
+    plugins: [requireBuiltins, clientNodeAsUsed, undiciAsUsed, withoutFiles(leftOut)],
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'linked',

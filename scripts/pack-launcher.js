@@ -1,6 +1,6 @@
 /**
- * How the agent's bundles start: the text of this file becomes dist/agent.js and dist/agent-puller.js, with the names in
- * capitals filled in by bundle-agent.mjs. Node's own loader of ES modules costs 6 MiB and some 15 ms for the files that these
+ * How the bundles of agent and manager start: the text of this file becomes their launchers, with the names in capitals
+ * filled in by bundle-packs.mjs. Node's own loader of ES modules costs 6 MiB and some 15 ms for the files that these
  * are made of, so they are functions in one script, compiled when the bundle was made. No import here: that of node:fs alone
  * loads a dozen modules.
  */
@@ -11,7 +11,7 @@ const { fileURLToPath } = process.getBuiltinModule('node:url');
 
 const nodeRequire = createRequire(import.meta.url);
 const here = fileURLToPath(new URL('.', import.meta.url));
-const chunk = (name) => `${here}agent-chunks/${name}`;
+const chunk = (name) => `${here}CHUNKS/${name}`;
 /* global INLINED */
 /** Modules by name; those that this file needs at once stand here, the others come with the pack. */
 let definitions = INLINED;
