@@ -12,7 +12,7 @@ import {
 } from './credential-case.ts';
 import type { CredentialCase } from './credential-case.ts';
 
-/** Secrets with keys of S3, and where their settings are found. */
+/** Secrets with S3 keys, and the places of their settings. */
 export const S3_SECRETS: readonly CredentialCase[] = [
   { name: 's3-keys', secrets: { s: { data: KEYS } } },
   { name: 's3-annotations', secrets: { s: { data: KEYS, annotations: ALL_S3 } } },

@@ -12,8 +12,8 @@ export interface KServeAgent {
 }
 
 /**
- * Starts KServe's agent before a component, and waits until it listens. It also listens at a socket whose name is the same for
- * every one of them on a machine, and ends when another has it: it is then started again.
+ * Starts KServe's agent before a component, and waits until it listens. It also listens at a socket with a fixed name,
+ * and ends when another agent on the machine has that socket; it is then restarted.
  */
 export async function startKServeAgent(
   componentPort: number,
