@@ -10,7 +10,7 @@ const BEGIN = '<!-- bench:begin: written by npm run bench:readme -->';
 const END = '<!-- bench:end -->';
 const THOUSAND = { models: 1_000, services: 1 };
 
-/** The figures that the README shows; all others are in the results. */
+/** The figures in the README. All others are in the results. */
 const SHOWN: readonly (readonly [part: PartName, name: string])[] = [
   ['admission', names.podsASecond(16)],
   ['burst', names.burstTime(THOUSAND)],
@@ -19,7 +19,7 @@ const SHOWN: readonly (readonly [part: PartName, name: string])[] = [
   ['footprint', names.idleRss('manager')],
 ];
 
-/** What stands between the markers: five figures, the machine, and how many targets were met. */
+/** The text between the markers: five figures, the machine, and the number of targets met. */
 export function readmeSection(results: Results): string {
   const rows = rowsOf(results);
   const table = SHOWN.flatMap(([part, name]) => {
@@ -57,7 +57,7 @@ function provenance({ machine, runs }: Results): string {
   ].join(' ');
 }
 
-/** A processor's name without its trademarks, so that the line fits the page. */
+/** A processor's name without trademarks, so that the line fits the page. */
 function shortName(cpu: string): string {
   return cpu.replaceAll(/\((?:R|TM)\)| Processor| CPU/g, '');
 }

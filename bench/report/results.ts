@@ -3,16 +3,16 @@ export const PARTS = [
 ] as const;
 export type PartName = (typeof PARTS)[number];
 
-/** `none` is the same without webhook or agent, `instant` with a webhook that takes no time: what is out of any one's reach. */
+/** `none` is without webhook or agent, `instant` with an instant webhook, which is the upper bound. */
 export type Contender = 'none' | 'instant' | Program;
 
-/** The two that are compared, each with a manager and an agent. */
+/** The two compared contenders, each with a manager and an agent. */
 export type Program = 'kserve' | 'ours';
 export const PROGRAMS: readonly Program[] = ['kserve', 'ours'];
 
 export const INSTANT_NAME = 'a webhook that takes no time';
 
-/** @param kserve the release that was measured */
+/** @param kserve the measured release */
 export function contenderNames({ kserve }: Pick<Machine, 'kserve'>): Readonly<Record<Contender, string>> {
   return {
     none: 'without either',
@@ -22,7 +22,7 @@ export function contenderNames({ kserve }: Pick<Machine, 'kserve'>): Readonly<Re
   };
 }
 
-/** What one run gave, by the figure's name, unit included. Infinity: it did not come about. */
+/** The figures of one run by name with unit. Infinity: it did not occur. */
 export type Sample = Readonly<Record<string, number>>;
 
 /** All runs of one contender for one figure. */
@@ -33,7 +33,7 @@ export interface Figure {
   readonly values: readonly number[];
 }
 
-/** What the figures depend on beside the programs. */
+/** The other things that the figures depend on. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -47,7 +47,7 @@ export interface Machine {
 
 export type PlanName = 'whole' | 'short' | 'guard';
 
-/** When a part was run, and in which form. */
+/** The time and the form of a part's run. */
 export interface PartRun {
   readonly part: PartName;
   readonly plan: PlanName;
@@ -56,14 +56,14 @@ export interface PartRun {
   readonly minutes: number;
 }
 
-/** All that tables, plots and verdicts are made of. */
+/** The data of all tables, plots and verdicts. */
 export interface Results {
   readonly machine: Machine;
   readonly runs: readonly PartRun[];
   readonly figures: readonly Figure[];
 }
 
-/** The earlier results with the parts that were run again in the place of their own; of another machine, nothing is kept. */
+/** The earlier results with the repeated parts replaced. Results of another machine are dropped. */
 export function mergeResults(earlier: Results | undefined, fresh: Results): Results {
   if (earlier === undefined || JSON.stringify(earlier.machine) !== JSON.stringify(fresh.machine))
     return fresh;
@@ -94,7 +94,7 @@ export function decodeResults(text: string): Results {
   return JSON.parse(text, (_, value: unknown) => (value === NEVER ? Infinity : value)) as Results;
 }
 
-/** The figures of several runs, in the order in which they first came. */
+/** The figures of several runs, in the order of their first occurrence. */
 export function collectFigures(
   runs: readonly { readonly part: PartName; readonly contender: Contender; readonly sample: Sample }[],
 ): Figure[] {
