@@ -16,7 +16,7 @@ import type { CredentialCase } from './credential-case.ts';
 export const S3_SECRETS: readonly CredentialCase[] = [
   { name: 's3-keys', secrets: { s: { data: KEYS } } },
   { name: 's3-annotations', secrets: { s: { data: KEYS, annotations: ALL_S3 } } },
-  { name: 's3-https-unless-told', secrets: { s: { data: KEYS, annotations: s3({ endpoint: 'store' }) } } },
+  { name: 's3-https-by-default', secrets: { s: { data: KEYS, annotations: s3({ endpoint: 'store' }) } } },
   {
     name: 's3-scheme-in-annotation',
     secrets: { s: { data: KEYS, annotations: s3({ endpoint: ' HTTPS://store:9000 ', usehttps: '0' }) } },

@@ -36,7 +36,7 @@ export async function scriptedApi(script: { lists: Answer[]; watches: Answer[] }
   const kubeConfig = new KubeConfig();
   const { port } = server.address() as AddressInfo;
   const cluster = { name: 'scripted', server: `http://127.0.0.1:${port}`, skipTLSVerify: true };
-  kubeConfig.loadFromClusterAndUser(cluster, { name: 'nobody' });
+  kubeConfig.loadFromClusterAndUser(cluster, { name: 'test' });
   const client = createApiClient(kubeConfig, { clock: systemClock, userAgent: 'kserve-mms/test' });
   return {
     client,
